@@ -1,0 +1,48 @@
+# Start with `make run`; `make help` lists the rest. ARGS is passed on: make test ARGS="-k sandbox"
+.DEFAULT_GOAL := help
+.PHONY: help setup run test test-postgres check format coverage bench
+
+PYTHON_IN := .venv/bin/python
+STEP := @.ci/step
+ARGS ?=
+
+help: ## List what make can do here
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22
+
+setup: ## Install what Rollcall needs and bring the database up to date
+	@.ci/setup run
+
+run: ## Start everything with demo data and print the address (DEMO=0 starts empty, PORT=8080 moves it)
+	@.ci/setup run
+	@exec $(PYTHON_IN) manage.py serve $(ARGS)
+
+test: ## Run all tests
+	@.ci/setup test
+	@$(PYTHON_IN) -m pytest $(ARGS)
+
+test-postgres: ## Run the tests that touch the database on a PostgreSQL server of their own
+	@.ci/setup test
+	@.ci/with-postgres $(PYTHON_IN) -m pytest --only-db $(ARGS)
+
+check: ## Lint, types, layers, templates, migrations
+	@.ci/setup test
+	$(STEP) "Ruff: rules" $(PYTHON_IN) -m ruff check .
+	$(STEP) "Ruff: layout" $(PYTHON_IN) -m ruff format --check .
+	$(STEP) "Mypy: types" $(PYTHON_IN) -m mypy
+	$(STEP) "Import Linter: layers" .venv/bin/lint-imports
+	$(STEP) "djLint: templates" $(PYTHON_IN) -m djlint templates --lint --quiet
+	$(STEP) "Django: configuration" $(PYTHON_IN) manage.py check --settings tests.settings --fail-level WARNING
+	$(STEP) "Django: migrations are complete" $(PYTHON_IN) manage.py makemigrations --settings tests.settings --check --dry-run
+
+format: ## Put the code in its layout
+	@.ci/setup test
+	@$(PYTHON_IN) -m ruff check --fix .
+	@$(PYTHON_IN) -m ruff format .
+
+coverage: ## Run all tests and list the lines and branches that none reaches
+	@.ci/setup test
+	@$(PYTHON_IN) -m pytest --cov --cov-report term-missing:skip-covered --cov-report html $(ARGS)
+
+bench: ## Measure speed (tests/bench)
+	@.ci/setup test
+	@$(PYTHON_IN) -m pytest tests/bench -n 0 -p no:randomly -s $(ARGS)

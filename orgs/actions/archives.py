@@ -1,0 +1,83 @@
+"""What happens to archives: into cold storage, back out of it, and at last expired and purged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from orgs.actions.audit import Fact, note
+from orgs.actors import Actor
+from orgs.models import Archive, ArchiveState, Custodian
+from orgs.inheritance import effective_settings
+
+# An expired archive can still be named for this long before it is purged (the original's figure).
+EXPIRED_FOR = timedelta(days=20)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came back out of cold storage, and what had expired before that and stays lost."""
+
+    archives: int
+    lost: int
+
+
+def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
+    """Move the live archives of these devices to cold storage, each for its org's retention; return how many."""
+    settings = effective_settings()
+    waiting = Archive.objects.filter(device__in=device_ids, state=ArchiveState.LIVE)
+    by_retention: dict[int, list[int]] = {}
+    for pk, org_id in waiting.values_list("pk", "device__user__org_id"):
+        by_retention.setdefault(settings[org_id].archive_retention_days, []).append(pk)
+    for days, pks in by_retention.items():
+        Archive.objects.filter(pk__in=pks).update(
+            state=ArchiveState.COLD_STORAGE, cold_since=at, expires_at=at + timedelta(days=days)
+        )
+    return sum(map(len, by_retention.values()))
+
+
+def out_of_cold_storage(*, device_ids: Collection[int], at: datetime) -> Restored:
+    """Make the unexpired archives of these devices live again and count the expired ones."""
+    archives = Archive.objects.filter(device__in=device_ids)
+    # An archive past its date is lost even when the housekeeping has not come by yet.
+    lost = archives.filter(state=ArchiveState.EXPIRED).count()
+    overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
+    lost += overdue.count()
+    restored = (
+        archives.filter(state=ArchiveState.COLD_STORAGE)
+        .exclude(pk__in=overdue.values("pk"))
+        .update(state=ArchiveState.LIVE, cold_since=None, expires_at=None, purge_at=None)
+    )
+    return Restored(archives=restored, lost=lost)
+
+
+@transaction.atomic
+def age(*, by: Actor, at: datetime) -> tuple[int, int]:
+    """Expire archives past their date and purge those expired long enough; archives of users on hold wait.
+
+    Returns how many expired and how many were purged.
+    """
+    due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
+    expiring = list(due.values_list("pk", "device__name"))
+    Archive.objects.filter(pk__in=[pk for pk, _ in expiring]).update(
+        state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
+    )
+    note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
+    gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_held())
+    purged = list(gone.values_list("pk", "device__name", "size_bytes"))
+    note(
+        [Fact("archive", pk, name, before={"size_bytes": size}) for pk, name, size in purged],
+        action="archive purged",
+        by=by,
+        at=at,
+    )
+    Archive.objects.filter(pk__in=[pk for pk, _, _ in purged]).delete()
+    return len(expiring), len(purged)
+
+
+def _held() -> Exists:
+    return Exists(Custodian.objects.filter(user=OuterRef("device__user"), released_at=None, matter__closed_at=None))

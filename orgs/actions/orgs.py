@@ -1,0 +1,101 @@
+"""What happens to orgs: created, and their settings changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from orgs.actions.audit import Fact, note
+from orgs.actions.errors import Refused
+from orgs.actors import Actor
+from orgs.models import Org, Role, User
+from orgs.text import fold, registration_key
+
+
+@transaction.atomic
+def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
+    """Make an org below another, or the top of the tree when there is no parent.
+
+    Raises:
+        Refused: when the name is empty or an active org has it, in any letter case.
+    """
+    name = " ".join(name.split())
+    if not name or len(name) > 255:
+        raise Refused("an org's name has 1 to 255 characters")
+    if (taken := Org.objects.named(name).first()) is not None:
+        raise Refused(f"the name {taken.name} is taken (letter case does not count)")
+    if parent is None:
+        org = Org.objects.add_root({"name": name})
+    else:
+        # Treebeard writes the parent's counter: a stale copy would lose a child.
+        org = Org.objects.add_child(Org.objects.get(pk=parent.pk), {"name": name})
+    note([Fact("org", org.pk, org.name)], action="org created", by=by, at=at)
+    found: Org = org
+    return found
+
+
+SETTINGS = ("name", "directory_service", "archive_retention_days", "own_default_roles", "notes")
+
+
+@transaction.atomic
+def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role] | None = None, **settings: Any) -> Org:
+    """Change an org's own settings (``SETTINGS``) and default roles; an empty one is inherited.
+
+    Raises:
+        Refused: when the new name is taken.
+    """
+    if unknown := settings.keys() - set(SETTINGS):
+        raise TypeError(f"no such settings: {sorted(unknown)}")
+    stored = Org.objects.select_for_update().get(pk=org.pk)
+    if "name" in settings and Org.objects.named(settings["name"]).exclude(pk=org.pk).exists():
+        raise Refused(f"the name {settings['name']} is taken (letter case does not count)")
+    before = {key: getattr(stored, key) for key in settings}
+    for key, value in settings.items():
+        setattr(stored, key, value)
+    after = {key: getattr(stored, key) for key in settings}
+    if default_roles is not None:
+        before["default_roles"] = sorted(stored.default_roles.values_list("name", flat=True))
+        stored.default_roles.set(default_roles)
+        after["default_roles"] = sorted(role.name for role in default_roles)
+    if before != after:
+        stored.save()
+        note([Fact("org", org.pk, stored.name, before=before, after=after)], action="org changed", by=by, at=at)
+    return stored
+
+
+@transaction.atomic
+def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
+    """Take an org out of use, or back into it.
+
+    Raises:
+        Refused: when it still has active users or orgs below it, or its name has been taken meanwhile.
+    """
+    stored = Org.objects.select_for_update().get(pk=org.pk)
+    if stored.active == active:
+        return stored
+    if not active:
+        below = Org.objects.active().filter(path__startswith=stored.path).exclude(pk=stored.pk)
+        if below.exists() or User.objects.filter(org=stored, active=True).exists():
+            raise Refused(f"{stored.name} still has active users or orgs below it: move them first")
+        if stored.pk == Org.objects.order_by("path").values_list("pk", flat=True).first():
+            raise Refused(f"{stored.name} is the top of the tree")
+    elif Org.objects.active().filter(name_key=fold(stored.name)).exists():
+        raise Refused(f"another active org is called {stored.name}")
+    stored.active = active
+    stored.save(update_fields=["active"])
+    action = "org activated" if active else "org deactivated"
+    note([Fact("org", stored.pk, stored.name)], action=action, by=by, at=at)
+    return stored
+
+
+@transaction.atomic
+def renew_registration_key(*, org: Org, by: Actor, at: datetime) -> str:
+    """Give an org a new registration key; the old one stops working at once."""
+    stored = Org.objects.select_for_update().get(pk=org.pk)
+    stored.registration_key = registration_key()
+    stored.save(update_fields=["registration_key"])
+    note([Fact("org", stored.pk, stored.name)], action="registration key renewed", by=by, at=at)
+    return str(stored.registration_key)

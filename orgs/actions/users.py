@@ -1,0 +1,366 @@
+"""What happens to users: created, blocked, deactivated, reactivated, moved, re-roled, renamed; many at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from orgs.actions import archives, devices
+from orgs.actions.archives import Restored
+from orgs.actions.audit import Fact, note
+from orgs.actions.errors import Refused
+from orgs.actors import Actor
+from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
+from orgs.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """The names of a user."""
+
+    username: str
+    email: str = ""
+    first_name: str = ""
+    last_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Deactivated:
+    """Who was deactivated, and who was blocked instead, because they are on legal hold."""
+
+    users: frozenset[int]
+    held: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True)
+class NewUser:
+    """A user to be made; ``roles`` are ids."""
+
+    profile: Profile
+    org_id: int
+    roles: frozenset[int] = frozenset()
+    notes: str = ""
+    password: str = ""
+
+
+@transaction.atomic
+def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: datetime) -> list[User]:
+    """Make users; without a password they sign in by LDAP or not at all.
+
+    Raises:
+        Refused: when a username is empty or taken, in any letter case.
+    """
+    wanted = list(users)
+    keys = [fold(new.profile.username) for new in wanted]
+    _refuse_taken(keys)
+    made = []
+    for new, key in zip(wanted, keys, strict=True):
+        user = User(
+            username=new.profile.username.strip(),
+            username_key=key,
+            email=new.profile.email,
+            first_name=new.profile.first_name,
+            last_name=new.profile.last_name,
+            org_id=new.org_id,
+            notes=new.notes,
+            created_by=created_by,
+        )
+        user.set_password(new.password or None)
+        made.append(user)
+    User.objects.bulk_create(made, batch_size=500)
+    grants = [
+        RoleGrant(user=user, role_id=role, granted_by=by.label)
+        for user, new in zip(made, wanted, strict=True)
+        for role in new.roles
+    ]
+    RoleGrant.objects.bulk_create(grants, batch_size=500)
+    note([Fact("user", user.pk, user.username) for user in made], action="user created", by=by, at=at)
+    return made
+
+
+def _refuse_taken(keys: list[str]) -> None:
+    if "" in keys:
+        raise Refused("a username is empty")
+    seen: set[str] = set()
+    for key in keys:
+        if key in seen:
+            raise Refused(f"the username {key} stands there twice (letter case does not count)")
+        seen.add(key)
+    taken = User.objects.filter(username_key__in=keys).values_list("username", flat=True).first()
+    if taken is not None:
+        raise Refused(f"the username {taken} is taken (letter case does not count)")
+
+
+@transaction.atomic
+def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
+    """Sign these users out everywhere and keep them out; archives stay as they are. Return who was not blocked yet.
+
+    Raises:
+        Refused: when no active SYSADMIN would be left.
+    """
+    changed = _pick(user_ids, blocked=False)
+    _keep_a_sysadmin(losing=changed)
+    User.objects.filter(pk__in=changed).update(
+        blocked=True, blocked_by=by.set_by, blocked_at=at, session_epoch=F("session_epoch") + 1
+    )
+    _note(changed, "user blocked", by=by, at=at, before={"blocked": False}, after={"blocked": True})
+    return frozenset(changed)
+
+
+@transaction.atomic
+def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
+    """Let these users sign in again; a deactivation that was pending is off. Return who was blocked."""
+    changed = _pick(user_ids, blocked=True)
+    User.objects.filter(pk__in=changed).update(blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None)
+    _note(changed, "user unblocked", by=by, at=at, before={"blocked": True}, after={"blocked": False})
+    clear_pending(user_ids=changed, by=by, at=at)
+    return frozenset(changed)
+
+
+@transaction.atomic
+def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
+    """Deactivate these users on hold as soon as they are released. Return for whom that is new."""
+    changed = _pick(user_ids, pending=False, active=True)
+    User.objects.filter(pk__in=changed).update(pending=True, pending_by=by.set_by, pending_at=at)
+    _note(changed, "deactivation pending", by=by, at=at, before={"pending": False}, after={"pending": True})
+    return frozenset(changed)
+
+
+@transaction.atomic
+def clear_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
+    """Forget the pending deactivation of these users. Return who had one."""
+    changed = _pick(user_ids, pending=True)
+    User.objects.filter(pk__in=changed).update(pending=False, pending_by=SetBy.NOBODY, pending_at=None)
+    _note(changed, "pending deactivation cleared", by=by, at=at, before={"pending": True}, after={"pending": False})
+    return frozenset(changed)
+
+
+@transaction.atomic
+def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactivated:
+    """End these users' backups: devices deactivated, archives to cold storage; on legal hold they are blocked instead.
+
+    Raises:
+        Refused: when no active SYSADMIN would be left.
+    """
+    wanted = _pick(user_ids, active=True)
+    _keep_a_sysadmin(losing=wanted)
+    held = frozenset(User.objects.filter(pk__in=wanted).held().values_list("pk", flat=True))
+    block(user_ids=held, by=by, at=at)
+    set_pending(user_ids=held, by=by, at=at)
+    leaving = {pk: name for pk, name in wanted.items() if pk not in held}
+    User.objects.filter(pk__in=leaving).update(
+        active=False,
+        deactivated_by=by.set_by,
+        deactivated_at=at,
+        pending=False,
+        pending_by=SetBy.NOBODY,
+        pending_at=None,
+        session_epoch=F("session_epoch") + 1,
+    )
+    theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
+    devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
+    _note(leaving, "user deactivated", by=by, at=at, before={"active": True}, after={"active": False})
+    return Deactivated(users=frozenset(leaving), held=held)
+
+
+@transaction.atomic
+def reactivate(
+    *, user_ids: Collection[int], by: Actor, at: datetime, with_devices: bool = True
+) -> tuple[frozenset[int], Restored]:
+    """Let these users back up again, with the devices that were deactivated with them and their unexpired archives.
+
+    Returns who was deactivated, and what came back out of cold storage or was lost.
+    """
+    changed = _pick(user_ids, active=False)
+    User.objects.filter(pk__in=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
+    theirs = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
+    restored = Restored(0, 0)
+    if with_devices:
+        restored = devices.reactivate(device_ids=list(theirs), by=by, at=at)
+    else:
+        restored = archives.out_of_cold_storage(device_ids=list(theirs), at=at)
+    _note(changed, "user reactivated", by=by, at=at, before={"active": False}, after={"active": True})
+    return frozenset(changed), restored
+
+
+@transaction.atomic
+def move(*, moves: Mapping[int, int], strangers: Collection[int] = (), by: Actor, at: datetime) -> frozenset[int]:
+    """Put users (keys) into orgs (values); devices of ``strangers`` are deauthorized.
+
+    Strangers are those whom the new org's directory does not know.
+
+    Raises:
+        Refused: when an org is not active.
+    """
+    names = dict(Org.objects.active().filter(pk__in=set(moves.values())).values_list("pk", "name"))
+    if gone := set(moves.values()) - names.keys():
+        raise Refused(f"org {min(gone)} does not exist or is not active")
+    current = {
+        pk: (name, org_id, org_name)
+        for pk, name, org_id, org_name in User.objects.filter(pk__in=moves).values_list(
+            "pk", "username", "org_id", "org__name"
+        )
+        if moves[pk] != org_id
+    }
+    for org_id in sorted({moves[pk] for pk in current}):
+        User.objects.filter(pk__in=[pk for pk in current if moves[pk] == org_id]).update(org_id=org_id)
+    devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
+    facts = [
+        Fact("user", pk, name, before={"org": old}, after={"org": names[moves[pk]]})
+        for pk, (name, _, old) in current.items()
+    ]
+    note(facts, action="user moved", by=by, at=at)
+    return frozenset(current)
+
+
+@transaction.atomic
+def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -> frozenset[int]:
+    """Give users (keys) exactly these roles (values, ids). Return whose roles changed.
+
+    Raises:
+        Refused: when no active SYSADMIN would be left.
+    """
+    known = {role.pk: role for role in Role.objects.all()}
+    held: dict[int, dict[int, int]] = {pk: {} for pk in roles}
+    for grant, user, role in RoleGrant.objects.filter(user__in=roles).values_list("pk", "user_id", "role_id"):
+        held[user][role] = grant
+    names = dict(User.objects.filter(pk__in=roles).values_list("pk", "username"))
+    changed = [pk for pk in names if frozenset(held[pk]) != roles[pk]]
+    _keep_a_sysadmin(
+        losing=[pk for pk in changed if _holds_admin(held[pk], known) and not _holds_admin(roles[pk], known)]
+    )
+    lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
+    RoleGrant.objects.filter(pk__in=lost).delete()
+    RoleGrant.objects.bulk_create(
+        [
+            RoleGrant(user_id=pk, role_id=role, granted_by=by.label)
+            for pk in changed
+            for role in roles[pk]
+            if role not in held[pk]
+        ],
+        batch_size=500,
+    )
+    User.objects.filter(pk__in=changed).update(session_epoch=F("session_epoch") + 1)
+    facts = [
+        Fact(
+            "user",
+            pk,
+            names[pk],
+            before={"roles": sorted(known[role].name for role in held[pk])},
+            after={"roles": sorted(known[role].name for role in roles[pk])},
+        )
+        for pk in changed
+    ]
+    note(facts, action="roles set", by=by, at=at)
+    return frozenset(changed)
+
+
+def _holds_admin(role_ids: Iterable[int], known: Mapping[int, Role]) -> bool:
+    return any(known[role].holds_admin for role in role_ids)
+
+
+@transaction.atomic
+def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime) -> frozenset[int]:
+    """Set users' names and email. Return whose changed.
+
+    Raises:
+        Refused: when a username is empty or another user's.
+    """
+    users = [user for user in User.objects.filter(pk__in=profiles) if _profile(user) != profiles[user.pk]]
+    _refuse_names_of_others(users, profiles)
+    facts = []
+    for user in users:
+        before, after = _profile(user), profiles[user.pk]
+        user.username, user.email = after.username, after.email
+        user.first_name, user.last_name = after.first_name, after.last_name
+        user.username_key = fold(after.username)
+        names = [field for field in Profile.__slots__ if getattr(before, field) != getattr(after, field)]
+        facts.append(
+            Fact(
+                "user",
+                user.pk,
+                user.username,
+                before={field: getattr(before, field) for field in names},
+                after={field: getattr(after, field) for field in names},
+            )
+        )
+    # One upsert writes a thousand different rows; the rows exist, so nothing is inserted.
+    User.objects.bulk_create(
+        users,
+        batch_size=200,
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["username", "username_key", "email", "first_name", "last_name"],
+    )
+    note(facts, action="profile updated", by=by, at=at)
+    return frozenset(user.pk for user in users)
+
+
+def _profile(user: User) -> Profile:
+    return Profile(user.username, user.email, user.first_name, user.last_name)
+
+
+def _refuse_names_of_others(users: list[User], profiles: Mapping[int, Profile]) -> None:
+    keys = {fold(profiles[user.pk].username): user.pk for user in users}
+    if "" in keys:
+        raise Refused("a username is empty")
+    for pk, key, name in User.objects.filter(username_key__in=keys).values_list("pk", "username_key", "username"):
+        if keys[key] != pk:
+            raise Refused(f"the username {name} is taken (letter case does not count)")
+
+
+@transaction.atomic
+def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by: Actor, at: datetime) -> frozenset[int]:
+    """Put users out of a sync's reach, or back into it. Return for whom that is new."""
+    changed = _pick(user_ids, managed_locally=not managed_locally)
+    User.objects.filter(pk__in=changed).update(managed_locally=managed_locally)
+    _note(
+        changed,
+        "managed locally" if managed_locally else "managed by the directory",
+        by=by,
+        at=at,
+        before={"managed_locally": not managed_locally},
+        after={"managed_locally": managed_locally},
+    )
+    return frozenset(changed)
+
+
+@transaction.atomic
+def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
+    """Set a local password and end the user's other sessions."""
+    user.set_password(password)
+    user.session_epoch += 1
+    user.save(update_fields=["password", "session_epoch"])
+    _note({user.pk: user.username}, "password set", by=by, at=at)
+
+
+def _pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
+    """Lock the users that are in this state; return their names by id."""
+    found = User.objects.select_for_update().filter(pk__in=user_ids, **state).order_by("pk")
+    return dict(found.values_list("pk", "username"))
+
+
+def _keep_a_sysadmin(*, losing: Collection[int]) -> None:
+    """Refuse to take the last active SYSADMIN's role or account (locked, so that two losses cannot pass at once)."""
+    holders = set(User.objects.sysadmins().select_for_update().values_list("pk", flat=True)) if losing else set()
+    leaving = holders & set(losing)
+    if leaving and not holders - leaving:
+        name = User.objects.get(pk=min(leaving)).username
+        raise Refused(f"{name} is the last active user with the SYSADMIN role, and someone has to hold it")
+
+
+def _note(
+    users: Mapping[int, str],
+    action: str,
+    *,
+    by: Actor,
+    at: datetime,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    facts = [Fact("user", pk, name, before=before or {}, after=after or {}) for pk, name in users.items()]
+    note(facts, action=action, by=by, at=at)

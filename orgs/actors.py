@@ -1,0 +1,42 @@
+"""Who or what does something: a person, a sync on someone's behalf, or Rollcall itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from orgs.models.users import SetBy, User
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """The author of a write; ``run_id`` is set when a sync does it."""
+
+    label: str
+    user_id: int | None = None
+    org_id: int = 1
+    run_id: int | None = None
+    remembered_as: SetBy | None = None
+
+    @property
+    def set_by(self) -> SetBy:
+        """How a state remembers this author."""
+        if self.remembered_as is not None:
+            return self.remembered_as
+        return SetBy.PERSON if self.run_id is None else SetBy.SYNC
+
+    def in_run(self, run_id: int) -> Actor:
+        """Return the same author acting through a sync."""
+        return replace(self, run_id=run_id)
+
+    def carrying_out(self, wish: SetBy) -> Actor:
+        """Return the same author doing what someone else had set going (a deactivation that was pending)."""
+        return replace(self, remembered_as=wish)
+
+
+SYSTEM = Actor(label="system")
+COMMAND_LINE = Actor(label="command line")
+
+
+def person(user: User) -> Actor:
+    """Return the author for a signed-in user."""
+    return Actor(label=user.username, user_id=user.pk, org_id=user.org_id)

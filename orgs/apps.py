@@ -1,0 +1,17 @@
+"""Registers the orgs app."""
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+
+
+class OrgsConfig(AppConfig):
+    """Orgs, people, roles, devices, archives and legal holds."""
+
+    name = "orgs"
+    verbose_name = "Orgs and users"
+
+    def ready(self) -> None:
+        """Have the standard roles and orgs made once the tables are there."""
+        from orgs.standard import make_standard_objects  # noqa: PLC0415  # models can't be imported before this
+
+        post_migrate.connect(make_standard_objects, sender=self)

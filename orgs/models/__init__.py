@@ -1,0 +1,25 @@
+"""The models of orgs and people, one module a subject."""
+
+from orgs.models.archives import Archive, ArchiveState
+from orgs.models.audit import AuditEntry
+from orgs.models.devices import Device
+from orgs.models.legal_holds import Custodian, Matter
+from orgs.models.orgs import DirectoryService, Org
+from orgs.models.roles import Role
+from orgs.models.users import CreatedBy, RoleGrant, SetBy, User
+
+__all__ = [
+    "Archive",
+    "ArchiveState",
+    "AuditEntry",
+    "CreatedBy",
+    "Custodian",
+    "Device",
+    "DirectoryService",
+    "Matter",
+    "Org",
+    "Role",
+    "RoleGrant",
+    "SetBy",
+    "User",
+]

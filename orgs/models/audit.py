@@ -1,0 +1,57 @@
+"""The audit trail: one row for every write of an action, who did it, when, before and after."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orgs.models.users import User
+from orgs.permissions import Permission
+
+
+class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
+    """Named questions about the audit trail."""
+
+    def visible_to(self, viewer: User) -> AuditEntryQuerySet:
+        """The trail tells of all orgs at once, so only server administrators see it."""
+        return self if viewer.may(Permission.SYSTEM) else self.none()
+
+    def newest_first(self) -> AuditEntryQuerySet:
+        """Entries in the order of the trail."""
+        return self.order_by("-at", "-pk")
+
+
+class AuditEntry(models.Model):
+    """What one action did to one object; rows are only ever added."""
+
+    id: int
+    at = models.DateTimeField(_("when"))
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        verbose_name=_("who"),
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+    )
+    actor_label = models.CharField(_("who or what"), max_length=255)
+    run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)
+    action = models.CharField(_("action"), max_length=64)
+    object_type = models.CharField(_("kind"), max_length=32)
+    object_id = models.BigIntegerField(_("id"))
+    object_label = models.CharField(_("what"), max_length=255)
+    before = models.JSONField(_("before"), default=dict)
+    after = models.JSONField(_("after"), default=dict)
+
+    objects = models.Manager.from_queryset(AuditEntryQuerySet)()
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit entries")
+        ordering = ["-at", "-pk"]
+        indexes = [models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object")]
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object_label}"

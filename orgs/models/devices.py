@@ -1,0 +1,71 @@
+"""Devices: the computers that back up, each of one user."""
+
+from __future__ import annotations
+
+import secrets
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from orgs.models.users import SetBy, User
+from orgs.permissions import Permission
+
+
+def new_guid() -> str:
+    """Return a new 18-digit device GUID that does not begin with 0."""
+    return str(10**17 + secrets.randbelow(9 * 10**17))
+
+
+class DeviceQuerySet(models.QuerySet["Device"]):
+    """Named questions about devices."""
+
+    def visible_to(self, viewer: User) -> DeviceQuerySet:
+        """The devices that this administrator may see."""
+        if viewer.may_everywhere(Permission.ALL_COMPUTER_READ):
+            return self
+        if viewer.may(Permission.COMPUTER_READ):
+            return self.filter(user__org__path__startswith=viewer.org.path)
+        return self.none()
+
+
+class Device(models.Model):
+    """A computer of one user; its GUID never changes."""
+
+    id: int
+    guid = models.CharField(
+        _("GUID"), max_length=18, unique=True, default=new_guid, validators=[RegexValidator(r"^\d{18}$")]
+    )
+    user = models.ForeignKey(User, models.CASCADE, verbose_name=_("user"), related_name="devices")
+    name = models.CharField(_("name"), max_length=255)
+    os = models.CharField(_("operating system"), max_length=64, blank=True)
+    app_version = models.CharField(_("app version"), max_length=32, blank=True)
+    last_connected = models.DateTimeField(_("last connected"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+
+    active = models.BooleanField(_("active"), default=True)
+    deactivated_by = models.CharField(_("deactivated by"), max_length=8, choices=SetBy.choices, blank=True)
+    deactivated_at = models.DateTimeField(_("deactivated at"), null=True, blank=True)
+    deactivated_with_user = models.BooleanField(_("deactivated with its user"), default=False)
+    blocked = models.BooleanField(_("blocked"), default=False)
+    authorized = models.BooleanField(
+        _("authorized"), default=True, help_text=_("A deauthorized device backs up again after its user signs in.")
+    )
+
+    objects = models.Manager.from_queryset(DeviceQuerySet)()
+
+    class Meta:
+        verbose_name = _("device")
+        verbose_name_plural = _("devices")
+        ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(active=True, deactivated_by="", deactivated_with_user=False)
+                | Q(active=False) & ~Q(deactivated_by=""),
+                name="a_deactivated_device_says_who_did_it",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

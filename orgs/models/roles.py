@@ -1,0 +1,54 @@
+"""Roles: named sets of permissions, the standard ones locked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+from django.db.models import Count, Q
+from django.utils.translation import gettext_lazy as _
+
+from orgs.permissions import Permission, holds
+from orgs.text import fold
+
+if TYPE_CHECKING:
+    from orgs.models.users import UserQuerySet
+
+
+class RoleQuerySet(models.QuerySet["Role"]):
+    """Named questions about roles."""
+
+    def with_member_counts(self, among: UserQuerySet) -> RoleQuerySet:
+        """Annotate ``member_count``, how many of these users hold each role."""
+        return self.annotate(member_count=Count("grants", filter=Q(grants__user__in=among)))
+
+
+class Role(models.Model):
+    """A named set of permissions; a custom role is a copy that can be edited."""
+
+    name = models.CharField(_("name"), max_length=255)
+    name_key = models.CharField(max_length=255, unique=True, editable=False)
+    permissions = models.JSONField(_("permissions"), default=list)
+    locked = models.BooleanField(_("standard role"), default=False)
+
+    objects = models.Manager.from_queryset(RoleQuerySet)()
+
+    class Meta:
+        verbose_name = _("role")
+        verbose_name_plural = _("roles")
+        ordering = ["name", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the key by which names are compared in step with the name."""
+        self.name_key = fold(self.name)
+        if (fields := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*fields, "name_key"}
+        super().save(*args, **kwargs)
+
+    @property
+    def holds_admin(self) -> bool:
+        """Whether the role holds the permission that implies all others."""
+        return holds(self.permissions, Permission.ADMIN)

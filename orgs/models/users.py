@@ -1,0 +1,242 @@
+"""Users, their two independent states (active, blocked), and which roles they were granted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.apps import apps
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from orgs.models.orgs import Org
+from orgs.models.roles import Role
+from orgs.permissions import Permission, holds
+from orgs.text import fold
+
+
+class SetBy(models.TextChoices):
+    """Who or what set a state; a sync undoes only what a sync did."""
+
+    NOBODY = "", _("nobody")
+    PERSON = "person", _("a person")
+    SYNC = "sync", _("a sync")
+
+
+class CreatedBy(models.TextChoices):
+    """How a user came to be."""
+
+    HAND = "hand", _("by hand")
+    CSV = "csv", _("by CSV")
+    SELF_SERVICE = "self-service", _("by self-service")
+    DEPLOYMENT = "deployment", _("by deployment")
+
+
+class UserQuerySet(models.QuerySet["User"]):
+    """Named questions about users."""
+
+    def visible_to(self, viewer: User) -> UserQuerySet:
+        """The users that this administrator may see: all, or those of their own org and the orgs below it."""
+        if viewer.may_everywhere(Permission.ALL_USER_READ):
+            return self
+        if viewer.may(Permission.USER_READ):
+            return self.filter(org__path__startswith=viewer.org.path)
+        return self.none()
+
+    def with_hold(self) -> UserQuerySet:
+        """Annotate ``on_hold``: custodian of at least one open matter."""
+        return self.annotate(on_hold=Exists(_open_custodianships()))
+
+    def held(self) -> UserQuerySet:
+        """Users on legal hold."""
+        return self.filter(Exists(_open_custodianships()))
+
+    def administrators(self) -> UserQuerySet:
+        """Active users with a role that lets them into the console as more than themselves."""
+        administrative = [role.pk for role in Role.objects.all() if _administrative(role.permissions)]
+        granted = RoleGrant.objects.filter(user=OuterRef("pk"), role__in=administrative)
+        return self.filter(Exists(granted), active=True, blocked=False)
+
+    def sysadmins(self) -> UserQuerySet:
+        """Active, unblocked users with a role that holds ``admin``."""
+        roles = [role.pk for role in Role.objects.all() if role.holds_admin]
+        return self.filter(Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=roles))).filter(
+            active=True, blocked=False
+        )
+
+
+_PERSONAL = frozenset(
+    {
+        Permission.CONSOLE_LOGIN,
+        Permission.CPD_LOGIN,
+        Permission.CPP_LOGIN,
+        Permission.CPS_LOGIN,
+        Permission.CPW_LOGIN,
+        Permission.SPD_LOGIN,
+        Permission.PLAN_CREATE,
+        Permission.RESTORE_PERSONAL,
+        Permission.SELECT_PERSONAL,
+        Permission.PUSH_RESTORE_PERSONAL,
+    }
+)
+
+
+def _administrative(permissions: Iterable[str]) -> bool:
+    return any(key not in _PERSONAL for key in permissions)
+
+
+def _open_custodianships() -> models.QuerySet[Any]:
+    # By name: legal holds are about users, so their module imports this one.
+    custodians = apps.get_model("orgs", "Custodian")._default_manager
+    return custodians.filter(user=OuterRef("pk"), released_at=None, matter__closed_at=None)
+
+
+class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
+    """Users; ``get_by_natural_key`` ignores case, as signing in does."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Return the user of that name, ignoring case.
+
+        Raises:
+            User.DoesNotExist: when there is none.
+        """
+        found: User = self.select_related("org").get(username_key=fold(username or ""))
+        return found
+
+
+class User(AbstractBaseUser):
+    """A person of exactly one org, with the account states that a sync keeps in line."""
+
+    id: int
+    username = models.CharField(_("username"), max_length=255)
+    username_key = models.CharField(max_length=255, unique=True, editable=False)
+    email = models.CharField(_("email"), max_length=320, blank=True)
+    first_name = models.CharField(_("first name"), max_length=255, blank=True)
+    last_name = models.CharField(_("last name"), max_length=255, blank=True)
+    org = models.ForeignKey(Org, models.PROTECT, verbose_name=_("org"), related_name="users")
+    roles: models.ManyToManyField[Role, RoleGrant] = models.ManyToManyField(
+        Role, verbose_name=_("roles"), through="RoleGrant", related_name="users"
+    )
+
+    active = models.BooleanField(_("active"), default=True)
+    deactivated_by = models.CharField(_("deactivated by"), max_length=8, choices=SetBy.choices, blank=True)
+    deactivated_at = models.DateTimeField(_("deactivated at"), null=True, blank=True)
+    blocked = models.BooleanField(_("blocked"), default=False)
+    blocked_by = models.CharField(_("blocked by"), max_length=8, choices=SetBy.choices, blank=True)
+    blocked_at = models.DateTimeField(_("blocked at"), null=True, blank=True)
+    pending = models.BooleanField(_("deactivation pending"), default=False)
+    pending_by = models.CharField(_("pending by"), max_length=8, choices=SetBy.choices, blank=True)
+    pending_at = models.DateTimeField(_("pending since"), null=True, blank=True)
+    managed_locally = models.BooleanField(
+        _("managed locally"), default=False, help_text=_("A sync never changes this user.")
+    )
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+
+    created_by = models.CharField(_("created"), max_length=16, choices=CreatedBy.choices, default=CreatedBy.HAND)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True)
+    notes = models.TextField(_("notes"), blank=True)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("user")
+        verbose_name_plural = _("users")
+        ordering = ["username_key", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(active=True, deactivated_by="") | Q(active=False) & ~Q(deactivated_by=""),
+                name="a_deactivated_user_says_who_did_it",
+            ),
+            models.CheckConstraint(
+                condition=Q(blocked=False, blocked_by="") | Q(blocked=True) & ~Q(blocked_by=""),
+                name="a_blocked_user_says_who_did_it",
+            ),
+            models.CheckConstraint(
+                condition=Q(pending=False, pending_by="") | (Q(pending=True, active=True) & ~Q(pending_by="")),
+                name="a_pending_deactivation_says_who_wants_it",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.username
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the key by which names are compared in step with the name."""
+        self.username_key = fold(self.username)
+        if (fields := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*fields, "username_key"}
+        super().save(*args, **kwargs)
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]  # Django has a plain attribute here
+        """Whether the user may sign in: active and not blocked (Django's word for it)."""
+        return self.active and not self.blocked
+
+    @property
+    def full_name(self) -> str:
+        """First and last name, or the username where both are empty."""
+        return f"{self.first_name} {self.last_name}".strip() or self.username
+
+    def permission_keys(self) -> frozenset[str]:
+        """Return the permission keys of all roles, read once for this object."""
+        if not hasattr(self, "_permission_keys"):
+            self._permission_keys = frozenset(key for role in self.roles.all() for key in role.permissions)
+        return self._permission_keys
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the user holds a permission, for their own org or everywhere."""
+        return self.is_active and (holds(self.permission_keys(), permission) or self.may_everywhere(permission))
+
+    def may_everywhere(self, permission: str) -> bool:
+        """Tell whether the user holds a permission for every org; ``admin.user`` means ``admin.alluser``."""
+        area = permission.removeprefix("admin.").removeprefix("all")
+        return self.is_active and holds(self.permission_keys(), f"admin.all{area}")
+
+    @property
+    def is_staff(self) -> bool:
+        """Whether Django admin (data fixes) is open to the user: SYSADMIN only."""
+        return self.may(Permission.ADMIN)
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Answer Django admin, which is open to SYSADMIN only."""
+        return self.may(Permission.ADMIN)
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Answer Django admin, which is open to SYSADMIN only."""
+        return self.may(Permission.ADMIN)
+
+    def get_session_auth_hash(self) -> str:
+        """Return what a session must match; a new epoch ends all sessions."""
+        return self._session_hash(None)
+
+    def get_session_auth_fallback_hash(self) -> Iterable[str]:
+        """Return the hashes under older secret keys."""
+        return []
+
+    def _session_hash(self, secret: str | None) -> str:
+        return salted_hmac("orgs.User.session", f"{self.password}:{self.session_epoch}", secret=secret).hexdigest()
+
+
+class RoleGrant(models.Model):
+    """One role of one user."""
+
+    id: int
+    user = models.ForeignKey(User, models.CASCADE, related_name="grants")
+    role = models.ForeignKey(Role, models.PROTECT, related_name="grants")
+    granted_at = models.DateTimeField(_("granted"), auto_now_add=True)
+    granted_by = models.CharField(_("granted by"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("role grant")
+        verbose_name_plural = _("role grants")
+        constraints = [models.UniqueConstraint(fields=["user", "role"], name="a_role_is_granted_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.role_id}"
