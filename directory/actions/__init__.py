@@ -1,0 +1,1 @@
+"""What administrators do with LDAP servers, runs, alerts and the sync's settings."""

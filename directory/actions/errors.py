@@ -1,0 +1,18 @@
+"""What an action raises when what was given can't be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from orgs.actions.errors import Refused
+
+__all__ = ["Invalid", "Refused"]
+
+
+class Invalid(Exception):
+    """Values are wrong; ``errors`` says by field what is wrong and what to do. Nothing was saved."""
+
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        """Keep the messages by field."""
+        super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
+        self.errors = dict(errors)

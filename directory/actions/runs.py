@@ -1,0 +1,204 @@
+"""Starts runs, applies or discards their plans, cancels them, and closes those that died."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+
+from celery import current_app
+from django.db import IntegrityError, transaction
+from kombu.exceptions import OperationalError
+
+from directory.actions.errors import Refused
+from directory.models import LdapServer, Run, RunServer, RunState, Trigger
+from directory.models.runs import PLAN_LIFETIME
+from directory.scope import orgs_in_scope, servers_to_ask
+from directory.sync import record
+from directory.sync.lease import MAX_ATTEMPTS
+from orgs.actors import Actor
+
+log = logging.getLogger("rollcall.sync")
+
+
+def start(
+    *, servers: Sequence[LdapServer], simulated: bool, trigger: Trigger, by: Actor, at: datetime, wake: bool = True
+) -> Run:
+    """Queue a run of these servers (none: all that orgs use) and of those that share an org with them.
+
+    ``wake`` tells a Celery worker as soon as the row is committed; without it the caller carries the run out.
+
+    Raises:
+        Refused: when no org uses the servers, or another run holds one of them.
+    """
+    close_dead(at=at)
+    for server in servers:
+        if not server.enabled:
+            raise Refused(f"{server.name} is disabled: enable it first")
+    chosen = [server.pk for server in servers]
+    asked = servers_to_ask(chosen, orgs_in_scope().values())
+    if missing := [server.name for server in servers if server.pk not in {found.pk for found in asked}]:
+        raise Refused(f"no org uses {', '.join(missing)}: choose the orgs that it serves first")
+    if not asked:
+        raise Refused("there is no enabled LDAP server that an org uses: add one, and choose the orgs that it serves")
+    try:
+        with transaction.atomic():
+            run = Run.objects.create(
+                simulated=simulated,
+                trigger=trigger,
+                started_by_id=by.user_id,
+                started_by_label=by.label,
+                chosen_servers=chosen,
+                created_at=at,
+            )
+            RunServer.objects.bulk_create([_reading(run, server) for server in asked])
+    except IntegrityError as error:
+        raise Refused(_who_holds(asked)) from error
+    if wake:
+        transaction.on_commit(lambda: wake_worker(run.pk))
+    return run
+
+
+def _reading(run: Run, server: LdapServer) -> RunServer:
+    return RunServer(run=run, server=server, server_name=server.name, configuration_digest=server.configuration_digest)
+
+
+def _who_holds(servers: Sequence[LdapServer]) -> str:
+    holding = RunServer.objects.filter(server__in=servers, live=True).select_related("run").first()
+    if holding is None:
+        return "another run has just started: try again"
+    run = holding.run
+    return (
+        f"run {run.pk} ({run.get_state_display()}, started by {run.started_by_label}) holds {holding.server_name}: "
+        "wait for it or cancel it"
+    )
+
+
+def wake_worker(run_id: int) -> None:
+    """Tell a worker that a run waits; when the broker is down, the next tick after it is back does."""
+    try:
+        # By name: tasks call actions, so actions can't import tasks.
+        current_app.send_task("directory.tasks.carry_out_run", kwargs={"run_id": run_id}, queue="sync", retry=False)
+    except OperationalError as error:
+        log.warning("run %s waits: the broker can't be reached (%s)", run_id, error)
+
+
+def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
+    """Have exactly the stored plan of a simulated or held-back run applied; a simulation's in a new run.
+
+    Raises:
+        Refused: when there is no plan to apply, it is older than 24 hours, or the configuration has changed since.
+    """
+    close_dead(at=at)
+    with transaction.atomic():
+        stored = Run.objects.select_for_update().get(pk=run.pk)
+        _refuse_unless_applicable(stored, at)
+        applied = _same_plan_in_a_new_run(stored, by, at) if stored.state == RunState.PLANNED else stored
+        try:
+            with transaction.atomic():
+                applied.readings.filter(server__isnull=False).update(live=True)
+        except IntegrityError as error:
+            raise Refused(_who_holds(list(stored.servers.all()))) from error
+        applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
+        applied.approved_by_id, applied.approved_by_label = by.user_id, by.label
+        applied.finished_at = None
+        applied.save()
+    if wake:
+        transaction.on_commit(lambda: wake_worker(applied.pk))
+    return applied
+
+
+def _refuse_unless_applicable(run: Run, at: datetime) -> None:
+    if not (run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)):
+        raise Refused(
+            f"run {run.pk} is {run.get_state_display()}: only a finished simulation or a held-back run has a plan to apply"
+        )
+    if run.planned_at is None or at - run.planned_at > PLAN_LIFETIME:
+        raise Refused(f"the plan of run {run.pk} is older than 24 hours: simulate again")
+    for reading in run.readings.select_related("server"):
+        if reading.server is None or not reading.server.enabled:
+            raise Refused(f"{reading.server_name} has been deleted or disabled since the plan was made: simulate again")
+        if reading.server.configuration_digest != reading.configuration_digest:
+            raise Refused(
+                f"the configuration of {reading.server_name} has changed since the plan was made: simulate again"
+            )
+
+
+def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
+    run = Run.objects.create(
+        simulated=False,
+        state=RunState.APPLYING,
+        trigger=simulation.trigger,
+        started_by_id=by.user_id,
+        started_by_label=by.label,
+        plan_from=simulation,
+        chosen_servers=simulation.chosen_servers,
+        created_at=at,
+        started_at=at,
+        planned_at=simulation.planned_at,
+        counts=simulation.counts,
+        org_counts=simulation.org_counts,
+        held_back=simulation.held_back,
+        warnings=simulation.warnings,
+        unknown_orgs=simulation.unknown_orgs,
+    )
+    for reading in simulation.readings.all():
+        reading.pk, reading.run, reading.live = None, run, False
+        reading._state.adding = True
+        reading.save()
+    record.copy_plan(source=simulation, target=run)
+    return run
+
+
+def discard(*, run: Run, by: Actor, at: datetime) -> Run:
+    """Give up a held-back plan; nothing is applied.
+
+    Raises:
+        Refused: when the run is not held back.
+    """
+    done = Run.objects.filter(pk=run.pk, state=RunState.HELD_BACK).update(
+        state=RunState.DISCARDED, approved_by_id=by.user_id, approved_by_label=by.label, finished_at=at
+    )
+    if not done:
+        raise Refused(f"run {run.pk} is not held back")
+    run.refresh_from_db()
+    return run
+
+
+def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
+    """Ask a run to stop: at once when it waits, else at its next step; what is applied by then stays.
+
+    Raises:
+        Refused: when the run has ended.
+    """
+    with transaction.atomic():
+        stored = Run.objects.select_for_update().get(pk=run.pk)
+        if not stored.live:
+            raise Refused(f"run {stored.pk} has ended: it is {stored.get_state_display()}")
+        stored.cancel_requested = True
+        if stored.state == RunState.QUEUED and stored.lease_until is None:
+            stored.state, stored.finished_at = RunState.CANCELLED, at
+            stored.readings.update(live=False)
+        stored.save(update_fields=["cancel_requested", "state", "finished_at"])
+    log.info("run %s: %s asked to cancel it", stored.pk, by.label)
+    return stored
+
+
+def close_dead(*, at: datetime) -> int:
+    """End the runs whose workers died, again and again or with nobody left to take over; return how many."""
+    dead = Run.objects.abandoned(at).filter(attempts__gte=MAX_ATTEMPTS) | Run.objects.abandoned(at).filter(
+        lease_until__lt=at, trigger=Trigger.COMMAND
+    )
+    closed = 0
+    for run in dead:
+        done = Run.objects.filter(pk=run.pk, fence=run.fence, state=run.state).update(
+            state=RunState.FAILED,
+            error="The worker died before the run was done; what had been applied by then stays and is listed.",
+            finished_at=at,
+            lease_until=None,
+            owner="",
+        )
+        if done:
+            RunServer.objects.filter(run=run).update(live=False)
+            closed += 1
+    return closed

@@ -1,0 +1,74 @@
+"""Starts the runs that are due, and tells when each server is."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from django.db.models import Max
+
+from directory import schedule
+from directory.actions import runs
+from directory.actions.errors import Refused
+from directory.models import LdapServer, Run, RunServer, SyncSettings, Trigger
+from directory.scope import orgs_in_scope, servers_to_ask
+from orgs.actors import SYSTEM
+
+log = logging.getLogger("rollcall.sync")
+
+
+def start_due(*, at: datetime) -> Run | None:
+    """Start one real run of all servers that are due; None when there are none or a run is under way."""
+    settings = _settings(at)
+    timetables = _timetables(settings)
+    ids = schedule.due(timetables, since=settings.interval_since or at, now=at)
+    servers = list(LdapServer.objects.filter(pk__in=ids).in_order())
+    if not servers:
+        return None
+    try:
+        return runs.start(servers=servers, simulated=False, trigger=Trigger.SCHEDULE, by=SYSTEM, at=at)
+    except Refused as reason:
+        log.info("the scheduled run waits: %s", reason)
+        return None
+
+
+def next_runs(*, at: datetime) -> dict[int, datetime]:
+    """Return when each server that orgs use is due next, by id; a server that is never due is left out."""
+    settings = _settings(at)
+    since = settings.interval_since or at
+    times = {row.server_id: schedule.next_run(row, since=since) for row in _timetables(settings)}
+    return {pk: when for pk, when in times.items() if when is not None}
+
+
+def wake_abandoned(*, at: datetime) -> int:
+    """Have every run that waits or lost its worker taken up again; return how many."""
+    runs.close_dead(at=at)
+    waiting = list(Run.objects.abandoned(at).exclude(trigger=Trigger.COMMAND).values_list("pk", flat=True))
+    for run_id in waiting:
+        runs.wake_worker(run_id)
+    return len(waiting)
+
+
+def _settings(at: datetime) -> SyncSettings:
+    """The interval counts from the first look at the clock, so that a new installation does not sync at once."""
+    settings = SyncSettings.load()
+    if settings.interval_since is None:
+        SyncSettings.objects.filter(pk=1, interval_since=None).update(interval_since=at)
+        settings.refresh_from_db()
+    return settings
+
+
+def _timetables(settings: SyncSettings) -> list[schedule.Timetable]:
+    used = [server.pk for server in servers_to_ask((), orgs_in_scope().values())]
+    real = RunServer.objects.filter(server__in=used, run__simulated=False)
+    last_runs = dict(real.values_list("server_id").annotate(Max("run__created_at")))
+    return [
+        schedule.Timetable(
+            server_id=server.pk,
+            interval_hours=settings.interval_hours
+            if server.sync_interval_hours is None
+            else server.sync_interval_hours,
+            last_run=last_runs.get(server.pk),
+        )
+        for server in LdapServer.objects.filter(pk__in=used)
+    ]

@@ -1,0 +1,239 @@
+"""Saves, orders and deletes LDAP servers: everything is checked first, and a bad value changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+
+from directory.actions.errors import Invalid, Refused
+from directory.models import LdapServer, OrgServer, RunServer, ScriptVersion
+from directory.sync.sandbox import compile_errors
+from directory.sync.source import check_certificate, check_dn, check_filter, check_url
+from directory.sync.values import ScriptName, Scripts
+from orgs.actions import orgs as org_actions
+from orgs.actions.audit import Fact, note
+from orgs.actors import Actor
+from orgs.models import DirectoryService, Org, Role
+from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
+from orgs.text import fold
+
+CONNECTION = (
+    "urls",
+    "start_tls",
+    "verify_certificates",
+    "ca_certificate",
+    "bind_dn",
+    "bind_password",
+    "connect_timeout",
+    "operation_timeout",
+    "follow_referrals",
+)
+SEARCH = ("search_base", "search_scope", "search_filter", "page_size")
+ATTRIBUTES = (
+    "username_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+    "unique_id_attribute",
+    "always_list_attributes",
+)
+SCRIPTS = {
+    "active_script": ScriptName.ACTIVE,
+    "org_name_script": ScriptName.ORG_NAME,
+    "role_name_script": ScriptName.ROLE_NAME,
+}
+LIMITS = (
+    "limit_deactivations_percent",
+    "limit_deactivations_count",
+    "limit_org_deactivations_percent",
+    "limit_entries_percent",
+    "limit_script_errors_percent",
+    "limit_moves_percent",
+    "limit_role_changes_percent",
+    "limit_admin_grants",
+    "canary",
+)
+SETTINGS = ("name", "enabled", *CONNECTION, *SEARCH, *ATTRIBUTES, *SCRIPTS, *LIMITS, "sync_interval_hours")
+# Where a stored password would be sent to: whoever changes one of these has to know the password.
+_WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
+_NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
+
+
+def default_grantable_roles() -> list[Role]:
+    """Return what a new server may grant: every role but those that administer the server itself."""
+    return [role for role in Role.objects.all() if role.name not in _NEVER_GRANTED_BY_DEFAULT and not role.holds_admin]
+
+
+@transaction.atomic
+def save(
+    *,
+    server: LdapServer | None,
+    values: Mapping[str, Any],
+    by: Actor,
+    at: datetime,
+    orgs: Sequence[Org] | None = None,
+    grantable_roles: Collection[Role] | None = None,
+    may_grant_admin: bool = False,
+) -> LdapServer:
+    """Make an LDAP server, or change one; absent values keep what they are. ``orgs`` follow this server from then on.
+
+    Raises:
+        Invalid: when any value is wrong; the messages are by field.
+    """
+    if unknown := values.keys() - set(SETTINGS):
+        raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
+    stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
+    before = _told(stored) if server else {}
+    old_scripts = stored.scripts if server else Scripts()
+    _set(stored, values, is_new=server is None)
+    errors = _wrong(stored, values)
+    roles = default_grantable_roles() if grantable_roles is None and server is None else grantable_roles
+    if roles is not None and not may_grant_admin and (refused := _new_admin_roles(stored, roles)):
+        errors["grantable_roles"] = f"only a SYSADMIN may let a server grant {', '.join(refused)}"
+    if errors:
+        raise Invalid(errors)
+    stored.version += 0 if server is None else 1
+    stored.save()
+    if roles is not None:
+        stored.grantable_roles.set(roles)
+    if orgs is not None:
+        _serve(stored, orgs, by=by, at=at)
+    _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
+    after = _told(stored)
+    if before != after:
+        changed = {key for key in after if before.get(key) != after[key]}
+        fact = Fact(
+            "LDAP server",
+            stored.pk,
+            stored.name,
+            before={key: before[key] for key in changed if key in before},
+            after={key: after[key] for key in changed},
+        )
+        note([fact], action="LDAP server saved", by=by, at=at)
+    return stored
+
+
+def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
+    where = [getattr(stored, key) for key in _WHERE_THE_PASSWORD_GOES]
+    for key, value in values.items():
+        setattr(stored, key, value)
+    stored.name = " ".join(str(stored.name).split())
+    if is_new:
+        stored.position = LdapServer.objects.count()
+    moved = where != [getattr(stored, key) for key in _WHERE_THE_PASSWORD_GOES]
+    if not is_new and moved and "bind_password" not in values:
+        stored.bind_password = ""
+    if not stored.bind_dn:
+        stored.bind_password = ""
+
+
+def _wrong(stored: LdapServer, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what is wrong with the server as it would be saved, by field."""
+    errors: dict[str, str] = {}
+    try:
+        stored.clean_fields(exclude=["urls", "always_list_attributes", "name_key"])
+    except ValidationError as error:
+        errors = {field: " ".join(messages) for field, messages in error.message_dict.items()}
+    errors |= _wrong_lists(stored)
+    if LdapServer.objects.filter(name_key=fold(stored.name)).exclude(pk=stored.pk).exists():
+        errors["name"] = f"the name {stored.name} is taken (letter case does not count)"
+    if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
+        errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
+    if stored.bind_dn and not stored.bind_password.strip():
+        errors["bind_password"] = (
+            "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
+            "a directory would take you for anonymous"
+        )
+    checks = {
+        "search_base": check_dn(stored.search_base),
+        "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
+        "search_filter": check_filter(stored.search_filter),
+        "ca_certificate": check_certificate(stored.ca_certificate) if stored.ca_certificate.strip() else None,
+    }
+    errors |= {field: message for field, message in checks.items() if message and field not in errors}
+    if any(field in values for field in SCRIPTS):
+        found = compile_errors(stored.scripts)
+        errors |= {field: str(found[name]) for field, name in SCRIPTS.items() if name in found}
+    return errors
+
+
+def _wrong_lists(stored: LdapServer) -> dict[str, str]:
+    errors = {}
+    if not isinstance(stored.urls, list) or not stored.urls:
+        errors["urls"] = "a list of at least one URL, such as ldaps://dc1.example.com:636"
+    elif wrong := [message for url in stored.urls if (message := check_url(str(url)))]:
+        errors["urls"] = wrong[0]
+    lists = stored.always_list_attributes
+    if not isinstance(lists, list) or not all(isinstance(name, str) and name.strip() for name in lists):
+        errors["always_list_attributes"] = "a list of attribute names"
+    return errors
+
+
+def _new_admin_roles(stored: LdapServer, roles: Collection[Role]) -> list[str]:
+    granted = set(stored.grantable_roles.values_list("pk", flat=True)) if stored.pk else set()
+    return sorted(role.name for role in roles if role.holds_admin and role.pk not in granted)
+
+
+def _serve(server: LdapServer, orgs: Sequence[Org], *, by: Actor, at: datetime) -> None:
+    """Make the orgs follow this server, keeping other servers in their lists; orgs no longer named stop asking it."""
+    wanted = {org.pk for org in orgs}
+    OrgServer.objects.filter(server=server).exclude(org__in=wanted).delete()
+    for org in orgs:
+        if org.directory_service != DirectoryService.LDAP:
+            org_actions.change(org=org, by=by, at=at, directory_service=DirectoryService.LDAP.value)
+        OrgServer.objects.get_or_create(
+            org=org, server=server, defaults={"position": OrgServer.objects.filter(org=org).count()}
+        )
+
+
+def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime, is_new: bool) -> None:
+    new = server.scripts
+    ScriptVersion.objects.bulk_create(
+        ScriptVersion(server=server, script=name, source=source, author=by.label, created_at=at)
+        for name, source, before in (
+            (ScriptName.ACTIVE, new.active, old.active),
+            (ScriptName.ORG_NAME, new.org_name, old.org_name),
+            (ScriptName.ROLE_NAME, new.role_name, old.role_name),
+        )
+        if source != before or (is_new and source)
+    )
+
+
+def _told(server: LdapServer) -> dict[str, Any]:
+    """Return the settings as the audit trail keeps them: of the password only whether there is one."""
+    told = {key: getattr(server, key) for key in SETTINGS if key != "bind_password"}
+    told["bind_password"] = "set" if server.bind_password else "none"
+    if server.pk:
+        told["grantable_roles"] = sorted(server.grantable_roles.values_list("name", flat=True))
+        told["orgs"] = sorted(server.orgs.values_list("name", flat=True))
+    return told
+
+
+@transaction.atomic
+def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
+    """Delete a server; the orgs that followed it ask it no longer, history keeps its name.
+
+    Raises:
+        Refused: while a run holds it.
+    """
+    stored = LdapServer.objects.select_for_update().get(pk=server.pk)
+    if (held := RunServer.objects.filter(server=stored, live=True).first()) is not None:
+        raise Refused(f"run {held.run_id} holds {stored.name}: wait for it or cancel it")
+    fact = Fact("LDAP server", stored.pk, stored.name, before=_told(stored))
+    stored.delete()
+    note([fact], action="LDAP server deleted", by=by, at=at)
+
+
+@transaction.atomic
+def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
+    """Put the servers into this order; those not named come after, as they were."""
+    servers = {server.pk: server for server in LdapServer.objects.in_order()}
+    order = [pk for pk in ids if pk in servers] + [pk for pk in servers if pk not in ids]
+    for position, pk in enumerate(order):
+        LdapServer.objects.filter(pk=pk).update(position=position)
+    fact = Fact("LDAP server", 0, "order", after={"order": [servers[pk].name for pk in order]})
+    note([fact], action="LDAP servers reordered", by=by, at=at)

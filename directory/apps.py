@@ -1,0 +1,10 @@
+"""Registers the directory app."""
+
+from django.apps import AppConfig
+
+
+class DirectoryConfig(AppConfig):
+    """LDAP servers, scripts, runs and history."""
+
+    name = "directory"
+    verbose_name = "Directory sync"

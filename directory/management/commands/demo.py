@@ -1,0 +1,39 @@
+"""Writes the demo's directory as LDIF and fills an empty Rollcall with the demo's orgs, users and LDAP server."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from directory.demo import ldif as ldif_text
+from directory.demo import world
+from directory.demo.people import SUFFIX, invent
+from directory.models import LdapServer
+from orgs.models import User
+
+
+class Command(BaseCommand):
+    """``demo --ldap-port PORT --ldif FILE``; the password of the directory's administrator lies beside the file."""
+
+    help = "Writes the demo directory's LDIF and, into an empty database, the demo's orgs, users and LDAP server."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take where the directory is and where its LDIF goes."""
+        parser.add_argument("--ldap-port", type=int, required=True, help="where the demo directory listens")
+        parser.add_argument("--ldif", type=Path, required=True, help="the file to write")
+
+    def handle(self, *_args: Any, ldap_port: int, ldif: Path, **_options: Any) -> None:
+        """Write the LDIF where there is none; fill the database where it is empty."""
+        people = invent()
+        if not ldif.exists():
+            ldif.write_text("\n".join(ldif_text.lines(people)) + "\n", "ascii")
+        url = f"ldap://127.0.0.1:{ldap_port}"
+        if User.objects.exclude(username_key="admin").exists() or LdapServer.objects.exists():
+            world.move_port(url)
+            return
+        password = (ldif.parent / "password").read_text("ascii").strip()
+        world.build(people, url=url, bind_dn=f"cn=admin,{SUFFIX}", bind_password=password, at=timezone.now())

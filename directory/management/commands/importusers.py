@@ -1,0 +1,83 @@
+"""Creates users from a CSV file."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from directory import creation, people_csv
+from directory.creation import Applicant
+from directory.people_csv import BadCsv, Row
+from directory.sync.sandbox import SandboxBroken
+from directory.sync.source import DirectoryUnavailable
+from orgs.actions import orgs as org_actions
+from orgs.actions.errors import Refused
+from orgs.actions.users import Profile
+from orgs.actors import COMMAND_LINE
+from orgs.models import CreatedBy, Org
+from orgs.standard import DEFAULT_ORG
+from orgs.text import fold
+
+
+class Command(BaseCommand):
+    """``importusers FILE.csv [--org NAME] [--no-scripts]``."""
+
+    help = f"Creates users from a CSV file with the columns {', '.join(people_csv.COLUMNS)} (only username is needed)."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the file, the org and whether the scripts run."""
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--org", default=DEFAULT_ORG, help="rows without an org go here, missing orgs are made below it"
+        )
+        parser.add_argument("--no-scripts", action="store_true", help="do not ask the directory and its scripts")
+
+    def handle(self, *_args: Any, file: Path, org: str, no_scripts: bool, **_options: Any) -> None:
+        """Create everyone in the file, or nobody when anything is wrong with it."""
+        try:
+            rows = people_csv.read(file)
+            with transaction.atomic():
+                made = self._create(rows, org, with_scripts=not no_scripts)
+        except (BadCsv, Refused) as error:
+            raise CommandError(f"{file}: {error}. Nobody was created.") from error
+        except (DirectoryUnavailable, SandboxBroken) as error:
+            raise CommandError(f"{error} Nobody was created.", returncode=4) from error
+        for username, reason in made.refused.items():
+            self.stderr.write(f"{username}: {reason}")
+        for username, warnings in made.warnings.items():
+            for warning in warnings:
+                self.stderr.write(f"{username}: {warning}")
+        for name in made.orgs:
+            self.stdout.write(f"created the org {name}")
+        self.stdout.write(f"created {len(made.users)} users, refused {len(made.refused)}")
+
+    def _create(self, rows: list[Row], chosen: str, *, with_scripts: bool) -> creation.Created:
+        at = timezone.now()
+        top = Org.objects.named(chosen).first()
+        new = []
+        if top is None:
+            top = org_actions.create(name=chosen, parent=Org.objects.first(), by=COMMAND_LINE, at=at)
+            new.append(top.name)
+        orgs = {fold(top.name): top}
+        for row in rows:
+            key = fold(row.org)
+            if key and key not in orgs:
+                found = Org.objects.named(row.org).first()
+                if found is None:
+                    found = org_actions.create(name=row.org, parent=top, by=COMMAND_LINE, at=at)
+                    new.append(found.name)
+                orgs[key] = found
+        applicants = [
+            Applicant(
+                Profile(row.username, row.email, row.first_name, row.last_name), orgs.get(fold(row.org), top), row.notes
+            )
+            for row in rows
+        ]
+        made = creation.create(applicants, created_by=CreatedBy.CSV, by=COMMAND_LINE, at=at, with_scripts=with_scripts)
+        made.orgs = [*new, *made.orgs]
+        return made

@@ -1,0 +1,67 @@
+"""Makes, changes and shows LDAP servers as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from directory import configuration
+from directory.actions.errors import Invalid
+from directory.models import LdapServer
+from orgs.actors import COMMAND_LINE
+from orgs.text import fold
+
+
+class Command(BaseCommand):
+    """``ldapserver apply FILE.json`` and ``ldapserver show [NAME]``."""
+
+    help = "Creates or updates LDAP servers from JSON, or prints them in the same form, without the password."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the two verbs."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        apply = verbs.add_parser("apply", help="create or update LDAP servers, by name")
+        apply.add_argument("file", help="one JSON object or a list of them; - reads standard input")
+        show = verbs.add_parser("show", help="print LDAP servers")
+        show.add_argument("name", nargs="?", help="only this one")
+
+    def handle(self, *_args: Any, verb: str, file: str = "", name: str | None = None, **_options: Any) -> None:
+        """Do what the verb says."""
+        if verb == "apply":
+            self._apply(file)
+        else:
+            self._show(name)
+
+    def _apply(self, file: str) -> None:
+        try:
+            text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
+            listed = json.loads(text)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{file}: not UTF-8 (byte {error.start})") from error
+        except json.JSONDecodeError as error:
+            raise CommandError(f"{file}: not JSON: {error}") from error
+        try:
+            done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now())
+        except Invalid as error:
+            lines = [f"  {key}: {message}" for key, message in error.errors.items()]
+            raise CommandError("\n".join([f"{file}: nothing was changed", *lines])) from error
+        for server, is_new in done:
+            self.stdout.write(f"{'created' if is_new else 'updated'} {server.name}")
+
+    def _show(self, name: str | None) -> None:
+        if name is None:
+            shown: Any = [configuration.as_json(server) for server in LdapServer.objects.in_order()]
+        else:
+            server = LdapServer.objects.filter(name_key=fold(name)).first()
+            if server is None:
+                raise CommandError(f"there is no LDAP server {name}")
+            shown = configuration.as_json(server)
+        self.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False))

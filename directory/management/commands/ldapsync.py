@@ -1,0 +1,140 @@
+"""Runs a sync in the foreground, without Celery: simulated, real, or the stored plan of an earlier run."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+from rich.console import Console
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from directory.actions import runs
+from directory.actions.errors import Refused
+from directory.models import LdapServer, Run, RunState, Trigger
+from directory.sync import pipeline, results
+from directory.sync.lease import Progress as Follow
+from orgs.actors import COMMAND_LINE
+from orgs.text import fold
+
+HELD_BACK, FAILED = 3, 4
+_EXIT = {RunState.HELD_BACK: HELD_BACK, RunState.FAILED: FAILED, RunState.CANCELLED: FAILED}
+
+
+class Command(BaseCommand):
+    """``ldapsync [--server NAME]… [--simulate] [--json] [--changes FILE]`` and ``ldapsync --apply RUN``."""
+
+    help = (
+        "Synchronizes users with LDAP in the foreground. Exit code 0: done; 2: wrong use; 3: held back, nothing was "
+        "written; 4: failed, with the reason on standard error."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take what to read, whether to write, and what to print."""
+        parser.add_argument("--server", action="append", default=[], metavar="NAME", help="only this LDAP server")
+        parser.add_argument("--simulate", action="store_true", help="say what would change, and change nothing")
+        parser.add_argument("--apply", type=int, metavar="RUN", help="apply the stored plan of this run")
+        parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+        parser.add_argument("--changes", type=Path, metavar="FILE", help="write a JSON line for each user")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Start a run, or take up a plan, carry it out here, and tell what came of it."""
+        if options["apply"] is not None and (options["simulate"] or options["server"]):
+            raise CommandError("--apply takes neither --simulate nor --server", returncode=2)
+        changes = _open(options["changes"])
+        try:
+            run = self._start(options)
+            self._carry_out(run)
+            run.refresh_from_db()
+            if changes is not None:
+                for line in results.changes(run):
+                    changes.write(json.dumps(line, ensure_ascii=False) + "\n")
+        finally:
+            if changes is not None:
+                changes.close()
+        self._tell(run, as_json=options["json"])
+        if run.state in _EXIT:
+            sys.exit(_EXIT[RunState(run.state)])
+
+    def _start(self, options: dict[str, Any]) -> Run:
+        at = timezone.now()
+        try:
+            if options["apply"] is not None:
+                run = Run.objects.filter(pk=options["apply"]).first()
+                if run is None:
+                    raise CommandError(f"there is no run {options['apply']}", returncode=2)
+                return runs.apply_plan(run=run, by=COMMAND_LINE, at=at, wake=False)
+            return runs.start(
+                servers=[_server(name) for name in options["server"]],
+                simulated=options["simulate"],
+                trigger=Trigger.COMMAND,
+                by=COMMAND_LINE,
+                at=at,
+                wake=False,
+            )
+        except Refused as error:
+            raise CommandError(str(error), returncode=FAILED) from error
+
+    def _carry_out(self, run: Run) -> None:
+        try:
+            with _progress() as follow:
+                pipeline.execute(run.pk, clock=timezone.now, progress=follow)
+        except KeyboardInterrupt:
+            runs.cancel(run=run, by=COMMAND_LINE, at=timezone.now())
+            pipeline.execute(run.pk, clock=timezone.now)
+            _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
+
+    def _tell(self, run: Run, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(results.summary(run), ensure_ascii=False))
+        else:
+            for line in results.text(run):
+                self.stdout.write(line)
+        if run.state == RunState.FAILED:
+            self.stderr.write(run.error)
+        elif run.state == RunState.CANCELLED:
+            self.stderr.write(f"run {run.pk} was cancelled")
+        elif run.state == RunState.HELD_BACK:
+            self.stderr.write(f"Held back, nothing was written. To apply this plan: ldapsync --apply {run.pk}")
+
+
+def _server(name: str) -> LdapServer:
+    server = LdapServer.objects.filter(name_key=fold(name)).first()
+    if server is None:
+        known = ", ".join(LdapServer.objects.in_order().values_list("name", flat=True)) or "none"
+        raise CommandError(f"there is no LDAP server {name} (there are: {known})", returncode=2)
+    return server
+
+
+def _open(path: Path | None) -> Any:
+    """Open the file for the changes before the run, so that a wrong path changes nothing."""
+    if path is None:
+        return None
+    try:
+        return path.open("w", encoding="utf-8")
+    except OSError as error:
+        raise CommandError(f"{path}: {error.strerror}", returncode=2) from error
+
+
+@contextmanager
+def _progress() -> Iterator[Follow]:
+    """Show progress on standard error where that is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield pipeline.ignore_progress
+        return
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("starting")
+        yield lambda phase, done, total: bar.update(task, description=phase, completed=done, total=total)
+
+
+def _die(message: str) -> NoReturn:
+    sys.stderr.write(f"{message}\n")
+    sys.exit(FAILED)

@@ -1,0 +1,28 @@
+"""The models of LDAP servers, scripts, entries, runs and alerts, one module a subject."""
+
+from directory.models.alerts import Alert, AlertKind
+from directory.models.entries import Match, StoredEntry
+from directory.models.mails import Mail, MailKind
+from directory.models.runs import LIVE_STATES, Run, RunChange, RunServer, RunState, Trigger
+from directory.models.scripts import ScriptVersion
+from directory.models.servers import LdapServer, OrgServer
+from directory.models.settings import SyncSettings
+
+__all__ = [
+    "LIVE_STATES",
+    "Alert",
+    "AlertKind",
+    "LdapServer",
+    "Mail",
+    "MailKind",
+    "Match",
+    "OrgServer",
+    "Run",
+    "RunChange",
+    "RunServer",
+    "RunState",
+    "ScriptVersion",
+    "StoredEntry",
+    "SyncSettings",
+    "Trigger",
+]

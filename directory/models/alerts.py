@@ -1,0 +1,51 @@
+"""Alerts: what an administrator has to know until they dismiss it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from orgs.models import User
+from orgs.permissions import Permission
+
+
+class AlertKind(models.TextChoices):
+    """What an alert is about."""
+
+    CONNECTION = "connection", _("connection")
+    HELD_BACK = "held back", _("held back")
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    """Named questions about alerts."""
+
+    def visible_to(self, viewer: User) -> AlertQuerySet:
+        """Alerts are about the whole console, so only server administrators see them."""
+        return self if viewer.may(Permission.SYSTEM) else self.none()
+
+    def open(self) -> AlertQuerySet:
+        """Alerts that nobody has dismissed."""
+        return self.filter(dismissed_at=None)
+
+
+class Alert(models.Model):
+    """One thing to know; the same one is not raised twice while it is open."""
+
+    id: int
+    kind = models.CharField(_("kind"), max_length=16, choices=AlertKind.choices)
+    message = models.TextField(_("message"))
+    run_id = models.BigIntegerField(_("run"), null=True, blank=True)
+    created_at = models.DateTimeField(_("raised"))
+    dismissed_at = models.DateTimeField(_("dismissed"), null=True, blank=True)
+    dismissed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+
+    objects = models.Manager.from_queryset(AlertQuerySet)()
+
+    class Meta:
+        verbose_name = _("alert")
+        verbose_name_plural = _("alerts")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        return self.message

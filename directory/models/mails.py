@@ -1,0 +1,41 @@
+"""Mails that runs have to send, kept until an SMTP server has taken them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.runs import Run
+
+
+class MailKind(models.TextChoices):
+    """What a mail reports."""
+
+    SUMMARY = "summary", _("summary")
+    HELD_BACK = "held back", _("held back")
+    FAILED = "failed", _("failed")
+
+
+class Mail(models.Model):
+    """One mail of one run; its Message-ID stays the same however often it is tried."""
+
+    id: int
+    run = models.ForeignKey(Run, models.CASCADE, related_name="mails")
+    kind = models.CharField(_("kind"), max_length=16, choices=MailKind.choices)
+    recipients = models.JSONField(_("recipients"), default=list)
+    subject = models.CharField(_("subject"), max_length=255)
+    body = models.TextField(_("body"))
+    message_id = models.CharField(max_length=255)
+    created_at = models.DateTimeField(_("written"))
+    sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
+    tried_at = models.DateTimeField(_("last tried"), null=True, blank=True)
+    error = models.TextField(_("last error"), blank=True)
+
+    class Meta:
+        verbose_name = _("mail")
+        verbose_name_plural = _("mails")
+        ordering = ["-created_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "kind"], name="a_run_writes_each_mail_once")]
+
+    def __str__(self) -> str:
+        return self.subject

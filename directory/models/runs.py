@@ -1,0 +1,203 @@
+"""Runs, what each of them read from each server, and the change that each wants for each user."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.servers import LdapServer
+from orgs.models import Org, User
+from orgs.permissions import Permission
+
+# A held-back or simulated plan may be applied for this long.
+PLAN_LIFETIME = timedelta(hours=24)
+
+
+class RunState(models.TextChoices):
+    """Where a run is on its way."""
+
+    QUEUED = "queued", _("queued")
+    READING = "reading", _("reading")
+    PLANNED = "planned", _("planned")
+    HELD_BACK = "held back", _("held back")
+    APPLYING = "applying", _("applying")
+    APPLIED = "applied", _("applied")
+    FAILED = "failed", _("failed")
+    CANCELLED = "cancelled", _("cancelled")
+    DISCARDED = "discarded", _("discarded")
+
+
+LIVE_STATES = (RunState.QUEUED, RunState.READING, RunState.APPLYING)
+
+
+class Trigger(models.TextChoices):
+    """What started a run."""
+
+    HAND = "hand", _("by hand")
+    SCHEDULE = "schedule", _("by schedule")
+    COMMAND = "command", _("by command line")
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Named questions about runs."""
+
+    def visible_to(self, viewer: User) -> RunQuerySet:
+        """Runs concern all orgs at once, so only server administrators see them."""
+        return self if viewer.may(Permission.SYSTEM) else self.none()
+
+    def newest_first(self) -> RunQuerySet:
+        """Runs in the order of history."""
+        return self.order_by("-created_at", "-pk")
+
+    def live(self) -> RunQuerySet:
+        """Runs that are waiting for a worker or being worked on."""
+        return self.filter(state__in=LIVE_STATES)
+
+    def abandoned(self, at: datetime) -> RunQuerySet:
+        """Live runs that nobody holds, or whose holder has not been heard of for its lease."""
+        return self.live().filter(Q(lease_until=None) | Q(lease_until__lt=at))
+
+
+class Run(models.Model):
+    """One sync, simulated or real; the stored changes are its plan."""
+
+    id: int
+    simulated = models.BooleanField(_("simulated"))
+    state = models.CharField(_("state"), max_length=16, choices=RunState.choices, default=RunState.QUEUED)
+    trigger = models.CharField(_("started"), max_length=16, choices=Trigger.choices)
+    started_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    started_by_label = models.CharField(_("started by"), max_length=255)
+    approved_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
+    approved_by_label = models.CharField(_("plan applied by"), max_length=255, blank=True)
+    plan_from = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="applications", verbose_name=_("plan of")
+    )
+
+    created_at = models.DateTimeField(_("created"))
+    started_at = models.DateTimeField(_("started at"), null=True, blank=True)
+    planned_at = models.DateTimeField(_("planned at"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
+
+    phase = models.CharField(_("phase"), max_length=32, blank=True)
+    done = models.PositiveIntegerField(_("done"), default=0)
+    total = models.PositiveIntegerField(_("of"), null=True, blank=True)
+    cancel_requested = models.BooleanField(_("cancel requested"), default=False)
+    owner = models.CharField(_("worked on by"), max_length=255, blank=True)
+    fence = models.PositiveIntegerField(default=0, editable=False)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    lease_until = models.DateTimeField(_("heard of until"), null=True, blank=True)
+
+    chosen_servers: Any = models.JSONField(_("chosen LDAP servers"), default=list, blank=True)
+    counts: Any = models.JSONField(_("counts"), default=dict)
+    org_counts: Any = models.JSONField(_("counts per org"), default=list)
+    held_back: Any = models.JSONField(_("reasons to hold back"), default=list)
+    warnings: Any = models.JSONField(_("warnings"), default=list)
+    unknown_orgs: Any = models.JSONField(_("unknown orgs"), default=dict)
+    error = models.TextField(_("error"), blank=True)
+
+    servers: models.ManyToManyField[LdapServer, RunServer] = models.ManyToManyField(
+        LdapServer, through="RunServer", related_name="runs"
+    )
+
+    objects = models.Manager.from_queryset(RunQuerySet)()
+
+    class Meta:
+        verbose_name = _("run")
+        verbose_name_plural = _("runs")
+        ordering = ["-created_at", "-pk"]
+
+    def __str__(self) -> str:
+        kind = _("simulation") if self.simulated else _("sync")
+        return f"{kind} {self.pk}"
+
+    @property
+    def live(self) -> bool:
+        """Whether the run is waiting for a worker or being worked on."""
+        return self.state in LIVE_STATES
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took, once it has ended."""
+        if self.started_at is None or self.finished_at is None:
+            return None
+        return round((self.finished_at - self.started_at).total_seconds(), 3)
+
+
+class RunServer(models.Model):
+    """One LDAP server's part in a run: the proof of what was read, and under which configuration."""
+
+    id: int
+    run = models.ForeignKey(Run, models.CASCADE, related_name="readings")
+    server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="readings")
+    server_name = models.CharField(_("LDAP server"), max_length=255)
+    configuration_digest = models.CharField(max_length=64)
+    live = models.BooleanField(default=True)
+    url = models.CharField(_("URL"), max_length=1024, blank=True)
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    entries = models.PositiveIntegerField(_("entries"), default=0)
+    matched = models.PositiveIntegerField(_("entries that are users"), default=0)
+    referrals = models.JSONField(_("referrals not followed"), default=list)
+    canary_seen = models.BooleanField(default=False)
+    complete = models.BooleanField(_("read to its end"), default=False)
+    error = models.TextField(_("error"), blank=True)
+    counts = models.JSONField(_("counts"), default=dict)
+
+    class Meta:
+        verbose_name = _("reading")
+        verbose_name_plural = _("readings")
+        ordering = ["run", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["server"], condition=Q(live=True), name="one_unfinished_run_per_server"),
+            models.UniqueConstraint(fields=["run", "server"], name="a_run_reads_a_server_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.server_name}"
+
+
+class RunChangeQuerySet(models.QuerySet["RunChange"]):
+    """Named questions about the changes of runs."""
+
+    def in_order(self) -> RunChangeQuerySet:
+        """Changes in the order in which they were decided."""
+        return self.order_by("pk")
+
+
+class RunChange(models.Model):
+    """What one run wants for one user: before, after, and the steps that led there."""
+
+    id: int
+    run = models.ForeignKey(Run, models.CASCADE, related_name="changes")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="changes")
+    username = models.CharField(_("username"), max_length=255)
+    org = models.ForeignKey(Org, models.SET_NULL, null=True, related_name="+", verbose_name=_("org"))
+    server_name = models.CharField(_("LDAP server"), max_length=255, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=24)
+    actions: Any = models.JSONField(_("actions"), default=list)
+    cause = models.CharField(_("cause"), max_length=8, blank=True)
+    on_hold = models.BooleanField(_("on hold"), default=False)
+    before: Any = models.JSONField(_("before"), default=dict)
+    after: Any = models.JSONField(_("after"), default=dict)
+    steps: Any = models.JSONField(_("steps"), default=list)
+    warnings: Any = models.JSONField(_("warnings"), default=list)
+    unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
+    applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
+
+    objects = models.Manager.from_queryset(RunChangeQuerySet)()
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "user"], name="a_run_has_one_change_per_user")]
+        indexes = [
+            models.Index(fields=["run", "outcome"], name="changes_by_outcome"),
+            models.Index(fields=["user", "-run"], name="changes_by_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.username}"

@@ -1,0 +1,251 @@
+"""LDAP servers: how to connect, what to search, which attribute means what, the scripts and the limits."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.fields import EncryptedTextField
+from directory.sync.values import AttributeMapping, Connection, Limits, Scripts
+from orgs.models import Org, Role, User
+from orgs.permissions import Permission
+from orgs.text import fold
+
+DEFAULT_ACTIVE_SCRIPT = "function(entry) {return true;}"
+# Not "and no computers": where a server's schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
+DEFAULT_FILTER = "(objectClass=person)"
+DEFAULT_ALWAYS_LISTS = (
+    "memberOf",
+    "objectClass",
+    "proxyAddresses",
+    "member",
+    "uniqueMember",
+    "memberUid",
+    "otherMailbox",
+    "mailAlternateAddress",
+    "groups",
+    "isMemberOf",
+)
+
+
+def default_always_lists() -> list[str]:
+    """Return the attributes that scripts see as arrays even with one value."""
+    return list(DEFAULT_ALWAYS_LISTS)
+
+
+def _percent(default: int, label: Any) -> models.PositiveSmallIntegerField[int, int]:
+    return models.PositiveSmallIntegerField(
+        label, default=default, validators=[MinValueValidator(1), MaxValueValidator(100)]
+    )
+
+
+class Scope(models.TextChoices):
+    """How deep a search goes below its base (RFC 4511, 4.5.1.2)."""
+
+    SUBTREE = "subtree", _("the whole subtree")
+    ONELEVEL = "onelevel", _("one level")
+    BASE = "base", _("the base entry only")
+
+
+class LdapServerQuerySet(models.QuerySet["LdapServer"]):
+    """Named questions about LDAP servers."""
+
+    def visible_to(self, viewer: User) -> LdapServerQuerySet:
+        """LDAP servers belong to the whole console, so only server administrators see them."""
+        return self if viewer.may(Permission.SYSTEM) else self.none()
+
+    def unchecked(self) -> LdapServerQuerySet:
+        """Enabled servers whose certificates are not checked."""
+        return self.filter(enabled=True, verify_certificates=False)
+
+    def enabled(self) -> LdapServerQuerySet:
+        """Servers that syncs ask."""
+        return self.filter(enabled=True)
+
+    def in_order(self) -> LdapServerQuerySet:
+        """Servers in the order that administrators gave them."""
+        return self.order_by("position", "pk")
+
+
+class LdapServer(models.Model):
+    """Connection, search, attribute mapping, three scripts and safety limits."""
+
+    id: int
+    name = models.CharField(_("name"), max_length=255)
+    name_key = models.CharField(max_length=255, unique=True, editable=False)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+
+    urls = models.JSONField(_("URLs"), default=list)
+    start_tls = models.BooleanField(_("StartTLS"), default=False)
+    verify_certificates = models.BooleanField(_("check certificates"), default=True)
+    ca_certificate = models.TextField(_("CA certificate"), blank=True)
+    bind_dn = models.CharField(_("bind DN"), max_length=1024, blank=True)
+    bind_password = EncryptedTextField(_("bind password"), blank=True, default="")
+    connect_timeout = models.PositiveIntegerField(
+        _("connect time-out"), default=10, validators=[MinValueValidator(1), MaxValueValidator(300)]
+    )
+    operation_timeout = models.PositiveIntegerField(
+        _("operation time-out"), default=60, validators=[MinValueValidator(1), MaxValueValidator(3600)]
+    )
+    follow_referrals = models.BooleanField(_("follow referrals"), default=False)
+
+    search_base = models.CharField(_("search base"), max_length=1024)
+    search_scope = models.CharField(_("search scope"), max_length=8, choices=Scope.choices, default=Scope.SUBTREE)
+    search_filter = models.TextField(_("search filter"), default=DEFAULT_FILTER)
+    page_size = models.PositiveIntegerField(
+        _("page size"), default=1000, validators=[MinValueValidator(1), MaxValueValidator(10_000)]
+    )
+
+    username_attribute = models.CharField(_("username"), max_length=255, default="uid")
+    email_attribute = models.CharField(_("email"), max_length=255, default="mail", blank=True)
+    first_name_attribute = models.CharField(_("first name"), max_length=255, default="givenName", blank=True)
+    last_name_attribute = models.CharField(_("last name"), max_length=255, default="sn", blank=True)
+    unique_id_attribute = models.CharField(_("immutable id"), max_length=255, default="", blank=True)
+    always_list_attributes = models.JSONField(_("always lists"), default=default_always_lists)
+
+    active_script = models.TextField(_("active script"), default=DEFAULT_ACTIVE_SCRIPT, blank=True)
+    org_name_script = models.TextField(_("org name script"), default="", blank=True)
+    role_name_script = models.TextField(_("role name script"), default="", blank=True)
+    grantable_roles = models.ManyToManyField(Role, verbose_name=_("roles that this server may grant"), related_name="+")
+
+    limit_deactivations_percent = _percent(5, _("deactivations, percent"))
+    limit_deactivations_count = models.PositiveIntegerField(
+        _("deactivations, count"), default=500, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
+    )
+    limit_org_deactivations_percent = _percent(20, _("deactivations in one org, percent"))
+    limit_entries_percent = _percent(80, _("entries, percent of the last complete reading"))
+    limit_script_errors_percent = _percent(1, _("script errors, percent"))
+    limit_moves_percent = _percent(20, _("moves, percent"))
+    limit_role_changes_percent = _percent(20, _("role changes, percent"))
+    limit_admin_grants = models.PositiveIntegerField(
+        _("grants of a role that holds admin"), default=5, validators=[MaxValueValidator(1000)]
+    )
+    canary = models.CharField(
+        _("canary entry"), max_length=255, blank=True, help_text=_("A username that every reading must find.")
+    )
+    sync_interval_hours = models.PositiveIntegerField(
+        _("sync interval in hours"), null=True, blank=True, help_text=_("Empty: the server-wide interval. 0: never.")
+    )
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    orgs: models.ManyToManyField[Org, OrgServer] = models.ManyToManyField(
+        Org, through="OrgServer", related_name="ldap_servers"
+    )
+
+    objects = models.Manager.from_queryset(LdapServerQuerySet)()
+
+    class Meta:
+        verbose_name = _("LDAP server")
+        verbose_name_plural = _("LDAP servers")
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the key by which names are compared in step with the name."""
+        self.name_key = fold(self.name)
+        if (fields := kwargs.get("update_fields")) is not None:
+            kwargs["update_fields"] = {*fields, "name_key"}
+        super().save(*args, **kwargs)
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach the server, as a value; it holds the bind password."""
+        return Connection(
+            name=self.name,
+            urls=tuple(self.urls),
+            search_base=self.search_base,
+            search_filter=self.search_filter,
+            search_scope=self.search_scope,
+            start_tls=self.start_tls,
+            verify_certificates=self.verify_certificates,
+            ca_certificate=self.ca_certificate,
+            bind_dn=self.bind_dn,
+            bind_password=self.bind_password,
+            page_size=self.page_size,
+            connect_timeout=self.connect_timeout,
+            operation_timeout=self.operation_timeout,
+            follow_referrals=self.follow_referrals,
+        )
+
+    @property
+    def mapping(self) -> AttributeMapping:
+        """Which attributes hold a person's identity."""
+        return AttributeMapping(
+            username=self.username_attribute,
+            email=self.email_attribute,
+            first_name=self.first_name_attribute,
+            last_name=self.last_name_attribute,
+            unique_id=self.unique_id_attribute,
+        )
+
+    @property
+    def scripts(self) -> Scripts:
+        """The three sources."""
+        return Scripts(active=self.active_script, org_name=self.org_name_script, role_name=self.role_name_script)
+
+    @property
+    def limits(self) -> Limits:
+        """The safety limits."""
+        return Limits(
+            deactivations_percent=self.limit_deactivations_percent,
+            deactivations_count=self.limit_deactivations_count,
+            org_deactivations_percent=self.limit_org_deactivations_percent,
+            entries_percent=self.limit_entries_percent,
+            script_errors_percent=self.limit_script_errors_percent,
+            moves_percent=self.limit_moves_percent,
+            role_changes_percent=self.limit_role_changes_percent,
+            admin_grants=self.limit_admin_grants,
+            canary=self.canary,
+        )
+
+    @property
+    def configuration_digest(self) -> str:
+        """What a simulation has to have seen before a real run: connection, search, mapping and scripts, as one hash."""
+        parts = [
+            self.urls,
+            self.start_tls,
+            self.verify_certificates,
+            self.ca_certificate,
+            self.bind_dn,
+            self.follow_referrals,
+            self.search_base,
+            self.search_scope,
+            self.search_filter,
+            self.username_attribute,
+            self.email_attribute,
+            self.first_name_attribute,
+            self.last_name_attribute,
+            self.unique_id_attribute,
+            self.always_list_attributes,
+            self.active_script,
+            self.org_name_script,
+            self.role_name_script,
+        ]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class OrgServer(models.Model):
+    """One LDAP server in an org's own ordered list; orgs without a list use their parent's."""
+
+    id: int
+    org = models.ForeignKey(Org, models.CASCADE, related_name="server_links")
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="org_links")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("org's LDAP server")
+        verbose_name_plural = _("orgs' LDAP servers")
+        ordering = ["org", "position", "pk"]
+        constraints = [models.UniqueConstraint(fields=["org", "server"], name="an_org_lists_a_server_once")]
+
+    def __str__(self) -> str:
+        return f"{self.org_id}: {self.server_id}"

@@ -1,0 +1,53 @@
+"""Which orgs a sync looks after and which LDAP servers each of them asks, in order, once inheritance is followed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from directory.models import LdapServer, OrgServer
+from orgs.inheritance import Effective, effective_settings
+from orgs.models import DirectoryService
+
+
+@dataclass(frozen=True, slots=True)
+class OrgScope:
+    """One org that follows LDAP; ``servers`` are ids in the order in which they are asked."""
+
+    org: Effective
+    servers: tuple[int, ...]
+
+
+def server_lists(effective: dict[int, Effective] | None = None) -> dict[int, tuple[int, ...]]:
+    """Return every org's ordered LDAP servers, its own list or the nearest one above it."""
+    effective = effective if effective is not None else effective_settings()
+    own: dict[int, list[int]] = {}
+    for org_id, server_id in OrgServer.objects.order_by("org", "position", "pk").values_list("org_id", "server_id"):
+        own.setdefault(org_id, []).append(server_id)
+    return {
+        org.id: next((tuple(own[above]) for above in org.lineage if above in own), ()) for org in effective.values()
+    }
+
+
+def orgs_in_scope() -> dict[int, OrgScope]:
+    """Return the active orgs whose effective directory service is LDAP and that have servers to ask, by id."""
+    effective = effective_settings()
+    lists = server_lists(effective)
+    return {
+        org.id: OrgScope(org, lists[org.id])
+        for org in effective.values()
+        if org.active and org.directory_service == DirectoryService.LDAP and lists[org.id]
+    }
+
+
+def servers_to_ask(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[LdapServer]:
+    """Return the enabled servers that a run must read, in order: the chosen ones and those that share an org with them.
+
+    Absence is proven only when every server of an org was searched, so a server never runs without its neighbours.
+    An empty choice means every enabled server that an org uses.
+    """
+    wanted: set[int] = set()
+    for org in scope:
+        if not chosen or set(org.servers) & set(chosen):
+            wanted.update(org.servers)
+    return list(LdapServer.objects.enabled().filter(pk__in=wanted).in_order())

@@ -1,0 +1,29 @@
+"""Who an entry is, by the attribute mapping of its server."""
+
+from __future__ import annotations
+
+from directory.sync.values import AttributeMapping, Entry, Identity
+
+# Identifiers that servers give and never change, the most common first.
+UNIQUE_IDS = ("entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid")
+
+
+def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
+    """Return what the mapped attributes say, trimmed; what an entry does not have is empty."""
+    folded = {name.lower(): values for name, values in entry.attributes.items()}
+
+    def values(name: str) -> tuple[str, ...]:
+        trimmed = (value.strip() for value in folded.get(name.strip().lower(), ()))
+        return tuple(dict.fromkeys(filter(None, trimmed)))
+
+    def first(*names: str) -> str:
+        return next((value for name in names for value in values(name)), "")
+
+    return Identity(
+        dn=entry.dn,
+        unique_id=first(mapping.unique_id) if mapping.unique_id.strip() else first(*UNIQUE_IDS),
+        usernames=values(mapping.username),
+        emails=values(mapping.email),
+        first_name=first(mapping.first_name),
+        last_name=first(mapping.last_name),
+    )

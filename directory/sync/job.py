@@ -1,0 +1,46 @@
+"""One run while it is worked on: its row, its lease, and the orgs and servers that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from directory.models import LdapServer, Run, RunServer, SyncSettings
+from directory.scope import OrgScope, orgs_in_scope
+from directory.sync.lease import Lease
+from orgs.actors import Actor
+
+
+@dataclass(slots=True)
+class Job:
+    """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id."""
+
+    run: Run
+    lease: Lease
+    settings: SyncSettings
+    readings: list[RunServer]
+    servers: dict[int, LdapServer]
+    scope: dict[int, OrgScope]
+
+    @property
+    def actor(self) -> Actor:
+        """Who the run's writes are put down to."""
+        person = self.run.approved_by or self.run.started_by
+        label = self.run.approved_by_label or self.run.started_by_label
+        if person is None:
+            return Actor(label=label, run_id=self.run.pk)
+        return Actor(label=label, user_id=person.pk, org_id=person.org_id, run_id=self.run.pk)
+
+    @property
+    def org_ids(self) -> list[int]:
+        """The orgs in scope, by id."""
+        return sorted(self.scope)
+
+
+def load(run_id: int, lease: Lease) -> Job:
+    """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
+    run = Run.objects.select_related("started_by", "approved_by").get(pk=run_id)
+    readings = list(run.readings.select_related("server").order_by("pk"))
+    servers = {row.server.pk: row.server for row in readings if row.server is not None}
+    chosen = set(run.chosen_servers or servers)
+    scope = {pk: org for pk, org in orgs_in_scope().items() if set(org.servers) & chosen}
+    return Job(run, lease, SyncSettings.load(), readings, servers, scope)

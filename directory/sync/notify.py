@@ -1,0 +1,102 @@
+"""Tells people how a run ended: alerts on the console, mails over SMTP that are kept until they are sent."""
+
+from __future__ import annotations
+
+import logging
+import smtplib
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db.models import Q
+
+from directory.models import Alert, AlertKind, Mail, MailKind, Run, SyncSettings
+from orgs.models import User
+
+log = logging.getLogger("rollcall.sync")
+
+# A mail that an SMTP server refused is tried again after this long, until it is this old.
+RETRY_AFTER = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(days=2)
+
+
+def connection_problem(*, server: str, reason: str, run_id: int, at: datetime) -> None:
+    """Raise the original's alert that an LDAP server can't be used."""
+    message = f"Problem with connection to LDAP server: {server}: {reason}"
+    raise_alert(kind=AlertKind.CONNECTION, message=message, run_id=run_id, at=at)
+
+
+def raise_alert(*, kind: AlertKind, message: str, run_id: int | None, at: datetime) -> None:
+    """Raise an alert, unless the same one is open already."""
+    if not Alert.objects.open().filter(kind=kind, message=message).exists():
+        Alert.objects.create(kind=kind, message=message, run_id=run_id, created_at=at)
+
+
+def address_of(run: Run) -> str:
+    """Return where a run is shown."""
+    return f"{settings.CONSOLE_ADDRESS}/history/{run.pk}/"
+
+
+def recipients() -> list[str]:
+    """Return who is mailed: the addresses of the settings and all users with an administrative role, each once."""
+    chosen = SyncSettings.load()
+    addresses = list(chosen.notification_addresses)
+    if chosen.notify_administrators:
+        addresses += User.objects.administrators().exclude(email="").order_by("pk").values_list("email", flat=True)
+    return list({address.lower(): address for address in addresses}.values())
+
+
+def write_mail(*, run: Run, kind: MailKind, subject: str, body: str, at: datetime) -> Mail | None:
+    """Put a run's mail into the box of mails to send; None where nobody is to be told or no SMTP server is set."""
+    addresses = recipients()
+    if not addresses or not settings.EMAIL_HOST:
+        return None
+    message_id = f"<run-{run.pk}-{kind.value.replace(' ', '-')}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2]}>"
+    mail, _created = Mail.objects.get_or_create(
+        run=run,
+        kind=kind,
+        defaults={
+            "recipients": addresses,
+            "subject": " ".join(subject.split())[:255],
+            "body": body,
+            "message_id": message_id,
+            "created_at": at,
+        },
+    )
+    return mail
+
+
+def send_waiting(*, at: datetime) -> list[Mail]:
+    """Send the mails that wait and return those that an SMTP server took."""
+    due = Mail.objects.filter(sent_at=None, created_at__gt=at - GIVE_UP_AFTER)
+    due = due.filter(Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER)).order_by("pk")
+    return [mail for mail in due[:50] if _claim(mail, at) and _send(mail, at)]
+
+
+def _claim(mail: Mail, at: datetime) -> bool:
+    """Mark a mail as being tried, so that two workers never send it at once."""
+    return bool(Mail.objects.filter(pk=mail.pk, sent_at=None, tried_at=mail.tried_at).update(tried_at=at))
+
+
+def _send(mail: Mail, at: datetime) -> bool:
+    message = EmailMessage(
+        subject=mail.subject,
+        body=mail.body,
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        bcc=_addresses(mail.recipients),
+        headers={"Message-ID": mail.message_id},
+        connection=get_connection(),
+    )
+    try:
+        message.send()
+    except (smtplib.SMTPException, OSError) as error:
+        Mail.objects.filter(pk=mail.pk).update(error=str(error)[:1000])
+        log.warning("mail %s of run %s was not taken by the SMTP server: %s", mail.kind, mail.run_id, error)
+        return False
+    Mail.objects.filter(pk=mail.pk).update(sent_at=at, error="")
+    return True
+
+
+def _addresses(stored: Collection[str]) -> Sequence[str]:
+    return [address for address in stored if "\n" not in address and "\r" not in address]

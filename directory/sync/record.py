@@ -1,0 +1,120 @@
+"""Change → rows: the plan is stored before anything is applied."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from directory.models import Run, RunChange, RunServer, RunState
+from directory.sync import rows, tally
+from directory.sync.values import Change, Outcome
+
+
+def planned(*, run: Run, changes: Iterable[tuple[Change, str, bool]]) -> int:
+    """Store the changes that have anything to say, each with its server's name and whether the user is on hold.
+
+    Returns how many.
+    """
+    new = [
+        RunChange(
+            run=run,
+            user_id=change.user_id,
+            username=change.before.username,
+            org_id=change.before.org_id,
+            server_name=server,
+            outcome=change.outcome,
+            actions=list(change.actions),
+            cause=change.cause,
+            on_hold=on_hold,
+            before=rows.account_to_json(change.before),
+            after=rows.account_to_json(change.after),
+            steps=list(change.steps),
+            warnings=list(change.warnings),
+            unknown_org=change.unknown_org,
+        )
+        for change, server, on_hold in changes
+        if change.outcome is not Outcome.UNCHANGED or change.warnings
+    ]
+    RunChange.objects.bulk_create(new, batch_size=500)
+    return len(new)
+
+
+def forget(*, run: Run) -> None:
+    """Drop a plan that was left half made, so that it can be made again from the start."""
+    RunChange.objects.filter(run=run).delete()
+
+
+def copy_plan(*, source: Run, target: Run) -> None:
+    """Store a simulation's changes again as the plan of a real run, in the same order."""
+    last = 0
+    while page := list(RunChange.objects.filter(run=source, pk__gt=last).order_by("pk")[:1000]):
+        last = page[-1].pk
+        for row in page:
+            row.pk, row.run = None, target
+            row._state.adding = True
+        RunChange.objects.bulk_create(page, batch_size=500)
+
+
+def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
+    """Return what the stored plan holds, in all and by org; changes that could not be applied count no more.
+
+    The number of users is not in it: unchanged users leave no row.
+    """
+    by_org: dict[int, Counter[str]] = {}
+    changes = RunChange.objects.filter(run=run).values_list("org_id", "outcome", "actions", "warnings")
+    for org_id, outcome, actions, warnings in changes.iterator(chunk_size=2000):
+        undone = outcome in {Outcome.CHANGED_MEANWHILE, Outcome.REFUSED}
+        by_org.setdefault(org_id or 0, Counter()).update(
+            tally.counts_of(outcome, actions, len(warnings), undone=undone)
+        )
+    total: Counter[str] = Counter()
+    for part in by_org.values():
+        total.update(part)
+    return dict(total), by_org
+
+
+def settle_counts(run: Run) -> None:
+    """Make an applied run's counts say what was done: changes that could not be applied count no more."""
+    stored = Run.objects.get(pk=run.pk)
+    total, by_org = counts(run)
+    stored.counts = tally.filled({**total, "users": stored.counts.get("users", 0)})
+    stored.org_counts = [
+        {
+            "id": part["id"],
+            "name": part["name"],
+            **tally.filled({**by_org.get(part["id"], Counter()), "users": part["users"]}),
+        }
+        for part in stored.org_counts
+    ]
+    stored.save(update_fields=["counts", "org_counts"])
+
+
+def last_complete_reading(row: RunServer) -> int | None:
+    """Return how many entries the server had when it was last read to its end by a run that was applied."""
+    return (
+        RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
+        .exclude(run=row.run_id)
+        .order_by("-pk")
+        .values_list("entries", flat=True)
+        .first()
+    )
+
+
+def configuration_seen(row: RunServer) -> bool:
+    """Tell whether exactly this configuration has been simulated to the end, or applied, before."""
+    return (
+        RunServer.objects.filter(
+            server=row.server_id,
+            configuration_digest=row.configuration_digest,
+            complete=True,
+            run__state__in=[RunState.PLANNED, RunState.APPLIED],
+        )
+        .exclude(run=row.run_id)
+        .exists()
+    )
+
+
+def conflicting(run: Run) -> set[int]:
+    """Return the ids of the users for whom the directory made conflicting claims."""
+    found = RunChange.objects.filter(run=run, outcome=Outcome.CONFLICT, user__isnull=False)
+    return set(found.values_list("user_id", flat=True))

@@ -1,0 +1,143 @@
+"""Run → log lines and mails, in the original's form. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from directory.sync.tally import COUNTED
+from directory.sync.values import Account, Action, Change
+
+
+def safe(text: str) -> str:
+    """Return text with control characters spelled out, so that a value from a directory can't forge a line."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
+
+
+def submitting(org_ids: Sequence[int]) -> str:
+    """Return the line that opens a run."""
+    return f"DIRSYNC:: Submitting for orgs: , {_ids(org_ids)}"
+
+
+def running(org_id: int, name: str) -> str:
+    """Return the line that opens one org."""
+    return f"DIRSYNC:: Running for org:{org_id}/{safe(name)}"
+
+
+def completed(org_id: int, name: str, counts: Mapping[str, int]) -> str:
+    """Return the line that closes one org."""
+    return f"DIRSYNC:: Completed for org:{org_id}/{safe(name)} {_numbers(counts, 'rolesChanged')}"
+
+
+def summary(org_ids: Sequence[int], counts: Mapping[str, int], *, simulated: bool) -> str:
+    """Return the line that sums a run up."""
+    return (
+        f"DIRSYNC:: Summary for orgIds:, {_ids(org_ids)}, {_numbers(counts, 'roleChanges')}, "
+        f"simulated:{_flag(simulated)}"
+    )
+
+
+def mail_sent(addresses: Sequence[str], counts: Mapping[str, int], *, simulated: bool) -> str:
+    """Return the line that says who was told."""
+    told = ", ".join(safe(address) for address in addresses)
+    return (
+        f"DIRSYNC:: summary email sent to:[{told}], users:{counts['users']}, deactivated:{counts['deactivated']}, "
+        f"simulated:{_flag(simulated)}"
+    )
+
+
+def subject(user_id: int | None, label: str, org_id: int) -> str:
+    """Return how a history line names its author; Rollcall itself has the id 0."""
+    return f"Subject[{user_id or 0}/{safe(label)}, orgId:{org_id}]"
+
+
+def history(change: Change, *, author: str, simulated: bool) -> list[str]:
+    """Return the history lines of one change, one for each thing that happens to the user."""
+    return [f"HISTORY:: {author} DIRSYNC:: {words} simulated:{_flag(simulated)}" for words in _events(change)]
+
+
+def _events(change: Change) -> list[str]:
+    before, after = change.before, change.after
+    who = f"user:{change.user_id}/{safe(before.username)}"
+    place = _org(before)
+    actions = set(change.actions)
+    said = []
+    if Action.DEACTIVATE in actions:
+        said.append(f"Blocking and deactivating {who} in {place}")
+    elif actions & {Action.BLOCK, Action.SET_PENDING}:
+        said.append(f"Blocking {who} in {place}, deactivation pending")
+    if Action.REACTIVATE in actions:
+        said.append(f"Activating {who} in {place}")
+    elif Action.UNBLOCK in actions:
+        said.append(f"Unblocking {who} in {place}")
+    elif Action.CLEAR_PENDING in actions:
+        said.append(f"Clearing pending deactivation of {who} in {place}")
+    if Action.RENAME in actions:
+        said.append(f"Renaming {who} to {safe(after.username)} in {place}")
+    if Action.PROFILE in actions:
+        said.append(f"Updating profile of {who} in {place}")
+    if Action.MOVE in actions:
+        said.append(f"Moving {who} from {place} to {_org(after)}")
+    if Action.SET_ROLES in actions:
+        said.append(f"Changing roles of {who} in {place} from {_names(before)} to {_names(after)}")
+    return said
+
+
+def _org(account: Account) -> str:
+    return f"org:{account.org_id}/{safe(account.org)}"
+
+
+def _names(account: Account) -> str:
+    return f"[{', '.join(safe(role) for role in sorted(account.roles))}]"
+
+
+def _ids(org_ids: Sequence[int]) -> str:
+    return f"[{','.join(map(str, org_ids))}]"
+
+
+def _numbers(counts: Mapping[str, int], roles: str) -> str:
+    return (
+        f"users:{counts['users']}, deactivated:{counts['deactivated']}, activated:{counts['activated']}, "
+        f"moved:{counts['moved']}, {roles}:{counts['rolesChanged']}"
+    )
+
+
+def _flag(value: bool) -> str:
+    return "true" if value else "false"
+
+
+_LABELS = {
+    "users": "Users looked at",
+    "deactivated": "Deactivated",
+    "blocked": "Blocked, deactivation pending (legal hold)",
+    "activated": "Activated or unblocked",
+    "moved": "Moved to another org",
+    "rolesChanged": "Roles changed",
+    "renamed": "Renamed",
+    "profileChanged": "Name or email changed",
+    "scriptErrors": "Script errors",
+    "notChecked": "Not checked",
+    "conflicts": "Conflicts",
+    "warnings": "Warnings",
+}
+
+
+def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int]) -> str:
+    """Return a mail's subject; ``kind`` is summary, held back or failed."""
+    name = "Simulated directory sync" if simulated else "Directory sync"
+    if kind != "summary":
+        return f"{name} {kind}"
+    changed = sum(counts.get(key, 0) for key in ("deactivated", "blocked", "activated", "moved", "rolesChanged"))
+    return f"{name}: {counts.get('users', 0)} users, {changed} changes"
+
+
+def mail_body(
+    *, opening: str, counts: Mapping[str, int], org_lines: Sequence[str], warnings: Sequence[str], address: str
+) -> str:
+    """Return a mail's text: what happened, the numbers, the orgs, what to look at, and where."""
+    parts = [opening, ""]
+    parts += [f"{_LABELS[key]}: {counts.get(key, 0)}" for key in COUNTED]
+    if org_lines:
+        parts += ["", "By org:", *(f"  {safe(line)}" for line in org_lines)]
+    if warnings:
+        parts += ["", "To look at:", *(f"  - {safe(line)}" for line in warnings)]
+    return "\n".join([*parts, "", f"Every change with its reasons: {address}", ""])

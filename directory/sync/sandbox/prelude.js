@@ -1,0 +1,385 @@
+// Hardens one JavaScript realm and runs the administrator's scripts in it, so that no script can see the host,
+// keep anything from one entry to the next, or give an answer of the wrong type.
+// The child replaces $REALM by a name that scripts cannot guess. Scripts are compiled by eval, so that only their
+// own frames are called <input> in a stack.
+const $REALM = (() => {
+  "use strict";
+
+  // Kept here, as scripts lose some of them and the others stay what they were.
+  const {
+    Array, Error, JSON, Map, Math, Number, Object, Promise, Proxy, Reflect, Set, String, Symbol, TypeError,
+    eval: compile,
+  } = globalThis;
+  const GLOBAL = globalThis;
+  const EXACTLY_ONE = "must be exactly one function, such as: function (entry) { return true; }";
+
+  // ---- the realm: what stays, and nothing of it can change ----
+
+  const KEPT = [
+    "Object", "Function", "Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError",
+    "URIError", "InternalError", "AggregateError", "Array", "parseInt", "parseFloat", "isNaN", "isFinite",
+    "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape", "Number", "Boolean",
+    "String", "Math", "Reflect", "Symbol", "Date", "RegExp", "JSON", "Map", "Set", "BigInt", "globalThis",
+  ];
+
+  const FUNCTIONS = [function () {}, function* () {}, async function () {}, async function* () {}]
+    .map((sample) => Object.getPrototypeOf(sample));
+  const [FUNCTION] = FUNCTIONS;
+  const textOf = ((text) => (made) => Reflect.apply(text, made, []))(FUNCTION.toString);
+
+  // What scripts reach by syntax, without a name.
+  const HIDDEN = [
+    ...FUNCTIONS, (function* () {})(), (async function* () {})(), [].values(), new Map().entries(), new Set().values(),
+    "".matchAll(/x/g), ""[Symbol.iterator](), Promise.prototype,
+    Object.getOwnPropertyDescriptor((function () { return arguments; })(), "callee").get,
+  ].flatMap((sample) => [sample, Object.getPrototypeOf(sample)]);
+
+  const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
+
+  const removeStatefulParts = () => {
+    // These keep state in the engine itself, where freezing does not reach.
+    for (const name of ["stackTraceLimit", "prepareStackTrace", "captureStackTrace"]) delete Error[name];
+    delete Array.fromAsync;
+    for (const key of Reflect.ownKeys(ITERATOR)) if (key !== Symbol.iterator) delete ITERATOR[key];
+    for (const key of ["constructor", "then", "catch", "finally"]) delete Promise.prototype[key];
+    Math.random = () => { throw new Error("Math.random is not available: every run must give the same answer"); };
+  };
+
+  const removeCodeFromText = () => {
+    const inert = function Function() { throw new TypeError("code cannot be made from text here"); };
+    for (const prototype of FUNCTIONS) Object.defineProperty(prototype, "constructor", { value: inert });
+    inert.prototype = FUNCTION;
+    GLOBAL.Function = inert;
+  };
+
+  // A frozen prototype would also forbid `mine.toString = ...` on a script's own object; a setter allows it again.
+  const allowOverride = (prototype, key) => {
+    const { value, configurable, enumerable } = Object.getOwnPropertyDescriptor(prototype, key);
+    if (!configurable || value === undefined) return;
+    Object.defineProperty(prototype, key, {
+      get() { return value; },
+      set(own) {
+        Object.defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
+      },
+      enumerable,
+      configurable: false,
+    });
+  };
+
+  const hardened = new Set([GLOBAL]);
+
+  const harden = (...pending) => {
+    while (pending.length) {
+      const value = pending.pop();
+      if (Object(value) !== value || hardened.has(value)) continue;
+      hardened.add(Object.freeze(value));
+      pending.push(Object.getPrototypeOf(value));
+      for (const key of Reflect.ownKeys(value)) {
+        const { value: held, get, set } = Object.getOwnPropertyDescriptor(value, key);
+        pending.push(held, get, set);
+      }
+    }
+  };
+
+  // The built-ins move to the global object's prototype: what is left on it besides OWN was put there by a script.
+  const moveBuiltins = () => {
+    const builtins = {};
+    for (const key of KEPT) Object.defineProperty(builtins, key, { value: GLOBAL[key] });
+    for (const key of Reflect.ownKeys(GLOBAL)) Reflect.deleteProperty(GLOBAL, key);
+    Object.setPrototypeOf(GLOBAL, builtins);
+    return builtins;
+  };
+
+  // The engine hands each request over by setting the global named dukpy; scripts cannot.
+  let data;
+  let listening = true;
+
+  removeStatefulParts();
+  removeCodeFromText();
+  const BUILTINS = moveBuiltins();
+  Object.defineProperty(GLOBAL, "dukpy", {
+    get() { return undefined; },
+    set(value) { if (listening) data = value; },
+    configurable: false,
+  });
+  for (const prototype of [Object.prototype, Error.prototype, FUNCTION]) {
+    for (const key of Reflect.ownKeys(prototype)) allowOverride(prototype, key);
+  }
+  for (const key of KEPT) {
+    if (key.endsWith("Error")) {
+      for (const own of ["name", "message"]) allowOverride(BUILTINS[key].prototype, own);
+    }
+  }
+  harden(BUILTINS, ...HIDDEN);
+  const OWN = new Set(Reflect.ownKeys(GLOBAL));
+
+  // ---- the entry: read-only, attributes under any letter case, arrays as private copies ----
+
+  const DN = 0;
+  const METHODS = Object.create(null);
+  for (const key of ["toString", "toLocaleString", "valueOf", "hasOwnProperty", "propertyIsEnumerable"]) {
+    Object.defineProperty(METHODS, key, { value: Object.prototype[key] });
+  }
+  Object.freeze(METHODS);
+  const BLANK = Object.create(METHODS);
+
+  // A row is [dn, value, ...]; a shape finds the place of a name in it. The first of two spellings wins.
+  const makeShape = (names) => {
+    const places = new Map([["dn", DN]]);
+    const keys = ["dn"];
+    for (let place = 0; place < names.length; place++) {
+      const folded = names[place].toLowerCase();
+      if (places.has(folded)) continue;
+      places.set(folded, place + 1);
+      keys.push(names[place]);
+    }
+    for (let place = 1; place < keys.length; place++) places.set(keys[place], places.get(keys[place].toLowerCase()));
+    return { places, keys };
+  };
+
+  const find = (view, name) => view.places.get(name) ?? view.places.get(name.toLowerCase());
+
+  const read = (view, place) => {
+    const value = view.row[place];
+    if (typeof value === "string") return value;
+    view.copies ??= [];
+    return (view.copies[place] ??= value.slice());
+  };
+
+  const refuse = () => false;
+
+  const VIEW = {
+    __proto__: null,
+    // Written out, as scripts spend most of their time here.
+    get(_, key) {
+      if (typeof key !== "string") return METHODS[key];
+      const place = this.places.get(key) ?? this.places.get(key.toLowerCase());
+      if (place === undefined) return METHODS[key];
+      const value = this.row[place];
+      return typeof value === "string" ? value : read(this, place);
+    },
+    has(_, key) { return typeof key === "string" && find(this, key) !== undefined; },
+    ownKeys() { return this.keys; },
+    getOwnPropertyDescriptor(_, key) {
+      const place = typeof key === "string" ? find(this, key) : undefined;
+      if (place === undefined) return undefined;
+      return { value: read(this, place), writable: false, enumerable: true, configurable: true };
+    },
+    set: refuse,
+    deleteProperty: refuse,
+    defineProperty: refuse,
+    setPrototypeOf: refuse,
+    preventExtensions: refuse,
+  };
+
+  // ---- bare names: `memberof` reads the attribute, unless the script or JavaScript knows the name ----
+
+  let current = null;
+
+  const SCOPE = new Proxy(Object.create(null), {
+    has(_, name) {
+      if (current === null || name in GLOBAL) return false;
+      if (name === current.bareName) return true;
+      const place = find(current, name);
+      if (place === undefined || place === DN) return false;
+      current.bareName = name;
+      current.bareValue = read(current, place);
+      return true;
+    },
+    // The engine asks for a name with `has` first, and for one symbol.
+    get(_, name) { return current !== null && name === current.bareName ? current.bareValue : undefined; },
+    set(_, name) {
+      throw new TypeError(`${name} is an attribute of the entry and cannot be assigned; declare it with var`);
+    },
+    deleteProperty: refuse,
+  });
+
+  // ---- errors as data ----
+
+  const describe = (thrown) => {
+    let message = "threw an object that cannot be read";
+    let line = null;
+    try {
+      if (thrown instanceof Error) {
+        message = `${thrown.name}: ${thrown.message}`;
+        const place = /<input>:(\d+)/.exec(String(thrown.stack).slice(0, 4000));
+        line = place && Number(place[1]);
+      } else if (typeof thrown === "object" && thrown !== null) {
+        message = typeof thrown.message === "string" ? `threw: ${thrown.message}` : "threw an object";
+      } else {
+        message = `threw: ${typeof thrown === "function" ? "a function" : String(thrown)}`;
+      }
+    } catch {
+      line = null;
+    }
+    return [message.slice(0, 1000), line];
+  };
+
+  const kindOf = (value) => {
+    if (value === null) return "null";
+    if (value === undefined) return "nothing";
+    if (Array.isArray(value)) return "an array";
+    if (typeof value !== "object") return `a ${typeof value}`;
+    if (value instanceof Promise || typeof value.then === "function") return "a promise";
+    if (typeof value.next === "function") return "a generator";
+    return "an object";
+  };
+
+  class Unfit { constructor(message) { this.message = message; } }
+
+  class Fault {
+    constructor(script, message, line = null, memory = false) { Object.assign(this, { script, message, line, memory }); }
+  }
+
+  // Reads what was thrown, which can run the script's getters: still within the limits of the script's own call.
+  const fault = (slot, thrown) => {
+    if (thrown instanceof Unfit) return new Fault(slot, thrown.message);
+    const [message, line] = describe(thrown);
+    // The engine throws null when there is no memory left for an error.
+    const memory = thrown === null || message === "InternalError: out of memory";
+    if (memory) spoiled = true;
+    return new Fault(slot, message, line, memory);
+  };
+
+  // ---- what each script may return ----
+
+  const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
+
+  // Names come again with nearly every entry; scripts cannot see what is remembered here.
+  const accepted = new Map();
+
+  const checkName = (value, what) => {
+    const known = accepted.get(value);
+    if (known !== undefined) return known;
+    const name = value.slice(0, 10000).trim();
+    if (name.length > 255) throw new Unfit(`returned ${what} of more than 255 characters`);
+    if (CONTROL.test(name) || !name.isWellFormed()) {
+      throw new Unfit(`returned ${what} with a control or broken character`);
+    }
+    if (accepted.size < 10000) accepted.set(value, name);
+    return name;
+  };
+
+  const readActive = (value) => {
+    if (value === undefined || value === null) {
+      throw new Unfit(`returned ${kindOf(value)} instead of true or false; is a return missing?`);
+    }
+    const kind = kindOf(value);
+    if (kind === "a promise" || kind === "a generator" || kind === "a function") {
+      throw new Unfit(`returned ${kind} instead of true or false`);
+    }
+    return !!value;
+  };
+
+  const readOrgName = (value) => {
+    if (value === undefined || value === null) return null;
+    if (typeof value !== "string") throw new Unfit(`returned ${kindOf(value)} instead of the org's name as text`);
+    return checkName(value, "an org name") || null;
+  };
+
+  const readRoles = (value) => {
+    if (value === undefined || value === null) return null;
+    if (typeof value !== "string" && !Array.isArray(value)) {
+      throw new Unfit(`returned ${kindOf(value)} instead of an array of role names`);
+    }
+    const list = typeof value === "string" ? [value] : value;
+    const length = list.length;
+    if (length > 1000) throw new Unfit(`returned ${length} role names; at most 64 are allowed`);
+    const names = new Set();
+    for (let i = 0; i < length; i++) {
+      const item = list[i];
+      if (typeof item !== "string") throw new Unfit(`returned an array with ${kindOf(item)} instead of a role name`);
+      const name = checkName(item, "a role name");
+      if (name === "") throw new Unfit("returned an empty role name");
+      names.add(name);
+    }
+    if (names.size > 64) throw new Unfit(`returned ${names.size} role names; at most 64 are allowed`);
+    return [...names];
+  };
+
+  // ---- running ----
+
+  const READERS = [readActive, readOrgName, readRoles];
+  const scripts = [null, null, null];
+  let spoiled = false;
+
+  const wipe = () => {
+    const keys = Reflect.ownKeys(GLOBAL);
+    if (keys.length !== OWN.size) {
+      for (const key of keys) if (!OWN.has(key) && !Reflect.deleteProperty(GLOBAL, key)) spoiled = true;
+    }
+    if (!Reflect.isExtensible(GLOBAL) || Reflect.getPrototypeOf(GLOBAL) !== BUILTINS) spoiled = true;
+  };
+
+  const call = (slot, row, shape) => {
+    const { places, keys } = shape;
+    current = { __proto__: VIEW, row, places, keys, copies: null, bareName: null, bareValue: null };
+    const script = scripts[slot];
+    try {
+      // A plain call: as a method it would get the object before the dot.
+      return READERS[slot](script(new Proxy(BLANK, current)));
+    } catch (thrown) {
+      return fault(slot, thrown);
+    } finally {
+      current = null;
+      wipe();
+    }
+  };
+
+  const judge = (row, shape, slots) => {
+    const found = [true, null, null];
+    for (const slot of slots) {
+      if (scripts[slot] === null) continue;
+      const answer = call(slot, row, shape);
+      if (answer instanceof Fault) return answer;
+      if (spoiled) return new Fault(slot, "changed the global object for good");
+      found[slot] = answer;
+      if (!found[0]) break;
+    }
+    return found;
+  };
+
+  // The rest after a function may be only blanks, semicolons and comments; then the source was nothing but it.
+  const isWhole = (source, made) => {
+    const text = textOf(made);
+    const start = /^(?:\s|\/\*[^]*?\*\/|\/\/.*)*/.exec(source)[0].length;
+    return source.startsWith(text, start) && /^(?:[\s;]|\/\*[^]*?\*\/|\/\/.*)*$/.test(source.slice(start + text.length));
+  };
+
+  const load = () => {
+    const { slot, source } = data;
+    let made;
+    try {
+      made = compile(`with($REALM.SCOPE){0,${source}\n}`);
+    } catch (thrown) {
+      return describe(thrown);
+    } finally {
+      wipe();
+    }
+    if (typeof made !== "function" || !isWhole(source, made)) return [EXACTLY_ONE, null];
+    if (/^class(?![\w$])/.test(textOf(made))) return [EXACTLY_ONE, null];
+    if (Object.getPrototypeOf(made) !== FUNCTION) {
+      return ["async and generator functions are not supported", null];
+    }
+    if (made.length > 1) return ["must take one argument, the entry", null];
+    harden(made);
+    scripts[slot] = made;
+    return null;
+  };
+
+  // An answer may end early: the realm is spoiled then, and the parent asks for the rest in a new one.
+  const evaluate = () => {
+    const { shapes, kinds, rows, slots } = data;
+    data = undefined;
+    listening = false;
+    const made = shapes.map(makeShape);
+    const answers = [];
+    wipe();
+    for (let i = 0; i < rows.length && !spoiled; i++) answers.push(judge(rows[i], made[kinds[i]], slots));
+    listening = true;
+    return { answers, spoiled };
+  };
+
+  return Object.freeze({ SCOPE, load, evaluate });
+})();
+null;

@@ -1,0 +1,161 @@
+"""What travels between parent and child: entries packed small, and answers checked again as they come back."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+
+from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
+
+SCRIPTS = tuple(ScriptName)
+MESSAGE_LENGTH = 500
+# Control characters, the other line ends, and halves of surrogate pairs.
+BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class BadAnswer(Exception):
+    """The child said something that the prelude never says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict of one request about one entry; ``limit`` when a script used up its memory."""
+
+    verdict: Verdict
+    limit: bool = False
+
+
+def source_of(scripts: Scripts, script: ScriptName) -> str:
+    """Return a script with the line ends that the engine counts."""
+    source = (scripts.active, scripts.org_name, scripts.role_name)[SCRIPTS.index(script)]
+    return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class Packer:
+    """Turns entries into requests; names are sent once for all entries of a batch that have the same ones."""
+
+    def __init__(self, always_lists: Collection[str], batch_bytes: int) -> None:
+        self._always = frozenset(name.lower() for name in always_lists)
+        self._batch_bytes = batch_bytes
+        self._lists: dict[tuple[str, ...], tuple[bool, ...]] = {}
+
+    def pack(self, entries: Iterable[Entry], scripts: Collection[ScriptName] = SCRIPTS) -> tuple[bytes, int]:
+        """Return the request for the first entries that fit, and how many these are (one at least)."""
+        shapes: dict[tuple[str, ...], int] = {}
+        kinds: list[int] = []
+        rows: list[str] = []
+        size = 0
+        for entry in entries:
+            names, row = self._row(entry)
+            size += len(row)
+            if rows and size > self._batch_bytes:
+                break
+            kinds.append(shapes.setdefault(names, len(shapes)))
+            rows.append(row)
+        slots = [SCRIPTS.index(script) for script in scripts]
+        head = json.dumps({"shapes": list(shapes), "kinds": kinds, "slots": slots})
+        return f'{head[:-1]},"rows":[{",".join(rows)}]}}'.encode("ascii"), len(rows)
+
+    def _row(self, entry: Entry) -> tuple[tuple[str, ...], str]:
+        attributes = entry.attributes
+        if not all(attributes.values()):
+            attributes = {name: values for name, values in attributes.items() if values}
+        names = tuple(attributes)
+        always = self._lists.get(names)
+        if always is None:
+            always = tuple(name.lower() in self._always for name in names)
+            self._lists[names] = always
+        row: list[str | tuple[str, ...]] = [entry.dn]
+        for values, is_list in zip(attributes.values(), always, strict=True):
+            row.append(values if is_list or len(values) > 1 else values[0])
+        return names, json.dumps(row, separators=(",", ":"))
+
+
+def pack_source(script: ScriptName, source: str) -> bytes:
+    return json.dumps({"slot": SCRIPTS.index(script), "source": source}).encode("ascii")
+
+
+def unpack_load(reply: bytes, script: ScriptName, source: str) -> ScriptError | None:
+    """Return why a script does not compile, or None when it does; raises BadAnswer."""
+    match _parse(reply):
+        case None:
+            return None
+        case {"failed": str(text)}:
+            return ScriptError(script, clean(text))
+        case [str(message), int() | None as line]:
+            return ScriptError(script, clean(message), closest_line(source, line, message))
+    raise BadAnswer
+
+
+def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[Answer], bool]:
+    """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer."""
+    match _parse(reply):
+        case {"answers": list(answers), "spoiled": bool(spoiled)} if len(answers) <= asked:
+            if len(answers) == asked or spoiled:
+                return [_answer(answer, scripts) for answer in answers], spoiled
+    raise BadAnswer
+
+
+def unpack_failure(reply: bytes) -> str | None:
+    """Return what ended a whole request in the child, such as a promise that failed afterwards; None for an answer."""
+    if not reply.startswith(b'{"failed"'):
+        return None
+    match _parse(reply):
+        case {"failed": str(text)}:
+            return clean(text.partition("\n")[0])
+    raise BadAnswer
+
+
+def clean(text: str) -> str:
+    """Make a message safe to show and to log: one line, no control characters, not too long."""
+    plain = BROKEN.sub("\ufffd", text.strip())
+    return plain if len(plain) <= MESSAGE_LENGTH else plain[: MESSAGE_LENGTH - 1] + "…"
+
+
+def closest_line(source: str, line: int | None, message: str) -> int | None:
+    """Correct the line of an error.
+
+    The engine names the last place that it noted, which can be lines before the one that failed; when the message
+    quotes a name, the next line that has it is meant.
+    """
+    lines = source.split("\n")
+    if line is None or line < 1:
+        return None
+    quoted = re.search(r"property '([^']+)' of|^ReferenceError: (\S+) is not defined", message)
+    if quoted:
+        word = re.compile(rf"(?<![\w$]){re.escape(quoted[1] or quoted[2])}(?![\w$])")
+        for number, text in enumerate(lines[line - 1 :], start=line):
+            if word.search(text):
+                return number
+    return min(line, len(lines))
+
+
+def _parse(reply: bytes) -> object:
+    try:
+        parsed: object = json.loads(reply)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer from error
+    return parsed
+
+
+def _answer(answer: object, scripts: Scripts) -> Answer:
+    match answer:
+        case [bool(active), None | str() as org_name, None | list() as roles]:
+            names = None if roles is None else _names(roles)
+            if org_name is not None:
+                _names([org_name])
+            return Answer(Verdict(active=active, org_name=org_name, roles=names))
+        case {"script": 0 | 1 | 2 as slot, "message": str(message), "line": int() | None as line, "memory": bool(memory)}:
+            script = SCRIPTS[slot]
+            line = closest_line(source_of(scripts, script), line, message)
+            return Answer(Verdict(error=ScriptError(script, clean(message), line)), limit=memory)
+    raise BadAnswer
+
+
+def _names(names: Sequence[object]) -> tuple[str, ...]:
+    good = tuple(name for name in names if isinstance(name, str) and 0 < len(name) <= 255 and not BROKEN.search(name))
+    if len(good) != len(names) or len(good) > 64:
+        raise BadAnswer
+    return good

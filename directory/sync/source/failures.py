@@ -1,0 +1,49 @@
+"""What goes wrong with a directory, as one sentence for the administrator."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Stage(StrEnum):
+    """How far it got, in the order in which a directory is reached."""
+
+    NAME = "name"
+    CONNECT = "connect"
+    TLS = "TLS"
+    BIND = "bind"
+    BASE = "base"
+    FILTER = "filter"
+    SEARCH = "search"
+
+
+class DirectoryUnavailable(Exception):
+    """The directory could not be read to its end, so nothing may be concluded from what it did say.
+
+    ``server_message`` is what the server itself said, ``result_code`` its LDAP result (RFC 4511, 4.1.9) where it gave
+    one. The bind password is in none of them.
+    """
+
+    def __init__(
+        self, message: str, *, stage: Stage = Stage.SEARCH, server_message: str = "", result_code: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.stage = stage
+        self.server_message = server_message
+        self.result_code = result_code
+
+
+class Referred(DirectoryUnavailable):
+    """The server has not got the base, and names ``urls`` where it is."""
+
+    def __init__(self, message: str, urls: tuple[str, ...]) -> None:
+        super().__init__(message, stage=Stage.BASE, result_code=10)
+        self.urls = urls
+
+
+def plain(text: str, *, secret: str = "") -> str:
+    """Return a server's words on one line, without control characters and without the secret."""
+    if secret:
+        text = text.replace(secret, "***")
+    printable = "".join(sign if sign.isprintable() else " " for sign in text)
+    return " ".join(printable.split())

@@ -1,0 +1,102 @@
+"""What an administrator tries before saving: test the connection, and see the first entries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.reading import ATTRIBUTES, Search, Target
+from directory.sync.source.session import UNREACHABLE, Session, check_settings, connect, open_session
+from directory.sync.source.urls import Url
+from directory.sync.source.wire import Note
+from directory.sync.values import Connection, Entry
+
+PAGES_COUNTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStep:
+    """One stage of a test and how it went; ``detail`` is a sentence for the administrator."""
+
+    stage: Stage
+    ok: bool
+    detail: str
+    url: str = ""
+
+
+def test_connection(connection: Connection) -> list[ConnectionStep]:
+    """Try every URL up to the bind, and the search with the first that answers; stop where going on makes no sense."""
+    steps: list[ConnectionStep] = []
+    try:
+        urls = check_settings(connection)
+    except DirectoryUnavailable as failure:
+        return [ConnectionStep(failure.stage, ok=False, detail=str(failure))]
+    searched = False
+    for url in urls:
+        try:
+            session = open_session(connection, url, _recorder(steps, url))
+        except DirectoryUnavailable as failure:
+            steps.append(ConnectionStep(failure.stage, ok=False, detail=str(failure), url=str(url)))
+            if failure.stage in UNREACHABLE:
+                continue
+            break
+        try:
+            if not searched:
+                _try_search(connection, session, _recorder(steps, url))
+        except DirectoryUnavailable as failure:
+            steps.append(ConnectionStep(failure.stage, ok=False, detail=str(failure), url=str(url)))
+        finally:
+            session.close()
+        searched = True
+    return steps
+
+
+# Named for the button that it stands behind; it is no test of ours.
+test_connection.__test__ = False  # type: ignore[attr-defined]
+
+
+def first_entries(connection: Connection, *, limit: int = 10) -> list[Entry]:
+    """Return the first entries that the connection's search finds, in the server's order.
+
+    Raises:
+        DirectoryUnavailable: the server can't be reached, or refuses.
+    """
+    session = connect(connection, _unnoted)
+    try:
+        return Search(session, _target(connection), ATTRIBUTES, limit).first(limit)
+    finally:
+        session.close()
+
+
+def _try_search(connection: Connection, session: Session, note: Note) -> None:
+    base = Target(connection.search_base, "base", "(objectClass=*)")
+    # A base that exists but may not be seen gives no entry and no error.
+    seen = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
+    note(
+        Stage.BASE, f"{connection.search_base} found" if seen else f"{connection.search_base} exists but can't be seen"
+    )
+    search = Search(session, _target(connection), ("1.1",), connection.page_size)
+    count = 0
+    for page in search.pages():
+        count += len(page)
+        if search.pages_read >= PAGES_COUNTED:
+            note(Stage.FILTER, f"more than {count - 1:,} entries found")
+            return
+    if not count:
+        raise DirectoryUnavailable("No entry is found: check base, filter and read rights", stage=Stage.FILTER)
+    note(Stage.FILTER, "1 entry found" if count == 1 else f"{count:,} entries found")
+
+
+def _recorder(steps: list[ConnectionStep], url: Url) -> Note:
+    def note(stage: Stage, detail: str) -> None:
+        steps.append(ConnectionStep(stage, ok=True, detail=detail, url=str(url)))
+
+    return note
+
+
+def _target(connection: Connection) -> Target:
+    return Target(connection.search_base, connection.search_scope, connection.search_filter)
+
+
+def _unnoted(_stage: Stage, _detail: str) -> None:
+    return None

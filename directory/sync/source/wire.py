@@ -1,0 +1,243 @@
+"""From a URL to an open socket for libldap, with TLS where it is asked for.
+
+The socket and TLS are Python's, not libldap's. A server that falls silent in the middle of a message or of the TLS
+handshake keeps libldap 2.5 for ever, whatever time-outs it is given; here the kernel ends each wait. TLS settings
+belong to one connection, need no files, and a refused certificate is explained.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+import ssl
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
+from directory.sync.source.urls import Url
+from directory.sync.values import Connection
+
+CHUNK = 1 << 16
+# RFC 4511, 4.14: message 1, extended request 1.3.6.1.4.1.1466.20037.
+START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
+EXTENDED_RESPONSE = 0x78
+LONGEST_ANSWER = 1 << 16
+
+Note = Callable[[Stage, str], None]
+
+
+@dataclass(slots=True)
+class Wire:
+    """An open connection; ``fileno`` belongs to libldap, which closes it. ``trouble`` says why TLS broke off."""
+
+    fileno: int
+    encrypted: bool
+    trouble: str = ""
+    _relay: threading.Thread | None = field(default=None, repr=False)
+
+    def relay(self, outside: ssl.SSLSocket, inside: socket.socket) -> None:
+        """Carry bytes between TLS and libldap in a thread that ends when either side closes."""
+        self._relay = threading.Thread(target=self._carry, args=(outside, inside), name="ldap-tls", daemon=True)
+        self._relay.start()
+
+    def wait_closed(self) -> None:
+        """Wait until the relay, if there is one, has closed its sockets."""
+        if self._relay:
+            self._relay.join()
+
+    def _carry(self, outside: ssl.SSLSocket, inside: socket.socket) -> None:
+        with outside, inside:
+            try:
+                while _carry_once(outside, inside):
+                    pass
+            except TimeoutError:
+                self.trouble = "the server fell silent"
+            except ssl.SSLError as error:
+                self.trouble = f"TLS: {_reason(error)}"
+            except OSError as error:
+                self.trouble = error.strerror or ""
+
+
+def _carry_once(outside: ssl.SSLSocket, inside: socket.socket) -> bool:
+    """Carry what has arrived on either side; False when one side has ended."""
+    pending = outside.pending() > 0
+    readable = [] if pending else select.select([outside, inside], [], [])[0]
+    if inside in readable:
+        request = inside.recv(CHUNK)
+        if not request:
+            return False
+        outside.sendall(request)
+    if pending or outside in readable:
+        answer = outside.recv(CHUNK)
+        if not answer:
+            return False
+        inside.sendall(answer)
+    return True
+
+
+def open_wire(connection: Connection, url: Url, note: Note) -> Wire:
+    """Connect to one server, with TLS as the connection wants it, and ``note`` each stage that went well.
+
+    Raises:
+        DirectoryUnavailable: the name, the connection or TLS failed; nothing secret has been sent.
+    """
+    encrypt = url.scheme == "ldaps" or connection.start_tls
+    trust = _trust(connection, url) if encrypt else None
+    outside = _connect(connection, url, note)
+    try:
+        if trust is None:
+            _end_waits(outside, connection.operation_timeout)
+            return Wire(fileno=outside.detach(), encrypted=False)
+        secure = _encrypt(outside, trust, connection, url)
+    except BaseException:
+        outside.close()
+        raise
+    note(Stage.TLS, f"{secure.version()}, {_holder(secure, connection)}")
+    secure.settimeout(connection.operation_timeout)
+    for_libldap, inside = socket.socketpair()
+    _end_waits(for_libldap, connection.operation_timeout)
+    wire = Wire(fileno=for_libldap.detach(), encrypted=True)
+    wire.relay(secure, inside)
+    return wire
+
+
+def _connect(connection: Connection, url: Url, note: Note) -> socket.socket:
+    try:
+        addresses = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", "") or "not a host name"
+        raise DirectoryUnavailable(
+            f"{url}: the name {url.host} can't be resolved ({reason})", stage=Stage.NAME, server_message=reason
+        ) from None
+    note(Stage.NAME, f"{url.host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in addresses))}")
+    trouble = ""
+    for family, kind, protocol, _, address in addresses:
+        outside = socket.socket(family, kind, protocol)
+        try:
+            outside.settimeout(connection.connect_timeout)
+            outside.connect(address)
+        except OSError as error:
+            outside.close()
+            trouble = _reason(error, connection.connect_timeout)
+            continue
+        _keep_alive(outside)
+        note(Stage.CONNECT, f"connected to {address[0]}, port {url.port}")
+        return outside
+    raise DirectoryUnavailable(
+        f"{url}: Can't contact LDAP server ({trouble})", stage=Stage.CONNECT, server_message=trouble
+    )
+
+
+def _keep_alive(outside: socket.socket) -> None:
+    outside.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    outside.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for name, seconds in (("TCP_KEEPIDLE", 60), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 6)):
+        if hasattr(socket, name):
+            outside.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), seconds)
+
+
+def _end_waits(end: socket.socket, seconds: int) -> None:
+    # libldap looks at its time-out between two reads only, so that each read has to end by itself.
+    end.settimeout(None)
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        end.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
+
+
+def _trust(connection: Connection, url: Url) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if not connection.verify_certificates:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+        return context
+    # So that one server's own certificate, or an intermediate authority's, can be trusted by itself.
+    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    if not connection.ca_certificate.strip():
+        context.load_default_certs()
+        return context
+    try:
+        context.load_verify_locations(cadata=connection.ca_certificate)
+    except (ssl.SSLError, ValueError) as error:
+        reason = _reason(error) if isinstance(error, OSError) else "not PEM text"
+        raise DirectoryUnavailable(
+            f"{url}: the CA certificate can't be used ({reason})", stage=Stage.TLS, server_message=reason
+        ) from None
+    return context
+
+
+def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connection, url: Url) -> ssl.SSLSocket:
+    try:
+        if url.scheme == "ldap":
+            _start_tls(outside, url)
+        return trust.wrap_socket(outside, server_hostname=url.host)
+    except ssl.SSLCertVerificationError as error:
+        reason = error.verify_message.rstrip(".")
+        message = f"{url}: the server's certificate is refused ({reason})"
+    except OSError as error:
+        reason = _reason(error, connection.connect_timeout)
+        message = f"{url}: TLS failed ({reason})"
+    raise DirectoryUnavailable(message, stage=Stage.TLS, server_message=reason)
+
+
+def _start_tls(outside: socket.socket, url: Url) -> None:
+    outside.sendall(START_TLS)
+    answer = _element(outside)
+    # LDAPMessage: the message id, then ExtendedResponse: result code, matched DN, the server's words.
+    try:
+        _, _, rest = _split(answer)
+        tag, response, _ = _split(rest)
+        _, code, rest = _split(response)
+        _, _, rest = _split(rest)
+        _, words, _ = _split(rest)
+    except IndexError:
+        tag, code, words = 0, b"\x02", b""
+    if tag != EXTENDED_RESPONSE or code != b"\x00":
+        reason = plain(words.decode("utf-8", "replace")) or f"result {int.from_bytes(code)}"
+        raise DirectoryUnavailable(
+            f"{url}: the server refuses StartTLS ({reason})", stage=Stage.TLS, server_message=reason
+        )
+
+
+def _element(outside: socket.socket) -> bytes:
+    """Read one BER element and nothing after it, and return what it holds."""
+    tag, length = _exactly(outside, 2)
+    if length >= 0x80:
+        length = int.from_bytes(_exactly(outside, length & 0x7F))
+    if tag != 0x30 or length > LONGEST_ANSWER:
+        raise OSError(None, "the answer is not LDAP")
+    return _exactly(outside, length)
+
+
+def _exactly(outside: socket.socket, count: int) -> bytes:
+    received = b""
+    while len(received) < count:
+        more = outside.recv(count - len(received))
+        if not more:
+            raise OSError(None, "connection closed")
+        received += more
+    return received
+
+
+def _split(data: bytes) -> tuple[int, bytes, bytes]:
+    """Return tag and content of the first BER element, and what follows it."""
+    length, start = data[1], 2
+    if length >= 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start])
+    return data[0], data[start : start + length], data[start + length :]
+
+
+def _holder(secure: ssl.SSLSocket, connection: Connection) -> str:
+    if not connection.verify_certificates:
+        return "certificate not checked"
+    certificate = secure.getpeercert() or {}
+    return f"certificate valid until {certificate.get('notAfter', 'an unknown day')}"
+
+
+def _reason(error: OSError, seconds: int = 0) -> str:
+    if isinstance(error, TimeoutError):
+        return f"no answer within {seconds} seconds" if seconds else "no answer"
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return error.strerror or "connection closed"

@@ -1,0 +1,278 @@
+"""The frozen values that travel through a sync: what was read, what the scripts said, what an account is, what changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One LDAP entry as text.
+
+    ``attributes`` maps each attribute's name, as the server spelled it, to its values in the server's order;
+    binary values are already text (a GUID or SID in its usual form, else base64).
+    """
+
+    dn: str
+    attributes: Mapping[str, tuple[str, ...]]
+
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the values of one attribute, under any letter case; empty when it is absent (RFC 4512, 2.5)."""
+        wanted = name.lower()
+        for spelled, values in self.attributes.items():
+            if spelled.lower() == wanted:
+                return values
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """How to reach one LDAP server and what to read there; times are in seconds.
+
+    ``urls`` are tried in order until one answers. An empty ``bind_dn`` binds anonymously. ``search_scope`` is one of
+    ``base``, ``onelevel`` and ``subtree``. ``ca_certificate`` is PEM text, empty for the system's authorities.
+    """
+
+    name: str
+    urls: tuple[str, ...]
+    search_base: str
+    search_filter: str = "(objectClass=person)"
+    search_scope: str = "subtree"
+    start_tls: bool = False
+    verify_certificates: bool = True
+    ca_certificate: str = ""
+    bind_dn: str = ""
+    bind_password: str = field(default="", repr=False)
+    page_size: int = 1000
+    connect_timeout: int = 10
+    operation_timeout: int = 60
+    follow_referrals: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeMapping:
+    """Which attributes hold a person's identity; an empty ``unique_id`` is found by itself."""
+
+    username: str = "uid"
+    email: str = "mail"
+    first_name: str = "givenName"
+    last_name: str = "sn"
+    unique_id: str = ""
+
+
+class ScriptName(StrEnum):
+    """The three scripts of an LDAP server, by the names that administrators see."""
+
+    ACTIVE = "active"
+    ORG_NAME = "org name"
+    ROLE_NAME = "role name"
+
+
+@dataclass(frozen=True, slots=True)
+class Scripts:
+    """The sources of one server's scripts; an empty one has no say (an empty active script means active)."""
+
+    active: str = ""
+    org_name: str = ""
+    role_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptError:
+    """Why a script gave no answer for an entry; ``line`` counts from 1 in the script's own source."""
+
+    script: ScriptName
+    message: str
+    line: int | None = None
+
+    def __str__(self) -> str:
+        where = f", line {self.line}" if self.line else ""
+        return f"{self.script} script{where}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the scripts said about one entry.
+
+    ``org_name`` and ``roles`` are None where the script leaves them alone; ``roles == ()`` asks for the org's
+    default roles. When ``active`` is false the other two scripts were not asked. When ``error`` is set, nothing
+    else counts.
+    """
+
+    active: bool = True
+    org_name: str | None = None
+    roles: tuple[str, ...] | None = None
+    error: ScriptError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who an entry is, by the server's attribute mapping; several values are kept in the server's order."""
+
+    dn: str
+    unique_id: str
+    usernames: tuple[str, ...]
+    emails: tuple[str, ...] = ()
+    first_name: str = ""
+    last_name: str = ""
+
+
+class MatchedBy(StrEnum):
+    """By what an entry was taken for a user."""
+
+    ID = "immutable id"
+    USERNAME = "username"
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Who an entry may be; ``rival`` is a second user with a claim to the same entry."""
+
+    user_id: int
+    by: MatchedBy
+    rival: int | None = None
+
+
+class Presence(StrEnum):
+    """What the directory says about one user."""
+
+    FOUND = "found"
+    ABSENT = "absent"
+    NOT_CHECKED = "not checked"
+    CONFLICT = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found."""
+
+    presence: Presence
+    server: str = ""
+    identity: Identity | None = None
+    verdict: Verdict | None = None
+    matched_by: str = ""
+    known_id: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """The state of one user that a sync can change; wanted and stored accounts have this same shape."""
+
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    active: bool
+    blocked: bool
+    pending: bool
+    org: str
+    org_id: int
+    roles: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One user as Rollcall knows them: the account, and the facts that decide what a sync may do with it."""
+
+    id: int
+    account: Account
+    on_hold: bool = False
+    managed_locally: bool = False
+    deactivated_by_sync: bool = False
+    blocked_by_sync: bool = False
+
+
+class Action(StrEnum):
+    """What a sync may do to a user; the order is the order in which the actions are applied."""
+
+    REACTIVATE = "reactivate"
+    UNBLOCK = "unblock"
+    CLEAR_PENDING = "clear pending"
+    RENAME = "rename"
+    PROFILE = "update profile"
+    MOVE = "move"
+    SET_ROLES = "set roles"
+    BLOCK = "block"
+    DEACTIVATE = "deactivate"
+    SET_PENDING = "deactivation pending"
+
+
+class Outcome(StrEnum):
+    """How a user fared: what was decided, and for a planned change how applying it ended."""
+
+    PLANNED = "planned"
+    UNCHANGED = "unchanged"
+    KEPT = "kept"
+    SCRIPT_ERROR = "script error"
+    CONFLICT = "conflict"
+    NOT_CHECKED = "not checked"
+    APPLIED = "applied"
+    CHANGED_MEANWHILE = "changed meanwhile"
+    REFUSED = "refused"
+
+
+class Cause(StrEnum):
+    """Why a user is deactivated or blocked; limits count them apart."""
+
+    NONE = ""
+    ABSENT = "absent"
+    SCRIPT = "script"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one run wants for one user: before, after and the steps that led there."""
+
+    user_id: int
+    outcome: Outcome
+    before: Account
+    after: Account
+    steps: tuple[str, ...]
+    actions: tuple[Action, ...] = ()
+    cause: Cause = Cause.NONE
+    warnings: tuple[str, ...] = ()
+    unknown_org: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrgFacts:
+    """What a plan needs to know about one org; ``servers`` are ids in the order in which they are asked."""
+
+    id: int
+    name: str
+    default_roles: frozenset[str] = frozenset()
+    synchronized: bool = True
+    servers: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
+
+    ``grantable`` holds the role names that each LDAP server, by name, may grant; ``taken`` the folded usernames that
+    belong to other users than the one who is to be renamed to them.
+    """
+
+    orgs: Mapping[str, OrgFacts]
+    roles: Mapping[str, str]
+    admin_roles: frozenset[str] = frozenset()
+    grantable: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    reactivate_set_by_person: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """One server's safety limits; percentages are whole numbers from 1 to 100."""
+
+    deactivations_percent: int = 5
+    deactivations_count: int = 500
+    org_deactivations_percent: int = 20
+    entries_percent: int = 80
+    script_errors_percent: int = 1
+    moves_percent: int = 20
+    role_changes_percent: int = 20
+    admin_grants: int = 5
+    canary: str = ""

@@ -1,0 +1,129 @@
+"""What all tests share: real servers for Redis and mail, and the choice of those that touch the database."""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import secrets
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from email.message import EmailMessage
+from pathlib import Path
+
+import pytest
+import redis
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.test import TransactionTestCase
+from pytest_django import Settings
+
+DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--only-db", action="store_true", help="run only the tests that touch the database")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--only-db"):
+        return
+    chosen = [item for item in items if _touches_the_database(item)]
+    config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+    items[:] = chosen
+
+
+def _touches_the_database(item: pytest.Item) -> bool:
+    if item.get_closest_marker("django_db") or not DATABASE_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
+        return True
+    test_class = getattr(item, "cls", None)
+    return test_class is not None and issubclass(test_class, TransactionTestCase)
+
+
+def free_port() -> int:
+    """Return a port of the loopback address that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Redis of this test process's own, as Rollcall runs it; the value is its address."""
+    folder = tmp_path_factory.mktemp("redis")
+    port, password = free_port(), secrets.token_hex(8)
+    options = ["--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
+    command = ["redis-server", "--port", str(port), "--requirepass", password, "--maxmemory-policy", "noeviction"]
+    with (folder / "log").open("wb") as log, subprocess.Popen([*command, *options], stdout=log) as server:
+        address = f"redis://:{password}@127.0.0.1:{port}/0"
+        try:
+            _wait_for_redis(address, server, folder / "log")
+            yield address
+        finally:
+            server.terminate()
+
+
+def _wait_for_redis(address: str, server: subprocess.Popen[bytes], log: Path) -> None:
+    ends = time.monotonic() + 10
+    while time.monotonic() < ends and server.poll() is None:
+        with redis.Redis.from_url(address) as client:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                time.sleep(0.02)
+            else:
+                return
+    pytest.fail(f"redis-server did not start: {log.read_text()}")
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The address of a Redis that holds nothing yet."""
+    with redis.Redis.from_url(redis_server) as client:
+        client.flushall()
+    return redis_server
+
+
+class Mailbox:
+    """A mail server that keeps what it receives; ``refuse`` makes it answer the next mails with an error."""
+
+    def __init__(self) -> None:
+        self.messages: list[EmailMessage] = []
+        self.recipients: list[list[str]] = []
+        self.refuse = ""
+        self.port = free_port()
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
+        """Take one mail from the server."""
+        if self.refuse:
+            return self.refuse
+        content = envelope.content
+        assert isinstance(content, bytes)
+        message = email.message_from_bytes(content, policy=email.policy.default)
+        assert isinstance(message, EmailMessage)
+        self.messages.append(message)
+        self.recipients.append([str(recipient) for recipient in envelope.rcpt_tos])
+        return "250 OK"
+
+    def start(self) -> None:
+        self._controller.start()
+
+    def stop(self) -> None:
+        self._controller.stop()
+
+
+@pytest.fixture
+def mailbox(settings: Settings) -> Iterator[Mailbox]:
+    """A real mail server, to which Django's mail goes."""
+    box = Mailbox()
+    box.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST = "127.0.0.1"
+    settings.EMAIL_PORT = box.port
+    try:
+        yield box
+    finally:
+        box.stop()

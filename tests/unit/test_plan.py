@@ -1,0 +1,343 @@
+"""The decision table: what the directory's word means for one user."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from directory.sync.plan import decide
+from directory.sync.values import (
+    Account,
+    Action,
+    Cause,
+    House,
+    Identity,
+    Known,
+    MatchedBy,
+    OrgFacts,
+    Outcome,
+    Presence,
+    ScriptError,
+    ScriptName,
+    Sighting,
+    Verdict,
+)
+
+SEAN = Account(
+    username="sean",
+    email="sean@example.com",
+    first_name="Sean",
+    last_name="Ryan",
+    active=True,
+    blocked=False,
+    pending=False,
+    org="Default",
+    org_id=2,
+    roles=frozenset({"PROe User"}),
+)
+HOUSE = House(
+    orgs={
+        "default": OrgFacts(2, "Default", frozenset({"PROe User", "Desktop User"})),
+        "staff": OrgFacts(3, "Staff", frozenset({"PROe User"})),
+        "archive": OrgFacts(4, "Archive", synchronized=False),
+    },
+    roles={"proe user": "PROe User", "desktop user": "Desktop User", "org admin": "Org Admin", "sysadmin": "SYSADMIN"},
+    admin_roles=frozenset({"SYSADMIN"}),
+    grantable={"Corp": frozenset({"PROe User", "Desktop User", "Org Admin"})},
+)
+HERE = Identity("uid=sean,dc=example", "id-1", ("sean",), ("sean@example.com",), "Sean", "Ryan")
+ABSENT = Sighting(Presence.ABSENT, server="Corp", reason="nobody matches in Corp (3 entries in 1 page)")
+
+
+def known(account: Account = SEAN, **facts: bool) -> Known:
+    return Known(5, account, **facts)
+
+
+def found(verdict: Verdict = Verdict(), identity: Identity = HERE, known_id: str = "") -> Sighting:
+    return Sighting(Presence.FOUND, "Corp", identity, verdict, MatchedBy.USERNAME, known_id)
+
+
+INACTIVE = found(Verdict(active=False))
+DEACTIVATED = replace(SEAN, active=False, blocked=True)
+
+
+class TestFoundAndActive:
+    def test_an_active_user_gets_names_email_org_and_roles_where_they_differ(self) -> None:
+        identity = replace(HERE, usernames=("sryan",), emails=("s.ryan@example.com",), last_name="Ryan-Hill")
+        verdict = Verdict(org_name="staff", roles=("Org Admin",))
+
+        change = decide(known(), found(verdict, identity), HOUSE)
+
+        assert change.actions == (Action.RENAME, Action.PROFILE, Action.MOVE, Action.SET_ROLES)
+        assert change.after == replace(
+            SEAN,
+            username="sryan",
+            email="s.ryan@example.com",
+            last_name="Ryan-Hill",
+            org="Staff",
+            org_id=3,
+            roles=frozenset({"Org Admin"}),
+        )
+
+    def test_an_active_user_who_is_as_wanted_stays(self) -> None:
+        change = decide(known(), found(Verdict(org_name="Default", roles=("PROe User",))), HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+        assert change.actions == ()
+
+    def test_a_user_deactivated_by_a_sync_is_reactivated_and_unblocked_then_moved_and_re_roled(self) -> None:
+        user = known(DEACTIVATED, deactivated_by_sync=True, blocked_by_sync=True)
+
+        change = decide(user, found(Verdict(org_name="Staff", roles=("Org Admin",))), HOUSE)
+
+        assert change.actions == (Action.REACTIVATE, Action.UNBLOCK, Action.MOVE, Action.SET_ROLES)
+        assert (change.after.active, change.after.blocked, change.after.org) == (True, False, "Staff")
+
+    def test_a_user_deactivated_by_a_sync_but_blocked_by_a_person_is_reactivated_and_stays_blocked(self) -> None:
+        change = decide(known(DEACTIVATED, deactivated_by_sync=True), found(), HOUSE)
+
+        assert change.actions == (Action.REACTIVATE,)
+        assert change.after.blocked
+
+    @pytest.mark.parametrize(
+        "account", [replace(SEAN, active=False), replace(SEAN, blocked=True)], ids=["deactivated", "blocked"]
+    )
+    def test_a_user_deactivated_or_blocked_by_a_person_is_kept_and_listed(self, account: Account) -> None:
+        change = decide(known(account), found(Verdict(org_name="Staff")), HOUSE)
+
+        assert change.outcome is Outcome.KEPT
+        assert change.actions == ()
+        assert "by a person" in change.steps[-1]
+
+    def test_a_setting_allows_to_reactivate_whom_a_person_deactivated(self) -> None:
+        house = replace(HOUSE, reactivate_set_by_person=True)
+
+        change = decide(known(DEACTIVATED), found(), house)
+
+        assert change.actions == (Action.REACTIVATE, Action.UNBLOCK)
+
+    def test_a_user_on_hold_blocked_by_a_sync_is_unblocked_and_the_pending_deactivation_is_off(self) -> None:
+        user = known(replace(SEAN, blocked=True, pending=True), on_hold=True, blocked_by_sync=True)
+
+        change = decide(user, found(), HOUSE)
+
+        assert change.actions == (Action.UNBLOCK, Action.CLEAR_PENDING)
+        assert change.after == SEAN
+
+    def test_a_user_on_hold_blocked_by_a_person_stays_blocked_and_the_pending_deactivation_is_off(self) -> None:
+        user = known(replace(SEAN, blocked=True, pending=True), on_hold=True)
+
+        change = decide(user, found(Verdict(org_name="Staff")), HOUSE)
+
+        assert change.actions == (Action.CLEAR_PENDING,)
+        assert change.after == replace(SEAN, blocked=True)
+
+
+class TestInactiveOrAbsent:
+    @pytest.mark.parametrize(
+        ("sighting", "cause"), [(INACTIVE, Cause.SCRIPT), (ABSENT, Cause.ABSENT)], ids=["inactive", "absent"]
+    )
+    def test_an_active_user_not_on_hold_is_blocked_and_deactivated(self, sighting: Sighting, cause: Cause) -> None:
+        change = decide(known(), sighting, HOUSE)
+
+        assert change.actions == (Action.BLOCK, Action.DEACTIVATE)
+        assert change.after == DEACTIVATED
+        assert change.cause is cause
+
+    @pytest.mark.parametrize("sighting", [INACTIVE, ABSENT], ids=["inactive", "absent"])
+    def test_an_active_user_on_hold_is_blocked_with_the_deactivation_pending(self, sighting: Sighting) -> None:
+        change = decide(known(on_hold=True), sighting, HOUSE)
+
+        assert change.actions == (Action.BLOCK, Action.SET_PENDING)
+        assert change.after == replace(SEAN, blocked=True, pending=True)
+
+    @pytest.mark.parametrize("sighting", [INACTIVE, ABSENT], ids=["inactive", "absent"])
+    @pytest.mark.parametrize(
+        ("account", "on_hold"),
+        [(DEACTIVATED, False), (replace(SEAN, active=False), True), (replace(SEAN, blocked=True, pending=True), True)],
+        ids=["deactivated", "deactivated on hold", "pending on hold"],
+    )
+    def test_a_user_already_as_wanted_stays(self, sighting: Sighting, account: Account, on_hold: bool) -> None:
+        change = decide(known(account, on_hold=on_hold), sighting, HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+
+    def test_a_user_about_to_be_deactivated_is_neither_moved_nor_re_roled_nor_renamed(self) -> None:
+        verdict = Verdict(active=False, org_name="Staff", roles=("Org Admin",))
+
+        change = decide(known(), found(verdict, replace(HERE, usernames=("sryan",))), HOUSE)
+
+        assert (change.after.username, change.after.org, change.after.roles) == ("sean", "Default", SEAN.roles)
+
+
+class TestWhoIsLeftAlone:
+    def test_a_script_error_changes_nothing_and_names_script_line_and_message(self) -> None:
+        error = ScriptError(ScriptName.ORG_NAME, "cannot read property 'split' of undefined", 7)
+
+        change = decide(known(), found(Verdict(error=error)), HOUSE)
+
+        assert change.outcome is Outcome.SCRIPT_ERROR
+        assert change.after == change.before
+        assert "org name script, line 7: cannot read property 'split' of undefined" in change.steps[-1]
+
+    def test_a_conflict_changes_nothing(self) -> None:
+        change = decide(known(), Sighting(Presence.CONFLICT, reason="two entries for one user: a and b"), HOUSE)
+
+        assert change.outcome is Outcome.CONFLICT
+        assert change.actions == ()
+
+    def test_a_user_not_checked_changes_nothing(self) -> None:
+        change = decide(known(), Sighting(Presence.NOT_CHECKED, reason="Corp was not read to its end"), HOUSE)
+
+        assert change.outcome is Outcome.NOT_CHECKED
+        assert change.actions == ()
+
+    @pytest.mark.parametrize("sighting", [ABSENT, found(Verdict(org_name="Staff"))], ids=["absent", "moved"])
+    def test_a_user_managed_locally_never_changes(self, sighting: Sighting) -> None:
+        change = decide(known(managed_locally=True), sighting, HOUSE)
+
+        assert change.outcome is Outcome.KEPT
+        assert change.after == SEAN
+
+    def test_a_rename_to_a_name_that_another_user_has_is_a_conflict(self) -> None:
+        change = decide(known(), found(identity=replace(HERE, usernames=("Mia",))), HOUSE, taken={"mia"})
+
+        assert change.outcome is Outcome.CONFLICT
+        assert change.after == SEAN
+
+    def test_a_deactivated_users_name_under_another_id_is_a_conflict(self) -> None:
+        user = known(DEACTIVATED, deactivated_by_sync=True, blocked_by_sync=True)
+
+        change = decide(user, found(known_id="id-of-someone-else"), HOUSE)
+
+        assert change.outcome is Outcome.CONFLICT
+
+    def test_an_active_users_new_id_is_taken_on_with_a_warning(self) -> None:
+        change = decide(known(), found(known_id="id-before"), HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+        assert change.warnings == ("The immutable id was id-before and is now id-1",)
+
+
+class TestNames:
+    def test_a_username_that_differs_in_letter_case_is_no_rename(self) -> None:
+        change = decide(known(), found(identity=replace(HERE, usernames=("SEAN",))), HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+
+    def test_of_several_addresses_the_one_in_use_stays(self) -> None:
+        change = decide(known(), found(identity=replace(HERE, emails=("a@example.com", "sean@example.com"))), HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+
+    def test_an_attribute_that_the_entry_lacks_says_nothing(self) -> None:
+        change = decide(known(), found(identity=Identity("uid=sean", "id-1", ("sean",))), HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+
+
+class TestOrgs:
+    def test_an_unknown_org_is_a_warning_and_the_user_stays(self) -> None:
+        change = decide(known(), found(Verdict(org_name="Nowhere")), HOUSE)
+
+        assert change.actions == ()
+        assert change.unknown_org == "Nowhere"
+        assert change.warnings == ("There is no org Nowhere, and a sync creates none: stays in Default",)
+
+    def test_no_org_name_leaves_the_user_in_place(self) -> None:
+        assert decide(known(), found(Verdict(org_name=None)), HOUSE).outcome is Outcome.UNCHANGED
+
+    def test_an_org_out_of_reach_of_syncs_is_said_so(self) -> None:
+        change = decide(known(), found(Verdict(org_name="Archive")), HOUSE)
+
+        assert change.actions == (Action.MOVE,)
+        assert "not synchronized" in change.warnings[0]
+
+
+class TestRoles:
+    def test_null_leaves_roles_alone(self) -> None:
+        assert decide(known(), found(Verdict(roles=None)), HOUSE).after.roles == SEAN.roles
+
+    def test_an_empty_list_means_the_default_roles_of_the_org_the_user_ends_up_in(self) -> None:
+        assert decide(known(), found(Verdict(roles=())), HOUSE).after.roles == {"PROe User", "Desktop User"}
+        assert decide(known(), found(Verdict(org_name="Staff", roles=())), HOUSE).after.roles == {"PROe User"}
+
+    def test_an_unknown_role_is_a_warning_and_the_others_apply(self) -> None:
+        change = decide(known(), found(Verdict(roles=("Org Admin", "Org Admn"))), HOUSE)
+
+        assert change.after.roles == {"Org Admin"}
+        assert change.warnings == ("There is no role Org Admn",)
+
+    def test_a_role_that_the_server_may_not_grant_is_a_warning_and_the_others_apply(self) -> None:
+        change = decide(known(), found(Verdict(roles=("SYSADMIN", "Org Admin"))), HOUSE)
+
+        assert change.after.roles == {"Org Admin"}
+        assert change.warnings == ("Corp may not grant the role SYSADMIN",)
+
+    def test_a_role_that_the_user_holds_already_needs_no_grant(self) -> None:
+        account = replace(SEAN, roles=frozenset({"SYSADMIN"}))
+
+        change = decide(known(account), found(Verdict(roles=("SYSADMIN",))), HOUSE)
+
+        assert change.outcome is Outcome.UNCHANGED
+        assert change.warnings == ()
+
+    def test_when_no_role_is_left_to_give_roles_are_left_alone(self) -> None:
+        change = decide(known(), found(Verdict(roles=("Org Admn",))), HOUSE)
+
+        assert change.after.roles == SEAN.roles
+
+
+accounts = st.builds(
+    Account,
+    username=st.sampled_from(["sean", "Sean", "sryan"]),
+    email=st.sampled_from(["", "sean@example.com"]),
+    first_name=st.just("Sean"),
+    last_name=st.sampled_from(["Ryan", "Ryan-Hill"]),
+    active=st.booleans(),
+    blocked=st.booleans(),
+    pending=st.booleans(),
+    org=st.just("Default"),
+    org_id=st.just(2),
+    roles=st.frozensets(st.sampled_from(["PROe User", "Desktop User", "SYSADMIN"])),
+).filter(lambda account: account.active or not account.pending)
+verdicts = st.builds(
+    Verdict,
+    active=st.booleans(),
+    org_name=st.sampled_from([None, "Default", "Staff", "Nowhere", "Archive"]),
+    roles=st.sampled_from([None, (), ("Org Admin",), ("SYSADMIN",), ("Nothing", "PROe User")]),
+)
+sightings = st.one_of(st.just(ABSENT), verdicts.map(found))
+
+
+class TestEveryChange:
+    @given(accounts, sightings, st.booleans(), st.booleans(), st.booleans())
+    def test_leaves_nothing_for_the_next_run(
+        self, account: Account, sighting: Sighting, on_hold: bool, off_by_sync: bool, blocked_by_sync: bool
+    ) -> None:
+        user = known(account, on_hold=on_hold, deactivated_by_sync=off_by_sync, blocked_by_sync=blocked_by_sync)
+        first = decide(user, sighting, HOUSE)
+        # What the sync set, the sync has set.
+        afterwards = replace(
+            user,
+            account=first.after,
+            deactivated_by_sync=off_by_sync or Action.DEACTIVATE in first.actions,
+            blocked_by_sync=blocked_by_sync or Action.BLOCK in first.actions,
+        )
+
+        second = decide(afterwards, sighting, HOUSE)
+
+        assert second.actions == ()
+
+    @given(accounts, sightings, st.booleans())
+    def test_says_why_and_deactivates_only_on_proof(self, account: Account, sighting: Sighting, on_hold: bool) -> None:
+        change = decide(known(account, on_hold=on_hold), sighting, HOUSE)
+
+        assert change.steps
+        if Action.DEACTIVATE in change.actions:
+            proven = sighting.presence is Presence.ABSENT or (sighting.verdict and not sighting.verdict.active)
+            assert proven
+            assert not on_hold

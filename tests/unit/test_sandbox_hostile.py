@@ -1,0 +1,349 @@
+"""What scripts must not reach, keep, or get away with."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from directory.sync.sandbox import Sandbox, SandboxBroken, SandboxLimits, compile_errors
+from directory.sync.sandbox import process as child_process
+from directory.sync.values import Entry, ScriptName, Scripts, Verdict
+
+SHORT = SandboxLimits(cpu_seconds_per_entry=0.1)
+NUMBERED = [Entry(f"cn={n}", {"n": (str(n),), "list": ("b", "a")}) for n in range(60)]
+
+
+def org(expression: str) -> str | None:
+    with Sandbox(Scripts(org_name=f"function (entry) {{ return {expression}; }}"), (), SHORT) as sandbox:
+        verdict = sandbox.evaluate(NUMBERED[:1])[0]
+    return f"error: {verdict.error.message}" if verdict.error else verdict.org_name
+
+
+def run(body: str, *, limits: SandboxLimits = SHORT) -> list[Verdict]:
+    """Run the body as an active script for sixty entries."""
+    with Sandbox(Scripts(active=f"function (entry) {{ {body} }}"), (), limits) as sandbox:
+        return sandbox.evaluate(NUMBERED)
+
+
+def culprits(verdicts: list[Verdict]) -> dict[int, str]:
+    return {n: verdict.error.message for n, verdict in enumerate(verdicts) if verdict.error}
+
+
+class TestHost:
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "process", "require", "console", "call_python", "dukpy", "std", "os", "scriptArgs", "module", "exports",
+            "Worker", "fetch", "setTimeout", "setInterval", "queueMicrotask", "performance", "navigator", "print",
+            "eval", "Atomics", "SharedArrayBuffer", "ArrayBuffer", "DataView", "Uint8Array", "Float64Array", "WeakRef",
+            "WeakMap", "WeakSet", "FinalizationRegistry", "Proxy", "Iterator", "Promise", "DOMException", "Deno", "gc",
+        ],
+    )  # fmt: skip
+    def test_has_no(self, name: str) -> None:
+        assert org(f"typeof {name} + typeof globalThis['{name}'] + typeof this['{name}']") == "undefined" * 3
+
+    @pytest.mark.parametrize(
+        "expression",
+        ["process.env", "require('fs')", "call_python('dukpy.load_module', '/etc/passwd')", "std.getenv('PATH')"],
+    )
+    def test_asked_for_is_a_reference_error(self, expression: str) -> None:
+        assert str(org(expression)).startswith("error: ReferenceError")
+
+    @pytest.mark.parametrize(
+        "maker",
+        [
+            "Function", "(function () {}).constructor", "(() => 1).constructor", "Object.constructor", "entry.toString.constructor",
+            "(function* () {}).constructor", "(async () => 1).constructor", "(async function* () {}).constructor",
+            "Reflect.getPrototypeOf(async () => 1).constructor", "Function.prototype.constructor", "class {}.constructor",
+        ],
+    )  # fmt: skip
+    def test_makes_no_code_from_text(self, maker: str) -> None:
+        expected = "error: TypeError: code cannot be made from text here"
+
+        assert org(f"({maker})('return this')()") == expected
+        assert org(f"Reflect.construct({maker}, ['return this'])()") == expected
+
+    def test_imports_no_module(self) -> None:
+        body = "import('os').then(m => { leaked = m }); return true"
+
+        assert set(culprits(run(body))) == set(range(60))
+
+    def test_tells_the_date_but_nothing_random(self) -> None:
+        assert org("String(new Date().getFullYear() > 2020) + new Date(0).getTimezoneOffset()") == "true0"
+        assert "Math.random" in str(org("Math.random()"))
+
+    def test_names_in_errors_do_not_tell_the_way_in(self) -> None:
+        assert "rollcall_" not in str(org("JSON.stringify([new Error('x').stack, Object.getOwnPropertyNames(this)])"))
+
+    def test_keeps_the_language_whole(self) -> None:
+        honest = """(function () {
+            var own = {}; own.toString = function () { return 'T' }; own.constructor = 1; own.valueOf = null;
+            function Person(name) { this.name = name; this.toString = function () { return this.name } }
+            Person.prototype.hello = function () { return 'hello ' + this };
+            class Boss extends Person { get rank() { return 9 } }
+            var error = new TypeError('x'); error.name = 'N'; error.message = 'm';
+            function count() { count.calls = (count.calls || 0) + 1; return count.calls } count();
+            var tags = new Map([['a', 1]]); var seen = new Set(entry.list);
+            var text = [own + '', new Boss('Bo').hello(), new Boss('Bo').rank, error + '', count(), tags.get('a'), seen.size];
+            text.push([3, 1, 2].sort().join(''), 'a-b'.replace(/-/g, '+'), [...'xy'].map(c => c + c), error instanceof Error);
+            text.push([].constructor === Array, count instanceof Function, Object.assign({}, {b: 1}).b, 2n ** 64n);
+            for (const [key, value] of tags) text.push(key + value);
+            return text.join();
+        })()"""
+
+        assert org(honest) == "T,hello Bo,9,N: m,2,1,2,123,a+b,xx,yy,true,true,true,1,18446744073709551616,a1"
+
+
+class TestState:
+    @pytest.mark.parametrize(
+        ("keep", "find"),
+        [
+            ("kept = 1", "typeof kept != 'undefined'"),
+            ("this.kept = 1", "this.kept"),
+            ("globalThis[Symbol.for('kept')] = 1", "globalThis[Symbol.for('kept')]"),
+            ("Object.prototype.kept = 1", "({}).kept"),
+            ("Array.prototype.kept = 1", "[].kept"),
+            ("Array.prototype.push = function () {}", "[].push(1) !== 1"),
+            ("Object.prototype.toString = function () { return 'kept' }", "({}) + '' == 'kept'"),
+            ("({}).__proto__.__proto__ = null; ({}).constructor.kept = 1", "Object.kept"),
+            ("arguments.callee.kept = 1", "arguments.callee.kept"),
+            ("arguments.callee.prototype.kept = 1", "arguments.callee.prototype.kept"),
+            ("(function* () {}).prototype.__proto__.kept = 1", "(function* () {})().kept"),
+            ("Reflect.getPrototypeOf(async function () {}).kept = 1", "(async function () {}).kept"),
+            ("Reflect.getPrototypeOf([].values()).next = function () { return {done: true} }", "![...'a'].length"),
+            ("Reflect.getPrototypeOf(''.matchAll(/x/g)).kept = 1", "''.matchAll(/x/g).kept"),
+            ("(async () => 1)().__proto__.kept = 1", "(async () => 1)().kept"),
+            ("/x/.__proto__.kept = 1; RegExp.kept = 1; /(k)/.exec('k')", "/x/.kept || RegExp.$1 || RegExp.lastMatch"),
+            ("/x/g.test('xx')", "/x/g.lastIndex"),
+            ("Error.stackTraceLimit = 1", "Error.stackTraceLimit"),
+            ("Error.prepareStackTrace = function () { return 'kept' }", "new Error().stack == 'kept'"),
+            ("Math.kept = 1; JSON.parse = null; Date.now = null", "Math.kept || !JSON.parse || !Date.now"),
+            ("(s => s)`x`.kept = 1; (s => { s.raw.kept = 1 })`x`", "(s => s.kept || s.raw.kept)`x`"),
+            ("entry.list.push('kept'); entry.kept = 1", "entry.list.length > 2 || entry.kept"),
+            ("Object.getPrototypeOf(entry).kept = 1", "entry.kept"),
+            ("undefined = 1; NaN = 1; Array = 1; dukpy = 1", "undefined || NaN || Array === 1 || typeof dukpy != 'undefined'"),
+            ("(async () => { await 1; kept = 1 })()", "typeof kept != 'undefined'"),
+            ("(async () => { await 1; Object.defineProperty(globalThis, 'kept', {value: 1}) })()", "this.kept"),
+            ("new (class { static { globalThis.kept = 1 } })", "this.kept"),
+            ("throw {get message() { kept = 1; return '' }}", "typeof kept != 'undefined'"),
+            ("return {get then() { kept = 1 }}", "typeof kept != 'undefined'"),
+            ("Object.defineProperty(this, 'kept', {value: 1})", "this.kept"),
+            ("Object.setPrototypeOf(this, {kept: 1, __proto__: this.__proto__})", "this.kept"),
+            ("Object.freeze(this)", "!Object.isExtensible(this)"),
+        ],
+    )  # fmt: skip
+    def test_is_not_kept(self, keep: str, find: str) -> None:
+        """Each entry looks for what an earlier one left, and then leaves it."""
+        swallow = f"try {{ {keep} }} catch (e) {{ if (e.message === undefined || e.get) throw e }}"
+        body = keep if keep.startswith(("throw", "return")) else swallow
+
+        verdicts = run(f"if ({find}) return false; {body}; return true")
+
+        assert [n for n, verdict in enumerate(verdicts) if not verdict.active] == []
+
+    def test_is_not_kept_between_the_scripts_of_an_entry(self) -> None:
+        scripts = Scripts("e => { kept = 1; this.also = 2; return kept }", "e => typeof kept + typeof also", "e => typeof kept")
+
+        with Sandbox(scripts, ()) as sandbox:
+            verdicts = sandbox.evaluate(NUMBERED)
+
+        assert verdicts == [Verdict(org_name="undefinedundefined", roles=("undefined",))] * 60
+
+    def test_that_cannot_be_wiped_is_an_error(self) -> None:
+        verdicts = run("if (entry.n == 7) Object.defineProperty(this, 'kept', {value: 1}); return typeof kept == 'undefined'")
+
+        assert culprits(verdicts) == {7: "changed the global object for good"}
+        assert all(verdict.active for verdict in verdicts)
+
+
+class TestLimits:
+    @pytest.mark.parametrize(
+        "work",
+        [
+            "while (true) {}",
+            "for (;;) { try { null.x } catch (e) {} }",
+            "/^(a+)+$/.test('a'.repeat(40) + 'b')",
+            "new Array(1e9).join()",
+            "var s = 'x'.repeat(1 << 24); while (true) s.indexOf('y'.repeat(1 << 22))",
+            "var a = []; a[4e9] = 1; a.length = 4294967295; a.reverse()",
+            "return { get then() { while (true) {} } }",
+            "throw { get message() { while (true) {} } }",
+            "(async function f() { await 1; f() })()",
+        ],
+    )
+    def test_stop_endless_work_for_the_one_entry(self, work: str) -> None:
+        verdicts = run(f"if (entry.n == 33) {{ {work} }} return entry.n != 5")
+
+        assert list(culprits(verdicts)) == [33]
+        assert "used more than" in culprits(verdicts)[33]
+        assert [n for n, verdict in enumerate(verdicts) if not verdict.active] == [5]
+
+    @pytest.mark.parametrize(
+        "eat",
+        ["var a = []; while (true) a.push('x'.repeat(1e6) + a.length)", "var a = [1]; while (true) a = a.concat(a)"],
+    )
+    def test_stop_a_memory_eater_for_the_one_entry(self, eat: str) -> None:
+        limits = SandboxLimits(memory_bytes=150 * 1024 * 1024)
+
+        verdicts = run(f"if (entry.n == 33) {{ {eat} }} return entry.n != 5", limits=limits)
+
+        assert culprits(verdicts) == {33: "used more than the memory allowed (150 MB)"}
+        assert [n for n, verdict in enumerate(verdicts) if not verdict.active] == [5]
+
+    def test_stop_recursion(self) -> None:
+        verdicts = run("function f() { return f() + 1 } if (entry.n == 3) f(); return true")
+
+        assert culprits(verdicts) == {3: "RangeError: Maximum call stack size exceeded"}
+
+    def test_name_the_script_that_was_stopped(self) -> None:
+        scripts = Scripts("e => true", "e => 'Staff'", "e => { while (e.n == 2) {} return [] }")
+
+        with Sandbox(scripts, (), SHORT) as sandbox:
+            verdicts = sandbox.evaluate(NUMBERED[:5])
+
+        error = verdicts[2].error
+        assert error is not None
+        assert error.script == ScriptName.ROLE_NAME
+        assert error.message == "used more than 0.1 seconds of computing time for one entry and was stopped"
+        assert verdicts[3] == Verdict(org_name="Staff", roles=())
+
+    def test_let_slow_scripts_finish(self) -> None:
+        verdicts = run("var end = Date.now() + 20; while (Date.now() < end) {} return true")
+
+        assert culprits(verdicts) == {}
+
+    @pytest.mark.parametrize("work", ["while (true) {}", "throw new InternalError('out of memory')"])
+    def test_end_the_run_when_many_entries_pass_them(self, work: str) -> None:
+        with pytest.raises(SandboxBroken, match="active script .* more than 20 entries.*nothing was applied"):
+            run(work)
+
+    def test_hold_while_a_source_is_loaded(self) -> None:
+        errors = compile_errors(Scripts("(function () { while (true) {} })()"), SHORT)
+
+        assert "used more than" in errors[ScriptName.ACTIVE].message
+
+    def test_end_a_child_that_answers_too_much(self) -> None:
+        limits = SandboxLimits(answer_bytes=1000)
+
+        with Sandbox(Scripts(org_name="e => 'x'.repeat(200)"), (), limits) as sandbox:
+            verdicts = sandbox.evaluate(NUMBERED)
+
+        assert {verdict.org_name for verdict in verdicts} == {"x" * 200}
+
+    def test_divide_batches_that_are_large(self) -> None:
+        limits = SandboxLimits(batch_bytes=5000)
+        entries = [Entry("cn=x", {"n": (str(n) * 1000,)}) for n in range(10)]
+
+        with Sandbox(Scripts(org_name="e => e.n[0]"), (), limits) as sandbox:
+            verdicts = sandbox.evaluate(entries)
+
+        assert [verdict.org_name for verdict in verdicts] == list("0123456789")
+
+
+class TestChild:
+    def test_that_is_killed_costs_no_verdict(self) -> None:
+        with Sandbox(Scripts(org_name="e => e.n"), ()) as sandbox:
+            for _ in range(5):
+                sandbox.evaluate(NUMBERED[:1])
+                os.kill(pid_of(sandbox), signal.SIGKILL)
+
+                verdicts = sandbox.evaluate(NUMBERED)
+
+                assert [verdict.org_name for verdict in verdicts] == [str(n) for n in range(60)]
+
+    def test_that_crashes_names_the_entry(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        ask = child_process.Child.ask
+
+        def crash(child: child_process.Child, command: bytes, data: bytes = b"") -> bytes:
+            if b'"cn=7"' in data:
+                os.kill(child.pid, signal.SIGSEGV)
+            return ask(child, command, data)
+
+        monkeypatch.setattr(child_process.Child, "ask", crash)
+
+        assert culprits(run("return true")) == {7: "the script engine crashed"}
+
+    @pytest.mark.parametrize("answer", [b"", b"[", b"null", b'{"answers":[[1,2,3]],"spoiled":false}', b'{"answers":[]}'])
+    def test_that_lies_is_replaced(self, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+        ask = child_process.Child.ask
+        lies = iter([answer])
+        lie: Callable[..., bytes] = lambda child, command, data=b"": (
+            next(lies, None) if command == b"E" else None
+        ) or ask(child, command, data)
+        monkeypatch.setattr(child_process.Child, "ask", lie)
+
+        assert run("return true") == [Verdict()] * 60
+
+    def test_that_cannot_start_says_why(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        broken = tmp_path / "child.py"
+        broken.write_text("raise ImportError('dukpy is not installed')")
+        monkeypatch.setattr(child_process, "CHILD", broken)
+
+        with pytest.raises(SandboxBroken, match="cannot be started: ImportError: dukpy is not installed"):
+            run("return true")
+
+    @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
+    def test_has_nothing_of_ours(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("SECRET_KEY", "hunter2")
+        secret = os.open("/dev/null", os.O_RDONLY)
+        os.set_inheritable(secret, True)
+
+        with Sandbox(Scripts(active="e => true"), ()) as sandbox:
+            sandbox.evaluate(NUMBERED[:1])
+            proc = Path("/proc") / str(pid_of(sandbox))
+            status = dict(line.split(":\t", 1) for line in (proc / "status").read_text().splitlines() if ":\t" in line)
+            limits = (proc / "limits").read_text()
+            if os.geteuid() == 0:
+                environment = (proc / "environ").read_bytes()
+                files = sorted(int(link.name) for link in (proc / "fd").iterdir())
+
+                assert (environment, files) == (b"", [0, 1, 2])
+                assert status["Uid"].split() == ["65534"] * 4
+                assert status["Groups"].strip() == ""
+        os.close(secret)
+
+        assert status["NoNewPrivs"].strip() == "1"
+        for name in ("open files", "processes", "file size", "core file size"):
+            assert f"Max {name}".ljust(26) + "0".ljust(21) + "0" in limits
+
+    def test_ends_with_the_sandbox(self) -> None:
+        with Sandbox(Scripts(active="e => true"), ()) as sandbox:
+            sandbox.evaluate(NUMBERED[:1])
+            pid = pid_of(sandbox)
+
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+
+    def test_ends_with_its_parent(self) -> None:
+        reader, writer = os.pipe()
+        if (parent := os.fork()) == 0:
+            sandbox = Sandbox(Scripts(active="e => true"), ())
+            sandbox.evaluate(NUMBERED[:1])
+            os.write(writer, str(pid_of(sandbox)).encode())
+            time.sleep(60)
+        pid = int(os.read(reader, 20))
+
+        os.kill(parent, signal.SIGKILL)
+        os.waitpid(parent, 0)
+
+        assert ended(pid)
+
+
+def pid_of(sandbox: Sandbox) -> int:
+    child = sandbox._child  # noqa: SLF001 - the tests kill it
+    assert child is not None
+    return child.pid
+
+
+def ended(pid: int) -> bool:
+    for _ in range(500):
+        status = Path(f"/proc/{pid}/status")
+        if not status.exists() or "State:\tZ" in status.read_text():
+            return True
+        time.sleep(0.01)
+    return False

@@ -1,0 +1,97 @@
+"""Orgs, users, devices and LDAP servers for tests, made through the same actions as in earnest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from directory.actions import runs, servers
+from directory.models import LdapServer, Run, RunChange, Trigger
+from directory.sync import pipeline
+from orgs.actions import orgs as org_actions
+from orgs.actions import users
+from orgs.actors import SYSTEM
+from orgs.models import Archive, CreatedBy, Device, Org, Role, User
+
+NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
+
+
+class Clock:
+    """A clock that each look moves on by a second."""
+
+    def __init__(self, start: datetime = NOON) -> None:
+        self.time = start
+
+    def __call__(self) -> datetime:
+        self.time += timedelta(seconds=1)
+        return self.time
+
+
+def org(name: str, parent: str = "Default") -> Org:
+    """Return the org of that name, made below another where it is missing."""
+    found = Org.objects.named(name).first()
+    return found or org_actions.create(name=name, parent=Org.objects.named(parent).get(), by=SYSTEM, at=NOON)
+
+
+def user(username: str, *, org_name: str = "Default", roles: Iterable[str] = (), **names: str) -> User:
+    """Make a user."""
+    new = users.NewUser(
+        users.Profile(username, **names),
+        org(org_name).pk,
+        frozenset(Role.objects.filter(name__in=roles).values_list("pk", flat=True)),
+    )
+    return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
+
+
+def device(owner: User, name: str = "laptop", *, size: int = 10**9) -> Device:
+    """Make a device with an archive."""
+    made = Device.objects.create(user=owner, name=name)
+    Archive.objects.create(device=made, size_bytes=size)
+    return made
+
+
+def ldap_server(url: str, *, orgs: Iterable[str] = ("Default",), name: str = "Corp", **values: Any) -> LdapServer:
+    """Save an LDAP server that these orgs follow."""
+    given = {"name": name, "urls": [url], "search_base": "dc=example,dc=com", **values}
+    grantable = given.pop("grantable_roles", None)
+    return servers.save(
+        server=LdapServer.objects.filter(name=name).first(),
+        values=given,
+        by=SYSTEM,
+        at=NOON,
+        orgs=[org(each) for each in orgs],
+        grantable_roles=None if grantable is None else list(Role.objects.filter(name__in=grantable)),
+        may_grant_admin=True,
+    )
+
+
+def sync(*chosen: LdapServer, simulated: bool = False, at: datetime = NOON) -> Run:
+    """Carry a run out and return it."""
+    run = runs.start(
+        servers=chosen, simulated=simulated, trigger=Trigger.COMMAND, by=SYSTEM, at=at, wake=False
+    )
+    pipeline.execute(run.pk, clock=Clock(at))
+    run.refresh_from_db()
+    return run
+
+
+def simulate(*chosen: LdapServer) -> Run:
+    """Carry a simulation out and return it."""
+    return sync(*chosen, simulated=True)
+
+
+def simulate_and_sync(*chosen: LdapServer) -> Run:
+    """Simulate, as a new configuration needs, then synchronize."""
+    simulate(*chosen)
+    return sync(*chosen)
+
+
+def change_of(run: Run, username: str) -> RunChange:
+    """Return what a run has to say about one user."""
+    return run.changes.get(username=username)
+
+
+def again(found: User) -> User:
+    """Return a user as they are stored now."""
+    return User.objects.select_related("org").get(pk=found.pk)
