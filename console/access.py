@@ -1,0 +1,77 @@
+"""Who may sign in with a local password, and what a role has to hold for a page."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.backends import BaseBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+
+from console.http import ConsoleRequest as HtmxRequest
+from orgs.actors import Actor, person
+from orgs.models import User
+from orgs.permissions import Permission
+
+
+P = ParamSpec("P")
+
+
+class ConsoleRequest(HtmxRequest):
+    """A request of someone who is signed in (for types only)."""
+
+    user: User  # type: ignore[assignment]  # Django's own type allows for nobody
+
+
+class LocalBackend(BaseBackend):
+    """Signs in with the local password, ignoring the letter case of the username."""
+
+    def authenticate(
+        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+    ) -> User | None:
+        """Return the user whose password this is, if they may use the console."""
+        if not username or not password:
+            return None
+        try:
+            user = User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            # As long as a real check takes, so that the time does not tell which usernames exist.
+            User().set_password(password)
+            return None
+        return user if user.check_password(password) and may_sign_in(user) else None
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return the signed-in user, as long as they may still use the console."""
+        user = User.objects.select_related("org").filter(pk=user_id).first()
+        return user if user is not None and may_sign_in(user) else None
+
+
+def may_sign_in(user: User) -> bool:
+    """Tell whether the user is active, not blocked, and has a role that opens the console."""
+    return user.may(Permission.CONSOLE_LOGIN)
+
+
+View = Callable[Concatenate[ConsoleRequest, P], HttpResponseBase]
+
+
+def require(permission: Permission) -> Callable[[View[P]], View[P]]:
+    """Open a page to those who hold the permission, for their own org or everywhere; what they see there is scoped."""
+
+    def guard(view: View[P]) -> View[P]:
+        @functools.wraps(view)
+        def guarded(request: ConsoleRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.may(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]  # the test that walks all pages reads it
+        return guarded
+
+    return guard
+
+
+def author(request: ConsoleRequest) -> Actor:
+    """Return who is doing this, for actions."""
+    return person(request.user)

@@ -1,0 +1,51 @@
+"""The Celery app: background runs and mail. The database owns every run; a message only rings the bell."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+from kombu import Exchange, Queue
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+
+app = Celery("rollcall")
+
+
+def configuration() -> dict[str, Any]:
+    """Return Celery's settings; called when they are first needed, as Django's may not be loaded before."""
+    return {
+        "broker_url": settings.REDIS_URL,
+        "broker_connection_retry_on_startup": True,
+        # One message at a time, given back when the worker dies with it: tasks are safe to receive twice.
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "broker_transport_options": {"visibility_timeout": 3600, "unacked_restore_throttle": 1},
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_ignore_result": True,
+        "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in ("sync", "mail")],
+        "task_default_queue": "sync",
+        "task_create_missing_queues": False,
+        # No time limit of Celery's: a run may take long, and its lease says whether its worker still lives.
+        "worker_max_tasks_per_child": 50,
+        "worker_send_task_events": False,
+        "enable_utc": True,
+        "beat_schedule": {
+            # Starts what is due and takes over runs that died. A tick that waited is worth nothing: the next one comes.
+            "tick": {"task": "directory.tasks.tick", "schedule": 30.0, "options": {"expires": 25}},
+        },
+    }
+
+
+app.add_defaults(configuration)
+app.autodiscover_tasks(["directory"])
+
+
+@setup_logging.connect
+def keep_own_logging(**_: object) -> None:
+    """Keep Celery from setting up logging: Django has, through console.logs."""

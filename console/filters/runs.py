@@ -1,0 +1,62 @@
+"""What the history, and the changes of a run, can be narrowed by."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import django_filters as filters
+from django.db.models import QuerySet, TextField
+from django.db.models.functions import Cast
+from django.utils.translation import gettext_lazy as _
+
+from console import badges
+from console.filters.fields import search_filter, subtree
+from directory.models import Run, RunChange, RunState, Trigger
+
+
+class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """Kind, result, what started it."""
+
+    q = search_filter(_("LDAP server or who started it"), "started_by_label", "readings__server_name")
+    kind = filters.ChoiceFilter(
+        field_name="simulated",
+        label=_("Kind"),
+        empty_label=_("All runs"),
+        choices=[("True", _("Simulations")), ("False", _("Real syncs"))],
+    )
+    state = filters.ChoiceFilter(label=_("Result"), empty_label=_("Any result"), choices=RunState.choices)
+    trigger = filters.ChoiceFilter(label=_("Started"), empty_label=_("Anyhow"), choices=Trigger.choices)
+
+    class Meta:
+        model = Run
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Run]) -> QuerySet[Run]:
+        found = super().filter_queryset(queryset)
+        # A run with several servers is still one run.
+        return queryset.filter(pk__in=found.order_by().values("pk"))
+
+
+class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
+    """Search, outcome, action, org subtree."""
+
+    q = search_filter(_("User, or a word of the steps"), "username", "steps_text")
+    outcome = filters.ChoiceFilter(
+        label=_("Outcome"), empty_label=_("Any outcome"), choices=lambda: badges.outcome_choices()
+    )
+    action = filters.ChoiceFilter(
+        label=_("Action"), empty_label=_("Any action"), choices=lambda: badges.action_choices(), method="with_action"
+    )
+    org = subtree()
+
+    class Meta:
+        model = RunChange
+        fields: list[str] = []
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return super().filter_queryset(queryset.annotate(steps_text=Cast("steps", TextField())))
+
+    def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        listed = rows.annotate(actions_text=Cast("actions", TextField()))
+        return listed.filter(actions_text__contains=json.dumps(value))

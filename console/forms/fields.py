@@ -1,0 +1,53 @@
+"""Form fields that several forms share."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+
+from directory.actions.errors import Invalid
+from orgs.models import Org
+
+
+class LinesField(forms.CharField):
+    """A list of texts, one a line."""
+
+    widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"})
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a stored list as lines."""
+        return "\n".join(map(str, value)) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> Any:
+        """Read the lines as a list."""
+        if isinstance(value, list):
+            return value
+        return [line.strip() for line in (value or "").splitlines() if line.strip()]
+
+    def run_validators(self, value: Any) -> None:
+        """Leave the checks to the action, which knows what the lines are."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Compare the lists."""
+        return bool(self.to_python(initial) != self.to_python(data))
+
+
+class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Orgs to tick, indented as in the tree."""
+
+    widget = forms.CheckboxSelectMultiple
+
+    def __init__(self, *, queryset: QuerySet[Org] | None = None, **options: Any) -> None:
+        super().__init__(queryset=queryset if queryset is not None else Org.objects.none(), **options)
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Indent by depth."""
+        return "\u2003" * (obj.depth - 1) + str(obj.name)
+
+
+def show_errors(form: forms.BaseForm, invalid: Invalid) -> None:
+    """Put an action's messages beside the fields that they are about."""
+    for name, message in invalid.errors.items():
+        form.add_error(name if name in form.fields else None, message)

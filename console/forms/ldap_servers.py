@@ -1,0 +1,251 @@
+"""The form of an LDAP server: groups of settings, saved through the action or only tried out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from crispy_forms.helper import FormHelper
+from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
+from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.forms.fields import LinesField, OrgsField
+from directory.actions import servers
+from directory.models import LdapServer
+from directory.sync.values import AttributeMapping, Connection
+from orgs.models import Org, Role, User
+from orgs.permissions import Permission
+
+_SCRIPT = {"rows": 14, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "script"}
+# A stored password is only ever sent where it was meant to go when it was entered.
+_WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
+
+
+class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Everything about an LDAP server; ``viewer`` decides which orgs and roles may be chosen."""
+
+    urls = LinesField(
+        label=_("URLs"),
+        help_text=_("One a line, asked in this order until one answers, such as ldaps://dc1.example.com"),
+    )
+    anonymous_bind = forms.BooleanField(label=_("Anonymous bind"), required=False)
+    bind_password = forms.CharField(
+        label=_("Bind password"),
+        required=False,
+        strip=False,
+        max_length=4096,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    always_list_attributes = LinesField(
+        label=_("Always lists"),
+        help_text=_("Attributes that scripts see as arrays even when there is one value, one a line."),
+    )
+    orgs = OrgsField(
+        label=_("Orgs"),
+        required=False,
+        help_text=_("Users of these orgs, and of orgs below them without a list of their own, are looked for here."),
+    )
+    grantable_roles = forms.ModelMultipleChoiceField(
+        label=_("Roles that this server may grant"),
+        queryset=Role.objects.order_by("name"),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text=_("The role name script can't grant any other. Only a SYSADMIN may add one that holds admin."),
+    )
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = LdapServer
+        fields = [name for name in servers.SETTINGS if name not in {"urls", "bind_password", "always_list_attributes"}]
+        widgets = {
+            "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
+            "search_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
+            "active_script": forms.Textarea(attrs=_SCRIPT),
+            "org_name_script": forms.Textarea(attrs=_SCRIPT),
+            "role_name_script": forms.Textarea(attrs=_SCRIPT),
+        }
+        help_texts = {
+            "ca_certificate": _("PEM text of the authority that signed the server's certificate. Empty: the system's."),
+            "verify_certificates": _("Without it anyone on the way can pass for the server and read the password."),
+            "start_tls": _("Encrypts ldap:// connections before anything else is sent."),
+            "follow_referrals": _("Ask other servers that this one points to."),
+            "unique_id_attribute": _("Empty: found by itself (entryUUID, objectGUID, ipaUniqueID and the like)."),
+            "active_script": _("Decides whether a user found in the directory is active."),
+            "org_name_script": _("Returns the name of the org; nothing leaves the user where they are."),
+            "role_name_script": _("Returns all roles of the user; nothing leaves them alone, an empty list means "
+                                  "the org's default roles."),
+            "limit_entries_percent": _("A reading that finds fewer is held back."),
+        }
+
+    def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
+        super().__init__(*args, instance=server, **kwargs)
+        self.server, self.viewer = server, viewer
+        self.visible = Org.objects.visible_to(viewer).active()
+        orgs_field = self.fields["orgs"]
+        assert isinstance(orgs_field, OrgsField)
+        orgs_field.queryset = self.visible
+        if server is None:
+            self.initial["grantable_roles"] = servers.default_grantable_roles()
+        else:
+            self.initial |= {
+                "orgs": list(server.orgs.all()),
+                "grantable_roles": list(server.grantable_roles.all()),
+                "urls": server.urls,
+                "always_list_attributes": server.always_list_attributes,
+                "anonymous_bind": not server.bind_dn,
+                "version": server.version,
+            }
+            # Read before the form changes the object.
+            self.where = {name: getattr(server, name) for name in _WHERE_THE_PASSWORD_GOES}
+            self.stored_password = server.bind_password
+        if server is None:
+            self.initial["always_list_attributes"] = LdapServer().always_list_attributes
+            self.where, self.stored_password = {}, ""
+        if self.stored_password:
+            self.fields["bind_password"].help_text = _("Stored. Leave it empty to keep it.")
+        self.helper = helper()
+
+    def clean(self) -> dict[str, Any]:
+        """Clear the bind DN of an anonymous bind, and stop who would overwrite what someone else saved meanwhile."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        if found.get("anonymous_bind"):
+            found["bind_dn"] = ""
+            found["bind_password"] = ""
+        if self.server is not None and found.get("version") not in {None, self.initial["version"]}:
+            self.add_error(
+                None,
+                gettext("Someone else has saved this server since you opened it. Open it again in another tab, compare, "
+                        "and enter your changes there."),
+            )
+        return found
+
+    def _post_clean(self) -> None:
+        """Leave the model alone: the action fills it in and checks it."""
+
+    def values(self) -> dict[str, Any]:
+        """Return the settings as the action takes them; an empty password means that the stored one is kept."""
+        values = {name: self.cleaned_data[name] for name in servers.SETTINGS if name in self.cleaned_data}
+        if not values.get("bind_password"):
+            values.pop("bind_password", None)
+        return values
+
+    def served_orgs(self) -> list[Org]:
+        """Return the orgs that were ticked, and those served already that the viewer does not see."""
+        hidden = self.server.orgs.exclude(pk__in=self.visible.values("pk")) if self.server else Org.objects.none()
+        return [*self.cleaned_data["orgs"], *hidden]
+
+    @property
+    def may_grant_admin(self) -> bool:
+        """Whether the viewer may let a server grant a role that holds ``admin``."""
+        return self.viewer.may(Permission.ADMIN)
+
+    @property
+    def wants_another_password(self) -> bool:
+        """Whether a bind needs a password and the stored one may not be used."""
+        given = self.cleaned_data
+        return bool(given.get("bind_dn")) and not given.get("bind_password") and not self._may_use_stored_password()
+
+    def _may_use_stored_password(self) -> bool:
+        same = all(self.cleaned_data.get(name) == value for name, value in self.where.items())
+        return bool(self.stored_password) and same
+
+    def connection(self) -> Connection:
+        """Return how to reach the server with what is filled in, saved or not."""
+        given = self.cleaned_data
+        return Connection(
+            name=given.get("name", ""),
+            urls=tuple(given["urls"]),
+            search_base=given["search_base"],
+            search_filter=given["search_filter"],
+            search_scope=given["search_scope"],
+            start_tls=given["start_tls"],
+            verify_certificates=given["verify_certificates"],
+            ca_certificate=given["ca_certificate"],
+            bind_dn=given["bind_dn"],
+            bind_password=given["bind_password"] or (self.stored_password if given["bind_dn"] else ""),
+            page_size=given["page_size"],
+            connect_timeout=given["connect_timeout"],
+            operation_timeout=given["operation_timeout"],
+            follow_referrals=given["follow_referrals"],
+        )
+
+    def mapping(self) -> AttributeMapping:
+        """Return which attributes hold a person's identity, as filled in."""
+        given = self.cleaned_data
+        return AttributeMapping(
+            username=given["username_attribute"],
+            email=given["email_attribute"],
+            first_name=given["first_name_attribute"],
+            last_name=given["last_name_attribute"],
+            unique_id=given["unique_id_attribute"],
+        )
+
+    def connection_errors(self) -> dict[str, list[str]]:
+        """Return what is wrong with the settings that a test needs, by label."""
+        needed = {*servers.CONNECTION, *servers.SEARCH, *servers.ATTRIBUTES}
+        return {str(self[name].label): list(errors) for name, errors in self.errors.items() if name in needed}
+
+
+def helper() -> FormHelper:
+    """Return the layout: connection, search, attributes, scripts, limits, schedule."""
+    layout = FormHelper()
+    layout.form_tag = False
+    layout.layout = Layout(
+        "version",
+        _group(_("Server"), "name", "enabled"),
+        _group(
+            _("Connection"),
+            "urls",
+            "start_tls",
+            "verify_certificates",
+            "ca_certificate",
+            "anonymous_bind",
+            Div("bind_dn", "bind_password", css_class="bind-fields"),
+            _side_by_side("connect_timeout", "operation_timeout"),
+            "follow_referrals",
+            HTML('{% include "ldap_servers/_test_connection.html" %}'),
+        ),
+        _group(
+            _("Search"),
+            "search_base",
+            "search_scope",
+            "search_filter",
+            "page_size",
+            HTML('{% include "ldap_servers/_test_search.html" %}'),
+        ),
+        _group(
+            _("Attributes"),
+            _side_by_side("username_attribute", "email_attribute"),
+            _side_by_side("first_name_attribute", "last_name_attribute"),
+            "unique_id_attribute",
+            "always_list_attributes",
+        ),
+        _group(
+            _("Scripts"),
+            HTML('{% include "ldap_servers/_script_help.html" %}'),
+            "active_script",
+            "org_name_script",
+            "role_name_script",
+            Field("grantable_roles"),
+        ),
+        _group(
+            _("Limits"),
+            HTML('{% include "ldap_servers/_limit_help.html" %}'),
+            _side_by_side("limit_deactivations_percent", "limit_deactivations_count"),
+            _side_by_side("limit_org_deactivations_percent", "limit_entries_percent"),
+            _side_by_side("limit_script_errors_percent", "limit_moves_percent"),
+            _side_by_side("limit_role_changes_percent", "limit_admin_grants"),
+            "canary",
+        ),
+        _group(_("Schedule and orgs"), "sync_interval_hours", "orgs"),
+    )
+    return layout
+
+
+def _group(title: Any, *fields: Any) -> Div:
+    return Div(Div(Fieldset(title, *fields), css_class="card-body"), css_class="card mb-3")
+
+
+def _side_by_side(*fields: str) -> Div:
+    return Div(*(Div(name, css_class="col-sm-6") for name in fields), css_class="row")

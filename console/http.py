@@ -1,0 +1,84 @@
+"""What every request and answer shares: the viewer's time zone, the menu, and fragments of pages."""
+
+from __future__ import annotations
+
+import functools
+import zoneinfo
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+from django_htmx.middleware import HtmxDetails
+
+TIME_ZONE_COOKIE = "time_zone"
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One line of the menu; ``icon`` is the name of a lucide icon, ``current`` marks the area that is open."""
+
+    label: str | Promise
+    address: str
+    icon: str
+    current: bool
+
+
+class ConsoleRequest(HttpRequest):
+    """A request as the middleware leaves it (for types only)."""
+
+    htmx: HtmxDetails
+    csp_nonce: str
+
+
+class TimeZoneMiddleware:
+    """Shows times in the viewer's zone, which the browser puts into a cookie; unknown zones count for nothing."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        zone = _zone(request.COOKIES.get(TIME_ZONE_COOKIE, ""))
+        if zone is None:
+            return self.get_response(request)
+        with timezone.override(zone):
+            return self.get_response(request)
+
+
+def _zone(name: str) -> zoneinfo.ZoneInfo | None:
+    return zoneinfo.ZoneInfo(name) if name in _zone_names() else None
+
+
+@functools.cache
+def _zone_names() -> frozenset[str]:
+    # Looked up once: reading the list from the disk takes 30 ms.
+    return frozenset(zoneinfo.available_timezones())
+
+
+def navigation(request: HttpRequest) -> dict[str, list[MenuItem]]:
+    """Give every template its ``menu``: what the viewer's roles allow, nothing when nobody is signed in."""
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"menu": []}
+    dashboard = reverse("dashboard")
+    return {"menu": [MenuItem(_("Dashboard"), dashboard, "layout-dashboard", current=request.path == dashboard)]}
+
+
+def render_page(
+    request: ConsoleRequest, template: str, context: Mapping[str, Any], *, fragments: Collection[str] = ()
+) -> HttpResponse:
+    """Render a page, or only that part of it which htmx asks for by the id of the element to be replaced.
+
+    ``fragments`` names the parts (``{% partialdef name %}``) that may be asked for; anything else is the whole page.
+    """
+    wanted = request.htmx.target if request.htmx and not request.htmx.history_restore_request else None
+    name = f"{template}#{wanted}" if wanted in fragments else template
+    response = render(request, name, dict(context))
+    patch_vary_headers(response, ["HX-Request", "HX-Target"])
+    return response

@@ -1,0 +1,185 @@
+"""Runs all of Rollcall on this machine, until Ctrl-C: web, worker, beat, Redis and, for the demo, an LDAP server."""
+
+from __future__ import annotations
+
+import fcntl
+import http.client
+import os
+import secrets
+import signal
+import socket
+import time
+from collections.abc import Callable
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+import redis
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import connection, connections
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from console import services
+from console.celery import app
+from console.demo_directory import DemoDirectory
+from console.env import env, flag, number
+from console.processes import ProcessDied, Service, Supervisor
+from orgs.actions import users
+from orgs.actors import COMMAND_LINE
+from orgs.models import CreatedBy, Org, Role, User
+
+PATIENCE = 60
+
+
+class Command(BaseCommand):
+    """``manage.py serve``; PORT, BIND, REDIS_PORT, REDIS_URL and DEMO in the environment change what it does."""
+
+    help = "Run Rollcall on this machine: everything it needs, with its data under var/, until Ctrl-C."
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Start everything and wait.
+
+        Raises:
+            CommandError: when Rollcall runs here already, or when one of its processes ended by itself.
+        """
+        lock = _only_one_at_a_time(settings.VAR)
+        address = env.str("BIND", default=services.LOOPBACK)
+        port = _web_port()
+        environment = os.environ | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")}
+        answers: dict[str, Callable[[], bool]] = {"web": lambda: _web_answers(address, port)}
+        running = [services.web(address, port), services.worker(), services.beat(settings.VAR)]
+        if not environment.get("REDIS_URL"):
+            broker, environment["REDIS_URL"] = _broker()
+            running.insert(0, broker)
+        app.conf.update(broker_url=environment["REDIS_URL"])
+        answers["worker"] = lambda: _worker_answers(environment["REDIS_URL"])
+        if flag("DEMO", default=True):
+            directory, ldap_port = _demo()
+            running.append(directory)
+            answers["ldap"] = lambda: _accepts(ldap_port)
+
+        supervisor = Supervisor(
+            Path(settings.VAR) / "log", lambda: self._welcome(answers, environment["CONSOLE_ADDRESS"])
+        )
+        for service in running:
+            supervisor.add(service, environment)
+        self.stdout.write(f"Starting {', '.join(service.name for service in running)} ...")
+        self.stdout.flush()
+        connections.close_all()
+        # The terminal was closed: stop as Ctrl-C would.
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+        try:
+            supervisor.run()
+        except ProcessDied as died:
+            raise CommandError(f"{died}. Everything was stopped.") from died
+        finally:
+            lock.close()
+        self.stdout.write("Stopped.")
+
+    def _welcome(self, answers: dict[str, Callable[[], bool]], address: str) -> None:
+        late = _wait_for(answers)
+        if late:
+            self.stderr.write(
+                f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping."
+            )
+            os.kill(os.getpid(), signal.SIGTERM)
+            return
+        self.stdout.write(f"\nRollcall is running: {address}")
+        with closing(connection):
+            if not User.objects.sysadmins().exists():
+                username, password = _first_administrator()
+                self.stdout.write(f"  user name  {username}\n  password   {password}   (shown only now)")
+        self.stdout.write("Ctrl-C stops it.\n")
+        self.stdout.flush()
+
+
+def _only_one_at_a_time(folder: Path) -> TextIO:
+    lock = (folder / "serve.lock").open("a+", encoding="ascii")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        lock.seek(0)
+        raise CommandError(f"Rollcall is already running with the data in {folder} (process {lock.read()}).") from error
+    lock.truncate(0)
+    lock.write(str(os.getpid()))
+    lock.flush()
+    return lock
+
+
+def _web_port() -> int:
+    wanted = number("PORT", default=8000)
+    return services.free_port(*range(wanted, wanted + 100))
+
+
+def _broker() -> tuple[Service, str]:
+    folder = settings.VAR / "redis"
+    port = services.free_port(*filter(None, [number("REDIS_PORT", default=0)]))
+    broker = services.redis(folder, port)
+    return broker, f"redis://:{services.redis_password(folder)}@{services.LOOPBACK}:{port}/0"
+
+
+def _demo() -> tuple[Service, int]:
+    directory = DemoDirectory(settings.VAR / "demo")
+    directory.prepare()
+    # The same port as last time where it is free, so that the address in the LDAP server's settings stays.
+    remembered = directory.home / "port"
+    with suppress(FileNotFoundError):
+        port = services.free_port(int(remembered.read_text("ascii")))
+    if not remembered.exists():
+        port = services.free_port()
+    remembered.write_text(str(port), "ascii")
+    call_command("demo", ldap_port=port, ldif=directory.ldif)
+    if not directory.loaded:
+        directory.load()
+    return Service("ldap", tuple(directory.command(port))), port
+
+
+def _wait_for(answers: dict[str, Callable[[], bool]]) -> list[str]:
+    """Return the names of those that did not answer in time."""
+    ends = time.monotonic() + PATIENCE
+    waiting = dict(answers)
+    while waiting and time.monotonic() < ends:
+        waiting = {name: answers for name, answers in waiting.items() if not answers()}
+        time.sleep(0.1)
+    return list(waiting)
+
+
+def _web_answers(address: str, port: int) -> bool:
+    with closing(http.client.HTTPConnection(address, port, timeout=5)) as web:
+        try:
+            web.request("GET", "/", headers={"Host": "localhost"})
+            return web.getresponse().status > 0
+        except OSError:
+            return False
+
+
+def _worker_answers(broker: str) -> bool:
+    try:
+        with redis.Redis.from_url(broker) as client:
+            client.ping()
+        return bool(app.control.ping(timeout=0.5))
+    except (OSError, redis.RedisError, OperationalError):
+        return False
+
+
+def _accepts(port: int) -> bool:
+    try:
+        with socket.create_connection((services.LOOPBACK, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _first_administrator() -> tuple[str, str]:
+    password = secrets.token_urlsafe(12)
+    administrator = users.NewUser(
+        profile=users.Profile(username="admin"),
+        org_id=Org.objects.get(name="ADMIN").pk,
+        roles=frozenset({Role.objects.get(name="SYSADMIN").pk}),
+        password=password,
+    )
+    users.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())
+    return administrator.profile.username, password

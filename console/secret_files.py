@@ -1,0 +1,16 @@
+"""Secrets that Rollcall makes for itself and keeps in files of the data folder."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+
+def kept_secret(file: Path) -> str:
+    """Return the secret in the file, which is made on first use and readable by its owner only."""
+    if not file.exists():
+        fresh = file.with_name(f"{file.name}.new")
+        fresh.touch(mode=0o600)
+        fresh.write_text(secrets.token_urlsafe(24), "ascii")
+        fresh.replace(file)
+    return file.read_text("ascii").strip()

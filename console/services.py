@@ -1,0 +1,77 @@
+"""Which processes make up Rollcall, with their ports and their files under the data folder."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from pathlib import Path
+
+from console.processes import Service
+from console.secret_files import kept_secret
+
+LOOPBACK = "127.0.0.1"
+
+_REDIS = """\
+bind {address}
+port {port}
+requirepass {password}
+dir "{folder}"
+appendonly yes
+appendfsync everysec
+save ""
+maxmemory-policy noeviction
+"""
+
+
+def web(address: str, port: int) -> Service:
+    """Return the web server."""
+    options = ("--bind", f"{address}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
+    size = ("--worker-class", "gthread", "--workers", "2", "--threads", "4")
+    return _python("web", "gunicorn", "console.wsgi", *options, *size)
+
+
+def worker() -> Service:
+    """Return the worker that carries out runs and sends mail."""
+    options = ("--queues", "sync,mail", "--concurrency", "1", "--without-gossip", "--without-mingle")
+    return _python("worker", "celery", "-A", "console.celery", "worker", *options)
+
+
+def beat(folder: Path) -> Service:
+    """Return the clock that rings for what is due."""
+    options = ("--schedule", str(folder / "beat"), "--pidfile=")
+    return _python("beat", "celery", "-A", "console.celery", "beat", *options)
+
+
+def redis(folder: Path, port: int) -> Service:
+    """Return the message broker, whose configuration is written anew."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    configuration = folder / "redis.conf"
+    configuration.touch(mode=0o600)
+    configuration.write_text(
+        _REDIS.format(address=LOOPBACK, port=port, password=redis_password(folder), folder=folder), "utf-8"
+    )
+    return Service("redis", ("redis-server", str(configuration)))
+
+
+def redis_password(folder: Path) -> str:
+    """Return the broker's password, which is made on first use."""
+    return kept_secret(folder / "password")
+
+
+def free_port(*wanted: int) -> int:
+    """Return the first of the wanted ports that is free, or else any free one."""
+    for port in (*wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            number: int = probe.getsockname()[1]
+            return number
+    raise OSError("no free port")
+
+
+def _python(name: str, *arguments: str) -> Service:
+    # As modules: the scripts beside the interpreter name the folder that they were installed in.
+    return Service(name, (sys.executable, "-m", *arguments))

@@ -1,0 +1,40 @@
+"""The audit trail."""
+
+from __future__ import annotations
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from console.tables.columns import Table, TimeColumn, link, plain
+from console.templatetags.console import differences
+from orgs.models import AuditEntry
+
+
+class AuditTable(Table):
+    """Who did what to whom, newest first."""
+
+    fragment = "audit-list"
+
+    at = TimeColumn(verbose_name=_("When"))
+    actor_label = tables.Column(verbose_name=_("Who"))
+    action = tables.Column(verbose_name=_("What"))
+    object_label = tables.Column(verbose_name=_("Object"))
+    difference = plain(_("Before → after"), empty_values=())
+
+    class Meta:
+        empty_text = _("Nothing has been written yet.")
+
+    def render_actor_label(self, record: AuditEntry) -> str | SafeString:
+        if record.run_id is None:
+            return record.actor_label
+        run = link(reverse("runs:detail", args=[record.run_id]), f"{_('run')} {record.run_id}")
+        return format_html("{} · {}", record.actor_label, run)
+
+    def render_object_label(self, record: AuditEntry) -> SafeString:
+        return format_html('<span class="text-secondary">{}</span> {}', record.object_type, record.object_label)
+
+    def render_difference(self, record: AuditEntry) -> str | SafeString:
+        return differences(record.before, record.after)

@@ -1,0 +1,39 @@
+"""The list of devices."""
+
+from __future__ import annotations
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from console import badges
+from console.tables.columns import NUMBER, SizeColumn, Table, TimeColumn, link
+from orgs.models import Device
+
+
+class DeviceTable(Table):
+    """Devices with their user, state and what they have stored."""
+
+    fragment = "device-list"
+
+    name = tables.Column(verbose_name=_("Name"))
+    guid = tables.Column(verbose_name=_("GUID"))
+    user = tables.Column(verbose_name=_("User"), accessor="user.username", order_by="user__username_key")
+    org = tables.Column(verbose_name=_("Org"), accessor="user.org.name", order_by="user__org__name_key")
+    os = tables.Column(verbose_name=_("System"), default="–")
+    states = tables.Column(verbose_name=_("State"), empty_values=(), order_by=("active", "blocked", "authorized"))
+    stored = SizeColumn(verbose_name=_("Stored"), accessor="stored_bytes", order_by="stored_bytes", attrs=NUMBER)
+    last_connected = TimeColumn(verbose_name=_("Last connected"), default=_("never"))
+
+    class Meta:
+        empty_text = _("There are no devices yet. A device appears as soon as the backup app on it signs in.")
+
+    def render_name(self, record: Device) -> SafeString:
+        return link(reverse("devices:detail", args=[record.pk]), record.name)
+
+    def render_user(self, record: Device) -> SafeString:
+        return link(reverse("users:detail", args=[record.user_id]), record.user.username)
+
+    def render_states(self, record: Device) -> SafeString:
+        return badges.side_by_side(badges.device_states(record))

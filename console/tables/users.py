@@ -1,0 +1,37 @@
+"""The list of users."""
+
+from __future__ import annotations
+
+import django_tables2 as tables
+from django.urls import reverse
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from console import badges
+from console.tables.columns import Table, link, plain
+from orgs.models import User
+
+
+class UserTable(Table):
+    """Users with their org, roles and states."""
+
+    fragment = "user-list"
+
+    username = tables.Column(verbose_name=_("Username"), order_by="username_key")
+    name = tables.Column(verbose_name=_("Name"), accessor="full_name", order_by=("last_name", "first_name"))
+    email = tables.Column(verbose_name=_("Email"), default="–")
+    org = tables.Column(verbose_name=_("Org"), order_by="org__name_key", accessor="org.name")
+    roles = plain(_("Roles"), empty_values=())
+    states = tables.Column(verbose_name=_("State"), empty_values=(), order_by=("active", "blocked", "pending"))
+
+    class Meta:
+        empty_text = _("There are no users yet. They come in by self-service, by deployment, by CSV or by hand.")
+
+    def render_username(self, record: User) -> SafeString:
+        return link(reverse("users:detail", args=[record.pk]), record.username)
+
+    def render_roles(self, record: User) -> str:
+        return ", ".join(sorted(role.name for role in record.roles.all())) or "–"
+
+    def render_states(self, record: User) -> SafeString:
+        return badges.side_by_side(badges.user_states(record))

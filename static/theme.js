@@ -1,0 +1,19 @@
+// Sets light or dark before the page is drawn: what was chosen here, else what the system prefers.
+(() => {
+  "use strict";
+  const prefersDark = matchMedia("(prefers-color-scheme: dark)");
+  const chosen = () => {
+    try {
+      return localStorage.getItem("theme");
+    } catch {
+      return null; // Storage is switched off: the system decides.
+    }
+  };
+  const apply = () => {
+    document.documentElement.dataset.bsTheme = chosen() ?? (prefersDark.matches ? "dark" : "light");
+  };
+
+  apply();
+  prefersDark.addEventListener("change", apply);
+  window.addEventListener("storage", apply);
+})();
