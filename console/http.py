@@ -17,6 +17,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django_htmx.middleware import HtmxDetails
 
+from orgs.permissions import Permission
+
 TIME_ZONE_COOKIE = "time_zone"
 
 
@@ -66,8 +68,30 @@ def navigation(request: HttpRequest) -> dict[str, list[MenuItem]]:
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"menu": []}
-    dashboard = reverse("dashboard")
-    return {"menu": [MenuItem(_("Dashboard"), dashboard, "layout-dashboard", current=request.path == dashboard)]}
+    return {"menu": [_menu_item(request, *page) for page in _MENU if user.may(page[3])]}
+
+
+# Label, name of the page, icon, permission; in the order of the menu.
+_MENU: tuple[tuple[Promise, str, str, Permission], ...] = (
+    (_("Dashboard"), "dashboard", "layout-dashboard", Permission.CONSOLE_LOGIN),
+    (_("Users"), "users:list", "users", Permission.USER_READ),
+    (_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
+    (_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
+    (_("Roles"), "roles:list", "key-round", Permission.USER_READ),
+    (_("Legal holds"), "legal_holds:list", "gavel", Permission.ALL_USER_READ),
+    (_("LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
+    (_("History"), "runs:list", "history", Permission.SYSTEM),
+    (_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
+    (_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
+    (_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
+    (_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),
+)
+
+
+def _menu_item(request: HttpRequest, label: Promise, page: str, icon: str, _permission: Permission) -> MenuItem:
+    address = reverse(page)
+    current = request.path == address if page == "dashboard" else request.path.startswith(address)
+    return MenuItem(label, address, icon, current=current)
 
 
 def render_page(

@@ -24,10 +24,11 @@ class OrgRow:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it counts; ``source`` is the org that it is inherited from, None where it is the org's own."""
+    """One setting as it counts; ``source`` is the org that it is inherited from, where it is not the org's own."""
 
     value: str
-    source: Effective | None
+    own: bool
+    source: Effective | None = None
     source_visible: bool = False
 
 
@@ -77,8 +78,10 @@ def org_card(org: Org, viewer: User) -> OrgCard:
     listed = set(LdapServer.orgs.through.objects.filter(org__in=mine.lineage).values_list("org_id", flat=True))
 
     def setting(value: str, own: set[int]) -> Setting:
-        source = next((pk for pk in mine.lineage if pk in own), mine.lineage[-1])
-        return Setting(value, None if source == org.pk else effective[source], source in seen)
+        source = next((pk for pk in mine.lineage if pk in own), None)
+        if source is None or source == org.pk:
+            return Setting(value, own=source is not None)
+        return Setting(value, own=False, source=effective[source], source_visible=source in seen)
 
     servers = LdapServer.objects.in_bulk(lists[org.pk])
     children = visible.filter(path__startswith=org.path, depth=org.depth + 1).with_user_counts()

@@ -68,9 +68,7 @@ def ldap_server(url: str, *, orgs: Iterable[str] = ("Default",), name: str = "Co
 
 def sync(*chosen: LdapServer, simulated: bool = False, at: datetime = NOON) -> Run:
     """Carry a run out and return it."""
-    run = runs.start(
-        servers=chosen, simulated=simulated, trigger=Trigger.COMMAND, by=SYSTEM, at=at, wake=False
-    )
+    run = runs.start(servers=chosen, simulated=simulated, trigger=Trigger.COMMAND, by=SYSTEM, at=at, wake=False)
     pipeline.execute(run.pk, clock=Clock(at))
     run.refresh_from_db()
     return run

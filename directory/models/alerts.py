@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models import User
@@ -27,6 +28,10 @@ class AlertQuerySet(models.QuerySet["Alert"]):
     def open(self) -> AlertQuerySet:
         """Alerts that nobody has dismissed."""
         return self.filter(dismissed_at=None)
+
+    def open_first(self) -> AlertQuerySet:
+        """Open alerts before dismissed ones, the newest first."""
+        return self.order_by(F("dismissed_at").desc(nulls_first=True), "-created_at", "-pk")
 
 
 class Alert(models.Model):

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.servers import LdapServer
@@ -52,6 +52,10 @@ class RunQuerySet(models.QuerySet["Run"]):
     def newest_first(self) -> RunQuerySet:
         """Runs in the order of history."""
         return self.order_by("-created_at", "-pk")
+
+    def finished_simulations(self) -> RunQuerySet:
+        """Simulations that came to a plan."""
+        return self.filter(simulated=True, state=RunState.PLANNED)
 
     def live(self) -> RunQuerySet:
         """Runs that are waiting for a worker or being worked on."""
@@ -127,6 +131,15 @@ class Run(models.Model):
         return round((self.finished_at - self.started_at).total_seconds(), 3)
 
 
+class RunServerQuerySet(models.QuerySet["RunServer"]):
+    """Named questions about readings."""
+
+    def newest_of_each(self) -> dict[int, RunServer]:
+        """Return each server's newest reading with its run, by the server's id."""
+        newest = self.filter(server__isnull=False).values("server").annotate(newest=Max("pk")).values("newest")
+        return {reading.server_id: reading for reading in self.filter(pk__in=newest).select_related("run")}
+
+
 class RunServer(models.Model):
     """One LDAP server's part in a run: the proof of what was read, and under which configuration."""
 
@@ -145,6 +158,8 @@ class RunServer(models.Model):
     complete = models.BooleanField(_("read to its end"), default=False)
     error = models.TextField(_("error"), blank=True)
     counts = models.JSONField(_("counts"), default=dict)
+
+    objects = models.Manager.from_queryset(RunServerQuerySet)()
 
     class Meta:
         verbose_name = _("reading")
@@ -165,6 +180,10 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
     def in_order(self) -> RunChangeQuerySet:
         """Changes in the order in which they were decided."""
         return self.order_by("pk")
+
+    def about(self, user: User) -> RunChangeQuerySet:
+        """What runs wanted for one user, newest first, where they wanted anything or had something to say."""
+        return self.filter(user=user).exclude(outcome="unchanged").order_by("-run__created_at", "-pk")
 
 
 class RunChange(models.Model):

@@ -6,7 +6,7 @@ import secrets
 
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
+from django.db.models import Q, Sum
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.users import SetBy, User
@@ -28,6 +28,10 @@ class DeviceQuerySet(models.QuerySet["Device"]):
         if viewer.may(Permission.COMPUTER_READ):
             return self.filter(user__org__path__startswith=viewer.org.path)
         return self.none()
+
+    def with_stored_bytes(self) -> DeviceQuerySet:
+        """Annotate ``stored_bytes``, the size of each device's archives."""
+        return self.annotate(stored_bytes=Sum("archives__size_bytes", default=0))
 
 
 class Device(models.Model):

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
@@ -53,6 +53,18 @@ class UserQuerySet(models.QuerySet["User"]):
     def held(self) -> UserQuerySet:
         """Users on legal hold."""
         return self.filter(Exists(_open_custodianships()))
+
+    def counts_by_state(self) -> dict[str, int]:
+        """Return how many users are in each state, by the names that pages use; a user may be in several."""
+        return self.aggregate(
+            total=Count("pk"),
+            active=Count("pk", filter=Q(active=True, blocked=False)),
+            deactivated_by_sync=Count("pk", filter=Q(deactivated_by=SetBy.SYNC)),
+            deactivated_by_hand=Count("pk", filter=Q(deactivated_by=SetBy.PERSON)),
+            blocked_by_sync=Count("pk", filter=Q(blocked_by=SetBy.SYNC)),
+            blocked_by_hand=Count("pk", filter=Q(blocked_by=SetBy.PERSON)),
+            pending=Count("pk", filter=Q(pending=True)),
+        )
 
     def administrators(self) -> UserQuerySet:
         """Active users with a role that lets them into the console as more than themselves."""

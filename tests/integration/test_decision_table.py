@@ -2,54 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from directory.actions import runs
-from directory.models import LdapServer, Match, Run, RunState, StoredEntry
+from directory.models import Match, Run, RunState, StoredEntry
+from directory.sync import pipeline
 from directory.sync.values import Outcome
 from orgs.actions import legal_holds, users
 from orgs.actions.errors import Refused
 from orgs.actors import SYSTEM, Actor
 from orgs.models import AuditEntry, Org, SetBy, User
 from tests.directories import Directory
-from tests.worlds import NOON, again, change_of, device, ldap_server, org, simulate, simulate_and_sync, sync, user
+from tests.integration.employer import PLENTY, Employer
+from tests.worlds import (
+    NOON,
+    Clock,
+    again,
+    change_of,
+    device,
+    ldap_server,
+    org,
+    simulate,
+    simulate_and_sync,
+    sync,
+    user,
+)
 
 pytestmark = pytest.mark.django_db
 
-ACTIVE = 'function (entry) { return entry.employeeType != "inactive" }'
-ORG_NAME = "function (entry) { return entry.departmentNumber }"
-ROLE_NAME = "function (entry) { return entry.title && entry.title.split(', ') }"
-PLENTY = {"limit_moves_percent": 100, "limit_role_changes_percent": 100, "limit_org_deactivations_percent": 100}
 SYNC = Actor("an earlier sync", run_id=1)
-
-
-class Company:
-    """A directory, and the LDAP server that reads it."""
-
-    def __init__(self, directory: Directory) -> None:
-        self.directory = directory
-
-    def hires(self, uid: str, **attributes: str) -> None:
-        """Add a person."""
-        person = {"objectClass": "inetOrgPerson", "uid": uid, "cn": uid, "sn": uid.title(), **attributes}
-        self.directory.add(self.dn(uid), person)
-
-    def dn(self, uid: str) -> str:
-        return f"uid={uid},{self.directory.base}"
-
-    def server(self, **values: object) -> LdapServer:
-        scripts = {"active_script": ACTIVE, "org_name_script": ORG_NAME, "role_name_script": ROLE_NAME}
-        return ldap_server(
-            self.directory.url, **{"search_filter": "(objectClass=inetOrgPerson)", **scripts, **PLENTY, **values}
-        )
-
-
-@pytest.fixture
-def company() -> Iterator[Company]:
-    with Directory() as directory:
-        yield Company(directory)
 
 
 def hold(*held: User) -> object:
@@ -63,13 +44,13 @@ def plans_nothing_more() -> bool:
 
 
 class TestFoundActive:
-    def test_active_any_hold_names_email_org_and_roles_where_they_differ(self, company: Company) -> None:
-        company.hires("sean", givenName="Sean", mail="sean@example.com", departmentNumber="staff", title="Org Admin")
+    def test_active_any_hold_names_email_org_and_roles_where_they_differ(self, employer: Employer) -> None:
+        employer.hires("sean", givenName="Sean", mail="sean@example.com", departmentNumber="staff", title="Org Admin")
         org("Staff")
         sean, mia = user("Sean", roles=["PROe User"]), user("mia")
-        company.hires("mia", departmentNumber="Default")
+        employer.hires("mia", departmentNumber="Default")
         hold(mia)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -86,14 +67,14 @@ class TestFoundActive:
         assert change_of(run, "mia").actions == ["update profile"]
         assert plans_nothing_more()
 
-    def test_deactivated_by_a_sync_reactivate_and_unblock_then_org_and_roles(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Staff", title="Org Admin")
+    def test_deactivated_by_a_sync_reactivate_and_unblock_then_org_and_roles(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Staff", title="Org Admin")
         org("Staff")
         sean = user("sean")
         laptop = device(sean)
         users.block(user_ids=[sean.pk], by=SYNC, at=NOON)
         users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -104,12 +85,12 @@ class TestFoundActive:
         assert plans_nothing_more()
 
     @pytest.mark.parametrize("done", [users.deactivate, users.block])
-    def test_deactivated_or_blocked_by_a_person_none_listed_as_such(self, company: Company, done) -> None:  # type: ignore[no-untyped-def]
-        company.hires("sean", departmentNumber="Staff")
+    def test_deactivated_or_blocked_by_a_person_none_listed_as_such(self, employer: Employer, done) -> None:  # type: ignore[no-untyped-def]
+        employer.hires("sean", departmentNumber="Staff")
         org("Staff")
         sean = user("sean")
         done(user_ids=[sean.pk], by=SYSTEM, at=NOON)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -119,13 +100,13 @@ class TestFoundActive:
         assert again(sean).org.name == "Default"
 
     def test_blocked_by_a_sync_with_deactivation_pending_on_hold_unblock_pending_cleared(
-        self, company: Company
+        self, employer: Employer
     ) -> None:
-        company.hires("sean", departmentNumber="Default")
+        employer.hires("sean", departmentNumber="Default")
         sean = user("sean", last_name="Sean")
         hold(sean)
         users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -136,15 +117,15 @@ class TestFoundActive:
 
 class TestFoundInactiveOrAbsent:
     @pytest.mark.parametrize("said", ["inactive", "absent"])
-    def test_active_not_on_hold_block_and_deactivate(self, company: Company, said: str) -> None:
-        company.hires("mia", departmentNumber="Default")
+    def test_active_not_on_hold_block_and_deactivate(self, employer: Employer, said: str) -> None:
+        employer.hires("mia", departmentNumber="Default")
         if said == "inactive":
-            company.hires("sean", employeeType="inactive", departmentNumber="Staff", title="Org Admin")
+            employer.hires("sean", employeeType="inactive", departmentNumber="Staff", title="Org Admin")
         org("Staff")
         sean = user("sean", roles=["PROe User"])
         user("mia")
         laptop = device(sean)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -163,14 +144,14 @@ class TestFoundInactiveOrAbsent:
         assert plans_nothing_more()
 
     @pytest.mark.parametrize("said", ["inactive", "absent"])
-    def test_active_on_hold_block_deactivation_pending_until_the_release(self, company: Company, said: str) -> None:
-        company.hires("mia", departmentNumber="Default")
+    def test_active_on_hold_block_deactivation_pending_until_the_release(self, employer: Employer, said: str) -> None:
+        employer.hires("mia", departmentNumber="Default")
         if said == "inactive":
-            company.hires("sean", employeeType="inactive")
+            employer.hires("sean", employeeType="inactive")
         sean = user("sean")
         user("mia")
         matter = hold(sean)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -184,40 +165,44 @@ class TestFoundInactiveOrAbsent:
 
 
 class TestNone:
-    def test_any_already_as_wanted(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default", title="PROe User")
+    def test_any_already_as_wanted(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default", title="PROe User")
         user("sean", roles=["PROe User"], last_name="Sean")
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
         assert not run.changes.exists()
         assert run.counts["users"] == 1
 
-    def test_script_error_none_listed_with_entry_script_line_and_message(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default")
-        company.hires("mia", departmentNumber="Staff")
+    def test_script_error_none_listed_with_entry_script_line_and_message(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default")
+        employer.hires("mia", departmentNumber="Staff")
         org("Staff")
         sean, mia = user("sean"), user("mia")
-        company.server(org_name_script="function (entry) {\n  if (entry.uid == 'sean') { null.x }\n  return 'Staff';\n}")
+        employer.server(
+            org_name_script="function (entry) {\n  if (entry.uid == 'sean') { null.x }\n  return 'Staff';\n}"
+        )
 
         run = simulate_and_sync()
 
         change = change_of(run, "sean")
         assert (change.outcome, change.actions) == (Outcome.SCRIPT_ERROR, [])
         assert "org name script, line 2: " in change.steps[-1]
-        assert company.dn("sean") in change.steps[0]
+        assert employer.dn("sean") in change.steps[0]
         assert again(sean) == sean
         assert again(mia).org.name == "Staff"
 
-    def test_conflict_two_entries_for_one_user(self, company: Company) -> None:
-        company.directory.add(f"ou=other,{company.directory.base}", {"objectClass": "organizationalUnit", "ou": "other"})
-        company.hires("sean", departmentNumber="Staff")
+    def test_conflict_two_entries_for_one_user(self, employer: Employer) -> None:
+        employer.directory.add(
+            f"ou=other,{employer.directory.base}", {"objectClass": "organizationalUnit", "ou": "other"}
+        )
+        employer.hires("sean", departmentNumber="Staff")
         other = {"objectClass": "inetOrgPerson", "uid": "SEAN", "cn": "Sean", "sn": "Other"}
-        company.directory.add(f"uid=sean,ou=other,{company.directory.base}", other)
+        employer.directory.add(f"uid=sean,ou=other,{employer.directory.base}", other)
         org("Staff")
         sean = user("sean")
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -225,13 +210,13 @@ class TestNone:
         assert "two entries for one user" in change_of(run, "sean").steps[-1]
         assert again(sean).org.name == "Default"
 
-    def test_conflict_one_entry_for_two_users(self, company: Company) -> None:
-        company.directory.add(
-            company.dn("sean"),
+    def test_conflict_one_entry_for_two_users(self, employer: Employer) -> None:
+        employer.directory.add(
+            employer.dn("sean"),
             {"objectClass": "inetOrgPerson", "uid": ["sean", "mia"], "cn": "Sean", "sn": "Ryan"},
         )
         sean, mia = user("sean"), user("mia")
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -239,10 +224,10 @@ class TestNone:
         assert again(sean).active
         assert again(mia).active
 
-    def test_not_checked_where_a_server_of_the_org_could_not_be_read_to_its_end(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default")
+    def test_not_checked_where_a_server_of_the_org_could_not_be_read_to_its_end(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default")
         sean, mia = user("sean"), user("mia")
-        company.server()
+        employer.server()
         ldap_server("ldap://127.0.0.1:1", name="Branch", **PLENTY)
 
         run = simulate()
@@ -255,10 +240,10 @@ class TestNone:
 
 
 class TestNeverBySync:
-    def test_the_last_active_sysadmin_loses_neither_the_account_nor_the_role(self, company: Company) -> None:
-        company.hires("mia", departmentNumber="Default", title="PROe User")
+    def test_the_last_active_sysadmin_loses_neither_the_account_nor_the_role(self, employer: Employer) -> None:
+        employer.hires("mia", departmentNumber="Default", title="PROe User")
         ada, mia = user("ada", roles=["SYSADMIN"]), user("mia", roles=["SYSADMIN"])
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -266,23 +251,23 @@ class TestNeverBySync:
         assert len(left) == 1
         assert run.changes.filter(outcome=Outcome.KEPT).count() == 1
 
-    def test_a_user_managed_locally_changes_nothing(self, company: Company) -> None:
-        company.hires("mia", departmentNumber="Default")
+    def test_a_user_managed_locally_changes_nothing(self, employer: Employer) -> None:
+        employer.hires("mia", departmentNumber="Default")
         sean = user("sean")
         users.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=SYSTEM, at=NOON)
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
         assert change_of(run, "sean").outcome == Outcome.KEPT
         assert again(sean).active
 
-    def test_an_org_is_created_and_users_outside_the_scope_are_touched(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Nowhere")
+    def test_an_org_is_created_and_users_outside_the_scope_are_touched(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Nowhere")
         orgs_before = Org.objects.count()
         sean = user("sean")
         outsider = user("outsider", org_name="ADMIN")
-        company.server()
+        employer.server()
 
         run = simulate_and_sync()
 
@@ -292,9 +277,9 @@ class TestNeverBySync:
         assert again(sean).org.name == "Default"
         assert again(outsider).active
 
-    def test_a_user_is_created(self, company: Company) -> None:
-        company.hires("stranger")
-        company.server()
+    def test_a_user_is_created(self, employer: Employer) -> None:
+        employer.hires("stranger")
+        employer.server()
 
         simulate_and_sync()
 
@@ -302,39 +287,45 @@ class TestNeverBySync:
 
 
 class TestMatching:
-    def test_a_new_username_under_a_known_immutable_id_is_a_rename(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default")
+    def test_a_new_username_under_a_known_immutable_id_is_a_rename(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default")
         sean = user("sean")
-        company.server()
+        employer.server()
         simulate_and_sync()
 
-        company.directory.rename(company.dn("sean"), "uid=sryan")
+        employer.directory.rename(employer.dn("sean"), "uid=sryan")
         run = simulate_and_sync()
 
         assert change_of(run, "sean").actions == ["rename"]
         assert again(sean).username == "sryan"
-        assert again(sean).match.dn == company.dn("sryan")
+        assert again(sean).match.dn == employer.dn("sryan")
         assert plans_nothing_more()
 
-    def test_a_rename_to_another_users_name_is_a_conflict(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default")
+    def test_a_rename_to_another_users_name_is_a_conflict(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default")
         sean = user("sean")
-        company.server()
+        employer.server()
         simulate_and_sync()
         user("mia", org_name="ADMIN")
 
-        company.directory.rename(company.dn("sean"), "uid=mia")
+        employer.directory.rename(employer.dn("sean"), "uid=mia")
         run = simulate_and_sync()
 
         assert change_of(run, "sean").outcome == Outcome.CONFLICT
         assert again(sean).username == "sean"
 
-    def test_the_first_server_of_the_org_that_finds_a_user_wins(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default", mail="first@example.com")
+    def test_the_first_server_of_the_org_that_finds_a_user_wins(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default", mail="first@example.com")
         sean = user("sean")
-        company.server()
+        employer.server()
         with Directory() as second:
-            person = {"objectClass": "inetOrgPerson", "uid": "sean", "cn": "Sean", "sn": "S", "mail": "second@example.com"}
+            person = {
+                "objectClass": "inetOrgPerson",
+                "uid": "sean",
+                "cn": "Sean",
+                "sn": "S",
+                "mail": "second@example.com",
+            }
             second.add(f"uid=sean,{second.base}", person)
             ldap_server(second.url, name="Second", **PLENTY)
 
@@ -342,10 +333,10 @@ class TestMatching:
 
         assert again(sean).email == "first@example.com"
 
-    def test_a_child_org_asks_its_parents_servers(self, company: Company) -> None:
-        company.hires("mia", departmentNumber="Default")
+    def test_a_child_org_asks_its_parents_servers(self, employer: Employer) -> None:
+        employer.hires("mia", departmentNumber="Default")
         sean = user("sean", org_name="Staff")
-        company.server()
+        employer.server()
 
         simulate_and_sync()
 
@@ -353,12 +344,12 @@ class TestMatching:
 
 
 class TestSimulation:
-    def test_writes_nothing_but_its_own_run_changes_and_entries(self, company: Company) -> None:
-        company.hires("mia", departmentNumber="Staff", title="Org Admin")
+    def test_writes_nothing_but_its_own_run_changes_and_entries(self, employer: Employer) -> None:
+        employer.hires("mia", departmentNumber="Staff", title="Org Admin")
         org("Staff")
         device(user("sean"))
         user("mia")
-        company.server()
+        employer.server()
         before = _snapshot()
 
         run = simulate()
@@ -367,15 +358,18 @@ class TestSimulation:
         assert StoredEntry.objects.count() == 1
         assert _snapshot() == before
 
-    def test_says_the_same_as_the_real_run(self, company: Company) -> None:
-        company.hires("mia", departmentNumber="Staff", title="Org Admin, Nothing")
+    def test_says_the_same_as_the_real_run(self, employer: Employer) -> None:
+        employer.hires("mia", departmentNumber="Staff", title="Org Admin, Nothing")
         org("Staff")
         user("sean"), user("mia")
-        company.server()
+        employer.server()
 
         simulated, real = simulate(), sync()
 
-        told = [[(c.username, c.actions, c.before, c.after, c.steps) for c in run.changes.all()] for run in (simulated, real)]
+        told = [
+            [(c.username, c.actions, c.before, c.after, c.steps) for c in run.changes.all()]
+            for run in (simulated, real)
+        ]
         assert told[0] == told[1]
         assert simulated.counts == real.counts
 
@@ -386,11 +380,11 @@ def _snapshot() -> list[object]:
 
 
 class TestApplying:
-    def test_skips_a_user_who_changed_since_the_plan_was_made(self, company: Company) -> None:
-        company.hires("mia", departmentNumber="Default")
+    def test_skips_a_user_who_changed_since_the_plan_was_made(self, employer: Employer) -> None:
+        employer.hires("mia", departmentNumber="Default")
         sean = user("sean")
         user("mia")
-        company.server()
+        employer.server()
         plan = simulate()
         users.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
@@ -402,14 +396,14 @@ class TestApplying:
         assert run.counts["deactivated"] == 0
 
     def test_of_a_simulations_plan_does_exactly_that_even_when_the_directory_has_changed(
-        self, company: Company
+        self, employer: Employer
     ) -> None:
-        company.hires("mia", departmentNumber="Default")
+        employer.hires("mia", departmentNumber="Default")
         sean = user("sean")
         user("mia", last_name="Mia")
-        company.server()
+        employer.server()
         plan = simulate()
-        company.hires("sean", departmentNumber="Default")
+        employer.hires("sean", departmentNumber="Default")
 
         run = runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
         _carry_out(run)
@@ -419,22 +413,19 @@ class TestApplying:
         assert not again(sean).active
         assert sync().counts["activated"] == 1
 
-    def test_of_a_plan_is_refused_after_24_hours_or_a_change_of_the_configuration(self, company: Company) -> None:
-        company.hires("sean", departmentNumber="Default")
+    def test_of_a_plan_is_refused_after_24_hours_or_a_change_of_the_configuration(self, employer: Employer) -> None:
+        employer.hires("sean", departmentNumber="Default")
         user("sean")
-        company.server()
+        employer.server()
         plan = simulate()
 
         with pytest.raises(Refused, match="older than 24 hours"):
             runs.apply_plan(run=plan, by=SYSTEM, at=NOON.replace(day=7), wake=False)
-        company.server(search_filter="(uid=sean)")
+        employer.server(search_filter="(uid=sean)")
         with pytest.raises(Refused, match="configuration of Corp has changed"):
             runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
 
 
 def _carry_out(run: Run) -> None:
-    from directory.sync import pipeline
-    from tests.worlds import Clock
-
     pipeline.execute(run.pk, clock=Clock())
     run.refresh_from_db()

@@ -229,9 +229,7 @@ class TestRoles:
         admin = Role.objects.get(name="Org Admin").pk
         before = mia.get_session_auth_hash()
 
-        changed = users.set_roles(
-            roles={sean.pk: frozenset({admin}), mia.pk: frozenset({admin})}, by=SYSTEM, at=NOON
-        )
+        changed = users.set_roles(roles={sean.pk: frozenset({admin}), mia.pk: frozenset({admin})}, by=SYSTEM, at=NOON)
 
         assert changed == {sean.pk}
         assert [role.name for role in sean.roles.all()] == ["Org Admin"]

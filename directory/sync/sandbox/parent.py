@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
 
@@ -14,6 +14,7 @@ from directory.sync.sandbox.wire import (
     Answer,
     BadAnswer,
     Packer,
+    Request,
     pack_source,
     source_of,
     unpack_answers,
@@ -30,6 +31,26 @@ TRIES = 3
 
 class RequestFailed(Exception):
     """The engine gave up a whole request; the message says why."""
+
+
+class PackedAhead:
+    """Packs the entries after a batch while the child is busy with it."""
+
+    def __init__(self, packer: Packer, entries: Sequence[Entry]) -> None:
+        self.entries = entries
+        self._packer = packer
+        self._start = -1
+        self._request = Request(b"", 0)
+
+    def prepare(self, start: int, size: int) -> None:
+        if start < len(self.entries):
+            self._start = start
+            self._request = self._packer.pack(self.entries[start : start + size])
+
+    def take(self, start: int, size: int) -> Request:
+        if self._start != start or self._request.count > size:
+            self.prepare(start, size)
+        return self._request
 
 
 class Sandbox:
@@ -86,19 +107,21 @@ class Sandbox:
         if not self._sources:
             return [Verdict()] * len(entries)
         verdicts: list[Verdict] = []
-        while len(verdicts) < len(entries):
-            verdicts += self._batch_of(entries[len(verdicts) : len(verdicts) + self._batch])
+        ahead = PackedAhead(self._packer, entries)
+        while (start := len(verdicts)) < len(entries):
+            if self._batch == 1:
+                verdicts.append(self._alone(entries[start]))
+            else:
+                verdicts += self._together(ahead, start)
         return verdicts
 
-    def _batch_of(self, entries: Sequence[Entry]) -> list[Verdict]:
-        if len(entries) == 1:
-            return [self._alone(entries[0])]
-        request, count = self._packer.pack(entries)
+    def _together(self, ahead: PackedAhead, start: int) -> list[Verdict]:
+        request = ahead.take(start, self._batch)
         started = time.monotonic()
         try:
-            answers = self._ask(request, count)
+            answers = self._ask(request, meanwhile=lambda: ahead.prepare(start + request.count, self._batch))
         except (ChildDied, RequestFailed):
-            return self._one_by_one(entries[:count])
+            return self._one_by_one(ahead.entries[start : start + request.count])
         self._adapt(time.monotonic() - started)
         return [self._counted(answer) for answer in answers]
 
@@ -136,11 +159,11 @@ class Sandbox:
         return verdict
 
     def _alone_by(self, entry: Entry, script: ScriptName) -> Answer:
-        request, _ = self._packer.pack([entry], [script])
+        request = self._packer.pack([entry], [script])
         reason = ""
         for _ in range(TRIES):
             try:
-                return self._ask(request, 1)[0]
+                return self._ask(request)[0]
             except RequestFailed as error:
                 return Answer(Verdict(error=ScriptError(script, str(error))))
             except ChildDied as death:
@@ -164,16 +187,16 @@ class Sandbox:
             )
         return Verdict(error=error)
 
-    def _ask(self, request: bytes, count: int) -> list[Answer]:
+    def _ask(self, request: Request, meanwhile: Callable[[], None] = lambda: None) -> list[Answer]:
         """Return at least one answer; raises ChildDied and RequestFailed."""
         for _ in range(2):
             child = self._ready()
-            reply = self._exchange(child, b"E", request)
+            reply = self._exchange(child, b"E", request.body, meanwhile)
             try:
                 if failure := unpack_failure(reply):
                     self._fresh = True
                     raise RequestFailed(failure)
-                answers, self._fresh = unpack_answers(reply, self._scripts, count)
+                answers, self._fresh = unpack_answers(reply, self._scripts, request.count)
             except BadAnswer as error:
                 self.close()
                 raise ChildDied("the script engine crashed") from error
@@ -196,9 +219,11 @@ class Sandbox:
             self._child = Child(self._limits)
         return self._child
 
-    def _exchange(self, child: Child, command: bytes, data: bytes = b"") -> bytes:
+    def _exchange(
+        self, child: Child, command: bytes, data: bytes = b"", meanwhile: Callable[[], None] = lambda: None
+    ) -> bytes:
         try:
-            return child.ask(command, data)
+            return child.ask(command, data, meanwhile)
         except ChildDied:
             self.close()
             raise

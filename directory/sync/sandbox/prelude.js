@@ -328,7 +328,8 @@ const $REALM = (() => {
 
   const judge = (row, shape, slots) => {
     const found = [true, null, null];
-    for (const slot of slots) {
+    for (let i = 0; i < slots.length; i++) {
+      const slot = slots[i];
       if (scripts[slot] === null) continue;
       const answer = call(slot, row, shape);
       if (answer instanceof Fault) return answer;
@@ -367,17 +368,25 @@ const $REALM = (() => {
     return null;
   };
 
-  // An answer may end early: the realm is spoiled then, and the parent asks for the rest in a new one.
+  // Most entries get an answer that another one got, too, so each is sent once. The answers may end early: the realm
+  // is spoiled then, and the parent asks for the rest in a new one.
   const evaluate = () => {
     const { shapes, kinds, rows, slots } = data;
     data = undefined;
     listening = false;
     const made = shapes.map(makeShape);
+    const distinct = [];
     const answers = [];
+    const numbers = new Map();
     wipe();
-    for (let i = 0; i < rows.length && !spoiled; i++) answers.push(judge(rows[i], made[kinds[i]], slots));
+    for (let i = 0; i < rows.length && !spoiled; i++) {
+      const answer = judge(rows[i], made[kinds[i]], slots);
+      const text = JSON.stringify(answer);
+      if (!numbers.has(text)) numbers.set(text, distinct.push(answer) - 1);
+      answers.push(numbers.get(text));
+    }
     listening = true;
-    return { answers, spoiled };
+    return { distinct, answers, spoiled };
   };
 
   return Object.freeze({ SCOPE, load, evaluate });

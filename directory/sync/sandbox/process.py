@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from directory.sync.sandbox.limits import SandboxBroken, SandboxLimits
@@ -37,11 +38,12 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, command: bytes, data: bytes = b"") -> bytes:
-        """Send one request and return its answer; raises ChildDied."""
+    def ask(self, command: bytes, data: bytes = b"", meanwhile: Callable[[], None] = lambda: None) -> bytes:
+        """Send one request, do something else while the child works, and return the answer; raises ChildDied."""
         deadline = time.monotonic() + self._limits.wall_seconds
         try:
             self._send(struct.pack("<I", len(data) + 1) + command + data, deadline)
+            meanwhile()
             return self._receive(deadline)
         except OSError as error:
             raise self._death() from error

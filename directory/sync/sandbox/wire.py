@@ -27,6 +27,14 @@ class Answer:
     limit: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Some entries ready to be sent."""
+
+    body: bytes
+    count: int
+
+
 def source_of(scripts: Scripts, script: ScriptName) -> str:
     """Return a script with the line ends that the engine counts."""
     source = (scripts.active, scripts.org_name, scripts.role_name)[SCRIPTS.index(script)]
@@ -41,8 +49,8 @@ class Packer:
         self._batch_bytes = batch_bytes
         self._lists: dict[tuple[str, ...], tuple[bool, ...]] = {}
 
-    def pack(self, entries: Iterable[Entry], scripts: Collection[ScriptName] = SCRIPTS) -> tuple[bytes, int]:
-        """Return the request for the first entries that fit, and how many these are (one at least)."""
+    def pack(self, entries: Iterable[Entry], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
+        """Return the request for the first entries that fit, one at least."""
         shapes: dict[tuple[str, ...], int] = {}
         kinds: list[int] = []
         rows: list[str] = []
@@ -56,7 +64,8 @@ class Packer:
             rows.append(row)
         slots = [SCRIPTS.index(script) for script in scripts]
         head = json.dumps({"shapes": list(shapes), "kinds": kinds, "slots": slots})
-        return f'{head[:-1]},"rows":[{",".join(rows)}]}}'.encode("ascii"), len(rows)
+        body = f'{head[:-1]},"rows":[{",".join(rows)}]}}'.encode("ascii")
+        return Request(body, len(rows))
 
     def _row(self, entry: Entry) -> tuple[tuple[str, ...], str]:
         attributes = entry.attributes
@@ -92,9 +101,11 @@ def unpack_load(reply: bytes, script: ScriptName, source: str) -> ScriptError | 
 def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[Answer], bool]:
     """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer."""
     match _parse(reply):
-        case {"answers": list(answers), "spoiled": bool(spoiled)} if len(answers) <= asked:
-            if len(answers) == asked or spoiled:
-                return [_answer(answer, scripts) for answer in answers], spoiled
+        case {"distinct": list(distinct), "answers": list(numbers), "spoiled": bool(spoiled)}:
+            complete = len(numbers) == asked or (spoiled and len(numbers) < asked)
+            if complete and all(type(number) is int and 0 <= number < len(distinct) for number in numbers):
+                answers = [_answer(answer, scripts) for answer in distinct]
+                return [answers[number] for number in numbers], spoiled
     raise BadAnswer
 
 

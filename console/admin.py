@@ -1,0 +1,59 @@
+"""Registers every model with the data fixes."""
+
+from __future__ import annotations
+
+from django.contrib.admin import ModelAdmin
+
+from console.data_fixes.directory import LdapServerAdmin, SyncSettingsAdmin
+from console.data_fixes.legal_holds import CustodianAdmin, MatterAdmin
+from console.data_fixes.orgs import DeviceAdmin, OrgAdmin, RoleAdmin
+from console.data_fixes.site import DataFixes, read_only
+from console.data_fixes.users import UserAdmin
+from directory.models import (
+    Alert,
+    LdapServer,
+    Mail,
+    Match,
+    OrgServer,
+    Run,
+    RunChange,
+    RunServer,
+    ScriptVersion,
+    StoredEntry,
+    SyncSettings,
+)
+from orgs.models import Archive, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
+
+data_fixes = DataFixes(name="data-fixes")
+
+EDITABLE: dict[type, type[ModelAdmin]] = {  # type: ignore[type-arg]  # each is of its own model
+    User: UserAdmin,
+    Org: OrgAdmin,
+    Role: RoleAdmin,
+    Device: DeviceAdmin,
+    Matter: MatterAdmin,
+    Custodian: CustodianAdmin,
+    LdapServer: LdapServerAdmin,
+    SyncSettings: SyncSettingsAdmin,
+}
+for model, model_admin in EDITABLE.items():
+    data_fixes.register(model, model_admin)
+
+# What is written by actions and syncs only; the lists are searched by the second, filtered by the third.
+data_fixes.register(RoleGrant, read_only("user", "role", "granted_by", "granted_at", search=["user__username"]))
+data_fixes.register(
+    Archive, read_only("device", "state", "size_bytes", "expires_at", search=["device__name"], filters=["state"])
+)
+data_fixes.register(
+    AuditEntry,
+    read_only("at", "actor_label", "action", "object_type", "object_label", search=["actor_label", "object_label"]),
+)
+data_fixes.register(OrgServer, read_only("org", "server", "position", search=["org__name", "server__name"]))
+data_fixes.register(Match, read_only("user", "server", "dn", "matched_at", search=["user__username", "dn"]))
+data_fixes.register(StoredEntry, read_only("dn", "server", "user", "run_id", search=["dn"]))
+data_fixes.register(ScriptVersion, read_only("server", "script", "author", "created_at", filters=["script"]))
+data_fixes.register(Run, read_only("id", "simulated", "state", "started_by_label", "created_at", filters=["state"]))
+data_fixes.register(RunServer, read_only("run", "server_name", "entries", "complete", "error", filters=["complete"]))
+data_fixes.register(RunChange, read_only("run", "username", "outcome", search=["username"], filters=["outcome"]))
+data_fixes.register(Alert, read_only("created_at", "kind", "message", "dismissed_at", filters=["kind"]))
+data_fixes.register(Mail, read_only("created_at", "kind", "subject", "sent_at", "error", filters=["kind"]))

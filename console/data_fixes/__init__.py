@@ -1,0 +1,1 @@
+"""Django admin for data fixes: the same actions as everywhere, for SYSADMIN only."""

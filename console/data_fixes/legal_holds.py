@@ -1,0 +1,106 @@
+"""Data fixes of legal holds: opened, closed, custodians added and released, by the actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from console.data_fixes.site import ActingAdmin, by
+from orgs.actions import legal_holds
+from orgs.models import Custodian, Matter, User
+
+
+def _will_be_deactivated(held: QuerySet[Custodian]) -> str:
+    count = User.objects.filter(pk__in=held.filter(released_at=None).values("user"), pending=True).count()
+    return (
+        ngettext(
+            "%(count)d custodian waits for deactivation, which happens at once unless another matter holds them.",
+            "%(count)d custodians wait for deactivation, which happens at once unless another matter holds them.",
+            count,
+        )
+        % {"count": count}
+    )
+
+
+class MatterAdmin(ActingAdmin):
+    """Matters: new ones are opened; closing is an action of the list."""
+
+    list_display = ("name", "policy", "opened_at", "closed_at")
+    search_fields = ("name", "policy")
+    fields = ("name", "policy", "notes")
+    actions = ("close",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Fix what is there."""
+        return () if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Show the dates of a matter that is there."""
+        return self.fields if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Open a matter by the action."""
+        if change:
+            return
+        given = form.cleaned_data
+        matter = legal_holds.open_matter(
+            name=given["name"], policy=given["policy"], notes=given["notes"], by=by(request), at=timezone.now()
+        )
+        obj.pk = matter.pk
+
+    @admin.action(description=gettext_lazy("Close the chosen matters"))
+    def close(self, request: HttpRequest, chosen: QuerySet[Matter]) -> HttpResponse | None:
+        """Close, after naming the effects."""
+        effects = [
+            _("All their custodians are released."),
+            _will_be_deactivated(Custodian.objects.filter(matter__in=chosen.values("pk"))),
+        ]
+        if page := self.confirm(request, chosen, action="close", title=_("Close matters"), effects=effects):
+            return page
+        for matter in chosen:
+            legal_holds.close_matter(matter=matter, by=by(request), at=timezone.now())
+        return None
+
+
+class CustodianAdmin(ActingAdmin):
+    """Custodians: new ones are added to an open matter; releasing is an action of the list."""
+
+    list_display = ("user", "matter", "added_at", "released_at")
+    list_select_related = ("user", "matter")
+    search_fields = ("user__username", "matter__name")
+    raw_id_fields = ("matter", "user")
+    actions = ("release",)
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask for matter and user only."""
+        return ("matter", "user") if obj is None else ("matter", "user", "added_at", "released_at")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Fix what is there."""
+        return () if obj is None else ("matter", "user", "added_at", "released_at")
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Put the user on hold by the action."""
+        if change:
+            return
+        matter, user = form.cleaned_data["matter"], form.cleaned_data["user"]
+        legal_holds.add_custodians(matter=matter, user_ids=[user.pk], by=by(request), at=timezone.now())
+        obj.pk = Custodian.objects.get(matter=matter, user=user, released_at=None).pk
+
+    @admin.action(description=gettext_lazy("Release the chosen custodians"))
+    def release(self, request: HttpRequest, chosen: QuerySet[Custodian]) -> HttpResponse | None:
+        """Release, after naming the effects."""
+        effects = [_will_be_deactivated(chosen)]
+        if page := self.confirm(request, chosen, action="release", title=_("Release custodians"), effects=effects):
+            return page
+        for custodian in chosen.select_related("matter"):
+            legal_holds.release(
+                matter=custodian.matter, user_ids=[custodian.user_id], by=by(request), at=timezone.now()
+            )
+        return None

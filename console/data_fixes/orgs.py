@@ -1,0 +1,173 @@
+"""Data fixes of orgs, roles and devices, each through its actions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from console.data_fixes.site import ActingAdmin, by
+from orgs.actions import devices, orgs, roles
+from orgs.models import Archive, ArchiveState, Device, Org, Role
+from orgs.permissions import Permission
+
+
+class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
+    """An org's own settings; the place in the tree only when it is new."""
+
+    parent = forms.ModelChoiceField(label=gettext_lazy("Parent"), queryset=Org.objects.active(), required=False)
+
+    class Meta:
+        model = Org
+        fields = [
+            "name",
+            "directory_service",
+            "archive_retention_days",
+            "own_default_roles",
+            "default_roles",
+            "notes",
+        ]
+        widgets = {"default_roles": forms.CheckboxSelectMultiple}
+
+
+class OrgAdmin(ActingAdmin):
+    """Orgs: settings in the form, taking out of use and new keys by the actions of the list."""
+
+    form = OrgForm
+    list_display = ("name", "directory_service", "registration_key", "active")
+    list_filter = ("active", "directory_service")
+    search_fields = ("name", "registration_key")
+    ordering = ("path",)
+    readonly_fields = ("registration_key", "active", "path", "created_at")
+    actions = ("take_out_of_use", "bring_back", "renew_key")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Ask for the parent of a new org; show what is fixed of one that is there."""
+        return ["parent", *OrgForm.Meta.fields] if obj is None else [*OrgForm.Meta.fields, *self.readonly_fields]
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Create or change by the action."""
+        who, at, given = by(request), timezone.now(), dict(form.cleaned_data)
+        parent, default_roles = given.pop("parent", None), given.pop("default_roles")
+        if not change:
+            obj.pk = orgs.create(name=given.pop("name"), parent=parent, by=who, at=at).pk
+        orgs.change(org=obj, by=who, at=at, default_roles=default_roles, **given)
+
+    @admin.action(description=gettext_lazy("Take the chosen orgs out of use"))
+    def take_out_of_use(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
+        """Take out of use, after naming the effects."""
+        effects = [_("Nobody can be put into them, and no sync looks for their users. It can be undone.")]
+        title = _("Take orgs out of use")
+        if page := self.confirm(request, chosen, action="take_out_of_use", title=title, effects=effects):
+            return page
+        self._set_active(request, chosen, active=False, done=_("Out of use."))
+        return None
+
+    @admin.action(description=gettext_lazy("Bring the chosen orgs back into use"))
+    def bring_back(self, request: HttpRequest, chosen: QuerySet[Org]) -> None:
+        """Bring back into use."""
+        self._set_active(request, chosen, active=True, done=_("In use again."))
+
+    def _set_active(self, request: HttpRequest, chosen: QuerySet[Org], *, active: bool, done: str) -> None:
+        for org in chosen:
+            self.act(
+                request,
+                lambda org=org: orgs.set_active(org=org, active=active, by=by(request), at=timezone.now()),  # type: ignore[misc]
+                f"{org.name}: {done}",
+            )
+
+    @admin.action(description=gettext_lazy("Give the chosen orgs new registration keys"))
+    def renew_key(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
+        """Renew the keys, after naming the effects."""
+        effects = [_("The old keys stop working at once: installers and instructions that hold them fail.")]
+        title = _("New registration keys")
+        if page := self.confirm(request, chosen, action="renew_key", title=title, effects=effects):
+            return page
+        for org in chosen:
+            orgs.renew_registration_key(org=org, by=by(request), at=timezone.now())
+        return None
+
+
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A custom role with its permissions to tick."""
+
+    permissions = forms.MultipleChoiceField(
+        label=gettext_lazy("Permissions"),
+        choices=[(key.value, key.value) for key in Permission],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+    )
+
+    class Meta:
+        model = Role
+        fields = ["name", "permissions"]
+
+
+class RoleAdmin(ActingAdmin):
+    """Roles: custom ones can be changed, standard ones are locked."""
+
+    form = RoleForm
+    list_display = ("name", "locked")
+    list_filter = ("locked",)
+    search_fields = ("name",)
+    actions = None
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return super().has_change_permission(request, obj) and (obj is None or not obj.locked)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Save by the action."""
+        stored = Role.objects.get(pk=obj.pk) if change else None
+        given = form.cleaned_data
+        saved = roles.save(
+            role=stored, name=given["name"], permissions=given["permissions"], by=by(request), at=timezone.now()
+        )
+        obj.pk = saved.pk
+
+
+class DeviceAdmin(ActingAdmin):
+    """Devices: shown in full; deactivated and reactivated by the actions of the list."""
+
+    list_display = ("name", "guid", "user", "active", "blocked", "authorized", "last_connected")
+    list_filter = ("active", "blocked", "authorized")
+    list_select_related = ("user",)
+    search_fields = ("name", "guid", "user__username")
+    actions = ("deactivate", "reactivate")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Show every field, change none."""
+        return [field.name for field in Device._meta.fields]
+
+    @admin.action(description=gettext_lazy("Deactivate the chosen devices"))
+    def deactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> HttpResponse | None:
+        """Deactivate, after naming the effects."""
+        count = Archive.objects.filter(device__in=chosen.values("pk"), state=ArchiveState.LIVE).count()
+        effects = [_("They stop backing up; %(count)d archives go to cold storage.") % {"count": count}]
+        if page := self.confirm(request, chosen, action="deactivate", title=_("Deactivate devices"), effects=effects):
+            return page
+        ids = list(chosen.values_list("pk", flat=True))
+        self.act(
+            request,
+            lambda: devices.deactivate(device_ids=ids, by=by(request), at=timezone.now()),
+            _("Deactivated."),
+        )
+        return None
+
+    @admin.action(description=gettext_lazy("Reactivate the chosen devices"))
+    def reactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> None:
+        """Reactivate."""
+        ids = list(chosen.values_list("pk", flat=True))
+        self.act(
+            request,
+            lambda: devices.reactivate(device_ids=ids, by=by(request), at=timezone.now()),
+            _("Reactivated."),
+        )

@@ -1,0 +1,169 @@
+"""What the pages of runs show: tiles of counts, counts per org, what may be done, the table of changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.filters.runs import ChangeFilter
+from console.lists import Listing, show_list
+from console.tables.runs import ChangeTable
+from directory.models import Run, RunChange, RunState
+from directory.models.runs import PLAN_LIFETIME
+from directory.sync import results
+from orgs.models import Org, User
+from orgs.permissions import Permission
+
+__all__ = ["CHANGE_COLUMNS", "change_rows", "results", "run_page", "tiles"]
+
+# What is counted: key, label, icon, tone where there are any, and the filter that lists them.
+_COUNTED: tuple[tuple[str, str | Promise, str, str, str], ...] = (
+    ("users", _("Users checked"), "users", "quiet", ""),
+    ("deactivated", _("Deactivated"), "circle-off", "bad", "action=deactivate"),
+    ("blocked", _("Blocked, deactivation pending"), "hourglass", "warn", "action=deactivation+pending"),
+    ("activated", _("Reactivated"), "rotate-ccw", "good", ""),
+    ("moved", _("Moved"), "arrow-right-left", "info", "action=move"),
+    ("rolesChanged", _("Roles changed"), "key-round", "info", "action=set+roles"),
+    ("renamed", _("Renamed"), "id-card", "info", "action=rename"),
+    ("profileChanged", _("Name or email changed"), "pencil", "info", "action=update+profile"),
+    ("scriptErrors", _("Script errors"), "circle-x", "bad", "outcome=script+error"),
+    ("notChecked", _("Not checked"), "circle-question-mark", "warn", "outcome=not+checked"),
+    ("conflicts", _("Conflicts"), "git-fork", "bad", "outcome=conflict"),
+    ("warnings", _("Warnings"), "triangle-alert", "warn", ""),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One count of a run."""
+
+    label: str | Promise
+    count: int
+    icon: str
+    tone: str
+    query: str
+
+
+def tiles(run: Run) -> list[Tile]:
+    """Return the counts of a run."""
+    counts = run.counts or {}
+    return [
+        Tile(label, count, icon, tone if count else "quiet", query if count else "")
+        for key, label, icon, tone, query in _COUNTED
+        if (count := counts.get(key, 0)) is not None and counts
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class OrgCounts:
+    """One org's counts in a run, in the order of the columns."""
+
+    id: int | None
+    name: str
+    counts: list[int]
+
+
+@dataclass(slots=True)
+class RunPage:
+    """Everything about one run that its row does not say."""
+
+    tiles: list[Tile]
+    columns: list[str | Promise]
+    orgs: list[OrgCounts]
+    readings: list[Any]
+    may_apply: bool
+    has_plan: bool
+    expired: bool
+    applications: list[Run]
+    percent: int | None
+    listing: Listing | None
+
+
+def run_page(run: Run, request: HttpRequest) -> RunPage:
+    """Return what the page of one run shows."""
+    viewer = request.user
+    assert isinstance(viewer, User)
+    shown = [column for column in _COUNTED if any(row.get(column[0]) for row in run.org_counts)]
+    has_plan = run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)
+    return RunPage(
+        tiles=tiles(run),
+        columns=[column[1] for column in shown],
+        orgs=_org_counts(run, [column[0] for column in shown]),
+        readings=list(run.readings.order_by("pk")),
+        may_apply=viewer.may(Permission.ADMIN),
+        has_plan=has_plan,
+        expired=run.planned_at is None or timezone.now() - run.planned_at > PLAN_LIFETIME,
+        applications=list(run.applications.order_by("pk")),
+        percent=round(100 * run.done / run.total) if run.total else None,
+        listing=None if run.live else _changes(run, request),
+    )
+
+
+def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
+    there = set(Org.objects.filter(pk__in=[row.get("id") for row in run.org_counts]).values_list("pk", flat=True))
+    return [
+        OrgCounts(
+            id=row.get("id") if row.get("id") in there else None,
+            name=row.get("name", ""),
+            counts=[row.get(key, 0) for key in keys],
+        )
+        for row in run.org_counts
+    ]
+
+
+def _changes(run: Run, request: HttpRequest) -> Listing:
+    rows = RunChange.objects.in_order().filter(run=run)
+    return show_list(request, rows, table=ChangeTable, filters=ChangeFilter)
+
+
+CHANGE_COLUMNS = (
+    "username",
+    "outcome",
+    "actions",
+    "cause",
+    "ldap_server",
+    "org_before",
+    "org_after",
+    "active_before",
+    "active_after",
+    "blocked_before",
+    "blocked_after",
+    "roles_before",
+    "roles_after",
+    "username_after",
+    "email_before",
+    "email_after",
+    "warnings",
+    "steps",
+    "applied_at",
+)
+
+
+def change_rows(changes: Iterable[RunChange]) -> Iterator[list[Any]]:
+    """Yield the changes as rows of a CSV file."""
+    streamed = changes.iterator(chunk_size=1000) if hasattr(changes, "iterator") else changes
+    for change in streamed:
+        before, after = change.before, change.after
+        pairs = [
+            side.get(key, "") for key in ("org", "active", "blocked", "roles") for side in (before, after)
+        ]
+        yield [
+            change.username,
+            change.outcome,
+            change.actions,
+            change.cause,
+            change.server_name,
+            *pairs,
+            after.get("username", ""),
+            before.get("email", ""),
+            after.get("email", ""),
+            "; ".join(map(str, change.warnings)),
+            "; ".join(map(str, change.steps)),
+            change.applied_at,
+        ]

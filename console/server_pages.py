@@ -1,0 +1,104 @@
+"""What the pages of LDAP servers show beside the settings: last and next runs, warnings, effects of deleting."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from directory.actions import schedule
+from directory.models import LdapServer, OrgServer, RunServer
+from directory.scope import orgs_in_scope
+from orgs.models import User
+
+
+@dataclass(frozen=True, slots=True)
+class ServerRow:
+    """One server in the list."""
+
+    server: LdapServer
+    last: RunServer | None
+    next: datetime | None
+    used: bool
+
+
+def server_rows(servers: Iterable[LdapServer], *, at: datetime) -> list[ServerRow]:
+    """Return each server with its last reading and when it is due next, in a handful of queries."""
+    due = schedule.next_runs(at=at)
+    newest = RunServer.objects.newest_of_each()
+    used = {pk for org in orgs_in_scope().values() for pk in org.servers}
+    return [
+        ServerRow(server, last=newest.get(server.pk), next=due.get(server.pk), used=server.pk in used)
+        for server in servers
+    ]
+
+
+def effects_of_deleting(server: LdapServer) -> list[str]:
+    """Return what deleting a server does, with numbers, as sentences."""
+    alone = [org for org in orgs_in_scope().values() if org.servers == (server.pk,)]
+    users = User.objects.filter(org__in=[org.org.id for org in alone], active=True).count()
+    links = OrgServer.objects.filter(server=server).count()
+    entries = server.entries.count()
+    return [
+        ngettext(
+            "%(count)d org has it in its list of LDAP servers and will not ask it any more.",
+            "%(count)d orgs have it in their lists of LDAP servers and will not ask it any more.",
+            links,
+        )
+        % {"count": links},
+        ngettext(
+            "%(count)d active user then has no LDAP server, and no sync changes them any more.",
+            "%(count)d active users then have no LDAP server, and no sync changes them any more.",
+            users,
+        )
+        % {"count": users},
+        ngettext(
+            "%(count)d stored entry, the scripts and all their versions are deleted.",
+            "%(count)d stored entries, the scripts and all their versions are deleted.",
+            entries,
+        )
+        % {"count": entries},
+        _("The history of runs stays and keeps the server's name. No user is changed by this."),
+    ]
+
+
+# A regular expression literal, after something that can't be a value to divide.
+_REGULAR_EXPRESSION = re.compile(r"(?:[=(,:;!&|?{}\[]|\breturn)\s*/(?![/*])[^/\n]+/|\bnew\s+RegExp\b|\.match\(|\.replace\(\s*/")
+_COMMENTS_AND_TEXTS = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
+
+
+def warnings(server: LdapServer | None) -> dict[str, list[str]]:
+    """Return hints about the stored scripts, by field: what is allowed but probably not meant."""
+    if server is None:
+        return {}
+    sources = {name: getattr(server, name) for name in ("active_script", "org_name_script", "role_name_script")}
+    return {name: found for name, source in sources.items() if (found := _hints(source))}
+
+
+def _hints(source: str) -> list[str]:
+    code = _COMMENTS_AND_TEXTS.sub('""', source)
+    hints = []
+    if _REGULAR_EXPRESSION.search(code):
+        hints.append(_("This script uses a regular expression, which takes much longer than indexOf or includes."))
+    if code.strip() and "return" not in code and "=>" not in code:
+        hints.append(_("This script returns nothing, so it never decides anything."))
+    if (name := _lost_entry(code)) is not None:
+        hints.append(
+            _("%(name)s stands there without “entry.” before it: it is not declared and will be a script error.")
+            % {"name": name}
+        )
+    return hints
+
+
+def _lost_entry(code: str) -> str | None:
+    """Return an attribute that is read from ``entry`` in one place and without it in another (a common slip)."""
+    attributes = {name.lower() for name in re.findall(r"\bentry\.(\w+)", code)}
+    declared = set(re.findall(r"\b(?:var|let|const|function)\s+(\w+)", code))
+    for name in re.findall(r"(?<![\w.$])([A-Za-z_]\w*)\s*(?=[.\[])", code):
+        if name.lower() in attributes and name not in declared and name != "entry":
+            return str(name)
+    return None

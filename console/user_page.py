@@ -1,0 +1,68 @@
+"""What the page of one user shows beside the user: states, roles, devices, holds, what runs did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.badges import set_by
+from console.lists import show_table
+from console.tables.runs import UserChangeTable
+from directory.models import Match, RunChange
+from orgs.inheritance import effective_settings
+from orgs.models import Custodian, Device, DirectoryService, RoleGrant, User
+from orgs.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One flag with who set it and when."""
+
+    label: str | Promise
+    on: bool
+    by: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserCard:
+    """What stands around a user."""
+
+    states: list[State]
+    grants: Iterable[RoleGrant]
+    match: Match | None
+    from_ldap: bool
+    devices: Iterable[Device] | None
+    holds: Iterable[Custodian]
+    history: Any
+    system: bool
+
+
+def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
+    """Return what the viewer may see around a user."""
+    match = Match.objects.select_related("server").filter(user=user).first()
+    service = effective_settings()[user.org_id].directory_service
+    system = viewer.may(Permission.SYSTEM)
+    changes = RunChange.objects.about(user).select_related("run")
+    return UserCard(
+        states=[
+            State(_("Deactivated"), not user.active, set_by(user.deactivated_by), user.deactivated_at),
+            State(_("Blocked"), user.blocked, set_by(user.blocked_by), user.blocked_at),
+            State(_("Deactivation pending"), user.pending, set_by(user.pending_by), user.pending_at),
+        ],
+        grants=user.grants.select_related("role").order_by("role__name", "pk"),
+        match=match,
+        from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
+        devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")
+        if viewer.may(Permission.COMPUTER_READ)
+        else None,
+        holds=user.custodianships.select_related("matter").order_by("-added_at", "-pk"),
+        history=show_table(request, UserChangeTable(changes, linked=system, order_by="-at")),
+        system=system,
+    )

@@ -1,0 +1,38 @@
+"""Alerts: the list, and dismissing one."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_POST, require_safe
+
+from console.access import ConsoleRequest, require
+from console.filters.alerts import AlertFilter
+from console.http import render_page
+from console.lists import show_list
+from console.tables.alerts import AlertTable
+from directory.actions import alerts
+from directory.models import Alert
+from orgs.permissions import Permission
+
+
+@require_safe
+@require(Permission.SYSTEM)
+def alert_list(request: ConsoleRequest) -> HttpResponse:
+    """Show alerts, open ones first."""
+    found = Alert.objects.visible_to(request.user).select_related("dismissed_by").open_first()
+    listing = show_list(request, found, table=AlertTable, filters=AlertFilter)
+    return render_page(request, "alerts/list.html", {"listing": listing}, fragments=("alert-list",))
+
+
+@require_POST
+@require(Permission.SYSTEM)
+def alert_dismiss(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Take an alert off the page."""
+    alert = get_object_or_404(Alert.objects.visible_to(request.user), pk=pk)
+    alerts.dismiss(alert=alert, by=request.user, at=timezone.now())
+    messages.success(request, _("The alert is dismissed."))
+    return redirect("alerts:list")

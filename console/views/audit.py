@@ -1,0 +1,51 @@
+"""The audit trail and its export."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from console.access import ConsoleRequest, require
+from console.exports import csv_file
+from console.filters.audit import AuditFilter
+from console.http import render_page
+from console.lists import show_list
+from console.tables.audit import AuditTable
+from orgs.models import AuditEntry
+from orgs.models.audit import AuditEntryQuerySet
+from orgs.permissions import Permission
+
+_COLUMNS = ("at", "who", "run", "action", "kind", "id", "object", "before", "after")
+
+
+@require_safe
+@require(Permission.SYSTEM)
+def audit_list(request: ConsoleRequest) -> HttpResponse:
+    """Show who did what, filtered."""
+    listing = show_list(
+        request, _listed(request), table=AuditTable, filters=AuditFilter, export=reverse("audit:export")
+    )
+    return render_page(request, "audit/list.html", {"listing": listing}, fragments=("audit-list",))
+
+
+@require_safe
+@require(Permission.SYSTEM)
+def audit_export(request: ConsoleRequest) -> StreamingHttpResponse:
+    """Return the entries that the filters leave as CSV."""
+    return csv_file("audit.csv", _COLUMNS, _rows(AuditFilter(request.GET, queryset=_listed(request)).qs))
+
+
+def _listed(request: ConsoleRequest) -> AuditEntryQuerySet:
+    return AuditEntry.objects.visible_to(request.user).newest_first()
+
+
+def _rows(entries: AuditEntryQuerySet) -> Iterator[list[Any]]:
+    for entry in entries.iterator(chunk_size=1000):
+        what = [entry.action, entry.object_type, entry.object_id, entry.object_label]
+        change = [json.dumps(entry.before), json.dumps(entry.after)]
+        yield [entry.at, entry.actor_label, entry.run_id, *what, *change]

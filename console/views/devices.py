@@ -1,0 +1,60 @@
+"""Devices: the list, its export, and one with its archives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.views.decorators.http import require_safe
+
+from console.access import ConsoleRequest, require
+from console.exports import csv_file
+from console.filters.devices import DeviceFilter
+from console.http import render_page
+from console.lists import show_list
+from console.tables.devices import DeviceTable
+from orgs.models import Device
+from orgs.models.devices import DeviceQuerySet
+from orgs.permissions import Permission
+
+_COLUMNS = ("name", "guid", "user", "org", "os", "app_version", "active", "blocked", "authorized", "last_connected")
+
+
+@require_safe
+@require(Permission.COMPUTER_READ)
+def device_list(request: ConsoleRequest) -> HttpResponse:
+    """Show the devices in the viewer's part, filtered."""
+    listing = show_list(
+        request, _listed(request), table=DeviceTable, filters=DeviceFilter, export=reverse("devices:export")
+    )
+    return render_page(request, "devices/list.html", {"listing": listing}, fragments=("device-list",))
+
+
+@require_safe
+@require(Permission.COMPUTER_READ)
+def device_export(request: ConsoleRequest) -> StreamingHttpResponse:
+    """Return the devices that the filters leave as CSV."""
+    chosen = DeviceFilter(request.GET, queryset=_listed(request), request=request).qs.order_by("name", "pk")
+    return csv_file("devices.csv", _COLUMNS, _rows(chosen))
+
+
+@require_safe
+@require(Permission.COMPUTER_READ)
+def device_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Show one device."""
+    device = get_object_or_404(_listed(request).prefetch_related("archives"), pk=pk)
+    return render_page(request, "devices/detail.html", {"device": device})
+
+
+def _listed(request: ConsoleRequest) -> DeviceQuerySet:
+    return Device.objects.visible_to(request.user).with_stored_bytes().select_related("user__org")
+
+
+def _rows(devices: DeviceQuerySet) -> Iterator[list[Any]]:
+    for device in devices.iterator(chunk_size=1000):
+        owner = [device.user.username, device.user.org.name]
+        states = [device.active, device.blocked, device.authorized]
+        yield [device.name, device.guid, *owner, device.os, device.app_version, *states, device.last_connected]

@@ -1,0 +1,174 @@
+"""LDAP servers: the list, the form, trying out what is not saved yet, deleting."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console.access import ConsoleRequest, author, require
+from console.forms.fields import show_errors
+from console.forms.ldap_servers import LdapServerForm
+from console.forms.settings import IntervalForm
+from console.http import render_page
+from console.server_pages import effects_of_deleting, server_rows, warnings
+from directory.actions import probe, servers, settings
+from directory.actions.errors import Invalid, Refused
+from directory.actions.probe import DirectoryUnavailable
+from directory.models import LdapServer, SyncSettings
+from orgs.permissions import Permission
+
+
+@require_safe
+@require(Permission.SYSTEM)
+def server_list(request: ConsoleRequest) -> HttpResponse:
+    """Show the servers, and what can be done with all of them."""
+    found = LdapServer.objects.visible_to(request.user).in_order()
+    context = {
+        "rows": server_rows(found, at=timezone.now()),
+        "unchecked": found.unchecked(),
+        "interval": IntervalForm(instance=SyncSettings.load()),
+    }
+    return render_page(request, "ldap_servers/list.html", context, fragments=("interval",))
+
+
+@require_POST
+@require(Permission.SYSTEM)
+def interval(request: ConsoleRequest) -> HttpResponse:
+    """Save the sync interval in place."""
+    form = IntervalForm(request.POST, instance=SyncSettings.load())
+    saved = form.is_valid() and _save_interval(request, form)
+    if saved and not request.htmx:
+        messages.success(request, _("The sync interval is saved."))
+        return redirect("ldap_servers:list")
+    return render_page(
+        request, "ldap_servers/interval.html", {"interval": form, "saved": saved}, fragments=("interval",)
+    )
+
+
+def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:
+    try:
+        settings.save(values=form.cleaned_data, by=author(request), at=timezone.now())
+    except Invalid as invalid:
+        show_errors(form, invalid)
+        return False
+    return True
+
+
+@sensitive_post_parameters("bind_password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.SYSTEM)
+def server_add(request: ConsoleRequest) -> HttpResponse:
+    """Make a new server."""
+    return _form_page(request, None)
+
+
+@sensitive_post_parameters("bind_password")
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.SYSTEM)
+def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Change a server."""
+    return _form_page(request, get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk))
+
+
+def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpResponse:
+    form = LdapServerForm(request.POST or None, viewer=request.user, server=server)
+    if request.method == "POST" and form.is_valid() and (saved := _save(request, form)):
+        return redirect("ldap_servers:edit", pk=saved.pk)
+    unchecked = server is not None and not server.verify_certificates
+    context = {"form": form, "server": server, "unchecked": unchecked, "warnings": warnings(server)}
+    return render_page(request, "ldap_servers/form.html", context)
+
+
+def _save(request: ConsoleRequest, form: LdapServerForm) -> LdapServer | None:
+    try:
+        saved = servers.save(
+            server=form.server,
+            values=form.values(),
+            by=author(request),
+            at=timezone.now(),
+            orgs=form.served_orgs(),
+            grantable_roles=form.cleaned_data["grantable_roles"],
+            may_grant_admin=form.may_grant_admin,
+        )
+    except Invalid as invalid:
+        show_errors(form, invalid)
+        return None
+    messages.success(request, _("%(name)s is saved.") % {"name": saved.name})
+    return saved
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.SYSTEM)
+def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Say what deleting a server does, and do it."""
+    server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
+    if request.method != "POST":
+        context = {"server": server, "effects": effects_of_deleting(server)}
+        return render_page(request, "ldap_servers/delete.html", context)
+    try:
+        servers.delete(server=server, by=author(request), at=timezone.now())
+    except Refused as reason:
+        messages.error(request, str(reason))
+        return redirect("ldap_servers:edit", pk=server.pk)
+    messages.success(request, _("%(name)s is deleted.") % {"name": server.name})
+    return redirect("ldap_servers:list")
+
+
+@sensitive_post_parameters("bind_password")
+@require_POST
+@require(Permission.SYSTEM)
+def test_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
+    """Try the connection with what is filled in, saved or not."""
+    form = _unsaved(request, pk)
+    return render_page(request, "ldap_servers/test_connection.html", _tried(form) | {"server": form.server})
+
+
+@sensitive_post_parameters("bind_password")
+@require_POST
+@require(Permission.SYSTEM)
+def test_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
+    """Show the first entries that the search finds with what is filled in, saved or not."""
+    form = _unsaved(request, pk)
+    return render_page(request, "ldap_servers/test_search.html", _found(form) | {"server": form.server})
+
+
+def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
+    server = None if pk is None else get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
+    form = LdapServerForm(request.POST, viewer=request.user, server=server)
+    form.is_valid()
+    return form
+
+
+def _tried(form: LdapServerForm) -> dict[str, Any]:
+    if problem := _not_ready(form):
+        return problem
+    return {"steps": probe.test_connection(connection=form.connection())}
+
+
+def _found(form: LdapServerForm) -> dict[str, Any]:
+    if problem := _not_ready(form):
+        return problem
+    try:
+        return {"entries": probe.first_entries(connection=form.connection(), mapping=form.mapping())}
+    except DirectoryUnavailable as error:
+        return {"problem": str(error)}
+
+
+def _not_ready(form: LdapServerForm) -> dict[str, Any]:
+    if errors := form.connection_errors():
+        return {"errors": errors}
+    if form.wants_another_password:
+        return {
+            "problem": _(
+                "Enter the bind password: a stored one is not sent to another address, under other TLS settings or "
+                "for another bind DN."
+            )
+        }
+    return {}

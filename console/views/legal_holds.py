@@ -1,0 +1,35 @@
+"""Legal holds: matters and their custodians."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.views.decorators.http import require_safe
+
+from console.access import ConsoleRequest, require
+from console.filters.names import MatterFilter
+from console.http import render_page
+from console.lists import show_list
+from console.tables.legal_holds import CustodianTable, MatterTable
+from orgs.models import Matter
+from orgs.permissions import Permission
+
+
+@require_safe
+@require(Permission.ALL_USER_READ)
+def matter_list(request: ConsoleRequest) -> HttpResponse:
+    """Show the matters."""
+    matters = Matter.objects.visible_to(request.user).with_custodian_counts()
+    listing = show_list(request, matters, table=MatterTable, filters=MatterFilter)
+    return render_page(request, "legal_holds/list.html", {"listing": listing}, fragments=("matter-list",))
+
+
+@require_safe
+@require(Permission.ALL_USER_READ)
+def matter_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Show one matter and whom it holds."""
+    matter = get_object_or_404(Matter.objects.visible_to(request.user).with_custodian_counts(), pk=pk)
+    custodians = matter.custodians.select_related("user__org")
+    listing = show_list(request, custodians, table=CustodianTable)
+    context = {"matter": matter, "listing": listing}
+    return render_page(request, "legal_holds/detail.html", context, fragments=("custodian-list",))

@@ -1,0 +1,279 @@
+"""A small LDAP server for what slapd can't be made to do: ranged values, broken paging, silence in mid-message."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Self
+
+PAGED_RESULTS = b"1.2.840.113556.1.4.319"
+WHO_AM_I = b"1.3.6.1.4.1.4203.1.11.3"
+START_TLS = b"1.3.6.1.4.1.1466.20037"
+BIND, UNBIND, SEARCH, EXTENDED = 0x60, 0x42, 0x63, 0x77
+BIND_DONE, ENTRY, SEARCH_DONE, REFERENCE, EXTENDED_DONE = 0x61, 0x64, 0x65, 0x73, 0x78
+OCTETS, INTEGER, ENUMERATED, BOOLEAN, SEQUENCE, SET = 0x04, 0x02, 0x0A, 0x01, 0x30, 0x31
+
+Attributes = Mapping[str, Sequence[bytes]]
+
+
+class Hangup(Exception):
+    """The server closes the connection."""
+
+
+@dataclass
+class FakeDirectory:
+    """A server that answers binds, the root DSE and searches; start it as a context manager.
+
+    Each result is a pair of LDAP's result code and the server's words. What it was sent is in ``requests``,
+    ``passwords``, ``page_sizes`` and ``received`` (bytes).
+    """
+
+    entries: Sequence[tuple[str, Attributes]] = ()
+    references: Sequence[str] = ()
+    base: str = "dc=example"
+    root: Attributes | None = field(default_factory=lambda: {"supportedControl": [PAGED_RESULTS]})
+    whoami: str | None = "dn:cn=reader"
+    bind_result: tuple[int, str] = (0, "")
+    search_result: tuple[int, str] = (0, "")
+    referral: str = ""
+    paging: bool = True
+    largest_page: int = 0
+    control_pages: int = 1_000_000
+    range_size: int = 0
+    silent: bool = False
+    start_tls_result: tuple[int, str] = (2, "unsupported extended operation")
+    silent_after_start_tls: bool = False
+    hang_up_after: int = 1_000_000
+    stall_inside: int = 1_000_000
+    endless_cookie: bool = False
+
+    requests: list[str] = field(default_factory=list)
+    passwords: list[bytes] = field(default_factory=list)
+    page_sizes: list[int] = field(default_factory=list)
+    received: bytes = b""
+
+    def __enter__(self) -> Self:
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
+        self._listener.listen(16)
+        self.port = int(self._listener.getsockname()[1])
+        self._open: list[socket.socket] = []
+        self._threads = [threading.Thread(target=self._accept, daemon=True)]
+        self._threads[0].start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for client in self._open:
+            with suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join(5)
+
+    @property
+    def url(self) -> str:
+        return f"ldap://127.0.0.1:{self.port}"
+
+    @property
+    def ldaps_url(self) -> str:
+        return f"ldaps://127.0.0.1:{self.port}"
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            self._open.append(client)
+            thread = threading.Thread(target=self._serve, args=(client,), daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _serve(self, client: socket.socket) -> None:
+        waiting = b""
+        with client, suppress(Hangup, OSError):
+            while more := client.recv(1 << 16):
+                self.received += more
+                waiting += more
+                while not self.silent and (length := _length(waiting)):
+                    message, waiting = waiting[:length], waiting[length:]
+                    self._answer(client, message)
+
+    def _answer(self, client: socket.socket, message: bytes) -> None:
+        parts = list(_parts(_only(message)[1]))
+        number, (operation, body) = parts[0][1], parts[1]
+        controls = list(_parts(parts[2][1])) if len(parts) > 2 else []
+        if operation == UNBIND:
+            raise Hangup
+        if operation == BIND:
+            self.requests.append("bind")
+            self.passwords.append(list(_parts(body))[2][1])
+            _send(client, number, BIND_DONE, _result(*self.bind_result))
+        elif operation == EXTENDED:
+            self._extended(client, number, body)
+        elif operation == SEARCH:
+            self._search(client, number, body, controls)
+
+    def _extended(self, client: socket.socket, number: bytes, body: bytes) -> None:
+        name = next(_parts(body))[1]
+        if name == START_TLS:
+            self.requests.append("StartTLS")
+            _send(client, number, EXTENDED_DONE, _result(*self.start_tls_result))
+            self.silent = self.silent_after_start_tls
+        elif name == WHO_AM_I and self.whoami is not None:
+            self.requests.append("whoami")
+            _send(client, number, EXTENDED_DONE, _result(0, "") + _element(0x8B, self.whoami.encode()))
+        else:
+            _send(client, number, EXTENDED_DONE, _result(2, "unsupported extended operation"))
+
+    def _search(self, client: socket.socket, number: bytes, body: bytes, controls: list[tuple[int, bytes]]) -> None:
+        fields = list(_parts(body))
+        base, scope, wanted = (
+            fields[0][1].decode(),
+            fields[1][1][0],
+            [value.decode() for _, value in _parts(fields[7][1])],
+        )
+        if not base and not scope:
+            if self.root is not None:
+                _send(client, number, ENTRY, _entry("", self.root))
+            _send(client, number, SEARCH_DONE, _result(0, ""))
+            return
+        self.requests.append("search")
+        page = _page(controls) if self.paging else None
+        if self.referral:
+            _send(client, number, SEARCH_DONE, _result(10, "", self.referral))
+            return
+        found = [entry for entry in self.entries if _in_scope(entry[0], base, scope)]
+        if page:
+            self.page_sizes.append(page[0])
+            if self.largest_page and page[0] > self.largest_page:
+                _send(client, number, SEARCH_DONE, _result(11, "page too large"))
+                return
+        self._send_page(client, number, found, page, wanted)
+
+    def _send_page(
+        self,
+        client: socket.socket,
+        number: bytes,
+        found: Sequence[tuple[str, Attributes]],
+        page: tuple[int, int] | None,
+        wanted: list[str],
+    ) -> None:
+        size, start = page or (len(found), 0)
+        for index, (dn, attributes) in enumerate(found[start : start + size], start):
+            if index >= self.hang_up_after:
+                raise Hangup
+            packet = _packet(number, ENTRY, _entry(dn, self._ranged(attributes, wanted)))
+            if index >= self.stall_inside:
+                client.sendall(packet[: len(packet) // 2])
+                self.silent = True
+                return
+            client.sendall(packet)
+        last = start + size >= len(found)
+        if last:
+            for url in self.references:
+                _send(client, number, REFERENCE, _element(OCTETS, url.encode()))
+        control = b""
+        if page and start // size < self.control_pages:
+            cookie = b"" if last and not self.endless_cookie else str(start + size).encode()
+            value = _element(SEQUENCE, _element(INTEGER, b"\0") + _element(OCTETS, cookie))
+            both = _element(OCTETS, PAGED_RESULTS) + _element(OCTETS, value)
+            control = _element(0xA0, _element(SEQUENCE, both))
+        _send(client, number, SEARCH_DONE, _result(*self.search_result) if last else _result(0, ""), control)
+
+    def _ranged(self, attributes: Attributes, wanted: list[str]) -> Attributes:
+        """Return what is asked for, long attributes as Active Directory cuts them."""
+        answer: dict[str, Sequence[bytes]] = {}
+        for name, values in attributes.items():
+            start = 0
+            for asked in wanted:
+                if asked.lower().startswith(f"{name.lower()};range="):
+                    start = int(asked.split("=")[1].split("-")[0])
+            asked_for = "*" in wanted or start or name in wanted
+            if not asked_for:
+                continue
+            if not start and (not self.range_size or len(values) <= self.range_size):
+                answer[name] = values
+                continue
+            end = start + self.range_size
+            last = "*" if end >= len(values) else str(end - 1)
+            if not start:
+                answer[name] = []
+            answer[f"{name};range={start}-{last}"] = values[start:end]
+        return answer
+
+
+def _in_scope(dn: str, base: str, scope: int) -> bool:
+    if scope == 0:
+        return dn.lower() == base.lower()
+    return dn.lower().endswith(base.lower())
+
+
+def _page(controls: list[tuple[int, bytes]]) -> tuple[int, int] | None:
+    """Return page size and where the page begins, None without the control."""
+    for _, control in controls:
+        parts = list(_parts(control))
+        if parts[0][1] == PAGED_RESULTS:
+            size, cookie = _parts(_only(parts[-1][1])[1])
+            return int.from_bytes(size[1], "big"), int(cookie[1] or b"0")
+    return None
+
+
+def _entry(dn: str, attributes: Attributes) -> bytes:
+    lists = b"".join(
+        _element(
+            SEQUENCE,
+            _element(OCTETS, name.encode()) + _element(SET, b"".join(_element(OCTETS, value) for value in values)),
+        )
+        for name, values in attributes.items()
+    )
+    return _element(OCTETS, dn.encode()) + _element(SEQUENCE, lists)
+
+
+def _result(code: int, words: str, referral: str = "") -> bytes:
+    result = _element(ENUMERATED, bytes([code])) + _element(OCTETS, b"") + _element(OCTETS, words.encode())
+    return result + (_element(0xA3, _element(OCTETS, referral.encode())) if referral else b"")
+
+
+def _send(client: socket.socket, number: bytes, operation: int, body: bytes, controls: bytes = b"") -> None:
+    client.sendall(_packet(number, operation, body, controls))
+
+
+def _packet(number: bytes, operation: int, body: bytes, controls: bytes = b"") -> bytes:
+    return _element(SEQUENCE, _element(INTEGER, number) + _element(operation, body) + controls)
+
+
+def _element(tag: int, content: bytes) -> bytes:
+    length = len(content)
+    if length < 0x80:
+        return bytes([tag, length]) + content
+    octets = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes([tag, 0x80 | len(octets)]) + octets + content
+
+
+def _length(data: bytes) -> int:
+    """Return the length of the first element with its header, 0 while it has not arrived."""
+    if len(data) < 2:
+        return 0
+    length, start = data[1], 2
+    if length >= 0x80:
+        start += length & 0x7F
+        length = int.from_bytes(data[2:start], "big")
+    return start + length if len(data) >= start + length else 0
+
+
+def _only(data: bytes) -> tuple[int, bytes]:
+    return next(_parts(data))
+
+
+def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while data:
+        end = _length(data)
+        start = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
+        yield data[0], data[start:end]
+        data = data[end:]

@@ -1,0 +1,106 @@
+"""Who is told how a run ended: the log lines of a whole run, mails at a real SMTP server, alerts."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from pytest_django import Settings
+
+from directory.actions import settings as sync_settings
+from directory.models import Mail
+from directory.sync import notify
+from orgs.actors import SYSTEM
+from tests.conftest import Mailbox
+from tests.integration.employer import Employer
+from tests.worlds import NOON, org, simulate, simulate_and_sync, user
+
+pytestmark = pytest.mark.django_db
+
+
+class TestLogLines:
+    def test_of_a_simulation_are_the_seeds_letter_by_letter(
+        self, employer: Employer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        employer.hires("mia", departmentNumber="Default")
+        employer.server()
+        org("Students")
+        sean = user("sean")
+        user("mia", last_name="Mia")
+        caplog.set_level(logging.INFO, "rollcall.sync")
+
+        simulate()
+
+        assert [record.getMessage() for record in caplog.records] == [
+            "DIRSYNC:: Submitting for orgs: , [2,3]",
+            "DIRSYNC:: Running for org:2/Default",
+            "DIRSYNC:: Running for org:3/Students",
+            "DIRSYNC:: Completed for org:2/Default users:2, deactivated:1, activated:0, moved:0, rolesChanged:0",
+            "DIRSYNC:: Completed for org:3/Students users:0, deactivated:0, activated:0, moved:0, rolesChanged:0",
+            "DIRSYNC:: Summary for orgIds:, [2,3], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
+            "simulated:true",
+            f"HISTORY:: Subject[0/system, orgId:1] DIRSYNC:: Blocking and deactivating user:{sean.pk}/sean in "
+            "org:2/Default simulated:true",
+            "DIRSYNC:: summary email sent to:[], users:2, deactivated:1, simulated:true",
+        ]
+
+
+class TestMail:
+    def test_goes_to_the_addresses_of_the_settings_and_to_administrators(
+        self, employer: Employer, mailbox: Mailbox
+    ) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        user("ada", org_name="ADMIN", email="ada@example.com", roles=["SYSADMIN"])
+        user("una", org_name="ADMIN", email="una@example.com", roles=["PROe User", "Desktop User"])
+        employer.hires("mia", departmentNumber="Default")
+        user("sean")
+        employer.server()
+
+        run = simulate()
+
+        assert mailbox.recipients == [["it@example.com", "ada@example.com"]]
+        message = mailbox.messages[0]
+        assert message["Subject"] == "Simulated directory sync: 1 users, 1 changes"
+        assert f"run-{run.pk}-summary" in message["Message-ID"]
+        assert "Deactivated: 1" in message.get_content()
+
+    def test_that_is_not_taken_is_kept_and_sent_later_once(self, employer: Employer, mailbox: Mailbox) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        employer.hires("mia")
+        employer.server()
+        mailbox.refuse = "451 try again later"
+        simulate()
+        assert "451" in Mail.objects.get().error
+        mailbox.refuse = ""
+
+        notify.send_waiting(at=NOON.replace(hour=13))
+        notify.send_waiting(at=NOON.replace(hour=14))
+
+        assert len(mailbox.messages) == 1
+        assert Mail.objects.get().sent_at == NOON.replace(hour=13)
+
+    def test_of_a_held_back_run_says_the_originals_sentence_and_that_nothing_was_written(
+        self, employer: Employer, mailbox: Mailbox
+    ) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        employer.hires("mia", departmentNumber="Default")
+        for number in range(10):
+            user(f"user{number}")
+        employer.server()
+
+        simulate_and_sync()
+
+        body = mailbox.messages[-1].get_content()
+        assert mailbox.messages[-1]["Subject"] == "Directory sync held back"
+        assert "Directory sync deactivation not executed." in body
+        assert "Nothing was written." in body
+
+    def test_without_an_smtp_server_is_not_written(self, employer: Employer, settings: Settings) -> None:
+        settings.EMAIL_HOST = ""
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        employer.hires("mia")
+        employer.server()
+
+        simulate()
+
+        assert not Mail.objects.exists()
