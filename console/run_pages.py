@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -119,7 +120,8 @@ def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
 
 def _changes(run: Run, request: HttpRequest) -> Listing:
     rows = RunChange.objects.in_order().filter(run=run)
-    return show_list(request, rows, table=ChangeTable, filters=ChangeFilter)
+    export = reverse("runs:csv", args=[run.pk])
+    return show_list(request, rows, table=ChangeTable, filters=ChangeFilter, export=export)
 
 
 CHANGE_COLUMNS = (

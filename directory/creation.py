@@ -54,6 +54,32 @@ class _Found:
     verdict: Verdict
 
 
+@dataclass(slots=True)
+class _Rules:
+    """Roles by folded name, active orgs by folded name, and each org's default roles, by id."""
+
+    roles: dict[str, Role]
+    orgs: dict[str, Org]
+    defaults: dict[int, frozenset[int]]
+
+    @classmethod
+    def read(cls) -> _Rules:
+        roles = {role.name_key: role for role in Role.objects.all()}
+        return cls(
+            roles=roles,
+            orgs={org.name_key: org for org in Org.objects.active()},
+            defaults={
+                org.id: frozenset(roles[fold(name)].pk for name in org.default_roles)
+                for org in effective_settings().values()
+            },
+        )
+
+    def add(self, org: Org, parent: Org) -> None:
+        """Know a new org, which has inherited everything."""
+        self.orgs[org.name_key] = org
+        self.defaults[org.pk] = self.defaults[parent.pk]
+
+
 @transaction.atomic
 def create(
     applicants: Sequence[Applicant], *, created_by: CreatedBy, by: Actor, at: datetime, with_scripts: bool = True
@@ -71,7 +97,7 @@ def create(
     made = Created()
     wanted = []
     scope = orgs_in_scope()
-    roles = {fold(role.name): role for role in Role.objects.all()}
+    rules = _Rules.read()
     for applicant in applicants:
         key = fold(applicant.profile.username)
         hit = found.get(key)
@@ -82,7 +108,7 @@ def create(
             made.warnings[applicant.profile.username] = [
                 "was not found in the directory: the next sync will deactivate this user"
             ]
-        wanted.append(_new_user(applicant, hit, roles, made, by=by, at=at))
+        wanted.append(_new_user(applicant, hit, rules, made, by=by, at=at))
     made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
     _remember(made.users, found, at)
     return made
@@ -132,17 +158,16 @@ def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, _Found]:
 
 
 def _new_user(
-    applicant: Applicant, hit: _Found | None, roles: Mapping[str, Role], made: Created, *, by: Actor, at: datetime
+    applicant: Applicant, hit: _Found | None, rules: _Rules, made: Created, *, by: Actor, at: datetime
 ) -> NewUser:
     if hit is None:
-        defaults = effective_settings()[applicant.org.pk].default_roles
-        chosen = frozenset(roles[fold(name)].pk for name in defaults)
+        chosen = rules.defaults[applicant.org.pk]
         return NewUser(applicant.profile, applicant.org.pk, roles=chosen, notes=applicant.notes)
-    org = _org(applicant.org, hit.verdict, made, by=by, at=at)
+    org = _org(applicant.org, hit.verdict, rules, made, by=by, at=at)
     return NewUser(
         _profile(applicant.profile, hit.identity),
         org.pk,
-        roles=_roles(applicant.profile.username, org, hit, roles, made),
+        roles=_roles(applicant.profile.username, org, hit, rules, made),
         notes=applicant.notes,
     )
 
@@ -158,24 +183,24 @@ def _profile(given: Profile, who: Identity) -> Profile:
     )
 
 
-def _org(chosen: Org, verdict: Verdict, made: Created, *, by: Actor, at: datetime) -> Org:
+def _org(chosen: Org, verdict: Verdict, rules: _Rules, made: Created, *, by: Actor, at: datetime) -> Org:
     if verdict.org_name is None:
         return chosen
-    found: Org | None = Org.objects.named(verdict.org_name).first()
+    found = rules.orgs.get(fold(verdict.org_name))
     if found is None:
         found = org_actions.create(name=verdict.org_name, parent=chosen, by=by, at=at)
+        rules.add(found, chosen)
         made.orgs.append(found.name)
     return found
 
 
-def _roles(username: str, org: Org, hit: _Found, roles: Mapping[str, Role], made: Created) -> frozenset[int]:
+def _roles(username: str, org: Org, hit: _Found, rules: _Rules, made: Created) -> frozenset[int]:
     if not hit.verdict.roles:
-        defaults = effective_settings()[org.pk].default_roles
-        return frozenset(roles[fold(name)].pk for name in defaults)
+        return rules.defaults[org.pk]
     grantable = {role.pk for role in hit.server.grantable_roles.all()}
     granted = set()
     for name in hit.verdict.roles:
-        role = roles.get(fold(name))
+        role = rules.roles.get(fold(name))
         if role is None:
             made.warnings.setdefault(username, []).append(f"there is no role {name}")
         elif role.pk not in grantable:

@@ -165,8 +165,12 @@ class Directory:
         """Start slapd and wait until it answers; the data of an earlier start are still there."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="slapd-"))
-            self._write_configuration()
-            self.load(self._root_entries() + self._ldif)
+            try:
+                self._write_configuration()
+                self.load(self._root_entries() + self._ldif)
+            except BaseException:
+                self.stop()
+                raise
         for _ in range(5):
             if self._launch():
                 return

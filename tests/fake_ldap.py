@@ -274,6 +274,8 @@ def _only(data: bytes) -> tuple[int, bytes]:
 def _parts(data: bytes) -> Iterator[tuple[int, bytes]]:
     while data:
         end = _length(data)
+        if not end:
+            raise Hangup
         start = 2 if data[1] < 0x80 else 2 + (data[1] & 0x7F)
         yield data[0], data[start:end]
         data = data[end:]

@@ -16,7 +16,7 @@ from console.filters.devices import DeviceFilter
 from console.http import render_page
 from console.lists import show_list
 from console.tables.devices import DeviceTable
-from orgs.models import Device
+from orgs.models import Device, User
 from orgs.models.devices import DeviceQuerySet
 from orgs.permissions import Permission
 
@@ -46,7 +46,8 @@ def device_export(request: ConsoleRequest) -> StreamingHttpResponse:
 def device_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Show one device."""
     device = get_object_or_404(_listed(request).prefetch_related("archives"), pk=pk)
-    return render_page(request, "devices/detail.html", {"device": device})
+    visible = User.objects.visible_to(request.user).filter(pk=device.user_id).exists()
+    return render_page(request, "devices/detail.html", {"device": device, "user_visible": visible})
 
 
 def _listed(request: ConsoleRequest) -> DeviceQuerySet:

@@ -127,7 +127,9 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
 def test_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
     """Try the connection with what is filled in, saved or not."""
     form = _unsaved(request, pk)
-    return render_page(request, "ldap_servers/test_connection.html", _tried(form) | {"server": form.server})
+    return render_page(
+        request, "ldap_servers/test_connection.html", _tried(form), fragments=("connection-result",)
+    )
 
 
 @sensitive_post_parameters("bind_password")
@@ -136,7 +138,7 @@ def test_connection(request: ConsoleRequest, pk: int | None = None) -> HttpRespo
 def test_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
     """Show the first entries that the search finds with what is filled in, saved or not."""
     form = _unsaved(request, pk)
-    return render_page(request, "ldap_servers/test_search.html", _found(form) | {"server": form.server})
+    return render_page(request, "ldap_servers/test_search.html", _found(form), fragments=("search-result",))
 
 
 def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:

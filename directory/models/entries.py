@@ -38,6 +38,7 @@ class StoredEntry(models.Model):
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     identity: Any = models.JSONField(_("identity"), default=dict)
     attributes: Any = models.JSONField(_("attributes"), default=dict)
+    digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("read by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries")
     rival = models.ForeignKey(User, models.SET_NULL, null=True, related_name="rival_entries")

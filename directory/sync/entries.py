@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -45,21 +45,31 @@ def keep(
 ) -> None:
     """Store one page of entries over what was stored of the same DNs before."""
     rows = {}
-    for entry, identity, candidate, verdict in page:
-        key = dn_key(entry.dn)
+    keys = [dn_key(entry.dn) for entry, *_ in page]
+    stored = StoredEntry.objects.filter(server=server_id, dn_key__in=keys)
+    before = dict(stored.values_list("dn_key", "digest"))
+    same = []
+    for key, row in zip(keys, page, strict=True):
+        entry, identity, candidate, verdict = row
+        digest = _digest(row)
+        if before.get(key) == digest:
+            same.append(key)
+            continue
         rows[key] = StoredEntry(
             server_id=server_id,
             dn=entry.dn,
             dn_key=key,
+            digest=digest,
             unique_id=identity.unique_id[:255],
-            identity=asdict(identity),
+            identity=_identity_to_json(identity),
             attributes=dict(entry.attributes),
             run_id=run_id,
             user_id=candidate.user_id if candidate else None,
             rival_id=candidate.rival if candidate else None,
             matched_by=candidate.by if candidate else "",
-            verdict=asdict(verdict) if verdict else None,
+            verdict=_verdict_to_json(verdict),
         )
+    stored.filter(dn_key__in=same).update(run_id=run_id, chosen=False)
     StoredEntry.objects.bulk_create(
         rows.values(),
         batch_size=500,
@@ -67,6 +77,7 @@ def keep(
         unique_fields=["server", "dn_key"],
         update_fields=[
             "dn",
+            "digest",
             "unique_id",
             "identity",
             "attributes",
@@ -78,6 +89,35 @@ def keep(
             "verdict",
         ],
     )
+
+
+def _digest(row: tuple[Entry, Identity, Candidate | None, Verdict | None]) -> str:
+    """Return one hash of all that a stored row says, so that a row that would stay the same is not written again."""
+    entry, *rest = row
+    told = repr((entry.dn, sorted(entry.attributes.items()), *rest))
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _identity_to_json(identity: Identity) -> dict[str, Any]:
+    return {
+        "unique_id": identity.unique_id,
+        "usernames": identity.usernames,
+        "emails": identity.emails,
+        "first_name": identity.first_name,
+        "last_name": identity.last_name,
+    }
+
+
+def _verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    error = verdict.error
+    return {
+        "active": verdict.active,
+        "org_name": verdict.org_name,
+        "roles": verdict.roles,
+        "error": {"script": error.script, "message": error.message, "line": error.line} if error else None,
+    }
 
 
 def dn_key(dn: str) -> str:

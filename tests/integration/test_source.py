@@ -15,7 +15,7 @@ from directory.sync import source
 from directory.sync.identity import identity
 from directory.sync.source import DirectoryUnavailable, Stage
 from directory.sync.values import AttributeMapping, Connection, Entry
-from tests.directories import Authority, Directory, free_port, people, to_ldif
+from tests.directories import Authority, Directory, Values, free_port, people, to_ldif
 from tests.fake_ldap import FakeDirectory
 
 PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(30)]
@@ -87,8 +87,7 @@ class TestPages:
 
         assert entry.dn == f"uid=u00001,ou=People,{company.base}"
         assert entry.attributes["givenName"] == ("Chloé",)
-        assert entry.values("ENTRYUUID")
-        assert uuid.UUID(entry.values("entryUUID")[0])
+        assert str(uuid.UUID(entry.values("ENTRYUUID")[0])) == entry.values("entryUUID")[0]
 
     def test_hold_only_the_attributes_that_are_asked_for(self, company: Directory) -> None:
         [[entry]] = source.pages(connection(company, search_filter="(uid=u00001)"), attributes=["mail"])
@@ -134,15 +133,13 @@ class TestPages:
         assert len({person.unique_id for person in found}) == 55
 
     def test_hold_what_is_no_text_as_base64(self) -> None:
-        odd = {
+        odd: dict[str, Values] = {
             "objectClass": "inetOrgPerson",
             "cn": "Odd",
             "sn": "Odd",
             "jpegPhoto": b"\xff\xd8\xff\x00",
             "description": ["plain", "two\nlines"],
-            "x-none": "",
         }
-        del odd["x-none"]
         ldif = to_ldif("cn=Odd,dc=example,dc=com", odd)
 
         with Directory(ldif=ldif) as directory:
@@ -304,9 +301,11 @@ class TestLimits:
         assert "in the server's words" in str(refused)
 
     def test_a_server_without_paging_is_read_at_once(self) -> None:
-        with FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server:
-            with source.open_reading(fake(server)) as reading:
-                count = sum(map(len, reading))
+        with (
+            FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server,
+            source.open_reading(fake(server)) as reading,
+        ):
+            count = sum(map(len, reading))
 
         assert (count, reading.pages_read, reading.complete, server.page_sizes) == (30, 1, True, [])
 
@@ -432,11 +431,8 @@ class TestFailover:
 
 
 class TestSilence:
-    @pytest.mark.parametrize("scheme", ["ldap", "ldaps"])
-    @pytest.mark.parametrize("start_tls", [False, True])
+    @pytest.mark.parametrize(("scheme", "start_tls"), [("ldap", False), ("ldap", True), ("ldaps", False)])
     def test_of_a_listener_ends_in_a_time_out(self, silent_port: int, scheme: str, start_tls: bool) -> None:
-        if scheme == "ldaps" and start_tls:
-            pytest.skip("ldaps is encrypted from the start")
         wanted = Connection(
             name="Silent",
             urls=(f"{scheme}://127.0.0.1:{silent_port}",),
@@ -499,19 +495,24 @@ class TestRanges:
 
 class TestReferrals:
     def test_are_listed_and_not_followed(self) -> None:
-        with FakeDirectory(PEOPLE) as other, FakeDirectory(PEOPLE, references=[f"{other.url}/dc=example"]) as server:
-            with source.open_reading(fake(server)) as reading:
-                count = sum(map(len, reading))
+        with (
+            FakeDirectory(PEOPLE) as other,
+            FakeDirectory(PEOPLE, references=[f"{other.url}/dc=example"]) as server,
+            source.open_reading(fake(server)) as reading,
+        ):
+            count = sum(map(len, reading))
 
         assert (count, reading.complete, reading.referrals) == (30, True, [f"{other.url}/dc=example"])
         assert other.received == b""
 
     def test_are_followed_with_the_same_credentials(self) -> None:
         others = [("uid=far,dc=far", {"uid": [b"far"]})]
-        with FakeDirectory(others, base="dc=far") as far:
-            with FakeDirectory(PEOPLE, references=[f"{far.url}/dc=far??sub"]) as server:
-                with source.open_reading(fake(server, follow_referrals=True)) as reading:
-                    names = [entry.dn for page in reading for entry in page]
+        with (
+            FakeDirectory(others, base="dc=far") as far,
+            FakeDirectory(PEOPLE, references=[f"{far.url}/dc=far??sub"]) as server,
+            source.open_reading(fake(server, follow_referrals=True)) as reading,
+        ):
+            names = [entry.dn for page in reading for entry in page]
 
         assert len(names) == 31
         assert names[-1] == "uid=far,dc=far"
@@ -526,8 +527,7 @@ class TestReferrals:
 
     def test_that_lead_ever_further_end(self) -> None:
         with FakeDirectory() as server:
-            server.references = [f"{server.url}/dc=example??sub?(cn=0)"]
-            chain = iter(range(1, 1000))
+            chain = iter(range(1000))
 
             class Further(list[str]):
                 def __iter__(self) -> Iterator[str]:
@@ -547,9 +547,11 @@ class TestReferrals:
 
     @pytest.mark.parametrize("url", ["http://127.0.0.1/", "ldapi:///dc=x", "nonsense", "ldap:///dc=x"])
     def test_to_anything_but_ldap_are_only_listed(self, url: str) -> None:
-        with FakeDirectory(PEOPLE, references=[url]) as server:
-            with source.open_reading(fake(server, follow_referrals=True)) as reading:
-                list(reading)
+        with (
+            FakeDirectory(PEOPLE, references=[url]) as server,
+            source.open_reading(fake(server, follow_referrals=True)) as reading,
+        ):
+            list(reading)
 
         assert reading.referrals == [url]
 
@@ -579,9 +581,11 @@ class TestReferrals:
     def test_of_a_real_slapd_are_listed(self) -> None:
         far = "ldap://127.0.0.1:1/ou=Far,dc=example,dc=com"
         entry = {"objectClass": ["referral", "extensibleObject"], "ou": "Far", "ref": far}
-        with Directory(ldif=people(20) + to_ldif("ou=Far,dc=example,dc=com", entry)) as directory:
-            with source.open_reading(connection(directory, page_size=5)) as reading:
-                count = sum(map(len, reading))
+        with (
+            Directory(ldif=people(20) + to_ldif("ou=Far,dc=example,dc=com", entry)) as directory,
+            source.open_reading(connection(directory, page_size=5)) as reading,
+        ):
+            count = sum(map(len, reading))
 
         assert (count, reading.referrals) == (20, [f"{far}??sub"])
 
@@ -641,9 +645,7 @@ class TestFirstEntries:
 
 
 class TestSlapdAgrees:
-    @pytest.mark.parametrize(
-        "text", ["(&)", "(|)", "(cn=*)", "(& (cn=a)\n (sn=b) )", "(cn:dn:=x)", r"(cn=\2a)", "(cn=**)"]
-    )
+    @pytest.mark.parametrize("text", ["(&)", "(|)", "(cn=*)", "(& (cn=a)\n (sn=b) )", "(cn:dn:=x)", r"(cn=\2a)"])
     def test_with_the_filters_that_are_accepted(self, company: Directory, text: str) -> None:
         assert source.check_filter(text) is None
         read(connection(company, search_filter=text))

@@ -104,7 +104,7 @@ GOOD_FILTERS = [
 ]  # fmt: skip
 BAD_FILTERS = [
     "(a=1", "(a=1))", "a=1", "()", "(&(a=1)", "((a=1))", "(=x)", "(a b=1)", r"(a=\zz)", "(a=\\", "(a=(b)", "(!(a=1)(b=2))",
-    "(!)", "(a)", "(:=x)", "(a=\0)", "(a=\udc80)", "(a>=*)", "(a=1)(b=2)", "", "   ", "(" * 500, "(!" * 500 + "(a=1)",
+    "(!)", "(a)", "(:=x)", "(a=\0)", "(a=\udc80)", "(a>=*)", "(a=**)", "(a=1)(b=2)", "", "   ", "(" * 500, "(!" * 500 + "(a=1)",
 ]  # fmt: skip
 
 
@@ -141,7 +141,7 @@ class TestCheckFilter:
 
 class TestCheckUrl:
     @pytest.mark.parametrize(
-        "url", ["ldap://dc1", "LDAPS://dc1.example.com:3269", "ldap://10.0.0.1:389", "ldap://[::1]:389"]
+        "url", ["ldap://dc1", "LDAPS://dc1.example.com:3269", "ldap://10.0.0.1:389/", "ldap://[::1]:389"]
     )
     def test_accepts_one_server(self, url: str) -> None:
         assert check_url(url) is None
@@ -150,7 +150,7 @@ class TestCheckUrl:
         "url",
         [
             "", "dc1", "http://dc1", "ldapi:///", "ldapi://%2ftmp%2fldapi", "cldap://dc1", "file:///etc/passwd", "ldap://",
-            "ldap:///dc=example", "ldap://dc1/dc=example", "ldap://dc1/", "ldap://dc1 ldap://dc2", "ldap://dc1,ldap://dc2",
+            "ldap:///dc=example", "ldap://dc1/dc=example", "ldap://dc1//", "ldap://dc1 ldap://dc2", "ldap://dc1,ldap://dc2",
             " ldap://dc1", "ldap://dc1\n", "ldap://user@dc1", "ldap://dc1:0", "ldap://dc1:70000", "ldap://dc1:ldap",
             "ldap://dc1?cn", "ldap://dc1:389:636", "ldap://dc%31", "ldap://-dc1",
         ],

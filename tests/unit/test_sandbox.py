@@ -131,7 +131,17 @@ class TestOrgNameScript:
         assert orgs(values) == values
 
     def test_must_return_text(self) -> None:
-        values = ["1", "true", "['Staff']", "{}", "new String('Staff')", "Symbol()", "() => 1", "entry", "async () => 1"]
+        values = [
+            "1",
+            "true",
+            "['Staff']",
+            "{}",
+            "new String('Staff')",
+            "Symbol()",
+            "() => 1",
+            "entry",
+            "async () => 1",
+        ]
 
         assert fine(orgs(values)) == []
 

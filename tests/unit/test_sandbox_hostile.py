@@ -69,7 +69,9 @@ class TestHost:
             for number, maker in enumerate(makers)
         )
 
-        answer = org(f"(function () {{ var made = [], said = new Set(); {attempts} return [...made, ...said].join() }})()")
+        answer = org(
+            f"(function () {{ var made = [], said = new Set(); {attempts} return [...made, ...said].join() }})()"
+        )
 
         assert answer == "code cannot be made from text here"
 
@@ -105,6 +107,29 @@ class TestHost:
 
 
 class TestState:
+    def test_has_no_place_in_anything_that_scripts_can_reach(self) -> None:
+        walk = """(function () {
+            var seen = new Set(), open = [], pending = [globalThis, Object.getPrototypeOf(entry), arguments.callee.caller,
+                function () {}, () => 1, function* () {}, async function () {}, async function* () {}, class {}, /x/,
+                [].values(), new Map().keys(), new Set().keys(), ''.matchAll(/x/g), ''[Symbol.iterator](), 1n, Symbol(),
+                (function* () {}).prototype, (async function* () {}).prototype, (async () => 1)(), new Date(), new Error()
+            ].flatMap((value, i) => i ? [Object.getPrototypeOf(Object(value))] : [value]);
+            while (pending.length) {
+                var value = pending.pop();
+                if (Object(value) !== value || seen.has(value)) continue;
+                seen.add(value);
+                if (!Object.isFrozen(value) && value !== globalThis) open.push(typeof value + value.name);
+                pending.push(Object.getPrototypeOf(value));
+                for (var key of Reflect.ownKeys(value)) {
+                    var found = Object.getOwnPropertyDescriptor(value, key);
+                    pending.push(found.value, found.get, found.set);
+                }
+            }
+            return [open.join(), seen.size > 400].join();
+        })()"""
+
+        assert org(walk) == ",true"
+
     @pytest.mark.parametrize(
         ("keep", "find"),
         [
@@ -131,6 +156,7 @@ class TestState:
             ("(s => s)`x`.kept = 1; (s => { s.raw.kept = 1 })`x`", "(s => s.kept || s.raw.kept)`x`"),
             ("entry.list.push('kept'); entry.kept = 1", "entry.list.length > 2 || entry.kept"),
             ("Object.getPrototypeOf(entry).kept = 1", "entry.kept"),
+            ("Object.getOwnPropertyDescriptor(this, 'dukpy').set.kept = 1", "Object.getOwnPropertyDescriptor(this, 'dukpy').set.kept"),
             ("undefined = 1; NaN = 1; Array = 1; dukpy = 1", "undefined || NaN || Array === 1 || typeof dukpy != 'undefined'"),
             ("(async () => { await 1; kept = 1 })()", "typeof kept != 'undefined'"),
             ("(async () => { await 1; Object.defineProperty(globalThis, 'kept', {value: 1}) })()", "this.kept"),
@@ -201,7 +227,7 @@ class TestLimits:
 
         verdicts = run(f"if (entry.n == 33) {{ {eat} }} return entry.n != 5", limits=limits)
 
-        assert culprits(verdicts) == {33: "used more than the memory allowed (150 MB)"}
+        assert culprits(verdicts) == {33: "used more than the memory allowed"}
         assert [n for n, verdict in enumerate(verdicts) if not verdict.active] == [5]
 
     def test_stop_recursion(self) -> None:
@@ -228,7 +254,7 @@ class TestLimits:
 
     @pytest.mark.parametrize("work", ["while (true) {}", "throw new InternalError('out of memory')"])
     def test_end_the_run_when_many_entries_pass_them(self, work: str) -> None:
-        with pytest.raises(SandboxBroken, match="active script .* more than 20 entries.*nothing was applied"):
+        with pytest.raises(SandboxBroken, match=r"active script .* more than 20 entries.*nothing was applied"):
             run(work)
 
     def test_hold_while_a_source_is_loaded(self) -> None:
@@ -279,8 +305,8 @@ class TestChild:
 
     @pytest.mark.parametrize(
         "answer",
-        [b"", b"[", b"null", b'{"distinct":[[1,2,3]],"answers":[0,0,0,0,0,0,0,0],"spoiled":false}',
-         b'{"distinct":[],"answers":[-1,0,0,0,0,0,0,0],"spoiled":false}', b'{"answers":[]}'],
+        [b"", b"[", b"null", b'{"distinct":[[1,2,3]],"answers":[0],"spoiled":false}',
+         b'{"distinct":[],"answers":[-1],"spoiled":false}', b'{"answers":[]}'],
     )  # fmt: skip
     def test_that_lies_is_replaced(self, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
         ask = child_process.Child.ask
@@ -350,7 +376,7 @@ class TestChild:
 
 
 def pid_of(sandbox: Sandbox) -> int:
-    child = sandbox._child  # noqa: SLF001 - the tests kill it
+    child = sandbox._child
     assert child is not None
     return child.pid
 

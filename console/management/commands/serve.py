@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -34,6 +35,15 @@ from orgs.models import CreatedBy, Org, Role, User
 PATIENCE = 60
 
 
+@dataclass(slots=True)
+class Start:
+    """What is to be started: the processes, their environment, and how to tell that each answers."""
+
+    services: list[Service]
+    environment: dict[str, str]
+    answers: dict[str, Callable[[], bool]]
+
+
 class Command(BaseCommand):
     """``manage.py serve``; PORT, BIND, REDIS_PORT, REDIS_URL and DEMO in the environment change what it does."""
 
@@ -46,27 +56,11 @@ class Command(BaseCommand):
             CommandError: when Rollcall runs here already, or when one of its processes ended by itself.
         """
         lock = _only_one_at_a_time(settings.VAR)
-        address = env.str("BIND", default=services.LOOPBACK)
-        port = _web_port()
-        environment = os.environ | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")}
-        answers: dict[str, Callable[[], bool]] = {"web": lambda: _web_answers(address, port)}
-        running = [services.web(address, port), services.worker(), services.beat(settings.VAR)]
-        if not environment.get("REDIS_URL"):
-            broker, environment["REDIS_URL"] = _broker()
-            running.insert(0, broker)
-        app.conf.update(broker_url=environment["REDIS_URL"])
-        answers["worker"] = lambda: _worker_answers(environment["REDIS_URL"])
-        if flag("DEMO", default=True):
-            directory, ldap_port = _demo()
-            running.append(directory)
-            answers["ldap"] = lambda: _accepts(ldap_port)
-
-        supervisor = Supervisor(
-            Path(settings.VAR) / "log", lambda: self._welcome(answers, environment["CONSOLE_ADDRESS"])
-        )
-        for service in running:
-            supervisor.add(service, environment)
-        self.stdout.write(f"Starting {', '.join(service.name for service in running)} ...")
+        start = _prepare()
+        supervisor = Supervisor(settings.VAR / "log", lambda: self._welcome(start))
+        for service in start.services:
+            supervisor.add(service, start.environment)
+        self.stdout.write(f"Starting {', '.join(service.name for service in start.services)} ...")
         self.stdout.flush()
         connections.close_all()
         # The terminal was closed: stop as Ctrl-C would.
@@ -79,15 +73,15 @@ class Command(BaseCommand):
             lock.close()
         self.stdout.write("Stopped.")
 
-    def _welcome(self, answers: dict[str, Callable[[], bool]], address: str) -> None:
-        late = _wait_for(answers)
+    def _welcome(self, start: Start) -> None:
+        late = _wait_for(start.answers)
         if late:
             self.stderr.write(
                 f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping."
             )
             os.kill(os.getpid(), signal.SIGTERM)
             return
-        self.stdout.write(f"\nRollcall is running: {address}")
+        self.stdout.write(f"\nRollcall is running: {start.environment['CONSOLE_ADDRESS']}")
         with closing(connection):
             if not User.objects.sysadmins().exists():
                 username, password = _first_administrator()
@@ -109,6 +103,27 @@ def _only_one_at_a_time(folder: Path) -> TextIO:
     return lock
 
 
+def _prepare() -> Start:
+    """Choose ports, write configurations, and load the demo."""
+    address = env.str("BIND", default=services.LOOPBACK)
+    port = _web_port()
+    start = Start(
+        services=[services.web(address, port), services.worker(), services.beat(settings.VAR)],
+        environment=os.environ | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
+        answers={"web": lambda: _web_answers(address, port)},
+    )
+    if not start.environment.get("REDIS_URL"):
+        broker, start.environment["REDIS_URL"] = _broker()
+        start.services.insert(0, broker)
+    app.conf.update(broker_url=start.environment["REDIS_URL"])
+    start.answers["worker"] = lambda: _worker_answers(start.environment["REDIS_URL"])
+    if flag("DEMO", default=True):
+        directory, ldap_port = _demo()
+        start.services.append(directory)
+        start.answers["ldap"] = lambda: _accepts(ldap_port)
+    return start
+
+
 def _web_port() -> int:
     wanted = number("PORT", default=8000)
     return services.free_port(*range(wanted, wanted + 100))
@@ -118,7 +133,12 @@ def _broker() -> tuple[Service, str]:
     folder = settings.VAR / "redis"
     port = services.free_port(*filter(None, [number("REDIS_PORT", default=0)]))
     broker = services.redis(folder, port)
-    return broker, f"redis://:{services.redis_password(folder)}@{services.LOOPBACK}:{port}/0"
+    address = f"redis://:{services.redis_password(folder)}@{services.LOOPBACK}:{port}/0"
+    # So that commands in another terminal reach the same worker.
+    kept = folder / "url"
+    kept.touch(mode=0o600)
+    kept.write_text(address, "ascii")
+    return broker, address
 
 
 def _demo() -> tuple[Service, int]:

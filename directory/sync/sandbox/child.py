@@ -24,6 +24,7 @@ from lockdown import lock_down  # type: ignore[import-not-found]  # noqa: E402
 
 sys.path.remove(str(HERE))
 
+PRELUDE = ("harden.js", "prelude.js")
 OUT_OF_MEMORY = 77
 CALLS = {b"L": "load", b"E": "evaluate"}
 
@@ -65,7 +66,7 @@ class Realm:
     def _evaluate(self, code: str, data: bytes) -> bytes:
         # The engine reads self._ctx, and JSON data arrives in the global named dukpy.
         try:
-            answer: bytes | None = self._engine.eval_string(self, code.encode(), data, False, "prelude")
+            answer: bytes | None = self._engine.eval_string(self, code.encode(), data, False, "prelude")  # noqa: FBT003
         except self._engine.JSRuntimeError as error:
             raise RealmFailed(str(error)) from error
         return answer or b"null"
@@ -105,8 +106,9 @@ def _send(stream: BinaryIO, body: bytes) -> None:
 
 
 def main() -> None:
+    """Start, lock down, serve."""
     cpu_seconds, memory_bytes, parent = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
-    engine, prelude = load_engine(), (HERE / "prelude.js").read_text(encoding="utf-8")
+    engine, prelude = load_engine(), "".join((HERE / name).read_text(encoding="utf-8") for name in PRELUDE)
     # A date must mean the same on every server.
     os.environ["TZ"] = "UTC"
     time.tzset()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+MEMORY_MESSAGE = "used more than the memory allowed"
+
 
 class SandboxBroken(Exception):
     """The scripts cannot be run any further; the message is for the administrator, and nothing was applied."""
@@ -13,7 +15,7 @@ class SandboxBroken(Exception):
 class SandboxLimits:
     """The limits of one child process.
 
-    ``memory_bytes`` is its whole address space, of which the interpreter itself takes about 40 MB.
+    ``memory_bytes`` is its whole address space, of which the interpreter itself takes about 25 MB.
     ``cpu_seconds_per_entry`` also bounds a whole batch, which shrinks until slow but honest scripts fit.
     ``wall_seconds`` only ends a child that waits without computing.
     """

@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from types import TracebackType
+from typing import Self
 
 from directory.sync.sandbox.limits import SandboxBroken, SandboxLimits
-from directory.sync.sandbox.process import Child, ChildDied, memory_message
+from directory.sync.sandbox.process import Child, ChildDied
 from directory.sync.sandbox.wire import (
     SCRIPTS,
     Answer,
@@ -23,7 +24,7 @@ from directory.sync.sandbox.wire import (
 )
 from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
 
-FIRST_BATCH = 8
+FIRST_BATCH = 1
 SLOW_BATCH = 0.2
 QUICK_BATCH = 0.05
 TRIES = 3
@@ -75,7 +76,7 @@ class Sandbox:
         self._batch = FIRST_BATCH
         self._culprits = 0
 
-    def __enter__(self) -> Sandbox:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -109,20 +110,17 @@ class Sandbox:
         verdicts: list[Verdict] = []
         ahead = PackedAhead(self._packer, entries)
         while (start := len(verdicts)) < len(entries):
-            if self._batch == 1:
-                verdicts.append(self._alone(entries[start]))
-            else:
-                verdicts += self._together(ahead, start)
+            started = time.monotonic()
+            verdicts += [self._alone(entries[start])] if self._batch == 1 else self._together(ahead, start)
+            self._adapt(time.monotonic() - started)
         return verdicts
 
     def _together(self, ahead: PackedAhead, start: int) -> list[Verdict]:
         request = ahead.take(start, self._batch)
-        started = time.monotonic()
         try:
             answers = self._ask(request, meanwhile=lambda: ahead.prepare(start + request.count, self._batch))
         except (ChildDied, RequestFailed):
             return self._one_by_one(ahead.entries[start : start + request.count])
-        self._adapt(time.monotonic() - started)
         return [self._counted(answer) for answer in answers]
 
     def _adapt(self, seconds: float) -> None:
@@ -135,27 +133,24 @@ class Sandbox:
     def _one_by_one(self, entries: Sequence[Entry]) -> list[Verdict]:
         before = self._culprits
         verdicts = [self._alone(entry) for entry in entries]
-        found = self._culprits - before
-        # Nobody did it alone: together they were too much. All did it: a batch only costs time.
-        if found in (0, len(entries)):
-            self._batch = max(1, self._batch // 4) if found == 0 else 1
+        # Nobody did it alone: together they were too much. All of them did: a batch only costs time.
+        if self._culprits == before:
+            self._batch = max(1, self._batch // 4)
+        elif self._culprits == before + len(entries):
+            self._batch = 1
         return verdicts
 
     def _alone(self, entry: Entry) -> Verdict:
         """Run the scripts one at a time, so that the one that dies is known."""
         verdict = Verdict()
         for script in self._sources:
-            answer = self._alone_by(entry, script)
-            said = self._counted(answer)
-            match script:
-                case _ if said.error:
-                    return said
-                case ScriptName.ACTIVE if not said.active:
-                    return said
-                case ScriptName.ORG_NAME:
-                    verdict = replace(verdict, org_name=said.org_name)
-                case ScriptName.ROLE_NAME:
-                    verdict = replace(verdict, roles=said.roles)
+            said = self._counted(self._alone_by(entry, script))
+            if said.error or not said.active:
+                return said
+            if script is ScriptName.ORG_NAME:
+                verdict = replace(verdict, org_name=said.org_name)
+            if script is ScriptName.ROLE_NAME:
+                verdict = replace(verdict, roles=said.roles)
         return verdict
 
     def _alone_by(self, entry: Entry, script: ScriptName) -> Answer:
@@ -177,15 +172,13 @@ class Sandbox:
         error = answer.verdict.error
         if not answer.limit or error is None:
             return answer.verdict
-        if error.message.startswith(("InternalError", "threw")):
-            error = replace(error, message=memory_message(self._limits))
         self._culprits += 1
         if self._culprits > self._limits.culprits:
             raise SandboxBroken(
-                f"The {error.script} script was stopped for more than {self._limits.culprits} entries, "
-                f"the last time because it {error.message}. The run was ended and nothing was applied."
+                f"The {error.script} script had to be stopped for more than {self._limits.culprits} entries "
+                f"({error.message}). The run was ended and nothing was applied."
             )
-        return Verdict(error=error)
+        return answer.verdict
 
     def _ask(self, request: Request, meanwhile: Callable[[], None] = lambda: None) -> list[Answer]:
         """Return at least one answer; raises ChildDied and RequestFailed."""
@@ -237,7 +230,7 @@ class Sandbox:
             try:
                 return unpack_load(self._exchange(self._open(), b"L", pack_source(script, source)), script, source)
             except ChildDied as death:
-                reason = f"cannot be loaded: it {death}"
+                reason = f"cannot be loaded: {death}"
                 if death.certain:
                     break
             except BadAnswer:

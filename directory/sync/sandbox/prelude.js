@@ -1,117 +1,10 @@
-// Hardens one JavaScript realm and runs the administrator's scripts in it, so that no script can see the host,
-// keep anything from one entry to the next, or give an answer of the wrong type.
-// The child replaces $REALM by a name that scripts cannot guess. Scripts are compiled by eval, so that only their
-// own frames are called <input> in a stack.
+// Runs the administrator's scripts in a hardened realm: shows them the entry, calls them, and checks their answers.
+// Scripts are compiled by eval, so that only their own frames are called <input> in a stack.
 const $REALM = (() => {
   "use strict";
 
-  // Kept here, as scripts lose some of them and the others stay what they were.
-  const {
-    Array, Error, JSON, Map, Math, Number, Object, Promise, Proxy, Reflect, Set, String, Symbol, TypeError,
-    eval: compile,
-  } = globalThis;
-  const GLOBAL = globalThis;
+  const { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, compile, harden, inbox, textOf } = $REALM_HARD;
   const EXACTLY_ONE = "must be exactly one function, such as: function (entry) { return true; }";
-
-  // ---- the realm: what stays, and nothing of it can change ----
-
-  const KEPT = [
-    "Object", "Function", "Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError",
-    "URIError", "InternalError", "AggregateError", "Array", "parseInt", "parseFloat", "isNaN", "isFinite",
-    "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape", "Number", "Boolean",
-    "String", "Math", "Reflect", "Symbol", "Date", "RegExp", "JSON", "Map", "Set", "BigInt", "globalThis",
-  ];
-
-  const FUNCTIONS = [function () {}, function* () {}, async function () {}, async function* () {}]
-    .map((sample) => Object.getPrototypeOf(sample));
-  const [FUNCTION] = FUNCTIONS;
-  const textOf = ((text) => (made) => Reflect.apply(text, made, []))(FUNCTION.toString);
-
-  // What scripts reach by syntax, without a name.
-  const HIDDEN = [
-    ...FUNCTIONS, (function* () {})(), (async function* () {})(), [].values(), new Map().entries(), new Set().values(),
-    "".matchAll(/x/g), ""[Symbol.iterator](), Promise.prototype,
-    Object.getOwnPropertyDescriptor((function () { return arguments; })(), "callee").get,
-  ].flatMap((sample) => [sample, Object.getPrototypeOf(sample)]);
-
-  const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
-
-  const removeStatefulParts = () => {
-    // These keep state in the engine itself, where freezing does not reach.
-    for (const name of ["stackTraceLimit", "prepareStackTrace", "captureStackTrace"]) delete Error[name];
-    delete Array.fromAsync;
-    for (const key of Reflect.ownKeys(ITERATOR)) if (key !== Symbol.iterator) delete ITERATOR[key];
-    for (const key of ["constructor", "then", "catch", "finally"]) delete Promise.prototype[key];
-    Math.random = () => { throw new Error("Math.random is not available: every run must give the same answer"); };
-  };
-
-  const removeCodeFromText = () => {
-    const inert = function Function() { throw new TypeError("code cannot be made from text here"); };
-    for (const prototype of FUNCTIONS) Object.defineProperty(prototype, "constructor", { value: inert });
-    inert.prototype = FUNCTION;
-    GLOBAL.Function = inert;
-  };
-
-  // A frozen prototype would also forbid `mine.toString = ...` on a script's own object; a setter allows it again.
-  const allowOverride = (prototype, key) => {
-    const { value, configurable, enumerable } = Object.getOwnPropertyDescriptor(prototype, key);
-    if (!configurable || value === undefined) return;
-    Object.defineProperty(prototype, key, {
-      get() { return value; },
-      set(own) {
-        Object.defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
-      },
-      enumerable,
-      configurable: false,
-    });
-  };
-
-  const hardened = new Set([GLOBAL]);
-
-  const harden = (...pending) => {
-    while (pending.length) {
-      const value = pending.pop();
-      if (Object(value) !== value || hardened.has(value)) continue;
-      hardened.add(Object.freeze(value));
-      pending.push(Object.getPrototypeOf(value));
-      for (const key of Reflect.ownKeys(value)) {
-        const { value: held, get, set } = Object.getOwnPropertyDescriptor(value, key);
-        pending.push(held, get, set);
-      }
-    }
-  };
-
-  // The built-ins move to the global object's prototype: what is left on it besides OWN was put there by a script.
-  const moveBuiltins = () => {
-    const builtins = {};
-    for (const key of KEPT) Object.defineProperty(builtins, key, { value: GLOBAL[key] });
-    for (const key of Reflect.ownKeys(GLOBAL)) Reflect.deleteProperty(GLOBAL, key);
-    Object.setPrototypeOf(GLOBAL, builtins);
-    return builtins;
-  };
-
-  // The engine hands each request over by setting the global named dukpy; scripts cannot.
-  let data;
-  let listening = true;
-
-  removeStatefulParts();
-  removeCodeFromText();
-  const BUILTINS = moveBuiltins();
-  Object.defineProperty(GLOBAL, "dukpy", {
-    get() { return undefined; },
-    set(value) { if (listening) data = value; },
-    configurable: false,
-  });
-  for (const prototype of [Object.prototype, Error.prototype, FUNCTION]) {
-    for (const key of Reflect.ownKeys(prototype)) allowOverride(prototype, key);
-  }
-  for (const key of KEPT) {
-    if (key.endsWith("Error")) {
-      for (const own of ["name", "message"]) allowOverride(BUILTINS[key].prototype, own);
-    }
-  }
-  harden(BUILTINS, ...HIDDEN);
-  const OWN = new Set(Reflect.ownKeys(GLOBAL));
 
   // ---- the entry: read-only, attributes under any letter case, arrays as private copies ----
 
@@ -348,7 +241,7 @@ const $REALM = (() => {
   };
 
   const load = () => {
-    const { slot, source } = data;
+    const { slot, source } = inbox.data;
     let made;
     try {
       made = compile(`with($REALM.SCOPE){0,${source}\n}`);
@@ -371,9 +264,9 @@ const $REALM = (() => {
   // Most entries get an answer that another one got, too, so each is sent once. The answers may end early: the realm
   // is spoiled then, and the parent asks for the rest in a new one.
   const evaluate = () => {
-    const { shapes, kinds, rows, slots } = data;
-    data = undefined;
-    listening = false;
+    const { shapes, kinds, rows, slots } = inbox.data;
+    inbox.data = undefined;
+    inbox.open = false;
     const made = shapes.map(makeShape);
     const distinct = [];
     const answers = [];
@@ -385,7 +278,7 @@ const $REALM = (() => {
       if (!numbers.has(text)) numbers.set(text, distinct.push(answer) - 1);
       answers.push(numbers.get(text));
     }
-    listening = true;
+    inbox.open = true;
     return { distinct, answers, spoiled };
   };
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from directory.sync.sandbox.limits import SandboxBroken, SandboxLimits
+from directory.sync.sandbox.limits import MEMORY_MESSAGE, SandboxBroken, SandboxLimits
 
 CHILD = Path(__file__).with_name("child.py")
 OUT_OF_MEMORY = 77
@@ -140,7 +140,7 @@ class Child:
             message = f"used more than {seconds:g} {unit} of computing time for one entry and was stopped"
             return ChildDied(message, certain=True)
         if status == OUT_OF_MEMORY:
-            return ChildDied(memory_message(self._limits))
+            return ChildDied(MEMORY_MESSAGE)
         return ChildDied("the script engine crashed")
 
 
@@ -150,10 +150,6 @@ class TimeoutExpired(Exception):
 
 class AnswerTooLong(Exception):
     """The child announced more than an answer may hold."""
-
-
-def memory_message(limits: SandboxLimits) -> str:
-    return f"used more than the memory allowed ({limits.memory_bytes // (1024 * 1024)} MB)"
 
 
 def _wait(fd: int, event: int, deadline: float) -> None:

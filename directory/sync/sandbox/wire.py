@@ -7,6 +7,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from directory.sync.sandbox.limits import MEMORY_MESSAGE
 from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
 
 SCRIPTS = tuple(ScriptName)
@@ -83,6 +84,7 @@ class Packer:
 
 
 def pack_source(script: ScriptName, source: str) -> bytes:
+    """Return the request that loads one script."""
     return json.dumps({"slot": SCRIPTS.index(script), "source": source}).encode("ascii")
 
 
@@ -95,7 +97,8 @@ def unpack_load(reply: bytes, script: ScriptName, source: str) -> ScriptError | 
             return ScriptError(script, clean(text))
         case [str(message), int() | None as line]:
             return ScriptError(script, clean(message), closest_line(source, line, message))
-    raise BadAnswer
+        case _:
+            raise BadAnswer
 
 
 def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[Answer], bool]:
@@ -106,6 +109,8 @@ def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[Ans
             if complete and all(type(number) is int and 0 <= number < len(distinct) for number in numbers):
                 answers = [_answer(answer, scripts) for answer in distinct]
                 return [answers[number] for number in numbers], spoiled
+        case _:
+            pass
     raise BadAnswer
 
 
@@ -116,7 +121,8 @@ def unpack_failure(reply: bytes) -> str | None:
     match _parse(reply):
         case {"failed": str(text)}:
             return clean(text.partition("\n")[0])
-    raise BadAnswer
+        case _:
+            raise BadAnswer
 
 
 def clean(text: str) -> str:
@@ -157,12 +163,19 @@ def _answer(answer: object, scripts: Scripts) -> Answer:
             names = None if roles is None else _names(roles)
             if org_name is not None:
                 _names([org_name])
-            return Answer(Verdict(active=active, org_name=org_name, roles=names))
-        case {"script": 0 | 1 | 2 as slot, "message": str(message), "line": int() | None as line, "memory": bool(memory)}:
+            return Answer(Verdict(org_name=org_name, roles=names) if active else Verdict(active=False))
+        case {
+            "script": 0 | 1 | 2 as slot,
+            "message": str(message),
+            "line": int() | None as line,
+            "memory": bool(memory),
+        }:
             script = SCRIPTS[slot]
             line = closest_line(source_of(scripts, script), line, message)
-            return Answer(Verdict(error=ScriptError(script, clean(message), line)), limit=memory)
-    raise BadAnswer
+            shown = MEMORY_MESSAGE if memory else clean(message)
+            return Answer(Verdict(error=ScriptError(script, shown, line)), limit=memory)
+        case _:
+            raise BadAnswer
 
 
 def _names(names: Sequence[object]) -> tuple[str, ...]:

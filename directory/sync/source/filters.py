@@ -81,6 +81,8 @@ def _item(text: str, at: int) -> int:
         raise _Mistake(end, r"a parenthesis in a value is written \28")
     if text[end : end + 1] != ")":
         raise _Mistake(end, "a closing parenthesis is expected")
+    if (stars := text.find("**", left.end(), end)) >= 0:
+        raise _Mistake(stars, "one asterisk says the same")
     if "*" in text[left.end() : end] and left[0][-2:] in {":=", "~=", ">=", "<="}:
         raise _Mistake(text.index("*", left.end()), r"this comparison knows no wildcards; an asterisk itself is \2a")
     return end + 1

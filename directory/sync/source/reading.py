@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import ldap
-from ldapurl import LDAPUrl
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.session import PAGED_RESULTS, Attributes, Session, connect, open_session
+from directory.sync.source.targets import Target, parse_referral, place
 from directory.sync.source.text import Decoder, decoder
-from directory.sync.source.urls import Url, check_url, parse_url
+from directory.sync.source.urls import Url
 from directory.sync.values import Connection, Entry
 
 # All user attributes, and by name the operational ones that identify somebody or say that an account is closed.
@@ -25,16 +25,6 @@ MOST_HOPS = 10
 MOST_EMPTY_PAGES = 100
 SMALLEST_PAGE = 10
 RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re.IGNORECASE)
-URL_SCOPES = {ldap.SCOPE_BASE: "base", ldap.SCOPE_ONELEVEL: "onelevel", ldap.SCOPE_SUBTREE: "subtree"}
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is searched: the part of a search that a referral may change."""
-
-    base: str
-    scope: str
-    filter: str
 
 
 class Search:
@@ -94,15 +84,15 @@ class Search:
 
     def _receive(self, message: int, *, paged: bool, insist: bool) -> bytes:
         """Take one page and return the cookie that leads to the next one, empty after the last."""
-        while True:
+        end = None
+        while end is None:
             try:
                 end = self._session.receive(message, self._take, already=self._entries)
-                break
             except DirectoryUnavailable as refused:
                 if not self._may_ask_for_less(refused):
                     raise
-            self._page_size = max(self._page_size // 2, SMALLEST_PAGE)
-            message = self._ask(b"", paged=paged, insist=insist)
+                self._page_size = max(self._page_size // 2, SMALLEST_PAGE)
+                message = self._ask(b"", paged=paged, insist=insist)
         if end.cookie is None and paged and (insist or self.pages_read):
             raise DirectoryUnavailable(
                 f"The server left out the paging control after {self._entries + len(self._page)} entries, "
@@ -209,7 +199,7 @@ class Reading:
         self._begun = True
         connection = self._connection
         target = Target(connection.search_base, connection.search_scope, connection.search_filter)
-        self._visited.add(_place(self._session.url, target))
+        self._visited.add(place(self._session.url, target))
         yield from self._read(self._session, target, hops=0)
         self.complete = True
 
@@ -234,15 +224,15 @@ class Reading:
 
     def _follow(self, urls: tuple[str, ...], target: Target, hops: int) -> Iterator[list[Entry]]:
         """Read what a reference leads to; its URLs name the same thing, so that the first that answers will do."""
-        targets = [found for url in urls if (found := _parse_referral(url, target))]
+        targets = [found for url in urls if (found := parse_referral(url, target))]
         if not targets:
             self.referrals.append(plain(urls[0] if urls else ""))
             return
-        if any(_place(*found) in self._visited for found in targets):
+        if any(place(*found) in self._visited for found in targets):
             return
         if hops > MOST_HOPS:
             raise DirectoryUnavailable(f"More than {MOST_HOPS} referrals lead from one to the next")
-        self._visited.update(_place(*found) for found in targets)
+        self._visited.update(place(*found) for found in targets)
         session, elsewhere = self._open_first(targets)
         try:
             yield from self._read(session, elsewhere, hops)
@@ -261,23 +251,6 @@ class Reading:
         raise DirectoryUnavailable(
             "A referral can't be followed: " + "; ".join(map(str, failures)), stage=failures[-1].stage
         )
-
-
-def _place(url: Url, target: Target) -> tuple[str, int, Target]:
-    return url.host, url.port, replace(target, base=target.base.lower())
-
-
-def _parse_referral(text: str, target: Target) -> tuple[Url, Target] | None:
-    """Return where a referral leads, None where it is no server that we may speak to."""
-    try:
-        parts = LDAPUrl(text)
-    except ValueError:
-        return None
-    address = f"{parts.urlscheme}://{parts.hostport}"
-    if check_url(address):
-        return None
-    scope = URL_SCOPES.get(parts.scope, target.scope) if parts.scope is not None else target.scope
-    return parse_url(address), Target(parts.dn or target.base, scope, parts.filterstr or target.filter)
 
 
 @contextmanager

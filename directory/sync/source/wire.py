@@ -7,7 +7,7 @@ belong to one connection, need no files, and a refused certificate is explained.
 
 from __future__ import annotations
 
-import select
+import selectors
 import socket
 import ssl
 import struct
@@ -43,34 +43,45 @@ class Wire:
         self._relay.start()
 
     def wait_closed(self) -> None:
-        """Wait until the relay, if there is one, has closed its sockets."""
+        """Wait a moment for the relay, if there is one, to close its sockets."""
         if self._relay:
-            self._relay.join()
+            self._relay.join(1)
 
     def _carry(self, outside: ssl.SSLSocket, inside: socket.socket) -> None:
-        with outside, inside:
+        seconds = outside.gettimeout()
+        outside.settimeout(0)
+        with outside, inside, selectors.DefaultSelector() as ready:
+            ready.register(outside, selectors.EVENT_READ)
+            ready.register(inside, selectors.EVENT_READ)
             try:
-                while _carry_once(outside, inside):
+                while _carry_once(outside, inside, ready, seconds):
                     pass
             except TimeoutError:
                 self.trouble = "the server fell silent"
-            except ssl.SSLError as error:
-                self.trouble = f"TLS: {_reason(error)}"
             except OSError as error:
-                self.trouble = error.strerror or ""
+                self.trouble = _reason(error)
 
 
-def _carry_once(outside: ssl.SSLSocket, inside: socket.socket) -> bool:
+def _carry_once(
+    outside: ssl.SSLSocket, inside: socket.socket, ready: selectors.BaseSelector, seconds: float | None
+) -> bool:
     """Carry what has arrived on either side; False when one side has ended."""
+    # What OpenSSL holds already decrypted never makes the socket readable again.
     pending = outside.pending() > 0
-    readable = [] if pending else select.select([outside, inside], [], [])[0]
+    readable = {key.fileobj for key, _ in ready.select(0 if pending else None)}
     if inside in readable:
         request = inside.recv(CHUNK)
         if not request:
             return False
+        outside.settimeout(seconds)
         outside.sendall(request)
+        outside.settimeout(0)
     if pending or outside in readable:
-        answer = outside.recv(CHUNK)
+        try:
+            answer = outside.recv(CHUNK)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            # A part of a record, or TLS talking to itself.
+            return True
         if not answer:
             return False
         inside.sendall(answer)

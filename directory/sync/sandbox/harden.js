@@ -1,0 +1,111 @@
+// Hardens one JavaScript realm: takes away what scripts must not have and freezes the rest, so that no script can see
+// the host or keep anything from one entry to the next. The child replaces $REALM by a name that cannot be guessed.
+const $REALM_HARD = (() => {
+  "use strict";
+
+  // Kept here, as scripts lose some of them and the others stay what they were.
+  const {
+    Array, Error, JSON, Map, Math, Number, Object, Promise, Proxy, Reflect, Set, String, Symbol, TypeError,
+    eval: compile,
+  } = globalThis;
+  const GLOBAL = globalThis;
+  const KEPT = [
+    "Object", "Function", "Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError",
+    "URIError", "InternalError", "AggregateError", "Array", "parseInt", "parseFloat", "isNaN", "isFinite",
+    "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape", "Number", "Boolean",
+    "String", "Math", "Reflect", "Symbol", "Date", "RegExp", "JSON", "Map", "Set", "BigInt", "globalThis",
+  ];
+
+  const FUNCTIONS = [function () {}, function* () {}, async function () {}, async function* () {}]
+    .map((sample) => Object.getPrototypeOf(sample));
+  const [FUNCTION] = FUNCTIONS;
+  const textOf = ((text) => (made) => Reflect.apply(text, made, []))(FUNCTION.toString);
+
+  // What scripts reach by syntax, without a name.
+  const HIDDEN = [
+    ...FUNCTIONS, (function* () {})(), (async function* () {})(), [].values(), new Map().entries(), new Set().values(),
+    "".matchAll(/x/g), ""[Symbol.iterator](), Promise.prototype,
+    Object.getOwnPropertyDescriptor((function () { return arguments; })(), "callee").get,
+  ].flatMap((sample) => [sample, Object.getPrototypeOf(sample)]);
+
+  const ITERATOR = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
+
+  const removeStatefulParts = () => {
+    // These keep state in the engine itself, where freezing does not reach.
+    for (const name of ["stackTraceLimit", "prepareStackTrace", "captureStackTrace"]) delete Error[name];
+    delete Array.fromAsync;
+    for (const key of Reflect.ownKeys(ITERATOR)) if (key !== Symbol.iterator) delete ITERATOR[key];
+    for (const key of ["constructor", "then", "catch", "finally"]) delete Promise.prototype[key];
+    Math.random = () => { throw new Error("Math.random is not available: every run must give the same answer"); };
+  };
+
+  const removeCodeFromText = () => {
+    const inert = function Function() { throw new TypeError("code cannot be made from text here"); };
+    for (const prototype of FUNCTIONS) Object.defineProperty(prototype, "constructor", { value: inert });
+    inert.prototype = FUNCTION;
+    GLOBAL.Function = inert;
+  };
+
+  // A frozen prototype would also forbid `mine.toString = ...` on a script's own object; a setter allows it again.
+  const allowOverride = (prototype, key) => {
+    const { value, configurable, enumerable } = Object.getOwnPropertyDescriptor(prototype, key);
+    if (!configurable || value === undefined) return;
+    Object.defineProperty(prototype, key, {
+      get() { return value; },
+      set(own) {
+        Object.defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
+      },
+      enumerable,
+      configurable: false,
+    });
+  };
+
+  const hardened = new Set([GLOBAL]);
+
+  const harden = (...pending) => {
+    while (pending.length) {
+      const value = pending.pop();
+      if (Object(value) !== value || hardened.has(value)) continue;
+      hardened.add(Object.freeze(value));
+      pending.push(Object.getPrototypeOf(value));
+      for (const key of Reflect.ownKeys(value)) {
+        const { value: held, get, set } = Object.getOwnPropertyDescriptor(value, key);
+        pending.push(held, get, set);
+      }
+    }
+  };
+
+  // The built-ins move to the global object's prototype: what is left on it besides OWN was put there by a script.
+  const moveBuiltins = () => {
+    const builtins = {};
+    for (const key of KEPT) Object.defineProperty(builtins, key, { value: GLOBAL[key] });
+    for (const key of Reflect.ownKeys(GLOBAL)) Reflect.deleteProperty(GLOBAL, key);
+    Object.setPrototypeOf(GLOBAL, builtins);
+    return builtins;
+  };
+
+  removeStatefulParts();
+  removeCodeFromText();
+  const BUILTINS = moveBuiltins();
+  // The engine hands each request over by setting the global named dukpy; scripts cannot.
+  const inbox = { open: true, data: undefined };
+  const mailbox = {
+    get() { return undefined; },
+    set(value) { if (inbox.open) inbox.data = value; },
+    configurable: false,
+  };
+  Object.defineProperty(GLOBAL, "dukpy", mailbox);
+  for (const prototype of [Object.prototype, Error.prototype, FUNCTION]) {
+    for (const key of Reflect.ownKeys(prototype)) allowOverride(prototype, key);
+  }
+  for (const key of KEPT) {
+    if (key.endsWith("Error")) {
+      for (const own of ["name", "message"]) allowOverride(BUILTINS[key].prototype, own);
+    }
+  }
+  harden(BUILTINS, mailbox, ...HIDDEN);
+  const OWN = new Set(Reflect.ownKeys(GLOBAL));
+
+  return { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, compile, harden, inbox, textOf };
+})();
+null;
