@@ -69,3 +69,12 @@ def secret_key(folder: Path) -> str:
     if not key:
         raise ImproperlyConfigured(f"{kept} is empty: restore it, or delete it and enter all bind passwords again")
     return key
+
+
+def redis_url(folder: Path) -> str:
+    """Return ``REDIS_URL``, or the address of the Redis that ``manage.py serve`` has started with this data folder."""
+    given: str = env.str("REDIS_URL", default="")
+    kept = folder / "redis" / "url"
+    if not given and kept.exists():
+        return kept.read_text("ascii").strip()
+    return given or "redis://127.0.0.1:6379/0"

@@ -7,7 +7,7 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from console.env import BASE_DIR, data_dir, env, flag, number, secret_key, words
+from console.env import BASE_DIR, data_dir, env, flag, number, redis_url, secret_key, words
 
 VAR = data_dir()
 SECRET_KEY = secret_key(VAR)
@@ -23,6 +23,7 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.humanize",
+    "django.forms",
     "django_htmx",
     "template_partials",
     "django_tables2",
@@ -160,7 +161,7 @@ EMAIL_TIMEOUT = number("EMAIL_TIMEOUT", default=20)
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"rollcall@{socket.gethostname()}")
 CONSOLE_ADDRESS = env.str("CONSOLE_ADDRESS", default="http://localhost:8000").rstrip("/")
 
-REDIS_URL = env.str("REDIS_URL", default="redis://127.0.0.1:6379/0")
+REDIS_URL = redis_url(VAR)
 
 # Older keys stay readable after a rotation: put the new one first (Fernet keys, comma-separated).
 ENCRYPTION_KEYS = words("ENCRYPTION_KEYS", default=[])

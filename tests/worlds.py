@@ -51,8 +51,9 @@ def device(owner: User, name: str = "laptop", *, size: int = 10**9) -> Device:
     return made
 
 
-def ldap_server(url: str, *, orgs: Iterable[str] = ("Default",), name: str = "Corp", **values: Any) -> LdapServer:
-    """Save an LDAP server that these orgs follow."""
+def ldap_server(url: str, **values: Any) -> LdapServer:
+    """Save an LDAP server ``name`` (Corp) that ``orgs`` (Default) follow; other values are the server's settings."""
+    orgs, name = values.pop("orgs", ("Default",)), values.pop("name", "Corp")
     given = {"name": name, "urls": [url], "search_base": "dc=example,dc=com", **values}
     grantable = given.pop("grantable_roles", None)
     return servers.save(
@@ -92,4 +93,5 @@ def change_of(run: Run, username: str) -> RunChange:
 
 def again(found: User) -> User:
     """Return a user as they are stored now."""
-    return User.objects.select_related("org").get(pk=found.pk)
+    stored: User = User.objects.select_related("org").get(pk=found.pk)
+    return stored

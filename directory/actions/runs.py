@@ -142,10 +142,8 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
         warnings=simulation.warnings,
         unknown_orgs=simulation.unknown_orgs,
     )
-    for reading in simulation.readings.all():
-        reading.pk, reading.run, reading.live = None, run, False
-        reading._state.adding = True
-        reading.save()
+    for row in RunServer.objects.filter(run=simulation).order_by("pk").values():
+        RunServer.objects.create(**{**row, "id": None, "run_id": run.pk, "live": False})
     record.copy_plan(source=simulation, target=run)
     return run
 

@@ -144,7 +144,7 @@ def _wrong(stored: LdapServer, values: Mapping[str, Any]) -> dict[str, str]:
     if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
         errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
     if stored.bind_dn and not stored.bind_password.strip():
-        errors["bind_password"] = (
+        errors["bind_password"] = (  # noqa: S105  # a message
             "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
             "a directory would take you for anonymous"
         )

@@ -190,9 +190,7 @@ class Directory:
             rows.setdefault((row.server_id, row.user_id or 0), []).append(row)
             if row.rival_id is not None:
                 rivals.add((row.server_id, row.rival_id))
-        known = {
-            pk: unique_id for pk, unique_id in Match.objects.filter(user__in=users).values_list("user_id", "unique_id")
-        }
+        known = dict(Match.objects.filter(user__in=users).values_list("user_id", "unique_id"))
         seen = {}
         chosen: list[int] = []
         for pk, servers in users.items():
@@ -239,6 +237,8 @@ def _amount(reading: Reading) -> str:
 
 def _one_of(entries: Sequence[StoredEntry], *, contested: bool) -> tuple[str, StoredEntry | None]:
     """Return why the entries of one server conflict, or the one that counts, or neither."""
+    if not entries:
+        return ("one entry for two users: another user's entry carries this username" if contested else ""), None
     by_id = [row for row in entries if row.matched_by == MatchedBy.ID]
     if len(by_id) > 1:
         return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
@@ -251,12 +251,8 @@ def _one_of(entries: Sequence[StoredEntry], *, contested: bool) -> tuple[str, St
         chosen = by_id[0]
     elif len(entries) > 1:
         return f"two entries for one user: {entries[0].dn} and {entries[1].dn}", None
-    elif entries:
-        chosen = entries[0]
-    elif contested:
-        return "one entry for two users: another user's entry carries this username", None
     else:
-        return "", None
+        chosen = entries[0]
     if chosen.rival_id is not None:
         return f"one entry for two users: {chosen.dn}", None
     return "", chosen

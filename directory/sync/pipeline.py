@@ -20,7 +20,7 @@ from directory.sync.protect import LastSysadmin
 from directory.sync.sandbox import Sandbox, SandboxBroken
 from directory.sync.source import DirectoryUnavailable, open_reading
 from directory.sync.tally import ServerTally, Tally, filled
-from directory.sync.values import Entry, Known, Outcome, Sighting
+from directory.sync.values import Entry, Outcome, Sighting
 from orgs.text import fold
 
 log = logging.getLogger("rollcall.sync")
@@ -66,6 +66,7 @@ def _carry_out(run_id: int, held: Lease) -> None:
         Run.objects.filter(pk=run_id).update(state=RunState.APPLYING)
     apply_plan(work)
     finish(work, RunState.APPLIED)
+    return None
 
 
 def read_servers(work: Job) -> None:

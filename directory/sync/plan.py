@@ -159,7 +159,7 @@ def _stay(
     _bring_back(draft, house)
     if (clash := _profile(draft, identity, taken)) is not None:
         return clash
-    org = _org(draft, server, verdict, house)
+    org = _org(draft, verdict, house)
     _roles(draft, server, org, verdict, house)
     if not draft.actions:
         draft.steps.append("Already as the directory says: nothing changes.")
@@ -183,7 +183,9 @@ def _kept(draft: _Draft, house: House) -> Change | None:
     if house.reactivate_set_by_person:
         return None
     if not account.active and not known.deactivated_by_sync:
-        return draft.untouched(Outcome.KEPT, "Rule: found, active, but deactivated by a person: a sync changes nothing.")
+        return draft.untouched(
+            Outcome.KEPT, "Rule: found, active, but deactivated by a person: a sync changes nothing."
+        )
     if account.active and account.blocked and not known.blocked_by_sync:
         if account.pending:
             draft.steps.append("Rule: found, active, blocked by a person: the block stays.")
@@ -245,7 +247,7 @@ def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
     return values[0][:longest]
 
 
-def _org(draft: _Draft, server: str, verdict: Verdict, house: House) -> OrgFacts:
+def _org(draft: _Draft, verdict: Verdict, house: House) -> OrgFacts:
     account = draft.known.account
     current = house.orgs.get(fold(account.org)) or OrgFacts(account.org_id, account.org)
     if verdict.org_name is None:
@@ -283,7 +285,7 @@ def _roles(draft: _Draft, server: str, org: OrgFacts, verdict: Verdict, house: H
     if wanted is not None and wanted != account.roles:
         told = ", ".join(
             [f"+ {role}" for role in sorted(wanted - account.roles)]
-            + [f"− {role}" for role in sorted(account.roles - wanted)]
+            + [f"- {role}" for role in sorted(account.roles - wanted)]
         )
         draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)
 

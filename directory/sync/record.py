@@ -49,10 +49,12 @@ def copy_plan(*, source: Run, target: Run) -> None:
     last = 0
     while page := list(RunChange.objects.filter(run=source, pk__gt=last).order_by("pk")[:1000]):
         last = page[-1].pk
-        for row in page:
-            row.pk, row.run = None, target
-            row._state.adding = True
-        RunChange.objects.bulk_create(page, batch_size=500)
+        RunChange.objects.bulk_create([_copy(row, target) for row in page], batch_size=500)
+
+
+def _copy(row: RunChange, target: Run) -> RunChange:
+    kept = {field.attname: getattr(row, field.attname) for field in RunChange._meta.concrete_fields}
+    return RunChange(**{**kept, "id": None, "run_id": target.pk})
 
 
 def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:

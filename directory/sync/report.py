@@ -32,7 +32,7 @@ def summary(org_ids: Sequence[int], counts: Mapping[str, int], *, simulated: boo
     """Return the line that sums a run up."""
     return (
         f"DIRSYNC:: Summary for orgIds:, {_ids(org_ids)}, {_numbers(counts, 'roleChanges')}, "
-        f"simulated:{_flag(simulated)}"
+        f"simulated:{_FLAGS[simulated]}"
     )
 
 
@@ -41,7 +41,7 @@ def mail_sent(addresses: Sequence[str], counts: Mapping[str, int], *, simulated:
     told = ", ".join(safe(address) for address in addresses)
     return (
         f"DIRSYNC:: summary email sent to:[{told}], users:{counts['users']}, deactivated:{counts['deactivated']}, "
-        f"simulated:{_flag(simulated)}"
+        f"simulated:{_FLAGS[simulated]}"
     )
 
 
@@ -52,7 +52,7 @@ def subject(user_id: int | None, label: str, org_id: int) -> str:
 
 def history(change: Change, *, author: str, simulated: bool) -> list[str]:
     """Return the history lines of one change, one for each thing that happens to the user."""
-    return [f"HISTORY:: {author} DIRSYNC:: {words} simulated:{_flag(simulated)}" for words in _events(change)]
+    return [f"HISTORY:: {author} DIRSYNC:: {words} simulated:{_FLAGS[simulated]}" for words in _events(change)]
 
 
 def _events(change: Change) -> list[str]:
@@ -101,8 +101,7 @@ def _numbers(counts: Mapping[str, int], roles: str) -> str:
     )
 
 
-def _flag(value: bool) -> str:
-    return "true" if value else "false"
+_FLAGS = {True: "true", False: "false"}
 
 
 _LABELS = {

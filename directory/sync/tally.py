@@ -93,9 +93,10 @@ class Tally:
         counts.update(counts_of(change.outcome, change.actions, len(change.warnings)))
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
-        self._add_to_server(self.servers.setdefault(server, ServerTally()), change, org_id, evaluated)
+        self._add_to_server(self.servers.setdefault(server, ServerTally()), change, evaluated=evaluated)
 
-    def _add_to_server(self, tally: ServerTally, change: Change, org_id: int, evaluated: bool) -> None:
+    def _add_to_server(self, tally: ServerTally, change: Change, *, evaluated: bool) -> None:
+        org_id = change.before.org_id
         if change.before.active:
             tally.active += 1
             tally.active_by_org[org_id] += 1

@@ -11,8 +11,8 @@ from django.db.models import Exists, OuterRef
 
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
-from orgs.models import Archive, ArchiveState, Custodian
 from orgs.inheritance import effective_settings
+from orgs.models import Archive, ArchiveState, Custodian
 
 # An expired archive can still be named for this long before it is purged (the original's figure).
 EXPIRED_FOR = timedelta(days=20)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     # Treebeard has no types: this is what is used of it.
     MP_NodeQuerySet: TypeAlias = models.QuerySet
 
-    class MP_NodeManager(models.Manager["Org"]):
+    class MP_NodeManager(models.Manager["Org"]):  # noqa: N801
         """Plants nodes."""
 
         def add_root(self, create_kwargs: dict[str, Any]) -> Org: ...
 
         def add_child(self, target: Org, create_kwargs: dict[str, Any]) -> Org: ...
 
-    class MP_Node(models.Model):
+    class MP_Node(models.Model):  # noqa: N801
         """A node of a tree of materialized paths."""
 
         path = models.CharField(max_length=255, unique=True)
@@ -58,9 +58,7 @@ class OrgQuerySet(MP_NodeQuerySet["Org"]):
 
     def with_user_counts(self) -> OrgQuerySet:
         """Annotate ``user_count`` and ``active_user_count``, the users of each org itself."""
-        return self.annotate(
-            user_count=Count("users"), active_user_count=Count("users", filter=Q(users__active=True))
-        )
+        return self.annotate(user_count=Count("users"), active_user_count=Count("users", filter=Q(users__active=True)))
 
     def active(self) -> OrgQuerySet:
         """Orgs that are in use."""

@@ -102,7 +102,7 @@ def _administrative(permissions: Iterable[str]) -> bool:
 
 def _open_custodianships() -> models.QuerySet[Any]:
     # By name: legal holds are about users, so their module imports this one.
-    custodians = apps.get_model("orgs", "Custodian")._default_manager
+    custodians = apps.get_model("orgs", "Custodian").objects
     return custodians.filter(user=OuterRef("pk"), released_at=None, matter__closed_at=None)
 
 
@@ -216,11 +216,11 @@ class User(AbstractBaseUser):
         """Whether Django admin (data fixes) is open to the user: SYSADMIN only."""
         return self.may(Permission.ADMIN)
 
-    def has_perm(self, perm: str, obj: object = None) -> bool:
+    def has_perm(self, perm: str, obj: object = None) -> bool:  # noqa: ARG002  # Django asks so
         """Answer Django admin, which is open to SYSADMIN only."""
         return self.may(Permission.ADMIN)
 
-    def has_module_perms(self, app_label: str) -> bool:
+    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
         """Answer Django admin, which is open to SYSADMIN only."""
         return self.may(Permission.ADMIN)
 

@@ -37,10 +37,14 @@ class TestLogLines:
             "DIRSYNC:: Running for org:3/Students",
             "DIRSYNC:: Completed for org:2/Default users:2, deactivated:1, activated:0, moved:0, rolesChanged:0",
             "DIRSYNC:: Completed for org:3/Students users:0, deactivated:0, activated:0, moved:0, rolesChanged:0",
-            "DIRSYNC:: Summary for orgIds:, [2,3], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
-            "simulated:true",
-            f"HISTORY:: Subject[0/system, orgId:1] DIRSYNC:: Blocking and deactivating user:{sean.pk}/sean in "
-            "org:2/Default simulated:true",
+            (
+                "DIRSYNC:: Summary for orgIds:, [2,3], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
+                "simulated:true"
+            ),
+            (
+                f"HISTORY:: Subject[0/system, orgId:1] DIRSYNC:: Blocking and deactivating user:{sean.pk}/sean in "
+                "org:2/Default simulated:true"
+            ),
             "DIRSYNC:: summary email sent to:[], users:2, deactivated:1, simulated:true",
         ]
 

@@ -26,7 +26,10 @@ def leaving(count: int, *, of: int, cause: Cause = Cause.ABSENT, org: int = 2) -
     )
 
 
-def messages(tally: ServerTally, read: Read = READ, limits: Limits = Limits()) -> list[str]:
+USUAL = Limits()
+
+
+def messages(tally: ServerTally, read: Read = READ, limits: Limits = USUAL) -> list[str]:
     return [reason.message for reason in check(read, tally, limits, org_names={2: "Default"})]
 
 
@@ -53,8 +56,10 @@ class TestDeactivations:
         tally.active = 1000
 
         assert messages(tally) == [
-            "Corp: 11 of 50 active users of the org Default would be deactivated or blocked (absent from the "
-            "directory); the limit for one org is 20 %."
+            (
+                "Corp: 11 of 50 active users of the org Default would be deactivated or blocked (absent from the "
+                "directory); the limit for one org is 20 %."
+            )
         ]
 
     def test_of_one_org_count_only_from_50_active_users_on(self) -> None:
@@ -91,6 +96,13 @@ class TestReading:
         assert "simulate it first" in messages(ServerTally(), replace(READ, configuration_seen=False))[0]
 
 
+def shares(what: str, count: int) -> ServerTally:
+    """Return the tally of 100 active users of whom so many move, or have other roles."""
+    tally = ServerTally(active=100)
+    setattr(tally, what, count)
+    return tally
+
+
 class TestShares:
     @pytest.mark.parametrize(("errors", "of", "held"), [(10, 20, False), (11, 1100, False), (11, 1099, True)])
     def test_script_errors_over_one_percent_and_more_than_10_are_held(self, errors: int, of: int, held: bool) -> None:
@@ -99,7 +111,7 @@ class TestShares:
     @pytest.mark.parametrize("what", ["moves", "role_changes"])
     @pytest.mark.parametrize(("count", "held"), [(20, False), (21, True)])
     def test_moves_and_role_changes_over_20_percent_are_held(self, what: str, count: int, held: bool) -> None:
-        assert bool(messages(ServerTally(active=100, **{what: count}))) is held
+        assert bool(messages(shares(what, count))) is held
 
     @pytest.mark.parametrize(("count", "held"), [(5, False), (6, True)])
     def test_more_than_5_grants_of_a_role_with_admin_are_held(self, count: int, held: bool) -> None:

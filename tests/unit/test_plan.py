@@ -56,7 +56,10 @@ def known(account: Account = SEAN, **facts: bool) -> Known:
     return Known(5, account, **facts)
 
 
-def found(verdict: Verdict = Verdict(), identity: Identity = HERE, known_id: str = "") -> Sighting:
+SAYS_NOTHING = Verdict()
+
+
+def found(verdict: Verdict = SAYS_NOTHING, identity: Identity = HERE, known_id: str = "") -> Sighting:
     return Sighting(Presence.FOUND, "Corp", identity, verdict, MatchedBy.USERNAME, known_id)
 
 

@@ -42,8 +42,10 @@ class TestTheSeedsLines:
         )
 
         assert lines == [
-            "HISTORY:: Subject[1/admin, orgId:1] DIRSYNC:: Blocking and deactivating user:5/sean in org:2/Default "
-            "simulated:true"
+            (
+                "HISTORY:: Subject[1/admin, orgId:1] DIRSYNC:: Blocking and deactivating user:5/sean in org:2/Default "
+                "simulated:true"
+            )
         ]
 
     def test_mail_sent(self) -> None:
@@ -62,10 +64,14 @@ class TestHistory:
         lines = report.history(wanted, author=AUTHOR, simulated=False)
 
         assert lines == [
-            "HISTORY:: Subject[1/admin, orgId:1] DIRSYNC:: Moving user:5/sean from org:2/Default to org:3/Staff "
-            "simulated:false",
-            "HISTORY:: Subject[1/admin, orgId:1] DIRSYNC:: Changing roles of user:5/sean in org:2/Default from "
-            "[PROe User] to [Org Admin, PROe User] simulated:false",
+            (
+                "HISTORY:: Subject[1/admin, orgId:1] DIRSYNC:: Moving user:5/sean from org:2/Default to org:3/Staff "
+                "simulated:false"
+            ),
+            (
+                "HISTORY:: Subject[1/admin, orgId:1] DIRSYNC:: Changing roles of user:5/sean in org:2/Default from "
+                "[PROe User] to [Org Admin, PROe User] simulated:false"
+            ),
         ]
 
     def test_says_when_a_user_on_hold_is_only_blocked(self) -> None:

@@ -1,0 +1,146 @@
+"""What the tests of pages need: people who sign in, runs with changes, alerts, holds; made through actions where there are any."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.test import Client
+
+from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
+from directory.sync.values import Action, Outcome
+from orgs.actions import legal_holds, orgs, roles, users
+from orgs.actions.users import NewUser, Profile
+from orgs.actors import SYSTEM
+from orgs.models import Archive, CreatedBy, Device, Matter, Org, Role, User
+from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
+
+NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+PASSWORD = "correct horse battery"
+BIND_PASSWORD = "bind-secret-4711"
+
+
+def make_org(name: str, *, parent: Org | None = None) -> Org:
+    """Make an org, below the top of the tree unless said otherwise."""
+    return orgs.create(name=name, parent=parent or Org.objects.get(depth=1), by=SYSTEM, at=NOW)
+
+
+def make_role(name: str, *permissions: str) -> Role:
+    """Make a custom role."""
+    return roles.save(role=None, name=name, permissions=permissions, by=SYSTEM, at=NOW)
+
+
+def make_user(
+    username: str, *, org: Org | None = None, roles: Iterable[str] = (), password: str = "", **names: str
+) -> User:
+    """Make a user with these roles, by name."""
+    new = NewUser(
+        profile=Profile(username, **names),
+        org_id=(org or Org.objects.get(name="Default")).pk,
+        roles=frozenset(Role.objects.filter(name__in=roles).values_list("pk", flat=True)),
+        password=password,
+    )
+    return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)[0]
+
+
+def make_sysadmin(username: str = "ada") -> User:
+    """Make a user who may do everything."""
+    return make_user(username, roles=[SYSADMIN], email=f"{username}@example.com", password=PASSWORD)
+
+
+def make_server_administrator(username: str = "sam") -> User:
+    """Make a user who looks after LDAP servers and may not apply held-back plans."""
+    return make_user(username, roles=[SERVER_ADMINISTRATOR], password=PASSWORD)
+
+
+def signed_in(user: User) -> Client:
+    """Return a browser in which the user is signed in."""
+    client = Client()
+    client.force_login(user, backend="console.access.LocalBackend")
+    return client
+
+
+def make_device(user: User, name: str = "laptop", *, size_bytes: int = 5_000_000_000) -> Device:
+    """Make a device with a live archive."""
+    device = Device.objects.create(user=user, name=name, os="Windows 11")
+    Archive.objects.create(device=device, size_bytes=size_bytes)
+    return device
+
+
+def make_matter(name: str = "Inquiry", *custodians: User) -> Matter:
+    """Open a matter that holds these users."""
+    matter = legal_holds.open_matter(name=name, policy="Keep all", by=SYSTEM, at=NOW)
+    legal_holds.add_custodians(matter=matter, user_ids=[user.pk for user in custodians], by=SYSTEM, at=NOW)
+    return matter
+
+
+def make_server(name: str = "Headquarters", **values: Any) -> LdapServer:
+    """Store an LDAP server that nobody answers for."""
+    given: dict[str, Any] = {
+        "urls": ["ldaps://ldap.invalid"],
+        "search_base": "dc=example,dc=com",
+        "bind_dn": "cn=reader,dc=example,dc=com",
+        "bind_password": BIND_PASSWORD,
+    }
+    return LdapServer.objects.create(name=name, **given | values)
+
+
+def make_run(*servers: LdapServer, state: str = RunState.PLANNED, simulated: bool = True, **values: Any) -> Run:
+    """Store a run as the pipeline leaves it."""
+    given: dict[str, Any] = {
+        "trigger": Trigger.HAND,
+        "started_by_label": "ada",
+        "created_at": NOW,
+        "started_at": NOW,
+        "counts": {"users": 200, "deactivated": 2, "blocked": 0, "activated": 0, "moved": 1, "rolesChanged": 1},
+    }
+    if state in {RunState.PLANNED, RunState.HELD_BACK, RunState.APPLIED}:
+        given |= {"planned_at": NOW, "finished_at": NOW + timedelta(seconds=4)}
+    run = Run.objects.create(simulated=simulated, state=state, **given | values)
+    for server in servers:
+        RunServer.objects.create(
+            run=run,
+            server=server,
+            server_name=server.name,
+            configuration_digest=server.configuration_digest,
+            live=run.live,
+            url=server.urls[0],
+            pages=1,
+            entries=200,
+            matched=180,
+            complete=not run.live,
+        )
+    return run
+
+
+def make_change(run: Run, user: User, *actions: Action, outcome: str = Outcome.PLANNED, **after: Any) -> RunChange:
+    """Store what a run wants for a user."""
+    before = {
+        "username": user.username,
+        "email": user.email,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
+        "active": user.active,
+        "blocked": user.blocked,
+        "pending": user.pending,
+        "org": user.org.name,
+        "org_id": user.org_id,
+        "roles": sorted(role.name for role in user.roles.all()),
+    }
+    return RunChange.objects.create(
+        run=run,
+        user=user,
+        username=user.username,
+        org=user.org,
+        outcome=outcome,
+        actions=list(actions),
+        before=before,
+        after=before | after,
+        steps=[f"found by uid as uid={user.username},ou=people", "the active script returned false"],
+    )
+
+
+def make_alert(message: str = "Problem with connection to LDAP server: connection refused") -> Alert:
+    """Raise an alert."""
+    return Alert.objects.create(kind=AlertKind.CONNECTION, message=message, created_at=NOW)
