@@ -298,7 +298,7 @@ def _resolved(draft: _Draft, server: str, names: tuple[str, ...], house: House) 
     for name in names:
         role = house.roles.get(fold(name))
         if role is None:
-            draft.warnings.append(f"There is no role {name}")
+            draft.warnings.append(f"There is no role {name or '(an empty name)'}")
         elif role not in grantable and role not in held:
             draft.warnings.append(f"{server} may not grant the role {role}")
         else:

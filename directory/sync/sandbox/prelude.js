@@ -73,6 +73,11 @@ const $REALM = (() => {
     has(_, name) {
       if (current === null || name in GLOBAL) return false;
       if (name === current.bareName) return true;
+      if (current.assigned !== null && current.assigned.has(name)) {
+        current.bareName = name;
+        current.bareValue = current.assigned.get(name);
+        return true;
+      }
       const place = find(current, name);
       if (place === undefined || place === DN) return false;
       current.bareName = name;
@@ -81,8 +86,13 @@ const $REALM = (() => {
     },
     // The engine asks for a name with `has` first, and for one symbol.
     get(_, name) { return current !== null && name === current.bareName ? current.bareValue : undefined; },
-    set(_, name) {
-      throw new TypeError(`${name} is an attribute of the entry and cannot be assigned; declare it with var`);
+    // `ou = ...` without var makes a variable, as anywhere in JavaScript; the entry stays as it is.
+    set(_, name, value) {
+      current.assigned ??= new Map();
+      current.assigned.set(name, value);
+      current.bareName = name;
+      current.bareValue = value;
+      return true;
     },
     deleteProperty: refuse,
   });
@@ -182,9 +192,7 @@ const $REALM = (() => {
     for (let i = 0; i < length; i++) {
       const item = list[i];
       if (typeof item !== "string") throw new Unfit(`returned an array with ${kindOf(item)} instead of a role name`);
-      const name = checkName(item, "a role name");
-      if (name === "") throw new Unfit("returned an empty role name");
-      names.add(name);
+      names.add(checkName(item, "a role name"));
     }
     if (names.size > 64) throw new Unfit(`returned ${names.size} role names; at most 64 are allowed`);
     return [...names];
@@ -206,7 +214,7 @@ const $REALM = (() => {
 
   const call = (slot, row, shape) => {
     const { places, keys } = shape;
-    current = { __proto__: VIEW, row, places, keys, copies: null, bareName: null, bareValue: null };
+    current = { __proto__: VIEW, row, places, keys, copies: null, assigned: null, bareName: null, bareValue: null };
     const script = scripts[slot];
     try {
       // A plain call: as a method it would get the object before the dot.

@@ -179,7 +179,7 @@ def _answer(answer: object, scripts: Scripts) -> Answer:
 
 
 def _names(names: Sequence[object]) -> tuple[str, ...]:
-    good = tuple(name for name in names if isinstance(name, str) and 0 < len(name) <= 255 and not BROKEN.search(name))
+    good = tuple(name for name in names if isinstance(name, str) and len(name) <= 255 and not BROKEN.search(name))
     if len(good) != len(names) or len(good) > 64:
         raise BadAnswer
     return good
