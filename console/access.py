@@ -15,21 +15,24 @@ from orgs.actors import Actor, person
 from orgs.models import User
 from orgs.permissions import Permission
 
-
 P = ParamSpec("P")
 
 
 class ConsoleRequest(HtmxRequest):
     """A request of someone who is signed in (for types only)."""
 
-    user: User  # type: ignore[assignment]  # Django's own type allows for nobody
+    user: User
 
 
 class LocalBackend(BaseBackend):
     """Signs in with the local password, ignoring the letter case of the username."""
 
     def authenticate(
-        self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **_: Any
+        self,
+        request: HttpRequest | None,  # noqa: ARG002
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
     ) -> User | None:
         """Return the user whose password this is, if they may use the console."""
         if not username or not password:
@@ -61,7 +64,7 @@ def require(permission: Permission) -> Callable[[View[P]], View[P]]:
 
     def guard(view: View[P]) -> View[P]:
         @functools.wraps(view)
-        def guarded(request: ConsoleRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
             if not request.user.may(permission):
                 raise PermissionDenied
             return view(request, *args, **kwargs)

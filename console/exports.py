@@ -56,7 +56,7 @@ def json_file(name: str, head: dict[str, Any], key: str, rows: Iterable[Any]) ->
 
 
 def _json_lines(head: dict[str, Any], key: str, rows: Iterable[Any]) -> Iterator[str]:
-    yield json.dumps(head, default=str)[:-1] + f'{"," if head else ""} {json.dumps(key)}: ['
+    yield json.dumps(head, default=str)[:-1] + f"{',' if head else ''} {json.dumps(key)}: ["
     for number, row in enumerate(rows):
         yield (",\n" if number else "\n") + json.dumps(row, default=str)
     yield "\n]}\n"

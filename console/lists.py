@@ -39,7 +39,8 @@ def show_table(request: HttpRequest, table: Any) -> Any:
     size = _number(request, table.prefixed_per_page_field)
     try:
         table.paginate(
-            page=_number(request, table.prefixed_page_field) or 1, per_page=size if size in PAGE_SIZES else PAGE_SIZES[0]
+            page=_number(request, table.prefixed_page_field) or 1,
+            per_page=size if size in PAGE_SIZES else PAGE_SIZES[0],
         )
     except PageNotAnInteger:
         table.page = table.paginator.page(1)

@@ -6,19 +6,19 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from console.access import ConsoleRequest
 from console.filters.runs import ChangeFilter
 from console.lists import Listing, show_list
 from console.tables.runs import ChangeTable
 from directory.models import Run, RunChange, RunState
 from directory.models.runs import PLAN_LIFETIME
 from directory.sync import results
-from orgs.models import Org, User
+from orgs.models import Org
 from orgs.permissions import Permission
 
 __all__ = ["CHANGE_COLUMNS", "change_rows", "results", "run_page", "tiles"]
@@ -86,10 +86,9 @@ class RunPage:
     listing: Listing | None
 
 
-def run_page(run: Run, request: HttpRequest) -> RunPage:
+def run_page(run: Run, request: ConsoleRequest) -> RunPage:
     """Return what the page of one run shows."""
     viewer = request.user
-    assert isinstance(viewer, User)
     shown = [column for column in _COUNTED if any(row.get(column[0]) for row in run.org_counts)]
     has_plan = run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)
     return RunPage(
@@ -118,7 +117,7 @@ def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
     ]
 
 
-def _changes(run: Run, request: HttpRequest) -> Listing:
+def _changes(run: Run, request: ConsoleRequest) -> Listing:
     rows = RunChange.objects.in_order().filter(run=run)
     export = reverse("runs:csv", args=[run.pk])
     return show_list(request, rows, table=ChangeTable, filters=ChangeFilter, export=export)
@@ -152,9 +151,7 @@ def change_rows(changes: Iterable[RunChange]) -> Iterator[list[Any]]:
     streamed = changes.iterator(chunk_size=1000) if hasattr(changes, "iterator") else changes
     for change in streamed:
         before, after = change.before, change.after
-        pairs = [
-            side.get(key, "") for key in ("org", "active", "blocked", "roles") for side in (before, after)
-        ]
+        pairs = [side.get(key, "") for key in ("org", "active", "blocked", "roles") for side in (before, after)]
         yield [
             change.username,
             change.outcome,

@@ -67,7 +67,9 @@ def effects_of_deleting(server: LdapServer) -> list[str]:
 
 
 # A regular expression literal, after something that can't be a value to divide.
-_REGULAR_EXPRESSION = re.compile(r"(?:[=(,:;!&|?{}\[]|\breturn)\s*/(?![/*])[^/\n]+/|\bnew\s+RegExp\b|\.match\(|\.replace\(\s*/")
+_REGULAR_EXPRESSION = re.compile(
+    r"(?:[=(,:;!&|?{}\[]|\breturn)\s*/(?![/*])[^/\n]+/|\bnew\s+RegExp\b|\.match\(|\.replace\(\s*/"
+)
 _COMMENTS_AND_TEXTS = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
 
 

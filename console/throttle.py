@@ -21,7 +21,7 @@ def may_try(request: HttpRequest, username: str) -> bool:
     It is taken before the password is checked and given back by ``forgive``: many requests at once get no more of them,
     since adding a key to the cache succeeds only once.
     """
-    return any(cache.add(slot, True, SECONDS) for slot in _slots(request, username))
+    return any(cache.add(slot, 1, SECONDS) for slot in _slots(request, username))
 
 
 def forgive(request: HttpRequest, username: str) -> None:
@@ -36,7 +36,7 @@ def _slots(request: HttpRequest, username: str) -> list[str]:
 
 def _network(request: HttpRequest) -> str:
     """Return the client's address; of an IPv6 one the network, as one machine has all addresses of it."""
-    address = request.META.get("REMOTE_ADDR", "")
+    address: str = request.META.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
         # The last one is what our proxy saw; those before it are what the client claims.
         address = request.META.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip()

@@ -52,12 +52,12 @@ ldap_server_pages = [
     path("simulate/", runs.simulate, name="simulate"),
     path("synchronize/", runs.synchronize, name="synchronize"),
     path("add/", ldap_servers.server_add, name="add"),
-    path("add/test-connection/", ldap_servers.test_connection, name="test-connection-new"),
-    path("add/test-search/", ldap_servers.test_search, name="test-search-new"),
+    path("add/test-connection/", ldap_servers.try_connection, name="test-connection-new"),
+    path("add/test-search/", ldap_servers.try_search, name="test-search-new"),
     path("<int:pk>/", ldap_servers.server_edit, name="edit"),
     path("<int:pk>/delete/", ldap_servers.server_delete, name="delete"),
-    path("<int:pk>/test-connection/", ldap_servers.test_connection, name="test-connection"),
-    path("<int:pk>/test-search/", ldap_servers.test_search, name="test-search"),
+    path("<int:pk>/test-connection/", ldap_servers.try_connection, name="test-connection"),
+    path("<int:pk>/test-search/", ldap_servers.try_search, name="test-search"),
 ]
 run_pages = [
     path("", runs.run_list, name="list"),

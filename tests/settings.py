@@ -20,8 +20,8 @@ from console.settings import DATABASES  # noqa: E402
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
-# Nothing listens there: a test that needs Redis asks for one of its own.
-REDIS_URL = "redis://127.0.0.1:1/0"
+# Nothing listens there: a test that needs Redis asks for one of its own, and tells the processes that it starts.
+REDIS_URL = os.environ.get("TESTS_REDIS_URL", "redis://127.0.0.1:1/0")
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file as in earnest: threads and processes of a test see the same data, and wait for each other as they would.

@@ -28,7 +28,7 @@ class LdapServerAdmin(ReadOnlyAdmin):
         """Link to where the server is changed."""
         return format_html('<a href="{}">{}</a>', reverse("ldap_servers:edit", args=[obj.pk]), _("Change it there"))
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """Put the link above the fields."""
         return ["its_page"]
 
@@ -46,9 +46,9 @@ class SyncSettingsAdmin(ActingAdmin):
     form = SyncSettingsForm
     actions = None
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
         """Save by the action."""
         settings.save(values=form.values(), by=by(request), at=timezone.now())

@@ -18,14 +18,11 @@ from orgs.models import Custodian, Matter, User
 
 def _will_be_deactivated(held: QuerySet[Custodian]) -> str:
     count = User.objects.filter(pk__in=held.filter(released_at=None).values("user"), pending=True).count()
-    return (
-        ngettext(
-            "%(count)d custodian waits for deactivation, which happens at once unless another matter holds them.",
-            "%(count)d custodians wait for deactivation, which happens at once unless another matter holds them.",
-            count,
-        )
-        % {"count": count}
-    )
+    return ngettext(
+        "%(count)d custodian waits for deactivation, which happens at once unless another matter holds them.",
+        "%(count)d custodians wait for deactivation, which happens at once unless another matter holds them.",
+        count,
+    ) % {"count": count}
 
 
 class MatterAdmin(ActingAdmin):
@@ -36,11 +33,11 @@ class MatterAdmin(ActingAdmin):
     fields = ("name", "policy", "notes")
     actions = ("close",)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         """Fix what is there."""
         return () if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Show the dates of a matter that is there."""
         return self.fields if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
 
@@ -77,11 +74,11 @@ class CustodianAdmin(ActingAdmin):
     raw_id_fields = ("matter", "user")
     actions = ("release",)
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Ask for matter and user only."""
         return ("matter", "user") if obj is None else ("matter", "user", "added_at", "released_at")
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
         """Fix what is there."""
         return () if obj is None else ("matter", "user", "added_at", "released_at")
 

@@ -47,7 +47,7 @@ class OrgAdmin(ActingAdmin):
     readonly_fields = ("registration_key", "active", "path", "created_at")
     actions = ("take_out_of_use", "bring_back", "renew_key")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Ask for the parent of a new org; show what is fixed of one that is there."""
         return ["parent", *OrgForm.Meta.fields] if obj is None else [*OrgForm.Meta.fields, *self.readonly_fields]
 
@@ -140,10 +140,10 @@ class DeviceAdmin(ActingAdmin):
     search_fields = ("name", "guid", "user__username")
     actions = ("deactivate", "reactivate")
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
         return False
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """Show every field, change none."""
         return [field.name for field in Device._meta.fields]
 

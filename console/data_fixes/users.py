@@ -81,7 +81,7 @@ class UserAdmin(ActingAdmin):
     ordering = ("username_key",)
     actions = ("block", "unblock", "deactivate", "reactivate", "clear_pending")
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Leave out the states of a user who is not there yet."""
         return self.fields if obj is not None else self.fields[:6]
 
@@ -94,9 +94,7 @@ class UserAdmin(ActingAdmin):
             return
         pk = obj.pk
         users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
-        users.set_managed_locally(
-            user_ids=[pk], managed_locally=form.cleaned_data["managed_locally"], by=who, at=at
-        )
+        users.set_managed_locally(user_ids=[pk], managed_locally=form.cleaned_data["managed_locally"], by=who, at=at)
         users.move(moves={pk: form.cleaned_data["org"].pk}, by=who, at=at)
         users.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
 
@@ -142,7 +140,9 @@ class UserAdmin(ActingAdmin):
     def clear_pending(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
         """Forget a pending deactivation."""
         self.act(
-            request, lambda: users.clear_pending(user_ids=_ids(chosen), by=by(request), at=timezone.now()), _("Cleared.")
+            request,
+            lambda: users.clear_pending(user_ids=_ids(chosen), by=by(request), at=timezone.now()),
+            _("Cleared."),
         )
 
 

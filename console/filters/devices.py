@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
@@ -9,7 +11,7 @@ from console.filters.fields import search_filter, subtree
 from orgs.models import ArchiveState, Device
 from orgs.models.devices import DeviceQuerySet
 
-STATES = {
+STATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "active": (_("Active"), {"active": True, "blocked": False, "authorized": True}),
     "deactivated": (_("Deactivated"), {"active": False}),
     "blocked": (_("Blocked"), {"blocked": True}),

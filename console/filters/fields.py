@@ -7,9 +7,9 @@ from typing import Any
 import django_filters as filters
 from django import forms
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from console.access import ConsoleRequest
 from orgs.models import Org
 
 
@@ -37,13 +37,13 @@ def search_filter(hint: Any, *lookups: str) -> filters.CharFilter:
 class OrgChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
     """Orgs indented as in the tree."""
 
-    def label_from_instance(self, obj: Org) -> str:  # type: ignore[override]
+    def label_from_instance(self, obj: Org) -> str:
         return "\u2003" * (obj.depth - 1) + obj.name
 
 
-def visible_orgs(request: HttpRequest) -> QuerySet[Org]:
+def visible_orgs(request: ConsoleRequest) -> QuerySet[Org]:
     """Return the orgs that the viewer may filter by."""
-    return Org.objects.visible_to(request.user)  # type: ignore[arg-type]
+    return Org.objects.visible_to(request.user)
 
 
 class SubtreeFilter(filters.ModelChoiceFilter):  # type: ignore[misc]  # django-filter has no types

@@ -42,11 +42,9 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
     """Search, outcome, action, org subtree."""
 
     q = search_filter(_("User, or a word of the steps"), "username", "steps_text")
-    outcome = filters.ChoiceFilter(
-        label=_("Outcome"), empty_label=_("Any outcome"), choices=lambda: badges.outcome_choices()
-    )
+    outcome = filters.ChoiceFilter(label=_("Outcome"), empty_label=_("Any outcome"), choices=badges.outcome_choices)
     action = filters.ChoiceFilter(
-        label=_("Action"), empty_label=_("Any action"), choices=lambda: badges.action_choices(), method="with_action"
+        label=_("Action"), empty_label=_("Any action"), choices=badges.action_choices, method="with_action"
     )
     org = subtree()
 
@@ -55,8 +53,10 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        return super().filter_queryset(queryset.annotate(steps_text=Cast("steps", TextField())))
+        with_text = queryset.annotate(steps_text=Cast("steps", TextField()))
+        found: QuerySet[Any] = super().filter_queryset(with_text)
+        return found
 
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
-        listed = rows.annotate(actions_text=Cast("actions", TextField()))
+        listed: QuerySet[Any] = rows.annotate(actions_text=Cast("actions", TextField()))
         return listed.filter(actions_text__contains=json.dumps(value))

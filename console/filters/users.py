@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
@@ -9,7 +11,7 @@ from console.filters.fields import search_filter, subtree
 from orgs.models import Role, SetBy, User
 from orgs.models.users import UserQuerySet
 
-STATES = {
+STATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "active": (_("Active"), {"active": True, "blocked": False}),
     "deactivated": (_("Deactivated"), {"active": False}),
     "deactivated-by-sync": (_("Deactivated by a sync"), {"deactivated_by": SetBy.SYNC}),
@@ -19,7 +21,7 @@ STATES = {
     "blocked-by-hand": (_("Blocked by hand"), {"blocked_by": SetBy.PERSON}),
     "pending": (_("Deactivation pending"), {"pending": True}),
 }
-SOURCES = {
+SOURCES: dict[str, tuple[Any, dict[str, Any]]] = {
     "ldap": (_("Matched to an LDAP entry"), {"match__isnull": False}),
     "none": (_("Not matched"), {"match__isnull": True}),
     "local": (_("Managed locally"), {"managed_locally": True}),

@@ -44,7 +44,7 @@ class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
     def label_from_instance(self, obj: Any) -> str:
         """Indent by depth."""
-        return "\u2003" * (obj.depth - 1) + str(obj.name)
+        return str("\u2003" * (obj.depth - 1) + obj.name)
 
 
 def show_errors(form: forms.BaseForm, invalid: Invalid) -> None:

@@ -59,6 +59,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         model = LdapServer
         fields = [name for name in servers.SETTINGS if name not in {"urls", "bind_password", "always_list_attributes"}]
         widgets = {
+            "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
             "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
             "search_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
             "active_script": forms.Textarea(attrs=_SCRIPT),
@@ -73,22 +74,22 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             "unique_id_attribute": _("Empty: found by itself (entryUUID, objectGUID, ipaUniqueID and the like)."),
             "active_script": _("Decides whether a user found in the directory is active."),
             "org_name_script": _("Returns the name of the org; nothing leaves the user where they are."),
-            "role_name_script": _("Returns all roles of the user; nothing leaves them alone, an empty list means "
-                                  "the org's default roles."),
+            "role_name_script": _(
+                "Returns all roles of the user; nothing leaves them alone, an empty list means the org's default roles."
+            ),
             "limit_entries_percent": _("A reading that finds fewer is held back."),
         }
 
     def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
-        super().__init__(*args, instance=server, **kwargs)
+        super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
         self.visible = Org.objects.visible_to(viewer).active()
-        orgs_field = self.fields["orgs"]
-        assert isinstance(orgs_field, OrgsField)
-        orgs_field.queryset = self.visible
+        self.fields["orgs"].queryset = self.visible  # type: ignore[attr-defined]  # it is the OrgsField above
         if server is None:
             self.initial["grantable_roles"] = servers.default_grantable_roles()
         else:
-            self.initial |= {
+            self.initial = {
+                **self.initial,
                 "orgs": list(server.orgs.all()),
                 "grantable_roles": list(server.grantable_roles.all()),
                 "urls": server.urls,
@@ -115,8 +116,10 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.server is not None and found.get("version") not in {None, self.initial["version"]}:
             self.add_error(
                 None,
-                gettext("Someone else has saved this server since you opened it. Open it again in another tab, compare, "
-                        "and enter your changes there."),
+                gettext(
+                    "Someone else has saved this server since you opened it. Open it again in another tab, compare, "
+                    "and enter your changes there."
+                ),
             )
         return found
 
@@ -184,7 +187,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
     def connection_errors(self) -> dict[str, list[str]]:
         """Return what is wrong with the settings that a test needs, by label."""
         needed = {*servers.CONNECTION, *servers.SEARCH, *servers.ATTRIBUTES}
-        return {str(self[name].label): list(errors) for name, errors in self.errors.items() if name in needed}
+        return {str(self[name].label): list(map(str, errors)) for name, errors in self.errors.items() if name in needed}
 
 
 def helper() -> FormHelper:

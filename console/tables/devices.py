@@ -19,8 +19,8 @@ class DeviceTable(Table):
 
     name = tables.Column(verbose_name=_("Name"))
     guid = tables.Column(verbose_name=_("GUID"))
-    user = tables.Column(verbose_name=_("User"), accessor="user.username", order_by="user__username_key")
-    org = tables.Column(verbose_name=_("Org"), accessor="user.org.name", order_by="user__org__name_key")
+    user = tables.Column(verbose_name=_("User"), accessor="user__username", order_by="user__username_key")
+    org = tables.Column(verbose_name=_("Org"), accessor="user__org__name", order_by="user__org__name_key")
     os = tables.Column(verbose_name=_("System"), default="–")
     states = tables.Column(verbose_name=_("State"), empty_values=(), order_by=("active", "blocked", "authorized"))
     stored = SizeColumn(verbose_name=_("Stored"), accessor="stored_bytes", order_by="stored_bytes", attrs=NUMBER)

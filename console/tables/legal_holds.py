@@ -40,9 +40,9 @@ class CustodianTable(Table):
 
     fragment = "custodian-list"
 
-    user = tables.Column(verbose_name=_("User"), accessor="user.username", order_by="user__username_key")
-    name = tables.Column(verbose_name=_("Name"), accessor="user.full_name", orderable=False)
-    org = tables.Column(verbose_name=_("Org"), accessor="user.org.name", order_by="user__org__name_key")
+    user = tables.Column(verbose_name=_("User"), accessor="user__username", order_by="user__username_key")
+    name = tables.Column(verbose_name=_("Name"), accessor="user__full_name", orderable=False)
+    org = tables.Column(verbose_name=_("Org"), accessor="user__org__name", order_by="user__org__name_key")
     states = tables.Column(verbose_name=_("State"), empty_values=(), orderable=False)
     added_at = TimeColumn(verbose_name=_("Added"))
     released_at = TimeColumn(verbose_name=_("Released"), default=_("still held"))

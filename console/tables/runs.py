@@ -92,7 +92,7 @@ class ChangeTable(Table):
 
     class Meta:
         empty_text = _("This run has nothing to say about any user.")
-        row_attrs = {"id": lambda record: f"change-{record.pk}"}  # noqa: RUF012  # read once by django-tables2
+        row_attrs = {"id": lambda record: f"change-{record.pk}"}
 
     def render_username(self, record: RunChange) -> str | SafeString:
         if record.user_id is None:
@@ -125,7 +125,7 @@ class UserChangeTable(Table):
 
     fragment = "user-history"
 
-    at = TimeColumn(verbose_name=_("When"), accessor="run.created_at", order_by="run__created_at")
+    at = TimeColumn(verbose_name=_("When"), accessor="run__created_at", order_by="run__created_at")
     run = tables.Column(verbose_name=_("Run"), accessor="run_id")
     outcome = tables.Column(verbose_name=_("Outcome"))
     actions = plain(_("Actions"), default="–")

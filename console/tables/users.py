@@ -20,7 +20,7 @@ class UserTable(Table):
     username = tables.Column(verbose_name=_("Username"), order_by="username_key")
     name = tables.Column(verbose_name=_("Name"), accessor="full_name", order_by=("last_name", "first_name"))
     email = tables.Column(verbose_name=_("Email"), default="–")
-    org = tables.Column(verbose_name=_("Org"), order_by="org__name_key", accessor="org.name")
+    org = tables.Column(verbose_name=_("Org"), order_by="org__name_key", accessor="org__name")
     roles = plain(_("Roles"), empty_values=())
     states = tables.Column(verbose_name=_("State"), empty_values=(), order_by=("active", "blocked", "pending"))
 

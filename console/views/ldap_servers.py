@@ -124,18 +124,16 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
 @sensitive_post_parameters("bind_password")
 @require_POST
 @require(Permission.SYSTEM)
-def test_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
+def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
     """Try the connection with what is filled in, saved or not."""
     form = _unsaved(request, pk)
-    return render_page(
-        request, "ldap_servers/test_connection.html", _tried(form), fragments=("connection-result",)
-    )
+    return render_page(request, "ldap_servers/test_connection.html", _tried(form), fragments=("connection-result",))
 
 
 @sensitive_post_parameters("bind_password")
 @require_POST
 @require(Permission.SYSTEM)
-def test_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
+def try_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
     """Show the first entries that the search finds with what is filled in, saved or not."""
     form = _unsaved(request, pk)
     return render_page(request, "ldap_servers/test_search.html", _found(form), fragments=("search-result",))

@@ -45,9 +45,7 @@ _COLUMNS = (
 @require(Permission.USER_READ)
 def user_list(request: ConsoleRequest) -> HttpResponse:
     """Show the users in the viewer's part, filtered."""
-    listing = show_list(
-        request, _listed(request), table=UserTable, filters=UserFilter, export=reverse("users:export")
-    )
+    listing = show_list(request, _listed(request), table=UserTable, filters=UserFilter, export=reverse("users:export"))
     return render_page(request, "users/list.html", {"listing": listing}, fragments=("user-list",))
 
 
@@ -69,7 +67,8 @@ def user_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 
 def _listed(request: ConsoleRequest) -> UserQuerySet:
-    return User.objects.visible_to(request.user).with_hold().select_related("org").prefetch_related("roles")
+    users: UserQuerySet = User.objects.visible_to(request.user).with_hold()
+    return users.select_related("org").prefetch_related("roles")
 
 
 def _rows(users: UserQuerySet) -> Iterator[list[Any]]:
@@ -88,7 +87,7 @@ def _rows(users: UserQuerySet) -> Iterator[list[Any]]:
             user.blocked_by,
             user.blocked_at,
             user.pending,
-            user.on_hold,
+            user.on_hold,  # type: ignore[attr-defined]  # annotated by with_hold
             user.managed_locally,
             user.created_at,
         ]

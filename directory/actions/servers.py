@@ -57,6 +57,10 @@ LIMITS = (
     "limit_admin_grants",
     "canary",
 )
+NEEDS_PASSWORD = (
+    "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
+    "a directory would take you for anonymous"
+)
 SETTINGS = ("name", "enabled", *CONNECTION, *SEARCH, *ATTRIBUTES, *SCRIPTS, *LIMITS, "sync_interval_hours")
 # Where a stored password would be sent to: whoever changes one of these has to know the password.
 _WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
@@ -144,10 +148,7 @@ def _wrong(stored: LdapServer, values: Mapping[str, Any]) -> dict[str, str]:
     if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
         errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
     if stored.bind_dn and not stored.bind_password.strip():
-        errors["bind_password"] = (  # noqa: S105  # a message
-            "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
-            "a directory would take you for anonymous"
-        )
+        errors["bind_password"] = NEEDS_PASSWORD
     checks = {
         "search_base": check_dn(stored.search_base),
         "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,

@@ -137,7 +137,8 @@ class RunServerQuerySet(models.QuerySet["RunServer"]):
     def newest_of_each(self) -> dict[int, RunServer]:
         """Return each server's newest reading with its run, by the server's id."""
         newest = self.filter(server__isnull=False).values("server").annotate(newest=Max("pk")).values("newest")
-        return {reading.server_id: reading for reading in self.filter(pk__in=newest).select_related("run")}
+        found = self.filter(pk__in=newest).select_related("run")
+        return {reading.server_id: reading for reading in found if reading.server_id is not None}
 
 
 class RunServer(models.Model):

@@ -3,15 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from directory.models import LdapServer, SyncSettings
 from directory.scope import OrgScope
 from directory.sync.values import Account, House, Known, OrgFacts
 from orgs.inheritance import effective_settings
-from orgs.models import Role, RoleGrant, SetBy, User
+from orgs.models import Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
 
 PAGE = 1000
+COLUMNS = (
+    "pk",
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "active",
+    "blocked",
+    "pending",
+    "org_id",
+    "managed_locally",
+    "deactivated_by",
+    "blocked_by",
+)
+ORG = COLUMNS.index("org_id")
 
 
 def pages(org_ids: Collection[int], *, size: int = PAGE) -> Iterator[dict[int, Known]]:
@@ -28,35 +44,39 @@ def pages(org_ids: Collection[int], *, size: int = PAGE) -> Iterator[dict[int, K
 
 def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
     """Return these users as values, by id; ``lock`` holds their rows until the transaction ends."""
+    users = User.objects.filter(pk__in=user_ids).order_by("pk")
+    if lock:
+        # Locked before anything else is read: roles and holds are looked at as they are from now on.
+        users = users.select_for_update(of=("self",))
+    found = list(users.values_list(*COLUMNS))
     roles: dict[int, set[str]] = {}
     for pk, name in RoleGrant.objects.filter(user__in=user_ids).values_list("user_id", "role__name"):
         roles.setdefault(pk, set()).add(name)
-    users = User.objects.filter(pk__in=user_ids).select_related("org").order_by("pk")
-    if lock:
-        users = users.select_for_update(of=("self",))
     held = set(User.objects.filter(pk__in=user_ids).held().values_list("pk", flat=True))
-    return {user.pk: _known(user, frozenset(roles.get(user.pk, ())), on_hold=user.pk in held) for user in users}
+    orgs = dict(Org.objects.filter(pk__in={row[ORG] for row in found}).values_list("pk", "name"))
+    return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in held) for row in found}
 
 
-def _known(user: User, roles: frozenset[str], *, on_hold: bool) -> Known:
+def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> Known:
+    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, off_by, blocked_by = row
     return Known(
-        id=user.pk,
+        id=pk,
         account=Account(
-            username=user.username,
-            email=user.email,
-            first_name=user.first_name,
-            last_name=user.last_name,
-            active=user.active,
-            blocked=user.blocked,
-            pending=user.pending,
-            org=user.org.name,
-            org_id=user.org_id,
+            username=username,
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            active=active,
+            blocked=blocked,
+            pending=pending,
+            org=orgs[org_id],
+            org_id=org_id,
             roles=roles,
         ),
         on_hold=on_hold,
-        managed_locally=user.managed_locally,
-        deactivated_by_sync=user.deactivated_by == SetBy.SYNC,
-        blocked_by_sync=user.blocked_by == SetBy.SYNC,
+        managed_locally=local,
+        deactivated_by_sync=off_by == SetBy.SYNC,
+        blocked_by_sync=blocked_by == SetBy.SYNC,
     )
 
 

@@ -22,6 +22,7 @@ from directory.sync.values import (
     Sighting,
     Verdict,
 )
+from orgs.bulk import insert_rows
 from orgs.text import fold
 
 
@@ -37,6 +38,23 @@ class Reading:
     error: str = ""
 
 
+COLUMNS = (
+    "server",
+    "run_id",
+    "dn_key",
+    "digest",
+    "dn",
+    "unique_id",
+    "identity",
+    "attributes",
+    "user",
+    "rival",
+    "matched_by",
+    "chosen",
+    "verdict",
+)
+
+
 def keep(
     *,
     run_id: int,
@@ -44,50 +62,31 @@ def keep(
     page: Sequence[tuple[Entry, Identity, Candidate | None, Verdict | None]],
 ) -> None:
     """Store one page of entries over what was stored of the same DNs before."""
-    rows = {}
     keys = [dn_key(entry.dn) for entry, *_ in page]
     stored = StoredEntry.objects.filter(server=server_id, dn_key__in=keys)
     before = dict(stored.values_list("dn_key", "digest"))
-    same = []
-    for key, row in zip(keys, page, strict=True):
-        entry, identity, candidate, verdict = row
-        digest = _digest(row)
-        if before.get(key) == digest:
-            same.append(key)
-            continue
-        rows[key] = StoredEntry(
-            server_id=server_id,
-            dn=entry.dn,
-            dn_key=key,
-            digest=digest,
-            unique_id=identity.unique_id[:255],
-            identity=_identity_to_json(identity),
-            attributes=dict(entry.attributes),
-            run_id=run_id,
-            user_id=candidate.user_id if candidate else None,
-            rival_id=candidate.rival if candidate else None,
-            matched_by=candidate.by if candidate else "",
-            verdict=_verdict_to_json(verdict),
-        )
+    digests = {key: (_digest(row), row) for key, row in zip(keys, page, strict=True)}
+    same = [key for key, (digest, _) in digests.items() if before.get(key) == digest]
     stored.filter(dn_key__in=same).update(run_id=run_id, chosen=False)
-    StoredEntry.objects.bulk_create(
-        rows.values(),
-        batch_size=500,
-        update_conflicts=True,
-        unique_fields=["server", "dn_key"],
-        update_fields=[
-            "dn",
-            "digest",
-            "unique_id",
-            "identity",
-            "attributes",
-            "run_id",
-            "user",
-            "rival",
-            "matched_by",
-            "chosen",
-            "verdict",
-        ],
+    new = [
+        (server_id, run_id, key, digest, *_values(*row))
+        for key, (digest, row) in digests.items()
+        if before.get(key) != digest
+    ]
+    insert_rows(StoredEntry, COLUMNS, new, unless=["server", "dn_key"])
+
+
+def _values(entry: Entry, who: Identity, candidate: Candidate | None, verdict: Verdict | None) -> tuple[Any, ...]:
+    return (
+        entry.dn,
+        who.unique_id[:255],
+        _identity_to_json(who),
+        dict(entry.attributes),
+        candidate.user_id if candidate else None,
+        candidate.rival if candidate else None,
+        candidate.by.value if candidate else "",
+        False,
+        _verdict_to_json(verdict),
     )
 
 

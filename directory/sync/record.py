@@ -4,10 +4,29 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from typing import Any
 
 from directory.models import Run, RunChange, RunServer, RunState
 from directory.sync import rows, tally
 from directory.sync.values import Change, Outcome
+from orgs.bulk import insert_rows
+
+COLUMNS = (
+    "run",
+    "user",
+    "username",
+    "org",
+    "server_name",
+    "outcome",
+    "actions",
+    "cause",
+    "on_hold",
+    "before",
+    "after",
+    "steps",
+    "warnings",
+    "unknown_org",
+)
 
 
 def planned(*, run: Run, changes: Iterable[tuple[Change, str, bool]]) -> int:
@@ -16,27 +35,31 @@ def planned(*, run: Run, changes: Iterable[tuple[Change, str, bool]]) -> int:
     Returns how many.
     """
     new = [
-        RunChange(
-            run=run,
-            user_id=change.user_id,
-            username=change.before.username,
-            org_id=change.before.org_id,
-            server_name=server,
-            outcome=change.outcome,
-            actions=list(change.actions),
-            cause=change.cause,
-            on_hold=on_hold,
-            before=rows.account_to_json(change.before),
-            after=rows.account_to_json(change.after),
-            steps=list(change.steps),
-            warnings=list(change.warnings),
-            unknown_org=change.unknown_org,
-        )
+        (run.pk, *_values(change, server, on_hold=on_hold))
         for change, server, on_hold in changes
         if change.outcome is not Outcome.UNCHANGED or change.warnings
     ]
-    RunChange.objects.bulk_create(new, batch_size=500)
+    insert_rows(RunChange, COLUMNS, new)
     return len(new)
+
+
+def _values(change: Change, server: str, *, on_hold: bool) -> tuple[Any, ...]:
+    before = rows.account_to_json(change.before)
+    return (
+        change.user_id,
+        change.before.username,
+        change.before.org_id,
+        server,
+        change.outcome.value,
+        change.actions,
+        change.cause.value,
+        on_hold,
+        before,
+        rows.account_to_json(change.after) if change.actions else before,
+        change.steps,
+        change.warnings,
+        change.unknown_org,
+    )
 
 
 def forget(*, run: Run) -> None:

@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
 from orgs.actors import Actor
+from orgs.bulk import insert_rows
 from orgs.models.audit import AuditEntry
 
 
@@ -22,23 +25,39 @@ class Fact:
     after: Mapping[str, Any] = field(default_factory=dict)
 
 
+COLUMNS = (
+    "at",
+    "actor",
+    "actor_label",
+    "run_id",
+    "action",
+    "object_type",
+    "object_id",
+    "object_label",
+    "before",
+    "after",
+)
+
+
 def note(facts: Iterable[Fact], *, action: str, by: Actor, at: datetime) -> None:
     """Leave one audit row for each fact, inside the caller's transaction."""
-    AuditEntry.objects.bulk_create(
+    when = connection.ops.adapt_datetimefield_value(at)
+    insert_rows(
+        AuditEntry,
+        COLUMNS,
         [
-            AuditEntry(
-                at=at,
-                actor_id=by.user_id,
-                actor_label=by.label[:255],
-                run_id=by.run_id,
-                action=action,
-                object_type=fact.object_type,
-                object_id=fact.object_id,
-                object_label=fact.object_label[:255],
-                before=dict(fact.before),
-                after=dict(fact.after),
+            (
+                when,
+                by.user_id,
+                by.label[:255],
+                by.run_id,
+                action,
+                fact.object_type,
+                fact.object_id,
+                fact.object_label[:255],
+                dict(fact.before),
+                dict(fact.after),
             )
             for fact in facts
         ],
-        batch_size=500,
     )

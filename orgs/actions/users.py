@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from django.db import transaction
@@ -14,6 +14,7 @@ from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
+from orgs.bulk import update_rows
 from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
 
@@ -275,27 +276,18 @@ def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime)
     facts = []
     for user in users:
         before, after = _profile(user), profiles[user.pk]
-        user.username, user.email = after.username, after.email
-        user.first_name, user.last_name = after.first_name, after.last_name
-        user.username_key = fold(after.username)
         names = [field for field in Profile.__slots__ if getattr(before, field) != getattr(after, field)]
         facts.append(
             Fact(
                 "user",
                 user.pk,
-                user.username,
+                after.username,
                 before={field: getattr(before, field) for field in names},
                 after={field: getattr(after, field) for field in names},
             )
         )
-    # One upsert writes a thousand different rows; the rows exist, so nothing is inserted.
-    User.objects.bulk_create(
-        users,
-        batch_size=200,
-        update_conflicts=True,
-        unique_fields=["id"],
-        update_fields=["username", "username_key", "email", "first_name", "last_name"],
-    )
+    new = {user.pk: {**asdict(profiles[user.pk]), "username_key": fold(profiles[user.pk].username)} for user in users}
+    update_rows(User, new, columns=["username", "username_key", "email", "first_name", "last_name"])
     note(facts, action="profile updated", by=by, at=at)
     return frozenset(user.pk for user in users)
 

@@ -24,7 +24,7 @@ class TestLogLines:
     ) -> None:
         employer.hires("mia", departmentNumber="Default")
         employer.server()
-        org("Students")
+        students = org("Students").pk
         sean = user("sean")
         user("mia", last_name="Mia")
         caplog.set_level(logging.INFO, "rollcall.sync")
@@ -32,13 +32,13 @@ class TestLogLines:
         simulate()
 
         assert [record.getMessage() for record in caplog.records] == [
-            "DIRSYNC:: Submitting for orgs: , [2,3]",
+            f"DIRSYNC:: Submitting for orgs: , [2,{students}]",
             "DIRSYNC:: Running for org:2/Default",
-            "DIRSYNC:: Running for org:3/Students",
+            f"DIRSYNC:: Running for org:{students}/Students",
             "DIRSYNC:: Completed for org:2/Default users:2, deactivated:1, activated:0, moved:0, rolesChanged:0",
-            "DIRSYNC:: Completed for org:3/Students users:0, deactivated:0, activated:0, moved:0, rolesChanged:0",
+            f"DIRSYNC:: Completed for org:{students}/Students users:0, deactivated:0, activated:0, moved:0, rolesChanged:0",
             (
-                "DIRSYNC:: Summary for orgIds:, [2,3], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
+                f"DIRSYNC:: Summary for orgIds:, [2,{students}], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
                 "simulated:true"
             ),
             (

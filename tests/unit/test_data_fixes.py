@@ -1,0 +1,174 @@
+"""Data fixes: for SYSADMIN only, through actions only, and the bind password never shows."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from console.admin import data_fixes
+from directory.models import LdapServer
+from orgs.models import AuditEntry, Matter, Org, Role, User
+from tests.makers import (
+    BIND_PASSWORD,
+    make_alert,
+    make_device,
+    make_matter,
+    make_org,
+    make_run,
+    make_server,
+    make_server_administrator,
+    make_sysadmin,
+    make_user,
+    signed_in,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def ada() -> User:
+    return make_sysadmin()
+
+
+@pytest.fixture
+def browser(ada: User) -> Client:
+    return signed_in(ada)
+
+
+def page(model: str, what: str = "changelist", *args: int) -> str:
+    return reverse(f"data-fixes:{model}_{what}", args=args)
+
+
+class TestTheDoor:
+    def test_is_the_consoles_own(self) -> None:
+        asked = Client().get("/data-fixes/orgs/user/", follow=True)
+
+        assert asked.redirect_chain[-1][0] == "/sign-in/?next=/data-fixes/orgs/user/"
+        assert Client().get("/data-fixes/login/")["Location"].startswith("/sign-in/")
+        assert Client().post("/data-fixes/login/", {"username": "ada", "password": "x"}).status_code == 302
+
+    def test_is_closed_to_all_but_a_sysadmin(self) -> None:
+        client = signed_in(make_server_administrator())
+
+        assert client.get("/data-fixes/", follow=True).status_code == 403
+        assert client.get(page("orgs_user"), follow=True).status_code == 403
+
+    def test_changes_no_password(self, browser: Client) -> None:
+        assert browser.get("/data-fixes/password_change/").status_code == 404
+
+
+class TestEveryModel:
+    def test_can_be_looked_at_without_the_bind_password(self, browser: Client) -> None:
+        server = make_server()
+        wendy = make_user("wendy")
+        make_device(wendy)
+        make_matter("Inquiry", wendy)
+        make_run(server)
+        make_alert()
+
+        for model in data_fixes._registry:
+            name = f"{model._meta.app_label}_{model._meta.model_name}"
+            listed = browser.get(page(name))
+            assert listed.status_code == 200, name
+            for row in model._default_manager.all()[:1]:
+                shown = browser.get(page(name, "change", row.pk))
+                assert shown.status_code == 200, name
+                assert BIND_PASSWORD not in shown.content.decode(), name
+
+    def test_nothing_is_deleted(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+
+        assert browser.post(page("orgs_user", "delete", wendy.pk), {"post": "yes"}).status_code == 403
+        assert "delete_selected" not in browser.get(page("orgs_user")).content.decode()
+
+    def test_an_ldap_server_is_changed_on_its_own_page(self, browser: Client) -> None:
+        server = make_server()
+
+        shown = browser.get(page("directory_ldapserver", "change", server.pk)).content.decode()
+        refused = browser.post(page("directory_ldapserver", "change", server.pk), {"name": "x"})
+
+        assert reverse("ldap_servers:edit", args=[server.pk]) in shown
+        assert refused.status_code == 403
+        assert LdapServer.objects.get().name == "Headquarters"
+
+
+class TestUsers:
+    def test_are_made_by_the_action(self, browser: Client) -> None:
+        role = Role.objects.get(name="PROe User")
+        org = Org.objects.get(name="Default")
+
+        response = browser.post(
+            page("orgs_user", "add"), {"username": "Nina", "org": org.pk, "granted_roles": [role.pk]}
+        )
+
+        assert response.status_code == 302
+        nina = User.objects.get(username="Nina")
+        assert list(nina.roles.all()) == [role]
+        assert AuditEntry.objects.filter(action="user created", object_id=nina.pk, actor_label="ada").exists()
+
+    def test_are_changed_by_actions(self, browser: Client) -> None:
+        wendy, sales = make_user("wendy", roles=["PROe User"]), make_org("Sales")
+
+        browser.post(
+            page("orgs_user", "change", wendy.pk),
+            {"username": "wanda", "email": "w@example.com", "org": sales.pk, "managed_locally": "on", "active": ""},
+        )
+
+        changed = User.objects.get(pk=wendy.pk)
+        assert (changed.username, changed.org, changed.managed_locally) == ("wanda", sales, True)
+        assert changed.active
+        assert not changed.roles.exists()
+        noted = AuditEntry.objects.filter(object_type="user", object_id=wendy.pk).values_list("action", flat=True)
+        assert {"profile updated", "user moved", "roles set", "managed locally"} <= set(noted)
+
+    def test_a_refusal_is_shown_and_nothing_is_written(self, browser: Client, ada: User) -> None:
+        response = browser.post(
+            page("orgs_user", "change", ada.pk), {"username": "renamed", "org": ada.org_id}, follow=True
+        )
+
+        assert "someone has to hold it" in response.content.decode()
+        assert User.objects.get(pk=ada.pk).username == "ada"
+
+    def test_are_deactivated_after_the_effects_were_named(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+        make_device(wendy)
+        wish = {"action": "deactivate", "_selected_action": [wendy.pk]}
+
+        asked = browser.post(page("orgs_user"), wish).content.decode()
+        assert "1 device is deactivated" in asked
+        assert User.objects.get(pk=wendy.pk).active
+        browser.post(page("orgs_user"), wish | {"confirmed": "yes"})
+
+        assert not User.objects.get(pk=wendy.pk).active
+        assert not wendy.devices.get().active
+
+
+class TestOrgsRolesAndHolds:
+    def test_an_org_is_made_and_changed_by_actions(self, browser: Client) -> None:
+        top = Org.objects.get(depth=1)
+
+        browser.post(page("orgs_org", "add"), {"name": "Sales", "parent": top.pk, "directory_service": "ldap"})
+
+        sales = Org.objects.get(name="Sales")
+        assert (sales.depth, sales.directory_service) == (2, "ldap")
+        browser.post(page("orgs_org", "change", sales.pk), {"name": "Sales North"})
+        assert Org.objects.get(pk=sales.pk).name == "Sales North"
+
+    def test_a_standard_role_is_locked_and_a_custom_one_is_not(self, browser: Client) -> None:
+        standard = Role.objects.get(name="Org Admin")
+
+        assert browser.post(page("orgs_role", "change", standard.pk), {"name": "x"}).status_code == 403
+        browser.post(page("orgs_role", "add"), {"name": "Clerk", "permissions": ["admin.user.read"]})
+        assert Role.objects.get(name="Clerk").permissions == ["admin.user.read"]
+
+    def test_a_matter_is_opened_held_and_closed(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+
+        browser.post(page("orgs_matter", "add"), {"name": "Inquiry"})
+        matter = Matter.objects.get()
+        browser.post(page("orgs_custodian", "add"), {"matter": matter.pk, "user": wendy.pk})
+        assert User.objects.held().get() == wendy
+        browser.post(page("orgs_matter"), {"action": "close", "_selected_action": [matter.pk], "confirmed": "yes"})
+
+        assert not User.objects.held().exists()
