@@ -112,7 +112,7 @@ class ChangeTable(Table):
         address = reverse("runs:change", args=[record.run_id, record.pk])
         return format_html(
             '<a href="{0}" id="why-{1}" class="btn btn-sm" hx-get="{0}" hx-target="#steps-{1}" hx-swap="innerHTML" '
-            'hx-push-url="false" aria-label="{2}">{3}</a><div id="steps-{1}" class="steps" aria-live="polite"></div>',
+            'hx-push-url="false" aria-label="{2}">{3}</a><div id="steps-{1}" class="change-steps" aria-live="polite"></div>',
             address,
             record.pk,
             gettext("Why: the steps for %(user)s") % {"user": record.username},

@@ -57,7 +57,7 @@ LIMITS = (
     "limit_admin_grants",
     "canary",
 )
-NEEDS_PASSWORD = (
+BIND_WITHOUT_SECRET = (
     "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
     "a directory would take you for anonymous"
 )
@@ -148,7 +148,7 @@ def _wrong(stored: LdapServer, values: Mapping[str, Any]) -> dict[str, str]:
     if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
         errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
     if stored.bind_dn and not stored.bind_password.strip():
-        errors["bind_password"] = NEEDS_PASSWORD
+        errors["bind_password"] = BIND_WITHOUT_SECRET
     checks = {
         "search_base": check_dn(stored.search_base),
         "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
