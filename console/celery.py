@@ -14,6 +14,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 
 app = Celery("rollcall")
 
+# What beat rings for, every so many seconds.
+TICKS = {"wake_abandoned": 30.0, "start_due": 30.0, "send_waiting_mail": 60.0, "age_archives": 3600.0}
+
 
 def configuration() -> dict[str, Any]:
     """Return Celery's settings; called when they are first needed, as Django's may not be loaded before."""
@@ -36,8 +39,9 @@ def configuration() -> dict[str, Any]:
         "worker_send_task_events": False,
         "enable_utc": True,
         "beat_schedule": {
-            # Starts what is due and takes over runs that died. A tick that waited is worth nothing: the next one comes.
-            "tick": {"task": "directory.tasks.tick", "schedule": 30.0, "options": {"expires": 25}},
+            # A message that waited is worth nothing: the next one comes.
+            name: {"task": f"directory.tasks.{name}", "schedule": seconds, "options": {"expires": seconds - 5}}
+            for name, seconds in TICKS.items()
         },
     }
 

@@ -94,6 +94,7 @@ def create(
         SandboxBroken: when the scripts can't be run.
     """
     found = _look_up(applicants) if with_scripts else {}
+    known = _known_by_id(found)
     made = Created()
     wanted = []
     scope = orgs_in_scope()
@@ -101,6 +102,10 @@ def create(
     for applicant in applicants:
         key = fold(applicant.profile.username)
         hit = found.get(key)
+        if hit is not None and (user := known.get(hit.identity.unique_id)):
+            # The next sync renames that user: a second account for one person would be a conflict for both.
+            made.refused[applicant.profile.username] = f"not created: this person is the user {user} already"
+            continue
         if hit is not None and (refusal := _refusal(hit)):
             made.refused[applicant.profile.username] = refusal
             continue
@@ -112,6 +117,12 @@ def create(
     made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
     _remember(made.users, found, at)
     return made
+
+
+def _known_by_id(found: Mapping[str, _Found]) -> dict[str, str]:
+    """Return the usernames of those who are users already, by immutable id."""
+    ids = {hit.identity.unique_id for hit in found.values() if hit.identity.unique_id}
+    return dict(Match.objects.filter(unique_id__in=ids).values_list("unique_id", "user__username"))
 
 
 def _refusal(hit: _Found) -> str:

@@ -18,10 +18,24 @@ def carry_out_run(*, run_id: int) -> None:
 
 
 @shared_task(ignore_result=True, queue="mail")
-def tick() -> None:
-    """Look at the clock: wake what was left, start what is due, send what waits, age archives."""
-    now = timezone.now()
-    schedule.wake_abandoned(at=now)
-    schedule.start_due(at=now)
-    notify.send_waiting(at=now)
-    archives.age(by=SYSTEM, at=now)
+def wake_abandoned() -> None:
+    """Have runs taken up again that wait or lost their worker."""
+    schedule.wake_abandoned(at=timezone.now())
+
+
+@shared_task(ignore_result=True, queue="mail")
+def start_due() -> None:
+    """Start the run of the servers that are due."""
+    schedule.start_due(at=timezone.now())
+
+
+@shared_task(ignore_result=True, queue="mail")
+def send_waiting_mail() -> None:
+    """Send the mails that wait."""
+    notify.send_waiting(at=timezone.now())
+
+
+@shared_task(ignore_result=True, queue="mail")
+def age_archives() -> None:
+    """Expire and purge archives past their dates."""
+    archives.age(by=SYSTEM, at=timezone.now())

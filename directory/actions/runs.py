@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from celery import current_app
 from django.db import IntegrityError, transaction
+from django.db.models import F, Q
 from kombu.exceptions import OperationalError
 
 from directory.actions.errors import Refused
-from directory.models import LdapServer, Run, RunServer, RunState, Trigger
+from directory.models import LIVE_STATES, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
 from directory.scope import orgs_in_scope, servers_to_ask
 from directory.sync import record
 from directory.sync.lease import MAX_ATTEMPTS
+from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 
 log = logging.getLogger("rollcall.sync")
+
+FOREGROUND_STARTS_WITHIN = timedelta(minutes=1)
 
 
 def start(
@@ -51,7 +55,8 @@ def start(
                 chosen_servers=chosen,
                 created_at=at,
             )
-            RunServer.objects.bulk_create([_reading(run, server) for server in asked])
+            RunServer.objects.bulk_create([_reading(run, server, chosen) for server in asked])
+            _note(run, "simulation started" if simulated else "sync started", by=by, at=at)
     except IntegrityError as error:
         raise Refused(_who_holds(asked)) from error
     if wake:
@@ -59,8 +64,19 @@ def start(
     return run
 
 
-def _reading(run: Run, server: LdapServer) -> RunServer:
-    return RunServer(run=run, server=server, server_name=server.name, configuration_digest=server.configuration_digest)
+def _reading(run: Run, server: LdapServer, chosen: Sequence[int]) -> RunServer:
+    """Return the row of one server; name and configuration are noted again when it is read."""
+    return RunServer(
+        run=run,
+        server=server,
+        server_name=server.name,
+        configuration_digest=server.configuration_digest,
+        chosen=not chosen or server.pk in chosen,
+    )
+
+
+def _note(run: Run, action: str, *, by: Actor, at: datetime) -> None:
+    note([Fact("run", run.pk, str(run))], action=action, by=by, at=at)
 
 
 def _who_holds(servers: Sequence[LdapServer]) -> str:
@@ -101,8 +117,10 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
             raise Refused(_who_holds(list(stored.servers.all()))) from error
         applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
         applied.approved_by_id, applied.approved_by_label = by.user_id, by.label
-        applied.finished_at = None
+        applied.finished_at, applied.cancel_requested = None, False
+        applied.trigger = Trigger.HAND if wake else Trigger.COMMAND
         applied.save()
+        _note(applied, "plan applied", by=by, at=at)
     if wake:
         transaction.on_commit(lambda: wake_worker(applied.pk))
     return applied
@@ -122,6 +140,8 @@ def _refuse_unless_applicable(run: Run, at: datetime) -> None:
             raise Refused(
                 f"the configuration of {reading.server_name} has changed since the plan was made: simulate again"
             )
+        if reading.complete and reading.server.grants_digest != reading.grants_digest:
+            raise Refused(f"what {reading.server_name} may grant has changed since the plan was made: simulate again")
 
 
 def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
@@ -160,6 +180,7 @@ def discard(*, run: Run, by: Actor, at: datetime) -> Run:
     if not done:
         raise Refused(f"run {run.pk} is not held back")
     run.refresh_from_db()
+    _note(run, "plan discarded", by=by, at=at)
     return run
 
 
@@ -178,25 +199,31 @@ def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
             stored.state, stored.finished_at = RunState.CANCELLED, at
             stored.readings.update(live=False)
         stored.save(update_fields=["cancel_requested", "state", "finished_at"])
-    log.info("run %s: %s asked to cancel it", stored.pk, by.label)
+        _note(stored, "cancel asked for", by=by, at=at)
     return stored
 
 
 def close_dead(*, at: datetime) -> int:
-    """End the runs whose workers died, again and again or with nobody left to take over; return how many."""
-    dead = Run.objects.abandoned(at).filter(attempts__gte=MAX_ATTEMPTS) | Run.objects.abandoned(at).filter(
-        lease_until__lt=at, trigger=Trigger.COMMAND
-    )
+    """End the runs whose workers died again and again, or with nobody left to take over; return how many.
+
+    A run on the command line belongs to its process: when that is gone, nobody takes over.
+    """
+    abandoned = Run.objects.abandoned(at)
+    foreground = Q(trigger=Trigger.COMMAND) & (Q(attempts__gt=0) | Q(created_at__lt=at - FOREGROUND_STARTS_WITHIN))
     closed = 0
-    for run in dead:
-        done = Run.objects.filter(pk=run.pk, fence=run.fence, state=run.state).update(
-            state=RunState.FAILED,
-            error="The worker died before the run was done; what had been applied by then stays and is listed.",
-            finished_at=at,
-            lease_until=None,
-            owner="",
-        )
-        if done:
-            RunServer.objects.filter(run=run).update(live=False)
-            closed += 1
+    for run in abandoned.filter(Q(attempts__gte=MAX_ATTEMPTS) | foreground):
+        with transaction.atomic():
+            done = Run.objects.filter(pk=run.pk, fence=run.fence, state=run.state).update(
+                state=RunState.FAILED,
+                error="The worker died before the run was done; what had been applied by then stays and is listed.",
+                finished_at=at,
+                lease_until=None,
+                owner="",
+                fence=F("fence") + 1,
+            )
+            if done and run.state == RunState.APPLYING:
+                record.settle_counts(run)
+            closed += done
+    # Whatever has ended holds nothing, however it ended.
+    RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES).update(live=False)
     return closed

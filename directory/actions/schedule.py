@@ -60,7 +60,8 @@ def _settings(at: datetime) -> SyncSettings:
 
 def _timetables(settings: SyncSettings) -> list[schedule.Timetable]:
     used = [server.pk for server in servers_to_ask((), orgs_in_scope().values())]
-    real = RunServer.objects.filter(server__in=used, run__simulated=False)
+    # A server that was read only because a neighbour was due has had no run of its own.
+    real = RunServer.objects.filter(server__in=used, run__simulated=False, chosen=True)
     last_runs = dict(real.values_list("server_id").annotate(Max("run__created_at")))
     return [
         schedule.Timetable(

@@ -57,13 +57,14 @@ LIMITS = (
     "limit_admin_grants",
     "canary",
 )
-BIND_WITHOUT_SECRET = (
+# The message of the field bind_password.
+UNBOUND = (
     "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
     "a directory would take you for anonymous"
 )
 SETTINGS = ("name", "enabled", *CONNECTION, *SEARCH, *ATTRIBUTES, *SCRIPTS, *LIMITS, "sync_interval_hours")
 # Where a stored password would be sent to: whoever changes one of these has to know the password.
-_WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
+WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
 _NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
 
 
@@ -122,13 +123,13 @@ def save(
 
 
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
-    where = [getattr(stored, key) for key in _WHERE_THE_PASSWORD_GOES]
+    where = [getattr(stored, key) for key in WHERE_THE_PASSWORD_GOES]
     for key, value in values.items():
         setattr(stored, key, value)
     stored.name = " ".join(str(stored.name).split())
     if is_new:
         stored.position = LdapServer.objects.count()
-    moved = where != [getattr(stored, key) for key in _WHERE_THE_PASSWORD_GOES]
+    moved = where != [getattr(stored, key) for key in WHERE_THE_PASSWORD_GOES]
     if not is_new and moved and "bind_password" not in values:
         stored.bind_password = ""
     if not stored.bind_dn:
@@ -148,7 +149,7 @@ def _wrong(stored: LdapServer, values: Mapping[str, Any]) -> dict[str, str]:
     if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
         errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
     if stored.bind_dn and not stored.bind_password.strip():
-        errors["bind_password"] = BIND_WITHOUT_SECRET
+        errors |= {"bind_password": UNBOUND}
     checks = {
         "search_base": check_dn(stored.search_base),
         "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,

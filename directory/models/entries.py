@@ -41,7 +41,7 @@ class StoredEntry(models.Model):
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("read by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries")
-    rival = models.ForeignKey(User, models.SET_NULL, null=True, related_name="rival_entries")
+    contested = models.BooleanField(_("claimed by several users"), default=False)
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
     chosen = models.BooleanField(_("decided for its user"), default=False)
     verdict: Any = models.JSONField(_("verdict"), null=True)

@@ -17,6 +17,26 @@ class Undecryptable(Exception):
     """A stored secret cannot be read with any of the configured keys."""
 
 
+class Sealed(str):
+    """A stored secret that no key opens: as it is in the database, and never to be taken for the secret itself."""
+
+    __slots__ = ()
+
+
+def opened(value: str) -> str:
+    """Return a secret that could be read.
+
+    Raises:
+        Undecryptable: when no key opens it; an unreadable password must never pass for an empty one.
+    """
+    if isinstance(value, Sealed):
+        raise Undecryptable(
+            "the stored bind password can't be decrypted with the configured keys: restore SECRET_KEY or "
+            "ENCRYPTION_KEYS, or enter the password again"
+        )
+    return value
+
+
 @lru_cache(maxsize=4)
 def _box(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
     if keys:
@@ -31,10 +51,7 @@ def box() -> MultiFernet:
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that only Rollcall can read; empty text stays empty.
-
-    A value that no key opens raises Undecryptable as soon as it is loaded: it must never pass for an empty password.
-    """
+    """Text that only Rollcall can read; empty text stays empty. What no key opens is loaded as Sealed."""
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         """Decrypt a stored value."""
@@ -42,12 +59,11 @@ class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
             return value
         try:
             return box().decrypt(value.encode("ascii")).decode()
-        except InvalidToken as error:
-            raise Undecryptable(
-                "a stored bind password can't be decrypted with the configured keys: restore SECRET_KEY or "
-                "ENCRYPTION_KEYS, or enter the password again"
-            ) from error
+        except InvalidToken:
+            return Sealed(value)
 
     def get_prep_value(self, value: Any) -> Any:
         """Encrypt a value before it is stored."""
+        if isinstance(value, Sealed):
+            return str(value)
         return box().encrypt(str(value).encode()).decode("ascii") if value else value

@@ -10,7 +10,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.fields import EncryptedTextField
+from directory.models.fields import EncryptedTextField, opened
 from directory.sync.values import AttributeMapping, Connection, Limits, Scripts
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
@@ -158,7 +158,7 @@ class LdapServer(models.Model):
 
     @property
     def connection(self) -> Connection:
-        """How to reach the server, as a value; it holds the bind password."""
+        """How to reach the server, as a value that holds the bind password; raises Undecryptable."""
         return Connection(
             name=self.name,
             urls=tuple(self.urls),
@@ -169,7 +169,7 @@ class LdapServer(models.Model):
             verify_certificates=self.verify_certificates,
             ca_certificate=self.ca_certificate,
             bind_dn=self.bind_dn,
-            bind_password=self.bind_password,
+            bind_password=opened(self.bind_password),
             page_size=self.page_size,
             connect_timeout=self.connect_timeout,
             operation_timeout=self.operation_timeout,
@@ -206,6 +206,12 @@ class LdapServer(models.Model):
             admin_grants=self.limit_admin_grants,
             canary=self.canary,
         )
+
+    @property
+    def grants_digest(self) -> str:
+        """What a stored plan may grant, as one hash: the roles that this server may grant, and their permissions."""
+        granted = self.grantable_roles.order_by("pk").values_list("pk", "name", "permissions")
+        return hashlib.sha256(json.dumps(list(granted)).encode()).hexdigest()
 
     @property
     def configuration_digest(self) -> str:

@@ -26,6 +26,7 @@ COLUMNS = (
     "managed_locally",
     "deactivated_by",
     "blocked_by",
+    "pending_by",
 )
 ORG = COLUMNS.index("org_id")
 
@@ -58,7 +59,8 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
 
 
 def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> Known:
-    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, off_by, blocked_by = row
+    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *set_by = row
+    off_by, blocked_by, pending_by = set_by
     return Known(
         id=pk,
         account=Account(
@@ -77,6 +79,7 @@ def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str],
         managed_locally=local,
         deactivated_by_sync=off_by == SetBy.SYNC,
         blocked_by_sync=blocked_by == SetBy.SYNC,
+        pending_by_sync=pending_by == SetBy.SYNC,
     )
 
 
@@ -105,7 +108,7 @@ def house(scope: Mapping[int, OrgScope]) -> House:
         roles={fold(role.name): role.name for role in roles},
         admin_roles=frozenset(role.name for role in roles if role.holds_admin),
         grantable={
-            server.name: frozenset(role.name for role in server.grantable_roles.all())
+            server.pk: frozenset(role.name for role in server.grantable_roles.all())
             for server in LdapServer.objects.prefetch_related("grantable_roles")
         },
         reactivate_set_by_person=SyncSettings.load().reactivate_set_by_person,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import DataError, IntegrityError, transaction
 
 from directory.models import RunChange
 from directory.sync import rows
@@ -23,13 +23,13 @@ Load = Callable[[Collection[int]], Mapping[int, Known]]
 class Terms:
     """How changes are made: by whom, reading users how, and what an org's directory knows.
 
-    ``load`` returns users as values and keeps their rows locked. ``servers_of`` maps org ids to the names of the LDAP
-    servers that the org asks.
+    ``load`` returns users as values and keeps their rows locked. ``servers_of`` maps the ids of orgs that follow LDAP
+    to the ids of the servers that they ask.
     """
 
     by: Actor
     load: Load
-    servers_of: Mapping[int, frozenset[str]]
+    servers_of: Mapping[int, Collection[int]]
     with_devices: bool = True
 
 
@@ -42,7 +42,7 @@ def waiting(run_id: int, *, size: int) -> list[RunChange]:
 def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     """Make these changes and note how each fared, inside the caller's transaction."""
     known = terms.load([row.user_id for row in changes if row.user_id is not None])
-    same = [row for row in changes if _as_planned(row, known.get(row.user_id or 0))]
+    same = [row for row in changes if _as_planned(row, known.get(row.user_id or 0), terms)]
     for row in changes:
         row.outcome = Outcome.CHANGED_MEANWHILE
     _make(same, terms=terms, at=at)
@@ -53,13 +53,14 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
         RunChange.objects.filter(pk__in=pks).update(outcome=outcome, applied_at=at)
 
 
-def _as_planned(row: RunChange, known: Known | None) -> bool:
-    """Tell whether the user still is as the plan saw them."""
+def _as_planned(row: RunChange, known: Known | None, terms: Terms) -> bool:
+    """Tell whether the user still is as the plan saw them, and in the care of the server that it was made from."""
     return (
         known is not None
         and known.account == rows.account_from_json(row.before)
-        and known.on_hold == row.on_hold
+        and rows.facts_to_json(known) == row.facts
         and not known.managed_locally
+        and row.server_id in terms.servers_of.get(known.account.org_id, ())
     )
 
 
@@ -70,14 +71,14 @@ def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     try:
         with transaction.atomic():
             _write([rows.change_from_row(row) for row in changes], changes, terms=terms, at=at)
-    except (Refused, IntegrityError) as error:
+    except (Refused, IntegrityError, DataError) as error:
         if len(changes) > 1:
             for row in changes:
                 _make([row], terms=terms, at=at)
             return
         row = changes[0]
         row.outcome = Outcome.REFUSED
-        reason = str(error) if isinstance(error, Refused) else "another user has this name meanwhile"
+        reason = str(error) if isinstance(error, Refused) else "the database refuses the new name or address"
         row.steps = [*row.steps, f"Not applied: {reason}."]
         row.warnings = [*row.warnings, f"Not applied: {reason}"]
         row.save(update_fields=["steps", "warnings"])
@@ -87,7 +88,7 @@ def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
 
 
 def _write(changes: Sequence[Change], stored: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
-    found_by = {row.user_id: row.server_name for row in stored}
+    found_by = {row.user_id: row.server_id for row in stored}
     for action in Action:
         mine = [change for change in changes if action in change.actions]
         if mine:
@@ -95,7 +96,7 @@ def _write(changes: Sequence[Change], stored: Sequence[RunChange], *, terms: Ter
 
 
 def _do(
-    action: Action, changes: Sequence[Change], found_by: Mapping[int | None, str], *, terms: Terms, at: datetime
+    action: Action, changes: Sequence[Change], found_by: Mapping[int | None, int | None], *, terms: Terms, at: datetime
 ) -> None:
     ids, by = [change.user_id for change in changes], terms.by
     match action:

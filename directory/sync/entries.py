@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
-
-from directory.models import Match, RunServer, StoredEntry
+from directory.models import Match, StoredEntry
 from directory.sync.values import (
     Candidate,
     Entry,
@@ -28,7 +26,7 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one run got from one server; ``error`` says why it is not complete."""
+    """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere."""
 
     server_id: int
     name: str
@@ -36,6 +34,7 @@ class Reading:
     entries: int = 0
     complete: bool = False
     error: str = ""
+    unread: str = ""
 
 
 COLUMNS = (
@@ -48,7 +47,7 @@ COLUMNS = (
     "identity",
     "attributes",
     "user",
-    "rival",
+    "contested",
     "matched_by",
     "chosen",
     "verdict",
@@ -83,7 +82,7 @@ def _values(entry: Entry, who: Identity, candidate: Candidate | None, verdict: V
         _identity_to_json(who),
         dict(entry.attributes),
         candidate.user_id if candidate else None,
-        candidate.rival if candidate else None,
+        bool(candidate and candidate.rivals),
         candidate.by.value if candidate else "",
         False,
         _verdict_to_json(verdict),
@@ -120,8 +119,13 @@ def _verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
 
 
 def dn_key(dn: str) -> str:
-    """Return the key under which one DN is stored once, however it is spelled."""
-    return hashlib.sha256(fold(dn).encode("utf-8", "surrogatepass")).hexdigest()
+    """Return the key under which one DN is stored once; to the letter, as only the server knows what it compares."""
+    return hashlib.sha256(dn.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def begin(*, run_id: int, server_id: int) -> None:
+    """Forget what an attempt of the same run that died has read: this one reads it all again."""
+    StoredEntry.objects.filter(server=server_id, run_id=run_id).update(run_id=0, digest="")
 
 
 def forget_unseen(*, run_id: int, server_id: int) -> None:
@@ -129,22 +133,21 @@ def forget_unseen(*, run_id: int, server_id: int) -> None:
     StoredEntry.objects.filter(server=server_id).exclude(run_id=run_id).delete()
 
 
-def remember_matches(*, run_id: int, conflicting: Collection[int], at: datetime) -> int:
-    """Note which entry each user was decided by, except where there was a conflict; return how many are new.
+def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) -> int:
+    """Note which entry each user was decided by, except for doubtful ones; return how many are new.
 
-    Raises nothing when a later run has read the servers again: then there is less, or nothing, to note.
+    A user who is not active keeps the immutable id: another one under the same username may be another person.
     """
     last, noted = 0, 0
-    decided = StoredEntry.objects.filter(run_id=run_id, chosen=True, user__isnull=False).defer("attributes")
-    while rows := list(decided.filter(pk__gt=last).order_by("pk")[:1000]):
-        last = rows[-1].pk
-        stored = {match.user_id: match for match in Match.objects.filter(user__in=[row.user_id for row in rows])}
+    decided = StoredEntry.objects.filter(run_id=run_id, chosen=True, user__isnull=False)
+    columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
+    while rows := list(decided.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
+        last = rows[-1][0]
+        stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in rows])}
         new = [
-            Match(user_id=row.user_id, server_id=row.server_id, dn=row.dn, unique_id=row.unique_id, matched_at=at)
-            for row in rows
-            if row.user_id is not None
-            and row.user_id not in conflicting
-            and not _same(stored.get(row.user_id or 0), row)
+            Match(user_id=user, server_id=server, dn=dn, unique_id=unique_id, matched_at=at)
+            for _, user, server, dn, unique_id, active in rows
+            if user not in except_for and _is_news(stored.get(user), (server, dn, unique_id), active=active)
         ]
         Match.objects.bulk_create(
             new,
@@ -157,84 +160,94 @@ def remember_matches(*, run_id: int, conflicting: Collection[int], at: datetime)
     return noted
 
 
-def _same(match: Match | None, row: StoredEntry) -> bool:
-    return match is not None and (match.server_id, match.dn, match.unique_id) == (row.server_id, row.dn, row.unique_id)
+def _is_news(match: Match | None, found: tuple[int, str, str], *, active: bool) -> bool:
+    if match is None:
+        return True
+    if not active and match.unique_id and match.unique_id != found[2]:
+        return False
+    return (match.server_id, match.dn, match.unique_id) != found
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One stored entry that claims a user."""
+
+    pk: int
+    server_id: int
+    user_id: int
+    dn: str
+    matched_by: str
+    contested: bool
+    identity: Mapping[str, Any]
+    verdict: Mapping[str, Any] | None
 
 
 class Directory:
     """What one run read from all its servers, asked user by user."""
 
-    def __init__(self, run_id: int, readings: Iterable[RunServer]) -> None:
-        """Take the run's finished readings."""
+    def __init__(self, run_id: int, readings: Iterable[Reading], contested: Collection[tuple[int, int]]) -> None:
+        """Take the finished readings, and which users (server id, user id) have a claim to another one's entry."""
         self._run_id = run_id
-        self._readings = {
-            row.server_id: Reading(
-                server_id=row.server_id,
-                name=row.server_name,
-                pages=row.pages,
-                entries=row.entries,
-                complete=row.complete,
-                error=row.error,
-            )
-            for row in readings
-            if row.server_id is not None
-        }
+        self._readings = {reading.server_id: reading for reading in readings}
+        self._contested = contested
 
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
-        rows: dict[tuple[int, int], list[StoredEntry]] = {}
-        rivals: set[tuple[int, int]] = set()
-        claimed = Q(user__in=users) | Q(rival__in=users)
-        for row in StoredEntry.objects.filter(claimed, run_id=self._run_id).defer("attributes").order_by("pk"):
-            rows.setdefault((row.server_id, row.user_id or 0), []).append(row)
-            if row.rival_id is not None:
-                rivals.add((row.server_id, row.rival_id))
+        columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity", "verdict")
+        stored = StoredEntry.objects.filter(run_id=self._run_id, user__in=users).order_by("pk")
+        found: dict[tuple[int, int], list[Found]] = {}
+        for row in stored.values_list(*columns):
+            entry = Found(*row)
+            found.setdefault((entry.server_id, entry.user_id), []).append(entry)
         known = dict(Match.objects.filter(user__in=users).values_list("user_id", "unique_id"))
-        seen = {}
-        chosen: list[int] = []
+        seen, chosen = {}, []
         for pk, servers in users.items():
-            seen[pk], row_id = self._sighting(pk, servers, rows, rivals, known.get(pk, ""))
-            if row_id is not None:
-                chosen.append(row_id)
+            sighting, entry_pk = self._sighting(pk, servers, found)
+            seen[pk] = replace(sighting, known_id=known.get(pk, ""))
+            if entry_pk is not None:
+                chosen.append(entry_pk)
         StoredEntry.objects.filter(pk__in=chosen).update(chosen=True)
         return seen
 
     def _sighting(
-        self,
-        user: int,
-        servers: Sequence[int],
-        rows: Mapping[tuple[int, int], list[StoredEntry]],
-        rivals: set[tuple[int, int]],
-        known_id: str,
+        self, user: int, servers: Sequence[int], found: Mapping[tuple[int, int], Sequence[Found]]
     ) -> tuple[Sighting, int | None]:
-        searched = []
+        """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
+        by_id = [pk for pk in servers if any(row.matched_by == MatchedBy.ID for row in found.get((pk, user), ()))]
         for server in servers:
             reading = self._readings.get(server)
             if reading is None:
                 reason = "an LDAP server of this org is disabled or took no part in this run"
-                return Sighting(Presence.NOT_CHECKED, reason=reason), None
+                return Sighting(Presence.NOT_CHECKED, server_id=server, reason=reason), None
+            place = Sighting(Presence.NOT_CHECKED, server=reading.name, server_id=server)
             if not reading.complete:
-                reason = f"{reading.name} was not read to its end: {reading.error}"
-                return Sighting(Presence.NOT_CHECKED, server=reading.name, reason=reason.rstrip(".")), None
-            entries = rows.get((server, user), [])
-            clash, row = _one_of(entries, contested=(server, user) in rivals)
+                reason = f"{reading.name} was not read to its end: {reading.error}".rstrip(".")
+                return replace(place, reason=reason), None
+            if by_id and server != by_id[0]:
+                continue
+            clash, entry = _one_of(found.get((server, user), ()), contested=(server, user) in self._contested)
             if clash:
-                return Sighting(Presence.CONFLICT, server=reading.name, reason=f"{reading.name}: {clash}"), None
-            if row is not None:
-                return _found(row, reading.name, known_id), row.pk
-            searched.append(f"{reading.name} ({_amount(reading)})")
-        return Sighting(
-            Presence.ABSENT,
-            server=self._readings[servers[-1]].name,
-            reason=f"nobody matches in {', '.join(searched)}, searched to the last page",
-        ), None
+                return replace(place, presence=Presence.CONFLICT, reason=f"{reading.name}: {clash}"), None
+            if entry is not None:
+                return _seen(place, entry), entry.pk
+        return self._absent([self._readings[server] for server in servers]), None
+
+    def _absent(self, searched: Sequence[Reading]) -> Sighting:
+        last = searched[-1]
+        for reading in searched:
+            if reading.unread:
+                reason = f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
+                return Sighting(Presence.NOT_CHECKED, server=last.name, server_id=last.server_id, reason=reason)
+        places = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
+        reason = f"nobody matches in {places}, searched to the last page"
+        return Sighting(Presence.ABSENT, server=last.name, server_id=last.server_id, reason=reason)
 
 
 def _amount(reading: Reading) -> str:
     return f"{reading.entries} entries in {reading.pages} {'page' if reading.pages == 1 else 'pages'}"
 
 
-def _one_of(entries: Sequence[StoredEntry], *, contested: bool) -> tuple[str, StoredEntry | None]:
+def _one_of(entries: Sequence[Found], *, contested: bool) -> tuple[str, Found | None]:
     """Return why the entries of one server conflict, or the one that counts, or neither."""
     if not entries:
         return ("one entry for two users: another user's entry carries this username" if contested else ""), None
@@ -243,32 +256,35 @@ def _one_of(entries: Sequence[StoredEntry], *, contested: bool) -> tuple[str, St
         return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
     if by_id:
         # The immutable id decides; but two entries with one username today are two claims all the same.
-        names = {fold(name) for name in _identity(by_id[0]).usernames}
+        names = _usernames(by_id[0])
         for row in entries:
-            if row is not by_id[0] and names & {fold(name) for name in _identity(row).usernames}:
+            if row is not by_id[0] and names & _usernames(row):
                 return f"two entries for one user: {by_id[0].dn} and {row.dn}", None
         chosen = by_id[0]
     elif len(entries) > 1:
         return f"two entries for one user: {entries[0].dn} and {entries[1].dn}", None
     else:
         chosen = entries[0]
-    if chosen.rival_id is not None:
+    if chosen.contested:
         return f"one entry for two users: {chosen.dn}", None
     return "", chosen
 
 
-def _found(row: StoredEntry, server: str, known_id: str) -> Sighting:
-    return Sighting(
-        Presence.FOUND,
-        server=server,
+def _usernames(row: Found) -> set[str]:
+    return {fold(name) for name in row.identity["usernames"]}
+
+
+def _seen(place: Sighting, row: Found) -> Sighting:
+    return replace(
+        place,
+        presence=Presence.FOUND,
         identity=_identity(row),
         verdict=_verdict(row.verdict),
         matched_by=row.matched_by,
-        known_id=known_id,
     )
 
 
-def _identity(row: StoredEntry) -> Identity:
+def _identity(row: Found) -> Identity:
     stored = row.identity
     return Identity(
         dn=row.dn,

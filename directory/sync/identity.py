@@ -8,6 +8,12 @@ from directory.sync.values import AttributeMapping, Entry, Identity
 UNIQUE_IDS = ("entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid")
 
 
+def is_unique_everywhere(mapping: AttributeMapping) -> bool:
+    """Tell whether the immutable id is one that servers make unique in the world, not a number of the company's own."""
+    chosen = mapping.unique_id.strip().lower()
+    return not chosen or chosen in {name.lower() for name in UNIQUE_IDS}
+
+
 def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
     """Return what the mapped attributes say, trimmed; what an entry does not have is empty."""
     folded = {name.lower(): values for name, values in entry.attributes.items()}

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from directory.models import LdapServer, Run, RunServer, SyncSettings
+from directory.models import Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
 from directory.sync.lease import Lease
 from orgs.actors import Actor
@@ -12,14 +12,19 @@ from orgs.actors import Actor
 
 @dataclass(slots=True)
 class Job:
-    """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id."""
+    """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
+
+    ``seen`` says who was in scope when the reading began, ``contested`` which users (server id, user id) have a claim
+    to another one's entry.
+    """
 
     run: Run
     lease: Lease
     settings: SyncSettings
     readings: list[RunServer]
-    servers: dict[int, LdapServer]
     scope: dict[int, OrgScope]
+    seen: set[int] = field(default_factory=set)
+    contested: set[tuple[int, int]] = field(default_factory=set)
 
     @property
     def actor(self) -> Actor:
@@ -39,8 +44,7 @@ class Job:
 def load(run_id: int, lease: Lease) -> Job:
     """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
     run = Run.objects.select_related("started_by", "approved_by").get(pk=run_id)
-    readings = list(run.readings.select_related("server").order_by("pk"))
-    servers = {row.server.pk: row.server for row in readings if row.server is not None}
-    chosen = set(run.chosen_servers or servers)
+    readings = list(run.readings.order_by("pk"))
+    chosen = {row.server_id for row in readings if row.chosen}
     scope = {pk: org for pk, org in orgs_in_scope().items() if set(org.servers) & chosen}
-    return Job(run, lease, SyncSettings.load(), readings, servers, scope)
+    return Job(run, lease, SyncSettings.load(), readings, scope)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from directory.sync.tally import ServerTally
+from directory.sync.tally import ServerTally, Tally
 from directory.sync.values import Cause, Limits
 
 # The original's alert, word for word.
@@ -38,13 +38,23 @@ class Reason:
     deactivations: bool = False
 
 
-def check(read: Read, tally: ServerTally, limits: Limits, *, org_names: Mapping[int, str]) -> list[Reason]:
+def check(read: Read, tally: ServerTally, limits: Limits) -> list[Reason]:
     """Return every reason to hold back what one server's reading leads to; none when it may go on."""
+    return [*_reading(read, limits), *_leaving(read.server, tally, limits), *_shares(read.server, tally, limits)]
+
+
+def check_orgs(tally: Tally, *, names: Mapping[int, str], percents: Mapping[int, int]) -> list[Reason]:
+    """Return every org that would lose too many of its users, whichever server says so; ``percents`` are by org."""
     return [
-        *_reading(read, limits),
-        *_leaving(read.server, tally, limits),
-        *_leaving_orgs(read.server, tally, limits, org_names),
-        *_shares(read.server, tally, limits),
+        Reason(
+            f"{count} of {active} active users of the org {names.get(org_id, org_id)} would be deactivated or blocked "
+            f"({_WORDS[cause]}); the limit for one org is {percents[org_id]} %.",
+            deactivations=True,
+        )
+        for (org_id, cause), count in sorted(tally.leaving_by_org.items())
+        if (active := tally.active_by_org[org_id]) >= ORG_COUNTS_FROM
+        and count >= NEVER_HELD_UNDER
+        and count * 100 > active * percents[org_id]
     ]
 
 
@@ -73,19 +83,6 @@ def _leaving(server: str, tally: ServerTally, limits: Limits) -> Iterator[Reason
             yield Reason(
                 f"{server}: {count} of {tally.active} active users would be deactivated or blocked ({words}); "
                 f"the limit is {limits.deactivations_percent} %, and {limits.deactivations_count} in any case.",
-                deactivations=True,
-            )
-
-
-def _leaving_orgs(server: str, tally: ServerTally, limits: Limits, org_names: Mapping[int, str]) -> Iterator[Reason]:
-    for (org_id, cause), count in sorted(tally.leaving_by_org.items()):
-        active = tally.active_by_org[org_id]
-        share = count * 100 > active * limits.org_deactivations_percent
-        if active >= ORG_COUNTS_FROM and count >= NEVER_HELD_UNDER and share:
-            yield Reason(
-                f"{server}: {count} of {active} active users of the org {org_names.get(org_id, org_id)} would be "
-                f"deactivated or blocked ({_WORDS[cause]}); the limit for one org is "
-                f"{limits.org_deactivations_percent} %.",
                 deactivations=True,
             )
 

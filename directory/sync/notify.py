@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import smtplib
-from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
+from django.core.validators import validate_email
 from django.db.models import Q
 
 from directory.models import Alert, AlertKind, Mail, MailKind, Run, SyncSettings
@@ -44,7 +45,15 @@ def recipients() -> list[str]:
     addresses = list(chosen.notification_addresses)
     if chosen.notify_administrators:
         addresses += User.objects.administrators().exclude(email="").order_by("pk").values_list("email", flat=True)
-    return list({address.lower(): address for address in addresses}.values())
+    return list({address.lower(): address for address in addresses if _is_address(address)}.values())
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
 
 
 def write_mail(*, run: Run, kind: MailKind, subject: str, body: str, at: datetime) -> Mail | None:
@@ -84,19 +93,15 @@ def _send(mail: Mail, at: datetime) -> bool:
         subject=mail.subject,
         body=mail.body,
         from_email=settings.DEFAULT_FROM_EMAIL,
-        bcc=_addresses(mail.recipients),
+        bcc=mail.recipients,
         headers={"Message-ID": mail.message_id},
         connection=get_connection(),
     )
     try:
         message.send()
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, ValueError) as error:
         Mail.objects.filter(pk=mail.pk).update(error=str(error)[:1000])
         log.warning("mail %s of run %s was not taken by the SMTP server: %s", mail.kind, mail.run_id, error)
         return False
     Mail.objects.filter(pk=mail.pk).update(sent_at=at, error="")
     return True
-
-
-def _addresses(stored: Collection[str]) -> Sequence[str]:
-    return [address for address in stored if "\n" not in address and "\r" not in address]

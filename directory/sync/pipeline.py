@@ -4,29 +4,45 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from datetime import datetime
+from collections.abc import Iterator
 
 from django.db import transaction
 
-from directory.models import AlertKind, MailKind, Run, RunServer, RunState
+from directory.models import AlertKind, LdapServer, MailKind, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.scope import server_lists
+from directory.scope import orgs_in_scope
 from directory.sync import accounts, apply, entries, job, lease, limits, matching, notify, plan, record, report, rows
 from directory.sync.errors import Cancelled, SyncStopped, TakenOver
-from directory.sync.identity import identity
+from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
-from directory.sync.lease import Clock, Lease, Progress
+from directory.sync.lease import Clock, Progress
 from directory.sync.protect import LastSysadmin
 from directory.sync.sandbox import Sandbox, SandboxBroken
-from directory.sync.source import DirectoryUnavailable, open_reading
+from directory.sync.source import DirectoryUnavailable, may_hold_people, open_reading
 from directory.sync.tally import ServerTally, Tally, filled
-from directory.sync.values import Entry, Outcome, Sighting
+from directory.sync.values import Entry, Known, Limits, Outcome, Presence, Sighting, Verdict
 from orgs.text import fold
 
 log = logging.getLogger("rollcall.sync")
 
 # Short transactions: while one is open on SQLite, nobody else can write.
 BATCH = 200
+# So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
+SLICE = 200
+# What a reading leaves in its row.
+READ = (
+    "server_name",
+    "configuration_digest",
+    "grants_digest",
+    "url",
+    "pages",
+    "entries",
+    "matched",
+    "referrals",
+    "canary_seen",
+    "complete",
+    "error",
+)
 
 
 def ignore_progress(_phase: str, _done: int, _total: int | None) -> None:
@@ -39,11 +55,11 @@ def execute(run_id: int, *, clock: Clock, progress: Progress = ignore_progress) 
     if held is None:
         return
     try:
-        _carry_out(run_id, held)
+        _carry_out(job.load(run_id, held))
     except SyncStopped as stop:
-        _fail(run_id, held, str(stop))
+        _stop(job.load(run_id, held), RunState.FAILED, str(stop))
     except Cancelled:
-        held.finish(RunState.CANCELLED)
+        _stop(job.load(run_id, held), RunState.CANCELLED)
     except TakenOver as error:
         log.warning("%s", error)
     except BaseException:
@@ -52,8 +68,7 @@ def execute(run_id: int, *, clock: Clock, progress: Progress = ignore_progress) 
         raise
 
 
-def _carry_out(run_id: int, held: Lease) -> None:
-    work = job.load(run_id, held)
+def _carry_out(work: Job) -> None:
     if work.run.state != RunState.APPLYING:
         log.info(report.submitting(work.org_ids))
         read_servers(work)
@@ -63,71 +78,83 @@ def _carry_out(run_id: int, held: Lease) -> None:
             return finish(work, RunState.PLANNED)
         if reasons:
             return hold_back(work, reasons)
-        Run.objects.filter(pk=run_id).update(state=RunState.APPLYING)
+        work.lease.save(state=RunState.APPLYING)
     apply_plan(work)
-    finish(work, RunState.APPLIED)
-    return None
+    return finish(work, RunState.APPLIED)
 
 
 def read_servers(work: Job) -> None:
     """Read every server to its end, or note why that failed; when all fail, the run does."""
-    record.forget(run=work.run)
-    Run.objects.filter(pk=work.run.pk).update(state=RunState.READING, started_at=work.lease.clock())
+    with transaction.atomic():
+        work.lease.save(state=RunState.READING, started_at=work.lease.clock())
+        record.forget(run=work.run)
+    work.seen = matching.presence_keys(work.org_ids)
     for row in work.readings:
+        row.complete, row.error = False, ""
         try:
             _read(work, row)
         except (DirectoryUnavailable, Undecryptable) as error:
-            row.complete, row.error = False, str(error)
-            notify.connection_problem(
-                server=row.server_name, reason=row.error, run_id=work.run.pk, at=work.lease.clock()
-            )
+            row.error = str(error)
+            at = work.lease.clock()
+            notify.connection_problem(server=row.server_name, reason=row.error, run_id=work.run.pk, at=at)
         except SandboxBroken as error:
             raise SyncStopped(f"{row.server_name}: {error}") from error
-        finally:
-            row.save()
+        _save_reading(work, row)
     if not any(row.complete for row in work.readings):
         raise SyncStopped(" ".join(row.error for row in work.readings) or "no enabled LDAP server is used by any org")
 
 
 def _read(work: Job, row: RunServer) -> None:
-    """Read one server page by page: who each entry may be, what the scripts say of it, and keep both."""
-    server = work.servers[row.server_id or 0]
+    """Read one server page by page, as it is set now: who each entry may be, what the scripts say, and keep both."""
+    server = LdapServer.objects.enabled().filter(readings=row.pk).first()
+    if server is None:
+        raise DirectoryUnavailable(f"{row.server_name} has been disabled or deleted")
+    row.server_name, row.configuration_digest = server.name, server.configuration_digest
+    row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
+    row.pages = row.entries = row.matched = 0
     org_ids = [pk for pk, org in work.scope.items() if server.pk in org.servers]
-    row.url, row.pages, row.entries, row.matched, row.error, row.complete = "", 0, 0, 0, "", False
-    canary = fold(server.canary)
-    with (
-        Sandbox(server.scripts, server.always_list_attributes) as sandbox,
-        open_reading(server.connection) as reading,
-    ):
+    only_ids_of = None if is_unique_everywhere(server.mapping) else server.pk
+    entries.begin(run_id=work.run.pk, server_id=server.pk)
+    connection = server.connection
+    patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+    with Sandbox(server.scripts, server.always_list_attributes) as sandbox, open_reading(connection) as reading:
         row.url = reading.url
         for page in reading.pages():
             identities = [identity(entry, server.mapping) for entry in page]
-            found = matching.candidates(identities, org_ids=org_ids)
+            found = matching.candidates(identities, org_ids=org_ids, only_ids_of=only_ids_of)
             asked = [index for index, candidate in enumerate(found) if candidate is not None]
-            verdicts = dict(zip(asked, sandbox.evaluate([page[index] for index in asked]), strict=True))
+            verdicts = dict(zip(asked, _verdicts(work, row, sandbox, [page[index] for index in asked]), strict=True))
+            work.contested.update((server.pk, rival) for who in found if who for rival in who.rivals if who.rivals)
+            row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + len(asked)
+            if server.canary and not row.canary_seen:
+                names = {fold(name) for who in identities for name in (who.dn, *who.usernames)}
+                row.canary_seen = fold(server.canary) in names
             with transaction.atomic():
-                row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + len(asked)
-                work.lease.renew(phase=f"reading {server.name}"[:32], done=row.entries)
-                kept = [
-                    (entry, who, found[index], verdicts.get(index))
-                    for index, (entry, who) in enumerate(zip(page, identities, strict=True))
-                ]
-                entries.keep(run_id=work.run.pk, server_id=server.pk, page=kept)
-            row.canary_seen |= bool(canary) and any(
-                _is(canary, entry) or canary in map(fold, who.usernames) for entry, who, *_ in kept
-            )
+                work.lease.renew(phase=f"reading {server.name}", done=row.entries, patience=patience)
+                kept = zip(page, identities, found, map(verdicts.get, range(len(page))), strict=True)
+                entries.keep(run_id=work.run.pk, server_id=server.pk, page=list(kept))
         row.referrals = list(reading.referrals)
     row.complete = True
-    entries.forget_unseen(run_id=work.run.pk, server_id=server.pk)
 
 
-def _is(canary: str, entry: Entry) -> bool:
-    return fold(entry.dn) == canary
+def _verdicts(work: Job, row: RunServer, sandbox: Sandbox, asked: list[Entry]) -> Iterator[Verdict]:
+    for start in range(0, len(asked), SLICE):
+        work.lease.renew(phase=f"reading {row.server_name}", done=row.entries, patience=SLICE)
+        yield from sandbox.evaluate(asked[start : start + SLICE])
+
+
+def _save_reading(work: Job, row: RunServer) -> None:
+    with transaction.atomic():
+        work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
+        RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
+        if row.complete and row.server_id is not None:
+            entries.forget_unseen(run_id=work.run.pk, server_id=row.server_id)
 
 
 def make_plan(work: Job) -> Tally:
     """Decide for every user in scope, page by page, and store what there is to say about each."""
-    directory = entries.Directory(work.run.pk, work.readings)
+    directory = entries.Directory(work.run.pk, map(_reading, work.readings), work.contested)
     house = accounts.house(work.scope)
     guard = LastSysadmin(accounts.sysadmins(), house.admin_roles)
     tally = Tally(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids})
@@ -138,13 +165,36 @@ def make_plan(work: Job) -> Tally:
         taken = accounts.usernames_of_others({pk: _wanted_names(sighting) for pk, sighting in seen.items()})
         planned = []
         for pk, user in known.items():
-            change = guard.check(plan.decide(user, seen[pk], house, taken=taken[pk]))
-            tally.add(change, server=seen[pk].server, evaluated=seen[pk].verdict is not None)
-            planned.append((change, seen[pk].server, user.on_hold))
+            sighting = _proven(work, user, seen[pk])
+            change = guard.check(plan.decide(user, sighting, house, taken=taken[pk]))
+            tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
+            planned.append((change, user, sighting))
         with transaction.atomic():
             work.lease.renew(phase="planning", done=sum(org["users"] for org in tally.orgs.values()))
             record.planned(run=work.run, changes=planned)
     return tally
+
+
+def _reading(row: RunServer) -> entries.Reading:
+    unread = [url for url in row.referrals if may_hold_people(url)]
+    return entries.Reading(
+        server_id=row.server_id or 0,
+        name=row.server_name,
+        pages=row.pages,
+        entries=row.entries,
+        complete=row.complete,
+        error=row.error,
+        unread=", ".join(unread[:3]),
+    )
+
+
+def _proven(work: Job, user: Known, sighting: Sighting) -> Sighting:
+    """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
+    looked_for = matching.was_looked_for(work.seen, user.id, user.account.username)
+    if sighting.presence is not Presence.ABSENT or looked_for:
+        return sighting
+    reason = "came into the scope of the sync, or was renamed, while the directory was being read"
+    return Sighting(Presence.NOT_CHECKED, sighting.server, sighting.server_id, reason=reason)
 
 
 def _wanted_names(sighting: Sighting) -> list[str]:
@@ -154,61 +204,66 @@ def _wanted_names(sighting: Sighting) -> list[str]:
 def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
     """Store the plan's counts and the limits that it passes; a simulation counts and says the same."""
     names = {pk: org.org.name for pk, org in work.scope.items()}
+    servers = LdapServer.objects.in_bulk([row.server_id for row in work.readings if row.complete])
     reasons = []
     for row in work.readings:
-        server = work.servers[row.server_id or 0]
         if row.complete:
+            server = servers.get(row.server_id)
+            if server is None:
+                raise SyncStopped(f"{row.server_name} has been deleted while the run was under way")
             read = limits.Read(
-                server=server.name,
+                server=row.server_name,
                 entries=row.entries,
                 last_entries=record.last_complete_reading(row),
                 canary_seen=row.canary_seen,
                 configuration_seen=work.run.simulated or record.configuration_seen(row),
             )
-            counted = tally.servers.get(server.name, ServerTally())
-            reasons += limits.check(read, counted, server.limits, org_names=names)
-    counts = tally.totals()
-    warnings = [f"{row.server_name}: {row.error}" for row in work.readings if row.error]
-    warnings += [
-        f"{row.server_name}: {len(row.referrals)} referrals were not followed: {', '.join(row.referrals[:5])}"
-        for row in work.readings
-        if row.referrals
-    ]
-    warnings += [
-        f"There is no org {name}: {count} {'user' if count == 1 else 'users'} would be placed there."
-        for name, count in sorted(tally.unknown_orgs.items())
-    ]
-    Run.objects.filter(pk=work.run.pk).update(
-        counts=counts,
+            reasons += limits.check(read, tally.servers.get(server.pk, ServerTally()), server.limits)
+    first = {pk: servers.get(next(iter(org.servers))) for pk, org in work.scope.items()}
+    usual = Limits()
+    percents = {pk: (found.limits if found else usual).org_deactivations_percent for pk, found in first.items()}
+    reasons += limits.check_orgs(tally, names=names, percents=percents)
+    work.lease.save(
+        counts=tally.totals(),
         org_counts=[{"id": pk, "name": names[pk], **filled(part)} for pk, part in tally.orgs.items() if pk in names],
         unknown_orgs=dict(tally.unknown_orgs),
-        warnings=warnings,
+        warnings=_warnings(work, tally),
         held_back=[reason.message for reason in reasons],
         planned_at=work.lease.clock(),
     )
     return reasons
 
 
+def _warnings(work: Job, tally: Tally) -> list[str]:
+    found = [f"{row.server_name}: {row.error}" for row in work.readings if row.error]
+    for row in work.readings:
+        if row.referrals:
+            parts = ", ".join(row.referrals[:5])
+            found.append(f"{row.server_name}: {len(row.referrals)} referrals were not followed: {parts}")
+    for name, count in sorted(tally.unknown_orgs.items()):
+        found.append(f"There is no org {name}: {count} {'user' if count == 1 else 'users'} would be placed there.")
+    return found
+
+
 def hold_back(work: Job, reasons: list[limits.Reason]) -> None:
     """Stop before the first write: say why on the page, as an alert and by mail, and wait for a person."""
-    at = work.lease.clock()
-    work.lease.finish(RunState.HELD_BACK)
     told = " ".join(reason.message for reason in reasons)
     opening = limits.TOO_MANY if any(reason.deactivations for reason in reasons) else "Directory sync held back."
     log.warning("DIRSYNC:: Held back run:%d, nothing was written. %s %s", work.run.pk, opening, report.safe(told))
-    notify.raise_alert(kind=AlertKind.HELD_BACK, message=f"{opening} {told}", run_id=work.run.pk, at=at)
-    _close(work, MailKind.HELD_BACK, f"{opening}\nNothing was written.\n\n{told}")
+    with transaction.atomic():
+        at = work.lease.clock()
+        notify.raise_alert(kind=AlertKind.HELD_BACK, message=f"{opening} {told}", run_id=work.run.pk, at=at)
+        work.lease.finish(RunState.HELD_BACK)
+        _write_mail(work, MailKind.HELD_BACK, f"{opening}\nNothing was written.\n\n{told}")
+    _log_end(work)
 
 
 def apply_plan(work: Job) -> None:
     """Make the stored changes, batch by batch, each in one transaction that this worker must still be in charge of."""
-    names = {server.pk: server.name for server in work.servers.values()}
     terms = apply.Terms(
         by=work.actor,
         load=lambda ids: accounts.load(ids, lock=True),
-        servers_of={
-            org: frozenset(names[pk] for pk in listed if pk in names) for org, listed in server_lists().items()
-        },
+        servers_of={pk: org.servers for pk, org in orgs_in_scope().items()},
         with_devices=work.settings.reactivate_devices,
     )
     total = work.run.changes.count()
@@ -222,28 +277,44 @@ def apply_plan(work: Job) -> None:
         work.lease.renew(phase="noting matches", done=done, total=total)
         entries.remember_matches(
             run_id=work.run.plan_from_id or work.run.pk,
-            conflicting=record.conflicting(work.run),
+            except_for=record.not_to_be_noted(work.run),
             at=work.lease.clock(),
         )
 
 
 def finish(work: Job, state: RunState) -> None:
     """End the run and tell what it did, in the log, on the page and by mail."""
-    if state == RunState.APPLIED:
-        record.settle_counts(work.run)
-    work.lease.finish(state)
     name = "Simulated directory sync" if work.run.simulated else "Directory sync"
-    _close(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
+    with transaction.atomic():
+        if state == RunState.APPLIED:
+            record.settle_counts(work.run)
+        work.lease.finish(state)
+        _write_mail(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
+    _log_end(work)
 
 
-def _close(work: Job, kind: MailKind, opening: str) -> None:
+def _stop(work: Job, state: RunState, error: str = "") -> None:
+    """End the run before its time; what had been applied by then stays, is counted and is told."""
+    applied = work.run.state == RunState.APPLYING
+    simulated = str(work.run.simulated).lower()
+    log.error("DIRSYNC:: %s run:%d simulated:%s %s", state.value.title(), work.run.pk, simulated, report.safe(error))
+    told = "What had been applied by then stays and is listed." if applied else "Nobody was changed."
+    with transaction.atomic():
+        if applied:
+            record.settle_counts(work.run)
+        work.lease.finish(state, error=error)
+        if state == RunState.FAILED:
+            _write_mail(work, MailKind.FAILED, f"The run failed. {told}\n\n{error}")
+    if applied:
+        _log_end(work)
+    else:
+        _send(work)
+
+
+def _write_mail(work: Job, kind: MailKind, opening: str) -> None:
+    """Put the run's mail into the box, in the transaction that ends the run: neither comes without the other."""
     work.run.refresh_from_db()
     run, counts = work.run, filled(work.run.counts)
-    for part in run.org_counts:
-        log.info(report.completed(part["id"], part["name"], part))
-    log.info(report.summary(work.org_ids, counts, simulated=run.simulated))
-    if kind == MailKind.SUMMARY:
-        _log_history(work)
     body = report.mail_body(
         opening=opening,
         counts=counts,
@@ -251,41 +322,24 @@ def _close(work: Job, kind: MailKind, opening: str) -> None:
         warnings=[*run.held_back, *run.warnings],
         address=notify.address_of(run),
     )
-    _mail(run, kind, report.mail_subject(kind, simulated=run.simulated, counts=counts), body, work.lease.clock())
+    subject = report.mail_subject(kind, simulated=run.simulated, counts=counts)
+    notify.write_mail(run=run, kind=kind, subject=subject, body=body, at=work.lease.clock())
 
 
-def _log_history(work: Job) -> None:
-    actor = work.actor
-    author = report.subject(actor.user_id, actor.label, actor.org_id)
-    wanted = Outcome.PLANNED if work.run.simulated else Outcome.APPLIED
-    for row in work.run.changes.filter(outcome=wanted, user__isnull=False).in_order().iterator(chunk_size=1000):
-        for line in report.history(rows.change_from_row(row), author=author, simulated=work.run.simulated):
+def _log_end(work: Job) -> None:
+    run = work.run
+    for part in run.org_counts:
+        log.info(report.completed(part["id"], part["name"], part))
+    log.info(report.summary(work.org_ids, filled(run.counts), simulated=run.simulated))
+    author = report.subject(work.actor.user_id, work.actor.label, work.actor.org_id)
+    told = Outcome.PLANNED if run.simulated else Outcome.APPLIED
+    for row in run.changes.filter(outcome=told, user__isnull=False).in_order().iterator(chunk_size=1000):
+        for line in report.history(rows.change_from_row(row), author=author, simulated=run.simulated):
             log.info(line)
+    _send(work)
 
 
-def _mail(run: Run, kind: MailKind, subject: str, body: str, at: datetime) -> None:
-    mail = notify.write_mail(run=run, kind=kind, subject=subject, body=body, at=at)
-    sent = notify.send_waiting(at=at) if mail else []
-    told = mail.recipients if mail and mail in sent else []
-    log.info(report.mail_sent(told, filled(run.counts), simulated=run.simulated))
-
-
-def _fail(run_id: int, held: Lease, error: str) -> None:
-    """End the run with the reason; nobody was touched by what is not applied yet."""
-    held.finish(RunState.FAILED, error=error)
-    run = Run.objects.get(pk=run_id)
-    log.error("DIRSYNC:: Failed run:%d simulated:%s %s", run_id, str(run.simulated).lower(), report.safe(error))
-    body = report.mail_body(
-        opening=f"The run failed and nobody was changed.\n\n{error}",
-        counts={},
-        org_lines=[],
-        warnings=[],
-        address=notify.address_of(run),
-    )
-    _mail(
-        run,
-        MailKind.FAILED,
-        report.mail_subject(MailKind.FAILED, simulated=run.simulated, counts={}),
-        body,
-        held.clock(),
-    )
+def _send(work: Job) -> None:
+    sent = notify.send_waiting(at=work.lease.clock())
+    told = [address for mail in sent if mail.run_id == work.run.pk for address in mail.recipients]
+    log.info(report.mail_sent(told, filled(work.run.counts), simulated=work.run.simulated))

@@ -21,6 +21,11 @@ from directory.sync.values import (
 )
 from orgs.text import fold
 
+OTHER_PERSON = (
+    "Conflict: this user's username, but another immutable id and another name or a deactivated user, so perhaps "
+    "another person. Nothing changes; if it is the same person, forget the user's match in the data fixes and "
+    "synchronize again."
+)
 MAX_NAME = 255
 MAX_EMAIL = 320
 
@@ -98,24 +103,31 @@ def _found(draft: _Draft, sighting: Sighting, house: House, taken: Collection[st
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
     draft.steps.append(f"Found in {sighting.server} by {sighting.matched_by}: {identity.dn}.")
-    new_id = sighting.known_id and identity.unique_id != sighting.known_id
-    if new_id:
+    if sighting.known_id and identity.unique_id != sighting.known_id:
         warning = f"The immutable id was {sighting.known_id} and is now {identity.unique_id or 'missing'}"
         draft.steps.append(f"{warning}.")
         draft.warnings.append(warning)
+        if not _same_person(draft.known.account, identity):
+            return draft.untouched(Outcome.CONFLICT, OTHER_PERSON)
     if verdict.error is not None:
         return draft.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")
     draft.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
     if not verdict.active:
         return _leave(draft, Cause.SCRIPT)
-    if new_id and not draft.known.account.active:
-        # A username can pass to another person, who must not get the leaver's archives.
-        return draft.untouched(
-            Outcome.CONFLICT,
-            "Conflict: a deactivated user's username, but another immutable id, so perhaps another person. Nothing "
-            "changes; if it is the same person, delete the user's match in the data fixes and synchronize again.",
-        )
-    return _stay(draft, sighting.server, identity, verdict, house, taken)
+    return _stay(draft, sighting, verdict, house, taken)
+
+
+def _same_person(account: Account, identity: Identity) -> bool:
+    """Tell whether an entry with a user's name and another id is theirs: active, with the same address or full name.
+
+    A username can pass to another person, who must not get the first one's archives; but a directory that was
+    restored or moved gives everybody a new id.
+    """
+    same_address = bool(account.email) and fold(account.email) in map(fold, identity.emails)
+    same_name = bool(account.last_name) and fold(f"{account.first_name} {account.last_name}") == fold(
+        f"{identity.first_name} {identity.last_name}"
+    )
+    return account.active and (same_address or same_name)
 
 
 def _sentence(text: str) -> str:
@@ -149,18 +161,19 @@ def _leave(draft: _Draft, cause: Cause) -> Change:
     return draft.finished(cause)
 
 
-def _stay(
-    draft: _Draft, server: str, identity: Identity, verdict: Verdict, house: House, taken: Collection[str]
-) -> Change:
+def _stay(draft: _Draft, sighting: Sighting, verdict: Verdict, house: House, taken: Collection[str]) -> Change:
     """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
+    identity = sighting.identity
+    if identity is None:
+        raise ValueError("a found user comes with an identity")
     if (kept := _kept(draft, house)) is not None:
         return kept
     draft.steps.append(f"Rule: {_rule(draft.known)}.")
     _bring_back(draft, house)
     if (clash := _profile(draft, identity, taken)) is not None:
         return clash
-    org = _org(draft, verdict, house)
-    _roles(draft, server, org, verdict, house)
+    org = _org(draft, sighting, verdict, house)
+    _roles(draft, sighting, org, verdict, house)
     if not draft.actions:
         draft.steps.append("Already as the directory says: nothing changes.")
     return draft.finished()
@@ -185,6 +198,10 @@ def _kept(draft: _Draft, house: House) -> Change | None:
     if not account.active and not known.deactivated_by_sync:
         return draft.untouched(
             Outcome.KEPT, "Rule: found, active, but deactivated by a person: a sync changes nothing."
+        )
+    if account.pending and not known.pending_by_sync:
+        return draft.untouched(
+            Outcome.KEPT, "Rule: found, active, but a person wants the deactivation: a sync changes nothing."
         )
     if account.active and account.blocked and not known.blocked_by_sync:
         if account.pending:
@@ -218,6 +235,8 @@ def _profile(draft: _Draft, identity: Identity, taken: Collection[str]) -> Chang
     username = _chosen(account.username, identity.usernames, MAX_NAME)
     if fold(username) == fold(account.username):
         username = account.username
+    elif len(fold(username)) > MAX_NAME:
+        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
     elif fold(username) in taken:
         return draft.untouched(
             Outcome.CONFLICT,
@@ -247,7 +266,7 @@ def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
     return values[0][:longest]
 
 
-def _org(draft: _Draft, verdict: Verdict, house: House) -> OrgFacts:
+def _org(draft: _Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts:
     account = draft.known.account
     current = house.orgs.get(fold(account.org)) or OrgFacts(account.org_id, account.org)
     if verdict.org_name is None:
@@ -263,6 +282,12 @@ def _org(draft: _Draft, verdict: Verdict, house: House) -> OrgFacts:
         return current
     if target.id == account.org_id:
         return current
+    if target.synchronized and sighting.server_id not in target.servers:
+        # There the next sync would not find this user, and deactivate.
+        warning = f"{target.name} does not ask {sighting.server}, where this user is: stays in {account.org}"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        return current
     draft.want(Action.MOVE, f"Moved from {account.org} to {target.name}.", org=target.name, org_id=target.id)
     if not target.synchronized:
         warning = f"{target.name} is not synchronized with LDAP: no sync will look after this user there"
@@ -271,17 +296,19 @@ def _org(draft: _Draft, verdict: Verdict, house: House) -> OrgFacts:
     return target
 
 
-def _roles(draft: _Draft, server: str, org: OrgFacts, verdict: Verdict, house: House) -> None:
+def _roles(draft: _Draft, sighting: Sighting, org: OrgFacts, verdict: Verdict, house: House) -> None:
     account = draft.known.account
     if verdict.roles is None:
         draft.steps.append("The role name script leaves roles alone.")
         return
     if verdict.roles:
         draft.steps.append(f"The role name script says {', '.join(verdict.roles)}.")
-        wanted = _resolved(draft, server, verdict.roles, house)
+        wanted = _resolved(draft, sighting, verdict.roles, house)
     else:
         draft.steps.append(f"The role name script returned an empty list: the default roles of {org.name}.")
-        wanted = org.default_roles
+        # An org's default roles are its own setting; only a role that holds admin needs the server's leave as well.
+        leave = house.grantable.get(sighting.server_id, frozenset()) | account.roles
+        wanted = org.default_roles - (house.admin_roles - leave)
     if wanted is not None and wanted != account.roles:
         told = ", ".join(
             [f"+ {role}" for role in sorted(wanted - account.roles)]
@@ -290,17 +317,17 @@ def _roles(draft: _Draft, server: str, org: OrgFacts, verdict: Verdict, house: H
         draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)
 
 
-def _resolved(draft: _Draft, server: str, names: tuple[str, ...], house: House) -> frozenset[str] | None:
+def _resolved(draft: _Draft, sighting: Sighting, names: tuple[str, ...], house: House) -> frozenset[str] | None:
     """Return the roles that these names stand for, or None when none of them can be given."""
     held = draft.known.account.roles
-    grantable = house.grantable.get(server, frozenset())
+    grantable = house.grantable.get(sighting.server_id, frozenset())
     wanted = set()
     for name in names:
         role = house.roles.get(fold(name))
         if role is None:
             draft.warnings.append(f"There is no role {name or '(an empty name)'}")
         elif role not in grantable and role not in held:
-            draft.warnings.append(f"{server} may not grant the role {role}")
+            draft.warnings.append(f"{sighting.server} may not grant the role {role}")
         else:
             wanted.add(role)
             continue

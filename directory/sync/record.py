@@ -8,7 +8,7 @@ from typing import Any
 
 from directory.models import Run, RunChange, RunServer, RunState
 from directory.sync import rows, tally
-from directory.sync.values import Change, Outcome
+from directory.sync.values import Change, Known, Outcome, Sighting
 from orgs.bulk import insert_rows
 
 COLUMNS = (
@@ -16,11 +16,12 @@ COLUMNS = (
     "user",
     "username",
     "org",
+    "server",
     "server_name",
     "outcome",
     "actions",
     "cause",
-    "on_hold",
+    "facts",
     "before",
     "after",
     "steps",
@@ -29,31 +30,32 @@ COLUMNS = (
 )
 
 
-def planned(*, run: Run, changes: Iterable[tuple[Change, str, bool]]) -> int:
-    """Store the changes that have anything to say, each with its server's name and whether the user is on hold.
+def planned(*, run: Run, changes: Iterable[tuple[Change, Known, Sighting]]) -> int:
+    """Store the changes that have anything to say, each with the user and the sighting that it was decided from.
 
     Returns how many.
     """
     new = [
-        (run.pk, *_values(change, server, on_hold=on_hold))
-        for change, server, on_hold in changes
+        (run.pk, *_values(change, known, sighting))
+        for change, known, sighting in changes
         if change.outcome is not Outcome.UNCHANGED or change.warnings
     ]
     insert_rows(RunChange, COLUMNS, new)
     return len(new)
 
 
-def _values(change: Change, server: str, *, on_hold: bool) -> tuple[Any, ...]:
+def _values(change: Change, known: Known, sighting: Sighting) -> tuple[Any, ...]:
     before = rows.account_to_json(change.before)
     return (
         change.user_id,
         change.before.username,
         change.before.org_id,
-        server,
+        sighting.server_id or None,
+        sighting.server,
         change.outcome.value,
         change.actions,
         change.cause.value,
-        on_hold,
+        rows.facts_to_json(known),
         before,
         rows.account_to_json(change.after) if change.actions else before,
         change.steps,
@@ -81,14 +83,14 @@ def _copy(row: RunChange, target: Run) -> RunChange:
 
 
 def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
-    """Return what the stored plan holds, in all and by org; changes that could not be applied count no more.
+    """Return what has been applied of the stored plan, in all and by org; what was not applied counts no more.
 
     The number of users is not in it: unchanged users leave no row.
     """
     by_org: dict[int, Counter[str]] = {}
     changes = RunChange.objects.filter(run=run).values_list("org_id", "outcome", "actions", "warnings")
     for org_id, outcome, actions, warnings in changes.iterator(chunk_size=2000):
-        undone = outcome in {Outcome.CHANGED_MEANWHILE, Outcome.REFUSED}
+        undone = outcome != Outcome.APPLIED
         by_org.setdefault(org_id or 0, Counter()).update(
             tally.counts_of(outcome, actions, len(warnings), undone=undone)
         )
@@ -139,7 +141,8 @@ def configuration_seen(row: RunServer) -> bool:
     )
 
 
-def conflicting(run: Run) -> set[int]:
-    """Return the ids of the users for whom the directory made conflicting claims."""
-    found = RunChange.objects.filter(run=run, outcome=Outcome.CONFLICT, user__isnull=False)
+def not_to_be_noted(run: Run) -> set[int]:
+    """Return the ids of the users whose match must stay as it is: those with a conflict or a script error."""
+    doubtful = [Outcome.CONFLICT, Outcome.SCRIPT_ERROR]
+    found = RunChange.objects.filter(run=run, outcome__in=doubtful, user__isnull=False)
     return set(found.values_list("user_id", flat=True))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from directory.models import RunChange
-from directory.sync.values import Account, Action, Cause, Change, Outcome
+from directory.sync.values import Account, Action, Cause, Change, Known, Outcome
 
 
 def account_to_json(account: Account) -> dict[str, Any]:
@@ -22,6 +22,16 @@ def account_to_json(account: Account) -> dict[str, Any]:
         "org": account.org,
         "org_id": account.org_id,
         "roles": sorted(account.roles),
+    }
+
+
+def facts_to_json(known: Known) -> dict[str, bool]:
+    """Return what a plan relied on beside the account: who set its states, and the legal hold."""
+    return {
+        "on_hold": known.on_hold,
+        "deactivated_by_sync": known.deactivated_by_sync,
+        "blocked_by_sync": known.blocked_by_sync,
+        "pending_by_sync": known.pending_by_sync,
     }
 
 

@@ -72,8 +72,6 @@ class ServerTally:
     role_changes: int = 0
     admin_grants: int = 0
     leaving: Counter[Cause] = field(default_factory=Counter)
-    active_by_org: Counter[int] = field(default_factory=Counter)
-    leaving_by_org: Counter[tuple[int, Cause]] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -82,11 +80,13 @@ class Tally:
 
     admin_roles: frozenset[str]
     orgs: dict[int, Counter[str]] = field(default_factory=dict)
-    servers: dict[str, ServerTally] = field(default_factory=dict)
+    servers: dict[int, ServerTally] = field(default_factory=dict)
+    active_by_org: Counter[int] = field(default_factory=Counter)
+    leaving_by_org: Counter[tuple[int, Cause]] = field(default_factory=Counter)
     unknown_orgs: Counter[str] = field(default_factory=Counter)
 
-    def add(self, change: Change, *, server: str, evaluated: bool) -> None:
-        """Count one user; ``server`` is the one that answers for them."""
+    def add(self, change: Change, *, server: int, evaluated: bool) -> None:
+        """Count one user; ``server`` is the id of the one that answers for them."""
         org_id = change.before.org_id
         counts = self.orgs.setdefault(org_id, Counter())
         counts["users"] += 1
@@ -96,10 +96,9 @@ class Tally:
         self._add_to_server(self.servers.setdefault(server, ServerTally()), change, evaluated=evaluated)
 
     def _add_to_server(self, tally: ServerTally, change: Change, *, evaluated: bool) -> None:
-        org_id = change.before.org_id
         if change.before.active:
             tally.active += 1
-            tally.active_by_org[org_id] += 1
+            self.active_by_org[change.before.org_id] += 1
         tally.evaluated += evaluated
         tally.script_errors += change.outcome is Outcome.SCRIPT_ERROR
         # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
@@ -108,7 +107,7 @@ class Tally:
         tally.admin_grants += bool((change.after.roles - change.before.roles) & self.admin_roles)
         if change.cause is not Cause.NONE:
             tally.leaving[change.cause] += 1
-            tally.leaving_by_org[org_id, change.cause] += 1
+            self.leaving_by_org[change.before.org_id, change.cause] += 1
 
     def totals(self) -> dict[str, int]:
         """Return the counts over all orgs."""

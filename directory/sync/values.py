@@ -128,11 +128,11 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who an entry may be; ``rival`` is a second user with a claim to the same entry."""
+    """Who an entry may be; ``rivals`` are other users with a claim to the same entry."""
 
     user_id: int
     by: MatchedBy
-    rival: int | None = None
+    rivals: tuple[int, ...] = ()
 
 
 class Presence(StrEnum):
@@ -150,6 +150,7 @@ class Sighting:
 
     presence: Presence
     server: str = ""
+    server_id: int = 0
     identity: Identity | None = None
     verdict: Verdict | None = None
     matched_by: str = ""
@@ -183,6 +184,7 @@ class Known:
     managed_locally: bool = False
     deactivated_by_sync: bool = False
     blocked_by_sync: bool = False
+    pending_by_sync: bool = False
 
 
 class Action(StrEnum):
@@ -252,14 +254,13 @@ class OrgFacts:
 class House:
     """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
 
-    ``grantable`` holds the role names that each LDAP server, by name, may grant; ``taken`` the folded usernames that
-    belong to other users than the one who is to be renamed to them.
+    ``grantable`` holds the role names that each LDAP server, by id, may grant.
     """
 
     orgs: Mapping[str, OrgFacts]
     roles: Mapping[str, str]
     admin_roles: frozenset[str] = frozenset()
-    grantable: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    grantable: Mapping[int, frozenset[str]] = field(default_factory=dict)
     reactivate_set_by_person: bool = False
 
 

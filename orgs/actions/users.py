@@ -103,6 +103,7 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
     Raises:
         Refused: when no active SYSADMIN would be left.
     """
+    _take_over(user_ids, "blocked", by=by, at=at)
     changed = _pick(user_ids, blocked=False)
     _keep_a_sysadmin(losing=changed)
     User.objects.filter(pk__in=changed).update(
@@ -125,6 +126,7 @@ def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[
 @transaction.atomic
 def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Deactivate these users on hold as soon as they are released. Return for whom that is new."""
+    _take_over(user_ids, "pending", by=by, at=at)
     changed = _pick(user_ids, pending=False, active=True)
     User.objects.filter(pk__in=changed).update(pending=True, pending_by=by.set_by, pending_at=at)
     _note(changed, "deactivation pending", by=by, at=at, before={"pending": False}, after={"pending": True})
@@ -164,6 +166,9 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     )
     theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
     devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
+    # A device may have been off already, with its archive still live.
+    others = Device.objects.filter(user__in=leaving, active=False).values_list("pk", flat=True)
+    archives.to_cold_storage(device_ids=list(others), at=at)
     _note(leaving, "user deactivated", by=by, at=at, before={"active": True}, after={"active": False})
     return Deactivated(users=frozenset(leaving), held=held)
 
@@ -336,9 +341,22 @@ def _pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
     return dict(found.values_list("pk", "username"))
 
 
+def _take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime) -> None:
+    """A person who wants what a sync has set already makes it theirs: no sync undoes it any more."""
+    if by.set_by == SetBy.PERSON:
+        User.objects.filter(pk__in=user_ids, **{f"{state}_by": SetBy.SYNC}).update(
+            **{f"{state}_by": SetBy.PERSON, f"{state}_at": at}
+        )
+
+
 def _keep_a_sysadmin(*, losing: Collection[int]) -> None:
-    """Refuse to take the last active SYSADMIN's role or account (locked, so that two losses cannot pass at once)."""
-    holders = set(User.objects.sysadmins().select_for_update().values_list("pk", flat=True)) if losing else set()
+    """Refuse to take the last active SYSADMIN's role or account."""
+    if not losing:
+        return
+    # Locked first and looked at afterwards: of two losses at once, the second sees what the first has done.
+    granted = RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
+    list(User.objects.select_for_update().filter(pk__in=granted.values("user")).order_by("pk").values_list("pk"))
+    holders = set(User.objects.sysadmins().values_list("pk", flat=True))
     leaving = holders & set(losing)
     if leaving and not holders - leaving:
         name = User.objects.get(pk=min(leaving)).username

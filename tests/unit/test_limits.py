@@ -9,28 +9,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.limits import Read, check
-from directory.sync.tally import ServerTally
+from directory.sync.limits import Read, check, check_orgs
+from directory.sync.tally import ServerTally, Tally
 from directory.sync.values import Cause, Limits
 
 READ = Read("Corp", entries=1000, last_entries=1000)
 
 
-def leaving(count: int, *, of: int, cause: Cause = Cause.ABSENT, org: int = 2) -> ServerTally:
-    return ServerTally(
-        active=of,
-        evaluated=of,
-        leaving=Counter({cause: count}),
-        active_by_org=Counter({org: of}),
-        leaving_by_org=Counter({(org, cause): count}),
-    )
+def leaving(count: int, *, of: int, cause: Cause = Cause.ABSENT) -> ServerTally:
+    return ServerTally(active=of, evaluated=of, leaving=Counter({cause: count}))
+
+
+def leaving_org(count: int, *, of: int) -> list[str]:
+    """Return the reasons when so many users of the org 2 leave, whichever servers they are in."""
+    tally = Tally(frozenset(), active_by_org=Counter({2: of}), leaving_by_org=Counter({(2, Cause.ABSENT): count}))
+    return [reason.message for reason in check_orgs(tally, names={2: "Default"}, percents={2: 20})]
 
 
 USUAL = Limits()
 
 
 def messages(tally: ServerTally, read: Read = READ, limits: Limits = USUAL) -> list[str]:
-    return [reason.message for reason in check(read, tally, limits, org_names={2: "Default"})]
+    return [reason.message for reason in check(read, tally, limits)]
 
 
 class TestDeactivations:
@@ -41,42 +41,32 @@ class TestDeactivations:
     def test_over_five_percent_are_held_but_never_under_10_and_always_over_500(
         self, count: int, active: int, held: bool
     ) -> None:
-        tally = replace_orgs(leaving(count, of=active))
+        tally = leaving(count, of=active)
 
         assert bool(messages(tally)) is held
 
     def test_are_counted_apart_by_cause(self) -> None:
-        tally = replace_orgs(leaving(9, of=100))
+        tally = leaving(9, of=100)
         tally.leaving[Cause.SCRIPT] = 9
 
         assert messages(tally) == []
 
     def test_of_one_org_are_held_over_20_percent_when_it_has_50_active_users(self) -> None:
-        tally = leaving(11, of=50)
-        tally.active = 1000
-
-        assert messages(tally) == [
+        assert leaving_org(10, of=50) == []
+        assert leaving_org(11, of=50) == [
             (
-                "Corp: 11 of 50 active users of the org Default would be deactivated or blocked (absent from the "
-                "directory); the limit for one org is 20 %."
+                "11 of 50 active users of the org Default would be deactivated or blocked (absent from the directory); "
+                "the limit for one org is 20 %."
             )
         ]
 
     def test_of_one_org_count_only_from_50_active_users_on(self) -> None:
-        tally = leaving(11, of=49)
-        tally.active = 1000
-
-        assert messages(tally) == []
+        assert leaving_org(11, of=49) == []
 
     def test_carry_the_mark_for_the_originals_alert(self) -> None:
-        reasons = check(READ, leaving(11, of=100), Limits(), org_names={2: "Default"})
+        reasons = check(READ, leaving(11, of=100), Limits())
 
         assert any(reason.deactivations for reason in reasons)
-
-
-def replace_orgs(tally: ServerTally) -> ServerTally:
-    """Spread the users over many small orgs, so that the limit for one org has no say."""
-    return replace(tally, active_by_org=Counter(), leaving_by_org=Counter())
 
 
 class TestReading:

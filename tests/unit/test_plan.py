@@ -40,13 +40,13 @@ SEAN = Account(
 )
 HOUSE = House(
     orgs={
-        "default": OrgFacts(2, "Default", frozenset({"PROe User", "Desktop User"})),
-        "staff": OrgFacts(3, "Staff", frozenset({"PROe User"})),
+        "default": OrgFacts(2, "Default", frozenset({"PROe User", "Desktop User"}), servers=(1,)),
+        "staff": OrgFacts(3, "Staff", frozenset({"PROe User"}), servers=(2, 1)),
         "archive": OrgFacts(4, "Archive", synchronized=False),
     },
     roles={"proe user": "PROe User", "desktop user": "Desktop User", "org admin": "Org Admin", "sysadmin": "SYSADMIN"},
     admin_roles=frozenset({"SYSADMIN"}),
-    grantable={"Corp": frozenset({"PROe User", "Desktop User", "Org Admin"})},
+    grantable={1: frozenset({"PROe User", "Desktop User", "Org Admin"})},
 )
 HERE = Identity("uid=sean,dc=example", "id-1", ("sean",), ("sean@example.com",), "Sean", "Ryan")
 ABSENT = Sighting(Presence.ABSENT, server="Corp", reason="nobody matches in Corp (3 entries in 1 page)")
@@ -60,7 +60,7 @@ SAYS_NOTHING = Verdict()
 
 
 def found(verdict: Verdict = SAYS_NOTHING, identity: Identity = HERE, known_id: str = "") -> Sighting:
-    return Sighting(Presence.FOUND, "Corp", identity, verdict, MatchedBy.USERNAME, known_id)
+    return Sighting(Presence.FOUND, "Corp", 1, identity, verdict, MatchedBy.USERNAME, known_id)
 
 
 INACTIVE = found(Verdict(active=False))
@@ -123,7 +123,8 @@ class TestFoundAndActive:
         assert change.actions == (Action.REACTIVATE, Action.UNBLOCK)
 
     def test_a_user_on_hold_blocked_by_a_sync_is_unblocked_and_the_pending_deactivation_is_off(self) -> None:
-        user = known(replace(SEAN, blocked=True, pending=True), on_hold=True, blocked_by_sync=True)
+        account = replace(SEAN, blocked=True, pending=True)
+        user = known(account, on_hold=True, blocked_by_sync=True, pending_by_sync=True)
 
         change = decide(user, found(), HOUSE)
 
@@ -131,12 +132,20 @@ class TestFoundAndActive:
         assert change.after == SEAN
 
     def test_a_user_on_hold_blocked_by_a_person_stays_blocked_and_the_pending_deactivation_is_off(self) -> None:
-        user = known(replace(SEAN, blocked=True, pending=True), on_hold=True)
+        user = known(replace(SEAN, blocked=True, pending=True), on_hold=True, pending_by_sync=True)
 
         change = decide(user, found(Verdict(org_name="Staff")), HOUSE)
 
         assert change.actions == (Action.CLEAR_PENDING,)
         assert change.after == replace(SEAN, blocked=True)
+
+    def test_a_deactivation_that_a_person_left_pending_stays(self) -> None:
+        user = known(replace(SEAN, blocked=True, pending=True), on_hold=True, blocked_by_sync=True)
+
+        change = decide(user, found(), HOUSE)
+
+        assert change.outcome is Outcome.KEPT
+        assert change.after.pending
 
 
 class TestInactiveOrAbsent:
@@ -218,7 +227,22 @@ class TestWhoIsLeftAlone:
 
         assert change.outcome is Outcome.CONFLICT
 
-    def test_an_active_users_new_id_is_taken_on_with_a_warning(self) -> None:
+    @pytest.mark.parametrize("active", [True, False])
+    def test_the_conflict_comes_before_what_the_scripts_say(self, active: bool) -> None:
+        user = known(DEACTIVATED, deactivated_by_sync=True, blocked_by_sync=True)
+
+        change = decide(user, found(Verdict(active=active), known_id="id-of-someone-else"), HOUSE)
+
+        assert change.outcome is Outcome.CONFLICT
+
+    def test_an_active_users_name_under_another_id_and_another_persons_name_is_a_conflict(self) -> None:
+        newcomer = Identity("uid=sean,ou=new", "id-2", ("sean",), ("sean.hill@example.com",), "Sean", "Hill")
+
+        change = decide(known(), found(identity=newcomer, known_id="id-1"), HOUSE)
+
+        assert change.outcome is Outcome.CONFLICT
+
+    def test_an_active_users_new_id_with_the_same_name_is_taken_on_with_a_warning(self) -> None:
         change = decide(known(), found(known_id="id-before"), HOUSE)
 
         assert change.outcome is Outcome.UNCHANGED
@@ -252,6 +276,14 @@ class TestOrgs:
 
     def test_no_org_name_leaves_the_user_in_place(self) -> None:
         assert decide(known(), found(Verdict(org_name=None)), HOUSE).outcome is Outcome.UNCHANGED
+
+    def test_an_org_that_asks_other_servers_is_a_warning_and_the_user_stays(self) -> None:
+        house = replace(HOUSE, orgs={**HOUSE.orgs, "staff": OrgFacts(3, "Staff", servers=(2,))})
+
+        change = decide(known(), found(Verdict(org_name="Staff")), house)
+
+        assert change.outcome is Outcome.UNCHANGED
+        assert change.warnings == ("Staff does not ask Corp, where this user is: stays in Default",)
 
     def test_an_org_out_of_reach_of_syncs_is_said_so(self) -> None:
         change = decide(known(), found(Verdict(org_name="Archive")), HOUSE)
@@ -317,18 +349,21 @@ sightings = st.one_of(st.just(ABSENT), verdicts.map(found))
 
 
 class TestEveryChange:
-    @given(accounts, sightings, st.booleans(), st.booleans(), st.booleans())
+    @given(accounts, sightings, st.booleans(), st.booleans(), st.booleans(), st.booleans())
     def test_leaves_nothing_for_the_next_run(
-        self, account: Account, sighting: Sighting, on_hold: bool, off_by_sync: bool, blocked_by_sync: bool
+        self, account: Account, sighting: Sighting, on_hold: bool, off: bool, blocked: bool, pending: bool
     ) -> None:
-        user = known(account, on_hold=on_hold, deactivated_by_sync=off_by_sync, blocked_by_sync=blocked_by_sync)
+        user = known(
+            account, on_hold=on_hold, deactivated_by_sync=off, blocked_by_sync=blocked, pending_by_sync=pending
+        )
         first = decide(user, sighting, HOUSE)
         # What the sync set, the sync has set.
         afterwards = replace(
             user,
             account=first.after,
-            deactivated_by_sync=off_by_sync or Action.DEACTIVATE in first.actions,
-            blocked_by_sync=blocked_by_sync or Action.BLOCK in first.actions,
+            deactivated_by_sync=off or Action.DEACTIVATE in first.actions,
+            blocked_by_sync=blocked or Action.BLOCK in first.actions,
+            pending_by_sync=pending or Action.SET_PENDING in first.actions,
         )
 
         second = decide(afterwards, sighting, HOUSE)

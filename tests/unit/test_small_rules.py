@@ -95,13 +95,13 @@ class TestTally:
         )
         held = replace(gone, user_id=2, actions=(Action.SET_PENDING,), cause=Cause.SCRIPT)
 
-        tally.add(gone, server="Corp", evaluated=False)
-        tally.add(held, server="Corp", evaluated=True)
+        tally.add(gone, server=7, evaluated=False)
+        tally.add(held, server=7, evaluated=True)
 
         assert tally.totals()["users"] == 2
         assert (tally.totals()["deactivated"], tally.totals()["blocked"]) == (1, 1)
-        assert tally.servers["Corp"].leaving == {Cause.ABSENT: 1, Cause.SCRIPT: 1}
-        assert tally.servers["Corp"].evaluated == 1
+        assert tally.servers[7].leaving == {Cause.ABSENT: 1, Cause.SCRIPT: 1}
+        assert tally.servers[7].evaluated == 1
 
 
 class TestCsv:

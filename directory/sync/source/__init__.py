@@ -5,6 +5,7 @@ from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.filters import check_filter
 from directory.sync.source.probe import ConnectionStep, first_entries, test_connection
 from directory.sync.source.reading import ATTRIBUTES, Reading, open_reading, pages
+from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.urls import check_url
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "check_url",
     "escape_filter",
     "first_entries",
+    "may_hold_people",
     "open_reading",
     "pages",
     "test_connection",
