@@ -29,11 +29,15 @@ LOOKUP = 50
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Who is to become a user, and in which org unless the org name script says otherwise."""
+    """Who is to become a user, and in which org unless the org name script says otherwise.
+
+    ``place`` are names of orgs that lead there from ``org``, each made below the one before where it is missing.
+    """
 
     profile: Profile
     org: Org
     notes: str = ""
+    place: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -79,8 +83,12 @@ class _Rules:
         self.orgs[org.name_key] = org
         self.defaults[org.pk] = self.defaults[parent.pk]
 
+    def nearest(self, applicant: Applicant) -> Org:
+        """Return the deepest org on the way to the applicant's place that exists."""
+        existing = [self.orgs[fold(name)] for name in applicant.place if fold(name) in self.orgs]
+        return existing[-1] if existing else applicant.org
 
-@transaction.atomic
+
 def create(
     applicants: Sequence[Applicant], *, created_by: CreatedBy, by: Actor, at: datetime, with_scripts: bool = True
 ) -> Created:
@@ -93,7 +101,21 @@ def create(
         DirectoryUnavailable: when a directory that has to be asked can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    found = _look_up(applicants) if with_scripts else {}
+    # Asked before anything is written: nobody else has to wait while a directory thinks.
+    found = _look_up(applicants, _Rules.read()) if with_scripts else {}
+    with transaction.atomic():
+        return _make(applicants, found, created_by=created_by, by=by, at=at, with_scripts=with_scripts)
+
+
+def _make(
+    applicants: Sequence[Applicant],
+    found: Mapping[str, _Found],
+    *,
+    created_by: CreatedBy,
+    by: Actor,
+    at: datetime,
+    with_scripts: bool,
+) -> Created:
     known = _known_by_id(found)
     made = Created()
     wanted = []
@@ -109,14 +131,31 @@ def create(
         if hit is not None and (refusal := _refusal(hit)):
             made.refused[applicant.profile.username] = refusal
             continue
-        if hit is None and with_scripts and applicant.org.pk in scope:
+        if hit is None and with_scripts and rules.nearest(applicant).pk in scope:
             made.warnings[applicant.profile.username] = [
                 "was not found in the directory: the next sync will deactivate this user"
             ]
-        wanted.append(_new_user(applicant, hit, rules, made, by=by, at=at))
+        org = _place(applicant, rules, made, by=by, at=at)
+        wanted.append(_new_user(applicant, org, hit, rules, made, by=by, at=at))
     made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
     _remember(made.users, found, at)
     return made
+
+
+def _place(applicant: Applicant, rules: _Rules, made: Created, *, by: Actor, at: datetime) -> Org:
+    org = applicant.org
+    for name in applicant.place:
+        org = _org_named(name, org, rules, made, by=by, at=at)
+    return org
+
+
+def _org_named(name: str, parent: Org, rules: _Rules, made: Created, *, by: Actor, at: datetime) -> Org:
+    found = rules.orgs.get(fold(name))
+    if found is None:
+        found = org_actions.create(name=name, parent=parent, by=by, at=at)
+        rules.add(found, parent)
+        made.orgs.append(found.name)
+    return found
 
 
 def _known_by_id(found: Mapping[str, _Found]) -> dict[str, str]:
@@ -131,14 +170,15 @@ def _refusal(hit: _Found) -> str:
     return "" if hit.verdict.active else f"not created: the active script of {hit.server.name} says inactive"
 
 
-def _look_up(applicants: Iterable[Applicant]) -> dict[str, _Found]:
+def _look_up(applicants: Iterable[Applicant], rules: _Rules) -> dict[str, _Found]:
     """Return by folded username what the first server of their org that knows them, and its scripts, say."""
     scope = orgs_in_scope()
     servers = {server.pk: server for server in LdapServer.objects.enabled().prefetch_related("grantable_roles")}
     asking: dict[tuple[int, ...], dict[str, str]] = {}
     for applicant in applicants:
-        if applicant.org.pk in scope:
-            names = asking.setdefault(scope[applicant.org.pk].servers, {})
+        org = rules.nearest(applicant)
+        if org.pk in scope:
+            names = asking.setdefault(scope[org.pk].servers, {})
             names[fold(applicant.profile.username)] = applicant.profile.username
     found: dict[str, _Found] = {}
     for server_ids, names in asking.items():
@@ -169,12 +209,12 @@ def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, _Found]:
 
 
 def _new_user(
-    applicant: Applicant, hit: _Found | None, rules: _Rules, made: Created, *, by: Actor, at: datetime
+    applicant: Applicant, org: Org, hit: _Found | None, rules: _Rules, made: Created, *, by: Actor, at: datetime
 ) -> NewUser:
     if hit is None:
-        chosen = rules.defaults[applicant.org.pk]
-        return NewUser(applicant.profile, applicant.org.pk, roles=chosen, notes=applicant.notes)
-    org = _org(applicant.org, hit.verdict, rules, made, by=by, at=at)
+        return NewUser(applicant.profile, org.pk, roles=rules.defaults[org.pk], notes=applicant.notes)
+    if hit.verdict.org_name is not None:
+        org = _org_named(hit.verdict.org_name, org, rules, made, by=by, at=at)
     return NewUser(
         _profile(applicant.profile, hit.identity),
         org.pk,
@@ -188,21 +228,12 @@ def _profile(given: Profile, who: Identity) -> Profile:
     spelled = next((name for name in who.usernames if fold(name) == fold(given.username)), given.username)
     return Profile(
         username=spelled,
-        email=given.email if fold(given.email) in map(fold, who.emails) else next(iter(who.emails), given.email),
-        first_name=who.first_name or given.first_name,
-        last_name=who.last_name or given.last_name,
+        email=(given.email if fold(given.email) in map(fold, who.emails) else next(iter(who.emails), given.email))[
+            :320
+        ],
+        first_name=(who.first_name or given.first_name)[:255],
+        last_name=(who.last_name or given.last_name)[:255],
     )
-
-
-def _org(chosen: Org, verdict: Verdict, rules: _Rules, made: Created, *, by: Actor, at: datetime) -> Org:
-    if verdict.org_name is None:
-        return chosen
-    found = rules.orgs.get(fold(verdict.org_name))
-    if found is None:
-        found = org_actions.create(name=verdict.org_name, parent=chosen, by=by, at=at)
-        rules.add(found, chosen)
-        made.orgs.append(found.name)
-    return found
 
 
 def _roles(username: str, org: Org, hit: _Found, rules: _Rules, made: Created) -> frozenset[int]:

@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any
 
 from directory.models import Match, StoredEntry
+from directory.sync import rows
 from directory.sync.values import (
     Candidate,
     Entry,
     Identity,
     MatchedBy,
     Presence,
-    ScriptError,
-    ScriptName,
     Sighting,
     Verdict,
 )
@@ -79,13 +78,13 @@ def _values(entry: Entry, who: Identity, candidate: Candidate | None, verdict: V
     return (
         entry.dn,
         who.unique_id[:255],
-        _identity_to_json(who),
+        rows.identity_to_json(who),
         dict(entry.attributes),
         candidate.user_id if candidate else None,
         bool(candidate and candidate.rivals),
         candidate.by.value if candidate else "",
         False,
-        _verdict_to_json(verdict),
+        rows.verdict_to_json(verdict),
     )
 
 
@@ -94,28 +93,6 @@ def _digest(row: tuple[Entry, Identity, Candidate | None, Verdict | None]) -> st
     entry, *rest = row
     told = repr((entry.dn, sorted(entry.attributes.items()), *rest))
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _identity_to_json(identity: Identity) -> dict[str, Any]:
-    return {
-        "unique_id": identity.unique_id,
-        "usernames": identity.usernames,
-        "emails": identity.emails,
-        "first_name": identity.first_name,
-        "last_name": identity.last_name,
-    }
-
-
-def _verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
-    if verdict is None:
-        return None
-    error = verdict.error
-    return {
-        "active": verdict.active,
-        "org_name": verdict.org_name,
-        "roles": verdict.roles,
-        "error": {"script": error.script, "message": error.message, "line": error.line} if error else None,
-    }
 
 
 def dn_key(dn: str) -> str:
@@ -141,12 +118,12 @@ def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) 
     last, noted = 0, 0
     decided = StoredEntry.objects.filter(run_id=run_id, chosen=True, user__isnull=False)
     columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
-    while rows := list(decided.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
-        last = rows[-1][0]
-        stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in rows])}
+    while found := list(decided.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
+        last = found[-1][0]
+        stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in found])}
         new = [
             Match(user_id=user, server_id=server, dn=dn, unique_id=unique_id, matched_at=at)
-            for _, user, server, dn, unique_id, active in rows
+            for _, user, server, dn, unique_id, active in found
             if user not in except_for and _is_news(stored.get(user), (server, dn, unique_id), active=active)
         ]
         Match.objects.bulk_create(
@@ -278,31 +255,7 @@ def _seen(place: Sighting, row: Found) -> Sighting:
     return replace(
         place,
         presence=Presence.FOUND,
-        identity=_identity(row),
-        verdict=_verdict(row.verdict),
+        identity=rows.identity_from_json(row.dn, row.identity),
+        verdict=rows.verdict_from_json(row.verdict),
         matched_by=row.matched_by,
-    )
-
-
-def _identity(row: Found) -> Identity:
-    stored = row.identity
-    return Identity(
-        dn=row.dn,
-        unique_id=stored["unique_id"],
-        usernames=tuple(stored["usernames"]),
-        emails=tuple(stored["emails"]),
-        first_name=stored["first_name"],
-        last_name=stored["last_name"],
-    )
-
-
-def _verdict(stored: Mapping[str, Any] | None) -> Verdict:
-    if stored is None:
-        raise ValueError("an entry that matches a user was stored without a verdict")
-    error = stored["error"]
-    return Verdict(
-        active=stored["active"],
-        org_name=stored["org_name"],
-        roles=None if stored["roles"] is None else tuple(stored["roles"]),
-        error=ScriptError(ScriptName(error["script"]), error["message"], error["line"]) if error else None,
     )

@@ -11,7 +11,20 @@ from django.db import transaction
 from directory.models import AlertKind, LdapServer, MailKind, RunServer, RunState
 from directory.models.fields import Undecryptable
 from directory.scope import orgs_in_scope
-from directory.sync import accounts, apply, entries, job, lease, limits, matching, notify, plan, record, report, rows
+from directory.sync import (
+    accounts,
+    apply,
+    closing,
+    entries,
+    job,
+    lease,
+    limits,
+    matching,
+    notify,
+    plan,
+    record,
+    report,
+)
 from directory.sync.errors import Cancelled, SyncStopped, TakenOver
 from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
@@ -254,8 +267,8 @@ def hold_back(work: Job, reasons: list[limits.Reason]) -> None:
         at = work.lease.clock()
         notify.raise_alert(kind=AlertKind.HELD_BACK, message=f"{opening} {told}", run_id=work.run.pk, at=at)
         work.lease.finish(RunState.HELD_BACK)
-        _write_mail(work, MailKind.HELD_BACK, f"{opening}\nNothing was written.\n\n{told}")
-    _log_end(work)
+        closing.write_mail(work, MailKind.HELD_BACK, f"{opening}\nNothing was written.\n\n{told}")
+    closing.log_end(work)
 
 
 def apply_plan(work: Job) -> None:
@@ -289,8 +302,8 @@ def finish(work: Job, state: RunState) -> None:
         if state == RunState.APPLIED:
             record.settle_counts(work.run)
         work.lease.finish(state)
-        _write_mail(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
-    _log_end(work)
+        closing.write_mail(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
+    closing.log_end(work)
 
 
 def _stop(work: Job, state: RunState, error: str = "") -> None:
@@ -304,42 +317,8 @@ def _stop(work: Job, state: RunState, error: str = "") -> None:
             record.settle_counts(work.run)
         work.lease.finish(state, error=error)
         if state == RunState.FAILED:
-            _write_mail(work, MailKind.FAILED, f"The run failed. {told}\n\n{error}")
+            closing.write_mail(work, MailKind.FAILED, f"The run failed. {told}\n\n{error}")
     if applied:
-        _log_end(work)
+        closing.log_end(work)
     else:
-        _send(work)
-
-
-def _write_mail(work: Job, kind: MailKind, opening: str) -> None:
-    """Put the run's mail into the box, in the transaction that ends the run: neither comes without the other."""
-    work.run.refresh_from_db()
-    run, counts = work.run, filled(work.run.counts)
-    body = report.mail_body(
-        opening=opening,
-        counts=counts,
-        org_lines=[report.completed(part["id"], part["name"], part).partition(" for ")[2] for part in run.org_counts],
-        warnings=[*run.held_back, *run.warnings],
-        address=notify.address_of(run),
-    )
-    subject = report.mail_subject(kind, simulated=run.simulated, counts=counts)
-    notify.write_mail(run=run, kind=kind, subject=subject, body=body, at=work.lease.clock())
-
-
-def _log_end(work: Job) -> None:
-    run = work.run
-    for part in run.org_counts:
-        log.info(report.completed(part["id"], part["name"], part))
-    log.info(report.summary(work.org_ids, filled(run.counts), simulated=run.simulated))
-    author = report.subject(work.actor.user_id, work.actor.label, work.actor.org_id)
-    told = Outcome.PLANNED if run.simulated else Outcome.APPLIED
-    for row in run.changes.filter(outcome=told, user__isnull=False).in_order().iterator(chunk_size=1000):
-        for line in report.history(rows.change_from_row(row), author=author, simulated=run.simulated):
-            log.info(line)
-    _send(work)
-
-
-def _send(work: Job) -> None:
-    sent = notify.send_waiting(at=work.lease.clock())
-    told = [address for mail in sent if mail.run_id == work.run.pk for address in mail.recipients]
-    log.info(report.mail_sent(told, filled(work.run.counts), simulated=work.run.simulated))
+        closing.send(work)

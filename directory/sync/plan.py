@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
 
+from directory.sync import follow
+from directory.sync.draft import Draft
 from directory.sync.values import (
     Account,
     Action,
@@ -13,7 +14,6 @@ from directory.sync.values import (
     House,
     Identity,
     Known,
-    OrgFacts,
     Outcome,
     Presence,
     Sighting,
@@ -26,66 +26,21 @@ OTHER_PERSON = (
     "another person. Nothing changes; if it is the same person, forget the user's match in the data fixes and "
     "synchronize again."
 )
-MAX_NAME = 255
-MAX_EMAIL = 320
-
-
-@dataclass(slots=True)
-class _Draft:
-    """A change while it is being thought through."""
-
-    known: Known
-    after: Account
-    steps: list[str] = field(default_factory=list)
-    actions: list[Action] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-    unknown_org: str = ""
-
-    def want(self, action: Action, step: str, **difference: object) -> None:
-        """Add an action with the sentence that explains it."""
-        self.actions.append(action)
-        self.steps.append(step)
-        self.after = replace(self.after, **difference)  # type: ignore[arg-type]  # names are those of Account
-
-    def finished(self, cause: Cause = Cause.NONE) -> Change:
-        """Return the draft as a change, unchanged when nothing is wanted."""
-        return Change(
-            user_id=self.known.id,
-            outcome=Outcome.PLANNED if self.actions else Outcome.UNCHANGED,
-            before=self.known.account,
-            after=self.after,
-            steps=tuple(self.steps),
-            actions=tuple(self.actions),
-            cause=cause if self.actions else Cause.NONE,
-            warnings=tuple(self.warnings),
-            unknown_org=self.unknown_org,
-        )
-
-    def untouched(self, outcome: Outcome, step: str) -> Change:
-        """Return the draft as a change that leaves the user as they are."""
-        return Change(
-            user_id=self.known.id,
-            outcome=outcome,
-            before=self.known.account,
-            after=self.known.account,
-            steps=(*self.steps, step),
-            warnings=tuple(self.warnings),
-        )
 
 
 def decide(known: Known, sighting: Sighting, house: House, *, taken: Collection[str] = ()) -> Change:
     """Return what the directory's word means for one user; ``taken`` are folded usernames of other users."""
-    draft = _Draft(known, known.account)
+    draft = Draft(known, known.account)
     change = _decide(draft, sighting, house, taken)
     if known.managed_locally and change.actions:
         wanted = ", ".join(change.actions)
-        return _Draft(known, known.account, steps=list(change.steps)).untouched(
+        return Draft(known, known.account, steps=list(change.steps)).untouched(
             Outcome.KEPT, f"Managed locally: nothing changes (the directory asks for: {wanted})."
         )
     return change
 
 
-def _decide(draft: _Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
+def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
     match sighting.presence:
         case Presence.NOT_CHECKED:
             return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.reason}. Nothing changes.")
@@ -98,7 +53,7 @@ def _decide(draft: _Draft, sighting: Sighting, house: House, taken: Collection[s
             return _found(draft, sighting, house, taken)
 
 
-def _found(draft: _Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
+def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
     identity, verdict = sighting.identity, sighting.verdict
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
@@ -134,7 +89,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _leave(draft: _Draft, cause: Cause) -> Change:
+def _leave(draft: Draft, cause: Cause) -> Change:
     """Inactive or absent: block and deactivate; on legal hold, block and leave the deactivation pending."""
     account = draft.known.account
     said = "absent" if cause is Cause.ABSENT else "found, inactive"
@@ -161,7 +116,7 @@ def _leave(draft: _Draft, cause: Cause) -> Change:
     return draft.finished(cause)
 
 
-def _stay(draft: _Draft, sighting: Sighting, verdict: Verdict, house: House, taken: Collection[str]) -> Change:
+def _stay(draft: Draft, sighting: Sighting, verdict: Verdict, house: House, taken: Collection[str]) -> Change:
     """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
     identity = sighting.identity
     if identity is None:
@@ -170,10 +125,10 @@ def _stay(draft: _Draft, sighting: Sighting, verdict: Verdict, house: House, tak
         return kept
     draft.steps.append(f"Rule: {_rule(draft.known)}.")
     _bring_back(draft, house)
-    if (clash := _profile(draft, identity, taken)) is not None:
+    if (clash := follow.profile(draft, identity, taken)) is not None:
         return clash
-    org = _org(draft, sighting, verdict, house)
-    _roles(draft, sighting, org, verdict, house)
+    org = follow.org(draft, sighting, verdict, house)
+    follow.roles(draft, sighting, org, verdict, house)
     if not draft.actions:
         draft.steps.append("Already as the directory says: nothing changes.")
     return draft.finished()
@@ -190,7 +145,7 @@ def _rule(known: Known) -> str:
     return f"found, active: {then}"
 
 
-def _kept(draft: _Draft, house: House) -> Change | None:
+def _kept(draft: Draft, house: House) -> Change | None:
     """A person's deactivation or block stays, unless a setting says otherwise."""
     known, account = draft.known, draft.known.account
     if house.reactivate_set_by_person:
@@ -212,7 +167,7 @@ def _kept(draft: _Draft, house: House) -> Change | None:
     return None
 
 
-def _bring_back(draft: _Draft, house: House) -> None:
+def _bring_back(draft: Draft, house: House) -> None:
     known, account = draft.known, draft.known.account
     if not account.active:
         draft.want(
@@ -227,112 +182,3 @@ def _bring_back(draft: _Draft, house: House) -> None:
         draft.steps.append("Stays blocked: the block was set by a person.")
     if account.pending:
         draft.want(Action.CLEAR_PENDING, "The pending deactivation is off.", pending=False)
-
-
-def _profile(draft: _Draft, identity: Identity, taken: Collection[str]) -> Change | None:
-    """Names and email follow the directory; an attribute that is absent there says nothing."""
-    account = draft.known.account
-    username = _chosen(account.username, identity.usernames, MAX_NAME)
-    if fold(username) == fold(account.username):
-        username = account.username
-    elif len(fold(username)) > MAX_NAME:
-        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
-    elif fold(username) in taken:
-        return draft.untouched(
-            Outcome.CONFLICT,
-            f"Conflict: the directory now says {username}, which is another user's username. Nothing changes.",
-        )
-    else:
-        draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=username)
-    wanted = {
-        "email": _chosen(account.email, identity.emails, MAX_EMAIL),
-        "first_name": (identity.first_name or account.first_name)[:MAX_NAME],
-        "last_name": (identity.last_name or account.last_name)[:MAX_NAME],
-    }
-    changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
-    if changed:
-        told = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
-        draft.want(Action.PROFILE, f"Profile from the directory: {told}.", **changed)
-    return None
-
-
-def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
-    """Of several values the one in use stays, else the first counts; a directory keeps them in no order."""
-    if not values:
-        return current
-    for value in values:
-        if fold(value) == fold(current):
-            return current
-    return values[0][:longest]
-
-
-def _org(draft: _Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts:
-    account = draft.known.account
-    current = house.orgs.get(fold(account.org)) or OrgFacts(account.org_id, account.org)
-    if verdict.org_name is None:
-        draft.steps.append("The org name script names no org: stays.")
-        return current
-    draft.steps.append(f"The org name script says {verdict.org_name}.")
-    target = house.orgs.get(fold(verdict.org_name))
-    if target is None:
-        warning = f"There is no org {verdict.org_name}, and a sync creates none: stays in {account.org}"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
-        draft.unknown_org = verdict.org_name[:MAX_NAME]
-        return current
-    if target.id == account.org_id:
-        return current
-    if target.synchronized and sighting.server_id not in target.servers:
-        # There the next sync would not find this user, and deactivate.
-        warning = f"{target.name} does not ask {sighting.server}, where this user is: stays in {account.org}"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
-        return current
-    draft.want(Action.MOVE, f"Moved from {account.org} to {target.name}.", org=target.name, org_id=target.id)
-    if not target.synchronized:
-        warning = f"{target.name} is not synchronized with LDAP: no sync will look after this user there"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
-    return target
-
-
-def _roles(draft: _Draft, sighting: Sighting, org: OrgFacts, verdict: Verdict, house: House) -> None:
-    account = draft.known.account
-    if verdict.roles is None:
-        draft.steps.append("The role name script leaves roles alone.")
-        return
-    if verdict.roles:
-        draft.steps.append(f"The role name script says {', '.join(verdict.roles)}.")
-        wanted = _resolved(draft, sighting, verdict.roles, house)
-    else:
-        draft.steps.append(f"The role name script returned an empty list: the default roles of {org.name}.")
-        # An org's default roles are its own setting; only a role that holds admin needs the server's leave as well.
-        leave = house.grantable.get(sighting.server_id, frozenset()) | account.roles
-        wanted = org.default_roles - (house.admin_roles - leave)
-    if wanted is not None and wanted != account.roles:
-        told = ", ".join(
-            [f"+ {role}" for role in sorted(wanted - account.roles)]
-            + [f"- {role}" for role in sorted(account.roles - wanted)]
-        )
-        draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)
-
-
-def _resolved(draft: _Draft, sighting: Sighting, names: tuple[str, ...], house: House) -> frozenset[str] | None:
-    """Return the roles that these names stand for, or None when none of them can be given."""
-    held = draft.known.account.roles
-    grantable = house.grantable.get(sighting.server_id, frozenset())
-    wanted = set()
-    for name in names:
-        role = house.roles.get(fold(name))
-        if role is None:
-            draft.warnings.append(f"There is no role {name or '(an empty name)'}")
-        elif role not in grantable and role not in held:
-            draft.warnings.append(f"{sighting.server} may not grant the role {role}")
-        else:
-            wanted.add(role)
-            continue
-        draft.steps.append(f"{draft.warnings[-1]}: left out.")
-    if not wanted:
-        draft.steps.append("No role is left to give, so roles are left alone.")
-        return None
-    return frozenset(wanted)

@@ -1,4 +1,4 @@
-"""Accounts and changes as rows keep them, and back."""
+"""Accounts, changes, identities and verdicts as rows keep them, and back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from directory.models import RunChange
-from directory.sync.values import Account, Action, Cause, Change, Known, Outcome
+from directory.sync.values import (
+    Account,
+    Action,
+    Cause,
+    Change,
+    Identity,
+    Known,
+    Outcome,
+    ScriptError,
+    ScriptName,
+    Verdict,
+)
 
 
 def account_to_json(account: Account) -> dict[str, Any]:
@@ -58,4 +69,57 @@ def change_from_row(row: RunChange) -> Change:
         cause=Cause(row.cause),
         warnings=tuple(row.warnings),
         unknown_org=row.unknown_org,
+    )
+
+
+def identity_to_json(identity: Identity) -> dict[str, Any]:
+    """Return who an entry is as a row keeps it; the DN has a column of its own."""
+    return {
+        "unique_id": identity.unique_id,
+        "usernames": identity.usernames,
+        "emails": identity.emails,
+        "first_name": identity.first_name,
+        "last_name": identity.last_name,
+    }
+
+
+def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Return a verdict as a row keeps it."""
+    if verdict is None:
+        return None
+    error = verdict.error
+    return {
+        "active": verdict.active,
+        "org_name": verdict.org_name,
+        "roles": verdict.roles,
+        "error": {"script": error.script, "message": error.message, "line": error.line} if error else None,
+    }
+
+
+def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:
+    """Return who an entry is, as it was before it became a row."""
+    return Identity(
+        dn=dn,
+        unique_id=stored["unique_id"],
+        usernames=tuple(stored["usernames"]),
+        emails=tuple(stored["emails"]),
+        first_name=stored["first_name"],
+        last_name=stored["last_name"],
+    )
+
+
+def verdict_from_json(stored: Mapping[str, Any] | None) -> Verdict:
+    """Return a verdict as it was before it became a row.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    if stored is None:
+        raise ValueError("an entry that matches a user was stored without a verdict")
+    error = stored["error"]
+    return Verdict(
+        active=stored["active"],
+        org_name=stored["org_name"],
+        roles=None if stored["roles"] is None else tuple(stored["roles"]),
+        error=ScriptError(ScriptName(error["script"]), error["message"], error["line"]) if error else None,
     )

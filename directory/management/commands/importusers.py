@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
 from django.utils import timezone
 
 from directory import creation, people_csv
@@ -15,13 +14,11 @@ from directory.creation import Applicant
 from directory.people_csv import BadCsv, Row
 from directory.sync.sandbox import SandboxBroken
 from directory.sync.source import DirectoryUnavailable
-from orgs.actions import orgs as org_actions
 from orgs.actions.errors import Refused
 from orgs.actions.users import Profile
 from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org
 from orgs.standard import DEFAULT_ORG
-from orgs.text import fold
 
 
 class Command(BaseCommand):
@@ -41,8 +38,7 @@ class Command(BaseCommand):
         """Create everyone in the file, or nobody when anything is wrong with it."""
         try:
             rows = people_csv.read(file)
-            with transaction.atomic():
-                made = self._create(rows, org, with_scripts=not no_scripts)
+            made = self._create(rows, org, with_scripts=not no_scripts)
         except (BadCsv, Refused) as error:
             raise CommandError(f"{file}: {error}. Nobody was created.") from error
         except (DirectoryUnavailable, SandboxBroken) as error:
@@ -57,27 +53,17 @@ class Command(BaseCommand):
         self.stdout.write(f"created {len(made.users)} users, refused {len(made.refused)}")
 
     def _create(self, rows: list[Row], chosen: str, *, with_scripts: bool) -> creation.Created:
-        at = timezone.now()
-        top = Org.objects.named(chosen).first()
-        new = []
-        if top is None:
-            top = org_actions.create(name=chosen, parent=Org.objects.first(), by=COMMAND_LINE, at=at)
-            new.append(top.name)
-        orgs = {fold(top.name): top}
-        for row in rows:
-            key = fold(row.org)
-            if key and key not in orgs:
-                found = Org.objects.named(row.org).first()
-                if found is None:
-                    found = org_actions.create(name=row.org, parent=top, by=COMMAND_LINE, at=at)
-                    new.append(found.name)
-                orgs[key] = found
+        top = Org.objects.order_by("path")[0]
+        start = Org.objects.named(chosen).first()
         applicants = [
             Applicant(
-                Profile(row.username, row.email, row.first_name, row.last_name), orgs.get(fold(row.org), top), row.notes
+                Profile(row.username, row.email, row.first_name, row.last_name),
+                start or top,
+                row.notes,
+                place=tuple(name for name in (("" if start else chosen), row.org) if name),
             )
             for row in rows
         ]
-        made = creation.create(applicants, created_by=CreatedBy.CSV, by=COMMAND_LINE, at=at, with_scripts=with_scripts)
-        made.orgs = [*new, *made.orgs]
-        return made
+        return creation.create(
+            applicants, created_by=CreatedBy.CSV, by=COMMAND_LINE, at=timezone.now(), with_scripts=with_scripts
+        )

@@ -1,0 +1,123 @@
+"""How names, org and roles follow the directory, for a user who stays. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from directory.sync.draft import Draft
+from directory.sync.values import Action, Change, House, Identity, OrgFacts, Outcome, Sighting, Verdict
+from orgs.text import fold
+
+MAX_NAME = 255
+MAX_EMAIL = 320
+
+
+def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change | None:
+    """Names and email follow the directory; an attribute that is absent there says nothing."""
+    account = draft.known.account
+    username = _chosen(account.username, identity.usernames, MAX_NAME)
+    if fold(username) == fold(account.username):
+        username = account.username
+    elif len(fold(username)) > MAX_NAME:
+        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
+    elif fold(username) in taken:
+        return draft.untouched(
+            Outcome.CONFLICT,
+            f"Conflict: the directory now says {username}, which is another user's username. Nothing changes.",
+        )
+    else:
+        draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=username)
+    wanted = {
+        "email": _chosen(account.email, identity.emails, MAX_EMAIL),
+        "first_name": (identity.first_name or account.first_name)[:MAX_NAME],
+        "last_name": (identity.last_name or account.last_name)[:MAX_NAME],
+    }
+    changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
+    if changed:
+        told = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
+        draft.want(Action.PROFILE, f"Profile from the directory: {told}.", **changed)
+    return None
+
+
+def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
+    """Of several values the one in use stays, else the first counts; a directory keeps them in no order."""
+    if not values:
+        return current
+    for value in values:
+        if fold(value) == fold(current):
+            return current
+    return values[0][:longest]
+
+
+def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts:
+    """Move to the org that the org name script names, where there is one; return where the user ends up."""
+    account = draft.known.account
+    current = house.orgs.get(fold(account.org)) or OrgFacts(account.org_id, account.org)
+    if verdict.org_name is None:
+        draft.steps.append("The org name script names no org: stays.")
+        return current
+    draft.steps.append(f"The org name script says {verdict.org_name}.")
+    target = house.orgs.get(fold(verdict.org_name))
+    if target is None:
+        warning = f"There is no org {verdict.org_name}, and a sync creates none: stays in {account.org}"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        draft.unknown_org = verdict.org_name[:MAX_NAME]
+        return current
+    if target.id == account.org_id:
+        return current
+    if target.synchronized and sighting.server_id not in target.servers:
+        # There the next sync would not find this user, and deactivate.
+        warning = f"{target.name} does not ask {sighting.server}, where this user is: stays in {account.org}"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        return current
+    draft.want(Action.MOVE, f"Moved from {account.org} to {target.name}.", org=target.name, org_id=target.id)
+    if not target.synchronized:
+        warning = f"{target.name} is not synchronized with LDAP: no sync will look after this user there"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+    return target
+
+
+def roles(draft: Draft, sighting: Sighting, place: OrgFacts, verdict: Verdict, house: House) -> None:
+    """Hold the roles that the role name script names, or the default ones of the place where the user ends up."""
+    account = draft.known.account
+    if verdict.roles is None:
+        draft.steps.append("The role name script leaves roles alone.")
+        return
+    if verdict.roles:
+        draft.steps.append(f"The role name script says {', '.join(verdict.roles)}.")
+        wanted = _resolved(draft, sighting, verdict.roles, house)
+    else:
+        draft.steps.append(f"The role name script returned an empty list: the default roles of {place.name}.")
+        # An org's default roles are its own setting; only a role that holds admin needs the server's leave as well.
+        leave = house.grantable.get(sighting.server_id, frozenset()) | account.roles
+        wanted = place.default_roles - (house.admin_roles - leave)
+    if wanted is not None and wanted != account.roles:
+        told = ", ".join(
+            [f"+ {role}" for role in sorted(wanted - account.roles)]
+            + [f"- {role}" for role in sorted(account.roles - wanted)]
+        )
+        draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)
+
+
+def _resolved(draft: Draft, sighting: Sighting, names: tuple[str, ...], house: House) -> frozenset[str] | None:
+    """Return the roles that these names stand for, or None when none of them can be given."""
+    held = draft.known.account.roles
+    grantable = house.grantable.get(sighting.server_id, frozenset())
+    wanted = set()
+    for name in names:
+        role = house.roles.get(fold(name))
+        if role is None:
+            draft.warnings.append(f"There is no role {name or '(an empty name)'}")
+        elif role not in grantable and role not in held:
+            draft.warnings.append(f"{sighting.server} may not grant the role {role}")
+        else:
+            wanted.add(role)
+            continue
+        draft.steps.append(f"{draft.warnings[-1]}: left out.")
+    if not wanted:
+        draft.steps.append("No role is left to give, so roles are left alone.")
+        return None
+    return frozenset(wanted)
