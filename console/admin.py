@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.contrib.admin import ModelAdmin
 
-from console.data_fixes.directory import LdapServerAdmin, SyncSettingsAdmin
+from console.data_fixes.directory import LdapServerAdmin, MatchAdmin, SyncSettingsAdmin
 from console.data_fixes.legal_holds import CustodianAdmin, MatterAdmin
 from console.data_fixes.orgs import DeviceAdmin, OrgAdmin, RoleAdmin
 from console.data_fixes.site import DataFixes, read_only
@@ -34,6 +34,7 @@ EDITABLE: dict[type, type[ModelAdmin]] = {  # type: ignore[type-arg]  # each is 
     Matter: MatterAdmin,
     Custodian: CustodianAdmin,
     LdapServer: LdapServerAdmin,
+    Match: MatchAdmin,
     SyncSettings: SyncSettingsAdmin,
 }
 for model, model_admin in EDITABLE.items():
@@ -49,7 +50,6 @@ data_fixes.register(
     read_only("at", "actor_label", "action", "object_type", "object_label", search=["actor_label", "object_label"]),
 )
 data_fixes.register(OrgServer, read_only("org", "server", "position", search=["org__name", "server__name"]))
-data_fixes.register(Match, read_only("user", "server", "dn", "matched_at", search=["user__username", "dn"]))
 data_fixes.register(StoredEntry, read_only("dn", "server", "user", "run_id", search=["dn"]))
 data_fixes.register(ScriptVersion, read_only("server", "script", "author", "created_at", filters=["script"]))
 data_fixes.register(Run, read_only("id", "simulated", "state", "started_by_label", "created_at", filters=["state"]))

@@ -120,7 +120,8 @@ def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
 def _changes(run: Run, request: ConsoleRequest) -> Listing:
     rows = RunChange.objects.in_order().filter(run=run)
     export = reverse("runs:csv", args=[run.pk])
-    return show_list(request, rows, table=ChangeTable, filters=ChangeFilter, export=export)
+    # Of nothing, nothing can be filtered out.
+    return show_list(request, rows, table=ChangeTable, filters=ChangeFilter if rows.exists() else None, export=export)
 
 
 CHANGE_COLUMNS = (

@@ -1,20 +1,23 @@
-"""Data fixes of LDAP servers, which have a page of their own, and of the sync's settings."""
+"""Data fixes of LDAP servers, which have a page of their own, of matches and of the sync's settings."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fixes.site import ActingAdmin, ReadOnlyAdmin, by
 from console.forms.settings import NotificationForm
-from directory.actions import settings
-from directory.models import LdapServer
+from directory.actions import matches, settings
+from directory.models import LdapServer, Match
 
 
 class LdapServerAdmin(ReadOnlyAdmin):
@@ -31,6 +34,43 @@ class LdapServerAdmin(ReadOnlyAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
         """Put the link above the fields."""
         return ["its_page"]
+
+
+class MatchAdmin(ActingAdmin):
+    """Who was last matched to which entry; what is wrong there is forgotten by the action of the list."""
+
+    list_display = ("user", "server", "dn", "unique_id", "matched_at")
+    list_select_related = ("user", "server")
+    search_fields = ("user__username", "dn", "unique_id")
+    actions = ("forget",)
+
+    def has_add_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    def has_change_permission(self, *_: Any, **__: Any) -> bool:
+        return False
+
+    @admin.action(description=gettext_lazy("Forget the match"))
+    def forget(self, request: HttpRequest, chosen: QuerySet[Match]) -> HttpResponse | None:
+        """Forget, after naming the effects."""
+        ids = list(chosen.values_list("pk", flat=True))
+        effects = [
+            ngettext(
+                "The next sync looks for %(count)d user by username alone, and takes whoever has it there for that user.",
+                "The next sync looks for %(count)d users by username alone, and takes whoever has it there for that user.",
+                len(ids),
+            )
+            % {"count": len(ids)},
+            _("If a username now belongs to someone else, that person gets the user's devices and archives."),
+        ]
+        if page := self.confirm(request, chosen, action="forget", title=_("Forget matches"), effects=effects):
+            return page
+        self.act(
+            request,
+            lambda: matches.forget(user_ids=ids, by=by(request), at=timezone.now()),
+            _("Forgotten: the next sync matches anew."),
+        )
+        return None
 
 
 class SyncSettingsForm(NotificationForm):

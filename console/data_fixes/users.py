@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django import forms
@@ -13,6 +14,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fixes.site import ActingAdmin, by
+from directory.models import Match
+from directory.scope import orgs_in_scope
 from orgs.actions import users
 from orgs.actions.users import NewUser, Profile
 from orgs.models import Archive, ArchiveState, CreatedBy, Device, Org, Role, User
@@ -92,10 +95,10 @@ class UserAdmin(ActingAdmin):
             new = NewUser(form.profile(), form.cleaned_data["org"].pk, roles=form.role_ids())
             obj.pk = users.create(users=[new], created_by=CreatedBy.HAND, by=who, at=at)[0].pk
             return
-        pk = obj.pk
+        pk, org = obj.pk, form.cleaned_data["org"]
         users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
         users.set_managed_locally(user_ids=[pk], managed_locally=form.cleaned_data["managed_locally"], by=who, at=at)
-        users.move(moves={pk: form.cleaned_data["org"].pk}, by=who, at=at)
+        users.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
         users.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
 
     @admin.action(description=gettext_lazy("Block the chosen users"))
@@ -148,6 +151,14 @@ class UserAdmin(ActingAdmin):
 
 def _ids(chosen: QuerySet[User]) -> list[int]:
     return list(chosen.values_list("pk", flat=True))
+
+
+def _strangers(user_ids: Collection[int], org: Org) -> list[int]:
+    """Return those whom an LDAP server knows that the org does not ask."""
+    scope = orgs_in_scope().get(org.pk)
+    asked = scope.servers if scope is not None else ()
+    matched = Match.objects.filter(user__in=user_ids).values_list("user_id", "server_id")
+    return [pk for pk, server in matched if server not in asked]
 
 
 def _effects_of_deactivating(chosen: QuerySet[User]) -> list[str]:

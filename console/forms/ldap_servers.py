@@ -13,13 +13,12 @@ from django.utils.translation import gettext_lazy as _
 from console.forms.fields import LinesField, OrgsField
 from directory.actions import servers
 from directory.models import LdapServer
+from directory.models.fields import Sealed, opened
 from directory.sync.values import AttributeMapping, Connection
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
 
 _SCRIPT = {"rows": 14, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "script"}
-# A stored password is only ever sent where it was meant to go when it was entered.
-_WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
 
 
 class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -98,12 +97,14 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
                 "version": server.version,
             }
             # Read before the form changes the object.
-            self.where = {name: getattr(server, name) for name in _WHERE_THE_PASSWORD_GOES}
+            self.where = {name: getattr(server, name) for name in servers.WHERE_THE_PASSWORD_GOES}
             self.stored_password = server.bind_password
         if server is None:
             self.initial["always_list_attributes"] = LdapServer().always_list_attributes
             self.where, self.stored_password = {}, ""
-        if self.stored_password:
+        if isinstance(self.stored_password, Sealed):
+            self.fields["bind_password"].help_text = _("The stored one can't be decrypted: enter it again.")
+        elif self.stored_password:
             self.fields["bind_password"].help_text = _("Stored. Leave it empty to keep it.")
         self.helper = helper()
 
@@ -154,7 +155,11 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         return bool(self.stored_password) and same
 
     def connection(self) -> Connection:
-        """Return how to reach the server with what is filled in, saved or not."""
+        """Return how to reach the server with what is filled in, saved or not.
+
+        Raises:
+            Undecryptable: when that takes the stored password and no key opens it.
+        """
         given = self.cleaned_data
         return Connection(
             name=given.get("name", ""),
@@ -166,7 +171,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             verify_certificates=given["verify_certificates"],
             ca_certificate=given["ca_certificate"],
             bind_dn=given["bind_dn"],
-            bind_password=given["bind_password"] or (self.stored_password if given["bind_dn"] else ""),
+            bind_password=given["bind_password"] or (opened(self.stored_password) if given["bind_dn"] else ""),
             page_size=given["page_size"],
             connect_timeout=given["connect_timeout"],
             operation_timeout=given["operation_timeout"],

@@ -34,7 +34,10 @@ class AuditTable(Table):
         return format_html("{} · {}", record.actor_label, run)
 
     def render_object_label(self, record: AuditEntry) -> SafeString:
-        return format_html('<span class="text-secondary">{}</span> {}', record.object_type, record.object_label)
+        label: str | SafeString = record.object_label
+        if record.object_type == "run":
+            label = link(reverse("runs:detail", args=[record.object_id]), label)
+        return format_html('<span class="text-secondary">{}</span> {}', record.object_type, label)
 
     def render_difference(self, record: AuditEntry) -> str | SafeString:
         return differences(record.before, record.after)

@@ -22,6 +22,7 @@ from directory.actions import probe, servers, settings
 from directory.actions.errors import Invalid, Refused
 from directory.actions.probe import DirectoryUnavailable
 from directory.models import LdapServer, SyncSettings
+from directory.models.fields import Undecryptable
 from orgs.permissions import Permission
 
 
@@ -149,7 +150,10 @@ def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
 def _tried(form: LdapServerForm) -> dict[str, Any]:
     if problem := _not_ready(form):
         return problem
-    return {"steps": probe.test_connection(connection=form.connection())}
+    try:
+        return {"steps": probe.test_connection(connection=form.connection())}
+    except Undecryptable as error:
+        return {"problem": str(error)}
 
 
 def _found(form: LdapServerForm) -> dict[str, Any]:
@@ -157,7 +161,7 @@ def _found(form: LdapServerForm) -> dict[str, Any]:
         return problem
     try:
         return {"entries": probe.first_entries(connection=form.connection(), mapping=form.mapping())}
-    except DirectoryUnavailable as error:
+    except (DirectoryUnavailable, Undecryptable) as error:
         return {"problem": str(error)}
 
 

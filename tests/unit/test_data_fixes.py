@@ -7,11 +7,13 @@ from django.test import Client
 from django.urls import reverse
 
 from console.admin import data_fixes
-from directory.models import LdapServer
-from orgs.models import AuditEntry, Matter, Org, Role, User
+from directory.models import LdapServer, Match
+from orgs.models import AuditEntry, Device, DirectoryService, Matter, Org, Role, User
 from tests.makers import (
     BIND_PASSWORD,
+    NOW,
     make_alert,
+    make_change,
     make_device,
     make_matter,
     make_org,
@@ -34,6 +36,19 @@ def ada() -> User:
 @pytest.fixture
 def browser(ada: User) -> Client:
     return signed_in(ada)
+
+
+def match(user: User, server: LdapServer | None) -> Match:
+    """Note that a sync has found the user on this server."""
+    return Match.objects.create(
+        user=user, server=server, dn=f"uid={user.username},dc=example,dc=com", unique_id="4711", matched_at=NOW
+    )
+
+
+def asked_by(org: Org, server: LdapServer) -> None:
+    """Have the org's users looked for on this server."""
+    Org.objects.filter(pk=org.pk).update(directory_service=DirectoryService.LDAP)
+    server.org_links.create(org=org)
 
 
 def page(model: str, what: str = "changelist", *args: int) -> str:
@@ -64,7 +79,8 @@ class TestEveryModel:
         wendy = make_user("wendy")
         make_device(wendy)
         make_matter("Inquiry", wendy)
-        make_run(server)
+        make_change(make_run(server), wendy)
+        match(wendy, server)
         make_alert()
 
         for model in data_fixes._registry:
@@ -142,6 +158,89 @@ class TestUsers:
 
         assert not User.objects.get(pk=wendy.pk).active
         assert not wendy.devices.get().active
+
+
+class TestMoving:
+    @pytest.fixture
+    def laptop(self) -> Device:
+        """The laptop of wendy, whom a sync has found on the server Headquarters."""
+        laptop = make_device(make_user("wendy"))
+        match(laptop.user, make_server())
+        return laptop
+
+    def move(self, browser: Client, user: User, org: Org) -> None:
+        browser.post(page("orgs_user", "change", user.pk), {"username": user.username, "org": org.pk})
+
+        assert User.objects.get(pk=user.pk).org == org
+
+    def test_to_an_org_that_asks_the_same_server_leaves_devices_signed_in(
+        self, browser: Client, laptop: Device
+    ) -> None:
+        sales = make_org("Sales")
+        asked_by(sales, LdapServer.objects.get())
+
+        self.move(browser, laptop.user, sales)
+
+        assert Device.objects.get().authorized
+
+    def test_to_an_org_that_asks_another_server_signs_devices_out(self, browser: Client, laptop: Device) -> None:
+        sales = make_org("Sales")
+        asked_by(sales, make_server("Branch"))
+
+        self.move(browser, laptop.user, sales)
+
+        assert not Device.objects.get().authorized
+        assert AuditEntry.objects.filter(action="device deauthorized", object_id=laptop.pk).exists()
+
+    def test_to_an_org_that_asks_no_server_signs_devices_out(self, browser: Client, laptop: Device) -> None:
+        self.move(browser, laptop.user, make_org("Sales"))
+
+        assert not Device.objects.get().authorized
+
+    def test_leaves_the_devices_of_who_was_never_found_signed_in(self, browser: Client) -> None:
+        laptop, sales = make_device(make_user("wendy")), make_org("Sales")
+        asked_by(sales, make_server())
+
+        self.move(browser, laptop.user, sales)
+
+        assert Device.objects.get().authorized
+
+
+class TestMatches:
+    def test_are_forgotten_after_the_effects_were_named(self, browser: Client) -> None:
+        wendy, stan = make_user("wendy"), make_user("stan")
+        server = make_server()
+        match(wendy, server)
+        kept = match(stan, server)
+        wish = {"action": "forget", "_selected_action": [wendy.pk]}
+
+        asked = browser.post(page("directory_match"), wish).content.decode()
+        assert "looks for 1 user by username alone" in asked
+        assert Match.objects.count() == 2
+        browser.post(page("directory_match"), wish | {"confirmed": "yes"})
+
+        assert Match.objects.get() == kept
+        noted = AuditEntry.objects.get(action="match forgotten")
+        assert (noted.actor_label, noted.object_type, noted.object_id) == ("ada", "user", wendy.pk)
+        assert noted.before == {
+            "LDAP server": "Headquarters",
+            "DN": "uid=wendy,dc=example,dc=com",
+            "immutable id": "4711",
+        }
+
+    def test_are_forgotten_even_when_their_server_is_gone(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+        match(wendy, None)
+
+        browser.post(page("directory_match"), {"action": "forget", "_selected_action": [wendy.pk], "confirmed": "yes"})
+
+        assert not Match.objects.exists()
+
+    def test_are_not_changed_by_hand(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+        match(wendy, None)
+
+        assert browser.post(page("directory_match", "change", wendy.pk), {"dn": "x"}).status_code == 403
 
 
 class TestOrgsRolesAndHolds:

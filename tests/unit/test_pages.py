@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django import Settings
 
 from console.admin import data_fixes
 from directory.models import Alert, LdapServer, RunState, SyncSettings
 from directory.sync.values import Action, Connection
-from orgs.models import AuditEntry, Org, User
+from orgs.actions.audit import Fact, note
+from orgs.actors import SYSTEM
+from orgs.models import AuditEntry, Org, Role, User
 from tests.makers import (
     BIND_PASSWORD,
+    NOW,
     PASSWORD,
     make_alert,
     make_change,
@@ -70,6 +76,7 @@ def world() -> dict[str, Any]:
         "users": (worker, stranger),
         "devices": (make_device(worker), make_device(stranger)),
         "server": server,
+        "role": Role.objects.get(name="Org Admin"),
         "run": run,
         "change": make_change(run, worker, Action.BLOCK, Action.DEACTIVATE, active=False, blocked=True),
         "held": make_run(server, state=RunState.HELD_BACK, simulated=False, held_back=["12 of 60 would go"]),
@@ -86,7 +93,7 @@ def address(page: str, world: dict[str, Any]) -> str:
     ids = {
         "orgs": world["orgs"][0].pk,
         "users": world["users"][0].pk,
-        "roles": 1,
+        "roles": world["role"].pk,
         "devices": world["devices"][0].pk,
         "legal_holds": world["matter"].pk,
         "ldap_servers": world["server"].pk,
@@ -371,6 +378,19 @@ class TestLdapServerForm:
         ]
         assert LdapServer.objects.get(pk=world["server"].pk).search_base == "dc=example,dc=com"
 
+    @pytest.mark.parametrize("button", ["test-connection", "test-search"])
+    def test_says_that_the_stored_password_can_not_be_decrypted_and_never_sends_what_is_stored(
+        self, world: dict[str, Any], given: dict[str, Any], button: str, settings: Settings
+    ) -> None:
+        settings.ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+        server, client = world["server"], client_of("ada")
+
+        text = body(client.post(reverse(f"ldap_servers:{button}", args=[server.pk]), given))
+
+        assert "can't be decrypted with the configured keys" in html.unescape(text)
+        assert client.get(reverse("ldap_servers:list")).status_code == 200
+        assert "enter it again" in body(client.get(reverse("ldap_servers:edit", args=[server.pk])))
+
     def test_tells_the_second_editor(self, world: dict[str, Any], given: dict[str, Any]) -> None:
         page = reverse("ldap_servers:edit", args=[world["server"].pk])
         client = client_of("ada")
@@ -436,6 +456,27 @@ class TestRuns:
         assert "the active script returned false" in fragment
         assert "<html" not in fragment
         assert "<html" in whole
+
+    def test_name_the_place_of_the_steps_that_they_ask_for(self, world: dict[str, Any]) -> None:
+        client = client_of("ada")
+        whole = body(client.get(reverse("runs:detail", args=[world["run"].pk])))
+        link = re.search(r'hx-get="(/history/[^"]+)" hx-target="#(steps-[^"]+)"', whole)
+        assert link is not None
+        address, target = link.groups()
+
+        response = client.get(address, headers={"HX-Request": "true", "HX-Target": target})
+
+        assert f'id="{target}"' in whole
+        assert body(response).strip().startswith("<ol")
+
+    def test_without_changes_offer_nothing_to_filter(self, world: dict[str, Any]) -> None:
+        client = client_of("ada")
+
+        nothing = body(client.get(reverse("runs:detail", args=[world["held"].pk])))
+        something = body(client.get(reverse("runs:detail", args=[world["run"].pk]), {"q": "nobody"}))
+
+        assert 'role="search"' not in nothing
+        assert 'role="search"' in something
 
     def test_are_polled_while_live_and_stop_at_the_end(self, world: dict[str, Any]) -> None:
         run = make_run(state=RunState.READING, phase="reading Headquarters", done=12)
@@ -554,3 +595,11 @@ class TestTheAuditTrail:
 
         assert "matter opened" in text
         assert "user created" not in text
+
+    def test_leads_to_the_runs_that_were_started_by_hand(self, world: dict[str, Any]) -> None:
+        run = world["run"]
+        note([Fact("run", run.pk, str(run))], action="simulation started", by=SYSTEM, at=NOW)
+
+        text = body(client_of("ada").get(reverse("audit:list"), {"object_type": "run"}))
+
+        assert f'<a href="{reverse("runs:detail", args=[run.pk])}">{run}</a>' in text

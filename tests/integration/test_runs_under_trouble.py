@@ -1,0 +1,316 @@
+"""What happens around a run that waits, is overtaken, dies, is cancelled or can't tell anybody."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from directory.actions import runs, schedule, servers
+from directory.actions import settings as sync_settings
+from directory.models import Alert, Run, RunServer, RunState, Trigger
+from directory.sync import job, pipeline
+from directory.sync.errors import TakenOver
+from directory.sync.lease import Lease, claim
+from directory.sync.limits import Reason
+from directory.sync.tally import Tally
+from directory.sync.values import Outcome
+from orgs.actors import SYSTEM
+from orgs.models import User
+from tests.conftest import Mailbox
+from tests.integration.employer import Employer
+from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, user
+
+pytestmark = pytest.mark.django_db
+
+TOMORROW = NOON + timedelta(days=1)
+
+
+class Killed(BaseException):
+    """What ends a worker from outside."""
+
+
+def queued(*, simulated: bool = False, trigger: Trigger = Trigger.HAND) -> Run:
+    return runs.start(servers=(), simulated=simulated, trigger=trigger, by=SYSTEM, at=NOON, wake=False)
+
+
+def carried_out(run: Run) -> Run:
+    pipeline.execute(run.pk, clock=Clock())
+    run.refresh_from_db()
+    return run
+
+
+def die(_work: object) -> Tally:
+    raise Killed
+
+
+class TestAServerThatChangesWhileItsRunWaits:
+    def test_and_is_renamed_does_not_escape_its_limits(self, employer: Employer) -> None:
+        employer.hires("mia")
+        leavers = [user(f"user{number}") for number in range(10)]
+        server = employer.server()
+        simulate()
+        run = queued()
+        servers.save(server=server, values={"name": "Headquarters"}, by=SYSTEM, at=NOON)
+
+        carried_out(run)
+
+        assert run.state == RunState.HELD_BACK
+        assert run.held_back[0].startswith("Headquarters: 10 of 10 active users would be deactivated")
+        assert all(again(leaver).active for leaver in leavers)
+
+    @pytest.mark.parametrize(
+        "values", [{"active_script": "function (entry) { return false }"}, {"search_filter": "(uid=mia)"}]
+    )
+    def test_and_reads_or_decides_otherwise_counts_as_not_simulated(
+        self, employer: Employer, values: dict[str, str]
+    ) -> None:
+        employer.hires("mia")
+        employer.hires("sean")
+        sean = user("sean")
+        server = employer.server(limit_entries_percent=1)
+        simulate()
+        run = queued()
+        servers.save(server=server, values=values, by=SYSTEM, at=NOON)
+
+        carried_out(run)
+
+        assert run.state == RunState.HELD_BACK
+        assert "the first real run with this connection" in run.held_back[0]
+        assert again(sean).active
+
+    def test_and_is_disabled_is_not_read(self, employer: Employer) -> None:
+        employer.hires("mia")
+        sean = user("sean")
+        server = employer.server()
+        simulate()
+        run = queued()
+        servers.save(server=server, values={"enabled": False}, by=SYSTEM, at=NOON)
+
+        carried_out(run)
+
+        assert (run.state, run.error) == (RunState.FAILED, "Corp has been disabled or deleted")
+        assert again(sean).active
+
+
+class TestAWorkerThatIsOvertaken:
+    def test_can_not_begin_to_apply(self, employer: Employer) -> None:
+        employer.server()
+        run = queued()
+        late = self.overtaken(run)
+
+        with pytest.raises(TakenOver):
+            late.save(state=RunState.APPLYING)
+
+        run.refresh_from_db()
+        assert run.state == RunState.QUEUED
+
+    def test_can_not_throw_away_what_the_other_one_has_done(self, employer: Employer) -> None:
+        employer.hires("mia")
+        sean = user("sean")
+        employer.server()
+        simulate()
+        run = queued()
+        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        assert late is not None
+        pipeline.execute(run.pk, clock=Clock(TOMORROW))
+
+        with pytest.raises(TakenOver):
+            pipeline.read_servers(job.load(run.pk, late))
+
+        assert change_of(run, "sean").outcome == Outcome.APPLIED
+        assert not again(sean).active
+
+    def test_while_it_reads_does_not_hold_the_server_again(self, employer: Employer) -> None:
+        employer.hires("mia")
+        employer.server()
+        run = queued(simulated=True)
+
+        def overtake(phase: str, done: int, _total: int | None) -> None:
+            if phase == "reading Corp" and not done:
+                pipeline.execute(run.pk, clock=Clock(TOMORROW))
+
+        pipeline.execute(run.pk, clock=Clock(), progress=overtake)
+
+        run.refresh_from_db()
+        assert (run.state, run.attempts) == (RunState.PLANNED, 2)
+        assert not RunServer.objects.filter(live=True).exists()
+
+    def test_before_it_has_checked_the_limits_applies_nothing(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("mia")
+        leavers = [user(f"user{number}") for number in range(10)]
+        employer.server()
+        simulate()
+        run = queued()
+        check_limits = pipeline.check_limits
+
+        def overtaken(work: job.Job, tally: Tally) -> list[Reason]:
+            monkeypatch.setattr(pipeline, "check_limits", check_limits)
+            pipeline.execute(run.pk, clock=Clock(TOMORROW))
+            check_limits(work, tally)
+            return []
+
+        monkeypatch.setattr(pipeline, "check_limits", overtaken)
+
+        carried_out(run)
+
+        assert run.state == RunState.HELD_BACK
+        assert all(again(leaver).active for leaver in leavers)
+
+    def overtaken(self, run: Run) -> Lease:
+        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        taken = claim(run.pk, clock=Clock(TOMORROW), progress=pipeline.ignore_progress)
+        assert late is not None
+        assert taken is not None
+        return late
+
+
+class TestARunWithoutAWorker:
+    def test_on_the_command_line_is_closed_and_frees_its_server(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("mia")
+        employer.server()
+        dead = queued(simulated=True, trigger=Trigger.COMMAND)
+        monkeypatch.setattr(pipeline, "make_plan", die)
+        with pytest.raises(Killed):
+            carried_out(dead)
+
+        following = queued(simulated=True, trigger=Trigger.COMMAND)
+
+        dead.refresh_from_db()
+        assert dead.state == RunState.FAILED
+        assert "The worker died" in dead.error
+        assert RunServer.objects.get(live=True).run == following
+
+    def test_that_applies_a_plan_from_the_command_line_for_the_console_is_taken_up_again(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("mia")
+        employer.server()
+        run = runs.apply_plan(run=simulate(), by=SYSTEM, at=NOON)
+        woken: list[int] = []
+        monkeypatch.setattr(runs, "wake_worker", woken.append)
+
+        schedule.wake_abandoned(at=NOON + timedelta(hours=1))
+
+        assert woken == [run.pk]
+        assert carried_out(run).state == RunState.APPLIED
+
+    def test_forgets_the_entries_of_its_dead_attempt_when_it_is_taken_up_again(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("sean")
+        user("sean")
+        employer.server()
+        simulate()
+        run = queued()
+        with monkeypatch.context() as patched:
+            patched.setattr(pipeline, "make_plan", die)
+            with pytest.raises(Killed):
+                carried_out(run)
+        employer.directory.rename(employer.dn("sean"), "uid=sean+cn=sean")
+
+        carried_out(run)
+
+        assert (run.state, run.attempts) == (RunState.APPLIED, 2)
+        assert run.counts["conflicts"] == 0
+
+
+class TestCancelling:
+    def test_too_late_does_not_spoil_a_plan_that_is_held_back(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("mia")
+        leavers = [user(f"user{number}") for number in range(10)]
+        employer.server()
+        simulate()
+        run = queued()
+        check_limits = pipeline.check_limits
+
+        def cancel_meanwhile(work: job.Job, tally: Tally) -> list[Reason]:
+            runs.cancel(run=run, by=SYSTEM, at=NOON)
+            return check_limits(work, tally)
+
+        monkeypatch.setattr(pipeline, "check_limits", cancel_meanwhile)
+        held_back = carried_out(run).state
+
+        carried_out(runs.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False))
+
+        run.refresh_from_db()
+        assert (held_back, run.state) == (RunState.HELD_BACK, RunState.APPLIED)
+        assert not any(again(leaver).active for leaver in leavers)
+
+    def test_in_mid_apply_counts_what_has_been_applied(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("mia")
+        for number in range(5):
+            user(f"user{number}")
+        employer.server()
+        simulate()
+        run = queued()
+        monkeypatch.setattr(pipeline, "BATCH", 2)
+
+        def cancel(phase: str, done: int, _total: int | None) -> None:
+            if phase == "applying" and done == 2:
+                runs.cancel(run=run, by=SYSTEM, at=NOON)
+
+        pipeline.execute(run.pk, clock=Clock(), progress=cancel)
+
+        run.refresh_from_db()
+        assert run.state == RunState.CANCELLED
+        assert run.counts["deactivated"] == User.objects.filter(active=False).count() == 4
+
+
+class TestTheSchedule:
+    def test_of_a_server_goes_by_its_own_runs_however_often_a_neighbours_run_reads_it(self) -> None:
+        corp = ldap_server("ldap://127.0.0.1:1", sync_interval_hours=1)
+        branch = ldap_server("ldap://127.0.0.1:1", name="Branch", orgs=["Default", "Staff"], sync_interval_hours=12)
+        schedule.start_due(at=NOON)
+        chosen: dict[int, Any] = {}
+
+        for hour in range(1, 14):
+            at = NOON + timedelta(hours=hour)
+            if (run := schedule.start_due(at=at)) is not None:
+                chosen[hour] = run.chosen_servers
+                runs.cancel(run=run, by=SYSTEM, at=at)
+
+        assert [hour for hour, ids in chosen.items() if corp.pk in ids] == list(range(1, 14))
+        assert [hour for hour, ids in chosen.items() if branch.pk in ids] == [12]
+
+    def test_goes_on_where_a_bind_password_can_not_be_decrypted_and_the_run_says_so(
+        self, employer: Employer, settings: Settings
+    ) -> None:
+        sean = user("sean")
+        employer.server(bind_dn=employer.directory.admin_dn, bind_password="secret", sync_interval_hours=1)
+        schedule.start_due(at=NOON)
+        settings.SECRET_KEY = "another one than the password was encrypted with"
+
+        run = schedule.start_due(at=NOON + timedelta(hours=1))
+
+        assert run is not None
+        assert carried_out(run).state == RunState.FAILED
+        assert "the stored bind password can't be decrypted" in run.error
+        assert "the stored bind password can't be decrypted" in Alert.objects.get().message
+        assert again(sean).active
+
+
+class TestMail:
+    @pytest.mark.parametrize("address", ["n/a", "ada,root@example.com", "ada@example\u2028com", "Ada <ada>", "ada@"])
+    def test_reaches_the_others_when_an_administrators_address_is_none(
+        self, employer: Employer, mailbox: Mailbox, address: str
+    ) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        user("ada", org_name="ADMIN", email=address, roles=["SYSADMIN"])
+        employer.hires("mia")
+        employer.server()
+
+        run = simulate()
+
+        assert run.state == RunState.PLANNED
+        assert mailbox.recipients == [["it@example.com"]]
