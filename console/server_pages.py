@@ -90,7 +90,10 @@ def _hints(source: str) -> list[str]:
         hints.append(_("This script returns nothing, so it never decides anything."))
     if (name := _lost_entry(code)) is not None:
         hints.append(
-            _("%(name)s stands there without “entry.” before it: it is not declared and will be a script error.")
+            _(
+                "%(name)s stands there without “entry.” before it: it reads the attribute where the entry has it, and "
+                "is a script error where not."
+            )
             % {"name": name}
         )
     return hints

@@ -88,4 +88,5 @@ class TestWakeAbandoned:
 
         run.refresh_from_db()
         assert run.state == RunState.FAILED
-        assert runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
+        again = runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
+        assert again.state == RunState.QUEUED
