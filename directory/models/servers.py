@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from directory.models.fields import EncryptedTextField, opened
 from directory.sync.values import AttributeMapping, Connection, Limits, Scripts
 from orgs.models import Org, Role, User
+from orgs.models.keys import Keyed
 from orgs.permissions import Permission
-from orgs.text import fold
 
 DEFAULT_ACTIVE_SCRIPT = "function(entry) {return true;}"
 # Not "and no computers": where a server's schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
@@ -72,7 +72,7 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
         return self.order_by("position", "pk")
 
 
-class LdapServer(models.Model):
+class LdapServer(Keyed):
     """Connection, search, attribute mapping, three scripts and safety limits."""
 
     id: int
@@ -148,13 +148,6 @@ class LdapServer(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the key by which names are compared in step with the name."""
-        self.name_key = fold(self.name)
-        if (fields := kwargs.get("update_fields")) is not None:
-            kwargs["update_fields"] = {*fields, "name_key"}
-        super().save(*args, **kwargs)
 
     @property
     def connection(self) -> Connection:

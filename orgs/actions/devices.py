@@ -1,4 +1,4 @@
-"""What happens to devices: deactivated and reactivated, alone or with their user, deauthorized, replaced."""
+"""What happens to devices: deactivated and reactivated, alone or with their user, and deauthorized."""
 
 from __future__ import annotations
 

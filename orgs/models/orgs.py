@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
+from orgs.models.keys import Keyed
 from orgs.models.roles import Role
 from orgs.permissions import Permission
 from orgs.text import fold, registration_key
@@ -100,7 +101,7 @@ class OrgManager(MP_NodeManager):
         return self.get_queryset().named(name)
 
 
-class Org(MP_Node):
+class Org(Keyed, MP_Node):
     """A node of the tree; an empty setting means that the parent's counts."""
 
     id: int
@@ -134,10 +135,3 @@ class Org(MP_Node):
 
     def __str__(self) -> str:
         return str(self.name)
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the key by which names are compared in step with the name."""
-        self.name_key = fold(self.name)
-        if (fields := kwargs.get("update_fields")) is not None:
-            kwargs["update_fields"] = {*fields, "name_key"}
-        super().save(*args, **kwargs)

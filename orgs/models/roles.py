@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
+from orgs.models.keys import Keyed
 from orgs.permissions import Permission, holds
-from orgs.text import fold
 
 if TYPE_CHECKING:
     from orgs.models.users import UserQuerySet
@@ -23,7 +23,7 @@ class RoleQuerySet(models.QuerySet["Role"]):
         return self.annotate(member_count=Count("grants", filter=Q(grants__user__in=among)))
 
 
-class Role(models.Model):
+class Role(Keyed):
     """A named set of permissions; a custom role is a copy that can be edited."""
 
     name = models.CharField(_("name"), max_length=255)
@@ -40,13 +40,6 @@ class Role(models.Model):
 
     def __str__(self) -> str:
         return self.name
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the key by which names are compared in step with the name."""
-        self.name_key = fold(self.name)
-        if (fields := kwargs.get("update_fields")) is not None:
-            kwargs["update_fields"] = {*fields, "name_key"}
-        super().save(*args, **kwargs)
 
     @property
     def holds_admin(self) -> bool:

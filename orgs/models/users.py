@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
+from orgs.models.keys import Keyed
 from orgs.models.orgs import Org
 from orgs.models.roles import Role
 from orgs.permissions import Permission, holds
@@ -119,7 +120,7 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
         return found
 
 
-class User(AbstractBaseUser):
+class User(Keyed, AbstractBaseUser):
     """A person of exactly one org, with the account states that a sync keeps in line."""
 
     id: int
@@ -154,6 +155,7 @@ class User(AbstractBaseUser):
     objects = UserManager()
 
     USERNAME_FIELD = "username"
+    NAME = "username"
     EMAIL_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
 
@@ -178,13 +180,6 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.username
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Keep the key by which names are compared in step with the name."""
-        self.username_key = fold(self.username)
-        if (fields := kwargs.get("update_fields")) is not None:
-            kwargs["update_fields"] = {*fields, "username_key"}
-        super().save(*args, **kwargs)
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]  # Django has a plain attribute here

@@ -96,6 +96,13 @@ class TestAServerThatChangesWhileItsRunWaits:
 
 
 class TestAWorkerThatIsOvertaken:
+    def overtaken(self, run: Run) -> Lease:
+        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        taken = claim(run.pk, clock=Clock(TOMORROW), progress=pipeline.ignore_progress)
+        assert late is not None
+        assert taken is not None
+        return late
+
     def test_can_not_begin_to_apply(self, employer: Employer) -> None:
         employer.server()
         run = queued()
@@ -148,25 +155,18 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def overtaken(work: job.Job, tally: Tally) -> list[Reason]:
+        def late_check(work: job.Job, tally: Tally) -> list[Reason]:
             monkeypatch.setattr(pipeline, "check_limits", check_limits)
             pipeline.execute(run.pk, clock=Clock(TOMORROW))
             check_limits(work, tally)
             return []
 
-        monkeypatch.setattr(pipeline, "check_limits", overtaken)
+        monkeypatch.setattr(pipeline, "check_limits", late_check)
 
         carried_out(run)
 
         assert run.state == RunState.HELD_BACK
         assert all(again(leaver).active for leaver in leavers)
-
-    def overtaken(self, run: Run) -> Lease:
-        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
-        taken = claim(run.pk, clock=Clock(TOMORROW), progress=pipeline.ignore_progress)
-        assert late is not None
-        assert taken is not None
-        return late
 
 
 class TestARunWithoutAWorker:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
@@ -129,6 +130,10 @@ def _progress() -> Iterator[Follow]:
     if not console.is_terminal:
         yield pipeline.ignore_progress
         return
+    # On a terminal the log lines would tear the progress apart; they stay in the log file.
+    for handler in logging.getLogger().handlers:
+        if type(handler) is logging.StreamHandler:
+            handler.setLevel(logging.WARNING)
     columns = SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("starting")
