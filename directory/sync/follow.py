@@ -23,7 +23,7 @@ def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change 
     elif fold(username) in taken:
         return draft.untouched(
             Outcome.CONFLICT,
-            f"Conflict: the directory now says {username}, which is another user's username. Nothing changes.",
+            f"Conflict: the directory now says {username}, which is, or is to be, another user's username. Nothing changes.",
         )
     else:
         draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=username)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from directory.models import Run, RunServer, SyncSettings
@@ -15,7 +16,8 @@ class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
     ``seen`` says who was in scope when the reading began, ``contested`` which users (server id, user id) have a claim
-    to another one's entry.
+    to another one's entry, ``names`` and ``doubled`` which usernames (server id, folded) users' entries carry, and which
+    of them more than once.
     """
 
     run: Run
@@ -25,6 +27,17 @@ class Job:
     scope: dict[int, OrgScope]
     seen: set[int] = field(default_factory=set)
     contested: set[tuple[int, int]] = field(default_factory=set)
+    names: set[int] = field(default_factory=set)
+    doubled: set[int] = field(default_factory=set)
+
+    def note_names(self, server_id: int, keys: Iterable[str]) -> None:
+        """Note the folded usernames of one entry that is a user's."""
+        for name in {hash((server_id, key)) for key in keys}:
+            (self.doubled if name in self.names else self.names).add(name)
+
+    def is_doubled(self, server_id: int, key: str) -> bool:
+        """Tell whether two users' entries on one server carry this username."""
+        return hash((server_id, key)) in self.doubled
 
     @property
     def actor(self) -> Actor:

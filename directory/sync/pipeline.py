@@ -102,6 +102,7 @@ def read_servers(work: Job) -> None:
         work.lease.save(state=RunState.READING, started_at=work.lease.clock())
         record.forget(run=work.run)
     work.seen = matching.presence_keys(work.org_ids)
+    work.names, work.doubled, work.contested = set(), set(), set()
     for row in work.readings:
         row.complete, row.error = False, ""
         try:
@@ -138,6 +139,8 @@ def _read(work: Job, row: RunServer) -> None:
             found = matching.candidates(identities, org_ids=org_ids, only_ids_of=only_ids_of)
             asked = [index for index, candidate in enumerate(found) if candidate is not None]
             verdicts = dict(zip(asked, _verdicts(work, row, sandbox, [page[index] for index in asked]), strict=True))
+            for index in asked:
+                work.note_names(server.pk, map(fold, identities[index].usernames))
             work.contested.update((server.pk, rival) for who in found if who for rival in who.rivals if who.rivals)
             row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + len(asked)
             if server.canary and not row.canary_seen:
@@ -179,7 +182,8 @@ def make_plan(work: Job) -> Tally:
         planned = []
         for pk, user in known.items():
             sighting = _proven(work, user, seen[pk])
-            change = guard.check(plan.decide(user, sighting, house, taken=taken[pk]))
+            doubled = {key for key in _wanted_names(sighting) if work.is_doubled(sighting.server_id, key)}
+            change = guard.check(plan.decide(user, sighting, house, taken=taken[pk] | doubled))
             tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
             planned.append((change, user, sighting))
         with transaction.atomic():

@@ -314,6 +314,20 @@ class TestMatching:
         assert change_of(run, "sean").outcome == Outcome.CONFLICT
         assert again(sean).username == "sean"
 
+    def test_two_users_renamed_to_one_name_are_both_a_conflict(self, employer: Employer) -> None:
+        for uid in ("sean", "mia"):
+            employer.hires(uid, departmentNumber="Default", description=uid)
+            user(uid)
+        employer.server(username_attribute="description")
+        simulate_and_sync()
+
+        for uid in ("sean", "mia"):
+            employer.directory.modify(employer.dn(uid), {"description": "both"})
+        run = simulate_and_sync()
+
+        assert [change.outcome for change in run.changes.all()] == [Outcome.CONFLICT, Outcome.CONFLICT]
+        assert set(User.objects.values_list("username", flat=True)) == {"sean", "mia"}
+
     def test_the_first_server_of_the_org_that_finds_a_user_wins(self, employer: Employer) -> None:
         employer.hires("sean", departmentNumber="Default", mail="first@example.com")
         sean = user("sean")
