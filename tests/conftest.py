@@ -16,8 +16,9 @@ import pytest
 import redis
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from django.db import connection
 from django.test import TransactionTestCase
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
@@ -39,6 +40,17 @@ def _touches_the_database(item: pytest.Item) -> bool:
         return True
     test_class = getattr(item, "cls", None)
     return test_class is not None and issubclass(test_class, TransactionTestCase)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database; at the end PostgreSQL drops it although a browser's last request may still be answered."""
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+            with connection.cursor() as cursor:
+                cursor.execute(f"{others} AND pid <> pg_backend_pid()")
 
 
 def free_port() -> int:

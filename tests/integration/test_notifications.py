@@ -24,7 +24,7 @@ class TestLogLines:
     ) -> None:
         employer.hires("mia", departmentNumber="Default")
         employer.server()
-        students = org("Students").pk
+        default, students = org("Default").pk, org("Students").pk
         sean = user("sean")
         user("mia", last_name="Mia")
         caplog.set_level(logging.INFO, "rollcall.sync")
@@ -32,18 +32,18 @@ class TestLogLines:
         simulate()
 
         assert [record.getMessage() for record in caplog.records] == [
-            f"DIRSYNC:: Submitting for orgs: , [2,{students}]",
-            "DIRSYNC:: Running for org:2/Default",
+            f"DIRSYNC:: Submitting for orgs: , [{default},{students}]",
+            f"DIRSYNC:: Running for org:{default}/Default",
             f"DIRSYNC:: Running for org:{students}/Students",
-            "DIRSYNC:: Completed for org:2/Default users:2, deactivated:1, activated:0, moved:0, rolesChanged:0",
+            f"DIRSYNC:: Completed for org:{default}/Default users:2, deactivated:1, activated:0, moved:0, rolesChanged:0",
             f"DIRSYNC:: Completed for org:{students}/Students users:0, deactivated:0, activated:0, moved:0, rolesChanged:0",
             (
-                f"DIRSYNC:: Summary for orgIds:, [2,{students}], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
+                f"DIRSYNC:: Summary for orgIds:, [{default},{students}], users:2, deactivated:1, activated:0, moved:0, roleChanges:0, "
                 "simulated:true"
             ),
             (
                 f"HISTORY:: Subject[0/system, orgId:1] DIRSYNC:: Blocking and deactivating user:{sean.pk}/sean in "
-                "org:2/Default simulated:true"
+                f"org:{default}/Default simulated:true"
             ),
             "DIRSYNC:: summary email sent to:[], users:2, deactivated:1, simulated:true",
         ]
