@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from django.db import connection
+
 from directory.models import Match, StoredEntry
 from directory.sync import rows
 from directory.sync.values import (
@@ -115,24 +117,18 @@ def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) 
 
     A user who is not active keeps the immutable id: another one under the same username may be another person.
     """
-    last, noted = 0, 0
+    last, noted, when = 0, 0, connection.ops.adapt_datetimefield_value(at)
     decided = StoredEntry.objects.filter(run_id=run_id, chosen=True, user__isnull=False)
     columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
     while found := list(decided.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
         last = found[-1][0]
         stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in found])}
         new = [
-            Match(user_id=user, server_id=server, dn=dn, unique_id=unique_id, matched_at=at)
+            (user, server, dn, unique_id, when)
             for _, user, server, dn, unique_id, active in found
             if user not in except_for and _is_news(stored.get(user), (server, dn, unique_id), active=active)
         ]
-        Match.objects.bulk_create(
-            new,
-            batch_size=500,
-            update_conflicts=True,
-            unique_fields=["user"],
-            update_fields=["server", "dn", "unique_id", "matched_at"],
-        )
+        insert_rows(Match, ("user", "server", "dn", "unique_id", "matched_at"), new, unless=["user"])
         noted += len(new)
     return noted
 

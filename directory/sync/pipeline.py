@@ -38,8 +38,8 @@ from orgs.text import fold
 
 log = logging.getLogger("rollcall.sync")
 
-# Short transactions: while one is open on SQLite, nobody else can write.
-BATCH = 200
+# Short transactions, of about a fifth of a second: while one is open on SQLite, nobody else can write.
+BATCH = 500
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
 SLICE = 200
 # What a reading leaves in its row.

@@ -351,10 +351,10 @@ def _take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime
 
 def _keep_a_sysadmin(*, losing: Collection[int]) -> None:
     """Refuse to take the last active SYSADMIN's role or account."""
-    if not losing:
+    granted = RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
+    if not losing or not granted.filter(user__in=losing).exists():
         return
     # Locked first and looked at afterwards: of two losses at once, the second sees what the first has done.
-    granted = RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
     list(User.objects.select_for_update().filter(pk__in=granted.values("user")).order_by("pk").values_list("pk"))
     holders = set(User.objects.sysadmins().values_list("pk", flat=True))
     leaving = holders & set(losing)

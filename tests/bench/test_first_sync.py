@@ -31,7 +31,6 @@ def measure(tmp_path: Path) -> Measure:
     environment = os.environ | {
         "DJANGO_SETTINGS_MODULE": "console.settings",
         "ROLLCALL_VAR": str(tmp_path / "var"),
-        "LOG_LEVEL": "WARNING",
     }
 
     def run(title: str, *arguments: str) -> None:
