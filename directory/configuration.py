@@ -64,7 +64,9 @@ def _apply_one(given: Any, seen: set[str], *, by: Actor, at: datetime) -> tuple[
     server = LdapServer.objects.filter(name_key=key).first()
     if server is None and (missing := [name for name in _REQUIRED if name not in given]):
         raise Invalid(dict.fromkeys(missing, "a new LDAP server needs it"))
-    values = {name: value for name, value in given.items() if name not in {"orgs", "grantable_roles"}}
+    # By name, in any letter case: the name of a server that exists only finds it.
+    elsewhere = {"orgs", "grantable_roles"} | ({"name"} if server else set())
+    values = {name: value for name, value in given.items() if name not in elsewhere}
     saved = servers.save(
         server=server,
         values=values,

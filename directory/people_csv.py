@@ -7,6 +7,9 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
 from orgs.text import fold
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "notes")
@@ -40,7 +43,7 @@ def read(path: Path) -> list[Row]:
     try:
         return parse(_text(path.read_bytes()))
     except OSError as error:
-        raise BadCsv(f"{path}: {error.strerror}") from error
+        raise BadCsv(str(error.strerror)) from error
 
 
 def _text(content: bytes) -> str:
@@ -99,6 +102,11 @@ def _row(line: int, header: list[str], cells: list[str]) -> Row:
             raise BadCsv(f"line {line}, {name}: {len(value)} characters, {LONGEST[name]} are the most")
         if name != "notes" and not value.isprintable():
             raise BadCsv(f"line {line}, {name}: control characters are not allowed")
+    if values.get("email"):
+        try:
+            validate_email(values["email"])
+        except ValidationError as error:
+            raise BadCsv(f"line {line}, email: {values['email']} is no email address") from error
     if not values["username"]:
         raise BadCsv(f"line {line}: the username is empty")
     return Row(line=line, **values)

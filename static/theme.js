@@ -4,7 +4,9 @@
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => {
     try {
-      return localStorage.getItem("theme");
+      // Data fixes keep a theme of their own under this name, which may be "auto".
+      const kept = localStorage.getItem("theme");
+      return kept === "light" || kept === "dark" ? kept : null;
     } catch {
       return null; // Storage is switched off: the system decides.
     }

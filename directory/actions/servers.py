@@ -93,6 +93,7 @@ def save(
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
     before = _told(stored) if server else {}
+    password = stored.bind_password
     old_scripts = stored.scripts if server else Scripts()
     _set(stored, values, is_new=server is None)
     errors = _wrong(stored, values)
@@ -109,6 +110,8 @@ def save(
         _serve(stored, orgs, by=by, at=at)
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
     after = _told(stored)
+    if server and stored.bind_password and stored.bind_password != password:
+        after |= {"bind_password": "changed"}
     if before != after:
         changed = {key for key in after if before.get(key) != after[key]}
         fact = Fact(

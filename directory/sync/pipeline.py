@@ -115,7 +115,8 @@ def read_servers(work: Job) -> None:
             raise SyncStopped(f"{row.server_name}: {error}") from error
         _save_reading(work, row)
     if not any(row.complete for row in work.readings):
-        raise SyncStopped(" ".join(row.error for row in work.readings) or "no enabled LDAP server is used by any org")
+        failed = " ".join(f"{row.server_name}: {row.error}" for row in work.readings)
+        raise SyncStopped(failed or "no enabled LDAP server is used by any org")
 
 
 def _read(work: Job, row: RunServer) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from directory.models import Run, RunChange, RunState
 from directory.sync.tally import filled
+from directory.sync.values import Outcome
 
 ACCOUNT_KEYS = ("username", "email", "first_name", "last_name", "active", "blocked", "org", "roles")
 
@@ -21,9 +22,15 @@ def summary(run: Run) -> dict[str, Any]:
         **filled(run.counts),
         "orgs": list(run.org_counts),
         "seconds": run.seconds,
+        "notApplied": _not_applied(run),
         "error": run.error,
         "warningMessages": list(run.warnings),
     }
+
+
+def _not_applied(run: Run) -> int:
+    """Return how many planned changes were not made, because the user had changed or a rule forbade it."""
+    return run.changes.filter(outcome__in=[Outcome.CHANGED_MEANWHILE, Outcome.REFUSED]).count()
 
 
 def changes(run: Run) -> Iterator[dict[str, Any]]:
@@ -73,6 +80,8 @@ def text(run: Run) -> Iterator[str]:
         for key, count in filled(run.counts).items():
             if count or key == "users":
                 yield f"  {count:>7} {_WORDS[key]}"
+    if skipped := _not_applied(run):
+        yield f"  {skipped:>7} not applied: changed meanwhile, or refused"
     for reason in run.held_back:
         yield f"  limit: {reason}"
     for warning in run.warnings:

@@ -68,4 +68,4 @@ class Custodian(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.matter_id}: {self.user_id}"
+        return f"{self.user}: {self.matter}"

@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from directory.models import LdapServer, Match, Run, RunState
-from orgs.models import DirectoryService, Org, User
+from orgs.models import AuditEntry, DirectoryService, Org, User
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
 from tests.worlds import again, org, user
 
@@ -72,7 +72,7 @@ class TestLdapserver:
     ) -> None:
         code, out, _ = run("ldapserver", "apply", file(corp(employer, orgs=["Default", "Research"])))
 
-        assert (code, out) == (0, "created Corp\n")
+        assert (code, out) == (0, "created Corp\ncreated the org Research\n")
         server = LdapServer.objects.get()
         assert (server.page_size, server.username_attribute, server.enabled) == (1000, "uid", True)
         research = Org.objects.get(name="Research")
@@ -88,7 +88,7 @@ class TestLdapserver:
         code, out, _ = run("ldapserver", "apply", file({"name": "CORP", "limit_deactivations_percent": 9}))
 
         server = LdapServer.objects.get()
-        assert (code, out) == (0, "updated CORP\n")
+        assert (code, out) == (0, "updated Corp\n")
         assert (server.page_size, server.bind_password, server.limit_deactivations_percent) == (50, "geheim", 9)
 
     def test_show_prints_the_same_form_without_the_password(self, file: Any, employer: Employer) -> None:
@@ -146,6 +146,14 @@ class TestLdapserver:
     @pytest.mark.parametrize("text", ["", "{", "[]", "7", '["x"]'])
     def test_a_file_that_is_no_server_is_refused(self, file: Any, text: str) -> None:
         assert run("ldapserver", "apply", file(text))[0] != 0
+
+    def test_a_changed_password_leaves_an_audit_row_that_does_not_tell_it(self, file: Any, employer: Employer) -> None:
+        run("ldapserver", "apply", file(corp(employer, bind_dn="cn=a,dc=b", bind_password="geheim")))
+
+        run("ldapserver", "apply", file({"name": "Corp", "bind_password": "noch geheimer"}))
+
+        row = AuditEntry.objects.filter(object_type="LDAP server").latest("pk")
+        assert row.after == {"bind_password": "changed"}
 
     def test_a_changed_address_needs_the_password_again(self, file: Any, employer: Employer) -> None:
         run("ldapserver", "apply", file(corp(employer, bind_dn="cn=a,dc=b", bind_password="geheim")))
@@ -250,6 +258,15 @@ class TestLdapsync:
 
         assert (code, json.loads(out)["deactivated"]) == (0, 1)
         assert not again(self.sean).active
+
+    def test_a_plan_that_was_overtaken_says_what_was_not_applied(self) -> None:
+        first, second = (json.loads(run("ldapsync", "--simulate", "--json")[1])["run"] for _ in range(2))
+        run("ldapsync", "--apply", str(first))
+
+        _, out, _ = run("ldapsync", "--apply", str(second), "--json")
+
+        told = json.loads(out)
+        assert (told["state"], told["deactivated"], told["notApplied"]) == ("applied", 0, 2)
 
     def test_a_failed_run_exits_with_4_and_the_reason(self, employer: Employer) -> None:
         employer.directory.stop(remove=False)

@@ -15,6 +15,7 @@ from directory import configuration
 from directory.actions.errors import Invalid
 from directory.models import LdapServer
 from orgs.actors import COMMAND_LINE
+from orgs.models import Org
 from orgs.text import fold
 
 
@@ -48,6 +49,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: not UTF-8 (byte {error.start})") from error
         except json.JSONDecodeError as error:
             raise CommandError(f"{file}: not JSON: {error}") from error
+        before = set(Org.objects.values_list("pk", flat=True))
         try:
             done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now())
         except Invalid as error:
@@ -55,6 +57,8 @@ class Command(BaseCommand):
             raise CommandError("\n".join([f"{file}: nothing was changed", *lines])) from error
         for server, is_new in done:
             self.stdout.write(f"{'created' if is_new else 'updated'} {server.name}")
+        for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):
+            self.stdout.write(f"created the org {name}")
 
     def _show(self, name: str | None) -> None:
         if name is None:
