@@ -123,7 +123,7 @@ def _read(work: Job, row: RunServer) -> None:
     """Read one server page by page, as it is set now: who each entry may be, what the scripts say, and keep both."""
     server = LdapServer.objects.enabled().filter(readings=row.pk).first()
     if server is None:
-        raise DirectoryUnavailable(f"{row.server_name} has been disabled or deleted")
+        raise DirectoryUnavailable("it has been disabled or deleted")
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0

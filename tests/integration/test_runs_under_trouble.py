@@ -91,7 +91,7 @@ class TestAServerThatChangesWhileItsRunWaits:
 
         carried_out(run)
 
-        assert (run.state, run.error) == (RunState.FAILED, "Corp has been disabled or deleted")
+        assert (run.state, run.error) == (RunState.FAILED, "Corp: it has been disabled or deleted")
         assert again(sean).active
 
 
