@@ -1,6 +1,6 @@
 # Start with `make run`; `make help` lists the rest. ARGS is passed on: make test ARGS="-k sandbox"
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-postgres check format coverage bench
+.PHONY: help setup run test test-postgres check format coverage bench faults attacks
 
 PYTHON_IN := .venv/bin/python
 STEP := @.ci/step
@@ -42,6 +42,14 @@ format: ## Put the code in its layout
 coverage: ## Run all tests and list the lines and branches that none reaches
 	@.ci/setup test
 	@$(PYTHON_IN) -m pytest --cov --cov-report term-missing:skip-covered --cov-report html $(ARGS)
+
+faults: ## Try every fault on SQLite and PostgreSQL and write the table in docs/reliability.md
+	@.ci/setup test
+	@.ci/catalogue faults $(ARGS)
+
+attacks: ## Try every hostile script, request, upload and setting and write the tables in docs/reliability.md
+	@.ci/setup test
+	@.ci/catalogue attacks $(ARGS)
 
 bench: ## Measure speed (tests/bench)
 	@.ci/setup test
