@@ -24,6 +24,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from ldap.controls.simple import ManageDSAITControl
 
 SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
@@ -45,6 +46,8 @@ attributetype ( 2.16.840.1.113730.3.1.35 NAME 'thumbnailPhoto' SYNTAX 1.3.6.1.4.
 objectclass ( 1.2.840.113556.1.5.6 NAME 'securityPrincipal' SUP top AUXILIARY
   MAY ( sAMAccountName $ objectSid $ sIDHistory $ sAMAccountType $ thumbnailPhoto ) )
 """
+
+ACCESS = ("to attrs=userPassword by anonymous auth by * none", "to * by * read")
 
 Certificate = Literal["good", "expired", "wrong host", "self-signed"]
 Values = str | bytes | Sequence[str | bytes]
@@ -157,6 +160,10 @@ class Directory:
         return f"ldaps://127.0.0.1:{self._tls_port}"
 
     @property
+    def tls_port(self) -> int:
+        return self._tls_port
+
+    @property
     def pid(self) -> int:
         assert self._process, "the directory is not running"
         return self._process.pid
@@ -211,11 +218,25 @@ class Directory:
 
     def delete(self, dn: str) -> None:
         with self._administrator() as connection:
-            connection.delete_s(dn)
+            # A referral would be followed instead.
+            connection.delete_ext_s(dn, serverctrls=[ManageDSAITControl()])
 
     def rename(self, dn: str, rdn: str, *, parent: str | None = None) -> None:
         with self._administrator() as connection:
             connection.rename_s(dn, rdn, parent)
+
+    def allow(self, *rules: str) -> None:
+        """Replace who may see what, at once, in slapd's words; without rules it is as at the start."""
+        self._configure("olcAccess", rules or ACCESS)
+
+    def limit(self, *limits: str) -> None:
+        """Replace what searches are limited to, at once, as in ``users size.prtotal=30``; without limits none are."""
+        self._configure("olcLimits", limits)
+
+    def _configure(self, name: str, values: Sequence[str]) -> None:
+        with _Session(self.url, "cn=admin,cn=config", self.admin_password) as connection:
+            database = "olcDatabase={1}mdb,cn=config"
+            connection.modify_s(database, [(ldap.MOD_REPLACE, name, _bytes(values) or None)])
 
     def _end(self, number: signal.Signals) -> None:
         if self._process:
@@ -273,10 +294,12 @@ class Directory:
             f'rootpw "{self.admin_password}"',
             "index objectClass,uid,member,entryUUID eq",
             f"limits users {self._limits}\nlimits anonymous {self._limits}" if self._limits else "",
-            "access to attrs=userPassword by anonymous auth by * none",
-            "access to * by * read",
+            *(f"access {rule}" for rule in ACCESS),
             *(overlays if self._memberof else ()),
             self._extra,
+            "database config",
+            'rootdn "cn=admin,cn=config"',
+            f'rootpw "{self.admin_password}"',
         ]
         (self._folder / "slapd.conf").write_text("\n".join(lines) + "\n")
 

@@ -49,6 +49,7 @@ class FakeDirectory:
     hang_up_after: int = 1_000_000
     stall_inside: int = 1_000_000
     endless_cookie: bool = False
+    estimate: int = 0
 
     requests: list[str] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
@@ -113,7 +114,7 @@ class FakeDirectory:
         if operation == BIND:
             self.requests.append("bind")
             self.passwords.append(list(_parts(body))[2][1])
-            _send(client, number, BIND_DONE, _result(*self.bind_result))
+            _send(client, number, BIND_DONE, result(*self.bind_result))
         elif operation == EXTENDED:
             self._extended(client, number, body)
         elif operation == SEARCH:
@@ -123,13 +124,13 @@ class FakeDirectory:
         name = next(_parts(body))[1]
         if name == START_TLS:
             self.requests.append("StartTLS")
-            _send(client, number, EXTENDED_DONE, _result(*self.start_tls_result))
+            _send(client, number, EXTENDED_DONE, result(*self.start_tls_result))
             self.silent = self.silent_after_start_tls
         elif name == WHO_AM_I and self.whoami is not None:
             self.requests.append("whoami")
-            _send(client, number, EXTENDED_DONE, _result(0, "") + _element(0x8B, self.whoami.encode()))
+            _send(client, number, EXTENDED_DONE, result(0, "") + element(0x8B, self.whoami.encode()))
         else:
-            _send(client, number, EXTENDED_DONE, _result(2, "unsupported extended operation"))
+            _send(client, number, EXTENDED_DONE, result(2, "unsupported extended operation"))
 
     def _search(self, client: socket.socket, number: bytes, body: bytes, controls: list[tuple[int, bytes]]) -> None:
         fields = list(_parts(body))
@@ -141,18 +142,18 @@ class FakeDirectory:
         if not base and not scope:
             if self.root is not None:
                 _send(client, number, ENTRY, _entry("", self.root))
-            _send(client, number, SEARCH_DONE, _result(0, ""))
+            _send(client, number, SEARCH_DONE, result(0, ""))
             return
         self.requests.append("search")
         page = _page(controls) if self.paging else None
         if self.referral:
-            _send(client, number, SEARCH_DONE, _result(10, "", self.referral))
+            _send(client, number, SEARCH_DONE, result(10, "", self.referral))
             return
         found = [entry for entry in self.entries if _in_scope(entry[0], base, scope)]
         if page:
             self.page_sizes.append(page[0])
             if self.largest_page and page[0] > self.largest_page:
-                _send(client, number, SEARCH_DONE, _result(11, "page too large"))
+                _send(client, number, SEARCH_DONE, result(11, "page too large"))
                 return
         self._send_page(client, number, found, page, wanted)
 
@@ -168,23 +169,23 @@ class FakeDirectory:
         for index, (dn, attributes) in enumerate(found[start : start + size], start):
             if index >= self.hang_up_after:
                 raise Hangup
-            packet = _packet(number, ENTRY, _entry(dn, self._ranged(attributes, wanted)))
+            told = packet(number, ENTRY, _entry(dn, self._ranged(attributes, wanted)))
             if index >= self.stall_inside:
-                client.sendall(packet[: len(packet) // 2])
+                client.sendall(told[: len(told) // 2])
                 self.silent = True
                 return
-            client.sendall(packet)
+            client.sendall(told)
         last = start + size >= len(found)
         if last:
             for url in self.references:
-                _send(client, number, REFERENCE, _element(OCTETS, url.encode()))
+                _send(client, number, REFERENCE, element(OCTETS, url.encode()))
         control = b""
         if page and start // size < self.control_pages:
             cookie = b"" if last and not self.endless_cookie else str(start + size).encode()
-            value = _element(SEQUENCE, _element(INTEGER, b"\0") + _element(OCTETS, cookie))
-            both = _element(OCTETS, PAGED_RESULTS) + _element(OCTETS, value)
-            control = _element(0xA0, _element(SEQUENCE, both))
-        _send(client, number, SEARCH_DONE, _result(*self.search_result) if last else _result(0, ""), control)
+            value = element(SEQUENCE, element(INTEGER, bytes([self.estimate])) + element(OCTETS, cookie))
+            both = element(OCTETS, PAGED_RESULTS) + element(OCTETS, value)
+            control = element(0xA0, element(SEQUENCE, both))
+        _send(client, number, SEARCH_DONE, result(*self.search_result) if last else result(0, ""), control)
 
     def _ranged(self, attributes: Attributes, wanted: list[str]) -> Attributes:
         """Return what is asked for, long attributes as Active Directory cuts them."""
@@ -226,29 +227,29 @@ def _page(controls: list[tuple[int, bytes]]) -> tuple[int, int] | None:
 
 def _entry(dn: str, attributes: Attributes) -> bytes:
     lists = b"".join(
-        _element(
+        element(
             SEQUENCE,
-            _element(OCTETS, name.encode()) + _element(SET, b"".join(_element(OCTETS, value) for value in values)),
+            element(OCTETS, name.encode()) + element(SET, b"".join(element(OCTETS, value) for value in values)),
         )
         for name, values in attributes.items()
     )
-    return _element(OCTETS, dn.encode()) + _element(SEQUENCE, lists)
+    return element(OCTETS, dn.encode()) + element(SEQUENCE, lists)
 
 
-def _result(code: int, words: str, referral: str = "") -> bytes:
-    result = _element(ENUMERATED, bytes([code])) + _element(OCTETS, b"") + _element(OCTETS, words.encode())
-    return result + (_element(0xA3, _element(OCTETS, referral.encode())) if referral else b"")
+def result(code: int, words: str, referral: str = "") -> bytes:
+    result = element(ENUMERATED, bytes([code])) + element(OCTETS, b"") + element(OCTETS, words.encode())
+    return result + (element(0xA3, element(OCTETS, referral.encode())) if referral else b"")
 
 
 def _send(client: socket.socket, number: bytes, operation: int, body: bytes, controls: bytes = b"") -> None:
-    client.sendall(_packet(number, operation, body, controls))
+    client.sendall(packet(number, operation, body, controls))
 
 
-def _packet(number: bytes, operation: int, body: bytes, controls: bytes = b"") -> bytes:
-    return _element(SEQUENCE, _element(INTEGER, number) + _element(operation, body) + controls)
+def packet(number: bytes, operation: int, body: bytes, controls: bytes = b"") -> bytes:
+    return element(SEQUENCE, element(INTEGER, number) + element(operation, body) + controls)
 
 
-def _element(tag: int, content: bytes) -> bytes:
+def element(tag: int, content: bytes) -> bytes:
     length = len(content)
     if length < 0x80:
         return bytes([tag, length]) + content

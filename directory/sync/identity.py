@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from directory.sync.values import AttributeMapping, Entry, Identity
+from directory.sync.values import AttributeMapping, Encoded, Entry, Identity
 
+LONGEST_USERNAME = 255
 # Identifiers that servers give and never change, the most common first.
 UNIQUE_IDS = ("entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid")
 
@@ -15,20 +16,27 @@ def is_unique_everywhere(mapping: AttributeMapping) -> bool:
 
 
 def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
-    """Return what the mapped attributes say, trimmed; what an entry does not have is empty."""
+    """Return what the mapped attributes say, trimmed; what an entry does not have, or what is no text, is empty."""
     folded = {name.lower(): values for name, values in entry.attributes.items()}
 
+    def given(name: str) -> tuple[str, ...]:
+        return folded.get(name.strip().lower(), ())
+
     def values(name: str) -> tuple[str, ...]:
-        trimmed = (value.strip() for value in folded.get(name.strip().lower(), ()))
+        trimmed = (value.strip() for value in given(name) if not isinstance(value, Encoded))
         return tuple(dict.fromkeys(filter(None, trimmed)))
 
     def first(*names: str) -> str:
         return next((value for name in names for value in values(name)), "")
 
+    def first_id(*names: str) -> str:
+        # An immutable id may well be binary.
+        return next((value.strip() for name in names for value in given(name) if value.strip()), "")
+
     return Identity(
         dn=entry.dn,
-        unique_id=first(mapping.unique_id) if mapping.unique_id.strip() else first(*UNIQUE_IDS),
-        usernames=values(mapping.username),
+        unique_id=first_id(mapping.unique_id) if mapping.unique_id.strip() else first_id(*UNIQUE_IDS),
+        usernames=tuple(name for name in values(mapping.username) if len(name) <= LONGEST_USERNAME),
         emails=values(mapping.email),
         first_name=first(mapping.first_name),
         last_name=first(mapping.last_name),

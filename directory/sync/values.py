@@ -7,12 +7,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 
+class Encoded(str):
+    """A value that is no text, in base64: scripts may look at it, but it is nobody's name."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One LDAP entry as text.
 
     ``attributes`` maps each attribute's name, as the server spelled it, to its values in the server's order;
-    binary values are already text (a GUID or SID in its usual form, else base64).
+    binary values are already text (a GUID or SID in its usual form, else base64, as ``Encoded``).
     """
 
     dn: str
@@ -127,6 +133,65 @@ class MatchedBy(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class FailedUrl:
+    """One URL that was tried in vain before another one answered, and why."""
+
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingProof:
+    """Why one reading counts as complete; it exists only where every page ended in success and nothing spoke against it.
+
+    ``bound_as`` is the bind DN or ``anonymous``, ``authorization`` what the server itself calls us (RFC 4532), empty
+    where it does not say. ``paged`` is whether pages were asked for, ``controls_missing`` how many answers to those
+    came without the paging control, ``last_cookie_empty`` that the server has said that nothing follows.
+    ``results`` counts the answers by result code. ``estimate`` is the most that the server expected to send
+    (RFC 2696), 0 where it does not say, and ``counted`` what a second search of the same found, None where there was no
+    need of one.
+    """
+
+    url: str
+    failed_urls: tuple[FailedUrl, ...]
+    bound_as: str
+    authorization: str
+    product: str
+    encrypted: bool
+    pages: int
+    entries: int
+    paged: bool
+    controls_missing: int
+    last_cookie_empty: bool
+    results: Mapping[str, int]
+    estimate: int
+    counted: int | None
+    referrals: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """Somebody whom a reading did not find, to be asked for directly: by immutable id where known, else by username."""
+
+    user_id: int
+    username: str
+    unique_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Whereabouts:
+    """What a search of the whole directory says about somebody whom a reading did not find.
+
+    ``absent`` says that they are not where the connection searches, beyond doubt; otherwise nothing may be concluded.
+    ``dns`` are where they were found, and ``told`` is the sentence for the history, without a full stop.
+    """
+
+    absent: bool
+    told: str
+    dns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """Who an entry may be; ``rivals`` are other users with a claim to the same entry."""
 
@@ -146,7 +211,11 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found."""
+    """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found.
+
+    ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
+    about again.
+    """
 
     presence: Presence
     server: str = ""
@@ -156,6 +225,8 @@ class Sighting:
     matched_by: str = ""
     known_id: str = ""
     reason: str = ""
+    waits: str = ""
+    proofs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +282,7 @@ class Outcome(StrEnum):
     SCRIPT_ERROR = "script error"
     CONFLICT = "conflict"
     NOT_CHECKED = "not checked"
+    WAITING = "waiting"
     APPLIED = "applied"
     CHANGED_MEANWHILE = "changed meanwhile"
     REFUSED = "refused"
@@ -254,12 +326,14 @@ class OrgFacts:
 class House:
     """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
 
-    ``grantable`` holds the role names that each LDAP server, by id, may grant.
+    ``grantable`` holds the role names that each LDAP server, by id, may grant; ``powerful_roles`` hold ``admin`` or an
+    ``admin.all…`` permission, so that a grant by mistake would open every org.
     """
 
     orgs: Mapping[str, OrgFacts]
     roles: Mapping[str, str]
     admin_roles: frozenset[str] = frozenset()
+    powerful_roles: frozenset[str] = frozenset()
     grantable: Mapping[int, frozenset[str]] = field(default_factory=dict)
     reactivate_set_by_person: bool = False
 

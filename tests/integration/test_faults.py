@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
+from django.db.models.functions import Now
 
 from directory.actions import runs
 from directory.models import Alert, Run, RunServer, RunState, Trigger
@@ -182,9 +185,9 @@ class TestOneRunPerServer:
         run = self.started()
         late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
         assert late is not None
-        next_day = Clock(NOON.replace(day=6))
+        Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
-        taken = claim(run.pk, clock=next_day, progress=pipeline.ignore_progress)
+        taken = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
 
         assert taken is not None
         with pytest.raises(TakenOver):

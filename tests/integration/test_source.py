@@ -313,7 +313,7 @@ class TestLimits:
         with FakeDirectory(PEOPLE, root=None) as server, FakeDirectory(PEOPLE, root=None, paging=False) as other:
             assert len(read(fake(server))) == 30
             assert len(read(fake(other))) == 30
-            assert server.page_sizes == [10, 10, 10]
+            assert server.page_sizes == [10, 10, 10] * 2
 
     @pytest.mark.parametrize("pages", [0, 1, 2])
     def test_a_paging_control_left_out_is_no_proof_of_the_end(self, pages: int) -> None:

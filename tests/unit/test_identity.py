@@ -2,7 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.sync.identity import UNIQUE_IDS, identity
-from directory.sync.values import AttributeMapping, Entry
+from directory.sync.values import AttributeMapping, Encoded, Entry
 
 DN = "uid=jane,dc=example,dc=com"
 
@@ -67,3 +67,23 @@ class TestIdentity:
         found = identity(entry(uid=tuple(values)), AttributeMapping())
 
         assert all(name and name == name.strip() for name in found.usernames)
+
+
+class TestWhatIsNoText:
+    def test_is_nobodys_name(self) -> None:
+        odd = Encoded("/+8=")
+
+        found = identity(entry(uid=(odd, "jane"), mail=(odd,), givenName=(odd,), sn=(odd,)), AttributeMapping())
+
+        assert (found.usernames, found.emails, found.first_name, found.last_name) == (("jane",), (), "", "")
+
+    def test_may_be_an_immutable_id(self) -> None:
+        found = identity(entry(consistencyGuid=(Encoded("/+8="),)), AttributeMapping(unique_id="consistencyGuid"))
+
+        assert found.unique_id == "/+8="
+
+
+def test_a_username_longer_than_any_of_rollcalls_is_none() -> None:
+    found = identity(entry(uid=("x" * 256, "y" * 255)), AttributeMapping())
+
+    assert found.usernames == ("y" * 255,)

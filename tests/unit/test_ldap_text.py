@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.sync.source import check_filter, check_url
-from directory.sync.source.reading import RANGED
-from directory.sync.source.text import decoder, guid_of, sid_of, text_of
+from directory.sync.source.search import RANGED
+from directory.sync.source.text import decoder, guid_of, sid_of, text_of, values_of
 
 
 class TestTextOf:
@@ -157,3 +157,21 @@ class TestCheckUrl:
     )  # fmt: skip
     def test_refuses_everything_else(self, url: str) -> None:
         assert check_url(url)
+
+
+class TestValuesOf:
+    @pytest.mark.parametrize("name", ["objectGUID", "GUID", "objectSid", "thumbnailPhoto", "cn"])
+    def test_give_back_what_the_decoder_took(self, name: str) -> None:
+        value = bytes([1, 2, 0, 0, 0, 0, 0, 5]) + bytes(range(8)) if name != "cn" else "Zoë".encode()
+
+        [text] = decoder(name)([value])
+        back = [found.encode() if isinstance(found, str) else found for found in values_of(name, text)]
+
+        assert value in back
+
+    @pytest.mark.parametrize(
+        ("name", "text"),
+        [("objectGUID", "jane"), ("GUID", ""), ("objectSid", "S-1-5-99999999999"), ("objectSid", "x"), ("photo", "é")],
+    )
+    def test_are_the_text_itself_where_nothing_else_makes_it(self, name: str, text: str) -> None:
+        assert values_of(name, text) == [text]

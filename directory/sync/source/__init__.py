@@ -1,26 +1,33 @@
 """LDAP → pages of Entry: the only part of a sync that speaks LDAP. It reads everything or raises, never a part."""
 
-from directory.sync.source.checks import check_certificate, check_dn, escape_filter
+from directory.sync.source.addresses import check_place, names_this_machine
+from directory.sync.source.checks import check_attribute, check_certificate, check_dn, escape_filter
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.filters import check_filter
+from directory.sync.source.inquiry import Inquiry
 from directory.sync.source.probe import ConnectionStep, first_entries, test_connection
-from directory.sync.source.reading import ATTRIBUTES, Reading, open_reading, pages
+from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
+from directory.sync.source.search import ATTRIBUTES
 from directory.sync.source.urls import check_url
 
 __all__ = [
     "ATTRIBUTES",
     "ConnectionStep",
     "DirectoryUnavailable",
+    "Inquiry",
     "Reading",
     "Stage",
+    "check_attribute",
     "check_certificate",
     "check_dn",
     "check_filter",
+    "check_place",
     "check_url",
     "escape_filter",
     "first_entries",
     "may_hold_people",
+    "names_this_machine",
     "open_reading",
     "pages",
     "test_connection",

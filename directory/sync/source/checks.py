@@ -1,16 +1,27 @@
-"""Whether a DN and a CA certificate are well formed, and text made safe to stand in a filter."""
+"""Whether a DN, an attribute name and a CA certificate are well formed, and text made safe to stand in a filter."""
 
 from __future__ import annotations
 
+import re
 import ssl
 
 from ldap import dn as ldap_dn
 from ldap.filter import escape_filter_chars
 
+# RFC 4512, 2.5: a short name or a numeric OID, then options. Active Directory and others have "_" in names too.
+ATTRIBUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*")
+
+
+def check_attribute(text: str) -> str | None:
+    """Return what is wrong with the name of an attribute, None if nothing is."""
+    if not ATTRIBUTE.fullmatch(text):
+        return f"{text!r} is no name of an attribute, as in givenName"
+    return None
+
 
 def check_dn(text: str) -> str | None:
     """Return what is wrong with a DN (RFC 4514), None if nothing is; the empty DN is the root."""
-    if "\0" in text or not ldap_dn.is_dn(text):
+    if not text.isprintable() or not ldap_dn.is_dn(text):
         return f"{text!r} is no DN, as in ou=people,dc=example,dc=com"
     return None
 
@@ -26,6 +37,8 @@ def check_certificate(text: str) -> str | None:
     return None
 
 
-def escape_filter(text: str) -> str:
-    """Return text as a value in a filter (RFC 4515): nothing in it counts as syntax."""
-    return str(escape_filter_chars(text))
+def escape_filter(value: str | bytes) -> str:
+    """Return a value as it stands in a filter (RFC 4515): nothing in it counts as syntax."""
+    if isinstance(value, bytes):
+        return "".join(f"\\{octet:02x}" for octet in value)
+    return str(escape_filter_chars(value))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# Signs of a server's own words that are passed on: whatever else answers at that address has no more to say.
+MOST_WORDS = 500
+
 
 class Stage(StrEnum):
     """How far it got, in the order in which a directory is reached."""
@@ -42,8 +45,9 @@ class Referred(DirectoryUnavailable):
 
 
 def plain(text: str, *, secret: str = "") -> str:
-    """Return a server's words on one line, without control characters and without the secret."""
+    """Return a server's words on one line, no more than a few, without control characters and without the secret."""
     if secret:
         text = text.replace(secret, "***")
     printable = "".join(sign if sign.isprintable() else " " for sign in text)
-    return " ".join(printable.split())
+    words = " ".join(printable.split())
+    return words if len(words) <= MOST_WORDS else f"{words[: MOST_WORDS - 1]}…"

@@ -1,174 +1,27 @@
-"""A whole search, page by page: it ends when every page has been read, or raises."""
+"""A whole reading: it ends when every page has been read and nothing speaks against it, with the proof, or raises."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
-import ldap
-
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
-from directory.sync.source.session import PAGED_RESULTS, Attributes, Session, connect, open_session
+from directory.sync.source.search import ATTRIBUTES, Search
+from directory.sync.source.session import Session, connect, open_session
 from directory.sync.source.targets import Target, parse_referral, place
-from directory.sync.source.text import Decoder, decoder
 from directory.sync.source.urls import Url
-from directory.sync.values import Connection, Entry
+from directory.sync.values import Connection, Entry, ReadingProof
 
-# All user attributes, and by name the operational ones that identify somebody or say that an account is closed.
-ATTRIBUTES = (
-    "*", "entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid", "memberOf",
-    "isMemberOf", "nsRole", "nsAccountLock", "pwdAccountLockedTime", "ds-pwp-account-disabled", "loginDisabled",
-)  # fmt: skip
 MOST_HOPS = 10
-MOST_EMPTY_PAGES = 100
-SMALLEST_PAGE = 10
-RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re.IGNORECASE)
-
-
-class Search:
-    """One search on one session; ``references`` are the servers that it was sent on to."""
-
-    def __init__(self, session: Session, target: Target, attributes: Sequence[str], page_size: int) -> None:
-        self.references: list[tuple[str, ...]] = []
-        self.pages_read = 0
-        self._session = session
-        self._target = target
-        self._attributes = attributes
-        self._page_size = page_size
-        self._decoders = Decoders()
-        self._entries = 0
-        self._page: list[Entry] = []
-        self._ranged: list[int] = []
-
-    def pages(self) -> Iterator[list[Entry]]:
-        """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
-        controls = self._session.root.controls
-        paged = controls is None or PAGED_RESULTS in controls
-        insist = controls is not None
-        message = self._ask(b"", paged=paged, insist=insist)
-        empty = 0
-        while True:
-            cookie = self._receive(message, paged=paged, insist=insist)
-            self._complete_ranges()
-            self.pages_read += 1
-            page, self._page = self._page, []
-            self._entries += len(page)
-            if cookie:
-                empty = 0 if page else empty + 1
-                if empty > MOST_EMPTY_PAGES:
-                    raise DirectoryUnavailable("The server sends empty pages without an end")
-                message = self._ask(cookie, paged=True, insist=insist)
-            if page:
-                yield page
-            if not cookie:
-                return
-
-    def first(self, limit: int) -> list[Entry]:
-        """Return no more than the first entries; that there are others is no failure here."""
-        target = self._target
-        message = self._session.search(target.base, target.scope, target.filter, self._attributes, size_limit=limit)
-        try:
-            self._session.receive(message, self._take)
-        except DirectoryUnavailable as refused:
-            if refused.result_code != ldap.SIZELIMIT_EXCEEDED.errnum or not self._page:
-                raise
-        self._complete_ranges()
-        return self._page[:limit]
-
-    def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
-        target = self._target
-        page = (self._page_size, cookie, insist) if paged else None
-        return self._session.search(target.base, target.scope, target.filter, self._attributes, page=page)
-
-    def _receive(self, message: int, *, paged: bool, insist: bool) -> bytes:
-        """Take one page and return the cookie that leads to the next one, empty after the last."""
-        end = None
-        while end is None:
-            try:
-                end = self._session.receive(message, self._take, already=self._entries)
-            except DirectoryUnavailable as refused:
-                if not self._may_ask_for_less(refused):
-                    raise
-                self._page_size = max(self._page_size // 2, SMALLEST_PAGE)
-                message = self._ask(b"", paged=paged, insist=insist)
-        if end.cookie is None and paged and (insist or self.pages_read):
-            raise DirectoryUnavailable(
-                f"The server left out the paging control after {self._entries + len(self._page)} entries, "
-                "so that there is no proof that this is all"
-            )
-        return end.cookie or b""
-
-    def _may_ask_for_less(self, refused: DirectoryUnavailable) -> bool:
-        """Whether the server may only have found the page too large: a refusal at once, before any entry."""
-        untouched = not self.pages_read and not self._page
-        limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
-        return limit and untouched and self._page_size > SMALLEST_PAGE
-
-    def _take(self, dn: str | None, attributes: Attributes | Sequence[str]) -> None:
-        if dn is None or not isinstance(attributes, Mapping):
-            self.references.append(tuple(str(url) for url in attributes))
-            return
-        decoders = self._decoders
-        texts = {}
-        for name, values in attributes.items():
-            # Active Directory sends member without values beside member;range=0-1499.
-            if found := decoders[name](values):
-                texts[name] = found
-        if decoders.ranged and not decoders.ranged.isdisjoint(texts):
-            self._ranged.append(len(self._page))
-        self._page.append(Entry(dn, texts))
-
-    def _complete_ranges(self) -> None:
-        ranged, self._ranged = self._ranged, []
-        for index in ranged:
-            entry = self._page[index]
-            texts = dict(entry.attributes)
-            for name in self._decoders.ranged.intersection(texts):
-                values = texts.pop(name)
-                if found := RANGED.fullmatch(name):
-                    texts[found["name"]] = (*values, *self._rest(entry.dn, found["name"], found["last"]))
-            self._page[index] = replace(entry, attributes=texts)
-
-    def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
-        """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""
-        while last != "*":
-            first = int(last) + 1
-            search = Search(self._session, Target(dn, "base", "(objectClass=*)"), (f"{name};range={first}-*",), 1)
-            values, last = search.one_range(name, first)
-            yield from values
-
-    def one_range(self, name: str, first: int) -> tuple[tuple[str, ...], str]:
-        """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
-        message = self._ask(b"", paged=False, insist=False)
-        self._session.receive(message, self._take)
-        for entry in self._page:
-            for spelled, values in entry.attributes.items():
-                found = RANGED.fullmatch(spelled)
-                if not found or found["name"].lower() != name.lower() or int(found["first"]) != first:
-                    continue
-                if found["last"] == "*" or int(found["last"]) >= first:
-                    return values, found["last"]
-        raise DirectoryUnavailable(f"{self._target.base}: the values of {name} from {first} on can't be read")
-
-
-class Decoders(dict[str, Decoder]):
-    """The decoder of each attribute by the server's spelling; ``ranged`` are the spellings that hold only a part."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ranged: set[str] = set()
-
-    def __missing__(self, name: str) -> Decoder:
-        if RANGED.fullmatch(name):
-            self.ranged.add(name)
-        self[name] = decoder(name)
-        return self[name]
+# Who comes and goes while a large directory is read is no sign of a fault.
+USUAL_CHANGES = 5
+USUAL_PERCENT = 1
 
 
 class Reading:
-    """One reading of a directory; its figures count for something once ``complete`` is true.
+    """One reading of a directory; its figures count for something once there is a ``proof``.
 
     ``referrals`` are URLs of parts of the tree that the server has not got and that were not read.
     """
@@ -178,12 +31,19 @@ class Reading:
         self.entries = 0
         self.pages_read = 0
         self.referrals: list[str] = []
-        self.complete = False
+        self.proof: ReadingProof | None = None
+        self._searches: list[Search] = []
+        self._counted: int | None = None
         self._connection = connection
         self._session = session
         self._attributes = attributes
         self._begun = False
         self._visited: set[tuple[str, int, Target]] = set()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page has been read and nothing spoke against it."""
+        return self.proof is not None
 
     def __iter__(self) -> Iterator[list[Entry]]:
         return self.pages()
@@ -201,10 +61,11 @@ class Reading:
         target = Target(connection.search_base, connection.search_scope, connection.search_filter)
         self._visited.add(place(self._session.url, target))
         yield from self._read(self._session, target, hops=0)
-        self.complete = True
+        self.proof = self._prove()
 
     def _read(self, session: Session, target: Target, hops: int) -> Iterator[list[Entry]]:
         search = Search(session, target, self._attributes, self._connection.page_size)
+        self._searches.append(search)
         before = self.pages_read
         try:
             for page in search.pages():
@@ -216,11 +77,60 @@ class Reading:
                 raise
             search.references.append(elsewhere.urls)
         self.pages_read = before + search.pages_read
+        self._look_again(session, target, search)
         for urls in search.references:
             if self._connection.follow_referrals:
                 yield from self._follow(urls, target, hops + 1)
             else:
                 self.referrals.append(plain(urls[0] if urls else ""))
+
+    def _look_again(self, session: Session, target: Target, search: Search) -> None:
+        """Compare what came with a second search, for DNs only, where parts of the answer are of different times.
+
+        One page alone is of one moment; it is looked at again where the server expected to send more.
+        """
+        if search.pages_read < 2 and search.estimate <= len(search.seen):
+            return
+        again = Search(session, target, ("1.1",), search.page_size)
+        try:
+            for _ in again.pages():
+                pass
+        except DirectoryUnavailable as failure:
+            raise DirectoryUnavailable(
+                f"{len(search.seen)} entries came, but they could not be counted again: {failure}",
+                stage=failure.stage,
+                server_message=failure.server_message,
+                result_code=failure.result_code,
+            ) from None
+        self._counted = (self._counted or 0) + len(again.seen)
+        overlooked, gone = len(again.seen - search.seen), len(search.seen - again.seen)
+        usual = max(USUAL_CHANGES, len(again.seen | search.seen) * USUAL_PERCENT // 100)
+        if max(overlooked, gone) > usual:
+            raise DirectoryUnavailable(
+                f"{session.url}: the directory changed while it was being read: {len(search.seen)} entries came, "
+                f"{gone} of them are gone by now, and {overlooked} others are there"
+            )
+
+    def _prove(self) -> ReadingProof:
+        session, searches = self._session, self._searches
+        return ReadingProof(
+            url=self.url,
+            failed_urls=session.failed_urls,
+            bound_as=session.bound_as,
+            authorization=session.authorization,
+            product=session.root.product,
+            encrypted=session.encrypted,
+            pages=self.pages_read,
+            entries=self.entries,
+            paged=all(search.paged for search in searches),
+            controls_missing=sum(search.controls_missing for search in searches),
+            # Search.pages ends there only.
+            last_cookie_empty=True,
+            results=dict(sum((search.results for search in searches), Counter())),
+            estimate=sum(search.estimate for search in searches),
+            counted=self._counted,
+            referrals=tuple(self.referrals),
+        )
 
     def _follow(self, urls: tuple[str, ...], target: Target, hops: int) -> Iterator[list[Entry]]:
         """Read what a reference leads to; its URLs name the same thing, so that the first that answers will do."""

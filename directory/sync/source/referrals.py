@@ -13,5 +13,9 @@ def may_hold_people(url: str) -> bool:
     """Tell whether a part of the tree that was not read, named by its URL (RFC 4516), may hold people."""
     _, _, rest = url.partition("://")
     _, _, path = rest.partition("/")
-    dn = unquote(path.partition("?")[0]).lower().replace(" ", "")
-    return not dn.startswith(WITHOUT_PEOPLE)
+    return holds_people(unquote(path.partition("?")[0]))
+
+
+def holds_people(dn: str) -> bool:
+    """Tell whether a tree, named by its top, may hold people."""
+    return not dn.lower().replace(" ", "").startswith(WITHOUT_PEOPLE)

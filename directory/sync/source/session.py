@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,18 +13,18 @@ from ldap.controls import SimplePagedResultsControl
 from pyasn1.error import PyAsn1Error
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
-from directory.sync.source.filters import check_filter
-from directory.sync.source.urls import Url, parse_url
+from directory.sync.source.fitness import SCOPES, check_settings
+from directory.sync.source.urls import Url
 from directory.sync.source.wire import Note, Wire, open_wire
-from directory.sync.values import Connection
+from directory.sync.values import Connection, FailedUrl
 
-SCOPES = {"base": ldap.SCOPE_BASE, "onelevel": ldap.SCOPE_ONELEVEL, "subtree": ldap.SCOPE_SUBTREE}
 PAGED_RESULTS = SimplePagedResultsControl.controlType
 ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
 # Only here may another of the server's URLs help; a refused password is refused everywhere.
 UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
-LARGEST_PAGE = 2**31 - 1
-ROOT_ATTRIBUTES = ["objectClass", "supportedControl", "supportedCapabilities", "vendorName", "vendorVersion"]
+ROOT_ATTRIBUTES = [
+    "objectClass", "namingContexts", "supportedControl", "supportedCapabilities", "vendorName", "vendorVersion",
+]  # fmt: skip
 
 # Once the connection is lost, libldap would open a new one by itself: without TLS and anonymous.
 NOWHERE = "ldap://255.255.255.255:1"
@@ -34,17 +36,22 @@ Take = Callable[[str | None, Attributes | Sequence[str]], None]
 
 @dataclass(frozen=True, slots=True)
 class RootDse:
-    """What a server says about itself; ``controls`` is None where it says nothing."""
+    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees."""
 
     controls: frozenset[str] | None = None
     product: str = ""
+    contexts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PageEnd:
-    """How a search's answer ended; ``cookie`` is None where the paging control was not in it."""
+    """How a search's answer ended; ``cookie`` is None where the paging control was not in it.
+
+    ``estimate`` is how many entries the server expects in all, 0 where it does not say (RFC 2696).
+    """
 
     cookie: bytes | None
+    estimate: int = 0
 
 
 class Session:
@@ -55,6 +62,8 @@ class Session:
         self.encrypted = wire.encrypted
         self.root = RootDse()
         self.bound_as = ""
+        self.authorization = ""
+        self.failed_urls: tuple[FailedUrl, ...] = ()
         self._connection = connection
         self._wire = wire
         self._ldap = ldap.initialize(NOWHERE, fileno=wire.fileno)
@@ -94,6 +103,7 @@ class Session:
             except ldap.PROTOCOL_ERROR:
                 # RFC 4511, 4.12: how a server says that it has not got this operation.
                 return
+        self.authorization = plain(identity)
         if not identity.removeprefix("dn:").strip():
             raise DirectoryUnavailable(
                 f"{self.url}: the server took the bind as {dn} for an anonymous one", stage=Stage.BIND
@@ -141,19 +151,24 @@ class Session:
         """Hand each entry and reference of an answer to ``take`` as it arrives.
 
         Raises:
-            DirectoryUnavailable: the answer did not end in success.
+            DirectoryUnavailable: the answer did not end in success, or not in the time that one answer may take.
         """
-        result, seconds, taken = self._ldap.result4, self._connection.operation_timeout, 0
+        result, clock, taken = self._ldap.result4, time.monotonic, 0
+        ends = clock() + self._connection.operation_timeout
         with self._translated(Stage.SEARCH, after=lambda: already + taken):
             while True:
-                kind, rows, _, controls, _, _ = result(message, 0, seconds)
+                # To libldap the time-out is that of one entry; a server that drips would never reach it.
+                left = ends - clock()
+                if left <= 0:
+                    raise ldap.TIMEOUT
+                kind, rows, _, controls, _, _ = result(message, 0, left)
                 for dn, attributes in rows:
                     taken += dn is not None
                     take(dn, attributes)
                 if kind == ldap.RES_SEARCH_RESULT:
                     break
-        cookies = [control.cookie for control in controls if control.controlType == PAGED_RESULTS]
-        return PageEnd(cookie=cookies[0] if cookies else None)
+        paging = [control for control in controls if control.controlType == PAGED_RESULTS]
+        return PageEnd(paging[0].cookie, max(paging[0].size, 0)) if paging else PageEnd(cookie=None)
 
     @contextmanager
     def _translated(self, stage: Stage, after: Callable[[], int] | None = None) -> Iterator[None]:
@@ -180,7 +195,9 @@ class Session:
                 f"{self.url}: no answer within {seconds} seconds{lost}", stage=_unanswered(stage)
             )
         if isinstance(error, ldap.SERVER_DOWN | ldap.CONNECT_ERROR):
-            reason = self._wire.trouble or words or "connection lost"
+            # How libldap calls an answer that is too long to be one.
+            garbled = "the answer can't be read" if details.get("errno") == errno.ERANGE else ""
+            reason = self._wire.trouble or garbled or words or "connection lost"
             return DirectoryUnavailable(
                 f"{self.url}: {name} ({reason}){lost}", stage=_unanswered(stage), server_message=words
             )
@@ -200,13 +217,18 @@ def connect(connection: Connection, note: Note) -> Session:
         DirectoryUnavailable: none can be reached, with the reason of each, or one refuses the bind.
     """
     failures: list[DirectoryUnavailable] = []
+    tried: list[FailedUrl] = []
     for url in check_settings(connection):
         try:
-            return open_session(connection, url, note)
+            session = open_session(connection, url, note)
         except DirectoryUnavailable as failure:
             if failure.stage not in UNREACHABLE:
                 raise
             failures.append(failure)
+            tried.append(FailedUrl(str(url), str(failure).removeprefix(f"{url}: ")))
+        else:
+            session.failed_urls = tuple(tried)
+            return session
     raise DirectoryUnavailable(
         "; ".join(map(str, failures)),
         stage=failures[-1].stage,
@@ -225,39 +247,6 @@ def open_session(connection: Connection, url: Url, note: Note) -> Session:
         raise
     note(Stage.BIND, f"signed in as {session.bound_as}; the server is {session.root.product or 'of an unknown make'}")
     return session
-
-
-def check_settings(connection: Connection) -> list[Url]:
-    """Return the URLs of a connection that is fit to be tried.
-
-    Raises:
-        DirectoryUnavailable: a setting is wrong, found before any network.
-    """
-    urls = [parse_url(url) for url in connection.urls]
-    if not urls:
-        raise DirectoryUnavailable("The LDAP server has no URL", stage=Stage.NAME)
-    if connection.bind_dn and not connection.bind_dn.strip():
-        raise DirectoryUnavailable("The bind DN consists of spaces", stage=Stage.BIND)
-    if connection.bind_dn and not connection.bind_password.strip():
-        # RFC 4513, 5.1.2: servers answer success, and bind anonymously.
-        raise DirectoryUnavailable("The bind DN has no password, which would bind anonymously", stage=Stage.BIND)
-    _check_text("bind DN", connection.bind_dn, Stage.BIND)
-    _check_text("bind password", connection.bind_password, Stage.BIND)
-    _check_text("search base", connection.search_base, Stage.BASE)
-    if connection.search_scope not in SCOPES:
-        raise DirectoryUnavailable("The search scope is none of base, onelevel and subtree", stage=Stage.BASE)
-    if problem := check_filter(connection.search_filter):
-        raise DirectoryUnavailable(f"Bad search filter: {problem}", stage=Stage.FILTER)
-    if not 1 <= connection.page_size <= LARGEST_PAGE:
-        raise DirectoryUnavailable(f"The page size has to be between 1 and {LARGEST_PAGE}", stage=Stage.SEARCH)
-    if min(connection.connect_timeout, connection.operation_timeout) < 1:
-        raise DirectoryUnavailable("A time-out has to be at least one second", stage=Stage.CONNECT)
-    return urls
-
-
-def _check_text(name: str, value: str, stage: Stage) -> None:
-    if "\0" in value or any("\ud800" <= sign <= "\udfff" for sign in value):
-        raise DirectoryUnavailable(f"The {name} holds a character that LDAP can't carry", stage=stage)
 
 
 def _unanswered(stage: Stage) -> Stage:
@@ -288,4 +277,8 @@ def _root(attributes: Attributes) -> RootDse:
         vendor = "Active Directory"
     if not vendor and "OpenLDAProotDSE" in texts.get("objectclass", []):
         vendor = "OpenLDAP"
-    return RootDse(controls=None if controls is None else frozenset(controls), product=plain(vendor))
+    return RootDse(
+        controls=None if controls is None else frozenset(controls),
+        product=plain(vendor),
+        contexts=tuple(texts.get("namingcontexts", ())),
+    )

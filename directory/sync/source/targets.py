@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
+from directory.sync.source.addresses import check_port
 from directory.sync.source.filters import check_filter
 from directory.sync.source.urls import Url, check_url, parse_url
 
@@ -34,7 +35,7 @@ def parse_referral(text: str, target: Target) -> tuple[Url, Target] | None:
         return None
     address = f"{parts.scheme}://{parts.netloc}"
     _, scope, search_filter = [*map(unquote, parts.query.split("?")), "", "", ""][:3]
-    if check_url(address) or (search_filter and check_filter(search_filter)):
+    if check_url(address) or check_port(parse_url(address)) or (search_filter and check_filter(search_filter)):
         return None
     base = unquote(parts.path.removeprefix("/")) or target.base
     return parse_url(address), Target(base, URL_SCOPES.get(scope.lower(), target.scope), search_filter or target.filter)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import uuid
-from base64 import b64encode
+from base64 import b64decode, b64encode
 from collections.abc import Callable, Sequence
+
+from directory.sync.values import Encoded
 
 Decoder = Callable[[Sequence[bytes]], tuple[str, ...]]
 
@@ -51,6 +53,21 @@ def decoder(name: str) -> Decoder:
     return _texts
 
 
+def values_of(name: str, text: str) -> list[str | bytes]:
+    """Return the values from which the attribute's decoder makes this text: some servers keep as text what is binary."""
+    bare = name.lower().partition(";")[0]
+    try:
+        if bare in MIXED_ENDIAN_GUIDS:
+            return [text, uuid.UUID(text).bytes_le]
+        if bare in BIG_ENDIAN_GUIDS:
+            return [text, uuid.UUID(text).bytes]
+        if bare in SIDS:
+            return [text, _sid_bytes(text)]
+        return [b64decode(text, validate=True) if bare in BINARY else text]
+    except (OverflowError, ValueError):
+        return [text]
+
+
 def text_of(value: bytes) -> str:
     """Return a value as text, or as base64 where it is none."""
     try:
@@ -62,9 +79,9 @@ def text_of(value: bytes) -> str:
     return base64_of(value)
 
 
-def base64_of(value: bytes) -> str:
+def base64_of(value: bytes) -> Encoded:
     """Return a value in base64."""
-    return b64encode(value).decode()
+    return Encoded(b64encode(value).decode())
 
 
 def guid_of(value: bytes) -> str:
@@ -79,6 +96,12 @@ def sid_of(value: bytes) -> str:
     authority = int.from_bytes(value[2:8], "big")
     parts = (int.from_bytes(value[at : at + 4], "little") for at in range(8, len(value), 4))
     return "-".join(["S-1", str(authority), *map(str, parts)])
+
+
+def _sid_bytes(text: str) -> bytes:
+    _, revision, authority, *parts = text.split("-")
+    head = bytes([int(revision), len(parts)]) + int(authority).to_bytes(6, "big")
+    return head + b"".join(int(part).to_bytes(4, "little") for part in parts)
 
 
 def _nothing(_values: Sequence[bytes]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from directory.sync.source.addresses import allowed
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.urls import Url
 from directory.sync.values import Connection
@@ -122,6 +123,7 @@ def _connect(connection: Connection, url: Url, note: Note) -> socket.socket:
         raise DirectoryUnavailable(
             f"{url}: the name {url.host} can't be resolved ({reason})", stage=Stage.NAME, server_message=reason
         ) from None
+    addresses = allowed(url, addresses)
     note(Stage.NAME, f"{url.host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in addresses))}")
     trouble = ""
     for family, kind, protocol, _, address in addresses:
@@ -251,4 +253,5 @@ def _reason(error: OSError, seconds: int = 0) -> str:
         return f"no answer within {seconds} seconds" if seconds else "no answer"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    return error.strerror or "connection closed"
+    # OpenSSL's words end in the line of Python's own source.
+    return (error.strerror or "connection closed").partition(" (_ssl.c")[0]

@@ -1,0 +1,252 @@
+"""What makes a reading complete, and what a directory says when it is asked for those who were not found."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from directory.sync import source
+from directory.sync.source import DirectoryUnavailable, Inquiry
+from directory.sync.values import AttributeMapping, Connection, ReadingProof, Sought, Whereabouts
+from tests.directories import ACCESS, Directory, free_port, people, to_ldif
+from tests.fake_ldap import FakeDirectory
+
+BASE = "dc=example,dc=com"
+PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(30)]
+UNIT = f"ou=People,{BASE}"
+STAFF = f"ou=Staff,{BASE}"
+
+
+def connection(directory: Directory, **settings: Any) -> Connection:
+    plain = Connection(
+        name="Test",
+        urls=(directory.url,),
+        search_base=directory.base,
+        bind_dn=directory.reader_dn,
+        bind_password=directory.reader_password,
+        operation_timeout=10,
+    )
+    return replace(plain, **settings)
+
+
+def fake(server: FakeDirectory, **settings: Any) -> Connection:
+    plain = Connection(
+        name="Fake", urls=(server.url,), search_base=server.base, bind_dn="cn=reader", bind_password="x", page_size=10
+    )
+    return replace(plain, **settings)
+
+
+def proof_of(wanted: Connection) -> ReadingProof:
+    with source.open_reading(wanted) as reading:
+        list(reading)
+    assert reading.proof
+    return reading.proof
+
+
+def id_of(wanted: Connection, username: str) -> str:
+    [[entry]] = source.pages(replace(wanted, search_filter=f"(uid={username})"))
+    return entry.values("entryUUID")[0]
+
+
+def ask(wanted: Connection, *sought: Sought, **mapping: str) -> dict[int, Whereabouts]:
+    with Inquiry(wanted, AttributeMapping(**mapping)) as inquiry:
+        return inquiry.whereabouts(sought)
+
+
+@pytest.fixture(scope="module")
+def firm() -> Iterator[Directory]:
+    """Give a directory with somebody outside the search base, and somebody whom the filter does not match."""
+    ldif = people(120) + to_ldif(STAFF, {"objectClass": "organizationalUnit", "ou": "Staff"})
+    elsewhere = {"objectClass": "inetOrgPerson", "uid": "moved*(x)", "cn": "m", "sn": "m"}
+    with Directory(ldif=ldif + to_ldif(f"cn=m,{STAFF}", elsewhere)) as directory:
+        yield directory
+
+
+class TestProof:
+    def test_tells_what_was_read_and_by_whom(self, company: Directory) -> None:
+        proof = proof_of(connection(company, page_size=100))
+
+        assert (proof.url, proof.bound_as, proof.authorization) == (
+            company.url,
+            company.reader_dn,
+            f"dn:{company.reader_dn}",
+        )
+        assert (proof.product, proof.encrypted, proof.failed_urls) == ("OpenLDAP", False, ())
+        assert (proof.pages, proof.entries, proof.counted, proof.results) == (3, 250, 250, {"success": 3})
+        assert (proof.paged, proof.controls_missing, proof.last_cookie_empty) == (True, 0, True)
+
+    def test_names_the_urls_that_failed_before(self, company: Directory) -> None:
+        dead = f"ldap://127.0.0.1:{free_port()}"
+
+        proof = proof_of(connection(company, urls=(dead, company.url)))
+
+        assert [(failed.url, failed.reason) for failed in proof.failed_urls] == [
+            (dead, "Can't contact LDAP server (Connection refused)")
+        ]
+
+    def test_counts_one_page_once(self, company: Directory) -> None:
+        assert proof_of(connection(company)).counted is None
+
+    def test_says_when_there_was_no_paging(self) -> None:
+        with FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server:
+            proof = proof_of(fake(server))
+
+        assert (proof.paged, proof.pages, proof.entries) == (False, 1, 30)
+
+    def test_says_who_answers_where_the_server_does(self) -> None:
+        with FakeDirectory(PEOPLE, whoami=None) as server:
+            proof = proof_of(fake(server, bind_dn=""))
+
+        assert (proof.bound_as, proof.authorization) == ("anonymous", "")
+
+    def test_is_not_there_before_the_end(self, company: Directory) -> None:
+        with source.open_reading(connection(company, page_size=100)) as reading:
+            next(iter(reading))
+
+        assert reading.proof is None
+
+    def test_keeps_the_servers_estimate_and_checks_it(self) -> None:
+        with FakeDirectory(PEOPLE[:5], estimate=90) as server:
+            proof = proof_of(fake(server))
+
+        assert (proof.entries, proof.estimate, proof.counted) == (5, 90, 5)
+
+
+class TestDoubt:
+    def test_of_an_entry_that_comes_twice_ends_the_reading(self) -> None:
+        with (
+            FakeDirectory([*PEOPLE, PEOPLE[3]]) as server,
+            pytest.raises(DirectoryUnavailable, match=r"uid=u3,.* twice"),
+        ):
+            proof_of(fake(server))
+
+    @pytest.mark.parametrize("now", [PEOPLE[:15], [*PEOPLE, *((f"cn={n}", {}) for n in range(9))]])
+    def test_of_a_directory_that_is_another_one_by_then_ends_the_reading(self, now: list[Any]) -> None:
+        with FakeDirectory(PEOPLE) as server, source.open_reading(fake(server, page_size=20)) as reading:
+            pages = iter(reading)
+            next(pages)
+            next(pages)
+            server.entries = [(f"{dn},dc=example" if "dc" not in dn else dn, values) for dn, values in now]
+
+            with pytest.raises(DirectoryUnavailable, match="changed while it was being read: 30 entries came"):
+                next(pages)
+
+    def test_is_none_where_a_few_come_and_go(self) -> None:
+        with FakeDirectory(PEOPLE) as server, source.open_reading(fake(server, page_size=20)) as reading:
+            pages = iter(reading)
+            next(pages)
+            next(pages)
+            server.entries = PEOPLE[2:]
+
+            assert list(pages) == []
+        assert reading.complete
+
+
+class TestInquiry:
+    def search(self, firm: Directory) -> Connection:
+        return connection(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
+
+    def test_finds_nobody_where_nobody_is(self, firm: Directory) -> None:
+        found = ask(self.search(firm), Sought(1, "ghost"), Sought(2, "late", str(uuid.uuid4())))
+
+        assert [one.absent for one in found.values()] == [True, True]
+        assert found[1].told == f"nobody with the username ghost anywhere in {BASE}"
+        assert found[2].told.startswith("nobody with the immutable id ")
+
+    @pytest.mark.parametrize("by_id", [True, False])
+    def test_finds_whom_the_filter_does_not_match(self, firm: Directory, by_id: bool) -> None:
+        unique_id = id_of(connection(firm), "u00002") if by_id else ""
+
+        found = ask(self.search(firm), Sought(7, "u00002", unique_id))
+
+        dn = f"uid=u00002,{UNIT}"
+        told = f"still in the directory at {dn}, but the filter does not match"
+        assert found == {7: Whereabouts(absent=True, told=told, dns=(dn,))}
+
+    def test_finds_who_has_moved_out_of_the_base(self, firm: Directory) -> None:
+        found = ask(self.search(firm), Sought(7, "MOVED*(X)"))
+
+        assert found[7].absent
+        assert found[7].told == f"moved out of the search base to cn=m,{STAFF}"
+
+    def test_finds_who_is_there_after_all(self, firm: Directory) -> None:
+        found = ask(self.search(firm), Sought(7, "gone", id_of(connection(firm), "u00009")))
+
+        assert not found[7].absent
+        assert found[7].told.startswith(f"found after all at uid=u00009,{UNIT}")
+
+    def test_finds_by_name_who_is_there_under_another_id(self, firm: Directory) -> None:
+        found = ask(self.search(firm), Sought(7, "u00009", str(uuid.uuid4())))
+
+        assert not found[7].absent
+
+    def test_asks_for_many_in_a_few_searches(self, firm: Directory) -> None:
+        sought = [Sought(number, f"u{number:05}") for number in range(1, 121)]
+
+        found = ask(self.search(firm), *sought)
+
+        assert sorted(found) == list(range(1, 121))
+        assert [pk for pk, one in found.items() if one.absent] == [2]
+
+    def test_takes_nobody_for_another(self, firm: Directory) -> None:
+        found = ask(self.search(firm), Sought(1, "*"), Sought(2, "u00001)(uid=*"), Sought(3, "u00001\\"))
+
+        assert [(one.absent, one.dns) for one in found.values()] == [(True, ())] * 3
+
+    @pytest.mark.parametrize("name", ["objectGUID", ""])
+    def test_knows_binary_ids(self, domain: Directory, name: str) -> None:
+        guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe"))
+        wanted = connection(domain, search_filter="(sAMAccountName=nobody)")
+
+        found = ask(wanted, Sought(1, "x", guid), username="sAMAccountName", unique_id=name)
+
+        assert "Jane (HR)" in found[1].told
+        assert found[1].absent
+
+    def test_knows_security_identifiers(self, domain: Directory) -> None:
+        sid = "S-1-5-21-1004336348-1177238915-682003330-1000"
+        wanted = connection(domain, search_filter="(sAMAccountName=nobody)")
+
+        found = ask(wanted, Sought(1, "x", sid), username="sAMAccountName", unique_id="objectSid")
+
+        assert len(found[1].dns) == 1
+
+    def test_of_a_dead_server_confirms_nothing_and_asks_once(self) -> None:
+        with FakeDirectory(bind_result=(51, "")) as server:
+            found = ask(fake(server), *(Sought(number, f"u{number}") for number in range(200)))
+
+        assert not any(one.absent for one in found.values())
+        assert found[199].told == "a second search could not confirm the absence: Server is busy"
+        assert server.requests == ["bind"]
+
+    def test_that_breaks_off_leaves_the_rest_unconfirmed(self) -> None:
+        with FakeDirectory(search_result=(53, "no more")) as server:
+            found = ask(fake(server), Sought(1, "u1"), Sought(2, "u2"))
+
+        assert [one.absent for one in found.values()] == [False, False]
+        assert "no more" in found[1].told
+
+    def test_that_may_see_no_more_than_the_base_is_content_with_that(self) -> None:
+        rules = (f'to dn.subtree="{UNIT}" by * read', 'to dn.base="" by * read', "to * by * none")
+        with Directory(ldif=people(3)) as directory:
+            directory.allow(ACCESS[0], *rules)
+            found = ask(connection(directory, search_base=UNIT), Sought(1, "ghost"), Sought(2, "u00002"))
+
+        assert [found[1].absent, found[2].absent] == [True, False]
+
+    def test_without_a_root_dse_asks_from_the_top_of_the_base(self) -> None:
+        with FakeDirectory([("uid=u1,dc=com", {"uid": [b"u1"]})], root=None, base="ou=a,dc=example,dc=com") as server:
+            found = ask(fake(server), Sought(1, "u1"))
+
+        assert found[1].told == "nobody with the username u1 anywhere in dc=example,dc=com"
+
+    def test_does_not_take_an_entry_that_can_not_be_read_for_nobody(self) -> None:
+        with FakeDirectory([("uid=u1,dc=example", {"cn": [b"x"]})]) as server:
+            found = ask(fake(server), Sought(1, "u1"))
+
+        assert not found[1].absent
+        assert "who uid=u1,dc=example is can't be read" in found[1].told
