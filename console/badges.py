@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,8 +14,15 @@ from django.utils.translation import gettext_lazy as _
 from lucide.templatetags.lucide import lucide
 
 from directory.models import Run, RunState
+from directory.status import State
 from directory.sync.values import Action, Outcome
 from orgs.models import Archive, ArchiveState, Device, SetBy, User
+
+
+@functools.cache
+def _icon(name: str) -> str:
+    # A list shows hundreds of badges with the same few icons, each of which would be put together anew.
+    return lucide(name, size=14, aria_hidden="true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +38,7 @@ class Badge:
         return self.__html__()
 
     def __html__(self) -> SafeString:
-        icon = lucide(self.icon, size=14, aria_hidden="true")
-        return format_html('<span class="badge badge-{}">{}{}</span>', self.tone, icon, self.text)
+        return format_html('<span class="badge badge-{}">{}{}</span>', self.tone, _icon(self.icon), self.text)
 
 
 def side_by_side(badges: Iterable[Badge]) -> SafeString:
@@ -67,6 +74,9 @@ STANDARD = Badge(_("Standard, locked"), "lock", "quiet")
 CUSTOM = Badge(_("Custom"), "pencil", "info")
 SIMULATED = Badge(_("Simulation"), "flask-conical", "info")
 REAL = Badge(_("Sync"), "refresh-cw", "quiet")
+SIMULATED_UNDO = Badge(_("Simulated undo"), "undo-2", "info")
+UNDO = Badge(_("Undo"), "undo-2", "quiet")
+WAITS_FOR_APPROVAL = Badge(_("waits for approval"), "user-check", "info")
 
 
 def user_states(user: User) -> list[Badge]:
@@ -128,13 +138,17 @@ _RUN = {
 
 
 def run_state(run: Run) -> Badge:
-    """Return where a run is."""
+    """Return where a run is; one that no limit holds back only waits for approval."""
     state = RunState(run.state)
+    if state is RunState.HELD_BACK and run.approval and not run.held_back:
+        return WAITS_FOR_APPROVAL
     return Badge(state.label, *_RUN[state])
 
 
 def run_kind(run: Run) -> Badge:
-    """Return whether a run is a simulation."""
+    """Return whether a run is a simulation, a sync, or the undo of one."""
+    if run.undo_of_id is not None:
+        return SIMULATED_UNDO if run.simulated else UNDO
     return SIMULATED if run.simulated else REAL
 
 
@@ -144,6 +158,7 @@ _OUTCOME = {
     Outcome.KEPT: Badge(_("kept as is"), "shield", "quiet"),
     Outcome.SCRIPT_ERROR: Badge(_("script error"), "circle-x", "bad"),
     Outcome.CONFLICT: Badge(_("conflict"), "git-fork", "bad"),
+    Outcome.WAITING: Badge(_("waiting"), "hourglass", "warn"),
     Outcome.NOT_CHECKED: Badge(_("not checked"), "circle-question-mark", "warn"),
     Outcome.APPLIED: Badge(_("applied"), "circle-check", "good"),
     Outcome.CHANGED_MEANWHILE: Badge(_("changed meanwhile"), "skip-forward", "warn"),
@@ -181,6 +196,18 @@ def outcome_choices() -> list[tuple[str, str]]:
 def action_choices() -> list[tuple[str, str]]:
     """Return the actions for a filter."""
     return [(key.value, str(badge.text)) for key, badge in _ACTION.items()]
+
+
+_STATUS = {
+    State.OK: Badge(_("OK"), "circle-check", "good"),
+    State.WARNING: Badge(_("Warning"), "triangle-alert", "warn"),
+    State.PROBLEM: Badge(_("Problem"), "circle-x", "bad"),
+}
+
+
+def status_state(value: State) -> Badge:
+    """Return how a part of Rollcall is."""
+    return _STATUS[value]
 
 
 def set_by(value: str) -> str:

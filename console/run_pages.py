@@ -11,24 +11,26 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from console.access import ConsoleRequest
+from console.access import ConsoleRequest, author
 from console.filters.runs import ChangeFilter
 from console.lists import Listing, show_list
 from console.tables.runs import ChangeTable
+from console.undo_effects import undo_effects
+from directory.actions import approval, runs, undo
 from directory.models import Run, RunChange, RunState
-from directory.models.runs import PLAN_LIFETIME
 from directory.sync import results
+from directory.sync.values import Outcome
 from orgs.models import Org
 from orgs.permissions import Permission
 
-__all__ = ["CHANGE_COLUMNS", "change_rows", "results", "run_page", "tiles"]
+__all__ = ["CHANGE_COLUMNS", "change_rows", "plan_of", "results", "run_page", "tiles"]
 
 # What is counted: key, label, icon, tone where there are any, and the filter that lists them.
 _COUNTED: tuple[tuple[str, str | Promise, str, str, str], ...] = (
     ("users", _("Users checked"), "users", "quiet", ""),
     ("deactivated", _("Deactivated"), "circle-off", "bad", "action=deactivate"),
     ("blocked", _("Blocked, deactivation pending"), "hourglass", "warn", "action=deactivation+pending"),
-    ("activated", _("Reactivated"), "rotate-ccw", "good", ""),
+    ("activated", _("Reactivated"), "rotate-ccw", "good", "action=activated"),
     ("moved", _("Moved"), "arrow-right-left", "info", "action=move"),
     ("rolesChanged", _("Roles changed"), "key-round", "info", "action=set+roles"),
     ("renamed", _("Renamed"), "id-card", "info", "action=rename"),
@@ -36,8 +38,12 @@ _COUNTED: tuple[tuple[str, str | Promise, str, str, str], ...] = (
     ("scriptErrors", _("Script errors"), "circle-x", "bad", "outcome=script+error"),
     ("notChecked", _("Not checked"), "circle-question-mark", "warn", "outcome=not+checked"),
     ("conflicts", _("Conflicts"), "git-fork", "bad", "outcome=conflict"),
-    ("warnings", _("Warnings"), "triangle-alert", "warn", ""),
+    ("warnings", _("Warnings"), "triangle-alert", "warn", "warnings=yes"),
 )
+
+
+# An undo reads no directory and asks no script.
+_BY_READING = {"scriptErrors", "notChecked", "conflicts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +61,21 @@ def tiles(run: Run) -> list[Tile]:
     """Return the counts of a run."""
     counts = run.counts or {}
     return [
-        Tile(label, count, icon, tone if count else "quiet", query if count else "")
+        Tile(
+            _label(run, key, label),
+            count,
+            icon,
+            tone if count else "quiet",
+            query if count else "",
+        )
         for key, label, icon, tone, query in _COUNTED
-        if (count := counts.get(key, 0)) is not None and counts
+        if (count := counts.get(key, 0)) is not None and counts and (key not in _BY_READING or run.undo_of_id is None)
     ]
+
+
+def _label(run: Run, key: str, label: str | Promise) -> str | Promise:
+    """An undo looks at those only whom the run had changed."""
+    return _("Users changed by the run") if key == "users" and run.undo_of_id is not None else label
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +87,25 @@ class OrgCounts:
     counts: list[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the viewer may do with a run's plan; ``problem`` says why they can't apply it."""
+
+    may_decide: bool
+    needs_approval: bool
+    problem: str
+    effects: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """What the viewer may do to take a run back; ``problem`` says why it can't be."""
+
+    may_start: bool
+    changed: int
+    problem: str
+
+
 @dataclass(slots=True)
 class RunPage:
     """Everything about one run that its row does not say."""
@@ -78,31 +114,49 @@ class RunPage:
     columns: list[str | Promise]
     orgs: list[OrgCounts]
     readings: list[Any]
-    may_apply: bool
-    has_plan: bool
-    expired: bool
+    plan: Plan | None
+    undo: Undo | None
     applications: list[Run]
+    undos: list[Run]
     percent: int | None
     listing: Listing | None
 
 
 def run_page(run: Run, request: ConsoleRequest) -> RunPage:
     """Return what the page of one run shows."""
-    viewer = request.user
     shown = [column for column in _COUNTED if any(row.get(column[0]) for row in run.org_counts)]
-    has_plan = run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)
     return RunPage(
         tiles=tiles(run),
-        columns=[column[1] for column in shown],
+        columns=[_label(run, column[0], column[1]) for column in shown],
         orgs=_org_counts(run, [column[0] for column in shown]),
         readings=list(run.readings.order_by("pk")),
-        may_apply=viewer.may(Permission.ADMIN),
-        has_plan=has_plan,
-        expired=run.planned_at is None or timezone.now() - run.planned_at > PLAN_LIFETIME,
+        plan=plan_of(run, request),
+        undo=_undo_of(run, request),
         applications=list(run.applications.order_by("pk")),
+        undos=list(run.undos.filter(simulated=False).order_by("pk")),
         percent=round(100 * run.done / run.total) if run.total else None,
         listing=None if run.live else _changes(run, request),
     )
+
+
+def plan_of(run: Run, request: ConsoleRequest) -> Plan | None:
+    """Return what may be done with the run's plan; None where there is none to apply."""
+    if run.state != RunState.HELD_BACK and not (run.simulated and run.state == RunState.PLANNED):
+        return None
+    may_decide = request.user.may(approval.permission(run))
+    return Plan(
+        may_decide=may_decide,
+        needs_approval=approval.needed(run),
+        problem=runs.why_not_applicable(run=run, by=author(request), at=timezone.now()) if may_decide else "",
+        effects=undo_effects(run) if run.undo_of_id is not None else [],
+    )
+
+
+def _undo_of(run: Run, request: ConsoleRequest) -> Undo | None:
+    changed = 0 if run.live or run.simulated else run.changes.filter(outcome=Outcome.APPLIED).count()
+    if not changed:
+        return None
+    return Undo(may_start=request.user.may(Permission.ADMIN), changed=changed, problem=undo.why_not(run))
 
 
 def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:

@@ -21,12 +21,12 @@ _TEXT = {
     "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
     "active_script", "org_name_script", "role_name_script", "canary",
 }  # fmt: skip
-_FLAGS = {"enabled", "start_tls", "verify_certificates", "follow_referrals"}
+_FLAGS = {"enabled", "start_tls", "verify_certificates", "follow_referrals", "requires_approval"}
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}
 _NUMBERS = {
     "page_size", "connect_timeout", "operation_timeout", "limit_deactivations_percent", "limit_deactivations_count",
     "limit_org_deactivations_percent", "limit_entries_percent", "limit_script_errors_percent", "limit_moves_percent",
-    "limit_role_changes_percent", "limit_admin_grants", "sync_interval_hours",
+    "limit_role_changes_percent", "limit_admin_grants", "absence_runs", "absence_hours", "sync_interval_hours",
 }  # fmt: skip
 _REQUIRED = ("urls", "search_base")
 

@@ -56,11 +56,17 @@ def _plain(value: Any) -> Any:
 
 
 def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]], *, columns: Sequence[str]) -> None:
-    """Set these columns of the rows with these ids; ``UPDATE ... FROM`` is PostgreSQL's and SQLite's (from 3.33)."""
+    """Set these columns of the rows with these ids; ``UPDATE ... FROM`` is PostgreSQL's and SQLite's (from 3.33).
+
+    Lists and dicts are for JSON fields.
+    """
     table = _table(model)
     key, *targets = _named(model, ["id", *columns])
     names = ", ".join([key, *targets])
-    changes = ", ".join(f"{target} = new_values.{target}" for target in targets)
+    changes = ", ".join(
+        f"{target} = {_typed(model, column, f'new_values.{target}')}"
+        for column, target in zip(columns, targets, strict=True)
+    )
     items = list(rows.items())
     with connection.cursor() as cursor:
         for start in range(0, len(items), ROWS):
@@ -69,5 +75,13 @@ def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
             cursor.execute(
                 f"WITH new_values({names}) AS (VALUES {values}) "  # noqa: S608  # only names of columns are put in
                 f"UPDATE {table} SET {changes} FROM new_values WHERE {table}.{key} = new_values.{key}",
-                [value for pk, row in part for value in (pk, *(row[column] for column in columns))],
+                [_plain(value) for pk, row in part for value in (pk, *(row[column] for column in columns))],
             )
+
+
+def _typed(model: type[models.Model], column: str, value: str) -> str:
+    """Return a value of a list of VALUES as the column's type, where PostgreSQL would take it for text."""
+    field = model._meta.get_field(column)
+    if connection.vendor != "postgresql" or not isinstance(field, models.JSONField):
+        return value
+    return f"CAST({value} AS jsonb)"

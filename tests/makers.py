@@ -104,6 +104,7 @@ def make_run(*servers: LdapServer, state: str = RunState.PLANNED, simulated: boo
             server=server,
             server_name=server.name,
             configuration_digest=server.configuration_digest,
+            grants_digest=server.grants_digest,
             live=run.live,
             url=server.urls[0],
             pages=1,

@@ -12,6 +12,7 @@ from directory.models import Alert, AlertKind
 _KIND = {
     AlertKind.CONNECTION: Badge(AlertKind.CONNECTION.label, "unplug", "bad"),
     AlertKind.HELD_BACK: Badge(AlertKind.HELD_BACK.label, "hand", "warn"),
+    AlertKind.APPROVAL: Badge(AlertKind.APPROVAL.label, "user-check", "info"),
 }
 
 

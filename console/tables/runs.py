@@ -6,7 +6,7 @@ import django_tables2 as tables
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext, ngettext, ngettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
@@ -17,15 +17,16 @@ from directory.models import Run, RunChange
 
 # Counts that are shown in a row of the history, with how each is said.
 _SHOWN = {
-    "deactivated": _("deactivated"),
-    "blocked": _("blocked"),
-    "activated": _("activated"),
-    "moved": _("moved"),
-    "rolesChanged": _("roles changed"),
-    "renamed": _("renamed"),
-    "scriptErrors": _("script errors"),
-    "conflicts": _("conflicts"),
-    "notChecked": _("not checked"),
+    "deactivated": ngettext_lazy("%d deactivated", "%d deactivated"),
+    "blocked": ngettext_lazy("%d blocked", "%d blocked"),
+    "activated": ngettext_lazy("%d activated", "%d activated"),
+    "moved": ngettext_lazy("%d moved", "%d moved"),
+    "rolesChanged": ngettext_lazy("%d with other roles", "%d with other roles"),
+    "renamed": ngettext_lazy("%d renamed", "%d renamed"),
+    "profileChanged": ngettext_lazy("%d with another name or email", "%d with another name or email"),
+    "scriptErrors": ngettext_lazy("%d script error", "%d script errors"),
+    "conflicts": ngettext_lazy("%d conflict", "%d conflicts"),
+    "notChecked": ngettext_lazy("%d not checked", "%d not checked"),
 }
 
 
@@ -47,8 +48,10 @@ class RunTable(Table):
         empty_text = _("There has been no run yet. Start with a simulation: it shows what a sync would do.")
 
     def render_run(self, record: Run) -> SafeString:
-        kind = badges.run_kind(record)
-        return format_html('<a href="{}">{} {}</a>', reverse("runs:detail", args=[record.pk]), kind.text, record.pk)
+        name = f"{badges.run_kind(record).text} {record.pk}"
+        if record.undo_of_id is not None:
+            name = gettext("%(undo)s of run %(id)d") % {"undo": name, "id": record.undo_of_id}
+        return link(reverse("runs:detail", args=[record.pk]), name)
 
     def render_state(self, record: Run) -> Badge:
         return badges.run_state(record)
@@ -63,7 +66,7 @@ class RunTable(Table):
         return str(record.counts.get("users", "–"))
 
     def render_changes(self, record: Run) -> str:
-        counts = [f"{count} {label}" for key, label in _SHOWN.items() if (count := record.counts.get(key))]
+        counts = [str(label % count) for key, label in _SHOWN.items() if (count := record.counts.get(key))]
         return ", ".join(counts) or (gettext("none") if record.counts else "–")
 
     def render_duration(self, value: float) -> str:

@@ -15,9 +15,10 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from console import badges
+from console import badges, reading_proofs, status_page
 from console.badges import Badge
-from directory.models import Run
+from directory.models import Run, RunServer
+from directory.status import Line, State
 from orgs.models import Archive, Device, User
 
 register = template.Library()
@@ -52,6 +53,12 @@ def archive_state(archive: Archive) -> Badge:
 
 
 @register.simple_tag
+def proof_lines(reading: RunServer) -> list[str]:
+    """Show what proves that a server was read to its end."""
+    return reading_proofs.proof_lines(reading)
+
+
+@register.simple_tag
 def run_state(run: Run) -> Badge:
     """Show where a run is."""
     return badges.run_state(run)
@@ -61,6 +68,18 @@ def run_state(run: Run) -> Badge:
 def run_kind(run: Run) -> Badge:
     """Show whether a run is a simulation."""
     return badges.run_kind(run)
+
+
+@register.simple_tag
+def status_state(value: State) -> Badge:
+    """Show how a part of Rollcall is."""
+    return badges.status_state(value)
+
+
+@register.simple_tag
+def status_address(line: Line) -> str:
+    """Return the page of what a line of the status is about."""
+    return status_page.address_of(line)
 
 
 @register.simple_tag
@@ -86,6 +105,12 @@ def badge(name: str) -> Badge:
     """Show one of the badges that have a name of their own."""
     found: Badge = getattr(badges, name)
     return found
+
+
+@register.filter
+def may(viewer: User, permission: str) -> bool:
+    """Tell whether the viewer holds a permission, for buttons that others need not see."""
+    return viewer.may(permission)
 
 
 @register.filter

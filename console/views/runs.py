@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from functools import partial
 
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access import ConsoleRequest, author, require
+from console.access import ConsoleRequest, author, confirmed, require
 from console.exports import csv_file, json_file
 from console.filters.runs import ChangeFilter, RunFilter
 from console.http import render_page
 from console.lists import show_list
-from console.run_pages import CHANGE_COLUMNS, change_rows, results, run_page, tiles
+from console.run_pages import CHANGE_COLUMNS, change_rows, plan_of, results, run_page, tiles
 from console.tables.runs import RunTable
-from directory.actions import runs
+from directory.actions import approval, runs
+from directory.actions import undo as undo_actions
 from directory.actions.errors import Refused
-from directory.models import Run, Trigger
+from directory.models import LdapServer, Run, Trigger
 from directory.models.runs import RunQuerySet
 from orgs.permissions import Permission
 
@@ -94,7 +97,9 @@ def synchronize(request: ConsoleRequest) -> HttpResponse:
     if request.method == "POST":
         return _start(request, simulated=False)
     last = _visible(request).finished_simulations().newest_first().prefetch_related("readings").first()
-    return render_page(request, "runs/synchronize.html", {"last": last, "tiles": tiles(last) if last else []})
+    asking = LdapServer.objects.visible_to(request.user).enabled().asking_for_approval().in_order()
+    context = {"last": last, "tiles": tiles(last) if last else [], "approval": asking}
+    return render_page(request, "runs/synchronize.html", context)
 
 
 def _start(request: ConsoleRequest, *, simulated: bool) -> HttpResponse:
@@ -102,22 +107,50 @@ def _start(request: ConsoleRequest, *, simulated: bool) -> HttpResponse:
     return _do(request, start, "ldap_servers:list")
 
 
+def _decides(view: Callable[[ConsoleRequest, int], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Open a page to those who may apply or discard the run's plan: some plans are for a SYSADMIN only."""
+
+    @functools.wraps(view)
+    def guarded(request: ConsoleRequest, pk: int) -> HttpResponseBase:
+        if not request.user.may(approval.permission(get_object_or_404(_visible(request), pk=pk))):
+            raise PermissionDenied
+        return view(request, pk)
+
+    return guarded
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
-@require(Permission.ADMIN)
+@require(Permission.SYSTEM)
+@_decides
+@confirmed
 def apply_plan(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Say what applying the stored plan changes, and have it applied."""
     run = get_object_or_404(_visible(request), pk=pk)
     if request.method == "POST":
         return _do(request, partial(runs.apply_plan, run=run), run)
-    return render_page(request, "runs/apply.html", {"run": run, "tiles": tiles(run)})
+    context = {"run": run, "tiles": tiles(run), "plan": plan_of(run, request)}
+    return render_page(request, "runs/apply.html", context)
 
 
 @require_POST
-@require(Permission.ADMIN)
+@require(Permission.SYSTEM)
+@_decides
 def discard(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Give up a held-back plan."""
+    """Give up a plan that waits."""
     run = get_object_or_404(_visible(request), pk=pk)
     return _do(request, partial(runs.discard, run=run), run, _("The plan is discarded; nothing was changed."))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.ADMIN)
+@confirmed
+def undo(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Say what the run did, and have the plan of its undo made."""
+    run = get_object_or_404(_visible(request), pk=pk)
+    if request.method == "POST":
+        return _do(request, partial(undo_actions.start, run=run), run)
+    context = {"run": run, "tiles": tiles(run), "problem": undo_actions.why_not(run)}
+    return render_page(request, "runs/undo.html", context)
 
 
 @require_POST

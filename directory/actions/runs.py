@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from celery import current_app
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from kombu.exceptions import OperationalError
 
+from directory.actions import approval
 from directory.actions.errors import Refused
-from directory.models import LIVE_STATES, LdapServer, Run, RunServer, RunState, Trigger
+from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
 from directory.scope import orgs_in_scope, servers_to_ask
-from directory.sync import record
+from directory.sync import closing, record
 from directory.sync.lease import MAX_ATTEMPTS
+from directory.sync.values import Outcome
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 
@@ -58,7 +60,7 @@ def start(
             RunServer.objects.bulk_create([_reading(run, server, chosen) for server in asked])
             _note(run, "simulation started" if simulated else "sync started", by=by, at=at)
     except IntegrityError as error:
-        raise Refused(_who_holds(asked)) from error
+        raise Refused(who_holds(asked)) from error
     if wake:
         transaction.on_commit(lambda: wake_worker(run.pk))
     return run
@@ -79,7 +81,8 @@ def _note(run: Run, action: str, *, by: Actor, at: datetime) -> None:
     note([Fact("run", run.pk, str(run))], action=action, by=by, at=at)
 
 
-def _who_holds(servers: Sequence[LdapServer]) -> str:
+def who_holds(servers: Collection[LdapServer]) -> str:
+    """Return which run holds one of these servers."""
     holding = RunServer.objects.filter(server__in=servers, live=True).select_related("run").first()
     if holding is None:
         return "another run has just started: try again"
@@ -97,42 +100,81 @@ def wake_worker(run_id: int) -> None:
         current_app.send_task("directory.tasks.carry_out_run", kwargs={"run_id": run_id}, queue="sync", retry=False)
     except OperationalError as error:
         log.warning("run %s waits: the broker can't be reached (%s)", run_id, error)
+        # For the run's page; whoever takes the run up says what it does instead.
+        Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(phase="the broker can't be reached")
 
 
 def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
     """Have exactly the stored plan of a simulated or held-back run applied; a simulation's in a new run.
 
+    Where a server asks for approval, ``by`` is a second administrator. What the run was held back for is settled with
+    that, and its alert dismissed.
+
     Raises:
-        Refused: when there is no plan to apply, it is older than 24 hours, or the configuration has changed since.
+        Refused: when there is no plan to apply, it is older than 24 hours, the configuration has changed since, or it
+            takes someone else to apply it.
     """
     close_dead(at=at)
     with transaction.atomic():
         stored = Run.objects.select_for_update().get(pk=run.pk)
-        _refuse_unless_applicable(stored, at)
+        # Locked first and looked at afterwards: of two undos of one run at once, the second sees the first.
+        list(Run.objects.select_for_update().filter(undos=stored).values_list("pk"))
+        refuse_unless_applicable(run=stored, by=by, at=at)
         applied = _same_plan_in_a_new_run(stored, by, at) if stored.state == RunState.PLANNED else stored
         try:
             with transaction.atomic():
                 applied.readings.filter(server__isnull=False).update(live=True)
         except IntegrityError as error:
-            raise Refused(_who_holds(list(stored.servers.all()))) from error
+            raise Refused(who_holds(stored.servers.all())) from error
         applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
-        applied.approved_by_id, applied.approved_by_label = by.user_id, by.label
+        applied.approved_by_id, applied.approved_by_label, applied.approved_at = by.user_id, by.label, at
         applied.finished_at, applied.cancel_requested = None, False
         applied.trigger = Trigger.HAND if wake else Trigger.COMMAND
         applied.save()
+        _dismiss_alerts(stored, by=by, at=at)
         _note(applied, "plan applied", by=by, at=at)
     if wake:
         transaction.on_commit(lambda: wake_worker(applied.pk))
     return applied
 
 
-def _refuse_unless_applicable(run: Run, at: datetime) -> None:
+def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
+    """Refuse a plan that can't be applied, or not by this one.
+
+    Raises:
+        Refused: with the reason.
+    """
     if not (run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)):
         raise Refused(
             f"run {run.pk} is {run.get_state_display()}: only a finished simulation or a held-back run has a plan to apply"
         )
     if run.planned_at is None or at - run.planned_at > PLAN_LIFETIME:
         raise Refused(f"the plan of run {run.pk} is older than 24 hours: simulate again")
+    if run.undo_of is not None:
+        _refuse_a_second_undo(run, run.undo_of)
+    else:
+        _refuse_another_configuration(run)
+    approval.refuse_unless_second(run=run, by=by)
+
+
+def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:
+    """Return why this one can't apply the run's plan now; empty when they can."""
+    try:
+        refuse_unless_applicable(run=run, by=by, at=at)
+    except Refused as reason:
+        return str(reason)
+    return ""
+
+
+def _refuse_a_second_undo(run: Run, undone: Run) -> None:
+    """An undo asks no server, so that the servers' configuration does not matter to it."""
+    if (standing := undone.standing_undo()) is not None:
+        raise Refused(f"run {undone.pk} has been undone by run {standing.pk} already")
+    if not run.changes.filter(outcome=Outcome.PLANNED).exists():
+        raise Refused(f"nothing to undo: nobody is as run {undone.pk} has left them")
+
+
+def _refuse_another_configuration(run: Run) -> None:
     for reading in run.readings.select_related("server"):
         if reading.server is None or not reading.server.enabled:
             raise Refused(f"{reading.server_name} has been deleted or disabled since the plan was made: simulate again")
@@ -159,6 +201,8 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
         counts=simulation.counts,
         org_counts=simulation.org_counts,
         held_back=simulation.held_back,
+        undo_of=simulation.undo_of,
+        approval=simulation.approval,
         warnings=simulation.warnings,
         unknown_orgs=simulation.unknown_orgs,
     )
@@ -174,14 +218,26 @@ def discard(*, run: Run, by: Actor, at: datetime) -> Run:
     Raises:
         Refused: when the run is not held back.
     """
-    done = Run.objects.filter(pk=run.pk, state=RunState.HELD_BACK).update(
-        state=RunState.DISCARDED, approved_by_id=by.user_id, approved_by_label=by.label, finished_at=at
-    )
-    if not done:
-        raise Refused(f"run {run.pk} is not held back")
-    run.refresh_from_db()
-    _note(run, "plan discarded", by=by, at=at)
+    with transaction.atomic():
+        done = Run.objects.filter(pk=run.pk, state=RunState.HELD_BACK).update(
+            state=RunState.DISCARDED,
+            approved_by_id=by.user_id,
+            approved_by_label=by.label,
+            approved_at=at,
+            finished_at=at,
+        )
+        if not done:
+            raise Refused(f"run {run.pk} is not held back")
+        run.refresh_from_db()
+        _dismiss_alerts(run, by=by, at=at)
+        _note(run, "plan discarded", by=by, at=at)
     return run
+
+
+def _dismiss_alerts(run: Run, *, by: Actor, at: datetime) -> None:
+    """A plan that somebody has decided on needs no alert any more."""
+    waiting = Alert.objects.open().filter(run_id=run.pk, kind__in=[AlertKind.HELD_BACK, AlertKind.APPROVAL])
+    waiting.update(dismissed_at=at, dismissed_by_id=by.user_id)
 
 
 def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
@@ -208,22 +264,10 @@ def close_dead(*, at: datetime) -> int:
 
     A run on the command line belongs to its process: when that is gone, nobody takes over.
     """
-    abandoned = Run.objects.abandoned(at)
+    abandoned = Run.objects.abandoned()
     foreground = Q(trigger=Trigger.COMMAND) & (Q(attempts__gt=0) | Q(created_at__lt=at - FOREGROUND_STARTS_WITHIN))
-    closed = 0
-    for run in abandoned.filter(Q(attempts__gte=MAX_ATTEMPTS) | foreground):
-        with transaction.atomic():
-            done = Run.objects.filter(pk=run.pk, fence=run.fence, state=run.state).update(
-                state=RunState.FAILED,
-                error="The worker died before the run was done; what had been applied by then stays and is listed.",
-                finished_at=at,
-                lease_until=None,
-                owner="",
-                fence=F("fence") + 1,
-            )
-            if done and run.state == RunState.APPLYING:
-                record.settle_counts(run)
-            closed += done
+    dead = abandoned.filter(Q(attempts__gte=MAX_ATTEMPTS) | foreground)
+    closed = sum(closing.close_dead(run, at=at) for run in dead)
     # Whatever has ended holds nothing, however it ended.
     RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES).update(live=False)
     return closed

@@ -32,6 +32,12 @@ def start_due(*, at: datetime) -> Run | None:
         return None
 
 
+def timetables(*, at: datetime) -> tuple[list[schedule.Timetable], datetime]:
+    """Return the timetables of the servers that orgs use, and since when their intervals count."""
+    settings = _settings(at)
+    return _timetables(settings), settings.interval_since or at
+
+
 def next_runs(*, at: datetime) -> dict[int, datetime]:
     """Return when each server that orgs use is due next, by id; a server that is never due is left out."""
     settings = _settings(at)
@@ -43,7 +49,7 @@ def next_runs(*, at: datetime) -> dict[int, datetime]:
 def wake_abandoned(*, at: datetime) -> int:
     """Have every run that waits or lost its worker taken up again; return how many."""
     runs.close_dead(at=at)
-    waiting = list(Run.objects.abandoned(at).exclude(trigger=Trigger.COMMAND).values_list("pk", flat=True))
+    waiting = list(Run.objects.abandoned().exclude(trigger=Trigger.COMMAND).values_list("pk", flat=True))
     for run_id in waiting:
         runs.wake_worker(run_id)
     return len(waiting)

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from directory.actions.errors import Invalid, Refused
+from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
 from directory.models import LdapServer, OrgServer, RunServer, ScriptVersion
-from directory.sync.sandbox import compile_errors
-from directory.sync.source import check_certificate, check_dn, check_filter, check_url
 from directory.sync.values import ScriptName, Scripts
 from orgs.actions import orgs as org_actions
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 from orgs.models import DirectoryService, Org, Role
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
-from orgs.text import fold
 
 CONNECTION = (
     "urls",
@@ -33,19 +30,7 @@ CONNECTION = (
     "follow_referrals",
 )
 SEARCH = ("search_base", "search_scope", "search_filter", "page_size")
-ATTRIBUTES = (
-    "username_attribute",
-    "email_attribute",
-    "first_name_attribute",
-    "last_name_attribute",
-    "unique_id_attribute",
-    "always_list_attributes",
-)
-SCRIPTS = {
-    "active_script": ScriptName.ACTIVE,
-    "org_name_script": ScriptName.ORG_NAME,
-    "role_name_script": ScriptName.ROLE_NAME,
-}
+ATTRIBUTES = (*MAPPING, "always_list_attributes")
 LIMITS = (
     "limit_deactivations_percent",
     "limit_deactivations_count",
@@ -55,22 +40,45 @@ LIMITS = (
     "limit_moves_percent",
     "limit_role_changes_percent",
     "limit_admin_grants",
+    "absence_runs",
+    "absence_hours",
     "canary",
 )
-# The message of the field bind_password.
-UNBOUND = (
-    "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
-    "a directory would take you for anonymous"
+SETTINGS = (
+    "name",
+    "enabled",
+    *CONNECTION,
+    *SEARCH,
+    *ATTRIBUTES,
+    *SCRIPTS,
+    *LIMITS,
+    "requires_approval",
+    "sync_interval_hours",
 )
-SETTINGS = ("name", "enabled", *CONNECTION, *SEARCH, *ATTRIBUTES, *SCRIPTS, *LIMITS, "sync_interval_hours")
 # Where a stored password would be sent to: whoever changes one of these has to know the password.
-WHERE_THE_PASSWORD_GOES = ("urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn")
+WHERE_THE_PASSWORD_GOES = (
+    "urls",
+    "start_tls",
+    "verify_certificates",
+    "ca_certificate",
+    "bind_dn",
+    # A referral takes the password along to another server.
+    "follow_referrals",
+)
 _NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
 
 
 def default_grantable_roles() -> list[Role]:
     """Return what a new server may grant: every role but those that administer the server itself."""
     return [role for role in Role.objects.all() if role.name not in _NEVER_GRANTED_BY_DEFAULT and not role.holds_admin]
+
+
+def problems(*, server: LdapServer | None, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return what would be wrong if these values were saved, by field, and save nothing."""
+    stored = LdapServer.objects.get(pk=server.pk) if server else LdapServer()
+    old_urls = stored.urls
+    _set(stored, values, is_new=server is None)
+    return wrong(stored, given=values, old_urls=old_urls)
 
 
 @transaction.atomic
@@ -86,6 +94,8 @@ def save(
 ) -> LdapServer:
     """Make an LDAP server, or change one; absent values keep what they are. ``orgs`` follow this server from then on.
 
+    A person keeps to the ports of the setting LDAP_PORTS, and to LDAP_LOOPBACK; the command line may use any address.
+
     Raises:
         Invalid: when any value is wrong; the messages are by field.
     """
@@ -93,13 +103,17 @@ def save(
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
     before = _told(stored) if server else {}
-    password = stored.bind_password
-    old_scripts = stored.scripts if server else Scripts()
+    password, old_urls = stored.bind_password, stored.urls
+    old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
     _set(stored, values, is_new=server is None)
-    errors = _wrong(stored, values)
+    errors = wrong(stored, given=values, old_urls=old_urls, may_use_any_address=by.user_id is None)
     roles = default_grantable_roles() if grantable_roles is None and server is None else grantable_roles
     if roles is not None and not may_grant_admin and (refused := _new_admin_roles(stored, roles)):
         errors["grantable_roles"] = f"only a SYSADMIN may let a server grant {', '.join(refused)}"
+    elif server and not may_grant_admin and stored.configuration_digest != old_digest:
+        errors |= _wrong_for_others_than_sysadmins(stored.grantable_roles.all() if roles is None else roles)
+    if before.get("requires_approval") and not stored.requires_approval and not may_grant_admin:
+        errors["requires_approval"] = "only a SYSADMIN may let plans go without the approval of a second administrator"
     if errors:
         raise Invalid(errors)
     stored.version += 0 if server is None else 1
@@ -139,48 +153,16 @@ def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None
         stored.bind_password = ""
 
 
-def _wrong(stored: LdapServer, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return what is wrong with the server as it would be saved, by field."""
-    errors: dict[str, str] = {}
-    try:
-        stored.clean_fields(exclude=["urls", "always_list_attributes", "name_key"])
-    except ValidationError as error:
-        errors = {field: " ".join(messages) for field, messages in error.message_dict.items()}
-    errors |= _wrong_lists(stored)
-    if LdapServer.objects.filter(name_key=fold(stored.name)).exclude(pk=stored.pk).exists():
-        errors["name"] = f"the name {stored.name} is taken (letter case does not count)"
-    if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
-        errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
-    if stored.bind_dn and not stored.bind_password.strip():
-        errors |= {"bind_password": UNBOUND}
-    checks = {
-        "search_base": check_dn(stored.search_base),
-        "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
-        "search_filter": check_filter(stored.search_filter),
-        "ca_certificate": check_certificate(stored.ca_certificate) if stored.ca_certificate.strip() else None,
-    }
-    errors |= {field: message for field, message in checks.items() if message and field not in errors}
-    if any(field in values for field in SCRIPTS):
-        found = compile_errors(stored.scripts)
-        errors |= {field: str(found[name]) for field, name in SCRIPTS.items() if name in found}
-    return errors
-
-
-def _wrong_lists(stored: LdapServer) -> dict[str, str]:
-    errors = {}
-    if not isinstance(stored.urls, list) or not stored.urls:
-        errors["urls"] = "a list of at least one URL, such as ldaps://dc1.example.com:636"
-    elif wrong := [message for url in stored.urls if (message := check_url(str(url)))]:
-        errors["urls"] = wrong[0]
-    lists = stored.always_list_attributes
-    if not isinstance(lists, list) or not all(isinstance(name, str) and name.strip() for name in lists):
-        errors["always_list_attributes"] = "a list of attribute names"
-    return errors
-
-
 def _new_admin_roles(stored: LdapServer, roles: Collection[Role]) -> list[str]:
     granted = set(stored.grantable_roles.values_list("pk", flat=True)) if stored.pk else set()
     return sorted(role.name for role in roles if role.holds_admin and role.pk not in granted)
+
+
+def _wrong_for_others_than_sysadmins(roles: Iterable[Role]) -> dict[str, str]:
+    """Whoever decides what a server says of people decides who gets the roles that it may grant."""
+    powers = sorted(role.name for role in roles if role.holds_admin)
+    what = "only a SYSADMIN may change connection, search, attributes or scripts of a server that may grant"
+    return {"grantable_roles": f"{what} {', '.join(powers)}"} if powers else {}
 
 
 def _serve(server: LdapServer, orgs: Sequence[Org], *, by: Actor, at: datetime) -> None:

@@ -1,17 +1,22 @@
 """The models of LDAP servers, scripts, entries, runs and alerts, one module a subject."""
 
+from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import Match, StoredEntry
+from directory.models.heartbeats import Heartbeat
 from directory.models.mails import Mail, MailKind
 from directory.models.runs import LIVE_STATES, Run, RunChange, RunServer, RunState, Trigger
 from directory.models.scripts import ScriptVersion
 from directory.models.servers import LdapServer, OrgServer
 from directory.models.settings import SyncSettings
+from directory.models.uploads import Upload
 
 __all__ = [
     "LIVE_STATES",
+    "Absence",
     "Alert",
     "AlertKind",
+    "Heartbeat",
     "LdapServer",
     "Mail",
     "MailKind",
@@ -25,4 +30,5 @@ __all__ = [
     "StoredEntry",
     "SyncSettings",
     "Trigger",
+    "Upload",
 ]

@@ -16,6 +16,7 @@ class AlertKind(models.TextChoices):
 
     CONNECTION = "connection", _("connection")
     HELD_BACK = "held back", _("held back")
+    APPROVAL = "approval", _("waits for approval")
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

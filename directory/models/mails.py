@@ -13,6 +13,7 @@ class MailKind(models.TextChoices):
 
     SUMMARY = "summary", _("summary")
     HELD_BACK = "held back", _("held back")
+    APPROVAL = "approval", _("waits for approval")
     FAILED = "failed", _("failed")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Max, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.servers import LdapServer
@@ -54,16 +56,19 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.order_by("-created_at", "-pk")
 
     def finished_simulations(self) -> RunQuerySet:
-        """Simulations that came to a plan."""
-        return self.filter(simulated=True, state=RunState.PLANNED)
+        """Simulations of a sync that came to a plan."""
+        return self.filter(simulated=True, state=RunState.PLANNED, undo_of=None)
 
     def live(self) -> RunQuerySet:
         """Runs that are waiting for a worker or being worked on."""
         return self.filter(state__in=LIVE_STATES)
 
-    def abandoned(self, at: datetime) -> RunQuerySet:
-        """Live runs that nobody holds, or whose holder has not been heard of for its lease."""
-        return self.live().filter(Q(lease_until=None) | Q(lease_until__lt=at))
+    def abandoned(self) -> RunQuerySet:
+        """Live runs that nobody holds, or whose holder has not been heard of for its lease, by the database's clock."""
+        # A lease that lasts far longer than any was given before the clock was set back.
+        never = Now() + timedelta(seconds=10 * settings.RUN_LEASE_SECONDS)
+        free = Q(lease_until=None) | Q(lease_until__lt=Now()) | Q(lease_until__gt=never)
+        return self.live().filter(free)
 
 
 class Run(models.Model):
@@ -77,8 +82,12 @@ class Run(models.Model):
     started_by_label = models.CharField(_("started by"), max_length=255)
     approved_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     approved_by_label = models.CharField(_("plan applied by"), max_length=255, blank=True)
+    approved_at = models.DateTimeField(_("plan applied at"), null=True, blank=True)
     plan_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="applications", verbose_name=_("plan of")
+    )
+    undo_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="undos", verbose_name=_("undo of")
     )
 
     created_at = models.DateTimeField(_("created"))
@@ -99,6 +108,7 @@ class Run(models.Model):
     counts: Any = models.JSONField(_("counts"), default=dict)
     org_counts: Any = models.JSONField(_("counts per org"), default=list)
     held_back: Any = models.JSONField(_("reasons to hold back"), default=list)
+    approval: Any = models.JSONField(_("why a second administrator has to approve"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_orgs: Any = models.JSONField(_("unknown orgs"), default=dict)
     error = models.TextField(_("error"), blank=True)
@@ -115,13 +125,31 @@ class Run(models.Model):
         ordering = ["-created_at", "-pk"]
 
     def __str__(self) -> str:
-        kind = _("simulation") if self.simulated else _("sync")
+        if self.undo_of_id is not None:
+            kind = _("simulated undo") if self.simulated else _("undo")
+        else:
+            kind = _("simulation") if self.simulated else _("sync")
         return f"{kind} {self.pk}"
 
     @property
     def live(self) -> bool:
         """Whether the run is waiting for a worker or being worked on."""
         return self.state in LIVE_STATES
+
+    @property
+    def heard_of_at(self) -> datetime | None:
+        """When the worker that has this run was last heard of."""
+        return self.lease_until and self.lease_until - timedelta(seconds=settings.RUN_LEASE_SECONDS)
+
+    def standing_undo(self) -> Run | None:
+        """Return the run that has undone this one, or is about to, unless that was undone in its turn."""
+        for undo in self.undos.filter(simulated=False).order_by("-pk"):
+            if undo.live:
+                return undo
+            done = undo.state == RunState.APPLIED and undo.changes.filter(outcome="applied").exists()
+            if done and undo.standing_undo() is None:
+                return undo
+        return None
 
     @property
     def seconds(self) -> float | None:
@@ -135,10 +163,20 @@ class RunServerQuerySet(models.QuerySet["RunServer"]):
     """Named questions about readings."""
 
     def newest_of_each(self) -> dict[int, RunServer]:
-        """Return each server's newest reading with its run, by the server's id."""
-        newest = self.filter(server__isnull=False).values("server").annotate(newest=Max("pk")).values("newest")
+        """Return each server's newest reading with its run, by the server's id; an undo reads nothing."""
+        newest = (
+            self.filter(server__isnull=False, run__undo_of=None)
+            .values("server")
+            .annotate(newest=Max("pk"))
+            .values("newest")
+        )
         found = self.filter(pk__in=newest).select_related("run")
         return {reading.server_id: reading for reading in found if reading.server_id is not None}
+
+    def last_successes(self) -> dict[int, datetime]:
+        """Return when each server was last read to its end by a real run that was applied, by the server's id."""
+        good = self.filter(server__isnull=False, complete=True, run__simulated=False, run__state=RunState.APPLIED)
+        return {pk: at for pk, at in good.values_list("server").annotate(Max("run__finished_at")) if pk and at}
 
 
 class RunServer(models.Model):
@@ -161,6 +199,7 @@ class RunServer(models.Model):
     complete = models.BooleanField(_("read to its end"), default=False)
     error = models.TextField(_("error"), blank=True)
     counts = models.JSONField(_("counts"), default=dict)
+    proof: Any = models.JSONField(_("what proves that this is all"), default=dict)
 
     objects = models.Manager.from_queryset(RunServerQuerySet)()
 
@@ -209,6 +248,8 @@ class RunChange(models.Model):
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
     applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
+    traces: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
+    put_back: Any = models.JSONField(_("what an undo puts back beside the account"), default=dict, blank=True)
 
     objects = models.Manager.from_queryset(RunChangeQuerySet)()
 

@@ -63,6 +63,10 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
         """Enabled servers whose certificates are not checked."""
         return self.filter(enabled=True, verify_certificates=False)
 
+    def asking_for_approval(self) -> LdapServerQuerySet:
+        """Servers whose plans need a second administrator."""
+        return self.filter(requires_approval=True)
+
     def enabled(self) -> LdapServerQuerySet:
         """Servers that syncs ask."""
         return self.filter(enabled=True)
@@ -126,11 +130,34 @@ class LdapServer(Keyed):
     limit_admin_grants = models.PositiveIntegerField(
         _("grants of a role that holds admin"), default=5, validators=[MaxValueValidator(1000)]
     )
+    absence_runs = models.PositiveSmallIntegerField(
+        _("absent in how many syncs in a row"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_("1: whoever one complete reading does not find is deactivated by the same sync."),
+    )
+    absence_hours = models.PositiveIntegerField(
+        _("absent for how many hours"),
+        default=0,
+        validators=[MaxValueValidator(8760)],
+        help_text=_("0: no waiting."),
+    )
     canary = models.CharField(
         _("canary entry"), max_length=255, blank=True, help_text=_("A username that every reading must find.")
     )
+    requires_approval = models.BooleanField(
+        _("plans need the approval of a second administrator"),
+        default=False,
+        help_text=_(
+            "A sync with anything to change then waits until someone other than who started it applies its plan."
+        ),
+    )
     sync_interval_hours = models.PositiveIntegerField(
-        _("sync interval in hours"), null=True, blank=True, help_text=_("Empty: the server-wide interval. 0: never.")
+        _("sync interval in hours"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(24 * 365)],
+        help_text=_("Empty: the server-wide interval. 0: never."),
     )
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
     version = models.PositiveIntegerField(default=1, editable=False)

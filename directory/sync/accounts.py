@@ -83,11 +83,11 @@ def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str],
     )
 
 
-def usernames_of_others(wanted: Mapping[int, Collection[str]]) -> dict[int, frozenset[str]]:
-    """Return which of the folded usernames wanted for each user belong to someone else."""
+def usernames_of_others(wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, int]]:
+    """Return which of the folded usernames wanted for each user belong to someone else, and to whom."""
     keys = {key for names in wanted.values() for key in names}
     owners = dict(User.objects.filter(username_key__in=keys).values_list("username_key", "pk"))
-    return {pk: frozenset(key for key in names if owners.get(key, pk) != pk) for pk, names in wanted.items()}
+    return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in wanted.items()}
 
 
 def house(scope: Mapping[int, OrgScope]) -> House:
@@ -107,6 +107,7 @@ def house(scope: Mapping[int, OrgScope]) -> House:
         },
         roles={fold(role.name): role.name for role in roles},
         admin_roles=frozenset(role.name for role in roles if role.holds_admin),
+        powerful_roles=frozenset(role.name for role in roles if role.reaches_every_org),
         grantable={
             server.pk: frozenset(role.name for role in server.grantable_roles.all())
             for server in LdapServer.objects.prefetch_related("grantable_roles")

@@ -9,12 +9,15 @@ from datetime import datetime
 from django.db import DataError, IntegrityError, transaction
 
 from directory.models import RunChange
-from directory.sync import rows
+from directory.sync import belongings, rows, traces
+from directory.sync.traces import Moment
 from directory.sync.values import Action, Change, Known, Outcome
-from orgs.actions import users
+from orgs.actions import put_back, users
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
-from orgs.models import Role
+from orgs.bulk import update_rows
+from orgs.models import Role, User
+from orgs.text import fold
 
 Load = Callable[[Collection[int]], Mapping[int, Known]]
 
@@ -24,25 +27,37 @@ class Terms:
     """How changes are made: by whom, reading users how, and what an org's directory knows.
 
     ``load`` returns users as values and keeps their rows locked. ``servers_of`` maps the ids of orgs that follow LDAP
-    to the ids of the servers that they ask.
+    to the ids of the servers that they ask; an undo asks none of them, and puts back what it remembers.
     """
 
     by: Actor
     load: Load
     servers_of: Mapping[int, Collection[int]]
     with_devices: bool = True
+    undo: bool = False
 
 
 def waiting(run_id: int, *, size: int) -> list[RunChange]:
-    """Return the next changes of a plan that are still to be made."""
-    found = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order()
-    return list(found[:size])
+    """Return the next changes of a plan that are still to be made, with those that pass usernames on to them."""
+    planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order()
+    found = {row.user_id: row for row in planned[:size]}
+    new = list(found.values())
+    while new:
+        names = {fold(row.after["username"]) for row in new if Action.RENAME in row.actions}
+        owners = User.objects.filter(username_key__in=names).exclude(pk__in=found).values("pk") if names else ()
+        new = list(planned.filter(user__in=owners)) if names else []
+        found.update((row.user_id, row) for row in new)
+    return list(found.values())
 
 
 def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     """Make these changes and note how each fared, inside the caller's transaction."""
     known = terms.load([row.user_id for row in changes if row.user_id is not None])
-    same = [row for row in changes if _as_planned(row, known.get(row.user_id or 0), terms)]
+    before = _moments([row for row in changes if row.user_id in known])
+    same = [row for row in changes if _as_planned(row, known.get(row.user_id or 0), before, terms)]
+    if terms.undo:
+        for row in same:
+            _leave_out_what_has_changed(row, before[row.user_id or 0], on_hold=known[row.user_id or 0].on_hold, at=at)
     for row in changes:
         row.outcome = Outcome.CHANGED_MEANWHILE
     _make(same, terms=terms, at=at)
@@ -51,17 +66,45 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     for outcome in {row.outcome for row in changes}:
         pks = [row.pk for row in changes if row.outcome == outcome]
         RunChange.objects.filter(pk__in=pks).update(outcome=outcome, applied_at=at)
+    _note_traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
 
 
-def _as_planned(row: RunChange, known: Known | None, terms: Terms) -> bool:
+def _moments(changes: Sequence[RunChange]) -> dict[int, Moment]:
+    """Return what the users of these changes have beside their accounts now."""
+    return traces.read({row.user_id: row.actions for row in changes if row.user_id is not None})
+
+
+def _note_traces(changes: Sequence[RunChange], before: Mapping[int, Moment]) -> None:
+    """Note what each change has left beside the account: an undo needs it."""
+    after = {**before, **_moments([row for row in changes if traces.leaves_traces(row.actions)])}
+    pks = {row.pk: row.user_id or 0 for row in changes}
+    found = {pk: {"traces": traces.between(before[user], after[user])} for pk, user in pks.items()}
+    update_rows(RunChange, found, columns=["traces"])
+
+
+def _as_planned(row: RunChange, known: Known | None, now: Mapping[int, Moment], terms: Terms) -> bool:
     """Tell whether the user still is as the plan saw them, and in the care of the server that it was made from."""
-    return (
-        known is not None
-        and known.account == rows.account_from_json(row.before)
-        and rows.facts_to_json(known) == row.facts
-        and not known.managed_locally
-        and row.server_id in terms.servers_of.get(known.account.org_id, ())
+    if (
+        known is None
+        or known.account != rows.account_from_json(row.before)
+        or rows.facts_to_json(known) != row.facts
+        or known.managed_locally
+    ):
+        return False
+    if terms.undo:
+        return bool(now[known.id].states == row.put_back["states_now"])
+    return row.server_id in terms.servers_of.get(known.account.org_id, ())
+
+
+def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, at: datetime) -> None:
+    """Take what can't be put back any more out of an undo's change, and say so with it."""
+    possible, problems = belongings.still_possible(
+        row.put_back, devices=now.devices, archives=now.archives, at=at, on_hold=on_hold
     )
+    row.put_back |= possible
+    if new := [problem for problem in problems if problem not in row.warnings]:
+        row.steps, row.warnings = [*row.steps, *(f"{problem}." for problem in new)], [*row.warnings, *new]
+        row.save(update_fields=["steps", "warnings"])
 
 
 def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
@@ -93,6 +136,8 @@ def _write(changes: Sequence[Change], stored: Sequence[RunChange], *, terms: Ter
         mine = [change for change in changes if action in change.actions]
         if mine:
             _do(action, mine, found_by, terms=terms, at=at)
+    if terms.undo:
+        _put_back(stored, by=terms.by, at=at)
 
 
 def _do(
@@ -101,7 +146,8 @@ def _do(
     ids, by = [change.user_id for change in changes], terms.by
     match action:
         case Action.REACTIVATE:
-            users.reactivate(user_ids=ids, by=by, at=at, with_devices=terms.with_devices)
+            # An undo puts devices back as they were, one by one.
+            users.reactivate(user_ids=ids, by=by, at=at, with_devices=terms.with_devices and not terms.undo)
         case Action.UNBLOCK:
             users.unblock(user_ids=ids, by=by, at=at)
         case Action.CLEAR_PENDING:
@@ -110,7 +156,7 @@ def _do(
             users.update_profiles(profiles={change.user_id: _profile(change) for change in changes}, by=by, at=at)
         case Action.MOVE:
             moves = {change.user_id: change.after.org_id for change in changes}
-            strangers = [pk for pk, org in moves.items() if found_by[pk] not in terms.servers_of.get(org, ())]
+            strangers = [] if terms.undo else [pk for pk, org in moves.items() if _is_strange(found_by[pk], org, terms)]
             users.move(moves=moves, strangers=strangers, by=by, at=at)
         case Action.SET_ROLES:
             ids_by_name = dict(Role.objects.values_list("name", "pk"))
@@ -122,6 +168,34 @@ def _do(
             users.deactivate(user_ids=ids, by=by, at=at)
         case Action.SET_PENDING:
             users.set_pending(user_ids=ids, by=by, at=at)
+
+
+def _is_strange(server: int | None, org: int, terms: Terms) -> bool:
+    return server not in terms.servers_of.get(org, ())
+
+
+def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
+    """Put back what an undo remembers beside the accounts, once these are as they were."""
+    remembered = {row.user_id: row.put_back for row in changes if row.user_id is not None}
+    put_back.states(users={pk: traces.times(each["states"]) for pk, each in remembered.items()}, by=by, at=at)
+    put_back.grants(
+        roles={
+            (pk, role): (granted_by, datetime.fromisoformat(granted_at))
+            for pk, each in remembered.items()
+            for role, (granted_by, granted_at) in each["grants"].items()
+        }
+    )
+    devices = [item for each in remembered.values() for item in each["devices"].items()]
+    put_back.devices(
+        remembered={int(key): traces.times(traces.only(row["then"], traces.DEVICE)) for key, row in devices},
+        by=by,
+        at=at,
+    )
+    archives = {int(key): row["then"] for each in remembered.values() for key, row in each["archives"].items()}
+    live = [pk for pk, then in archives.items() if then["state"] == belongings.LIVE]
+    put_back.live_archives(archive_ids=live, at=at)
+    cold = {pk: traces.times(then) for pk, then in archives.items() if then["state"] == belongings.COLD}
+    put_back.cold_archives(dates=cold, by=by, at=at)
 
 
 def _profile(change: Change) -> users.Profile:

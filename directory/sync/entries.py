@@ -158,11 +158,15 @@ class Found:
 class Directory:
     """What one run read from all its servers, asked user by user."""
 
-    def __init__(self, run_id: int, readings: Iterable[Reading], contested: Collection[tuple[int, int]]) -> None:
-        """Take the finished readings, and which users (server id, user id) have a claim to another one's entry."""
+    def __init__(
+        self, run_id: int, readings: Iterable[Reading], rivals: Mapping[tuple[int, int], Collection[int]]
+    ) -> None:
+        """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
         self._run_id = run_id
         self._readings = {reading.server_id: reading for reading in readings}
-        self._contested = contested
+        self._claims = {(server, rival) for (server, _), claimed in rivals.items() for rival in claimed}
+        settled = self._found_by_id({rival for _, rival in self._claims})
+        self._contested = {key for key, claimed in rivals.items() if not settled.issuperset(claimed)}
 
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
@@ -182,6 +186,29 @@ class Directory:
         StoredEntry.objects.filter(pk__in=chosen).update(chosen=True)
         return seen
 
+    def _found_by_id(self, users: Collection[int]) -> set[int]:
+        """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
+        wanted, found = sorted(users), set()
+        for start in range(0, len(wanted), 1000):
+            rows_by_id = StoredEntry.objects.filter(run_id=self._run_id, matched_by=MatchedBy.ID)
+            found |= set(rows_by_id.filter(user__in=wanted[start : start + 1000]).values_list("user", flat=True))
+        return found
+
+    def known_ids(self, users: Collection[int], *, only_of: int | None = None) -> dict[int, str]:
+        """Return the immutable ids that these users were last matched by; ``only_of`` is the one server they count for."""
+        matches = Match.objects.filter(user__in=users)
+        if only_of is not None:
+            matches = matches.filter(server=only_of)
+        return dict(matches.values_list("user_id", "unique_id"))
+
+    def chosen(self, users: Collection[int]) -> dict[int, Entry]:
+        """Return the entry that each of these users was found by, by the user's id."""
+        stored = StoredEntry.objects.filter(run_id=self._run_id, chosen=True, user__in=users)
+        return {
+            user: Entry(dn, {name: tuple(values) for name, values in attributes.items()})
+            for user, dn, attributes in stored.values_list("user_id", "dn", "attributes")
+        }
+
     def _sighting(
         self, user: int, servers: Sequence[int], found: Mapping[tuple[int, int], Sequence[Found]]
     ) -> tuple[Sighting, int | None]:
@@ -198,7 +225,8 @@ class Directory:
                 return replace(place, reason=reason), None
             if by_id and server != by_id[0]:
                 continue
-            clash, entry = _one_of(found.get((server, user), ()), contested=(server, user) in self._contested)
+            key = (server, user)
+            clash, entry = _one_of(found.get(key, ()), claimed=key in self._claims, contested=key in self._contested)
             if clash:
                 return replace(place, presence=Presence.CONFLICT, reason=f"{reading.name}: {clash}"), None
             if entry is not None:
@@ -220,10 +248,14 @@ def _amount(reading: Reading) -> str:
     return f"{reading.entries} entries in {reading.pages} {'page' if reading.pages == 1 else 'pages'}"
 
 
-def _one_of(entries: Sequence[Found], *, contested: bool) -> tuple[str, Found | None]:
-    """Return why the entries of one server conflict, or the one that counts, or neither."""
+def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tuple[str, Found | None]:
+    """Return why the entries of one server conflict, or the one that counts, or neither.
+
+    ``claimed`` says that another user's entry carries this username, ``contested`` that a user whose own entry was not
+    found has a claim to this one.
+    """
     if not entries:
-        return ("one entry for two users: another user's entry carries this username" if contested else ""), None
+        return ("one entry for two users: another user's entry carries this username" if claimed else ""), None
     by_id = [row for row in entries if row.matched_by == MatchedBy.ID]
     if len(by_id) > 1:
         return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
@@ -238,7 +270,7 @@ def _one_of(entries: Sequence[Found], *, contested: bool) -> tuple[str, Found | 
         return f"two entries for one user: {entries[0].dn} and {entries[1].dn}", None
     else:
         chosen = entries[0]
-    if chosen.contested:
+    if chosen.contested and (contested or chosen.matched_by != MatchedBy.ID):
         return f"one entry for two users: {chosen.dn}", None
     return "", chosen
 

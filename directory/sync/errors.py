@@ -1,4 +1,4 @@
-"""How a run stops: for a reason that an administrator can act on, because someone cancelled it, or taken over."""
+"""How work on a run stops: for a reason to act on, because someone cancelled it, taken over, or put down."""
 
 
 class SyncStopped(Exception):
@@ -11,3 +11,7 @@ class Cancelled(Exception):
 
 class TakenOver(Exception):
     """Another worker holds the run now; this one must not write any more."""
+
+
+class Leaving(Exception):
+    """The worker is told to go: the next one goes on with the run."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from directory.models import Run, RunServer, SyncSettings
+from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
 from directory.sync.lease import Lease
 from orgs.actors import Actor
@@ -15,8 +15,8 @@ from orgs.actors import Actor
 class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
-    ``seen`` says who was in scope when the reading began, ``contested`` which users (server id, user id) have a claim
-    to another one's entry, ``names`` and ``doubled`` which usernames (server id, folded) users' entries carry, and which
+    ``servers`` are those that have been read, by id, as they were set then. ``seen`` says who was in scope when the
+    reading began, ``rivals`` which other users have a claim to the entry of a user (server id, user id), ``names`` and ``doubled`` which usernames (server id, folded) users' entries carry, and which
     of them more than once.
     """
 
@@ -26,9 +26,10 @@ class Job:
     readings: list[RunServer]
     scope: dict[int, OrgScope]
     seen: set[int] = field(default_factory=set)
-    contested: set[tuple[int, int]] = field(default_factory=set)
+    rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     names: set[int] = field(default_factory=set)
     doubled: set[int] = field(default_factory=set)
+    servers: dict[int, LdapServer] = field(default_factory=dict)
 
     def note_names(self, server_id: int, keys: Iterable[str]) -> None:
         """Note the folded usernames of one entry that is a user's."""
@@ -50,13 +51,15 @@ class Job:
 
     @property
     def org_ids(self) -> list[int]:
-        """The orgs in scope, by id."""
+        """The orgs in scope, by id; an undo is about the orgs of those whom it puts back."""
+        if self.run.undo_of_id is not None:
+            return sorted(part["id"] for part in self.run.org_counts)
         return sorted(self.scope)
 
 
 def load(run_id: int, lease: Lease) -> Job:
     """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
-    run = Run.objects.select_related("started_by", "approved_by").get(pk=run_id)
+    run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))
     chosen = {row.server_id for row in readings if row.chosen}
     scope = {pk: org for pk, org in orgs_in_scope().items() if set(org.servers) & chosen}

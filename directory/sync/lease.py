@@ -1,36 +1,55 @@
-"""Who works on a run: a lease in the run's row that is renewed with every step and can be lost to another worker."""
+"""Who works on a run: a lease in the run's row, kept alive by its worker, that another worker takes when it runs out."""
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
+from django.db import Error, connection, transaction
 from django.db.models import F
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Now
 
 from directory.models import LIVE_STATES, Run, RunServer, RunState
+from directory.models.runs import RunQuerySet
 from directory.sync.errors import Cancelled, TakenOver
 
 Clock = Callable[[], datetime]
 Progress = Callable[[str, int, int | None], None]
 
-# A run that dies this often dies of itself.
+log = logging.getLogger("rollcall.sync")
+
+# A run that dies this often without getting any further dies of itself.
 MAX_ATTEMPTS = 5
+# A step that takes so many seconds hangs, and another worker may have the run.
+HANGS_AFTER = 600
 
 
 @dataclass(slots=True)
 class Lease:
-    """The right to work on one run, for as long as it is renewed."""
+    """The right to work on one run, for as long as it is renewed.
+
+    It is timed by the database's clock, which is one for all workers; ``clock`` dates what is written.
+    """
 
     run_id: int
     fence: int
     clock: Clock
     progress: Progress
+    # Until when the present step may take, by the clock that nobody sets.
+    step_ends: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._step()
 
     def renew(self, *, phase: str, done: int, total: int | None = None, patience: int = 0) -> None:
         """Stay in charge and say how far the run is; inside a transaction it also guards everything written there.
@@ -41,7 +60,8 @@ class Lease:
             TakenOver: when another worker holds the run, or it has ended.
             Cancelled: when someone asked it to stop.
         """
-        self.save(lease_until=_until(self.clock(), patience), phase=phase[:32], done=done, total=total)
+        self.save(lease_until=_until(), phase=phase[:32], done=done, total=total)
+        self._step(patience)
         if Run.objects.filter(pk=self.run_id, cancel_requested=True).exists():
             raise Cancelled
         self.progress(phase, done, total)
@@ -52,13 +72,37 @@ class Lease:
         Raises:
             TakenOver: when another worker holds the run, or it has ended.
         """
-        held = Run.objects.filter(pk=self.run_id, fence=self.fence, state__in=LIVE_STATES)
-        if not held.update(**values):
+        self._step()
+        if not self._held().update(**values):
             raise TakenOver(f"run {self.run_id} is worked on elsewhere")
 
-    def release(self) -> None:
-        """Let the next worker take the run at once."""
-        Run.objects.filter(pk=self.run_id, fence=self.fence).update(lease_until=None, owner="")
+    def got_further(self) -> None:
+        """Count attempts anew: a run that gets further each time does not die of itself."""
+        self.save(attempts=1)
+
+    def beat(self) -> bool:
+        """Stay in charge while a step works; tell whether there is anything left to be in charge of."""
+        return bool(self._held().update(lease_until=_until()))
+
+    def release(self, error: BaseException | None = None, *, counted: bool = True) -> None:
+        """Let the next worker take the run at once; when even that can't be written, as soon as the lease has run out.
+
+        ``error`` is what ended this attempt; one that is not ``counted`` could have gone on.
+        """
+        values: dict[str, Any] = {"lease_until": None, "owner": ""}
+        if isinstance(error, Exception):
+            values["error"] = f"{type(error).__name__}: {error}"[:1000]
+        if not counted:
+            values["attempts"] = F("attempts") - 1
+        try:
+            # The connection may be what broke; inside a transaction it is not ours to close.
+            if not connection.in_atomic_block:
+                connection.close_if_unusable_or_obsolete()
+            self._held().update(**values)
+        except Error as trouble:
+            log.warning(
+                "run %s could not be given back and waits until its lease has run out: %s", self.run_id, trouble
+            )
 
     @transaction.atomic
     def finish(self, state: RunState, *, error: str = "") -> None:
@@ -70,16 +114,64 @@ class Lease:
         self.save(state=state, error=error, phase="", owner="", lease_until=None, finished_at=self.clock())
         RunServer.objects.filter(run=self.run_id).update(live=False)
 
+    def _step(self, patience: int = 0) -> None:
+        self.step_ends = time.monotonic() + HANGS_AFTER + patience
+
+    def _held(self) -> RunQuerySet:
+        return Run.objects.filter(pk=self.run_id, fence=self.fence, state__in=LIVE_STATES)
+
 
 def claim(run_id: int, *, clock: Clock, progress: Progress) -> Lease | None:
     """Take a run that waits or whose worker has not been heard of; None when it is held, has ended or died too often."""
-    at = clock()
-    free = Run.objects.abandoned(at).filter(pk=run_id, attempts__lt=MAX_ATTEMPTS)
-    owner = f"{socket.gethostname()}:{os.getpid()}"
-    if not free.update(fence=F("fence") + 1, attempts=F("attempts") + 1, owner=owner, lease_until=_until(at)):
+    free = Run.objects.abandoned().filter(pk=run_id, attempts__lt=MAX_ATTEMPTS)
+    return _take(free, run_id, clock, progress, attempts=F("attempts") + 1)
+
+
+def claim_dead(run_id: int, *, clock: Clock) -> Lease | None:
+    """Take a run to end it, however often it has died; None when somebody was faster."""
+    return _take(Run.objects.abandoned().filter(pk=run_id), run_id, clock, lambda *_: None)
+
+
+def _take(free: RunQuerySet, run_id: int, clock: Clock, progress: Progress, **values: Any) -> Lease | None:
+    fence = free.values_list("fence", flat=True).first()
+    if fence is None:
         return None
-    return Lease(run_id, Run.objects.values_list("fence", flat=True).get(pk=run_id), clock, progress)
+    owner = f"{socket.gethostname()}:{os.getpid()}"
+    # With the fence as it was seen: whoever was faster has raised it.
+    taken = free.filter(fence=fence).update(fence=fence + 1, owner=owner, lease_until=_until(), **values)
+    return Lease(run_id, fence + 1, clock, progress) if taken else None
 
 
-def _until(at: datetime, patience: int = 0) -> datetime:
-    return at + timedelta(seconds=settings.RUN_LEASE_SECONDS + patience)
+@contextmanager
+def kept_alive(lease: Lease) -> Iterator[None]:
+    """Renew the lease from a thread of its own, so that a step may take longer than the lease lasts."""
+    if connection.in_atomic_block:
+        # Nobody else sees the lease before the transaction ends.
+        yield
+        return
+    ended = threading.Event()
+    heart = threading.Thread(target=_beat, args=(lease, ended), name=f"lease of run {lease.run_id}", daemon=True)
+    heart.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        heart.join()
+
+
+def _beat(lease: Lease, ended: threading.Event) -> None:
+    """Beat until the work has ended, the run is someone else's, or a step hangs: then another worker may have it."""
+    alive = True
+    while alive and not ended.wait(settings.RUN_LEASE_SECONDS / 4):
+        if time.monotonic() > lease.step_ends:
+            continue
+        try:
+            alive = lease.beat()
+        except Error as error:
+            log.warning("the lease of run %s could not be renewed: %s", lease.run_id, error)
+            connection.close()
+    connection.close()
+
+
+def _until() -> Combinable:
+    return Now() + timedelta(seconds=settings.RUN_LEASE_SECONDS)

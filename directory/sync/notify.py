@@ -29,8 +29,8 @@ def connection_problem(*, server: str, reason: str, run_id: int, at: datetime) -
 
 
 def raise_alert(*, kind: AlertKind, message: str, run_id: int | None, at: datetime) -> None:
-    """Raise an alert, unless the same one is open already."""
-    if not Alert.objects.open().filter(kind=kind, message=message).exists():
+    """Raise an alert, unless the same one is open already: that one then leads to the newer run."""
+    if not Alert.objects.open().filter(kind=kind, message=message).update(run_id=run_id):
         Alert.objects.create(kind=kind, message=message, run_id=run_id, created_at=at)
 
 
@@ -79,8 +79,23 @@ def write_mail(*, run: Run, kind: MailKind, subject: str, body: str, at: datetim
 def send_waiting(*, at: datetime) -> list[Mail]:
     """Send the mails that wait and return those that an SMTP server took."""
     due = Mail.objects.filter(sent_at=None, created_at__gt=at - GIVE_UP_AFTER)
-    due = due.filter(Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER)).order_by("pk")
-    return [mail for mail in due[:50] if _claim(mail, at) and _send(mail, at)]
+    # Who was tried long after now was tried before the clock was set back.
+    rested = Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER) | Q(tried_at__gt=at + RETRY_AFTER)
+    sent = []
+    for mail in due.filter(rested).order_by("pk")[:50]:
+        if _claim(mail, at):
+            try:
+                _send(mail, at)
+            except OSError as error:
+                _not_taken(mail, error)
+                # A server that is away or stuck costs its time-out only once.
+                if not isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
+                    break
+            except ValueError as error:
+                _not_taken(mail, error)
+            else:
+                sent.append(mail)
+    return sent
 
 
 def _claim(mail: Mail, at: datetime) -> bool:
@@ -88,7 +103,7 @@ def _claim(mail: Mail, at: datetime) -> bool:
     return bool(Mail.objects.filter(pk=mail.pk, sent_at=None, tried_at=mail.tried_at).update(tried_at=at))
 
 
-def _send(mail: Mail, at: datetime) -> bool:
+def _send(mail: Mail, at: datetime) -> None:
     message = EmailMessage(
         subject=mail.subject,
         body=mail.body,
@@ -97,11 +112,10 @@ def _send(mail: Mail, at: datetime) -> bool:
         headers={"Message-ID": mail.message_id},
         connection=get_connection(),
     )
-    try:
-        message.send()
-    except (smtplib.SMTPException, OSError, ValueError) as error:
-        Mail.objects.filter(pk=mail.pk).update(error=str(error)[:1000])
-        log.warning("mail %s of run %s was not taken by the SMTP server: %s", mail.kind, mail.run_id, error)
-        return False
+    message.send()
     Mail.objects.filter(pk=mail.pk).update(sent_at=at, error="")
-    return True
+
+
+def _not_taken(mail: Mail, error: Exception) -> None:
+    Mail.objects.filter(pk=mail.pk).update(error=str(error)[:1000])
+    log.warning("mail %s of run %s was not taken by the SMTP server: %s", mail.kind, mail.run_id, error)

@@ -40,6 +40,12 @@ def decide(known: Known, sighting: Sighting, house: House, *, taken: Collection[
     return change
 
 
+def is_grave(change: Change, house: House) -> bool:
+    """Tell whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
+    granted = change.after.roles - change.before.roles
+    return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
+
+
 def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
     match sighting.presence:
         case Presence.NOT_CHECKED:
@@ -48,7 +54,8 @@ def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[st
             return draft.untouched(Outcome.CONFLICT, f"Conflict: {sighting.reason}. Nothing changes.")
         case Presence.ABSENT:
             draft.steps.append(f"Absent: {sighting.reason}.")
-            return _leave(draft, Cause.ABSENT)
+            draft.steps += sighting.proofs
+            return _absent(draft, sighting)
         case Presence.FOUND:
             return _found(draft, sighting, house, taken)
 
@@ -64,6 +71,7 @@ def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str
         draft.warnings.append(warning)
         if not _same_person(draft.known.account, identity):
             return draft.untouched(Outcome.CONFLICT, OTHER_PERSON)
+    draft.steps += sighting.proofs
     if verdict.error is not None:
         return draft.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")
     draft.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
@@ -87,6 +95,16 @@ def _same_person(account: Account, identity: Identity) -> bool:
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _absent(draft: Draft, sighting: Sighting) -> Change:
+    """Leave, unless the server's settings ask for more patience."""
+    steps = list(draft.steps)
+    change = _leave(draft, Cause.ABSENT)
+    if not change.actions or not sighting.waits:
+        return change
+    waiting = Draft(draft.known, draft.known.account, steps=steps)
+    return waiting.untouched(Outcome.WAITING, f"Waits: {sighting.waits}. Nothing changes yet.")
 
 
 def _leave(draft: Draft, cause: Cause) -> Change:

@@ -14,13 +14,18 @@ class LastSysadmin:
     holders: set[int]
     admin_roles: frozenset[str]
 
-    def check(self, change: Change) -> Change:
-        """Return the change, or the same user kept as they are when nobody would be left."""
-        if change.user_id not in self.holders or self._is_sysadmin(change.after):
-            return change
-        if len(self.holders) > 1:
+    def passes(self, change: Change) -> bool:
+        """Count the change in and say so; false when nobody would be left, and then it is not counted."""
+        if self._is_sysadmin(change.after):
+            self.holders.add(change.user_id)
+        elif change.user_id in self.holders:
+            if len(self.holders) == 1:
+                return False
             self.holders.discard(change.user_id)
-            return change
+        return True
+
+    def keep(self, change: Change) -> Change:
+        """Return the same user kept as they are."""
         step = "Kept: the last active user with the SYSADMIN role; a sync takes neither the role nor the account."
         return replace(
             change,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from directory.models import Run, RunChange, RunServer, RunState
@@ -27,16 +27,23 @@ COLUMNS = (
     "steps",
     "warnings",
     "unknown_org",
+    "traces",
+    "put_back",
 )
 
 
-def planned(*, run: Run, changes: Iterable[tuple[Change, Known, Sighting]]) -> int:
+def planned(
+    *,
+    run: Run,
+    changes: Iterable[tuple[Change, Known, Sighting]],
+    put_back: Mapping[int, Mapping[str, Any]] | None = None,
+) -> int:
     """Store the changes that have anything to say, each with the user and the sighting that it was decided from.
 
-    Returns how many.
+    ``put_back`` says, by user, what an undo puts back beside the account. Returns how many were stored.
     """
     new = [
-        (run.pk, *_values(change, known, sighting))
+        (run.pk, *_values(change, known, sighting), {}, dict((put_back or {}).get(change.user_id, {})))
         for change, known, sighting in changes
         if change.outcome is not Outcome.UNCHANGED or change.warnings
     ]
@@ -61,6 +68,24 @@ def _values(change: Change, known: Known, sighting: Sighting) -> tuple[Any, ...]
         change.steps,
         change.warnings,
         change.unknown_org,
+    )
+
+
+def gone(*, run: Run, changes: Iterable[RunChange], step: str) -> None:
+    """Store that users whom an earlier run has changed are deleted, so that nothing of theirs can be put back."""
+    RunChange.objects.bulk_create(
+        RunChange(
+            run=run,
+            username=row.username,
+            org_id=row.org_id,
+            server_id=row.server_id,
+            server_name=row.server_name,
+            outcome=Outcome.REFUSED,
+            before=row.after,
+            after=row.after,
+            steps=[step],
+        )
+        for row in changes
     )
 
 

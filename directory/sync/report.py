@@ -18,6 +18,11 @@ def submitting(org_ids: Sequence[int]) -> str:
     return f"DIRSYNC:: Submitting for orgs: , {_ids(org_ids)}"
 
 
+def undoing(run_id: int, undone: int, *, simulated: bool) -> str:
+    """Return the line that opens an undo."""
+    return f"DIRSYNC:: Undoing run:{undone} in run:{run_id} simulated:{_FLAGS[simulated]}"
+
+
 def running(org_id: int, name: str) -> str:
     """Return the line that opens one org."""
     return f"DIRSYNC:: Running for org:{org_id}/{safe(name)}"
@@ -120,9 +125,18 @@ _LABELS = {
 }
 
 
-def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int]) -> str:
-    """Return a mail's subject; ``kind`` is summary, held back or failed."""
-    name = "Simulated directory sync" if simulated else "Directory sync"
+def name_of(*, simulated: bool, undone: int | None = None) -> str:
+    """Return what a run is called; ``undone`` is the run that it undoes."""
+    if undone is not None:
+        return f"{'Simulated undo' if simulated else 'Undo'} of run {undone}"
+    return "Simulated directory sync" if simulated else "Directory sync"
+
+
+def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int], undone: int | None = None) -> str:
+    """Return a mail's subject; ``kind`` is summary, held back, approval or failed."""
+    name = name_of(simulated=simulated, undone=undone)
+    if kind == "approval":
+        return f"{name} waits for approval"
     if kind != "summary":
         return f"{name} {kind}"
     changed = sum(counts.get(key, 0) for key in ("deactivated", "blocked", "activated", "moved", "rolesChanged"))

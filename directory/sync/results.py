@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from directory.models import Run, RunChange, RunState
+from directory.models import Run, RunChange, RunServer, RunState
 from directory.sync.tally import filled
 from directory.sync.values import Outcome
 
@@ -18,13 +18,26 @@ def summary(run: Run) -> dict[str, Any]:
         "run": run.pk,
         "state": run.state,
         "simulated": run.simulated,
+        "undoOf": run.undo_of_id,
         "heldBack": list(run.held_back),
+        "needsApproval": list(run.approval),
         **filled(run.counts),
         "orgs": list(run.org_counts),
+        "readings": [_reading(reading) for reading in run.readings.order_by("pk")],
         "seconds": run.seconds,
         "notApplied": _not_applied(run),
         "error": run.error,
         "warningMessages": list(run.warnings),
+    }
+
+
+def _reading(reading: RunServer) -> dict[str, Any]:
+    return {
+        "server": reading.server_name,
+        "complete": reading.complete,
+        "error": reading.error,
+        "entries": reading.entries,
+        "proof": reading.proof,
     }
 
 
@@ -57,32 +70,40 @@ def _account(stored: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _WORDS = {
-    "users": "users",
-    "deactivated": "deactivated",
-    "blocked": "blocked, deactivation pending",
-    "activated": "activated",
-    "moved": "moved",
-    "rolesChanged": "roles changed",
-    "renamed": "renamed",
-    "profileChanged": "name or email changed",
-    "scriptErrors": "script errors",
-    "notChecked": "not checked",
-    "conflicts": "conflicts",
-    "warnings": "warnings",
+    "users": ("user", "users"),
+    "deactivated": ("deactivated", "deactivated"),
+    "blocked": ("blocked, deactivation pending", "blocked, deactivation pending"),
+    "activated": ("activated", "activated"),
+    "moved": ("moved", "moved"),
+    "rolesChanged": ("with other roles", "with other roles"),
+    "renamed": ("renamed", "renamed"),
+    "profileChanged": ("with another name or email", "with another name or email"),
+    "scriptErrors": ("script error", "script errors"),
+    "notChecked": ("not checked", "not checked"),
+    "conflicts": ("conflict", "conflicts"),
+    "warnings": ("warning", "warnings"),
 }
 
 
 def text(run: Run) -> Iterator[str]:
     """Yield a run's summary as lines for a person."""
-    kind = "Simulation" if run.simulated else "Sync"
-    yield f"{kind} {run.pk}: {RunState(run.state).label}"
+    yield f"{_kind(run)} {run.pk}: {RunState(run.state).label}"
     if run.counts:
         for key, count in filled(run.counts).items():
             if count or key == "users":
-                yield f"  {count:>7} {_WORDS[key]}"
+                one, many = _WORDS[key]
+                yield f"  {count:>7} {one if count == 1 else many}"
     if skipped := _not_applied(run):
         yield f"  {skipped:>7} not applied: changed meanwhile, or refused"
     for reason in run.held_back:
         yield f"  limit: {reason}"
+    for reason in run.approval:
+        yield f"  approval: {reason}"
     for warning in run.warnings:
         yield f"  warning: {warning}"
+
+
+def _kind(run: Run) -> str:
+    if run.undo_of_id is not None:
+        return f"{'Simulated undo' if run.simulated else 'Undo'} of run {run.undo_of_id}, run"
+    return "Simulation" if run.simulated else "Sync"

@@ -84,6 +84,7 @@ class Tally:
     active_by_org: Counter[int] = field(default_factory=Counter)
     leaving_by_org: Counter[tuple[int, Cause]] = field(default_factory=Counter)
     unknown_orgs: Counter[str] = field(default_factory=Counter)
+    waiting: int = 0
 
     def add(self, change: Change, *, server: int, evaluated: bool) -> None:
         """Count one user; ``server`` is the id of the one that answers for them."""
@@ -91,6 +92,7 @@ class Tally:
         counts = self.orgs.setdefault(org_id, Counter())
         counts["users"] += 1
         counts.update(counts_of(change.outcome, change.actions, len(change.warnings)))
+        self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
         self._add_to_server(self.servers.setdefault(server, ServerTally()), change, evaluated=evaluated)

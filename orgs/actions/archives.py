@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
@@ -40,9 +40,11 @@ def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
     return sum(map(len, by_retention.values()))
 
 
-def out_of_cold_storage(*, device_ids: Collection[int], at: datetime) -> Restored:
-    """Make the unexpired archives of these devices live again and count the expired ones."""
-    archives = Archive.objects.filter(device__in=device_ids)
+def out_of_cold_storage(
+    *, device_ids: Collection[int] = (), archive_ids: Collection[int] = (), at: datetime
+) -> Restored:
+    """Make the unexpired ones of these archives, or of these devices' archives, live again and count the expired ones."""
+    archives = Archive.objects.filter(Q(device__in=device_ids) | Q(pk__in=archive_ids))
     # An archive past its date is lost even when the housekeeping has not come by yet.
     lost = archives.filter(state=ArchiveState.EXPIRED).count()
     overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())

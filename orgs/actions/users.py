@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from django.db import transaction
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.db import connection, transaction
 from django.db.models import F
 
 from orgs.actions import archives, devices
@@ -14,9 +16,12 @@ from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
-from orgs.bulk import update_rows
+from orgs.bulk import insert_rows, update_rows
 from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
+
+# So many names are looked up with one question: databases take no end of them.
+AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +44,14 @@ class Deactivated:
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user to be made; ``roles`` are ids."""
+    """A user to be made; ``roles`` are ids, the password is given plainly or hashed already."""
 
     profile: Profile
     org_id: int
     roles: frozenset[int] = frozenset()
     notes: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
+    hashed_password: str = field(default="", repr=False)
 
 
 @transaction.atomic
@@ -70,17 +76,23 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
             notes=new.notes,
             created_by=created_by,
         )
-        user.set_password(new.password or None)
+        user.password = new.hashed_password or _stored(new.password)
         made.append(user)
     User.objects.bulk_create(made, batch_size=500)
+    granted_at = connection.ops.adapt_datetimefield_value(at)
     grants = [
-        RoleGrant(user=user, role_id=role, granted_by=by.label)
+        (user.pk, role, granted_at, by.label[:255])
         for user, new in zip(made, wanted, strict=True)
         for role in new.roles
     ]
-    RoleGrant.objects.bulk_create(grants, batch_size=500)
+    insert_rows(RoleGrant, ("user", "role", "granted_at", "granted_by"), grants)
     note([Fact("user", user.pk, user.username) for user in made], action="user created", by=by, at=at)
     return made
+
+
+def _stored(password: str) -> str:
+    """Return a password as it is stored, or one that nobody can have: Django's own takes long to make thousands of."""
+    return make_password(password) if password else UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
 
 
 def _refuse_taken(keys: list[str]) -> None:
@@ -91,9 +103,17 @@ def _refuse_taken(keys: list[str]) -> None:
         if key in seen:
             raise Refused(f"the username {key} stands there twice (letter case does not count)")
         seen.add(key)
-    taken = User.objects.filter(username_key__in=keys).values_list("username", flat=True).first()
-    if taken is not None:
-        raise Refused(f"the username {taken} is taken (letter case does not count)")
+    for name in taken(keys).values():
+        raise Refused(f"the username {name} is taken (letter case does not count)")
+
+
+def taken(keys: Sequence[str]) -> dict[str, str]:
+    """Return those of the folded usernames that users have already, as they are spelled."""
+    found: dict[str, str] = {}
+    for start in range(0, len(keys), AT_ONCE):
+        theirs = User.objects.filter(username_key__in=keys[start : start + AT_ONCE])
+        found |= dict(theirs.values_list("username_key", "username"))
+    return found
 
 
 @transaction.atomic
@@ -273,6 +293,8 @@ def _holds_admin(role_ids: Iterable[int], known: Mapping[int, Role]) -> bool:
 def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime) -> frozenset[int]:
     """Set users' names and email. Return whose changed.
 
+    Usernames may pass from one of these users to another.
+
     Raises:
         Refused: when a username is empty or another user's.
     """
@@ -292,6 +314,7 @@ def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime)
             )
         )
     new = {user.pk: {**asdict(profiles[user.pk]), "username_key": fold(profiles[user.pk].username)} for user in users}
+    _free_names_passed_on(users, {pk: str(row["username_key"]) for pk, row in new.items()})
     update_rows(User, new, columns=["username", "username_key", "email", "first_name", "last_name"])
     note(facts, action="profile updated", by=by, at=at)
     return frozenset(user.pk for user in users)
@@ -302,12 +325,26 @@ def _profile(user: User) -> Profile:
 
 
 def _refuse_names_of_others(users: list[User], profiles: Mapping[int, Profile]) -> None:
-    keys = {fold(profiles[user.pk].username): user.pk for user in users}
-    if "" in keys:
-        raise Refused("a username is empty")
+    keys: dict[str, int] = {}
+    for user in users:
+        key = fold(profiles[user.pk].username)
+        if not key:
+            raise Refused("a username is empty")
+        if key in keys:
+            raise Refused(f"the username {profiles[user.pk].username} would be two users' (letter case does not count)")
+        keys[key] = user.pk
+    renamed = {user.pk for user in users if fold(profiles[user.pk].username) != user.username_key}
     for pk, key, name in User.objects.filter(username_key__in=keys).values_list("pk", "username_key", "username"):
-        if keys[key] != pk:
+        if keys[key] != pk and pk not in renamed:
             raise Refused(f"the username {name} is taken (letter case does not count)")
+
+
+def _free_names_passed_on(users: list[User], keys: Mapping[int, str]) -> None:
+    """Take usernames away from those who pass them on: a database minds two users of one name even for a moment."""
+    wanted = set(keys.values())
+    passing = [user.pk for user in users if user.username_key != keys[user.pk] and user.username_key in wanted]
+    # No username's key begins with a space.
+    update_rows(User, {pk: {"username_key": f" {pk}"} for pk in passing}, columns=["username_key"])
 
 
 @transaction.atomic

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.conf import settings
-from django.db import models
+from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.users import User
@@ -20,6 +20,21 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     def newest_first(self) -> AuditEntryQuerySet:
         """Entries in the order of the trail."""
         return self.order_by("-at", "-pk")
+
+    def known(self, field: str) -> list[str]:
+        """Return the values of an indexed field, each once: one look at the index for each, however long the trail."""
+        table = connection.ops.quote_name(self.model._meta.db_table)
+        column = connection.ops.quote_name(
+            {each.name: str(each.column) for each in self.model._meta.concrete_fields}[field]
+        )
+        smallest = f"SELECT MIN({column}) FROM {table}"  # noqa: S608  # only names of columns are put in
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"WITH RECURSIVE known(value) AS ({smallest} UNION ALL "  # noqa: S608
+                f"SELECT ({smallest} WHERE {column} > known.value) FROM known WHERE known.value IS NOT NULL) "
+                "SELECT value FROM known WHERE value IS NOT NULL"
+            )
+            return [value for (value,) in cursor.fetchall()]
 
 
 class AuditEntry(models.Model):
@@ -51,7 +66,11 @@ class AuditEntry(models.Model):
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit entries")
         ordering = ["-at", "-pk"]
-        indexes = [models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object")]
+        indexes = [
+            models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object"),
+            models.Index(fields=["-at", "-id"], name="audit_newest_first"),
+            models.Index(fields=["action"], name="audit_by_action"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.action} {self.object_label}"

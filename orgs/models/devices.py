@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import secrets
 
+from django.apps import apps
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q, Sum
+from django.db.models import OuterRef, Q, Subquery, Sum
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.users import SetBy, User
@@ -31,7 +33,10 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def with_stored_bytes(self) -> DeviceQuerySet:
         """Annotate ``stored_bytes``, the size of each device's archives."""
-        return self.annotate(stored_bytes=Sum("archives__size_bytes", default=0))
+        # By name: archives are of devices, so their module imports this one. Not a join: only a page's rows are summed up.
+        archives = apps.get_model("orgs", "Archive").objects.filter(device=OuterRef("pk")).order_by().values("device")
+        total = archives.annotate(total=Sum("size_bytes")).values("total")
+        return self.annotate(stored_bytes=Coalesce(Subquery(total), 0))
 
 
 class Device(models.Model):

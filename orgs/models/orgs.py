@@ -57,6 +57,12 @@ class OrgQuerySet(MP_NodeQuerySet["Org"]):
             return self
         return self.below([viewer.org.path]) if viewer.may(Permission.ORG_READ) else self.none()
 
+    def with_users_managed_by(self, viewer: User) -> OrgQuerySet:
+        """The active orgs whose users this administrator may make and change."""
+        if viewer.may_everywhere(Permission.USER):
+            return self.active()
+        return self.below([viewer.org.path]).active() if viewer.may(Permission.USER) else self.none()
+
     def with_user_counts(self) -> OrgQuerySet:
         """Annotate ``user_count`` and ``active_user_count``, the users of each org itself."""
         return self.annotate(user_count=Count("users"), active_user_count=Count("users", filter=Q(users__active=True)))
@@ -87,6 +93,10 @@ class OrgManager(MP_NodeManager):
     def visible_to(self, viewer: User) -> OrgQuerySet:
         """The orgs that this administrator may see."""
         return self.get_queryset().visible_to(viewer)
+
+    def with_users_managed_by(self, viewer: User) -> OrgQuerySet:
+        """The active orgs whose users this administrator may make and change."""
+        return self.get_queryset().with_users_managed_by(viewer)
 
     def active(self) -> OrgQuerySet:
         """Orgs that are in use."""

@@ -45,3 +45,8 @@ class Role(Keyed):
     def holds_admin(self) -> bool:
         """Whether the role holds the permission that implies all others."""
         return holds(self.permissions, Permission.ADMIN)
+
+    @property
+    def reaches_every_org(self) -> bool:
+        """Whether the role holds ``admin`` or an ``admin.all…`` permission, which reach beyond the holder's own org."""
+        return self.holds_admin or any(key.startswith("admin.all") for key in self.permissions)

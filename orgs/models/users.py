@@ -231,6 +231,18 @@ class User(Keyed, AbstractBaseUser):
         return salted_hmac("orgs.User.session", f"{self.password}:{self.session_epoch}", secret=secret).hexdigest()
 
 
+class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
+    """Named questions about granted roles."""
+
+    def names_of(self, user_ids: Iterable[int]) -> dict[int, list[str]]:
+        """Return the names of the roles of these users, sorted, by the user's id."""
+        names: dict[int, list[str]] = {}
+        found = self.filter(user__in=user_ids).order_by("role__name").values_list("user_id", "role__name")
+        for user_id, name in found:
+            names.setdefault(user_id, []).append(name)
+        return names
+
+
 class RoleGrant(models.Model):
     """One role of one user."""
 
@@ -239,6 +251,8 @@ class RoleGrant(models.Model):
     role = models.ForeignKey(Role, models.PROTECT, related_name="grants")
     granted_at = models.DateTimeField(_("granted"), auto_now_add=True)
     granted_by = models.CharField(_("granted by"), max_length=255, blank=True)
+
+    objects = models.Manager.from_queryset(RoleGrantQuerySet)()
 
     class Meta:
         verbose_name = _("role grant")

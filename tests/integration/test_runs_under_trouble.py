@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
+from django.db.models.functions import Now
+from django.utils import timezone
 from pytest_django import Settings
 
 from directory.actions import runs, schedule, servers
 from directory.actions import settings as sync_settings
 from directory.models import Alert, Run, RunServer, RunState, Trigger
-from directory.sync import job, pipeline
+from directory.sync import closing, job, lease, pipeline
 from directory.sync.errors import TakenOver
-from directory.sync.lease import Lease, claim
+from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
 from directory.sync.limits import Reason
+from directory.sync.reading import read_servers
 from directory.sync.tally import Tally
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
@@ -24,8 +29,6 @@ from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, user
 
 pytestmark = pytest.mark.django_db
-
-TOMORROW = NOON + timedelta(days=1)
 
 
 class Killed(BaseException):
@@ -40,6 +43,11 @@ def carried_out(run: Run) -> Run:
     pipeline.execute(run.pk, clock=Clock())
     run.refresh_from_db()
     return run
+
+
+def expire(run: Run) -> None:
+    """Let so much time pass that the run's worker counts as dead."""
+    Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
 def die(_work: object) -> Tally:
@@ -98,7 +106,8 @@ class TestAServerThatChangesWhileItsRunWaits:
 class TestAWorkerThatIsOvertaken:
     def overtaken(self, run: Run) -> Lease:
         late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
-        taken = claim(run.pk, clock=Clock(TOMORROW), progress=pipeline.ignore_progress)
+        expire(run)
+        taken = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
         assert late is not None
         assert taken is not None
         return late
@@ -122,10 +131,11 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
         assert late is not None
-        pipeline.execute(run.pk, clock=Clock(TOMORROW))
+        expire(run)
+        pipeline.execute(run.pk, clock=Clock())
 
         with pytest.raises(TakenOver):
-            pipeline.read_servers(job.load(run.pk, late))
+            read_servers(job.load(run.pk, late))
 
         assert change_of(run, "sean").outcome == Outcome.APPLIED
         assert not again(sean).active
@@ -137,7 +147,8 @@ class TestAWorkerThatIsOvertaken:
 
         def overtake(phase: str, done: int, _total: int | None) -> None:
             if phase == "reading Corp" and not done:
-                pipeline.execute(run.pk, clock=Clock(TOMORROW))
+                expire(run)
+                pipeline.execute(run.pk, clock=Clock())
 
         pipeline.execute(run.pk, clock=Clock(), progress=overtake)
 
@@ -157,7 +168,8 @@ class TestAWorkerThatIsOvertaken:
 
         def late_check(work: job.Job, tally: Tally) -> list[Reason]:
             monkeypatch.setattr(pipeline, "check_limits", check_limits)
-            pipeline.execute(run.pk, clock=Clock(TOMORROW))
+            expire(run)
+            pipeline.execute(run.pk, clock=Clock())
             check_limits(work, tally)
             return []
 
@@ -167,6 +179,110 @@ class TestAWorkerThatIsOvertaken:
 
         assert run.state == RunState.HELD_BACK
         assert all(again(leaver).active for leaver in leavers)
+
+
+class TestTheLease:
+    def test_is_one_workers_although_it_was_stopped_while_it_took_it(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.server()
+        run = queued()
+        faster: list[Lease | None] = []
+
+        def overtaken() -> str:
+            monkeypatch.undo()
+            faster.append(claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress))
+            return "a host"
+
+        monkeypatch.setattr(lease.socket, "gethostname", overtaken)
+
+        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+
+        assert late is None
+        assert faster[0] is not None
+
+    def test_that_lasts_for_hours_is_from_before_the_clock_was_set_back(self, employer: Employer) -> None:
+        employer.server()
+        run = queued()
+        claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        fresh = Run.objects.abandoned().exists()
+
+        Run.objects.filter(pk=run.pk).update(lease_until=Now() + timedelta(hours=1))
+
+        assert (fresh, Run.objects.abandoned().exists()) == (False, True)
+
+    def test_says_when_the_worker_was_last_heard_of(self, employer: Employer, settings: Settings) -> None:
+        settings.RUN_LEASE_SECONDS = 30
+        employer.server()
+        run = queued()
+        claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+
+        run.refresh_from_db()
+
+        assert run.heard_of_at is not None
+        assert abs(timezone.now() - run.heard_of_at) < timedelta(seconds=20)
+
+    @pytest.mark.django_db(transaction=True)
+    @pytest.mark.parametrize(("hangs_after", "kept"), [(60, True), (-1, False)])
+    def test_is_kept_while_a_step_works_and_lost_when_it_hangs(
+        self, employer: Employer, settings: Settings, monkeypatch: pytest.MonkeyPatch, hangs_after: int, kept: bool
+    ) -> None:
+        settings.RUN_LEASE_SECONDS = 2
+        monkeypatch.setattr(lease, "HANGS_AFTER", hangs_after)
+        employer.server()
+        run = queued()
+        mine = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        assert mine is not None
+        ends = time.monotonic() + 3
+
+        with lease.kept_alive(mine):
+            while time.monotonic() < ends:
+                time.sleep(0.1)
+            lost = Run.objects.abandoned().exists()
+
+        assert lost is not kept
+
+
+class TestAnAttemptThatFails:
+    def test_says_why_until_another_one_has_gone_on(self, employer: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
+        employer.hires("mia")
+        employer.server()
+        run = queued(simulated=True)
+        with monkeypatch.context() as patched:
+            patched.setattr(pipeline, "make_plan", locked_out)
+            with pytest.raises(OperationalError):
+                carried_out(run)
+        run.refresh_from_db()
+        said = run.error
+
+        carried_out(run)
+
+        assert said == "OperationalError: database is locked"
+        assert (run.state, run.error, run.attempts) == (RunState.PLANNED, "", 2)
+
+    def test_too_often_ends_the_run_with_the_reason_and_a_mail(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch, mailbox: Mailbox
+    ) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        employer.hires("mia")
+        employer.server()
+        run = queued()
+        monkeypatch.setattr(pipeline, "make_plan", locked_out)
+        for _ in range(MAX_ATTEMPTS):
+            with pytest.raises(OperationalError):
+                carried_out(run)
+
+        schedule.wake_abandoned(at=NOON)
+        closing.send_waiting(at=NOON)
+
+        run.refresh_from_db()
+        assert run.state == RunState.FAILED
+        assert "the last attempt ended with OperationalError: database is locked" in run.error
+        assert run.error in mailbox.messages[0].get_content().replace("\n", " ")
+
+
+def locked_out(_work: object) -> Tally:
+    raise OperationalError("database is locked")
 
 
 class TestARunWithoutAWorker:

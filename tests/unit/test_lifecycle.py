@@ -264,3 +264,19 @@ class TestNames:
             users.update_profiles(profiles={sean.pk: users.Profile("MIA")}, by=SYSTEM, at=NOON)
 
         assert again(sean).username == "sean"
+
+    def test_a_name_can_pass_from_one_to_another_at_once(self) -> None:
+        sean, mia = user("sean"), user("mia")
+        swapped = {sean.pk: users.Profile("mia"), mia.pk: users.Profile("sean")}
+
+        users.update_profiles(profiles=swapped, by=SYSTEM, at=NOON)
+
+        assert (again(sean).username, again(mia).username) == ("mia", "sean")
+        assert again(sean).username_key == "mia"
+
+    def test_two_users_can_not_take_one_name_at_once(self) -> None:
+        sean, mia = user("sean"), user("mia")
+        both = {sean.pk: users.Profile("kim"), mia.pk: users.Profile("KIM")}
+
+        with pytest.raises(Refused, match="two users'"):
+            users.update_profiles(profiles=both, by=SYSTEM, at=NOON)

@@ -56,15 +56,25 @@ class TestLastSysadmin:
     def test_keeps_the_last_one_and_lets_the_others_go(self) -> None:
         guard = LastSysadmin({1, 2}, frozenset({"SYSADMIN"}))
 
-        first, second = guard.check(self.losing(1)), guard.check(self.losing(2))
+        passed = guard.passes(self.losing(1)), guard.passes(self.losing(2))
+        kept = guard.keep(self.losing(2))
 
-        assert first.outcome is Outcome.PLANNED
-        assert (second.outcome, second.actions, second.after) == (Outcome.KEPT, (), ADA)
+        assert passed == (True, False)
+        assert (kept.outcome, kept.actions, kept.after) == (Outcome.KEPT, (), ADA)
 
     def test_does_not_mind_who_is_none(self) -> None:
         guard = LastSysadmin({1}, frozenset({"SYSADMIN"}))
 
-        assert guard.check(self.losing(7)).outcome is Outcome.PLANNED
+        assert guard.passes(self.losing(7))
+
+    def test_lets_the_last_one_go_once_someone_else_has_become_one(self) -> None:
+        guard = LastSysadmin({1}, frozenset({"SYSADMIN"}))
+        before = replace(ADA, roles=frozenset())
+        gain = Change(2, Outcome.PLANNED, before, ADA, ("Granted.",), (Action.SET_ROLES,))
+
+        early, _, late = guard.passes(self.losing(1)), guard.passes(gain), guard.passes(self.losing(1))
+
+        assert (early, late) == (False, True)
 
 
 class TestSchedule:
@@ -121,7 +131,7 @@ class TestCsv:
             ("username\nsean\nSEAN\n", "line 3: the username SEAN stands in line 2 already"),
             ("username,email\n,a@example.com\n", "line 2: the username is empty"),
             ("username,email\nsean,nonsense\n", "line 2, email: nonsense is no email address"),
-            ('username,notes\nsean,"open\nmia,x\n', "unexpected end of data"),
+            ('username,notes\nsean,"open\nmia,x\n', "line 2: a quotation mark is opened and never closed"),
             ("username\nse\u202ean\n", "control characters are not allowed"),
         ],
     )

@@ -16,11 +16,12 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from directory.actions import runs
+from directory.actions import runs, undo
 from directory.actions.errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
-from directory.sync import pipeline, results
+from directory.sync import notify, pipeline, results
 from directory.sync.lease import Progress as Follow
+from directory.sync.values import Outcome
 from orgs.actors import COMMAND_LINE
 from orgs.text import fold
 
@@ -29,11 +30,11 @@ _EXIT = {RunState.HELD_BACK: HELD_BACK, RunState.FAILED: FAILED, RunState.CANCEL
 
 
 class Command(BaseCommand):
-    """``ldapsync [--server NAME]… [--simulate] [--json] [--changes FILE]`` and ``ldapsync --apply RUN``."""
+    """``ldapsync [--server NAME]… [--simulate] [--json] [--changes FILE]``, ``--apply RUN`` and ``--undo RUN``."""
 
     help = (
-        "Synchronizes users with LDAP in the foreground. Exit code 0: done; 2: wrong use; 3: held back, nothing was "
-        "written; 4: failed, with the reason on standard error."
+        "Synchronizes users with LDAP in the foreground. Exit code 0: done; 2: wrong use; 3: held back or waiting for "
+        "approval, nothing was written; 4: refused or failed, with the reason on standard error."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -41,13 +42,17 @@ class Command(BaseCommand):
         parser.add_argument("--server", action="append", default=[], metavar="NAME", help="only this LDAP server")
         parser.add_argument("--simulate", action="store_true", help="say what would change, and change nothing")
         parser.add_argument("--apply", type=int, metavar="RUN", help="apply the stored plan of this run")
+        parser.add_argument("--undo", type=int, metavar="RUN", help="show what undoing this run would put back")
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
         parser.add_argument("--changes", type=Path, metavar="FILE", help="write a JSON line for each user")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Start a run, or take up a plan, carry it out here, and tell what came of it."""
-        if options["apply"] is not None and (options["simulate"] or options["server"]):
-            raise CommandError("--apply takes neither --simulate nor --server", returncode=2)
+        alone = [name for name in ("apply", "undo") if options[name] is not None]
+        if len(alone) > 1:
+            raise CommandError("--undo makes a plan, which --apply applies: give one of them", returncode=2)
+        if alone and (options["simulate"] or options["server"]):
+            raise CommandError(f"--{alone[0]} takes neither --simulate nor --server", returncode=2)
         changes = _open(options["changes"])
         try:
             run = self._start(options)
@@ -67,10 +72,10 @@ class Command(BaseCommand):
         at = timezone.now()
         try:
             if options["apply"] is not None:
-                run = Run.objects.filter(pk=options["apply"]).first()
-                if run is None:
-                    raise CommandError(f"there is no run {options['apply']}", returncode=2)
-                return runs.apply_plan(run=run, by=COMMAND_LINE, at=at, wake=False)
+                return runs.apply_plan(run=_run(options["apply"]), by=COMMAND_LINE, at=at, wake=False)
+            if options["undo"] is not None:
+                undone = _run(options["undo"])
+                return undo.start(run=undone, by=COMMAND_LINE, at=at, trigger=Trigger.COMMAND, wake=False)
             return runs.start(
                 servers=[_server(name) for name in options["server"]],
                 simulated=options["simulate"],
@@ -101,8 +106,23 @@ class Command(BaseCommand):
             self.stderr.write(run.error)
         elif run.state == RunState.CANCELLED:
             self.stderr.write(f"run {run.pk} was cancelled")
+        elif run.state == RunState.HELD_BACK and run.approval:
+            what = "Held back and waits" if run.held_back else "Waits"
+            where = notify.address_of(run)
+            self.stderr.write(f"{what} for the approval of a second administrator, nothing was written: {where}")
         elif run.state == RunState.HELD_BACK:
             self.stderr.write(f"Held back, nothing was written. To apply this plan: ldapsync --apply {run.pk}")
+        elif run.undo_of_id is not None and run.simulated and not as_json:
+            planned = run.changes.filter(outcome=Outcome.PLANNED).exists()
+            how = f"Nothing is put back yet. To apply this plan: ldapsync --apply {run.pk}"
+            self.stdout.write(how if planned else "There is nothing to put back.")
+
+
+def _run(number: int) -> Run:
+    run = Run.objects.filter(pk=number).first()
+    if run is None:
+        raise CommandError(f"there is no run {number}", returncode=2)
+    return run
 
 
 def _server(name: str) -> LdapServer:

@@ -1,6 +1,17 @@
 """Runs the administrator's scripts behind an operating-system boundary and returns what they said."""
 
-from directory.sync.sandbox.limits import SandboxBroken, SandboxLimits
-from directory.sync.sandbox.parent import Sandbox, compile_errors
+from directory.sync.sandbox.layers import Layer, LayerState, SandboxState
+from directory.sync.sandbox.limits import Cost, SandboxBroken, SandboxLimits
+from directory.sync.sandbox.parent import Sandbox, compile_errors, state
 
-__all__ = ["Sandbox", "SandboxBroken", "SandboxLimits", "compile_errors"]
+__all__ = [
+    "Cost",
+    "Layer",
+    "LayerState",
+    "Sandbox",
+    "SandboxBroken",
+    "SandboxLimits",
+    "SandboxState",
+    "compile_errors",
+    "state",
+]

@@ -1,7 +1,8 @@
 """The child process: locks itself down, then answers the parent's requests over stdin and stdout until stdin ends.
 
-Run as ``python -I child.py CPU_SECONDS MEMORY_BYTES PARENT_PID`` with an empty environment. A frame is four bytes of
-length and a body; a request's body is one letter and JSON, an answer's body is JSON.
+Run as ``python -I child.py CPU_SECONDS MEMORY_BYTES PARENT_PID`` with an empty environment. A request is four bytes of
+length, one letter and JSON; an answer is four bytes of length, what it has cost (HEADER), and JSON. The first answer
+comes unasked: the layers in force.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import importlib.machinery
 import importlib.util
 import json
 import os
-import secrets
+import resource
 import signal
 import struct
 import sys
@@ -26,7 +27,9 @@ sys.path.remove(str(HERE))
 
 PRELUDE = ("harden.js", "prelude.js")
 OUT_OF_MEMORY = 77
-CALLS = {b"L": "load", b"E": "evaluate"}
+# The length of an answer, the computing time in seconds, and the most memory so far in KB.
+HEADER = struct.Struct("<IdI")
+RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
 
 
 def load_engine() -> Any:
@@ -55,7 +58,7 @@ class Realm:
 
     def __init__(self, engine: Any, prelude: str) -> None:
         # Scripts could call the prelude by its name, so they must not be able to guess it.
-        self._name = f"rollcall_{secrets.token_hex(16)}"
+        self._name = f"rollcall_{os.urandom(16).hex()}"
         self._engine = engine
         self._ctx = engine.create_context()
         self._evaluate(prelude.replace("$REALM", self._name), b"{}")
@@ -72,27 +75,56 @@ class Realm:
         return answer or b"null"
 
 
-def answer_requests(engine: Any, prelude: str, cpu_seconds: float) -> None:
+class Service:
+    """Answers requests in one realm that lasts, or each in a realm of its own."""
+
+    def __init__(self, engine: Any, prelude: str) -> None:
+        self._engine = engine
+        self._prelude = prelude
+        self._realm = self._new_realm()
+        self._loaded: list[bytes] = []
+
+    def answer(self, request: bytes) -> bytes:
+        """Return the answer as JSON."""
+        command, data = request[:1], request[1:]
+        try:
+            if command == RESET:
+                self._realm = self._new_realm()
+                return b"true"
+            if command == LOAD:
+                return self._load(data)
+            return (self._loaded_realm() if command == ALONE else self._realm).call("evaluate", data)
+        except RealmFailed as error:
+            # Left over jobs and memory that ran out in the prelude itself end here; the parent asks for a new realm.
+            return json.dumps({"failed": str(error)[:2000]}).encode()
+
+    def _load(self, source: bytes) -> bytes:
+        reply = self._realm.call("load", source)
+        if reply == b"null" and source not in self._loaded:
+            self._loaded.append(source)
+        return reply
+
+    def _loaded_realm(self) -> Realm:
+        realm = self._new_realm()
+        for source in self._loaded:
+            realm.call("load", source)
+        return realm
+
+    def _new_realm(self) -> Realm:
+        return Realm(self._engine, self._prelude)
+
+
+def answer_requests(service: Service, cpu_seconds: float) -> None:
     """Serve until the parent closes the pipe. The timer's signal is not handled: the kernel ends the process."""
-    requests, answers = sys.stdin.buffer, sys.stdout.buffer
-    realm = Realm(engine, prelude)
-    _send(answers, b"true")
-    while body := _receive(requests):
+    before = time.process_time()
+    while request := _receive(sys.stdin.buffer):
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-        if body[:1] == b"R":
-            realm, answer = Realm(engine, prelude), b"true"
-        else:
-            answer = _call(realm, CALLS[body[:1]], body[1:])
+        answer = service.answer(request)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        _send(answers, answer)
-
-
-def _call(realm: Realm, function: str, data: bytes) -> bytes:
-    try:
-        return realm.call(function, data)
-    except RealmFailed as error:
-        # Left over jobs and memory that ran out in the prelude itself end here; the parent asks for a new realm.
-        return json.dumps({"failed": str(error)[:2000]}).encode()
+        # While limits are set, this clock only moves at the scheduler's ticks: what it missed comes with the next answer.
+        now = time.process_time()
+        _send(answer, now - before)
+        before = now
 
 
 def _receive(stream: BinaryIO) -> bytes:
@@ -100,9 +132,10 @@ def _receive(stream: BinaryIO) -> bytes:
     return stream.read(struct.unpack("<I", header)[0]) if len(header) == 4 else b""
 
 
-def _send(stream: BinaryIO, body: bytes) -> None:
-    stream.write(struct.pack("<I", len(body)) + body)
-    stream.flush()
+def _send(body: bytes, spent: float) -> None:
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    sys.stdout.buffer.write(HEADER.pack(len(body), spent, memory) + body)
+    sys.stdout.buffer.flush()
 
 
 def main() -> None:
@@ -112,9 +145,11 @@ def main() -> None:
     # A date must mean the same on every server.
     os.environ["TZ"] = "UTC"
     time.tzset()
-    lock_down(memory_bytes=memory_bytes, parent=parent)
+    layers = lock_down(memory_bytes=memory_bytes, parent=parent)
     try:
-        answer_requests(engine, prelude, cpu_seconds)
+        service = Service(engine, prelude)
+        _send(json.dumps(layers).encode(), 0.0)
+        answer_requests(service, cpu_seconds)
     except MemoryError:
         os._exit(OUT_OF_MEMORY)
 

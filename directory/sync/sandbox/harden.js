@@ -62,15 +62,26 @@ const $REALM_HARD = (() => {
 
   const hardened = new Set([GLOBAL]);
 
+  const { freeze, getOwnPropertyDescriptor, getPrototypeOf } = Object;
+  const { ownKeys } = Reflect;
+
+  // Every realm does this for some thousand properties, which is most of what it costs.
   const harden = (...pending) => {
+    const add = (value) => {
+      if (value === null || (typeof value !== "object" && typeof value !== "function") || hardened.has(value)) return;
+      hardened.add(freeze(value));
+      pending.push(value);
+    };
+    pending.splice(0).forEach(add);
     while (pending.length) {
       const value = pending.pop();
-      if (Object(value) !== value || hardened.has(value)) continue;
-      hardened.add(Object.freeze(value));
-      pending.push(Object.getPrototypeOf(value));
-      for (const key of Reflect.ownKeys(value)) {
-        const { value: held, get, set } = Object.getOwnPropertyDescriptor(value, key);
-        pending.push(held, get, set);
+      add(getPrototypeOf(value));
+      const keys = ownKeys(value);
+      if (keys.length === 2 && keys[0] === "length" && keys[1] === "name" && typeof value === "function") continue;
+      for (const key of keys) {
+        const found = getOwnPropertyDescriptor(value, key);
+        if (found.get === undefined && found.set === undefined) add(found.value);
+        else [found.get, found.set].forEach(add);
       }
     }
   };

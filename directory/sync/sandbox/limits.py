@@ -13,18 +13,36 @@ class SandboxBroken(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """The limits of one child process.
+    """The limits of one child process, and of all that one sandbox does.
 
-    ``memory_bytes`` is its whole address space, of which the interpreter itself takes about 25 MB.
+    ``memory_bytes`` is its whole address space, of which the interpreter itself takes about 25 MB; after a batch that
+    took ``large_bytes`` of it, each of its entries is run alone and in a new child.
     ``cpu_seconds_per_entry`` also bounds a whole batch, which shrinks until slow but honest scripts fit.
-    ``wall_seconds`` only ends a child that waits without computing.
+    ``cpu_seconds`` is for all entries together. ``wall_seconds`` only ends a child that waits without computing.
+    ``allow_weak`` runs scripts even where the system lacks a layer of the sandbox.
     """
 
     cpu_seconds_per_entry: float = 1.0
+    cpu_seconds: float = 3600.0
     memory_bytes: int = 400 * 1024 * 1024
+    large_bytes: int = 64 * 1024 * 1024
     wall_seconds: float = 30.0
     batch_size: int = 200
     batch_bytes: int = 4 * 1024 * 1024
     answer_bytes: int = 8 * 1024 * 1024
     source_bytes: int = 32 * 1024
     culprits: int = 20
+    allow_weak: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What the scripts have cost so far, in computing time."""
+
+    entries: int = 0
+    cpu_seconds: float = 0.0
+
+    @property
+    def milliseconds_per_entry(self) -> float:
+        """Return the average; 0 before the first entry."""
+        return 1000 * self.cpu_seconds / self.entries if self.entries else 0.0

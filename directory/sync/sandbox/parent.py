@@ -2,36 +2,31 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Collection, Sequence
+import os
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from directory.sync.sandbox.limits import SandboxBroken, SandboxLimits
+from directory.sync.sandbox.layers import SandboxState, refusal
+from directory.sync.sandbox.limits import MEMORY_MESSAGE, Cost, SandboxBroken, SandboxLimits
 from directory.sync.sandbox.process import Child, ChildDied
-from directory.sync.sandbox.wire import (
-    SCRIPTS,
-    Answer,
-    BadAnswer,
-    Packer,
-    Request,
-    pack_source,
-    source_of,
-    unpack_answers,
-    unpack_failure,
-    unpack_load,
-)
+from directory.sync.sandbox.wire import SCRIPTS, Answer, Packer, Request, source_of
+from directory.sync.sandbox.worker import RequestFailed, Worker
 from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
 
 FIRST_BATCH = 1
+# Parts of the time of one entry: a batch that took more is halved, one that took less may grow.
 SLOW_BATCH = 0.2
 QUICK_BATCH = 0.05
 TRIES = 3
-
-
-class RequestFailed(Exception):
-    """The engine gave up a whole request; the message says why."""
+# Entries that each get a realm of their own go to two children, two on the way to each, so many before deaths are seen to.
+WORKERS = 2
+ON_THE_WAY = 2
+FRESH_SLICE = 16
+# What these leave behind runs, and holds memory, until a whole batch is done.
+LEAVES_WORK_BEHIND = re.compile(r"\b(?:async|import)\b")
 
 
 class PackedAhead:
@@ -55,9 +50,9 @@ class PackedAhead:
 
 
 class Sandbox:
-    """Evaluates one server's scripts in a locked child process; use it as a context manager, from one thread.
+    """Evaluates one server's scripts in locked child processes; use it as a context manager, from one thread.
 
-    The child starts with the first evaluation and is replaced when an entry brings it down.
+    A child starts with the first evaluation and is replaced when an entry brings it down.
     """
 
     def __init__(
@@ -66,15 +61,16 @@ class Sandbox:
         always_lists: Collection[str],
         limits: SandboxLimits = SandboxLimits(),  # noqa: B008 - frozen
     ) -> None:
-        self._scripts = scripts
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
         self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
+        self._apart = any(LEAVES_WORK_BEHIND.search(source) for source in self._sources.values())
         self._errors: dict[ScriptName, ScriptError] | None = None
-        self._child: Child | None = None
-        self._fresh = True
+        self._workers = [Worker(scripts, self._sources, limits) for _ in range(min(WORKERS, os.cpu_count() or 1))]
+        self._worker = self._workers[0]
         self._batch = FIRST_BATCH
         self._culprits = 0
+        self._cost = Cost()
 
     def __enter__(self) -> Self:
         return self
@@ -85,60 +81,111 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """End the child process."""
-        if self._child is not None:
-            self._child.close()
-            self._child = None
-        self._fresh = True
+        """End the child processes."""
+        for worker in self._workers:
+            worker.close()
+
+    def cost(self) -> Cost:
+        """Return what the evaluations have cost so far; second opinions are not among them."""
+        return self._cost
 
     def compile_errors(self) -> dict[ScriptName, ScriptError]:
         """Return the scripts that cannot be run at all; raises SandboxBroken."""
         if self._errors is None:
-            self._errors = {}
-            for script in self._sources:
-                if error := self._load_error(script):
-                    self._errors[script] = error
-                    self._fresh = True
+            found = {script: self._load_error(script) for script in self._sources}
+            self._errors = {script: error for script, error in found.items() if error}
         return dict(self._errors)
 
     def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
         """Return a verdict for each entry, in their order; raises SandboxBroken, and then none of them counts."""
+        if (known := self._known()) is not None:
+            return [known] * len(entries)
+        before = self._spent
+        verdicts = self._in_fresh_realms(entries) if self._apart else self._in_batches(entries)
+        spent = self._cost.cpu_seconds + self._spent - before
+        self._cost = Cost(self._cost.entries + len(entries), spent)
+        return verdicts
+
+    def second_opinion(self, entry: Entry) -> Verdict:
+        """Return what the scripts say of one entry in a realm that has seen no other; raises SandboxBroken."""
+        return self.second_opinions([entry])[0]
+
+    def second_opinions(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Return what the scripts say of each entry, each in a realm of its own; raises SandboxBroken."""
+        known = self._known()
+        return self._in_fresh_realms(entries) if known is None else [known] * len(entries)
+
+    def _known(self) -> Verdict | None:
+        """Return the verdict on every entry when no script has to be run for it."""
         if errors := self.compile_errors():
-            return [Verdict(error=next(iter(errors.values())))] * len(entries)
-        if not self._sources:
-            return [Verdict()] * len(entries)
+            return Verdict(error=next(iter(errors.values())))
+        return None if self._sources else Verdict()
+
+    def _in_batches(self, entries: Sequence[Entry]) -> list[Verdict]:
         verdicts: list[Verdict] = []
         ahead = PackedAhead(self._packer, entries)
         while (start := len(verdicts)) < len(entries):
-            started = time.monotonic()
+            before = self._spent
             verdicts += [self._alone(entries[start])] if self._batch == 1 else self._together(ahead, start)
-            self._adapt(time.monotonic() - started)
+            self._adapt(self._spent - before)
+            self._keep_to_budget()
         return verdicts
 
     def _together(self, ahead: PackedAhead, start: int) -> list[Verdict]:
         request = ahead.take(start, self._batch)
         try:
-            answers = self._ask(request, meanwhile=lambda: ahead.prepare(start + request.count, self._batch))
+            answers = self._worker.together(
+                request, meanwhile=lambda: ahead.prepare(start + request.count, self._batch)
+            )
         except (ChildDied, RequestFailed):
             return self._one_by_one(ahead.entries[start : start + request.count])
-        return [self._counted(answer) for answer in answers]
+        # Memory can have run out for an entry that only came after the one that took it.
+        if any(answer.limit for answer in answers):
+            return self._one_by_one(ahead.entries[start : start + request.count])
+        return [answer.verdict for answer in answers]
 
-    def _adapt(self, seconds: float) -> None:
+    def _adapt(self, cpu_seconds: float) -> None:
         # A batch has the time of one entry, so slow scripts get small batches instead of being stopped.
-        if seconds > SLOW_BATCH:
+        part = cpu_seconds / self._limits.cpu_seconds_per_entry
+        if part > SLOW_BATCH:
             self._batch = max(1, self._batch // 2)
-        elif seconds < QUICK_BATCH:
+        elif part < QUICK_BATCH:
             self._batch = min(self._limits.batch_size, self._batch * 2)
 
     def _one_by_one(self, entries: Sequence[Entry]) -> list[Verdict]:
         before = self._culprits
-        verdicts = [self._alone(entry) for entry in entries]
+        verdicts = self._in_fresh_realms(entries)
         # Nobody did it alone: together they were too much. All of them did: a batch only costs time.
         if self._culprits == before:
             self._batch = max(1, self._batch // 4)
         elif self._culprits == before + len(entries):
             self._batch = 1
         return verdicts
+
+    def _in_fresh_realms(self, entries: Sequence[Entry]) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for start in range(0, len(entries), FRESH_SLICE):
+            part = entries[start : start + FRESH_SLICE]
+            # All answers first: an entry is only tried again while no other is on its way.
+            for entry, answer in zip(part, list(self._fresh_answers(part)), strict=True):
+                verdicts.append(self._alone(entry) if answer is None else self._counted(answer))
+            self._keep_to_budget()
+        return verdicts
+
+    def _fresh_answers(self, entries: Sequence[Entry]) -> Iterator[Answer | None]:
+        """Yield an answer for each entry, None where there came none; all workers are busy meanwhile."""
+        workers = self._workers if len(entries) > ON_THE_WAY else self._workers[:1]
+        tickets: list[Child | None] = []
+        ahead = ON_THE_WAY * len(workers)
+        for number in range(len(entries) + ahead):
+            worker = workers[number % len(workers)]
+            if number >= ahead:
+                try:
+                    yield worker.finish(tickets[number - ahead])
+                except (ChildDied, RequestFailed):
+                    yield None
+            if number < len(entries):
+                tickets.append(worker.begin(self._packer.pack([entries[number]])))
 
     def _alone(self, entry: Entry) -> Verdict:
         """Run the scripts one at a time, so that the one that dies is known."""
@@ -158,9 +205,10 @@ class Sandbox:
         reason = ""
         for _ in range(TRIES):
             try:
-                return self._ask(request)[0]
+                return self._worker.alone(request)
             except RequestFailed as error:
-                return Answer(Verdict(error=ScriptError(script, str(error))))
+                reason = str(error)
+                return Answer(Verdict(error=ScriptError(script, reason)), limit=reason == MEMORY_MESSAGE)
             except ChildDied as death:
                 reason = str(death)
                 # Anything but computing time may come from outside, such as a kill, and is tried again.
@@ -180,62 +228,28 @@ class Sandbox:
             )
         return answer.verdict
 
-    def _ask(self, request: Request, meanwhile: Callable[[], None] = lambda: None) -> list[Answer]:
-        """Return at least one answer; raises ChildDied and RequestFailed."""
-        for _ in range(2):
-            child = self._ready()
-            reply = self._exchange(child, b"E", request.body, meanwhile)
-            try:
-                if failure := unpack_failure(reply):
-                    self._fresh = True
-                    raise RequestFailed(failure)
-                answers, self._fresh = unpack_answers(reply, self._scripts, request.count)
-            except BadAnswer as error:
-                self.close()
-                raise ChildDied("the script engine crashed") from error
-            # No answer at all: work left over by an earlier entry had spoiled the realm.
-            if answers:
-                return answers
-        raise ChildDied("the script engine crashed")
+    @property
+    def _spent(self) -> float:
+        return sum(worker.cpu_seconds for worker in self._workers)
 
-    def _ready(self) -> Child:
-        child = self._open()
-        if self._fresh:
-            self._exchange(child, b"R")
-            for script, source in self._sources.items():
-                self._exchange(child, b"L", pack_source(script, source))
-            self._fresh = False
-        return child
-
-    def _open(self) -> Child:
-        if self._child is None:
-            self._child = Child(self._limits)
-        return self._child
-
-    def _exchange(
-        self, child: Child, command: bytes, data: bytes = b"", meanwhile: Callable[[], None] = lambda: None
-    ) -> bytes:
-        try:
-            return child.ask(command, data, meanwhile)
-        except ChildDied:
-            self.close()
-            raise
+    def _keep_to_budget(self) -> None:
+        if self._spent > self._limits.cpu_seconds:
+            raise SandboxBroken(
+                f"The scripts used more than {self._limits.cpu_seconds / 60:g} minutes of computing time altogether. "
+                "Make them simpler. The run was ended and nothing was applied."
+            )
 
     def _load_error(self, script: ScriptName) -> ScriptError | None:
-        source = self._sources[script]
-        if len(source.encode("utf-8", "surrogatepass")) > self._limits.source_bytes:
+        if len(self._sources[script].encode("utf-8", "surrogatepass")) > self._limits.source_bytes:
             return ScriptError(script, f"is longer than {self._limits.source_bytes // 1024} KB")
         reason = ""
         for _ in range(TRIES):
             try:
-                return unpack_load(self._exchange(self._open(), b"L", pack_source(script, source)), script, source)
+                return self._worker.load(script)
             except ChildDied as death:
                 reason = f"cannot be loaded: {death}"
                 if death.certain:
                     break
-            except BadAnswer:
-                self.close()
-                reason = "cannot be loaded: the script engine crashed"
         return ScriptError(script, reason)
 
 
@@ -243,3 +257,13 @@ def compile_errors(scripts: Scripts, limits: SandboxLimits = SandboxLimits()) ->
     """Return the scripts that do not compile or are not exactly one function; raises SandboxBroken."""
     with Sandbox(scripts, (), limits) as sandbox:
         return sandbox.compile_errors()
+
+
+def state(limits: SandboxLimits = SandboxLimits()) -> SandboxState:  # noqa: B008
+    """Start a child and return which layers lock it, and why scripts don't run if they don't."""
+    try:
+        child = Child(replace(limits, allow_weak=True))
+    except SandboxBroken as error:
+        return SandboxState(problem=str(error))
+    child.close()
+    return SandboxState(child.layers, "" if limits.allow_weak else refusal(child.layers))

@@ -4,6 +4,8 @@ const $REALM = (() => {
   "use strict";
 
   const { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, compile, harden, inbox, textOf } = $REALM_HARD;
+  // Kept here, as a script can put something of its own before a name of the global object.
+  const { Array, Error, JSON, Map, Number, Object, Reflect, Set, String, TypeError } = BUILTINS;
   const EXACTLY_ONE = "must be exactly one function, such as: function (entry) { return true; }";
 
   // ---- the entry: read-only, attributes under any letter case, arrays as private copies ----
@@ -41,6 +43,11 @@ const $REALM = (() => {
 
   const refuse = () => false;
 
+  // Thrown, as `if (entry.employeeType = "inactive")` would else be true for everybody.
+  const refuseChange = (_, key) => {
+    throw new TypeError(`the entry cannot be changed (${String(key)}); to compare, write == or ===`);
+  };
+
   const VIEW = {
     __proto__: null,
     // Written out, as scripts spend most of their time here.
@@ -58,9 +65,9 @@ const $REALM = (() => {
       if (place === undefined) return undefined;
       return { value: read(this, place), writable: false, enumerable: true, configurable: true };
     },
-    set: refuse,
-    deleteProperty: refuse,
-    defineProperty: refuse,
+    set: refuseChange,
+    deleteProperty: refuseChange,
+    defineProperty: refuseChange,
     setPrototypeOf: refuse,
     preventExtensions: refuse,
   };
@@ -154,12 +161,13 @@ const $REALM = (() => {
   const checkName = (value, what) => {
     const known = accepted.get(value);
     if (known !== undefined) return known;
-    const name = value.slice(0, 10000).trim();
+    // Before anything else is done with it, as even trimming a giant takes long.
+    const name = value.length > 10000 ? value : value.trim();
     if (name.length > 255) throw new Unfit(`returned ${what} of more than 255 characters`);
     if (CONTROL.test(name) || !name.isWellFormed()) {
       throw new Unfit(`returned ${what} with a control or broken character`);
     }
-    if (accepted.size < 10000) accepted.set(value, name);
+    if (accepted.size < 10000 && value.length < 300) accepted.set(value, name);
     return name;
   };
 

@@ -15,6 +15,13 @@ MESSAGE_LENGTH = 500
 # Control characters, the other line ends, and halves of surrogate pairs.
 BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
+# The engine's own words, and what helps whoever reads them.
+HINTS = {
+    "TypeError: not a function": (
+        "TypeError: not a function (one value is text, several are an array, and an entry has no functions of its own)"
+    )
+}
+
 
 class BadAnswer(Exception):
     """The child said something that the prelude never says."""
@@ -96,7 +103,9 @@ def unpack_load(reply: bytes, script: ScriptName, source: str) -> ScriptError | 
         case {"failed": str(text)}:
             return ScriptError(script, clean(text))
         case [str(message), int() | None as line]:
-            return ScriptError(script, clean(message), closest_line(source, line, message))
+            # Of all that does not compile only a regular expression is without its line.
+            where = " (in a regular expression)" if message.startswith("SyntaxError") and line is None else ""
+            return ScriptError(script, clean(message + where), closest_line(source, line, message))
         case _:
             raise BadAnswer
 
@@ -120,7 +129,9 @@ def unpack_failure(reply: bytes) -> str | None:
         return None
     match _parse(reply):
         case {"failed": str(text)}:
-            return clean(text.partition("\n")[0])
+            first = clean(text.partition("\n")[0])
+            # The engine throws null when there is no memory left for an error.
+            return MEMORY_MESSAGE if first in {"null", "InternalError: out of memory"} else first
         case _:
             raise BadAnswer
 
@@ -172,7 +183,7 @@ def _answer(answer: object, scripts: Scripts) -> Answer:
         }:
             script = SCRIPTS[slot]
             line = closest_line(source_of(scripts, script), line, message)
-            shown = MEMORY_MESSAGE if memory else clean(message)
+            shown = MEMORY_MESSAGE if memory else clean(HINTS.get(message, message))
             return Answer(Verdict(error=ScriptError(script, shown, line)), limit=memory)
         case _:
             raise BadAnswer

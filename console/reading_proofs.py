@@ -1,0 +1,35 @@
+"""What proves that an LDAP server was read to its end, as sentences for the page of the run."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from directory.models import RunServer
+
+
+def proof_lines(reading: RunServer) -> list[str]:
+    """Return what there is to say about a complete reading; nothing for one that was not, or is older than proofs."""
+    proof = reading.proof
+    if not proof:
+        return []
+    lines = [_("%(url)s did not answer: %(reason)s") % failed for failed in proof["failed_urls"]]
+    lines.append(_("Read as %(who)s") % {"who": proof["authorization"] or proof["bound_as"]})
+    if proof["product"]:
+        lines.append(_("The server is %(product)s") % proof)
+    lines.append(_("Encrypted") if proof["encrypted"] else _("Not encrypted"))
+    told = ", ".join(f"{name} ({count})" for name, count in sorted(proof["results"].items()))
+    if proof["paged"]:
+        words = ngettext(
+            "%(pages)d page, with the last cookie empty; results: %(results)s",
+            "%(pages)d pages, with the last cookie empty; results: %(results)s",
+            proof["pages"],
+        )
+    else:
+        words = _("Without paging; results: %(results)s")
+    lines.append(words % {"pages": proof["pages"], "results": told})
+    if proof["estimate"]:
+        lines.append(_("The server expected to send %(estimate)d entries, and %(entries)d came") % proof)
+    if proof["counted"] is not None:
+        lines.append(_("A second search found %(counted)d") % proof)
+    return lines

@@ -1,0 +1,102 @@
+"""Who may approve a plan, where an LDAP server asks for a second administrator: nobody who had a part in it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from django.db.models import Q
+
+from directory.actions.errors import Refused
+from directory.models import LdapServer, Run, RunServer, RunState
+from directory.sync import notify
+from directory.sync.values import Outcome
+from orgs.actors import Actor
+from orgs.models import AuditEntry, Role, User
+from orgs.permissions import Permission, holds
+
+# What decides nothing about a plan.
+_HARMLESS = {"name", "sync_interval_hours"}
+# So many names are enough to know whom to ask.
+_NAMED = 5
+
+
+def needed(run: Run) -> bool:
+    """Tell whether a second administrator has to approve the run's plan: as it was made, or as the servers ask now."""
+    if run.approval:
+        return True
+    asking = LdapServer.objects.asking_for_approval().filter(readings__run=run)
+    return asking.exists() and run.changes.filter(outcome=Outcome.PLANNED).exists()
+
+
+def permission(run: Run) -> Permission:
+    """Return what applying or discarding the run's plan takes.
+
+    What passed limits, and an undo, are for a SYSADMIN; what waits only for approval could have been started by every
+    server administrator, so one of them may approve it.
+    """
+    if needed(run) and not run.held_back and run.undo_of_id is None:
+        return Permission.SYSTEM
+    return Permission.ADMIN
+
+
+def refuse_unless_second(*, run: Run, by: Actor) -> None:
+    """Refuse the approval of somebody who had a part in the plan.
+
+    Raises:
+        Refused: with the part that they had, and who can approve.
+    """
+    if not needed(run):
+        return
+    if by.user_id is None:
+        raise Refused(
+            f"the plan of run {run.pk} needs the approval of a second administrator, who gives it in the console: "
+            f"{notify.address_of(run)}"
+        )
+    parts = _parts(run)
+    if by.user_id in parts:
+        raise Refused(
+            f"the plan of run {run.pk} needs the approval of a second administrator, and you {parts[by.user_id]}: "
+            f"{_told(_others(run, parts))}"
+        )
+
+
+def _parts(run: Run) -> dict[int, str]:
+    """Return who had a part in the plan, by id: started it, or changed what it was made by and was never applied."""
+    parts: dict[int, str] = {}
+    if run.undo_of_id is None:
+        for server in LdapServer.objects.asking_for_approval().filter(readings__run=run):
+            parts |= dict.fromkeys(_editors(server), f"have changed {server.name} since its last sync")
+    if run.started_by_id is not None:
+        parts[run.started_by_id] = "started it"
+    return parts
+
+
+def _editors(server: LdapServer) -> set[int]:
+    """Return who has changed the server's settings since the plan that was last applied was made."""
+    applied = RunServer.objects.filter(
+        server=server, complete=True, run__simulated=False, run__state=RunState.APPLIED
+    ).order_by("-pk")
+    since = applied.values_list("run__planned_at", flat=True).first()
+    saved = AuditEntry.objects.filter(
+        Q(at__gt=since) if since else Q(),
+        object_type="LDAP server",
+        object_id=server.pk,
+        action="LDAP server saved",
+        actor__isnull=False,
+    )
+    return {actor for actor, after in saved.values_list("actor", "after") if set(after) - _HARMLESS}
+
+
+def _others(run: Run, parts: Collection[int]) -> list[str]:
+    """Return who can approve the plan."""
+    wanted = permission(run)
+    roles = [role.pk for role in Role.objects.all() if holds(role.permissions, wanted)]
+    able = User.objects.filter(active=True, blocked=False, grants__role__in=roles).exclude(pk__in=parts)
+    return list(able.order_by("username_key").distinct().values_list("username", flat=True)[: _NAMED + 1])
+
+
+def _told(names: list[str]) -> str:
+    if not names:
+        return "nobody else can; give another administrator the role, or turn the approval off in the server's settings"
+    more = " and others" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more} can"

@@ -1,0 +1,142 @@
+"""What is wrong with an LDAP server's settings, by field, before any of them is saved or tried out."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+
+from directory import scripting
+from directory.models import LdapServer
+from directory.sync.sandbox import SandboxBroken, compile_errors
+from directory.sync.source import check_attribute, check_certificate, check_dn, check_filter, check_place
+from directory.sync.values import ScriptName
+from orgs.text import fold
+
+SCRIPTS = {
+    "active_script": ScriptName.ACTIVE,
+    "org_name_script": ScriptName.ORG_NAME,
+    "role_name_script": ScriptName.ROLE_NAME,
+}
+MAPPING = (
+    "username_attribute",
+    "email_attribute",
+    "first_name_attribute",
+    "last_name_attribute",
+    "unique_id_attribute",
+)
+# Of one line, and shown in lists, logs and mails.
+ONE_LINE = ("name", "bind_dn", "search_base", "canary", *MAPPING)
+LONG = ("bind_password", "search_filter", "ca_certificate", *SCRIPTS)
+MOST_URLS = 20
+MOST_ATTRIBUTES = 500
+LONGEST_PASSWORD = 4096
+LONGEST_CERTIFICATE = 256 * 1024
+# The message of the field bind_password.
+UNBOUND = (
+    "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
+    "a directory would take you for anonymous"
+)
+
+
+def wrong(
+    stored: LdapServer,
+    *,
+    given: Mapping[str, Any],
+    old_urls: Collection[str] = (),
+    may_use_any_address: bool = False,
+) -> dict[str, str]:
+    """Return what is wrong with the server as it would be saved, by field; ``given`` are the values that are new.
+
+    URLs that are stored already stay allowed. ``may_use_any_address`` allows any port, and this machine itself.
+    """
+    errors = _wrong_fields(stored)
+    errors |= _only_new(errors, {"urls": _wrong_urls(stored, old_urls, may_use_any_address=may_use_any_address)})
+    errors |= _only_new(errors, _wrong_bind(stored, given))
+    errors |= _only_new(errors, _wrong_syntax(stored))
+    if LdapServer.objects.filter(name_key=fold(stored.name)).exclude(pk=stored.pk).exists():
+        errors.setdefault("name", f"the name {stored.name} is taken (letter case does not count)")
+    if any(field in given for field in SCRIPTS) and not errors.keys() & SCRIPTS.keys():
+        errors |= _wrong_scripts(stored)
+    return errors
+
+
+def _wrong_scripts(stored: LdapServer) -> dict[str, str]:
+    try:
+        found = compile_errors(stored.scripts, scripting.limits())
+    except SandboxBroken as error:
+        return {field: str(error) for field in SCRIPTS if getattr(stored, field).strip()}
+    return {field: str(found[name]) for field, name in SCRIPTS.items() if name in found}
+
+
+def _only_new(errors: Mapping[str, str], found: Mapping[str, str | None]) -> dict[str, str]:
+    return {field: message for field, message in found.items() if message and field not in errors}
+
+
+def _wrong_fields(stored: LdapServer) -> dict[str, str]:
+    """Return what fits no column: too long, out of range, empty, or characters that no database or directory takes."""
+    errors = {
+        field: "control characters, and characters that change the direction of text, are not allowed"
+        for field in ONE_LINE
+        if not str(getattr(stored, field)).isprintable()
+    }
+    for field in LONG:
+        text = str(getattr(stored, field))
+        if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
+            errors[field] = "holds a character that can't be stored (NUL, or half of a surrogate pair)"
+    try:
+        stored.clean_fields(exclude=["urls", "always_list_attributes", "name_key", *errors])
+    except ValidationError as error:
+        errors |= {field: " ".join(messages) for field, messages in error.message_dict.items()}
+    return errors
+
+
+def _wrong_urls(stored: LdapServer, old: Collection[str], *, may_use_any_address: bool) -> str | None:
+    if not isinstance(stored.urls, list) or not stored.urls:
+        return "a list of at least one URL, such as ldaps://dc1.example.com:636"
+    if len(stored.urls) > MOST_URLS:
+        return f"{len(stored.urls)} URLs: {MOST_URLS} are the most"
+    for url in map(str, stored.urls):
+        if problem := check_place(url, anywhere=may_use_any_address or url in old):
+            return problem if len(stored.urls) == 1 else f"{url[:255]}: {problem}"
+    return None
+
+
+def _wrong_bind(stored: LdapServer, given: Mapping[str, Any]) -> dict[str, str | None]:
+    errors: dict[str, str | None] = {}
+    if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
+        errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
+    if len(stored.bind_password) > LONGEST_PASSWORD:
+        errors["bind_password"] = f"{len(stored.bind_password)} characters: {LONGEST_PASSWORD} are the most"
+    if stored.bind_dn and not stored.bind_password.strip():
+        errors["bind_password"] = UNBOUND
+    if given.get("bind_password") and not stored.bind_dn:
+        errors["bind_dn"] = "a bind password needs a bind DN; leave both empty to bind anonymously"
+    return errors
+
+
+def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
+    certificate = stored.ca_certificate
+    return {
+        "search_base": check_dn(stored.search_base),
+        # Active Directory also takes reader@corp.example.com and CORP\\reader.
+        "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
+        "search_filter": check_filter(stored.search_filter),
+        "ca_certificate": _wrong_certificate(certificate) if certificate.strip() else None,
+        "always_list_attributes": _wrong_always_lists(stored.always_list_attributes),
+    } | {field: check_attribute(name) for field in MAPPING if (name := getattr(stored, field))}
+
+
+def _wrong_certificate(text: str) -> str | None:
+    if len(text) > LONGEST_CERTIFICATE:
+        return f"{len(text)} characters: {LONGEST_CERTIFICATE} are the most"
+    return check_certificate(text)
+
+
+def _wrong_always_lists(names: Any) -> str | None:
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        return "a list of attribute names"
+    if len(names) > MOST_ATTRIBUTES:
+        return f"{len(names)} attributes: {MOST_ATTRIBUTES} are the most"
+    return next(filter(None, map(check_attribute, names)), None)

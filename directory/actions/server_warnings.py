@@ -1,0 +1,53 @@
+"""What an LDAP server's settings allow and an administrator should know: a password in the clear, people claimed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.utils.translation import gettext as _
+
+from directory.models import LdapServer
+from directory.sync.source import names_this_machine
+from directory.sync.values import Connection
+
+
+def unencrypted(*, urls: Iterable[str], start_tls: bool, bind_dn: str) -> list[str]:
+    """Return the URLs to which the bind password goes in the clear over a network."""
+    if start_tls or not bind_dn:
+        return []
+    return [url for url in urls if url.lower().startswith("ldap:") and not names_this_machine(url)]
+
+
+def of_connection(connection: Connection) -> list[str]:
+    """Return what to know about a connection, saved or not."""
+    open_urls = unencrypted(urls=connection.urls, start_tls=connection.start_tls, bind_dn=connection.bind_dn)
+    return [_in_the_clear(open_urls)] if open_urls else []
+
+
+def of_server(server: LdapServer, others: Iterable[LdapServer]) -> list[str]:
+    """Return what to know about a stored server among the others."""
+    open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
+    found = [_in_the_clear(open_urls)] if open_urls else []
+    same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
+    if same and server.enabled:
+        found.append(
+            _(
+                "%(names)s has the same search base, scope and filter and is enabled too: where an org asks both, both "
+                "claim the same people, and only the first in its list counts. For a second address of one "
+                "directory, add a URL instead of a server."
+            )
+            % {"names": ", ".join(same)}
+        )
+    return found
+
+
+def _in_the_clear(urls: list[str]) -> str:
+    return _(
+        "The bind password and everything that is read goes unencrypted over the network to %(urls)s: whoever is on "
+        "the way can read it and decide who is deactivated. Use ldaps:// or StartTLS."
+    ) % {"urls": ", ".join(urls)}
+
+
+def _people(server: LdapServer) -> tuple[str, str, str]:
+    base = ",".join(part.strip() for part in server.search_base.lower().split(","))
+    return base, server.search_scope, "".join(server.search_filter.lower().split())

@@ -1,0 +1,72 @@
+"""Starts the undo of a run: a plan of its own that is shown first and then applied like any other."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from directory.actions import runs
+from directory.actions.errors import Refused
+from directory.models import Run, RunServer, Trigger
+from directory.sync.values import Outcome
+from orgs.actions.audit import Fact, note
+from orgs.actors import Actor
+
+
+def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND, wake: bool = True) -> Run:
+    """Queue the making of a plan that undoes this run; it holds the run's LDAP servers, but asks none of them.
+
+    Raises:
+        Refused: when the run has nothing to undo, has been undone, or another run holds one of its servers.
+    """
+    runs.close_dead(at=at)
+    with transaction.atomic():
+        stored = Run.objects.select_for_update().get(pk=run.pk)
+        if reason := why_not(stored):
+            raise Refused(reason)
+        try:
+            with transaction.atomic():
+                undo = _queued(stored, by=by, at=at, trigger=trigger)
+        except IntegrityError as error:
+            raise Refused(runs.who_holds(stored.servers.all())) from error
+        note([Fact("run", undo.pk, str(undo), after={"undo of": run.pk})], action="undo simulated", by=by, at=at)
+    if wake:
+        transaction.on_commit(lambda: runs.wake_worker(undo.pk))
+    return undo
+
+
+def why_not(run: Run) -> str:
+    """Return why this run can't be undone; empty when it can."""
+    if run.live:
+        return f"run {run.pk} is {run.get_state_display()}: wait for its end or cancel it"
+    if run.simulated:
+        return f"nothing to undo: run {run.pk} is a simulation, which changes nobody"
+    if not run.changes.filter(outcome=Outcome.APPLIED).exists():
+        return f"nothing to undo: run {run.pk} changed nobody"
+    if (standing := run.standing_undo()) is not None:
+        return f"run {run.pk} has been undone by run {standing.pk} already: undo that one instead"
+    return ""
+
+
+def _queued(run: Run, *, by: Actor, at: datetime, trigger: Trigger) -> Run:
+    undo = Run.objects.create(
+        simulated=True,
+        undo_of=run,
+        trigger=trigger,
+        started_by_id=by.user_id,
+        started_by_label=by.label,
+        created_at=at,
+    )
+    # Neither chosen nor ever complete: an undo is no reading, for no schedule and no limit.
+    RunServer.objects.bulk_create(
+        RunServer(
+            run=undo,
+            server_id=reading.server_id,
+            server_name=reading.server_name,
+            configuration_digest=reading.configuration_digest,
+            chosen=False,
+        )
+        for reading in run.readings.order_by("pk")
+    )
+    return undo

@@ -1,0 +1,33 @@
+"""When each worker and each clock was last heard of: one row a process, which it writes itself."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Part(models.TextChoices):
+    """What a process does for Rollcall."""
+
+    WORKER = "worker", _("worker")
+    CLOCK = "clock", _("clock")
+
+
+class Heartbeat(models.Model):
+    """One process; ``queues`` are those that a worker takes its tasks from."""
+
+    id: int
+    part = models.CharField(_("part"), max_length=8, choices=Part.choices)
+    host = models.CharField(_("host"), max_length=255)
+    pid = models.PositiveIntegerField(_("process id"))
+    queues: models.JSONField[list[str], list[str]] = models.JSONField(_("queues"), default=list)
+    heard_at = models.DateTimeField(_("heard of"))
+
+    class Meta:
+        verbose_name = _("heartbeat")
+        verbose_name_plural = _("heartbeats")
+        ordering = ["-heard_at", "-pk"]
+        constraints = [models.UniqueConstraint(fields=["part", "host", "pid"], name="a_process_has_one_heartbeat")]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

@@ -1,0 +1,55 @@
+"""Remembers who was absent in how many runs since when, for servers that wait before they take it for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from directory.models import Absence, LdapServer, Run, RunChange, StoredEntry
+from directory.sync.values import Cause, Outcome
+
+
+def waiting(
+    absent: Mapping[int, Collection[int]], servers: Mapping[int, LdapServer], *, at: datetime
+) -> dict[int, str]:
+    """Return for whom it is too early, with the reason; ``absent`` maps users to the servers that they were looked for in.
+
+    Of several servers the most patient one counts.
+    """
+    before = {row.user_id: row for row in Absence.objects.filter(user__in=absent)}
+    reasons = {}
+    for user, asked in absent.items():
+        patient = [servers[pk] for pk in asked if pk in servers]
+        runs = max((server.absence_runs for server in patient), default=1)
+        hours = max((server.absence_hours for server in patient), default=0)
+        known = before.get(user)
+        reason = _too_early(1 + (known.runs if known else 0), known.since if known else at, runs, hours, at)
+        if reason:
+            reasons[user] = reason
+    return reasons
+
+
+def _too_early(seen: int, since: datetime, runs: int, hours: int, at: datetime) -> str:
+    told = []
+    if seen < runs:
+        told.append(f"absent in {seen} of the {runs} syncs in a row that it takes")
+    if hours and at - since < timedelta(hours=hours):
+        told.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {hours} hours")
+    return " and ".join(told)
+
+
+def remember(run: Run, *, at: datetime) -> None:
+    """Count this run's absences once, and forget those of users who were found; safe to call twice."""
+    plan = run.plan_from_id or run.pk
+    changes = RunChange.objects.filter(run=run, user__isnull=False)
+    found = StoredEntry.objects.filter(run_id=plan, chosen=True, user__isnull=False)
+    gone = changes.filter(outcome=Outcome.APPLIED, cause=Cause.ABSENT)
+    Absence.objects.filter(user__in=found.values("user")).delete()
+    Absence.objects.filter(user__in=gone.values("user")).delete()
+    absent = changes.filter(outcome=Outcome.WAITING)
+    known = Absence.objects.filter(user__in=absent.values("user")).exclude(last_run=run.pk)
+    known.update(runs=F("runs") + 1, last_run=run.pk)
+    new = absent.exclude(user__in=Absence.objects.values("user")).values_list("user", flat=True)
+    Absence.objects.bulk_create([Absence(user_id=pk, since=at, runs=1, last_run=run.pk) for pk in new], batch_size=500)

@@ -1,0 +1,145 @@
+"""Decides for every user in scope, page by page, asks again where a mistake would be grave, and stores what is decided."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from django.db import transaction
+
+from directory.models import RunServer
+from directory.sync import absences, accounts, entries, matching, plan, record, report
+from directory.sync.job import Job
+from directory.sync.protect import LastSysadmin
+from directory.sync.second_look import SecondLook
+from directory.sync.source import may_hold_people
+from directory.sync.tally import Tally
+from directory.sync.values import Change, House, Known, Outcome, Presence, Sighting
+from orgs.text import fold
+
+log = logging.getLogger("rollcall.sync")
+
+Planned = tuple[Change, Known, Sighting]
+
+
+def make_plan(work: Job) -> Tally:
+    """Decide for every user in scope and store what there is to say about each; return the counts."""
+    for pk, org in work.scope.items():
+        log.info(report.running(pk, org.org.name))
+    house = accounts.house(work.scope)
+    directory = entries.Directory(work.run.pk, map(_reading, work.readings), work.rivals)
+    with SecondLook(work, directory) as second_look:
+        planner = Planner(
+            work,
+            house,
+            directory,
+            second_look,
+            LastSysadmin(accounts.sysadmins(), house.admin_roles),
+            Tally(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
+        )
+        for known in accounts.pages(work.org_ids):
+            planner.plan(known)
+        planner.settle()
+        return planner.tally
+
+
+def _reading(row: RunServer) -> entries.Reading:
+    unread = [url for url in row.referrals if may_hold_people(url)]
+    return entries.Reading(
+        server_id=row.server_id or 0,
+        name=row.server_name,
+        pages=row.pages,
+        entries=row.entries,
+        complete=row.complete,
+        error=row.error,
+        unread=", ".join(unread[:3]),
+    )
+
+
+@dataclass(slots=True)
+class Planner:
+    """A plan while it is being made; ``late`` waits for its end, as nobody would be a SYSADMIN any more so far."""
+
+    work: Job
+    house: House
+    directory: entries.Directory
+    second_look: SecondLook
+    guard: LastSysadmin
+    tally: Tally
+    late: list[Planned] = field(default_factory=list)
+
+    def plan(self, known: Mapping[int, Known]) -> None:
+        """Decide for one page of users and store it."""
+        seen = self._sightings(known)
+        taken = self._taken(seen)
+        changes = {pk: self._decide(user, seen[pk], taken[pk]) for pk, user in known.items()}
+        grave = {pk: known[pk] for pk, change in changes.items() if plan.is_grave(change, self.house)}
+        for pk, sighting in self.second_look.at(grave, seen).items():
+            seen[pk], changes[pk] = sighting, self._decide(known[pk], sighting, taken[pk])
+        decided = [(changes[pk], user, seen[pk]) for pk, user in known.items()]
+        self.late += [planned for planned in decided if not self.guard.passes(planned[0])]
+        late = {planned[0].user_id for planned in self.late}
+        self._store([planned for planned in decided if planned[0].user_id not in late])
+
+    def settle(self) -> None:
+        """Decide what had to wait for the end: who would be the last SYSADMIN is kept, unless someone has become one."""
+        settled = []
+        for change, user, sighting in self.late:
+            made = change if self.guard.passes(change) else self.guard.keep(change)
+            settled.append((made, user, sighting))
+        self._store(settled)
+
+    def _store(self, planned: list[Planned]) -> None:
+        for change, _, sighting in planned:
+            self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
+        with transaction.atomic():
+            self.work.lease.renew(phase="planning", done=sum(org["users"] for org in self.tally.orgs.values()))
+            record.planned(run=self.work.run, changes=planned)
+
+    def _decide(self, user: Known, sighting: Sighting, taken: frozenset[str]) -> Change:
+        return plan.decide(user, sighting, self.house, taken=taken)
+
+    def _sightings(self, known: Mapping[int, Known]) -> dict[int, Sighting]:
+        servers = {pk: self.work.scope[user.account.org_id].servers for pk, user in known.items()}
+        seen = {pk: self._proven(known[pk], sighting) for pk, sighting in self.directory.sightings(servers).items()}
+        absent = [pk for pk, sighting in seen.items() if sighting.presence is Presence.ABSENT]
+        waits = absences.waiting({pk: servers[pk] for pk in absent}, self.work.servers, at=self.work.lease.clock())
+        return {pk: replace(sighting, waits=waits.get(pk, "")) for pk, sighting in seen.items()}
+
+    def _proven(self, user: Known, sighting: Sighting) -> Sighting:
+        """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
+        looked_for = matching.was_looked_for(self.work.seen, user.id, user.account.username)
+        if sighting.presence is not Presence.ABSENT or looked_for:
+            return sighting
+        reason = "came into the scope of the sync, or was renamed, while the directory was being read"
+        return Sighting(Presence.NOT_CHECKED, sighting.server, sighting.server_id, reason=reason)
+
+    def _taken(self, seen: Mapping[int, Sighting]) -> dict[int, frozenset[str]]:
+        """Return which of the usernames that the directory has for each user are, or are to be, another one's."""
+        others = accounts.usernames_of_others({pk: _wanted_names(sighting) for pk, sighting in seen.items()})
+        return {pk: self._still_taken(pk, sighting, others[pk], ()) for pk, sighting in seen.items()}
+
+    def _still_taken(
+        self, pk: int, sighting: Sighting, owners: Mapping[str, int], asking: tuple[int, ...]
+    ) -> frozenset[str]:
+        held = {key for key, owner in owners.items() if not self._gives_up(owner, key, (*asking, pk))}
+        doubled = {key for key in _wanted_names(sighting) if self.work.is_doubled(sighting.server_id, key)}
+        return frozenset(held | doubled)
+
+    def _gives_up(self, owner: int, key: str, asking: tuple[int, ...]) -> bool:
+        """Tell whether this very plan gives the owner of a username another one, as when names are passed on."""
+        if owner in asking:
+            return True
+        user = accounts.load([owner])[owner]
+        if user.account.org_id not in self.work.scope:
+            return False
+        sighting = self._sightings({owner: user})[owner]
+        others = accounts.usernames_of_others({owner: _wanted_names(sighting)})[owner]
+        change = self._decide(user, sighting, self._still_taken(owner, sighting, others, asking))
+        return change.outcome is Outcome.PLANNED and fold(change.after.username) != key
+
+
+def _wanted_names(sighting: Sighting) -> list[str]:
+    return [fold(name) for name in sighting.identity.usernames] if sighting.identity else []

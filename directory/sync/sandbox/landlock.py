@@ -1,0 +1,51 @@
+"""Landlock: takes all rights to files, ports and other processes' sockets and signals from this process for good.
+
+Imported by ``lockdown.py`` in the child, which runs without this package.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import struct
+
+# The same numbers on every architecture.
+CREATE_RULESET = 444
+RESTRICT_SELF = 446
+GET_VERSION = 1
+# By the ABI that brought them (linux/landlock.h): the rights to files, to TCP ports, and to reach other processes.
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
+PORT_RIGHTS = {4: 2}
+SCOPES = {6: 2}
+
+
+def give_up_files_and_ports() -> str:
+    """Handle every right that the kernel knows and grant none; return what that covers, or raise OSError."""
+    abi = _call(CREATE_RULESET, None, 0, GET_VERSION)
+    files, ports, scopes = (_mask(known, abi) for known in (FILE_RIGHTS, PORT_RIGHTS, SCOPES))
+    masks = [mask for mask in (files, ports, scopes) if mask]
+    attributes = struct.pack(f"<{len(masks)}Q", *masks)
+    ruleset = _call(CREATE_RULESET, attributes, len(attributes), 0)
+    try:
+        _call(RESTRICT_SELF, ruleset, 0, 0)
+    finally:
+        os.close(ruleset)
+    covered = ["files"] + ["TCP ports"] * (ports > 0) + ["abstract sockets and signals"] * (scopes > 0)
+    return f"ABI {abi}: {', '.join(covered)}"
+
+
+def _mask(known: dict[int, int], abi: int) -> int:
+    bits = max((count for since, count in known.items() if since <= abi), default=0)
+    return (1 << bits) - 1
+
+
+def _call(number: int, first: bytes | int | None, second: int, third: int) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    argument = ctypes.c_long(first) if isinstance(first, int) else first
+    result = int(libc.syscall(ctypes.c_long(number), argument, ctypes.c_size_t(second), ctypes.c_uint(third)))
+    if result < 0:
+        code = ctypes.get_errno()
+        known = {errno.ENOSYS: "this kernel has no Landlock", errno.EOPNOTSUPP: "Landlock is off in this kernel (lsm=)"}
+        raise OSError(code, known.get(code, os.strerror(code)))
+    return result

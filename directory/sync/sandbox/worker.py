@@ -1,0 +1,145 @@
+"""One child with a server's scripts in it: evaluates batches in a realm that lasts, and single entries in fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from directory.sync.sandbox.limits import SandboxLimits
+from directory.sync.sandbox.process import Child, ChildDied, Reply
+from directory.sync.sandbox.wire import (
+    Answer,
+    BadAnswer,
+    Request,
+    pack_source,
+    unpack_answers,
+    unpack_failure,
+    unpack_load,
+)
+from directory.sync.values import ScriptError, ScriptName, Scripts
+
+CRASHED = "the script engine crashed"
+RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
+
+
+class RequestFailed(Exception):
+    """The engine gave up a whole request; the message says why."""
+
+
+class Worker:
+    """Starts its child when it is first needed, replaces it when it dies, and adds up what it costs."""
+
+    def __init__(self, scripts: Scripts, sources: Mapping[ScriptName, str], limits: SandboxLimits) -> None:
+        self.cpu_seconds = 0.0
+        self._scripts = scripts
+        self._sources = sources
+        self._limits = limits
+        self._child: Child | None = None
+        # Whether the child knows the sources, and whether its lasting realm is as good as new.
+        self._taught = False
+        self._clean = False
+
+    def close(self) -> None:
+        """End the child; requests that were begun stay without an answer."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        self._taught = self._clean = False
+
+    def load(self, script: ScriptName) -> ScriptError | None:
+        """Return why a script cannot be run, None when it can; raises ChildDied."""
+        self._clean = False
+        source = self._sources[script]
+        reply = self._exchange(self._open(), LOAD, pack_source(script, source))
+        try:
+            return unpack_load(reply.body, script, source)
+        except BadAnswer as error:
+            raise self._crashed() from error
+
+    def together(self, request: Request, meanwhile: Callable[[], None]) -> list[Answer]:
+        """Return at least one answer for the first entries; raises ChildDied and RequestFailed."""
+        for _ in range(2):
+            child = self._open()
+            if not self._clean:
+                self._exchange(child, RESET)
+                self._teach(child)
+                self._clean = True
+            reply = self._exchange(child, EVALUATE, request.body, meanwhile)
+            answers = self._answers(reply, request.count)
+            if reply.large:
+                self.close()
+                raise RequestFailed("took much memory")
+            # No answer at all: work left over by an earlier entry had spoiled the realm.
+            if answers:
+                return answers
+        raise ChildDied(CRASHED)
+
+    def begin(self, request: Request) -> Child | None:
+        """Send one entry to be evaluated in a fresh realm, and return the ticket for its answer."""
+        try:
+            child = self._open()
+            if not self._taught:
+                self._teach(child)
+            child.send(ALONE, request.body)
+        except ChildDied:
+            self.close()
+            return None
+        return child
+
+    def finish(self, ticket: Child | None) -> Answer:
+        """Return the answer to the oldest request of this ticket; raises ChildDied and RequestFailed."""
+        child = self._child
+        if child is None or ticket is not child:
+            raise ChildDied(CRASHED)
+        reply = self._counted(child.receive)
+        answers = self._answers(reply, 1)
+        if reply.large:
+            self.close()
+        if not answers:
+            raise RequestFailed("left work behind that failed")
+        return answers[0]
+
+    def alone(self, request: Request) -> Answer:
+        """Evaluate one entry in a fresh realm; raises ChildDied and RequestFailed."""
+        return self.finish(self.begin(request))
+
+    def _open(self) -> Child:
+        if self._child is None:
+            self._child = Child(self._limits)
+        return self._child
+
+    def _teach(self, child: Child) -> None:
+        for script, source in self._sources.items():
+            self._exchange(child, LOAD, pack_source(script, source))
+        self._taught = True
+
+    def _exchange(
+        self, child: Child, command: bytes, data: bytes = b"", meanwhile: Callable[[], None] = lambda: None
+    ) -> Reply:
+        return self._counted(lambda: child.ask(command, data, meanwhile))
+
+    def _counted(self, answer: Callable[[], Reply]) -> Reply:
+        try:
+            reply = answer()
+        except ChildDied as death:
+            self.close()
+            if death.certain:
+                self.cpu_seconds += self._limits.cpu_seconds_per_entry
+            raise
+        self.cpu_seconds += reply.cpu_seconds
+        return reply
+
+    def _answers(self, reply: Reply, asked: int) -> list[Answer]:
+        try:
+            if failure := unpack_failure(reply.body):
+                self._clean = False
+                raise RequestFailed(failure)
+            answers, spoiled = unpack_answers(reply.body, self._scripts, asked)
+        except BadAnswer as error:
+            raise self._crashed() from error
+        if spoiled:
+            self._clean = False
+        return answers
+
+    def _crashed(self) -> ChildDied:
+        self.close()
+        return ChildDied(CRASHED)

@@ -1,0 +1,196 @@
+"""Rows of an applied run → a plan that goes back: page by page, decided anew for each user as they are now."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+
+from directory.models import Run, RunChange, RunState
+from directory.scope import orgs_in_scope
+from directory.sync import accounts, approval, backwards, record, report, rows, traces
+from directory.sync.backwards import Done, Present
+from directory.sync.job import Job
+from directory.sync.protect import LastSysadmin
+from directory.sync.tally import Tally, filled
+from directory.sync.values import Action, Change, House, Known, Outcome, Presence, Sighting
+from orgs.text import fold
+
+log = logging.getLogger("rollcall.sync")
+
+PAGE = 500
+DELETED = "The user has been deleted since: nothing can be put back."
+
+
+def make_plan(work: Job) -> None:
+    """Decide for every user whom the run has changed, and store the plan with its counts."""
+    undone = work.run.undo_of
+    if undone is None:
+        raise ValueError(f"run {work.run.pk} undoes nothing")
+    log.info(report.undoing(work.run.pk, undone.pk, simulated=True))
+    with transaction.atomic():
+        work.lease.save(state=RunState.READING, started_at=work.lease.clock())
+        record.forget(run=work.run)
+    house = accounts.house(orgs_in_scope())
+    planner = Planner(
+        work, undone, house, LastSysadmin(accounts.sysadmins(), house.admin_roles), Tally(house.admin_roles)
+    )
+    for page in _pages(undone):
+        planner.plan(page)
+    planner.settle()
+    planner.store_counts()
+
+
+def _pages(run: Run) -> Iterator[list[RunChange]]:
+    last = 0
+    applied = RunChange.objects.filter(run=run, outcome=Outcome.APPLIED).order_by("pk")
+    while page := list(applied.filter(pk__gt=last)[:PAGE]):
+        last = page[-1].pk
+        yield page
+
+
+@dataclass(slots=True)
+class Decided:
+    """What is decided for one user, and what it was decided from."""
+
+    change: Change
+    known: Known
+    done: RunChange
+    put_back: dict[str, object]
+
+
+@dataclass(slots=True)
+class Planner:
+    """A plan that goes back while it is being made; ``late`` waits, as nobody would be a SYSADMIN any more so far."""
+
+    work: Job
+    undone: Run
+    house: House
+    guard: LastSysadmin
+    tally: Tally
+    late: list[Decided] = field(default_factory=list)
+    names: dict[int, str] = field(default_factory=dict)
+    deleted: int = 0
+    skipped: int = 0
+    follows: int = 0
+
+    def plan(self, page: Sequence[RunChange]) -> None:
+        """Decide for one page of users and store it."""
+        certain: list[Decided] = []
+        for each in self._decide(page):
+            (certain if self.guard.passes(each.change) else self.late).append(each)
+        self._store(certain)
+        gone = [row for row in page if row.user_id is None]
+        self.deleted += len(gone)
+        record.gone(run=self.work.run, changes=gone, step=DELETED)
+
+    def settle(self) -> None:
+        """Decide at the end who has to stay the last SYSADMIN."""
+        for each in self.late:
+            if not self.guard.passes(each.change):
+                each.change = self.guard.keep(each.change)
+        self._store(self.late)
+
+    def _decide(self, page: Sequence[RunChange]) -> list[Decided]:
+        at, done = self.work.lease.clock(), {row.user_id: row for row in page if row.user_id is not None}
+        known = accounts.load(list(done))
+        now = traces.read({pk: done[pk].actions for pk in known})
+        taken = self._taken({pk: done[pk] for pk in known})
+        orgs = {org.id: org.name for org in self.house.orgs.values()}
+        roles = frozenset(self.house.roles.values())
+        decided = []
+        for pk, user in known.items():
+            present = Present(
+                at=at,
+                orgs=orgs,
+                roles=roles,
+                states=now[pk].states,
+                devices=now[pk].devices,
+                archives=now[pk].archives,
+                name_is_taken=pk in taken,
+            )
+            change, put_back = backwards.decide(user, _done(done[pk]), present)
+            decided.append(Decided(change, user, done[pk], put_back))
+        return decided
+
+    def _taken(self, done: dict[int, RunChange]) -> set[int]:
+        """Return whose former usernames are others' now, but for those who give them back in this very undo."""
+        wanted = {pk: [fold(row.before["username"])] for pk, row in done.items() if Action.RENAME in row.actions}
+        others = accounts.usernames_of_others(wanted)
+        owners = {owner for held in others.values() for owner in held.values()}
+        passed_on = RunChange.objects.filter(run=self.undone, outcome=Outcome.APPLIED, user__in=owners)
+        give_back = {row.user_id: fold(row.after["username"]) for row in passed_on if Action.RENAME in row.actions}
+        return {pk for pk, held in others.items() if any(give_back.get(owner) != key for key, owner in held.items())}
+
+    def _store(self, decided: Sequence[Decided]) -> None:
+        scope = orgs_in_scope()
+        for each in decided:
+            change = each.change
+            self.names[change.before.org_id] = change.before.org
+            self.tally.add(change, server=each.done.server_id or 0, evaluated=False)
+            planned = change.outcome is Outcome.PLANNED
+            self.skipped += not planned
+            self.follows += planned and change.after.org_id in scope
+        with transaction.atomic():
+            self.work.lease.renew(phase="planning", done=self._counted())
+            record.planned(
+                run=self.work.run,
+                changes=[(each.change, each.known, _sighting(each.done)) for each in decided],
+                put_back={each.change.user_id: each.put_back for each in decided},
+            )
+
+    def _counted(self) -> int:
+        return self.deleted + sum(org["users"] for org in self.tally.orgs.values())
+
+    def store_counts(self) -> None:
+        """Store what the plan comes to."""
+        counts = self.tally.totals()
+        self.work.lease.save(
+            counts={**counts, "users": self._counted()},
+            org_counts=[{"id": pk, "name": self.names[pk], **filled(part)} for pk, part in self.tally.orgs.items()],
+            warnings=self._warnings(),
+            approval=approval.reasons(self.work.run),
+            planned_at=self.work.lease.clock(),
+        )
+
+    def _warnings(self) -> list[str]:
+        found = []
+        if self.follows and _goes_back_before_a_sync(self.undone):
+            found.append(
+                f"The next sync will do it again to {_people(self.follows)}, unless the directory, the scripts or the "
+                "settings have changed."
+            )
+        if left := self.skipped + self.deleted:
+            found.append(
+                f"{_people(left)} {'is' if left == 1 else 'are'} left alone, changed since or impossible to put back: see "
+                "the steps."
+            )
+        return found
+
+
+def _goes_back_before_a_sync(undone: Run) -> bool:
+    """Tell whether an undo of this run goes back to before a sync; the undo of an undo puts a sync's work in force."""
+    steps, run = 0, undone
+    while run.undo_of is not None:
+        steps, run = steps + 1, run.undo_of
+    return steps % 2 == 0
+
+
+def _people(count: int) -> str:
+    return f"{count} user{'' if count == 1 else 's'}"
+
+
+def _done(row: RunChange) -> Done:
+    return Done(
+        run_id=row.run_id,
+        actions=tuple(row.actions),
+        before=rows.account_from_json(row.before),
+        after=rows.account_from_json(row.after),
+        traces=row.traces,
+    )
+
+
+def _sighting(row: RunChange) -> Sighting:
+    return Sighting(Presence.NOT_CHECKED, row.server_name, row.server_id or 0)

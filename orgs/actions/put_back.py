@@ -1,0 +1,127 @@
+"""Puts back what is remembered of users' states, role grants, devices and archives: who set them, when, until when."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from orgs.actions import archives
+from orgs.actions.audit import Fact, note
+from orgs.actions.errors import Refused
+from orgs.actors import Actor
+from orgs.models import Archive, ArchiveState, Device, RoleGrant, User
+
+Remembered = Mapping[int, Mapping[str, Any]]
+
+# The states of a user that remember who set them, and how a user is while in them.
+STATES: Mapping[str, Mapping[str, bool]] = {
+    "deactivated": {"active": False},
+    "blocked": {"blocked": True},
+    "pending": {"pending": True},
+}
+DEVICE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user", "authorized")
+
+
+@transaction.atomic
+def states(*, users: Remembered, by: Actor, at: datetime) -> None:
+    """Say again who set the states of these users, and when; a state that a user is not in is passed over.
+
+    The values are ``deactivated_by``, ``deactivated_at`` and the same for ``blocked`` and ``pending``; a time that is
+    left out stays.
+    """
+    columns = [f"{state}_{what}" for state in STATES for what in ("by", "at")]
+    stored = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", "username", *columns)}
+    for state, while_in_it in STATES.items():
+        names = (f"{state}_by", f"{state}_at")
+        wanted = {
+            pk: {name: row[name] for name in names if name in row} for pk, row in users.items() if row.get(names[0])
+        }
+        _update(User.objects.all(), wanted, **while_in_it)
+    now = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", *columns)}
+    facts = [
+        Fact("user", pk, row["username"], before=_told(row, changed), after=_told(now[pk], changed))
+        for pk, row in stored.items()
+        if (changed := [name for name in columns if row[name] != now[pk][name]])
+    ]
+    note(facts, action="states put back", by=by, at=at)
+
+
+@transaction.atomic
+def grants(*, roles: Mapping[tuple[int, str], tuple[str, datetime]]) -> None:
+    """Say again who granted these roles (user id and role's name), and when, where users hold them."""
+    alike: dict[tuple[str, str, datetime], list[int]] = {}
+    for (user, role), (granted_by, granted_at) in roles.items():
+        alike.setdefault((role, granted_by, granted_at), []).append(user)
+    for (role, granted_by, granted_at), users in alike.items():
+        RoleGrant.objects.filter(user__in=users, role__name=role).update(granted_by=granted_by, granted_at=granted_at)
+
+
+@transaction.atomic
+def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
+    """Make these devices as they were: on or off and by whom, authorized or not. Archives are put back apart.
+
+    Raises:
+        Refused: when a device would be active while its user is not.
+    """
+    stored = {
+        row["pk"]: row
+        for row in Device.objects.filter(pk__in=remembered).values(
+            "pk", "name", "user__username", "user__active", *DEVICE
+        )
+    }
+    for pk, row in stored.items():
+        if remembered[pk]["active"] and not row["user__active"]:
+            raise Refused(f"{row['name']} belongs to {row['user__username']}, who is deactivated")
+    changed = {pk: [name for name in DEVICE if row[name] != remembered[pk][name]] for pk, row in stored.items()}
+    _update(Device.objects.all(), {pk: dict(remembered[pk]) for pk, names in changed.items() if names})
+    for action, active in (("device reactivated", True), ("device put back", False)):
+        facts = [
+            Fact("device", pk, stored[pk]["name"], _told(stored[pk], names), _told(remembered[pk], names))
+            for pk, names in changed.items()
+            if names and active is (remembered[pk]["active"] and not stored[pk]["active"])
+        ]
+        note(facts, action=action, by=by, at=at)
+
+
+@transaction.atomic
+def live_archives(*, archive_ids: Collection[int], at: datetime) -> frozenset[int]:
+    """Take these archives out of cold storage, those that have not expired. Return which are live."""
+    archives.out_of_cold_storage(archive_ids=archive_ids, at=at)
+    live = Archive.objects.filter(pk__in=archive_ids, state=ArchiveState.LIVE)
+    return frozenset(live.values_list("pk", flat=True))
+
+
+@transaction.atomic
+def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
+    """Give archives in cold storage the dates ``cold_since`` and ``expires_at`` again; a date that has passed is left out.
+
+    What has passed would lose the archive at once: its org's retention, from now on, stays.
+    """
+    ahead = {pk: {name: row[name] for name in ("cold_since", "expires_at")} for pk, row in dates.items()}
+    ahead = {pk: row for pk, row in ahead.items() if row["expires_at"] > at}
+    cold = Archive.objects.filter(pk__in=ahead, state=ArchiveState.COLD_STORAGE)
+    stored = {row["pk"]: row for row in cold.values("pk", "device__name", "cold_since", "expires_at")}
+    _update(Archive.objects.all(), {pk: ahead[pk] for pk in stored})
+    names = ["cold_since", "expires_at"]
+    facts = [
+        Fact("archive", pk, row["device__name"], before=_told(row, names), after=_told(ahead[pk], names))
+        for pk, row in stored.items()
+    ]
+    note(facts, action="archive dates put back", by=by, at=at)
+
+
+def _update(stored: QuerySet[Any], rows: Remembered, **only: bool) -> None:
+    """Set the rows' columns, those with the same values at once: what one run has set is mostly alike."""
+    alike: dict[tuple[tuple[str, Any], ...], list[int]] = {}
+    for pk, values in rows.items():
+        alike.setdefault(tuple(sorted(values.items())), []).append(pk)
+    for same, pks in alike.items():
+        stored.filter(pk__in=pks, **only).update(**dict(same))
+
+
+def _told(row: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: row[name].isoformat() if isinstance(row[name], datetime) else row[name] for name in names}

@@ -1,0 +1,327 @@
+"""Plans that need the approval of a second administrator: who may give it, who may not, and what is told."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+from directory.actions import approval, runs, schedule, servers, undo
+from directory.actions.errors import Invalid
+from directory.models import Alert, AlertKind, LdapServer, Run, RunState, Trigger
+from directory.sync import pipeline
+from orgs.actions.errors import Refused
+from orgs.actors import COMMAND_LINE, SYSTEM, Actor, person
+from orgs.models import AuditEntry, User
+from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
+from tests.conftest import Mailbox
+from tests.integration.employer import Employer
+from tests.worlds import NOON, Clock, again, simulate, user
+
+pytestmark = pytest.mark.django_db
+
+SENTENCE = "Corp: plans need the approval of a second administrator."
+FEW = {"limit_entries_percent": 1}
+
+
+@pytest.fixture
+def ada() -> User:
+    return user("ada", org_name="ADMIN", roles=[SYSADMIN])
+
+
+@pytest.fixture
+def bob() -> User:
+    return user("bob", org_name="ADMIN", roles=[SERVER_ADMINISTRATOR])
+
+
+@pytest.fixture
+def sean(employer: Employer, ada: User, bob: User) -> User:
+    """Somebody whom the directory of a server that wants approval does not know."""
+    employer.hires("mia")
+    employer.server(requires_approval=True, **FEW)
+    return user("sean")
+
+
+def run_by(author: Actor, *, simulated: bool = False, trigger: Trigger = Trigger.HAND, at: datetime = NOON) -> Run:
+    """Carry a run out that somebody has started."""
+    run = runs.start(servers=(), simulated=simulated, trigger=trigger, by=author, at=at, wake=False)
+    return carried_out(run, at)
+
+
+def carried_out(run: Run, at: datetime = NOON) -> Run:
+    pipeline.execute(run.pk, clock=Clock(at))
+    run.refresh_from_db()
+    return run
+
+
+def approved(run: Run, by: User, *, at: datetime = NOON) -> Run:
+    return carried_out(runs.apply_plan(run=run, by=person(by), at=at, wake=False), at)
+
+
+class TestARunOfAServerThatWantsApproval:
+    def test_waits_once_it_is_planned_and_has_written_nothing(self, sean: User, ada: User) -> None:
+        simulate()
+
+        run = run_by(person(ada))
+
+        assert (run.state, run.held_back, run.approval) == (RunState.HELD_BACK, [], [SENTENCE])
+        assert again(sean).active
+
+    def test_is_not_waited_for_where_it_changes_nobody(self, employer: Employer, sean: User, ada: User) -> None:
+        employer.hires("sean")
+        simulate()
+        approved(run_by(person(ada)), user("carl", org_name="ADMIN", roles=[SYSADMIN]))
+
+        run = run_by(person(ada))
+
+        assert (run.state, run.approval) == (RunState.APPLIED, [])
+
+    def test_says_in_a_simulation_what_a_real_run_would_wait_for(self, sean: User) -> None:
+        assert simulate().approval == [SENTENCE]
+
+    def test_is_applied_by_somebody_else_who_is_remembered(self, sean: User, ada: User, bob: User) -> None:
+        simulate()
+        run = approved(run_by(person(ada)), bob, at=NOON + timedelta(hours=1))
+
+        assert (run.state, run.approved_by, run.started_by) == (RunState.APPLIED, bob, ada)
+        assert run.approved_at == NOON + timedelta(hours=1)
+        assert not again(sean).active
+        assert AuditEntry.objects.get(action="user deactivated").actor == bob
+
+    def test_is_no_error_to_those_who_are_told(self, sean: User, ada: User, mailbox: Mailbox) -> None:
+        User.objects.filter(pk=ada.pk).update(email="ada@example.com")
+        simulate()
+
+        run = run_by(person(ada))
+
+        alert = Alert.objects.get()
+        assert (alert.kind, alert.run_id) == (AlertKind.APPROVAL, run.pk)
+        assert alert.message == f"Directory sync waits for approval. {SENTENCE}"
+        assert mailbox.messages[-1]["Subject"] == "Directory sync waits for approval"
+        assert SENTENCE in mailbox.messages[-1].get_content()
+
+    def test_by_schedule_is_approved_by_any_administrator(self, sean: User, ada: User, bob: User) -> None:
+        simulate()
+        servers.save(server=LdapServer.objects.get(), values={"sync_interval_hours": 1}, by=SYSTEM, at=NOON)
+        schedule.start_due(at=NOON)
+        started = schedule.start_due(at=NOON + timedelta(hours=1))
+        assert started is not None
+
+        run = approved(carried_out(started), bob)
+
+        assert (run.state, run.started_by_label, run.approved_by) == (RunState.APPLIED, "system", bob)
+
+    def test_that_passed_limits_is_held_back_as_well(self, employer: Employer, ada: User, bob: User) -> None:
+        employer.hires("mia")
+        for number in range(10):
+            user(f"user{number}")
+        employer.server(requires_approval=True)
+        simulate()
+
+        run = run_by(person(ada))
+
+        assert (run.state, len(run.held_back), run.approval) == (RunState.HELD_BACK, 1, [SENTENCE])
+        assert Alert.objects.get().kind == AlertKind.HELD_BACK
+        assert SENTENCE in Alert.objects.get().message
+        assert approval.permission(run) == Permission.ADMIN
+
+
+class TestNobodyApproves:
+    def test_what_they_have_started(self, sean: User, ada: User, bob: User) -> None:
+        simulate()
+        run = run_by(person(ada))
+
+        with pytest.raises(Refused) as refused:
+            approved(run, ada)
+
+        assert str(refused.value) == (
+            f"the plan of run {run.pk} needs the approval of a second administrator, and you started it: bob can"
+        )
+        assert again(sean).active
+
+    def test_the_plan_of_their_own_simulation(self, sean: User, bob: User, ada: User) -> None:
+        simulation = run_by(person(bob), simulated=True)
+
+        with pytest.raises(Refused, match="and you started it: ada can"):
+            approved(simulation, bob)
+        run = approved(simulation, ada)
+
+        assert (run.state, run.plan_from, run.approval) == (RunState.APPLIED, simulation, [SENTENCE])
+
+    def test_what_was_made_by_settings_that_they_have_changed(self, sean: User, ada: User, bob: User) -> None:
+        server = LdapServer.objects.get()
+        servers.save(server=server, values={"limit_deactivations_percent": 50}, by=person(bob), at=NOON)
+        simulate()
+        run = run_by(SYSTEM)
+
+        with pytest.raises(Refused, match="and you have changed Corp since its last sync: ada can"):
+            approved(run, bob)
+
+    def test_until_such_settings_have_been_applied_by_somebody_else(self, sean: User, ada: User, bob: User) -> None:
+        server = LdapServer.objects.get()
+        servers.save(server=server, values={"limit_deactivations_percent": 50}, by=person(bob), at=NOON)
+        simulate()
+        approved(run_by(SYSTEM, at=NOON + timedelta(hours=1)), ada, at=NOON + timedelta(hours=1))
+        user("tom")
+
+        run = approved(run_by(SYSTEM, at=NOON + timedelta(hours=2)), bob, at=NOON + timedelta(hours=2))
+
+        assert (run.state, run.counts["deactivated"]) == (RunState.APPLIED, 1)
+
+    def test_but_a_name_or_an_interval_decides_nothing(self, sean: User, bob: User) -> None:
+        server = LdapServer.objects.get()
+        servers.save(server=server, values={"sync_interval_hours": 5}, by=person(bob), at=NOON)
+        simulate()
+
+        assert approved(run_by(SYSTEM), bob).state == RunState.APPLIED
+
+    def test_on_the_command_line(self, sean: User, ada: User, settings: Settings) -> None:
+        settings.CONSOLE_ADDRESS = "https://rollcall.example.com"
+        simulate()
+        run = run_by(person(ada))
+
+        with pytest.raises(Refused) as refused:
+            runs.apply_plan(run=run, by=COMMAND_LINE, at=NOON, wake=False)
+
+        assert str(refused.value) == (
+            f"the plan of run {run.pk} needs the approval of a second administrator, who gives it in the console: "
+            f"https://rollcall.example.com/history/{run.pk}/"
+        )
+
+    def test_when_there_is_nobody_else(self, sean: User, ada: User, bob: User) -> None:
+        User.objects.filter(pk=bob.pk).update(blocked=True, blocked_by="person")
+        simulate()
+
+        with pytest.raises(Refused, match="nobody else can; give another administrator the role, or turn the approval"):
+            approved(run_by(person(ada)), ada)
+
+    def test_after_24_hours_or_another_configuration(self, sean: User, ada: User, bob: User) -> None:
+        simulate()
+        run = run_by(person(ada))
+
+        with pytest.raises(Refused, match="older than 24 hours"):
+            approved(run, bob, at=NOON + timedelta(hours=25))
+        servers.save(server=LdapServer.objects.get(), values={"search_filter": "(uid=*)"}, by=SYSTEM, at=NOON)
+        with pytest.raises(Refused, match="the configuration of Corp has changed"):
+            approved(run, bob)
+
+    def test_by_turning_the_approval_off_meanwhile(self, sean: User, ada: User) -> None:
+        simulate()
+        run = run_by(person(ada))
+        server = LdapServer.objects.get()
+        servers.save(server=server, values={"requires_approval": False}, by=SYSTEM, at=NOON, may_grant_admin=True)
+
+        with pytest.raises(Refused, match="and you started it"):
+            approved(run, ada)
+
+    def test_a_simulation_that_was_made_before_the_approval_was_turned_on(
+        self, employer: Employer, ada: User, bob: User
+    ) -> None:
+        employer.hires("mia")
+        user("sean")
+        server = employer.server(**FEW)
+        simulation = run_by(person(ada), simulated=True)
+        servers.save(server=server, values={"requires_approval": True}, by=SYSTEM, at=NOON)
+
+        with pytest.raises(Refused, match="and you started it"):
+            approved(simulation, ada)
+
+    def test_an_undo_that_they_have_planned(self, sean: User, ada: User) -> None:
+        carl = user("carl", org_name="ADMIN", roles=[SYSADMIN])
+        simulate()
+        run = approved(run_by(person(ada)), carl)
+        plan = carried_out(undo.start(run=run, by=person(ada), at=NOON, wake=False))
+
+        with pytest.raises(Refused, match="and you started it: carl can"):
+            approved(plan, ada)
+        back = approved(plan, carl)
+
+        assert (plan.approval, approval.permission(plan)) == ([SENTENCE], Permission.ADMIN)
+        assert (back.state, again(sean).active) == (RunState.APPLIED, True)
+
+
+class TestTheAlert:
+    def test_is_dismissed_with_the_approval(self, sean: User, ada: User, bob: User) -> None:
+        simulate()
+
+        approved(run_by(person(ada)), bob)
+
+        assert Alert.objects.get().dismissed_by == bob
+
+    @pytest.mark.parametrize("wants_approval", [True, False])
+    def test_is_dismissed_with_the_plan(self, employer: Employer, ada: User, bob: User, wants_approval: bool) -> None:
+        employer.hires("mia")
+        user("sean")
+        employer.server(requires_approval=wants_approval, **FEW)
+        run = run_by(person(ada))
+
+        runs.discard(run=run, by=person(bob), at=NOON)
+
+        assert (run.state, Alert.objects.get().dismissed_by) == (RunState.DISCARDED, bob)
+        assert (run.approved_by, run.approved_at) == (bob, NOON)
+
+    def test_leads_to_the_newest_of_those_that_wait_for_the_same(self, sean: User, ada: User) -> None:
+        simulate()
+        first = run_by(person(ada))
+
+        second = run_by(person(ada))
+        runs.discard(run=first, by=person(ada), at=NOON)
+
+        assert (Alert.objects.get().run_id, Alert.objects.get().dismissed_at) == (second.pk, None)
+
+
+class TestTheSetting:
+    def test_is_turned_off_by_a_sysadmin_only(self, sean: User, bob: User) -> None:
+        server = LdapServer.objects.get()
+
+        with pytest.raises(Invalid, match="only a SYSADMIN may let plans go without the approval"):
+            servers.save(server=server, values={"requires_approval": False}, by=person(bob), at=NOON)
+
+        servers.save(server=server, values={"requires_approval": False}, by=SYSTEM, at=NOON, may_grant_admin=True)
+        server.refresh_from_db()
+        assert not server.requires_approval
+
+    def test_changes_no_configuration_that_was_simulated(self, employer: Employer) -> None:
+        before = employer.server().configuration_digest
+
+        assert employer.server(requires_approval=True).configuration_digest == before
+
+
+def command(*arguments: str) -> tuple[int, str, str]:
+    out, err = StringIO(), StringIO()
+    try:
+        call_command(*arguments, stdout=out, stderr=err)
+    except CommandError as error:
+        return error.returncode, out.getvalue(), str(error)
+    except SystemExit as exit_:
+        return int(exit_.code or 0), out.getvalue(), err.getvalue()
+    return 0, out.getvalue(), err.getvalue()
+
+
+class TestTheCommandLine:
+    def test_says_that_the_run_waits_and_where(self, sean: User) -> None:
+        simulate()
+
+        code, out, err = command("ldapsync", "--json")
+
+        told = json.loads(out)
+        assert (code, told["state"], told["needsApproval"], told["heldBack"]) == (3, "held back", [SENTENCE], [])
+        assert err.startswith("Waits for the approval of a second administrator, nothing was written: http")
+        assert f"/history/{told['run']}/" in err
+
+    def test_can_not_apply_it(self, sean: User) -> None:
+        simulate()
+        command("ldapsync")
+
+        code, _, err = command("ldapsync", "--apply", str(Run.objects.latest("pk").pk))
+
+        assert code == 4
+        assert "who gives it in the console" in err
+        assert again(sean).active
+
+    def test_sets_and_shows_it(self, employer: Employer, sean: User) -> None:
+        assert json.loads(command("ldapserver", "show", "Corp")[1])["requires_approval"] is True
