@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+
+# A run may wait for its worker and take its time before its server counts as late.
+GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +24,12 @@ def next_run(timetable: Timetable, *, since: datetime) -> datetime | None:
         return None
     start = max(timetable.last_run or since, since)
     return start + timedelta(hours=timetable.interval_hours)
+
+
+def late(timetable: Timetable, *, last_success: datetime | None, since: datetime, now: datetime) -> bool:
+    """Tell whether the server should have been synchronized since its last success, and an hour more has passed."""
+    expected = next_run(replace(timetable, last_run=last_success), since=since)
+    return expected is not None and expected + GRACE < now
 
 
 def due(timetables: list[Timetable], *, since: datetime, now: datetime) -> list[int]:

@@ -12,6 +12,9 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
 
+# Stands in ENCRYPTION_KEYS for the key that is derived from SECRET_KEY, so that what it encrypted can still be read.
+FROM_SECRET_KEY = "secret-key"
+
 
 class Undecryptable(Exception):
     """A stored secret cannot be read with any of the configured keys."""
@@ -39,10 +42,9 @@ def opened(value: str) -> str:
 
 @lru_cache(maxsize=4)
 def _box(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
-    if keys:
-        return MultiFernet([Fernet(key) for key in keys])
     derived = HKDF(SHA256(), 32, salt=None, info=b"rollcall.fields.EncryptedTextField").derive(secret_key.encode())
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(derived))])
+    named = {FROM_SECRET_KEY: base64.urlsafe_b64encode(derived).decode("ascii")}
+    return MultiFernet([Fernet(named.get(key, key)) for key in keys or (FROM_SECRET_KEY,)])
 
 
 def box() -> MultiFernet:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from directory.models import AlertKind, LdapServer, MailKind, RunState
 from directory.scope import orgs_in_scope
@@ -33,8 +34,11 @@ from directory.sync.values import Limits, Outcome
 
 log = logging.getLogger("rollcall.sync")
 
-# Short transactions, of about a fifth of a second: while one is open on SQLite, nobody else can write.
 BATCH = 500
+# While a transaction is open on SQLite, nobody else can write, and who waits only looks every tenth of a second: so
+# shorter ones there, with a pause after each that lets the others in.
+BATCH_SQLITE = 200
+PAUSE_SQLITE = 0.06
 
 
 def ignore_progress(_phase: str, _done: int, _total: int | None) -> None:
@@ -172,12 +176,15 @@ def apply_plan(work: Job) -> None:
         log.info(report.undoing(work.run.pk, work.run.undo_of.pk, simulated=False))
     total = work.run.changes.count()
     done = work.run.changes.exclude(outcome=Outcome.PLANNED).count()
-    while waiting := apply.waiting(work.run.pk, size=BATCH):
+    size = min(BATCH, BATCH_SQLITE) if connection.vendor == "sqlite" else BATCH
+    while waiting := apply.waiting(work.run.pk, size=size):
         with transaction.atomic():
             work.lease.renew(phase="applying", done=done, total=total)
             apply.batch(waiting, terms=terms, at=work.lease.clock())
             work.lease.got_further()
         done += len(waiting)
+        if connection.vendor == "sqlite" and len(waiting) >= size:
+            time.sleep(PAUSE_SQLITE)
     if terms.undo:
         # Where users are in the directory is not for an undo to say.
         return

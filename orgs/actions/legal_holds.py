@@ -38,7 +38,7 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     if Matter.objects.select_for_update().get(pk=matter.pk).closed_at is not None:
         raise Refused(f"{matter.name} is closed")
     # The users are locked, so that a deactivation under way either comes first or sees the hold.
-    found = dict(User.objects.select_for_update().filter(pk__in=user_ids).values_list("pk", "username"))
+    found = dict(User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk").values_list("pk", "username"))
     held = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
     added = {pk: name for pk, name in found.items() if pk not in held}
     Custodian.objects.bulk_create([Custodian(matter=matter, user_id=pk, added_at=at) for pk in added])

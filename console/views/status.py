@@ -1,0 +1,19 @@
+"""The state of Rollcall itself: database, Redis, workers, runs, LDAP servers, mail, safety."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from console.access import ConsoleRequest, require
+from console.http import render_page
+from console.status_page import status_page
+from orgs.permissions import Permission
+
+
+@require_safe
+@require(Permission.SYSTEM)
+def status(request: ConsoleRequest) -> HttpResponse:
+    """Show how every part of Rollcall is, and what to do where one is not well."""
+    return render_page(request, "status/detail.html", {"page": status_page(at=timezone.now())}, fragments=("status",))

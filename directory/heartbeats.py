@@ -1,0 +1,23 @@
+"""Notes that a process of Rollcall lives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from directory.models import Heartbeat
+from directory.models.heartbeats import Part
+
+# A living process says so every half minute; who has been silent for three of these is taken for dead.
+EVERY = timedelta(seconds=30)
+ALIVE = 3 * EVERY
+# Who was last heard of is told for this long.
+KEPT = timedelta(days=7)
+
+
+def note(*, part: Part, host: str, pid: int, at: datetime, queues: Sequence[str] = ()) -> None:
+    """Note that a process lives: one short write, and none that grows the table."""
+    mine = Heartbeat.objects.filter(part=part, host=host, pid=pid)
+    if not mine.update(heard_at=at, queues=list(queues)):
+        Heartbeat.objects.filter(heard_at__lt=at - KEPT).delete()
+        Heartbeat.objects.create(part=part, host=host, pid=pid, queues=list(queues), heard_at=at)

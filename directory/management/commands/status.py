@@ -1,0 +1,60 @@
+"""``manage.py status``: how Rollcall itself is, for people and for monitoring."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from directory.status import Section, State, sections, worst
+
+
+class Command(BaseCommand):
+    """Prints what the page shows; 0 while nothing is a problem, 1 otherwise."""
+
+    help = "Tell how Rollcall itself is: database, Redis, workers, runs, LDAP servers, mail. Exit code 1: a problem."
+    # It has to tell what is wrong with the database, not fail at it.
+    requires_system_checks: list[str] = []
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Add the options."""
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *_: Any, **options: Any) -> None:
+        """Look and tell."""
+        found = sections(at=timezone.now())
+        state = worst(section.state for section in found)
+        if options["json"]:
+            self.stdout.write(json.dumps({"state": state.value, "lines": list(_values(found))}, indent=1))
+        else:
+            self.stdout.write("\n".join(_told(found)))
+        if state == State.PROBLEM:
+            sys.exit(1)
+
+
+def _values(found: Iterable[Section]) -> Iterator[dict[str, Any]]:
+    for section in found:
+        for line in section.lines:
+            yield {
+                "section": section.key,
+                "title": line.title,
+                "state": line.state.value,
+                "fact": line.fact,
+                "advice": line.advice,
+                "at": line.at.isoformat() if line.at else None,
+            }
+
+
+def _told(found: Iterable[Section]) -> Iterator[str]:
+    for section in found:
+        yield section.title
+        for line in section.lines:
+            moment = f" {line.at:%Y-%m-%d %H:%M:%S} UTC" if line.at else ""
+            yield f"  {line.state.value:<8} {line.title}: {line.fact}{moment}"
+            if line.advice:
+                yield f"           {line.advice}"

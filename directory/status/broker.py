@@ -1,0 +1,135 @@
+"""Looks at Redis: whether it answers, keeps what it is given, and how many tasks wait in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from directory.status.lines import Line, State
+
+# A page must not wait for a Redis that is gone.
+TIMEOUT = 1.0
+# Celery's own name for the messages that a worker has taken and not finished.
+TAKEN = "unacked"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What Redis said; ``problem`` where it said nothing, ``waiting`` the tasks in each queue where that is known."""
+
+    problem: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    waiting: Mapping[str, int] = field(default_factory=dict)
+    taken: int | None = None
+
+
+def ask(queues: Sequence[str]) -> Answer:
+    """Ask Redis everything at once, for a second at most each to connect and to answer."""
+    try:
+        with (
+            redis.Redis.from_url(
+                settings.REDIS_URL,
+                socket_connect_timeout=TIMEOUT,
+                socket_timeout=TIMEOUT,
+                retry=Retry(NoBackoff(), 0),
+            ) as client,
+            client.pipeline(transaction=False) as line,
+        ):
+            line.ping()
+            line.info()
+            line.hlen(TAKEN)
+            for queue in queues:
+                line.llen(queue)
+            pong, info, taken, *lengths = line.execute(raise_on_error=False)
+    except ValueError:
+        return Answer(problem=_("REDIS_URL is no address of a Redis."))
+    except (redis.RedisError, OSError) as error:
+        return Answer(problem=_reason(error))
+    if isinstance(pong, Exception):
+        return Answer(problem=_reason(pong))
+    return Answer(
+        facts=info if isinstance(info, dict) else {},
+        waiting={name: length for name, length in zip(queues, lengths, strict=True) if isinstance(length, int)},
+        taken=taken if isinstance(taken, int) else None,
+    )
+
+
+def _reason(error: Exception) -> str:
+    # Of the library's own making; none of its messages holds the address as it was given, with the password.
+    return str(error) or type(error).__name__
+
+
+def look(answer: Answer) -> list[Line]:
+    """Return what there is to say about Redis."""
+    where = {"where": _place(), "reason": answer.problem}
+    if answer.problem:
+        return [
+            Line(
+                _("Connection"),
+                State.PROBLEM,
+                _("Redis does not answer at %(where)s: %(reason)s") % where,
+                _("Start it, and check REDIS_URL. Until then no run starts and no mail leaves; nothing is lost."),
+            )
+        ]
+    if not answer.facts:
+        said = _("Redis answers at %(where)s; it does not say more to this user.") % where
+        return [Line(_("Connection"), State.OK, said)]
+    version = {"version": answer.facts.get("redis_version", "?")}
+    said = _("Redis %(version)s answers at %(where)s.") % (where | version)
+    return [Line(_("Connection"), State.OK, said), _persistence(answer.facts), _memory(answer.facts)]
+
+
+def _place() -> str:
+    """Return host, port and database; never the user or the password."""
+    try:
+        parts = urlsplit(settings.REDIS_URL)
+        port = parts.port
+    except ValueError:
+        return "?"
+    if parts.hostname:
+        return f"{parts.hostname}:{port or 6379}"
+    return parts.path if parts.scheme == "unix" else "?"
+
+
+def _persistence(facts: Mapping[str, Any]) -> Line:
+    title = _("Persistence")
+    if facts.get("aof_last_write_status", "ok") != "ok" or facts.get("rdb_last_bgsave_status", "ok") != "ok":
+        return Line(
+            title,
+            State.PROBLEM,
+            _("Redis can't write to its disk, and takes nothing until it can."),
+            _("Make room on its disk and look into its log."),
+        )
+    if not facts.get("aof_enabled"):
+        return Line(
+            title,
+            State.WARNING,
+            _("The append-only file is off: what waits in a queue is gone when Redis stops."),
+            _("Set “appendonly yes”. Runs are not lost without it: the clock rings for them again."),
+        )
+    return Line(title, State.OK, _("Everything is written to the append-only file."))
+
+
+def _memory(facts: Mapping[str, Any]) -> Line:
+    used, most = int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0))
+    policy = facts.get("maxmemory_policy", "noeviction")
+    known = {"used": filesizeformat(used), "most": filesizeformat(most), "policy": policy}
+    fact = _("%(used)s in use; maxmemory-policy %(policy)s.") % known
+    if most:
+        fact = _("%(used)s of %(most)s in use; maxmemory-policy %(policy)s.") % known
+    if most and used >= most * 0.9:
+        advice = _("Give it more memory (maxmemory), or find what fills it: a full Redis takes no tasks.")
+        return Line(_("Memory"), State.PROBLEM, fact, advice)
+    if policy != "noeviction":
+        advice = _("Set “maxmemory-policy noeviction”: any other throws waiting tasks away when memory is short.")
+        return Line(_("Memory"), State.WARNING, fact, advice)
+    return Line(_("Memory"), State.OK, fact)

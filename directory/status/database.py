@@ -1,0 +1,136 @@
+"""Looks at the database: whether it answers, how big it is, and whether it fits the code."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+from collections.abc import Collection
+from pathlib import Path
+
+from django.conf import settings
+from django.db import Error, connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from directory.status.lines import Line, State
+from orgs.models import User
+
+# Up to here one SQLite file serves well.
+SQLITE_USERS = 50_000
+LITTLE_SPACE = 1024**3
+
+
+def look() -> list[Line]:
+    """Return what there is to say about the database."""
+    try:
+        lines = [_answer(), _migrations()]
+        if connection.vendor == "sqlite" and lines[1].state == State.OK:
+            lines.append(_sqlite_advice())
+    except Error as error:
+        return [_silence(error), _space()]
+    return [*lines, _space()]
+
+
+def answers() -> bool:
+    """Tell whether Rollcall's tables can be read."""
+    try:
+        return MigrationRecorder(connection).has_table() and bool(MigrationRecorder.Migration.objects.exists())
+    except Error:
+        return False
+
+
+def _silence(error: Error) -> Line:
+    said = str(error).strip().splitlines() or [type(error).__name__]
+    return Line(
+        _("Connection"),
+        State.PROBLEM,
+        _("The database does not answer: %(reason)s") % {"reason": said[0]},
+        _("Start it, and check DATABASE_URL. Nothing works without it; runs under way go on when it is back."),
+    )
+
+
+def _answer() -> Line:
+    if connection.vendor == "sqlite":
+        return _sqlite()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_version'), pg_database_size(current_database())")
+        version, size = cursor.fetchone()
+    known = {"version": version.split()[0], "size": filesizeformat(size)}
+    return Line(_("Connection"), State.OK, _("PostgreSQL %(version)s answers; %(size)s.") % known)
+
+
+def _sqlite() -> Line:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT sqlite_version()")
+        version = cursor.fetchone()[0]
+        cursor.execute("PRAGMA journal_mode")
+        mode = cursor.fetchone()[0]
+    file = Path(str(connection.settings_dict["NAME"]))
+    parts = [file, file.with_name(f"{file.name}-wal")]
+    size = sum(part.stat().st_size for part in parts if part.exists())
+    fact = _("SQLite %(version)s answers; %(size)s.") % {"version": version, "size": filesizeformat(size)}
+    if mode not in {"wal", "memory"}:
+        return Line(
+            _("Connection"),
+            State.WARNING,
+            fact + " " + _("Its journal is not a write-ahead log, so that pages wait for every write."),
+            _("Put the data folder (ROLLCALL_VAR) on a local disk: a network share can't hold a write-ahead log."),
+        )
+    return Line(_("Connection"), State.OK, fact)
+
+
+def _sqlite_advice() -> Line:
+    users = User.objects.count()
+    told = ngettext("%(count)d user.", "%(count)d users.", users) % {"count": users}
+    fact = f"{told} " + _("SQLite is for one worker host and up to about 50,000 users.")
+    if users <= SQLITE_USERS:
+        return Line(_("Size"), State.OK, fact)
+    return Line(_("Size"), State.WARNING, fact, _("Move to PostgreSQL and name it in DATABASE_URL."))
+
+
+@functools.cache
+def _on_disk() -> frozenset[tuple[str, str]]:
+    # Read once: the files can't change under a process that runs.
+    return frozenset(MigrationLoader(None).disk_migrations)
+
+
+def _migrations() -> Line:
+    applied = set(MigrationRecorder(connection).applied_migrations())
+    if missing := _on_disk() - applied:
+        return Line(
+            _("Migrations"),
+            State.PROBLEM,
+            _("Not applied: %(names)s.") % {"names": _some(missing)},
+            _("Stop Rollcall, make a backup, and run manage.py migrate."),
+        )
+    own = {app for app, _name in _on_disk()}
+    if unknown := {key for key in applied - _on_disk() if key[0] in own & {"console", "directory", "orgs"}}:
+        return Line(
+            _("Migrations"),
+            State.WARNING,
+            _("The database is newer than the code: %(names)s.") % {"names": _some(unknown)},
+            _("Install the release that the database was last used with, or a newer one."),
+        )
+    count = len(_on_disk())
+    return Line(
+        _("Migrations"),
+        State.OK,
+        ngettext("The one there is has been applied.", "All %(count)d are applied.", count) % {"count": count},
+    )
+
+
+def _some(names: Collection[tuple[str, str]]) -> str:
+    told = ", ".join(f"{app} {name}" for app, name in sorted(names)[:5])
+    return told + (" …" if len(names) > 5 else "")
+
+
+def _space() -> Line:
+    usage = shutil.disk_usage(settings.VAR)
+    known = {"free": filesizeformat(usage.free), "total": filesizeformat(usage.total)}
+    fact = _("%(free)s of %(total)s are free where the data folder lies.") % known
+    if usage.free < LITTLE_SPACE:
+        return Line(_("Disk"), State.WARNING, fact, _("Make room: a full disk stops the log, Redis and SQLite."))
+    return Line(_("Disk"), State.OK, fact)

@@ -1,0 +1,50 @@
+"""The whole look at Rollcall, for the page and the command, and the quick one that every page can afford."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from django.db import Error
+from django.utils.translation import gettext as _
+
+from directory.status import broker, database, mail, processes, safety, scripts, servers, work
+from directory.status.lines import Line, Section, State
+
+
+def sections(*, at: datetime) -> list[Section]:
+    """Look at every part; none that is down keeps the others from being told."""
+    answer = broker.ask(processes.queues())
+    stored = database.look()
+    found: list[tuple[str, str, Callable[[], list[Line]]]] = [
+        ("workers", _("Workers and clock"), lambda: processes.look(at=at, waiting=answer.waiting)),
+        ("runs", _("Runs under way"), lambda: work.look(at=at)),
+        ("servers", _("LDAP servers"), lambda: servers.look(at=at)),
+        ("mail", _("Mail"), lambda: mail.look(at=at)),
+    ]
+    return [
+        Section("database", _("Database"), tuple(stored)),
+        Section("redis", _("Redis"), tuple(broker.look(answer))),
+        *(Section(key, title, tuple(_if_stored(look))) for key, title, look in found),
+        Section("sandbox", _("Sandbox of the scripts"), tuple(scripts.look())),
+        Section("safety", _("Safety"), (*scripts.dangers(), *safety.look())),
+    ]
+
+
+def alarms(*, at: datetime) -> list[Line]:
+    """Return what every page has to warn of, which one short query and the settings tell: the worst first."""
+    silent = [line for line in processes.look(at=at) if line.state == State.PROBLEM]
+    return [*silent, *dangers()]
+
+
+def dangers() -> list[Line]:
+    """Return what must not be so where Rollcall is more than tried out."""
+    return [*safety.dangers(), *scripts.dangers()]
+
+
+def _if_stored(look: Callable[[], list[Line]]) -> list[Line]:
+    try:
+        return look()
+    except Error:
+        advice = _("Repair the database first.")
+        return [Line(_("Unknown"), State.PROBLEM, _("The database does not tell."), advice)]

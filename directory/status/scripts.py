@@ -1,0 +1,44 @@
+"""Looks at the layers that lock the scripts in, and at whether Rollcall does without those that are missing."""
+
+from __future__ import annotations
+
+import functools
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from directory.status.lines import Line, State
+from directory.sync.sandbox import Layer, LayerState, SandboxLimits, SandboxState, state
+
+_STATES = {LayerState.IN_FORCE: State.OK, LayerState.NOT_NEEDED: State.OK, LayerState.MISSING: State.WARNING}
+
+
+def look() -> list[Line]:
+    """Return what there is to say about the sandbox on this machine."""
+    found = _sandbox(allow_weak=settings.ALLOW_WEAK_SANDBOX)
+    lines = [_layer(layer) for layer in found.layers]
+    if not found.problem:
+        return lines
+    # Asked again the next time: it may have been mended.
+    _sandbox.cache_clear()
+    advice = _("No script runs and no sync starts until this is mended.")
+    return [Line(_("Sandbox"), State.PROBLEM, found.problem, advice), *lines]
+
+
+@functools.cache
+def _sandbox(*, allow_weak: bool) -> SandboxState:
+    # Asked once: it takes a process of its own, and a kernel does not change under one that runs.
+    return state(SandboxLimits(allow_weak=allow_weak))
+
+
+def _layer(layer: Layer) -> Line:
+    advice = _("Run Rollcall where the system has this layer.") if layer.state is LayerState.MISSING else ""
+    return Line(layer.name, _STATES[layer.state], f"{layer.state.value.capitalize()}: {layer.note}.", advice)
+
+
+def dangers() -> list[Line]:
+    """Return that scripts may run with less protection than they should, where that is so."""
+    if not settings.ALLOW_WEAK_SANDBOX:
+        return []
+    fact = _("Scripts also run where layers of their sandbox are missing (ALLOW_WEAK_SANDBOX).")
+    return [Line(_("Weak sandbox"), State.WARNING, fact, _("Unset it as soon as the system has all layers."))]

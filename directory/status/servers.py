@@ -1,0 +1,82 @@
+"""Looks at the LDAP servers: the last reading of each, its last success, and what makes it unsafe."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from directory import schedule
+from directory.actions.schedule import timetables
+from directory.models import LdapServer, RunServer
+from directory.models.fields import Sealed
+from directory.schedule import Timetable
+from directory.status.lines import Line, State
+
+
+def look(*, at: datetime) -> list[Line]:
+    """Return what there is to say about each LDAP server, in a handful of queries."""
+    newest, successes = RunServer.objects.newest_of_each(), RunServer.objects.last_successes()
+    tables, since = timetables(at=at)
+    used = {table.server_id: table for table in tables}
+    lines: list[Line] = []
+    for server in LdapServer.objects.in_order():
+        if not server.enabled:
+            lines.append(Line(server.name, State.OK, _("It is disabled."), about=("server", server.pk)))
+            continue
+        lines += [*_dangers(server), _reading(server, newest.get(server.pk))]
+        if server.pk in used:
+            last = successes.get(server.pk)
+            late = schedule.late(used[server.pk], last_success=last, since=since, now=at)
+            lines.append(_success(server, used[server.pk], last, late=late))
+        else:
+            lines.append(Line(server.name, State.OK, _("No org uses it."), about=("server", server.pk)))
+    return lines or [Line(_("LDAP servers"), State.OK, _("There is none yet."))]
+
+
+def _dangers(server: LdapServer) -> list[Line]:
+    about = ("server", server.pk)
+    found = []
+    if isinstance(server.bind_password, Sealed):
+        advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the bind password again.")
+        fact = _("Its bind password can't be decrypted with the keys there are.")
+        found.append(Line(server.name, State.PROBLEM, fact, advice, about=("server", server.pk)))
+    if not server.verify_certificates:
+        advice = _("Switch the checks on: until then anyone on the way can decide who is deactivated.")
+        found.append(Line(server.name, State.WARNING, _("Its certificate is not checked."), advice, about=about))
+    return found
+
+
+def _reading(server: LdapServer, reading: RunServer | None) -> Line:
+    if reading is None:
+        return Line(server.name, State.OK, _("It has not been read yet."), about=("server", server.pk))
+    when, about = reading.run.created_at, ("run", reading.run_id)
+    if reading.error:
+        advice = _("Open the server and press “Test connection”.")
+        fact = _("The last reading failed: %(error)s") % {"error": reading.error}
+        return Line(server.name, State.PROBLEM, fact, advice, at=when, about=about)
+    if reading.complete:
+        fact = ngettext(
+            "The last reading was complete: %(count)d entry.",
+            "The last reading was complete: %(count)d entries.",
+            reading.entries,
+        )
+        return Line(server.name, State.OK, fact % {"count": reading.entries}, at=when, about=about)
+    fact = _("A run is under way.") if reading.run.live else _("The last run ended before it was read.")
+    return Line(server.name, State.OK, fact, at=when, about=about)
+
+
+def _success(server: LdapServer, table: Timetable, last: datetime | None, *, late: bool) -> Line:
+    hours = table.interval_hours
+    every = ngettext("every hour", "every %(count)d hours", hours) % {"count": hours} if hours else _("never by itself")
+    known = {"every": every}
+    if last is None:
+        fact = _("No sync of it has succeeded yet; it is synchronized %(every)s.") % known
+    else:
+        fact = _("It is synchronized %(every)s; last success:") % known
+    about = ("server", server.pk)
+    if late:
+        advice = _("Look under History at why its runs fail, are held back or do not start.")
+        return Line(server.name, State.WARNING, _("Late.") + " " + fact, advice, at=last, about=about)
+    return Line(server.name, State.OK, fact, at=last, about=about)
