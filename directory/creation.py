@@ -1,30 +1,26 @@
-"""The scripts at user creation: looks new users up in their org's directory and lets it decide account, org and roles."""
+"""The scripts at user creation: first what would become of everyone, account, org and roles, then exactly that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
-from directory.models import LdapServer, Match
+from directory.decisions import Decision
+from directory.lookup import Found, look_up
+from directory.models import Match
 from directory.scope import orgs_in_scope
-from directory.sync.identity import identity
-from directory.sync.sandbox import Sandbox
-from directory.sync.source import escape_filter, open_reading
-from directory.sync.values import Entry, Identity, Verdict
+from directory.sync.values import Identity
 from orgs.actions import orgs as org_actions
 from orgs.actions import users
-from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import Actor
 from orgs.inheritance import effective_settings
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.text import fold
-
-# So many usernames are asked for with one search.
-LOOKUP = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +34,8 @@ class Applicant:
     org: Org
     notes: str = ""
     place: tuple[str, ...] = ()
+    password: str = field(default="", repr=False)
+    line: int = 0
 
 
 @dataclass(slots=True)
@@ -51,42 +49,43 @@ class Created:
 
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    server: LdapServer
-    entry: Entry
-    identity: Identity
-    verdict: Verdict
+class _Place:
+    """An org that there is, or, without an id, that there would be; new ones inherit everything."""
+
+    name: str
+    org_id: int | None
+    roles: frozenset[int]
 
 
-@dataclass(slots=True)
-class _Rules:
-    """Roles by folded name, active orgs by folded name, and each org's default roles, by id."""
+class _Map:
+    """The active orgs and those that would be made, by folded name, and all roles."""
 
-    roles: dict[str, Role]
-    orgs: dict[str, Org]
-    defaults: dict[int, frozenset[int]]
+    def __init__(self) -> None:
+        self.roles = {role.name_key: role for role in Role.objects.all()}
+        effective = effective_settings()
+        self.places = {
+            org.name_key: _Place(
+                org.name, org.pk, frozenset(self.roles[fold(name)].pk for name in effective[org.pk].default_roles)
+            )
+            for org in Org.objects.active()
+        }
 
-    @classmethod
-    def read(cls) -> _Rules:
-        roles = {role.name_key: role for role in Role.objects.all()}
-        return cls(
-            roles=roles,
-            orgs={org.name_key: org for org in Org.objects.active()},
-            defaults={
-                org.id: frozenset(roles[fold(name)].pk for name in org.default_roles)
-                for org in effective_settings().values()
-            },
-        )
-
-    def add(self, org: Org, parent: Org) -> None:
-        """Know a new org, which has inherited everything."""
-        self.orgs[org.name_key] = org
-        self.defaults[org.pk] = self.defaults[parent.pk]
-
-    def nearest(self, applicant: Applicant) -> Org:
+    def nearest(self, applicant: Applicant) -> int:
         """Return the deepest org on the way to the applicant's place that exists."""
-        existing = [self.orgs[fold(name)] for name in applicant.place if fold(name) in self.orgs]
-        return existing[-1] if existing else applicant.org
+        ids = (place.org_id for name in applicant.place if (place := self.places.get(fold(name))) is not None)
+        return ([pk for pk in ids if pk is not None] or [applicant.org.pk])[-1]
+
+    def walk(self, start: Org, way: Iterable[str]) -> tuple[_Place, list[str]]:
+        """Return where a way leads, and the names of orgs that it would make."""
+        place = self.places[start.name_key]
+        makes = []
+        for name in way:
+            found = self.places.get(fold(name))
+            if found is None:
+                found = self.places[fold(name)] = _Place(" ".join(name.split()), None, place.roles)
+                makes.append(found.name)
+            place = found
+        return place, makes
 
 
 def create(
@@ -101,160 +100,182 @@ def create(
         DirectoryUnavailable: when a directory that has to be asked can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    # Asked before anything is written: nobody else has to wait while a directory thinks.
-    found = _look_up(applicants, _Rules.read()) if with_scripts else {}
-    with transaction.atomic():
-        return _make(applicants, found, created_by=created_by, by=by, at=at, with_scripts=with_scripts)
+    return carry_out(decide(applicants, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
 
 
-def _make(
-    applicants: Sequence[Applicant],
-    found: Mapping[str, _Found],
-    *,
-    created_by: CreatedBy,
-    by: Actor,
-    at: datetime,
-    with_scripts: bool,
-) -> Created:
+def decide(
+    applicants: Sequence[Applicant], *, with_scripts: bool = True, within: Collection[int] | None = None
+) -> list[Decision]:
+    """Return what would become of each, and write nothing; nobody is put into an existing org outside ``within``.
+
+    Raises:
+        DirectoryUnavailable: when a directory that has to be asked can't be.
+        SandboxBroken: when the scripts can't be run.
+    """
+    known_places = _Map()
+    scope = orgs_in_scope() if with_scripts else {}
+    asked = [(applicant.profile.username, known_places.nearest(applicant)) for applicant in applicants]
+    found = look_up(asked, scope)
     known = _known_by_id(found)
-    made = Created()
-    wanted = []
-    scope = orgs_in_scope()
-    rules = _Rules.read()
-    for applicant in applicants:
-        key = fold(applicant.profile.username)
-        hit = found.get(key)
-        if hit is not None and (user := known.get(hit.identity.unique_id)):
-            # The next sync renames that user: a second account for one person would be a conflict for both.
-            made.refused[applicant.profile.username] = f"not created: this person is the user {user} already"
-            continue
-        if hit is not None and (refusal := _refusal(hit)):
-            made.refused[applicant.profile.username] = refusal
-            continue
-        if hit is None and with_scripts and rules.nearest(applicant).pk in scope:
-            made.warnings[applicant.profile.username] = [
-                "was not found in the directory: the next sync will deactivate this user"
-            ]
-        org = _place(applicant, rules, made, by=by, at=at)
-        wanted.append(_new_user(applicant, org, hit, rules, made, by=by, at=at))
-    made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
-    _remember(made.users, found, at)
-    return made
+    decisions = []
+    for applicant, (username, org_id) in zip(applicants, asked, strict=True):
+        hit = found.get(fold(username))
+        if hit is not None:
+            decisions.append(_of_entry(applicant, hit, known_places, known, within))
+        else:
+            decisions.append(_of_row(applicant, known_places, in_scope=org_id in scope))
+    return decisions
 
 
-def _place(applicant: Applicant, rules: _Rules, made: Created, *, by: Actor, at: datetime) -> Org:
-    org = applicant.org
-    for name in applicant.place:
-        org = _org_named(name, org, rules, made, by=by, at=at)
-    return org
+def _of_row(applicant: Applicant, known: _Map, *, in_scope: bool) -> Decision:
+    place, makes = known.walk(applicant.org, applicant.place)
+    unknown = "was not found in the directory: the next sync will deactivate this user"
+    return Decision(
+        line=applicant.line,
+        profile=applicant.profile,
+        start=applicant.org.pk,
+        way=applicant.place,
+        org=place.name,
+        makes=tuple(makes),
+        roles=tuple(sorted(place.roles)),
+        notes=applicant.notes,
+        password=make_password(applicant.password) if applicant.password else "",
+        warnings=(unknown,) if in_scope else (),
+    )
 
 
-def _org_named(name: str, parent: Org, rules: _Rules, made: Created, *, by: Actor, at: datetime) -> Org:
-    found = rules.orgs.get(fold(name))
-    if found is None:
-        found = org_actions.create(name=name, parent=parent, by=by, at=at)
-        rules.add(found, parent)
-        made.orgs.append(found.name)
-    return found
+def _of_entry(
+    applicant: Applicant, hit: Found, places: _Map, known: Mapping[str, str], within: Collection[int] | None
+) -> Decision:
+    refusal = _refusal(hit, known)
+    way = applicant.place
+    if not refusal and hit.verdict.org_name is not None:
+        way = (*way, hit.verdict.org_name)
+        target = places.places.get(fold(hit.verdict.org_name))
+        if within is not None and target is not None and target.org_id is not None and target.org_id not in within:
+            refusal, way = "not created: the org name script names an org that you do not administer", applicant.place
+    # Whoever is not created makes no org either.
+    place, makes = places.walk(applicant.org, () if refusal else way)
+    roles, warnings = (frozenset[int](), tuple[str, ...]()) if refusal else _roles(place, hit, places)
+    return Decision(
+        line=applicant.line,
+        profile=_profile(applicant.profile, hit.identity),
+        start=applicant.org.pk,
+        way=way,
+        org=place.name,
+        makes=tuple(makes),
+        roles=tuple(sorted(roles)),
+        notes=applicant.notes,
+        password=make_password(applicant.password) if applicant.password and not refusal else "",
+        match=(hit.server.pk, hit.entry.dn, hit.identity.unique_id[:255]),
+        said=_said(hit),
+        refusal=refusal,
+        warnings=warnings,
+    )
 
 
-def _known_by_id(found: Mapping[str, _Found]) -> dict[str, str]:
-    """Return the usernames of those who are users already, by immutable id."""
-    ids = {hit.identity.unique_id for hit in found.values() if hit.identity.unique_id}
-    return dict(Match.objects.filter(unique_id__in=ids).values_list("unique_id", "user__username"))
-
-
-def _refusal(hit: _Found) -> str:
+def _refusal(hit: Found, known: Mapping[str, str]) -> str:
+    if hit.rival:
+        return f"not created: two entries claim this username: {hit.entry.dn} and {hit.rival}"
+    if user := known.get(hit.identity.unique_id):
+        # The next sync renames that user: a second account for one person would be a conflict for both.
+        return f"not created: this person is the user {user} already"
     if hit.verdict.error is not None:
         return f"not created: {hit.verdict.error}"
     return "" if hit.verdict.active else f"not created: the active script of {hit.server.name} says inactive"
 
 
-def _look_up(applicants: Iterable[Applicant], rules: _Rules) -> dict[str, _Found]:
-    """Return by folded username what the first server of their org that knows them, and its scripts, say."""
-    scope = orgs_in_scope()
-    servers = {server.pk: server for server in LdapServer.objects.enabled().prefetch_related("grantable_roles")}
-    asking: dict[tuple[int, ...], dict[str, str]] = {}
-    for applicant in applicants:
-        org = rules.nearest(applicant)
-        if org.pk in scope:
-            names = asking.setdefault(scope[org.pk].servers, {})
-            names[fold(applicant.profile.username)] = applicant.profile.username
-    found: dict[str, _Found] = {}
-    for server_ids, names in asking.items():
-        for server in (servers[pk] for pk in server_ids if pk in servers):
-            missing = [name for key, name in names.items() if key not in found]
-            found |= _ask(server, missing)
-    return found
+def _said(hit: Found) -> str:
+    """Return where the entry was found and what each script returned."""
+    parts = [f"found in {hit.server.name} as {hit.entry.dn}"]
+    if hit.verdict.error is None:
+        parts.append("active" if hit.verdict.active else "inactive")
+        if hit.verdict.org_name is not None:
+            parts.append(f"org name {hit.verdict.org_name}")
+        if hit.verdict.roles is not None:
+            parts.append(f"role names {', '.join(hit.verdict.roles) or 'none, so the default roles'}")
+    return "; ".join(parts)
 
 
-def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, _Found]:
-    found: dict[str, _Found] = {}
-    wanted = {fold(name) for name in usernames}
-    with Sandbox(server.scripts, server.always_list_attributes) as sandbox:
-        for start in range(0, len(usernames), LOOKUP):
-            names = usernames[start : start + LOOKUP]
-            matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in names)
-            asked = replace(server.connection, search_filter=f"(&{server.search_filter}(|{matches}))")
-            with open_reading(asked) as reading:
-                entries = [entry for page in reading.pages() for entry in page]
-            verdicts = sandbox.evaluate(entries)
-            for entry, verdict in zip(entries, verdicts, strict=True):
-                who = identity(entry, server.mapping)
-                for key in {fold(name) for name in who.usernames} & wanted:
-                    if key in found:
-                        raise Refused(f"two entries for {key}: {found[key].entry.dn} and {entry.dn}")
-                    found[key] = _Found(server, entry, who, verdict)
-    return found
-
-
-def _new_user(
-    applicant: Applicant, org: Org, hit: _Found | None, rules: _Rules, made: Created, *, by: Actor, at: datetime
-) -> NewUser:
-    if hit is None:
-        return NewUser(applicant.profile, org.pk, roles=rules.defaults[org.pk], notes=applicant.notes)
-    if hit.verdict.org_name is not None:
-        org = _org_named(hit.verdict.org_name, org, rules, made, by=by, at=at)
-    return NewUser(
-        _profile(applicant.profile, hit.identity),
-        org.pk,
-        roles=_roles(applicant.profile.username, org, hit, rules, made),
-        notes=applicant.notes,
-    )
+def _known_by_id(found: Mapping[str, Found]) -> dict[str, str]:
+    """Return the usernames of those who are users already, by immutable id."""
+    ids = sorted({hit.identity.unique_id for hit in found.values() if hit.identity.unique_id})
+    known: dict[str, str] = {}
+    for start in range(0, len(ids), users.AT_ONCE):
+        matches = Match.objects.filter(unique_id__in=ids[start : start + users.AT_ONCE])
+        known |= dict(matches.values_list("unique_id", "user__username"))
+    return known
 
 
 def _profile(given: Profile, who: Identity) -> Profile:
     """The directory's names count; what it does not say is as given."""
     spelled = next((name for name in who.usernames if fold(name) == fold(given.username)), given.username)
+    known = fold(given.email) in map(fold, who.emails)
     return Profile(
         username=spelled,
-        email=(given.email if fold(given.email) in map(fold, who.emails) else next(iter(who.emails), given.email))[
-            :320
-        ],
+        email=(given.email if known else next(iter(who.emails), given.email))[:320],
         first_name=(who.first_name or given.first_name)[:255],
         last_name=(who.last_name or given.last_name)[:255],
     )
 
 
-def _roles(username: str, org: Org, hit: _Found, rules: _Rules, made: Created) -> frozenset[int]:
+def _roles(place: _Place, hit: Found, places: _Map) -> tuple[frozenset[int], tuple[str, ...]]:
+    """Return the roles of someone in a place, and what to say about those that were not granted."""
     if not hit.verdict.roles:
-        return rules.defaults[org.pk]
+        return place.roles, ()
     grantable = {role.pk for role in hit.server.grantable_roles.all()}
-    granted = set()
+    granted, warnings = set(), []
     for name in hit.verdict.roles:
-        role = rules.roles.get(fold(name))
+        role = places.roles.get(fold(name))
         if role is None:
-            made.warnings.setdefault(username, []).append(f"there is no role {name}")
+            warnings.append(f"there is no role {name}")
         elif role.pk not in grantable:
-            made.warnings.setdefault(username, []).append(f"{hit.server.name} may not grant the role {role.name}")
+            warnings.append(f"{hit.server.name} may not grant the role {role.name}")
         else:
             granted.add(role.pk)
-    return frozenset(granted)
+    return frozenset(granted), tuple(warnings)
 
 
-def _remember(created: Iterable[User], found: Mapping[str, _Found], at: datetime) -> None:
+@transaction.atomic
+def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor, at: datetime) -> Created:
+    """Do what was decided.
+
+    Raises:
+        Refused: when a username is empty, there twice or taken.
+    """
+    made = Created()
+    orgs = {org.name_key: org for org in Org.objects.active()}
+    by_id = {org.pk: org for org in orgs.values()}
+    wanted, matches = [], []
+    for decision in decisions:
+        if decision.refusal:
+            made.refused[decision.profile.username] = decision.refusal
+            continue
+        if decision.warnings:
+            made.warnings[decision.profile.username] = list(decision.warnings)
+        org = by_id[decision.start]
+        for name in decision.way:
+            if (found := orgs.get(fold(name))) is None:
+                found = orgs[fold(name)] = org_actions.create(name=name, parent=org, by=by, at=at)
+                made.orgs.append(found.name)
+            org = found
+        wanted.append(
+            NewUser(
+                decision.profile,
+                org.pk,
+                roles=frozenset(decision.roles),
+                notes=decision.notes,
+                hashed_password=decision.password,
+            )
+        )
+        matches.append(decision.match)
+    made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
     Match.objects.bulk_create(
-        Match(user=user, server=hit.server, dn=hit.entry.dn, unique_id=hit.identity.unique_id[:255], matched_at=at)
-        for user in created
-        if (hit := found.get(user.username_key)) is not None
+        [
+            Match(user=user, server_id=match[0], dn=match[1], unique_id=match[2], matched_at=at)
+            for user, match in zip(made.users, matches, strict=True)
+            if match is not None
+        ],
+        batch_size=500,
     )
+    return made

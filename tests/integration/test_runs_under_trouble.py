@@ -194,7 +194,7 @@ class TestTheLease:
             faster.append(claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress))
             return "a host"
 
-        monkeypatch.setattr(lease.socket, "gethostname", overtaken)
+        monkeypatch.setattr("socket.gethostname", overtaken)
 
         late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
 
@@ -333,7 +333,7 @@ class TestARunWithoutAWorker:
 
         carried_out(run)
 
-        assert (run.state, run.attempts) == (RunState.APPLIED, 2)
+        assert (run.state, run.fence) == (RunState.APPLIED, 2)
         assert run.counts["conflicts"] == 0
 
 

@@ -1,0 +1,18 @@
+"""Opens the sandbox for the scripts of a server, with the limits that the settings allow."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from directory.models import LdapServer
+from directory.sync.sandbox import Sandbox, SandboxLimits
+
+
+def limits() -> SandboxLimits:
+    """Return what scripts may use here."""
+    return SandboxLimits(allow_weak=settings.ALLOW_WEAK_SANDBOX)
+
+
+def sandbox(server: LdapServer) -> Sandbox:
+    """Return a sandbox with the server's scripts; use it as a context manager."""
+    return Sandbox(server.scripts, server.always_list_attributes, limits())
