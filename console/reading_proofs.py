@@ -1,4 +1,4 @@
-"""What proves that an LDAP server was read to its end, as sentences for the page of the run."""
+"""What proves that an LDAP server was read to its end, and what its scripts cost, as sentences for the page of the run."""
 
 from __future__ import annotations
 
@@ -32,4 +32,10 @@ def proof_lines(reading: RunServer) -> list[str]:
         lines.append(_("The server expected to send %(estimate)d entries, and %(entries)d came") % proof)
     if proof["counted"] is not None:
         lines.append(_("A second search found %(counted)d") % proof)
+    if entries := reading.counts.get("scriptEntries"):
+        cost = 1000 * reading.counts["scriptSeconds"] / entries
+        lines.append(
+            _("The scripts took %(cost).2f ms of computing time per entry, of %(entries)d")
+            % {"cost": cost, "entries": entries}
+        )
     return lines

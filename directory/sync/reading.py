@@ -34,6 +34,7 @@ READ = (
     "canary_seen",
     "complete",
     "proof",
+    "counts",
     "error",
 )
 
@@ -70,7 +71,7 @@ def _read(work: Job, row: RunServer) -> None:
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
-    row.proof = {}
+    row.proof, row.counts = {}, {}
     entries.begin(run_id=work.run.pk, server_id=server.pk)
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
@@ -80,6 +81,8 @@ def _read(work: Job, row: RunServer) -> None:
         reader = Reader(work, row, server, sandbox, patience)
         for page in reading.pages():
             reader.take(page)
+        cost = sandbox.cost()
+        row.counts = {"scriptEntries": cost.entries, "scriptSeconds": round(cost.cpu_seconds, 3)}
         row.referrals = list(reading.referrals)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 
 from directory.models import Absence, RunState
-from directory.sync.second_look import CONFIRMED
 from directory.sync.sandbox import Sandbox
+from directory.sync.second_look import CONFIRMED
 from directory.sync.values import Entry, Outcome, Verdict
 from orgs.models import User
 from tests.integration.employer import Employer

@@ -40,12 +40,14 @@ class TestAReading:
     def test_is_shown_with_its_proof_on_the_page_of_the_run(self, employer: Employer, client: Client) -> None:
         employer.hires("mia")
         employer.server()
+        user("mia")
         run = simulate()
         client.force_login(user("ada", roles=["SYSADMIN"]))
 
         page = client.get(reverse("runs:detail", args=[run.pk])).content.decode()
 
         assert "What proves it" in page
+        assert "The scripts took" in page
         assert "1 page, with the last cookie empty; results: success (1)" in page
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from directory import scripting
 from directory.models import RunState
+from directory.sync.sandbox import SandboxLimits
 from directory.sync.values import Outcome
 from orgs.actions import users
 from orgs.actors import SYSTEM
@@ -181,7 +183,10 @@ class TestHostileScripts:
         assert run.counts["scriptErrors"] == 12
         assert "role name script, line 2" in change_of(run, "user0").steps[-1]
 
-    def test_a_script_that_never_ends_for_anyone_stops_the_run_and_nobody_is_touched(self, employer: Employer) -> None:
+    def test_a_script_that_never_ends_for_anyone_stops_the_run_and_nobody_is_touched(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(scripting, "limits", lambda: SandboxLimits(cpu_seconds_per_entry=0.1))
         names = [f"user{number}" for number in range(40)]
         made = []
         for name in names:
