@@ -24,13 +24,14 @@ test-postgres: ## Run the tests that touch the database on a PostgreSQL server o
 	@.ci/setup test
 	@.ci/with-postgres $(PYTHON_IN) -m pytest --only-db $(ARGS)
 
-check: ## Lint, types, layers, templates, migrations
+check: ## Lint, types, layers, templates, known vulnerabilities, migrations
 	@.ci/setup test
 	$(STEP) "Ruff: rules" $(PYTHON_IN) -m ruff check .
 	$(STEP) "Ruff: layout" $(PYTHON_IN) -m ruff format --check .
 	$(STEP) "Mypy: types" $(PYTHON_IN) -m mypy
 	$(STEP) "Import Linter: layers" .venv/bin/lint-imports
 	$(STEP) "djLint: templates" $(PYTHON_IN) -m djlint templates --lint --quiet
+	$(STEP) "Known vulnerabilities" .ci/audit
 	$(STEP) "Django: configuration" $(PYTHON_IN) manage.py check --settings tests.settings --fail-level WARNING
 	$(STEP) "Django: migrations are complete" $(PYTHON_IN) manage.py makemigrations --settings tests.settings --check --dry-run
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory.actions import schedule
+from directory.actions import schedule, server_warnings
 from directory.models import LdapServer, OrgServer, RunServer
 from directory.scope import orgs_in_scope
 from orgs.models import User
@@ -35,6 +35,20 @@ def server_rows(servers: Iterable[LdapServer], *, at: datetime) -> list[ServerRo
         ServerRow(server, last=newest.get(server.pk), next=due.get(server.pk), used=server.pk in used)
         for server in servers
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Caution:
+    """What an administrator should know about a server before anything goes wrong; ``name`` is the server's."""
+
+    name: str
+    text: str
+
+
+def cautions(servers: Iterable[LdapServer]) -> list[Caution]:
+    """Return what to know about these servers."""
+    enabled = list(LdapServer.objects.enabled())
+    return [Caution(server.name, text) for server in servers for text in server_warnings.of_server(server, enabled)]
 
 
 def effects_of_deleting(server: LdapServer) -> list[str]:

@@ -7,12 +7,25 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from console.env import BASE_DIR, data_dir, env, flag, number, redis_url, secret_key, words
+from console.env import (
+    BASE_DIR,
+    THIS_MACHINE,
+    data_dir,
+    debug,
+    encryption_keys,
+    env,
+    flag,
+    number,
+    ports,
+    redis_url,
+    secret_key,
+    words,
+)
 
 VAR = data_dir()
 SECRET_KEY = secret_key(VAR)
-DEBUG = flag("DEBUG", default=False)
-ALLOWED_HOSTS = words("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]", socket.gethostname().lower()])
+ALLOWED_HOSTS = words("ALLOWED_HOSTS", default=[*THIS_MACHINE, socket.gethostname().lower()])
+DEBUG = debug(words("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS", default=False))
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
@@ -39,17 +52,23 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "console.health.HealthMiddleware",
+    # What every answer carries comes first, so that static files and errors carry it too.
     "django.middleware.security.SecurityMiddleware",
-    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "console.http.HeadersMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
+    "console.security_log.SecurityLogMiddleware",
+    "console.http.NullMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "console.sessions.SessionLimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "console.http.TimeZoneMiddleware",
 ]
@@ -74,11 +93,12 @@ TEMPLATES: list[dict[str, Any]] = [
     }
 ]
 
-# SQLite: WAL alone makes "database is locked" more frequent; IMMEDIATE transactions that wait are the cure.
+# SQLite: WAL alone makes "database is locked" more frequent; IMMEDIATE transactions that wait are the cure. FULL: what
+# was answered for is on the disk, even when the power goes.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
-    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }
 DATABASES: dict[str, dict[str, Any]] = {
     "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR / 'rollcall.sqlite3'}")
@@ -86,6 +106,16 @@ DATABASES: dict[str, dict[str, Any]] = {
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
+    # PostgreSQL: nobody waits for a lock for ever, and a worker that was stopped in mid-transaction lets go of its locks.
+    # A page's statements have a limit too (console.wsgi); a run's don't. DATABASE_URL may name other options.
+    POSTGRESQL_TIMEOUTS = {
+        "lock_timeout": 10,
+        "idle_in_transaction_session_timeout": 30,
+        "statement_timeout": number("DATABASE_STATEMENT_SECONDS", default=0),
+    }
+    DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
+        "options", " ".join(f"-c {name}={seconds}s" for name, seconds in POSTGRESQL_TIMEOUTS.items())
+    )
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # In the database, as all web processes have to count the same failed sign-ins; nothing else needs to run for it.
@@ -102,6 +132,11 @@ AUTH_USER_MODEL = "orgs.User"
 # Usernames are unique by their folded key (username_key), in any letter case.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["console.access.LocalBackend"]
+# Scrypt needs memory as well as time; what PBKDF2 made before is still read, and made anew at the next sign-in.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
@@ -142,16 +177,31 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = number("HSTS_SECONDS", default=0)
+# Whether the other names of the domain speak HTTPS, and belong on the browsers' own lists, is not for Rollcall to say.
+SILENCED_SYSTEM_CHECKS += ["security.W005", "security.W021"]
 BEHIND_PROXY = flag("BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SAMESITE = "Lax"
-SESSION_COOKIE_AGE = 12 * 3600
+# A browser takes a cookie of such a name over HTTPS only, and from this very host.
+COOKIE_PREFIX = "__Host-" if HTTPS else ""
+SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}session", f"{COOKIE_PREFIX}csrf"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+# A session ends so long after the sign-in, and so long after the last request that a person made.
+SESSION_COOKIE_AGE = 3600 * number("SESSION_HOURS", default=12)
+SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30)
+# A dangerous page wants the password again when it was given longer ago than this.
+CONFIRMED_SECONDS = 600
+CSRF_FAILURE_VIEW = "console.views.session.csrf_failure"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+# Files stay in memory, up to a size; no request fills the disk.
+FILE_UPLOAD_HANDLERS = ["console.uploads.LimitedUploadHandler"]
+DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
 EMAIL_HOST = env.str("EMAIL_HOST", default="")
@@ -166,9 +216,15 @@ CONSOLE_ADDRESS = env.str("CONSOLE_ADDRESS", default="http://localhost:8000").rs
 REDIS_URL = redis_url(VAR)
 
 # Older keys stay readable after a rotation: put the new one first (Fernet keys, comma-separated).
-ENCRYPTION_KEYS = words("ENCRYPTION_KEYS", default=[])
+ENCRYPTION_KEYS = encryption_keys("ENCRYPTION_KEYS")
+# Where LDAP servers may be: any other port, and this machine itself, only where the operator says so.
+LDAP_PORTS = ports("LDAP_PORTS", default=(389, 636, 3268, 3269))
+LDAP_LOOPBACK = flag("LDAP_LOOPBACK", default=False)
 # Celery hard-kills nothing here: the database owns a run, and its lease says when it may be taken over.
-RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=60)
+RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30)
+
+# Scripts run only where the system has every layer of their sandbox, unless the operator says otherwise.
+ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)
 
 LOG_FILE = env.str("LOG_FILE", default=str(VAR / "log" / "rollcall.log"))
 LOGGING_CONFIG = "console.logs.configure"

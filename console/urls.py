@@ -17,12 +17,15 @@ from console.views import (
     roles,
     runs,
     session,
+    status,
+    user_upload,
     users,
 )
 
 session_pages = [
     path("sign-in/", session.sign_in, name="sign-in"),
     path("sign-out/", session.sign_out, name="sign-out"),
+    path("confirm/", session.confirm, name="confirm"),
 ]
 org_pages = [
     path("", orgs.org_list, name="list"),
@@ -31,6 +34,10 @@ org_pages = [
 user_pages = [
     path("", users.user_list, name="list"),
     path("users.csv", users.user_export, name="export"),
+    path("upload/", user_upload.upload, name="upload"),
+    path("upload/preview/", user_upload.preview, name="upload-preview"),
+    path("upload/create/", user_upload.create, name="upload-create"),
+    path("upload/discard/", user_upload.discard, name="upload-discard"),
     path("<int:pk>/", users.user_detail, name="detail"),
 ]
 role_pages = [
@@ -66,6 +73,7 @@ run_pages = [
     path("<int:pk>/run.json", runs.run_json, name="json"),
     path("<int:pk>/apply/", runs.apply_plan, name="apply"),
     path("<int:pk>/discard/", runs.discard, name="discard"),
+    path("<int:pk>/undo/", runs.undo, name="undo"),
     path("<int:pk>/cancel/", runs.cancel, name="cancel"),
     path("<int:pk>/changes/<int:change_pk>/", runs.change_detail, name="change"),
 ]
@@ -88,6 +96,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("devices/", include((device_pages, "devices"))),
     path("legal-holds/", include((legal_hold_pages, "legal_holds"))),
     path("settings/security/ldap/", include((ldap_server_pages, "ldap_servers"))),
+    path("settings/status/", status.status, name="status"),
     path("settings/notifications/", include((notification_pages, "notifications"))),
     path("history/", include((run_pages, "runs"))),
     path("alerts/", include((alert_pages, "alerts"))),

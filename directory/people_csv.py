@@ -1,24 +1,76 @@
-"""Users from a CSV file: everything in it is checked before anything is made."""
+"""Users from a CSV file: everything in it is checked before anything is made, and all that is wrong is told at once."""
 
 from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from orgs.actions import users
 from orgs.text import fold
 
-COLUMNS = ("username", "email", "first_name", "last_name", "org", "notes")
-LONGEST = {"username": 255, "email": 320, "first_name": 255, "last_name": 255, "org": 255, "notes": 4096}
-MAX_ROWS = 500_000
+COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
+LONGEST = {
+    "username": 255,
+    "email": 320,
+    "first_name": 255,
+    "last_name": 255,
+    "org": 255,
+    "password": 1024,
+    "notes": 4096,
+}
+MEGABYTE = 1024 * 1024
+# Each password takes a good part of a second to hash, on purpose.
+MOST_PASSWORDS = 200
+MOST_PROBLEMS = 100
+LINE_END = re.compile(r"\r(?!\n)")
+# What programs save that call it CSV or are asked to upload: the first bytes, and what it is.
+OTHER_FILES = (
+    (b"PK\x03\x04", "an Excel or ZIP file"),
+    (b"PK\x05\x06", "an empty ZIP file"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel file"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"BZh", "a bzip2 file"),
+    (b"\xfd7zXZ", "an xz file"),
+    (b"7z\xbc\xaf", "a 7-Zip file"),
+    (b"%PDF", "a PDF file"),
+    (b"{\\rtf", "a text with formatting"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a file may be."""
+
+    megabytes: int
+    rows: int
+
+    @property
+    def bytes(self) -> int:
+        return self.megabytes * MEGABYTE
+
+
+ON_THE_PAGE = Size(megabytes=5, rows=50_000)
+ON_THE_COMMAND_LINE = Size(megabytes=100, rows=500_000)
 
 
 class BadCsv(Exception):
-    """The file can't be used; the message names the line, the column and what to do."""
+    """The file can't be used; ``problems`` name the line, the column and what to do, the message names the first ones."""
+
+    def __init__(self, *problems: str, more: bool = False) -> None:
+        self.problems = (*problems, f"only the first {len(problems)} are named here") if more else problems
+        shown = "; ".join(problems[:5])
+        hidden = len(problems) - 5
+        rest = f"; and {hidden}{' or more' if more else ''} other problems" if hidden > 0 else ""
+        super().__init__(f"{shown}{rest}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,22 +83,45 @@ class Row:
     first_name: str = ""
     last_name: str = ""
     org: str = ""
+    password: str = ""
     notes: str = ""
 
+    def __repr__(self) -> str:
+        # The password stays out of every traceback.
+        return f"Row(line={self.line}, username={self.username!r})"
 
-def read(path: Path) -> list[Row]:
+
+def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
     """Return the people in a UTF-8 or UTF-16 CSV file (a BOM says which; RFC 4180).
 
     Raises:
-        BadCsv: when the file can't be read, a column is unknown or missing, or a row is wrong.
+        BadCsv: when the file can't be read, is too large, a column is unknown or missing, or a row is wrong.
     """
     try:
-        return parse(_text(path.read_bytes()))
+        if path.stat().st_size > size.bytes:
+            raise BadCsv(f"larger than {size.megabytes} MB: split the file")
+        with path.open("rb") as file:
+            return read_open(file, size=size)
     except OSError as error:
         raise BadCsv(str(error.strerror)) from error
 
 
+def read_open(file: BinaryIO, *, size: Size) -> list[Row]:
+    """Return the people in an open file, of which no more is read than it may hold.
+
+    Raises:
+        BadCsv: as ``read`` does.
+    """
+    content = file.read(size.bytes + 1)
+    if len(content) > size.bytes:
+        raise BadCsv(f"larger than {size.megabytes} MB: split the file")
+    return parse(_text(content), size=size)
+
+
 def _text(content: bytes) -> str:
+    for beginning, what in OTHER_FILES:
+        if content.startswith(beginning):
+            raise BadCsv(f"line 1: this is {what}: save it as CSV (UTF-8)")
     encoding = "utf-16" if content[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
     try:
         text = content.decode(encoding)
@@ -54,59 +129,132 @@ def _text(content: bytes) -> str:
         line = content.count(b"\n", 0, error.start) + 1
         raise BadCsv(f"line {line}: not {encoding.removesuffix('-sig').upper()}: save the file as UTF-8") from error
     if "\0" in text:
-        raise BadCsv(f"line {text.count(chr(10), 0, text.index(chr(0))) + 1}: a NUL character: not a text file")
+        raise BadCsv(f"line {_line_of(text, text.index(chr(0)))}: a NUL character: not a text file")
+    if lone := LINE_END.search(text):
+        raise BadCsv(
+            f"line {_line_of(text, lone.start())}: a line ends in a carriage return alone: save the file with the line "
+            "ends of Windows or Unix"
+        )
     return text
 
 
-def parse(text: str) -> list[Row]:
+def _line_of(text: str, position: int) -> int:
+    return text.count("\n", 0, position) + 1
+
+
+def parse(text: str, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
     """Return the people in a CSV text.
 
     Raises:
         BadCsv: when a column is unknown or missing, or a row is wrong.
     """
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    problems: list[str] = []
+    rows: list[Row] = []
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
-        _check_header(header)
-        rows = [_row(reader.line_num, header, cells) for cells in reader if any(cell.strip() for cell in cells)]
+        header = _header(next(reader, []))
     except csv.Error as error:
-        raise BadCsv(f"line {reader.line_num}: {error}") from error
+        raise BadCsv(f"line 1: {_reason(error)}") from error
+    for line, cells in _filled(reader):
+        if len(rows) == size.rows:
+            raise BadCsv(f"line {line}: more than {size.rows} rows: split the file")
+        row, wrong = _row(line, header, cells)
+        problems += wrong
+        if len(problems) >= MOST_PROBLEMS:
+            raise BadCsv(*problems, more=True)
+        rows.append(row)
     if not rows:
         raise BadCsv("line 2: there is nobody in the file")
-    if len(rows) > MAX_ROWS:
-        raise BadCsv(f"{len(rows)} rows: split the file, {MAX_ROWS} are the most")
-    seen: dict[str, int] = {}
-    for row in rows:
-        key = fold(row.username)
-        if key in seen:
-            raise BadCsv(f"line {row.line}: the username {row.username} stands in line {seen[key]} already")
-        seen[key] = row.line
+    problems += _doubles(rows)
+    if sum(bool(row.password) for row in rows) > MOST_PASSWORDS:
+        problems.append(f"more than {MOST_PASSWORDS} rows have a password: split the file")
+    if problems:
+        raise BadCsv(*problems[:MOST_PROBLEMS], more=len(problems) > MOST_PROBLEMS)
     return rows
 
 
-def _check_header(header: list[str]) -> None:
+def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
+    """Yield the rows that hold anything with the line on which each begins: a cell may go on for lines."""
+    before = 1
+    try:
+        for cells in reader:
+            line, before = before + 1, reader.line_num  # type: ignore[attr-defined]  # a csv.reader
+            if any(cell.strip() for cell in cells):
+                yield line, cells
+    except csv.Error as error:
+        raise BadCsv(f"line {before + 1}: {_reason(error)}") from error
+
+
+def _reason(error: csv.Error) -> str:
+    """Return what is wrong in an administrator's words; Python's are for whoever wrote the file's program."""
+    words = str(error)
+    if "end of data" in words:
+        return "a quotation mark is opened and never closed"
+    if "expected after" in words:
+        return "a quotation mark is closed in the middle of a cell; one that belongs to the text is written twice"
+    return f"a cell is longer than {csv.field_size_limit()} characters" if "field limit" in words else words
+
+
+def _header(cells: list[str]) -> list[str]:
+    if len(cells) == 1:
+        for sign, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")):
+            if sign in cells[0]:
+                raise BadCsv(f"line 1: the columns are separated by {name}: save the file with commas")
+    if len(cells) > len(COLUMNS):
+        raise BadCsv(f"line 1: {len(cells)} columns: there are {len(COLUMNS)}: {', '.join(COLUMNS)}")
+    header = [name.strip().lower() for name in cells]
     if unknown := [name for name in header if name not in COLUMNS]:
-        raise BadCsv(f"line 1: there is no column {unknown[0]!r}; the columns are {', '.join(COLUMNS)}")
+        raise BadCsv(f"line 1: there is no column {_shown(unknown[0])}; the columns are {', '.join(COLUMNS)}")
     if twice := [name for name in header if header.count(name) > 1]:
         raise BadCsv(f"line 1: the column {twice[0]} stands there twice")
     if "username" not in header:
         raise BadCsv("line 1: the column username is missing")
+    return header
 
 
-def _row(line: int, header: list[str], cells: list[str]) -> Row:
+def _shown(text: str) -> str:
+    """Return a value from the file as a message may hold it: in quotes, short, and nothing in it counts as a control."""
+    return repr(text if len(text) <= 60 else f"{text[:59]}…")
+
+
+def _row(line: int, header: list[str], cells: list[str]) -> tuple[Row, list[str]]:
     if len(cells) != len(header):
-        raise BadCsv(f"line {line}: {len(cells)} cells, but the header has {len(header)}")
-    values = {name: cell.strip() for name, cell in zip(header, cells, strict=True)}
-    for name, value in values.items():
-        if len(value) > LONGEST[name]:
-            raise BadCsv(f"line {line}, {name}: {len(value)} characters, {LONGEST[name]} are the most")
-        if name != "notes" and not value.isprintable():
-            raise BadCsv(f"line {line}, {name}: control characters are not allowed")
-    if values.get("email"):
-        try:
-            validate_email(values["email"])
-        except ValidationError as error:
-            raise BadCsv(f"line {line}, email: {values['email']} is no email address") from error
-    if not values["username"]:
-        raise BadCsv(f"line {line}: the username is empty")
-    return Row(line=line, **values)
+        return Row(line, ""), [f"line {line}: {len(cells)} cells, but the header has {len(header)}"]
+    # A password may begin or end with a space.
+    values = {name: cell if name == "password" else cell.strip() for name, cell in zip(header, cells, strict=True)}
+    wrong = [f"line {line}, {name}: {problem}" for name, value in values.items() if (problem := _problem(name, value))]
+    if not fold(values["username"]):
+        wrong.append(f"line {line}: the username is empty")
+    return Row(line=line, **values), wrong
+
+
+def _problem(name: str, value: str) -> str | None:
+    if len(value) > LONGEST[name]:
+        return f"{len(value)} characters, {LONGEST[name]} are the most"
+    allowed = value.replace("\n", "").replace("\r", "").replace("\t", "") if name == "notes" else value
+    if not allowed.isprintable():
+        return "control characters are not allowed, nor signs that change the direction of text"
+    try:
+        if name == "email" and value:
+            validate_email(value)
+        if name == "password" and value:
+            validate_password(value)
+    except ValidationError as error:
+        return f"{value} is no email address" if name == "email" else " ".join(error.messages)
+    return None
+
+
+def taken(rows: Sequence[Row]) -> Iterator[str]:
+    """Yield what is wrong with the rows of usernames that users have already."""
+    theirs = users.taken([fold(row.username) for row in rows])
+    for row in rows:
+        if (name := theirs.get(fold(row.username))) is not None:
+            yield f"line {row.line}: the username {name} is taken (letter case does not count)"
+
+
+def _doubles(rows: list[Row]) -> Iterator[str]:
+    seen: dict[str, int] = {}
+    for row in rows:
+        first = seen.setdefault(fold(row.username), row.line) if row.username else row.line
+        if first != row.line:
+            yield f"line {row.line}: the username {row.username} stands in line {first} already"

@@ -23,8 +23,14 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 # Nothing listens there: a test that needs Redis asks for one of its own, and tells the processes that it starts.
 REDIS_URL = os.environ.get("TESTS_REDIS_URL", "redis://127.0.0.1:1/0")
 
+# Directories of tests are on this machine, at whatever port is free.
+LDAP_LOOPBACK = True
+LDAP_PORTS = frozenset(range(1, 65536))
+
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file as in earnest: threads and processes of a test see the same data, and wait for each other as they would.
     DATABASES["default"]["TEST"] = {"NAME": str(FOLDER / "tests.sqlite3")}
+    # Nothing here has to survive a power cut.
+    DATABASES["default"]["OPTIONS"] |= {"init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"}
 else:
     DATABASES["default"]["CONN_MAX_AGE"] = 0

@@ -69,7 +69,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             "ca_certificate": _("PEM text of the authority that signed the server's certificate. Empty: the system's."),
             "verify_certificates": _("Without it anyone on the way can pass for the server and read the password."),
             "start_tls": _("Encrypts ldap:// connections before anything else is sent."),
-            "follow_referrals": _("Ask other servers that this one points to."),
+            "follow_referrals": _("Ask other servers that this one points to; they are sent the bind password too."),
             "unique_id_attribute": _("Empty: found by itself (entryUUID, objectGUID, ipaUniqueID and the like)."),
             "active_script": _("Decides whether a user found in the directory is active."),
             "org_name_script": _("Returns the name of the org; nothing leaves the user where they are."),
@@ -114,6 +114,8 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         if found.get("anonymous_bind"):
             found["bind_dn"] = ""
             found["bind_password"] = ""
+        elif not found.get("bind_dn") and "bind_dn" not in self.errors:
+            self.add_error("bind_dn", gettext("Enter the DN to bind with, or tick “Anonymous bind”."))
         if self.server is not None and found.get("version") not in {None, self.initial["version"]}:
             self.add_error(
                 None,
@@ -144,6 +146,11 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         """Whether the viewer may let a server grant a role that holds ``admin``."""
         return self.viewer.may(Permission.ADMIN)
 
+    def new_powers(self) -> list[str]:
+        """Return the roles that hold ``admin`` and that the server may not grant yet."""
+        already = set(self.server.grantable_roles.all()) if self.server else set()
+        return [role.name for role in self.cleaned_data["grantable_roles"] if role.holds_admin and role not in already]
+
     @property
     def wants_another_password(self) -> bool:
         """Whether a bind needs a password and the stored one may not be used."""
@@ -153,6 +160,10 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
     def _may_use_stored_password(self) -> bool:
         same = all(self.cleaned_data.get(name) == value for name, value in self.where.items())
         return bool(self.stored_password) and same
+
+    def _stored_password(self) -> str:
+        may_use = bool(self.cleaned_data.get("bind_dn")) and self._may_use_stored_password()
+        return opened(self.stored_password) if may_use else ""
 
     def connection(self) -> Connection:
         """Return how to reach the server with what is filled in, saved or not.
@@ -171,7 +182,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             verify_certificates=given["verify_certificates"],
             ca_certificate=given["ca_certificate"],
             bind_dn=given["bind_dn"],
-            bind_password=given["bind_password"] or (opened(self.stored_password) if given["bind_dn"] else ""),
+            bind_password=given["bind_password"] or self._stored_password(),
             page_size=given["page_size"],
             connect_timeout=given["connect_timeout"],
             operation_timeout=given["operation_timeout"],
@@ -192,7 +203,14 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
     def connection_errors(self) -> dict[str, list[str]]:
         """Return what is wrong with the settings that a test needs, by label."""
         needed = {*servers.CONNECTION, *servers.SEARCH, *servers.ATTRIBUTES}
-        return {str(self[name].label): list(map(str, errors)) for name, errors in self.errors.items() if name in needed}
+        found = {name: list(map(str, errors)) for name, errors in self.errors.items() if name in needed}
+        if not found:
+            values = {name: value for name, value in self.values().items() if name in needed}
+            wrong = servers.problems(server=self.server, values=values)
+            found = {name: [message] for name, message in wrong.items() if name in needed}
+            if self.wants_another_password:
+                found.pop("bind_password", None)
+        return {str(self[name].label): messages for name, messages in found.items()}
 
 
 def helper() -> FormHelper:
@@ -244,7 +262,9 @@ def helper() -> FormHelper:
             _side_by_side("limit_org_deactivations_percent", "limit_entries_percent"),
             _side_by_side("limit_script_errors_percent", "limit_moves_percent"),
             _side_by_side("limit_role_changes_percent", "limit_admin_grants"),
+            _side_by_side("absence_runs", "absence_hours"),
             "canary",
+            "requires_approval",
         ),
         _group(_("Schedule and orgs"), "sync_interval_hours", "orgs"),
     )

@@ -1,4 +1,4 @@
-"""The sign-in form."""
+"""The sign-in form, and the one that asks for the password again."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ class SignInForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
+
+
+class ConfirmForm(forms.Form):
+    """The password of who is signed in."""
+
+    password = SignInForm.base_fields["password"]

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -17,8 +18,9 @@ from console.forms.fields import show_errors
 from console.forms.ldap_servers import LdapServerForm
 from console.forms.settings import IntervalForm
 from console.http import render_page
-from console.server_pages import effects_of_deleting, server_rows, warnings
-from directory.actions import probe, servers, settings
+from console.server_pages import Caution, cautions, effects_of_deleting, server_rows, warnings
+from console.sessions import is_confirmed
+from directory.actions import probe, server_warnings, servers, settings
 from directory.actions.errors import Invalid, Refused
 from directory.actions.probe import DirectoryUnavailable
 from directory.models import LdapServer, SyncSettings
@@ -34,9 +36,10 @@ def server_list(request: ConsoleRequest) -> HttpResponse:
     context = {
         "rows": server_rows(found, at=timezone.now()),
         "unchecked": found.unchecked(),
+        "cautions": cautions(found.enabled()),
         "interval": IntervalForm(instance=SyncSettings.load()),
     }
-    return render_page(request, "ldap_servers/list.html", context, fragments=("interval",))
+    return render_page(request, "ldap_servers/list.html", context)
 
 
 @require_POST
@@ -83,11 +86,25 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
     if request.method == "POST" and form.is_valid() and (saved := _save(request, form)):
         return redirect("ldap_servers:edit", pk=saved.pk)
     unchecked = server is not None and not server.verify_certificates
-    context = {"form": form, "server": server, "unchecked": unchecked, "warnings": warnings(server)}
+    context = {
+        "form": form,
+        "server": server,
+        "unchecked": unchecked,
+        "warnings": warnings(server),
+        "cautions": cautions([server]) if server else [],
+    }
     return render_page(request, "ldap_servers/form.html", context)
 
 
 def _save(request: ConsoleRequest, form: LdapServerForm) -> LdapServer | None:
+    if form.may_grant_admin and form.new_powers() and not is_confirmed(request):
+        # Not by sending to that page: what is filled in would be lost.
+        form.add_error(
+            "grantable_roles",
+            _("%(roles)s: enter your password again first, in another tab at %(address)s, then save once more.")
+            % {"roles": ", ".join(form.new_powers()), "address": reverse("session:confirm")},
+        )
+        return None
     try:
         saved = servers.save(
             server=form.server,
@@ -114,7 +131,12 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
         context = {"server": server, "effects": effects_of_deleting(server)}
         return render_page(request, "ldap_servers/delete.html", context)
     try:
-        servers.delete(server=server, by=author(request), at=timezone.now())
+        servers.delete(
+            server=server,
+            by=author(request),
+            at=timezone.now(),
+            may_grant_admin=request.user.may(Permission.ADMIN),
+        )
     except Refused as reason:
         messages.error(request, str(reason))
         return redirect("ldap_servers:edit", pk=server.pk)
@@ -151,9 +173,13 @@ def _tried(form: LdapServerForm) -> dict[str, Any]:
     if problem := _not_ready(form):
         return problem
     try:
-        return {"steps": probe.test_connection(connection=form.connection())}
+        connection = form.connection()
     except Undecryptable as error:
         return {"problem": str(error)}
+    return {
+        "steps": probe.test_connection(connection=connection),
+        "cautions": [Caution("", text) for text in server_warnings.of_connection(connection)],
+    }
 
 
 def _found(form: LdapServerForm) -> dict[str, Any]:
@@ -166,13 +192,12 @@ def _found(form: LdapServerForm) -> dict[str, Any]:
 
 
 def _not_ready(form: LdapServerForm) -> dict[str, Any]:
+    found: dict[str, Any] = {}
     if errors := form.connection_errors():
-        return {"errors": errors}
+        found["errors"] = errors
     if form.wants_another_password:
-        return {
-            "problem": _(
-                "Enter the bind password: a stored one is not sent to another address, under other TLS settings or "
-                "for another bind DN."
-            )
-        }
-    return {}
+        found["problem"] = _(
+            "Enter the bind password: a stored one is not sent to another address, under other TLS settings, with "
+            "referrals or for another bind DN."
+        )
+    return found

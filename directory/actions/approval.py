@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 
 from directory.actions.errors import Refused
 from directory.models import LdapServer, Run, RunServer, RunState
@@ -76,7 +77,8 @@ def _editors(server: LdapServer) -> set[int]:
     applied = RunServer.objects.filter(
         server=server, complete=True, run__simulated=False, run__state=RunState.APPLIED
     ).order_by("-pk")
-    since = applied.values_list("run__planned_at", flat=True).first()
+    # When the settings were read, that is before the directory was: the application of a simulation reads none.
+    since = applied.values_list(Coalesce("run__plan_from__started_at", "run__started_at"), flat=True).first()
     saved = AuditEntry.objects.filter(
         Q(at__gt=since) if since else Q(),
         object_type="LDAP server",

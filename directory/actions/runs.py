@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from celery import current_app
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from kombu.exceptions import OperationalError
 
 from directory.actions import approval
@@ -127,6 +128,8 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
         except IntegrityError as error:
             raise Refused(who_holds(stored.servers.all())) from error
         applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
+        # The worker that held the run back may still be at its mail: it is in charge no more.
+        applied.fence += 1
         applied.approved_by_id, applied.approved_by_label, applied.approved_at = by.user_id, by.label, at
         applied.finished_at, applied.cancel_requested = None, False
         applied.trigger = Trigger.HAND if wake else Trigger.COMMAND
@@ -153,6 +156,7 @@ def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
     if run.undo_of is not None:
         _refuse_a_second_undo(run, run.undo_of)
     else:
+        _refuse_to_apply_again(run)
         _refuse_another_configuration(run)
     approval.refuse_unless_second(run=run, by=by)
 
@@ -172,6 +176,12 @@ def _refuse_a_second_undo(run: Run, undone: Run) -> None:
         raise Refused(f"run {undone.pk} has been undone by run {standing.pk} already")
     if not run.changes.filter(outcome=Outcome.PLANNED).exists():
         raise Refused(f"nothing to undo: nobody is as run {undone.pk} has left them")
+
+
+def _refuse_to_apply_again(run: Run) -> None:
+    before = run.applications.filter(state__in=[*LIVE_STATES, RunState.APPLIED]).first()
+    if before is not None:
+        raise Refused(f"the plan of run {run.pk} has been applied by run {before.pk}: simulate again")
 
 
 def _refuse_another_configuration(run: Run) -> None:
@@ -265,8 +275,10 @@ def close_dead(*, at: datetime) -> int:
     A run on the command line belongs to its process: when that is gone, nobody takes over.
     """
     abandoned = Run.objects.abandoned()
-    foreground = Q(trigger=Trigger.COMMAND) & (Q(attempts__gt=0) | Q(created_at__lt=at - FOREGROUND_STARTS_WITHIN))
-    dead = abandoned.filter(Q(attempts__gte=MAX_ATTEMPTS) | foreground)
+    foreground = Q(trigger=Trigger.COMMAND) & (Q(attempts__gt=0) | Q(begins__lt=at - FOREGROUND_STARTS_WITHIN))
+    dead = abandoned.annotate(begins=Coalesce("approved_at", "created_at")).filter(
+        Q(attempts__gte=MAX_ATTEMPTS) | foreground
+    )
     closed = sum(closing.close_dead(run, at=at) for run in dead)
     # Whatever has ended holds nothing, however it ended.
     RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES).update(live=False)

@@ -11,6 +11,7 @@ from django.db import transaction
 from directory.actions.errors import Invalid, Refused
 from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
 from directory.models import LdapServer, OrgServer, RunServer, ScriptVersion
+from directory.scope import server_lists
 from directory.sync.values import ScriptName, Scripts
 from orgs.actions import orgs as org_actions
 from orgs.actions.audit import Fact, note
@@ -112,8 +113,8 @@ def save(
         errors["grantable_roles"] = f"only a SYSADMIN may let a server grant {', '.join(refused)}"
     elif server and not may_grant_admin and stored.configuration_digest != old_digest:
         errors |= _wrong_for_others_than_sysadmins(stored.grantable_roles.all() if roles is None else roles)
-    if before.get("requires_approval") and not stored.requires_approval and not may_grant_admin:
-        errors["requires_approval"] = "only a SYSADMIN may let plans go without the approval of a second administrator"
+    if not may_grant_admin:
+        errors |= _ways_round_approval(stored, before, orgs)
     if errors:
         raise Invalid(errors)
     stored.version += 0 if server is None else 1
@@ -165,6 +166,31 @@ def _wrong_for_others_than_sysadmins(roles: Iterable[Role]) -> dict[str, str]:
     return {"grantable_roles": f"{what} {', '.join(powers)}"} if powers else {}
 
 
+def _ways_round_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence[Org] | None) -> dict[str, str]:
+    """Return what would spare plans the approval of a second administrator: that is for a SYSADMIN to decide."""
+    errors = {}
+    if before.get("requires_approval"):
+        if not stored.requires_approval:
+            errors["requires_approval"] = (
+                "only a SYSADMIN may let plans go without the approval of a second administrator"
+            )
+        if before["enabled"] and not stored.enabled:
+            errors["enabled"] = "only a SYSADMIN may disable a server whose plans need approval"
+        if orgs is not None and set(before["orgs"]) - {org.name for org in orgs}:
+            errors["orgs"] = "only a SYSADMIN may take an org from a server whose plans need approval"
+    elif orgs and not stored.requires_approval:
+        asking = set(
+            LdapServer.objects.filter(requires_approval=True).exclude(pk=stored.pk).values_list("pk", flat=True)
+        )
+        lists = server_lists()
+        new = [
+            org.name for org in orgs if org.name not in before.get("orgs", ()) and asking & set(lists.get(org.pk, ()))
+        ]
+        if new:
+            errors["orgs"] = f"plans for {', '.join(new)} need approval: let this server ask for it too"
+    return errors
+
+
 def _serve(server: LdapServer, orgs: Sequence[Org], *, by: Actor, at: datetime) -> None:
     """Make the orgs follow this server, keeping other servers in their lists; orgs no longer named stop asking it."""
     wanted = {org.pk for org in orgs}
@@ -201,15 +227,17 @@ def _told(server: LdapServer) -> dict[str, Any]:
 
 
 @transaction.atomic
-def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
+def delete(*, server: LdapServer, by: Actor, at: datetime, may_grant_admin: bool = False) -> None:
     """Delete a server; the orgs that followed it ask it no longer, history keeps its name.
 
     Raises:
-        Refused: while a run holds it.
+        Refused: while a run holds it; for others than a SYSADMIN when its plans need approval.
     """
     stored = LdapServer.objects.select_for_update().get(pk=server.pk)
     if (held := RunServer.objects.filter(server=stored, live=True).first()) is not None:
         raise Refused(f"run {held.run_id} holds {stored.name}: wait for it or cancel it")
+    if stored.requires_approval and not may_grant_admin:
+        raise Refused("only a SYSADMIN may delete a server whose plans need approval")
     fact = Fact("LDAP server", stored.pk, stored.name, before=_told(stored))
     stored.delete()
     note([fact], action="LDAP server deleted", by=by, at=at)

@@ -42,7 +42,7 @@ def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], 
     decisions = creation.decide(applicants, within={each.pk for each in within})
     refused = sum(bool(decision.refusal) for decision in decisions)
     with transaction.atomic():
-        Upload.objects.expired(at=at).delete()
+        forget_expired(at=at)
         Upload.objects.filter(user=user).delete()
         return Upload.objects.create(
             user=user,
@@ -141,6 +141,11 @@ def _changed_matches(wanted: Sequence[Decision]) -> str:
         if (taken := theirs.first()) is not None:
             return f"the user {taken.user} has become one of these people"
     return ""
+
+
+def forget_expired(*, at: datetime) -> None:
+    """Forget the uploads that nobody may carry out any more: they hold people's names."""
+    Upload.objects.expired(at=at).delete()
 
 
 def discard(*, user: User) -> None:

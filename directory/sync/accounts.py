@@ -39,7 +39,8 @@ def pages(org_ids: Collection[int], *, size: int = PAGE) -> Iterator[dict[int, K
         ids = list(User.objects.filter(org__in=org_ids, pk__gt=last).order_by("pk").values_list("pk", flat=True)[:size])
         if not ids:
             return
-        yield load(ids)
+        # Whoever has moved away between the two questions is not in the scope any more.
+        yield {pk: user for pk, user in load(ids).items() if user.account.org_id in org_ids}
         last = ids[-1]
 
 
@@ -88,6 +89,11 @@ def usernames_of_others(wanted: Mapping[int, Collection[str]]) -> dict[int, dict
     keys = {key for names in wanted.values() for key in names}
     owners = dict(User.objects.filter(username_key__in=keys).values_list("username_key", "pk"))
     return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in wanted.items()}
+
+
+def owner_of(user_id: int, key: str) -> int | None:
+    """Return who has this folded username, other than the user; None where nobody has."""
+    return usernames_of_others({user_id: [key]})[user_id].get(key)
 
 
 def house(scope: Mapping[int, OrgScope]) -> House:

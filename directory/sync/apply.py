@@ -11,7 +11,7 @@ from django.db import DataError, IntegrityError, transaction
 from directory.models import RunChange
 from directory.sync import belongings, rows, traces
 from directory.sync.traces import Moment
-from directory.sync.values import Action, Change, Known, Outcome
+from directory.sync.values import Action, Cause, Change, Known, Outcome
 from orgs.actions import put_back, users
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
@@ -27,12 +27,14 @@ class Terms:
     """How changes are made: by whom, reading users how, and what an org's directory knows.
 
     ``load`` returns users as values and keeps their rows locked. ``servers_of`` maps the ids of orgs that follow LDAP
-    to the ids of the servers that they ask; an undo asks none of them, and puts back what it remembers.
+    to the ids of the servers that they ask; an undo asks none of them, and puts back what it remembers. ``read`` are
+    the servers that were read to their end for the plan.
     """
 
     by: Actor
     load: Load
     servers_of: Mapping[int, Collection[int]]
+    read: frozenset[int] = frozenset()
     with_devices: bool = True
     undo: bool = False
 
@@ -93,7 +95,9 @@ def _as_planned(row: RunChange, known: Known | None, now: Mapping[int, Moment], 
         return False
     if terms.undo:
         return bool(now[known.id].states == row.put_back["states_now"])
-    return row.server_id in terms.servers_of.get(known.account.org_id, ())
+    asked = terms.servers_of.get(known.account.org_id, ())
+    # An absence was proven on the servers that the org asked then; by now it may ask another one.
+    return row.server_id in asked and (row.cause != Cause.ABSENT or terms.read.issuperset(asked))
 
 
 def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, at: datetime) -> None:
@@ -108,7 +112,10 @@ def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, a
 
 
 def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
-    """Make all changes at once; when a rule forbids one of them, make them one by one to find which."""
+    """Make all changes at once; when a rule forbids one of them, make them apart to find which.
+
+    Those who pass usernames on to each other stay together for as long as they can.
+    """
     if not changes:
         return
     try:
@@ -116,8 +123,8 @@ def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
             _write([rows.change_from_row(row) for row in changes], changes, terms=terms, at=at)
     except (Refused, IntegrityError, DataError) as error:
         if len(changes) > 1:
-            for row in changes:
-                _make([row], terms=terms, at=at)
+            for part in _parts(changes):
+                _make(part, terms=terms, at=at)
             return
         row = changes[0]
         row.outcome = Outcome.REFUSED
@@ -128,6 +135,20 @@ def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     else:
         for row in changes:
             row.outcome = Outcome.APPLIED
+
+
+def _parts(changes: Sequence[RunChange]) -> list[list[RunChange]]:
+    """Return the changes in groups that pass usernames on to each other, or one by one where all are one group."""
+    owners = {fold(row.before["username"]): row for row in changes if Action.RENAME in row.actions}
+    group_of = {row.pk: [row] for row in changes}
+    for row in owners.values():
+        owner = owners.get(fold(row.after["username"]))
+        if owner is not None and group_of[owner.pk] is not group_of[row.pk]:
+            # Whoever gives a name up comes first, for when they are made one by one.
+            joined = [*group_of[owner.pk], *group_of[row.pk]]
+            group_of.update((each.pk, joined) for each in joined)
+    groups = list({id(group): group for group in group_of.values()}.values())
+    return groups if len(groups) > 1 else [[row] for row in groups[0]]
 
 
 def _write(changes: Sequence[Change], stored: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:

@@ -123,12 +123,12 @@ def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) 
     while found := list(decided.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
         last = found[-1][0]
         stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in found])}
-        new = [
-            (user, server, dn, unique_id, when)
+        new = {
+            user: (user, server, dn, unique_id, when)
             for _, user, server, dn, unique_id, active in found
             if user not in except_for and _is_news(stored.get(user), (server, dn, unique_id), active=active)
-        ]
-        insert_rows(Match, ("user", "server", "dn", "unique_id", "matched_at"), new, unless=["user"])
+        }
+        insert_rows(Match, ("user", "server", "dn", "unique_id", "matched_at"), list(new.values()), unless=["user"])
         noted += len(new)
     return noted
 
@@ -177,14 +177,16 @@ class Directory:
             entry = Found(*row)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
         known = dict(Match.objects.filter(user__in=users).values_list("user_id", "unique_id"))
-        seen, chosen = {}, []
+        seen = {}
         for pk, servers in users.items():
             sighting, entry_pk = self._sighting(pk, servers, found)
-            seen[pk] = replace(sighting, known_id=known.get(pk, ""))
-            if entry_pk is not None:
-                chosen.append(entry_pk)
-        StoredEntry.objects.filter(pk__in=chosen).update(chosen=True)
+            seen[pk] = replace(sighting, known_id=known.get(pk, ""), entry_id=entry_pk or 0)
         return seen
+
+    def choose(self, sightings: Iterable[Sighting]) -> None:
+        """Note by which entries users are decided; inside the transaction that stores what is decided."""
+        chosen = [sighting.entry_id for sighting in sightings if sighting.entry_id]
+        StoredEntry.objects.filter(pk__in=chosen, run_id=self._run_id).update(chosen=True)
 
     def _found_by_id(self, users: Collection[int]) -> set[int]:
         """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
@@ -201,13 +203,11 @@ class Directory:
             matches = matches.filter(server=only_of)
         return dict(matches.values_list("user_id", "unique_id"))
 
-    def chosen(self, users: Collection[int]) -> dict[int, Entry]:
-        """Return the entry that each of these users was found by, by the user's id."""
-        stored = StoredEntry.objects.filter(run_id=self._run_id, chosen=True, user__in=users)
-        return {
-            user: Entry(dn, {name: tuple(values) for name, values in attributes.items()})
-            for user, dn, attributes in stored.values_list("user_id", "dn", "attributes")
-        }
+    def entries(self, ids: Mapping[int, int]) -> dict[int, Entry]:
+        """Return entries by user; ``ids`` maps users to the stored entries that they were found by."""
+        stored = StoredEntry.objects.filter(pk__in=ids.values()).values_list("pk", "dn", "attributes")
+        found = {pk: Entry(dn, {name: tuple(v) for name, v in attributes.items()}) for pk, dn, attributes in stored}
+        return {user: found[pk] for user, pk in ids.items()}
 
     def _sighting(
         self, user: int, servers: Sequence[int], found: Mapping[tuple[int, int], Sequence[Found]]

@@ -49,10 +49,18 @@ def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
     return values[0][:longest]
 
 
-def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts:
-    """Move to the org that the org name script names, where there is one; return where the user ends up."""
+def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts | None:
+    """Move to the org that the org name script names, where there is one; return where the user ends up.
+
+    None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
+    """
     account = draft.known.account
-    current = house.orgs.get(fold(account.org)) or OrgFacts(account.org_id, account.org)
+    current = house.by_id.get(account.org_id)
+    if current is None or current.name != account.org:
+        warning = f"The org {account.org} was changed while the plan was made: org and roles stay as they are"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        return None
     if verdict.org_name is None:
         draft.steps.append("The org name script names no org: stays.")
         return current

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from directory.models import Match
 from directory.sync.values import Candidate, Identity, MatchedBy
@@ -13,29 +14,41 @@ from orgs.text import fold
 def candidates(
     identities: Sequence[Identity], *, org_ids: Collection[int], only_ids_of: int | None = None
 ) -> list[Candidate | None]:
-    """Return for each entry the user it may be, or None: by immutable id where one is known, else by username.
+    """Return for each entry the user of these orgs it may be, or None: by immutable id where one is known, else by username.
+
+    An entry whose immutable id is known to be that of somebody outside these orgs is not the namesake's: that one has a
+    claim to it as well.
 
     ``only_ids_of`` is the server to which ids that are unique only there belong (a staff number, say).
     """
     ids = {identity.unique_id for identity in identities if identity.unique_id}
     keys = {fold(name) for identity in identities for name in identity.usernames}
-    matches = Match.objects.filter(unique_id__in=ids, user__org__in=org_ids)
+    matches = Match.objects.filter(unique_id__in=ids)
     if only_ids_of is not None:
         matches = matches.filter(server=only_ids_of)
-    by_id: dict[str, set[int]] = {}
-    for unique_id, pk in matches.values_list("unique_id", "user_id"):
-        by_id.setdefault(unique_id, set()).add(pk)
+    inside, owners = frozenset(org_ids), Owners({}, {})
+    for unique_id, pk, org_id in matches.values_list("unique_id", "user_id", "user__org_id"):
+        (owners.inside if org_id in inside else owners.outside).setdefault(unique_id, set()).add(pk)
     by_name = dict(User.objects.filter(username_key__in=keys, org__in=org_ids).values_list("username_key", "pk"))
-    return [_candidate(identity, by_id, by_name) for identity in identities]
+    return [_candidate(identity, owners, by_name) for identity in identities]
 
 
-def _candidate(identity: Identity, by_id: dict[str, set[int]], by_name: dict[str, int]) -> Candidate | None:
-    known = sorted(by_id.get(identity.unique_id, ()))
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Whose immutable ids the entries carry, by id: users of the orgs in question, and others."""
+
+    inside: dict[str, set[int]]
+    outside: dict[str, set[int]]
+
+
+def _candidate(identity: Identity, owners: Owners, by_name: dict[str, int]) -> Candidate | None:
+    known = sorted(owners.inside.get(identity.unique_id, ()))
+    strangers = sorted(owners.outside.get(identity.unique_id, ()))
     named = sorted({by_name[key] for key in map(fold, identity.usernames) if key in by_name})
     claims = [*known, *(pk for pk in named if pk not in known)]
     if not claims:
         return None
-    return Candidate(claims[0], MatchedBy.ID if known else MatchedBy.USERNAME, tuple(claims[1:]))
+    return Candidate(claims[0], MatchedBy.ID if known else MatchedBy.USERNAME, (*claims[1:], *strangers))
 
 
 def presence_keys(org_ids: Collection[int]) -> set[int]:

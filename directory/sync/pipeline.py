@@ -52,11 +52,7 @@ def execute(run_id: int, *, clock: Clock, progress: Progress = ignore_progress) 
         return
     with lease.kept_alive(held):
         try:
-            _carry_out(job.load(run_id, held))
-        except SyncStopped as stop:
-            _stop(job.load(run_id, held), RunState.FAILED, str(stop))
-        except Cancelled:
-            _stop(job.load(run_id, held), RunState.CANCELLED)
+            _to_its_end(run_id, held)
         except TakenOver as error:
             log.warning("%s", error)
         except Leaving:
@@ -66,6 +62,15 @@ def execute(run_id: int, *, clock: Clock, progress: Progress = ignore_progress) 
             # A bug, a broken database, or the worker is ended: the next one goes on from the rows, at once.
             held.release(error)
             raise
+
+
+def _to_its_end(run_id: int, held: lease.Lease) -> None:
+    try:
+        _carry_out(job.load(run_id, held))
+    except SyncStopped as stop:
+        _stop(job.load(run_id, held), RunState.FAILED, str(stop))
+    except Cancelled:
+        _stop(job.load(run_id, held), RunState.CANCELLED)
 
 
 def _carry_out(work: Job) -> None:
@@ -169,6 +174,7 @@ def apply_plan(work: Job) -> None:
         by=work.actor,
         load=lambda ids: accounts.load(ids, lock=True),
         servers_of={pk: org.servers for pk, org in orgs_in_scope().items()},
+        read=frozenset(row.server_id for row in work.readings if row.complete and row.server_id is not None),
         with_devices=work.settings.reactivate_devices,
         undo=work.run.undo_of is not None,
     )

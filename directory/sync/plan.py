@@ -146,7 +146,8 @@ def _stay(draft: Draft, sighting: Sighting, verdict: Verdict, house: House, take
     if (clash := follow.profile(draft, identity, taken)) is not None:
         return clash
     org = follow.org(draft, sighting, verdict, house)
-    follow.roles(draft, sighting, org, verdict, house)
+    if org is not None:
+        follow.roles(draft, sighting, org, verdict, house)
     if not draft.actions:
         draft.steps.append("Already as the directory says: nothing changes.")
     return draft.finished()

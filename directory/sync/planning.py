@@ -10,8 +10,10 @@ from dataclasses import dataclass, field, replace
 from django.db import transaction
 
 from directory.models import RunServer
+from directory.scope import orgs_in_scope
 from directory.sync import absences, accounts, entries, matching, plan, record, report
 from directory.sync.job import Job
+from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
 from directory.sync.second_look import SecondLook
 from directory.sync.source import may_hold_people
@@ -28,7 +30,8 @@ def make_plan(work: Job) -> Tally:
     """Decide for every user in scope and store what there is to say about each; return the counts."""
     for pk, org in work.scope.items():
         log.info(report.running(pk, org.org.name))
-    house = accounts.house(work.scope)
+    # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
+    house = accounts.house(orgs_in_scope())
     directory = entries.Directory(work.run.pk, map(_reading, work.readings), work.rivals)
     with SecondLook(work, directory) as second_look:
         planner = Planner(
@@ -69,11 +72,15 @@ class Planner:
     guard: LastSysadmin
     tally: Tally
     late: list[Planned] = field(default_factory=list)
+    names: NameChains = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.names = NameChains(self._renamed, accounts.owner_of)
 
     def plan(self, known: Mapping[int, Known]) -> None:
         """Decide for one page of users and store it."""
         seen = self._sightings(known)
-        taken = self._taken(seen)
+        taken = self._taken(known, seen)
         changes = {pk: self._decide(user, seen[pk], taken[pk]) for pk, user in known.items()}
         grave = {pk: known[pk] for pk, change in changes.items() if plan.is_grave(change, self.house)}
         for pk, sighting in self.second_look.at(grave, seen).items():
@@ -95,8 +102,12 @@ class Planner:
         for change, _, sighting in planned:
             self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
         with transaction.atomic():
-            self.work.lease.renew(phase="planning", done=sum(org["users"] for org in self.tally.orgs.values()))
+            self.work.lease.renew(phase="planning", done=self._done())
+            self.directory.choose(sighting for _, _, sighting in planned)
             record.planned(run=self.work.run, changes=planned)
+
+    def _done(self) -> int:
+        return sum(org["users"] for org in self.tally.orgs.values())
 
     def _decide(self, user: Known, sighting: Sighting, taken: frozenset[str]) -> Change:
         return plan.decide(user, sighting, self.house, taken=taken)
@@ -116,30 +127,32 @@ class Planner:
         reason = "came into the scope of the sync, or was renamed, while the directory was being read"
         return Sighting(Presence.NOT_CHECKED, sighting.server, sighting.server_id, reason=reason)
 
-    def _taken(self, seen: Mapping[int, Sighting]) -> dict[int, frozenset[str]]:
-        """Return which of the usernames that the directory has for each user are, or are to be, another one's."""
-        others = accounts.usernames_of_others({pk: _wanted_names(sighting) for pk, sighting in seen.items()})
-        return {pk: self._still_taken(pk, sighting, others[pk], ()) for pk, sighting in seen.items()}
+    def _taken(self, known: Mapping[int, Known], seen: Mapping[int, Sighting]) -> dict[int, frozenset[str]]:
+        """Return the username that the directory has for each user, where it is, or is to be, another one's."""
+        wanted = {pk: name for pk, sighting in seen.items() if (name := _new_name(known[pk], sighting))}
+        others = accounts.usernames_of_others({pk: [name] for pk, name in wanted.items()})
+        taken = dict.fromkeys(known, frozenset[str]())
+        for pk, name in wanted.items():
+            owner = others[pk].get(name)
+            held = owner is not None and not self.names.gives_up(owner)
+            if held or self.work.is_doubled(seen[pk].server_id, name):
+                taken[pk] = frozenset({name})
+        return taken
 
-    def _still_taken(
-        self, pk: int, sighting: Sighting, owners: Mapping[str, int], asking: tuple[int, ...]
-    ) -> frozenset[str]:
-        held = {key for key, owner in owners.items() if not self._gives_up(owner, key, (*asking, pk))}
-        doubled = {key for key in _wanted_names(sighting) if self.work.is_doubled(sighting.server_id, key)}
-        return frozenset(held | doubled)
-
-    def _gives_up(self, owner: int, key: str, asking: tuple[int, ...]) -> bool:
-        """Tell whether this very plan gives the owner of a username another one, as when names are passed on."""
-        if owner in asking:
-            return True
-        user = accounts.load([owner])[owner]
-        if user.account.org_id not in self.work.scope:
-            return False
-        sighting = self._sightings({owner: user})[owner]
-        others = accounts.usernames_of_others({owner: _wanted_names(sighting)})[owner]
-        change = self._decide(user, sighting, self._still_taken(owner, sighting, others, asking))
-        return change.outcome is Outcome.PLANNED and fold(change.after.username) != key
+    def _renamed(self, pk: int) -> str:
+        """Return the username that this very plan gives a user, as far as nobody else has it; empty for none."""
+        self.work.lease.renew(phase="planning", done=self._done())
+        user = accounts.load([pk]).get(pk)
+        if user is None or user.account.org_id not in self.work.scope:
+            return ""
+        sighting = self._sightings({pk: user})[pk]
+        name = _new_name(user, sighting)
+        if not name or self.work.is_doubled(sighting.server_id, name):
+            return ""
+        return name if self._decide(user, sighting, frozenset()).outcome is Outcome.PLANNED else ""
 
 
-def _wanted_names(sighting: Sighting) -> list[str]:
-    return [fold(name) for name in sighting.identity.usernames] if sighting.identity else []
+def _new_name(user: Known, sighting: Sighting) -> str:
+    """Return the folded username that a user's entry asks for; empty where the present one is among its names."""
+    names = [fold(name) for name in sighting.identity.usernames] if sighting.identity else []
+    return "" if not names or fold(user.account.username) in names else names[0]

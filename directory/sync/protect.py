@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from directory.sync.values import Account, Change, Outcome
+from directory.sync.values import Account, Cause, Change, Outcome
 
 
 @dataclass(slots=True)
@@ -32,6 +32,7 @@ class LastSysadmin:
             outcome=Outcome.KEPT,
             after=change.before,
             actions=(),
+            cause=Cause.NONE,
             steps=(*change.steps, step),
             warnings=(*change.warnings, step),
         )

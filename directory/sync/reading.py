@@ -72,10 +72,11 @@ def _read(work: Job, row: RunServer) -> None:
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
     row.proof, row.counts = {}, {}
-    entries.begin(run_id=work.run.pk, server_id=server.pk)
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
-    work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+    with transaction.atomic():
+        work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+        entries.begin(run_id=work.run.pk, server_id=server.pk)
     with scripting.sandbox(server) as sandbox, open_reading(connection) as reading:
         row.url = reading.url
         reader = Reader(work, row, server, sandbox, patience)

@@ -20,6 +20,8 @@ from directory.sync.values import Entry, Known, Presence, ScriptError, ScriptNam
 
 # So many users are asked about between two signs of life; a script may take its second for each.
 SLICE = 50
+# A question is a search below the base with the filter, one without, and one for each tree; few have more than two.
+SEARCHES = 5
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
 ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"
 
@@ -49,13 +51,13 @@ class SecondLook:
         return {**self._opinions(found), **self._whereabouts(absent)}
 
     def _opinions(self, found: Mapping[int, Sighting]) -> dict[int, Sighting]:
-        sure = {}
-        chosen = self._directory.chosen(found)
+        sure: dict[int, Sighting] = {}
+        chosen = self._directory.entries({pk: sighting.entry_id for pk, sighting in found.items()})
         by_server: dict[int, list[int]] = {}
         for pk, sighting in found.items():
             by_server.setdefault(sighting.server_id, []).append(pk)
         for server_id, users in by_server.items():
-            for batch in self._slices(users):
+            for batch in self._slices(users, patience=SLICE):
                 verdicts = self._verdicts(server_id, [chosen[pk] for pk in batch])
                 sure |= {pk: _compared(found[pk], second) for pk, second in zip(batch, verdicts, strict=True)}
         return sure
@@ -84,7 +86,7 @@ class SecondLook:
             server = self._work.servers[server_id]
             ids = self._directory.known_ids([user.id for user in users], only_of=_only_ids_of(server))
             sought = {user.id: Sought(user.id, user.account.username, ids.get(user.id, "")) for user in users}
-            for batch in self._slices(list(sought)):
+            for batch in self._slices(list(sought), patience=_patience(server)):
                 for pk, told in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {told.told}."
                     if not told.absent and sure[pk].presence is Presence.ABSENT:
@@ -100,10 +102,15 @@ class SecondLook:
             self._inquiries[server.pk] = self._open.enter_context(inquiry)
         return self._inquiries[server.pk]
 
-    def _slices(self, users: list[int]) -> Iterator[list[int]]:
+    def _slices(self, users: list[int], *, patience: int) -> Iterator[list[int]]:
         for start in range(0, len(users), SLICE):
-            self._work.lease.renew(phase="asking again", done=start, total=len(users), patience=SLICE)
+            self._work.lease.renew(phase="asking again", done=start, total=len(users), patience=patience)
             yield users[start : start + SLICE]
+
+
+def _patience(server: LdapServer) -> int:
+    """Return how many seconds one question may take: a search in each place, after connecting."""
+    return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
 
 
 def _only_ids_of(server: LdapServer) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -13,6 +13,7 @@ from directory.scope import orgs_in_scope
 from directory.sync import accounts, approval, backwards, record, report, rows, traces
 from directory.sync.backwards import Done, Present
 from directory.sync.job import Job
+from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
 from directory.sync.tally import Tally, filled
 from directory.sync.values import Action, Change, House, Known, Outcome, Presence, Sighting
@@ -75,6 +76,10 @@ class Planner:
     deleted: int = 0
     skipped: int = 0
     follows: int = 0
+    passed_on: NameChains = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.passed_on = NameChains(self._renamed, accounts.owner_of)
 
     def plan(self, page: Sequence[RunChange]) -> None:
         """Decide for one page of users and store it."""
@@ -94,10 +99,16 @@ class Planner:
         self._store(self.late)
 
     def _decide(self, page: Sequence[RunChange]) -> list[Decided]:
-        at, done = self.work.lease.clock(), {row.user_id: row for row in page if row.user_id is not None}
+        done = {row.user_id: row for row in page if row.user_id is not None}
         known = accounts.load(list(done))
+        return self._decided(known, done, taken=self._taken({pk: done[pk] for pk in known}))
+
+    def _decided(
+        self, known: Mapping[int, Known], done: Mapping[int, RunChange], *, taken: Collection[int]
+    ) -> list[Decided]:
+        """Decide for these users; whose former username is ``taken`` does not get it back."""
+        at = self.work.lease.clock()
         now = traces.read({pk: done[pk].actions for pk in known})
-        taken = self._taken({pk: done[pk] for pk in known})
         orgs = {org.id: org.name for org in self.house.orgs.values()}
         roles = frozenset(self.house.roles.values())
         decided = []
@@ -115,14 +126,21 @@ class Planner:
             decided.append(Decided(change, user, done[pk], put_back))
         return decided
 
-    def _taken(self, done: dict[int, RunChange]) -> set[int]:
+    def _taken(self, done: Mapping[int, RunChange]) -> set[int]:
         """Return whose former usernames are others' now, but for those who give them back in this very undo."""
-        wanted = {pk: [fold(row.before["username"])] for pk, row in done.items() if Action.RENAME in row.actions}
-        others = accounts.usernames_of_others(wanted)
-        owners = {owner for held in others.values() for owner in held.values()}
-        passed_on = RunChange.objects.filter(run=self.undone, outcome=Outcome.APPLIED, user__in=owners)
-        give_back = {row.user_id: fold(row.after["username"]) for row in passed_on if Action.RENAME in row.actions}
-        return {pk for pk, held in others.items() if any(give_back.get(owner) != key for key, owner in held.items())}
+        wanted = {pk: fold(row.before["username"]) for pk, row in done.items() if Action.RENAME in row.actions}
+        others = accounts.usernames_of_others({pk: [name] for pk, name in wanted.items()})
+        owners = {pk: held[wanted[pk]] for pk, held in others.items() if held}
+        return {pk for pk, owner in owners.items() if not self.passed_on.gives_up(owner)}
+
+    def _renamed(self, pk: int) -> str:
+        """Return the username that this very undo gives a user back, as far as nobody else has it; empty for none."""
+        row = RunChange.objects.filter(run=self.undone, outcome=Outcome.APPLIED, user=pk).first()
+        if row is None:
+            return ""
+        change = self._decided(accounts.load([pk]), {pk: row}, taken=())[0].change
+        planned = change.outcome is Outcome.PLANNED and Action.RENAME in change.actions
+        return fold(change.after.username) if planned else ""
 
     def _store(self, decided: Sequence[Decided]) -> None:
         scope = orgs_in_scope()

@@ -213,6 +213,7 @@ class Presence(StrEnum):
 class Sighting:
     """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found.
 
+    ``entry_id`` is the stored entry, 0 for none.
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
     about again.
     """
@@ -225,6 +226,7 @@ class Sighting:
     matched_by: str = ""
     known_id: str = ""
     reason: str = ""
+    entry_id: int = 0
     waits: str = ""
     proofs: tuple[str, ...] = ()
 
@@ -327,7 +329,7 @@ class House:
     """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
 
     ``grantable`` holds the role names that each LDAP server, by id, may grant; ``powerful_roles`` hold ``admin`` or an
-    ``admin.all…`` permission, so that a grant by mistake would open every org.
+    ``admin.all…`` permission, so that a grant by mistake would open every org. ``by_id`` has the same orgs by id.
     """
 
     orgs: Mapping[str, OrgFacts]
@@ -336,6 +338,10 @@ class House:
     powerful_roles: frozenset[str] = frozenset()
     grantable: Mapping[int, frozenset[str]] = field(default_factory=dict)
     reactivate_set_by_person: bool = False
+    by_id: Mapping[int, OrgFacts] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_id", {org.id: org for org in self.orgs.values()})
 
 
 @dataclass(frozen=True, slots=True)

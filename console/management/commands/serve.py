@@ -107,9 +107,11 @@ def _prepare() -> Start:
     """Choose ports, write configurations, and load the demo."""
     address = env.str("BIND", default=services.LOOPBACK)
     port = _web_port()
+    # Everything on one machine, to be tried: its own directory, at whatever port, is what people will add.
+    here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
         services=[services.web(address, port), services.worker(), services.beat(settings.VAR)],
-        environment=os.environ | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
+        environment=here | os.environ | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
         answers={"web": lambda: _web_answers(address, port)},
     )
     if not start.environment.get("REDIS_URL"):

@@ -38,8 +38,13 @@ class Command(BaseCommand):
         """Create everyone in the file, or nobody when anything is wrong with it."""
         try:
             rows = people_csv.read(file)
+            if problems := list(people_csv.taken(rows)):
+                raise BadCsv(*problems)
             made = self._create(rows, org, with_scripts=not no_scripts)
-        except (BadCsv, Refused) as error:
+        except BadCsv as error:
+            lines = [f"{file}: nobody was created", *(f"  {problem}" for problem in error.problems)]
+            raise CommandError("\n".join(lines)) from error
+        except Refused as error:
             raise CommandError(f"{file}: {error}. Nobody was created.") from error
         except (DirectoryUnavailable, SandboxBroken) as error:
             raise CommandError(f"{error} Nobody was created.", returncode=4) from error
@@ -61,6 +66,8 @@ class Command(BaseCommand):
                 start or top,
                 row.notes,
                 place=tuple(name for name in (("" if start else chosen), row.org) if name),
+                password=row.password,
+                line=row.line,
             )
             for row in rows
         ]

@@ -12,11 +12,24 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from directory import configuration
+from directory.actions import server_warnings
 from directory.actions.errors import Invalid
 from directory.models import LdapServer
 from orgs.actors import COMMAND_LINE
 from orgs.models import Org
 from orgs.text import fold
+
+
+class _DoubleKey(Exception):
+    """One object names a key twice; which of the values was meant?"""
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        twice = next(key for number, (key, _) in enumerate(pairs) if key in dict(pairs[:number]))
+        raise _DoubleKey(f"{twice}: stands there twice")
+    return found
 
 
 class Command(BaseCommand):
@@ -42,13 +55,16 @@ class Command(BaseCommand):
     def _apply(self, file: str) -> None:
         try:
             text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-            listed = json.loads(text)
+            listed = json.loads(text, object_pairs_hook=_without_doubles)
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror}") from error
         except UnicodeDecodeError as error:
             raise CommandError(f"{file}: not UTF-8 (byte {error.start})") from error
         except json.JSONDecodeError as error:
             raise CommandError(f"{file}: not JSON: {error}") from error
+        except (_DoubleKey, RecursionError, ValueError) as error:
+            reason = "too many brackets inside each other" if isinstance(error, RecursionError) else str(error)
+            raise CommandError(f"{file}: nothing was changed: {reason}") from error
         before = set(Org.objects.values_list("pk", flat=True))
         try:
             done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now())
@@ -57,6 +73,10 @@ class Command(BaseCommand):
             raise CommandError("\n".join([f"{file}: nothing was changed", *lines])) from error
         for server, is_new in done:
             self.stdout.write(f"{'created' if is_new else 'updated'} {server.name}")
+        enabled = list(LdapServer.objects.enabled())
+        for server, _ in done:
+            for warning in server_warnings.of_server(server, enabled):
+                self.stderr.write(f"{server.name}: {warning}")
         for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):
             self.stdout.write(f"created the org {name}")
 

@@ -60,8 +60,19 @@ def check_port(url: Url) -> str | None:
     """Return why a port is not one of an LDAP server's, None if it is."""
     if url.port in settings.LDAP_PORTS:
         return None
-    ports = ", ".join(map(str, sorted(settings.LDAP_PORTS)))
+    ports = ", ".join(_ranges(sorted(settings.LDAP_PORTS)))
     return f"port {url.port} is none of the ports of LDAP servers ({ports}); the setting LDAP_PORTS allows others"
+
+
+def _ranges(numbers: Sequence[int]) -> list[str]:
+    """Return sorted numbers as text, those that follow each other as one range."""
+    found: list[list[int]] = []
+    for number in numbers:
+        if found and number == found[-1][-1] + 1:
+            found[-1] = [found[-1][0], number]
+        else:
+            found.append([number])
+    return ["-".join(map(str, part)) for part in found]
 
 
 def allowed(url: Url, found: Sequence[Found]) -> list[Found]:

@@ -1,0 +1,46 @@
+"""The form that takes a CSV file of users, and the one that filters its preview."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from directory.people_csv import COLUMNS, ON_THE_PAGE
+from orgs.models import Org
+from orgs.models.orgs import OrgQuerySet
+
+
+class OrgField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """One org, indented as in the tree."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        """Indent by depth."""
+        return str("\u2003" * (obj.depth - 1) + obj.name)
+
+
+class UserUploadForm(forms.Form):
+    """The org and the file; ``orgs`` are those whose users the viewer may make."""
+
+    org = OrgField(
+        label=_("Org"),
+        queryset=Org.objects.none(),
+        empty_label=None,
+        help_text=_("Rows without an org of their own go here. Where it follows LDAP, the scripts decide."),
+    )
+    file = forms.FileField(
+        label=_("CSV file"),
+        allow_empty_file=True,
+        max_length=None,
+        help_text=_("UTF-8, columns %(columns)s; only username is needed. At most %(size)d MB and %(rows)s rows.")
+        % {"columns": ", ".join(COLUMNS), "size": ON_THE_PAGE.megabytes, "rows": f"{ON_THE_PAGE.rows:,}"},
+        widget=forms.FileInput(attrs={"accept": ".csv,text/csv"}),
+    )
+
+    def __init__(self, *args: Any, orgs: OrgQuerySet, too_large: bool = False, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["org"].queryset = orgs  # type: ignore[attr-defined]  # it is the OrgField above
+        if too_large:
+            missing = _("The file is larger than %(size)d MB: split it.") % {"size": ON_THE_PAGE.megabytes}
+            self.fields["file"].error_messages["required"] = missing

@@ -1,0 +1,135 @@
+"""Users from a CSV file: upload, see every row's fate, then create exactly those users."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from console.access import ConsoleRequest, author, require
+from console.forms.user_upload import UserUploadForm
+from console.http import render_page
+from console.lists import Listing, show_table
+from console.tables.user_upload import UploadTable
+from console.uploads import too_large
+from directory.actions import uploads
+from directory.actions.errors import Refused
+from directory.decisions import Decision
+from directory.models import Upload
+from directory.people_csv import BadCsv
+from directory.sync.sandbox import SandboxBroken
+from directory.sync.source import DirectoryUnavailable
+from orgs.models import Org, Role
+from orgs.permissions import Permission
+
+SHOWN = ("all", "created", "warned", "refused")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.USER)
+def upload(request: ConsoleRequest) -> HttpResponse:
+    """Take a file, and say what is wrong with it or go on to its preview."""
+    orgs = Org.objects.with_users_managed_by(request.user)
+    problems: tuple[str, ...] = ()
+    if request.method == "POST":
+        form = UserUploadForm(request.POST, request.FILES, orgs=orgs, too_large=too_large(request))
+        if form.is_valid():
+            try:
+                _preview(request, form)
+            except BadCsv as bad:
+                problems = bad.problems
+            except (DirectoryUnavailable, SandboxBroken, Refused) as error:
+                problems = (str(error),)
+            else:
+                return redirect("users:upload-preview")
+    else:
+        form = UserUploadForm(orgs=orgs, initial={"org": request.user.org_id})
+    context = {"form": form, "problems": problems, "waiting": _waiting(request)}
+    return render_page(request, "users/upload.html", context)
+
+
+def _preview(request: ConsoleRequest, form: UserUploadForm) -> None:
+    given = form.cleaned_data
+    uploads.preview(
+        file=given["file"],
+        file_name=given["file"].name,
+        org=given["org"],
+        within=list(Org.objects.with_users_managed_by(request.user)),
+        user=request.user,
+        at=timezone.now(),
+    )
+
+
+def _waiting(request: ConsoleRequest) -> Upload | None:
+    return Upload.objects.waiting_for(request.user, at=timezone.now()).select_related("org").first()
+
+
+@require_safe
+@require(Permission.USER)
+def preview(request: ConsoleRequest) -> HttpResponse:
+    """Show what becomes of every row of the upload that waits."""
+    waiting = _waiting(request)
+    context: dict[str, Any] = {"upload": waiting}
+    if waiting is not None:
+        try:
+            context |= _rows(request, uploads.decisions_of(waiting))
+        except Refused as reason:
+            messages.error(request, str(reason))
+            context = {"upload": None}
+    return render_page(request, "users/upload_preview.html", context, fragments=("upload-rows",))
+
+
+def _rows(request: ConsoleRequest, decisions: list[Decision]) -> dict[str, Any]:
+    groups = {
+        "all": decisions,
+        "created": [each for each in decisions if not each.refusal],
+        "warned": [each for each in decisions if each.warnings and not each.refusal],
+        "refused": [each for each in decisions if each.refusal],
+    }
+    chosen = request.GET.get("show", "")
+    chosen = chosen if chosen in SHOWN else "all"
+    table = UploadTable(groups[chosen], role_names=dict(Role.objects.values_list("pk", "name")))
+    return {
+        "listing": Listing(table=show_table(request, table)),
+        "counts": {name: len(rows) for name, rows in groups.items()},
+        "shown": chosen,
+        "new_orgs": [name for each in groups["created"] for name in each.makes],
+    }
+
+
+@require_POST
+@require(Permission.USER)
+def create(request: ConsoleRequest) -> HttpResponse:
+    """Create the users whom the preview showed."""
+    number = request.POST.get("upload", "")
+    try:
+        made = uploads.create(
+            user=request.user,
+            upload_id=int(number) if number.isdecimal() and len(number) < 19 else 0,
+            within=list(Org.objects.with_users_managed_by(request.user)),
+            by=author(request),
+            at=timezone.now(),
+        )
+    except Refused as reason:
+        messages.error(request, _("Nobody was created: %(reason)s.") % {"reason": reason})
+        return redirect("users:upload")
+    count = len(made.users)
+    messages.success(
+        request, ngettext("%(count)d user is created.", "%(count)d users are created.", count) % {"count": count}
+    )
+    return redirect("users:list")
+
+
+@require_POST
+@require(Permission.USER)
+def discard(request: ConsoleRequest) -> HttpResponse:
+    """Forget the upload that waits."""
+    uploads.discard(user=request.user)
+    messages.success(request, _("The upload is discarded. Nobody was created."))
+    return redirect("users:upload")

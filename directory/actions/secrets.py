@@ -1,0 +1,50 @@
+"""Encrypts every stored secret anew, so that keys can be exchanged and old ones thrown away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.apps import apps
+from django.db import transaction
+from django.db.models import Model, QuerySet
+
+from directory.models.fields import EncryptedTextField, Sealed
+from orgs.actions.audit import Fact, note
+from orgs.actors import Actor
+
+
+@dataclass(slots=True)
+class Rotated:
+    """How many secrets are under the newest key now, and which could not be read with any."""
+
+    count: int = 0
+    unreadable: list[str] = field(default_factory=list)
+
+
+@transaction.atomic
+def rotate(*, by: Actor, at: datetime) -> Rotated:
+    """Encrypt every stored secret with the first of the keys; what no key opens stays as it is and is named."""
+    done = Rotated()
+    for rows, column in _encrypted():
+        for pk in list(rows.exclude(**{column.name: ""}).values_list("pk", flat=True)):
+            row = rows.select_for_update().get(pk=pk)
+            secret = getattr(row, column.name)
+            if isinstance(secret, Sealed):
+                done.unreadable.append(f"{row._meta.verbose_name} {row}: {column.verbose_name}")
+                continue
+            # Only this column: nothing else about the row has changed, its time of change neither.
+            rows.filter(pk=pk).update(**{column.name: secret})
+            done.count += 1
+    fact = Fact("secrets", 0, "all", after={"encrypted": done.count, "unreadable": len(done.unreadable)})
+    note([fact], action="keys rotated", by=by, at=at)
+    return done
+
+
+def _encrypted() -> Iterator[tuple[QuerySet[Model], EncryptedTextField]]:
+    """Yield every column that holds secrets, with all rows of its table."""
+    for model in apps.get_models():
+        for column in model._meta.concrete_fields:
+            if isinstance(column, EncryptedTextField):
+                yield QuerySet(model).order_by("pk"), column

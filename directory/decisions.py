@@ -1,0 +1,56 @@
+"""What becomes of people who are to become users, as plain values that can be shown, kept and carried out later."""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from orgs.actions.users import Profile
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of one applicant.
+
+    ``way`` are the names of orgs that lead from the org with the id ``start`` to the user's; those in ``makes`` are
+    not there yet. ``match`` is server, DN and immutable id of the entry. ``password`` is hashed.
+    """
+
+    line: int
+    profile: Profile
+    start: int
+    way: tuple[str, ...]
+    org: str
+    makes: tuple[str, ...] = ()
+    roles: tuple[int, ...] = ()
+    notes: str = ""
+    password: str = field(default="", repr=False)
+    match: tuple[int, str, str] | None = None
+    said: str = ""
+    refusal: str = ""
+    warnings: tuple[str, ...] = ()
+
+
+def packed(decisions: Sequence[Decision]) -> str:
+    """Return decisions as text that takes little room."""
+    plain = [{name: getattr(each, name) for name in Decision.__slots__} for each in decisions]
+    return base64.b85encode(zlib.compress(json.dumps(plain, default=asdict).encode())).decode("ascii")
+
+
+def unpacked(text: str) -> list[Decision]:
+    """Return the decisions that were packed."""
+    return [_decision(values) for values in json.loads(zlib.decompress(base64.b85decode(text)))]
+
+
+def _decision(values: dict[str, Any]) -> Decision:
+    match = values["match"]
+    changed: dict[str, Any] = {
+        "profile": Profile(**values["profile"]),
+        "match": None if match is None else (int(match[0]), str(match[1]), str(match[2])),
+    }
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    return Decision(**(plain | changed))

@@ -1,0 +1,73 @@
+"""Looks new users up in the directory of their org, and asks its scripts about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from directory import scripting
+from directory.models import LdapServer
+from directory.scope import OrgScope
+from directory.sync.identity import identity
+from directory.sync.source import escape_filter, open_reading
+from directory.sync.values import Entry, Identity, Verdict
+from orgs.text import fold
+
+# So many usernames are asked for with one search.
+AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The entry of one username, what the scripts say of it, and the DN of a second entry that claims the name too."""
+
+    server: LdapServer
+    entry: Entry
+    identity: Identity
+    verdict: Verdict
+    rival: str = ""
+
+
+def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope]) -> dict[str, Found]:
+    """Return by folded username what the first server of their org that knows them, and its scripts, say.
+
+    ``wanted`` are usernames with the id of the org whose servers are asked; orgs outside the scope are not.
+
+    Raises:
+        DirectoryUnavailable: when a directory that has to be asked can't be.
+        SandboxBroken: when the scripts can't be run.
+    """
+    servers = {server.pk: server for server in LdapServer.objects.enabled().prefetch_related("grantable_roles")}
+    asking: dict[tuple[int, ...], dict[str, str]] = {}
+    for username, org_id in wanted:
+        if org_id in scope:
+            asking.setdefault(scope[org_id].servers, {})[fold(username)] = username
+    found: dict[str, Found] = {}
+    for server_ids, names in asking.items():
+        for server in (servers[pk] for pk in server_ids if pk in servers):
+            if missing := [name for key, name in names.items() if key not in found]:
+                found |= _ask(server, missing)
+    return found
+
+
+def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    wanted = {fold(name) for name in usernames}
+    with scripting.sandbox(server) as sandbox:
+        for start in range(0, len(usernames), AT_ONCE):
+            entries = _entries(server, usernames[start : start + AT_ONCE])
+            for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):
+                who = identity(entry, server.mapping)
+                for key in {fold(name) for name in who.usernames} & wanted:
+                    if (first := found.get(key)) is not None:
+                        found[key] = replace(first, rival=entry.dn)
+                    else:
+                        found[key] = Found(server, entry, who, verdict)
+    return found
+
+
+def _entries(server: LdapServer, usernames: Sequence[str]) -> list[Entry]:
+    matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
+    asked = replace(server.connection, search_filter=f"(&{server.search_filter}(|{matches}))")
+    with open_reading(asked) as reading:
+        return [entry for page in reading.pages() for entry in page]

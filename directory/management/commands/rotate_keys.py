@@ -1,0 +1,41 @@
+"""Encrypts every stored secret with the newest key, or makes a new key."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from cryptography.fernet import Fernet
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from directory.actions import secrets
+from orgs.actors import COMMAND_LINE
+
+
+class Command(BaseCommand):
+    """``rotate_keys [--new-key]``."""
+
+    help = "Encrypts every stored secret with the first key of ENCRYPTION_KEYS; afterwards the others can go."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take whether only a key is wanted."""
+        parser.add_argument("--new-key", action="store_true", help="print a new key and change nothing")
+
+    def handle(self, *_args: Any, new_key: bool, **_options: Any) -> None:
+        """Rotate.
+
+        Raises:
+            CommandError: when a secret could not be read; the others are rotated all the same.
+        """
+        if new_key:
+            self.stdout.write(Fernet.generate_key().decode("ascii"))
+            return
+        done = secrets.rotate(by=COMMAND_LINE, at=timezone.now())
+        self.stdout.write(f"{done.count} secrets are encrypted with the newest key")
+        if done.unreadable:
+            lines = [
+                "these can't be read with any key and stay as they are; keep the older keys, or enter them again:",
+                *(f"  {name}" for name in done.unreadable),
+            ]
+            raise CommandError("\n".join(lines))

@@ -1,0 +1,76 @@
+"""Uploading a CSV file of users as a browser and as the command do, and comparing before and after."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from directory.invariants import broken
+from directory.models import Upload
+from orgs.models import Org, User
+from tests.catalogue import Row
+from tests.makers import make_org, make_user
+from tests.state import Rows, changed_users, differences, lost, snapshot
+
+UPLOAD, PREVIEW, CREATE = "users:upload", "users:upload-preview", "users:upload-create"
+
+
+def make_world() -> Org:
+    """Two companies side by side, with a user each; olga administers the left one."""
+    org = make_org("Left")
+    make_org("Left lower", parent=org)
+    make_user("wendy", org=org)
+    make_user("stan", org=make_org("Right"))
+    make_user("olga", org=org, roles=["Org Admin"])
+    return org
+
+
+def uploaded(client: Client, org: Org, content: bytes, name: str = "users.csv") -> Any:
+    file = SimpleUploadedFile(name, content, "text/csv")
+    return client.post(reverse(UPLOAD), {"org": org.pk, "file": file})
+
+
+def said(response: Any) -> list[str]:
+    """Return what the page says against a file, beside its field or above the form."""
+    assert response.status_code == 200
+    form = response.context["form"]
+    return [*response.context["problems"], *(str(error) for errors in form.errors.values() for error in errors)]
+
+
+def created(client: Client, **more: Any) -> Any:
+    waiting = Upload.objects.get(user=client.session["_auth_user_id"])
+    return client.post(reverse(CREATE), {"upload": waiting.pk, **more}, follow=True)
+
+
+def imported(path: Path, *arguments: str) -> str:
+    """Run ``importusers``; return what it refused, or nothing."""
+    try:
+        call_command("importusers", str(path), *arguments, stdout=io.StringIO(), stderr=io.StringIO())
+    except CommandError as error:
+        return str(error)
+    return ""
+
+
+def unchanged(row: Row, before: Rows, what: str) -> None:
+    """Note what was said, and that nothing has changed."""
+    after = snapshot()
+    assert differences(before, after) == []
+    assert broken(at=timezone.now()) == []
+    row.saw(what, wrongly_changed=len(changed_users(before, after)), lost=lost(before, after))
+
+
+def only_new(row: Row, before: Rows, names: tuple[str, ...], what: str) -> None:
+    """Note that exactly these users are new, and nobody else is touched."""
+    after = snapshot()
+    new = set(User.objects.filter(username__in=names).values_list("pk", flat=True))
+    assert len(new) == len(names)
+    assert broken(at=timezone.now()) == []
+    assert len(after["orgs.User"]) == len(before["orgs.User"]) + len(names)
+    row.saw(what, wrongly_changed=len(changed_users(before, after) - new), lost=lost(before, after))
