@@ -257,7 +257,8 @@ def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -
     names = dict(User.objects.filter(pk__in=roles).values_list("pk", "username"))
     changed = [pk for pk in names if frozenset(held[pk]) != roles[pk]]
     _keep_a_sysadmin(
-        losing=[pk for pk in changed if _holds_admin(held[pk], known) and not _holds_admin(roles[pk], known)]
+        losing=[pk for pk in changed if _holds_admin(held[pk], known) and not _holds_admin(roles[pk], known)],
+        gaining=[pk for pk in changed if _holds_admin(roles[pk], known)],
     )
     lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
     RoleGrant.objects.filter(pk__in=lost).delete()
@@ -386,8 +387,8 @@ def _take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime
         )
 
 
-def _keep_a_sysadmin(*, losing: Collection[int]) -> None:
-    """Refuse to take the last active SYSADMIN's role or account."""
+def _keep_a_sysadmin(*, losing: Collection[int], gaining: Collection[int] = ()) -> None:
+    """Refuse to take the last active SYSADMIN's role or account, unless one of ``gaining`` becomes one at once."""
     granted = RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
     if not losing or not granted.filter(user__in=losing).exists():
         return
@@ -395,7 +396,8 @@ def _keep_a_sysadmin(*, losing: Collection[int]) -> None:
     list(User.objects.select_for_update().filter(pk__in=granted.values("user")).order_by("pk").values_list("pk"))
     holders = set(User.objects.sysadmins().values_list("pk", flat=True))
     leaving = holders & set(losing)
-    if leaving and not holders - leaving:
+    heirs = User.objects.filter(pk__in=gaining, active=True, blocked=False).exclude(pk__in=losing)
+    if leaving and not holders - leaving and not heirs.exists():
         name = User.objects.get(pk=min(leaving)).username
         raise Refused(f"{name} is the last active user with the SYSADMIN role, and someone has to hold it")
 

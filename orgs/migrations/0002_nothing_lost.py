@@ -4,18 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('orgs', '0001_initial'),
+        ("orgs", "0001_initial"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['-at', '-id'], name='audit_newest_first'),
+            model_name="auditentry",
+            index=models.Index(fields=["-at", "-id"], name="audit_newest_first"),
         ),
         migrations.AddIndex(
-            model_name='auditentry',
-            index=models.Index(fields=['action'], name='audit_by_action'),
+            model_name="auditentry",
+            index=models.Index(fields=["action"], name="audit_by_action"),
         ),
     ]
