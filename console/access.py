@@ -1,4 +1,4 @@
-"""Who may sign in with a local password, and what a role has to hold for a page."""
+"""Who may sign in with a local password, and what a page wants: a permission, and some the password again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth.backends import BaseBackend
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django_htmx.http import HttpResponseClientRedirect
 
 from console.http import ConsoleRequest as HtmxRequest
+from console.sessions import is_confirmed
 from orgs.actors import Actor, person
 from orgs.models import User
 from orgs.permissions import Permission
@@ -73,6 +77,30 @@ def require(permission: Permission) -> Callable[[View[P]], View[P]]:
         return guarded
 
     return guard
+
+
+def confirmed(view: View[P]) -> View[P]:
+    """Ask for the password again before a dangerous page, unless it was given in the last ten minutes.
+
+    It stands below ``require``: who may not open the page is not asked.
+    """
+
+    @functools.wraps(view)
+    def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if is_confirmed(request) else ask_to_confirm(request)
+
+    guarded.confirmed = True  # type: ignore[attr-defined]  # the test that walks all pages reads it
+    return guarded
+
+
+def ask_to_confirm(request: HttpRequest) -> HttpResponseBase:
+    """Send to the page that asks for the password again, and from there back to the page; nothing is done yet."""
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        back = reverse("dashboard")
+    address = f"{reverse('session:confirm')}?{urlencode({'next': back})}"
+    asked_by_htmx = "HX-Request" in request.headers
+    return HttpResponseClientRedirect(address) if asked_by_htmx else HttpResponseRedirect(address)
 
 
 def author(request: ConsoleRequest) -> Actor:

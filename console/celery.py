@@ -6,7 +6,7 @@ import os
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 from django.conf import settings
 from kombu import Exchange, Queue
 
@@ -15,19 +15,33 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
 app = Celery("rollcall")
 
 # What beat rings for, every so many seconds.
-TICKS = {"wake_abandoned": 30.0, "start_due": 30.0, "send_waiting_mail": 60.0, "age_archives": 3600.0}
+TICKS = {
+    "wake_abandoned": 10.0,
+    "start_due": 30.0,
+    "send_waiting_mail": 60.0,
+    "age_archives": 3600.0,
+    "forget_uploads": 3600.0,
+}
 
 
 def configuration() -> dict[str, Any]:
     """Return Celery's settings; called when they are first needed, as Django's may not be loaded before."""
     return {
         "broker_url": settings.REDIS_URL,
+        # However long the broker is away: worker and clock wait for it.
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
         # One message at a time, given back when the worker dies with it: tasks are safe to receive twice.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
-        "broker_transport_options": {"visibility_timeout": 3600, "unacked_restore_throttle": 1},
+        "broker_transport_options": {
+            "visibility_timeout": 3600,
+            "unacked_restore_throttle": 1,
+            # A broker that does not answer must not keep a page waiting; Celery's own waiting for messages is not meant.
+            "socket_connect_timeout": 5,
+            "socket_timeout": 15,
+        },
         "task_serializer": "json",
         "accept_content": ["json"],
         "task_ignore_result": True,
@@ -40,7 +54,7 @@ def configuration() -> dict[str, Any]:
         "enable_utc": True,
         "beat_schedule": {
             # A message that waited is worth nothing: the next one comes.
-            name: {"task": f"directory.tasks.{name}", "schedule": seconds, "options": {"expires": seconds - 5}}
+            name: {"task": f"directory.tasks.{name}", "schedule": seconds, "options": {"expires": seconds - 1}}
             for name, seconds in TICKS.items()
         },
     }
@@ -48,6 +62,13 @@ def configuration() -> dict[str, Any]:
 
 app.add_defaults(configuration)
 app.autodiscover_tasks(["directory"])
+app.autodiscover_tasks(["console"], related_name="heartbeats")
+
+
+@worker_ready.connect
+def look_around(**_: object) -> None:
+    """Take up at once what an earlier worker has left, whether or not a clock rings."""
+    app.send_task("directory.tasks.wake_abandoned", queue="mail", expires=TICKS["wake_abandoned"])
 
 
 @setup_logging.connect

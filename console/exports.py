@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,8 +12,11 @@ from typing import Any
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-# What spreadsheets take for the beginning of a formula (OWASP, CSV injection).
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
+# What spreadsheets take for the beginning of a formula (OWASP, CSV injection), full-width letters included: at the
+# beginning of a cell, and behind what ends a cell or a row where lists are separated by semicolons.
+_FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
+_AT_THE_START = re.compile(f"[\\s\x00\u200b\u2060\ufeff]*{_FORMULA}|[\t\r\n]")
+_INSIDE = re.compile(f"([;\t\r\n])([ \x00\xa0\u200b\u2060\u3000\ufeff]*)(?={_FORMULA})")
 
 
 class _Echo:
@@ -34,7 +38,8 @@ def cell(value: Any) -> str:
     if isinstance(value, list | tuple | set | frozenset):
         value = ", ".join(map(str, value))
     text = "" if value is None else str(value)
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    quoted = _INSIDE.sub(r"\1'\2", text)
+    return f"'{quoted}" if _AT_THE_START.match(text) else quoted
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:

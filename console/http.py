@@ -1,4 +1,4 @@
-"""What every request and answer shares: the viewer's time zone, the menu, and fragments of pages."""
+"""What every request and answer shares: headers, the viewer's time zone, the menu, and fragments of pages."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -17,19 +19,30 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django_htmx.middleware import HtmxDetails
 
+from console import status_page
 from orgs.permissions import Permission
 
 TIME_ZONE_COOKIE = "time_zone"
 
+# What Django and django-csp leave out; it stands on every answer, static files and errors too.
+HEADERS = {
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """One line of the menu; ``icon`` is the name of a lucide icon, ``current`` marks the area that is open."""
+    """One line of the menu; ``icon`` is the name of a lucide icon, ``current`` marks the area that is open.
+
+    ``watched`` marks where the problems of Rollcall itself are told.
+    """
 
     label: str | Promise
     address: str
     icon: str
     current: bool
+    watched: bool = False
 
 
 class ConsoleRequest(HttpRequest):
@@ -37,6 +50,38 @@ class ConsoleRequest(HttpRequest):
 
     htmx: HtmxDetails
     csp_nonce: str
+
+
+class HeadersMiddleware:
+    """Puts our headers on every answer, and keeps what only some may see out of every cache."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if settings.SESSION_COOKIE_NAME in request.COOKIES:
+            response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+
+class NullMiddleware:
+    """Refuses the NUL character, which PostgreSQL can't store and nobody types, before anything looks for it there."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        given = [
+            request.path_info,
+            request.META.get("QUERY_STRING", "").replace("%00", "\0"),
+            *request.COOKIES.values(),
+        ]
+        if any("\0" in text for text in given):
+            raise BadRequest("There is a NUL character in the address or in a cookie.")
+        return self.get_response(request)
 
 
 class TimeZoneMiddleware:
@@ -63,12 +108,19 @@ def _zone_names() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
 
 
-def navigation(request: HttpRequest) -> dict[str, list[MenuItem]]:
-    """Give every template its ``menu``: what the viewer's roles allow, nothing when nobody is signed in."""
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Give every template its ``menu``: what the viewer's roles allow, nothing when nobody is signed in.
+
+    ``alarms`` say what is wrong with Rollcall itself. Both are made once a page, where a template asks for them: cells
+    of tables are templates too.
+    """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:
         return {"menu": []}
-    return {"menu": [_menu_item(request, *page) for page in _MENU if user.may(page[3])]}
+    return {
+        "menu": functools.cache(lambda: [_menu_item(request, *page) for page in _MENU if user.may(page[3])]),
+        "alarms": functools.cache(lambda: status_page.alarms(user, at=timezone.now())),
+    }
 
 
 # Label, name of the page, icon, permission; in the order of the menu.
@@ -82,6 +134,7 @@ _MENU: tuple[tuple[Promise, str, str, Permission], ...] = (
     (_("LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
     (_("History"), "runs:list", "history", Permission.SYSTEM),
     (_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
+    (_("Status"), "status", "activity", Permission.SYSTEM),
     (_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
     (_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
     (_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),
@@ -91,7 +144,7 @@ _MENU: tuple[tuple[Promise, str, str, Permission], ...] = (
 def _menu_item(request: HttpRequest, label: Promise, page: str, icon: str, _permission: Permission) -> MenuItem:
     address = reverse(page)
     current = request.path == address if page == "dashboard" else request.path.startswith(address)
-    return MenuItem(label, address, icon, current=current)
+    return MenuItem(label, address, icon, current=current, watched=page == "status")
 
 
 def render_page(

@@ -32,7 +32,10 @@ class Listing:
 def show_table(request: HttpRequest, table: Any) -> Any:
     """Sort the table as the address asks and show the page that it asks for, or the nearest there is."""
     table.request = request
-    if order := request.GET.getlist(table.prefixed_order_by_field):
+    names = set(table.columns.names())
+    if order := [
+        name for name in request.GET.getlist(table.prefixed_order_by_field) if name.removeprefix("-") in names
+    ]:
         table.order_by = order
     if isinstance(rows := table.data.data, QuerySet):
         table.data.data = rows.order_by(*(rows.query.order_by or rows.model._meta.ordering), "pk")

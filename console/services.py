@@ -31,9 +31,10 @@ def web(address: str, port: int) -> Service:
 
 
 def worker() -> Service:
-    """Return the worker that carries out runs and sends mail."""
+    """Return the worker that carries out runs and sends mail; where processors are short, pages go first."""
     options = ("--queues", "sync,mail", "--concurrency", "1", "--without-gossip", "--without-mingle")
-    return _python("worker", "celery", "-A", "console.celery", "worker", *options)
+    service = _python("worker", "celery", "-A", "console.celery", "worker", *options)
+    return Service(service.name, ("nice", "-n", "5", *service.command))
 
 
 def beat(folder: Path) -> Service:

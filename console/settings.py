@@ -118,14 +118,8 @@ else:
     )
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# In the database, as all web processes have to count the same failed sign-ins; nothing else needs to run for it.
-CACHES = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.db.DatabaseCache",
-        "LOCATION": "console_cache",
-        "OPTIONS": {"MAX_ENTRIES": 100_000},
-    }
-}
+# No cache: what web processes share is in tables of its own, and nothing anywhere is pickled.
+CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "orgs.User"

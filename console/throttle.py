@@ -1,47 +1,105 @@
-"""Slows down guessing passwords: five failures for one username from one address in 15 minutes are enough."""
+"""Slows down guessing passwords, without letting anybody lock somebody else out.
+
+Every attempt takes one of the few that are left for the username from one address, one of those that are left for the
+address, and one of those that are left for the username from anywhere; the right password gives them back. A browser
+in which the user has signed in before has attempts of its own: whoever guesses elsewhere takes none of them.
+"""
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
 
 from django.conf import settings
-from django.core.cache import cache
-from django.http import HttpRequest
+from django.core import signing
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
+from console.address import client_network
+from console.models import SignInAttempt
 from orgs.text import fold
 
-ATTEMPTS = 5
 SECONDS = 15 * 60
+# For one username from one address, or from one known browser.
+ATTEMPTS = 5
+# For one address, whatever the usernames: many people may share it.
+ADDRESS_ATTEMPTS = 50
+# For one username from anywhere.
+USERNAME_ATTEMPTS = 50
+KNOWN_FOR = 90 * 24 * 3600
+_SALT = "console.throttle.known-browser"
 
 
-def may_try(request: HttpRequest, username: str) -> bool:
-    """Take one of the attempts that are left; false when there is none.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to sign in: what it took, and all that its username and address may have taken before."""
+
+    taken: tuple[str, ...]
+    forgiven: tuple[str, ...]
+
+
+def begin(request: HttpRequest, username: str) -> Attempt | None:
+    """Take one of the attempts that are left; None when there is none.
 
     It is taken before the password is checked and given back by ``forgive``: many requests at once get no more of them,
-    since adding a key to the cache succeeds only once.
+    since a row can be added only once.
     """
-    return any(cache.add(slot, 1, SECONDS) for slot in _slots(request, username))
+    SignInAttempt.objects.filter(until__lte=timezone.now()).delete()
+    who = fold(username)
+    if browser := _known_browser(request, who):
+        own = _slots(f"browser {browser} {who}", ATTEMPTS)
+        return _take(own, [own])
+    network = client_network(request)
+    own = _slots(f"both {network} {who}", ATTEMPTS)
+    others = [_slots(f"address {network}", ADDRESS_ATTEMPTS), _slots(f"username {who}", USERNAME_ATTEMPTS)]
+    return _take(own, [own, *others])
 
 
-def forgive(request: HttpRequest, username: str) -> None:
-    """Forget the failures, after the right password."""
-    cache.delete_many(_slots(request, username))
+def forgive(attempt: Attempt) -> None:
+    """Give back what the right password has taken, and forget earlier failures of this username from this address."""
+    SignInAttempt.objects.filter(slot__in=[*attempt.taken, *attempt.forgiven]).delete()
 
 
-def _slots(request: HttpRequest, username: str) -> list[str]:
-    who = hashlib.sha256(f"{_network(request)} {fold(username)}".encode()).hexdigest()
-    return [f"sign-in:{who}:{number}" for number in range(ATTEMPTS)]
+def know_browser(response: HttpResponse, username: str) -> None:
+    """Let the browser show from now on that this user has signed in there."""
+    value = signing.dumps([fold(username), secrets.token_urlsafe(12)], salt=_SALT)
+    response.set_cookie(
+        _cookie(), value, max_age=KNOWN_FOR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+    )
 
 
-def _network(request: HttpRequest) -> str:
-    """Return the client's address; of an IPv6 one the network, as one machine has all addresses of it."""
-    address: str = request.META.get("REMOTE_ADDR", "")
-    if settings.BEHIND_PROXY:
-        # The last one is what our proxy saw; those before it are what the client claims.
-        address = request.META.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip()
+def _cookie() -> str:
+    return f"{settings.COOKIE_PREFIX}known"
+
+
+def _known_browser(request: HttpRequest, who: str) -> str:
+    """Return the name of the browser, if it belongs to this user."""
     try:
-        found = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    return str(ipaddress.ip_network((found, 64), strict=False) if found.version == 6 else found)
+        username, name = signing.loads(request.COOKIES.get(_cookie(), ""), salt=_SALT, max_age=KNOWN_FOR)
+    except (signing.BadSignature, ValueError):
+        return ""
+    return str(name) if username == who else ""
+
+
+def _slots(what: str, number: int) -> tuple[str, ...]:
+    hashed = hashlib.sha256(what.encode()).hexdigest()
+    return tuple(f"sign-in:{hashed}:{slot}" for slot in range(number))
+
+
+def _take(own: tuple[str, ...], limits: list[tuple[str, ...]]) -> Attempt | None:
+    taken = []
+    for slots in limits:
+        used = set(SignInAttempt.objects.filter(slot__in=slots).values_list("slot", flat=True))
+        slot = next((slot for slot in slots if slot not in used and _add(slot)), None)
+        if slot is None:
+            return None
+        taken.append(slot)
+    return Attempt(tuple(taken), own)
+
+
+def _add(slot: str) -> bool:
+    """Take this one, unless another request has just been faster."""
+    until = timezone.now() + timedelta(seconds=SECONDS)
+    return SignInAttempt.objects.get_or_create(slot=slot, defaults={"until": until})[1]

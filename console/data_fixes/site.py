@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, cast
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite, ModelAdmin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
@@ -16,10 +19,15 @@ from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from console.access import ask_to_confirm
+from console.sessions import is_confirmed
 from directory.actions.errors import Invalid
 from orgs.actions.errors import Refused
 from orgs.actors import Actor, person
 from orgs.models import User
+
+_SECRETS = frozenset({"password", "bind_password"})
+_TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 
 
 class DataFixes(AdminSite):
@@ -29,6 +37,17 @@ class DataFixes(AdminSite):
     site_title = _("Data fixes")
     index_title = _("Data fixes")
     site_url = "/"
+
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Ask for the password again before every page, unless it was given lately."""
+        inner = super().admin_view(view, cacheable)
+
+        @functools.wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            asked = self.has_permission(request) and not is_confirmed(request)
+            return ask_to_confirm(request) if asked else inner(request, *args, **kwargs)
+
+        return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
         """Send to the sign-in of the console, which is throttled."""
@@ -47,7 +66,27 @@ def by(request: HttpRequest) -> Actor:
     return person(cast("User", request.user))
 
 
-class ActingAdmin(ModelAdmin):  # type: ignore[type-arg]
+class Careful(ModelAdmin):  # type: ignore[type-arg]
+    """What all pages share: no secret can be filtered by, and what chooses no row chooses nothing."""
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
+        """Refuse filters by a secret, which would tell it letter by letter, and numbers that no database holds."""
+        if not _SECRETS.isdisjoint(lookup.split("__")) or _TOO_LONG_A_NUMBER.search(value):
+            return False
+        return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # the stubs have no None
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *_: Any, **__: Any) -> Any:
+        """Leave out chosen rows that can't be any."""
+        given = request.POST.copy()
+        chosen = [
+            key for key in given.getlist(ACTION_CHECKBOX_NAME) if key.isascii() and key.isdecimal() and len(key) < 19
+        ]
+        given.setlist(ACTION_CHECKBOX_NAME, chosen)
+        request.POST = given  # type: ignore[assignment]  # a copy, which Django admin only reads
+        return super().response_action(request, queryset)
+
+
+class ActingAdmin(Careful):
     """A page whose changes go through actions; what an action refuses is shown, and nothing is written."""
 
     actions_on_bottom = True
@@ -101,7 +140,7 @@ class ActingAdmin(ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, "admin/confirm_action.html", context)
 
 
-class ReadOnlyAdmin(ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(Careful):
     """Rows that can be looked at and nothing else."""
 
     actions = None

@@ -6,19 +6,20 @@ import django_filters as filters
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from console.filters.fields import search_filter
+from console.filters.fields import LONGEST_SEARCH, search_filter
 from orgs.models import AuditEntry
 
 
 def _known(field: str) -> list[tuple[str, str]]:
-    names = AuditEntry.objects.order_by(field).values_list(field, flat=True).distinct()
-    return [(name, name) for name in names]
+    return [(name, name) for name in AuditEntry.objects.known(field)]
 
 
 class AuditFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
     """Who, what, when, which object."""
 
-    who = filters.CharFilter(field_name="actor_label", lookup_expr="icontains", label=_("Who"))
+    who = filters.CharFilter(
+        field_name="actor_label", lookup_expr="icontains", label=_("Who"), max_length=LONGEST_SEARCH
+    )
     action = filters.ChoiceFilter(label=_("What"), empty_label=_("Anything"), choices=lambda: _known("action"))
     object_type = filters.ChoiceFilter(
         label=_("Kind of object"), empty_label=_("Any kind"), choices=lambda: _known("object_type")

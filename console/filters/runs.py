@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import django_filters as filters
-from django.db.models import QuerySet, TextField
+from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
@@ -20,10 +20,10 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
 
     q = search_filter(_("LDAP server or who started it"), "started_by_label", "readings__server_name")
     kind = filters.ChoiceFilter(
-        field_name="simulated",
         label=_("Kind"),
         empty_label=_("All runs"),
-        choices=[("True", _("Simulations")), ("False", _("Real syncs"))],
+        choices=[("simulation", _("Simulations")), ("sync", _("Real syncs")), ("undo", _("Undos"))],
+        method="of_kind",
     )
     state = filters.ChoiceFilter(label=_("Result"), empty_label=_("Any result"), choices=RunState.choices)
     trigger = filters.ChoiceFilter(label=_("Started"), empty_label=_("Anyhow"), choices=Trigger.choices)
@@ -32,19 +32,38 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
         model = Run
         fields: list[str] = []
 
+    def of_kind(self, runs: QuerySet[Run], _name: str, value: str) -> QuerySet[Run]:
+        if value == "undo":
+            return runs.filter(undo_of__isnull=False)
+        return runs.filter(undo_of=None, simulated=value == "simulation")
+
     def filter_queryset(self, queryset: QuerySet[Run]) -> QuerySet[Run]:
         found = super().filter_queryset(queryset)
         # A run with several servers is still one run.
         return queryset.filter(pk__in=found.order_by().values("pk"))
 
 
+# Counted as one, so listed as one.
+_TOGETHER = {"activated": ("reactivate", "unblock")}
+
+
+def _action_choices() -> list[tuple[str, Any]]:
+    return [*badges.action_choices(), ("activated", _("reactivate or unblock"))]
+
+
 class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
-    """Search, outcome, action, org subtree."""
+    """Search, outcome, action, warnings, org subtree."""
 
     q = search_filter(_("User, or a word of the steps"), "username", "steps_text")
     outcome = filters.ChoiceFilter(label=_("Outcome"), empty_label=_("Any outcome"), choices=badges.outcome_choices)
     action = filters.ChoiceFilter(
-        label=_("Action"), empty_label=_("Any action"), choices=badges.action_choices, method="with_action"
+        label=_("Action"), empty_label=_("Any action"), choices=_action_choices, method="with_action"
+    )
+    warnings = filters.ChoiceFilter(
+        label=_("Warnings"),
+        empty_label=_("All"),
+        choices=[("yes", _("with warnings"))],
+        method="with_warnings",
     )
     org = subtree()
 
@@ -59,4 +78,10 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
 
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         listed: QuerySet[Any] = rows.annotate(actions_text=Cast("actions", TextField()))
-        return listed.filter(actions_text__contains=json.dumps(value))
+        wanted = Q()
+        for action in _TOGETHER.get(value, (value,)):
+            wanted |= Q(actions_text__contains=json.dumps(action))
+        return listed.filter(wanted)
+
+    def with_warnings(self, rows: QuerySet[Any], _name: str, _value: str) -> QuerySet[Any]:
+        return rows.exclude(warnings=[])

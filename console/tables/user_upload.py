@@ -11,9 +11,9 @@ from console.badges import Badge
 from console.tables.columns import Table, plain
 from directory.decisions import Decision
 
-CREATED = Badge(_("Created"), "user-plus", "good")
-CREATED_BUT = Badge(_("Created, look here"), "triangle-alert", "warn")
-NOT_CREATED = Badge(_("Not created"), "ban", "bad")
+CREATED = Badge(_("Will be created"), "user-plus", "good")
+CREATED_BUT = Badge(_("Will be created, with a warning"), "triangle-alert", "warn")
+NOT_CREATED = Badge(_("Will not be created"), "ban", "bad")
 
 
 class UploadTable(Table):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 from django.http import HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import reverse
@@ -21,6 +18,8 @@ from orgs.models.devices import DeviceQuerySet
 from orgs.permissions import Permission
 
 _COLUMNS = ("name", "guid", "user", "org", "os", "app_version", "active", "blocked", "authorized", "last_connected")
+# Where the values of the columns are stored, in their order.
+_STORED = tuple({"user": "user__username", "org": "user__org__name"}.get(name, name) for name in _COLUMNS)
 
 
 @require_safe
@@ -38,7 +37,9 @@ def device_list(request: ConsoleRequest) -> HttpResponse:
 def device_export(request: ConsoleRequest) -> StreamingHttpResponse:
     """Return the devices that the filters leave as CSV."""
     chosen = DeviceFilter(request.GET, queryset=_listed(request), request=request).qs.order_by("name", "pk")
-    return csv_file("devices.csv", _COLUMNS, _rows(chosen))
+    # Plain values: making an object of each device would take several times as long.
+    rows = chosen.values_list(*_STORED).iterator(chunk_size=1000)
+    return csv_file("devices.csv", _COLUMNS, rows)
 
 
 @require_safe
@@ -52,10 +53,3 @@ def device_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 def _listed(request: ConsoleRequest) -> DeviceQuerySet:
     return Device.objects.visible_to(request.user).with_stored_bytes().select_related("user__org")
-
-
-def _rows(devices: DeviceQuerySet) -> Iterator[list[Any]]:
-    for device in devices.iterator(chunk_size=1000):
-        owner = [device.user.username, device.user.org.name]
-        states = [device.active, device.blocked, device.authorized]
-        yield [device.name, device.guid, *owner, device.os, device.app_version, *states, device.last_connected]

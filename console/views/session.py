@@ -1,10 +1,11 @@
-"""Signing in and out."""
+"""Signing in and out, and showing again that it is you."""
 
 from __future__ import annotations
 
 from django.conf import settings
 from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.decorators import login_not_required
+from django.forms import Form
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -13,8 +14,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
-from console import throttle
-from console.forms.session import SignInForm
+from console import security_log, sessions, throttle
+from console.access import ConsoleRequest, require
+from console.forms.session import ConfirmForm, SignInForm
+from console.http import render_page
+from orgs.models import User
+from orgs.permissions import Permission
 
 
 @sensitive_post_parameters("password")
@@ -26,29 +31,57 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.user.is_authenticated:
         return redirect(_next(request))
     form = SignInForm(request.POST or None)
-    if request.method == "POST" and form.is_valid() and _let_in(request, form):
-        return redirect(_next(request))
-    return render(request, "session/sign_in.html", {"form": form, "next": request.GET.get("next", "")})
+    if request.method == "POST" and form.is_valid():
+        username = form.cleaned_data["username"]
+        if user := _proven(request, form, username, form.cleaned_data["password"]):
+            login(request, user)
+            sessions.begin(request)
+            response = redirect(_next(request))
+            throttle.know_browser(response, username)
+            return response
+    return render(request, "session/sign_in.html", {"form": form, "next": _asked_next(request)})
 
 
-def _let_in(request: HttpRequest, form: SignInForm) -> bool:
-    username = form.cleaned_data["username"]
-    if not throttle.may_try(request, username):
+@sensitive_post_parameters("password")
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.CONSOLE_LOGIN)
+def confirm(request: ConsoleRequest) -> HttpResponse:
+    """Ask who is signed in for their password again, before something dangerous."""
+    form = ConfirmForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        user = _proven(request, form, request.user.get_username(), form.cleaned_data["password"])
+        if user is not None and user.pk == request.user.pk:
+            sessions.confirm(request)
+            return redirect(_next(request))
+    return render_page(request, "session/confirm.html", {"form": form, "next": _asked_next(request)})
+
+
+def _proven(request: HttpRequest, form: Form, username: str, password: str) -> User | None:
+    """Return whose username and password these are; where nobody's, the form says so and the log has a line."""
+    attempt = throttle.begin(request, username)
+    if attempt is None:
+        security_log.note("sign-in refused, too many attempts", request, user=username)
         form.add_error(None, _("Too many attempts. Wait 15 minutes and try again."))
-        return False
-    user = authenticate(request, username=username, password=form.cleaned_data["password"])
-    if user is None:
+        return None
+    user = authenticate(request, username=username, password=password)
+    if not isinstance(user, User):
+        security_log.note("sign-in refused", request, user=username)
         # The same words whether the username, the password or the account is the reason.
         form.add_error(None, _("Username and password do not fit together, or this account may not use the console."))
-        return False
-    throttle.forgive(request, username)
-    login(request, user)
-    return True
+        return None
+    throttle.forgive(attempt)
+    return user
+
+
+def _asked_next(request: HttpRequest) -> str:
+    return request.POST.get("next") or request.GET.get("next") or ""
 
 
 def _next(request: HttpRequest) -> str:
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    if url_has_allowed_host_and_scheme(wanted, {request.get_host()}, require_https=request.is_secure()):
+    wanted = _asked_next(request)
+    # Something that does not begin with a slash would be taken for a page beside the sign-in.
+    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, None, require_https=request.is_secure()):
         return wanted
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
@@ -59,3 +92,10 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     """End the session."""
     logout(request)
     return redirect("session:sign-in")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Refuse a form that did not come from a page of ours, or from one that was open too long."""
+    user = request.user.get_username() if request.user.is_authenticated else ""
+    security_log.note("form refused", request, user=user, method=request.method, path=request.path, reason=reason)
+    return security_log.Noted(render(request, "403_csrf.html").content)

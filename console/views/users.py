@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -17,7 +18,7 @@ from console.http import render_page
 from console.lists import show_list
 from console.tables.users import UserTable
 from console.user_page import user_card
-from orgs.models import User
+from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
 
@@ -39,6 +40,9 @@ _COLUMNS = (
     "managed_locally",
     "created",
 )
+# Where the values of the columns are stored, in their order; roles, of which there are many, come in between.
+_STORED = tuple({"org": "org__name", "created": "created_at"}.get(name, name) for name in _COLUMNS if name != "roles")
+_ROLES = _COLUMNS.index("roles")
 
 
 @require_safe
@@ -72,22 +76,9 @@ def _listed(request: ConsoleRequest) -> UserQuerySet:
 
 
 def _rows(users: UserQuerySet) -> Iterator[list[Any]]:
-    for user in users.iterator(chunk_size=1000):
-        yield [
-            user.username,
-            user.email,
-            user.first_name,
-            user.last_name,
-            user.org.name,
-            sorted(role.name for role in user.roles.all()),
-            user.active,
-            user.deactivated_by,
-            user.deactivated_at,
-            user.blocked,
-            user.blocked_by,
-            user.blocked_at,
-            user.pending,
-            user.on_hold,  # type: ignore[attr-defined]  # annotated by with_hold
-            user.managed_locally,
-            user.created_at,
-        ]
+    """Yield the rows as plain values: making an object of each user would take several times as long."""
+    values = users.prefetch_related(None).values_list("pk", *_STORED).iterator(chunk_size=1000)
+    while part := list(islice(values, 1000)):
+        roles = RoleGrant.objects.names_of([row[0] for row in part])
+        for pk, *row in part:
+            yield [*row[:_ROLES], roles.get(pk, []), *row[_ROLES:]]

@@ -15,7 +15,7 @@ from console.exports import cell, csv_lines, json_file
 
 class TestACell:
     @pytest.mark.parametrize(
-        "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "  =1", '=cmd|" /C calc"!A0']
+        "text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "  =1", '=cmd|" /C calc"!A0']
     )
     def test_does_not_begin_a_formula(self, text: str) -> None:
         assert cell(text) == f"'{text}"
@@ -34,6 +34,23 @@ class TestACell:
     )
     def test_shows_values_as_text(self, value: object, shown: str) -> None:
         assert cell(value) == shown
+
+    @pytest.mark.parametrize(
+        ("text", "shown"),
+        [
+            ("\uff1d1+1", "'\uff1d1+1"),
+            ("\u200b=1", "'\u200b=1"),
+            ("\u3000@SUM(A1)", "'\u3000@SUM(A1)"),
+            ("a;=1+1", "a;'=1+1"),
+            ("a;  +1", "a;'  +1"),
+            ("a\n=1", "a\n'=1"),
+            ("\r=1", "'\r'=1"),
+            ("uid=ada,dc=example", "uid=ada,dc=example"),
+            ("a - b; c", "a - b; c"),
+        ],
+    )
+    def test_begins_none_where_cells_are_separated_by_something_else(self, text: str, shown: str) -> None:
+        assert cell(text) == shown
 
     @given(st.text())
     def test_never_begins_with_what_begins_a_formula(self, text: str) -> None:

@@ -23,6 +23,7 @@ from directory.sync.values import Action, Connection
 from orgs.actions.audit import Fact, note
 from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, Org, Role, User
+from tests.attacks.forms import as_sent
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
@@ -119,8 +120,13 @@ EVERYWHERE = {"ada", "sam", "mona"}
 SERVER = {"ada", "sam"}
 EXPECTED = {
     "dashboard": EVERYONE,
+    "session:confirm": EVERYONE,
     "orgs": ADMINISTRATORS,
     "users": ADMINISTRATORS,
+    "users:upload": {"ada", "sam", "olga"},
+    "users:upload-preview": {"ada", "sam", "olga"},
+    "users:upload-create": {"ada", "sam", "olga"},
+    "users:upload-discard": {"ada", "sam", "olga"},
     "roles": ADMINISTRATORS,
     "devices": ADMINISTRATORS,
     "legal_holds": EVERYWHERE,
@@ -128,8 +134,10 @@ EXPECTED = {
     "runs": SERVER,
     "runs:apply": {"ada"},
     "runs:discard": {"ada"},
+    "runs:undo": {"ada"},
     "notifications": SERVER,
     "alerts": SERVER,
+    "status": SERVER,
     "audit": SERVER,
 }
 
@@ -156,7 +164,7 @@ class TestEveryPage:
             # 405: the guard of the method comes first; what a POST may do is tested below.
             assert status in ({200, 405} if name in allowed else {403, 405}), (name, status)
 
-    @pytest.mark.parametrize("place", ["runs:apply", "runs:discard", "runs:cancel", "alerts:dismiss"])
+    @pytest.mark.parametrize("place", ["runs:apply", "runs:discard", "runs:undo", "runs:cancel", "alerts:dismiss"])
     def test_that_writes_refuses_who_may_not(self, place: str, world: dict[str, Any]) -> None:
         allowed = EXPECTED.get(place, EXPECTED[place.partition(":")[0]])
 
@@ -305,13 +313,7 @@ class TestLdapServerForm:
     def given(self, world: dict[str, Any]) -> dict[str, Any]:
         """What the form of the stored server holds, as a browser sends it."""
         form = client_of("ada").get(reverse("ldap_servers:edit", args=[world["server"].pk])).context["form"]
-        sent: dict[str, Any] = {}
-        for field in form:
-            value = field.value()
-            if value in {None, False, ""} if not isinstance(value, list) else False:
-                continue
-            sent[field.html_name] = [getattr(item, "pk", item) for item in value] if isinstance(value, list) else value
-        return sent
+        return as_sent(form)
 
     def test_keeps_the_password_where_it_is_left_empty(self, world: dict[str, Any], given: dict[str, Any]) -> None:
         page = reverse("ldap_servers:edit", args=[world["server"].pk])

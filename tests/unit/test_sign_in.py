@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from django.test import Client, RequestFactory
 from pytest_django import Settings
@@ -132,8 +137,59 @@ class TestTheThrottle:
 
     def test_believes_forwarded_addresses_behind_our_proxy_only(self, rf: RequestFactory, settings: Settings) -> None:
         def left(forwarded: str) -> bool:
-            return throttle.may_try(rf.post("/", headers={"X-Forwarded-For": forwarded}), "ada")
+            return throttle.begin(rf.post("/", headers={"X-Forwarded-For": forwarded}), "ada") is not None
 
         assert [left(f"192.0.2.{number}") for number in range(6)] == [True] * 5 + [False]
         settings.BEHIND_PROXY = True
         assert [left(f"198.51.100.{number}, 203.0.113.9") for number in range(6)] == [True] * 5 + [False]
+
+    def test_gives_back_what_the_right_password_has_taken_and_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(throttle, "ADDRESS_ATTEMPTS", 4)
+        for name in ("bob", "cyd", "dan"):
+            sign_in(name, "wrong")
+
+        assert [sign_in("ada", PASSWORD)[0] for _ in range(3)] == [302] * 3
+        assert WRONG in sign_in("eve", "wrong")[1]
+        assert TOO_MANY in sign_in("ada", PASSWORD)[1]
+
+
+class TestSettings:
+    """What the environment makes of the settings, in a process of its own."""
+
+    def manage(self, tmp_path: Path, *command: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        own = {"PATH": os.environ["PATH"], "ROLLCALL_VAR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "console.settings"}
+        given = [sys.executable, "manage.py", *command]
+        return subprocess.run(given, env=own | environment, capture_output=True, text=True, check=False, timeout=60)
+
+    def test_are_clean_for_production(self, tmp_path: Path) -> None:
+        checked = self.manage(
+            tmp_path, "check", "--deploy", "--fail-level", "WARNING", HTTPS="1", HSTS_SECONDS="31536000"
+        )
+
+        assert checked.returncode == 0, checked.stderr
+        assert "no issues" in checked.stdout
+
+    @pytest.mark.parametrize(
+        "environment", [{"ALLOWED_HOSTS": "rollcall.example.com"}, {"HTTPS": "1"}, {"ALLOWED_HOSTS": "*"}]
+    )
+    def test_refuse_to_show_errors_to_others_than_this_machine(
+        self, tmp_path: Path, environment: dict[str, str]
+    ) -> None:
+        checked = self.manage(tmp_path, "check", DEBUG="1", **environment)
+
+        assert checked.returncode != 0
+        assert "DEBUG shows code and settings on error pages" in checked.stderr
+
+    def test_may_show_errors_to_this_machine(self, tmp_path: Path) -> None:
+        assert self.manage(tmp_path, "check", DEBUG="1").returncode == 0
+
+    def test_name_cookies_so_that_a_browser_keeps_them_to_this_host(self, tmp_path: Path) -> None:
+        told = (
+            "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.COOKIE_PREFIX)"
+        )
+
+        assert self.manage(tmp_path, "shell", "-v", "0", "-c", told, HTTPS="1").stdout.split() == [
+            "__Host-session",
+            "__Host-csrf",
+            "__Host-",
+        ]

@@ -25,7 +25,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from console import heartbeats as pulses
-from console.env import fernet_keys
+from console.env import encryption_keys
 from directory import heartbeats, schedule
 from directory.models import Heartbeat, Mail, MailKind, Run, RunState, SyncSettings
 from directory.models.heartbeats import Part
@@ -427,7 +427,7 @@ class TestSafety:
         monkeypatch.setenv("ENCRYPTION_KEYS", f"{Fernet.generate_key().decode()},hunter2")
 
         with pytest.raises(ImproperlyConfigured, match="key 2") as refused:
-            fernet_keys("ENCRYPTION_KEYS")
+            encryption_keys("ENCRYPTION_KEYS")
 
         assert "hunter2" not in str(refused.value)
 

@@ -1,0 +1,21 @@
+"""What the console itself remembers: who has been trying to sign in, whichever web process they met."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class SignInAttempt(models.Model):
+    """One attempt that has been taken of the few that there are; its slot names whose, hashed."""
+
+    slot = models.CharField(_("slot"), max_length=100, primary_key=True)
+    until = models.DateTimeField(_("counts until"), db_index=True)
+
+    class Meta:
+        verbose_name = _("attempt to sign in")
+        verbose_name_plural = _("attempts to sign in")
+        ordering = ["slot"]
+
+    def __str__(self) -> str:
+        return self.slot
