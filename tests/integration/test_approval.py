@@ -13,7 +13,11 @@ from pytest_django import Settings
 from directory.actions import approval, runs, schedule, servers, undo
 from directory.actions.errors import Invalid
 from directory.models import Alert, AlertKind, LdapServer, Run, RunState, Trigger
+from directory.scope import orgs_in_scope
 from directory.sync import pipeline
+from directory.sync.job import Job
+from directory.sync.planning import make_plan
+from directory.sync.tally import Tally
 from orgs.actions.errors import Refused
 from orgs.actors import COMMAND_LINE, SYSTEM, Actor, person
 from orgs.models import AuditEntry, User
@@ -172,6 +176,33 @@ class TestNobodyApproves:
 
         assert (run.state, run.counts["deactivated"]) == (RunState.APPLIED, 1)
 
+    def test_what_was_made_by_settings_that_they_changed_while_a_quiet_run_was_reading(
+        self, employer: Employer, ada: User, bob: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("sean", sn="Sean")
+        server = employer.server(requires_approval=True, **FEW)
+        sean = user("sean", last_name="Sean")
+        simulate()
+
+        def edited_meanwhile(work: Job) -> Tally:
+            script = {"active_script": "function (entry) { return false }"}
+            servers.save(server=server, values=script, by=person(bob), at=work.lease.clock())
+            return make_plan(work)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(pipeline, "make_plan", edited_meanwhile)
+            quiet = run_by(SYSTEM)
+        hour = NOON + timedelta(hours=1)
+        run_by(person(bob), simulated=True, at=hour)
+        run = run_by(SYSTEM, trigger=Trigger.SCHEDULE, at=hour)
+
+        with pytest.raises(Refused, match="and you have changed Corp since its last sync: ada can"):
+            approved(run, bob, at=hour)
+
+        assert quiet.state == RunState.APPLIED
+        assert (run.state, run.held_back, run.approval) == (RunState.HELD_BACK, [], [SENTENCE])
+        assert again(sean).active
+
     def test_but_a_name_or_an_interval_decides_nothing(self, sean: User, bob: User) -> None:
         server = LdapServer.objects.get()
         servers.save(server=server, values={"sync_interval_hours": 5}, by=person(bob), at=NOON)
@@ -284,6 +315,14 @@ class TestTheSetting:
         servers.save(server=server, values={"requires_approval": False}, by=SYSTEM, at=NOON, may_grant_admin=True)
         server.refresh_from_db()
         assert not server.requires_approval
+
+    def test_is_not_got_round_by_taking_the_org_from_the_server(self, sean: User, bob: User) -> None:
+        server = LdapServer.objects.get()
+
+        with pytest.raises(Invalid, match="only a SYSADMIN may take an org from a server whose plans need approval"):
+            servers.save(server=server, values={}, by=person(bob), at=NOON, orgs=[])
+
+        assert orgs_in_scope()[sean.org_id].servers == (server.pk,)
 
     def test_changes_no_configuration_that_was_simulated(self, employer: Employer) -> None:
         before = employer.server().configuration_digest

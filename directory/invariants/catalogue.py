@@ -1,0 +1,92 @@
+"""The rules, each with its name and what to do where it is broken."""
+
+from __future__ import annotations
+
+from directory.invariants import lifecycle, proofs, secrets, states, store, trail
+from directory.invariants.rule import Rule
+
+_RESTORE = "Restore the backup from before this row was written, or report it with the run's log lines."
+_LOOK = "Open the run under History: what it did to this user was not its plan. Report it with the log lines."
+_BY_HAND = "Somebody or something wrote to the database without Rollcall: find out who, and set the row right."
+_DATA_FIX = "Set the user's state right under Data fixes: the action writes state, author and audit trail together."
+
+RULES = (
+    Rule("I1.1", "A complete reading has no error", proofs.readings, _RESTORE),
+    Rule("I1.2", "Changes come from complete readings only", proofs.decided_by_a_complete_reading, _LOOK),
+    Rule("I1.3", "Whoever is cut off is absent or inactive by script", proofs.cut_off_with_a_cause, _LOOK),
+    Rule("I1.4", "The stored entry says what the run took it to say", proofs.cut_off_against_the_entry, _LOOK),
+    Rule("I1.5", "Runs deactivate only whom their plan says", proofs.deactivated_only_as_planned, _LOOK),
+    Rule("I1.6", "Runs change only whom their plan says", proofs.touched_only_as_planned, _LOOK),
+    Rule("I1.7", "Stored entries have verdicts and runs", proofs.stored_entries, "Simulate: it reads them all again."),
+    Rule("I2.1", "Users are as the audit trail says, without a gap", trail.users, _BY_HAND),
+    Rule("I2.2", "Orgs are as the audit trail says", trail.orgs, _BY_HAND),
+    Rule("I2.3", "Devices are as the audit trail says", trail.devices, _BY_HAND),
+    Rule("I2.4", "Archives expire and go as the audit trail says", trail.archives, _BY_HAND),
+    Rule("I2.5", "Legal holds begin and end as the audit trail says", trail.holds, _BY_HAND),
+    Rule("I2.6", "Applied changes are in the audit trail as planned", trail.applied_changes, _LOOK),
+    Rule("I2.7", "The audit trail says who", trail.authors, _BY_HAND),
+    Rule("I2.8", "Counts of applied runs are those of their changes", lifecycle.counts, _LOOK),
+    Rule(
+        "I3.1",
+        "Runs hold their servers while they last, and no longer",
+        lifecycle.servers_held,
+        "Start the console: its next look at runs frees what has ended. Cancel a run that holds nothing.",
+    ),
+    Rule("I3.2", "Ended runs belong to nobody", lifecycle.ended_cleanly, _BY_HAND),
+    Rule(
+        "I3.3",
+        "Unfinished runs are worked on",
+        lifecycle.worked_on,
+        "See that beat and a worker run (manage.py serve starts both); they take the run up. Or cancel it.",
+    ),
+    Rule("I3.4", "Plans are dated and applied to the end", lifecycle.plans, _LOOK),
+    Rule("I3.5", "Plans over a limit were applied by a person", lifecycle.approved, _LOOK),
+    Rule("I3.6", "A plan applied from a simulation is all of it", lifecycle.plans_of_others, _LOOK),
+    Rule("I3.7", "Undos go back behind what was done", lifecycle.undos, _LOOK),
+    Rule("I4.1", "A run writes each mail once, when it is due", lifecycle.mails, "Delete the mail that is too much."),
+    Rule("I5.1", "Errors, conflicts and kept users change nothing", proofs.untouched, _LOOK),
+    Rule("I6.1", "States say who set them, and when", states.set_by_someone, _DATA_FIX),
+    Rule("I6.2", "Pending deactivations wait for a legal hold", states.pending, _DATA_FIX),
+    Rule(
+        "I6.3",
+        "Deactivated users have no active device and no live archive",
+        states.devices_of_the_deactivated,
+        "Deactivate the device under Data fixes, or reactivate the user and deactivate again.",
+    ),
+    Rule(
+        "I6.4",
+        "Deactivated devices have no live archive",
+        states.archives_of_single_devices,
+        "Reactivate the device under Data fixes and deactivate it again.",
+    ),
+    Rule("I6.5", "Archives have the dates of their state", states.archive_dates, _BY_HAND),
+    Rule("I6.6", "Nobody on legal hold is deactivated by a run", proofs.cut_off_on_hold, _LOOK),
+    Rule("I6.7", "Nobody was deactivated while on legal hold", states.deactivated_on_hold, _LOOK),
+    Rule("I6.8", "No archive expired while its user was on legal hold", states.held_meanwhile, _RESTORE),
+    Rule("I6.9", "Closed matters hold nobody", states.matters, "Release the custodian under Data fixes."),
+    Rule(
+        "I7.1",
+        "Whoever is back has the archives that had not expired",
+        states.archives_came_back,
+        "Deactivate the device under Data fixes and reactivate it: the archive comes back with it.",
+    ),
+    Rule("I8.1", "Secrets are encrypted", secrets.encrypted, "Change the secret, and enter the new one on its page."),
+    Rule("I8.2", "No secret stands in a text", secrets.nowhere_else, "Change the secret, then remove it from the row."),
+    Rule("I9.1", "No sync changes users who are managed locally", proofs.managed_locally, _LOOK),
+    Rule("I9.2", "A sync undoes only what a sync did", proofs.undone_only_what_a_sync_did, _LOOK),
+    Rule(
+        "I9.3",
+        "A SYSADMIN is left",
+        states.a_sysadmin_is_left,
+        "Unblock or reactivate one in the database, or restore a backup: nobody can do it on the console.",
+    ),
+    Rule("I10.1", "Simulations apply nothing", proofs.simulations, _LOOK),
+    Rule("I10.2", "Held-back plans have changed nobody", proofs.nothing_written_while_held_back, _LOOK),
+    Rule("S1", "Names are compared by their own keys", store.keys, "Save the object again under Data fixes."),
+    Rule("S2", "The orgs are one tree", store.tree, "Run Org.fix_tree() in manage.py shell, after a backup."),
+    Rule("S3", "The settings of orgs can be worked out", store.effective, "Set them under Data fixes > Orgs."),
+    Rule("S4", "The settings of LDAP servers are within bounds", store.servers, "Save the server on its page."),
+    Rule("S5", "Standard roles are as they ship", store.roles, "Run manage.py migrate: it puts standard roles right."),
+    Rule("S6", "No row refers to a missing one", store.references, _RESTORE),
+    Rule("S7", "The database has all constraints", store.constraints, "Run manage.py migrate, or restore a backup."),
+)

@@ -1,0 +1,135 @@
+"""I3, I4: runs end or are worked on, hold their servers as long, and tell of themselves once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Exists, Max, OuterRef, Q
+from django.db.models.functions import Now
+
+from directory.models import LIVE_STATES, Mail, MailKind, Run, RunChange, RunServer, RunState
+from directory.sync import tally
+from directory.sync.values import Outcome
+from orgs.models import AuditEntry
+
+# A run whose worker died is taken up again within two minutes where beat and a worker run.
+FORGOTTEN_AFTER = timedelta(minutes=15)
+MADE = (Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
+
+
+def servers_held(_at: datetime) -> Iterator[str]:
+    """A run holds its servers from start to end, so that no other run takes one; then it holds none."""
+    ended = RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES)
+    for row in ended.select_related("run").order_by("pk").iterator():
+        yield f"run {row.run_id} is {row.run.state}, but still holds {row.server_name}"
+    free = RunServer.objects.filter(live=False, run__state__in=LIVE_STATES, server__isnull=False)
+    for row in free.select_related("run").order_by("pk").iterator():
+        yield f"run {row.run_id} is {row.run.state}, but does not hold {row.server_name}, which another run could take"
+
+
+def ended_cleanly(_at: datetime) -> Iterator[str]:
+    """A run that has ended says when and belongs to no worker; one that has not has no end."""
+    left = Q(finished_at=None) | Q(lease_until__isnull=False) | ~Q(owner="")
+    for run in Run.objects.filter(left).exclude(state__in=LIVE_STATES).order_by("pk").iterator():
+        yield f"run {run.pk} is {run.state}, but has no end or still belongs to a worker ('{run.owner}')"
+    for run in Run.objects.filter(state__in=LIVE_STATES, finished_at__isnull=False).order_by("pk").iterator():
+        yield f"run {run.pk} is {run.state}, but ended at {run.finished_at}"
+
+
+def worked_on(at: datetime) -> Iterator[str]:
+    """A run that has not ended is worked on, or was left only a moment ago, or waits for one that is worked on."""
+    if Run.objects.live().exclude(pk__in=Run.objects.abandoned().values("pk")).exists():
+        return
+    told = dict(
+        AuditEntry.objects.filter(object_type="run", object_id__in=Run.objects.live().values("pk"))
+        .values_list("object_id")
+        .annotate(Max("at"))
+    )
+    # Leases go by the database's clock.
+    silent = Q(lease_until=None) | Q(lease_until__lt=Now() - FORGOTTEN_AFTER)
+    for run in Run.objects.abandoned().filter(silent).order_by("pk"):
+        heard = (run.created_at, run.started_at, run.planned_at, run.approved_at, told.get(run.pk))
+        last = max(moment for moment in heard if moment is not None)
+        if at - last > FORGOTTEN_AFTER:
+            yield f"run {run.pk} is {run.state}, and nobody has worked on it since {last}"
+
+
+def plans(_at: datetime) -> Iterator[str]:
+    """A run that came to a plan says when, an applied plan has no change left, and what was made has a time."""
+    with_a_plan = [RunState.PLANNED, RunState.HELD_BACK, RunState.APPLYING, RunState.APPLIED, RunState.DISCARDED]
+    for run in Run.objects.filter(state__in=with_a_plan, planned_at=None).order_by("pk").iterator():
+        yield f"run {run.pk} is {run.state}, but has no time of its plan"
+    left = RunChange.objects.filter(run__state=RunState.APPLIED, outcome=Outcome.PLANNED)
+    for change in left.order_by("pk").iterator():
+        yield f"run {change.run_id} is applied, but change {change.pk} of {change.username} is still planned"
+    timed = Q(outcome=Outcome.APPLIED, applied_at=None) | Q(applied_at__isnull=False) & ~Q(outcome__in=MADE)
+    for change in RunChange.objects.filter(timed).order_by("pk").iterator():
+        yield f"run {change.run_id}, change {change.pk} of {change.username} is {change.outcome} at {change.applied_at}"
+
+
+def approved(_at: datetime) -> Iterator[str]:
+    """A plan that passed a limit was applied only because a person said so."""
+    changed = RunChange.objects.filter(run=OuterRef("pk"), outcome=Outcome.APPLIED)
+    unasked = Run.objects.filter(approved_by_label="").exclude(held_back=[], approval=[])
+    for run in unasked.filter(Q(state__in=[RunState.APPLYING, RunState.APPLIED]) | Exists(changed)).order_by("pk"):
+        reasons = " ".join([*run.held_back, *run.approval])
+        yield f"run {run.pk} was applied without anybody's leave, though it needed it: {reasons}"
+
+
+def plans_of_others(_at: datetime) -> Iterator[str]:
+    """A run that applies another's plan applies all of a finished simulation's, and came after it."""
+    for run in Run.objects.filter(plan_from__isnull=False).select_related("plan_from").order_by("pk").iterator():
+        source = run.plan_from
+        if source is None or source.pk >= run.pk or not source.simulated or source.state != RunState.PLANNED:
+            yield f"run {run.pk} applies the plan of run {run.plan_from_id}, which is no finished simulation before it"
+    sizes = dict(RunChange.objects.values_list("run_id").annotate(Count("pk")))
+    for pk, source_pk in Run.objects.filter(plan_from__isnull=False).values_list("pk", "plan_from_id").order_by("pk"):
+        if sizes.get(pk, 0) != sizes.get(source_pk or 0, 0):
+            yield f"run {pk} has {sizes.get(pk, 0)} changes, the plan of run {source_pk} has {sizes.get(source_pk or 0, 0)}"
+
+
+def undos(_at: datetime) -> Iterator[str]:
+    """An undo goes back only behind what an ended real run before it did."""
+    for run in Run.objects.filter(undo_of__isnull=False).select_related("undo_of").order_by("pk").iterator():
+        undone = run.undo_of
+        if undone is None or undone.pk >= run.pk or undone.simulated or undone.live:
+            yield f"run {run.pk} undoes run {run.undo_of_id}, which is no ended real run before it"
+    done = RunChange.objects.filter(run=OuterRef("run__undo_of"), user=OuterRef("user"), outcome=Outcome.APPLIED)
+    undone_changes = RunChange.objects.filter(run__undo_of__isnull=False, outcome=Outcome.APPLIED)
+    for change in undone_changes.exclude(Exists(done)).order_by("pk").iterator():
+        yield f"run {change.run_id} undid something for user {change.user_id} ({change.username}) that was not done"
+
+
+ACTIONS_COUNTED = ("deactivated", "blocked", "activated", "moved", "rolesChanged", "renamed", "profileChanged")
+
+
+def counts(_at: datetime) -> Iterator[str]:
+    """The counts of a run that applied its plan, or part of it, are those of its applied changes."""
+    made: dict[int, Counter[str]] = {}
+    applied = RunChange.objects.filter(outcome=Outcome.APPLIED).exclude(run__state__in=LIVE_STATES)
+    for run_id, outcome, actions in applied.values_list("run_id", "outcome", "actions").iterator(chunk_size=2000):
+        made.setdefault(run_id, Counter()).update(tally.counts_of(outcome, actions, 0))
+    for pk, state, told in Run.objects.order_by("pk").values_list("pk", "state", "counts").iterator():
+        if pk not in made and state != RunState.APPLIED:
+            continue
+        found = made.get(pk, Counter())
+        for key in ACTIONS_COUNTED:
+            if told.get(key, 0) != found[key]:
+                yield f"run {pk} says {key}: {told.get(key, 0)}, but its applied changes are {found[key]}"
+
+
+def mails(_at: datetime) -> Iterator[str]:
+    """A run writes each kind of mail once, when it has come to what the mail tells."""
+    fits = (
+        Q(kind=MailKind.SUMMARY, run__state__in=[RunState.PLANNED, RunState.APPLIED])
+        | Q(kind=MailKind.FAILED, run__state=RunState.FAILED)
+        | (Q(kind=MailKind.HELD_BACK) & ~Q(run__held_back=[]))
+        | (Q(kind=MailKind.APPROVAL) & ~Q(run__approval=[]))
+    )
+    for mail in Mail.objects.exclude(fits).select_related("run").order_by("pk").iterator():
+        yield f"mail {mail.pk} is the {mail.kind} mail of run {mail.run_id}, which is {mail.run.state}"
+    twice = Mail.objects.values("message_id").annotate(n=Count("pk")).filter(n__gt=1)
+    for mail in Mail.objects.filter(message_id__in=twice.values("message_id")).order_by("pk").iterator():
+        yield f"mail {mail.pk} of run {mail.run_id} has the Message-ID {mail.message_id}, as another mail has"

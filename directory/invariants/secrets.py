@@ -1,0 +1,98 @@
+"""I8: no secret stands in the open anywhere in the database."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django.db.models import CharField, JSONField, Model, TextField
+
+from directory.models import LdapServer
+from directory.models.fields import EncryptedTextField, Sealed
+
+# Shorter ones could stand in a text by chance.
+SHORTEST_SECRET = 12
+FERNET_VERSION = 0x80
+# Version, time, initialization vector and signature of a Fernet token; what lies between comes in blocks.
+FERNET_FRAME, FERNET_BLOCK = 57, 16
+MOST_ROWS = 10
+
+
+def encrypted(_at: datetime) -> Iterator[str]:
+    """What is to be encrypted is stored so and no other way."""
+    for model in apps.get_models():
+        for field in model._meta.concrete_fields:
+            if isinstance(field, EncryptedTextField):
+                yield from _in_the_open(model, str(field.column))
+
+
+def _in_the_open(model: type[Model], column: str) -> Iterator[str]:
+    key, table = _quoted(str(model._meta.pk.column)), _quoted(model._meta.db_table)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {key}, {_quoted(column)} FROM {table} ORDER BY {key}")  # noqa: S608  # fixed names
+        for pk, stored in cursor.fetchall():
+            if stored and not _is_token(stored):
+                yield f"{model._meta.verbose_name} {pk}: {column} is not encrypted"
+
+
+def _is_token(text: str) -> bool:
+    """Tell whether a text has the form of a Fernet token, whichever key made it."""
+    try:
+        token = base64.b64decode(text, altchars=b"-_", validate=True)
+    except ValueError:
+        return False
+    inside = len(token) - FERNET_FRAME
+    return token[:1] == bytes([FERNET_VERSION]) and inside > 0 and inside % FERNET_BLOCK == 0
+
+
+def nowhere_else(_at: datetime) -> Iterator[str]:
+    """No text holds a bind password, SECRET_KEY or an encryption key."""
+    wanted = _secrets()
+    for model in apps.get_models(include_auto_created=True):
+        columns = [
+            str(field.column)
+            for field in model._meta.concrete_fields
+            if isinstance(field, CharField | TextField | JSONField)
+        ]
+        if columns and wanted:
+            yield from _found_in(model, columns, wanted)
+
+
+def _secrets() -> dict[str, str]:
+    """Return what must stand nowhere, as texts spell it, and what it is."""
+    wanted = {settings.SECRET_KEY: "SECRET_KEY"} | dict.fromkeys(settings.ENCRYPTION_KEYS, "an encryption key")
+    for server in LdapServer.objects.order_by("pk"):
+        if not isinstance(server.bind_password, Sealed):
+            wanted[server.bind_password] = f"the bind password of LDAP server {server.pk}"
+    long = {secret: what for secret, what in wanted.items() if len(secret) >= SHORTEST_SECRET}
+    # JSON spells some characters otherwise.
+    return {json.dumps(secret)[1:-1]: what for secret, what in long.items()} | long
+
+
+def _found_in(model: type[Model], columns: list[str], wanted: dict[str, str]) -> Iterator[str]:
+    """Ask once for a whole table; look closer only where there is something."""
+    position = "strpos" if connection.vendor == "postgresql" else "instr"
+    tests = [f"{position}(CAST({_quoted(column)} AS text), %s) > 0" for column in columns]
+    key, table = str(model._meta.pk.column), model._meta.db_table
+    query = f"SELECT {_quoted(key)} FROM {_quoted(table)} WHERE "  # noqa: S608  # names of columns
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"{query}{' OR '.join(tests * len(wanted))} LIMIT {MOST_ROWS}",
+            [secret for secret in wanted for _ in columns],
+        )
+        rows = [row for (row,) in cursor.fetchall()]
+        for row in rows:
+            for column, test in zip(columns, tests, strict=True):
+                for secret, what in wanted.items():
+                    cursor.execute(f"{query}{_quoted(key)} = %s AND {test}", [row, secret])
+                    if cursor.fetchone() is not None:
+                        yield f"{table}, row {row}: {column} holds {what}"
+
+
+def _quoted(name: str) -> str:
+    return connection.ops.quote_name(name)

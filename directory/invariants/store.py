@@ -1,0 +1,127 @@
+"""S: the database itself is whole: names, tree, settings, roles, references, constraints."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.apps import apps
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.db.models import Exists, ForeignKey, Model, OuterRef
+
+from directory.models import LdapServer
+from directory.scope import server_lists
+from orgs.inheritance import effective_settings
+from orgs.models import DirectoryService, Org, Role, User
+from orgs.models.keys import Keyed
+from orgs.permissions import STANDARD_ROLES, Permission
+from orgs.text import fold
+
+OWN = ("orgs", "directory")
+
+
+def keys(_at: datetime) -> Iterator[str]:
+    """Names are compared by keys that are theirs."""
+    named: tuple[type[Keyed], ...] = (User, Org, Role, LdapServer)
+    for model in named:
+        rows = model._meta.base_manager.order_by("pk").values_list("pk", model.NAME, f"{model.NAME}_key")
+        for pk, name, key in rows.iterator(chunk_size=5000):
+            if key != fold(name) or not key:
+                yield f"{model._meta.verbose_name} {pk} ({name}) is compared as '{key}', not as '{fold(name)}'"
+
+
+def tree(_at: datetime) -> Iterator[str]:
+    """The orgs are one tree: every path leads to the top, and every org knows how many lie below it."""
+    nodes = {
+        path: (pk, depth, count)
+        for pk, path, depth, count in Org.objects.values_list("pk", "path", "depth", "numchild")
+    }
+    step = Org.steplen
+    below = Counter(path[:-step] for path in nodes)
+    if nodes and below[""] != 1:
+        yield f"{below['']} orgs are tops of the tree, where there is one"
+    for path, (pk, depth, count) in nodes.items():
+        if len(path) != depth * step:
+            yield f"org {pk} lies at depth {depth}, but its path {path} says otherwise"
+        if len(path) > step and path[:-step] not in nodes:
+            yield f"org {pk} at {path} lies below an org that does not exist"
+        if count != below[path]:
+            yield f"org {pk} says that {count} orgs lie below it, and there are {below[path]}"
+
+
+def effective(_at: datetime) -> Iterator[str]:
+    """What counts for each org can be worked out: where its users are managed, which servers it asks, how long archives stay."""
+    try:
+        found = effective_settings()
+    except KeyError as path:
+        yield f"the settings of orgs can't be inherited: no org lies at the path {path}"
+        return
+    known = set(LdapServer.objects.values_list("pk", flat=True))
+    lists = server_lists(found)
+    for org in found.values():
+        if org.directory_service not in DirectoryService.values:
+            yield f"org {org.id} ({org.name}) has its users managed by '{org.directory_service}', which does not exist"
+        if org.archive_retention_days < 1:
+            yield f"org {org.id} ({org.name}) keeps archives for {org.archive_retention_days} days"
+        if missing := set(lists[org.id]) - known:
+            yield f"org {org.id} ({org.name}) asks the LDAP servers {sorted(missing)}, which do not exist"
+
+
+def servers(_at: datetime) -> Iterator[str]:
+    """The settings of every LDAP server are within their bounds."""
+    for server in LdapServer.objects.order_by("pk"):
+        try:
+            server.clean_fields(exclude=["urls", "always_list_attributes", "name_key", "bind_password"])
+        except ValidationError as error:
+            wrong = "; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())
+            yield f"LDAP server {server.pk} ({server.name}): {wrong}"
+        if not isinstance(server.urls, list) or not server.urls:
+            yield f"LDAP server {server.pk} ({server.name}) has no URL"
+
+
+def roles(_at: datetime) -> Iterator[str]:
+    """Standard roles hold what they always hold, and no role holds a permission that does not exist."""
+    known = {key.value for key in Permission}
+    for role in Role.objects.order_by("pk"):
+        if role.locked and set(role.permissions) != set(STANDARD_ROLES.get(role.name, ())):
+            yield f"role {role.pk} ({role.name}) is a standard role, but does not hold what it should"
+        if unknown := set(role.permissions) - known:
+            yield f"role {role.pk} ({role.name}) holds {', '.join(sorted(unknown))}, which is no permission"
+
+
+def references(_at: datetime) -> Iterator[str]:
+    """No row refers to a row that is not there."""
+    for model in _own_models():
+        for field in model._meta.concrete_fields:
+            if not isinstance(field, ForeignKey) or not field.db_constraint:  # type: ignore[attr-defined]
+                continue
+            there = field.related_model._meta.base_manager.filter(**{field.target_field.name: OuterRef(field.attname)})
+            lost = model._meta.base_manager.filter(**{f"{field.attname}__isnull": False}).exclude(Exists(there))
+            for pk, target in lost.order_by("pk").values_list("pk", field.attname).iterator():
+                yield f"{model._meta.verbose_name} {pk} refers to {field.verbose_name} {target}, which does not exist"
+
+
+def constraints(_at: datetime) -> Iterator[str]:
+    """The database has every constraint that the models name."""
+    there = _words_of_the_schema()
+    for model in _own_models():
+        for constraint in model._meta.constraints:
+            if constraint.name not in there:
+                yield f"table {model._meta.db_table} lacks the constraint {constraint.name}"
+
+
+def _words_of_the_schema() -> set[str]:
+    """Return all names that the database's constraints and unique indexes have."""
+    if connection.vendor == "postgresql":
+        query = "SELECT conname FROM pg_constraint UNION SELECT indexname FROM pg_indexes"
+    else:
+        query = "SELECT sql FROM sqlite_master WHERE sql IS NOT NULL"
+    with connection.cursor() as cursor:
+        cursor.execute(query)
+        return {word for (text,) in cursor.fetchall() for word in text.replace('"', " ").split()}
+
+
+def _own_models() -> list[type[Model]]:
+    return [model for app in OWN for model in apps.get_app_config(app).get_models(include_auto_created=True)]

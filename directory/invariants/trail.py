@@ -1,0 +1,246 @@
+"""I2: the audit trail leads from the first state of everything to the present one, without a gap."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+
+from directory.models import Run, RunChange
+from directory.sync.values import Outcome
+from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
+
+PAGE = 1000
+# How every user begins; names, org and roles are known from the first entry that tells them.
+NEW_USER = {"active": True, "blocked": False, "pending": False, "managed_locally": False}
+USER_FIELDS = (*NEW_USER, "username", "email", "first_name", "last_name", "org", "roles")
+ORG_PLAIN = ("name", "directory_service", "archive_retention_days", "own_default_roles", "notes")
+ORG_FIELDS = (*ORG_PLAIN, "active", "default_roles")
+CHANGED_BY_RUNS = ("active", "blocked", "pending", "username", "email", "first_name", "last_name", "org", "roles")
+LONGEST_LABEL = 255
+
+
+@dataclass(slots=True)
+class Names:
+    """By which names orgs and roles were ever known, so that an entry from before a renaming is understood."""
+
+    ids: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
+
+    @classmethod
+    def of(cls, kind: str, current: Mapping[int, str]) -> Names:
+        """Read the names that the objects of this kind have now, and those that the trail tells of."""
+        names = cls()
+        for pk, name in current.items():
+            names.ids[name].add(pk)
+        rows = AuditEntry.objects.filter(object_type=kind).values_list("object_id", "before", "after")
+        for pk, before, after in rows.iterator(chunk_size=2000):
+            for told in (before, after):
+                if "name" in told:
+                    names.ids[told["name"]].add(pk)
+        return names
+
+    def same(self, one: str, other: str) -> bool:
+        """Tell whether two names are, or were, those of one object."""
+        return one == other or bool(self.ids.get(one, set()) & self.ids.get(other, set()))
+
+    def same_all(self, some: Collection[str], others: Collection[str]) -> bool:
+        """Tell whether two lists of names are, or were, those of the same objects."""
+        return (
+            len(some) == len(others)
+            and all(any(self.same(one, other) for other in others) for one in some)
+            and all(any(self.same(one, other) for one in some) for other in others)
+        )
+
+
+@dataclass(slots=True)
+class Story:
+    """What the trail has told of one object so far."""
+
+    who: str
+    orgs: Names
+    roles: Names
+    fields: Collection[str]
+    known: dict[str, Any]
+
+    def hear(self, pk: int, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+        """Take the next entry; yield where it found something else than the one before it had left."""
+        for key, value in before.items():
+            if key in self.known and not self._same(key, self.known[key], value):
+                yield (
+                    f"{self.who}: audit entry {pk} ('{action}') found {key} to be {value!r}, "
+                    f"but the trail had left it at {self.known[key]!r}"
+                )
+        self.known.update({key: value for key, value in after.items() if key in self.fields})
+        if after.get("active") is False:
+            # Whoever is deactivated waits for it no longer.
+            self.known["pending"] = False
+
+    def end(self, current: Mapping[str, Any]) -> Iterator[str]:
+        """Yield where the present state is not what the trail leaves."""
+        for key, value in current.items():
+            if key in self.known and not self._same(key, self.known[key], value):
+                yield f"{self.who}: {key} is {value!r}, but the audit trail leaves it at {self.known[key]!r}"
+
+    def _same(self, key: str, told: Any, found: Any) -> bool:
+        if key == "org":
+            return self.orgs.same(told, found)
+        return self.roles.same_all(told, found) if key in {"roles", "default_roles"} else bool(told == found)
+
+
+def _names() -> tuple[Names, Names]:
+    orgs = Names.of("org", dict(Org.objects.values_list("pk", "name")))
+    return orgs, Names.of("role", dict(Role.objects.values_list("pk", "name")))
+
+
+def users(_at: datetime) -> Iterator[str]:
+    """Every user is as the audit trail says, entry after entry."""
+    orgs, roles = _names()
+    last = 0
+    plain = [key for key in USER_FIELDS if key not in {"org", "roles"}]
+    while page := list(User.objects.filter(pk__gt=last).order_by("pk").values("pk", "org__name", *plain)[:PAGE]):
+        first, last = page[0]["pk"], page[-1]["pk"]
+        held: dict[int, list[str]] = defaultdict(list)
+        for pk, name in RoleGrant.objects.filter(user__gte=first, user__lte=last).values_list("user_id", "role__name"):
+            held[pk].append(name)
+        told = _entries("user", first, last)
+        for row in page:
+            story = Story(f"user {row['pk']} ({row['username']})", orgs, roles, USER_FIELDS, dict(NEW_USER))
+            for pk, action, label, before, after in told.get(row["pk"], ()):
+                if action == "user created" and len(label) < LONGEST_LABEL:
+                    after = {**after, "username": label}  # noqa: PLW2901  # told by the label
+                yield from story.hear(pk, action, before, after)
+            yield from story.end(
+                {"org": row["org__name"], "roles": sorted(held[row["pk"]])} | {k: row[k] for k in plain}
+            )
+
+
+Entry = tuple[int, str, str, dict[str, Any], dict[str, Any]]
+
+
+def _entries(kind: str, first: int, last: int) -> dict[int, list[Entry]]:
+    """Return the trail of the objects of this kind with these ids, in the order in which it was written."""
+    rows = AuditEntry.objects.filter(object_type=kind, object_id__gte=first, object_id__lte=last)
+    told: dict[int, list[Entry]] = defaultdict(list)
+    columns = ("object_id", "pk", "action", "object_label", "before", "after")
+    for object_id, *entry in sorted(rows.values_list(*columns), key=lambda row: row[1]):
+        told[object_id].append((entry[0], entry[1], entry[2], entry[3], entry[4]))
+    return told
+
+
+def orgs(_at: datetime) -> Iterator[str]:
+    """Every org is as the audit trail says."""
+    org_names, role_names = _names()
+    states = {"org activated": True, "org deactivated": False}
+    for org in Org.objects.prefetch_related("default_roles"):
+        story = Story(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, {"active": True})
+        for pk, action, _, before, after in _entries("org", org.pk, org.pk).get(org.pk, ()):
+            yield from story.hear(pk, action, before, after)
+            story.known["active"] = states.get(action, story.known["active"])
+        now = {key: getattr(org, key) for key in (*ORG_PLAIN, "active")}
+        yield from story.end({**now, "default_roles": sorted(role.name for role in org.default_roles.all())})
+
+
+def devices(_at: datetime) -> Iterator[str]:
+    """Every device is active or not as the audit trail says."""
+    put_back = Q(action="device put back", after__has_key="active")
+    states = AuditEntry.objects.filter(
+        put_back | Q(action__in=["device deactivated", "device reactivated"]),
+        object_type="device",
+        object_id=OuterRef("pk"),
+    )
+    told = Device.objects.annotate(told=Subquery(states.order_by("-pk").values("action")[:1]))
+    on = Q(active=True, told__isnull=False) & ~Q(told="device reactivated")
+    off = Q(active=False) & (Q(told=None) | Q(told="device reactivated"))
+    for device in told.filter(on | off).order_by("pk").iterator():
+        state = "active" if device.active else "deactivated"
+        yield f"device {device.pk} ({device.name}) of user {device.user_id} is {state}, which the audit trail does not say"
+
+
+def archives(_at: datetime) -> Iterator[str]:
+    """What has expired or been purged is in the audit trail."""
+    told = AuditEntry.objects.filter(object_type="archive", object_id=OuterRef("pk"))
+    expired = Archive.objects.filter(state=ArchiveState.EXPIRED)
+    for archive in expired.exclude(Exists(told.filter(action="archive expired"))).order_by("pk").iterator():
+        yield f"archive {archive.pk} of device {archive.device_id} has expired, which the audit trail does not say"
+    for archive in Archive.objects.filter(Exists(told.filter(action="archive purged"))).order_by("pk").iterator():
+        yield f"archive {archive.pk} of device {archive.device_id} is there, but the audit trail says that it was purged"
+
+
+def holds(_at: datetime) -> Iterator[str]:
+    """Every hold that began or ended is in the audit trail."""
+    custodians = Custodian.objects.values_list("user_id").order_by()
+    for action, counted in (
+        ("put on legal hold", custodians),
+        ("released from legal hold", custodians.filter(released_at__isnull=False)),
+    ):
+        found = dict(counted.annotate(n=Count("pk")))
+        rows = AuditEntry.objects.filter(object_type="user", action=action).values_list("object_id").order_by()
+        told = dict(rows.annotate(n=Count("pk")))
+        for pk in sorted(found.keys() | told.keys()):
+            if found.get(pk, 0) != told.get(pk, 0):
+                yield f"user {pk} was {action} {found.get(pk, 0)} times, {told.get(pk, 0)} times by the audit trail"
+    closed = AuditEntry.objects.filter(object_type="matter", object_id=OuterRef("pk"), action="matter closed")
+    for matter in Matter.objects.filter(closed_at__isnull=False).exclude(Exists(closed)).order_by("pk").iterator():
+        yield f"matter {matter.pk} ({matter.name}) is closed, which the audit trail does not say"
+
+
+def applied_changes(_at: datetime) -> Iterator[str]:
+    """What a run applied is in the audit trail as the plan said it: the same fields, before and after."""
+    began = dict(Run.objects.values_list("pk", "created_at"))
+    _, roles = _names()
+    last = 0
+    applied = RunChange.objects.filter(outcome=Outcome.APPLIED, user__isnull=False).order_by("pk")
+    columns = ("pk", "run_id", "user_id", "username", "before", "after")
+    while page := list(applied.filter(pk__gt=last).values(*columns)[:PAGE]):
+        last = page[-1]["pk"]
+        told = _told_by_runs(page, began)
+        for row in page:
+            before, after = told.get((row["run_id"], row["user_id"]), ({}, {}))
+            wanted = {key for key in CHANGED_BY_RUNS if row["before"][key] != row["after"][key]}
+            if "active" in wanted and not row["after"]["active"]:
+                # Whoever is deactivated waits for it no longer: that goes without an entry.
+                wanted.discard("pending")
+            who = f"run {row['run_id']}, change {row['pk']} of user {row['user_id']} ({row['username']})"
+            for key in sorted(wanted ^ after.keys()):
+                yield f"{who} is applied; {key} was {'to change' if key in wanted else 'not to'}, the audit trail differs"
+            for key in sorted(wanted & after.keys()):
+                if not _as_planned(key, row, before, after, roles):
+                    yield f"{who} is applied; by the audit trail {key} went from {before.get(key)!r} to {after[key]!r}"
+
+
+def _told_by_runs(
+    page: list[dict[str, Any]], began: Mapping[int, datetime]
+) -> dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]]:
+    """Return the first before and the last after of each field, by run and user."""
+    runs, people = {row["run_id"] for row in page}, {row["user_id"] for row in page}
+    rows = AuditEntry.objects.filter(object_type="user", run_id__in=runs, object_id__in=people).order_by("pk")
+    told: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
+    columns = ("at", "run_id", "object_id", "before", "after")
+    for at, run_id, user_id, before, after in rows.values_list(*columns):
+        if run_id is None or at <= began[run_id]:
+            continue
+        first, last = told.setdefault((run_id, user_id), ({}, {}))
+        first.update({key: value for key, value in before.items() if key in CHANGED_BY_RUNS and key not in first})
+        last.update({key: value for key, value in after.items() if key in CHANGED_BY_RUNS})
+    return told
+
+
+def _as_planned(
+    key: str, row: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], roles: Names
+) -> bool:
+    if key == "org":
+        # The org may have been renamed between plan and apply.
+        return True
+    if key == "roles":
+        return roles.same_all(row["before"][key], before[key]) and roles.same_all(row["after"][key], after[key])
+    return (row["before"][key], row["after"][key]) == (before.get(key), after[key])
+
+
+def authors(_at: datetime) -> Iterator[str]:
+    """Every entry of the audit trail says who did it."""
+    for row in AuditEntry.objects.filter(Q(actor_label="") | Q(action="")).order_by("pk").iterator():
+        yield f"audit entry {row.pk} about {row.object_label} does not say who did what"

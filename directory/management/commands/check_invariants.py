@@ -1,0 +1,57 @@
+"""Checks every rule that holds for Rollcall's data, and says what to do where one is broken."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from argparse import ArgumentParser
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from directory.invariants import RULES, Broken, Rule, check, one_moment
+
+BROKEN = 1
+
+
+class Command(BaseCommand):
+    """``check_invariants [--json]``."""
+
+    help = "Checks that nothing is lost or contradicts itself. Writes nothing. Exit code 0: all is well; 1: it is not."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take how to print."""
+        parser.add_argument("--json", action="store_true", help="print one JSON object")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Check rule after rule and tell what is broken."""
+        at, started = timezone.now(), time.monotonic()
+        with one_moment():
+            found = {rule: check(rule, at=at) for rule in RULES}
+        seconds = round(time.monotonic() - started, 1)
+        failed = {rule: rows for rule, rows in found.items() if rows}
+        if options["json"]:
+            self.stdout.write(json.dumps(_as_json(failed, seconds), ensure_ascii=False))
+        else:
+            self._tell(failed, seconds)
+        if failed:
+            sys.exit(BROKEN)
+
+    def _tell(self, failed: dict[Rule, list[Broken]], seconds: float) -> None:
+        for rule, rows in failed.items():
+            self.stdout.write(f"{rule.id} {rule.title}: broken")
+            for row in rows:
+                self.stdout.write(f"  {row.what}")
+            self.stdout.write(f"  What to do: {rule.todo}")
+        self.stdout.write(f"{len(RULES)} rules, {len(failed)} broken, {seconds} s")
+
+
+def _as_json(failed: dict[Rule, list[Broken]], seconds: float) -> dict[str, Any]:
+    return {
+        "rules": len(RULES),
+        "broken": [asdict(row) for rows in failed.values() for row in rows],
+        "seconds": seconds,
+    }

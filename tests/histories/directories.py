@@ -1,0 +1,231 @@
+"""Directories in memory, with the faults of real ones, and the scripts in Python: a run takes milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Self
+from unittest import mock
+from uuid import UUID
+
+from directory.sync.sandbox import Sandbox
+from directory.sync.source import DirectoryUnavailable
+from directory.sync.values import (
+    AttributeMapping,
+    Connection,
+    Entry,
+    ReadingProof,
+    ScriptError,
+    ScriptName,
+    Scripts,
+    Sought,
+    Verdict,
+    Whereabouts,
+)
+from orgs.text import fold
+
+PAGE = 2
+ACTIVE = 'function (entry) { if (entry.initials) { throw new Error("no initials") } return entry.employeeType != "inactive" }'
+EVERYONE = "function (entry) { return true }"
+ORG_NAME = "function (entry) { return entry.departmentNumber }"
+ROLE_NAME = "function (entry) { return entry.title == 'none' ? [] : entry.title && entry.title.split(', ') }"
+
+
+def unique_id(number: int) -> str:
+    """Return an immutable id that is easy to tell from others."""
+    return str(UUID(int=number))
+
+
+@dataclass(slots=True)
+class Person:
+    """Somebody in a directory; ``number`` is the place in the tree, which stays."""
+
+    number: int
+    usernames: list[str]
+    unique_id: str
+    active: bool = True
+    department: str = ""
+    title: str = ""
+    email: str = ""
+    last_name: str = "Smith"
+    breaks_the_script: bool = False
+
+    def entry(self) -> Entry:
+        """Return the entry that a server sends."""
+        told = {
+            "uid": tuple(self.usernames),
+            "entryUUID": (self.unique_id,),
+            "sn": (self.last_name,),
+            "employeeType": ("staff" if self.active else "inactive",),
+            "departmentNumber": (self.department,),
+            "title": (self.title,),
+            "mail": (self.email,),
+            "initials": ("X" if self.breaks_the_script else "",),
+        }
+        return Entry(f"cn=person{self.number},dc=example,dc=com", {name: v for name, v in told.items() if all(v)})
+
+
+class Fault:
+    """What a server can do wrong while it is read."""
+
+    NONE = ""
+    REFUSES = "refuses the connection"
+    BREAKS_OFF = "breaks off after the first page"
+    PROVES_NOTHING = "ends without saying that this was all"
+    FORGETS = "leaves somebody out, who is there when asked for"
+    ALL = (REFUSES, BREAKS_OFF, PROVES_NOTHING, FORGETS)
+
+
+@dataclass
+class MemoryServer:
+    """One LDAP server; ``fault`` is what it does wrong from now on."""
+
+    url: str
+    people: dict[int, Person] = field(default_factory=dict)
+    fault: str = Fault.NONE
+
+    @property
+    def complete(self) -> bool:
+        """Whether a reading would be complete and find everybody."""
+        return self.fault == Fault.NONE
+
+    @property
+    def readable(self) -> bool:
+        """Whether a reading would come to an end."""
+        return self.fault in {Fault.NONE, Fault.FORGETS}
+
+    def pages(self) -> Iterator[list[Entry]]:
+        """Yield the entries, with the fault."""
+        listed = [person.entry() for person in self.people.values()]
+        if self.fault == Fault.FORGETS:
+            listed = listed[1:]
+        for start in range(0, len(listed), PAGE):
+            if start and self.fault == Fault.BREAKS_OFF:
+                raise DirectoryUnavailable("Can't contact LDAP server")
+            yield listed[start : start + PAGE]
+        if self.fault == Fault.BREAKS_OFF:
+            raise DirectoryUnavailable("Can't contact LDAP server")
+
+    def proof(self) -> ReadingProof | None:
+        """Return why a reading is complete, or nothing."""
+        if self.fault == Fault.PROVES_NOTHING:
+            raise DirectoryUnavailable("The server left out the paging control")
+        count = len(self.people)
+        return ReadingProof(
+            url=self.url, failed_urls=(), bound_as="anonymous", authorization="", product="", encrypted=False,
+            pages=(count + PAGE - 1) // PAGE, entries=count, paged=True, controls_missing=0, last_cookie_empty=True,
+            results={"success": 1}, estimate=0, counted=None, referrals=(),
+        )  # fmt: skip
+
+
+class MemoryReading:
+    """One reading of a server in memory."""
+
+    def __init__(self, server: MemoryServer) -> None:
+        self.url = server.url
+        self.referrals: list[str] = []
+        self.proof: ReadingProof | None = None
+        self._server = server
+
+    @property
+    def complete(self) -> bool:
+        return self.proof is not None
+
+    def pages(self) -> Iterator[list[Entry]]:
+        yield from self._server.pages()
+        self.proof = self._server.proof()
+
+
+@dataclass
+class MemoryDirectories:
+    """All servers, by URL; ``patched`` puts them in the place of LDAP."""
+
+    servers: dict[str, MemoryServer] = field(default_factory=dict)
+
+    # What an LDAP server's settings need besides.
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def add(self) -> MemoryServer:
+        """Add a server without people."""
+        server = MemoryServer(f"ldap://127.0.0.1:{1000 + len(self.servers)}")
+        self.servers[server.url] = server
+        return server
+
+    def _reached(self, connection: Connection) -> MemoryServer:
+        server = self.servers[connection.urls[0]]
+        if server.fault == Fault.REFUSES:
+            raise DirectoryUnavailable("Can't contact LDAP server")
+        return server
+
+    @contextmanager
+    def open_reading(self, connection: Connection) -> Iterator[MemoryReading]:
+        yield MemoryReading(self._reached(connection))
+
+    def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
+        return MemoryInquiry(lambda: self._reached(connection))
+
+    @contextmanager
+    def patched(self) -> Iterator[None]:
+        """Let runs read these directories and decide by the scripts in Python."""
+        with ExitStack() as stack:
+            for place, stand_in in {
+                "directory.sync.reading.open_reading": self.open_reading,
+                "directory.scripting.Sandbox": MemorySandbox,
+                "directory.sync.second_look.Inquiry": self.inquiry,
+                "directory.actions.server_checks.compile_errors": lambda *_: {},
+            }.items():
+                stack.enter_context(mock.patch(place, stand_in))
+            yield
+
+
+class MemoryInquiry:
+    """Asks a server in memory for single users."""
+
+    def __init__(self, reached: Callable[[], MemoryServer]) -> None:
+        self._reached = reached
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def whereabouts(self, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+        try:
+            people = list(self._reached().people.values())
+        except DirectoryUnavailable as error:
+            return {who.user_id: Whereabouts(absent=False, told=str(error)) for who in sought}
+        return {who.user_id: self._whereabouts(who, people) for who in sought}
+
+    def _whereabouts(self, who: Sought, people: Collection[Person]) -> Whereabouts:
+        for person in people:
+            by_name = fold(who.username) in map(fold, person.usernames)
+            if person.unique_id == who.unique_id if who.unique_id else by_name:
+                return Whereabouts(absent=False, told="found after all", dns=(person.entry().dn,))
+        return Whereabouts(absent=True, told="nobody with that name anywhere")
+
+
+class MemorySandbox(Sandbox):
+    """The scripts above, in Python; its child process never starts."""
+
+    def __init__(self, scripts: Scripts, *given: Any) -> None:
+        super().__init__(scripts, *given)
+        self.everyone_is_active = scripts.active == EVERYONE
+
+    def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
+        return [verdict(entry, everyone_is_active=self.everyone_is_active) for entry in entries]
+
+    second_opinions = evaluate
+
+
+def verdict(entry: Entry, *, everyone_is_active: bool) -> Verdict:
+    """Return what the scripts say of an entry."""
+    if not everyone_is_active:
+        if entry.values("initials"):
+            return Verdict(error=ScriptError(ScriptName.ACTIVE, "Error: no initials", 1))
+        if entry.values("employeeType") == ("inactive",):
+            return Verdict(active=False)
+    org, title = "".join(entry.values("departmentNumber")), "".join(entry.values("title"))
+    roles = () if title == "none" else tuple(title.split(", ")) if title else None
+    return Verdict(org_name=org.strip() or None, roles=roles)

@@ -1,0 +1,138 @@
+"""What a person can do to a user by hand, each by its action, as the console would."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from orgs.actions import devices, legal_holds, users
+from orgs.actions.errors import Refused
+from orgs.models import CreatedBy, Device, Matter, Org, Role, User
+from tests.worlds import device
+
+if TYPE_CHECKING:
+    from tests.histories.world import World
+
+# Some fold to the same, some are longer than they look.
+NAMES = (
+    "sean",
+    "SEAN",
+    "mia",
+    "Ünal",
+    "u\u0308nal",
+    "straße",
+    "STRASSE",
+    "o'neil",
+    "Ａｂｃ",
+    "日本",
+    "li  wei",
+    "a.b+c",
+)
+PLACES = ("Default", "Branch", "Local")
+ROLES = ("PROe User", "SYSADMIN", "Org Admin")
+
+Edit = Callable[["World", User, int], object]
+
+
+def _devices(target: User) -> list[int]:
+    return list(Device.objects.filter(user=target).values_list("pk", flat=True))
+
+
+def _block(world: World, target: User, _: int) -> None:
+    users.block(user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _unblock(world: World, target: User, _: int) -> None:
+    users.unblock(user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _deactivate(world: World, target: User, _: int) -> None:
+    users.deactivate(user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _reactivate(world: World, target: User, _: int) -> None:
+    users.reactivate(user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _clear_pending(world: World, target: User, _: int) -> None:
+    users.clear_pending(user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _manage_locally(world: World, target: User, pick: int) -> None:
+    local = bool(pick % 2)
+    users.set_managed_locally(user_ids=[target.pk], managed_locally=local, by=world.root, at=world.now)
+
+
+def _move(world: World, target: User, pick: int) -> None:
+    place = Org.objects.named(PLACES[pick % len(PLACES)]).get()
+    users.move(moves={target.pk: place.pk}, by=world.root, at=world.now)
+
+
+def _give_roles(world: World, target: User, pick: int) -> None:
+    wanted = Role.objects.filter(name__in=ROLES[: pick % (1 + len(ROLES))]).values_list("pk", flat=True)
+    users.set_roles(roles={target.pk: frozenset(wanted)}, by=world.root, at=world.now)
+
+
+def _rename(world: World, target: User, pick: int) -> None:
+    names = users.Profile(NAMES[pick % len(NAMES)], last_name="Smith")
+    users.update_profiles(profiles={target.pk: names}, by=world.root, at=world.now)
+
+
+def _turn_devices_off(world: World, target: User, _: int) -> None:
+    devices.deactivate(device_ids=_devices(target), by=world.root, at=world.now)
+
+
+def _turn_devices_on(world: World, target: User, _: int) -> None:
+    devices.reactivate(device_ids=_devices(target), by=world.root, at=world.now)
+
+
+def _hold(world: World, target: User, pick: int) -> None:
+    matter = Matter.objects.filter(closed_at=None).order_by("-pk").first() if pick % 2 else None
+    matter = matter or legal_holds.open_matter(name="Lease", by=world.root, at=world.now)
+    legal_holds.add_custodians(matter=matter, user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _release(world: World, target: User, _: int) -> None:
+    for held in target.custodianships.filter(released_at=None).select_related("matter")[:1]:
+        legal_holds.release(matter=held.matter, user_ids=[target.pk], by=world.root, at=world.now)
+
+
+def _close_matter(world: World, _: User, pick: int) -> None:
+    matters = list(Matter.objects.filter(closed_at=None).order_by("pk"))
+    if matters:
+        legal_holds.close_matter(matter=matters[pick % len(matters)], by=world.root, at=world.now)
+
+
+def _make_user(world: World, _: User, pick: int) -> None:
+    place = Org.objects.named(PLACES[pick % len(PLACES)]).get()
+    new = users.NewUser(users.Profile(NAMES[pick % len(NAMES)], last_name="Smith"), place.pk)
+    device(users.create(users=[new], created_by=CreatedBy.HAND, by=world.root, at=world.now)[0])
+
+
+EDITS: dict[str, Edit] = {
+    "make another user": _make_user,
+    "block": _block,
+    "unblock": _unblock,
+    "deactivate": _deactivate,
+    "reactivate": _reactivate,
+    "clear pending": _clear_pending,
+    "manage locally": _manage_locally,
+    "move": _move,
+    "give roles": _give_roles,
+    "rename": _rename,
+    "turn devices off": _turn_devices_off,
+    "turn devices on": _turn_devices_on,
+    "hold": _hold,
+    "release": _release,
+    "close a matter": _close_matter,
+}
+
+
+def do(world: World, edit: str, target: int, pick: int) -> User:
+    """Do it to one of the users, the newest first; what is refused stays undone. Return to whom."""
+    everybody: list[User] = list(User.objects.order_by("-pk"))
+    chosen = everybody[target % len(everybody)]
+    with suppress(Refused):
+        EDITS[edit](world, chosen, pick)
+    return chosen

@@ -1,0 +1,70 @@
+"""What is true of every user, without the times at which it became so: two histories can be compared by it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Any
+
+from directory.models import Match
+from orgs.models import Archive, Device, RoleGrant, User
+
+Facts = dict[int, dict[str, Any]]
+STATES = ("active", "deactivated_by", "blocked", "blocked_by", "pending", "pending_by", "managed_locally")
+NAMES = ("username", "email", "first_name", "last_name")
+
+
+def facts() -> Facts:
+    """Return the facts of every user by id."""
+    roles: dict[int, set[str]] = defaultdict(set)
+    for pk, name in RoleGrant.objects.values_list("user_id", "role__name"):
+        roles[pk].add(name)
+    devices: dict[int, dict[int, Any]] = defaultdict(dict)
+    columns = ("pk", "active", "deactivated_by", "deactivated_with_user", "authorized")
+    for owner, *row in Device.objects.values_list("user_id", *columns):
+        devices[owner][row[0]] = tuple(row[1:])
+    archives: dict[int, dict[int, str]] = defaultdict(dict)
+    for owner, pk, state in Archive.objects.values_list("device__user_id", "pk", "state"):
+        archives[owner][pk] = state
+    held = set(User.objects.held().values_list("pk", flat=True))
+    return {
+        row["pk"]: {
+            **{name: row[name] for name in (*STATES, *NAMES)},
+            "org": row["org__name"],
+            "roles": roles[row["pk"]],
+            "on_hold": row["pk"] in held,
+            "devices": devices[row["pk"]],
+            "archives": archives[row["pk"]],
+        }
+        for row in User.objects.values("pk", "org__name", *STATES, *NAMES)
+    }
+
+
+def matched_ids() -> dict[int, str]:
+    """Return the immutable id that each user was last matched by."""
+    return dict(Match.objects.values_list("user_id", "unique_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """The facts at one moment, and the immutable ids that were known then."""
+
+    facts: Facts
+    ids: dict[int, str]
+
+    @classmethod
+    def now(cls) -> Moment:
+        return cls(facts(), matched_ids())
+
+    def changed(self, later: Facts) -> set[int]:
+        """Return whose facts are not what they were."""
+        return {pk for pk in self.facts.keys() | later.keys() if self.facts.get(pk) != later.get(pk)}
+
+
+def cut_off(before: dict[str, Any], after: dict[str, Any]) -> bool:
+    """Tell whether somebody was deactivated, blocked or marked for it."""
+    return (
+        (before["active"] and not after["active"])
+        or (after["blocked"] and not before["blocked"])
+        or (after["pending"] and not before["pending"])
+    )

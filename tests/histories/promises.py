@@ -1,0 +1,97 @@
+"""What a run may have done to users, worked out from the directories in memory alone."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from directory.models import LdapServer, Run
+from directory.scope import orgs_in_scope
+from directory.sync.values import Outcome, Verdict
+from orgs.text import fold
+from tests.histories.directories import EVERYONE, verdict
+from tests.histories.facts import Facts, Moment, cut_off
+from tests.histories.world import World, rolled_back
+
+WITHOUT_A_DIRECTORY = {"Local", "ADMIN"}
+# A second run may come back to what the first could not do, or not yet.
+LEFT_FOR_LATER = (Outcome.CHANGED_MEANWHILE, Outcome.REFUSED, Outcome.WAITING)
+
+
+def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> tuple[list[Verdict], bool]:
+    """Return what the directories that can be read say of a user, and whether all that the user's org asks were complete.
+
+    Entries with the user's immutable id count before those with the username.
+    """
+    scope = {place.org.name: place.servers for place in orgs_in_scope().values()}
+    stored = {server.pk: server for server in LdapServer.objects.all()}
+    asked = [stored[server] for server in scope.get(account["org"], ())]
+    readable = [server for server in asked if server.enabled and world.servers[server.name].readable]
+    complete = [server for server in readable if world.servers[server.name].complete]
+    found = [
+        (person, server.active_script == EVERYONE)
+        for server in readable
+        for person in world.servers[server.name].people.values()
+    ]
+    known, key = before.ids.get(pk, ""), fold(account["username"])
+    by_id = [(each, lax) for each, lax in found if known and each.unique_id == known]
+    by_name = [(each, lax) for each, lax in found if key in map(fold, each.usernames)]
+    told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in by_id or by_name]
+    return told, len(complete) == len(asked)
+
+
+def nobody_was_cut_off_without_proof(
+    world: World, before: Moment, after: Facts, *, except_for: Collection[int] = ()
+) -> None:
+    """Whoever was cut off is inactive in a directory that was read, or in none of all that the org asks."""
+    for pk, row in after.items():
+        if pk in except_for or pk not in before.facts or not cut_off(before.facts[pk], row):
+            continue
+        told, everywhere = word_on(world, before, pk, row)
+        assert not any(each.active and each.error is None for each in told), row
+        assert told or everywhere, row
+
+
+def errors_changed_nobody(world: World, before: Moment, after: Facts) -> None:
+    """Where every entry of a user breaks the script, or nowhere could be looked, the user is as before."""
+    for pk in before.changed(after):
+        told, everywhere = word_on(world, before, pk, before.facts[pk])
+        assert not (told and everywhere and all(each.error for each in told)), after[pk]
+        assert told or everywhere, after[pk]
+
+
+def the_untouchable_are_untouched(before: Moment, after: Facts, *, undo: bool) -> None:
+    """Holds, people managed locally and orgs without a directory are respected."""
+    for pk, row in after.items():
+        old = before.facts[pk]
+        if old["on_hold"]:
+            assert row["active"] or not old["active"], row
+            assert old["archives"] == row["archives"] or (row["active"] and not old["active"]), row
+        if old["managed_locally"] or (old["org"] in WITHOUT_A_DIRECTORY and not undo):
+            assert old == row
+
+
+def the_next_run_plans_nothing(world: World, run: Run, before: Moment) -> None:
+    """A second run right after an applied one, of all servers, has nothing to do for those whom the first looked after."""
+    if run.changes.filter(outcome__in=LEFT_FOR_LATER).exists() or world.contradicts_itself():
+        return
+    now = world.now
+    with rolled_back():
+        again = world.start(simulated=True)
+        if again is not None:
+            world.execute(again)
+            looked_after = {part["name"] for part in run.org_counts}
+            mine = [pk for pk, row in before.facts.items() if row["org"] in looked_after]
+            planned = again.changes.filter(outcome=Outcome.PLANNED, user__in=mine)
+            left = list(planned.values_list("username", "actions", "steps"))
+            done = list(run.changes.values_list("username", "outcome", "actions", "steps"))
+            assert left == [], f"left: {left}, after: {done}"
+    world.now = now
+
+
+def it_was_what_was_simulated(run: Run) -> None:
+    """A run wants exactly what the simulation right before it wanted."""
+    simulation = Run.objects.get(pk=run.pk - 1)
+    columns = ("user", "actions", "cause", "before", "after", "facts", "unknown_org")
+    wanted, simulated = (list(each.changes.order_by("user").values_list(*columns)) for each in (run, simulation))
+    assert wanted == simulated
