@@ -8,121 +8,182 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('directory', '0001_initial'),
-        ('orgs', '0002_nothing_lost'),
+        ("directory", "0001_initial"),
+        ("orgs", "0002_nothing_lost"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='ldapserver',
-            name='absence_hours',
-            field=models.PositiveIntegerField(default=0, help_text='0: no waiting.', validators=[django.core.validators.MaxValueValidator(8760)], verbose_name='absent for how many hours'),
+            model_name="ldapserver",
+            name="absence_hours",
+            field=models.PositiveIntegerField(
+                default=0,
+                help_text="0: no waiting.",
+                validators=[django.core.validators.MaxValueValidator(8760)],
+                verbose_name="absent for how many hours",
+            ),
         ),
         migrations.AddField(
-            model_name='ldapserver',
-            name='absence_runs',
-            field=models.PositiveSmallIntegerField(default=1, help_text='1: whoever one complete reading does not find is deactivated by the same sync.', validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='absent in how many syncs in a row'),
+            model_name="ldapserver",
+            name="absence_runs",
+            field=models.PositiveSmallIntegerField(
+                default=1,
+                help_text="1: whoever one complete reading does not find is deactivated by the same sync.",
+                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)],
+                verbose_name="absent in how many syncs in a row",
+            ),
         ),
         migrations.AddField(
-            model_name='ldapserver',
-            name='requires_approval',
-            field=models.BooleanField(default=False, help_text='A sync with anything to change then waits until someone other than who started it applies its plan.', verbose_name='plans need the approval of a second administrator'),
+            model_name="ldapserver",
+            name="requires_approval",
+            field=models.BooleanField(
+                default=False,
+                help_text="A sync with anything to change then waits until someone other than who started it applies its plan.",
+                verbose_name="plans need the approval of a second administrator",
+            ),
         ),
         migrations.AddField(
-            model_name='run',
-            name='approval',
-            field=models.JSONField(default=list, verbose_name='why a second administrator has to approve'),
+            model_name="run",
+            name="approval",
+            field=models.JSONField(default=list, verbose_name="why a second administrator has to approve"),
         ),
         migrations.AddField(
-            model_name='run',
-            name='approved_at',
-            field=models.DateTimeField(blank=True, null=True, verbose_name='plan applied at'),
+            model_name="run",
+            name="approved_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="plan applied at"),
         ),
         migrations.AddField(
-            model_name='run',
-            name='undo_of',
-            field=models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='undos', to='directory.run', verbose_name='undo of'),
+            model_name="run",
+            name="undo_of",
+            field=models.ForeignKey(
+                blank=True,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="undos",
+                to="directory.run",
+                verbose_name="undo of",
+            ),
         ),
         migrations.AddField(
-            model_name='runchange',
-            name='put_back',
-            field=models.JSONField(blank=True, default=dict, verbose_name='what an undo puts back beside the account'),
+            model_name="runchange",
+            name="put_back",
+            field=models.JSONField(blank=True, default=dict, verbose_name="what an undo puts back beside the account"),
         ),
         migrations.AddField(
-            model_name='runchange',
-            name='traces',
-            field=models.JSONField(blank=True, default=dict, verbose_name='what applying it changed beside the account'),
+            model_name="runchange",
+            name="traces",
+            field=models.JSONField(
+                blank=True, default=dict, verbose_name="what applying it changed beside the account"
+            ),
         ),
         migrations.AddField(
-            model_name='runserver',
-            name='proof',
-            field=models.JSONField(default=dict, verbose_name='what proves that this is all'),
+            model_name="runserver",
+            name="proof",
+            field=models.JSONField(default=dict, verbose_name="what proves that this is all"),
         ),
         migrations.AlterField(
-            model_name='alert',
-            name='kind',
-            field=models.CharField(choices=[('connection', 'connection'), ('held back', 'held back'), ('approval', 'waits for approval')], max_length=16, verbose_name='kind'),
+            model_name="alert",
+            name="kind",
+            field=models.CharField(
+                choices=[("connection", "connection"), ("held back", "held back"), ("approval", "waits for approval")],
+                max_length=16,
+                verbose_name="kind",
+            ),
         ),
         migrations.AlterField(
-            model_name='ldapserver',
-            name='sync_interval_hours',
-            field=models.PositiveIntegerField(blank=True, help_text='Empty: the server-wide interval. 0: never.', null=True, validators=[django.core.validators.MaxValueValidator(8760)], verbose_name='sync interval in hours'),
+            model_name="ldapserver",
+            name="sync_interval_hours",
+            field=models.PositiveIntegerField(
+                blank=True,
+                help_text="Empty: the server-wide interval. 0: never.",
+                null=True,
+                validators=[django.core.validators.MaxValueValidator(8760)],
+                verbose_name="sync interval in hours",
+            ),
         ),
         migrations.AlterField(
-            model_name='mail',
-            name='kind',
-            field=models.CharField(choices=[('summary', 'summary'), ('held back', 'held back'), ('approval', 'waits for approval'), ('failed', 'failed')], max_length=16, verbose_name='kind'),
+            model_name="mail",
+            name="kind",
+            field=models.CharField(
+                choices=[
+                    ("summary", "summary"),
+                    ("held back", "held back"),
+                    ("approval", "waits for approval"),
+                    ("failed", "failed"),
+                ],
+                max_length=16,
+                verbose_name="kind",
+            ),
         ),
         migrations.CreateModel(
-            name='Absence',
+            name="Absence",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('since', models.DateTimeField(verbose_name='absent since')),
-                ('runs', models.PositiveIntegerField(default=1, verbose_name='syncs in a row')),
-                ('last_run', models.PositiveBigIntegerField(verbose_name='last counted run')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='absence', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("since", models.DateTimeField(verbose_name="absent since")),
+                ("runs", models.PositiveIntegerField(default=1, verbose_name="syncs in a row")),
+                ("last_run", models.PositiveBigIntegerField(verbose_name="last counted run")),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="absence", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'absence',
-                'verbose_name_plural': 'absences',
-                'ordering': ['user'],
+                "verbose_name": "absence",
+                "verbose_name_plural": "absences",
+                "ordering": ["user"],
             },
         ),
         migrations.CreateModel(
-            name='Heartbeat',
+            name="Heartbeat",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('part', models.CharField(choices=[('worker', 'worker'), ('clock', 'clock')], max_length=8, verbose_name='part')),
-                ('host', models.CharField(max_length=255, verbose_name='host')),
-                ('pid', models.PositiveIntegerField(verbose_name='process id')),
-                ('queues', models.JSONField(default=list, verbose_name='queues')),
-                ('heard_at', models.DateTimeField(verbose_name='heard of')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "part",
+                    models.CharField(
+                        choices=[("worker", "worker"), ("clock", "clock")], max_length=8, verbose_name="part"
+                    ),
+                ),
+                ("host", models.CharField(max_length=255, verbose_name="host")),
+                ("pid", models.PositiveIntegerField(verbose_name="process id")),
+                ("queues", models.JSONField(default=list, verbose_name="queues")),
+                ("heard_at", models.DateTimeField(verbose_name="heard of")),
             ],
             options={
-                'verbose_name': 'heartbeat',
-                'verbose_name_plural': 'heartbeats',
-                'ordering': ['-heard_at', '-pk'],
-                'constraints': [models.UniqueConstraint(fields=('part', 'host', 'pid'), name='a_process_has_one_heartbeat')],
+                "verbose_name": "heartbeat",
+                "verbose_name_plural": "heartbeats",
+                "ordering": ["-heard_at", "-pk"],
+                "constraints": [
+                    models.UniqueConstraint(fields=("part", "host", "pid"), name="a_process_has_one_heartbeat")
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('file_name', models.CharField(max_length=255, verbose_name='file')),
-                ('uploaded_at', models.DateTimeField(verbose_name='uploaded')),
-                ('wanted', models.PositiveIntegerField(verbose_name='users to create')),
-                ('refused', models.PositiveIntegerField(verbose_name='rows not to create')),
-                ('decisions', directory.models.fields.EncryptedTextField()),
-                ('org', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='orgs.org')),
-                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='upload', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("file_name", models.CharField(max_length=255, verbose_name="file")),
+                ("uploaded_at", models.DateTimeField(verbose_name="uploaded")),
+                ("wanted", models.PositiveIntegerField(verbose_name="users to create")),
+                ("refused", models.PositiveIntegerField(verbose_name="rows not to create")),
+                ("decisions", directory.models.fields.EncryptedTextField()),
+                (
+                    "org",
+                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="+", to="orgs.org"),
+                ),
+                (
+                    "user",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="upload", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'upload',
-                'verbose_name_plural': 'uploads',
+                "verbose_name": "upload",
+                "verbose_name_plural": "uploads",
             },
         ),
     ]

@@ -16,8 +16,8 @@ class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
     ``servers`` are those that have been read, by id, as they were set then. ``seen`` says who was in scope when the
-    reading began, ``rivals`` which other users have a claim to the entry of a user (server id, user id), ``names`` and ``doubled`` which usernames (server id, folded) users' entries carry, and which
-    of them more than once.
+    reading began, ``rivals`` which other users have a claim to the entry of a user (server id, user id), ``names`` and
+    ``doubled`` which usernames (server id, folded) users' entries carry, and which of them more than once.
     """
 
     run: Run

@@ -111,7 +111,9 @@ def _prepare() -> Start:
     here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
         services=[services.web(address, port), services.worker(), services.beat(settings.VAR)],
-        environment=here | os.environ | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
+        environment=here
+        | os.environ
+        | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
         answers={"web": lambda: _web_answers(address, port)},
     )
     if not start.environment.get("REDIS_URL"):

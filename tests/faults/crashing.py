@@ -1,0 +1,161 @@
+"""Rollcall's Celery app for tests: what happens at a named point is read from a file, and happens once.
+
+``celery -A tests.faults.crashing worker`` is the real worker; nothing of this is known to Rollcall itself.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import resource
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from celery.signals import worker_process_init
+
+from console.celery import TICKS, app
+
+__all__ = ["app", "arm"]
+
+# What leaves nothing for others.
+HOARD: list[bytes] = []
+# More steps than a small world would have.
+BATCH = 40
+# Where something can happen: a name for people, and what is called there.
+POINTS = {
+    "claim": "directory.sync.lease:_take",
+    "lease": "directory.sync.lease:Lease.renew",
+    "release": "directory.sync.lease:Lease.release",
+    "forget": "directory.sync.record:forget",
+    "begin": "directory.sync.entries:begin",
+    "scripts": "directory.sync.sandbox.parent:Sandbox.evaluate",
+    "keep": "directory.sync.entries:keep",
+    "unseen": "directory.sync.entries:forget_unseen",
+    "plan": "directory.sync.plan:decide",
+    "record": "directory.sync.record:planned",
+    "limits": "directory.sync.limits:check_orgs",
+    "waiting": "directory.sync.apply:waiting",
+    "batch": "directory.sync.apply:batch",
+    "move": "orgs.actions.users:move",
+    "block": "orgs.actions.users:block",
+    "deactivate": "orgs.actions.users:deactivate",
+    "archives": "orgs.actions.archives:to_cold_storage",
+    "matches": "directory.sync.entries:remember_matches",
+    "counts": "directory.sync.record:settle_counts",
+    "line": "directory.sync.report:history",
+    "finish": "directory.sync.lease:Lease.finish",
+    "write mail": "directory.sync.notify:write_mail",
+    "send": "directory.sync.notify:send_waiting",
+    "claim mail": "directory.sync.notify:_claim",
+    "send mail": "directory.sync.notify:_send",
+    "smtp": "django.core.mail.message:EmailMessage.send",
+    "wake": "directory.actions.runs:wake_worker",
+    "note run": "directory.actions.runs:_note",
+    "told": "directory.sync.report:mail_sent",
+}
+
+
+class Fuse:
+    """What is to happen, where and when; read anew at each point, as the worker outlives many faults."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._seen = 0
+        self._id = ""
+
+    def at(self, point: str, when: str) -> None:
+        """Do what is to be done here, if anything is."""
+        try:
+            wanted = json.loads(self._file.read_text())
+        except (FileNotFoundError, json.JSONDecodeError):
+            return
+        if (wanted["point"], wanted["when"]) != (point, when):
+            return
+        if wanted["id"] != self._id:
+            self._id, self._seen = wanted["id"], 0
+        self._seen += 1
+        if self._seen == wanted["nth"]:
+            # Who is first to take the file away does it.
+            try:
+                self._file.rename(self._file.with_suffix(".burnt"))
+            except FileNotFoundError:
+                return
+            act(wanted["do"])
+
+
+def act(do: str) -> None:
+    """Do the worst."""
+    match do:
+        case "kill":
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        case "kill the child":
+            os.kill(os.getpid(), signal.SIGKILL)
+        case "stop":
+            os.killpg(os.getpgid(0), signal.SIGSTOP)
+        case "fill the memory":
+            fill_the_memory()
+        case "fill the disk":
+            resource.setrlimit(resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+        case "bug":
+            raise ZeroDivisionError("a bug")
+        case "wait":
+            wait_at_the_gate()
+        case _:
+            raise ValueError(f"there is nothing called {do}")
+
+
+def fill_the_memory() -> None:
+    """Take all there is, and let there be no more."""
+    used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + 2**20, resource.RLIM_INFINITY))
+    for size in (2**20, 2**16, 2**12):
+        with suppress(MemoryError):
+            while True:
+                HOARD.append(bytes(size))
+
+
+def wait_at_the_gate() -> None:
+    """Stand still until the test says that this may go on."""
+    gate = Path(os.environ["FUSE"]).with_suffix(".gate")
+    while not gate.exists():
+        time.sleep(0.01)
+    gate.unlink()
+
+
+def wrap(owner: Any, name: str, point: str, fuse: Fuse) -> None:
+    """Have the fuse looked at before and after a function."""
+    original = getattr(owner, name)
+
+    @functools.wraps(original)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        fuse.at(point, "before")
+        result = original(*args, **kwargs)
+        fuse.at(point, "after")
+        return result
+
+    setattr(owner, name, guarded)
+
+
+def arm(**_: object) -> None:
+    """Wrap all points of this process."""
+    fuse = Fuse(Path(os.environ["FUSE"]))
+    # Not at the top: Celery loads this module before Django's models.
+    setattr(importlib.import_module("directory.sync.pipeline"), "BATCH", BATCH)  # noqa: B010  # of any module
+    for point, place in POINTS.items():
+        module, path = place.split(":")
+        owner: Any = importlib.import_module(module)
+        parts = path.split(".")
+        for each in parts[:-1]:
+            owner = getattr(owner, each)
+        wrap(owner, parts[-1], point, fuse)
+
+
+worker_process_init.connect(arm)
+if "TICK" in os.environ:
+    # A clock that need not be waited for.
+    TICKS.update(dict.fromkeys(TICKS, float(os.environ["TICK"])))

@@ -1,0 +1,175 @@
+"""People who change things under a running sync, or stop it: what they did counts, and the run says what it left."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from directory.actions import runs, servers
+from directory.actions.errors import Refused
+from directory.models import LdapServer, Mail, Run, RunChange, RunState, Trigger
+from directory.sync.values import Outcome
+from orgs.actions import legal_holds, users
+from orgs.actions.users import Profile
+from orgs.actors import SYSTEM, Actor
+from orgs.models import AuditEntry, Matter, User
+from tests.catalogue import noted
+from tests.faults import stages
+from tests.faults.process_world import Scene
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+ADA = Actor(label="ada", user_id=1)
+# What a run may do to people, and nothing of the server's own rows.
+PEOPLE = ("orgs.User", "orgs.RoleGrant", "orgs.Device", "orgs.Archive", "directory.RunChange")
+
+
+def test_people_changed_by_hand_in_mid_apply_are_left_to_the_person(scene: Scene) -> None:
+    with noted(
+        "faults",
+        "a person renames one user, puts one on hold and deactivates one whose changes wait in the next batch",
+        how="by hand while the worker stands between two batches",
+        expected="these three are skipped as changed meanwhile and listed, what the person did stays; all others as planned",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready(1)
+        scene.reach(run, "waiting", nth=2)
+        renamed, held, gone = _late(run)
+        now = timezone.now()
+        users.update_profiles(profiles={renamed.pk: Profile("renamed by hand")}, by=ADA, at=now)
+        legal_holds.add_custodians(matter=Matter.objects.get(), user_ids=[held.pk], by=ADA, at=now)
+        users.deactivate(user_ids=[gone.pk], by=ADA, at=now)
+        scene.fuse.go_on()
+        scene.end(run)
+
+        touched = {renamed.pk, held.pk, gone.pk}
+        outcomes = Counter(run.changes.values_list("outcome", flat=True))
+        skipped = set(run.changes.filter(outcome=Outcome.CHANGED_MEANWHILE).values_list("user_id", flat=True))
+        for user in (renamed, held, gone):
+            user.refresh_from_db()
+        assert skipped == touched
+        assert (renamed.username, renamed.org.name, held.org.name, gone.active) == (
+            "renamed by hand",
+            "Default",
+            "Default",
+            False,
+        )
+        row.saw(f"{outcomes['applied']} applied, {outcomes['changed meanwhile']} changed meanwhile", wrongly_changed=0)
+
+
+def _late(run: Run) -> list[User]:
+    """Return three users of the last batch who are to be moved."""
+    last = [change for change in run.changes.order_by("-pk") if "move" in change.actions and change.user]
+    return [change.user for change in last[:3] if change.user]
+
+
+@pytest.mark.whole
+def test_scripts_saved_in_mid_run_count_from_the_next_run(scene: Scene) -> None:
+    twin = scene.twin()
+
+    with noted(
+        "faults",
+        "an administrator saves an active script that finds everybody inactive while the entries are being read",
+        how="saved after the scripts had run for the first page of 200 entries",
+        expected="the run keeps the scripts that it began with; the next real run is held back as never simulated",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready(1)
+        scene.reach(run, "scripts")
+        script = {"active_script": "function (entry) { return false }"}
+        servers.save(server=LdapServer.objects.get(), values=script, by=SYSTEM, at=timezone.now())
+        scene.fuse.go_on()
+        scene.end(run)
+        mine = scene.ending(run).digest
+        wrong = [line for label in PEOPLE for line in (mine[label] - twin.digest[label])]
+        following = runs.start(servers=(), simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
+        scene.end(following, RunState.HELD_BACK)
+
+        row.saw(f"applied as the twin; the next run: {following.held_back[-1]}", wrongly_changed=len(wrong))
+
+
+@pytest.mark.whole
+@pytest.mark.parametrize("point", ["scripts", "waiting"])
+@pytest.mark.parametrize("what", ["disabled", "deleted"])
+def test_a_server_taken_away_in_mid_run(scene: Scene, what: str, point: str) -> None:
+    where = {"scripts": "while it is being read", "waiting": "while its plan is applied"}[point]
+    twin = scene.twin()
+
+    with noted(
+        "faults",
+        f"the LDAP server {what} {where}",
+        how="by an administrator, while the worker stands still",
+        expected="refused, or the run ends and says why; nobody is changed otherwise than planned",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready(1)
+        scene.reach(run, point, nth=1 if point == "scripts" else 2)
+        server, now = LdapServer.objects.get(), timezone.now()
+        told = "done"
+        try:
+            if what == "disabled":
+                servers.save(server=server, values={"enabled": False}, by=SYSTEM, at=now)
+            else:
+                servers.delete(server=server, by=SYSTEM, at=now)
+        except Refused as reason:
+            told = f"refused: {reason}"
+        scene.fuse.go_on()
+        scene.end(run, RunState.APPLIED, RunState.FAILED, RunState.CANCELLED)
+        mine = scene.ending(run).digest
+        outcomes = Counter(run.changes.values_list("outcome", flat=True))
+        planned = set(twin.digest["orgs.User"]) | set(_before(scene))
+        wrong = [line for line in mine["orgs.User"] if line not in planned]
+
+        seen = f"{told}; run {run.state}, {outcomes['applied']} applied, {outcomes['changed meanwhile']} skipped"
+        row.saw(f"{seen}; {run.error}" if run.error else seen, wrongly_changed=len(wrong))
+
+
+def _before(scene: Scene) -> Counter[str]:
+    """Return the users' rows as they were before the run."""
+    with stages.connected_to(scene.start):
+        return stages.digest()["orgs.User"]
+
+
+# Between transactions, as SQLite lets nobody else write during one.
+STAGES = {"reading": ("scripts", 1), "planning": ("plan", 100), "applying": ("waiting", 3)}
+
+
+@pytest.mark.parametrize("stage", [pytest.param(stage, marks=pytest.mark.whole) for stage in ("queued", *STAGES)])
+def test_a_run_that_is_cancelled(scene: Scene, stage: str) -> None:
+    twin = scene.twin()
+
+    with noted(
+        "faults",
+        f"a run cancelled while it is {stage}",
+        how="Cancel on its page" + ("" if stage == "queued" else ", while the worker stands still in the midst of it"),
+        expected="it stops at its next step; what had been applied is counted and told, all others are as before",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        audit = AuditEntry.objects.count()
+        if stage == "queued":
+            runs.cancel(run=run, by=SYSTEM, at=timezone.now())
+        else:
+            scene.crew.ready(1)
+            point, nth = STAGES[stage]
+            scene.reach(run, point, nth=nth)
+            runs.cancel(run=run, by=SYSTEM, at=timezone.now())
+            scene.fuse.go_on()
+        scene.end(run, RunState.CANCELLED)
+        done = set(run.changes.filter(outcome=Outcome.APPLIED).values_list("user_id", flat=True))
+        mine = scene.ending(run)
+        allowed = set(twin.digest["orgs.User"]) | set(_before(scene))
+        wrong = [line for line in mine.digest["orgs.User"] if line not in allowed]
+        told = {line for line in mine.history if line in twin.history}
+
+        assert bool(done) is (stage == "applying")
+        assert AuditEntry.objects.exclude(object_type="run").count() > audit if done else not told
+        assert not Mail.objects.exists()
+        assert not run.readings.filter(live=True).exists()
+        expected = RunChange.objects.filter(run=run, outcome=Outcome.APPLIED).count()
+        row.saw(f"cancelled; {expected} changes applied, {len(told)} history lines", wrongly_changed=len(wrong))

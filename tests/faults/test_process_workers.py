@@ -1,0 +1,238 @@
+"""Workers that stop, race, hang, run on or die of themselves, and clocks that are set: each run is done once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from django.db.models import F
+
+from directory.actions import runs
+from directory.models import Mail, Run, RunState
+from directory.sync.lease import MAX_ATTEMPTS
+from orgs.models import AuditEntry
+from tests.catalogue import noted
+from tests.faults.process_world import LEASE, Scene
+from tests.faults.processes import children_of, wait_for
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
+AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
+
+
+def test_a_worker_told_to_go_puts_the_run_down_after_its_step(scene: Scene) -> None:
+    scene.twin()
+
+    with noted(
+        "faults",
+        "TERM to the worker in mid-apply, as a new version is brought in",
+        how="SIGTERM while the second batch is being written; a second worker stands by",
+        expected=f"the batch is finished, the worker leaves, the next one goes on at once; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready()
+        worker = scene.reach(run, "waiting", nth=2)
+        worker.send(signal.SIGTERM)
+        worker.says("Warm shutdown")
+        scene.fuse.go_on()
+        status = worker.wait()
+        run.refresh_from_db()
+        assert (run.state, run.lease_until, run.attempts) == (RunState.APPLYING, None, 0)
+        done = run.changes.exclude(outcome="planned").count()
+        scene.end(run)
+
+        scene.same_as_twin(row, run, f"left after {done} of {run.changes.count()} changes with exit status {status}")
+
+
+def test_a_worker_that_was_stopped_for_three_leases_is_fenced_out(scene: Scene) -> None:
+    scene.twin()
+
+    with noted(
+        "faults",
+        "a worker stopped for three leases between two batches, then let go on (a machine that was suspended)",
+        how="SIGSTOP, another worker takes the run over and ends it, SIGCONT",
+        expected=f"the first worker finds itself overtaken and writes nothing; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready()
+        scene.fuse.light("waiting", "stop", nth=2)
+        scene.ring()
+        scene.fuse.wait()
+        stopped = scene.crew.working_on(run)
+        ends = time.monotonic() + 3 * LEASE
+        scene.end(run)
+        wait_for(lambda: time.monotonic() > ends, "three leases")
+        stopped.send_all(signal.SIGCONT)
+        stopped.says("is worked on elsewhere")
+
+        scene.same_as_twin(row, run, f"run {run.pk} is worked on elsewhere, says the first worker")
+
+
+def test_a_message_that_comes_six_times_to_two_workers_is_carried_out_once(scene: Scene) -> None:
+    scene.twin()
+
+    with noted(
+        "faults",
+        "the same message delivered six times to two workers at once",
+        how="six messages for one run in the queue before two workers are let go on",
+        expected=f"one worker carries the run out, the other finds it taken; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready()
+        for worker in scene.crew.workers:
+            worker.send_all(signal.SIGSTOP)
+        for _ in range(6):
+            runs.wake_worker(run.pk)
+        scene.crew.wake()
+        scene.end(run)
+
+        scene.same_as_twin(row, run, "carried out once")
+
+
+@pytest.mark.whole
+def test_a_step_that_takes_longer_than_the_lease_keeps_its_run(scene: Scene) -> None:
+    scene.twin()
+
+    with noted(
+        "faults",
+        "a step that takes longer than the lease",
+        how="the worker is held before its scripts run while the clock rings on; a second worker stands by",
+        expected=f"the lease is renewed by a thread of its own, nobody takes the run over; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.stop()
+        # Long enough for the thread that renews it to come to its turn on a busy machine.
+        for _ in range(2):
+            scene.crew.start(RUN_LEASE_SECONDS="8")
+        scene.crew.ready()
+        scene.reach(run, "begin")
+        ends = time.monotonic() + 10
+        scene.until(lambda: time.monotonic() > ends, "more than the lease")
+        scene.fuse.go_on()
+        scene.end(run)
+        assert run.fence == 1
+
+        scene.same_as_twin(row, run, f"taken {run.fence} time")
+
+
+@pytest.mark.whole
+def test_a_run_that_dies_of_itself_ends_with_the_reason_and_a_mail(scene: Scene) -> None:
+    with noted(
+        "faults",
+        f"a bug that ends each of {MAX_ATTEMPTS} attempts",
+        how="an exception that nobody expects, before the plan is stored, in every attempt",
+        expected="the run fails with the reason, nothing is applied, its mail is sent, the server is free again",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        before = AuditEntry.objects.count()
+        scene.crew.ready(1)
+        for _ in range(MAX_ATTEMPTS):
+            scene.fuse.light("record", "bug", when="before")
+            scene.until(lambda: scene.fuse.burnt, "the next attempt")
+        scene.end(run, RunState.FAILED)
+        scene.deliver(run)
+
+        assert "ZeroDivisionError: a bug" in run.error
+        assert Mail.objects.get(run=run).kind == "failed"
+        assert not run.readings.filter(live=True).exists()
+        row.saw(run.error, wrongly_changed=AuditEntry.objects.count() - before)
+
+
+@pytest.mark.whole
+def test_a_run_that_gets_further_each_time_is_not_given_up(scene: Scene) -> None:
+    scene.twin()
+    deaths = MAX_ATTEMPTS + 1
+
+    with noted(
+        "faults",
+        f"a run whose worker is killed {deaths} times, each time a batch further",
+        how="kill -9 at the start of each batch",
+        expected=f"attempts count anew with each batch, so that it is not given up; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready()
+        for _ in range(deaths):
+            scene.fuse.light("waiting", "kill the child", nth=2)
+            scene.until(lambda: scene.fuse.burnt, "the next death")
+        scene.end(run)
+
+        scene.same_as_twin(row, run, f"taken {run.fence} times")
+
+
+@pytest.mark.whole
+def test_a_clock_set_back_by_an_hour_does_not_hold_a_dead_workers_run(scene: Scene) -> None:
+    scene.twin()
+
+    with noted(
+        "faults",
+        "the clock set back by an hour, and the worker killed at the same time",
+        how="the run's lease lies an hour and two seconds ahead, as it does after the clock was set back; kill -9",
+        expected=f"nobody ever gets a lease that long, so the run is taken over at once; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready()
+        scene.reach(run, "waiting", nth=2).kill()
+        Run.objects.filter(pk=run.pk).update(lease_until=F("lease_until") + timedelta(hours=1))
+        scene.end(run)
+
+        scene.same_as_twin(row, run, f"taken {run.fence} times")
+
+
+@pytest.mark.whole
+def test_a_clock_set_forward_by_a_day_does_no_harm_to_a_run(scene: Scene) -> None:
+    scene.twin()
+
+    with noted(
+        "faults",
+        "the clock set forward by a day in mid-apply",
+        how="the run's lease has run out a day ago, as it has after the clock was set forward; two workers",
+        expected=f"at worst the second worker takes the run over and the first is fenced out; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready()
+        worker = scene.reach(run, "waiting", nth=2)
+        worker.send_all(signal.SIGSTOP)
+        Run.objects.filter(pk=run.pk).update(lease_until=F("lease_until") - timedelta(days=1))
+        scene.ring()
+        wait_for(lambda: Run.objects.filter(pk=run.pk, fence=2).exists(), "the second worker takes the run")
+        scene.fuse.go_on()
+        worker.send_all(signal.SIGCONT)
+        worker.says("is worked on elsewhere")
+        scene.end(run)
+
+        scene.same_as_twin(row, run, f"taken {run.fence} times, the first worker fenced out")
+
+
+@pytest.mark.whole
+def test_a_killed_worker_leaves_no_process_behind(scene: Scene) -> None:
+    with noted(
+        "faults",
+        "kill -9 of the worker's own process alone, while the scripts run",
+        how="SIGKILL to the pool's child; who was its script child is looked up by id",
+        expected="the script child ends with it; nothing is left over; the run goes on",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.ready(1)
+        scene.reach(run, "scripts", when="after")
+        run.refresh_from_db()
+        pid = int(run.owner.rpartition(":")[2])
+        scripts = wait_for(lambda: children_of(pid), "the script child")
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: not any(Path(f"/proc/{each}/fd").exists() for each in scripts), "no script child is left")
+        scene.fuse.put_out()
+        scene.end(run)
+
+        row.saw(f"{len(scripts)} script child ended with its parent; the run is {run.state}", wrongly_changed=0)
