@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,14 @@ from typing import Any
 PAGE = Path(__file__).parent.parent / "docs" / "reliability.md"
 # Where rows are collected; unset, tests note nothing.
 FOLDER = "ROLLCALL_ROWS"
+# What differs from run to run and from machine to machine.
+VARYING = (
+    (re.compile(re.escape(str(PAGE.parent.parent))), "."),
+    (re.compile(r"/tmp/[^\s'\",;)]+"), "/tmp/…"),
+    (re.compile(r"/proc/\d+"), "/proc/PID"),
+    (re.compile(r"(127\.0\.0\.1|localhost|\[::1\]):\d{4,5}"), r"\1:PORT"),
+    (re.compile(r"\bpid \d+"), "pid PID"),
+)
 KINDS = {
     "faults": "Faults",
     "scripts": "Hostile scripts",
@@ -105,6 +114,8 @@ def table(rows: Iterable[dict[str, Any]]) -> str:
 
 def _cell(value: object) -> str:
     text = "" if value is None else str(value)
+    for pattern, word in VARYING:
+        text = pattern.sub(word, text)
     text = text.encode("utf-8", "backslashreplace").decode()
     text = "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
     text = text if len(text) <= 160 else text[:159] + "…"
