@@ -23,7 +23,6 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
-from console.celery import app
 from directory.actions import servers
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunState
@@ -32,6 +31,7 @@ from directory.sync.values import Connection
 from orgs.actors import SYSTEM
 from orgs.models import AuditEntry
 from tests.attacks.ldap_pages import filled_in
+from tests.brokers import messages_go_to
 from tests.catalogue import noted
 from tests.directories import Directory, people
 from tests.makers import make_sysadmin, signed_in
@@ -91,17 +91,11 @@ class TestSecrets:
         user("leaver")
         ada = make_sysadmin()
         client = signed_in(ada)
-        before = app.conf.broker_url
-        app.conf.update(broker_url=redis_url)
         expected = "found in no place but the encrypted column; the session's id in no place but its own table"
         how = "saved, tested, synchronized, failed, exported, mailed; every page of the console; Redis; a database dump"
         with noted("settings", "the secrets of a day's work", how=how, expected=expected) as row:
-            try:
-                with django_capture_on_commit_callbacks(execute=True):
-                    client.post(reverse("ldap_servers:simulate"))
-            finally:
-                app.conf.update(broker_url=before)
-                app.pool.force_close_all()  # type: ignore[attr-defined]  # kombu's pool, which the stubs take for another
+            with messages_go_to(redis_url), django_capture_on_commit_callbacks(execute=True):
+                client.post(reverse("ldap_servers:simulate"))
             Run.objects.all().delete()
             given = filled_in(client, corp)
             seen = {

@@ -14,7 +14,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from console.celery import app
+from tests.brokers import messages_go_to
 from tests.directories import Directory
 from tests.integration.employer import Employer
 
@@ -51,8 +51,6 @@ def worker(transactional_db: None, redis_url: str, tmp_path: Path) -> Iterator[s
         "TESTS_REDIS_URL": redis_url,
         "SECRET_KEY": django_settings.SECRET_KEY,
     }
-    before = app.conf.broker_url
-    app.conf.update(broker_url=redis_url)
     command = [
         sys.executable,
         "-m",
@@ -65,15 +63,13 @@ def worker(transactional_db: None, redis_url: str, tmp_path: Path) -> Iterator[s
         "-Q",
         "sync,mail",
     ]
-    with (tmp_path / "worker.log").open("wb") as log:
+    with messages_go_to(redis_url), (tmp_path / "worker.log").open("wb") as log:
         process = subprocess.Popen([*command, "--without-gossip", "--without-mingle"], env=environment, stderr=log)
         try:
             yield process
         finally:
             process.terminate()
             process.wait(20)
-            app.conf.update(broker_url=before)
-            app.pool.force_close_all()  # type: ignore[attr-defined]  # kombu's pool, which the stubs take for another
 
 
 def _database_url() -> str:

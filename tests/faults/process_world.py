@@ -15,9 +15,7 @@ from django.conf import settings as django_settings
 from django.db import connection
 from django.test import override_settings
 from django.utils import timezone
-from kombu import pools
 
-from console.celery import app
 from directory import invariants
 from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
@@ -27,6 +25,7 @@ from orgs.actions import legal_holds, users
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, User
+from tests.brokers import messages_go_to
 from tests.catalogue import Row
 from tests.conftest import Mailbox
 from tests.directories import Directory, people
@@ -238,7 +237,7 @@ def entered(scene: Scene) -> Iterator[Scene]:
     mine = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": scene.mailbox.port, "RUN_LEASE_SECONDS": LEASE}
     with (
         override_settings(EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", **mine),
-        broker_of_this_process(scene.broker.url),
+        messages_go_to(scene.broker.url),
         stages.connected_to(scene.database),
     ):
         try:
@@ -267,24 +266,6 @@ def environment(
         "EMAIL_PORT": str(mailbox.port),
         "EMAIL_TIMEOUT": "5",
     }
-
-
-@contextmanager
-def broker_of_this_process(url: str) -> Iterator[None]:
-    """Let this process send its messages there."""
-    before = app.conf.broker_url
-    app.conf.update(broker_url=url)
-    _forget_connections()
-    try:
-        yield
-    finally:
-        app.conf.update(broker_url=before)
-        _forget_connections()
-
-
-def _forget_connections() -> None:
-    pools.reset()
-    app._after_fork()  # type: ignore[attr-defined]  # forgets the pools, and has no public name
 
 
 def active_users() -> int:

@@ -18,7 +18,6 @@ TITLES = ("", "none", "PROe User", "Org Admin, PROe User", "SYSADMIN", "Juggler"
 IDS = tuple(unique_id(number) for number in range(10))
 CHANGES = st.one_of(
     st.tuples(st.just("active"), st.booleans()),
-    st.tuples(st.just("active"), st.booleans()),
     st.tuples(st.just("breaks_the_script"), st.booleans()),
     st.tuples(st.just("department"), st.sampled_from(ORGS)),
     st.tuples(st.just("title"), st.sampled_from(TITLES)),

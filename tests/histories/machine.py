@@ -154,6 +154,7 @@ class Histories(RuleBasedStateMachine):
     @rule(events=st.lists(EVENTS, min_size=1, max_size=5))
     def a_sync_after_changes(self, events: list[tuple[str, str, int, Any]]) -> None:
         self.the_directories_change(events=events)
+        self.world.has_usual_settings()
         self.a_sync(only="", fault=Fault.NONE, server=SERVERS[0], simulate_first=True)
 
     @rule(second=st.booleans())

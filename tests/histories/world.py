@@ -39,6 +39,14 @@ GRANTABLE = ("SYSADMIN", "Org Admin", "PROe User", "Desktop User")
 SERVERS = ("Corp", "Branch")
 PEOPLE = {"sean": "Default", "mia": "Staff", "Ünal": "Branch", "lee": "Default", "straße": "Staff", "zoe": "Branch"}
 SYNC_SETTINGS = ("reactivate_set_by_person", "reactivate_devices")
+USUAL = {
+    "enabled": True,
+    "canary": "",
+    "limit_admin_grants": 5,
+    "absence_runs": 1,
+    "absence_hours": 0,
+    "requires_approval": False,
+}
 LAST_ATTEMPT = 20
 # Where a worker can be killed: at the nth call of one of these.
 CRASHES = (
@@ -122,6 +130,11 @@ class World:
             sync_settings.save(values=values, by=self.root, at=self.now)
         else:
             self.save(server, **values)
+
+    def has_usual_settings(self) -> None:
+        """Take back what keeps runs from being applied."""
+        for name in SERVERS:
+            self.save(name, **USUAL)
 
     def start(self, *, simulated: bool, only: str = "") -> Run | None:
         """Start a run; nothing when it is refused."""

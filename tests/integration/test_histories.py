@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
 QUICK = settings(
     max_examples=8,
-    stateful_step_count=15,
+    stateful_step_count=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
@@ -36,7 +36,7 @@ def test_a_random_history_breaks_no_rule() -> None:
 
 def test_a_random_history_on_real_servers_with_the_real_sandbox_breaks_no_rule() -> None:
     with Directory() as corp, Directory() as branch:
-        run_state_machine_as_test(on([corp, branch]), settings=settings(QUICK, max_examples=2))
+        run_state_machine_as_test(on([corp, branch]), settings=settings(QUICK, max_examples=4, stateful_step_count=20))
 
 
 @pytest.fixture

@@ -570,14 +570,15 @@ class TestAnUndoTells:
         with caplog.at_level(logging.INFO, "rollcall.sync"):
             run = undone(left)
 
+        org = sean.org_id
         lines = [entry.getMessage() for entry in caplog.records]
         assert f"DIRSYNC:: Undoing run:{left.pk} in run:{run.pk} simulated:false" in lines
         assert (
-            f"HISTORY:: Subject[0/ada, orgId:1] DIRSYNC:: Activating user:{sean.pk}/sean in org:2/Default simulated:false"
+            f"HISTORY:: Subject[0/ada, orgId:1] DIRSYNC:: Activating user:{sean.pk}/sean in org:{org}/Default simulated:false"
             in lines
         )
         assert (
-            "DIRSYNC:: Summary for orgIds:, [2], users:1, deactivated:0, activated:1, moved:0, roleChanges:0, simulated:false"
+            f"DIRSYNC:: Summary for orgIds:, [{org}], users:1, deactivated:0, activated:1, moved:0, roleChanges:0, simulated:false"
             in lines
         )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,13 +14,13 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from console.celery import app
 from directory.actions import runs
 from directory.models import Run, RunChange, RunState, Trigger
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
 from orgs.models import Device, Org
 from orgs.permissions import Permission
+from tests.brokers import messages_go_to
 from tests.directories import Directory, people
 from tests.load import site
 from tests.load.crew import Crew
@@ -94,7 +92,7 @@ def carry_out(load: Load, folder: Path, redis_url: str) -> Seen:
         users = [user.pk for user in site.fill(load.users)]
         environment = os.environ | site.environment(folder, redis_url=redis_url, directory=directory)
         crew = Crew(folder, environment)
-        with rung_at(redis_url), site.running(folder, environment) as address:
+        with messages_go_to(redis_url), site.running(folder, environment) as address:
             try:
                 site.server(directory, 0)
                 carry_out_run(load, simulated=True)
@@ -106,18 +104,6 @@ def carry_out(load: Load, folder: Path, redis_url: str) -> Seen:
             finally:
                 crew.leave()
     return report(load, crew, done, (began, ended))
-
-
-@contextmanager
-def rung_at(redis_url: str) -> Iterator[None]:
-    """Have this process ring for runs where the worker listens."""
-    before = app.conf.broker_url
-    app.conf.update(broker_url=redis_url)
-    try:
-        yield
-    finally:
-        app.conf.update(broker_url=before)
-        app.pool.force_close_all()  # type: ignore[attr-defined]  # kombu's pool, which the stubs take for another
 
 
 def send(crew: Crew, load: Load, users: list[int], address: str, folder: Path) -> None:
