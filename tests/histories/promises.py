@@ -19,15 +19,14 @@ LEFT_FOR_LATER = (Outcome.CHANGED_MEANWHILE, Outcome.REFUSED, Outcome.WAITING)
 
 
 def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> tuple[list[Verdict], bool]:
-    """Return what the directories that can be read say of a user, and whether all that the user's org asks were complete.
+    """Return what the directories that can be read say of a user, and whether those are all that the user's org asks.
 
-    Entries with the user's immutable id count before those with the username.
+    Whom a server leaves out it still names when it is asked again. Entries with the user's immutable id count before those with the username.
     """
     scope = {place.org.name: place.servers for place in orgs_in_scope().values()}
     stored = {server.pk: server for server in LdapServer.objects.all()}
     asked = [stored[server] for server in scope.get(account["org"], ())]
     readable = [server for server in asked if server.enabled and world.servers[server.name].readable]
-    complete = [server for server in readable if world.servers[server.name].complete]
     found = [
         (person, server.active_script == EVERYONE)
         for server in readable
@@ -37,7 +36,7 @@ def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> t
     by_id = [(each, lax) for each, lax in found if known and each.unique_id == known]
     by_name = [(each, lax) for each, lax in found if key in map(fold, each.usernames)]
     told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in by_id or by_name]
-    return told, len(complete) == len(asked)
+    return told, len(readable) == len(asked)
 
 
 def nobody_was_cut_off_without_proof(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from orgs.models import User
@@ -22,7 +22,6 @@ QUICK = settings(
     max_examples=8,
     stateful_step_count=25,
     deadline=None,
-    derandomize=True,
     suppress_health_check=list(HealthCheck),
     database=None,
     print_blob=True,
@@ -30,13 +29,18 @@ QUICK = settings(
 )
 
 
+class QuickHistories(Histories):
+    """Always the same few; others come each time that the faults are tried."""
+
+
 def test_a_random_history_breaks_no_rule() -> None:
-    run_state_machine_as_test(Histories, settings=QUICK)
+    run_state_machine_as_test(seed(3)(QuickHistories), settings=QUICK)
 
 
 def test_a_random_history_on_real_servers_with_the_real_sandbox_breaks_no_rule() -> None:
+    few = settings(QUICK, max_examples=3, stateful_step_count=20)
     with Directory() as corp, Directory() as branch:
-        run_state_machine_as_test(on([corp, branch]), settings=settings(QUICK, max_examples=4, stateful_step_count=20))
+        run_state_machine_as_test(seed(2)(on([corp, branch])), settings=few)
 
 
 @pytest.fixture
