@@ -249,7 +249,7 @@ class Histories(RuleBasedStateMachine):
             promises.nobody_was_cut_off_without_proof(self.world, before, after)
             promises.errors_changed_nobody(self.world, before, after)
             if run.state == RunState.APPLIED and not self.world.fails():
-                promises.the_next_run_plans_nothing(self.world, run, before)
+                promises.the_next_run_plans_nothing(self.world, run)
 
     @rule(kill=st.booleans())
     def the_newest_run_is_undone(self, kill: bool) -> None:

@@ -21,21 +21,21 @@ LEFT_FOR_LATER = (Outcome.CHANGED_MEANWHILE, Outcome.REFUSED, Outcome.WAITING)
 def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> tuple[list[Verdict], bool]:
     """Return what the directories that can be read say of a user, and whether those are all that the user's org asks.
 
-    Whom a server leaves out it still names when it is asked again. Entries with the user's immutable id count before those with the username.
+    Whom a server leaves out it still names when it is asked again. Entries with the user's immutable id count before
+    those with the username, and those of the first server before those of the next.
     """
     scope = {place.org.name: place.servers for place in orgs_in_scope().values()}
     stored = {server.pk: server for server in LdapServer.objects.all()}
     asked = [stored[server] for server in scope.get(account["org"], ())]
     readable = [server for server in asked if server.enabled and world.servers[server.name].readable]
-    found = [
-        (person, server.active_script == EVERYONE)
-        for server in readable
-        for person in world.servers[server.name].people.values()
-    ]
     known, key = before.ids.get(pk, ""), fold(account["username"])
-    by_id = [(each, lax) for each, lax in found if known and each.unique_id == known]
-    by_name = [(each, lax) for each, lax in found if key in map(fold, each.usernames)]
-    told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in by_id or by_name]
+    by_id, by_name = [], []
+    for server in readable:
+        people, lax = world.servers[server.name].people.values(), server.active_script == EVERYONE
+        by_id.append([(each, lax) for each in people if known and each.unique_id == known])
+        by_name.append([(each, lax) for each in people if key in map(fold, each.usernames)])
+    found = next((each for each in (*by_id, *by_name) if each), [])
+    told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in found]
     return told, len(readable) == len(asked)
 
 
@@ -70,22 +70,28 @@ def the_untouchable_are_untouched(before: Moment, after: Facts, *, undo: bool) -
             assert old == row
 
 
-def the_next_run_plans_nothing(world: World, run: Run, before: Moment) -> None:
-    """A second run right after an applied one, of all servers, has nothing to do for those whom the first looked after."""
+def the_next_run_plans_nothing(world: World, run: Run) -> None:
+    """A second run of the same servers right after an applied one has nothing to do, and one of all cuts off nobody."""
     if run.changes.filter(outcome__in=LEFT_FOR_LATER).exists() or world.contradicts_itself():
         return
-    now = world.now
+    names = LdapServer.objects.filter(pk__in=run.chosen_servers).values_list("name", flat=True)
+    changed = run.changes.filter(outcome=Outcome.APPLIED).values("user")
+    for only, against in ((next(iter(names), ""), {}), ("", {"user__in": changed, "cause__gt": ""})):
+        left = _planned_by_a_simulation(world, only, against)
+        done = list(run.changes.values_list("username", "outcome", "actions", "steps"))
+        assert left == [], f"left: {left}, after: {done}"
+
+
+def _planned_by_a_simulation(world: World, only: str, against: dict[str, Any]) -> list[tuple[Any, ...]]:
+    now, planned = world.now, []
     with rolled_back():
-        again = world.start(simulated=True)
+        again = world.start(simulated=True, only=only)
         if again is not None:
             world.execute(again)
-            looked_after = {part["name"] for part in run.org_counts}
-            mine = [pk for pk, row in before.facts.items() if row["org"] in looked_after]
-            planned = again.changes.filter(outcome=Outcome.PLANNED, user__in=mine)
-            left = list(planned.values_list("username", "actions", "steps"))
-            done = list(run.changes.values_list("username", "outcome", "actions", "steps"))
-            assert left == [], f"left: {left}, after: {done}"
+            found = again.changes.filter(outcome=Outcome.PLANNED, **against)
+            planned = list(found.values_list("username", "actions", "steps"))
     world.now = now
+    return planned
 
 
 def it_was_what_was_simulated(run: Run) -> None:
