@@ -48,6 +48,8 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
     yield
     with django_db_blocker.unblock():
         if connection.vendor == "postgresql":
+            # While Playwright runs, its event loop gives this thread another connection; the one from before may be dead.
+            connection.close()
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
             with connection.cursor() as cursor:
                 cursor.execute(f"{others} AND pid <> pg_backend_pid()")
