@@ -30,10 +30,17 @@ def web(address: str, port: int) -> Service:
     return _python("web", "gunicorn", "console.wsgi", *options, *size)
 
 
-def worker() -> Service:
-    """Return the worker that carries out runs and sends mail; where processors are short, pages go first."""
-    options = ("--queues", "sync,mail", "--concurrency", "1", "--without-gossip", "--without-mingle")
-    service = _python("worker", "celery", "-A", "console.celery", "worker", *options)
+def workers() -> list[Service]:
+    """Return the worker that carries out runs, and the one that sends mail however long a run takes.
+
+    Where processors are short, pages go first.
+    """
+    return [_worker("worker", "sync"), _worker("mail", "mail")]
+
+
+def _worker(name: str, queue: str) -> Service:
+    options = ("--queues", queue, "--concurrency", "1", "--without-gossip", "--without-mingle", "-n", f"{name}@%h")
+    service = _python(name, "celery", "-A", "console.celery", "worker", *options)
     return Service(service.name, ("nice", "-n", "5", *service.command))
 
 

@@ -13,6 +13,7 @@ _KIND = {
     AlertKind.CONNECTION: Badge(AlertKind.CONNECTION.label, "unplug", "bad"),
     AlertKind.HELD_BACK: Badge(AlertKind.HELD_BACK.label, "hand", "warn"),
     AlertKind.APPROVAL: Badge(AlertKind.APPROVAL.label, "user-check", "info"),
+    AlertKind.MAIL: Badge(AlertKind.MAIL.label, "mail-x", "bad"),
 }
 
 
@@ -29,7 +30,9 @@ class AlertTable(Table):
     )
 
     class Meta:
-        empty_text = _("There are no alerts. Trouble with an LDAP server, or a sync that was held back, shows up here.")
+        empty_text = _(
+            "There are no alerts. Trouble with an LDAP server or with mail, or a sync that was held back, shows up here."
+        )
 
     def render_kind(self, record: Alert) -> Badge:
         return _KIND[AlertKind(record.kind)]

@@ -87,10 +87,20 @@ class Migration(migrations.Migration):
             model_name="alert",
             name="kind",
             field=models.CharField(
-                choices=[("connection", "connection"), ("held back", "held back"), ("approval", "waits for approval")],
+                choices=[
+                    ("connection", "connection"),
+                    ("held back", "held back"),
+                    ("approval", "waits for approval"),
+                    ("mail", "mail not sent"),
+                ],
                 max_length=16,
                 verbose_name="kind",
             ),
+        ),
+        migrations.AddField(
+            model_name="mail",
+            name="given_up_at",
+            field=models.DateTimeField(blank=True, null=True, verbose_name="given up"),
         ),
         migrations.AlterField(
             model_name="ldapserver",

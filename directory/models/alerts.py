@@ -17,6 +17,7 @@ class AlertKind(models.TextChoices):
     CONNECTION = "connection", _("connection")
     HELD_BACK = "held back", _("held back")
     APPROVAL = "approval", _("waits for approval")
+    MAIL = "mail", _("mail not sent")
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):

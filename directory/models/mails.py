@@ -30,6 +30,7 @@ class Mail(models.Model):
     created_at = models.DateTimeField(_("written"))
     sent_at = models.DateTimeField(_("sent"), null=True, blank=True)
     tried_at = models.DateTimeField(_("last tried"), null=True, blank=True)
+    given_up_at = models.DateTimeField(_("given up"), null=True, blank=True)
     error = models.TextField(_("last error"), blank=True)
 
     class Meta:

@@ -52,7 +52,7 @@ def _server() -> Line:
 
 def _box(at: datetime) -> Line:
     title = _("Waiting")
-    unsent, given_up = Q(sent_at=None), Q(created_at__lte=at - GIVE_UP_AFTER)
+    unsent, given_up = Q(sent_at=None), ~Q(given_up_at=None) | Q(created_at__lte=at - GIVE_UP_AFTER)
     counts = Mail.objects.filter(unsent, created_at__gt=at - TOLD).aggregate(
         waiting=Count("pk", filter=~given_up), lost=Count("pk", filter=given_up)
     )

@@ -8,6 +8,7 @@ from typing import Any
 from directory.models import LdapServer, SyncSettings
 from directory.scope import OrgScope
 from directory.sync.values import Account, House, Known, OrgFacts
+from orgs.actions import users
 from orgs.inheritance import effective_settings
 from orgs.models import Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
@@ -46,11 +47,10 @@ def pages(org_ids: Collection[int], *, size: int = PAGE) -> Iterator[dict[int, K
 
 def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
     """Return these users as values, by id; ``lock`` holds their rows until the transaction ends."""
-    users = User.objects.filter(pk__in=user_ids).order_by("pk")
     if lock:
         # Locked before anything else is read: roles and holds are looked at as they are from now on.
-        users = users.select_for_update(of=("self",))
-    found = list(users.values_list(*COLUMNS))
+        users.lock(user_ids=user_ids)
+    found = list(User.objects.filter(pk__in=user_ids).order_by("pk").values_list(*COLUMNS))
     roles: dict[int, set[str]] = {}
     for pk, name in RoleGrant.objects.filter(user__in=user_ids).values_list("user_id", "role__name"):
         roles.setdefault(pk, set()).add(name)

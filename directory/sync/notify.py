@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
 from django.core.validators import validate_email
+from django.db import transaction
 from django.db.models import Q
 
 from directory.models import Alert, AlertKind, Mail, MailKind, Run, SyncSettings
@@ -78,7 +79,8 @@ def write_mail(*, run: Run, kind: MailKind, subject: str, body: str, at: datetim
 
 def send_waiting(*, at: datetime) -> list[Mail]:
     """Send the mails that wait and return those that an SMTP server took."""
-    due = Mail.objects.filter(sent_at=None, created_at__gt=at - GIVE_UP_AFTER)
+    _give_up(at)
+    due = Mail.objects.filter(sent_at=None, given_up_at=None)
     # Who was tried long after now was tried before the clock was set back.
     rested = Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER) | Q(tried_at__gt=at + RETRY_AFTER)
     sent = []
@@ -96,6 +98,16 @@ def send_waiting(*, at: datetime) -> list[Mail]:
             else:
                 sent.append(mail)
     return sent
+
+
+def _give_up(at: datetime) -> None:
+    """Try mails that have waited too long no more, and raise an alert for each: nobody has read what they say."""
+    for mail in Mail.objects.filter(sent_at=None, given_up_at=None, created_at__lte=at - GIVE_UP_AFTER):
+        with transaction.atomic():
+            if Mail.objects.filter(pk=mail.pk, sent_at=None, given_up_at=None).update(given_up_at=at):
+                said = f" The mail server said: {mail.error}" if mail.error else ""
+                message = f"A mail was never sent: {mail.subject}.{said}"
+                raise_alert(kind=AlertKind.MAIL, message=message, run_id=mail.run_id, at=at)
 
 
 def _claim(mail: Mail, at: datetime) -> bool:

@@ -51,7 +51,7 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
 def release(*, matter: Matter, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Release custodians; whoever is on hold no longer and was to be deactivated is, at once. Return who was."""
     # Locked first: of two releases at once, the second sees that no hold is left.
-    list(User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk").values_list("pk"))
+    users.lock(user_ids=user_ids)
     released = dict(
         Custodian.objects.filter(matter=matter, user__in=user_ids, released_at=None).values_list(
             "user_id", "user__username"

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from orgs.actions import archives, devices
 from orgs.actions.archives import Restored
@@ -123,6 +123,7 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
     Raises:
         Refused: when no active SYSADMIN would be left.
     """
+    lock(user_ids=user_ids)
     _take_over(user_ids, "blocked", by=by, at=at)
     changed = _pick(user_ids, blocked=False)
     _keep_a_sysadmin(losing=changed)
@@ -169,6 +170,7 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     Raises:
         Refused: when no active SYSADMIN would be left.
     """
+    lock(user_ids=user_ids)
     wanted = _pick(user_ids, active=True)
     _keep_a_sysadmin(losing=wanted)
     held = frozenset(User.objects.filter(pk__in=wanted).held().values_list("pk", flat=True))
@@ -250,6 +252,7 @@ def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -
     Raises:
         Refused: when no active SYSADMIN would be left.
     """
+    lock(user_ids=roles)
     known = {role.pk: role for role in Role.objects.all()}
     held: dict[int, dict[int, int]] = {pk: {} for pk in roles}
     for grant, user, role in RoleGrant.objects.filter(user__in=roles).values_list("pk", "user_id", "role_id"):
@@ -373,6 +376,23 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
     _note({user.pk: user.username}, "password set", by=by, at=at)
 
 
+def lock(*, user_ids: Collection[int]) -> None:
+    """Hold the rows of these users until the transaction ends and, where one holds ``admin``, of all who do.
+
+    Everybody takes them at once and in one order: whoever took the users first and the SYSADMINs later could wait for
+    somebody who waits for them.
+    """
+    granted = _admin_grants()
+    ids = set(user_ids)
+    if granted.filter(user__in=ids).exists():
+        ids.update(granted.values_list("user", flat=True))
+    list(User.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+
+
+def _admin_grants() -> QuerySet[RoleGrant]:
+    return RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
+
+
 def _pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
     """Lock the users that are in this state; return their names by id."""
     found = User.objects.select_for_update().filter(pk__in=user_ids, **state).order_by("pk")
@@ -388,12 +408,12 @@ def _take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime
 
 
 def _keep_a_sysadmin(*, losing: Collection[int], gaining: Collection[int] = ()) -> None:
-    """Refuse to take the last active SYSADMIN's role or account, unless one of ``gaining`` becomes one at once."""
-    granted = RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
-    if not losing or not granted.filter(user__in=losing).exists():
+    """Refuse to take the last active SYSADMIN's role or account, unless one of ``gaining`` becomes one at once.
+
+    ``lock`` comes before: of two losses at once, the second sees what the first has done.
+    """
+    if not losing or not _admin_grants().filter(user__in=losing).exists():
         return
-    # Locked first and looked at afterwards: of two losses at once, the second sees what the first has done.
-    list(User.objects.select_for_update().filter(pk__in=granted.values("user")).order_by("pk").values_list("pk"))
     holders = set(User.objects.sysadmins().values_list("pk", flat=True))
     leaving = holders & set(losing)
     heirs = User.objects.filter(pk__in=gaining, active=True, blocked=False).exclude(pk__in=losing)

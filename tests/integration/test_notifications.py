@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from datetime import timedelta
 
 import pytest
 from pytest_django import Settings
 
 from directory.actions import settings as sync_settings
-from directory.models import Mail
+from directory.models import Alert, AlertKind, Mail
 from directory.sync import notify
 from orgs.actors import SYSTEM
 from tests.conftest import Mailbox
@@ -82,6 +83,23 @@ class TestMail:
 
         assert len(mailbox.messages) == 1
         assert Mail.objects.get().sent_at == NOON.replace(hour=13)
+
+    def test_that_nobody_takes_for_two_days_is_given_up_with_an_alert_once(
+        self, employer: Employer, mailbox: Mailbox
+    ) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        employer.hires("mia")
+        employer.server()
+        mailbox.refuse = "554 no thanks"
+        run = simulate()
+
+        for hours in (49, 50):
+            notify.send_waiting(at=NOON + timedelta(hours=hours))
+
+        alert = Alert.objects.get(kind=AlertKind.MAIL)
+        assert "was never sent: Simulated directory sync" in alert.message
+        assert "554" in alert.message
+        assert (alert.run_id, alert.created_at) == (run.pk, NOON + timedelta(hours=49))
 
     def test_of_a_held_back_run_says_the_originals_sentence_and_that_nothing_was_written(
         self, employer: Employer, mailbox: Mailbox

@@ -123,7 +123,9 @@ def _database_url() -> str:
 def running(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
     """Run the web server and the worker; the value is the console's address."""
     port = free_port()
-    started = [_start(service, folder, environment) for service in (services.web("127.0.0.1", port), services.worker())]
+    started = [
+        _start(service, folder, environment) for service in (services.web("127.0.0.1", port), *services.workers())
+    ]
     address = f"http://127.0.0.1:{port}"
     try:
         _wait(address, started, folder)

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -110,7 +111,7 @@ def _prepare() -> Start:
     # Everything on one machine, to be tried: its own directory, at whatever port, is what people will add.
     here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
-        services=[services.web(address, port), services.worker(), services.beat(settings.VAR)],
+        services=[services.web(address, port), *services.workers(), services.beat(settings.VAR)],
         environment=here
         | os.environ
         | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
@@ -120,7 +121,8 @@ def _prepare() -> Start:
         broker, start.environment["REDIS_URL"] = _broker()
         start.services.insert(0, broker)
     app.conf.update(broker_url=start.environment["REDIS_URL"])
-    start.answers["worker"] = lambda: _worker_answers(start.environment["REDIS_URL"])
+    for each in services.workers():
+        start.answers[each.name] = partial(_worker_answers, each.name, start.environment["REDIS_URL"])
     if flag("DEMO", default=True):
         directory, ldap_port = _demo()
         start.services.append(directory)
@@ -180,11 +182,11 @@ def _web_answers(address: str, port: int) -> bool:
             return False
 
 
-def _worker_answers(broker: str) -> bool:
+def _worker_answers(name: str, broker: str) -> bool:
     try:
         with redis.Redis.from_url(broker) as client:
             client.ping()
-        return bool(app.control.ping(timeout=0.5))
+        return bool(app.control.ping(destination=[f"{name}@{socket.gethostname()}"], timeout=0.5))
     except (OSError, redis.RedisError, OperationalError):
         return False
 
