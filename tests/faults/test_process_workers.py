@@ -113,7 +113,7 @@ def test_a_step_that_takes_longer_than_the_lease_keeps_its_run(scene: Scene) -> 
         for _ in range(2):
             scene.crew.start(RUN_LEASE_SECONDS="8")
         scene.crew.ready()
-        scene.reach(run, "begin")
+        scene.reach(run, "scripts", when="before")
         ends = time.monotonic() + 10
         scene.until(lambda: time.monotonic() > ends, "more than the lease")
         scene.fuse.go_on()
