@@ -91,7 +91,7 @@ def test_a_lost_message_is_made_up_for_by_the_next_worker_that_starts(scene: Sce
         scene.crew.stop()
         runs.wake_worker(run.pk)
         scene.broker.do("FLUSHALL")
-        scene.crew.start()
+        scene.crew.start(LOOKS_AROUND="1")
         wait_for(lambda: not _live(run), "the run ends by itself")
         scene.end(run)
 
