@@ -255,7 +255,7 @@ class PostgresServer:
         if os.geteuid() == 0:
             for path in (self._folder, secret):
                 shutil.chown(path, "postgres", "postgres")
-            for parent in list(self._folder.parents)[:3]:
+            for parent in self._folder.parents:
                 parent.chmod(parent.stat().st_mode | 0o011)
         self._do("initdb", "--username", "rollcall", "--pwfile", str(secret), "--auth", "scram-sha-256", "--no-sync")
         self._control("start")
