@@ -41,7 +41,7 @@ def workers() -> list[Service]:
 def _worker(name: str, queue: str) -> Service:
     options = ("--queues", queue, "--concurrency", "1", "--without-gossip", "--without-mingle", "-n", f"{name}@%h")
     service = _python(name, "celery", "-A", "console.celery", "worker", *options)
-    return Service(service.name, ("nice", "-n", "5", *service.command))
+    return Service(service.name, ("nice", "-n", "10", *service.command))
 
 
 def beat(folder: Path) -> Service:

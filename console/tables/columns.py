@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 
 import django_tables2 as tables
-from django.template.defaultfilters import filesizeformat
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -24,13 +23,6 @@ class TimeColumn(tables.Column):  # type: ignore[misc]
 
     def render(self, value: datetime) -> str | SafeString:
         return when(value)
-
-
-class SizeColumn(tables.Column):  # type: ignore[misc]
-    """A number of bytes."""
-
-    def render(self, value: int) -> str:
-        return filesizeformat(value)
 
 
 def link(address: str, text: object) -> SafeString:

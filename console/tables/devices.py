@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_tables2 as tables
+from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
-from console.tables.columns import NUMBER, SizeColumn, Table, TimeColumn, link
+from console.tables.columns import NUMBER, Table, TimeColumn, link
 from orgs.models import Device
+from orgs.models.devices import DeviceQuerySet
 
 
 class DeviceTable(Table):
@@ -23,7 +27,7 @@ class DeviceTable(Table):
     org = tables.Column(verbose_name=_("Org"), accessor="user__org__name", order_by="user__org__name_key")
     os = tables.Column(verbose_name=_("System"), default="–")
     states = tables.Column(verbose_name=_("State"), empty_values=(), order_by=("active", "blocked", "authorized"))
-    stored = SizeColumn(verbose_name=_("Stored"), accessor="stored_bytes", order_by="stored_bytes", attrs=NUMBER)
+    stored = tables.Column(verbose_name=_("Stored"), empty_values=(), attrs=NUMBER)
     last_connected = TimeColumn(verbose_name=_("Last connected"), default=_("never"))
 
     class Meta:
@@ -34,6 +38,13 @@ class DeviceTable(Table):
 
     def render_user(self, record: Device) -> SafeString:
         return link(reverse("users:detail", args=[record.user_id]), record.user.username)
+
+    def render_stored(self, record: Any) -> str:
+        return filesizeformat(sum(archive.size_bytes for archive in record.listed_archives))
+
+    def order_stored(self, devices: DeviceQuerySet, is_descending: bool) -> tuple[DeviceQuerySet, bool]:  # noqa: FBT001  # called so
+        """Sort by what is stored, which only then is added up for all."""
+        return devices.with_stored_bytes().order_by("-stored_bytes" if is_descending else "stored_bytes"), True
 
     def render_states(self, record: Device) -> SafeString:
         return badges.side_by_side(badges.device_states(record))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_tables2 as tables
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -30,8 +32,8 @@ class UserTable(Table):
     def render_username(self, record: User) -> SafeString:
         return link(reverse("users:detail", args=[record.pk]), record.username)
 
-    def render_roles(self, record: User) -> str:
-        return ", ".join(sorted(role.name for role in record.roles.all())) or "–"
+    def render_roles(self, record: Any) -> str:
+        return ", ".join(sorted(role.name for role in record.listed_roles)) or "–"
 
     def render_states(self, record: User) -> SafeString:
         return badges.side_by_side(badges.user_states(record))
