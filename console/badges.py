@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -11,18 +10,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from lucide.templatetags.lucide import lucide
 
+from console.templatetags.icons import lucide
 from directory.models import Run, RunState
 from directory.status import State
 from directory.sync.values import Action, Outcome
 from orgs.models import Archive, ArchiveState, Device, SetBy, User
-
-
-@functools.cache
-def _icon(name: str) -> str:
-    # A list shows hundreds of badges with the same few icons, each of which would be put together anew.
-    return lucide(name, size=14, aria_hidden="true")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +31,12 @@ class Badge:
         return self.__html__()
 
     def __html__(self) -> SafeString:
-        return format_html('<span class="badge badge-{}">{}{}</span>', self.tone, _icon(self.icon), self.text)
+        return format_html(
+            '<span class="badge badge-{}">{}{}</span>',
+            self.tone,
+            lucide(self.icon, size=14, aria_hidden="true"),
+            self.text,
+        )
 
 
 def side_by_side(badges: Iterable[Badge]) -> SafeString:

@@ -89,6 +89,8 @@ TEMPLATES: list[dict[str, Any]] = [
                 "csp.context_processors.nonce",
                 "console.http.navigation",
             ],
+            # In the place of the package's own library.
+            "libraries": {"lucide": "console.templatetags.icons"},
         },
     }
 ]

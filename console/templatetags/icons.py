@@ -1,0 +1,18 @@
+"""The icons of the lucide package, each put together once: a page shows dozens, and the package makes each anew."""
+
+from __future__ import annotations
+
+import functools
+
+from django import template
+from django.utils.safestring import SafeString
+from lucide.templatetags.lucide import lucide as make
+
+register = template.Library()
+
+
+@register.simple_tag
+@functools.lru_cache(maxsize=1000)
+def lucide(name: str, *, size: int | None = 24, **attributes: object) -> SafeString:
+    """Return an icon as SVG; raises what the package raises where there is none of that name."""
+    return SafeString(make(name, size=size, **attributes))
