@@ -43,7 +43,6 @@ INSTALLED_APPS = [
     "django_filters",
     "crispy_forms",
     "crispy_bootstrap5",
-    "lucide",
     "csp",
     "treebeard",
     "orgs",
