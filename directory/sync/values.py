@@ -18,11 +18,13 @@ class Entry:
     """One LDAP entry as text.
 
     ``attributes`` maps each attribute's name, as the server spelled it, to its values in the server's order;
-    binary values are already text (a GUID or SID in its usual form, else base64, as ``Encoded``).
+    binary values are already text (a GUID or SID in its usual form, else base64, as ``Encoded``). ``digest`` is a hash
+    of all that the server sent of the entry, empty where nobody has taken one.
     """
 
     dn: str
     attributes: Mapping[str, tuple[str, ...]]
+    digest: bytes = field(default=b"", compare=False)
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of one attribute, under any letter case; empty when it is absent (RFC 4512, 2.5)."""
@@ -104,13 +106,14 @@ class Verdict:
 
     ``org_name`` and ``roles`` are None where the script leaves them alone; ``roles == ()`` asks for the org's
     default roles. When ``active`` is false the other two scripts were not asked. When ``error`` is set, nothing
-    else counts.
+    else counts. ``varies`` says that a script looked at the time, so that the same entry may get another verdict later.
     """
 
     active: bool = True
     org_name: str | None = None
     roles: tuple[str, ...] | None = None
     error: ScriptError | None = None
+    varies: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

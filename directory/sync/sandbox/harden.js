@@ -13,7 +13,7 @@ const $REALM_HARD = (() => {
     "Object", "Function", "Error", "EvalError", "RangeError", "ReferenceError", "SyntaxError", "TypeError",
     "URIError", "InternalError", "AggregateError", "Array", "parseInt", "parseFloat", "isNaN", "isFinite",
     "decodeURI", "decodeURIComponent", "encodeURI", "encodeURIComponent", "escape", "unescape", "Number", "Boolean",
-    "String", "Math", "Reflect", "Symbol", "Date", "RegExp", "JSON", "Map", "Set", "BigInt", "globalThis",
+    "String", "Math", "Reflect", "Symbol", "RegExp", "JSON", "Map", "Set", "BigInt", "globalThis",
   ];
 
   const FUNCTIONS = [function () {}, function* () {}, async function () {}, async function* () {}]
@@ -86,10 +86,19 @@ const $REALM_HARD = (() => {
     }
   };
 
+  // An answer that depends on the time may be another one tomorrow. All ways to the time lead through this name.
+  const clock = { asked: false };
+  const { Date } = GLOBAL;
+  const askClock = () => {
+    clock.asked = true;
+    return Date;
+  };
+
   // The built-ins move to the global object's prototype: what is left on it besides OWN was put there by a script.
   const moveBuiltins = () => {
     const builtins = {};
     for (const key of KEPT) Object.defineProperty(builtins, key, { value: GLOBAL[key] });
+    Object.defineProperty(builtins, "Date", { get: askClock });
     for (const key of Reflect.ownKeys(GLOBAL)) Reflect.deleteProperty(GLOBAL, key);
     Object.setPrototypeOf(GLOBAL, builtins);
     return builtins;
@@ -114,9 +123,9 @@ const $REALM_HARD = (() => {
       for (const own of ["name", "message"]) allowOverride(BUILTINS[key].prototype, own);
     }
   }
-  harden(BUILTINS, mailbox, ...HIDDEN);
+  harden(BUILTINS, Date, mailbox, ...HIDDEN);
   const OWN = new Set(Reflect.ownKeys(GLOBAL));
 
-  return { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, compile, harden, inbox, textOf };
+  return { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, clock, compile, harden, inbox, textOf };
 })();
 null;

@@ -192,8 +192,10 @@ class Sandbox:
         verdict = Verdict()
         for script in self._sources:
             said = self._counted(self._alone_by(entry, script))
+            said = replace(said, varies=said.varies or verdict.varies)
             if said.error or not said.active:
                 return said
+            verdict = replace(verdict, varies=said.varies)
             if script is ScriptName.ORG_NAME:
                 verdict = replace(verdict, org_name=said.org_name)
             if script is ScriptName.ROLE_NAME:

@@ -3,7 +3,7 @@
 const $REALM = (() => {
   "use strict";
 
-  const { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, compile, harden, inbox, textOf } = $REALM_HARD;
+  const { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, clock, compile, harden, inbox, textOf } = $REALM_HARD;
   // Kept here, as a script can put something of its own before a name of the global object.
   const { Array, Error, JSON, Map, Number, Object, Reflect, Set, String, TypeError } = BUILTINS;
   const EXACTLY_ONE = "must be exactly one function, such as: function (entry) { return true; }";
@@ -236,7 +236,8 @@ const $REALM = (() => {
   };
 
   const judge = (row, shape, slots) => {
-    const found = [true, null, null];
+    const found = [true, null, null, false];
+    clock.asked = false;
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i];
       if (scripts[slot] === null) continue;
@@ -246,6 +247,7 @@ const $REALM = (() => {
       found[slot] = answer;
       if (!found[0]) break;
     }
+    found[3] = clock.asked;
     return found;
   };
 

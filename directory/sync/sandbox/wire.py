@@ -170,11 +170,13 @@ def _parse(reply: bytes) -> object:
 
 def _answer(answer: object, scripts: Scripts) -> Answer:
     match answer:
-        case [bool(active), None | str() as org_name, None | list() as roles]:
+        case [bool(active), None | str() as org_name, None | list() as roles, bool(varies)]:
             names = None if roles is None else _names(roles)
             if org_name is not None:
                 _names([org_name])
-            return Answer(Verdict(org_name=org_name, roles=names) if active else Verdict(active=False))
+            if not active:
+                return Answer(Verdict(active=False, varies=varies))
+            return Answer(Verdict(org_name=org_name, roles=names, varies=varies))
         case {
             "script": 0 | 1 | 2 as slot,
             "message": str(message),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -140,7 +141,7 @@ class Search:
                 texts[name] = found
         if decoders.ranged and not decoders.ranged.isdisjoint(texts):
             self._ranged.append(len(self._page))
-        self._page.append(Entry(dn, texts))
+        self._page.append(Entry(dn, texts, _digest((dn, attributes))))
 
     def _complete_ranges(self) -> None:
         ranged, self._ranged = self._ranged, []
@@ -151,7 +152,7 @@ class Search:
                 values = texts.pop(name)
                 if found := RANGED.fullmatch(name):
                     texts[found["name"]] = (*values, *self._rest(entry.dn, found["name"], found["last"]))
-            self._page[index] = replace(entry, attributes=texts)
+            self._page[index] = replace(entry, attributes=texts, digest=_digest((entry.dn, texts)))
 
     def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
         """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""
@@ -173,6 +174,11 @@ class Search:
                 if found["last"] == "*" or int(found["last"]) >= first:
                     return values, found["last"]
         raise DirectoryUnavailable(f"{self._target.base}: the values of {name} from {first} on can't be read")
+
+
+def _digest(told: object) -> bytes:
+    """Return a hash of one entry as it came; an order of attributes or values other than before makes another one."""
+    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 class Decoders(dict[str, Decoder]):
