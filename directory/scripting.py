@@ -5,12 +5,17 @@ from __future__ import annotations
 from django.conf import settings
 
 from directory.models import LdapServer
-from directory.sync.sandbox import Sandbox, SandboxLimits
+from directory.sync.sandbox import Sandbox, SandboxLimits, engine_version
 
 
 def limits() -> SandboxLimits:
     """Return what scripts may use here."""
     return SandboxLimits(allow_weak=settings.ALLOW_WEAK_SANDBOX)
+
+
+def version() -> str:
+    """Return what decides, besides a script and an entry, what the script says: another version may say another thing."""
+    return engine_version()
 
 
 def sandbox(server: LdapServer) -> Sandbox:

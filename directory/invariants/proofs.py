@@ -24,6 +24,8 @@ UNTOUCHED = (
 )
 # An undo goes by what another run did.
 FROM_THE_DIRECTORY = Q(run__undo_of=None)
+# The run itself has read the entries, or the simulation whose plan it applies.
+READER = Coalesce("run__plan_from_id", "run_id")
 MADE = Q(outcome=Outcome.APPLIED) | Q(applied_at__isnull=False)
 CUT_OFF = Q(before__active=True, after__active=False)
 SHUT_OUT = Q(before__blocked=False, after__blocked=True) | Q(before__pending=False, after__pending=True)
@@ -63,16 +65,18 @@ def cut_off_with_a_cause(_at: datetime) -> Iterator[str]:
 
 
 def cut_off_against_the_entry(_at: datetime) -> Iterator[str]:
-    """Where the entry that the run decided by is still stored, it says what the run took it to say."""
-    # The run itself has read the entry, or the simulation whose plan it applies.
-    decided = StoredEntry.objects.filter(user=OuterRef("user"), run_id=OuterRef("reader"), chosen=True)
-    rows = RunChange.objects.filter(outcome__in=WANTED, user__isnull=False)
-    rows = rows.annotate(reader=Coalesce("run__plan_from_id", "run_id"))
-    for change in rows.filter(Exists(decided), cause=Cause.ABSENT).order_by("pk").iterator():
+    """Where the entry that the run decided by is still stored as it was, it says what the run took it to say."""
+    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED, user__isnull=False)
+    for change in rows.filter(entry__isnull=False, cause=Cause.ABSENT).order_by("pk").iterator():
         yield f"{_named(change)} says absent, but the same reading found an entry for the user"
-    active = decided.filter(verdict__active=True)
-    for change in rows.filter(Exists(active), cause=Cause.SCRIPT).order_by("pk").iterator():
+    active = _deciding_entry().filter(verdict__active=True)
+    for change in rows.annotate(reader=READER).filter(Exists(active), cause=Cause.SCRIPT).order_by("pk").iterator():
         yield f"{_named(change)} says inactive by script, but the stored verdict is active"
+
+
+def _deciding_entry() -> QuerySet[StoredEntry]:
+    """Return the entry that an outer change was decided by, unless a later reading has written it over."""
+    return StoredEntry.objects.filter(pk=OuterRef("entry"), run_id__lte=OuterRef("reader"))
 
 
 def cut_off_on_hold(_at: datetime) -> Iterator[str]:
@@ -168,13 +172,10 @@ def stored_entries(_at: datetime) -> Iterator[str]:
     """An entry that is taken for a user has a verdict, and a run decides each user by one entry of one of its readings."""
     for entry in StoredEntry.objects.filter(user__isnull=False, verdict__isnull=True).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) is taken for user {entry.user_id} and has no verdict"
-    for entry in (
-        StoredEntry.objects.filter(chosen=True, contested=True)
-        .exclude(matched_by=MatchedBy.ID)
-        .order_by("pk")
-        .iterator()
-    ):
-        yield f"stored entry {entry.pk} ({entry.dn}) decided for a user, though several users claim it"
+    contested = _deciding_entry().filter(contested=True).exclude(matched_by=MatchedBy.ID)
+    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED).annotate(reader=READER)
+    for change in rows.filter(Exists(contested)).order_by("pk").iterator():
+        yield f"{_named(change)} was decided by an entry that several users claim"
     known = Exists(Run.objects.filter(pk=OuterRef("run_id")))
     for entry in StoredEntry.objects.exclude(run_id=0).exclude(known).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) was read by run {entry.run_id}, which does not exist"

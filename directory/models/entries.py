@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from directory.models.runs import Run
 from directory.models.servers import LdapServer
 from orgs.models import User
 
@@ -28,8 +29,33 @@ class Match(models.Model):
         return self.dn
 
 
+class PlannedMatch(models.Model):
+    """The entry by which a run decided for a user, where it is another one than noted: noted once the plan is applied."""
+
+    id: int
+    run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
+    dn = models.TextField(_("DN"))
+    unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("planned match")
+        verbose_name_plural = _("planned matches")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["run", "user"], name="a_run_plans_one_match_per_user")]
+
+    def __str__(self) -> str:
+        return self.dn
+
+
 class StoredEntry(models.Model):
-    """One entry as it was last read, who it may be, and what the scripts said of it."""
+    """One entry as it was last read, who it may be, and what the scripts said of it.
+
+    ``digest`` is a hash of what the server sent and of what was made of it: scripts, mapping, settings. ``run_id`` is
+    the run that wrote this row; a reading that finds the entry as it is leaves the row alone. ``settled`` says that the
+    verdict holds for as long as the digest stays.
+    """
 
     id: int
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries")
@@ -39,12 +65,12 @@ class StoredEntry(models.Model):
     identity: Any = models.JSONField(_("identity"), default=dict)
     attributes: Any = models.JSONField(_("attributes"), default=dict)
     digest = models.CharField(max_length=64)
-    run_id = models.BigIntegerField(_("read by run"))
+    run_id = models.BigIntegerField(_("written by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries")
     contested = models.BooleanField(_("claimed by several users"), default=False)
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
-    chosen = models.BooleanField(_("decided for its user"), default=False)
     verdict: Any = models.JSONField(_("verdict"), null=True)
+    settled = models.BooleanField(_("verdict holds while the entry stays"), default=False)
 
     class Meta:
         verbose_name = _("stored entry")

@@ -247,6 +247,8 @@ class RunChange(models.Model):
     steps: Any = models.JSONField(_("steps"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
+    # The stored entry that decided, by its id: rows of entries come and go.
+    entry = models.BigIntegerField(_("decided by stored entry"), null=True, blank=True)
     applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
     traces: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
     put_back: Any = models.JSONField(_("what an undo puts back beside the account"), default=dict, blank=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
-from directory.models import Absence, LdapServer, Run, RunChange, RunServer, RunState, StoredEntry
+from directory.models import Absence, LdapServer, Run, RunChange, RunServer, RunState
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome
 
@@ -47,11 +47,12 @@ def remember(run: Run, *, at: datetime) -> None:
     Absence.objects.exclude(user__org__in=orgs_in_scope()).delete()
     if _overtaken(run):
         return
-    plan = run.plan_from_id or run.pk
     changes = RunChange.objects.filter(run=run, user__isnull=False)
-    found = StoredEntry.objects.filter(run_id=plan, chosen=True, user__isnull=False)
+    # Whom the plan has decided without an entry is listed; of everybody else in its scope it has found one.
+    missed = changes.filter(entry__isnull=True)
+    planned_for = [part["id"] for part in Run.objects.values_list("org_counts", flat=True).get(pk=run.pk)]
+    Absence.objects.filter(user__org__in=planned_for).exclude(user__in=missed.values("user")).delete()
     gone = changes.filter(outcome=Outcome.APPLIED, cause=Cause.ABSENT)
-    Absence.objects.filter(user__in=found.values("user")).delete()
     Absence.objects.filter(user__in=gone.values("user")).delete()
     absent = changes.filter(outcome=Outcome.WAITING)
     known = Absence.objects.filter(user__in=absent.values("user")).exclude(last_run=run.pk)

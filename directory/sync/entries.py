@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,9 +11,11 @@ from typing import Any
 
 from django.db import connection
 
-from directory.models import Match, StoredEntry
+from directory.models import Match, PlannedMatch, RunServer, StoredEntry
 from directory.sync import rows
+from directory.sync.identity import identity
 from directory.sync.values import (
+    AttributeMapping,
     Candidate,
     Entry,
     Identity,
@@ -21,7 +24,7 @@ from directory.sync.values import (
     Sighting,
     Verdict,
 )
-from orgs.bulk import insert_rows
+from orgs.bulk import insert_rows, update_rows
 from orgs.text import fold
 
 
@@ -50,51 +53,141 @@ COLUMNS = (
     "user",
     "contested",
     "matched_by",
-    "chosen",
     "verdict",
+    "settled",
 )
+# To be raised whenever Rollcall makes something else of the same entry than before.
+FORM = 1
 
 
-def keep(
-    *,
-    run_id: int,
-    server_id: int,
-    page: Sequence[tuple[Entry, Identity, Candidate | None, Verdict | None]],
-) -> None:
-    """Store one page of entries over what was stored of the same DNs before."""
-    keys = [dn_key(entry.dn) for entry, *_ in page]
-    stored = StoredEntry.objects.filter(server=server_id, dn_key__in=keys)
-    before = dict(stored.values_list("dn_key", "digest"))
-    digests = {key: (_digest(row), row) for key, row in zip(keys, page, strict=True)}
-    same = [key for key, (digest, _) in digests.items() if before.get(key) == digest]
-    stored.filter(dn_key__in=same).update(run_id=run_id, chosen=False)
-    new = [
-        (server_id, run_id, key, digest, *_values(*row))
-        for key, (digest, row) in digests.items()
-        if before.get(key) != digest
-    ]
-    insert_rows(StoredEntry, COLUMNS, new, unless=["server", "dn_key"])
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a reading has to know of a stored entry to leave it as it is; ``settled`` says that its verdict holds."""
+
+    pk: int
+    digest: str
+    identity: Mapping[str, Any]
+    user_id: int | None
+    matched_by: str
+    contested: bool
+    settled: bool
+
+    def fits(self, candidate: Candidate | None) -> bool:
+        """Tell whether the entry is still taken for the same user."""
+        return (self.user_id, self.matched_by, self.contested) == _match(candidate)
 
 
-def _values(entry: Entry, who: Identity, candidate: Candidate | None, verdict: Verdict | None) -> tuple[Any, ...]:
+@dataclass(frozen=True, slots=True)
+class Read:
+    """One entry of a page that is being read; ``before`` is its stored row where that still holds all that it says.
+
+    ``verdict`` is None where no script was asked: nobody's entry, or one whose stored verdict holds.
+    """
+
+    entry: Entry
+    digest: str
+    identity: Identity
+    before: Stored | None = None
+    candidate: Candidate | None = None
+    verdict: Verdict | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the scripts have to be asked about the entry."""
+        return self.candidate is not None and not (self.before and self.before.settled)
+
+
+class Shelf:
+    """Where one run keeps what it reads from one server; rows that still say the same are left alone.
+
+    ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings.
+    """
+
+    def __init__(self, *, run_id: int, server_id: int, mapping: AttributeMapping, made: str) -> None:
+        self._run_id = run_id
+        self._server_id = server_id
+        self._mapping = mapping
+        self._made = hashlib.sha256(f"{FORM} {made}".encode()).hexdigest()[:16]
+        self._untouched = array("q")
+
+    def begin(self) -> None:
+        """Count nothing that an attempt of the same run has read that died: this one reads it all again."""
+        StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0)
+
+    def look_up(self, page: Sequence[Entry]) -> list[Read]:
+        """Return the entries of a page with who they are, and what is stored of those that are as they were."""
+        columns = ("dn_key", "pk", "digest", "identity", "user_id", "matched_by", "contested", "settled")
+        keys = [dn_key(entry.dn) for entry in page]
+        stored = StoredEntry.objects.filter(server=self._server_id, dn_key__in=keys).values_list(*columns)
+        before = {key: Stored(*row) for key, *row in stored}
+        return [self._read(entry, before.get(key)) for entry, key in zip(page, keys, strict=True)]
+
+    def _read(self, entry: Entry, stored: Stored | None) -> Read:
+        digest = self._made + (entry.digest or _digest(entry)).hex()
+        if stored is not None and stored.digest == digest:
+            return Read(entry, digest, rows.identity_from_json(entry.dn, stored.identity), stored)
+        return Read(entry, digest, identity(entry, self._mapping))
+
+    def keep(self, page: Sequence[Read]) -> None:
+        """Store one page over what was stored of the same DNs before."""
+        told = self._said_before([each.before.pk for each in page if each.before and each.asks])
+        new, moved = [], {}
+        for each in page:
+            stays = each.before is not None and (
+                not each.asks or told.get(each.before.pk) == rows.verdict_to_json(each.verdict)
+            )
+            if each.before is None or not stays:
+                new.append((self._server_id, self._run_id, dn_key(each.entry.dn), each.digest, *_values(each)))
+                continue
+            self._untouched.append(each.before.pk)
+            if not each.before.fits(each.candidate):
+                user, matched_by, contested = _match(each.candidate)
+                moved[each.before.pk] = {"user": user, "matched_by": matched_by, "contested": contested}
+        insert_rows(StoredEntry, COLUMNS, new, unless=["server", "dn_key"])
+        update_rows(StoredEntry, moved, columns=["user", "matched_by", "contested"])
+
+    def _said_before(self, pks: Sequence[int]) -> dict[int, Any]:
+        """Return the stored verdicts of entries about which the scripts were asked again."""
+        return dict(StoredEntry.objects.filter(pk__in=pks).values_list("pk", "verdict")) if pks else {}
+
+    def forget_unseen(self) -> None:
+        """Drop what a complete reading did not find any more."""
+        older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
+        seen = set(self._untouched)
+        unseen = [pk for pk in older.values_list("pk", flat=True).iterator(chunk_size=5000) if pk not in seen]
+        for start in range(0, len(unseen), 1000):
+            StoredEntry.objects.filter(pk__in=unseen[start : start + 1000]).delete()
+
+
+def _match(candidate: Candidate | None) -> tuple[int | None, str, bool]:
+    """Return as columns whose entry it is taken for, by what, and whether others have a claim to it."""
+    if candidate is None:
+        return None, "", False
+    return candidate.user_id, candidate.by.value, bool(candidate.rivals)
+
+
+def _values(read: Read) -> tuple[Any, ...]:
+    entry, verdict = read.entry, read.verdict
     return (
         entry.dn,
-        who.unique_id[:255],
-        rows.identity_to_json(who),
+        read.identity.unique_id[:255],
+        rows.identity_to_json(read.identity),
         dict(entry.attributes),
-        candidate.user_id if candidate else None,
-        bool(candidate and candidate.rivals),
-        candidate.by.value if candidate else "",
-        False,
+        *_columns(read.candidate),
         rows.verdict_to_json(verdict),
+        verdict is not None and verdict.error is None and not verdict.varies,
     )
 
 
-def _digest(row: tuple[Entry, Identity, Candidate | None, Verdict | None]) -> str:
-    """Return one hash of all that a stored row says, so that a row that would stay the same is not written again."""
-    entry, *rest = row
-    told = repr((entry.dn, sorted(entry.attributes.items()), *rest))
-    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()
+def _columns(candidate: Candidate | None) -> tuple[int | None, bool, str]:
+    user, matched_by, contested = _match(candidate)
+    return user, contested, matched_by
+
+
+def _digest(entry: Entry) -> bytes:
+    """Return a hash of an entry of which nobody has taken one as it came."""
+    told = repr((entry.dn, sorted(entry.attributes.items())))
+    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def dn_key(dn: str) -> str:
@@ -102,25 +195,16 @@ def dn_key(dn: str) -> str:
     return hashlib.sha256(dn.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def begin(*, run_id: int, server_id: int) -> None:
-    """Forget what an attempt of the same run that died has read: this one reads it all again."""
-    StoredEntry.objects.filter(server=server_id, run_id=run_id).update(run_id=0, digest="")
-
-
-def forget_unseen(*, run_id: int, server_id: int) -> None:
-    """Drop what a complete reading did not find any more."""
-    StoredEntry.objects.filter(server=server_id).exclude(run_id=run_id).delete()
-
-
 def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) -> int:
-    """Note which entry each user was decided by, except for doubtful ones; return how many are new.
+    """Note by which entry each user was decided in this plan, except for doubtful ones; return how many are new.
 
-    A user who is not active keeps the immutable id: another one under the same username may be another person.
+    A user who is not active keeps the immutable id: another one under the same username may be another person. What
+    earlier plans would have noted for the same servers is of no interest any more.
     """
     last, noted, when = 0, 0, connection.ops.adapt_datetimefield_value(at)
-    decided = StoredEntry.objects.filter(run_id=run_id, chosen=True, user__isnull=False)
+    planned = PlannedMatch.objects.filter(run=run_id)
     columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
-    while found := list(decided.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
+    while found := list(planned.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
         last = found[-1][0]
         stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in found])}
         new = {
@@ -130,6 +214,8 @@ def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) 
         }
         insert_rows(Match, ("user", "server", "dn", "unique_id", "matched_at"), list(new.values()), unless=["user"])
         noted += len(new)
+    servers = RunServer.objects.filter(run=run_id, server__isnull=False).values("server")
+    PlannedMatch.objects.filter(server__in=servers, run__lte=run_id).delete()
     return noted
 
 
@@ -158,12 +244,10 @@ class Found:
 class Directory:
     """What one run read from all its servers, asked user by user."""
 
-    def __init__(
-        self, run_id: int, readings: Iterable[Reading], rivals: Mapping[tuple[int, int], Collection[int]]
-    ) -> None:
+    def __init__(self, readings: Iterable[Reading], rivals: Mapping[tuple[int, int], Collection[int]]) -> None:
         """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
-        self._run_id = run_id
         self._readings = {reading.server_id: reading for reading in readings}
+        self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
         self._claims = {(server, rival) for (server, _), claimed in rivals.items() for rival in claimed}
         settled = self._found_by_id({rival for _, rival in self._claims})
         self._contested = {key for key, claimed in rivals.items() if not settled.issuperset(claimed)}
@@ -171,28 +255,36 @@ class Directory:
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
         columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity", "verdict")
-        stored = StoredEntry.objects.filter(run_id=self._run_id, user__in=users).order_by("pk")
+        # A complete reading has dropped what it did not find, so whatever is stored of its server was found.
+        stored = StoredEntry.objects.filter(server__in=self._complete, user__in=users).order_by("pk")
         found: dict[tuple[int, int], list[Found]] = {}
         for row in stored.values_list(*columns):
             entry = Found(*row)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
-        known = dict(Match.objects.filter(user__in=users).values_list("user_id", "unique_id"))
+        matches = Match.objects.filter(user__in=users).values_list("user_id", "server_id", "dn", "unique_id")
+        noted = {pk: (server, dn, unique_id) for pk, server, dn, unique_id in matches}
         seen = {}
         for pk, servers in users.items():
             sighting, entry_pk = self._sighting(pk, servers, found)
-            seen[pk] = replace(sighting, known_id=known.get(pk, ""), entry_id=entry_pk or 0)
+            known, who = noted.get(pk, (None, "", "")), sighting.identity
+            news = who is not None and known != (sighting.server_id, who.dn, who.unique_id[:255])
+            seen[pk] = replace(sighting, known_id=known[2], entry_id=entry_pk or 0, newly_matched=news)
         return seen
 
-    def choose(self, sightings: Iterable[Sighting]) -> None:
-        """Note by which entries users are decided; inside the transaction that stores what is decided."""
-        chosen = [sighting.entry_id for sighting in sightings if sighting.entry_id]
-        StoredEntry.objects.filter(pk__in=chosen, run_id=self._run_id).update(chosen=True)
+    def plan_matches(self, run_id: int, sightings: Mapping[int, Sighting]) -> None:
+        """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
+        new = [
+            (run_id, pk, sighting.server_id, sighting.identity.dn, sighting.identity.unique_id[:255])
+            for pk, sighting in sightings.items()
+            if sighting.newly_matched and sighting.identity is not None
+        ]
+        insert_rows(PlannedMatch, ("run", "user", "server", "dn", "unique_id"), new)
 
     def _found_by_id(self, users: Collection[int]) -> set[int]:
         """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
         wanted, found = sorted(users), set()
         for start in range(0, len(wanted), 1000):
-            rows_by_id = StoredEntry.objects.filter(run_id=self._run_id, matched_by=MatchedBy.ID)
+            rows_by_id = StoredEntry.objects.filter(server__in=self._complete, matched_by=MatchedBy.ID)
             found |= set(rows_by_id.filter(user__in=wanted[start : start + 1000]).values_list("user", flat=True))
         return found
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
+from directory.sync.entries import Shelf
 from directory.sync.lease import Lease
 from orgs.actors import Actor
 
@@ -15,7 +16,7 @@ from orgs.actors import Actor
 class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
-    ``servers`` are those that have been read, by id, as they were set then. ``seen`` says who was in scope when the
+    ``servers`` are those that have been read, by id, as they were set then, and ``shelves`` where their entries are kept. ``seen`` says who was in scope when the
     reading began, ``rivals`` which other users have a claim to the entry of a user (server id, user id), ``names`` and
     ``doubled`` which usernames (server id, folded) users' entries carry, and which of them more than once.
     """
@@ -30,6 +31,7 @@ class Job:
     names: set[int] = field(default_factory=set)
     doubled: set[int] = field(default_factory=set)
     servers: dict[int, LdapServer] = field(default_factory=dict)
+    shelves: dict[int, Shelf] = field(default_factory=dict)
 
     def note_names(self, server_id: int, keys: Iterable[str]) -> None:
         """Note the folded usernames of one entry that is a user's."""

@@ -32,7 +32,7 @@ def make_plan(work: Job) -> Tally:
         log.info(report.running(pk, org.org.name))
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     house = accounts.house(orgs_in_scope())
-    directory = entries.Directory(work.run.pk, map(_reading, work.readings), work.rivals)
+    directory = entries.Directory(map(_reading, work.readings), work.rivals)
     with SecondLook(work, directory) as second_look:
         planner = Planner(
             work,
@@ -103,7 +103,7 @@ class Planner:
             self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
         with transaction.atomic():
             self.work.lease.renew(phase="planning", done=self._done())
-            self.directory.choose(sighting for _, _, sighting in planned)
+            self.directory.plan_matches(self.work.run.pk, {user.id: sighting for _, user, sighting in planned})
             record.planned(run=self.work.run, changes=planned)
 
     def _done(self) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 from django.db import transaction
 
@@ -12,11 +12,11 @@ from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
 from directory.sync import entries, matching, notify, record
 from directory.sync.errors import SyncStopped
-from directory.sync.identity import identity, is_unique_everywhere
+from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import Sandbox, SandboxBroken
 from directory.sync.source import DirectoryUnavailable, open_reading
-from directory.sync.values import Candidate, Entry, Identity, Verdict
+from directory.sync.values import Entry, Verdict
 from orgs.text import fold
 
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
@@ -74,16 +74,23 @@ def _read(work: Job, row: RunServer) -> None:
     row.proof, row.counts = {}, {}
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    made = f"{server.configuration_digest} {scripting.version()}"
+    shelf = entries.Shelf(run_id=work.run.pk, server_id=server.pk, mapping=server.mapping, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
-        entries.begin(run_id=work.run.pk, server_id=server.pk)
+        shelf.begin()
+    work.shelves[server.pk] = shelf
     with scripting.sandbox(server) as sandbox, open_reading(connection) as reading:
         row.url = reading.url
-        reader = Reader(work, row, server, sandbox, patience)
+        reader = Reader(work, row, server, shelf, sandbox, patience)
         for page in reading.pages():
             reader.take(page)
         cost = sandbox.cost()
-        row.counts = {"scriptEntries": cost.entries, "scriptSeconds": round(cost.cpu_seconds, 3)}
+        row.counts = {
+            "scriptEntries": cost.entries,
+            "scriptSeconds": round(cost.cpu_seconds, 3),
+            "verdictsKept": reader.verdicts_kept,
+        }
         row.referrals = list(reading.referrals)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
@@ -96,8 +103,10 @@ class Reader:
     work: Job
     row: RunServer
     server: LdapServer
+    shelf: entries.Shelf
     sandbox: Sandbox
     patience: int
+    verdicts_kept: int = 0
     org_ids: list[int] = field(init=False)
     only_ids_of: int | None = field(init=False)
 
@@ -108,32 +117,37 @@ class Reader:
     def take(self, page: list[Entry]) -> None:
         """Find out who each entry may be and what the scripts say of those who are users, and keep both."""
         row = self.row
-        identities = [identity(entry, self.server.mapping) for entry in page]
-        found = matching.candidates(identities, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
-        asked = [index for index, candidate in enumerate(found) if candidate is not None]
-        verdicts = dict(zip(asked, self._verdicts([page[index] for index in asked]), strict=True))
-        self._note(identities, found)
-        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + len(asked)
+        read = self.shelf.look_up(page)
+        found = matching.candidates(
+            [each.identity for each in read], org_ids=self.org_ids, only_ids_of=self.only_ids_of
+        )
+        read = [replace(each, candidate=candidate) for each, candidate in zip(read, found, strict=True)]
+        asked = [index for index, each in enumerate(read) if each.asks]
+        for index, verdict in zip(asked, self._verdicts([page[index] for index in asked]), strict=True):
+            read[index] = replace(read[index], verdict=verdict)
+        self._note(read)
+        matched = sum(each.candidate is not None for each in read)
+        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + matched
+        self.verdicts_kept += matched - len(asked)
         with transaction.atomic():
             self.work.lease.renew(phase=f"reading {self.server.name}", done=row.entries, patience=self.patience)
-            kept = zip(page, identities, found, map(verdicts.get, range(len(page))), strict=True)
-            entries.keep(run_id=self.work.run.pk, server_id=self.server.pk, page=list(kept))
+            self.shelf.keep(read)
 
     def _verdicts(self, asked: list[Entry]) -> Iterator[Verdict]:
         for start in range(0, len(asked), SLICE):
             self.work.lease.renew(phase=f"reading {self.server.name}", done=self.row.entries, patience=SLICE)
             yield from self.sandbox.evaluate(asked[start : start + SLICE])
 
-    def _note(self, identities: list[Identity], found: list[Candidate | None]) -> None:
+    def _note(self, read: list[entries.Read]) -> None:
         """Note which usernames the entries of users carry, who has a claim to another one's, and the canary."""
-        for who, candidate in zip(identities, found, strict=True):
-            if candidate is not None:
-                self.work.note_names(self.server.pk, map(fold, who.usernames))
-                if candidate.rivals:
-                    rivals = self.work.rivals.setdefault((self.server.pk, candidate.user_id), set())
-                    rivals.update(candidate.rivals)
+        for each in read:
+            if each.candidate is not None:
+                self.work.note_names(self.server.pk, map(fold, each.identity.usernames))
+                if each.candidate.rivals:
+                    rivals = self.work.rivals.setdefault((self.server.pk, each.candidate.user_id), set())
+                    rivals.update(each.candidate.rivals)
         if self.server.canary and not self.row.canary_seen:
-            names = {fold(name) for who in identities for name in (who.dn, *who.usernames)}
+            names = {fold(name) for each in read for name in (each.entry.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
 
 
@@ -142,4 +156,4 @@ def _save_reading(work: Job, row: RunServer) -> None:
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
         if row.complete and row.server_id is not None:
-            entries.forget_unseen(run_id=work.run.pk, server_id=row.server_id)
+            work.shelves[row.server_id].forget_unseen()

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from directory.models import Run, RunChange, RunServer, RunState
+from directory.models import PlannedMatch, Run, RunChange, RunServer, RunState
 from directory.sync import rows, tally
 from directory.sync.values import Change, Known, Outcome, Sighting
 from orgs.bulk import insert_rows
@@ -27,6 +27,7 @@ COLUMNS = (
     "steps",
     "warnings",
     "unknown_org",
+    "entry",
     "traces",
     "put_back",
 )
@@ -68,6 +69,7 @@ def _values(change: Change, known: Known, sighting: Sighting) -> tuple[Any, ...]
         change.steps,
         change.warnings,
         change.unknown_org,
+        sighting.entry_id or None,
     )
 
 
@@ -92,6 +94,7 @@ def gone(*, run: Run, changes: Iterable[RunChange], step: str) -> None:
 def forget(*, run: Run) -> None:
     """Drop a plan that was left half made, so that it can be made again from the start."""
     RunChange.objects.filter(run=run).delete()
+    PlannedMatch.objects.filter(run=run).delete()
 
 
 def copy_plan(*, source: Run, target: Run) -> None:

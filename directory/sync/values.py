@@ -216,7 +216,7 @@ class Presence(StrEnum):
 class Sighting:
     """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found.
 
-    ``entry_id`` is the stored entry, 0 for none.
+    ``entry_id`` is the stored entry, 0 for none, and ``newly_matched`` whether it is another one than is noted.
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
     about again.
     """
@@ -230,6 +230,7 @@ class Sighting:
     known_id: str = ""
     reason: str = ""
     entry_id: int = 0
+    newly_matched: bool = False
     waits: str = ""
     proofs: tuple[str, ...] = ()
 

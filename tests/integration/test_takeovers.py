@@ -8,17 +8,13 @@ from typing import Any
 import pytest
 
 from directory.actions import runs
-from directory.models import Run, RunState, StoredEntry, Trigger
+from directory.models import Run, RunState, Trigger
 from directory.sync import lease, pipeline
-from directory.sync.job import Job
 from directory.sync.lease import Clock as RunClock
 from directory.sync.lease import Lease, Progress
-from directory.sync.limits import Reason
-from directory.sync.tally import Tally
 from orgs.actors import SYSTEM
-from tests.directories import Directory
 from tests.integration.employer import Employer
-from tests.worlds import NOON, Clock, simulate, user
+from tests.worlds import NOON, Clock, user
 
 pytestmark = pytest.mark.django_db
 
@@ -94,31 +90,3 @@ class TestPatience:
         carried_out(half_gone)
 
         assert longest["asking again"] >= longest["reading Corp"] >= 3600
-
-
-class TestWhatAStalledWorkerHadChosen:
-    def test_does_not_end_the_run_of_the_one_that_took_over(
-        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        employer.hires("sean", sn="Sean")
-        check_limits = pipeline.check_limits
-
-        def chosen_elsewhere(work: Job, tally: Tally) -> list[Reason]:
-            StoredEntry.objects.filter(server__name="South", user__username="sean").update(chosen=True)
-            return check_limits(work, tally)
-
-        with Directory(memberof=True) as directory:
-            south = Employer(directory)
-            south.hires("nobody")
-            south.hires("sean", sn="Sean")
-            employer.server(name="North")
-            south.server(name="South")
-            user("sean", last_name="Sean")
-            simulate()
-            run = queued()
-            monkeypatch.setattr(pipeline, "check_limits", chosen_elsewhere)
-
-            carried_out(run)
-
-        assert StoredEntry.objects.filter(user__username="sean", chosen=True).count() == 2
-        assert run.state == RunState.APPLIED

@@ -3,6 +3,7 @@
 from directory.sync.sandbox.layers import Layer, LayerState, SandboxState
 from directory.sync.sandbox.limits import Cost, SandboxBroken, SandboxLimits
 from directory.sync.sandbox.parent import Sandbox, compile_errors, state
+from directory.sync.sandbox.version import engine_version
 
 __all__ = [
     "Cost",
@@ -13,5 +14,6 @@ __all__ = [
     "SandboxLimits",
     "SandboxState",
     "compile_errors",
+    "engine_version",
     "state",
 ]
