@@ -38,4 +38,11 @@ def proof_lines(reading: RunServer) -> list[str]:
             _("The scripts took %(cost).2f ms of computing time per entry, of %(entries)d")
             % {"cost": cost, "entries": entries}
         )
+    if kept := reading.counts.get("verdictsKept"):
+        told = ngettext(
+            "%(kept)d entry was as it was at the last reading, and kept its verdict",
+            "%(kept)d entries were as they were at the last reading, and kept their verdicts",
+            kept,
+        )
+        lines.append(told % {"kept": kept})
     return lines

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from directory.models import Match
+from directory.sync import standing
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 
@@ -22,6 +23,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
         .order_by("pk")
     )
     Match.objects.filter(pk__in=[match.pk for match in found]).delete()
+    standing.drop([match.user_id for match in found])
     note([_fact(match) for match in found], action="match forgotten", by=by, at=at)
     return len(found)
 

@@ -2,7 +2,7 @@
 
 from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
-from directory.models.entries import Match, PlannedMatch, StoredEntry
+from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
 from directory.models.heartbeats import Heartbeat
 from directory.models.mails import Mail, MailKind
 from directory.models.runs import LIVE_STATES, Run, RunChange, RunServer, RunState, Trigger
@@ -28,6 +28,7 @@ __all__ = [
     "RunServer",
     "RunState",
     "ScriptVersion",
+    "Standing",
     "StoredEntry",
     "SyncSettings",
     "Trigger",

@@ -49,6 +49,35 @@ class PlannedMatch(models.Model):
         return self.dn
 
 
+class Standing(models.Model):
+    """What a user was when a run last decided that there is nothing to do; whatever it went by that changes ends it.
+
+    ``house`` is a hash of orgs, roles and settings. The user's own columns are compared with the user's; an entry of
+    theirs that is read anew, or another match, drops the row.
+    """
+
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing")
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
+    house = models.CharField(max_length=64)
+    username = models.CharField(max_length=255)
+    email = models.CharField(max_length=320)
+    first_name = models.CharField(max_length=255)
+    last_name = models.CharField(max_length=255)
+    org_id = models.BigIntegerField()
+    active = models.BooleanField()
+    blocked = models.BooleanField()
+    deactivated_by = models.CharField(max_length=8)
+    blocked_by = models.CharField(max_length=8)
+    session_epoch = models.PositiveIntegerField()
+
+    class Meta:
+        verbose_name = _("standing")
+        verbose_name_plural = _("standings")
+
+    def __str__(self) -> str:
+        return self.username
+
+
 class StoredEntry(models.Model):
     """One entry as it was last read, who it may be, and what the scripts said of it.
 

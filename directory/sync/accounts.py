@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from directory.models import LdapServer, SyncSettings
@@ -28,21 +28,16 @@ COLUMNS = (
     "deactivated_by",
     "blocked_by",
     "pending_by",
+    "session_epoch",
 )
 ORG = COLUMNS.index("org_id")
 
 
-def pages(org_ids: Collection[int], *, size: int = PAGE) -> Iterator[dict[int, Known]]:
-    """Yield the users of these orgs by id, in pages of ``size``, each read when it is its turn."""
-    last = 0
-    while True:
-        # Keyset paging: an offset would skip or repeat users when rows change between pages.
-        ids = list(User.objects.filter(org__in=org_ids, pk__gt=last).order_by("pk").values_list("pk", flat=True)[:size])
-        if not ids:
-            return
-        # Whoever has moved away between the two questions is not in the scope any more.
-        yield {pk: user for pk, user in load(ids).items() if user.account.org_id in org_ids}
-        last = ids[-1]
+def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
+    """Yield these users by id, a page at a time; whoever has moved out of these orgs meanwhile is not in scope any more."""
+    for start in range(0, len(user_ids), PAGE):
+        page = load(user_ids[start : start + PAGE])
+        yield {pk: user for pk, user in page.items() if user.account.org_id in org_ids}
 
 
 def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
@@ -60,8 +55,8 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
 
 
 def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> Known:
-    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *set_by = row
-    off_by, blocked_by, pending_by = set_by
+    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *rest = row
+    off_by, blocked_by, pending_by, session_epoch = rest
     return Known(
         id=pk,
         account=Account(
@@ -81,6 +76,7 @@ def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str],
         deactivated_by_sync=off_by == SetBy.SYNC,
         blocked_by_sync=blocked_by == SetBy.SYNC,
         pending_by_sync=pending_by == SetBy.SYNC,
+        session_epoch=session_epoch,
     )
 
 

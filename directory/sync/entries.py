@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import connection
+from django.db.models import Q
 
 from directory.models import Match, PlannedMatch, RunServer, StoredEntry
 from directory.sync import rows
@@ -128,8 +129,8 @@ class Shelf:
             return Read(entry, digest, rows.identity_from_json(entry.dn, stored.identity), stored)
         return Read(entry, digest, identity(entry, self._mapping))
 
-    def keep(self, page: Sequence[Read]) -> None:
-        """Store one page over what was stored of the same DNs before."""
+    def keep(self, page: Sequence[Read]) -> set[int]:
+        """Store one page over what was stored of the same DNs before; return the users of all rows that it changes."""
         told = self._said_before([each.before.pk for each in page if each.before and each.asks])
         new, moved = [], {}
         for each in page:
@@ -143,20 +144,34 @@ class Shelf:
             if not each.before.fits(each.candidate):
                 user, matched_by, contested = _match(each.candidate)
                 moved[each.before.pk] = {"user": user, "matched_by": matched_by, "contested": contested}
+        touched = self._taken_for(new, moved)
         insert_rows(StoredEntry, COLUMNS, new, unless=["server", "dn_key"])
         update_rows(StoredEntry, moved, columns=["user", "matched_by", "contested"])
+        return touched
+
+    def _taken_for(self, new: Sequence[tuple[Any, ...]], moved: Mapping[int, Mapping[str, Any]]) -> set[int]:
+        """Return the users whose entries these rows have been so far, and will be."""
+        written = Q(server=self._server_id, dn_key__in=[row[2] for row in new]) | Q(pk__in=list(moved))
+        users = set(StoredEntry.objects.filter(written).values_list("user", flat=True)) if new or moved else set()
+        users.update(row[COLUMNS.index("user")] for row in new)
+        users.update(row["user"] for row in moved.values())
+        return users - {None}
 
     def _said_before(self, pks: Sequence[int]) -> dict[int, Any]:
         """Return the stored verdicts of entries about which the scripts were asked again."""
         return dict(StoredEntry.objects.filter(pk__in=pks).values_list("pk", "verdict")) if pks else {}
 
-    def forget_unseen(self) -> None:
-        """Drop what a complete reading did not find any more."""
+    def forget_unseen(self) -> set[int]:
+        """Drop what a complete reading did not find any more; return the users of those entries."""
         older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
         seen = set(self._untouched)
         unseen = [pk for pk in older.values_list("pk", flat=True).iterator(chunk_size=5000) if pk not in seen]
+        users: set[int | None] = set()
         for start in range(0, len(unseen), 1000):
-            StoredEntry.objects.filter(pk__in=unseen[start : start + 1000]).delete()
+            gone = StoredEntry.objects.filter(pk__in=unseen[start : start + 1000])
+            users.update(gone.values_list("user", flat=True))
+            gone.delete()
+        return {pk for pk in users if pk is not None}
 
 
 def _match(candidate: Candidate | None) -> tuple[int | None, str, bool]:

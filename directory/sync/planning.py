@@ -11,7 +11,7 @@ from django.db import transaction
 
 from directory.models import RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, entries, matching, plan, record, report
+from directory.sync import absences, accounts, entries, matching, plan, record, report, standing
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
@@ -42,10 +42,18 @@ def make_plan(work: Job) -> Tally:
             LastSysadmin(accounts.sysadmins(), house.admin_roles),
             Tally(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
         )
-        for known in accounts.pages(work.org_ids):
-            planner.plan(known)
+        for page in standing.pages(work.org_ids, house=planner.standing, whole=_whole_orgs(work)):
+            planner.skip(page.unchanged)
+            for known in accounts.pages(page.undecided, work.org_ids):
+                planner.plan(known)
         planner.settle()
         return planner.tally
+
+
+def _whole_orgs(work: Job) -> list[int]:
+    """Return the orgs of which every server was read to its end, without a part that lies elsewhere."""
+    read = {row.server_id for row in work.readings if row.complete}
+    return [pk for pk, org in work.scope.items() if read.issuperset(org.servers)]
 
 
 def _reading(row: RunServer) -> entries.Reading:
@@ -73,8 +81,10 @@ class Planner:
     tally: Tally
     late: list[Planned] = field(default_factory=list)
     names: NameChains = field(init=False)
+    standing: str = field(init=False)
 
     def __post_init__(self) -> None:
+        self.standing = standing.fingerprint(self.house)
         self.names = NameChains(self._renamed, accounts.owner_of)
 
     def plan(self, known: Mapping[int, Known]) -> None:
@@ -89,6 +99,11 @@ class Planner:
         self.late += [planned for planned in decided if not self.guard.passes(planned[0])]
         late = {planned[0].user_id for planned in self.late}
         self._store([planned for planned in decided if planned[0].user_id not in late])
+
+    def skip(self, unchanged: Mapping[tuple[int, int, bool], int]) -> None:
+        """Count those for whom there still is nothing to do, by (org id, server id, whether active)."""
+        self.tally.add_unchanged(unchanged)
+        self.work.lease.renew(phase="planning", done=self._done())
 
     def settle(self) -> None:
         """Decide what had to wait for the end: who would be the last SYSADMIN is kept, unless someone has become one."""
@@ -105,6 +120,7 @@ class Planner:
             self.work.lease.renew(phase="planning", done=self._done())
             self.directory.plan_matches(self.work.run.pk, {user.id: sighting for _, user, sighting in planned})
             record.planned(run=self.work.run, changes=planned)
+            standing.note(planned, house=self.standing)
 
     def _done(self) -> int:
         return sum(org["users"] for org in self.tally.orgs.values())

@@ -10,7 +10,7 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import entries, matching, notify, record
+from directory.sync import entries, matching, notify, record, standing
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
@@ -131,7 +131,10 @@ class Reader:
         self.verdicts_kept += matched - len(asked)
         with transaction.atomic():
             self.work.lease.renew(phase=f"reading {self.server.name}", done=row.entries, patience=self.patience)
-            self.shelf.keep(read)
+            # What was decided of these users, by this or that entry, was decided on other grounds.
+            standing.drop(
+                self.shelf.keep(read) | {pk for each in read if each.candidate for pk in each.candidate.rivals}
+            )
 
     def _verdicts(self, asked: list[Entry]) -> Iterator[Verdict]:
         for start in range(0, len(asked), SLICE):
@@ -156,4 +159,4 @@ def _save_reading(work: Job, row: RunServer) -> None:
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
         if row.complete and row.server_id is not None:
-            work.shelves[row.server_id].forget_unseen()
+            standing.drop(work.shelves[row.server_id].forget_unseen())

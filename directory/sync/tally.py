@@ -97,6 +97,16 @@ class Tally:
             self.unknown_orgs[change.unknown_org] += 1
         self._add_to_server(self.servers.setdefault(server, ServerTally()), change, evaluated=evaluated)
 
+    def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
+        """Count users for whom there was nothing to do, by (org id, server id, whether active)."""
+        for (org_id, server, active), count in counts.items():
+            self.orgs.setdefault(org_id, Counter())["users"] += count
+            tally = self.servers.setdefault(server, ServerTally())
+            tally.evaluated += count
+            if active:
+                tally.active += count
+                self.active_by_org[org_id] += count
+
     def _add_to_server(self, tally: ServerTally, change: Change, *, evaluated: bool) -> None:
         if change.before.active:
             tally.active += 1

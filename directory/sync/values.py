@@ -253,7 +253,10 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """One user as Rollcall knows them: the account, and the facts that decide what a sync may do with it."""
+    """One user as Rollcall knows them: the account, and the facts that decide what a sync may do with it.
+
+    ``session_epoch`` grows with every change of roles and with whatever else ends the user's sessions.
+    """
 
     id: int
     account: Account
@@ -262,6 +265,7 @@ class Known:
     deactivated_by_sync: bool = False
     blocked_by_sync: bool = False
     pending_by_sync: bool = False
+    session_epoch: int = 0
 
 
 class Action(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import pytest
 
@@ -30,17 +30,17 @@ class TestWhileAPlanIsMade:
         mia = user("mia", org_name="Berlin")
         simulate_and_sync()
         before = roles_of(mia)
+        assert before == ["Desktop User", "PROe User"]
         pages = accounts.pages
 
-        def renamed_meanwhile(org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
+        def renamed_meanwhile(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
             Org.objects.filter(pk=berlin.pk).update(name="Berlin 2", name_key="berlin 2")
-            yield from pages(org_ids)
+            yield from pages(user_ids, org_ids)
 
         monkeypatch.setattr(accounts, "pages", renamed_meanwhile)
 
         sync()
 
-        assert before == ["Desktop User", "PROe User"]
         assert roles_of(mia) == before
 
     def test_a_user_who_moves_away_before_their_row_is_read_does_not_end_the_run(

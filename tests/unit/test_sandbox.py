@@ -53,6 +53,11 @@ def adas(count: int) -> list[Entry]:
     return [Entry(ADA.dn, {**ADA.attributes, "n": (str(n),)}) for n in range(count)]
 
 
+def varying(expressions: Collection[str]) -> list[bool]:
+    """Return of which expressions the answer counts as one that depends on the time."""
+    return [verdict.varies for verdict in evaluate(Scripts(active=returning(expressions)), *adas(len(expressions)))]
+
+
 def actives(expressions: Collection[str]) -> dict[str, bool | str]:
     verdicts = evaluate(Scripts(active=returning(expressions)), *adas(len(expressions)))
     said = [verdict.error.message if verdict.error else verdict.active for verdict in verdicts]
@@ -306,6 +311,21 @@ class TestEntry:
         source = "e => Array.from(e.cn, c => c.codePointAt(0)).join()"
         with Sandbox(Scripts(org_name=source), ()) as sandbox:
             yield sandbox
+
+
+class TestTheTime:
+    def test_makes_an_answer_one_that_may_be_another_later_however_a_script_comes_to_it(self) -> None:
+        looks = ["Date.now() > 0", "new Date(0)", "globalThis['Da' + 'te'].name", "Reflect.get(globalThis, 'Date')"]
+        does_not = ["true", "entry.mail", "'Date'", "(() => { var Date = 1; return Date })()", "entry.Date || true"]
+
+        assert varying([*looks, *does_not]) == [True] * len(looks) + [False] * len(does_not)
+
+    def test_counts_for_the_entry_alone_and_in_any_of_its_scripts(self) -> None:
+        scripts = Scripts(
+            active="function () { return true }", org_name="function (e) { return e.n == 1 ? '' + Date : 'x' }"
+        )
+
+        assert [verdict.varies for verdict in evaluate(scripts, *adas(3))] == [False, True, False]
 
 
 class TestBareName:

@@ -1,0 +1,121 @@
+"""Remembers for whom there was nothing to do, so that the next run need not decide about them for as long as nothing changes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+
+from django.db.models import Case, F, Q, Value, When
+
+from directory.models import Standing
+from directory.sync.values import Account, Change, House, Known, Outcome, Presence, Sighting
+from orgs.bulk import insert_rows
+from orgs.models import SetBy, User
+
+PAGE = 5000
+# To be raised whenever the same facts lead to another decision than before.
+RULES = 1
+# What of a user has to be as it was.
+SAME = (
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "org_id",
+    "active",
+    "blocked",
+    "deactivated_by",
+    "blocked_by",
+    "session_epoch",
+)
+COLUMNS = ("user", "server", "house", *SAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of the users in scope: for whom there is still nothing to do, as counts, and who is to be decided about.
+
+    ``unchanged`` counts by (org id, server id, whether active).
+    """
+
+    unchanged: Counter[tuple[int, int, bool]]
+    undecided: list[int]
+
+
+def fingerprint(house: House) -> str:
+    """Return one hash of all that decisions are made against, beside users and entries."""
+    told = [
+        RULES,
+        sorted(
+            [key, o.id, o.name, sorted(o.default_roles), o.synchronized, list(o.servers)]
+            for key, o in house.orgs.items()
+        ),
+        sorted(house.roles.items()),
+        sorted(house.admin_roles),
+        sorted(house.powerful_roles),
+        sorted([pk, sorted(names)] for pk, names in house.grantable.items()),
+        house.reactivate_set_by_person,
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
+def pages(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Iterator[Page]:
+    """Yield the users of these orgs; of those in ``whole``, orgs whose servers were all read, nothing new is nothing to do."""
+    columns = {f"standing__{name}": F(name) for name in SAME}
+    holds = User.objects.held().values("pk")
+    same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=holds)
+    users = User.objects.filter(org__in=org_ids).order_by("pk")
+    users = users.annotate(confirmed=Case(When(same, then=F("standing__server")), default=Value(None)))
+    last = 0
+    while found := list(users.filter(pk__gt=last).values_list("pk", "org_id", "confirmed", "active")[:PAGE]):
+        last = found[-1][0]
+        page = Page(Counter(), [])
+        for pk, org, server, active in found:
+            if server is None:
+                page.undecided.append(pk)
+            else:
+                page.unchanged[org, server, active] += 1
+        yield page
+
+
+def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> None:
+    """Remember those for whom there was nothing to do and nothing to say, as they were when that was decided."""
+    new = [
+        (known.id, sighting.server_id, house, *_values(known, known.account))
+        for change, known, sighting in decided
+        if _stands(change, known, sighting)
+    ]
+    insert_rows(Standing, COLUMNS, new, unless=["user"])
+
+
+def _stands(change: Change, known: Known, sighting: Sighting) -> bool:
+    """Tell whether the same would be decided again; whoever was not found, is on hold or newly matched is looked at each time."""
+    silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not known.managed_locally
+    found = sighting.presence is Presence.FOUND and not sighting.newly_matched
+    return silent and found and not known.on_hold and not known.account.pending
+
+
+def _values(known: Known, account: Account) -> tuple[object, ...]:
+    set_by = {True: SetBy.SYNC.value, False: SetBy.PERSON.value}
+    return (
+        account.username,
+        account.email,
+        account.first_name,
+        account.last_name,
+        account.org_id,
+        account.active,
+        account.blocked,
+        SetBy.NOBODY.value if account.active else set_by[known.deactivated_by_sync],
+        set_by[known.blocked_by_sync] if account.blocked else SetBy.NOBODY.value,
+        known.session_epoch,
+    )
+
+
+def drop(user_ids: Collection[int]) -> None:
+    """Have these users decided about anew by the next run: what is known of their entries has changed."""
+    wanted = sorted(user_ids)
+    for start in range(0, len(wanted), PAGE):
+        Standing.objects.filter(user__in=wanted[start : start + PAGE]).delete()
