@@ -144,6 +144,7 @@ class Histories(RuleBasedStateMachine):
     @rule(only=chosen, fault=faults, server=servers, simulate_first=mostly)
     def a_sync(self, only: str, fault: str, server: str, simulate_first: bool) -> None:
         if simulate_first:
+            promises.what_is_kept_changes_nothing(self.world)
             self.a_simulation(only=only, fault=Fault.NONE, server=server)
         with self.world.failing(server, fault):
             run = self.world.start(simulated=False, only=only)

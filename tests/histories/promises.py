@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from directory.models import LdapServer, Run
+from directory.models import LdapServer, Run, Standing, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Outcome, Verdict
 from orgs.text import fold
@@ -92,6 +92,33 @@ def _planned_by_a_simulation(world: World, only: str, against: dict[str, Any]) -
             planned = list(found.values_list("username", "actions", "steps"))
     world.now = now
     return planned
+
+
+def what_is_kept_changes_nothing(world: World) -> None:
+    """A run that keeps verdicts and standings wants what one wants that begins from nothing."""
+    kept = _simulated(world)
+    with rolled_back():
+        Standing.objects.all().delete()
+        StoredEntry.objects.update(digest="", settled=False)
+        assert _simulated(world) == kept
+
+
+def _simulated(world: World) -> list[Any]:
+    now, told = world.now, []
+    with rolled_back():
+        run = world.start(simulated=True)
+        if run is not None:
+            world.execute(run)
+            columns = ("user", "outcome", "actions", "cause", "before", "after", "steps", "warnings")
+            told = [
+                run.state,
+                run.counts,
+                run.org_counts,
+                run.held_back,
+                *run.changes.order_by("user").values_list(*columns),
+            ]
+    world.now = now
+    return told
 
 
 def it_was_what_was_simulated(run: Run) -> None:
