@@ -134,9 +134,7 @@ class Shelf:
         told = self._said_before([each.before.pk for each in page if each.before and each.asks])
         new, moved = [], {}
         for each in page:
-            stays = each.before is not None and (
-                not each.asks or told.get(each.before.pk) == rows.verdict_to_json(each.verdict)
-            )
+            stays = each.before is not None and (not each.asks or told.get(each.before.pk) == each.verdict)
             if each.before is None or not stays:
                 new.append((self._server_id, self._run_id, dn_key(each.entry.dn), each.digest, *_values(each)))
                 continue
@@ -157,9 +155,10 @@ class Shelf:
         users.update(row["user"] for row in moved.values())
         return users - {None}
 
-    def _said_before(self, pks: Sequence[int]) -> dict[int, Any]:
+    def _said_before(self, pks: Sequence[int]) -> dict[int, Verdict]:
         """Return the stored verdicts of entries about which the scripts were asked again."""
-        return dict(StoredEntry.objects.filter(pk__in=pks).values_list("pk", "verdict")) if pks else {}
+        stored = StoredEntry.objects.filter(pk__in=pks, verdict__isnull=False).values_list("pk", "verdict")
+        return {pk: rows.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""

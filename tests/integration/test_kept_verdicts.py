@@ -19,6 +19,7 @@ from orgs.actions import users
 from orgs.actions.users import Profile
 from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.permissions import Permission
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.makers import make_matter
@@ -39,6 +40,8 @@ def staff(employer: Employer) -> Employer:
         user(name)
     employer.server()
     assert simulate_and_sync().state == RunState.APPLIED
+    # From now on they are matched by their immutable ids.
+    sync()
     return employer
 
 
@@ -73,7 +76,7 @@ class TestAnEntryThatIsAsItWas:
         [
             {"role_name_script": "function (entry) { return null }"},
             {"email_attribute": "uid"},
-            {"always_list_attributes": ["memberOf", "title"]},
+            {"always_list_attributes": ["memberOf", "description"]},
         ],
         ids=lambda setting: next(iter(setting)),
     )
@@ -155,7 +158,6 @@ class TestAUserForWhomThereWasNothingToDo:
     @pytest.fixture
     def decided(self, staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Whom runs decide about from now on; so far there was nothing to do for anybody."""
-        sync()
         names: list[str] = []
         decide = plan.decide
 
@@ -215,8 +217,10 @@ class TestAUserForWhomThereWasNothingToDo:
         [
             lambda: org("Another"),
             lambda: org_actions.change(org=org("Staff"), by=SYSTEM, at=NOON, name="Team"),
-            lambda: role_actions.save(role=None, name="Auditor", permissions=["audit"], by=SYSTEM, at=NOON),
-            lambda: ldap_server("ldap://127.0.0.1:1", name="Another", orgs=("Staff",), enabled=False),
+            lambda: role_actions.save(
+                role=None, name="Auditor", permissions=[Permission.USER_READ], by=SYSTEM, at=NOON
+            ),
+            lambda: ldap_server("ldap://127.0.0.1:1", name="Another", enabled=False),
             lambda: sync_settings.save(values={"reactivate_set_by_person": True}, by=SYSTEM, at=NOON),
         ],
         ids=["an org", "an org's name", "a role", "a server of the org", "a setting"],

@@ -315,14 +315,14 @@ class TestEntry:
 
 class TestTheTime:
     def test_makes_an_answer_one_that_may_be_another_later_however_a_script_comes_to_it(self) -> None:
-        looks = ["Date.now() > 0", "new Date(0)", "globalThis['Da' + 'te'].name", "Reflect.get(globalThis, 'Date')"]
+        looks = ["Date.now() > 0", "new Date(0)", "globalThis['Da' + 'te'].name", "!!Reflect.get(globalThis, 'Date')"]
         does_not = ["true", "entry.mail", "'Date'", "(() => { var Date = 1; return Date })()", "entry.Date || true"]
 
         assert varying([*looks, *does_not]) == [True] * len(looks) + [False] * len(does_not)
 
     def test_counts_for_the_entry_alone_and_in_any_of_its_scripts(self) -> None:
         scripts = Scripts(
-            active="function () { return true }", org_name="function (e) { return e.n == 1 ? '' + Date : 'x' }"
+            active="function () { return true }", org_name="function (e) { return e.n == 1 ? '' + Date.length : 'x' }"
         )
 
         assert [verdict.varies for verdict in evaluate(scripts, *adas(3))] == [False, True, False]
