@@ -56,6 +56,6 @@ load: ## Have 50 browsers work during syncs of 20,000 users, on SQLite and Postg
 	@.ci/setup test
 	@.ci/load $(ARGS)
 
-bench: ## Measure speed (tests/bench)
-	@.ci/setup test
-	@$(PYTHON_IN) -m pytest tests/bench -n 0 -p no:randomly -s $(ARGS)
+bench: ## Measure speed and write docs/speed.md (QUICK=1 tries it out, USERS=20000, MILLION=1, ARGS="--only reading")
+	@.ci/setup bench
+	@$(PYTHON_IN) -m tests.bench $(ARGS)

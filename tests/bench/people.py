@@ -1,0 +1,110 @@
+"""Invents a directory of people in 6 to 8 groups each, the same for the same seed, and writes it as LDIF."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from directory.sync.values import Entry
+from tests.directories import FIRST_NAMES, LAST_NAMES, Values, to_ldif
+
+BASE = "dc=example,dc=com"
+UNITS = ("Staff", "Students", "Guests")
+PLACES = tuple(f"{city} {floor}" for city in ("Berlin", "Lyon", "Oslo", "Porto", "Turku") for floor in range(1, 17))
+USUAL = tuple(f"{kind} {place}" for kind in ("VPN", "Printers", "Mail", "Wiki", "Building") for place in PLACES)
+# The groups that the role name script looks for; few are in one of them, as in earnest.
+GRANTING = tuple(f"{kind} {place}" for kind in ("Support", "Managers") for place in PLACES)
+ONE_IN = 200
+# As many as one department holds; the peers' samples are departments.
+DEPARTMENT = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One entry of the directory; ``groups`` are DNs."""
+
+    uid: str
+    unit: str
+    attributes: dict[str, Values]
+    groups: tuple[str, ...]
+
+    @property
+    def dn(self) -> str:
+        """Where the entry is."""
+        return f"uid={self.uid},ou={self.unit},{BASE}"
+
+    def ldif(self) -> str:
+        """Return the entry as slapadd reads it."""
+        return to_ldif(self.dn, {**self.attributes, "memberOf": self.groups})
+
+    def entry(self) -> Entry:
+        """Return the entry as a sync reads it."""
+        shown = {**self.attributes, "memberOf": self.groups}
+        return Entry(self.dn, {name: _texts(values) for name, values in shown.items()})
+
+
+def people(count: int, seed: int = 1) -> Iterator[Person]:
+    """Yield so many persons, whose usernames are ``username(1)``, ``username(2)``, ..."""
+    chance = random.Random(seed)
+    for number in range(1, count + 1):
+        yield _person(number, chance, departments(count))
+
+
+def username(number: int) -> str:
+    """Return the username of one person."""
+    return f"u{number:07}"
+
+
+def departments(count: int) -> int:
+    """Return in how many departments so many people are, numbered from 0."""
+    return max(1, count // DEPARTMENT)
+
+
+def write_ldif(path: Path, count: int, seed: int = 1) -> None:
+    """Write the units and all people to a file, one after the other."""
+    with path.open("w", encoding="utf-8") as file:
+        for unit in UNITS:
+            file.write(to_ldif(f"ou={unit},{BASE}", {"objectClass": "organizationalUnit", "ou": unit}))
+        for person in people(count, seed):
+            file.write(person.ldif())
+
+
+def write_csv(path: Path, first: int, last: int) -> None:
+    """Write the usernames of these people as the file of an import."""
+    with path.open("w", encoding="utf-8") as file:
+        file.write("username\n")
+        file.writelines(f"{username(number)}\n" for number in range(first, last + 1))
+
+
+def _person(number: int, chance: random.Random, departments: int) -> Person:
+    first, last, uid = chance.choice(FIRST_NAMES), chance.choice(LAST_NAMES), username(number)
+    attributes: dict[str, Values] = {
+        "objectClass": ("top", "person", "organizationalPerson", "inetOrgPerson"),
+        "uid": uid,
+        "cn": f"{first} {last}",
+        "givenName": first,
+        "sn": last,
+        "mail": f"{uid}@example.com",
+        "employeeNumber": str(number),
+        "employeeType": chance.choice(("staff", "contractor", "student")),
+        "departmentNumber": str(number % departments),
+        "telephoneNumber": f"+49 30 {chance.randrange(10**6, 10**7)}",
+        "title": chance.choice(("Engineer", "Nurse", "Clerk", "Head of Something")),
+        "entryUUID": str(uuid.UUID(int=chance.getrandbits(128), version=4)),
+    }
+    return Person(uid, UNITS[number % len(UNITS)], attributes, _groups(chance))
+
+
+def _groups(chance: random.Random) -> tuple[str, ...]:
+    names = chance.sample(USUAL, chance.randint(6, 8))
+    if chance.randrange(ONE_IN) == 0:
+        names[-1] = chance.choice(GRANTING)
+    return tuple(f"cn={name},ou=Groups,{BASE}" for name in names)
+
+
+def _texts(values: Values) -> tuple[str, ...]:
+    several = [values] if isinstance(values, str | bytes) else values
+    return tuple(value.decode() if isinstance(value, bytes) else value for value in several)

@@ -1,0 +1,73 @@
+"""A directory of so many people, and a console whose users are in line with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.bench import people
+from tests.bench.console import SEED_SCRIPTS, Console
+from tests.bench.measuring import CommandFailed, Measured
+from tests.bench.slapd import LargeDirectory
+
+# importusers takes half a million rows.
+MOST_ROWS = 250_000
+# What a sync says of users who did not stay as they were, and of those whom it did not decide about.
+CHANGES = ("deactivated", "blocked", "activated", "moved", "rolesChanged", "renamed", "profileChanged")
+TROUBLE = ("scriptErrors", "notChecked", "conflicts", "notApplied")
+
+
+class World:
+    """One slapd and one console, whose next sync would change nobody."""
+
+    def __init__(self, folder: Path, database_url: str, count: int) -> None:
+        self.count = count
+        self.directory = LargeDirectory(count)
+        self.console = Console(folder, database_url)
+
+    def __enter__(self) -> Self:
+        self.directory.start()
+        try:
+            self._fill()
+        except BaseException:
+            self.directory.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.directory.stop()
+
+    def follow(self, scripts: dict[str, str]) -> None:
+        """Let these scripts decide from now on."""
+        self.console.follow(self.directory.url, self.directory.base, scripts)
+
+    def sync(self, expected: Mapping[str, int] | None = None) -> Measured:
+        """Run a sync; everybody has to be read, and the changes have to be exactly the expected ones.
+
+        Raises:
+            CommandFailed: when they are not.
+        """
+        measured, told = self.console.sync()
+        wanted = dict.fromkeys(CHANGES + TROUBLE, 0) | {"users": self.count} | dict(expected or {})
+        if wrong := {name: told[name] for name, value in wanted.items() if told[name] != value}:
+            raise CommandFailed(f"the sync of {self.count:,} users changed other users than it should: {wrong}")
+        return measured
+
+    def told_by_sync(self, *, simulated: bool = False) -> dict[str, Any]:
+        """Run a sync, whatever it changes, and return what it says."""
+        return self.console.sync(simulated=simulated)[1]
+
+    def _fill(self) -> None:
+        for first in range(1, self.count + 1, MOST_ROWS):
+            file = self.console.folder / "users.csv"
+            people.write_csv(file, first, min(first + MOST_ROWS - 1, self.count))
+            self.console.manage("importusers", str(file), "--no-scripts")
+        self.follow(SEED_SCRIPTS)
+        # A configuration has to be simulated before a real run takes it.
+        self.console.sync(simulated=True)
+        self.console.sync()
+        self.console.inside("forget")
