@@ -21,7 +21,9 @@ STYLE = """<style>
 text{font:13px system-ui,sans-serif;stroke:none}.title{font-size:15px;font-weight:600}
 </style>"""
 BAR, LABELS, RIGHT, TOP = 30, 300, 90, 60
-LEFT, HEIGHT = 80, 380
+LEFT, HEIGHT, ACROSS = 80, 380, WIDTH - 200
+# Labels closer than this would run into each other.
+LINE = 18
 
 
 def peers(rows: Mapping[str, Row]) -> str:
@@ -90,18 +92,20 @@ def growth(rows: Mapping[str, Row]) -> str:
         ("nothing changed", "own", _points(row, "unchanged")),
     ]
     points = [point for *_, each in series for point in each]
-    across, up = _Axis([x for x, _ in points], LEFT, WIDTH - 170), _Axis([y for _, y in points], HEIGHT - 60, TOP)
+    across, up = _Axis([x for x, _ in points], LEFT, ACROSS), _Axis([y for _, y in points], HEIGHT - 60, TOP)
     parts = [_text(20, 32, "Seconds of a sync by users, both on logarithmic scales", "text title")]
     for power in up.powers():
-        parts.append(_line(LEFT, up.place(power), WIDTH - 170, up.place(power)))
+        parts.append(_line(LEFT, up.place(power), ACROSS, up.place(power)))
         parts.append(_text(LEFT - 10, up.place(power) + 4, f"{power:g} s", "soft", "end"))
     parts += [_text(across.place(power), HEIGHT - 34, f"{power:,.0f}", "soft", "middle") for power in across.powers()]
+    lowest = 0.0
     for title, kind, each in series:
         placed = [(across.place(x), up.place(y)) for x, y in each]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in placed)
         parts.append(f'<polyline class="{kind}" style="fill:none" stroke-width="2.5" points="{path}"/>')
         parts += [f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in placed]
-        parts.append(_text(placed[-1][0] + 12, placed[-1][1] + 4, f"{title}, {short(each[-1][1])} s", "text"))
+        lowest = max(placed[-1][1], lowest + LINE)
+        parts.append(_text(placed[-1][0] + 12, lowest + 4, f"{title}, {short(each[-1][1])} s", "text"))
     told = "; ".join(
         f"{title}: {', '.join(f'{x:,.0f} users {short(y)} s' for x, y in each)}" for title, _, each in series
     )
