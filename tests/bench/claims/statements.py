@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,7 +27,7 @@ def measure(suite: Suite) -> Iterator[Row]:
         yield from (not_measured(row, "only PostgreSQL notes the statements of all processes") for row in ROWS)
         return
     users = sorted({TWO_PAGES, suite.options.smaller, suite.options.users})
-    pages = [count // 1000 for count in users]
+    pages = [math.ceil(count / 1000) for count in users]
     counted = [_count(suite, count) for count in users]
     asked = [sum(number for text, number in each.items() if not TRANSACTIONS.match(text)) for each in counted]
     whole = [each.total() for each in counted]
@@ -38,7 +39,8 @@ def measure(suite: Suite) -> Iterator[Row]:
     if len(slopes) < 2:
         yield not_measured(GROWTH, "it takes three sizes")
         return
-    more = max(slopes) - min(slopes)
+    # A long run also says now and then that it lives: that is by time, and far less than one a page.
+    more = round(max(slopes)) - round(min(slopes))
     shown = " and ".join(f"{slope:g}" for slope in slopes)
     yield Row(GROWTH.key, GROWTH.what, GROWTH.against, GROWTH.goal, more, f"{shown} for each page", samples=samples)
 
