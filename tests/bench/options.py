@@ -39,7 +39,7 @@ def parse(arguments: Sequence[str], groups: Sequence[str]) -> Options:
     parser.add_argument("--only", action="append", choices=groups, default=[], help="this group of claims; repeatable")
     parser.add_argument("--users", type=int, default=_number("USERS"), help=f"people in the directory ({USERS:,})")
     parser.add_argument("--repeats", type=int, default=None, help="how often everything is measured (3)")
-    parser.add_argument("--quick", action="store_true", default=_flag("QUICK"), help="small, and nothing is published")
+    parser.add_argument("--quick", action="store_true", default=_flag("QUICK"), help="small: the results go to var/")
     parser.add_argument("--million", action="store_true", default=_flag("MILLION"), help="ten times the users as well")
     parser.add_argument(
         "--database", choices=("postgresql", "sqlite"), default=os.environ.get("DATABASE") or "postgresql"
@@ -58,7 +58,7 @@ def parse(arguments: Sequence[str], groups: Sequence[str]) -> Options:
         database=given.database,
         only=tuple(given.only),
         strict=given.strict,
-        publish=not (given.quick or given.no_publish),
+        publish=not (given.quick or given.no_publish or given.database != "postgresql"),
     )
 
 

@@ -271,6 +271,9 @@ class TestTheRunner:
 
         assert (chosen.users, chosen.repeats, chosen.publish) == (3000, 1, False)
 
+    def test_publishes_only_what_is_like_production(self) -> None:
+        assert not options.parse(["--database", "sqlite"], list(runner.GROUPS)).publish
+
     def test_refuses_less_than_a_page(self) -> None:
         with pytest.raises(SystemExit):
             options.parse(["--users", "10"], list(runner.GROUPS))
