@@ -61,7 +61,7 @@ class Jobs:
     def moved(self) -> list[Measured]:
         """Syncs that give every user another org and another role."""
         _ = self.changed
-        for number in range(len(ROUNDS)):
+        for number in range(min(self.repeats, len(ROUNDS))):
             self.world.follow(round_of_scripts(number))
             self.world.told_by_sync(simulated=True)
         rounds = iter(range(self.repeats))

@@ -70,4 +70,3 @@ class World:
         # A configuration has to be simulated before a real run takes it.
         self.console.sync(simulated=True)
         self.console.sync()
-        self.console.inside("forget")

@@ -50,7 +50,6 @@ def _count(suite: Suite, users: int) -> Counter[str]:
     world = suite.jobs(users).world
     # What was done before may have left something to write.
     world.sync()
-    world.sync()
     suite.say(f"SQL statements of {users:,} users")
     database = urlsplit(world.console.database_url).path.strip("/")
     with suite.server.statements(database) as asked:

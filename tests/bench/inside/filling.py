@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Model
 
 from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunChange, RunServer, RunState, Trigger
@@ -36,9 +36,11 @@ class Size:
     runs: int
 
 
-@transaction.atomic
 def fill(before: Size, after: Size) -> None:
-    """Add what makes a console of one size one of another; the first time also what there is one of."""
+    """Add what makes a console of one size one of another; the first time also what there is one of.
+
+    Each part is a transaction of its own: PostgreSQL ends one that a busy machine lets wait.
+    """
     if not before.users:
         _orgs_and_server()
     users = _users(before.users, after.users)
