@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from tests.bench import __main__ as runner
 from tests.bench import options, people, pictures, publishing, results
-from tests.bench.claims import peers, statements
+from tests.bench.claims import growth, peers, statements
 from tests.bench.figures import percentile, rate, ratio, seconds, short
-from tests.bench.measuring import CommandFailed, run
+from tests.bench.measuring import CommandFailed, Measured, run
 from tests.bench.postgres import MARK, statement
 from tests.bench.results import Result
 from tests.bench.rows import Goal, Row, from_json, markdown, not_measured
@@ -217,6 +217,20 @@ class TestAPicture:
     def test_is_not_drawn_of_nothing(self, draw: Any) -> None:
         assert draw({}) == ""
         assert draw({key: not_measured(row, "not today") for key, row in ROWS.items()}) == ""
+
+
+class TestTenTimesAsMany:
+    def test_are_judged_by_the_worse_kind_of_run(self) -> None:
+        megabyte = 1024**2
+        few = {"first": [Measured(2.0, 100 * megabyte)], "unchanged": [Measured(1.0, 100 * megabyte)]}
+        many = {"first": [Measured(18.0, 120 * megabyte)], "unchanged": [Measured(12.0, 160 * megabyte)]}
+
+        memory, largest, time = growth._compared({1000: few, 10_000: many}, 1000, 10_000)
+
+        assert (memory.measured, largest.measured, time.measured) == (1.6, 160.0, 12.0)
+        assert (memory.held, largest.held, time.held) == (False, True, False)
+        assert time.what == "wall time, 10,000 users"
+        assert "unchanged: 12.0 s against 1.00 s" in time.told
 
 
 class TestTheLogOfPostgresql:
