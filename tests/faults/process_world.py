@@ -102,7 +102,8 @@ class Scene:
     def begin(self) -> Run:
         """Put everything back and return the run that waits."""
         self.fuse.put_out()
-        self.broker.do("FLUSHALL")
+        # Messages only: which queue gets what is told to Redis when a worker connects, and at no other time.
+        self.broker.do("DEL", "sync", "mail", "unacked", "unacked_index")
         connection.close()
         self.database.become(self.start)
         self.log.write_text("")

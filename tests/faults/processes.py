@@ -200,6 +200,8 @@ class Crew:
         self.refill(count)
         for worker in self.workers:
             worker.says(" ready.")
+            # What a signal's handler raises Celery only logs: no point would be wrapped, and no fuse would ever burn.
+            assert " raised: " not in worker.said, worker.said[-3000:]
 
     def wake(self) -> None:
         """Let those go on that were stopped."""
