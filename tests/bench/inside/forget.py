@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from django.db import connection
 
-from directory.models import Match, StoredEntry
+from directory.models import Match, Standing, StoredEntry
 
 
 def main() -> None:
     """Empty the tables of stored entries and of matches, and have the database look at its tables once."""
-    tables = [connection.ops.quote_name(model._meta.db_table) for model in (StoredEntry, Match)]
+    tables = [connection.ops.quote_name(model._meta.db_table) for model in (StoredEntry, Match, Standing)]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"TRUNCATE {', '.join(tables)}")
