@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
-from directory.sync.entries import Shelf
 from directory.sync.lease import Lease
+from directory.sync.shelf import Shelf
 from orgs.actors import Actor
 
 

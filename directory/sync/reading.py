@@ -10,11 +10,12 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import entries, matching, notify, record, standing
+from directory.sync import matching, notify, record, standing
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import Sandbox, SandboxBroken
+from directory.sync.shelf import Read, Shelf
 from directory.sync.source import DirectoryUnavailable, open_reading
 from directory.sync.values import Entry, Verdict
 from orgs.text import fold
@@ -75,7 +76,7 @@ def _read(work: Job, row: RunServer) -> None:
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     made = f"{server.configuration_digest} {scripting.version()}"
-    shelf = entries.Shelf(run_id=work.run.pk, server_id=server.pk, mapping=server.mapping, made=made)
+    shelf = Shelf(run_id=work.run.pk, server_id=server.pk, mapping=server.mapping, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
         shelf.begin()
@@ -103,7 +104,7 @@ class Reader:
     work: Job
     row: RunServer
     server: LdapServer
-    shelf: entries.Shelf
+    shelf: Shelf
     sandbox: Sandbox
     patience: int
     verdicts_kept: int = 0
@@ -141,7 +142,7 @@ class Reader:
             self.work.lease.renew(phase=f"reading {self.server.name}", done=self.row.entries, patience=SLICE)
             yield from self.sandbox.evaluate(asked[start : start + SLICE])
 
-    def _note(self, read: list[entries.Read]) -> None:
+    def _note(self, read: list[Read]) -> None:
         """Note which usernames the entries of users carry, who has a claim to another one's, and the canary."""
         for each in read:
             if each.candidate is not None:
