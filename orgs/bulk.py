@@ -80,8 +80,8 @@ def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
 
 
 def _typed(model: type[models.Model], column: str, value: str) -> str:
-    """Return a value of a list of VALUES as the column's type, where PostgreSQL would take it for text."""
-    field = model._meta.get_field(column)
-    if connection.vendor != "postgresql" or not isinstance(field, models.JSONField):
+    """Return a value of a list of VALUES as the column's type: PostgreSQL takes JSON, and NULLs alone, for text."""
+    field: Any = model._meta.get_field(column)
+    if connection.vendor != "postgresql" or not (field.null or isinstance(field, models.JSONField)):
         return value
-    return f"CAST({value} AS jsonb)"
+    return f"CAST({value} AS {field.db_type(connection)})"

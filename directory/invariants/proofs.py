@@ -76,7 +76,8 @@ def cut_off_against_the_entry(_at: datetime) -> Iterator[str]:
 
 def _deciding_entry() -> QuerySet[StoredEntry]:
     """Return the entry that an outer change was decided by, unless a later reading has written it over."""
-    return StoredEntry.objects.filter(pk=OuterRef("entry"), run_id__lte=OuterRef("reader"))
+    # 0 is what the attempt of a run has written that was not its last.
+    return StoredEntry.objects.filter(pk=OuterRef("entry"), run_id__gt=0, run_id__lte=OuterRef("reader"))
 
 
 def cut_off_on_hold(_at: datetime) -> Iterator[str]:

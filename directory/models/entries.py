@@ -34,7 +34,8 @@ class PlannedMatch(models.Model):
 
     id: int
     run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches")
-    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    # Without the database's own check, which would lock users in another order than people at work do.
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
@@ -56,7 +57,8 @@ class Standing(models.Model):
     theirs that is read anew, or another match, drops the row.
     """
 
-    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing")
+    # As for planned matches.
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing", db_constraint=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
     house = models.CharField(max_length=64)
     username = models.CharField(max_length=255)

@@ -49,9 +49,11 @@ def remember(run: Run, *, at: datetime) -> None:
         return
     changes = RunChange.objects.filter(run=run, user__isnull=False)
     # Whom the plan has decided without an entry is listed; of everybody else in its scope it has found one.
-    missed = changes.filter(entry__isnull=True)
+    missed, found = changes.filter(entry__isnull=True), changes.filter(entry__isnull=False)
     planned_for = [part["id"] for part in Run.objects.values_list("org_counts", flat=True).get(pk=run.pk)]
     Absence.objects.filter(user__org__in=planned_for).exclude(user__in=missed.values("user")).delete()
+    # Some of those are somewhere else by now: the plan has moved them.
+    Absence.objects.filter(user__in=found.values("user")).delete()
     gone = changes.filter(outcome=Outcome.APPLIED, cause=Cause.ABSENT)
     Absence.objects.filter(user__in=gone.values("user")).delete()
     absent = changes.filter(outcome=Outcome.WAITING)

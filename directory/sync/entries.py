@@ -34,13 +34,13 @@ class Reading:
     unread: str = ""
 
 
-def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) -> int:
-    """Note by which entry each user was decided in this plan, except for doubtful ones; return how many are new.
+def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) -> set[int]:
+    """Note by which entry each user was decided in this plan, except for doubtful ones; return for whom that is new.
 
     A user who is not active keeps the immutable id: another one under the same username may be another person. What
     earlier plans would have noted for the same servers is of no interest any more.
     """
-    last, noted, when = 0, 0, connection.ops.adapt_datetimefield_value(at)
+    last, noted, when = 0, set[int](), connection.ops.adapt_datetimefield_value(at)
     planned = PlannedMatch.objects.filter(run=run_id)
     columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
     while found := list(planned.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
@@ -52,7 +52,7 @@ def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) 
             if user not in except_for and _is_news(stored.get(user), (server, dn, unique_id), active=active)
         }
         insert_rows(Match, ("user", "server", "dn", "unique_id", "matched_at"), list(new.values()), unless=["user"])
-        noted += len(new)
+        noted |= new.keys()
     servers = RunServer.objects.filter(run=run_id, server__isnull=False).values("server")
     PlannedMatch.objects.filter(server__in=servers, run__lte=run_id).delete()
     return noted
@@ -94,8 +94,9 @@ class Directory:
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
         columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity", "verdict")
-        # A complete reading has dropped what it did not find, so whatever is stored of its server was found.
-        stored = StoredEntry.objects.filter(server__in=self._complete, user__in=users).order_by("pk")
+        # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
+        # that broke off it only counts that an immutable id was known there.
+        stored = StoredEntry.objects.filter(server__in=list(self._readings), user__in=users).order_by("pk")
         found: dict[tuple[int, int], list[Found]] = {}
         for row in stored.values_list(*columns):
             entry = Found(*row)

@@ -22,6 +22,7 @@ from directory.sync import (
     notify,
     record,
     report,
+    standing,
     undo,
 )
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
@@ -196,11 +197,12 @@ def apply_plan(work: Job) -> None:
         return
     with transaction.atomic():
         work.lease.renew(phase="noting matches", done=done, total=total)
-        entries.remember_matches(
+        noted = entries.remember_matches(
             run_id=work.run.plan_from_id or work.run.pk,
             except_for=record.not_to_be_noted(work.run),
             at=work.lease.clock(),
         )
+        standing.drop(noted)
         absences.remember(work.run, at=work.lease.clock())
 
 

@@ -133,9 +133,7 @@ class Reader:
         with transaction.atomic():
             self.work.lease.renew(phase=f"reading {self.server.name}", done=row.entries, patience=self.patience)
             # What was decided of these users, by this or that entry, was decided on other grounds.
-            standing.drop(
-                self.shelf.keep(read) | {pk for each in read if each.candidate for pk in each.candidate.rivals}
-            )
+            standing.drop(self.shelf.keep(read) | _rivals(read))
 
     def _verdicts(self, asked: list[Entry]) -> Iterator[Verdict]:
         for start in range(0, len(asked), SLICE):
@@ -153,6 +151,12 @@ class Reader:
         if self.server.canary and not self.row.canary_seen:
             names = {fold(name) for each in read for name in (each.entry.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
+
+
+def _rivals(read: list[Read]) -> set[int]:
+    """Return who has a claim to an entry that somebody else claims, too: whose it is, others' entries decide."""
+    contested = [each.candidate for each in read if each.candidate and each.candidate.rivals]
+    return {pk for candidate in contested for pk in (candidate.user_id, *candidate.rivals)}
 
 
 def _save_reading(work: Job, row: RunServer) -> None:

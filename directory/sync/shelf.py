@@ -115,10 +115,11 @@ class Shelf:
             self._untouched.append(each.before.pk)
             if not each.before.fits(each.candidate):
                 user, matched_by, contested = _match(each.candidate)
-                moved[each.before.pk] = {"user": user, "matched_by": matched_by, "contested": contested}
+                taken = {"user": user, "matched_by": matched_by, "contested": contested}
+                moved[each.before.pk] = {**taken, "run_id": self._run_id}
         touched = self._taken_for(new, moved)
         insert_rows(StoredEntry, COLUMNS, new, unless=["server", "dn_key"])
-        update_rows(StoredEntry, moved, columns=["user", "matched_by", "contested"])
+        update_rows(StoredEntry, moved, columns=["user", "matched_by", "contested", "run_id"])
         return touched
 
     def _taken_for(self, new: Sequence[tuple[Any, ...]], moved: Mapping[int, Mapping[str, Any]]) -> set[int]:

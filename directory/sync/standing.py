@@ -67,6 +67,7 @@ def pages(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> It
     columns = {f"standing__{name}": F(name) for name in SAME}
     holds = User.objects.held().values("pk")
     same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=holds)
+    same &= Q(match__server=F("standing__server"))
     users = User.objects.filter(org__in=org_ids).order_by("pk")
     users = users.annotate(confirmed=Case(When(same, then=F("standing__server")), default=Value(None)))
     last = 0

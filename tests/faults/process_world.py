@@ -19,7 +19,7 @@ from django.utils import timezone
 from directory import invariants
 from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
-from directory.models import LIVE_STATES, Mail, Run, RunState, SyncSettings, Trigger
+from directory.models import LIVE_STATES, Mail, Run, RunState, Standing, StoredEntry, SyncSettings, Trigger
 from directory.sync import closing
 from orgs.actions import legal_holds, users
 from orgs.actions.users import NewUser, Profile
@@ -227,6 +227,9 @@ def opened(folder: Path, count: int, original: Database | None = None) -> Iterat
         with stages.connected_to(start):
             populate(directory, count)
             assert sync(simulated=True, at=timezone.now()).state == RunState.PLANNED
+            # The run that waits is to ask the scripts about everybody, as a first one does.
+            StoredEntry.objects.all().delete()
+            Standing.objects.all().delete()
             by_hand = {"simulated": False, "trigger": Trigger.HAND, "by": SYSTEM, "at": timezone.now()}
             scene.run_id = runs.start(servers=(), wake=False, **by_hand).pk  # type: ignore[arg-type]  # of one dict
         yield scene

@@ -152,7 +152,8 @@ class Search:
                 values = texts.pop(name)
                 if found := RANGED.fullmatch(name):
                     texts[found["name"]] = (*values, *self._rest(entry.dn, found["name"], found["last"]))
-            self._page[index] = replace(entry, attributes=texts, digest=_digest((entry.dn, texts)))
+            typed = {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()}
+            self._page[index] = replace(entry, attributes=texts, digest=_digest((entry.dn, typed)))
 
     def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
         """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""

@@ -1,0 +1,203 @@
+"""What is kept from run to run never outlives its grounds: servers that change meanwhile, break off, or lose an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.db.models import Model
+
+from directory.actions import runs, servers
+from directory.invariants import proofs
+from directory.models import Absence, Match, Run, RunState, Standing, Trigger
+from directory.sync import pipeline, planning
+from directory.sync import reading as reading_stage
+from directory.sync.job import Job
+from directory.sync.lease import Progress
+from directory.sync.source import DirectoryUnavailable
+from directory.sync.tally import Tally
+from directory.sync.values import Entry, Outcome
+from orgs.actions import users
+from orgs.actors import SYSTEM
+from orgs.models import User
+from tests.directories import Directory
+from tests.integration.employer import ACTIVE, Employer
+from tests.worlds import NOON, Clock, again, change_of, org, simulate, simulate_and_sync, sync, user
+
+pytestmark = pytest.mark.django_db
+PLAIN = {"org_name_script": "", "role_name_script": ""}
+
+
+@pytest.fixture
+def other() -> Iterator[Employer]:
+    """A second directory."""
+    with Directory() as directory:
+        yield Employer(directory)
+
+
+def told(run: Run) -> list[tuple[str, str, str]]:
+    return sorted(run.changes.values_list("username", "outcome", "cause"))
+
+
+def told_from_nothing() -> list[tuple[str, str, str]]:
+    """What a simulation says that has nothing to go by from earlier runs."""
+    Standing.objects.all().delete()
+    return told(simulate())
+
+
+def alarms() -> list[str]:
+    return [*proofs.stored_entries(NOON), *proofs.cut_off_against_the_entry(NOON)]
+
+
+def queued() -> Run:
+    return runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
+
+
+def carry_out(run: Run, progress: Progress = pipeline.ignore_progress) -> Run:
+    pipeline.execute(run.pk, clock=Clock(NOON), progress=progress)
+    run.refresh_from_db()
+    return run
+
+
+class TestAStanding:
+    def test_is_not_noted_for_an_org_whose_servers_change_while_they_are_read(
+        self, employer: Employer, other: Employer
+    ) -> None:
+        for directory, name in ((employer, "sean"), (other, "mia")):
+            directory.hires(name)
+            user(name, last_name=name.title())
+        first = employer.server(name="First", **PLAIN)
+        other.server(name="Second", **PLAIN)
+        simulate_and_sync()
+        sync()
+        Standing.objects.all().delete()
+        taken: list[Model] = []
+
+        def take_away(phase: str, _done: int, _total: int | None) -> None:
+            if phase == "reading Second" and not taken:
+                taken.append(servers.save(server=first, values={}, orgs=[], by=SYSTEM, at=NOON, may_grant_admin=True))
+
+        carry_out(queued(), take_away)
+
+        assert taken
+        kept = told(simulate())
+        assert kept == told_from_nothing()
+        assert ("sean", Outcome.PLANNED, "absent") in kept
+
+    def test_ends_when_a_rival_loses_an_entry(self, employer: Employer) -> None:
+        user("alice", last_name="Alice")
+        bob = user("bob", last_name="Bob")
+        employer.hires("alice")
+        employer.hires("bob")
+        employer.server(**PLAIN)
+        simulate_and_sync()
+        sync()
+        users.set_managed_locally(user_ids=[bob.pk], managed_locally=True, by=SYSTEM, at=NOON)
+        employer.directory.modify(employer.dn("alice"), {"uid": ["alice", "bob"]})
+        sync()
+        sync()
+        employer.directory.delete(employer.dn("bob"))
+
+        kept = told(simulate())
+
+        assert kept == told_from_nothing()
+        assert ("alice", Outcome.CONFLICT, "") in kept
+
+    def test_ends_with_the_match_that_it_goes_by(self, employer: Employer) -> None:
+        user("sean", last_name="Sean")
+        employer.hires("sean")
+        employer.server(**PLAIN)
+        simulate_and_sync()
+        sync()
+        Match.objects.all().delete()
+
+        sync()
+
+        assert Match.objects.get().user.username == "sean"
+
+
+class TestAnImmutableIdOnALaterServer:
+    def test_protects_its_user_although_that_server_breaks_off(
+        self, employer: Employer, other: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        user("sean", last_name="Sean")
+        user("mia", last_name="Mia")
+        other.hires("sean")
+        employer.hires("mia")
+        employer.server(name="First", **PLAIN)
+        second = other.server(name="Second", **PLAIN)
+        simulate_and_sync()
+        sync()
+        employer.hires("sean", employeeType="inactive")
+        take = reading_stage.Reader.take
+
+        def broken_off(reader: reading_stage.Reader, page: list[Entry]) -> None:
+            take(reader, page)
+            if reader.server.pk == second.pk:
+                raise DirectoryUnavailable("connection lost")
+
+        monkeypatch.setattr(reading_stage.Reader, "take", broken_off)
+
+        assert change_of(simulate(), "sean").outcome == Outcome.NOT_CHECKED
+
+
+class TestAnAbsence:
+    def test_is_forgotten_once_its_user_is_found_and_moved_out_of_the_runs_orgs(
+        self, employer: Employer, other: Employer
+    ) -> None:
+        org("Z")
+        sean = user("sean")
+        user("mia")
+        employer.hires("mia")
+        user("joe", org_name="Z")
+        other.hires("joe")
+        first = employer.server(name="First", absence_runs=3, **PLAIN)
+        to_z = {**PLAIN, "active_script": ACTIVE, "org_name_script": "function (entry) { return 'Z' }"}
+        other.server(name="Second", absence_runs=3, orgs=("Default", "Z"), **to_z)
+        simulate_and_sync()
+        sync()
+        other.hires("sean")
+
+        sync(first)
+
+        assert again(sean).org.name == "Z"
+        assert not Absence.objects.filter(user=sean).exists()
+
+
+class TestTheInvariants:
+    def test_know_that_an_entry_was_claimed_only_later(self, employer: Employer) -> None:
+        employer.hires("sean", mail="new@example.com")
+        user("sean", email="old@example.com")
+        employer.server(**PLAIN)
+        employer.directory.modify(employer.dn("sean"), {"uid": ["sean", "shaun"]})
+        simulate()
+        user("shaun")
+
+        simulate()
+
+        assert alarms() == []
+
+    def test_know_that_a_second_attempt_has_read_the_entry_anew(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        employer.hires("sean", employeeType="inactive")
+        user("sean")
+        employer.hires("mia")
+        user("mia")
+        employer.server(**PLAIN)
+        simulate_and_sync()
+        assert not User.objects.get(username="sean").active
+        employer.directory.modify(employer.dn("sean"), {"employeeType": "active"})
+        make_plan = planning.make_plan
+
+        def killed(work: Job) -> Tally:
+            monkeypatch.setattr(pipeline, "make_plan", make_plan)
+            raise ZeroDivisionError
+
+        monkeypatch.setattr(pipeline, "make_plan", killed)
+        run = queued()
+        with pytest.raises(ZeroDivisionError):
+            carry_out(run)
+
+        assert carry_out(run).state == RunState.APPLIED
+        assert alarms() == []
