@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.search import ATTRIBUTES, Search
+from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session, connect, open_session
 from directory.sync.source.targets import Target, parse_referral, place
 from directory.sync.source.urls import Url
@@ -49,7 +50,14 @@ class Reading:
         return self.pages()
 
     def pages(self) -> Iterator[list[Entry]]:
-        """Yield the pages, once.
+        """Yield the pages as entries, once; raises as ``sent_pages`` does."""
+        for page in self.sent_pages():
+            with self._session.reading():
+                entries = decoded(page)
+            yield entries
+
+    def sent_pages(self) -> Iterator[list[Sent]]:
+        """Yield the pages as the server sent them, once.
 
         Raises:
             DirectoryUnavailable: not everything could be read.
@@ -63,12 +71,12 @@ class Reading:
         yield from self._read(self._session, target, hops=0)
         self.proof = self._prove()
 
-    def _read(self, session: Session, target: Target, hops: int) -> Iterator[list[Entry]]:
+    def _read(self, session: Session, target: Target, hops: int) -> Iterator[list[Sent]]:
         search = Search(session, target, self._attributes, self._connection.page_size)
         self._searches.append(search)
         before = self.pages_read
         try:
-            for page in search.pages():
+            for page in search.sent_pages():
                 self.entries += len(page)
                 self.pages_read = before + search.pages_read
                 yield page
@@ -93,7 +101,7 @@ class Reading:
             return
         again = Search(session, target, ("1.1",), search.page_size)
         try:
-            for _ in again.pages():
+            for _ in again.sent_pages():
                 pass
         except DirectoryUnavailable as failure:
             raise DirectoryUnavailable(
@@ -103,8 +111,8 @@ class Reading:
                 result_code=failure.result_code,
             ) from None
         self._counted = (self._counted or 0) + len(again.seen)
-        overlooked, gone = len(again.seen - search.seen), len(search.seen - again.seen)
-        usual = max(USUAL_CHANGES, len(again.seen | search.seen) * USUAL_PERCENT // 100)
+        overlooked, gone = again.seen.not_in(search.seen), search.seen.not_in(again.seen)
+        usual = max(USUAL_CHANGES, (len(search.seen) + overlooked) * USUAL_PERCENT // 100)
         if max(overlooked, gone) > usual:
             raise DirectoryUnavailable(
                 f"{session.url}: the directory changed while it was being read: {len(search.seen)} entries came, "
@@ -132,7 +140,7 @@ class Reading:
             referrals=tuple(self.referrals),
         )
 
-    def _follow(self, urls: tuple[str, ...], target: Target, hops: int) -> Iterator[list[Entry]]:
+    def _follow(self, urls: tuple[str, ...], target: Target, hops: int) -> Iterator[list[Sent]]:
         """Read what a reference leads to; its URLs name the same thing, so that the first that answers will do."""
         targets = [found for url in urls if (found := parse_referral(url, target))]
         if not targets:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 
 import ldap
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
-from directory.sync.source.session import PAGED_RESULTS, Attributes, PageEnd, Session
+from directory.sync.source.messages import name_of
+from directory.sync.source.seen import Seen
+from directory.sync.source.sent import Sent, Texts, decoded, texts_of
+from directory.sync.source.session import PAGED_RESULTS, PageEnd, Session
 from directory.sync.source.targets import Target
-from directory.sync.source.text import Decoder, decoder
 from directory.sync.values import Entry
 
 # All user attributes, and by name the operational ones that identify somebody or say that an account is closed.
@@ -22,21 +23,24 @@ ATTRIBUTES = (
     "isMemberOf", "nsRole", "nsAccountLock", "pwdAccountLockedTime", "ds-pwp-account-disabled", "loginDisabled",
 )  # fmt: skip
 MOST_EMPTY_PAGES = 100
+DIGEST_SIZE = 16
 SMALLEST_PAGE = 10
+# What an entry with a part of an attribute's values has in it somewhere (MS-ADTS, 3.1.1.3.1.3.3).
+RANGE_OPTION = b";range="
 RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re.IGNORECASE)
 
 
 class Search:
     """One search on one session; ``references`` are the servers that it was sent on to.
 
-    ``seen`` holds a hash of every DN that came, and ``results`` counts the answers by their result.
+    ``seen`` holds every DN that came, and ``results`` counts the answers by their result.
     """
 
     def __init__(self, session: Session, target: Target, attributes: Sequence[str], page_size: int) -> None:
         self.references: list[tuple[str, ...]] = []
         self.pages_read = 0
         self.page_size = page_size
-        self.seen: set[int] = set()
+        self.seen = Seen()
         self.results: Counter[str] = Counter()
         self.estimate = 0
         self.paged = False
@@ -44,12 +48,18 @@ class Search:
         self._session = session
         self._target = target
         self._attributes = attributes
-        self._decoders = Decoders()
         self._entries = 0
-        self._page: list[Entry] = []
+        self._page: list[Sent] = []
         self._ranged: list[int] = []
 
     def pages(self) -> Iterator[list[Entry]]:
+        """Yield the pages as entries; raises as ``sent_pages`` does."""
+        for page in self.sent_pages():
+            with self._session.reading():
+                entries = decoded(page)
+            yield entries
+
+    def sent_pages(self) -> Iterator[list[Sent]]:
         """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
         controls = self._session.root.controls
         self.paged = paged = controls is None or PAGED_RESULTS in controls
@@ -77,12 +87,13 @@ class Search:
         target = self._target
         message = self._session.search(target.base, target.scope, target.filter, self._attributes, size_limit=limit)
         try:
-            self._session.receive(message, self._take)
+            self._session.receive(message, self._take, self._refer)
         except DirectoryUnavailable as refused:
             if refused.result_code != ldap.SIZELIMIT_EXCEEDED.errnum or not self._page:
                 raise
         self._complete_ranges()
-        return self._page[:limit]
+        with self._session.reading():
+            return decoded(self._page[:limit])
 
     def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
         target = self._target
@@ -94,7 +105,7 @@ class Search:
         end = None
         while end is None:
             try:
-                end = self._session.receive(message, self._take, already=self._entries)
+                end = self._session.receive(message, self._take, self._refer, already=self._entries)
             except Referred:
                 self.results["referral"] += 1
                 raise
@@ -123,37 +134,31 @@ class Search:
         limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
         return limit and untouched and self.page_size > SMALLEST_PAGE
 
-    def _take(self, dn: str | None, attributes: Attributes | Sequence[str]) -> None:
-        if dn is None or not isinstance(attributes, Mapping):
-            self.references.append(tuple(str(url) for url in attributes))
-            return
-        key = hash(dn)
-        if key in self.seen:
+    def _refer(self, urls: Sequence[str]) -> None:
+        self.references.append(tuple(map(str, urls)))
+
+    def _take(self, content: bytes) -> None:
+        dn = name_of(content).decode()
+        if not self.seen.add(dn):
             raise DirectoryUnavailable(
                 f"{self._session.url}: the entry {plain(dn)} came twice, so that others may not have come at all"
             )
-        self.seen.add(key)
-        decoders = self._decoders
-        texts = {}
-        for name, values in attributes.items():
-            # Active Directory sends member without values beside member;range=0-1499.
-            if found := decoders[name](values):
-                texts[name] = found
-        if decoders.ranged and not decoders.ranged.isdisjoint(texts):
+        if RANGE_OPTION in content:
             self._ranged.append(len(self._page))
-        self._page.append(Entry(dn, texts, _digest((dn, attributes))))
+        # An order of attributes or values other than before makes another digest, which only costs time.
+        self._page.append(Sent(dn, hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest(), content))
 
     def _complete_ranges(self) -> None:
         ranged, self._ranged = self._ranged, []
         for index in ranged:
-            entry = self._page[index]
-            texts = dict(entry.attributes)
-            for name in self._decoders.ranged.intersection(texts):
-                values = texts.pop(name)
-                if found := RANGED.fullmatch(name):
-                    texts[found["name"]] = (*values, *self._rest(entry.dn, found["name"], found["last"]))
-            typed = {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()}
-            self._page[index] = replace(entry, attributes=texts, digest=_digest((entry.dn, typed)))
+            sent = self._page[index]
+            with self._session.reading():
+                texts = dict(texts_of(sent))
+            parts = [(name, found) for name in texts if (found := RANGED.fullmatch(name))]
+            for spelled, found in parts:
+                texts[found["name"]] = (*texts.pop(spelled), *self._rest(sent.dn, found["name"], found["last"]))
+            if parts:
+                self._page[index] = Sent(sent.dn, _digest(sent.dn, texts), texts)
 
     def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
         """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""
@@ -166,8 +171,10 @@ class Search:
     def one_range(self, name: str, first: int) -> tuple[tuple[str, ...], str]:
         """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
         message = self._ask(b"", paged=False, insist=False)
-        self._session.receive(message, self._take)
-        for entry in self._page:
+        self._session.receive(message, self._take, self._refer)
+        with self._session.reading():
+            entries = decoded(self._page)
+        for entry in entries:
             for spelled, values in entry.attributes.items():
                 found = RANGED.fullmatch(spelled)
                 if not found or found["name"].lower() != name.lower() or int(found["first"]) != first:
@@ -177,20 +184,7 @@ class Search:
         raise DirectoryUnavailable(f"{self._target.base}: the values of {name} from {first} on can't be read")
 
 
-def _digest(told: object) -> bytes:
-    """Return a hash of one entry as it came; an order of attributes or values other than before makes another one."""
-    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=16).digest()
-
-
-class Decoders(dict[str, Decoder]):
-    """The decoder of each attribute by the server's spelling; ``ranged`` are the spellings that hold only a part."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.ranged: set[str] = set()
-
-    def __missing__(self, name: str) -> Decoder:
-        if RANGED.fullmatch(name):
-            self.ranged.add(name)
-        self[name] = decoder(name)
-        return self[name]
+def _digest(dn: str, texts: Texts) -> bytes:
+    """Return a hash of an entry that came in several parts."""
+    told = (dn, {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()})
+    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()

@@ -14,6 +14,7 @@ from pyasn1.error import PyAsn1Error
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.fitness import SCOPES, check_settings
+from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.urls import Url
 from directory.sync.source.wire import Note, Wire, open_wire
 from directory.sync.values import Connection, FailedUrl
@@ -29,9 +30,10 @@ ROOT_ATTRIBUTES = [
 # Once the connection is lost, libldap would open a new one by itself: without TLS and anonymous.
 NOWHERE = "ldap://255.255.255.255:1"
 
-# What python-ldap hands over: an entry's DN and values, or None and the URLs of a search reference.
 Attributes = Mapping[str, Sequence[bytes]]
-Take = Callable[[str | None, Attributes | Sequence[str]], None]
+# They are handed the content of each entry, and the URLs of each search reference.
+TakeEntry = Callable[[bytes], None]
+TakeReference = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +89,13 @@ class Session:
             return
         finally:
             del self._ldap
-            self._wire.wait_closed()
+            self._wire.relay.close()
 
     def bind(self) -> None:
         """Sign in as the connection says, and make sure that the server took it as more than anonymous."""
         dn = self._connection.bind_dn
         password = self._connection.bind_password if dn else ""
-        with self._translated(Stage.BIND):
+        with self._translated(Stage.BIND), self._wire.relay.carried():
             self._ldap.simple_bind_s(dn, password)
             self.bound_as = dn or "anonymous"
             if not dn:
@@ -111,20 +113,16 @@ class Session:
 
     def read_root(self) -> None:
         """Learn what the server supports; some let nobody read it."""
-        found: list[Attributes] = []
-
-        def take(_dn: str | None, attributes: Attributes | Sequence[str]) -> None:
-            if isinstance(attributes, Mapping):
-                found.append(attributes)
-
+        found: list[bytes] = []
         try:
             message = self.search("", "base", "(objectClass=*)", ROOT_ATTRIBUTES)
-            self.receive(message, take)
+            self.receive(message, found.append, _ignore_reference)
         except DirectoryUnavailable as refused:
             if refused.result_code is None:
                 raise
         if found:
-            self.root = _root(found[0])
+            with self._translated(Stage.SEARCH):
+                self.root = _root(attributes_of(found[0]))
 
     def search(
         self,
@@ -147,28 +145,36 @@ class Session:
             )
             return message
 
-    def receive(self, message: int, take: Take, *, already: int = 0) -> PageEnd:
-        """Hand each entry and reference of an answer to ``take`` as it arrives.
+    def receive(
+        self, message: int, take: TakeEntry, refer: TakeReference, *, already: int = 0
+    ) -> PageEnd:
+        """Hand each entry and reference of an answer on as it arrives.
 
         Raises:
             DirectoryUnavailable: the answer did not end in success, or not in the time that one answer may take.
         """
-        result, clock, taken = self._ldap.result4, time.monotonic, 0
-        ends = clock() + self._connection.operation_timeout
+        entries, result, taken = self._wire.relay.entries, self._ldap.result4, 0
+        # For the whole answer: a server that drips would never reach the time-out of one entry.
+        ends = time.monotonic() + self._connection.operation_timeout
+        kind = 0
         with self._translated(Stage.SEARCH, after=lambda: already + taken):
-            while True:
-                # To libldap the time-out is that of one entry; a server that drips would never reach it.
-                left = ends - clock()
-                if left <= 0:
-                    raise ldap.TIMEOUT
-                kind, rows, _, controls, _, _ = result(message, 0, left)
-                for dn, attributes in rows:
-                    taken += dn is not None
-                    take(dn, attributes)
-                if kind == ldap.RES_SEARCH_RESULT:
-                    break
+            while kind != ldap.RES_SEARCH_RESULT:
+                if (come := entries(message, ends)) is not None:
+                    for entry in come:
+                        taken += 1
+                        take(entry)
+                    continue
+                kind, rows, _, controls, _, _ = result(message, 0, max(0.0, ends - time.monotonic()))
+                for _, urls in rows or ():
+                    refer(urls)
         paging = [control for control in controls if control.controlType == PAGED_RESULTS]
         return PageEnd(paging[0].cookie, max(paging[0].size, 0)) if paging else PageEnd(cookie=None)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Say of what can't be read in here that the server's answer can't be; raises DirectoryUnavailable."""
+        with self._translated(Stage.SEARCH):
+            yield
 
     @contextmanager
     def _translated(self, stage: Stage, after: Callable[[], int] | None = None) -> Iterator[None]:
@@ -176,7 +182,9 @@ class Session:
             yield
         except ldap.LDAPError as error:
             raise self._failure(error, stage, after() if after else None) from None
-        except (UnicodeError, PyAsn1Error) as error:
+        except TimeoutError:
+            raise self._failure(ldap.TIMEOUT(), stage, after() if after else None) from None
+        except (UnicodeError, PyAsn1Error, Malformed) as error:
             reason = plain(str(error), secret=self._connection.bind_password)
             raise DirectoryUnavailable(f"{self.url}: the answer can't be read ({reason})", stage=stage) from None
 
@@ -197,7 +205,7 @@ class Session:
         if isinstance(error, ldap.SERVER_DOWN | ldap.CONNECT_ERROR):
             # How libldap calls an answer that is too long to be one.
             garbled = "the answer can't be read" if details.get("errno") == errno.ERANGE else ""
-            reason = self._wire.trouble or garbled or words or "connection lost"
+            reason = self._wire.relay.trouble or garbled or words or "connection lost"
             return DirectoryUnavailable(
                 f"{self.url}: {name} ({reason}){lost}", stage=_unanswered(stage), server_message=words
             )
@@ -247,6 +255,10 @@ def open_session(connection: Connection, url: Url, note: Note) -> Session:
         raise
     note(Stage.BIND, f"signed in as {session.bound_as}; the server is {session.root.product or 'of an unknown make'}")
     return session
+
+
+def _ignore_reference(_urls: Sequence[str]) -> None:
+    return None
 
 
 def _unanswered(stage: Stage) -> Stage:

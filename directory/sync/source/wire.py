@@ -7,20 +7,20 @@ belong to one connection, need no files, and a refused certificate is explained.
 
 from __future__ import annotations
 
-import selectors
 import socket
 import ssl
 import struct
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
+from directory.sync.source import messages
 from directory.sync.source.addresses import allowed
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
+from directory.sync.source.messages import Malformed
+from directory.sync.source.relay import Relay, why
 from directory.sync.source.urls import Url
 from directory.sync.values import Connection
 
-CHUNK = 1 << 16
 # RFC 4511, 4.14: message 1, extended request 1.3.6.1.4.1.1466.20037.
 START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
 EXTENDED_RESPONSE = 0x78
@@ -29,64 +29,13 @@ LONGEST_ANSWER = 1 << 16
 Note = Callable[[Stage, str], None]
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Wire:
-    """An open connection; ``fileno`` belongs to libldap, which closes it. ``trouble`` says why TLS broke off."""
+    """An open connection; ``fileno`` belongs to libldap, which closes it, and ``relay`` is its way to the server."""
 
     fileno: int
     encrypted: bool
-    trouble: str = ""
-    _relay: threading.Thread | None = field(default=None, repr=False)
-
-    def relay(self, outside: ssl.SSLSocket, inside: socket.socket) -> None:
-        """Carry bytes between TLS and libldap in a thread that ends when either side closes."""
-        self._relay = threading.Thread(target=self._carry, args=(outside, inside), name="ldap-tls", daemon=True)
-        self._relay.start()
-
-    def wait_closed(self) -> None:
-        """Wait a moment for the relay, if there is one, to close its sockets."""
-        if self._relay:
-            self._relay.join(1)
-
-    def _carry(self, outside: ssl.SSLSocket, inside: socket.socket) -> None:
-        seconds = outside.gettimeout()
-        outside.settimeout(0)
-        with outside, inside, selectors.DefaultSelector() as ready:
-            ready.register(outside, selectors.EVENT_READ)
-            ready.register(inside, selectors.EVENT_READ)
-            try:
-                while _carry_once(outside, inside, ready, seconds):
-                    pass
-            except TimeoutError:
-                self.trouble = "the server fell silent"
-            except OSError as error:
-                self.trouble = _reason(error)
-
-
-def _carry_once(
-    outside: ssl.SSLSocket, inside: socket.socket, ready: selectors.BaseSelector, seconds: float | None
-) -> bool:
-    """Carry what has arrived on either side; False when one side has ended."""
-    # What OpenSSL holds already decrypted never makes the socket readable again.
-    pending = outside.pending() > 0
-    readable = {key.fileobj for key, _ in ready.select(0 if pending else None)}
-    if inside in readable:
-        request = inside.recv(CHUNK)
-        if not request:
-            return False
-        outside.settimeout(seconds)
-        outside.sendall(request)
-        outside.settimeout(0)
-    if pending or outside in readable:
-        try:
-            answer = outside.recv(CHUNK)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            # A part of a record, or TLS talking to itself.
-            return True
-        if not answer:
-            return False
-        inside.sendall(answer)
-    return True
+    relay: Relay
 
 
 def open_wire(connection: Connection, url: Url, note: Note) -> Wire:
@@ -99,20 +48,16 @@ def open_wire(connection: Connection, url: Url, note: Note) -> Wire:
     trust = _trust(connection, url) if encrypt else None
     outside = _connect(connection, url, note)
     try:
-        if trust is None:
-            _end_waits(outside, connection.operation_timeout)
-            return Wire(fileno=outside.detach(), encrypted=False)
-        secure = _encrypt(outside, trust, connection, url)
+        if trust is not None:
+            outside = secure = _encrypt(outside, trust, connection, url)
+            note(Stage.TLS, f"{secure.version()}, {_holder(secure, connection)}")
+        outside.settimeout(connection.operation_timeout)
+        for_libldap, inside = socket.socketpair()
     except BaseException:
         outside.close()
         raise
-    note(Stage.TLS, f"{secure.version()}, {_holder(secure, connection)}")
-    secure.settimeout(connection.operation_timeout)
-    for_libldap, inside = socket.socketpair()
     _end_waits(for_libldap, connection.operation_timeout)
-    wire = Wire(fileno=for_libldap.detach(), encrypted=True)
-    wire.relay(secure, inside)
-    return wire
+    return Wire(for_libldap.detach(), encrypted=trust is not None, relay=Relay(outside, inside))
 
 
 def _connect(connection: Connection, url: Url, note: Note) -> socket.socket:
@@ -133,7 +78,7 @@ def _connect(connection: Connection, url: Url, note: Note) -> socket.socket:
             outside.connect(address)
         except OSError as error:
             outside.close()
-            trouble = _reason(error, connection.connect_timeout)
+            trouble = why(error, connection.connect_timeout)
             continue
         _keep_alive(outside)
         note(Stage.CONNECT, f"connected to {address[0]}, port {url.port}")
@@ -172,7 +117,7 @@ def _trust(connection: Connection, url: Url) -> ssl.SSLContext:
     try:
         context.load_verify_locations(cadata=connection.ca_certificate)
     except (ssl.SSLError, ValueError) as error:
-        reason = _reason(error) if isinstance(error, OSError) else "not PEM text"
+        reason = why(error) if isinstance(error, OSError) else "not PEM text"
         raise DirectoryUnavailable(
             f"{url}: the CA certificate can't be used ({reason})", stage=Stage.TLS, server_message=reason
         ) from None
@@ -188,7 +133,7 @@ def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connecti
         reason = error.verify_message.rstrip(".")
         message = f"{url}: the server's certificate is refused ({reason})"
     except OSError as error:
-        reason = _reason(error, connection.connect_timeout)
+        reason = why(error, connection.connect_timeout)
         message = f"{url}: TLS failed ({reason})"
     raise DirectoryUnavailable(message, stage=Stage.TLS, server_message=reason)
 
@@ -198,12 +143,14 @@ def _start_tls(outside: socket.socket, url: Url) -> None:
     answer = _element(outside)
     # LDAPMessage: the message id, then ExtendedResponse: result code, matched DN, the server's words.
     try:
-        _, _, rest = _split(answer)
-        tag, response, _ = _split(rest)
-        _, code, rest = _split(response)
-        _, _, rest = _split(rest)
-        _, words, _ = _split(rest)
-    except IndexError:
+        _, operation = messages.element(answer, 0, len(answer))
+        at, limit = messages.element(answer, operation, len(answer))
+        tag, parts = answer[operation], []
+        for _ in range(3):
+            first, at = messages.element(answer, at, limit)
+            parts.append(answer[first:at])
+        code, _, words = parts
+    except Malformed:
         tag, code, words = 0, b"\x02", b""
     if tag != EXTENDED_RESPONSE or code != b"\x00":
         reason = plain(words.decode("utf-8", "replace")) or f"result {int.from_bytes(code)}"
@@ -232,26 +179,8 @@ def _exactly(outside: socket.socket, count: int) -> bytes:
     return received
 
 
-def _split(data: bytes) -> tuple[int, bytes, bytes]:
-    """Return tag and content of the first BER element, and what follows it."""
-    length, start = data[1], 2
-    if length >= 0x80:
-        start += length & 0x7F
-        length = int.from_bytes(data[2:start])
-    return data[0], data[start : start + length], data[start + length :]
-
-
 def _holder(secure: ssl.SSLSocket, connection: Connection) -> str:
     if not connection.verify_certificates:
         return "certificate not checked"
     certificate = secure.getpeercert() or {}
     return f"certificate valid until {certificate.get('notAfter', 'an unknown day')}"
-
-
-def _reason(error: OSError, seconds: int = 0) -> str:
-    if isinstance(error, TimeoutError):
-        return f"no answer within {seconds} seconds" if seconds else "no answer"
-    if isinstance(error, ssl.SSLError) and error.reason:
-        return error.reason.lower().replace("_", " ")
-    # OpenSSL's words end in the line of Python's own source.
-    return (error.strerror or "connection closed").partition(" (_ssl.c")[0]

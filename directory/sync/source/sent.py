@@ -1,0 +1,59 @@
+"""Entries as the server sent them, which are decoded when somebody has to look into them: most have not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from directory.sync.source.messages import attributes_of
+from directory.sync.source.text import Decoder, decoder
+from directory.sync.values import Entry
+
+Texts = Mapping[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
+
+    ``digest`` is a hash of all that the server sent of the entry.
+    """
+
+    dn: str
+    digest: bytes
+    content: bytes | Texts
+
+
+def decoded(page: Iterable[Sent]) -> list[Entry]:
+    """Return entries as text.
+
+    Raises:
+        Malformed, UnicodeDecodeError: one of them can't be read.
+    """
+    return [Entry(sent.dn, texts_of(sent), sent.digest) for sent in page]
+
+
+def texts_of(sent: Sent) -> Texts:
+    """Return the attributes of one entry as text; raises as ``decoded`` does."""
+    if not isinstance(sent.content, bytes):
+        return sent.content
+    found = {}
+    for name, values in attributes_of(sent.content).items():
+        # Active Directory sends member without values beside member;range=0-1499.
+        if texts := _decoders[name](values):
+            found[name] = texts
+    return found
+
+
+class Decoders(dict[str, Decoder]):
+    """The decoder of each attribute by the server's spelling."""
+
+    def __missing__(self, name: str) -> Decoder:
+        # Spellings are few, but nobody has to send only a few.
+        if len(self) > 10_000:
+            self.clear()
+        self[name] = decoder(name)
+        return self[name]
+
+
+_decoders = Decoders()
