@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from directory.sync.source.messages import attributes_of
 from directory.sync.source.text import Decoder, decoder
@@ -12,8 +12,7 @@ from directory.sync.values import Entry
 Texts = Mapping[str, tuple[str, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(NamedTuple):
     """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
 
     ``digest`` is a hash of all that the server sent of the entry.

@@ -1,0 +1,100 @@
+"""Reads a directory in a process of its own: what comes is taken off the wire while this one works on what has come."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.conf import settings
+
+from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.search import ATTRIBUTES
+from directory.sync.source.sent import Sent
+from directory.sync.values import Connection, ReadingProof
+
+ROOT = Path(__file__).resolve().parents[3]
+CHILD = "directory.sync.source.apart_child"
+# What the reader has to know of the settings.
+SETTINGS = ("LDAP_LOOPBACK", "LDAP_PORTS")
+LENGTH = struct.Struct("<Q")
+
+
+class ReadingApart:
+    """A reading whose figures are told by the process that reads; they count once there is a ``proof``."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self.referrals: list[str] = []
+        self.proof: ReadingProof | None = None
+        self._process = process
+        self.url: str = self._next("opened")["url"]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page has been read and nothing spoke against it."""
+        return self.proof is not None
+
+    def sent_pages(self) -> Iterator[list[Sent]]:
+        """Yield the pages as the server sent them, once.
+
+        Raises:
+            DirectoryUnavailable: not everything could be read.
+        """
+        while (told := self._next("page", "ended")).get("page") is not None:
+            yield list(map(Sent._make, told["page"]))
+        self.referrals, self.proof = told["referrals"], told["proof"]
+
+    def _next(self, *kinds: str) -> dict[str, Any]:
+        told = receive(self._process.stdout) if self._process.stdout else None
+        if told is None:
+            raise DirectoryUnavailable(f"the process that reads ended with status {self._process.wait()}")
+        kind = told.pop("kind")
+        if kind == "failed":
+            raise DirectoryUnavailable(told.pop("message"), **{**told, "stage": Stage(told["stage"])})
+        if kind not in kinds:
+            raise RuntimeError(f"the process that reads broke down: {told.get('crash', kind)}")
+        return told
+
+
+@contextmanager
+def open_reading_apart(connection: Connection, *, attributes: Sequence[str] = ATTRIBUTES) -> Iterator[ReadingApart]:
+    """Connect, and give the reading of what the connection's search finds; its process is gone at the end.
+
+    Raises:
+        DirectoryUnavailable: the server can't be reached, or refuses.
+    """
+    command = [sys.executable, "-m", CHILD]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        try:
+            known = {name: getattr(settings, name) for name in SETTINGS}
+            if process.stdin:
+                # The password goes by this way, which nobody else can look into.
+                send(process.stdin, {"connection": connection, "attributes": tuple(attributes), "settings": known})
+            yield ReadingApart(process)
+        finally:
+            process.kill()
+
+
+def send(stream: BinaryIO, told: dict[str, Any]) -> None:
+    """Write one message."""
+    body = pickle.dumps(told, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.write(LENGTH.pack(len(body)))
+    stream.write(body)
+    stream.flush()
+
+
+def receive(stream: BinaryIO) -> dict[str, Any] | None:
+    """Read one message; None when whoever writes has gone, in whatever state."""
+    header = stream.read(LENGTH.size)
+    if len(header) < LENGTH.size:
+        return None
+    body = stream.read(LENGTH.unpack(header)[0])
+    # Both ends are this very program, whatever the directory says.
+    told: dict[str, Any] | None = pickle.loads(body) if len(body) == LENGTH.unpack(header)[0] else None  # noqa: S301
+    return told
+

@@ -1,0 +1,81 @@
+"""The process that reads a directory for another one: it gets a connection, tells pages, and ends with its reader."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from typing import Any, BinaryIO
+
+from django.conf import settings
+
+from directory.sync.source.apart import receive, send
+from directory.sync.source.failures import DirectoryUnavailable
+from directory.sync.source.reading import open_reading
+
+# So many pages wait for the reader, besides the one that it works on and the one that comes.
+AHEAD = 2
+GONE = 1
+
+
+class Teller:
+    """Tells in a thread, so that the next page is read while this one waits for the reader."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(AHEAD)
+        self._thread = threading.Thread(target=self._tell, name="teller", daemon=True)
+        self._thread.start()
+
+    def tell(self, kind: str, **told: Any) -> None:
+        """Tell this as soon as what was told before is gone."""
+        self._waiting.put({"kind": kind, **told})
+
+    def close(self) -> None:
+        """Wait until everything is told."""
+        self._waiting.put(None)
+        self._thread.join()
+
+    def _tell(self) -> None:
+        try:
+            while (told := self._waiting.get()) is not None:
+                send(self._stream, told)
+        except OSError:
+            # Nobody listens any more, and what is read is of use to nobody else.
+            os._exit(GONE)
+
+
+def main() -> None:
+    """Read what the standard input says, and tell it on the standard output."""
+    # They are for the one who reads; when that one ends, so does this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    wanted = receive(sys.stdin.buffer)
+    if wanted is None:
+        return
+    settings.configure(**wanted["settings"])
+    teller = Teller(sys.stdout.buffer)
+    try:
+        with open_reading(wanted["connection"], attributes=wanted["attributes"]) as reading:
+            teller.tell("opened", url=reading.url)
+            for page in reading.sent_pages():
+                teller.tell("page", page=[tuple(sent) for sent in page])
+        teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
+    except DirectoryUnavailable as failure:
+        teller.tell(
+            "failed",
+            message=str(failure),
+            stage=str(failure.stage),
+            server_message=failure.server_message,
+            result_code=failure.result_code,
+        )
+    except Exception:  # noqa: BLE001 - it ends the run over there, with these words
+        teller.tell("crashed", crash=traceback.format_exc())
+    teller.close()
+
+
+if __name__ == "__main__":
+    main()
