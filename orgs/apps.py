@@ -3,6 +3,8 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
+from orgs import among
+
 
 class OrgsConfig(AppConfig):
     """Orgs, people, roles, devices, archives and legal holds."""
@@ -11,7 +13,8 @@ class OrgsConfig(AppConfig):
     verbose_name = "Orgs and users"
 
     def ready(self) -> None:
-        """Have the standard roles and orgs made once the tables are there."""
+        """Have the standard roles and orgs made once the tables are there, and long lists filtered in one parameter."""
+        among.register()
         from orgs.standard import make_standard_objects  # noqa: PLC0415  # models can't be imported before this
 
         post_migrate.connect(make_standard_objects, sender=self)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import connection, models
 
 # SQLite takes 32,766 parameters a statement; shorter statements are parsed faster.
 ROWS = 500
+# What PostgreSQL parses at once as JSON.
+RECORDS = 2000
 
 
 def insert_rows(
@@ -24,12 +27,14 @@ def insert_rows(
     Lists and dicts are for JSON fields. A row that meets another with the same ``unless`` columns is written over it.
     Columns that are left out get the database's NULL, so fields without one have to be named.
     """
-    after = ""
-    if unless:
-        new = ", ".join(f"{name} = EXCLUDED.{name}" for name in _named(model, [c for c in columns if c not in unless]))
-        after = f" ON CONFLICT ({', '.join(_named(model, unless))}) DO UPDATE SET {new}"
+    if not rows:
+        return
+    if connection.vendor == "postgresql":
+        _insert_into_postgresql(model, columns, rows, unless)
+        return
     places = f"({', '.join(['%s'] * len(columns))})"
     into = f"INSERT INTO {_table(model)} ({', '.join(_named(model, columns))}) VALUES "  # noqa: S608  # as below
+    after = _written_over(model, columns, unless)
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS):
             part = rows[start : start + ROWS]
@@ -38,36 +43,24 @@ def insert_rows(
             )
 
 
-def _table(model: type[models.Model]) -> str:
-    return connection.ops.quote_name(model._meta.db_table)
-
-
-def _named(model: type[models.Model], fields: Sequence[str]) -> list[str]:
-    """Return the quoted names that these fields have in the database."""
-    columns = {field.name: str(field.column) for field in model._meta.concrete_fields}
-    return [connection.ops.quote_name(columns[field]) for field in fields]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict | list | tuple):
-        return json.dumps(value)
-    # An enum's member is text for Python, but not for every database driver.
-    return value.value if isinstance(value, models.TextChoices) else value
-
-
 def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]], *, columns: Sequence[str]) -> None:
     """Set these columns of the rows with these ids; ``UPDATE ... FROM`` is PostgreSQL's and SQLite's (from 3.33).
 
     Lists and dicts are for JSON fields.
     """
+    if not rows:
+        return
     table = _table(model)
     key, *targets = _named(model, ["id", *columns])
+    changes = ", ".join(f"{target} = new_values.{target}" for target in targets)
+    items = [(pk, *(row[column] for column in columns)) for pk, row in rows.items()]
+    if connection.vendor == "postgresql":
+        update = (
+            f"UPDATE {table} SET {changes} FROM {_records(model)} AS new_values WHERE {table}.{key} = new_values.{key}"  # noqa: S608
+        )
+        _send_records(update, _attnames(model, ["id", *columns]), items)
+        return
     names = ", ".join([key, *targets])
-    changes = ", ".join(
-        f"{target} = {_typed(model, column, f'new_values.{target}')}"
-        for column, target in zip(columns, targets, strict=True)
-    )
-    items = list(rows.items())
     with connection.cursor() as cursor:
         for start in range(0, len(items), ROWS):
             part = items[start : start + ROWS]
@@ -75,13 +68,68 @@ def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
             cursor.execute(
                 f"WITH new_values({names}) AS (VALUES {values}) "  # noqa: S608  # only names of columns are put in
                 f"UPDATE {table} SET {changes} FROM new_values WHERE {table}.{key} = new_values.{key}",
-                [_plain(value) for pk, row in part for value in (pk, *(row[column] for column in columns))],
+                [_plain(value) for row in part for value in row],
             )
 
 
-def _typed(model: type[models.Model], column: str, value: str) -> str:
-    """Return a value of a list of VALUES as the column's type: PostgreSQL takes JSON, and NULLs alone, for text."""
-    field: Any = model._meta.get_field(column)
-    if connection.vendor != "postgresql" or not (field.null or isinstance(field, models.JSONField)):
-        return value
-    return f"CAST({value} AS {field.db_type(connection)})"
+def _insert_into_postgresql(
+    model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], unless: Sequence[str]
+) -> None:
+    """Copy rows that meet no others; those that may come as JSON, which PostgreSQL unpacks itself."""
+    table, names = _table(model), ", ".join(_named(model, columns))
+    if unless:
+        insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {_records(model)} AS new_values"  # noqa: S608
+        _send_records(insert + _written_over(model, columns, unless), _attnames(model, columns), rows)
+        return
+    # Django knows nothing of COPY, so that its errors have to be made Django's.
+    with connection.cursor() as cursor, connection.wrap_database_errors:
+        with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
+            for row in rows:
+                copy.write_row([_plain(value) for value in row])
+
+
+def _written_over(model: type[models.Model], columns: Sequence[str], unless: Sequence[str]) -> str:
+    """Return the end of an INSERT that writes over rows with the same ``unless`` columns; empty for none."""
+    if not unless:
+        return ""
+    new = ", ".join(f"{name} = EXCLUDED.{name}" for name in _named(model, [c for c in columns if c not in unless]))
+    return f" ON CONFLICT ({', '.join(_named(model, unless))}) DO UPDATE SET {new}"
+
+
+def _records(model: type[models.Model]) -> str:
+    """Return what turns one JSON parameter into rows of PostgreSQL, each column of the type that it has in the table."""
+    return f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
+
+
+def _send_records(statement: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    with connection.cursor() as cursor:
+        for start in range(0, len(rows), RECORDS):
+            part = [dict(zip(names, row, strict=True)) for row in rows[start : start + RECORDS]]
+            cursor.execute(statement, [json.dumps(part, default=_as_text)])
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is no plain value")
+
+
+def _table(model: type[models.Model]) -> str:
+    return connection.ops.quote_name(model._meta.db_table)
+
+
+def _named(model: type[models.Model], fields: Sequence[str]) -> list[str]:
+    """Return the quoted names that these fields have in the database."""
+    return [connection.ops.quote_name(name) for name in _attnames(model, fields)]
+
+
+def _attnames(model: type[models.Model], fields: Iterable[str]) -> list[str]:
+    columns = {field.name: str(field.column) for field in model._meta.concrete_fields}
+    return [columns[field] for field in fields]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict | list | tuple):
+        return json.dumps(value)
+    # An enum's member is text for Python, but not for every database driver.
+    return value.value if isinstance(value, models.TextChoices) else value

@@ -200,6 +200,8 @@ class RunServer(models.Model):
     error = models.TextField(_("error"), blank=True)
     counts = models.JSONField(_("counts"), default=dict)
     proof: Any = models.JSONField(_("what proves that this is all"), default=dict)
+    # A hash of what the stored entries were matched by; empty where that changed meanwhile.
+    ground = models.CharField(max_length=64, blank=True)
 
     objects = models.Manager.from_queryset(RunServerQuerySet)()
 

@@ -20,7 +20,7 @@ def waiting(
 
     Of several servers the most patient one counts.
     """
-    before = {row.user_id: row for row in Absence.objects.filter(user__in=absent)}
+    before = {row.user_id: row for row in Absence.objects.filter(user__among=absent)}
     reasons = {}
     for user, asked in absent.items():
         patient = [servers[pk] for pk in asked if pk in servers]

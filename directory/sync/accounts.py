@@ -45,12 +45,12 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
     if lock:
         # Locked before anything else is read: roles and holds are looked at as they are from now on.
         users.lock(user_ids=user_ids)
-    found = list(User.objects.filter(pk__in=user_ids).order_by("pk").values_list(*COLUMNS))
+    found = list(User.objects.filter(pk__among=user_ids).order_by("pk").values_list(*COLUMNS))
     roles: dict[int, set[str]] = {}
-    for pk, name in RoleGrant.objects.filter(user__in=user_ids).values_list("user_id", "role__name"):
+    for pk, name in RoleGrant.objects.filter(user__among=user_ids).values_list("user_id", "role__name"):
         roles.setdefault(pk, set()).add(name)
-    held = set(User.objects.filter(pk__in=user_ids).held().values_list("pk", flat=True))
-    orgs = dict(Org.objects.filter(pk__in={row[ORG] for row in found}).values_list("pk", "name"))
+    held = set(User.objects.filter(pk__among=user_ids).held().values_list("pk", flat=True))
+    orgs = dict(Org.objects.filter(pk__among={row[ORG] for row in found}).values_list("pk", "name"))
     return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in held) for row in found}
 
 
@@ -83,7 +83,7 @@ def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str],
 def usernames_of_others(wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, int]]:
     """Return which of the folded usernames wanted for each user belong to someone else, and to whom."""
     keys = {key for names in wanted.values() for key in names}
-    owners = dict(User.objects.filter(username_key__in=keys).values_list("username_key", "pk"))
+    owners = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
     return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in wanted.items()}
 
 

@@ -67,7 +67,7 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
         row.applied_at = at
     for outcome in {row.outcome for row in changes}:
         pks = [row.pk for row in changes if row.outcome == outcome]
-        RunChange.objects.filter(pk__in=pks).update(outcome=outcome, applied_at=at)
+        RunChange.objects.filter(pk__among=pks).update(outcome=outcome, applied_at=at)
     _note_traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
 
 

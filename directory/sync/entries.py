@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from django.db import connection
@@ -45,7 +47,7 @@ def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) 
     columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
     while found := list(planned.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
         last = found[-1][0]
-        stored = {match.user_id: match for match in Match.objects.filter(user__in=[row[1] for row in found])}
+        stored = {match.user_id: match for match in Match.objects.filter(user__among=[row[1] for row in found])}
         new = {
             user: (user, server, dn, unique_id, when)
             for _, user, server, dn, unique_id, active in found
@@ -90,18 +92,19 @@ class Directory:
         self._claims = {(server, rival) for (server, _), claimed in rivals.items() for rival in claimed}
         settled = self._found_by_id({rival for _, rival in self._claims})
         self._contested = {key for key, claimed in rivals.items() if not settled.issuperset(claimed)}
+        self._doubled: dict[int, frozenset[int]] = {}
 
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
         columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity", "verdict")
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
         # that broke off it only counts that an immutable id was known there.
-        stored = StoredEntry.objects.filter(server__in=list(self._readings), user__in=users).order_by("pk")
+        stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[tuple[int, int], list[Found]] = {}
         for row in stored.values_list(*columns):
             entry = Found(*row)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
-        matches = Match.objects.filter(user__in=users).values_list("user_id", "server_id", "dn", "unique_id")
+        matches = Match.objects.filter(user__among=users).values_list("user_id", "server_id", "dn", "unique_id")
         noted = {pk: (server, dn, unique_id) for pk, server, dn, unique_id in matches}
         seen = {}
         for pk, servers in users.items():
@@ -110,6 +113,12 @@ class Directory:
             news = who is not None and known != (sighting.server_id, who.dn, who.unique_id[:255])
             seen[pk] = replace(sighting, known_id=known[2], entry_id=entry_pk or 0, newly_matched=news)
         return seen
+
+    def is_doubled(self, server_id: int, key: str) -> bool:
+        """Tell whether two users' entries on one server, which was read to its end, carry this folded username."""
+        if server_id not in self._doubled:
+            self._doubled[server_id] = _doubled(server_id)
+        return hash(key) in self._doubled[server_id]
 
     def plan_matches(self, run_id: int, sightings: Mapping[int, Sighting]) -> None:
         """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
@@ -125,19 +134,19 @@ class Directory:
         wanted, found = sorted(users), set()
         for start in range(0, len(wanted), 1000):
             rows_by_id = StoredEntry.objects.filter(server__in=self._complete, matched_by=MatchedBy.ID)
-            found |= set(rows_by_id.filter(user__in=wanted[start : start + 1000]).values_list("user", flat=True))
+            found |= set(rows_by_id.filter(user__among=wanted[start : start + 1000]).values_list("user", flat=True))
         return found
 
     def known_ids(self, users: Collection[int], *, only_of: int | None = None) -> dict[int, str]:
         """Return the immutable ids that these users were last matched by; ``only_of`` is the one server they count for."""
-        matches = Match.objects.filter(user__in=users)
+        matches = Match.objects.filter(user__among=users)
         if only_of is not None:
             matches = matches.filter(server=only_of)
         return dict(matches.values_list("user_id", "unique_id"))
 
     def entries(self, ids: Mapping[int, int]) -> dict[int, Entry]:
         """Return entries by user; ``ids`` maps users to the stored entries that they were found by."""
-        stored = StoredEntry.objects.filter(pk__in=ids.values()).values_list("pk", "dn", "attributes")
+        stored = StoredEntry.objects.filter(pk__among=ids.values()).values_list("pk", "dn", "attributes")
         found = {pk: Entry(dn, {name: tuple(v) for name, v in attributes.items()}) for pk, dn, attributes in stored}
         return {user: found[pk] for user, pk in ids.items()}
 
@@ -174,6 +183,15 @@ class Directory:
         places = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
         reason = f"nobody matches in {places}, searched to the last page"
         return Sighting(Presence.ABSENT, server=last.name, server_id=last.server_id, reason=reason)
+
+
+def _doubled(server_id: int) -> frozenset[int]:
+    """Return the hashes of the folded usernames that two users' entries on a server carry."""
+    found = array("q")
+    stored = StoredEntry.objects.filter(server=server_id, user__isnull=False).values_list("identity__usernames")
+    for (names,) in stored.iterator(chunk_size=5000):
+        found.extend({hash(fold(name)) for name in names})
+    return frozenset(one for one, other in pairwise(sorted(found)) if one == other)
 
 
 def _amount(reading: Reading) -> str:

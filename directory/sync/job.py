@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
 from directory.sync.lease import Lease
+from directory.sync.matching import Present
 from directory.sync.shelf import Shelf
 from orgs.actors import Actor
 
@@ -16,9 +16,9 @@ from orgs.actors import Actor
 class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
-    ``servers`` are those that have been read, by id, as they were set then, and ``shelves`` where their entries are kept. ``seen`` says who was in scope when the
-    reading began, ``rivals`` which other users have a claim to the entry of a user (server id, user id), ``names`` and
-    ``doubled`` which usernames (server id, folded) users' entries carry, and which of them more than once.
+    ``servers`` are those that have been read, by id, as they were set then, and ``shelves`` where their entries are
+    kept. ``seen`` says who was in scope when the reading began, ``rivals`` which other users have a claim to the entry
+    of a user (server id, user id).
     """
 
     run: Run
@@ -26,21 +26,10 @@ class Job:
     settings: SyncSettings
     readings: list[RunServer]
     scope: dict[int, OrgScope]
-    seen: set[int] = field(default_factory=set)
+    seen: Present = field(default_factory=lambda: Present(()))
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
-    names: set[int] = field(default_factory=set)
-    doubled: set[int] = field(default_factory=set)
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)
-
-    def note_names(self, server_id: int, keys: Iterable[str]) -> None:
-        """Note the folded usernames of one entry that is a user's."""
-        for name in {hash((server_id, key)) for key in keys}:
-            (self.doubled if name in self.names else self.names).add(name)
-
-    def is_doubled(self, server_id: int, key: str) -> bool:
-        """Tell whether two users' entries on one server carry this username."""
-        return hash((server_id, key)) in self.doubled
 
     @property
     def actor(self) -> Actor:

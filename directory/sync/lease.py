@@ -30,6 +30,8 @@ log = logging.getLogger("rollcall.sync")
 
 # A run that dies this often without getting any further dies of itself.
 MAX_ATTEMPTS = 5
+# Whoever looks at a run sees how far it is by the half second.
+TELLS_EVERY = 0.5
 # A step that takes so many seconds hangs, and another worker may have the run.
 HANGS_AFTER = 600
 
@@ -47,6 +49,7 @@ class Lease:
     progress: Progress
     # Until when the present step may take, by the clock that nobody sets.
     step_ends: float = field(init=False)
+    _told: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._step()
@@ -60,11 +63,21 @@ class Lease:
             TakenOver: when another worker holds the run, or it has ended.
             Cancelled: when someone asked it to stop.
         """
-        self.save(lease_until=_until(), phase=phase[:32], done=done, total=total)
-        self._step(patience)
-        if Run.objects.filter(pk=self.run_id, cancel_requested=True).exists():
+        renewed = {"lease_until": _until(), "phase": phase[:32], "done": done, "total": total}
+        if not self._held().filter(cancel_requested=False).update(**renewed):
+            # The one who has lost the run is told so first.
+            self.save(**renewed)
             raise Cancelled
+        self._step(patience)
+        self._told = time.monotonic()
         self.progress(phase, done, total)
+
+    def stay(self, *, phase: str, done: int, patience: int = 0) -> None:
+        """Renew where that was a while ago: for steps that write nothing. Raises as ``renew`` does."""
+        if time.monotonic() > self._told + TELLS_EVERY:
+            self.renew(phase=phase, done=done, patience=patience)
+        self._step(patience)
+        self.progress(phase, done, None)
 
     def save(self, **values: Any) -> None:
         """Write to the run's row, as the one who is in charge of it.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from directory.models import Match
@@ -23,13 +25,13 @@ def candidates(
     """
     ids = {identity.unique_id for identity in identities if identity.unique_id}
     keys = {fold(name) for identity in identities for name in identity.usernames}
-    matches = Match.objects.filter(unique_id__in=ids)
+    matches = Match.objects.filter(unique_id__among=ids)
     if only_ids_of is not None:
         matches = matches.filter(server=only_ids_of)
     inside, owners = frozenset(org_ids), Owners({}, {})
     for unique_id, pk, org_id in matches.values_list("unique_id", "user_id", "user__org_id"):
         (owners.inside if org_id in inside else owners.outside).setdefault(unique_id, set()).add(pk)
-    by_name = dict(User.objects.filter(username_key__in=keys, org__in=org_ids).values_list("username_key", "pk"))
+    by_name = dict(User.objects.filter(username_key__among=keys, org__in=org_ids).values_list("username_key", "pk"))
     return [_candidate(identity, owners, by_name) for identity in identities]
 
 
@@ -51,12 +53,23 @@ def _candidate(identity: Identity, owners: Owners, by_name: dict[str, int]) -> C
     return Candidate(claims[0], MatchedBy.ID if known else MatchedBy.USERNAME, (*claims[1:], *strangers))
 
 
-def presence_keys(org_ids: Collection[int]) -> set[int]:
-    """Return who is in scope, one hash for each user: whoever joins later was not looked for in the directory."""
-    users = User.objects.filter(org__in=org_ids).values_list("pk", "username_key")
-    return {hash(row) for row in users.iterator(chunk_size=5000)}
+class Present:
+    """Who is in scope, by id, and under which name, in a few bytes for each."""
+
+    def __init__(self, users: Iterable[tuple[int, str]]) -> None:
+        """Take ids with folded usernames, in the order of the ids."""
+        self._ids, self._names = array("q"), array("q")
+        for pk, key in users:
+            self._ids.append(pk)
+            self._names.append(hash(key))
+
+    def was(self, user_id: int, username: str) -> bool:
+        """Tell whether a user was among them under this name."""
+        at = bisect_left(self._ids, user_id)
+        return self._ids[at : at + 1] == array("q", [user_id]) and self._names[at] == hash(fold(username))
 
 
-def was_looked_for(seen: Collection[int], user_id: int, username: str) -> bool:
-    """Tell whether a user was in scope, under this name, when the reading began."""
-    return hash((user_id, fold(username))) in seen
+def present(org_ids: Collection[int]) -> Present:
+    """Return who is in scope now: whoever joins later is not looked for in the directory."""
+    users = User.objects.filter(org__in=org_ids).order_by("pk").values_list("pk", "username_key")
+    return Present(users.iterator(chunk_size=5000))

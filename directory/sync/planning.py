@@ -11,7 +11,7 @@ from django.db import transaction
 
 from directory.models import RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, entries, matching, plan, record, report, standing
+from directory.sync import absences, accounts, entries, plan, record, report, standing
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
@@ -42,10 +42,10 @@ def make_plan(work: Job) -> Tally:
             LastSysadmin(accounts.sysadmins(), house.admin_roles),
             Tally(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
         )
-        for page in standing.pages(work.org_ids, house=planner.standing, whole=_whole_orgs(work)):
-            planner.skip(page.unchanged)
-            for known in accounts.pages(page.undecided, work.org_ids):
-                planner.plan(known)
+        standings = standing.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
+        planner.skip(standings.unchanged)
+        for known in accounts.pages(standings.undecided, work.org_ids):
+            planner.plan(known)
         planner.settle()
         return planner.tally
 
@@ -103,7 +103,7 @@ class Planner:
     def skip(self, unchanged: Mapping[tuple[int, int, bool], int]) -> None:
         """Count those for whom there still is nothing to do, by (org id, server id, whether active)."""
         self.tally.add_unchanged(unchanged)
-        self.work.lease.renew(phase="planning", done=self._done())
+        self.work.lease.stay(phase="planning", done=self._done())
 
     def settle(self) -> None:
         """Decide what had to wait for the end: who would be the last SYSADMIN is kept, unless someone has become one."""
@@ -142,7 +142,7 @@ class Planner:
 
     def _proven(self, user: Known, sighting: Sighting) -> Sighting:
         """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
-        looked_for = matching.was_looked_for(self.work.seen, user.id, user.account.username)
+        looked_for = self.work.seen.was(user.id, user.account.username)
         if sighting.presence is not Presence.ABSENT or looked_for:
             return sighting
         reason = "came into the scope of the sync, or was renamed, while the directory was being read"
@@ -156,7 +156,7 @@ class Planner:
         for pk, name in wanted.items():
             owner = others[pk].get(name)
             held = owner is not None and not self.names.gives_up(owner)
-            if held or self.work.is_doubled(seen[pk].server_id, name):
+            if held or self.directory.is_doubled(seen[pk].server_id, name):
                 taken[pk] = frozenset({name})
         return taken
 
@@ -168,7 +168,7 @@ class Planner:
             return ""
         sighting = self._sightings({pk: user})[pk]
         name = _new_name(user, sighting)
-        if not name or self.work.is_doubled(sighting.server_id, name):
+        if not name or self.directory.is_doubled(sighting.server_id, name):
             return ""
         return name if self._decide(user, sighting, frozenset()).outcome is Outcome.PLANNED else ""
 

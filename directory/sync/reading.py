@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from django.db import transaction
 
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import matching, notify, record, standing
+from directory.sync import grounds, matching, notify, record, standing
 from directory.sync.errors import SyncStopped
-from directory.sync.identity import is_unique_everywhere
+from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import Sandbox, SandboxBroken
-from directory.sync.shelf import Read, Shelf
-from directory.sync.source import DirectoryUnavailable, open_reading
+from directory.sync.shelf import Place, Read, Shelf, Stored
+from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, decoded
 from directory.sync.values import Entry, Verdict
 from orgs.text import fold
 
@@ -35,6 +36,7 @@ READ = (
     "canary_seen",
     "complete",
     "proof",
+    "ground",
     "counts",
     "error",
 )
@@ -42,28 +44,29 @@ READ = (
 
 def read_servers(work: Job) -> None:
     """Read every server to its end, or note why that failed; when all fail, the run does."""
-    with transaction.atomic():
-        work.lease.save(state=RunState.READING, started_at=work.lease.clock())
-        record.forget(run=work.run)
-    work.seen = matching.presence_keys(work.org_ids)
-    work.names, work.doubled, work.rivals, work.servers = set(), set(), {}, {}
-    for row in work.readings:
-        row.complete, row.error = False, ""
-        try:
-            _read(work, row)
-        except (DirectoryUnavailable, Undecryptable) as error:
-            row.error = str(error)
-            at = work.lease.clock()
-            notify.connection_problem(server=row.server_name, reason=row.error, run_id=work.run.pk, at=at)
-        except SandboxBroken as error:
-            raise SyncStopped(f"{row.server_name}: {error}") from error
-        _save_reading(work, row)
+    with ReadingProcess() as process:
+        with transaction.atomic():
+            work.lease.save(state=RunState.READING, started_at=work.lease.clock())
+            record.forget(run=work.run)
+        work.seen = matching.present(work.org_ids)
+        work.rivals, work.servers = {}, {}
+        for row in work.readings:
+            row.complete, row.error = False, ""
+            try:
+                _read(work, row, process)
+            except (DirectoryUnavailable, Undecryptable) as error:
+                row.error = str(error)
+                at = work.lease.clock()
+                notify.connection_problem(server=row.server_name, reason=row.error, run_id=work.run.pk, at=at)
+            except SandboxBroken as error:
+                raise SyncStopped(f"{row.server_name}: {error}") from error
+            _save_reading(work, row)
     if not any(row.complete for row in work.readings):
         failed = " ".join(f"{row.server_name}: {row.error}" for row in work.readings)
         raise SyncStopped(failed or "no enabled LDAP server is used by any org")
 
 
-def _read(work: Job, row: RunServer) -> None:
+def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     """Read one server page by page, as it is set now."""
     server = LdapServer.objects.enabled().filter(readings=row.pk).first()
     if server is None:
@@ -72,42 +75,44 @@ def _read(work: Job, row: RunServer) -> None:
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
-    row.proof, row.counts = {}, {}
+    row.proof, row.counts, row.ground = {}, {}, ""
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     made = f"{server.configuration_digest} {scripting.version()}"
-    shelf = Shelf(run_id=work.run.pk, server_id=server.pk, mapping=server.mapping, made=made)
+    shelf = work.shelves[server.pk] = Shelf(run_id=work.run.pk, server_id=server.pk, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
-        shelf.begin()
-    work.shelves[server.pk] = shelf
-    with scripting.sandbox(server) as sandbox, open_reading(connection) as reading:
+        tried_before = shelf.begin()
+    reader = Reader(work, row, server, shelf, patience)
+    ground = reader.ground()
+    reader.matched = not tried_before and ground == grounds.of_last_reading(row)
+    with scripting.sandbox(server) as reader.sandbox, process.open(connection) as reading:
         row.url = reading.url
-        reader = Reader(work, row, server, shelf, sandbox, patience)
-        for page in reading.pages():
+        for page in reading.sent_pages():
             reader.take(page)
-        cost = sandbox.cost()
-        row.counts = {
-            "scriptEntries": cost.entries,
-            "scriptSeconds": round(cost.cpu_seconds, 3),
-            "verdictsKept": reader.verdicts_kept,
-        }
+        row.counts = reader.counts()
         row.referrals = list(reading.referrals)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
+    # Whoever was matched while somebody was renamed may be matched otherwise by now.
+    row.ground = ground if ground == reader.ground() else ""
 
 
 @dataclass(slots=True)
 class Reader:
-    """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come."""
+    """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
+
+    ``matched`` says that stored entries were matched by what still is so.
+    """
 
     work: Job
     row: RunServer
     server: LdapServer
     shelf: Shelf
-    sandbox: Sandbox
     patience: int
+    matched: bool = False
     verdicts_kept: int = 0
+    sandbox: Sandbox = field(init=False)
     org_ids: list[int] = field(init=False)
     only_ids_of: int | None = field(init=False)
 
@@ -115,41 +120,83 @@ class Reader:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
         self.only_ids_of = None if is_unique_everywhere(self.server.mapping) else self.server.pk
 
-    def take(self, page: list[Entry]) -> None:
-        """Find out who each entry may be and what the scripts say of those who are users, and keep both."""
-        row = self.row
-        read = self.shelf.look_up(page)
-        found = matching.candidates(
-            [each.identity for each in read], org_ids=self.org_ids, only_ids_of=self.only_ids_of
-        )
-        read = [replace(each, candidate=candidate) for each, candidate in zip(read, found, strict=True)]
+    def ground(self) -> str:
+        """Return the hash of what entries are matched by now."""
+        return grounds.present(self.org_ids, at=self.work.lease.clock())
+
+    def take(self, page: list[Sent]) -> None:
+        """Keep one page: what is as it was stays, and the rest is looked at."""
+        row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
+        left: list[Stored] = []
+        rest: list[tuple[Sent, Place]] = []
+        for sent, place in zip(page, self.shelf.places([each[:2] for each in page]), strict=True):
+            if stays and place.same and place.same.stands:
+                left.append(place.same)
+            else:
+                rest.append((sent, place))
+        self.shelf.leave(left)
+        kept = sum(each.user_id is not None for each in left)
+        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + kept
+        self.verdicts_kept += kept
+        if rest:
+            self._look_at(rest)
+        else:
+            self.work.lease.stay(phase=self._phase, done=row.entries, patience=self.patience)
+
+    def counts(self) -> dict[str, Any]:
+        """Return what the scripts have cost so far."""
+        cost = self.sandbox.cost()
+        seconds = round(cost.cpu_seconds, 3)
+        return {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
+
+    @property
+    def _phase(self) -> str:
+        return f"reading {self.server.name}"
+
+    def _look_at(self, sent: list[tuple[Sent, Place]]) -> None:
+        """Find out who entries may be and what the scripts say of those who are users, and keep both."""
+        read = self._matched(sent)
         asked = [index for index, each in enumerate(read) if each.asks]
-        for index, verdict in zip(asked, self._verdicts([page[index] for index in asked]), strict=True):
-            read[index] = replace(read[index], verdict=verdict)
+        entries = [read[index].entry or decoded([sent[index][0]])[0] for index in asked]
+        for index, entry, verdict in zip(asked, entries, self._verdicts(entries), strict=True):
+            read[index] = replace(read[index], entry=entry, verdict=verdict)
         self._note(read)
         matched = sum(each.candidate is not None for each in read)
-        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + matched
+        self.row.matched += matched
         self.verdicts_kept += matched - len(asked)
         with transaction.atomic():
-            self.work.lease.renew(phase=f"reading {self.server.name}", done=row.entries, patience=self.patience)
+            self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
             # What was decided of these users, by this or that entry, was decided on other grounds.
             standing.drop(self.shelf.keep(read) | _rivals(read))
 
+    def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
+        """Return who the entries are, by their rows where these say the same, and who they may be."""
+        new = [each for each, place in sent if not place.same]
+        entries = dict(zip((each.dn for each in new), decoded(new), strict=True))
+        known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
+        who = [
+            known[place.same.pk] if place.same else identity(entries[each.dn], self.server.mapping)
+            for each, place in sent
+        ]
+        found = matching.candidates(who, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
+        return [
+            Read(place, each, candidate, entries.get(each.dn))
+            for (_, place), each, candidate in zip(sent, who, found, strict=True)
+        ]
+
     def _verdicts(self, asked: list[Entry]) -> Iterator[Verdict]:
         for start in range(0, len(asked), SLICE):
-            self.work.lease.renew(phase=f"reading {self.server.name}", done=self.row.entries, patience=SLICE)
+            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=SLICE)
             yield from self.sandbox.evaluate(asked[start : start + SLICE])
 
     def _note(self, read: list[Read]) -> None:
-        """Note which usernames the entries of users carry, who has a claim to another one's, and the canary."""
+        """Note who has a claim to another one's entry, and the canary."""
         for each in read:
-            if each.candidate is not None:
-                self.work.note_names(self.server.pk, map(fold, each.identity.usernames))
-                if each.candidate.rivals:
-                    rivals = self.work.rivals.setdefault((self.server.pk, each.candidate.user_id), set())
-                    rivals.update(each.candidate.rivals)
+            if each.candidate is not None and each.candidate.rivals:
+                rivals = self.work.rivals.setdefault((self.server.pk, each.candidate.user_id), set())
+                rivals.update(each.candidate.rivals)
         if self.server.canary and not self.row.canary_seen:
-            names = {fold(name) for each in read for name in (each.entry.dn, *each.identity.usernames)}
+            names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
 
 

@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import hashlib
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
-
-from django.db.models import Q
 
 from directory.models import StoredEntry
 from directory.sync import rows
-from directory.sync.identity import identity
-from directory.sync.values import AttributeMapping, Candidate, Entry, Identity, Verdict
+from directory.sync.ids import Ids
+from directory.sync.values import Candidate, Entry, Identity, Verdict
 from orgs.bulk import insert_rows, update_rows
 
-COLUMNS = (
-    "server",
-    "run_id",
-    "dn_key",
-    "digest",
-    "dn",
-    "unique_id",
-    "identity",
-    "attributes",
-    "user",
-    "contested",
-    "matched_by",
-    "verdict",
-    "settled",
-)
+MOVED = ("run_id", "user", "contested", "matched_by")
+WRITTEN = (*MOVED, "digest", "unique_id", "identity", "attributes", "verdict", "settled")
+COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # To be raised whenever Rollcall makes something else of the same entry than before.
-FORM = 1
+FORM = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,142 +27,153 @@ class Stored:
 
     pk: int
     digest: str
-    identity: Mapping[str, Any]
     user_id: int | None
     matched_by: str
     contested: bool
     settled: bool
 
+    @property
+    def stands(self) -> bool:
+        """Whether nothing has to be asked about the entry, as far as it is matched as it was."""
+        return not self.contested and (self.settled or self.user_id is None)
+
     def fits(self, candidate: Candidate | None) -> bool:
         """Tell whether the entry is still taken for the same user."""
-        return (self.user_id, self.matched_by, self.contested) == _match(candidate)
+        return (self.user_id, self.contested, self.matched_by) == _match(candidate)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry is kept: its key and what it says as a hash; ``stored`` is the row that is there, if any."""
+
+    key: str
+    digest: str
+    stored: Stored | None = None
+
+    @property
+    def same(self) -> Stored | None:
+        """The stored row where it still holds all that the entry says."""
+        return self.stored if self.stored is not None and self.stored.digest == self.digest else None
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """One entry of a page that is being read; ``before`` is its stored row where that still holds all that it says.
+    """One entry that has to be looked at: who it is and may be, and what the scripts say, where they were asked.
 
-    ``verdict`` is None where no script was asked: nobody's entry, or one whose stored verdict holds.
+    ``entry`` is None where nobody has to look into it: its row holds what it says.
     """
 
-    entry: Entry
-    digest: str
+    place: Place
     identity: Identity
-    before: Stored | None = None
-    candidate: Candidate | None = None
+    candidate: Candidate | None
+    entry: Entry | None = None
     verdict: Verdict | None = None
 
     @property
     def asks(self) -> bool:
         """Whether the scripts have to be asked about the entry."""
-        return self.candidate is not None and not (self.before and self.before.settled)
+        return self.candidate is not None and not (self.place.same and self.place.same.settled)
 
 
 class Shelf:
-    """Where one run keeps what it reads from one server; rows that still say the same are left alone.
+    """Where one run keeps what it reads from one server.
 
     ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings.
     """
 
-    def __init__(self, *, run_id: int, server_id: int, mapping: AttributeMapping, made: str) -> None:
+    def __init__(self, *, run_id: int, server_id: int, made: str) -> None:
         self._run_id = run_id
         self._server_id = server_id
-        self._mapping = mapping
         self._made = hashlib.sha256(f"{FORM} {made}".encode()).hexdigest()[:16]
-        self._untouched = array("q")
+        self._seen, self._new = Ids(), 0
 
-    def begin(self) -> None:
-        """Count nothing that an attempt of the same run has read that died: this one reads it all again."""
-        StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0)
+    def begin(self) -> bool:
+        """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
+        return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
 
-    def look_up(self, page: Sequence[Entry]) -> list[Read]:
-        """Return the entries of a page with who they are, and what is stored of those that are as they were."""
-        columns = ("dn_key", "pk", "digest", "identity", "user_id", "matched_by", "contested", "settled")
-        keys = [dn_key(entry.dn) for entry in page]
-        stored = StoredEntry.objects.filter(server=self._server_id, dn_key__in=keys).values_list(*columns)
-        before = {key: Stored(*row) for key, *row in stored}
-        return [self._read(entry, before.get(key)) for entry, key in zip(page, keys, strict=True)]
+    def places(self, page: Sequence[tuple[str, bytes]]) -> list[Place]:
+        """Return where the entries of a page are kept: DNs, each with a hash of what the server sent."""
+        columns = ("dn_key", "pk", "digest", "user_id", "matched_by", "contested", "settled")
+        keys = [dn_key(dn) for dn, _ in page]
+        found = StoredEntry.objects.filter(server=self._server_id, dn_key__among=keys).values_list(*columns)
+        stored = {key: Stored(*row) for key, *row in found}
+        made = self._made
+        return [Place(key, made + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)]
 
-    def _read(self, entry: Entry, stored: Stored | None) -> Read:
-        digest = self._made + (entry.digest or _digest(entry)).hex()
-        if stored is not None and stored.digest == digest:
-            return Read(entry, digest, rows.identity_from_json(entry.dn, stored.identity), stored)
-        return Read(entry, digest, identity(entry, self._mapping))
+    def leave(self, stored: Iterable[Stored]) -> None:
+        """Take these rows for entries that have come, and leave them as they are."""
+        for each in stored:
+            self._seen.add(each.pk)
+
+    def identities(self, dns: Mapping[int, str]) -> dict[int, Identity]:
+        """Return who stored entries are, by the rows' ids; ``dns`` are theirs."""
+        if not dns:
+            return {}
+        found = StoredEntry.objects.filter(pk__among=dns).values_list("pk", "identity")
+        return {pk: rows.identity_from_json(dns[pk], stored) for pk, stored in found}
 
     def keep(self, page: Sequence[Read]) -> set[int]:
-        """Store one page over what was stored of the same DNs before; return the users of all rows that it changes."""
-        told = self._said_before([each.before.pk for each in page if each.before and each.asks])
-        new, moved = [], {}
+        """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
+        told = self._said_before([each.place.same.pk for each in page if each.place.same and each.asks])
+        new: list[tuple[Any, ...]] = []
+        changed: dict[int, dict[str, Any]] = {}
+        moved: dict[int, dict[str, Any]] = {}
+        users: set[int | None] = set()
         for each in page:
-            stays = each.before is not None and (not each.asks or told.get(each.before.pk) == each.verdict)
-            if each.before is None or not stays:
-                new.append((self._server_id, self._run_id, dn_key(each.entry.dn), each.digest, *_values(each)))
-                continue
-            self._untouched.append(each.before.pk)
-            if not each.before.fits(each.candidate):
-                user, matched_by, contested = _match(each.candidate)
-                taken = {"user": user, "matched_by": matched_by, "contested": contested}
-                moved[each.before.pk] = {**taken, "run_id": self._run_id}
-        touched = self._taken_for(new, moved)
-        insert_rows(StoredEntry, COLUMNS, new, unless=["server", "dn_key"])
-        update_rows(StoredEntry, moved, columns=["user", "matched_by", "contested", "run_id"])
-        return touched
+            stored, same = each.place.stored, each.place.same
+            if same and (not each.asks or told.get(same.pk) == each.verdict):
+                if same.fits(each.candidate):
+                    continue
+                moved[same.pk] = dict(zip(MOVED, (self._run_id, *_match(each.candidate)), strict=True))
+            elif stored:
+                changed[stored.pk] = dict(zip(WRITTEN, self._values(each), strict=True))
+            else:
+                new.append((self._server_id, each.place.key, each.identity.dn, *self._values(each)))
+            users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
+        insert_rows(StoredEntry, COLUMNS, new)
+        update_rows(StoredEntry, changed, columns=WRITTEN)
+        update_rows(StoredEntry, moved, columns=MOVED)
+        self._new += len(new)
+        self.leave(each.place.stored for each in page if each.place.stored)
+        return {pk for pk in users if pk is not None}
 
-    def _taken_for(self, new: Sequence[tuple[Any, ...]], moved: Mapping[int, Mapping[str, Any]]) -> set[int]:
-        """Return the users whose entries these rows have been so far, and will be."""
-        written = Q(server=self._server_id, dn_key__in=[row[2] for row in new]) | Q(pk__in=list(moved))
-        users = set(StoredEntry.objects.filter(written).values_list("user", flat=True)) if new or moved else set()
-        users.update(row[COLUMNS.index("user")] for row in new)
-        users.update(row["user"] for row in moved.values())
-        return users - {None}
+    def _values(self, read: Read) -> tuple[Any, ...]:
+        verdict = read.verdict
+        return (
+            self._run_id,
+            *_match(read.candidate),
+            read.place.digest,
+            read.identity.unique_id[:255],
+            rows.identity_to_json(read.identity),
+            dict(read.entry.attributes) if read.entry else {},
+            rows.verdict_to_json(verdict),
+            verdict is not None and verdict.error is None and not verdict.varies,
+        )
 
     def _said_before(self, pks: Sequence[int]) -> dict[int, Verdict]:
         """Return the stored verdicts of entries about which the scripts were asked again."""
-        stored = StoredEntry.objects.filter(pk__in=pks, verdict__isnull=False).values_list("pk", "verdict")
+        stored = StoredEntry.objects.filter(pk__among=pks, verdict__isnull=False).values_list("pk", "verdict")
         return {pk: rows.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""
-        older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
-        seen = set(self._untouched)
-        unseen = [pk for pk in older.values_list("pk", flat=True).iterator(chunk_size=5000) if pk not in seen]
+        kept = StoredEntry.objects.filter(server=self._server_id)
+        if kept.count() == len(self._seen) + self._new:
+            return set()
+        older = kept.exclude(run_id=self._run_id).order_by("pk").values_list("pk", "user")
+        unseen = (row for row in older.iterator(chunk_size=5000) if row[0] not in self._seen)
         users: set[int | None] = set()
-        for start in range(0, len(unseen), 1000):
-            gone = StoredEntry.objects.filter(pk__in=unseen[start : start + 1000])
-            users.update(gone.values_list("user", flat=True))
-            gone.delete()
+        while part := dict(islice(unseen, 1000)):
+            StoredEntry.objects.filter(pk__among=part).delete()
+            users.update(part.values())
         return {pk for pk in users if pk is not None}
 
 
-def _match(candidate: Candidate | None) -> tuple[int | None, str, bool]:
-    """Return as columns whose entry it is taken for, by what, and whether others have a claim to it."""
+def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:
+    """Return as columns whose entry it is taken for, whether others have a claim to it, and by what."""
     if candidate is None:
-        return None, "", False
-    return candidate.user_id, candidate.by.value, bool(candidate.rivals)
-
-
-def _values(read: Read) -> tuple[Any, ...]:
-    entry, verdict = read.entry, read.verdict
-    return (
-        entry.dn,
-        read.identity.unique_id[:255],
-        rows.identity_to_json(read.identity),
-        dict(entry.attributes),
-        *_columns(read.candidate),
-        rows.verdict_to_json(verdict),
-        verdict is not None and verdict.error is None and not verdict.varies,
-    )
-
-
-def _columns(candidate: Candidate | None) -> tuple[int | None, bool, str]:
-    user, matched_by, contested = _match(candidate)
-    return user, contested, matched_by
-
-
-def _digest(entry: Entry) -> bytes:
-    """Return a hash of an entry of which nobody has taken one as it came."""
-    told = repr((entry.dn, sorted(entry.attributes.items())))
-    return hashlib.blake2b(told.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+        return None, False, ""
+    return candidate.user_id, bool(candidate.rivals), candidate.by.value
 
 
 def dn_key(dn: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from array import array
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, Count, F, Q, Value, When
 
 from directory.models import Standing
 from directory.sync.values import Account, Change, House, Known, Outcome, Presence, Sighting
@@ -35,14 +36,14 @@ COLUMNS = ("user", "server", "house", *SAME)
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A page of the users in scope: for whom there is still nothing to do, as counts, and who is to be decided about.
+class Standings:
+    """The users in scope: for whom there is still nothing to do, as counts, and who is to be decided about, by id.
 
-    ``unchanged`` counts by (org id, server id, whether active).
+    ``unchanged`` counts by (org id, server id, whether active); ``undecided`` are in the order of their ids.
     """
 
     unchanged: Counter[tuple[int, int, bool]]
-    undecided: list[int]
+    undecided: Sequence[int]
 
 
 def fingerprint(house: House) -> str:
@@ -62,24 +63,25 @@ def fingerprint(house: House) -> str:
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
-def pages(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Iterator[Page]:
-    """Yield the users of these orgs; of those in ``whole``, orgs whose servers were all read, nothing new is nothing to do."""
+def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Standings:
+    """Return how the users of these orgs stand; of those in ``whole``, orgs whose servers were all read, nothing new is nothing to do."""
     columns = {f"standing__{name}": F(name) for name in SAME}
     holds = User.objects.held().values("pk")
     same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=holds)
     same &= Q(match__server=F("standing__server"))
-    users = User.objects.filter(org__in=org_ids).order_by("pk")
+    users = User.objects.filter(org__in=org_ids).order_by()
     users = users.annotate(confirmed=Case(When(same, then=F("standing__server")), default=Value(None)))
-    last = 0
-    while found := list(users.filter(pk__gt=last).values_list("pk", "org_id", "confirmed", "active")[:PAGE]):
-        last = found[-1][0]
-        page = Page(Counter(), [])
-        for pk, org, server, active in found:
-            if server is None:
-                page.undecided.append(pk)
-            else:
-                page.unchanged[org, server, active] += 1
-        yield page
+    # In one statement, so that everybody is in it once.
+    users = users.annotate(undecided=Case(When(confirmed=None, then=F("pk")), default=Value(None)))
+    counted = users.values_list("undecided", "org_id", "confirmed", "active").annotate(Count("pk"))
+    unchanged: Counter[tuple[int, int, bool]] = Counter()
+    undecided = array("q")
+    for pk, org, server, active, count in counted.order_by("undecided").iterator(chunk_size=PAGE):
+        if pk is None:
+            unchanged[org, server, active] = count
+        else:
+            undecided.append(pk)
+    return Standings(unchanged, undecided)
 
 
 def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> None:
@@ -119,4 +121,4 @@ def drop(user_ids: Collection[int]) -> None:
     """Have these users decided about anew by the next run: what is known of their entries has changed."""
     wanted = sorted(user_ids)
     for start in range(0, len(wanted), PAGE):
-        Standing.objects.filter(user__in=wanted[start : start + PAGE]).delete()
+        Standing.objects.filter(user__among=wanted[start : start + PAGE]).delete()

@@ -43,11 +43,11 @@ def read(changes: Mapping[int, Collection[str]]) -> dict[int, Moment]:
     That is who set which state, always; role grants and devices with their archives where an action reaches them.
     """
     moments = {pk: Moment() for pk in changes}
-    for pk, *values in User.objects.filter(pk__in=changes).values_list("pk", *STATES):
+    for pk, *values in User.objects.filter(pk__among=changes).values_list("pk", *STATES):
         moments[pk].states = _json(STATES, values)
     if regranted := [pk for pk, actions in changes.items() if Action.SET_ROLES in actions]:
         columns = ("user", "role__name", "granted_by", "granted_at")
-        for pk, role, granted_by, granted_at in RoleGrant.objects.filter(user__in=regranted).values_list(*columns):
+        for pk, role, granted_by, granted_at in RoleGrant.objects.filter(user__among=regranted).values_list(*columns):
             moments[pk].grants[role] = [granted_by, granted_at.isoformat()]
     if reached := [pk for pk, actions in changes.items() if not _REACHES_DEVICES.isdisjoint(actions)]:
         _read_devices(moments, reached)
@@ -55,10 +55,10 @@ def read(changes: Mapping[int, Collection[str]]) -> dict[int, Moment]:
 
 
 def _read_devices(moments: Mapping[int, Moment], users: Collection[int]) -> None:
-    found = Device.objects.filter(user__in=users).order_by("pk")
+    found = Device.objects.filter(user__among=users).order_by("pk")
     for pk, user, name, *values in found.values_list("pk", "user_id", "name", *DEVICE):
         moments[user].devices[str(pk)] = {"name": name, **_json(DEVICE, values)}
-    stored = Archive.objects.filter(device__user__in=users).order_by("pk")
+    stored = Archive.objects.filter(device__user__among=users).order_by("pk")
     columns = ("pk", "device__user_id", "device__name", "size_bytes", *ARCHIVE)
     for pk, user, device, size, *values in stored.values_list(*columns):
         moments[user].archives[str(pk)] = {"device": device, "bytes": size, **_json(ARCHIVE, values)}

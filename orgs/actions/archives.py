@@ -29,12 +29,12 @@ class Restored:
 def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
     """Move the live archives of these devices to cold storage, each for its org's retention; return how many."""
     settings = effective_settings()
-    waiting = Archive.objects.filter(device__in=device_ids, state=ArchiveState.LIVE)
+    waiting = Archive.objects.filter(device__among=device_ids, state=ArchiveState.LIVE)
     by_retention: dict[int, list[int]] = {}
     for pk, org_id in waiting.values_list("pk", "device__user__org_id"):
         by_retention.setdefault(settings[org_id].archive_retention_days, []).append(pk)
     for days, pks in by_retention.items():
-        Archive.objects.filter(pk__in=pks).update(
+        Archive.objects.filter(pk__among=pks).update(
             state=ArchiveState.COLD_STORAGE, cold_since=at, expires_at=at + timedelta(days=days)
         )
     return sum(map(len, by_retention.values()))
@@ -44,7 +44,7 @@ def out_of_cold_storage(
     *, device_ids: Collection[int] = (), archive_ids: Collection[int] = (), at: datetime
 ) -> Restored:
     """Make the unexpired ones of these archives, or of these devices' archives, live again and count the expired ones."""
-    archives = Archive.objects.filter(Q(device__in=device_ids) | Q(pk__in=archive_ids))
+    archives = Archive.objects.filter(Q(device__among=device_ids) | Q(pk__among=archive_ids))
     # An archive past its date is lost even when the housekeeping has not come by yet.
     lost = archives.filter(state=ArchiveState.EXPIRED).count()
     overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
@@ -65,7 +65,7 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     """
     due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
     expiring = list(due.values_list("pk", "device__name"))
-    Archive.objects.filter(pk__in=[pk for pk, _ in expiring]).update(
+    Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(
         state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
     )
     note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
@@ -77,7 +77,7 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
         by=by,
         at=at,
     )
-    Archive.objects.filter(pk__in=[pk for pk, _, _ in purged]).delete()
+    Archive.objects.filter(pk__among=[pk for pk, _, _ in purged]).delete()
     return len(expiring), len(purged)
 
 

@@ -18,9 +18,9 @@ from orgs.models import Device, SetBy
 @transaction.atomic
 def deactivate(*, device_ids: Collection[int], by: Actor, at: datetime, with_user: bool = False) -> int:
     """Stop these devices backing up and restoring; their archives go to cold storage. Return how many changed."""
-    devices = list(Device.objects.filter(pk__in=device_ids, active=True).values_list("pk", "name"))
+    devices = list(Device.objects.filter(pk__among=device_ids, active=True).values_list("pk", "name"))
     ids = [pk for pk, _ in devices]
-    Device.objects.filter(pk__in=ids).update(
+    Device.objects.filter(pk__among=ids).update(
         active=False, deactivated_by=by.set_by, deactivated_at=at, deactivated_with_user=with_user
     )
     archives.to_cold_storage(device_ids=ids, at=at)
@@ -36,7 +36,7 @@ def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Resto
         Refused: when a device's user is deactivated.
     """
     devices = list(
-        Device.objects.filter(pk__in=device_ids, active=False).values_list(
+        Device.objects.filter(pk__among=device_ids, active=False).values_list(
             "pk", "name", "user__username", "user__active"
         )
     )
@@ -44,7 +44,7 @@ def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Resto
         if not user_active:
             raise Refused(f"{name} belongs to {username}, who is deactivated: reactivate the user first")
     ids = [pk for pk, *_ in devices]
-    Device.objects.filter(pk__in=ids).update(
+    Device.objects.filter(pk__among=ids).update(
         active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None, deactivated_with_user=False
     )
     restored = archives.out_of_cold_storage(device_ids=ids, at=at)
@@ -55,7 +55,7 @@ def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Resto
 @transaction.atomic
 def deauthorize(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     """Make the devices of these users sign in again before they back up; return how many changed."""
-    devices = list(Device.objects.filter(user__in=user_ids, active=True, authorized=True).values_list("pk", "name"))
-    Device.objects.filter(pk__in=[pk for pk, _ in devices]).update(authorized=False)
+    devices = list(Device.objects.filter(user__among=user_ids, active=True, authorized=True).values_list("pk", "name"))
+    Device.objects.filter(pk__among=[pk for pk, _ in devices]).update(authorized=False)
     note([Fact("device", pk, name) for pk, name in devices], action="device deauthorized", by=by, at=at)
     return len(devices)

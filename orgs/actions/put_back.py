@@ -57,7 +57,9 @@ def grants(*, roles: Mapping[tuple[int, str], tuple[str, datetime]]) -> None:
     for (user, role), (granted_by, granted_at) in roles.items():
         alike.setdefault((role, granted_by, granted_at), []).append(user)
     for (role, granted_by, granted_at), users in alike.items():
-        RoleGrant.objects.filter(user__in=users, role__name=role).update(granted_by=granted_by, granted_at=granted_at)
+        RoleGrant.objects.filter(user__among=users, role__name=role).update(
+            granted_by=granted_by, granted_at=granted_at
+        )
 
 
 @transaction.atomic
@@ -91,7 +93,7 @@ def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
 def live_archives(*, archive_ids: Collection[int], at: datetime) -> frozenset[int]:
     """Take these archives out of cold storage, those that have not expired. Return which are live."""
     archives.out_of_cold_storage(archive_ids=archive_ids, at=at)
-    live = Archive.objects.filter(pk__in=archive_ids, state=ArchiveState.LIVE)
+    live = Archive.objects.filter(pk__among=archive_ids, state=ArchiveState.LIVE)
     return frozenset(live.values_list("pk", flat=True))
 
 
@@ -103,7 +105,7 @@ def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
     """
     ahead = {pk: {name: row[name] for name in ("cold_since", "expires_at")} for pk, row in dates.items()}
     ahead = {pk: row for pk, row in ahead.items() if row["expires_at"] > at}
-    cold = Archive.objects.filter(pk__in=ahead, state=ArchiveState.COLD_STORAGE)
+    cold = Archive.objects.filter(pk__among=ahead, state=ArchiveState.COLD_STORAGE)
     stored = {row["pk"]: row for row in cold.values("pk", "device__name", "cold_since", "expires_at")}
     _update(Archive.objects.all(), {pk: ahead[pk] for pk in stored})
     names = ["cold_since", "expires_at"]
@@ -120,7 +122,7 @@ def _update(stored: QuerySet[Any], rows: Remembered, **only: bool) -> None:
     for pk, values in rows.items():
         alike.setdefault(tuple(sorted(values.items())), []).append(pk)
     for same, pks in alike.items():
-        stored.filter(pk__in=pks, **only).update(**dict(same))
+        stored.filter(pk__among=pks, **only).update(**dict(same))
 
 
 def _told(row: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:

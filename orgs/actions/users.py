@@ -127,7 +127,7 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
     _take_over(user_ids, "blocked", by=by, at=at)
     changed = _pick(user_ids, blocked=False)
     _keep_a_sysadmin(losing=changed)
-    User.objects.filter(pk__in=changed).update(
+    User.objects.filter(pk__among=changed).update(
         blocked=True, blocked_by=by.set_by, blocked_at=at, session_epoch=F("session_epoch") + 1
     )
     _note(changed, "user blocked", by=by, at=at, before={"blocked": False}, after={"blocked": True})
@@ -138,7 +138,7 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
 def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Let these users sign in again; a deactivation that was pending is off. Return who was blocked."""
     changed = _pick(user_ids, blocked=True)
-    User.objects.filter(pk__in=changed).update(blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None)
+    User.objects.filter(pk__among=changed).update(blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None)
     _note(changed, "user unblocked", by=by, at=at, before={"blocked": True}, after={"blocked": False})
     clear_pending(user_ids=changed, by=by, at=at)
     return frozenset(changed)
@@ -149,7 +149,7 @@ def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozen
     """Deactivate these users on hold as soon as they are released. Return for whom that is new."""
     _take_over(user_ids, "pending", by=by, at=at)
     changed = _pick(user_ids, pending=False, active=True)
-    User.objects.filter(pk__in=changed).update(pending=True, pending_by=by.set_by, pending_at=at)
+    User.objects.filter(pk__among=changed).update(pending=True, pending_by=by.set_by, pending_at=at)
     _note(changed, "deactivation pending", by=by, at=at, before={"pending": False}, after={"pending": True})
     return frozenset(changed)
 
@@ -158,7 +158,7 @@ def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozen
 def clear_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Forget the pending deactivation of these users. Return who had one."""
     changed = _pick(user_ids, pending=True)
-    User.objects.filter(pk__in=changed).update(pending=False, pending_by=SetBy.NOBODY, pending_at=None)
+    User.objects.filter(pk__among=changed).update(pending=False, pending_by=SetBy.NOBODY, pending_at=None)
     _note(changed, "pending deactivation cleared", by=by, at=at, before={"pending": True}, after={"pending": False})
     return frozenset(changed)
 
@@ -173,11 +173,11 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     lock(user_ids=user_ids)
     wanted = _pick(user_ids, active=True)
     _keep_a_sysadmin(losing=wanted)
-    held = frozenset(User.objects.filter(pk__in=wanted).held().values_list("pk", flat=True))
+    held = frozenset(User.objects.filter(pk__among=wanted).held().values_list("pk", flat=True))
     block(user_ids=held, by=by, at=at)
     set_pending(user_ids=held, by=by, at=at)
     leaving = {pk: name for pk, name in wanted.items() if pk not in held}
-    User.objects.filter(pk__in=leaving).update(
+    User.objects.filter(pk__among=leaving).update(
         active=False,
         deactivated_by=by.set_by,
         deactivated_at=at,
@@ -189,7 +189,7 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
     devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
     # A device may have been off already, with its archive still live.
-    others = Device.objects.filter(user__in=leaving, active=False).values_list("pk", flat=True)
+    others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
     archives.to_cold_storage(device_ids=list(others), at=at)
     _note(leaving, "user deactivated", by=by, at=at, before={"active": True}, after={"active": False})
     return Deactivated(users=frozenset(leaving), held=held)
@@ -204,7 +204,7 @@ def reactivate(
     Returns who was deactivated, and what came back out of cold storage or was lost.
     """
     changed = _pick(user_ids, active=False)
-    User.objects.filter(pk__in=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
+    User.objects.filter(pk__among=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
     theirs = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
     restored = Restored(0, 0)
     if with_devices:
@@ -229,13 +229,13 @@ def move(*, moves: Mapping[int, int], strangers: Collection[int] = (), by: Actor
         raise Refused(f"org {min(gone)} does not exist or is not active")
     current = {
         pk: (name, org_id, org_name)
-        for pk, name, org_id, org_name in User.objects.filter(pk__in=moves).values_list(
+        for pk, name, org_id, org_name in User.objects.filter(pk__among=moves).values_list(
             "pk", "username", "org_id", "org__name"
         )
         if moves[pk] != org_id
     }
     for org_id in sorted({moves[pk] for pk in current}):
-        User.objects.filter(pk__in=[pk for pk in current if moves[pk] == org_id]).update(org_id=org_id)
+        User.objects.filter(pk__among=[pk for pk in current if moves[pk] == org_id]).update(org_id=org_id)
     devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
     facts = [
         Fact("user", pk, name, before={"org": old}, after={"org": names[moves[pk]]})
@@ -255,16 +255,16 @@ def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -
     lock(user_ids=roles)
     known = {role.pk: role for role in Role.objects.all()}
     held: dict[int, dict[int, int]] = {pk: {} for pk in roles}
-    for grant, user, role in RoleGrant.objects.filter(user__in=roles).values_list("pk", "user_id", "role_id"):
+    for grant, user, role in RoleGrant.objects.filter(user__among=roles).values_list("pk", "user_id", "role_id"):
         held[user][role] = grant
-    names = dict(User.objects.filter(pk__in=roles).values_list("pk", "username"))
+    names = dict(User.objects.filter(pk__among=roles).values_list("pk", "username"))
     changed = [pk for pk in names if frozenset(held[pk]) != roles[pk]]
     _keep_a_sysadmin(
         losing=[pk for pk in changed if _holds_admin(held[pk], known) and not _holds_admin(roles[pk], known)],
         gaining=[pk for pk in changed if _holds_admin(roles[pk], known)],
     )
     lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
-    RoleGrant.objects.filter(pk__in=lost).delete()
+    RoleGrant.objects.filter(pk__among=lost).delete()
     RoleGrant.objects.bulk_create(
         [
             RoleGrant(user_id=pk, role_id=role, granted_by=by.label)
@@ -274,7 +274,7 @@ def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -
         ],
         batch_size=500,
     )
-    User.objects.filter(pk__in=changed).update(session_epoch=F("session_epoch") + 1)
+    User.objects.filter(pk__among=changed).update(session_epoch=F("session_epoch") + 1)
     facts = [
         Fact(
             "user",
@@ -302,7 +302,7 @@ def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime)
     Raises:
         Refused: when a username is empty or another user's.
     """
-    users = [user for user in User.objects.filter(pk__in=profiles) if _profile(user) != profiles[user.pk]]
+    users = [user for user in User.objects.filter(pk__among=profiles) if _profile(user) != profiles[user.pk]]
     _refuse_names_of_others(users, profiles)
     facts = []
     for user in users:
@@ -338,7 +338,7 @@ def _refuse_names_of_others(users: list[User], profiles: Mapping[int, Profile]) 
             raise Refused(f"the username {profiles[user.pk].username} would be two users' (letter case does not count)")
         keys[key] = user.pk
     renamed = {user.pk for user in users if fold(profiles[user.pk].username) != user.username_key}
-    for pk, key, name in User.objects.filter(username_key__in=keys).values_list("pk", "username_key", "username"):
+    for pk, key, name in User.objects.filter(username_key__among=keys).values_list("pk", "username_key", "username"):
         if keys[key] != pk and pk not in renamed:
             raise Refused(f"the username {name} is taken (letter case does not count)")
 
@@ -355,7 +355,7 @@ def _free_names_passed_on(users: list[User], keys: Mapping[int, str]) -> None:
 def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by: Actor, at: datetime) -> frozenset[int]:
     """Put users out of a sync's reach, or back into it. Return for whom that is new."""
     changed = _pick(user_ids, managed_locally=not managed_locally)
-    User.objects.filter(pk__in=changed).update(managed_locally=managed_locally)
+    User.objects.filter(pk__among=changed).update(managed_locally=managed_locally)
     _note(
         changed,
         "managed locally" if managed_locally else "managed by the directory",
@@ -384,9 +384,9 @@ def lock(*, user_ids: Collection[int]) -> None:
     """
     granted = _admin_grants()
     ids = set(user_ids)
-    if granted.filter(user__in=ids).exists():
+    if granted.filter(user__among=ids).exists():
         ids.update(granted.values_list("user", flat=True))
-    list(User.objects.select_for_update().filter(pk__in=ids).order_by("pk").values_list("pk"))
+    list(User.objects.select_for_update().filter(pk__among=ids).order_by("pk").values_list("pk"))
 
 
 def _admin_grants() -> QuerySet[RoleGrant]:
@@ -395,14 +395,14 @@ def _admin_grants() -> QuerySet[RoleGrant]:
 
 def _pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
     """Lock the users that are in this state; return their names by id."""
-    found = User.objects.select_for_update().filter(pk__in=user_ids, **state).order_by("pk")
+    found = User.objects.select_for_update().filter(pk__among=user_ids, **state).order_by("pk")
     return dict(found.values_list("pk", "username"))
 
 
 def _take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime) -> None:
     """A person who wants what a sync has set already makes it theirs: no sync undoes it any more."""
     if by.set_by == SetBy.PERSON:
-        User.objects.filter(pk__in=user_ids, **{f"{state}_by": SetBy.SYNC}).update(
+        User.objects.filter(pk__among=user_ids, **{f"{state}_by": SetBy.SYNC}).update(
             **{f"{state}_by": SetBy.PERSON, f"{state}_at": at}
         )
 
@@ -412,11 +412,11 @@ def _keep_a_sysadmin(*, losing: Collection[int], gaining: Collection[int] = ()) 
 
     ``lock`` comes before: of two losses at once, the second sees what the first has done.
     """
-    if not losing or not _admin_grants().filter(user__in=losing).exists():
+    if not losing or not _admin_grants().filter(user__among=losing).exists():
         return
     holders = set(User.objects.sysadmins().values_list("pk", flat=True))
     leaving = holders & set(losing)
-    heirs = User.objects.filter(pk__in=gaining, active=True, blocked=False).exclude(pk__in=losing)
+    heirs = User.objects.filter(pk__among=gaining, active=True, blocked=False).exclude(pk__among=losing)
     if leaving and not holders - leaving and not heirs.exists():
         name = User.objects.get(pk=min(leaving)).username
         raise Refused(f"{name} is the last active user with the SYSADMIN role, and someone has to hold it")

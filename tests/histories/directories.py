@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from unittest import mock
 from uuid import UUID
 
 from directory.sync.sandbox import Sandbox
-from directory.sync.source import DirectoryUnavailable
+from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.values import (
     AttributeMapping,
     Connection,
@@ -132,9 +133,15 @@ class MemoryReading:
     def complete(self) -> bool:
         return self.proof is not None
 
-    def pages(self) -> Iterator[list[Entry]]:
-        yield from self._server.pages()
+    def sent_pages(self) -> Iterator[list[Sent]]:
+        for page in self._server.pages():
+            yield [Sent(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()
+
+
+def digest_of(entry: Entry) -> bytes:
+    """Return a hash of an entry that nobody has sent."""
+    return hashlib.blake2b(repr((entry.dn, sorted(entry.attributes.items()))).encode(), digest_size=16).digest()
 
 
 @dataclass
@@ -159,7 +166,11 @@ class MemoryDirectories:
         return server
 
     @contextmanager
-    def open_reading(self, connection: Connection) -> Iterator[MemoryReading]:
+    def reading_process(self) -> Iterator[Self]:
+        yield self
+
+    @contextmanager
+    def open(self, connection: Connection) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection))
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
@@ -170,7 +181,7 @@ class MemoryDirectories:
         """Let runs read these directories and decide by the scripts in Python."""
         with ExitStack() as stack:
             for place, stand_in in {
-                "directory.sync.reading.open_reading": self.open_reading,
+                "directory.sync.reading.ReadingProcess": self.reading_process,
                 "directory.scripting.Sandbox": MemorySandbox,
                 "directory.sync.second_look.Inquiry": self.inquiry,
                 "directory.actions.server_checks.compile_errors": lambda *_: {},

@@ -1,6 +1,7 @@
 """LDAP → pages of Entry: the only part of a sync that speaks LDAP. It reads everything or raises, never a part."""
 
 from directory.sync.source.addresses import check_place, names_this_machine
+from directory.sync.source.apart import ReadingProcess
 from directory.sync.source.checks import check_attribute, check_certificate, check_dn, escape_filter
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.filters import check_filter
@@ -9,6 +10,7 @@ from directory.sync.source.probe import ConnectionStep, first_entries, test_conn
 from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.search import ATTRIBUTES
+from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.urls import check_url
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     "DirectoryUnavailable",
     "Inquiry",
     "Reading",
+    "ReadingProcess",
+    "Sent",
     "Stage",
     "check_attribute",
     "check_certificate",
@@ -24,6 +28,7 @@ __all__ = [
     "check_filter",
     "check_place",
     "check_url",
+    "decoded",
     "escape_filter",
     "first_entries",
     "may_hold_people",

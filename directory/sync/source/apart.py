@@ -9,7 +9,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import TracebackType
+from typing import IO, Any, Self
 
 from django.conf import settings
 
@@ -23,6 +24,54 @@ CHILD = "directory.sync.source.apart_child"
 # What the reader has to know of the settings.
 SETTINGS = ("LDAP_LOOPBACK", "LDAP_PORTS")
 LENGTH = struct.Struct("<Q")
+
+
+class ReadingProcess:
+    """A process that reads directories, one after another; it starts at once, so that it is ready when it is asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+
+    @contextmanager
+    def open(self, connection: Connection, *, attributes: Sequence[str] = ATTRIBUTES) -> Iterator[ReadingApart]:
+        """Connect, and give the reading of what the connection's search finds; it is over at the end.
+
+        Raises:
+            DirectoryUnavailable: the server can't be reached, or refuses.
+        """
+        process = self._process or self._start()
+        complete = False
+        try:
+            # The password goes by this way, which nobody else can look into.
+            send(process.stdin, {"connection": connection, "attributes": tuple(attributes)})
+            reading = ReadingApart(process)
+            yield reading
+            complete = reading.complete
+        finally:
+            if not complete:
+                self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", CHILD]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        send(self._process.stdin, {name: getattr(settings, name) for name in SETTINGS})
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            # With its pipes.
+            self._process.communicate()
+            self._process = None
 
 
 class ReadingApart:
@@ -50,7 +99,7 @@ class ReadingApart:
         self.referrals, self.proof = told["referrals"], told["proof"]
 
     def _next(self, *kinds: str) -> dict[str, Any]:
-        told = receive(self._process.stdout) if self._process.stdout else None
+        told = receive(self._process.stdout)
         if told is None:
             raise DirectoryUnavailable(f"the process that reads ended with status {self._process.wait()}")
         kind = told.pop("kind")
@@ -61,35 +110,20 @@ class ReadingApart:
         return told
 
 
-@contextmanager
-def open_reading_apart(connection: Connection, *, attributes: Sequence[str] = ATTRIBUTES) -> Iterator[ReadingApart]:
-    """Connect, and give the reading of what the connection's search finds; its process is gone at the end.
-
-    Raises:
-        DirectoryUnavailable: the server can't be reached, or refuses.
-    """
-    command = [sys.executable, "-m", CHILD]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        try:
-            known = {name: getattr(settings, name) for name in SETTINGS}
-            if process.stdin:
-                # The password goes by this way, which nobody else can look into.
-                send(process.stdin, {"connection": connection, "attributes": tuple(attributes), "settings": known})
-            yield ReadingApart(process)
-        finally:
-            process.kill()
-
-
-def send(stream: BinaryIO, told: dict[str, Any]) -> None:
+def send(stream: IO[bytes] | None, told: dict[str, Any]) -> None:
     """Write one message."""
+    if stream is None:
+        raise RuntimeError("there is no pipe to write to")
     body = pickle.dumps(told, protocol=pickle.HIGHEST_PROTOCOL)
     stream.write(LENGTH.pack(len(body)))
     stream.write(body)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> dict[str, Any] | None:
+def receive(stream: IO[bytes] | None) -> dict[str, Any] | None:
     """Read one message; None when whoever writes has gone, in whatever state."""
+    if stream is None:
+        return None
     header = stream.read(LENGTH.size)
     if len(header) < LENGTH.size:
         return None
@@ -97,4 +131,3 @@ def receive(stream: BinaryIO) -> dict[str, Any] | None:
     # Both ends are this very program, whatever the directory says.
     told: dict[str, Any] | None = pickle.loads(body) if len(body) == LENGTH.unpack(header)[0] else None  # noqa: S301
     return told
-

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import traceback
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from django.conf import settings
 
@@ -24,9 +24,9 @@ GONE = 1
 class Teller:
     """Tells in a thread, so that the next page is read while this one waits for the reader."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[dict[str, Any] | None] = queue.Queue(AHEAD)
+        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(AHEAD)
         self._thread = threading.Thread(target=self._tell, name="teller", daemon=True)
         self._thread.start()
 
@@ -34,47 +34,46 @@ class Teller:
         """Tell this as soon as what was told before is gone."""
         self._waiting.put({"kind": kind, **told})
 
-    def close(self) -> None:
-        """Wait until everything is told."""
-        self._waiting.put(None)
-        self._thread.join()
-
     def _tell(self) -> None:
         try:
-            while (told := self._waiting.get()) is not None:
-                send(self._stream, told)
+            while True:
+                send(self._stream, self._waiting.get())
         except OSError:
             # Nobody listens any more, and what is read is of use to nobody else.
             os._exit(GONE)
 
 
 def main() -> None:
-    """Read what the standard input says, and tell it on the standard output."""
+    """Read what the standard input asks for, one after the other, and tell it on the standard output."""
     # They are for the one who reads; when that one ends, so does this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    wanted = receive(sys.stdin.buffer)
-    if wanted is None:
+    known = receive(sys.stdin.buffer)
+    if known is None:
         return
-    settings.configure(**wanted["settings"])
+    settings.configure(**known)
     teller = Teller(sys.stdout.buffer)
-    try:
-        with open_reading(wanted["connection"], attributes=wanted["attributes"]) as reading:
-            teller.tell("opened", url=reading.url)
-            for page in reading.sent_pages():
-                teller.tell("page", page=[tuple(sent) for sent in page])
-        teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
-    except DirectoryUnavailable as failure:
-        teller.tell(
-            "failed",
-            message=str(failure),
-            stage=str(failure.stage),
-            server_message=failure.server_message,
-            result_code=failure.result_code,
-        )
-    except Exception:  # noqa: BLE001 - it ends the run over there, with these words
-        teller.tell("crashed", crash=traceback.format_exc())
-    teller.close()
+    while (wanted := receive(sys.stdin.buffer)) is not None:
+        try:
+            _read(wanted, teller)
+        except DirectoryUnavailable as failure:
+            teller.tell(
+                "failed",
+                message=str(failure),
+                stage=str(failure.stage),
+                server_message=failure.server_message,
+                result_code=failure.result_code,
+            )
+        except Exception:  # noqa: BLE001 - it ends the run over there, with these words
+            teller.tell("crashed", crash=traceback.format_exc())
+
+
+def _read(wanted: dict[str, Any], teller: Teller) -> None:
+    with open_reading(wanted["connection"], attributes=wanted["attributes"]) as reading:
+        teller.tell("opened", url=reading.url)
+        for page in reading.sent_pages():
+            teller.tell("page", page=[tuple(sent) for sent in page])
+    teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
 
 
 if __name__ == "__main__":

@@ -50,11 +50,8 @@ class Reading:
         return self.pages()
 
     def pages(self) -> Iterator[list[Entry]]:
-        """Yield the pages as entries, once; raises as ``sent_pages`` does."""
-        for page in self.sent_pages():
-            with self._session.reading():
-                entries = decoded(page)
-            yield entries
+        """Return the pages as entries, once; raises as ``sent_pages`` does."""
+        return map(decoded, self.sent_pages())
 
     def sent_pages(self) -> Iterator[list[Sent]]:
         """Yield the pages as the server sent them, once.

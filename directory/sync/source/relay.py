@@ -143,7 +143,7 @@ class Relay:
             self._parts.append(answer)
             self._have += len(answer)
             if self._have < self._wanted:
-                return
+                return None
             data = b"".join(self._parts)
             taken = messages.take(data)
             rest = data[taken.rest :]
@@ -152,7 +152,7 @@ class Relay:
             self._others += taken.others
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             # A part of a record, or TLS talking to itself.
-            return
+            return None
         except Malformed:
             self._end("the answer can't be read")
         except OSError as error:

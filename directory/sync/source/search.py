@@ -53,11 +53,8 @@ class Search:
         self._ranged: list[int] = []
 
     def pages(self) -> Iterator[list[Entry]]:
-        """Yield the pages as entries; raises as ``sent_pages`` does."""
-        for page in self.sent_pages():
-            with self._session.reading():
-                entries = decoded(page)
-            yield entries
+        """Return the pages as entries; raises as ``sent_pages`` does."""
+        return map(decoded, self.sent_pages())
 
     def sent_pages(self) -> Iterator[list[Sent]]:
         """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
@@ -92,8 +89,7 @@ class Search:
             if refused.result_code != ldap.SIZELIMIT_EXCEEDED.errnum or not self._page:
                 raise
         self._complete_ranges()
-        with self._session.reading():
-            return decoded(self._page[:limit])
+        return decoded(self._page[:limit])
 
     def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
         target = self._target
@@ -152,8 +148,7 @@ class Search:
         ranged, self._ranged = self._ranged, []
         for index in ranged:
             sent = self._page[index]
-            with self._session.reading():
-                texts = dict(texts_of(sent))
+            texts = dict(texts_of(sent))
             parts = [(name, found) for name in texts if (found := RANGED.fullmatch(name))]
             for spelled, found in parts:
                 texts[found["name"]] = (*texts.pop(spelled), *self._rest(sent.dn, found["name"], found["last"]))
@@ -172,9 +167,7 @@ class Search:
         """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
         message = self._ask(b"", paged=False, insist=False)
         self._session.receive(message, self._take, self._refer)
-        with self._session.reading():
-            entries = decoded(self._page)
-        for entry in entries:
+        for entry in decoded(self._page):
             for spelled, values in entry.attributes.items():
                 found = RANGED.fullmatch(spelled)
                 if not found or found["name"].lower() != name.lower() or int(found["first"]) != first:

@@ -33,5 +33,5 @@ class Seen:
 
     def not_in(self, other: Seen) -> int:
         """Return how many of these DNs are not among the other ones."""
-        pairs = zip(self._buckets, other._buckets, strict=True)  # noqa: SLF001 - the same class
+        pairs = zip(self._buckets, other._buckets, strict=True)
         return sum(len(set(mine).difference(theirs)) for mine, theirs in pairs)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from directory.sync.source.messages import attributes_of
+from directory.sync.source.failures import DirectoryUnavailable, plain
+from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.text import Decoder, decoder
 from directory.sync.values import Entry
 
@@ -27,7 +28,7 @@ def decoded(page: Iterable[Sent]) -> list[Entry]:
     """Return entries as text.
 
     Raises:
-        Malformed, UnicodeDecodeError: one of them can't be read.
+        DirectoryUnavailable: one of them can't be read.
     """
     return [Entry(sent.dn, texts_of(sent), sent.digest) for sent in page]
 
@@ -36,12 +37,12 @@ def texts_of(sent: Sent) -> Texts:
     """Return the attributes of one entry as text; raises as ``decoded`` does."""
     if not isinstance(sent.content, bytes):
         return sent.content
-    found = {}
-    for name, values in attributes_of(sent.content).items():
+    try:
         # Active Directory sends member without values beside member;range=0-1499.
-        if texts := _decoders[name](values):
-            found[name] = texts
-    return found
+        told = attributes_of(sent.content)
+        return {name: texts for name, values in told.items() if (texts := _decoders[name](values))}
+    except (Malformed, UnicodeError) as error:
+        raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
 
 
 class Decoders(dict[str, Decoder]):

@@ -145,9 +145,7 @@ class Session:
             )
             return message
 
-    def receive(
-        self, message: int, take: TakeEntry, refer: TakeReference, *, already: int = 0
-    ) -> PageEnd:
+    def receive(self, message: int, take: TakeEntry, refer: TakeReference, *, already: int = 0) -> PageEnd:
         """Hand each entry and reference of an answer on as it arrives.
 
         Raises:
@@ -169,12 +167,6 @@ class Session:
                     refer(urls)
         paging = [control for control in controls if control.controlType == PAGED_RESULTS]
         return PageEnd(paging[0].cookie, max(paging[0].size, 0)) if paging else PageEnd(cookie=None)
-
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """Say of what can't be read in here that the server's answer can't be; raises DirectoryUnavailable."""
-        with self._translated(Stage.SEARCH):
-            yield
 
     @contextmanager
     def _translated(self, stage: Stage, after: Callable[[], int] | None = None) -> Iterator[None]:
