@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import CharField, Field, ForeignKey, IntegerField, Lookup
 from django.db.models.sql.compiler import SQLCompiler
@@ -21,16 +22,23 @@ class Among(Lookup):  # type: ignore[type-arg]  # generic to the checker only
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """Return the condition for SQLite, which unpacks JSON; so do we for want of arrays."""
         left, parameters = self.process_lhs(compiler, connection)
-        return f"{left} IN (SELECT value FROM json_each(%s))", [*parameters, json.dumps(list(self.rhs))]
+        listed = "(SELECT value FROM json_each(%s))"
+        return f"{left} IN {listed}", [*parameters, json.dumps(self._values())]
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
         """Return the condition for PostgreSQL, which goes through an index for an array as for a list."""
         left, parameters = self.process_lhs(compiler, connection)
-        values = list(self.rhs)
-        if all(isinstance(value, int) for value in values):
+        values = self._values()
+        if isinstance(values[0], int):
             return f"{left} = ANY(%s::bigint[])", [*parameters, "{" + ",".join(map(str, values)) + "}"]
         texts = "ARRAY(SELECT json_array_elements_text(%s::json))"
         return f"{left} = ANY({texts})", [*parameters, json.dumps(values)]
+
+    def _values(self) -> list[int | str]:
+        """Return the values as a list; as for IN, nothing has to be asked where there are none."""
+        if not (values := list(self.rhs)):
+            raise EmptyResultSet
+        return values
 
 
 def register() -> None:

@@ -82,10 +82,10 @@ def _insert_into_postgresql(
         _send_records(insert + _written_over(model, columns, unless), _attnames(model, columns), rows)
         return
     # Django knows nothing of COPY, so that its errors have to be made Django's.
-    with connection.cursor() as cursor, connection.wrap_database_errors:
-        with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
-            for row in rows:
-                copy.write_row([_plain(value) for value in row])
+    into = f"COPY {table} ({names}) FROM STDIN"
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
+        for row in rows:
+            copy.write_row([_plain(value) for value in row])
 
 
 def _written_over(model: type[models.Model], columns: Sequence[str], unless: Sequence[str]) -> str:
