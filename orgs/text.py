@@ -8,6 +8,9 @@ import unicodedata
 
 def fold(text: str) -> str:
     """Return the key under which two spellings of one name are the same (after RFC 4518's caseIgnoreMatch)."""
+    if text.isascii():
+        # What normalizing leaves alone, and nearly all names are.
+        return " ".join(text.casefold().split())
     once = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", once).split())
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from django.db import connection
+from django.db.models import TextField
+from django.db.models.functions import Cast
 
 from directory.models import Match, PlannedMatch, RunServer, StoredEntry
 from directory.sync import rows
@@ -68,6 +70,10 @@ def _is_news(match: Match | None, found: tuple[int, str, str], *, active: bool) 
     return (match.server_id, match.dn, match.unique_id) != found
 
 
+# The server, DN and immutable id that a user was last matched to.
+Noted = tuple[int | None, str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """One stored entry that claims a user."""
@@ -79,7 +85,7 @@ class Found:
     matched_by: str
     contested: bool
     identity: Mapping[str, Any]
-    verdict: Mapping[str, Any] | None
+    verdict: str | None
 
 
 class Directory:
@@ -96,22 +102,20 @@ class Directory:
 
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
-        columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity", "verdict")
+        columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
         # that broke off it only counts that an immutable id was known there.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[tuple[int, int], list[Found]] = {}
-        for row in stored.values_list(*columns):
+        # As text, since nearly all are the same few.
+        for row in stored.values_list(*columns, Cast("verdict", TextField())):
             entry = Found(*row)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
         matches = Match.objects.filter(user__among=users).values_list("user_id", "server_id", "dn", "unique_id")
         noted = {pk: (server, dn, unique_id) for pk, server, dn, unique_id in matches}
         seen = {}
         for pk, servers in users.items():
-            sighting, entry_pk = self._sighting(pk, servers, found)
-            known, who = noted.get(pk, (None, "", "")), sighting.identity
-            news = who is not None and known != (sighting.server_id, who.dn, who.unique_id[:255])
-            seen[pk] = replace(sighting, known_id=known[2], entry_id=entry_pk or 0, newly_matched=news)
+            seen[pk] = self._sighting(pk, servers, found, noted.get(pk, (None, "", "")))
         return seen
 
     def is_doubled(self, server_id: int, key: str) -> bool:
@@ -151,38 +155,39 @@ class Directory:
         return {user: found[pk] for user, pk in ids.items()}
 
     def _sighting(
-        self, user: int, servers: Sequence[int], found: Mapping[tuple[int, int], Sequence[Found]]
-    ) -> tuple[Sighting, int | None]:
+        self, user: int, servers: Sequence[int], found: Mapping[tuple[int, int], Sequence[Found]], noted: Noted
+    ) -> Sighting:
         """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
         by_id = [pk for pk in servers if any(row.matched_by == MatchedBy.ID for row in found.get((pk, user), ()))]
+        known_id = noted[2]
         for server in servers:
             reading = self._readings.get(server)
             if reading is None:
                 reason = "an LDAP server of this org is disabled or took no part in this run"
-                return Sighting(Presence.NOT_CHECKED, server_id=server, reason=reason), None
-            place = Sighting(Presence.NOT_CHECKED, server=reading.name, server_id=server)
+                return Sighting(Presence.NOT_CHECKED, server_id=server, reason=reason, known_id=known_id)
             if not reading.complete:
                 reason = f"{reading.name} was not read to its end: {reading.error}".rstrip(".")
-                return replace(place, reason=reason), None
+                return Sighting(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
             if by_id and server != by_id[0]:
                 continue
             key = (server, user)
             clash, entry = _one_of(found.get(key, ()), claimed=key in self._claims, contested=key in self._contested)
             if clash:
-                return replace(place, presence=Presence.CONFLICT, reason=f"{reading.name}: {clash}"), None
+                reason = f"{reading.name}: {clash}"
+                return Sighting(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
             if entry is not None:
-                return _seen(place, entry), entry.pk
-        return self._absent([self._readings[server] for server in servers]), None
+                return _seen(reading, entry, noted)
+        return self._absent([self._readings[server] for server in servers], known_id)
 
-    def _absent(self, searched: Sequence[Reading]) -> Sighting:
+    def _absent(self, searched: Sequence[Reading], known_id: str) -> Sighting:
         last = searched[-1]
         for reading in searched:
             if reading.unread:
                 reason = f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
-                return Sighting(Presence.NOT_CHECKED, server=last.name, server_id=last.server_id, reason=reason)
+                return Sighting(Presence.NOT_CHECKED, last.name, last.server_id, reason=reason, known_id=known_id)
         places = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
         reason = f"nobody matches in {places}, searched to the last page"
-        return Sighting(Presence.ABSENT, server=last.name, server_id=last.server_id, reason=reason)
+        return Sighting(Presence.ABSENT, last.name, last.server_id, reason=reason, known_id=known_id)
 
 
 def _doubled(server_id: int) -> frozenset[int]:
@@ -229,11 +234,16 @@ def _usernames(row: Found) -> set[str]:
     return {fold(name) for name in row.identity["usernames"]}
 
 
-def _seen(place: Sighting, row: Found) -> Sighting:
-    return replace(
-        place,
+def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
+    who = rows.identity_from_json(row.dn, row.identity)
+    return Sighting(
         presence=Presence.FOUND,
-        identity=rows.identity_from_json(row.dn, row.identity),
-        verdict=rows.verdict_from_json(row.verdict),
+        server=reading.name,
+        server_id=row.server_id,
+        identity=who,
+        verdict=rows.verdict_from_text(row.verdict),
         matched_by=row.matched_by,
+        known_id=noted[2],
+        entry_id=row.pk,
+        newly_matched=noted != (row.server_id, who.dn, who.unique_id[:255]),
     )

@@ -16,7 +16,7 @@ def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change 
     """Names and email follow the directory; an attribute that is absent there says nothing."""
     account = draft.known.account
     username = _chosen(account.username, identity.usernames, MAX_NAME)
-    if fold(username) == fold(account.username):
+    if username == account.username or fold(username) == fold(account.username):
         username = account.username
     elif len(fold(username)) > MAX_NAME:
         return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
@@ -44,7 +44,7 @@ def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
     if not values:
         return current
     for value in values:
-        if fold(value) == fold(current):
+        if value == current or fold(value) == fold(current):
             return current
     return values[0][:longest]
 

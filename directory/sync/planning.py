@@ -138,7 +138,7 @@ class Planner:
         seen = {pk: self._proven(known[pk], sighting) for pk, sighting in self.directory.sightings(servers).items()}
         absent = [pk for pk, sighting in seen.items() if sighting.presence is Presence.ABSENT]
         waits = absences.waiting({pk: servers[pk] for pk in absent}, self.work.servers, at=self.work.lease.clock())
-        return {pk: replace(sighting, waits=waits.get(pk, "")) for pk, sighting in seen.items()}
+        return seen | {pk: replace(seen[pk], waits=reason) for pk, reason in waits.items()}
 
     def _proven(self, user: Known, sighting: Sighting) -> Sighting:
         """Whoever came into scope while the directory was being read was not looked for, so is not absent."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from directory.models import RunChange
@@ -106,6 +108,12 @@ def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:
         first_name=stored["first_name"],
         last_name=stored["last_name"],
     )
+
+
+@lru_cache(maxsize=4096)
+def verdict_from_text(stored: str | None) -> Verdict:
+    """Return a verdict as it was before it became a row's JSON; raises as ``verdict_from_json`` does."""
+    return verdict_from_json(None if stored is None else json.loads(stored))
 
 
 def verdict_from_json(stored: Mapping[str, Any] | None) -> Verdict:

@@ -8,6 +8,7 @@ from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, Count, F, Q, Value, When
 
@@ -86,12 +87,13 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
 
 def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> None:
     """Remember those for whom there was nothing to do and nothing to say, as they were when that was decided."""
-    new = [
+    new: list[tuple[Any, ...]] = [
         (known.id, sighting.server_id, house, *_values(known, known.account))
         for change, known, sighting in decided
         if _stands(change, known, sighting)
     ]
-    insert_rows(Standing, COLUMNS, new, unless=["user"])
+    drop([row[0] for row in new])
+    insert_rows(Standing, COLUMNS, new)
 
 
 def _stands(change: Change, known: Known, sighting: Sighting) -> bool:

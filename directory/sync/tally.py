@@ -91,7 +91,8 @@ class Tally:
         org_id = change.before.org_id
         counts = self.orgs.setdefault(org_id, Counter())
         counts["users"] += 1
-        counts.update(counts_of(change.outcome, change.actions, len(change.warnings)))
+        if change.outcome is not Outcome.UNCHANGED or change.warnings:
+            counts.update(counts_of(change.outcome, change.actions, len(change.warnings)))
         self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
