@@ -29,7 +29,7 @@ DEBUG = debug(words("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS
 CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default=[])
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "django.contrib.admin.apps.SimpleAdminConfig",  # the data fixes register themselves where the URLs are
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

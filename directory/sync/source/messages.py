@@ -6,10 +6,12 @@ the last time, so that a hash of their bytes is all that has to be known of them
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-SEQUENCE, SET, OCTETS = 0x30, 0x31, 0x04
+SEQUENCE, SET, OCTETS, INTEGER = 0x30, 0x31, 0x04, 0x02
 SEARCH_ENTRY = 0x64
+NAMED = 2 + 0x80
 # A tag, one octet that says how many follow, and four of those: more than any message may have.
 LONGEST_HEADER = 6
 # An entry with a picture has some MB; whatever announces more is no directory.
@@ -41,6 +43,7 @@ def take(data: bytes) -> Taken:
         Malformed: they are no LDAP messages.
     """
     taken, at, have = Taken([], [], 0), 0, len(data)
+    entries = taken.entries
     while have - at >= 2:
         if data[at] != SEQUENCE:
             raise Malformed("the answer is not LDAP")
@@ -55,10 +58,15 @@ def take(data: bytes) -> Taken:
         if end > have:
             taken.wanted = end - at
             break
-        number, operation = _message_id(data, start, end)
+        # An integer of one to four octets (RFC 4511, 4.1.1.1), then the operation.
+        if length < 4 or data[start] != INTEGER or data[start + 1] > 4:
+            raise Malformed("the answer is not LDAP")
+        operation = start + 2 + data[start + 1]
+        if operation >= end:
+            raise Malformed("the answer is not LDAP")
         if data[operation] == SEARCH_ENTRY:
             first, last = element(data, operation, end)
-            taken.entries.append((number, data[first:last]))
+            entries.append((int.from_bytes(data[start + 2 : operation]), data[first:last]))
         else:
             taken.others.append(data[at:end])
         at = end
@@ -68,19 +76,9 @@ def take(data: bytes) -> Taken:
 
 def message_id(message: bytes) -> int:
     """Return the id of a whole message; 0 is a notice that nobody has asked for (RFC 4511, 4.4)."""
-    first, last = element(message, 0, len(message))
-    return _message_id(message, first, last)[0]
-
-
-def _message_id(data: bytes, at: int, limit: int) -> tuple[int, int]:
-    """Return the id of the message whose content begins there, and where its operation begins."""
-    # An integer of one to four octets (RFC 4511, 4.1.1.1).
-    if limit - at < 4 or data[at] != 0x02 or data[at + 1] > 4:
-        raise Malformed("the answer is not LDAP")
-    end = at + 2 + data[at + 1]
-    if end >= limit:
-        raise Malformed("the answer is not LDAP")
-    return int.from_bytes(data[at + 2 : end]), end
+    start, _ = element(message, 0, len(message))
+    first, last = element(message, start, len(message))
+    return int.from_bytes(message[first:last])
 
 
 def element(data: bytes, at: int, limit: int) -> tuple[int, int]:
@@ -107,8 +105,13 @@ def _long(data: bytes, start: int, length: int) -> tuple[int, int]:
     return start + octets, int.from_bytes(data[start : start + octets])
 
 
-def name_of(entry: bytes) -> bytes:
-    """Return the DN of the entry with this content."""
+def names_of(entries: Iterable[bytes]) -> list[bytes]:
+    """Return the DNs of entries with these contents."""
+    # An entry that is long enough for its name to end in it, and a name whose length takes one octet.
+    return [e[2 : 2 + e[1]] if len(e) > NAMED and e[1] < 0x80 else _name_of(e) for e in entries]
+
+
+def _name_of(entry: bytes) -> bytes:
     first, last = element(entry, 0, len(entry))
     return entry[first:last]
 

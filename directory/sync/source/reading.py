@@ -98,8 +98,7 @@ class Reading:
             return
         again = Search(session, target, ("1.1",), search.page_size)
         try:
-            for _ in again.sent_pages():
-                pass
+            again.names()
         except DirectoryUnavailable as failure:
             raise DirectoryUnavailable(
                 f"{len(search.seen)} entries came, but they could not be counted again: {failure}",
@@ -108,6 +107,8 @@ class Reading:
                 result_code=failure.result_code,
             ) from None
         self._counted = (self._counted or 0) + len(again.seen)
+        if again.seen.same_as(search.seen):
+            return
         overlooked, gone = again.seen.not_in(search.seen), search.seen.not_in(again.seen)
         usual = max(USUAL_CHANGES, (len(search.seen) + overlooked) * USUAL_PERCENT // 100)
         if max(overlooked, gone) > usual:

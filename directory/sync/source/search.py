@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from hashlib import blake2b
 
 import ldap
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
-from directory.sync.source.messages import name_of
+from directory.sync.source.messages import names_of
 from directory.sync.source.seen import Seen
 from directory.sync.source.sent import Sent, Texts, decoded, texts_of
 from directory.sync.source.session import PAGED_RESULTS, PageEnd, Session
@@ -23,6 +23,7 @@ ATTRIBUTES = (
     "isMemberOf", "nsRole", "nsAccountLock", "pwdAccountLockedTime", "ds-pwp-account-disabled", "loginDisabled",
 )  # fmt: skip
 MOST_EMPTY_PAGES = 100
+FIRST_LOOK = 1000
 DIGEST_SIZE = 16
 SMALLEST_PAGE = 10
 # What an entry with a part of an attribute's values has in it somewhere (MS-ADTS, 3.1.1.3.1.3.3).
@@ -51,6 +52,9 @@ class Search:
         self._entries = 0
         self._page: list[Sent] = []
         self._ranged: list[int] = []
+        self._last: Sequence[bytes] = ()
+        self._names_only = False
+        self._looked_at = FIRST_LOOK
 
     def pages(self) -> Iterator[list[Entry]]:
         """Return the pages as entries; raises as ``sent_pages`` does."""
@@ -68,16 +72,24 @@ class Search:
             self._complete_ranges()
             self.pages_read += 1
             page, self._page = self._page, []
-            self._entries += len(page)
+            came, self._entries = len(self.seen) > self._entries, len(self.seen)
             if cookie:
-                empty = 0 if page else empty + 1
+                empty = 0 if came else empty + 1
                 if empty > MOST_EMPTY_PAGES:
                     raise DirectoryUnavailable("The server sends empty pages without an end")
                 message = self._ask(cookie, paged=True, insist=insist)
+            if not cookie:
+                self._look_for_repetitions()
             if page:
                 yield page
             if not cookie:
                 return
+
+    def names(self) -> None:
+        """Take the DNs only, page by page, into ``seen``; raises as ``sent_pages`` does."""
+        self._names_only = True
+        for _ in self.sent_pages():
+            pass
 
     def first(self, limit: int) -> list[Entry]:
         """Return no more than the first entries; that there are others is no failure here."""
@@ -114,7 +126,7 @@ class Search:
         self._note(end)
         if end.cookie is None and paged and (insist or self.pages_read):
             raise DirectoryUnavailable(
-                f"The server left out the paging control after {self._entries + len(self._page)} entries, "
+                f"The server left out the paging control after {len(self.seen)} entries, "
                 "so that there is no proof that this is all"
             )
         return end.cookie or b""
@@ -126,23 +138,39 @@ class Search:
 
     def _may_ask_for_less(self, refused: DirectoryUnavailable) -> bool:
         """Whether the server may only have found the page too large: a refusal at once, before any entry."""
-        untouched = not self.pages_read and not self._page
+        untouched = not self.pages_read and not self.seen
         limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
         return limit and untouched and self.page_size > SMALLEST_PAGE
 
     def _refer(self, urls: Sequence[str]) -> None:
         self.references.append(tuple(map(str, urls)))
 
-    def _take(self, content: bytes) -> None:
-        dn = name_of(content).decode()
-        if not self.seen.add(dn):
-            raise DirectoryUnavailable(
-                f"{self._session.url}: the entry {plain(dn)} came twice, so that others may not have come at all"
-            )
-        if RANGE_OPTION in content:
-            self._ranged.append(len(self._page))
+    def _take(self, contents: Sequence[bytes]) -> None:
+        names = names_of(contents)
+        self.seen.add(names)
+        self._last = names
+        if len(self.seen) >= self._looked_at * 2:
+            # Now and then, so that a server that goes round in circles is found out.
+            self._look_for_repetitions()
+        if self._names_only:
+            return
+        for index, content in enumerate(contents, start=len(self._page)):
+            if RANGE_OPTION in content:
+                self._ranged.append(index)
         # An order of attributes or values other than before makes another digest, which only costs time.
-        self._page.append(Sent(dn, hashlib.blake2b(content, digest_size=DIGEST_SIZE).digest(), content))
+        self._page += [
+            Sent(name.decode(), blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
+            for name, content in zip(names, contents, strict=True)
+        ]
+
+    def _look_for_repetitions(self) -> None:
+        """Make sure that no entry came twice; those that have come just now can be named."""
+        self._looked_at = max(len(self.seen), FIRST_LOOK)
+        if not (count := self.seen.repeated()):
+            return
+        twice = [name.decode() for name, times in self.seen.times(self._last).items() if times > 1]
+        told = f"the entry {plain(twice[0])}" if twice else "an entry" if count == 1 else f"{count} entries"
+        raise DirectoryUnavailable(f"{self._session.url}: {told} came twice, so that others may not have come at all")
 
     def _complete_ranges(self) -> None:
         ranged, self._ranged = self._ranged, []
@@ -180,4 +208,4 @@ class Search:
 def _digest(dn: str, texts: Texts) -> bytes:
     """Return a hash of an entry that came in several parts."""
     told = (dn, {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()})
-    return hashlib.blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()
+    return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()

@@ -1,37 +1,39 @@
-"""Which DNs have come, in a few bytes each: a directory may have a million of them."""
+"""Which DNs have come, in eight bytes each: a directory may have a million of them."""
 
 from __future__ import annotations
 
 from array import array
-
-# Taken from other bits of the hash than the places in the bitmap.
-BUCKETS, BUCKET_SHIFT = 256, 40
-BITS = 1 << 27
+from collections import Counter
+from collections.abc import Iterable
 
 
 class Seen:
-    """A set of DNs by their hashes."""
+    """DNs by their hashes, which nobody outside of this process can foresee."""
 
     def __init__(self) -> None:
-        self._bits = bytearray(BITS >> 3)
-        self._buckets = [array("q") for _ in range(BUCKETS)]
+        self._hashes = array("q")
 
     def __len__(self) -> int:
-        return sum(map(len, self._buckets))
+        return len(self._hashes)
 
-    def add(self, dn: str) -> bool:
-        """Note a DN; False when it has come before."""
-        key = hash(dn)
-        at, bit = (key & (BITS - 1)) >> 3, 1 << (key & 7)
-        bucket = self._buckets[(key >> BUCKET_SHIFT) & (BUCKETS - 1)]
-        # The bitmap tells nearly all that are new; searching a bucket takes its time.
-        if self._bits[at] & bit and key in bucket:
-            return False
-        self._bits[at] |= bit
-        bucket.append(key)
-        return True
+    def add(self, names: Iterable[bytes]) -> None:
+        """Note that these DNs have come."""
+        self._hashes.extend(map(hash, names))
+
+    def repeated(self) -> int:
+        """Return how many have come once more than they should."""
+        return len(self._hashes) - len(set(self._hashes))
+
+    def times(self, names: Iterable[bytes]) -> dict[bytes, int]:
+        """Return how often each of these DNs has come."""
+        by_hash = {hash(name): name for name in names}
+        counted = Counter(filter(by_hash.__contains__, self._hashes))
+        return {by_hash[key]: count for key, count in counted.items()}
+
+    def same_as(self, other: Seen) -> bool:
+        """Tell whether these are as many DNs, and the same ones as far as the sum of their hashes says."""
+        return len(self) == len(other) and sum(self._hashes) == sum(other._hashes)
 
     def not_in(self, other: Seen) -> int:
         """Return how many of these DNs are not among the other ones."""
-        pairs = zip(self._buckets, other._buckets, strict=True)
-        return sum(len(set(mine).difference(theirs)) for mine, theirs in pairs)
+        return len(set(self._hashes).difference(other._hashes))

@@ -31,8 +31,8 @@ ROOT_ATTRIBUTES = [
 NOWHERE = "ldap://255.255.255.255:1"
 
 Attributes = Mapping[str, Sequence[bytes]]
-# They are handed the content of each entry, and the URLs of each search reference.
-TakeEntry = Callable[[bytes], None]
+# They are handed the contents of the entries that come, and the URLs of each search reference.
+TakeEntries = Callable[[Sequence[bytes]], None]
 TakeReference = Callable[[Sequence[str]], None]
 
 
@@ -116,7 +116,7 @@ class Session:
         found: list[bytes] = []
         try:
             message = self.search("", "base", "(objectClass=*)", ROOT_ATTRIBUTES)
-            self.receive(message, found.append, _ignore_reference)
+            self.receive(message, found.extend, _ignore_reference)
         except DirectoryUnavailable as refused:
             if refused.result_code is None:
                 raise
@@ -145,7 +145,7 @@ class Session:
             )
             return message
 
-    def receive(self, message: int, take: TakeEntry, refer: TakeReference, *, already: int = 0) -> PageEnd:
+    def receive(self, message: int, take: TakeEntries, refer: TakeReference, *, already: int = 0) -> PageEnd:
         """Hand each entry and reference of an answer on as it arrives.
 
         Raises:
@@ -158,9 +158,8 @@ class Session:
         with self._translated(Stage.SEARCH, after=lambda: already + taken):
             while kind != ldap.RES_SEARCH_RESULT:
                 if (come := entries(message, ends)) is not None:
-                    for entry in come:
-                        taken += 1
-                        take(entry)
+                    taken += len(come)
+                    take(come)
                     continue
                 kind, rows, _, controls, _, _ = result(message, 0, max(0.0, ends - time.monotonic()))
                 for _, urls in rows or ():
