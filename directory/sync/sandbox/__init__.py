@@ -4,6 +4,7 @@ from directory.sync.sandbox.layers import Layer, LayerState, SandboxState
 from directory.sync.sandbox.limits import Cost, SandboxBroken, SandboxLimits
 from directory.sync.sandbox.parent import Sandbox, compile_errors, state
 from directory.sync.sandbox.version import engine_version
+from directory.sync.sandbox.wire import StoredEntry
 
 __all__ = [
     "Cost",
@@ -13,6 +14,7 @@ __all__ = [
     "SandboxBroken",
     "SandboxLimits",
     "SandboxState",
+    "StoredEntry",
     "compile_errors",
     "engine_version",
     "state",

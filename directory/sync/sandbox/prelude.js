@@ -18,8 +18,9 @@ const $REALM = (() => {
   Object.freeze(METHODS);
   const BLANK = Object.create(METHODS);
 
-  // A row is [dn, value, ...]; a shape finds the place of a name in it. The first of two spellings wins.
-  const makeShape = (names) => {
+  // A row is [dn, value, ...]; a shape finds the place of a name in it. The first of two spellings wins. Where lists
+  // are named, all others of one value are shown as text; else values come as they are to be shown.
+  const makeShape = (names, lists = null) => {
     const places = new Map([["dn", DN]]);
     const keys = ["dn"];
     for (let place = 0; place < names.length; place++) {
@@ -29,7 +30,17 @@ const $REALM = (() => {
       keys.push(names[place]);
     }
     for (let place = 1; place < keys.length; place++) places.set(keys[place], places.get(keys[place].toLowerCase()));
-    return { places, keys };
+    const texts = lists && [false, ...names.map((name) => !lists.has(name.toLowerCase()))];
+    return { places, keys, texts };
+  };
+
+  // Of some entries the parent has no more than the text of one object: {"": dn, name: values, ...}.
+  const shapeOf = (object, shapes, lists) => {
+    const names = Object.keys(object);
+    const key = names.join("\n");
+    let shape = shapes.get(key);
+    if (shape === undefined) shapes.set(key, shape = makeShape(names.slice(1), lists));
+    return shape;
   };
 
   const find = (view, name) => view.places.get(name) ?? view.places.get(name.toLowerCase());
@@ -37,6 +48,7 @@ const $REALM = (() => {
   const read = (view, place) => {
     const value = view.row[place];
     if (typeof value === "string") return value;
+    if (value.length === 1 && view.texts !== null && view.texts[place]) return value[0];
     view.copies ??= [];
     return (view.copies[place] ??= value.slice());
   };
@@ -76,32 +88,32 @@ const $REALM = (() => {
 
   let current = null;
 
+  // What the scripts' bare names mean in this call, so that only their first use asks the scope below. A script reaches
+  // this object when it calls a function by such a name, so it is wiped, and checked, like the global object.
+  const NAMED = Object.create(null);
+  let named = true;
+
   const SCOPE = new Proxy(Object.create(null), {
     has(_, name) {
       if (current === null || name in GLOBAL) return false;
-      if (name === current.bareName) return true;
-      if (current.assigned !== null && current.assigned.has(name)) {
-        current.bareName = name;
-        current.bareValue = current.assigned.get(name);
-        return true;
-      }
       const place = find(current, name);
       if (place === undefined || place === DN) return false;
-      current.bareName = name;
-      current.bareValue = read(current, place);
+      named = true;
+      NAMED[name] = read(current, place);
       return true;
     },
     // The engine asks for a name with `has` first, and for one symbol.
-    get(_, name) { return current !== null && name === current.bareName ? current.bareValue : undefined; },
+    get(_, name) { return NAMED[name]; },
     // `ou = ...` without var makes a variable, as anywhere in JavaScript; the entry stays as it is.
     set(_, name, value) {
-      current.assigned ??= new Map();
-      current.assigned.set(name, value);
-      current.bareName = name;
-      current.bareValue = value;
+      named = true;
+      NAMED[name] = value;
       return true;
     },
     deleteProperty: refuse,
+    defineProperty: refuse,
+    setPrototypeOf: refuse,
+    preventExtensions: refuse,
   });
 
   // ---- errors as data ----
@@ -212,17 +224,24 @@ const $REALM = (() => {
   const scripts = [null, null, null];
   let spoiled = false;
 
+  const wipeNames = () => {
+    for (const key of Reflect.ownKeys(NAMED)) if (!Reflect.deleteProperty(NAMED, key)) spoiled = true;
+    if (!Reflect.isExtensible(NAMED) || Reflect.getPrototypeOf(NAMED) !== null) spoiled = true;
+    named = false;
+  };
+
   const wipe = () => {
     const keys = Reflect.ownKeys(GLOBAL);
     if (keys.length !== OWN.size) {
       for (const key of keys) if (!OWN.has(key) && !Reflect.deleteProperty(GLOBAL, key)) spoiled = true;
     }
     if (!Reflect.isExtensible(GLOBAL) || Reflect.getPrototypeOf(GLOBAL) !== BUILTINS) spoiled = true;
+    if (named) wipeNames();
   };
 
   const call = (slot, row, shape) => {
-    const { places, keys } = shape;
-    current = { __proto__: VIEW, row, places, keys, copies: null, assigned: null, bareName: null, bareValue: null };
+    const { places, keys, texts } = shape;
+    current = { __proto__: VIEW, row, places, keys, texts, copies: null };
     const script = scripts[slot];
     try {
       // A plain call: as a method it would get the object before the dot.
@@ -262,7 +281,7 @@ const $REALM = (() => {
     const { slot, source } = inbox.data;
     let made;
     try {
-      made = compile(`with($REALM.SCOPE){0,${source}\n}`);
+      made = compile(`with($REALM.SCOPE)with($REALM.NAMED){0,${source}\n}`);
     } catch (thrown) {
       return describe(thrown);
     } finally {
@@ -282,16 +301,22 @@ const $REALM = (() => {
   // Most entries get an answer that another one got, too, so each is sent once. The answers may end early: the realm
   // is spoiled then, and the parent asks for the rest in a new one.
   const evaluate = () => {
-    const { shapes, kinds, rows, slots } = inbox.data;
+    const { shapes, kinds, rows, slots, lists } = inbox.data;
     inbox.data = undefined;
     inbox.open = false;
-    const made = shapes.map(makeShape);
+    const made = shapes.map((names) => makeShape(names));
+    const unfolded = new Map();
+    const always = new Set(lists);
     const distinct = [];
     const answers = [];
     const numbers = new Map();
+    named = true;
     wipe();
     for (let i = 0; i < rows.length && !spoiled; i++) {
-      const answer = judge(rows[i], made[kinds[i]], slots);
+      const kind = kinds[i];
+      const answer = kind === null
+        ? judge(Object.values(rows[i]), shapeOf(rows[i], unfolded, always), slots)
+        : judge(rows[i], made[kind], slots);
       const text = JSON.stringify(answer);
       if (!numbers.has(text)) numbers.set(text, distinct.push(answer) - 1);
       answers.push(numbers.get(text));
@@ -300,6 +325,6 @@ const $REALM = (() => {
     return { distinct, answers, spoiled };
   };
 
-  return Object.freeze({ SCOPE, load, evaluate });
+  return Object.freeze({ SCOPE, NAMED, load, evaluate });
 })();
 null;

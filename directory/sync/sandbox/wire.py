@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from directory.sync.sandbox.limits import MEMORY_MESSAGE
 from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
@@ -43,6 +44,21 @@ class Request:
     count: int
 
 
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """One entry as a database keeps it: ``attributes`` is the text of a JSON object of lists of texts."""
+
+    dn: str
+    attributes: str
+
+
+class Row(NamedTuple):
+    """One entry as it is sent; ``names`` are those of its attributes, None where they stand in the text."""
+
+    names: tuple[str, ...] | None
+    text: str
+
+
 def source_of(scripts: Scripts, script: ScriptName) -> str:
     """Return a script with the line ends that the engine counts."""
     source = (scripts.active, scripts.org_name, scripts.role_name)[SCRIPTS.index(script)]
@@ -57,25 +73,10 @@ class Packer:
         self._batch_bytes = batch_bytes
         self._lists: dict[tuple[str, ...], tuple[bool, ...]] = {}
 
-    def pack(self, entries: Iterable[Entry], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
-        """Return the request for the first entries that fit, one at least."""
-        shapes: dict[tuple[str, ...], int] = {}
-        kinds: list[int] = []
-        rows: list[str] = []
-        size = 0
-        for entry in entries:
-            names, row = self._row(entry)
-            size += len(row)
-            if rows and size > self._batch_bytes:
-                break
-            kinds.append(shapes.setdefault(names, len(shapes)))
-            rows.append(row)
-        slots = [SCRIPTS.index(script) for script in scripts]
-        head = json.dumps({"shapes": list(shapes), "kinds": kinds, "slots": slots})
-        body = f'{head[:-1]},"rows":[{",".join(rows)}]}}'.encode("ascii")
-        return Request(body, len(rows))
-
-    def _row(self, entry: Entry) -> tuple[tuple[str, ...], str]:
+    def row(self, entry: Entry | StoredEntry) -> Row:
+        """Return one entry as it is sent."""
+        if isinstance(entry, StoredEntry):
+            return self._stored_row(entry)
         attributes = entry.attributes
         if not all(attributes.values()):
             attributes = {name: values for name, values in attributes.items() if values}
@@ -87,7 +88,37 @@ class Packer:
         row: list[str | tuple[str, ...]] = [entry.dn]
         for values, is_list in zip(attributes.values(), always, strict=True):
             row.append(values if is_list or len(values) > 1 else values[0])
-        return names, json.dumps(row, separators=(",", ":"))
+        return Row(names, _encoded(row))
+
+    def fitting(self, rows: Sequence[Row]) -> int:
+        """Return how many of the first entries fit into one request, one at least."""
+        size = 0
+        for count, row in enumerate(rows):
+            size += len(row.text)
+            if count and size > self._batch_bytes:
+                return count
+        return len(rows)
+
+    def request(self, rows: Sequence[Row], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
+        """Return the request for all these entries."""
+        shapes: dict[tuple[str, ...], int] = {}
+        kinds = [None if row.names is None else shapes.setdefault(row.names, len(shapes)) for row in rows]
+        slots = [SCRIPTS.index(script) for script in scripts]
+        lists = sorted(self._always) if None in kinds else []
+        head = json.dumps({"shapes": list(shapes), "kinds": kinds, "slots": slots, "lists": lists})
+        body = f'{head[:-1]},"rows":[{",".join([row.text for row in rows])}]}}'
+        return Request(body.encode("utf-8"), len(rows))
+
+    def _stored_row(self, entry: StoredEntry) -> Row:
+        text = entry.attributes
+        # Attributes without values, which scripts must not see, are as rare as these two characters in a value.
+        if "[]" in text or not text.startswith('{"'):
+            read = json.loads(text)
+            return self.row(Entry(entry.dn, {name: tuple(values) for name, values in read.items()}))
+        return Row(None, f'{{"":{_encoded(entry.dn)},{text[1:]}')
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def pack_source(script: ScriptName, source: str) -> bytes:
