@@ -15,6 +15,12 @@ ROWS = 500
 RECORDS = 2000
 
 
+class Json(str):
+    """JSON that is text already, for a JSON field."""
+
+    __slots__ = ()
+
+
 def insert_rows(
     model: type[models.Model],
     columns: Sequence[str],
@@ -24,7 +30,7 @@ def insert_rows(
 ) -> None:
     """Add rows of plain values (text, numbers, None) in the order of ``columns``, which are names of fields.
 
-    Lists and dicts are for JSON fields. A row that meets another with the same ``unless`` columns is written over it.
+    Lists, dicts and ``Json`` are for JSON fields. A row that meets another with the same ``unless`` columns is written over it.
     Columns that are left out get the database's NULL, so fields without one have to be named.
     """
     if not rows:
@@ -104,8 +110,13 @@ def _records(model: type[models.Model]) -> str:
 def _send_records(statement: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     with connection.cursor() as cursor:
         for start in range(0, len(rows), RECORDS):
-            part = [dict(zip(names, row, strict=True)) for row in rows[start : start + RECORDS]]
+            part = [dict(zip(names, map(_nested, row), strict=True)) for row in rows[start : start + RECORDS]]
             cursor.execute(statement, [json.dumps(part, default=_as_text)])
+
+
+def _nested(value: Any) -> Any:
+    """Return a value as it stands in JSON with others."""
+    return json.loads(value) if type(value) is Json else value
 
 
 def _as_text(value: Any) -> str:
@@ -129,7 +140,12 @@ def _attnames(model: type[models.Model], fields: Iterable[str]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
+    # Nearly all are of these, and there are millions of them.
+    if (kind := type(value)) is str or kind is int or kind is bool or value is None:
+        return value
     if isinstance(value, dict | list | tuple):
         return json.dumps(value)
+    if kind is Json:
+        return str(value)
     # An enum's member is text for Python, but not for every database driver.
     return value.value if isinstance(value, models.TextChoices) else value

@@ -13,15 +13,17 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from directory.models import Match, PlannedMatch, RunServer, StoredEntry
+from directory.models import Match, PlannedMatch, RunChange, RunServer, Standing, StoredEntry
 from directory.sync import rows
 from directory.sync.values import (
     Entry,
     MatchedBy,
+    Outcome,
     Presence,
     Sighting,
 )
 from orgs.bulk import insert_rows
+from orgs.models import User
 from orgs.text import fold
 
 
@@ -38,36 +40,40 @@ class Reading:
     unread: str = ""
 
 
-def remember_matches(*, run_id: int, except_for: Collection[int], at: datetime) -> set[int]:
-    """Note by which entry each user was decided in this plan, except for doubtful ones; return for whom that is new.
+# Whoever has no match yet gets one, and another one where the entry is another. A user who is not active keeps the
+# immutable id: another one under the same username may be another person.
+NOTE_MATCHES = """
+    INSERT INTO {match} (user_id, server_id, dn, unique_id, matched_at)
+    SELECT p.user_id, p.server_id, p.dn, p.unique_id, %s
+    FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
+    WHERE p.run_id = %s
+      AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
+                            AND c.outcome IN (%s, %s))
+      AND (m.user_id IS NULL
+           OR ((u.active OR m.unique_id = '' OR m.unique_id = p.unique_id)
+               AND (m.server_id IS NULL OR m.server_id <> p.server_id OR m.dn <> p.dn OR m.unique_id <> p.unique_id)))
+    ON CONFLICT (user_id) DO UPDATE SET server_id = EXCLUDED.server_id, dn = EXCLUDED.dn,
+        unique_id = EXCLUDED.unique_id, matched_at = EXCLUDED.matched_at
+"""
+# Their match stays as it is.
+DOUBTFUL = (Outcome.CONFLICT.value, Outcome.SCRIPT_ERROR.value)
 
-    A user who is not active keeps the immutable id: another one under the same username may be another person. What
-    earlier plans would have noted for the same servers is of no interest any more.
+
+def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
+    """Note by which entry each user was decided in this plan, except for those that the run found doubtful.
+
+    What earlier plans would have noted for the same servers is of no interest any more.
     """
-    last, noted, when = 0, set[int](), connection.ops.adapt_datetimefield_value(at)
-    planned = PlannedMatch.objects.filter(run=run_id)
-    columns = ("pk", "user_id", "server_id", "dn", "unique_id", "user__active")
-    while found := list(planned.filter(pk__gt=last).order_by("pk").values_list(*columns)[:1000]):
-        last = found[-1][0]
-        stored = {match.user_id: match for match in Match.objects.filter(user__among=[row[1] for row in found])}
-        new = {
-            user: (user, server, dn, unique_id, when)
-            for _, user, server, dn, unique_id, active in found
-            if user not in except_for and _is_news(stored.get(user), (server, dn, unique_id), active=active)
-        }
-        insert_rows(Match, ("user", "server", "dn", "unique_id", "matched_at"), list(new.values()), unless=["user"])
-        noted |= new.keys()
-    servers = RunServer.objects.filter(run=run_id, server__isnull=False).values("server")
-    PlannedMatch.objects.filter(server__in=servers, run__lte=run_id).delete()
-    return noted
-
-
-def _is_news(match: Match | None, found: tuple[int, str, str], *, active: bool) -> bool:
-    if match is None:
-        return True
-    if not active and match.unique_id and match.unique_id != found[2]:
-        return False
-    return (match.server_id, match.dn, match.unique_id) != found
+    models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
+    tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
+    when = connection.ops.adapt_datetimefield_value(at)
+    planned = PlannedMatch.objects.filter(run=plan_id)
+    # They were decided about by what was noted before.
+    Standing.objects.filter(user__in=planned.values("user")).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(NOTE_MATCHES.format(**tables), [when, plan_id, run_id, *DOUBTFUL])
+    servers = RunServer.objects.filter(run=plan_id, server__isnull=False).values("server")
+    PlannedMatch.objects.filter(server__in=servers, run__lte=plan_id).delete()
 
 
 # The server, DN and immutable id that a user was last matched to.

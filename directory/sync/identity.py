@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from directory.sync.values import AttributeMapping, Encoded, Entry, Identity
 
 LONGEST_USERNAME = 255
+# Spellings of attributes are few, and entries many.
+_lower = lru_cache(maxsize=4096)(str.lower)
 # Identifiers that servers give and never change, the most common first.
 UNIQUE_IDS = ("entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid")
 
@@ -17,13 +21,16 @@ def is_unique_everywhere(mapping: AttributeMapping) -> bool:
 
 def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
     """Return what the mapped attributes say, trimmed; what an entry does not have, or what is no text, is empty."""
-    folded = {name.lower(): values for name, values in entry.attributes.items()}
+    folded = {_lower(name): values for name, values in entry.attributes.items()}
 
     def given(name: str) -> tuple[str, ...]:
-        return folded.get(name.strip().lower(), ())
+        return folded.get(_lower(name.strip()), ())
 
     def values(name: str) -> tuple[str, ...]:
-        trimmed = (value.strip() for value in given(name) if not isinstance(value, Encoded))
+        found = given(name)
+        if len(found) == 1 and type(found[0]) is str and (only := found[0].strip()):
+            return (only,)
+        trimmed = (value.strip() for value in found if not isinstance(value, Encoded))
         return tuple(dict.fromkeys(filter(None, trimmed)))
 
     def first(*names: str) -> str:

@@ -22,7 +22,6 @@ from directory.sync import (
     notify,
     record,
     report,
-    standing,
     undo,
 )
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
@@ -197,12 +196,8 @@ def apply_plan(work: Job) -> None:
         return
     with transaction.atomic():
         work.lease.renew(phase="noting matches", done=done, total=total)
-        noted = entries.remember_matches(
-            run_id=work.run.plan_from_id or work.run.pk,
-            except_for=record.not_to_be_noted(work.run),
-            at=work.lease.clock(),
-        )
-        standing.drop(noted)
+        at = work.lease.clock()
+        entries.remember_matches(plan_id=work.run.plan_from_id or work.run.pk, run_id=work.run.pk, at=at)
         absences.remember(work.run, at=work.lease.clock())
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.db import transaction
@@ -88,14 +89,22 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     reader.matched = not tried_before and ground == grounds.of_last_reading(row)
     with scripting.sandbox(server) as reader.sandbox, process.open(connection) as reading:
         row.url = reading.url
-        for page in reading.sent_pages():
-            reader.take(page)
+        reader.read(reading.sent_pages())
         row.counts = reader.counts()
         row.referrals = list(reading.referrals)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
     # Whoever was matched while somebody was renamed may be matched otherwise by now.
     row.ground = ground if ground == reader.ground() else ""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Entries that have been read, and the verdicts so far on those that the scripts are asked about, by index."""
+
+    read: list[Read]
+    asked: list[int]
+    verdicts: list[Verdict] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -115,6 +124,7 @@ class Reader:
     sandbox: Sandbox = field(init=False)
     org_ids: list[int] = field(init=False)
     only_ids_of: int | None = field(init=False)
+    _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
@@ -124,8 +134,48 @@ class Reader:
         """Return the hash of what entries are matched by now."""
         return grounds.present(self.org_ids, at=self.work.lease.clock())
 
-    def take(self, page: list[Sent]) -> None:
-        """Keep one page: what is as it was stays, and the rest is looked at."""
+    def read(self, pages: Iterable[list[Sent]]) -> None:
+        """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
+        for verdicts in self.sandbox.evaluate_pages(self._asked(pages)):
+            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
+            self.hear(verdicts)
+
+    def _asked(self, pages: Iterable[list[Sent]]) -> Iterator[list[Entry]]:
+        """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
+        for page in pages:
+            rest = self._changed(page)
+            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
+            if not rest:
+                continue
+            read = self._matched(rest)
+            asked = [index for index, each in enumerate(read) if each.asks]
+            for index in asked:
+                if read[index].entry is None:
+                    read[index].entry = decoded([rest[index][0]])[0]
+            self._note(read)
+            matched = sum(each.candidate is not None for each in read)
+            self.row.matched += matched
+            self.verdicts_kept += matched - len(asked)
+            if not asked:
+                self._keep(read)
+                continue
+            self._waiting.append(Waiting(read, asked))
+            for start in range(0, len(asked), SLICE):
+                yield [entry for index in asked[start : start + SLICE] if (entry := read[index].entry)]
+
+    def hear(self, verdicts: list[Verdict]) -> None:
+        """Take the verdicts on one slice, and keep the page when it is the last of it."""
+        waiting = self._waiting[0]
+        waiting.verdicts += verdicts
+        if len(waiting.verdicts) < len(waiting.asked):
+            return
+        self._waiting.popleft()
+        for index, verdict in zip(waiting.asked, waiting.verdicts, strict=True):
+            waiting.read[index].verdict = verdict
+        self._keep(waiting.read)
+
+    def _changed(self, page: list[Sent]) -> list[tuple[Sent, Place]]:
+        """Leave the rows of entries that are as they were, and return the others."""
         row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
         left: list[Stored] = []
         rest: list[tuple[Sent, Place]] = []
@@ -138,10 +188,13 @@ class Reader:
         kept = sum(each.user_id is not None for each in left)
         row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + kept
         self.verdicts_kept += kept
-        if rest:
-            self._look_at(rest)
-        else:
-            self.work.lease.stay(phase=self._phase, done=row.entries, patience=self.patience)
+        return rest
+
+    def _keep(self, read: list[Read]) -> None:
+        with transaction.atomic():
+            self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
+            # What was decided of these users, by this or that entry, was decided on other grounds.
+            standing.drop(self.shelf.keep(read) | _rivals(read))
 
     def counts(self) -> dict[str, Any]:
         """Return what the scripts have cost so far."""
@@ -152,22 +205,6 @@ class Reader:
     @property
     def _phase(self) -> str:
         return f"reading {self.server.name}"
-
-    def _look_at(self, sent: list[tuple[Sent, Place]]) -> None:
-        """Find out who entries may be and what the scripts say of those who are users, and keep both."""
-        read = self._matched(sent)
-        asked = [index for index, each in enumerate(read) if each.asks]
-        entries = [read[index].entry or decoded([sent[index][0]])[0] for index in asked]
-        for index, entry, verdict in zip(asked, entries, self._verdicts(entries), strict=True):
-            read[index] = replace(read[index], entry=entry, verdict=verdict)
-        self._note(read)
-        matched = sum(each.candidate is not None for each in read)
-        self.row.matched += matched
-        self.verdicts_kept += matched - len(asked)
-        with transaction.atomic():
-            self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
-            # What was decided of these users, by this or that entry, was decided on other grounds.
-            standing.drop(self.shelf.keep(read) | _rivals(read))
 
     def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
@@ -183,11 +220,6 @@ class Reader:
             Read(place, each, candidate, entries.get(each.dn))
             for (_, place), each, candidate in zip(sent, who, found, strict=True)
         ]
-
-    def _verdicts(self, asked: list[Entry]) -> Iterator[Verdict]:
-        for start in range(0, len(asked), SLICE):
-            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=SLICE)
-            yield from self.sandbox.evaluate(asked[start : start + SLICE])
 
     def _note(self, read: list[Read]) -> None:
         """Note who has a claim to another one's entry, and the canary."""

@@ -167,10 +167,3 @@ def configuration_seen(row: RunServer) -> bool:
         .exclude(run=row.run_id)
         .exists()
     )
-
-
-def not_to_be_noted(run: Run) -> set[int]:
-    """Return the ids of the users whose match must stay as it is: those with a conflict or a script error."""
-    doubtful = [Outcome.CONFLICT, Outcome.SCRIPT_ERROR]
-    found = RunChange.objects.filter(run=run, outcome__in=doubtful, user__isnull=False)
-    return set(found.values_list("user_id", flat=True))

@@ -20,6 +20,7 @@ from directory.sync.values import (
     ScriptName,
     Verdict,
 )
+from orgs.bulk import Json
 
 
 def account_to_json(account: Account) -> dict[str, Any]:
@@ -96,6 +97,13 @@ def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
         "roles": verdict.roles,
         "error": {"script": error.script, "message": error.message, "line": error.line} if error else None,
     }
+
+
+@lru_cache(maxsize=4096)
+def verdict_to_text(verdict: Verdict | None) -> Json | None:
+    """Return a verdict as the JSON text that a row keeps: nearly all are the same few."""
+    told = verdict_to_json(verdict)
+    return None if told is None else Json(json.dumps(told))
 
 
 def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:

@@ -56,9 +56,9 @@ class Place:
         return self.stored if self.stored is not None and self.stored.digest == self.digest else None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Read:
-    """One entry that has to be looked at: who it is and may be, and what the scripts say, where they were asked.
+    """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
 
     ``entry`` is None where nobody has to look into it: its row holds what it says.
     """
@@ -145,8 +145,8 @@ class Shelf:
             read.place.digest,
             read.identity.unique_id[:255],
             rows.identity_to_json(read.identity),
-            dict(read.entry.attributes) if read.entry else {},
-            rows.verdict_to_json(verdict),
+            read.entry.attributes if read.entry else {},
+            rows.verdict_to_text(verdict),
             verdict is not None and verdict.error is None and not verdict.varies,
         )
 

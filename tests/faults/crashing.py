@@ -33,7 +33,7 @@ POINTS = {
     "release": "directory.sync.lease:Lease.release",
     "forget": "directory.sync.record:forget",
     "begin": "directory.sync.shelf:Shelf.begin",
-    "scripts": "directory.sync.sandbox.parent:Sandbox.evaluate",
+    "scripts": "directory.sync.reading:Reader.hear",
     "keep": "directory.sync.shelf:Shelf.keep",
     "unseen": "directory.sync.shelf:Shelf.forget_unseen",
     "plan": "directory.sync.plan:decide",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -226,6 +226,9 @@ class MemorySandbox(Sandbox):
 
     def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
         return [verdict(entry, everyone_is_active=self.everyone_is_active) for entry in entries]
+
+    def evaluate_pages(self, pages: Iterable[Sequence[Entry]]) -> Iterator[list[Verdict]]:
+        return map(self.evaluate, pages)
 
     second_opinions = evaluate
 

@@ -14,7 +14,7 @@ from directory.sync import pipeline, planning
 from directory.sync import reading as reading_stage
 from directory.sync.job import Job
 from directory.sync.lease import Progress
-from directory.sync.source import DirectoryUnavailable
+from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.tally import Tally
 from directory.sync.values import Entry, Outcome
 from orgs.actions import users
@@ -129,14 +129,14 @@ class TestAnImmutableIdOnALaterServer:
         simulate_and_sync()
         sync()
         employer.hires("sean", employeeType="inactive")
-        take = reading_stage.Reader.take
+        read = reading_stage.Reader.read
 
-        def broken_off(reader: reading_stage.Reader, page: list[Entry]) -> None:
-            take(reader, page)
+        def broken_off(reader: reading_stage.Reader, pages: Iterable[list[Sent]]) -> None:
+            read(reader, pages)
             if reader.server.pk == second.pk:
                 raise DirectoryUnavailable("connection lost")
 
-        monkeypatch.setattr(reading_stage.Reader, "take", broken_off)
+        monkeypatch.setattr(reading_stage.Reader, "read", broken_off)
 
         assert change_of(simulate(), "sean").outcome == Outcome.NOT_CHECKED
 
