@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from django.db.models import Model
@@ -16,7 +16,7 @@ from directory.sync.job import Job
 from directory.sync.lease import Progress
 from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.tally import Tally
-from directory.sync.values import Entry, Outcome
+from directory.sync.values import Outcome
 from orgs.actions import users
 from orgs.actors import SYSTEM
 from orgs.models import User

@@ -131,7 +131,7 @@ def attributes_of(entry: bytes) -> dict[str, list[bytes]]:
         raise Malformed("an element is cut off") from None
 
 
-def _attributes(entry: bytes, at: int, limit: int) -> dict[str, list[bytes]]:
+def _attributes(entry: bytes, at: int, limit: int) -> dict[str, list[bytes]]:  # noqa: C901 - one loop in another
     # As in element(), but written out: a first sync spends much of its time here.
     found: dict[str, list[bytes]] = {}
     while at < limit:
