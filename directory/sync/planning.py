@@ -7,11 +7,9 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from django.db import transaction
-
 from directory.models import RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, entries, plan, record, report, standing
+from directory.sync import absences, accounts, entries, lease, plan, record, report, standing
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
@@ -116,7 +114,7 @@ class Planner:
     def _store(self, planned: list[Planned]) -> None:
         for change, _, sighting in planned:
             self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
-        with transaction.atomic():
+        with lease.redoable():
             self.work.lease.renew(phase="planning", done=self._done())
             self.directory.plan_matches(self.work.run.pk, {user.id: sighting for _, user, sighting in planned})
             record.planned(run=self.work.run, changes=planned)

@@ -12,7 +12,7 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, matching, notify, record, standing
+from directory.sync import grounds, lease, matching, notify, record, standing
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
@@ -191,7 +191,7 @@ class Reader:
         return rest
 
     def _keep(self, read: list[Read]) -> None:
-        with transaction.atomic():
+        with lease.redoable():
             self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
             # What was decided of these users, by this or that entry, was decided on other grounds.
             standing.drop(self.shelf.keep(read) | _rivals(read))
