@@ -6,21 +6,26 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('directory', '0003_kept_verdicts'),
+        ("directory", "0003_kept_verdicts"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='runserver',
-            name='ground',
+            model_name="runserver",
+            name="ground",
             field=models.CharField(blank=True, max_length=64),
         ),
         migrations.AlterField(
-            model_name='storedentry',
-            name='user',
-            field=models.ForeignKey(db_constraint=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='entries', to=settings.AUTH_USER_MODEL),
+            model_name="storedentry",
+            name="user",
+            field=models.ForeignKey(
+                db_constraint=False,
+                null=True,
+                on_delete=django.db.models.deletion.SET_NULL,
+                related_name="entries",
+                to=settings.AUTH_USER_MODEL,
+            ),
         ),
     ]

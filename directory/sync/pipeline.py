@@ -22,6 +22,7 @@ from directory.sync import (
     notify,
     record,
     report,
+    times,
     undo,
 )
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
@@ -81,9 +82,12 @@ def _carry_out(work: Job) -> None:
             undo.make_plan(work)
             return finish(work, RunState.PLANNED)
         log.info(report.submitting(work.org_ids))
-        read_servers(work)
-        tally = make_plan(work)
-        reasons = check_limits(work, tally)
+        with times.step("beginning to read"):
+            read_servers(work)
+        with times.step("beginning to plan"):
+            tally = make_plan(work)
+        with times.step("limits"):
+            reasons = check_limits(work, tally)
         waits = approval.reasons(work.run)
         work.lease.save(approval=waits)
         if work.run.simulated:
@@ -91,7 +95,8 @@ def _carry_out(work: Job) -> None:
         if reasons or waits:
             return hold_back(work, reasons, waits)
         work.lease.save(state=RunState.APPLYING)
-    apply_plan(work)
+    with times.step("applying"):
+        apply_plan(work)
     return finish(work, RunState.APPLIED)
 
 
@@ -194,7 +199,7 @@ def apply_plan(work: Job) -> None:
     if terms.undo:
         # Where users are in the directory is not for an undo to say.
         return
-    with transaction.atomic():
+    with times.step("noting matches"), transaction.atomic():
         work.lease.renew(phase="noting matches", done=done, total=total)
         at = work.lease.clock()
         entries.remember_matches(plan_id=work.run.plan_from_id or work.run.pk, run_id=work.run.pk, at=at)
@@ -203,6 +208,11 @@ def apply_plan(work: Job) -> None:
 
 def finish(work: Job, state: RunState) -> None:
     """End the run and tell what it did, in the log, on the page and by mail."""
+    with times.step("telling"):
+        _finish(work, state)
+
+
+def _finish(work: Job, state: RunState) -> None:
     name = report.name_of(simulated=work.run.simulated, undone=work.run.undo_of_id)
     if state == RunState.APPLIED:
         record.settle_counts(work.run)

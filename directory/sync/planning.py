@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from directory.models import RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, entries, lease, plan, record, report, standing
+from directory.sync import absences, accounts, entries, lease, plan, record, report, standing, times
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
@@ -40,9 +40,10 @@ def make_plan(work: Job) -> Tally:
             LastSysadmin(accounts.sysadmins(), house.admin_roles),
             Tally(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
         )
-        standings = standing.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
+        with times.step("who has to be decided about"):
+            standings = standing.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
         planner.skip(standings.unchanged)
-        for known in accounts.pages(standings.undecided, work.org_ids):
+        for known in times.each("loading users", accounts.pages(standings.undecided, work.org_ids)):
             planner.plan(known)
         planner.settle()
         return planner.tally
@@ -87,12 +88,15 @@ class Planner:
 
     def plan(self, known: Mapping[int, Known]) -> None:
         """Decide for one page of users and store it."""
-        seen = self._sightings(known)
-        taken = self._taken(known, seen)
-        changes = {pk: self._decide(user, seen[pk], taken[pk]) for pk, user in known.items()}
+        with times.step("what the directory says"):
+            seen = self._sightings(known)
+            taken = self._taken(known, seen)
+        with times.step("deciding"):
+            changes = {pk: self._decide(user, seen[pk], taken[pk]) for pk, user in known.items()}
         grave = {pk: known[pk] for pk, change in changes.items() if plan.is_grave(change, self.house)}
-        for pk, sighting in self.second_look.at(grave, seen).items():
-            seen[pk], changes[pk] = sighting, self._decide(known[pk], sighting, taken[pk])
+        with times.step("asking again"):
+            for pk, sighting in self.second_look.at(grave, seen).items():
+                seen[pk], changes[pk] = sighting, self._decide(known[pk], sighting, taken[pk])
         decided = [(changes[pk], user, seen[pk]) for pk, user in known.items()]
         self.late += [planned for planned in decided if not self.guard.passes(planned[0])]
         late = {planned[0].user_id for planned in self.late}
@@ -114,7 +118,7 @@ class Planner:
     def _store(self, planned: list[Planned]) -> None:
         for change, _, sighting in planned:
             self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
-        with lease.redoable():
+        with times.step("storing the plan"), lease.redoable():
             self.work.lease.renew(phase="planning", done=self._done())
             self.directory.plan_matches(self.work.run.pk, {user.id: sighting for _, user, sighting in planned})
             record.planned(run=self.work.run, changes=planned)

@@ -12,7 +12,7 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, lease, matching, notify, record, standing
+from directory.sync import grounds, lease, matching, notify, record, standing, times
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
@@ -49,7 +49,8 @@ def read_servers(work: Job) -> None:
         with transaction.atomic():
             work.lease.save(state=RunState.READING, started_at=work.lease.clock())
             record.forget(run=work.run)
-        work.seen = matching.present(work.org_ids)
+        with times.step("who is in scope"):
+            work.seen = matching.present(work.org_ids)
         work.rivals, work.servers = {}, {}
         for row in work.readings:
             row.complete, row.error = False, ""
@@ -85,7 +86,8 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
         tried_before = shelf.begin()
     reader = Reader(work, row, server, shelf, patience)
-    ground = reader.ground()
+    with times.step("what entries are matched by"):
+        ground = reader.ground()
     reader.matched = not tried_before and ground == grounds.of_last_reading(row)
     with scripting.sandbox(server) as reader.sandbox, process.open(connection) as reading:
         row.url = reading.url
@@ -136,18 +138,20 @@ class Reader:
 
     def read(self, pages: Iterable[list[Sent]]) -> None:
         """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
-        for verdicts in self.sandbox.evaluate_pages(self._asked(pages)):
+        for verdicts in times.each("scripts", self.sandbox.evaluate_pages(self._asked(pages))):
             self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
             self.hear(verdicts)
 
     def _asked(self, pages: Iterable[list[Sent]]) -> Iterator[list[Entry]]:
         """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
-        for page in pages:
-            rest = self._changed(page)
+        for page in times.each("reading LDAP", pages):
+            with times.step("looking entries up"):
+                rest = self._changed(page)
             self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
             if not rest:
                 continue
-            read = self._matched(rest)
+            with times.step("matching"):
+                read = self._matched(rest)
             asked = [index for index, each in enumerate(read) if each.asks]
             for index in asked:
                 if read[index].entry is None:
@@ -191,7 +195,7 @@ class Reader:
         return rest
 
     def _keep(self, read: list[Read]) -> None:
-        with lease.redoable():
+        with times.step("keeping entries"), lease.redoable():
             self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
             # What was decided of these users, by this or that entry, was decided on other grounds.
             standing.drop(self.shelf.keep(read) | _rivals(read))
@@ -209,7 +213,8 @@ class Reader:
     def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
         new = [each for each, place in sent if not place.same]
-        entries = dict(zip((each.dn for each in new), decoded(new), strict=True))
+        with times.step("decoding"):
+            entries = dict(zip((each.dn for each in new), decoded(new), strict=True))
         known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
         who = [
             known[place.same.pk] if place.same else identity(entries[each.dn], self.server.mapping)
@@ -239,7 +244,7 @@ def _rivals(read: list[Read]) -> set[int]:
 
 
 def _save_reading(work: Job, row: RunServer) -> None:
-    with transaction.atomic():
+    with times.step("forgetting what is gone"), transaction.atomic():
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
         if row.complete and row.server_id is not None:

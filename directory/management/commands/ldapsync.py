@@ -19,7 +19,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from directory.actions import runs, undo
 from directory.actions.errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
-from directory.sync import notify, pipeline, results
+from directory.sync import notify, pipeline, results, times
 from directory.sync.lease import Progress as Follow
 from directory.sync.values import Outcome
 from orgs.actors import COMMAND_LINE
@@ -30,7 +30,7 @@ _EXIT = {RunState.HELD_BACK: HELD_BACK, RunState.FAILED: FAILED, RunState.CANCEL
 
 
 class Command(BaseCommand):
-    """``ldapsync [--server NAME]… [--simulate] [--json] [--changes FILE]``, ``--apply RUN`` and ``--undo RUN``."""
+    """``ldapsync [--server NAME]… [--simulate] [--json] [--changes FILE] [--profile]``, ``--apply RUN`` and ``--undo RUN``."""
 
     help = (
         "Synchronizes users with LDAP in the foreground. Exit code 0: done; 2: wrong use; 3: held back or waiting for "
@@ -45,6 +45,7 @@ class Command(BaseCommand):
         parser.add_argument("--undo", type=int, metavar="RUN", help="show what undoing this run would put back")
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
         parser.add_argument("--changes", type=Path, metavar="FILE", help="write a JSON line for each user")
+        parser.add_argument("--profile", action="store_true", help="say on standard error where the time went, by step")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Start a run, or take up a plan, carry it out here, and tell what came of it."""
@@ -56,8 +57,11 @@ class Command(BaseCommand):
         changes = _open(options["changes"])
         try:
             run = self._start(options)
-            self._carry_out(run)
+            with times.measured() as spent:
+                self._carry_out(run)
             run.refresh_from_db()
+            if options["profile"]:
+                self._tell_times(spent)
             if changes is not None:
                 for line in results.changes(run):
                     changes.write(json.dumps(line, ensure_ascii=False) + "\n")
@@ -95,6 +99,14 @@ class Command(BaseCommand):
             runs.cancel(run=run, by=COMMAND_LINE, at=timezone.now())
             pipeline.execute(run.pk, clock=timezone.now)
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
+
+    def _tell_times(self, spent: times.Times) -> None:
+        """Print what each step took without the ones inside it, in their order, with its part of the whole."""
+        whole = sum(each.seconds for each in spent.by_step.values()) or 1.0
+        self.stderr.write(f"{'seconds':>9} {'part':>6} {'times':>7}  step")
+        for name, each in spent.by_step.items():
+            self.stderr.write(f"{each.seconds:9.3f} {each.seconds / whole:6.1%} {each.times:7}  {name}")
+        self.stderr.write(f"{whole:9.3f} {1:6.1%} {'':7}  all of the run")
 
     def _tell(self, run: Run, *, as_json: bool) -> None:
         if as_json:

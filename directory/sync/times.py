@@ -1,0 +1,81 @@
+"""Where a run's time goes, by step: measured for whoever asks, and for nothing otherwise."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+Item = TypeVar("Item")
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What one step took: wall-clock seconds, without the steps inside it, and how often it was taken."""
+
+    seconds: float = 0.0
+    times: int = 0
+
+
+@dataclass(slots=True)
+class Times:
+    """What the steps of one run took so far, in the order in which they were first taken."""
+
+    by_step: dict[str, Spent] = field(default_factory=dict)
+    _inside: list[float] = field(default_factory=list)
+
+    @contextmanager
+    def during(self, step: str) -> Iterator[None]:
+        """Count what is done here for this step, except for what is counted for steps inside it."""
+        # So that steps stand in the order in which they begin.
+        self.by_step.setdefault(step, Spent())
+        self._inside.append(0.0)
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            took, inside = time.perf_counter() - started, self._inside.pop()
+            before = self.by_step[step]
+            self.by_step[step] = Spent(before.seconds + took - inside, before.times + 1)
+            if self._inside:
+                self._inside[-1] += took
+
+
+_wanted: ContextVar[Times | None] = ContextVar("times of the present run", default=None)
+
+
+@contextmanager
+def measured() -> Iterator[Times]:
+    """Measure all steps that are taken in here."""
+    times = Times()
+    token = _wanted.set(times)
+    try:
+        yield times
+    finally:
+        _wanted.reset(token)
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Do something as one step of a run."""
+    times = _wanted.get()
+    if times is None:
+        yield
+        return
+    with times.during(name):
+        yield
+
+
+def each(name: str, items: Iterable[Item]) -> Iterator[Item]:
+    """Yield the items, and count what it takes to get each of them as a step."""
+    iterator = iter(items)
+    while True:
+        with step(name):
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item
