@@ -137,6 +137,20 @@ class TestState:
 
         assert verdicts == [Verdict()] * 60
 
+    def test_is_not_kept_where_bare_names_are_looked_up(self) -> None:
+        """A function that is called by a bare name gets the place of these names as its this."""
+        spoil = ["Object.defineProperty(at(), 'kept', {value: 1})", "Object.freeze(at())", "at().kept = 1",
+                 "Object.setPrototypeOf(at(), {kept: 1})"]  # fmt: skip
+        body = "at = function () { return this }; if (e.n % 10 == 3) { ATTEMPT } return typeof kept"
+
+        for attempt in spoil:
+            scripts = Scripts(org_name=f"e => {{ {body.replace('ATTEMPT', attempt)} }}")
+            with Sandbox(scripts, ()) as sandbox:
+                verdicts = sandbox.evaluate([Entry(e.dn, {**e.attributes, "at": ("x",)}) for e in NUMBERED])
+
+            honest = [verdict for n, verdict in enumerate(verdicts) if n % 10 != 3]
+            assert honest == [Verdict(org_name="undefined")] * 54, attempt
+
     @pytest.mark.parametrize(
         "leave",
         [

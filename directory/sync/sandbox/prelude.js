@@ -76,32 +76,32 @@ const $REALM = (() => {
 
   let current = null;
 
+  // What the scripts' bare names mean in this call, so that only their first use asks the scope below. A script reaches
+  // this object when it calls a function by such a name, so it is wiped, and checked, like the global object.
+  const NAMED = Object.create(null);
+  let named = true;
+
   const SCOPE = new Proxy(Object.create(null), {
     has(_, name) {
       if (current === null || name in GLOBAL) return false;
-      if (name === current.bareName) return true;
-      if (current.assigned !== null && current.assigned.has(name)) {
-        current.bareName = name;
-        current.bareValue = current.assigned.get(name);
-        return true;
-      }
       const place = find(current, name);
       if (place === undefined || place === DN) return false;
-      current.bareName = name;
-      current.bareValue = read(current, place);
+      named = true;
+      NAMED[name] = read(current, place);
       return true;
     },
     // The engine asks for a name with `has` first, and for one symbol.
-    get(_, name) { return current !== null && name === current.bareName ? current.bareValue : undefined; },
+    get(_, name) { return NAMED[name]; },
     // `ou = ...` without var makes a variable, as anywhere in JavaScript; the entry stays as it is.
     set(_, name, value) {
-      current.assigned ??= new Map();
-      current.assigned.set(name, value);
-      current.bareName = name;
-      current.bareValue = value;
+      named = true;
+      NAMED[name] = value;
       return true;
     },
     deleteProperty: refuse,
+    defineProperty: refuse,
+    setPrototypeOf: refuse,
+    preventExtensions: refuse,
   });
 
   // ---- errors as data ----
@@ -212,17 +212,24 @@ const $REALM = (() => {
   const scripts = [null, null, null];
   let spoiled = false;
 
+  const wipeNames = () => {
+    for (const key of Reflect.ownKeys(NAMED)) if (!Reflect.deleteProperty(NAMED, key)) spoiled = true;
+    if (!Reflect.isExtensible(NAMED) || Reflect.getPrototypeOf(NAMED) !== null) spoiled = true;
+    named = false;
+  };
+
   const wipe = () => {
     const keys = Reflect.ownKeys(GLOBAL);
     if (keys.length !== OWN.size) {
       for (const key of keys) if (!OWN.has(key) && !Reflect.deleteProperty(GLOBAL, key)) spoiled = true;
     }
     if (!Reflect.isExtensible(GLOBAL) || Reflect.getPrototypeOf(GLOBAL) !== BUILTINS) spoiled = true;
+    if (named) wipeNames();
   };
 
   const call = (slot, row, shape) => {
     const { places, keys } = shape;
-    current = { __proto__: VIEW, row, places, keys, copies: null, assigned: null, bareName: null, bareValue: null };
+    current = { __proto__: VIEW, row, places, keys, copies: null };
     const script = scripts[slot];
     try {
       // A plain call: as a method it would get the object before the dot.
@@ -262,7 +269,7 @@ const $REALM = (() => {
     const { slot, source } = inbox.data;
     let made;
     try {
-      made = compile(`with($REALM.SCOPE){0,${source}\n}`);
+      made = compile(`with($REALM.SCOPE)with($REALM.NAMED){0,${source}\n}`);
     } catch (thrown) {
       return describe(thrown);
     } finally {
@@ -289,6 +296,7 @@ const $REALM = (() => {
     const distinct = [];
     const answers = [];
     const numbers = new Map();
+    named = true;
     wipe();
     for (let i = 0; i < rows.length && !spoiled; i++) {
       const answer = judge(rows[i], made[kinds[i]], slots);
@@ -300,6 +308,6 @@ const $REALM = (() => {
     return { distinct, answers, spoiled };
   };
 
-  return Object.freeze({ SCOPE, load, evaluate });
+  return Object.freeze({ SCOPE, NAMED, load, evaluate });
 })();
 null;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import select
 import signal
@@ -9,7 +10,7 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,8 @@ OUT_OF_MEMORY = 77
 STARTS = 3
 # As in child.py: the length of an answer, the computing time in seconds, and the most memory so far in KB.
 HEADER = struct.Struct("<IdI")
+# What a pipe holds, where the system lets us say so: a whole batch, so that the next one waits at the child's door.
+PIPE_BYTES = 1 << 20
 
 
 class ChildDied(Exception):
@@ -46,7 +49,10 @@ class Child:
 
     def __init__(self, limits: SandboxLimits) -> None:
         self._limits = limits
+        self._patience = limits.wall_seconds
         self._memory_at_start = 0
+        self._outgoing = bytearray()
+        self._incoming = bytearray()
         self._process, greeting = self._start()
         self.layers: tuple[Layer, ...] = self._accepted(greeting)
 
@@ -54,22 +60,46 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, command: bytes, data: bytes = b"", meanwhile: Callable[[], None] = lambda: None) -> Reply:
-        """Send one request, do something else while the child works, and return the answer; raises ChildDied."""
+    def ask(self, command: bytes, data: bytes = b"") -> Reply:
+        """Send one request and return its answer; raises ChildDied."""
         self.send(command, data)
-        meanwhile()
         return self.receive()
 
     def send(self, command: bytes, data: bytes = b"") -> None:
-        """Send one request without waiting for its answer; raises ChildDied."""
-        deadline = time.monotonic() + self._limits.wall_seconds
+        """Put one request on its way, without waiting until the child has taken all of it; raises ChildDied."""
         with self._deaths():
-            self._send(struct.pack("<I", len(data) + 1) + command + data, deadline)
+            self._outgoing += struct.pack("<I", len(data) + 1) + command + data
+            self._push()
 
     def receive(self) -> Reply:
         """Return the answer to the first request that has none yet; raises ChildDied."""
         with self._deaths():
-            return self._receive(time.monotonic() + self._limits.wall_seconds)
+            return self._receive(time.monotonic() + self._patience)
+
+    def lose_patience(self) -> None:
+        """Have whoever receives the next answer be told that it took too long, unless it is here."""
+        self._patience = 0.0
+
+    @property
+    def has_begun_to_answer(self) -> bool:
+        """Whether a part of an answer is here that nobody has received."""
+        return bool(self._incoming)
+
+    def register(self, poller: select.poll) -> None:
+        """Have a poller look for answers, and for room for what is on its way."""
+        stdin, stdout = self._pipes()
+        poller.register(stdout, select.POLLIN)
+        if self._outgoing:
+            poller.register(stdin, select.POLLOUT)
+
+    def take_turn(self) -> bool:
+        """Move what can be moved without waiting; tell whether the child has begun to answer, or has ended."""
+        try:
+            self._pull()
+        except OSError:
+            # Whoever receives is told how.
+            return True
+        return self.has_begun_to_answer
 
     def close(self) -> None:
         """End the child, whatever it is doing."""
@@ -98,8 +128,10 @@ class Child:
                 )
             except OSError as error:
                 raise SandboxBroken(f"The script sandbox cannot be started: {error}") from error
+            self._incoming.clear()
             for fd in self._pipes():
                 os.set_blocking(fd, False)
+                _widen(fd)
             try:
                 greeting = self._receive(time.monotonic() + limits.wall_seconds)
             except (OSError, TimeoutExpired, AnswerTooLong):
@@ -146,12 +178,15 @@ class Child:
             raise SandboxBroken("The script sandbox has no pipes.")
         return stdin.fileno(), stdout.fileno()
 
-    def _send(self, frame: bytes, deadline: float) -> None:
+    def _push(self) -> None:
+        """Write what the pipe takes of what is on its way."""
         fd = self._pipes()[0]
-        rest = memoryview(frame)
-        while rest:
-            _wait(fd, select.POLLOUT, deadline)
-            rest = rest[os.write(fd, rest) :]
+        while self._outgoing:
+            try:
+                written = os.write(fd, self._outgoing)
+            except BlockingIOError:
+                return
+            del self._outgoing[:written]
 
     def _receive(self, deadline: float) -> Reply:
         size, cpu_seconds, memory = HEADER.unpack(self._read(HEADER.size, deadline))
@@ -162,15 +197,24 @@ class Child:
         return Reply(self._read(size, deadline), cpu_seconds, large)
 
     def _read(self, size: int, deadline: float) -> bytes:
-        fd = self._pipes()[1]
-        answer = bytearray()
-        while len(answer) < size:
-            _wait(fd, select.POLLIN, deadline)
-            part = os.read(fd, size - len(answer))
-            if not part:
-                raise BrokenPipeError("the child closed its pipe")
-            answer += part
-        return bytes(answer)
+        while len(self._incoming) < size:
+            # Both ways at once, as a child that has much to say takes nothing in meanwhile.
+            if not _wait([self], deadline):
+                raise TimeoutExpired
+            self._pull()
+        answer = bytes(self._incoming[:size])
+        del self._incoming[:size]
+        return answer
+
+    def _pull(self) -> None:
+        self._push()
+        try:
+            part = os.read(self._pipes()[1], PIPE_BYTES)
+        except BlockingIOError:
+            return
+        if not part:
+            raise BrokenPipeError("the child closed its pipe")
+        self._incoming += part
 
     def _death(self) -> ChildDied:
         try:
@@ -198,8 +242,35 @@ class AnswerTooLong(Exception):
     """The child announced more than an answer may hold."""
 
 
-def _wait(fd: int, event: int, deadline: float) -> None:
+def first_to_answer(children: Sequence[Child], seconds: float) -> Child:
+    """Return a child that has begun to answer, has ended, or has let us wait for too long.
+
+    What is on its way to all of them goes on meanwhile.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        for child in children:
+            if child.has_begun_to_answer:
+                return child
+        if not _wait(children, deadline):
+            children[0].lose_patience()
+            return children[0]
+        for child in children:
+            if child.take_turn():
+                return child
+
+
+def _wait(children: Sequence[Child], deadline: float) -> bool:
+    """Wait until a child says something or takes something in; tell whether that was in time."""
     poller = select.poll()
-    poller.register(fd, event)
-    if not poller.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise TimeoutExpired
+    for child in children:
+        child.register(poller)
+    return bool(poller.poll(max(0.0, deadline - time.monotonic()) * 1000))
+
+
+def _widen(fd: int) -> None:
+    try:
+        fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+    except (AttributeError, OSError):
+        # Only Linux can, and not for a user whose pipes hold much already: a small pipe takes more turns.
+        return

@@ -19,6 +19,8 @@ from directory.sync.values import ScriptError, ScriptName, Scripts
 
 CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
+# One is worked on, and the next one waits at the child's door.
+ON_THE_WAY = 2
 
 
 class RequestFailed(Exception):
@@ -37,6 +39,17 @@ class Worker:
         # Whether the child knows the sources, and whether its lasting realm is as good as new.
         self._taught = False
         self._clean = False
+        self._on_the_way = 0
+
+    @property
+    def child(self) -> Child | None:
+        """The child, where one is running."""
+        return self._child
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether another batch may be sent: while one is on its way, only into the realm that it is in."""
+        return self._on_the_way == 0 or (self._clean and self._on_the_way < ON_THE_WAY)
 
     def close(self) -> None:
         """End the child; requests that were begun stay without an answer."""
@@ -44,6 +57,7 @@ class Worker:
             self._child.close()
             self._child = None
         self._taught = self._clean = False
+        self._on_the_way = 0
 
     def load(self, script: ScriptName) -> ScriptError | None:
         """Return why a script cannot be run, None when it can; raises ChildDied."""
@@ -55,23 +69,37 @@ class Worker:
         except BadAnswer as error:
             raise self._crashed() from error
 
-    def together(self, request: Request, meanwhile: Callable[[], None]) -> list[Answer]:
-        """Return at least one answer for the first entries; raises ChildDied and RequestFailed."""
-        for _ in range(2):
-            child = self._open()
-            if not self._clean:
-                self._exchange(child, RESET)
-                self._teach(child)
-                self._clean = True
-            reply = self._exchange(child, EVALUATE, request.body, meanwhile)
-            answers = self._answers(reply, request.count)
-            if reply.large:
-                self.close()
-                raise RequestFailed("took much memory")
-            # No answer at all: work left over by an earlier entry had spoiled the realm.
-            if answers:
-                return answers
-        raise ChildDied(CRASHED)
+    def send(self, request: Request) -> None:
+        """Put a batch on its way; raises ChildDied."""
+        child = self._open()
+        if not self._clean:
+            self._exchange(child, RESET)
+            self._teach(child)
+            self._clean = True
+        try:
+            child.send(EVALUATE, request.body)
+        except ChildDied:
+            self.close()
+            raise
+        self._on_the_way += 1
+
+    def answers(self, count: int) -> list[Answer] | None:
+        """Return the answers to the first entries of the oldest batch, of so many; raises ChildDied and RequestFailed.
+
+        None when the realm was spoiled before it came to this batch, whose answers would count for nothing.
+        """
+        child = self._child
+        if child is None:
+            raise ChildDied(CRASHED)
+        reply = self._counted(child.receive)
+        self._on_the_way -= 1
+        if not self._clean:
+            return None
+        answers = self._answers(reply, count)
+        if reply.large:
+            self.close()
+            raise RequestFailed("took much memory")
+        return answers
 
     def begin(self, request: Request) -> Child | None:
         """Send one entry to be evaluated in a fresh realm, and return the ticket for its answer."""
@@ -112,10 +140,8 @@ class Worker:
             self._exchange(child, LOAD, pack_source(script, source))
         self._taught = True
 
-    def _exchange(
-        self, child: Child, command: bytes, data: bytes = b"", meanwhile: Callable[[], None] = lambda: None
-    ) -> Reply:
-        return self._counted(lambda: child.ask(command, data, meanwhile))
+    def _exchange(self, child: Child, command: bytes, data: bytes = b"") -> Reply:
+        return self._counted(lambda: child.ask(command, data))
 
     def _counted(self, answer: Callable[[], Reply]) -> Reply:
         try:
