@@ -6,6 +6,7 @@ from django.conf import settings
 
 from directory.models import LdapServer
 from directory.sync.sandbox import Sandbox, SandboxLimits, engine_version
+from directory.sync.values import Scripts
 
 
 def limits() -> SandboxLimits:
@@ -18,6 +19,6 @@ def version() -> str:
     return engine_version()
 
 
-def sandbox(server: LdapServer) -> Sandbox:
-    """Return a sandbox with the server's scripts; use it as a context manager."""
-    return Sandbox(server.scripts, server.always_list_attributes, limits())
+def sandbox(server: LdapServer, scripts: Scripts | None = None) -> Sandbox:
+    """Return a sandbox with the server's scripts, or with others in their place; use it as a context manager."""
+    return Sandbox(server.scripts if scripts is None else scripts, server.always_list_attributes, limits())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,10 +17,11 @@ from directory.sync import grounds, lease, matching, notify, record, standing, t
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
-from directory.sync.sandbox import Sandbox, SandboxBroken
+from directory.sync.sandbox import EntryText, Sandbox, SandboxBroken
 from directory.sync.shelf import Place, Read, Shelf, Stored
 from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, decoded
 from directory.sync.values import Entry, Verdict
+from orgs.bulk import Json
 from orgs.text import fold
 
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
@@ -142,7 +144,7 @@ class Reader:
             self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
             self.hear(verdicts)
 
-    def _asked(self, pages: Iterable[list[Sent]]) -> Iterator[list[Entry]]:
+    def _asked(self, pages: Iterable[list[Sent]]) -> Iterator[list[EntryText]]:
         """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
         for page in times.each("reading LDAP", pages):
             with times.step("looking entries up"):
@@ -154,8 +156,8 @@ class Reader:
                 read = self._matched(rest)
             asked = [index for index, each in enumerate(read) if each.asks]
             for index in asked:
-                if read[index].entry is None:
-                    read[index].entry = decoded([rest[index][0]])[0]
+                if read[index].attributes is None:
+                    read[index].attributes = _as_json(decoded([rest[index][0]])[0])
             self._note(read)
             matched = sum(each.candidate is not None for each in read)
             self.row.matched += matched
@@ -165,7 +167,8 @@ class Reader:
                 continue
             self._waiting.append(Waiting(read, asked))
             for start in range(0, len(asked), SLICE):
-                yield [entry for index in asked[start : start + SLICE] if (entry := read[index].entry)]
+                part = [read[index] for index in asked[start : start + SLICE]]
+                yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
 
     def hear(self, verdicts: list[Verdict]) -> None:
         """Take the verdicts on one slice, and keep the page when it is the last of it."""
@@ -222,7 +225,7 @@ class Reader:
         ]
         found = matching.candidates(who, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
         return [
-            Read(place, each, candidate, entries.get(each.dn))
+            Read(place, each, candidate, None if place.same else _as_json(entries[each.dn]))
             for (_, place), each, candidate in zip(sent, who, found, strict=True)
         ]
 
@@ -235,6 +238,11 @@ class Reader:
         if self.server.canary and not self.row.canary_seen:
             names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
+
+
+def _as_json(entry: Entry) -> Json:
+    """Return an entry's attributes as they are kept, and as the scripts get them."""
+    return Json(json.dumps(entry.attributes))
 
 
 def _rivals(read: list[Read]) -> set[int]:

@@ -11,8 +11,8 @@ from typing import Any
 from directory.models import StoredEntry
 from directory.sync import rows
 from directory.sync.ids import Ids
-from directory.sync.values import Candidate, Entry, Identity, Verdict
-from orgs.bulk import insert_rows, update_rows
+from directory.sync.values import Candidate, Identity, Verdict
+from orgs.bulk import Json, insert_rows, update_rows
 
 MOVED = ("run_id", "user", "contested", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "identity", "attributes", "verdict", "settled")
@@ -60,13 +60,13 @@ class Place:
 class Read:
     """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
 
-    ``entry`` is None where nobody has to look into it: its row holds what it says.
+    ``attributes`` are None where nobody has to look into them: the row holds what they say.
     """
 
     place: Place
     identity: Identity
     candidate: Candidate | None
-    entry: Entry | None = None
+    attributes: Json | None = None
     verdict: Verdict | None = None
 
     @property
@@ -145,7 +145,7 @@ class Shelf:
             read.place.digest,
             read.identity.unique_id[:255],
             rows.identity_to_json(read.identity),
-            read.entry.attributes if read.entry else {},
+            read.attributes or Json("{}"),
             rows.verdict_to_text(verdict),
             verdict is not None and verdict.error is None and not verdict.varies,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Self
 from unittest import mock
 from uuid import UUID
 
-from directory.sync.sandbox import Sandbox
+from directory.sync.sandbox import EntryText, Sandbox
 from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.values import (
     AttributeMapping,
@@ -227,10 +228,16 @@ class MemorySandbox(Sandbox):
     def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
         return [verdict(entry, everyone_is_active=self.everyone_is_active) for entry in entries]
 
-    def evaluate_pages(self, pages: Iterable[Sequence[Entry]]) -> Iterator[list[Verdict]]:
-        return map(self.evaluate, pages)
+    def evaluate_pages(self, pages: Iterable[Sequence[Entry | EntryText]]) -> Iterator[list[Verdict]]:
+        return (self.evaluate([_entry(each) for each in page]) for page in pages)
 
     second_opinions = evaluate
+
+
+def _entry(told: Entry | EntryText) -> Entry:
+    if isinstance(told, Entry):
+        return told
+    return Entry(told.dn, {name: tuple(values) for name, values in json.loads(told.attributes).items()})
 
 
 def verdict(entry: Entry, *, everyone_is_active: bool) -> Verdict:

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.sync.sandbox import Sandbox, SandboxBroken, SandboxLimits, StoredEntry
+from directory.sync.sandbox import EntryText, Sandbox, SandboxBroken, SandboxLimits
 from directory.sync.sandbox import batches as sandbox_batches
 from directory.sync.sandbox import process as child_process
 from directory.sync.values import Entry, Scripts, Verdict
@@ -38,11 +38,11 @@ def numbers(count: int) -> list[str]:
     return [str(n) for n in range(count)]
 
 
-def stored(entry: Entry) -> StoredEntry:
-    return StoredEntry(entry.dn, json.dumps(entry.attributes))
+def stored(entry: Entry) -> EntryText:
+    return EntryText(entry.dn, json.dumps(entry.attributes))
 
 
-def evaluate(sandbox: Sandbox, entries: Sequence[Entry | StoredEntry]) -> list[Verdict]:
+def evaluate(sandbox: Sandbox, entries: Sequence[Entry | EntryText]) -> list[Verdict]:
     return [verdict for page in sandbox.evaluate_pages([entries]) for verdict in page]
 
 
@@ -214,7 +214,7 @@ entries = st.builds(
 )
 
 
-class TestStoredEntry:
+class TestEntryThatIsText:
     @settings(max_examples=60, deadline=None)
     @given(group=st.lists(entries, max_size=6))
     def test_looks_to_scripts_like_the_entry_that_was_stored(self, sandbox: Sandbox, group: list[Entry]) -> None:

@@ -4,17 +4,17 @@ from directory.sync.sandbox.layers import Layer, LayerState, SandboxState
 from directory.sync.sandbox.limits import Cost, SandboxBroken, SandboxLimits
 from directory.sync.sandbox.parent import Sandbox, compile_errors, state
 from directory.sync.sandbox.version import engine_version
-from directory.sync.sandbox.wire import StoredEntry
+from directory.sync.sandbox.wire import EntryText
 
 __all__ = [
     "Cost",
+    "EntryText",
     "Layer",
     "LayerState",
     "Sandbox",
     "SandboxBroken",
     "SandboxLimits",
     "SandboxState",
-    "StoredEntry",
     "compile_errors",
     "engine_version",
     "state",

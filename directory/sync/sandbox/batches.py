@@ -11,7 +11,7 @@ from math import ceil
 from directory.sync.sandbox.limits import SandboxLimits
 from directory.sync.sandbox.process import ChildDied, first_to_answer
 from directory.sync.sandbox.search import Search
-from directory.sync.sandbox.wire import Answer, Packer, Row, StoredEntry
+from directory.sync.sandbox.wire import Answer, EntryText, Packer, Row
 from directory.sync.sandbox.worker import ON_THE_WAY, RequestFailed, Worker
 from directory.sync.values import Entry, Verdict
 
@@ -81,7 +81,7 @@ class Batches:
 
     def __init__(
         self,
-        entries: Iterator[Entry | StoredEntry],
+        entries: Iterator[Entry | EntryText],
         workers: Sequence[Worker],
         packer: Packer,
         search: Search,

@@ -16,7 +16,7 @@ from directory.sync.sandbox.layers import SandboxState, refusal
 from directory.sync.sandbox.limits import Cost, SandboxBroken, SandboxLimits
 from directory.sync.sandbox.process import Child, ChildDied
 from directory.sync.sandbox.search import TRIES, Search
-from directory.sync.sandbox.wire import SCRIPTS, Packer, StoredEntry, source_of
+from directory.sync.sandbox.wire import SCRIPTS, EntryText, Packer, source_of
 from directory.sync.sandbox.worker import Worker
 from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
 
@@ -79,7 +79,7 @@ class Sandbox:
         """Return a verdict for each entry, in their order; raises SandboxBroken, and then none of them counts."""
         return [verdict for verdicts in self._pages([entries], total=len(entries)) for verdict in verdicts]
 
-    def evaluate_pages(self, pages: Iterable[Sequence[Entry | StoredEntry]]) -> Iterator[list[Verdict]]:
+    def evaluate_pages(self, pages: Iterable[Sequence[Entry | EntryText]]) -> Iterator[list[Verdict]]:
         """Yield the verdicts page by page, while the children are busy with pages that come after; raises SandboxBroken.
 
         Some pages are taken before the verdicts of the first are given, and nothing else may be asked until the last
@@ -114,7 +114,7 @@ class Sandbox:
         return None if self._sources else Verdict()
 
     def _pages(
-        self, pages: Iterable[Sequence[Entry | StoredEntry]], *, total: int | None = None
+        self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
     ) -> Iterator[list[Verdict]]:
         with self._alone_at_work():
             if (known := self._known()) is not None:
@@ -127,10 +127,10 @@ class Sandbox:
                 self._cost, spent = Cost(self._cost.entries + len(verdicts), cost), self._search.spent
                 yield verdicts
 
-    def _in_fresh_realms(self, entries: Sequence[Entry | StoredEntry]) -> list[Verdict]:
+    def _in_fresh_realms(self, entries: Sequence[Entry | EntryText]) -> list[Verdict]:
         return self._search.in_fresh_realms([self._packer.row(entry) for entry in entries])
 
-    def _in_batches(self, pages: Iterable[Sequence[Entry | StoredEntry]], total: int | None) -> Iterator[list[Verdict]]:
+    def _in_batches(self, pages: Iterable[Sequence[Entry | EntryText]], total: int | None) -> Iterator[list[Verdict]]:
         sizes: deque[int] = deque()
         batches = Batches(
             _one_by_one(pages, sizes),
@@ -166,7 +166,7 @@ class Sandbox:
         return ScriptError(script, reason)
 
 
-def _one_by_one(pages: Iterable[Sequence[Entry | StoredEntry]], sizes: deque[int]) -> Iterator[Entry | StoredEntry]:
+def _one_by_one(pages: Iterable[Sequence[Entry | EntryText]], sizes: deque[int]) -> Iterator[Entry | EntryText]:
     """Yield the entries of all pages, and note the size of each page as it is begun."""
     for page in pages:
         sizes.append(len(page))

@@ -18,9 +18,8 @@ const $REALM = (() => {
   Object.freeze(METHODS);
   const BLANK = Object.create(METHODS);
 
-  // A row is [dn, value, ...]; a shape finds the place of a name in it. The first of two spellings wins. Where lists
-  // are named, all others of one value are shown as text; else values come as they are to be shown.
-  const makeShape = (names, lists = null) => {
+  // A row is [dn, value, ...]; a shape finds the place of a name in it. The first of two spellings wins.
+  const makeShape = (names) => {
     const places = new Map([["dn", DN]]);
     const keys = ["dn"];
     for (let place = 0; place < names.length; place++) {
@@ -30,17 +29,7 @@ const $REALM = (() => {
       keys.push(names[place]);
     }
     for (let place = 1; place < keys.length; place++) places.set(keys[place], places.get(keys[place].toLowerCase()));
-    const texts = lists && [false, ...names.map((name) => !lists.has(name.toLowerCase()))];
-    return { places, keys, texts };
-  };
-
-  // Of some entries the parent has no more than the text of one object: {"": dn, name: values, ...}.
-  const shapeOf = (object, shapes, lists) => {
-    const names = Object.keys(object);
-    const key = names.join("\n");
-    let shape = shapes.get(key);
-    if (shape === undefined) shapes.set(key, shape = makeShape(names.slice(1), lists));
-    return shape;
+    return { places, keys };
   };
 
   const find = (view, name) => view.places.get(name) ?? view.places.get(name.toLowerCase());
@@ -48,7 +37,6 @@ const $REALM = (() => {
   const read = (view, place) => {
     const value = view.row[place];
     if (typeof value === "string") return value;
-    if (value.length === 1 && view.texts !== null && view.texts[place]) return value[0];
     view.copies ??= [];
     return (view.copies[place] ??= value.slice());
   };
@@ -240,8 +228,8 @@ const $REALM = (() => {
   };
 
   const call = (slot, row, shape) => {
-    const { places, keys, texts } = shape;
-    current = { __proto__: VIEW, row, places, keys, texts, copies: null };
+    const { places, keys } = shape;
+    current = { __proto__: VIEW, row, places, keys, copies: null };
     const script = scripts[slot];
     try {
       // A plain call: as a method it would get the object before the dot.
@@ -301,22 +289,17 @@ const $REALM = (() => {
   // Most entries get an answer that another one got, too, so each is sent once. The answers may end early: the realm
   // is spoiled then, and the parent asks for the rest in a new one.
   const evaluate = () => {
-    const { shapes, kinds, rows, slots, lists } = inbox.data;
+    const { shapes, kinds, rows, slots } = inbox.data;
     inbox.data = undefined;
     inbox.open = false;
-    const made = shapes.map((names) => makeShape(names));
-    const unfolded = new Map();
-    const always = new Set(lists);
+    const made = shapes.map(makeShape);
     const distinct = [];
     const answers = [];
     const numbers = new Map();
     named = true;
     wipe();
     for (let i = 0; i < rows.length && !spoiled; i++) {
-      const kind = kinds[i];
-      const answer = kind === null
-        ? judge(Object.values(rows[i]), shapeOf(rows[i], unfolded, always), slots)
-        : judge(rows[i], made[kind], slots);
+      const answer = judge(rows[i], made[kinds[i]], slots);
       const text = JSON.stringify(answer);
       if (!numbers.has(text)) numbers.set(text, distinct.push(answer) - 1);
       answers.push(numbers.get(text));
