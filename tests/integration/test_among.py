@@ -45,7 +45,7 @@ def test_it_finds_numbers_and_rows_by_foreign_keys(people: list[User]) -> None:
 
 @pytest.mark.parametrize("column", ["pk", "org", "username"])
 def test_of_nothing_it_finds_nothing_and_without_it_everything(people: list[User], column: str) -> None:
-    nothing = {f"{column}__among": []}
+    nothing: dict[str, list[int]] = {f"{column}__among": []}
 
     assert names(**nothing) == set()
     assert set(User.objects.exclude(**nothing).values_list("username", flat=True)) >= set(NAMES)

@@ -22,7 +22,7 @@ QUICK_BATCH = 0.05
 # Another child is started once so many seconds of work are known, which is about what its start takes.
 WORTH_A_CHILD = 0.1
 # What is left at the end is divided among the children, but into nothing that takes less than this.
-WORTH_A_BATCH = 0.002
+WORTH_A_BATCH = 0.004
 # A realm can be spoiled before its first entry; the same batch in a second one can't, unless it does that itself.
 EMPTY_ANSWERS = 2
 # Batches that wait, for each child, until one that is slower and comes before them is done.

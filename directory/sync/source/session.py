@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import ldap
 from ldap.controls import SimplePagedResultsControl
@@ -154,7 +155,7 @@ class Session:
         entries, result, taken = self._wire.relay.entries, self._ldap.result4, 0
         # For the whole answer: a server that drips would never reach the time-out of one entry.
         ends = time.monotonic() + self._connection.operation_timeout
-        kind = 0
+        kind, controls = 0, list[Any]()
         with self._translated(Stage.SEARCH, after=lambda: already + taken):
             while kind != ldap.RES_SEARCH_RESULT:
                 if (come := entries(message, ends)) is not None:
