@@ -1,0 +1,203 @@
+"""Entries that are as they were are matched anew only when what they are matched by is not as it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from directory.models import LdapServer, Match, RunState, StoredEntry
+from directory.sync import matching, reading
+from directory.sync.source import DirectoryUnavailable, Sent
+from directory.sync.values import Candidate, Identity
+from orgs.actions import users
+from orgs.actions.users import Profile
+from orgs.actors import SYSTEM
+from orgs.models import User
+from tests.integration.employer import Employer
+from tests.worlds import NOON, org, simulate, simulate_and_sync, sync, user
+
+pytestmark = pytest.mark.django_db
+NAMES = [f"p{number:02}" for number in range(24)]
+
+
+@pytest.fixture
+def staff(employer: Employer) -> Employer:
+    """People who are users, synchronized before, and one who is none."""
+    for name in (*NAMES, "stranger"):
+        employer.hires(name)
+    for name in NAMES:
+        user(name, last_name=name.title())
+    employer.server(page_size=5, org_name_script="", role_name_script="")
+    assert simulate_and_sync().state == RunState.APPLIED
+    # From now on they are matched by their immutable ids.
+    sync()
+    return employer
+
+
+@pytest.fixture
+def looked_at(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The usernames of entries that runs match from now on."""
+    found: list[str] = []
+    candidates = matching.candidates
+
+    def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
+        found.extend(name for identity in identities for name in identity.usernames)
+        return candidates(identities, **more)
+
+    monkeypatch.setattr(matching, "candidates", noted)
+    return found
+
+
+def everybody() -> list[str]:
+    return [*NAMES, "stranger"]
+
+
+def test_nobody_is_matched_again_while_nothing_changes(looked_at: list[str]) -> None:
+    run = simulate()
+
+    assert looked_at == []
+    row = run.readings.get()
+    assert (row.entries, row.matched, row.complete) == (25, 24, True)
+
+
+def test_an_entry_that_changes_is_matched_and_the_others_are_not(looked_at: list[str], staff: Employer) -> None:
+    staff.directory.modify(staff.dn("p03"), {"sn": "Married"})
+
+    simulate()
+
+    assert looked_at == ["p03"]
+
+
+@pytest.mark.parametrize("happens", ["a new user", "a rename", "a match is forgotten", "a user leaves the scope"])
+def test_all_are_matched_once_what_they_are_matched_by_changes(looked_at: list[str], happens: str) -> None:
+    first = User.objects.get(username="p00")
+    match happens:
+        case "a new user":
+            user("stranger")
+        case "a rename":
+            users.update_profiles(profiles={first.pk: Profile("p99", last_name="P00")}, by=SYSTEM, at=NOON)
+        case "a match is forgotten":
+            Match.objects.filter(user=first).delete()
+        case _:
+            users.move(moves={first.pk: org("Elsewhere", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
+
+    simulate()
+
+    assert sorted(looked_at) == everybody()
+    looked_at.clear()
+    simulate()
+    assert looked_at == []
+
+
+def test_all_are_matched_once_a_day(looked_at: list[str]) -> None:
+    sync(simulated=True, at=NOON + timedelta(days=1))
+
+    assert sorted(looked_at) == everybody()
+
+
+def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    read = reading.Reader.read
+
+    def broken_off(reader: reading.Reader, pages: Any) -> None:
+        read(reader, pages)
+        raise DirectoryUnavailable("connection lost")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading.Reader, "read", broken_off)
+        simulate()
+    assert looked_at == []
+
+    simulate()
+
+    assert sorted(looked_at) == everybody()
+
+
+def test_all_are_matched_after_somebody_was_renamed_while_they_were_read(
+    looked_at: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = reading.Reader.read
+
+    def renamed_meanwhile(reader: reading.Reader, pages: Any) -> None:
+        read(reader, pages)
+        User.objects.filter(username="p00").update(username="p77", username_key="p77")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(reading.Reader, "read", renamed_meanwhile)
+        simulate()
+    assert looked_at == []
+
+    simulate()
+
+    assert sorted(looked_at) == everybody()
+
+
+def test_an_entry_with_two_claims_is_looked_at_each_time(looked_at: list[str]) -> None:
+    other = user("other")
+    unique_id = Match.objects.get(user__username="p05").unique_id
+    Match.objects.create(user=other, server=LdapServer.objects.get(), dn="", unique_id=unique_id, matched_at=NOON)
+    simulate()
+    looked_at.clear()
+
+    simulate()
+
+    assert looked_at == ["p05"]
+
+
+@pytest.mark.parametrize("canary", ["P20", "uid=p20,{base}"])
+def test_the_canary_is_seen_although_nothing_changed(staff: Employer, looked_at: list[str], canary: str) -> None:
+    server = LdapServer.objects.get()
+    LdapServer.objects.filter(pk=server.pk).update(canary=canary.format(base=staff.directory.base))
+    simulate()
+    looked_at.clear()
+
+    run = simulate()
+
+    assert run.readings.get().canary_seen
+    assert "p20" in looked_at
+    assert "p24" not in looked_at
+
+
+def test_two_pages_more_take_no_more_than_two_questions_more(staff: Employer) -> None:
+    simulate()
+    with CaptureQueriesContext(connection) as few:
+        simulate()
+    LdapServer.objects.update(page_size=3)
+    simulate()
+
+    with CaptureQueriesContext(connection) as many:
+        run = simulate()
+
+    pages = run.readings.get().pages
+    assert pages == 9
+    assert len(many) - len(few) <= pages - 5
+
+
+def test_what_a_page_left_alone_counts_as_seen_when_others_are_gone(staff: Employer) -> None:
+    staff.directory.delete(staff.dn("p10"))
+    staff.directory.delete(staff.dn("stranger"))
+
+    simulate()
+
+    kept = set(StoredEntry.objects.values_list("dn", flat=True))
+    assert kept == {staff.dn(name) for name in NAMES if name != "p10"}
+
+
+def test_pages_are_only_decoded_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoded: list[str] = []
+    real = reading.decoded
+
+    def noted(page: list[Sent]) -> Any:
+        decoded.extend(sent.dn for sent in page)
+        return real(page)
+
+    monkeypatch.setattr(reading, "decoded", noted)
+    staff.directory.modify(staff.dn("p11"), {"sn": "Other"})
+
+    simulate()
+
+    assert decoded == [staff.dn("p11")]

@@ -1,0 +1,135 @@
+"""Reading by a process of its own: it says what a reading in this process says, and its end never looks like the directory's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from directory.sync import source
+from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
+from directory.sync.values import Connection
+from tests.directories import Directory
+from tests.fake_ldap import FakeDirectory
+
+PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number], "sn": [b"x" * 500]}) for number in range(2000)]
+
+
+def connection(url: str, **values: object) -> Connection:
+    given = {"search_base": "dc=example", "search_filter": "(objectClass=*)", "operation_timeout": 2, **values}
+    return Connection(name="Fake", urls=(url,), **given)  # type: ignore[arg-type]
+
+
+def children() -> set[int]:
+    """Return the ids of this process's children that live."""
+    told = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return {int(pid) for pid in told if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]}
+
+
+@pytest.fixture(autouse=True)
+def allowed(settings: object) -> None:
+    settings.LDAP_LOOPBACK = True  # type: ignore[attr-defined]
+    settings.LDAP_PORTS = range(1, 65536)  # type: ignore[attr-defined]
+
+
+def test_it_says_what_a_reading_in_this_process_says() -> None:
+    with FakeDirectory(PEOPLE) as server:
+        wanted = connection(server.url, page_size=300)
+        with source.open_reading(wanted) as here:
+            entries = [entry for page in here for entry in page]
+        with ReadingProcess() as process, process.open(wanted) as apart:
+            pages = [source.decoded(page) for page in apart.sent_pages()]
+
+    assert [entry for page in pages for entry in page] == entries
+    assert (apart.url, apart.proof, apart.referrals, apart.complete) == (here.url, here.proof, here.referrals, True)
+
+
+def test_one_process_reads_several_directories() -> None:
+    with FakeDirectory(PEOPLE[:3]) as first, FakeDirectory(PEOPLE[:5]) as second, ReadingProcess() as process:
+        before = children()
+        for server, count in ((first, 3), (second, 5)):
+            with process.open(connection(server.url)) as reading:
+                assert sum(map(len, reading.sent_pages())) == count
+        assert children() == before
+
+
+def test_a_failure_comes_over_with_all_that_it_says() -> None:
+    with FakeDirectory(PEOPLE[:3], search_result=(50, "go away")) as server, ReadingProcess() as process:
+        with pytest.raises(DirectoryUnavailable) as refused, process.open(connection(server.url)) as reading:
+            list(reading.sent_pages())
+
+        assert (refused.value.stage, refused.value.result_code) == (Stage.SEARCH, 50)
+        assert "go away" in refused.value.server_message
+        with FakeDirectory(PEOPLE[:2]) as other, process.open(connection(other.url)) as reading:
+            assert sum(map(len, reading.sent_pages())) == 2
+
+
+def test_a_reading_that_nobody_goes_on_with_leaves_no_process() -> None:
+    before = children()
+    with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
+        with process.open(connection(server.url, page_size=10)) as reading:
+            next(reading.sent_pages())
+        assert not reading.complete
+        assert children() == before
+
+
+def test_a_process_that_is_killed_proves_nothing() -> None:
+    before = children()
+    with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
+        with process.open(connection(server.url, page_size=10)) as reading:
+            pages = reading.sent_pages()
+            next(pages)
+            for pid in children() - before:
+                os.kill(pid, signal.SIGKILL)
+
+            with pytest.raises(DirectoryUnavailable, match="the process that reads ended"):
+                list(pages)
+
+        assert not reading.complete
+
+
+def test_it_ends_with_the_process_that_started_it() -> None:
+    told = """
+import os, sys
+from django.conf import settings
+settings.configure(LDAP_LOOPBACK=True, LDAP_PORTS=range(1, 65536))
+from directory.sync.source import ReadingProcess
+process = ReadingProcess()
+process.__enter__()
+print(process._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)
+
+    pid = int(done.stdout)
+    assert done.returncode == -signal.SIGKILL
+    # It waits for a request, and finds nobody there.
+    for _ in range(100):
+        if not Path(f"/proc/{pid}/stat").exists() or " Z " in Path(f"/proc/{pid}/stat").read_text():
+            return
+        time.sleep(0.05)
+    pytest.fail("the process that reads has outlived the one that started it")
+
+
+def test_the_bind_password_is_in_no_command_line_and_in_no_environment() -> None:
+    with Directory() as directory:
+        before = children()
+        wanted = Connection(
+            name="Corp",
+            urls=(directory.url,),
+            search_base=directory.base,
+            bind_dn=directory.admin_dn,
+            bind_password=directory.admin_password,
+            page_size=1,
+        )
+        with ReadingProcess() as process, process.open(wanted) as reading:
+            [pid] = children() - before
+            seen = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
+            list(reading.sent_pages())
+
+    assert directory.admin_password.encode() not in seen
