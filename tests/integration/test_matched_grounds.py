@@ -11,9 +11,9 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from directory.models import LdapServer, Match, RunState, StoredEntry
-from directory.sync import matching, reading
+from directory.sync import matching, reading, source
 from directory.sync.source import DirectoryUnavailable, Sent
-from directory.sync.values import Candidate, Identity
+from directory.sync.values import Candidate, Entry, Identity
 from orgs.actions import users
 from orgs.actions.users import Profile
 from orgs.actors import SYSTEM
@@ -189,13 +189,12 @@ def test_what_a_page_left_alone_counts_as_seen_when_others_are_gone(staff: Emplo
 
 def test_pages_are_only_decoded_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded: list[str] = []
-    real = reading.decoded
 
-    def noted(page: list[Sent]) -> Any:
+    def noted(page: list[Sent]) -> list[Entry]:
         decoded.extend(sent.dn for sent in page)
-        return real(page)
+        return source.decoded(page)
 
-    monkeypatch.setattr(reading, "decoded", noted)
+    monkeypatch.setattr("directory.sync.reading.decoded", noted)
     staff.directory.modify(staff.dn("p11"), {"sn": "Other"})
 
     simulate()
