@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -12,9 +13,11 @@ from directory.models import MailKind, Run, RunState
 from directory.sync import job, lease, notify, record, report, rows
 from directory.sync.job import Job
 from directory.sync.tally import filled
-from directory.sync.values import Outcome
+from directory.sync.values import Action, Change, Outcome
 
 log = logging.getLogger("rollcall.sync")
+
+Values = Mapping[str, Any]
 
 # The last step before a run ends, as its row names it; ``done`` counts the changes that have their lines.
 WRITING = "writing the log"
@@ -57,12 +60,25 @@ def write_log(work: Job) -> None:
     told = Outcome.PLANNED if run.simulated else Outcome.APPLIED
     changes = run.changes.filter(outcome=told, user__isnull=False).in_order()
     last = changes.values_list("pk", flat=True)[done - 1] if done else 0
-    while page := list(changes.filter(pk__gt=last)[:CHUNK]):
-        for row in page:
-            for line in report.history(rows.change_from_row(row), author=author, simulated=run.simulated):
+    columns = ("pk", "user_id", "before", "after", "actions")
+    while page := list(changes.filter(pk__gt=last).values_list(*columns)[:CHUNK]):
+        for _, *columns_of_one in page:
+            for line in report.history(_change(*columns_of_one), author=author, simulated=run.simulated):
                 log.info("%s%s", line, mark)
-        last, done, mark = page[-1].pk, done + len(page), ""
+        last, done, mark = page[-1][0], done + len(page), ""
         work.lease.save(done=done)
+
+
+def _change(user_id: int, before: Values, after: Values, actions: Iterable[str]) -> Change:
+    """Return as much of a stored change as its log lines tell."""
+    return Change(
+        user_id=user_id,
+        outcome=Outcome.PLANNED,
+        before=rows.account_from_json(before),
+        after=rows.account_from_json(after),
+        steps=(),
+        actions=tuple(map(Action, actions)),
+    )
 
 
 def _sums(work: Job) -> Iterator[str]:

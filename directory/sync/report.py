@@ -10,6 +10,8 @@ from directory.sync.values import Account, Action, Change
 
 def safe(text: str) -> str:
     """Return text with control characters spelled out, so that a value from a directory can't forge a line."""
+    if text.isprintable():
+        return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
 
 
