@@ -21,3 +21,9 @@ def note(*, part: Part, host: str, pid: int, at: datetime, queues: Sequence[str]
     if not mine.update(heard_at=at, queues=list(queues)):
         Heartbeat.objects.filter(heard_at__lt=at - KEPT).delete()
         Heartbeat.objects.create(part=part, host=host, pid=pid, queues=list(queues), heard_at=at)
+
+
+def workers_alive(*, queue: str, at: datetime) -> int:
+    """Return how many workers that take tasks from this queue live."""
+    heard = Heartbeat.objects.filter(part=Part.WORKER, heard_at__gt=at - ALIVE).values_list("queues", flat=True)
+    return sum(queue in queues for queues in heard)

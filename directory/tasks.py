@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import mmap
+from contextlib import suppress
 
 from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.utils import timezone
+from kombu.exceptions import OperationalError
 
+from directory import heartbeats
 from directory.actions import schedule, uploads
-from directory.sync import closing, pipeline
+from directory.sync import closing, helping, pipeline
+from directory.sync.crew import Helpers
 from directory.sync.errors import Leaving
 from orgs.actions import archives
 from orgs.actors import SYSTEM
 
+log = logging.getLogger("rollcall.sync")
+
+# Seconds after which a page that nobody came for is no reason to come any more.
+HELPS_WITHIN = 60
 # One byte that a worker shares with the processes that it forks: whether it has been told to go.
 _leaving = mmap.mmap(-1, 1)
 
@@ -37,7 +46,23 @@ def stay(_phase: str, _done: int, _total: int | None) -> None:
 @shared_task(ignore_result=True, queue="sync")
 def carry_out_run(*, run_id: int) -> None:
     """Take one run to its end."""
-    pipeline.execute(run_id, clock=timezone.now, progress=stay)
+    others = heartbeats.workers_alive(queue="sync", at=timezone.now()) - 1
+    pipeline.execute(run_id, clock=timezone.now, progress=stay, helpers=Helpers(max(0, others), _call_helper))
+
+
+@shared_task(ignore_result=True, queue="sync")
+def help_with_scripts(*, page_id: int) -> None:
+    """Ask the scripts about a page of a run that another worker carries out, and about further ones of it."""
+    with suppress(Leaving):
+        helping.help_with(page_id, go_on=lambda: stay("helping", 0, None))
+
+
+def _call_helper(page_id: int) -> None:
+    """Call a worker to a page; when the broker is down, the run's own worker does it."""
+    try:
+        help_with_scripts.apply_async(kwargs={"page_id": page_id}, retry=False, expires=HELPS_WITHIN)
+    except OperationalError as error:
+        log.info("nobody is called to help with scripts: the broker can't be reached (%s)", error)
 
 
 @shared_task(ignore_result=True, queue="mail")

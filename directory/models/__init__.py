@@ -5,6 +5,7 @@ from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
 from directory.models.heartbeats import Heartbeat
 from directory.models.mails import Mail, MailKind
+from directory.models.pages import ScriptPage
 from directory.models.runs import LIVE_STATES, Run, RunChange, RunServer, RunState, Trigger
 from directory.models.scripts import ScriptVersion
 from directory.models.servers import LdapServer, OrgServer
@@ -27,6 +28,7 @@ __all__ = [
     "RunChange",
     "RunServer",
     "RunState",
+    "ScriptPage",
     "ScriptVersion",
     "Standing",
     "StoredEntry",

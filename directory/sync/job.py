@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
+from directory.sync.crew import Helpers
 from directory.sync.lease import Lease
 from directory.sync.matching import Present
 from directory.sync.shelf import Shelf
@@ -18,7 +19,7 @@ class Job:
 
     ``servers`` are those that have been read, by id, as they were set then, and ``shelves`` where their entries are
     kept. ``seen`` says who was in scope when the reading began, ``rivals`` which other users have a claim to the entry
-    of a user (server id, user id).
+    of a user (server id, user id). ``helpers`` are the workers that could run scripts for it.
     """
 
     run: Run
@@ -30,6 +31,7 @@ class Job:
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)
+    helpers: Helpers = field(default_factory=Helpers)
 
     @property
     def actor(self) -> Actor:
@@ -48,10 +50,10 @@ class Job:
         return sorted(self.scope)
 
 
-def load(run_id: int, lease: Lease) -> Job:
+def load(run_id: int, lease: Lease, helpers: Helpers = Helpers()) -> Job:  # noqa: B008 - frozen
     """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
     run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))
     chosen = {row.server_id for row in readings if row.chosen}
     scope = {pk: org for pk, org in orgs_in_scope().items() if set(org.servers) & chosen}
-    return Job(run, lease, SyncSettings.load(), readings, scope)
+    return Job(run, lease, SyncSettings.load(), readings, scope, helpers=helpers)

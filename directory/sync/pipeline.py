@@ -25,6 +25,7 @@ from directory.sync import (
     times,
     undo,
 )
+from directory.sync.crew import Helpers
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
 from directory.sync.job import Job
 from directory.sync.lease import Clock, Progress
@@ -46,14 +47,23 @@ def ignore_progress(_phase: str, _done: int, _total: int | None) -> None:
     """Follow a run by its row only."""
 
 
-def execute(run_id: int, *, clock: Clock, progress: Progress = ignore_progress) -> None:
-    """Take one run from the state it is in to its end; does nothing when another worker has it."""
+def execute(
+    run_id: int,
+    *,
+    clock: Clock,
+    progress: Progress = ignore_progress,
+    helpers: Helpers = Helpers(),  # noqa: B008 - frozen
+) -> None:
+    """Take one run from the state it is in to its end; does nothing when another worker has it.
+
+    ``helpers`` are the other workers that could run scripts for it.
+    """
     held = lease.claim(run_id, clock=clock, progress=progress)
     if held is None:
         return
     with lease.kept_alive(held):
         try:
-            _to_its_end(run_id, held)
+            _to_its_end(run_id, held, helpers)
         except TakenOver as error:
             log.warning("%s", error)
         except Leaving:
@@ -65,9 +75,9 @@ def execute(run_id: int, *, clock: Clock, progress: Progress = ignore_progress) 
             raise
 
 
-def _to_its_end(run_id: int, held: lease.Lease) -> None:
+def _to_its_end(run_id: int, held: lease.Lease, helpers: Helpers) -> None:
     try:
-        _carry_out(job.load(run_id, held))
+        _carry_out(job.load(run_id, held, helpers))
     except SyncStopped as stop:
         _stop(job.load(run_id, held), RunState.FAILED, str(stop))
     except Cancelled:

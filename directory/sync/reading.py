@@ -13,11 +13,12 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, lease, matching, notify, record, standing, times
+from directory.sync import grounds, helping, lease, matching, notify, record, standing, times
+from directory.sync.crew import Crew
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
-from directory.sync.sandbox import EntryText, Sandbox, SandboxBroken
+from directory.sync.sandbox import EntryText, SandboxBroken
 from directory.sync.shelf import Place, Read, Shelf, Stored
 from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, decoded
 from directory.sync.values import Entry, Verdict
@@ -82,7 +83,7 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     row.proof, row.counts, row.ground = {}, {}, ""
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
-    made = f"{server.configuration_digest} {scripting.version()}"
+    made = helping.made_by(server)
     shelf = work.shelves[server.pk] = Shelf(run_id=work.run.pk, server_id=server.pk, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
@@ -91,7 +92,8 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     with times.step("what entries are matched by"):
         ground = reader.ground()
     reader.matched = not tried_before and ground == grounds.of_last_reading(row)
-    with scripting.sandbox(server) as reader.sandbox, process.open(connection) as reading:
+    with scripting.sandbox(server) as sandbox, process.open(connection) as reading:
+        reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         row.url = reading.url
         reader.read(reading.sent_pages())
         row.counts = reader.counts()
@@ -125,7 +127,7 @@ class Reader:
     patience: int
     matched: bool = False
     verdicts_kept: int = 0
-    sandbox: Sandbox = field(init=False)
+    crew: Crew = field(init=False)
     org_ids: list[int] = field(init=False)
     only_ids_of: int | None = field(init=False)
     _waiting: deque[Waiting] = field(default_factory=deque)
@@ -140,8 +142,8 @@ class Reader:
 
     def read(self, pages: Iterable[list[Sent]]) -> None:
         """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
-        for verdicts in times.each("scripts", self.sandbox.evaluate_pages(self._asked(pages))):
-            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
+        for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(pages))):
+            self.stay()
             self.hear(verdicts)
 
     def _asked(self, pages: Iterable[list[Sent]]) -> Iterator[list[EntryText]]:
@@ -169,6 +171,10 @@ class Reader:
             for start in range(0, len(asked), SLICE):
                 part = [read[index] for index in asked[start : start + SLICE]]
                 yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
+
+    def stay(self) -> None:
+        """Stay in charge of the run while somebody else works for it."""
+        self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
 
     def hear(self, verdicts: list[Verdict]) -> None:
         """Take the verdicts on one slice, and keep the page when it is the last of it."""
@@ -205,7 +211,7 @@ class Reader:
 
     def counts(self) -> dict[str, Any]:
         """Return what the scripts have cost so far."""
-        cost = self.sandbox.cost()
+        cost = self.crew.cost()
         seconds = round(cost.cpu_seconds, 3)
         return {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from directory.models import PlannedMatch, Run, RunChange, RunServer, RunState
+from directory.models import PlannedMatch, Run, RunChange, RunServer, RunState, ScriptPage
 from directory.sync import rows, tally
 from directory.sync.values import Change, Known, Outcome, Sighting
 from orgs.bulk import insert_rows
@@ -95,6 +95,7 @@ def forget(*, run: Run) -> None:
     """Drop a plan that was left half made, so that it can be made again from the start."""
     RunChange.objects.filter(run=run).delete()
     PlannedMatch.objects.filter(run=run).delete()
+    ScriptPage.objects.filter(run=run).delete()
 
 
 def copy_plan(*, source: Run, target: Run) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -116,6 +117,11 @@ def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:
         first_name=stored["first_name"],
         last_name=stored["last_name"],
     )
+
+
+def verdict_told(stored: Mapping[str, Any], *, varies: bool) -> Verdict:
+    """Return a verdict with what a stored entry's row says elsewhere: whether it varies."""
+    return replace(verdict_from_json(stored), varies=varies)
 
 
 @lru_cache(maxsize=4096)

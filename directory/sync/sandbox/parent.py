@@ -44,7 +44,7 @@ class Sandbox:
         self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
         self._apart = any(LEAVES_WORK_BEHIND.search(source) for source in self._sources.values())
         self._errors: dict[ScriptName, ScriptError] | None = None
-        self._workers = [Worker(scripts, self._sources, limits) for _ in range(min(WORKERS, os.cpu_count() or 1))]
+        self._workers = [Worker(scripts, self._sources, limits) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
         self._search = Search(self._workers, self._packer, self._sources, limits)
         self._pace = Pace(limits)
@@ -171,6 +171,11 @@ def _one_by_one(pages: Iterable[Sequence[Entry | EntryText]], sizes: deque[int])
     for page in pages:
         sizes.append(len(page))
         yield from page
+
+
+def cores() -> int:
+    """Return how many cores this process may use: a worker can be given one of several."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compile_errors(scripts: Scripts, limits: SandboxLimits = SandboxLimits()) -> dict[ScriptName, ScriptError]:  # noqa: B008

@@ -1,0 +1,183 @@
+"""Scripts that several workers run: the verdicts are those of one worker, whatever becomes of the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from directory import scripting
+from directory.models import LdapServer, Run, ScriptPage, Trigger
+from directory.sync import crew, helping, script_pages
+from directory.sync.crew import Crew, Helpers
+from directory.sync.sandbox import EntryText, Sandbox
+from directory.sync.values import Verdict
+from orgs.actors import SYSTEM
+from tests.worlds import NOON, ldap_server
+
+pytestmark = pytest.mark.django_db
+# As slow as it takes to be worth another worker.
+SLOW = """function (entry) {
+    for (var i = 0, x = 0; i < 20000; i++) x = (x + i) % 7;
+    if (entry.n % 50 == 7) throw new Error("seven");
+    return entry.n % 3 != 0;
+}"""
+ENTRIES = [EntryText(f"cn={n}", json.dumps({"n": [str(n)]})) for n in range(600)]
+PAGES = [ENTRIES[start : start + 50] for start in range(0, len(ENTRIES), 50)]
+
+
+@pytest.fixture
+def server() -> LdapServer:
+    return ldap_server(
+        "ldap://127.0.0.1:1", active_script=SLOW, org_name_script="function (entry) { return 'Org ' + entry.n % 5 }"
+    )
+
+
+@pytest.fixture
+def run(server: LdapServer) -> Run:
+    return Run.objects.create(simulated=True, trigger=Trigger.COMMAND, created_at=NOON, started_by_label=str(SYSTEM))
+
+
+@pytest.fixture
+def sandbox(server: LdapServer) -> Iterator[Sandbox]:
+    with scripting.sandbox(server) as made:
+        yield made
+
+
+@pytest.fixture
+def expected(server: LdapServer) -> list[list[Verdict]]:
+    with scripting.sandbox(server) as alone:
+        return list(alone.evaluate_pages(PAGES))
+
+
+def nobody_leaves() -> None:
+    return None
+
+
+def crew_of(run: Run, server: LdapServer, sandbox: Sandbox, call: Callable[[int], object], count: int = 1) -> Crew:
+    def called(page: int) -> None:
+        call(page)
+
+    return Crew(sandbox, Helpers(count, called), run.pk, server.pk, helping.made_by(server), nobody_leaves)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    # On a machine that is quick enough the scripts above would not be worth any help.
+    monkeypatch.setattr(crew, "WORTH_HELP", 0.0)
+    monkeypatch.setattr(helping, "LINGERS", 0.0)
+
+
+def test_a_helper_answers_some_pages_and_the_verdicts_are_the_same(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
+) -> None:
+    helped: list[int] = []
+    made = crew_of(run, server, sandbox, lambda page: helped.append(helping.help_with(page, go_on=nobody_leaves)))
+
+    assert list(made.evaluate_pages(PAGES)) == expected
+    assert sum(helped) > 0
+    assert made.cost().entries == len(ENTRIES)
+    assert sandbox.cost().entries < len(ENTRIES)
+    assert not ScriptPage.objects.exists()
+
+
+def _nobody_comes(_page: int) -> None:
+    return None
+
+
+def _dies(page: int) -> None:
+    script_pages.claim(page, by="lost")
+    _long_ago(page)
+
+
+def _second_one_dies(page: int) -> None:
+    _dies(page)
+    _dies(page)
+
+
+def _is_gone(page: int) -> None:
+    ScriptPage.objects.filter(pk=page).delete()
+
+
+def _is_set_otherwise(page: int) -> None:
+    ScriptPage.objects.filter(pk=page).update(made="other")
+    helping.help_with(page, go_on=nobody_leaves)
+
+
+def _can_not(page: int) -> None:
+    script_pages.claim(page, by="weak")
+    script_pages.refuse(page, by="weak")
+
+
+def _answers_twice(page: int) -> None:
+    for _ in range(2):
+        helping.help_with(page, go_on=nobody_leaves)
+
+
+@pytest.mark.parametrize(
+    "happens", [_nobody_comes, _dies, _second_one_dies, _is_gone, _is_set_otherwise, _can_not, _answers_twice]
+)
+def test_what_nobody_answers_is_answered_by_the_runs_own_worker(
+    run: Run,
+    server: LdapServer,
+    sandbox: Sandbox,
+    expected: list[list[Verdict]],
+    happens: Callable[[int], None],
+) -> None:
+    called: list[int] = []
+
+    def call(page: int) -> None:
+        called.append(page)
+        happens(page)
+
+    assert list(crew_of(run, server, sandbox, call).evaluate_pages(PAGES)) == expected
+    assert called
+
+
+def test_a_page_of_other_settings_is_refused_by_a_helper(run: Run, server: LdapServer) -> None:
+    page = script_pages.post(run_id=run.pk, server_id=server.pk, made="other", entries=PAGES[0])
+
+    assert helping.help_with(page, go_on=nobody_leaves) == 0
+    assert ScriptPage.objects.get().refused
+    assert not script_pages.claim(page, by="another helper")
+    assert script_pages.claim(page, by=crew.OWN, refused=True)
+
+
+def test_a_helper_goes_on_with_further_pages_of_the_same_run(run: Run, server: LdapServer) -> None:
+    ids = [
+        script_pages.post(run_id=run.pk, server_id=server.pk, made=helping.made_by(server), entries=page)
+        for page in PAGES[:3]
+    ]
+
+    assert helping.help_with(ids[1], go_on=nobody_leaves) == 3
+    assert script_pages.answers(ids).keys() == set(ids)
+
+
+def test_an_answer_that_comes_too_late_changes_nothing(run: Run, server: LdapServer) -> None:
+    page = script_pages.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
+    assert script_pages.claim(page, by="slow")
+    _long_ago(page)
+    assert script_pages.claim(page, by="quick")
+
+    script_pages.answer(page, [Verdict()], cpu_seconds=1, by="slow")
+
+    assert script_pages.answers([page]) == {}
+    assert not script_pages.renew(page, by="slow")
+
+
+def test_what_comes_back_is_what_was_sent(run: Run, server: LdapServer, expected: list[list[Verdict]]) -> None:
+    page = script_pages.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
+    script_pages.claim(page, by="me")
+    assert script_pages.entries_of(ScriptPage.objects.get()) == PAGES[0]
+    varied = [Verdict(varies=True), Verdict(active=False, varies=True)]
+
+    script_pages.answer(page, [*expected[0], *varied], cpu_seconds=0.5, by="me")
+
+    answer = script_pages.answers([page])[page]
+    assert answer.verdicts == [*expected[0], *varied]
+    assert [verdict.varies for verdict in answer.verdicts[-2:]] == [True, True]
+
+
+def _long_ago(page: int) -> None:
+    ScriptPage.objects.filter(pk=page).update(claimed_until=NOON.replace(year=2020))
