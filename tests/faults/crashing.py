@@ -13,6 +13,7 @@ import resource
 import signal
 import time
 from contextlib import suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ POINTS = {
     "forget": "directory.sync.record:forget",
     "begin": "directory.sync.shelf:Shelf.begin",
     "scripts": "directory.sync.reading:Reader.hear",
+    "help": "directory.sync.helping:_answer",
     "keep": "directory.sync.shelf:Shelf.keep",
     "unseen": "directory.sync.shelf:Shelf.forget_unseen",
     "plan": "directory.sync.plan:decide",
@@ -146,6 +148,11 @@ def arm(**_: object) -> None:
     fuse = Fuse(Path(os.environ["FUSE"]))
     # Not at the top: Celery loads this module before Django's models.
     setattr(importlib.import_module("directory.sync.pipeline"), "BATCH", BATCH)  # noqa: B010  # of any module
+    if "HELPED" in os.environ:
+        # However quick the scripts are, others are called; and one that is lost is not waited for as long as in earnest.
+        crew, pages = (importlib.import_module(f"directory.sync.{name}") for name in ("crew", "script_pages"))
+        vars(crew).update(WORTH_HELP=0.0, KNOWN_AFTER=0)
+        vars(pages).update(CLAIM=timedelta(seconds=2))
     for point, place in POINTS.items():
         module, path = place.split(":")
         owner: Any = importlib.import_module(module)

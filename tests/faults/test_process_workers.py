@@ -11,9 +11,12 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from django.db.models import F
+from django.utils import timezone
 
+from directory import heartbeats
 from directory.actions import runs
-from directory.models import Mail, Run, RunState
+from directory.models import Mail, Run, RunState, ScriptPage
+from directory.models.heartbeats import Part
 from directory.sync.lease import MAX_ATTEMPTS
 from orgs.models import AuditEntry
 from tests.catalogue import noted
@@ -120,6 +123,40 @@ def test_a_step_that_takes_longer_than_the_lease_keeps_its_run(scene: Scene) -> 
         scene.end(run)
         assert run.fence == 1
 
+        scene.same_as_twin(row, run, f"taken {run.fence} time")
+
+
+@pytest.mark.parametrize("do", ["wait", "kill", "bug"])
+def test_a_worker_that_helps_with_scripts_is_no_loss_when_it_is_lost(scene: Scene, do: str) -> None:
+    scene.twin()
+    what = {"wait": "takes longer than its claim lasts", "kill": "is killed", "bug": "dies of a bug"}[do]
+
+    with noted(
+        "faults",
+        f"a worker that runs scripts for another one's run {what}",
+        how="two workers, scripts that are worth help; the second one has claimed a page",
+        expected=f"the run's own worker does the page, in the same attempt; {AS_TWIN}",
+        where=connection.vendor,
+    ) as row:
+        run = scene.begin()
+        scene.crew.stop()
+        for _ in range(2):
+            scene.crew.start(HELPED="1", RUN_LEASE_SECONDS="30")
+        scene.crew.ready()
+        for worker in scene.crew.workers:
+            heartbeats.note(part=Part.WORKER, host="vm", pid=worker.pid, at=timezone.now(), queues=["sync", "mail"])
+        scene.fuse.light("help", do, when="before")
+        scene.ring()
+        scene.fuse.wait()
+        own = scene.crew.working_on(run)
+        helper = next(worker for worker in scene.crew.workers if worker is not own)
+        if do == "kill":
+            wait_for(lambda: not helper.runs, "the helper is gone")
+        scene.end(run)
+        if do == "wait":
+            scene.fuse.go_on()
+
+        assert (run.fence, ScriptPage.objects.count()) == (1, 0)
         scene.same_as_twin(row, run, f"taken {run.fence} time")
 
 
