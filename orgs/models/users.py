@@ -163,6 +163,10 @@ class User(Keyed, AbstractBaseUser):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["username_key", "pk"]
+        indexes = [
+            models.Index(fields=["email", "id"], name="users_by_email"),
+            models.Index(fields=["last_name", "first_name", "id"], name="users_by_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(active=True, deactivated_by="") | Q(active=False) & ~Q(deactivated_by=""),
