@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -31,12 +32,15 @@ class Badge:
         return self.__html__()
 
     def __html__(self) -> SafeString:
-        return format_html(
-            '<span class="badge badge-{}">{}{}</span>',
-            self.tone,
-            lucide(self.icon, size=14, aria_hidden="true"),
-            self.text,
-        )
+        return _markup(str(self.text), self.icon, self.tone)
+
+
+# There are a few dozen badges, and a page shows hundreds.
+@functools.lru_cache(maxsize=1000)
+def _markup(text: str, icon: str, tone: str) -> SafeString:
+    return format_html(
+        '<span class="badge badge-{}">{}{}</span>', tone, lucide(icon, size=14, aria_hidden="true"), text
+    )
 
 
 def side_by_side(badges: Iterable[Badge]) -> SafeString:

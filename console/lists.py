@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from django.core.paginator import EmptyPage, Page, PageNotAnInteger, Paginator
+from django.core.paginator import EmptyPage, PageNotAnInteger
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
-from django_tables2.rows import BoundRows
+
+from console.paging import IdsFirst, in_full_order
 
 PAGE_SIZES = (25, 50, 100, 200)
 
@@ -30,22 +31,7 @@ class Listing:
         return size
 
 
-class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
-    """Finds a page by ids alone, then reads these rows: sorting and skipping whole rows takes a database much longer."""
-
-    def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
-        """Return the page of that number."""
-        shown: Any = self.object_list
-        rows = shown.data.data
-        if not isinstance(rows, QuerySet) or not self.count:
-            return super().page(number)
-        valid = self.validate_number(number)
-        start = (valid - 1) * self.per_page
-        ids = list(rows.values_list("pk", flat=True)[start : start + self.per_page])
-        return Page(BoundRows(data=rows.filter(pk__in=ids), table=shown.table), valid, self)
-
-
-def show_table(request: HttpRequest, table: Any) -> Any:
+def show_table(request: HttpRequest, table: Any, *, reads_every_row: bool = False) -> Any:
     """Sort the table as the address asks and show the page that it asks for, or the nearest there is."""
     table.request = request
     names = set(table.columns.names())
@@ -54,13 +40,14 @@ def show_table(request: HttpRequest, table: Any) -> Any:
     ]:
         table.order_by = order
     if isinstance(rows := table.data.data, QuerySet):
-        table.data.data = rows.order_by(*(rows.query.order_by or rows.model._meta.ordering), "pk")
+        table.data.data = in_full_order(rows)
     size = _number(request, table.prefixed_per_page_field)
     try:
         table.paginate(
             page=_number(request, table.prefixed_page_field) or 1,
             per_page=size if size in PAGE_SIZES else PAGE_SIZES[0],
             paginator_class=IdsFirst,
+            reads_every_row=reads_every_row,
         )
     except PageNotAnInteger:
         table.page = table.paginator.page(1)
@@ -79,8 +66,9 @@ def show_list(
 ) -> Listing:
     """Return the rows that the filters in the address leave, as a page of a table."""
     chosen = filters(request.GET, queryset=rows, request=request) if filters is not None else None
-    narrowed = chosen is not None and any(request.GET.get(name) for name in chosen.filters)
+    used = [found for name, found in chosen.filters.items() if request.GET.get(name)] if chosen is not None else []
     shown = table(
-        chosen.qs if chosen is not None else rows, empty_text=_("Nothing matches these filters.") if narrowed else None
+        chosen.qs if chosen is not None else rows, empty_text=_("Nothing matches these filters.") if used else None
     )
-    return Listing(table=show_table(request, shown), filters=chosen, export=export)
+    reads = any(getattr(each, "reads_every_row", False) for each in used)
+    return Listing(table=show_table(request, shown, reads_every_row=reads), filters=chosen, export=export)

@@ -172,10 +172,12 @@ def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
 
 
 def _changes(run: Run, request: ConsoleRequest) -> Listing:
-    rows = RunChange.objects.in_order().filter(run=run)
+    rows, ends = run.changes.in_order(), run.changes.ends()
     export = reverse("runs:csv", args=[run.pk])
-    # Of nothing, nothing can be filtered out.
-    return show_list(request, rows, table=ChangeTable, filters=ChangeFilter if rows.exists() else None, export=export)
+    if ends is None:
+        # Of nothing, nothing can be filtered out.
+        return show_list(request, rows, table=ChangeTable, export=export)
+    return show_list(request, rows.filter(pk__range=ends), table=ChangeTable, filters=ChangeFilter, export=export)
 
 
 CHANGE_COLUMNS = (

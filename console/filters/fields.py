@@ -6,7 +6,10 @@ from typing import Any
 
 import django_filters as filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db import connections
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Collate
+from django.db.models.lookups import IContains
 from django.utils.translation import gettext_lazy as _
 
 from console.access import ConsoleRequest
@@ -26,15 +29,40 @@ class Words:
         for word in text.split()[:8]:
             found = Q()
             for lookup in self.lookups:
-                found |= Q(**{f"{lookup}__icontains": word})
+                found |= Q(_contains(lookup, word, connections[rows.db].vendor))
             rows = rows.filter(found)
         return rows
 
 
-def search_filter(hint: Any, *lookups: str) -> filters.CharFilter:
+def _contains(lookup: str, word: str, vendor: str) -> IContains:
+    """Look for a word in any letter case.
+
+    PostgreSQL compares letters of all languages with each other in twice the time that it takes for those of English,
+    which will do where the word has no other ones.
+    """
+    field = Collate(lookup, "C") if vendor == "postgresql" and word.isascii() else F(lookup)
+    return IContains(field, word)
+
+
+class WordsFilter(filters.CharFilter):  # type: ignore[misc]  # django-filter has no types
+    """A text of which every word has to be found in one of the fields; no index helps with that."""
+
+    reads_every_row = True
+
+    def __init__(self, label: Any, *lookups: str, **options: Any) -> None:
+        super().__init__(label=label, method=Words(*lookups), max_length=LONGEST_SEARCH, **options)
+
+
+class ReadingFilter(filters.ChoiceFilter):  # type: ignore[misc]
+    """A choice that no index helps with."""
+
+    reads_every_row = True
+
+
+def search_filter(hint: Any, *lookups: str) -> WordsFilter:
     """Return the search field of a list."""
     widget = forms.TextInput(attrs={"type": "search", "placeholder": hint})
-    return filters.CharFilter(label=_("Search"), method=Words(*lookups), widget=widget, max_length=LONGEST_SEARCH)
+    return WordsFilter(_("Search"), *lookups, widget=widget)
 
 
 class OrgChoice(forms.ModelChoiceField):  # type: ignore[type-arg]

@@ -11,7 +11,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
-from console.filters.fields import search_filter, subtree
+from console.filters.fields import ReadingFilter, search_filter, subtree
 from directory.models import Run, RunChange, RunState, Trigger
 
 
@@ -56,10 +56,10 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
 
     q = search_filter(_("User, or a word of the steps"), "username", "steps_text")
     outcome = filters.ChoiceFilter(label=_("Outcome"), empty_label=_("Any outcome"), choices=badges.outcome_choices)
-    action = filters.ChoiceFilter(
+    action = ReadingFilter(
         label=_("Action"), empty_label=_("Any action"), choices=_action_choices, method="with_action"
     )
-    warnings = filters.ChoiceFilter(
+    warnings = ReadingFilter(
         label=_("Warnings"),
         empty_label=_("All"),
         choices=[("yes", _("with warnings"))],

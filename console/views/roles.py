@@ -12,7 +12,7 @@ from console.http import render_page
 from console.lists import show_list
 from console.permission_grid import grid
 from console.tables.roles import RoleTable
-from orgs.models import Role, User
+from orgs.models import Role, RoleGrant
 from orgs.permissions import Permission
 
 
@@ -20,7 +20,7 @@ from orgs.permissions import Permission
 @require(Permission.USER_READ)
 def role_list(request: ConsoleRequest) -> HttpResponse:
     """Show the roles with their members among the users that the viewer sees."""
-    roles = Role.objects.with_member_counts(among=User.objects.visible_to(request.user))
+    roles = Role.objects.with_member_counts(RoleGrant.objects.visible_to(request.user))
     listing = show_list(request, roles, table=RoleTable, filters=RoleFilter)
     return render_page(request, "roles/list.html", {"listing": listing}, fragments=("role-list",))
 
@@ -29,5 +29,5 @@ def role_list(request: ConsoleRequest) -> HttpResponse:
 @require(Permission.USER_READ)
 def role_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Show one role's permissions."""
-    role = get_object_or_404(Role.objects.with_member_counts(among=User.objects.visible_to(request.user)), pk=pk)
+    role = get_object_or_404(Role.objects.with_member_counts(RoleGrant.objects.visible_to(request.user)), pk=pk)
     return render_page(request, "roles/detail.html", {"role": role, "areas": grid(role.permissions)})

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Max, Q
+from django.db.models import Max, Min, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -225,6 +225,15 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
         """Changes in the order in which they were decided."""
         return self.order_by("pk")
 
+    def ends(self) -> tuple[int, int] | None:
+        """Return the first and the last id; None where there is no change.
+
+        A run's changes are written one after the other, which PostgreSQL does not know: asked for some of them in
+        order, it goes through those of all other runs, too, unless it is told where to begin and to end.
+        """
+        first, last = self.aggregate(first=Min("pk"), last=Max("pk")).values()
+        return None if first is None else (first, last)
+
     def about(self, user: User) -> RunChangeQuerySet:
         """What runs wanted for one user, newest first, where they wanted anything or had something to say."""
         return self.filter(user=user).exclude(outcome="unchanged").order_by("-run__created_at", "-pk")
@@ -234,8 +243,9 @@ class RunChange(models.Model):
     """What one run wants for one user: before, after, and the steps that led there."""
 
     id: int
-    run = models.ForeignKey(Run, models.CASCADE, related_name="changes")
-    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="changes")
+    # Without indexes of their own: those below begin with them.
+    run = models.ForeignKey(Run, models.CASCADE, related_name="changes", db_index=False)
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="changes", db_index=False)
     username = models.CharField(_("username"), max_length=255)
     org = models.ForeignKey(Org, models.SET_NULL, null=True, related_name="+", verbose_name=_("org"))
     server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="+")
@@ -263,7 +273,8 @@ class RunChange(models.Model):
         ordering = ["pk"]
         constraints = [models.UniqueConstraint(fields=["run", "user"], name="a_run_has_one_change_per_user")]
         indexes = [
-            models.Index(fields=["run", "outcome"], name="changes_by_outcome"),
+            models.Index(fields=["run", "id"], name="changes_in_order"),
+            models.Index(fields=["run", "outcome", "id"], name="changes_by_outcome"),
             models.Index(fields=["user", "-run"], name="changes_by_user"),
         ]
 

@@ -69,7 +69,9 @@ class AuditEntry(models.Model):
         indexes = [
             models.Index(fields=["object_type", "object_id", "-at"], name="audit_by_object"),
             models.Index(fields=["-at", "-id"], name="audit_newest_first"),
-            models.Index(fields=["action"], name="audit_by_action"),
+            models.Index(fields=["action", "id"], name="audit_by_action"),
+            models.Index(fields=["actor_label", "id"], name="audit_by_actor"),
+            models.Index(fields=["object_label", "id"], name="audit_by_object_label"),
         ]
 
     def __str__(self) -> str:

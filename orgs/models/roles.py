@@ -5,22 +5,25 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.db import models
-from django.db.models import Count, Q
+from django.db.models import Count, OuterRef, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission, holds
 
 if TYPE_CHECKING:
-    from orgs.models.users import UserQuerySet
+    from orgs.models.users import RoleGrantQuerySet
 
 
 class RoleQuerySet(models.QuerySet["Role"]):
     """Named questions about roles."""
 
-    def with_member_counts(self, among: UserQuerySet) -> RoleQuerySet:
-        """Annotate ``member_count``, how many of these users hold each role."""
-        return self.annotate(member_count=Count("grants", filter=Q(grants__user__in=among)))
+    def with_member_counts(self, grants: RoleGrantQuerySet) -> RoleQuerySet:
+        """Annotate ``member_count``, how many of these grants are of each role."""
+        # Not a join: that would bring all grants together with all columns of their roles before they are counted.
+        counted = grants.filter(role=OuterRef("pk")).order_by().values("role").annotate(count=Count("*"))
+        return self.annotate(member_count=Coalesce(Subquery(counted.values("count")), 0))
 
 
 class Role(Keyed):

@@ -163,6 +163,10 @@ class User(Keyed, AbstractBaseUser):
         verbose_name = _("user")
         verbose_name_plural = _("users")
         ordering = ["username_key", "pk"]
+        indexes = [
+            models.Index(fields=["email", "id"], name="users_by_email"),
+            models.Index(fields=["last_name", "first_name", "id"], name="users_by_name"),
+        ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(active=True, deactivated_by="") | Q(active=False) & ~Q(deactivated_by=""),
@@ -233,6 +237,14 @@ class User(Keyed, AbstractBaseUser):
 
 class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
     """Named questions about granted roles."""
+
+    def visible_to(self, viewer: User) -> RoleGrantQuerySet:
+        """The roles of the users that this administrator may see."""
+        if viewer.may_everywhere(Permission.ALL_USER_READ):
+            return self
+        if viewer.may(Permission.USER_READ):
+            return self.filter(user__org__path__startswith=viewer.org.path)
+        return self.none()
 
     def names_of(self, user_ids: Iterable[int]) -> dict[int, list[str]]:
         """Return the names of the roles of these users, sorted, by the user's id."""

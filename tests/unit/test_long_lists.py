@@ -120,4 +120,4 @@ class TestWhatTheAuditTrailKnows:
             ["at", "id"],
             ["DESC", "DESC"],
         )
-        assert found["audit_by_action"]["columns"] == ["action"]
+        assert found["audit_by_action"]["columns"] == ["action", "id"]

@@ -2,28 +2,47 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import islice
 from typing import TypeVar
 
 from django.db import connection
 from django.db.models import Model
 
-from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunChange, RunServer, RunState, Trigger
+from directory.models import LdapServer, Match
 from orgs.actions import legal_holds, orgs
 from orgs.actors import SYSTEM
-from orgs.models import Archive, AuditEntry, CreatedBy, Device, Org, Role, RoleGrant, User
+from orgs.models import (
+    Archive,
+    ArchiveState,
+    AuditEntry,
+    CreatedBy,
+    Device,
+    Matter,
+    Org,
+    Role,
+    RoleGrant,
+    SetBy,
+    User,
+)
 from orgs.text import fold
+from tests.bench.inside import history
 
-NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
+NOW = history.START
 ROWS = 5000
 ORGS = 40
 ROLES = ("PROe User", "Desktop User")
-CHANGES_PER_RUN = 100
-CUSTODIANS_PER_MATTER = 50
+FIRST_NAMES = ("Ada", "Bo", "Chloé", "Dmitri", "Eve", "Farid", "Grete")
+LAST_NAMES = ("Abel", "Bauer", "Castillo", "Doe", "Eriksen", "Fischer", "García", "Hoang", "Ito", "Jansen", "Kowalski")
+SYSTEMS = ("Windows 11", "Windows 10", "macOS 15", "Debian 13")
+# What was written about each user: made, moved, given roles, renamed.
+ACTIONS = ("user created", "user moved", "roles set", "profile updated")
+USERS_PER_MATTER, CUSTODIANS_PER_MATTER = 500, 50
+DEVICES_OF_THE_LAST = 20
+# One in so many: deactivated by a sync, by hand, blocked, pending, not in the directory; devices and archives alike.
+ODD = 50
 T = TypeVar("T", bound=Model)
 
 
@@ -45,7 +64,7 @@ def fill(before: Size, after: Size) -> None:
         _orgs_and_server()
     users = _users(before.users, after.users)
     _devices(before.devices, after.devices, users)
-    _history(before.runs, after.runs, users)
+    history.add(before.runs, after.runs, users, write)
     _matters(before.users, after.users, users)
 
 
@@ -71,23 +90,40 @@ def _users(first: int, last: int) -> list[User]:
     roles = list(Role.objects.filter(name__in=ROLES).values_list("pk", flat=True))
     server = LdapServer.objects.get()
     users = _add(User, (_user(number, orgs_of[number % len(orgs_of)]) for number in range(first, last)))
-    _write(RoleGrant, (RoleGrant(user=user, role_id=role, granted_by="sync") for user in users for role in roles))
-    _write(Match, (Match(user=user, server=server, dn=f"uid={user.username}", matched_at=NOW) for user in users))
-    _write(AuditEntry, (_audit(user, action) for user in users for action in ("user.create", "user.move")))
+    write(RoleGrant, (RoleGrant(user=user, role_id=role, granted_by="sync") for user in users for role in roles))
+    known = (user for user in users if not user.managed_locally)
+    write(Match, (Match(user=user, server=server, dn=f"uid={user.username}", matched_at=NOW) for user in known))
+    write(AuditEntry, (_audit(user, action) for user in users for action in ACTIONS))
     return users
 
 
 def _user(number: int, org: int) -> User:
     name = f"u{number:07}"
-    return User(
+    first_name, last_name = FIRST_NAMES[number % len(FIRST_NAMES)], LAST_NAMES[number % len(LAST_NAMES)]
+    user = User(
         username=name,
         username_key=fold(name),
-        email=f"{name}@example.com",
-        first_name=("Ada", "Bo", "Chloé", "Dmitri")[number % 4],
-        last_name=("Abel", "Bauer", "Castillo", "Doe")[number % 4],
+        email=f"{first_name}.{last_name}.{number}@example.com".lower(),
+        first_name=first_name,
+        last_name=last_name,
         org_id=org,
         created_by=CreatedBy.CSV,
     )
+    match number % ODD:
+        case 0 | 1 | 2:
+            user.active, user.deactivated_by, user.deactivated_at = False, SetBy.SYNC, NOW
+            user.blocked, user.blocked_by, user.blocked_at = True, SetBy.SYNC, NOW
+        case 3:
+            user.active, user.deactivated_by, user.deactivated_at = False, SetBy.PERSON, NOW
+        case 4:
+            user.blocked, user.blocked_by, user.blocked_at = True, SetBy.PERSON, NOW
+        case 5:
+            user.pending, user.pending_by, user.pending_at = True, SetBy.SYNC, NOW
+        case 6:
+            user.managed_locally = True
+        case _:
+            pass
+    return user
 
 
 def _audit(user: User, action: str) -> AuditEntry:
@@ -103,73 +139,50 @@ def _audit(user: User, action: str) -> AuditEntry:
 
 
 def _devices(first: int, last: int, users: list[User]) -> None:
-    """Give new users devices with an archive each."""
-    numbers = range(first, last)
-    devices = _add(
-        Device,
-        (
-            Device(guid=str(10**17 + number), user=users[number % len(users)], name=f"laptop-{number}", os="Windows 11")
-            for number in numbers
-        ),
-    )
-    _write(Archive, (Archive(device=device, size_bytes=10**9 + device.pk) for device in devices))
+    """Give new users devices with an archive each, and the last one many."""
+    ordinary = last - DEVICES_OF_THE_LAST
+    owners = [users[-1 if number >= ordinary else number % len(users)] for number in range(first, last)]
+    devices = _add(Device, (_device(number, user) for number, user in enumerate(owners, start=first)))
+    write(Archive, (_archive(device) for device in devices))
 
 
-def _history(first: int, last: int, users: list[User]) -> None:
-    """Add runs: the newest one changes every new user, the others a hundred each."""
-    server, chance = LdapServer.objects.get(), random.Random(first)
-    runs = _add(Run, (_run(number) for number in range(first, last)))
-    _write(RunServer, (_reading(run, server, len(users)) for run in runs))
-    most = min(CHANGES_PER_RUN, len(users))
-    several = ((run, chance.sample(users, most)) for run in runs[:-1])
-    _write(RunChange, (_change(run, user) for run, chosen in several for user in chosen))
-    _write(RunChange, (_change(runs[-1], user) for user in users))
-    _write(Alert, (Alert(kind=AlertKind.CONNECTION, message=f"refused {run.pk}", created_at=NOW) for run in runs))
-
-
-def _run(number: int) -> Run:
-    at = NOW + timedelta(hours=number)
-    return Run(
-        simulated=number % 2 == 0,
-        state=RunState.PLANNED if number % 2 == 0 else RunState.APPLIED,
-        trigger=Trigger.SCHEDULE,
-        started_by_label="schedule",
-        created_at=at,
-        started_at=at,
-        planned_at=at + timedelta(seconds=3),
-        finished_at=at + timedelta(seconds=4),
-        counts={"users": 1000, "moved": CHANGES_PER_RUN},
-    )
-
-
-def _reading(run: Run, server: LdapServer, entries: int) -> RunServer:
-    return RunServer(
-        run=run, server=server, server_name=server.name, live=False, pages=1, entries=entries, complete=True
-    )
-
-
-def _change(run: Run, user: User) -> RunChange:
-    before = {"username": user.username, "active": True, "blocked": False, "org_id": user.org_id, "roles": list(ROLES)}
-    return RunChange(
-        run=run,
+def _device(number: int, user: User) -> Device:
+    device = Device(
+        guid=str(10**17 + number),
         user=user,
-        username=user.username,
-        org_id=user.org_id,
-        outcome="planned" if run.simulated else "applied",
-        actions=["move"],
-        before={**before, "org": "Default"},
-        after={**before, "org": "Org 01"},
-        steps=[f"found by uid as uid={user.username},ou=people", "the org name script returned Org 01"],
+        name=f"laptop-{number}",
+        os=SYSTEMS[number % len(SYSTEMS)],
+        last_connected=NOW - timedelta(minutes=number) if number % ODD else None,
     )
+    match number % ODD:
+        case 0:
+            device.active, device.deactivated_by, device.deactivated_with_user = False, SetBy.SYNC, True
+        case 1:
+            device.blocked = True
+        case 2:
+            device.authorized = False
+        case _:
+            pass
+    return device
+
+
+def _archive(device: Device) -> Archive:
+    archive = Archive(device=device, size_bytes=10**9 + device.pk)
+    if not device.active:
+        archive.state, archive.cold_since, archive.expires_at = ArchiveState.COLD_STORAGE, NOW, NOW
+    elif device.blocked:
+        archive.state, archive.purge_at = ArchiveState.EXPIRED, NOW
+    return archive
 
 
 def _matters(first: int, last: int, users: list[User]) -> None:
-    """Open a matter for every thousand users."""
-    for number in range(first // 1000, last // 1000):
+    """Open a matter for every five hundred users, and close every other one."""
+    for number in range(first // USERS_PER_MATTER, last // USERS_PER_MATTER):
         matter = legal_holds.open_matter(name=f"Matter {number}", policy="Keep all", by=SYSTEM, at=NOW)
-        start = (number - first // 1000) * 1000
+        start = number * USERS_PER_MATTER - first
         held = [user.pk for user in users[start : start + CUSTODIANS_PER_MATTER]]
         legal_holds.add_custodians(matter=matter, user_ids=held, by=SYSTEM, at=NOW)
+    Matter.objects.filter(pk__in=[matter.pk for matter in Matter.objects.all() if matter.pk % 2]).update(closed_at=NOW)
 
 
 def _add(model: type[T], rows: Iterable[T]) -> list[T]:
@@ -177,7 +190,7 @@ def _add(model: type[T], rows: Iterable[T]) -> list[T]:
     return [row for part in _written(model, rows) for row in part]
 
 
-def _write(model: type[T], rows: Iterable[T]) -> None:
+def write(model: type[T], rows: Iterable[T]) -> None:
     """Write rows in large parts and forget them."""
     for _ in _written(model, rows):
         pass

@@ -1,0 +1,257 @@
+"""Pages of lists: the right rows in the right order wherever the page is, in the same number of statements."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from console import paging
+from console.lists import PAGE_SIZES
+from console.paging import in_full_order
+from directory.models import Alert, RunChange
+from directory.sync.values import Action
+from orgs.models import AuditEntry, Org, User
+from tests.makers import (
+    NOW,
+    make_alert,
+    make_change,
+    make_org,
+    make_run,
+    make_server,
+    make_sysadmin,
+    make_user,
+    signed_in,
+)
+
+pytestmark = pytest.mark.django_db
+
+SIZE = PAGE_SIZES[0]
+NAMES = [("Ada", "Abel"), ("Bo", "Bauer"), ("Chloé", "Castillo"), ("", "")]
+
+
+@pytest.fixture
+def client() -> Client:
+    client = signed_in(make_sysadmin())
+    # The first look notes when the session began.
+    client.get(reverse("dashboard"))
+    return client
+
+
+def make_users(count: int) -> None:
+    orgs = [make_org("North"), make_org("South")]
+    for number in range(count):
+        first_name, last_name = NAMES[number % len(NAMES)]
+        make_user(
+            f"u{number:03}",
+            org=orgs[number % 2],
+            first_name=first_name,
+            last_name=last_name,
+            email=f"{number % 7}@x.com",
+        )
+
+
+def shown(client: Client, place: str = "users:list", pk: int | None = None, **query: Any) -> list[int]:
+    """Return the ids of the rows on a page."""
+    context = client.get(reverse(place, args=[pk] if pk else []), query).context
+    listing = context["listing"] if "listing" in context else context["page"].listing
+    return [row.record.pk for row in listing.table.paginated_rows]
+
+
+def asked(client: Client, **query: Any) -> list[str]:
+    """Return the statements of a page of users."""
+    with CaptureQueriesContext(connection) as found:
+        client.get(reverse("users:list"), query)
+    return [query["sql"] for query in found]
+
+
+class TestThePagesOfAList:
+    @pytest.mark.parametrize("sort", ["", "username", "-username", "name", "-name", "email", "-org", "states"])
+    def test_put_together_are_the_whole_list(self, client: Client, sort: str) -> None:
+        make_users(2 * SIZE + 9)
+
+        pages = [shown(client, sort=sort, page=number, per_page=SIZE) for number in (1, 2, 3)]
+
+        assert [len(page) for page in pages] == [SIZE, SIZE, 10]
+        assert [pk for page in pages for pk in page] == shown(client, sort=sort, per_page=PAGE_SIZES[-1])
+
+    def test_are_in_the_order_of_the_column(self, client: Client) -> None:
+        make_users(SIZE + 5)
+
+        names = [User.objects.get(pk=pk).username for pk in shown(client, sort="-username", page=2)]
+
+        assert names == sorted(User.objects.values_list("username", flat=True), reverse=True)[SIZE:]
+
+    def test_end_with_the_last_one_however_far_is_asked_for(self, client: Client) -> None:
+        make_users(SIZE + 5)
+
+        assert shown(client, page=999_999) == shown(client, page=2)
+
+    def test_are_looked_for_from_the_nearer_end(self, client: Client) -> None:
+        make_users(3 * SIZE)
+
+        assert not any("OFFSET" in statement for statement in asked(client, page=999_999, sort="email"))
+        assert any("OFFSET" in statement for statement in asked(client, page=2, sort="email"))
+
+    def test_keep_open_alerts_before_dismissed_ones_from_either_end(self, client: Client) -> None:
+        for number in range(SIZE + 5):
+            make_alert(f"alert {number}")
+        Alert.objects.filter(pk__in=[alert.pk for alert in Alert.objects.all()[::3]]).update(dismissed_at=NOW)
+
+        found = [*shown(client, "alerts:list", page=1), *shown(client, "alerts:list", page=2)]
+
+        assert found == list(Alert.objects.open_first().values_list("pk", flat=True))
+
+    def test_take_the_same_statements_at_both_ends_of_a_long_list(self, client: Client) -> None:
+        make_users(SIZE + 5)
+        few = {page: len(asked(client, page=page, q="u0")) for page in (1, 2, 999_999)}
+        for number in range(4 * SIZE):
+            make_user(f"u0{number:04}x")
+
+        assert {page: len(asked(client, page=page, q="u0")) for page in (1, 2, 999_999)} == few
+
+
+class TestWhatASearchLeaves:
+    @pytest.mark.parametrize("page", [1, 2, 3, 999_999])
+    @pytest.mark.parametrize("sort", ["", "-email"])
+    def test_is_the_same_whether_few_or_many(
+        self, client: Client, monkeypatch: pytest.MonkeyPatch, page: int, sort: str
+    ) -> None:
+        make_users(2 * SIZE + 9)
+        query: dict[str, Any] = {"q": "u0", "page": page, "sort": sort}
+        few, statements = shown(client, **query), len(asked(client, **query))
+
+        monkeypatch.setattr(paging, "FEW", 3)
+
+        assert (shown(client, **query), len(asked(client, **query))) == (few, statements)
+        assert few
+
+    @pytest.mark.parametrize(
+        ("text", "count"),
+        [("ABEL", 3), ("abel ada", 3), ("abel bo", 0), ("%", 0), ("a_el", 0), ("castillo chloé", 2), ("x.com u00", 9)],
+    )
+    def test_has_every_word_in_any_letter_case(self, client: Client, text: str, count: int) -> None:
+        make_users(9)
+
+        assert len(shown(client, q=text)) == count
+
+    @pytest.mark.skipif("connection.vendor != 'postgresql'")
+    def test_has_letters_of_all_languages_in_any_case(self, client: Client) -> None:
+        make_users(9)
+
+        assert len(shown(client, q="CHLOÉ")) == 2
+
+
+class TestAFullOrder:
+    @pytest.mark.parametrize(
+        ("order", "full"),
+        [
+            (["email"], ["email", "pk"]),
+            (["-email"], ["-email", "-pk"]),
+            (["-last_name", "first_name"], ["-last_name", "first_name", "pk"]),
+            ([], ["username_key", "pk", "pk"]),
+        ],
+    )
+    def test_ends_with_the_id_in_the_direction_of_the_last_column(self, order: list[str], full: list[str]) -> None:
+        assert list(in_full_order(User.objects.order_by(*order)).query.order_by) == full
+
+    def test_knows_the_direction_of_an_expression(self) -> None:
+        assert in_full_order(User.objects.order_by(F("email").desc())).query.order_by[-1] == "-pk"
+
+    @pytest.mark.parametrize(
+        ("model", "name", "columns"),
+        [
+            (User, "users_by_email", ["email", "id"]),
+            (User, "users_by_name", ["last_name", "first_name", "id"]),
+            (AuditEntry, "audit_by_action", ["action", "id"]),
+            (AuditEntry, "audit_by_actor", ["actor_label", "id"]),
+            (AuditEntry, "audit_by_object_label", ["object_label", "id"]),
+            (RunChange, "changes_in_order", ["run_id", "id"]),
+            (RunChange, "changes_by_outcome", ["run_id", "outcome", "id"]),
+        ],
+    )
+    def test_of_a_long_table_has_an_index(self, model: Any, name: str, columns: list[str]) -> None:
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, model._meta.db_table)
+
+        assert found[name]["columns"] == columns
+
+
+class TestTheChangesOfARun:
+    def test_begin_and_end_somewhere_among_those_of_all_runs(self) -> None:
+        server, wendy, stan = make_server(), make_user("wendy"), make_user("stan")
+        first, second, empty = make_run(server), make_run(server), make_run(server)
+        changes = [make_change(run, user, Action.MOVE) for user in (wendy, stan) for run in (first, second)]
+
+        assert first.changes.ends() == (changes[0].pk, changes[2].pk)
+        assert second.changes.ends() == (changes[1].pk, changes[3].pk)
+        assert empty.changes.ends() is None
+
+    def test_are_listed_without_those_of_a_run_at_the_same_time(self, client: Client) -> None:
+        server, wendy, stan = make_server(), make_user("wendy"), make_user("stan")
+        first, second = make_run(server), make_run(server)
+        mine, _, also_mine = (make_change(run, user) for run, user in ((first, wendy), (second, wendy), (first, stan)))
+
+        assert shown(client, "runs:detail", first.pk) == [mine.pk, also_mine.pk]
+        assert shown(client, "runs:detail", first.pk, q="uid=stan") == [also_mine.pk]
+
+
+class TestTheDaysOfTheAuditTrail:
+    @pytest.fixture
+    def entries(self) -> dict[int, AuditEntry]:
+        """One for each hour of two days."""
+        AuditEntry.objects.all().delete()
+        start = datetime(2026, 3, 1, tzinfo=UTC)
+        given = {
+            "actor_label": "ada",
+            "action": "moved",
+            "object_type": "user",
+            "object_id": 1,
+            "object_label": "wendy",
+        }
+        return {hour: AuditEntry.objects.create(at=start + timedelta(hours=hour), **given) for hour in range(48)}
+
+    @pytest.mark.parametrize(
+        ("query", "zone", "hours"),
+        [
+            ({"until": "2026-03-01"}, "UTC", range(24)),
+            ({"since": "2026-03-02"}, "UTC", range(24, 48)),
+            ({"since": "2026-03-01", "until": "2026-03-01"}, "Europe/Berlin", range(23)),
+            ({"since": "2026-03-02", "until": "2026-03-02"}, "America/New_York", range(29, 48)),
+            ({"since": "2026-03-03"}, "UTC", range(0)),
+        ],
+    )
+    def test_are_the_viewers(
+        self, client: Client, entries: dict[int, AuditEntry], query: dict[str, Any], zone: str, hours: range
+    ) -> None:
+        client.cookies["time_zone"] = zone
+
+        found = shown(client, "audit:list", per_page=50, sort="at", who="ada", q="wendy", **query)
+
+        assert found == [entries[hour].pk for hour in hours]
+
+    @pytest.mark.parametrize("day", ["0001-01-01", "9999-12-31"])
+    @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/New_York"])
+    def test_are_days_that_there_are_everywhere(self, client: Client, day: str, zone: str) -> None:
+        client.cookies["time_zone"] = zone
+
+        assert client.get(reverse("audit:list"), {"since": day, "until": day}).status_code == 200
+
+
+class TestTheMembersOfRoles:
+    def test_are_counted_for_each(self, client: Client) -> None:
+        for number in range(3):
+            make_user(f"u{number}", org=Org.objects.get(depth=1), roles=["PROe User", "Org Admin"][: 1 + number % 2])
+
+        parameters = {"sort": "-members", "per_page": "100"}
+        table = client.get(reverse("roles:list"), parameters).context["listing"].table
+
+        counts = {row.record.name: row.record.member_count for row in table.paginated_rows}
+        assert (counts["PROe User"], counts["Org Admin"], counts["SYSADMIN"], counts["Desktop User"]) == (3, 1, 1, 0)
+        assert list(counts.values()) == sorted(counts.values(), reverse=True)
