@@ -141,7 +141,7 @@ def test_a_worker_that_helps_with_scripts_is_no_loss_when_it_is_lost(scene: Scen
         run = scene.begin()
         scene.crew.stop()
         for _ in range(2):
-            scene.crew.start(HELPED="1", RUN_LEASE_SECONDS="30")
+            scene.crew.start(HELPED="1", RUN_LEASE_SECONDS="15")
         scene.crew.ready()
         for worker in scene.crew.workers:
             heartbeats.note(part=Part.WORKER, host="vm", pid=worker.pid, at=timezone.now(), queues=["sync", "mail"])
