@@ -97,8 +97,7 @@ class StoredEntry(models.Model):
     attributes: Any = models.JSONField(_("attributes"), default=dict)
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
-    # As for planned matches.
-    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries", db_constraint=False)
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries")
     contested = models.BooleanField(_("claimed by several users"), default=False)
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
     verdict: Any = models.JSONField(_("verdict"), null=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from typing import Any
+from contextlib import AbstractContextManager
+from typing import Any, Self
 
 import pytest
 from django.test import Client
@@ -12,6 +13,7 @@ from pytest_django import Settings
 
 from directory.models import RunState
 from directory.sync import source
+from directory.sync.values import Connection
 from tests.attacks.bad_settings import TEST
 from tests.attacks.ldap_pages import Ear, on_the_page
 from tests.attacks.ldap_world import SECRET, corp, tried, unchanged
@@ -51,6 +53,19 @@ def company() -> Iterator[Directory]:
         yield directory
 
 
+class ReadingHere:
+    """Reads in this process, where a test may have put something in the place of the name server."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        return None
+
+    def open(self, wanted: Connection) -> AbstractContextManager[source.Reading]:
+        return source.open_reading(wanted)
+
+
 class TestANameThatLeadsElsewhere:
     @pytest.mark.parametrize(
         ("where", "says"),
@@ -74,6 +89,8 @@ class TestANameThatLeadsElsewhere:
             return real(where if asked else host, port, *arguments, **options)
 
         monkeypatch.setattr("socket.getaddrinfo", answer)
+        # Another process would ask the machine's own name server.
+        monkeypatch.setattr("directory.sync.reading.ReadingProcess", ReadingHere)
         before = snapshot()
         expected = "no connection is opened; “Test connection” and the run say why"
         how = f"the name server says {where}; {TEST}, a simulation"

@@ -32,6 +32,16 @@ def children() -> set[int]:
 
 
 @pytest.fixture(autouse=True)
+def one_process_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in earnest, not as tests that read something have it."""
+
+    def leave(self: ReadingProcess, *_exception: object) -> None:
+        self._end()
+
+    monkeypatch.setattr(ReadingProcess, "__exit__", leave)
+
+
+@pytest.fixture(autouse=True)
 def allowed(settings: object) -> None:
     settings.LDAP_LOOPBACK = True  # type: ignore[attr-defined]
     settings.LDAP_PORTS = range(1, 65536)  # type: ignore[attr-defined]

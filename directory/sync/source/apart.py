@@ -52,7 +52,8 @@ class ReadingProcess:
         complete = False
         try:
             # The password goes by this way, which nobody else can look into.
-            send(process.stdin, {"connection": connection, "attributes": tuple(attributes)})
+            known = {name: getattr(settings, name) for name in SETTINGS}
+            send(process.stdin, {"connection": connection, "attributes": tuple(attributes), "settings": known})
             reading = ReadingApart(process)
             yield reading
             complete = reading.complete
@@ -63,7 +64,6 @@ class ReadingProcess:
     def _start(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", CHILD]
         self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        send(self._process.stdin, {name: getattr(settings, name) for name in SETTINGS})
         return self._process
 
     def _end(self) -> None:

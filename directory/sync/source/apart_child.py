@@ -48,10 +48,7 @@ def main() -> None:
     # They are for the one who reads; when that one ends, so does this.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    known = receive(sys.stdin.buffer)
-    if known is None:
-        return
-    settings.configure(**known)
+    settings.configure()
     teller = Teller(sys.stdout.buffer)
     while (wanted := receive(sys.stdin.buffer)) is not None:
         try:
@@ -69,6 +66,8 @@ def main() -> None:
 
 
 def _read(wanted: dict[str, Any], teller: Teller) -> None:
+    for name, value in wanted["settings"].items():
+        setattr(settings, name, value)
     with open_reading(wanted["connection"], attributes=wanted["attributes"]) as reading:
         teller.tell("opened", url=reading.url)
         for page in reading.sent_pages():
