@@ -23,6 +23,8 @@ from pytest_django import DjangoDbBlocker, Settings
 
 from directory.sync.source import ReadingProcess
 
+# As it is without the fixture below.
+START = ReadingProcess._start
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
 
@@ -62,10 +64,9 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 def reading_processes_serve_again() -> Iterator[None]:
     """A process that reads LDAP takes a fifth of a second to start: one that has read to the end serves the next run too."""
     idle: list[subprocess.Popen[bytes]] = []
-    start = ReadingProcess._start
 
     def start_or_take(self: ReadingProcess) -> subprocess.Popen[bytes]:
-        self._process = idle.pop() if idle else start(self)
+        self._process = idle.pop() if idle else START(self)
         return self._process
 
     def hand_on(self: ReadingProcess, *_exception: object) -> None:

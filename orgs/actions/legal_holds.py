@@ -38,11 +38,14 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     if Matter.objects.select_for_update().get(pk=matter.pk).closed_at is not None:
         raise Refused(f"{matter.name} is closed")
     # The users are locked, so that a deactivation under way either comes first or sees the hold.
-    found = dict(User.objects.select_for_update().filter(pk__in=user_ids).order_by("pk").values_list("pk", "username"))
+    locked = User.objects.select_for_update().filter(pk__among=user_ids).order_by("pk")
+    found = {pk: (name, gone) for pk, name, gone in locked.values_list("pk", "username", "deactivated_at")}
     held = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
-    added = {pk: name for pk, name in found.items() if pk not in held}
-    Custodian.objects.bulk_create([Custodian(matter=matter, user_id=pk, added_at=at) for pk in added])
-    facts = [Fact("user", pk, name, after={"matter": matter.name}) for pk, name in added.items()]
+    added = {pk: told for pk, told in found.items() if pk not in held}
+    # Whoever was deactivated while this waited for its turn was not on hold then.
+    since = {pk: at if gone is None else max(at, gone) for pk, (_, gone) in added.items()}
+    Custodian.objects.bulk_create([Custodian(matter=matter, user_id=pk, added_at=since[pk]) for pk in added])
+    facts = [Fact("user", pk, name, after={"matter": matter.name}) for pk, (name, _) in added.items()]
     note(facts, action="put on legal hold", by=by, at=at)
     return len(added)
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
-from directory import creation
+from directory import creation, invariants
 from directory.actions import runs
 from directory.models import Match, Run, RunState, Trigger
 from directory.sync import pipeline
@@ -367,3 +368,14 @@ class TestDeactivating:
         users.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
 
         assert (before, Archive.objects.get(device=laptop).state) == (ArchiveState.LIVE, ArchiveState.COLD_STORAGE)
+
+
+def test_a_hold_that_waited_for_a_deactivation_began_after_it() -> None:
+    sean = user("sean")
+    matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=ADA, at=NOON)
+    users.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON + timedelta(seconds=1))
+
+    # Asked for first, but the other one had the user by then.
+    legal_holds.add_custodians(matter=matter, user_ids=[sean.pk], by=ADA, at=NOON)
+
+    assert [each.rule for each in invariants.broken(at=NOON + timedelta(days=1))] == []

@@ -14,6 +14,7 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
 from directory.sync.values import Connection
+from tests.conftest import START
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
 
@@ -38,6 +39,7 @@ def one_process_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
     def leave(self: ReadingProcess, *_exception: object) -> None:
         self._end()
 
+    monkeypatch.setattr(ReadingProcess, "_start", START)
     monkeypatch.setattr(ReadingProcess, "__exit__", leave)
 
 
