@@ -85,7 +85,7 @@ def _queued(world: World, workers: int) -> float:
     with ExitStack() as stack:
         for number, core in zip(range(workers), sorted(os.sched_getaffinity(0)), strict=False):
             stack.enter_context(_worker(world, number, core))
-        told: dict[str, Any] = world.console.inside("queue")
+        told: dict[str, Any] = world.console.inside("queue", str(workers))
     if told["state"] != "applied" or told["users"] != world.count:
         raise CommandFailed(f"the run of {workers} workers ended otherwise than it should: {told}")
     return float(told["seconds"])

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from directory import heartbeats
 from directory.actions import runs
 from directory.models import Run, Trigger
 from directory.sync import results
@@ -15,8 +16,12 @@ from orgs.actors import COMMAND_LINE
 PATIENCE = 1800.0
 
 
-def main() -> dict[str, Any]:
-    """Return what the run came to, with the seconds from the queue to its end."""
+def main(workers: str) -> dict[str, Any]:
+    """Return what the run came to, with the seconds from the queue to its end, once so many workers are known to live."""
+    ends = time.perf_counter() + PATIENCE
+    while heartbeats.workers_alive(queue="sync", at=timezone.now()) < int(workers):
+        assert time.perf_counter() < ends, "not all workers have been heard of"
+        time.sleep(0.02)
     started = time.perf_counter()
     run = runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=COMMAND_LINE, at=timezone.now())
     while Run.objects.live().filter(pk=run.pk).exists():
