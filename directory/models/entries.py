@@ -53,14 +53,17 @@ class PlannedMatch(models.Model):
 class Standing(models.Model):
     """What a user was when a run last decided that there is nothing to do; whatever it went by that changes ends it.
 
-    ``house`` is a hash of orgs, roles and settings. The user's own columns are compared with the user's; an entry of
-    theirs that is read anew, or another match, drops the row.
+    ``house`` is a hash of orgs, roles and settings. ``dn`` and ``unique_id`` are those of the entry that decided: the
+    row holds once exactly these are noted as the user's match. The user's own columns are compared with the user's; an
+    entry of theirs that is read anew drops the row.
     """
 
     # As for planned matches.
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing", db_constraint=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
     house = models.CharField(max_length=64)
+    dn = models.TextField()
+    unique_id = models.CharField(max_length=255)
     username = models.CharField(max_length=255)
     email = models.CharField(max_length=320)
     first_name = models.CharField(max_length=255)

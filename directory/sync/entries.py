@@ -13,12 +13,12 @@ from django.db import connection
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from directory.models import Match, PlannedMatch, RunChange, RunServer, Standing, StoredEntry
+from directory.models import Match, PlannedMatch, RunChange, RunServer, StoredEntry
 from directory.sync import rows
 from directory.sync.values import (
+    DOUBTFUL,
     Entry,
     MatchedBy,
-    Outcome,
     Presence,
     Sighting,
 )
@@ -55,8 +55,6 @@ NOTE_MATCHES = """
     ON CONFLICT (user_id) DO UPDATE SET server_id = EXCLUDED.server_id, dn = EXCLUDED.dn,
         unique_id = EXCLUDED.unique_id, matched_at = EXCLUDED.matched_at
 """
-# Their match stays as it is.
-DOUBTFUL = (Outcome.CONFLICT.value, Outcome.SCRIPT_ERROR.value)
 
 
 def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
@@ -67,9 +65,6 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
     models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
     tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
     when = connection.ops.adapt_datetimefield_value(at)
-    planned = PlannedMatch.objects.filter(run=plan_id)
-    # They were decided about by what was noted before.
-    Standing.objects.filter(user__in=planned.values("user")).delete()
     with connection.cursor() as cursor:
         cursor.execute(NOTE_MATCHES.format(**tables), [when, plan_id, run_id, *DOUBTFUL])
     servers = RunServer.objects.filter(run=plan_id, server__isnull=False).values("server")

@@ -16,6 +16,7 @@ from directory.sync import (
     approval,
     closing,
     entries,
+    grounds,
     job,
     lease,
     limits,
@@ -212,7 +213,10 @@ def apply_plan(work: Job) -> None:
     with times.step("noting matches"), transaction.atomic():
         work.lease.renew(phase="noting matches", done=done, total=total)
         at = work.lease.clock()
-        entries.remember_matches(plan_id=work.run.plan_from_id or work.run.pk, run_id=work.run.pk, at=at)
+        plan_id, run_id = work.run.plan_from_id or work.run.pk, work.run.pk
+        foreseen = grounds.foresee(work.readings, work.scope, plan_id=plan_id, run_id=run_id, at=at)
+        entries.remember_matches(plan_id=plan_id, run_id=run_id, at=at)
+        grounds.follow(foreseen, noted_at=at)
         absences.remember(work.run, at=work.lease.clock())
 
 

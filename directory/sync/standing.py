@@ -33,7 +33,9 @@ SAME = (
     "blocked_by",
     "session_epoch",
 )
-COLUMNS = ("user", "server", "house", *SAME)
+# What of their match has to be what it was, or was to be once the plan is applied.
+MATCHED = ("server", "dn", "unique_id")
+COLUMNS = ("user", "house", *MATCHED, *SAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
     columns = {f"standing__{name}": F(name) for name in SAME}
     holds = User.objects.held().values("pk")
     same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=holds)
-    same &= Q(match__server=F("standing__server"))
+    same &= Q(**{f"match__{name}": F(f"standing__{name}") for name in MATCHED})
     users = User.objects.filter(org__in=org_ids).order_by()
     users = users.annotate(confirmed=Case(When(same, then=F("standing__server")), default=Value(None)))
     # In one statement, so that everybody is in it once.
@@ -88,7 +90,7 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
 def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> None:
     """Remember those for whom there was nothing to do and nothing to say, as they were when that was decided."""
     new: list[tuple[Any, ...]] = [
-        (known.id, sighting.server_id, house, *_values(known, known.account))
+        (known.id, house, sighting.server_id, *_matched(sighting), *_values(known, known.account))
         for change, known, sighting in decided
         if _stands(change, known, sighting)
     ]
@@ -97,10 +99,18 @@ def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> No
 
 
 def _stands(change: Change, known: Known, sighting: Sighting) -> bool:
-    """Tell whether the same would be decided again; whoever was not found, is on hold or newly matched is looked at each time."""
+    """Tell whether the same would be decided again; whoever was not found or is on hold is looked at each time.
+
+    Whoever is matched by another entry than noted stands as decided once that one is noted: with no warning, it is the
+    first one, or one of the same immutable id.
+    """
     silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not known.managed_locally
-    found = sighting.presence is Presence.FOUND and not sighting.newly_matched
+    found = sighting.presence is Presence.FOUND
     return silent and found and not known.on_hold and not known.account.pending
+
+
+def _matched(sighting: Sighting) -> tuple[str, str]:
+    return (sighting.identity.dn, sighting.identity.unique_id[:255]) if sighting.identity else ("", "")
 
 
 def _values(known: Known, account: Account) -> tuple[object, ...]:

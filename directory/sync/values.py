@@ -298,6 +298,10 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
+# Whoever fares so keeps the match that is noted.
+DOUBTFUL = (Outcome.CONFLICT.value, Outcome.SCRIPT_ERROR.value)
+
+
 class Cause(StrEnum):
     """Why a user is deactivated or blocked; limits count them apart."""
 

@@ -10,10 +10,11 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.models import LdapServer, Match, RunState, StoredEntry
-from directory.sync import matching, reading, source
+from directory.actions import runs
+from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
+from directory.sync import matching, pipeline, plan, reading, source
 from directory.sync.source import DirectoryUnavailable, Sent
-from directory.sync.values import Candidate, Entry, Identity
+from directory.sync.values import Candidate, Change, Entry, Identity, Known
 from orgs.actions import users
 from orgs.actions.users import Profile
 from orgs.actors import SYSTEM
@@ -51,6 +52,11 @@ def looked_at(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     monkeypatch.setattr(matching, "candidates", noted)
     return found
+
+
+def apply(planned: Run) -> None:
+    run = runs.apply_plan(run=planned, by=SYSTEM, at=NOON, wake=False)
+    pipeline.execute(run.pk, clock=lambda: NOON)
 
 
 def everybody() -> list[str]:
@@ -200,3 +206,81 @@ def test_pages_are_only_decoded_where_they_changed(staff: Employer, monkeypatch:
     simulate()
 
     assert decoded == [staff.dn("p11")]
+
+
+def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again(
+    staff: Employer, looked_at: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Match.objects.all().delete()
+    first = sync()
+    looked_at.clear()
+    decided: list[int] = []
+    decide = plan.decide
+
+    def noted(known: Known, *told: Any, **more: Any) -> Change:
+        decided.append(known.id)
+        return decide(known, *told, **more)
+
+    monkeypatch.setattr(plan, "decide", noted)
+
+    second = sync()
+
+    assert (looked_at, decided) == ([], [])
+    assert second.counts == first.counts
+    assert set(StoredEntry.objects.exclude(user=None).values_list("matched_by", flat=True)) == {"immutable id"}
+    # As if everybody had been matched and decided about anew.
+    Standing.objects.all().delete()
+    RunServer.objects.update(ground="")
+    assert sync().counts == first.counts
+    assert sorted(set(looked_at)) == everybody()
+
+
+def test_matches_of_a_simulation_are_noted_nowhere_and_decided_again(staff: Employer) -> None:
+    Match.objects.all().delete()
+    simulate()
+
+    sync()
+
+    assert Match.objects.count() == len(NAMES)
+
+
+@pytest.mark.parametrize("happens", ["a new user", "a rename", "a plan that renames"])
+def test_all_are_matched_again_when_more_has_changed_than_first_matches(
+    looked_at: list[str], staff: Employer, happens: str
+) -> None:
+    Match.objects.all().delete()
+    if happens == "a plan that renames":
+        Match.objects.create(
+            user=User.objects.get(username="p07"),
+            server=LdapServer.objects.get(),
+            dn=staff.dn("p07"),
+            unique_id=StoredEntry.objects.get(user__username="p07").unique_id,
+            matched_at=NOON,
+        )
+        users.update_profiles(
+            profiles={User.objects.get(username="p07").pk: Profile("old", last_name="P07")}, by=SYSTEM, at=NOON
+        )
+    planned = simulate()
+    if happens == "a new user":
+        user("stranger")
+    if happens == "a rename":
+        first = User.objects.get(username="p00")
+        users.update_profiles(profiles={first.pk: Profile("p99", last_name="P00")}, by=SYSTEM, at=NOON)
+    apply(planned)
+    looked_at.clear()
+
+    simulate()
+
+    assert sorted(looked_at) == everybody()
+
+
+def test_an_id_that_somebody_elses_entry_carries_has_all_matched_again(looked_at: list[str], staff: Employer) -> None:
+    Match.objects.all().delete()
+    StoredEntry.objects.filter(user=None).update(unique_id=StoredEntry.objects.get(user__username="p05").unique_id)
+    planned = simulate()
+    apply(planned)
+    looked_at.clear()
+
+    simulate()
+
+    assert sorted(looked_at) == everybody()
