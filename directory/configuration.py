@@ -27,6 +27,7 @@ _NUMBERS = {
     "page_size", "connect_timeout", "operation_timeout", "limit_deactivations_percent", "limit_deactivations_count",
     "limit_org_deactivations_percent", "limit_entries_percent", "limit_script_errors_percent", "limit_moves_percent",
     "limit_role_changes_percent", "limit_admin_grants", "absence_runs", "absence_hours", "sync_interval_hours",
+    "full_reading_every",
 }  # fmt: skip
 _REQUIRED = ("urls", "search_base")
 

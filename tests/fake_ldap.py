@@ -28,7 +28,8 @@ class FakeDirectory:
     """A server that answers binds, the root DSE and searches; start it as a context manager.
 
     Each result is a pair of LDAP's result code and the server's words. What it was sent is in ``requests``,
-    ``passwords``, ``page_sizes`` and ``received`` (bytes).
+    ``passwords``, ``page_sizes`` and ``received`` (bytes). With ``filters`` it finds what a filter asks for, by presence,
+    equality and order; otherwise everything.
     """
 
     entries: Sequence[tuple[str, Attributes]] = ()
@@ -50,6 +51,7 @@ class FakeDirectory:
     stall_inside: int = 1_000_000
     endless_cookie: bool = False
     estimate: int = 0
+    filters: bool = False
 
     requests: list[str] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
@@ -150,6 +152,8 @@ class FakeDirectory:
             _send(client, number, SEARCH_DONE, result(10, "", self.referral))
             return
         found = [entry for entry in self.entries if _in_scope(entry[0], base, scope)]
+        if self.filters:
+            found = [entry for entry in found if _matches(fields[6], entry[1])]
         if page:
             self.page_sizes.append(page[0])
             if self.largest_page and page[0] > self.largest_page:
@@ -213,6 +217,22 @@ def _in_scope(dn: str, base: str, scope: int) -> bool:
     if scope == 0:
         return dn.lower() == base.lower()
     return dn.lower().endswith(base.lower())
+
+
+def _matches(condition: tuple[int, bytes], attributes: Attributes) -> bool:
+    """Evaluate a filter of and, or, equality, greater-or-equal and presence (RFC 4511, 4.5.1.7)."""
+    kind, body = condition
+    if kind in {0xA0, 0xA1}:
+        return (all if kind == 0xA0 else any)(_matches(part, attributes) for part in _parts(body))
+    told = {name.lower(): [value.lower() for value in values] for name, values in attributes.items()}
+    if kind == 0x87:
+        return body.decode().lower() in told
+    name, value = (part.lower() for _, part in _parts(body))
+    values = told.get(name.decode(), [])
+    if kind == 0xA3:
+        return value in values
+    assert kind == 0xA5, kind
+    return any(int(each) >= int(value) for each in values)
 
 
 def _page(controls: list[tuple[int, bytes]]) -> tuple[int, int] | None:

@@ -67,9 +67,17 @@ def ldap_server(url: str, **values: Any) -> LdapServer:
     )
 
 
-def sync(*chosen: LdapServer, simulated: bool = False, at: datetime = NOON) -> Run:
+def sync(*chosen: LdapServer, simulated: bool = False, at: datetime = NOON, incremental: bool = False) -> Run:
     """Carry a run out and return it."""
-    run = runs.start(servers=chosen, simulated=simulated, trigger=Trigger.COMMAND, by=SYSTEM, at=at, wake=False)
+    run = runs.start(
+        servers=chosen,
+        simulated=simulated,
+        trigger=Trigger.COMMAND,
+        by=SYSTEM,
+        at=at,
+        wake=False,
+        incremental=incremental,
+    )
     pipeline.execute(run.pk, clock=Clock(at))
     run.refresh_from_db()
     return run

@@ -266,7 +266,7 @@ def helper() -> FormHelper:
             "canary",
             "requires_approval",
         ),
-        _group(_("Schedule and orgs"), "sync_interval_hours", "orgs"),
+        _group(_("Schedule and orgs"), _side_by_side("sync_interval_hours", "full_reading_every"), "orgs"),
     )
     return layout
 

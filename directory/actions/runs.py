@@ -29,11 +29,18 @@ FOREGROUND_STARTS_WITHIN = timedelta(minutes=1)
 
 
 def start(
-    *, servers: Sequence[LdapServer], simulated: bool, trigger: Trigger, by: Actor, at: datetime, wake: bool = True
+    *,
+    servers: Sequence[LdapServer],
+    simulated: bool,
+    trigger: Trigger,
+    by: Actor,
+    at: datetime,
+    wake: bool = True,
+    incremental: bool = False,
 ) -> Run:
     """Queue a run of these servers (none: all that orgs use) and of those that share an org with them.
 
-    ``wake`` tells a Celery worker as soon as the row is committed; without it the caller carries the run out.
+    With ``incremental`` it reads only what has changed from servers that are set so, where that will do. ``wake`` tells a Celery worker as soon as the row is committed; without it the caller carries the run out.
 
     Raises:
         Refused: when no org uses the servers, or another run holds one of them.
@@ -56,6 +63,7 @@ def start(
                 started_by_id=by.user_id,
                 started_by_label=by.label,
                 chosen_servers=chosen,
+                incremental=incremental,
                 created_at=at,
             )
             RunServer.objects.bulk_create([_reading(run, server, chosen) for server in asked])
@@ -205,6 +213,7 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
         started_by_label=by.label,
         plan_from=simulation,
         chosen_servers=simulation.chosen_servers,
+        incremental=simulation.incremental,
         created_at=at,
         started_at=at,
         planned_at=simulation.planned_at,

@@ -26,7 +26,9 @@ def start_due(*, at: datetime) -> Run | None:
     if not servers:
         return None
     try:
-        return runs.start(servers=servers, simulated=False, trigger=Trigger.SCHEDULE, by=SYSTEM, at=at)
+        return runs.start(
+            servers=servers, simulated=False, trigger=Trigger.SCHEDULE, by=SYSTEM, at=at, incremental=True
+        )
     except Refused as reason:
         log.info("the scheduled run waits: %s", reason)
         return None

@@ -55,6 +55,7 @@ SETTINGS = (
     *LIMITS,
     "requires_approval",
     "sync_interval_hours",
+    "full_reading_every",
 )
 # Where a stored password would be sent to: whoever changes one of these has to know the password.
 WHERE_THE_PASSWORD_GOES = (

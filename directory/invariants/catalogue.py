@@ -18,6 +18,7 @@ RULES = (
     Rule("I1.5", "Runs deactivate only whom their plan says", proofs.deactivated_only_as_planned, _LOOK),
     Rule("I1.6", "Runs change only whom their plan says", proofs.touched_only_as_planned, _LOOK),
     Rule("I1.7", "Stored entries have verdicts and runs", proofs.stored_entries, "Simulate: it reads them all again."),
+    Rule("I1.8", "Only full readings prove absence", proofs.absent_by_a_full_reading, _LOOK),
     Rule("I2.1", "Users are as the audit trail says, without a gap", trail.users, _BY_HAND),
     Rule("I2.2", "Orgs are as the audit trail says", trail.orgs, _BY_HAND),
     Rule("I2.3", "Devices are as the audit trail says", trail.devices, _BY_HAND),

@@ -57,6 +57,14 @@ def decided_by_a_complete_reading(_at: datetime) -> Iterator[str]:
         yield f"{_named(change)} goes by {change.server_name}, which the run did not read to its end"
 
 
+def absent_by_a_full_reading(_at: datetime) -> Iterator[str]:
+    """Nobody is taken for absent by a reading that only asked for what has changed."""
+    partial = RunServer.objects.filter(run=OuterRef("run"), server=OuterRef("server")).exclude(since={})
+    wrong = RunChange.objects.filter(Exists(partial), FROM_THE_DIRECTORY, cause=Cause.ABSENT, outcome__in=WANTED)
+    for change in wrong.order_by("pk").iterator():
+        yield f"{_named(change)} says absent, but {change.server_name} was only asked for what had changed"
+
+
 def cut_off_with_a_cause(_at: datetime) -> Iterator[str]:
     """Nobody is deactivated, blocked or marked for it without absence or an active script that says inactive."""
     wrong = RunChange.objects.filter(CUT_OFF | SHUT_OUT, FROM_THE_DIRECTORY, outcome__in=WANTED, cause=Cause.NONE)

@@ -104,6 +104,7 @@ class Run(models.Model):
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
     lease_until = models.DateTimeField(_("heard of until"), null=True, blank=True)
 
+    incremental = models.BooleanField(_("may read only what has changed"), default=False)
     chosen_servers: Any = models.JSONField(_("chosen LDAP servers"), default=list, blank=True)
     counts: Any = models.JSONField(_("counts"), default=dict)
     org_counts: Any = models.JSONField(_("counts per org"), default=list)
@@ -200,6 +201,11 @@ class RunServer(models.Model):
     error = models.TextField(_("error"), blank=True)
     counts = models.JSONField(_("counts"), default=dict)
     proof: Any = models.JSONField(_("what proves that this is all"), default=dict)
+    # Where the directory was in its history before it was read, as it says itself, and since where only changes were
+    # read; empty for everything, which ``extent`` gives a reason for where changes would have done.
+    position: Any = models.JSONField(default=dict, blank=True)
+    since: Any = models.JSONField(_("only changes since"), default=dict, blank=True)
+    extent = models.TextField(_("what was read"), blank=True)
     # A hash of what the stored entries were matched by; empty where that changed meanwhile.
     ground = models.CharField(max_length=64, blank=True)
 

@@ -159,6 +159,15 @@ class LdapServer(Keyed):
         validators=[MaxValueValidator(24 * 365)],
         help_text=_("Empty: the server-wide interval. 0: never."),
     )
+    full_reading_every = models.PositiveSmallIntegerField(
+        _("full reading every how many syncs"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_(
+            "1: each sync reads everything. Otherwise scheduled syncs in between ask the server for what has changed, "
+            "and take nobody for absent."
+        ),
+    )
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
     version = models.PositiveIntegerField(default=1, editable=False)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 from django.db.models.functions import Coalesce
 
-from directory.models import Absence, LdapServer, Run, RunChange, RunServer, RunState
+from directory.models import Absence, LdapServer, Run, RunChange, RunServer, RunState, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome
 
@@ -46,6 +46,12 @@ def remember(run: Run, *, at: datetime) -> None:
     """Count this run's absences once, and forget those of users who were found; safe to call twice."""
     Absence.objects.exclude(user__org__in=orgs_in_scope()).delete()
     if _overtaken(run):
+        return
+    readings = RunServer.objects.filter(run=run)
+    if readings.exclude(since={}).exists():
+        # Not everybody was looked for; but whoever has an entry is there.
+        entries = StoredEntry.objects.filter(server__in=readings.values("server"), user__isnull=False)
+        Absence.objects.filter(user__in=entries.values("user")).delete()
         return
     changes = RunChange.objects.filter(run=run, user__isnull=False)
     # Whom the plan has decided without an entry is listed; of everybody else in its scope it has found one.

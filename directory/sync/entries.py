@@ -29,7 +29,10 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere."""
+    """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere.
+
+    ``extent`` says in words that it is a reading of changes only; empty for one of everything.
+    """
 
     server_id: int
     name: str
@@ -38,6 +41,7 @@ class Reading:
     complete: bool = False
     error: str = ""
     unread: str = ""
+    extent: str = ""
 
 
 # Whoever has no match yet gets one, and another one where the entry is another. A user who is not active keeps the
@@ -182,6 +186,10 @@ class Directory:
 
     def _absent(self, searched: Sequence[Reading], known_id: str) -> Sighting:
         last = searched[-1]
+        for reading in searched:
+            if reading.extent:
+                reason = f"{reading.name} was asked for {reading.extent}, and a full reading tells who is absent"
+                return Sighting(Presence.NOT_LOOKED_FOR, last.name, last.server_id, reason=reason, known_id=known_id)
         for reading in searched:
             if reading.unread:
                 reason = f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"

@@ -15,3 +15,7 @@ class TakenOver(Exception):
 
 class Leaving(Exception):
     """The worker is told to go: the next one goes on with the run."""
+
+
+class ReadEverything(Exception):
+    """What has changed on a server is not enough to go by; the words say why."""

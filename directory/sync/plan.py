@@ -50,6 +50,8 @@ def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[st
     match sighting.presence:
         case Presence.NOT_CHECKED:
             return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.reason}. Nothing changes.")
+        case Presence.NOT_LOOKED_FOR:
+            return draft.untouched(Outcome.UNCHANGED, f"Not looked for: {sighting.reason}. Nothing changes.")
         case Presence.CONFLICT:
             return draft.untouched(Outcome.CONFLICT, f"Conflict: {sighting.reason}. Nothing changes.")
         case Presence.ABSENT:

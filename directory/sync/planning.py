@@ -65,6 +65,7 @@ def _reading(row: RunServer) -> entries.Reading:
         complete=row.complete,
         error=row.error,
         unread=", ".join(unread[:3]),
+        extent=row.extent if row.since else "",
     )
 
 

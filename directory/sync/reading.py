@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,15 +13,15 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, helping, lease, matching, notify, record, standing, times
+from directory.sync import grounds, helping, increments, lease, matching, memberships, notify, record, standing, times
 from directory.sync.crew import Crew
-from directory.sync.errors import SyncStopped
+from directory.sync.errors import ReadEverything, SyncStopped
 from directory.sync.identity import identity, is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import EntryText, SandboxBroken
-from directory.sync.shelf import Place, Read, Shelf, Stored
+from directory.sync.shelf import Place, Read, Shelf, Stored, made_alike
 from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, decoded
-from directory.sync.values import Entry, Verdict
+from directory.sync.values import Entry, Extent, Position, Verdict
 from orgs.bulk import Json
 from orgs.text import fold
 
@@ -41,9 +41,14 @@ READ = (
     "complete",
     "proof",
     "ground",
+    "since",
+    "position",
+    "extent",
     "counts",
     "error",
 )
+# Single entries are read one by one; where there are more, reading everything is no slower.
+MOST_SINGLES = 1000
 
 
 def read_servers(work: Job) -> None:
@@ -77,10 +82,29 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     if server is None:
         raise DirectoryUnavailable("it has been disabled or deleted")
     work.servers[server.pk] = server
+    since, why_full = increments.since(work.run, server)
+    if since is not None and not made_alike(server.pk, helping.made_by(server)):
+        since, why_full = None, "what is made of its entries has changed"
+    try:
+        _read_from(since, why_full, work, row, server, process)
+    except ReadEverything as error:
+        _read_from(None, str(error), work, row, server, process)
+    except DirectoryUnavailable as refused:
+        # The server has answered; what it does not do for changes it may do for everything.
+        if since is None or refused.result_code is None:
+            raise
+        _read_from(None, str(refused), work, row, server, process)
+
+
+def _read_from(
+    since: Position | None, why_full: str, work: Job, row: RunServer, server: LdapServer, process: ReadingProcess
+) -> None:
+    """Read what has changed since then, or everything."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
     row.proof, row.counts, row.ground = {}, {}, ""
+    row.since, row.position, row.extent = {}, {}, ""
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     made = helping.made_by(server)
@@ -92,12 +116,20 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     with times.step("what entries are matched by"):
         ground = reader.ground()
     reader.matched = not tried_before and ground == grounds.of_last_reading(row)
-    with scripting.sandbox(server) as sandbox, process.open(connection) as reading:
+    with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
-        row.url = reading.url
-        reader.read(reading.sent_pages())
+        now = work.lease.clock() if server.full_reading_every > 1 else None
+        with process.open(connection, since=since, now=now) as reading:
+            row.url, extent = reading.url, reading.extent
+            reader.incremental = extent.since is not None
+            reader.read(reading.sent_pages())
+            row.referrals = list(reading.referrals)
+        if reader.incremental:
+            row.extent = increments.told(extent.since, reader.read_rest(extent, process))
+        else:
+            row.extent = increments.everything(extent.why_full or why_full)
         row.counts = reader.counts()
-        row.referrals = list(reading.referrals)
+    row.since, row.position = increments.to_json(extent.since), increments.to_json(extent.position)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
     # Whoever was matched while somebody was renamed may be matched otherwise by now.
@@ -117,7 +149,8 @@ class Waiting:
 class Reader:
     """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
 
-    ``matched`` says that stored entries were matched by what still is so.
+    ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
+    have changed.
     """
 
     work: Job
@@ -126,11 +159,13 @@ class Reader:
     shelf: Shelf
     patience: int
     matched: bool = False
+    incremental: bool = False
     verdicts_kept: int = 0
     crew: Crew = field(init=False)
     org_ids: list[int] = field(init=False)
     only_ids_of: int | None = field(init=False)
     _waiting: deque[Waiting] = field(default_factory=deque)
+    _new_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
@@ -142,16 +177,49 @@ class Reader:
 
     def read(self, pages: Iterable[list[Sent]]) -> None:
         """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
-        for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(pages))):
+        self._look_at(self._come(pages))
+
+    def read_rest(self, extent: Extent, process: ReadingProcess) -> int:
+        """Look at what has not come with the changes, but has changed otherwise; return how many entries were read for it.
+
+        These are entries whose groups have changed, and those that scripts are asked about each time or that are
+        matched otherwise by now, as they are stored.
+
+        Raises:
+            ReadEverything: it has to be.
+        """
+        with times.step("changed groups"):
+            singles = memberships.changed(extent.groups, self.shelf.told()) if extent.groups else []
+        if len(singles) > MOST_SINGLES:
+            raise ReadEverything(f"the groups of {len(singles)} entries have changed")
+        if singles:
+            with process.open_single(self.server.connection, singles) as reading:
+                self.read(reading.sent_pages())
+        users = self.shelf.forget_renamed(self._new_ids)
+        if users:
+            standing.drop(users)
+        self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
+        self.row.entries, self.row.matched = self.shelf.counts()
+        canary = self.server.canary
+        self.row.canary_seen = bool(canary) and (self.row.canary_seen or self.shelf.holds(canary))
+        return len(singles)
+
+    def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
+        for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(parts))):
             self.stay()
             self.hear(verdicts)
 
-    def _asked(self, pages: Iterable[list[Sent]]) -> Iterator[list[EntryText]]:
-        """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
+    def _come(self, pages: Iterable[list[Sent]]) -> Iterator[list[tuple[Sent, Place]]]:
+        """Yield what has to be looked at of the pages that come."""
         for page in times.each("reading LDAP", pages):
             with times.step("looking entries up"):
                 rest = self._changed(page)
             self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
+            yield rest
+
+    def _asked(self, parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[EntryText]]:
+        """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
+        for rest in parts:
             if not rest:
                 continue
             with times.step("matching"):
@@ -224,6 +292,9 @@ class Reader:
         new = [each for each, place in sent if not place.same]
         with times.step("decoding"):
             entries = dict(zip((each.dn for each in new), decoded(new), strict=True))
+            # Before anything is kept of this page.
+            if self.incremental:
+                self._note_new(entries[each.dn] for each, place in sent if not place.stored)
         known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
         who = [
             known[place.same.pk] if place.same else identity(entries[each.dn], self.server.mapping)
@@ -235,6 +306,14 @@ class Reader:
             for (_, place), each, candidate in zip(sent, who, found, strict=True)
         ]
 
+    def _note_new(self, entries: Iterable[Entry]) -> None:
+        """Note the ids of entries under DNs that are not stored: they may be known by other DNs."""
+        for entry in entries:
+            who = identity(entry, self.server.mapping)
+            if not who.unique_id:
+                raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
+            self._new_ids.add(who.unique_id[:255])
+
     def _note(self, read: list[Read]) -> None:
         """Note who has a claim to another one's entry, and the canary."""
         for each in read:
@@ -244,6 +323,11 @@ class Reader:
         if self.server.canary and not self.row.canary_seen:
             names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
+
+
+def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:
+    """Return entries as if they had come as they are stored."""
+    return [(Sent(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
 
 
 def _as_json(entry: Entry) -> Json:
@@ -261,5 +345,5 @@ def _save_reading(work: Job, row: RunServer) -> None:
     with times.step("forgetting what is gone"), transaction.atomic():
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
-        if row.complete and row.server_id is not None:
+        if row.complete and not row.since and row.server_id is not None:
             standing.drop(work.shelves[row.server_id].forget_unseen())

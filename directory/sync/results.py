@@ -36,6 +36,7 @@ def _reading(reading: RunServer) -> dict[str, Any]:
         "server": reading.server_name,
         "complete": reading.complete,
         "error": reading.error,
+        "extent": reading.extent,
         "entries": reading.entries,
         "proof": reading.proof,
     }
@@ -95,6 +96,8 @@ def text(run: Run) -> Iterator[str]:
                 yield f"  {count:>7} {one if count == 1 else many}"
     if skipped := _not_applied(run):
         yield f"  {skipped:>7} not applied: changed meanwhile, or refused"
+    for reading in run.readings.exclude(extent="").order_by("pk"):
+        yield f"  {reading.server_name} was asked for {reading.extent}"
     for reason in run.held_back:
         yield f"  limit: {reason}"
     for reason in run.approval:

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+
+from django.db.models import Count, Q
 
 from directory.models import StoredEntry
 from directory.sync import rows
 from directory.sync.ids import Ids
 from directory.sync.values import Candidate, Identity, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
+from orgs.text import fold
 
 MOVED = ("run_id", "user", "contested", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "identity", "attributes", "verdict", "settled")
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # To be raised whenever Rollcall makes something else of the same entry than before.
 FORM = 2
+# What comes after the part of a digest that says what was made of the entry.
+DIGEST_AT = 16
+PAGE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,15 @@ class Read:
         return self.candidate is not None and not (self.place.same and self.place.same.settled)
 
 
+def made_alike(server_id: int, made: str) -> bool:
+    """Tell whether all that is stored of a server was made as it would be now."""
+    return not StoredEntry.objects.filter(server=server_id).exclude(digest__startswith=_prefix(made)).exists()
+
+
+def _prefix(made: str) -> str:
+    return hashlib.sha256(f"{FORM} {made}".encode()).hexdigest()[:DIGEST_AT]
+
+
 class Shelf:
     """Where one run keeps what it reads from one server.
 
@@ -84,7 +99,7 @@ class Shelf:
     def __init__(self, *, run_id: int, server_id: int, made: str) -> None:
         self._run_id = run_id
         self._server_id = server_id
-        self._made = hashlib.sha256(f"{FORM} {made}".encode()).hexdigest()[:16]
+        self._made = _prefix(made)
         self._seen, self._new = Ids(), 0
 
     def begin(self) -> bool:
@@ -154,6 +169,50 @@ class Shelf:
         """Return the stored verdicts of entries about which the scripts were asked again."""
         stored = StoredEntry.objects.filter(pk__among=pks, verdict__isnull=False).values_list("pk", "verdict")
         return {pk: rows.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
+
+    def told(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
+        """Yield all stored entries as DN and attributes."""
+        return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
+
+    def others(self, *, all_of_them: bool) -> Iterator[list[tuple[Place, str, dict[str, list[str]]]]]:
+        """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time.
+
+        Each entry comes with its place, its DN and its attributes.
+        """
+        columns = ("dn_key", "dn", "attributes", "pk", "digest", "user_id", "matched_by", "contested", "settled")
+        rows = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
+        if not all_of_them:
+            rows = rows.filter(Q(contested=True) | Q(user__isnull=False, settled=False))
+        last = 0
+        while page := list(rows.filter(pk__gt=last).values_list(*columns)[:PAGE]):
+            last = page[-1][3]
+            kept = (row for row in page if row[3] not in self._seen)
+            yield [(Place(key, row[1], Stored(*row)), dn, told) for key, dn, told, *row in kept]
+
+    def holds(self, name: str) -> bool:
+        """Tell whether an entry with this DN or username is stored."""
+        wanted, stored = fold(name), StoredEntry.objects.filter(server=self._server_id)
+        for dn, usernames in stored.values_list("dn", "identity__usernames").iterator(PAGE):
+            if wanted in map(fold, (dn, *usernames)):
+                return True
+        return False
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many entries are stored, and how many of them are users."""
+        told = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
+        return told["all"], told["users"]
+
+    def forget_renamed(self, new_ids: Collection[str]) -> set[int]:
+        """Drop the older rows of entries that came under another DN, by immutable id; return the users of those."""
+        users: set[int | None] = set()
+        ids = sorted(new_ids)
+        for start in range(0, len(ids), PAGE):
+            stored = StoredEntry.objects.filter(server=self._server_id, unique_id__among=ids[start : start + PAGE])
+            earlier = stored.exclude(run_id=self._run_id).values_list("pk", "user")
+            older = {pk: user for pk, user in earlier if pk not in self._seen}
+            StoredEntry.objects.filter(pk__in=older).delete()
+            users.update(older.values())
+        return {pk for pk in users if pk is not None}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""

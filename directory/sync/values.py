@@ -128,6 +128,38 @@ class Identity:
     last_name: str = ""
 
 
+class History(StrEnum):
+    """By what a directory tells what has changed since a moment of its history."""
+
+    NUMBER = "uSNChanged"
+    COOKIE = "syncrepl"
+    TIME = "modifyTimestamp"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A moment in the history of a directory, as the directory itself calls it: ``at``, by the count of ``of``."""
+
+    by: History
+    of: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """Which part of a directory a reading reads: what has changed since ``since``, or everything where that is None.
+
+    ``position`` is where the directory was before anything was read; None where nobody asked, or it can't tell.
+    ``groups`` are those that have changed since, by DN, with the DNs of their members. ``why_full`` says why everything
+    is read although there was something to begin from.
+    """
+
+    since: Position | None = None
+    position: Position | None = None
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    why_full: str = ""
+
+
 class MatchedBy(StrEnum):
     """By what an entry was taken for a user."""
 
@@ -208,6 +240,7 @@ class Presence(StrEnum):
 
     FOUND = "found"
     ABSENT = "absent"
+    NOT_LOOKED_FOR = "not looked for"
     NOT_CHECKED = "not checked"
     CONFLICT = "conflict"
 

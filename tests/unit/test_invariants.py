@@ -157,6 +157,12 @@ def an_absence_of_somebody_who_was_found() -> None:
     rewrite(change, cause=Cause.ABSENT)
 
 
+def an_absence_that_only_changes_were_asked_for() -> None:
+    change = RunChange.objects.filter(outcome=Outcome.APPLIED, cause=Cause.ABSENT).latest("pk")
+    since = {"by": "modifyTimestamp", "of": "", "at": "20260101000000Z"}
+    RunServer.objects.filter(run=change.run, server=change.server).update(since=since)
+
+
 def a_deactivation_that_nobody_planned() -> None:
     change = applied()
     RunChange.objects.filter(pk=change.pk).update(after={**change.after, "active": True})
@@ -397,6 +403,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I1.5": a_deactivation_that_nobody_planned,
     "I1.6": a_write_of_a_run_without_a_change,
     "I1.7": an_entry_without_a_verdict,
+    "I1.8": an_absence_that_only_changes_were_asked_for,
     "I2.1": a_user_changed_past_the_audit_trail,
     "I2.2": an_org_changed_past_the_audit_trail,
     "I2.3": a_device_turned_off_past_the_audit_trail,

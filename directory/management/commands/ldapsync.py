@@ -30,7 +30,7 @@ _EXIT = {RunState.HELD_BACK: HELD_BACK, RunState.FAILED: FAILED, RunState.CANCEL
 
 
 class Command(BaseCommand):
-    """``ldapsync [--server NAME]… [--simulate] [--json] [--changes FILE] [--profile]``, ``--apply RUN`` and ``--undo RUN``."""
+    """``ldapsync [--server NAME]… [--simulate] [--incremental] [--json] [--changes FILE] [--profile]``, ``--apply RUN`` and ``--undo RUN``."""
 
     help = (
         "Synchronizes users with LDAP in the foreground. Exit code 0: done; 2: wrong use; 3: held back or waiting for "
@@ -41,6 +41,11 @@ class Command(BaseCommand):
         """Take what to read, whether to write, and what to print."""
         parser.add_argument("--server", action="append", default=[], metavar="NAME", help="only this LDAP server")
         parser.add_argument("--simulate", action="store_true", help="say what would change, and change nothing")
+        parser.add_argument(
+            "--incremental",
+            action="store_true",
+            help="read only what has changed where the server is set so, as scheduled syncs do",
+        )
         parser.add_argument("--apply", type=int, metavar="RUN", help="apply the stored plan of this run")
         parser.add_argument("--undo", type=int, metavar="RUN", help="show what undoing this run would put back")
         parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
@@ -52,8 +57,8 @@ class Command(BaseCommand):
         alone = [name for name in ("apply", "undo") if options[name] is not None]
         if len(alone) > 1:
             raise CommandError("--undo makes a plan, which --apply applies: give one of them", returncode=2)
-        if alone and (options["simulate"] or options["server"]):
-            raise CommandError(f"--{alone[0]} takes neither --simulate nor --server", returncode=2)
+        if alone and (options["simulate"] or options["server"] or options["incremental"]):
+            raise CommandError(f"--{alone[0]} takes neither --simulate nor --server nor --incremental", returncode=2)
         changes = _open(options["changes"])
         try:
             run = self._start(options)
@@ -87,6 +92,7 @@ class Command(BaseCommand):
                 by=COMMAND_LINE,
                 at=at,
                 wake=False,
+                incremental=options["incremental"],
             )
         except Refused as error:
             raise CommandError(str(error), returncode=FAILED) from error

@@ -7,7 +7,8 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
@@ -17,7 +18,7 @@ from django.conf import settings
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.search import ATTRIBUTES
 from directory.sync.source.sent import Sent
-from directory.sync.values import Connection, ReadingProof
+from directory.sync.values import Connection, Extent, Position, ReadingProof
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = "directory.sync.source.apart_child"
@@ -41,19 +42,39 @@ class ReadingProcess:
     ) -> None:
         self._end()
 
-    @contextmanager
-    def open(self, connection: Connection, *, attributes: Sequence[str] = ATTRIBUTES) -> Iterator[ReadingApart]:
+    def open(
+        self,
+        connection: Connection,
+        *,
+        attributes: Sequence[str] = ATTRIBUTES,
+        since: Position | None = None,
+        now: datetime | None = None,
+    ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of what the connection's search finds; it is over at the end.
+
+        With ``since`` it is a reading of what has changed since then, where the server can tell that, else of
+        everything. ``now``, by our clock, has the server say where it is in its history by then.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
+        extent = {"since": since, "now": now}
+        return self._ask({"connection": connection, "attributes": tuple(attributes), **extent})
+
+    def open_single(
+        self, connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] = ATTRIBUTES
+    ) -> AbstractContextManager[ReadingApart]:
+        """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
+        return self._ask({"connection": connection, "attributes": tuple(attributes), "dns": tuple(dns)})
+
+    @contextmanager
+    def _ask(self, wanted: dict[str, Any]) -> Iterator[ReadingApart]:
         process = self._process or self._start()
         complete = False
         try:
             # The password goes by this way, which nobody else can look into.
             known = {name: getattr(settings, name) for name in SETTINGS}
-            send(process.stdin, {"connection": connection, "attributes": tuple(attributes), "settings": known})
+            send(process.stdin, {**wanted, "settings": known})
             reading = ReadingApart(process)
             yield reading
             complete = reading.complete
@@ -75,18 +96,24 @@ class ReadingProcess:
 
 
 class ReadingApart:
-    """A reading whose figures are told by the process that reads; they count once there is a ``proof``."""
+    """A reading whose figures are told by the process that reads; they count once it is ``complete``.
+
+    ``proof`` is None for a reading of single entries, which proves nothing.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.referrals: list[str] = []
         self.proof: ReadingProof | None = None
         self._process = process
-        self.url: str = self._next("opened")["url"]
+        opened = self._next("opened")
+        self.url: str = opened["url"]
+        self.extent: Extent = opened["extent"]
+        self._ended = False
 
     @property
     def complete(self) -> bool:
         """Whether every page has been read and nothing spoke against it."""
-        return self.proof is not None
+        return self._ended
 
     def sent_pages(self) -> Iterator[list[Sent]]:
         """Yield the pages as the server sent them, once.
@@ -96,7 +123,7 @@ class ReadingApart:
         """
         while (told := self._next("page", "ended")).get("page") is not None:
             yield list(map(Sent._make, told["page"]))
-        self.referrals, self.proof = told["referrals"], told["proof"]
+        self.referrals, self.proof, self._ended = told["referrals"], told["proof"], True
 
     def _next(self, *kinds: str) -> dict[str, Any]:
         told = receive(self._process.stdout)

@@ -14,7 +14,8 @@ from django.conf import settings
 
 from directory.sync.source.apart import receive, send
 from directory.sync.source.failures import DirectoryUnavailable
-from directory.sync.source.reading import open_reading
+from directory.sync.source.reading import open_reading, read_single
+from directory.sync.values import Extent
 
 # So many pages wait for the reader, besides the one that it works on and the one that comes.
 AHEAD = 2
@@ -68,11 +69,17 @@ def main() -> None:
 def _read(wanted: dict[str, Any], teller: Teller) -> None:
     for name, value in wanted["settings"].items():
         setattr(settings, name, value)
-    with open_reading(wanted["connection"], attributes=wanted["attributes"]) as reading:
-        teller.tell("opened", url=reading.url)
+    if "dns" in wanted:
+        teller.tell("opened", url="", extent=Extent())
+        for page in read_single(wanted["connection"], wanted["dns"], attributes=wanted["attributes"]):
+            teller.tell("page", page=[tuple(sent) for sent in page])
+        return teller.tell("ended", referrals=[], proof=None)
+    extent = {name: wanted[name] for name in ("since", "now")}
+    with open_reading(wanted["connection"], attributes=wanted["attributes"], **extent) as reading:
+        teller.tell("opened", url=reading.url, extent=reading.extent)
         for page in reading.sent_pages():
             teller.tell("page", page=[tuple(sent) for sent in page])
-    teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
+    return teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,18 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 
+import ldap
+
+from directory.sync.source import history
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.search import ATTRIBUTES, Search
 from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session, connect, open_session
 from directory.sync.source.targets import Target, parse_referral, place
 from directory.sync.source.urls import Url
-from directory.sync.values import Connection, Entry, ReadingProof
+from directory.sync.values import Connection, Entry, Extent, Position, ReadingProof
 
 MOST_HOPS = 10
 # Who comes and goes while a large directory is read is no sign of a fault.
@@ -24,10 +28,11 @@ USUAL_PERCENT = 1
 class Reading:
     """One reading of a directory; its figures count for something once there is a ``proof``.
 
-    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read.
+    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read. ``extent`` says
+    which part of all this is a reading of: everything, or what has changed since a position.
     """
 
-    def __init__(self, connection: Connection, session: Session, attributes: Sequence[str]) -> None:
+    def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: Extent) -> None:
         self.url = str(session.url)
         self.entries = 0
         self.pages_read = 0
@@ -38,6 +43,7 @@ class Reading:
         self._connection = connection
         self._session = session
         self._attributes = attributes
+        self.extent = extent
         self._begun = False
         self._visited: set[tuple[str, int, Target]] = set()
 
@@ -62,14 +68,20 @@ class Reading:
         if self._begun:
             raise RuntimeError("a reading is read once")
         self._begun = True
-        connection = self._connection
-        target = Target(connection.search_base, connection.search_scope, connection.search_filter)
+        connection, since = self._connection, self.extent.since
+        wanted = connection.search_filter
+        if since is not None and history.cookie(since) is None:
+            wanted = history.changed(since, wanted)
+        target = Target(connection.search_base, connection.search_scope, wanted)
         self._visited.add(place(self._session.url, target))
         yield from self._read(self._session, target, hops=0)
         self.proof = self._prove()
 
     def _read(self, session: Session, target: Target, hops: int) -> Iterator[list[Sent]]:
-        search = Search(session, target, self._attributes, self._connection.page_size)
+        since = self.extent.since
+        cookie = history.cookie(since) if since else None
+        size = self._connection.page_size
+        search = Search(session, target, self._attributes, size, changed_since=cookie)
         self._searches.append(search)
         before = self.pages_read
         try:
@@ -170,15 +182,73 @@ class Reading:
 
 
 @contextmanager
-def open_reading(connection: Connection, *, attributes: Sequence[str] | None = None) -> Iterator[Reading]:
+def open_reading(
+    connection: Connection,
+    *,
+    attributes: Sequence[str] | None = None,
+    since: Position | None = None,
+    now: datetime | None = None,
+) -> Iterator[Reading]:
     """Connect, and give the reading of what the connection's search finds; the connection is closed at the end.
+
+    With ``now``, the time by our clock, the server is asked where it is in its history, and with ``since`` besides it
+    is a reading of what has changed since then, where the server can tell that, else of everything.
 
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.
     """
     session = connect(connection, _ignore)
     try:
-        yield Reading(connection, session, ATTRIBUTES if attributes is None else attributes)
+        extent = _extent(session, connection, since, now) if now else Extent()
+        yield Reading(connection, session, ATTRIBUTES if attributes is None else attributes, extent)
+    finally:
+        session.close()
+
+
+def _extent(session: Session, connection: Connection, since: Position | None, now: datetime) -> Extent:
+    """Find out where the directory is, before anything is read, and whether what has changed since then will do."""
+    try:
+        position = history.position(session, connection, now)
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
+    if since is None:
+        return Extent(position=position)
+    if why_full := history.comparable(since, position):
+        return Extent(position=position, why_full=why_full)
+    if connection.follow_referrals:
+        # Each of those servers has a history of its own.
+        return Extent(position=position, why_full="referrals are followed")
+    around = history.around(session, connection, since)
+    if around.why_full:
+        return Extent(position=position, why_full=around.why_full)
+    return Extent(since, position, around.groups)
+
+
+def read_single(
+    connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None
+) -> Iterator[list[Sent]]:
+    """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
+
+    Raises:
+        DirectoryUnavailable: one of them could not be read.
+    """
+    session, found = connect(connection, _ignore), list[Sent]()
+    try:
+        for dn in dns:
+            target = Target(dn, "base", connection.search_filter)
+            search = Search(session, target, ATTRIBUTES if attributes is None else attributes, 1)
+            try:
+                found += (sent for page in search.sent_pages() for sent in page)
+            except DirectoryUnavailable as refused:
+                if refused.result_code != ldap.NO_SUCH_OBJECT.errnum:
+                    raise
+            if len(found) >= connection.page_size:
+                yield found
+                found = []
+        if found:
+            yield found
     finally:
         session.close()
 

@@ -10,7 +10,7 @@ from hashlib import blake2b
 import ldap
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
-from directory.sync.source.messages import names_of
+from directory.sync.source.messages import attributes_of, names_of
 from directory.sync.source.seen import Seen
 from directory.sync.source.sent import Sent, Texts, decoded, texts_of
 from directory.sync.source.session import PAGED_RESULTS, PageEnd, Session
@@ -34,10 +34,19 @@ RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re
 class Search:
     """One search on one session; ``references`` are the servers that it was sent on to.
 
-    ``seen`` holds every DN that came, and ``results`` counts the answers by their result.
+    ``seen`` holds every DN that came, and ``results`` counts the answers by their result. With ``changed_since``, a
+    cookie, the server sends what has changed since that was given (RFC 4533), in one page.
     """
 
-    def __init__(self, session: Session, target: Target, attributes: Sequence[str], page_size: int) -> None:
+    def __init__(
+        self,
+        session: Session,
+        target: Target,
+        attributes: Sequence[str],
+        page_size: int,
+        *,
+        changed_since: str | None = None,
+    ) -> None:
         self.references: list[tuple[str, ...]] = []
         self.pages_read = 0
         self.page_size = page_size
@@ -49,6 +58,7 @@ class Search:
         self._session = session
         self._target = target
         self._attributes = attributes
+        self._changed_since = changed_since
         self._entries = 0
         self._page: list[Sent] = []
         self._ranged: list[int] = []
@@ -63,7 +73,7 @@ class Search:
     def sent_pages(self) -> Iterator[list[Sent]]:
         """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
         controls = self._session.root.controls
-        self.paged = paged = controls is None or PAGED_RESULTS in controls
+        self.paged = paged = self._changed_since is None and (controls is None or PAGED_RESULTS in controls)
         insist = controls is not None
         message = self._ask(b"", paged=paged, insist=insist)
         empty = 0
@@ -106,7 +116,10 @@ class Search:
     def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
         target = self._target
         page = (self.page_size, cookie, insist) if paged else None
-        return self._session.search(target.base, target.scope, target.filter, self._attributes, page=page)
+        since = self._changed_since
+        return self._session.search(
+            target.base, target.scope, target.filter, self._attributes, page=page, changed_since=since
+        )
 
     def _receive(self, message: int, *, paged: bool, insist: bool) -> bytes:
         """Take one page and return the cookie that leads to the next one, empty after the last."""
@@ -146,6 +159,9 @@ class Search:
         self.references.append(tuple(map(str, urls)))
 
     def _take(self, contents: Sequence[bytes]) -> None:
+        if self._changed_since is not None:
+            # A bare name says that the entry is still there, or has gone (RFC 4533, 3.3.2).
+            contents = [content for content in contents if attributes_of(content)]
         names = names_of(contents)
         self.seen.add(names)
         self._last = names

@@ -11,6 +11,7 @@ from typing import Any
 
 import ldap
 from ldap.controls import SimplePagedResultsControl
+from ldap.syncrepl import SyncRequestControl
 from pyasn1.error import PyAsn1Error
 
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
@@ -22,6 +23,7 @@ from directory.sync.values import Connection, FailedUrl
 
 PAGED_RESULTS = SimplePagedResultsControl.controlType
 ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
+ACTIVE_DIRECTORY_NAME = "Active Directory"
 # Only here may another of the server's URLs help; a refused password is refused everywhere.
 UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
 ROOT_ATTRIBUTES = [
@@ -134,9 +136,15 @@ class Session:
         *,
         page: tuple[int, bytes, bool] | None = None,
         size_limit: int = 0,
+        changed_since: str | None = None,
     ) -> int:
-        """Ask, and return the number under which the answer comes; ``page`` is size, cookie and whether to insist."""
-        controls = None
+        """Ask, and return the number under which the answer comes; ``page`` is size, cookie and whether to insist.
+
+        ``changed_since`` is a cookie for what has changed since it was given (RFC 4533).
+        """
+        controls: list[Any] | None = None
+        if changed_since is not None:
+            controls = [SyncRequestControl(criticality=True, cookie=changed_since, mode="refreshOnly")]
         if page:
             size, cookie, insist = page
             controls = [SimplePagedResultsControl(criticality=insist, size=size, cookie=cookie)]
@@ -278,7 +286,7 @@ def _root(attributes: Attributes) -> RootDse:
     controls = texts.get("supportedcontrol")
     vendor = " ".join([*texts.get("vendorname", [])[:1], *texts.get("vendorversion", [])[:1]])
     if not vendor and ACTIVE_DIRECTORY in texts.get("supportedcapabilities", []):
-        vendor = "Active Directory"
+        vendor = ACTIVE_DIRECTORY_NAME
     if not vendor and "OpenLDAProotDSE" in texts.get("objectclass", []):
         vendor = "OpenLDAP"
     return RootDse(

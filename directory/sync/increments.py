@@ -1,0 +1,56 @@
+"""Whether a run may read from a server only what has changed, and since when: a chain of readings that were applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from directory.models import LdapServer, Run, RunServer, RunState
+from directory.sync.values import History, Position
+
+
+def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
+    """Return from where on changes are enough, or None and why everything has to be read.
+
+    The words are empty where nobody has asked for less. A position counts once what was read from it has been applied;
+    a reading of everything comes every so many times, since only that one proves who is absent.
+    """
+    if not run.incremental or server.full_reading_every <= 1:
+        return None, ""
+    applied = RunServer.objects.filter(
+        server=server, complete=True, run__simulated=False, run__state=RunState.APPLIED, run__undo_of=None
+    )
+    last = list(applied.order_by("-pk")[: server.full_reading_every - 1])
+    position, why_full = from_json(last[0].position) if last else None, ""
+    if not last:
+        why_full = "nothing that was read from it has been applied yet"
+    elif position is None:
+        why_full = "where it was in its history at the last reading is not known"
+    elif last[0].configuration_digest != server.configuration_digest:
+        why_full = "its settings have changed"
+    elif all(row.since for row in last):
+        why_full = f"it is time for a full reading, which comes every {server.full_reading_every} syncs"
+    return (None, why_full) if why_full else (position, "")
+
+
+def to_json(position: Position | None) -> dict[str, str]:
+    """Return a position as it is stored; an empty object stands for none."""
+    return {"by": position.by.value, "of": position.of, "at": position.at} if position else {}
+
+
+def from_json(stored: Mapping[str, str]) -> Position | None:
+    """Return a stored position."""
+    return Position(History(stored["by"]), stored["of"], stored["at"]) if stored else None
+
+
+def told(position: Position | None, singles: int) -> str:
+    """Return in words what was read of changes, beside ``singles`` that were read one by one."""
+    if position is None:
+        return ""
+    words = f"only what has changed since {position.by} {position.at}"
+    entries = "entry whose groups have" if singles == 1 else "entries whose groups have"
+    return f"{words}, and {singles} {entries} changed" if singles else words
+
+
+def everything(why_full: str) -> str:
+    """Return in words why everything was read where changes had been asked for; empty where they had not."""
+    return f"everything, because {why_full}" if why_full else ""

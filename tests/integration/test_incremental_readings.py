@@ -1,0 +1,370 @@
+"""Runs that ask a directory only for what has changed see what a full reading would, but never take anybody for absent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry
+from directory.sync.values import Outcome
+from orgs.models import User
+from tests.directories import Directory
+from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
+from tests.integration.employer import ROLE_NAME, Employer
+from tests.worlds import again, change_of, ldap_server, simulate_and_sync, sync, user
+
+pytestmark = pytest.mark.django_db
+
+SYNCPROV = "moduleload syncprov\noverlay syncprov\nsyncprov-checkpoint 1 1"
+NAMES = [f"p{number}" for number in range(9)]
+IN_GROUPS = "function (entry) { return /helpdesk/i.test(String(entry.memberOf)) ? 'Org Admin' : [] }"
+
+
+@pytest.fixture(params=["modifyTimestamp", "syncrepl"])
+def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
+    """Nine people who are users, in a directory that tells changes by this or that, read in full and applied."""
+    with Directory(memberof=True, extra=SYNCPROV if request.param == "syncrepl" else "") as directory:
+        employer = Employer(directory)
+        for name in (*NAMES, "stranger"):
+            employer.hires(name)
+        for name in NAMES:
+            user(name, last_name=name.title())
+        employer.server(full_reading_every=4, page_size=4, limit_org_deactivations_percent=100)
+        assert simulate_and_sync().state == RunState.APPLIED
+        assert reading_of(Run.objects.latest("pk")).position["by"] == request.param
+        yield employer
+
+
+def changes(*, simulated: bool = False) -> Run:
+    """Carry out a run that may read only what has changed."""
+    return sync(simulated=simulated, incremental=True)
+
+
+def reading_of(run: Run) -> RunServer:
+    return run.readings.get()
+
+
+def was_incremental(run: Run) -> bool:
+    return bool(reading_of(run).since)
+
+
+def test_what_has_changed_is_read_and_applied_and_the_rest_stays(staff: Employer) -> None:
+    staff.directory.modify(staff.dn("p3"), {"sn": "Married"})
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert run.state == RunState.APPLIED
+    assert [row.username for row in run.changes.all()] == ["p3"]
+    assert User.objects.get(username="p3").last_name == "Married"
+    row = reading_of(run)
+    assert (row.entries, row.matched, row.complete) == (10, 9, True)
+    assert row.proof["entries"] < 10 or row.position["by"] == "modifyTimestamp"
+    assert run.counts["users"] == 9
+
+
+def test_a_run_that_was_not_asked_to_reads_everything(staff: Employer) -> None:
+    run = sync()
+
+    assert not was_incremental(run)
+    assert reading_of(run).extent == ""
+
+
+def test_whoever_becomes_inactive_is_deactivated(staff: Employer) -> None:
+    staff.directory.modify(staff.dn("p4"), {"employeeType": "inactive"})
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert not User.objects.get(username="p4").active
+
+
+def test_whoever_is_gone_stays_until_everything_is_read(staff: Employer) -> None:
+    staff.directory.delete(staff.dn("p5"))
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert not run.changes.exists()
+    assert User.objects.get(username="p5").active
+    assert change_of(sync(), "p5").outcome == Outcome.APPLIED
+    assert not User.objects.get(username="p5").active
+
+
+def test_a_user_without_an_entry_is_not_looked_for_and_the_steps_say_so(staff: Employer) -> None:
+    user("nobody")
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert not run.changes.exists()
+    assert again(User.objects.get(username="nobody")).active
+    assert change_of(sync(simulated=True), "nobody").outcome == Outcome.PLANNED
+
+
+def test_a_new_entry_becomes_its_users(staff: Employer) -> None:
+    user("late", last_name="Late")
+    staff.hires("late", employeeType="inactive")
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert not User.objects.get(username="late").active
+
+
+def test_a_user_who_comes_later_than_the_entry_is_found_in_what_is_stored(staff: Employer) -> None:
+    user("stranger", last_name="Elsewhere")
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert change_of(run, "stranger").after["last_name"] == "Stranger"
+
+
+def test_a_renamed_entry_is_the_same_person(staff: Employer) -> None:
+    staff.directory.rename(staff.dn("p6"), "uid=p6new")
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert change_of(run, "p6").after["username"] == "p6new"
+    assert StoredEntry.objects.count() == 10
+
+
+def test_whoever_comes_into_a_group_or_leaves_it_has_other_roles(staff: Employer) -> None:
+    LdapServer.objects.update(role_name_script=IN_GROUPS)
+    staff.directory.add(
+        f"cn=helpdesk,{staff.directory.base}",
+        {"objectClass": "groupOfNames", "cn": "helpdesk", "member": [staff.dn("p1"), staff.dn("p2")]},
+    )
+    simulate_and_sync()
+    assert "Org Admin" in roles_of("p1")
+    staff.directory.modify(f"cn=helpdesk,{staff.directory.base}", {"member": [staff.dn("p2"), staff.dn("p7")]})
+
+    run = changes()
+
+    assert was_incremental(run)
+    if reading_of(run).since["by"] == "syncrepl":
+        assert "and 2 entries whose groups have changed" in reading_of(run).extent
+    assert "Org Admin" not in roles_of("p1")
+    assert "Org Admin" in roles_of("p2")
+    assert "Org Admin" in roles_of("p7")
+
+
+def roles_of(username: str) -> set[str]:
+    return set(User.objects.get(username=username).roles.values_list("name", flat=True))
+
+
+def test_a_branch_that_changes_has_everything_read(staff: Employer) -> None:
+    staff.directory.add(f"ou=new,{staff.directory.base}", {"objectClass": "organizationalUnit", "ou": "new"})
+    sync()
+    # Time stamps of entries tell seconds.
+    time.sleep(1.1)
+    staff.directory.rename(f"ou=new,{staff.directory.base}", "ou=newer")
+
+    run = changes()
+
+    assert not was_incremental(run)
+    assert f"the branch ou=newer,{staff.directory.base} has changed" in reading_of(run).extent
+
+
+def test_everything_is_read_every_so_many_times(staff: Employer) -> None:
+    read = [was_incremental(changes()) for _ in range(6)]
+
+    assert read == [True, True, True, False, True, True]
+
+
+def test_simulations_do_not_count(staff: Employer) -> None:
+    assert all(was_incremental(changes(simulated=True)) for _ in range(6))
+
+
+def test_what_was_only_simulated_is_read_again(staff: Employer) -> None:
+    before = reading_of(Run.objects.latest("pk")).position
+    staff.directory.modify(staff.dn("p3"), {"sn": "Married"})
+    assert change_of(changes(simulated=True), "p3").outcome == Outcome.PLANNED
+
+    run = changes()
+
+    assert reading_of(run).since == before
+    assert change_of(run, "p3").outcome == Outcome.APPLIED
+
+
+@pytest.mark.parametrize("what", ["a script", "a setting", "Rollcall itself"])
+def test_everything_is_read_when_something_else_is_made_of_it(
+    staff: Employer, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if what == "a script":
+        LdapServer.objects.update(role_name_script=f"/* other */ {ROLE_NAME}")
+    elif what == "a setting":
+        LdapServer.objects.update(last_name_attribute="cn")
+    else:
+        monkeypatch.setattr("directory.sync.shelf.FORM", 99)
+
+    run = changes(simulated=True)
+
+    assert not was_incremental(run)
+    assert reading_of(run).extent.startswith("everything, because ")
+
+
+def test_scripts_that_look_at_the_time_are_asked_about_everybody_each_time(staff: Employer) -> None:
+    LdapServer.objects.update(active_script="function (entry) { return entry.uid != 'p8' || new Date() > 0 }")
+    simulate_and_sync()
+    # As if the script had said something else on another day.
+    stored = StoredEntry.objects.get(user__username="p8")
+    StoredEntry.objects.filter(pk=stored.pk).update(verdict={**stored.verdict, "active": False})
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert not run.changes.exists()
+    assert reading_of(run).counts["scriptEntries"] == 1
+
+
+def test_a_new_entry_without_an_immutable_id_has_everything_read(staff: Employer) -> None:
+    LdapServer.objects.update(unique_id_attribute="employeeNumber")
+    simulate_and_sync()
+    staff.directory.rename(staff.dn("p6"), "uid=p6new")
+
+    run = changes()
+
+    assert not was_incremental(run)
+    assert "p6new" in reading_of(run).extent
+    assert StoredEntry.objects.count() == 10
+
+
+def test_the_canary_counts_as_seen_where_it_is_stored(staff: Employer) -> None:
+    LdapServer.objects.update(canary="p2")
+    run = changes()
+    assert was_incremental(run)
+    assert reading_of(run).canary_seen
+
+    LdapServer.objects.update(canary="gone")
+    assert changes().state == RunState.HELD_BACK
+
+
+def test_patience_neither_ends_nor_goes_on_while_nobody_is_looked_for(staff: Employer) -> None:
+    LdapServer.objects.update(absence_runs=2)
+    staff.directory.delete(staff.dn("p5"))
+    assert change_of(sync(), "p5").outcome == Outcome.WAITING
+
+    changes()
+    changes()
+
+    assert User.objects.get(username="p5").active
+    assert change_of(sync(), "p5").outcome == Outcome.APPLIED
+
+
+def test_a_run_of_changes_plans_what_one_of_everything_would(staff: Employer) -> None:
+    for number, edit in enumerate(({"sn": "New"}, {"mail": "x@example.com"}, {"employeeType": "inactive"})):
+        staff.directory.modify(staff.dn(f"p{number}"), edit)
+    staff.directory.rename(staff.dn("p7"), "uid=seven")
+    user("stranger")
+
+    only_changes, everything = changes(simulated=True), sync(simulated=True)
+
+    assert was_incremental(only_changes)
+    assert told(only_changes) == told(everything)
+
+
+def told(run: Run) -> list[tuple[Any, ...]]:
+    return list(run.changes.order_by("username").values_list("username", "actions", "before", "after", "steps"))
+
+
+USERS: list[tuple[str, dict[str, list[bytes]]]] = [
+    (
+        f"CN=p{number},DC=example",
+        {
+            "objectClass": [b"top", b"person", b"user"],
+            "uid": [b"p%d" % number],
+            "sn": [b"P%d" % number],
+            "objectGUID": [bytes([number]) * 16],
+            "uSNChanged": [b"%d" % (1000 + number)],
+        },
+    )
+    for number in range(4)
+]
+SETTINGS = ("CN=NTDS Settings,CN=DC1,DC=example", {"objectClass": [b"nTDSDSA"], "invocationId": [b"\x01" * 16]})
+
+
+@pytest.fixture
+def controller() -> Iterator[FakeDirectory]:
+    """A domain controller that counts changes, with four people who are users, read in full and applied."""
+    root = {
+        "supportedControl": [PAGED_RESULTS],
+        "supportedCapabilities": [b"1.2.840.113556.1.4.800"],
+        "dsServiceName": [SETTINGS[0].encode()],
+        "highestCommittedUSN": [b"2000"],
+        "defaultNamingContext": [b"DC=example"],
+    }
+    with FakeDirectory(entries=[*USERS, SETTINGS], filters=True, root=root) as server:
+        for number in range(4):
+            user(f"p{number}", last_name=f"P{number}")
+        ldap_server(
+            server.url,
+            search_base="DC=example",
+            bind_dn="",
+            bind_password="",
+            full_reading_every=3,
+            search_filter="(objectClass=user)",
+        )
+        assert simulate_and_sync().state == RunState.APPLIED
+        yield server
+
+
+def edited(number: int, usn: int, **values: list[bytes]) -> list[tuple[str, dict[str, list[bytes]]]]:
+    """Return the people with one of them changed under this number."""
+    return [
+        (dn, {**told, **values, "uSNChanged": [b"%d" % usn]}) if dn.startswith(f"CN=p{number},") else (dn, told)
+        for dn, told in USERS
+    ]
+
+
+def test_a_domain_controller_is_asked_by_its_own_count(controller: FakeDirectory) -> None:
+    controller.entries = [*edited(2, 2001, sn=[b"Married"]), SETTINGS]
+
+    run = changes()
+
+    row = reading_of(run)
+    assert row.since == {"by": "uSNChanged", "of": f"{SETTINGS[0]} {'01' * 16}", "at": "2000"}
+    assert row.proof["entries"] == 1
+    assert [row.username for row in run.changes.all()] == ["p2"]
+
+
+@pytest.mark.parametrize(
+    ("what", "words"),
+    [
+        ("another controller", "it is another server"),
+        ("a restored one", "it is another server"),
+        ("an older count", "count of changes has gone back"),
+        ("no count", "the server tells changes otherwise"),
+    ],
+)
+def test_a_count_that_is_not_the_same_has_everything_read(controller: FakeDirectory, what: str, words: str) -> None:
+    assert controller.root is not None
+    other = "CN=NTDS Settings,CN=DC2,DC=example"
+    told: dict[str, Callable[[], None]] = {
+        "another controller": lambda: setattr(
+            controller,
+            "root",
+            {**controller.root, "dsServiceName": [other.encode()]},  # type: ignore[dict-item]
+        ),
+        "a restored one": lambda: setattr(
+            controller, "entries", [*USERS, (SETTINGS[0], {**SETTINGS[1], "invocationId": [b"\x02" * 16]})]
+        ),
+        "an older count": lambda: setattr(
+            controller,
+            "root",
+            {**controller.root, "highestCommittedUSN": [b"1500"]},  # type: ignore[dict-item]
+        ),
+        "no count": lambda: setattr(controller, "root", {"supportedControl": [PAGED_RESULTS]}),
+    }
+    told[what]()
+
+    run = changes()
+
+    assert not was_incremental(run)
+    assert words in reading_of(run).extent
+    assert run.state == RunState.APPLIED
