@@ -16,14 +16,15 @@ class Match(models.Model):
     """The LDAP server, DN and immutable id that a user was last matched to by a real run or at creation."""
 
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="match")
-    server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="matches")
+    server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="matches", db_index=False)
     dn = models.TextField(_("DN"))
-    unique_id = models.CharField(_("immutable id"), max_length=255, blank=True, db_index=True)
+    unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     matched_at = models.DateTimeField(_("matched"))
 
     class Meta:
         verbose_name = _("match")
         verbose_name_plural = _("matches")
+        indexes = [models.Index(fields=["unique_id"], name="matches_by_id")]
 
     def __str__(self) -> str:
         return self.dn
@@ -33,10 +34,11 @@ class PlannedMatch(models.Model):
     """The entry by which a run decided for a user, where it is another one than noted: noted once the plan is applied."""
 
     id: int
-    run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches")
+    # Without indexes of their own: the constraint's begins with the run.
+    run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches", db_index=False)
     # Without the database's own check, which would lock users in another order than people at work do.
-    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False)
-    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_index=False)
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
 
@@ -60,7 +62,7 @@ class Standing(models.Model):
 
     # As for planned matches.
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing", db_constraint=False)
-    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+")
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_index=False)
     house = models.CharField(max_length=64)
     dn = models.TextField()
     unique_id = models.CharField(max_length=255)
@@ -92,7 +94,8 @@ class StoredEntry(models.Model):
     """
 
     id: int
-    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries")
+    # The constraint's index begins with the server.
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries", db_index=False)
     dn = models.TextField(_("DN"))
     dn_key = models.CharField(max_length=64)
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)

@@ -124,7 +124,10 @@ class Directory:
         return seen
 
     def is_doubled(self, server_id: int, key: str) -> bool:
-        """Tell whether two users' entries on one server, which was read to its end, carry this folded username."""
+        """Tell whether two entries on one server, which was read to its end, carry this folded username.
+
+        Whoever is renamed to it would be taken for both from then on.
+        """
         if server_id not in self._doubled:
             self._doubled[server_id] = _doubled(server_id)
         return hash(key) in self._doubled[server_id]
@@ -200,9 +203,9 @@ class Directory:
 
 
 def _doubled(server_id: int) -> frozenset[int]:
-    """Return the hashes of the folded usernames that two users' entries on a server carry."""
+    """Return the hashes of the folded usernames that two entries on a server carry."""
     found = array("q")
-    stored = StoredEntry.objects.filter(server=server_id, user__isnull=False).values_list("identity__usernames")
+    stored = StoredEntry.objects.filter(server=server_id).values_list("identity__usernames")
     for (names,) in stored.iterator(chunk_size=5000):
         found.extend({hash(fold(name)) for name in names})
     return frozenset(one for one, other in pairwise(sorted(found)) if one == other)

@@ -50,6 +50,8 @@ class AuditEntry(models.Model):
         blank=True,
         related_name="+",
         db_constraint=False,
+        # Nobody deletes users, and the pages ask by the label.
+        db_index=False,
     )
     actor_label = models.CharField(_("who or what"), max_length=255)
     run_id = models.BigIntegerField(_("run"), null=True, blank=True, db_index=True)

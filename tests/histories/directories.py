@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Self
 from unittest import mock
 from uuid import UUID
@@ -17,6 +18,9 @@ from directory.sync.values import (
     AttributeMapping,
     Connection,
     Entry,
+    Extent,
+    History,
+    Position,
     ReadingProof,
     ScriptError,
     ScriptName,
@@ -86,6 +90,8 @@ class MemoryServer:
     url: str
     people: dict[int, Person] = field(default_factory=dict)
     fault: str = Fault.NONE
+    # What it had at each moment that it was asked for: a hash of each entry by DN.
+    history: list[dict[str, bytes]] = field(default_factory=list)
 
     @property
     def complete(self) -> bool:
@@ -97,10 +103,20 @@ class MemoryServer:
         """Whether a reading would come to an end."""
         return self.fault in {Fault.NONE, Fault.FORGETS}
 
-    def pages(self) -> Iterator[list[Entry]]:
-        """Yield the entries, with the fault."""
-        listed = [person.entry() for person in self.people.values()]
-        if self.fault == Fault.FORGETS:
+    def now(self) -> Position:
+        """Return where it is in its history."""
+        self.history.append({entry.dn: digest_of(entry) for entry in self.entries()})
+        return Position(History.NUMBER, self.url, str(len(self.history) - 1))
+
+    def entries(self) -> list[Entry]:
+        return [person.entry() for person in self.people.values()]
+
+    def pages(self, since: Position | None) -> Iterator[list[Entry]]:
+        """Yield the entries, or those that have changed since, with the fault."""
+        then = self.history[int(since.at)] if since else {}
+        listed = [entry for entry in self.entries() if then.get(entry.dn) != digest_of(entry)]
+        # Whom it leaves out of the changes nobody would miss before the next full reading.
+        if self.fault == Fault.FORGETS and since is None:
             listed = listed[1:]
         for start in range(0, len(listed), PAGE):
             if start and self.fault == Fault.BREAKS_OFF:
@@ -124,7 +140,8 @@ class MemoryServer:
 class MemoryReading:
     """One reading of a server in memory."""
 
-    def __init__(self, server: MemoryServer) -> None:
+    def __init__(self, server: MemoryServer, since: Position | None) -> None:
+        self.extent = Extent(since, server.now())
         self.url = server.url
         self.referrals: list[str] = []
         self.proof: ReadingProof | None = None
@@ -135,7 +152,7 @@ class MemoryReading:
         return self.proof is not None
 
     def sent_pages(self) -> Iterator[list[Sent]]:
-        for page in self._server.pages():
+        for page in self._server.pages(self.extent.since):
             yield [Sent(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()
 
@@ -171,8 +188,10 @@ class MemoryDirectories:
         yield self
 
     @contextmanager
-    def open(self, connection: Connection) -> Iterator[MemoryReading]:
-        yield MemoryReading(self._reached(connection))
+    def open(
+        self, connection: Connection, *, since: Position | None = None, now: datetime | None = None
+    ) -> Iterator[MemoryReading]:
+        yield MemoryReading(self._reached(connection), since if now else None)
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))

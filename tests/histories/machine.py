@@ -152,6 +152,19 @@ class Histories(RuleBasedStateMachine):
         if run is not None and simulate_first and fault == Fault.NONE:
             promises.it_was_what_was_simulated(run)
 
+    @rule(events=st.lists(EVENTS, max_size=5), only=chosen, fault=faults, server=servers, simulate_first=st.booleans())
+    def a_sync_that_may_read_only_changes(
+        self, events: list[tuple[str, str, int, Any]], only: str, fault: str, server: str, simulate_first: bool
+    ) -> None:
+        self.the_directories_change(events=events)
+        promises.changes_say_what_everything_says(self.world)
+        if simulate_first and (first := self.world.start(simulated=True, only=only, incremental=True)) is not None:
+            self.world.execute(first)
+        with self.world.failing(server, fault):
+            run = self.world.start(simulated=False, only=only, incremental=True)
+            self.carry_out(run)
+        COUNTED["incremental readings"] += 0 if run is None else run.readings.exclude(since={}).count()
+
     @rule(events=st.lists(EVENTS, min_size=1, max_size=5))
     def a_sync_after_changes(self, events: list[tuple[str, str, int, Any]]) -> None:
         self.the_directories_change(events=events)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from directory.models import LdapServer, Run, Standing, StoredEntry
+from directory.models import LdapServer, Run, RunState, Standing, StoredEntry
 from directory.scope import orgs_in_scope
-from directory.sync.values import Outcome, Verdict
+from directory.sync.values import Cause, Outcome, Verdict
 from orgs.text import fold
 from tests.histories.directories import EVERYONE, verdict
 from tests.histories.facts import Facts, Moment, cut_off
@@ -74,21 +74,28 @@ def the_next_run_plans_nothing(world: World, run: Run) -> None:
     """A second run of the same servers right after an applied one has nothing to do, and one of all cuts off nobody."""
     if run.changes.filter(outcome__in=LEFT_FOR_LATER).exists() or world.contradicts_itself():
         return
+    if run.incremental and world.knows_of_somebody_gone():
+        # It is time for a full reading sooner or later, which finds that out.
+        return
     names = LdapServer.objects.filter(pk__in=run.chosen_servers).values_list("name", flat=True)
     changed = run.changes.filter(outcome=Outcome.APPLIED).values("user")
     for only, against in ((next(iter(names), ""), {}), ("", {"user__in": changed, "cause__gt": ""})):
-        left = _planned_by_a_simulation(world, only, against)
+        left = _planned_by_a_simulation(world, only, against, incremental=run.incremental)
         done = list(run.changes.values_list("username", "outcome", "actions", "steps"))
         assert left == [], f"left: {left}, after: {done}"
 
 
-def _planned_by_a_simulation(world: World, only: str, against: dict[str, Any]) -> list[tuple[Any, ...]]:
+def _planned_by_a_simulation(
+    world: World, only: str, against: dict[str, Any], *, incremental: bool
+) -> list[tuple[Any, ...]]:
     now, planned = world.now, []
     with rolled_back():
-        again = world.start(simulated=True, only=only)
+        again = world.start(simulated=True, only=only, incremental=incremental)
         if again is not None:
             world.execute(again)
             found = again.changes.filter(outcome=Outcome.PLANNED, **against)
+            if incremental:
+                found = found.exclude(cause=Cause.ABSENT)
             planned = list(found.values_list("username", "actions", "steps"))
     world.now = now
     return planned
@@ -101,6 +108,25 @@ def what_is_kept_changes_nothing(world: World) -> None:
         Standing.objects.all().delete()
         StoredEntry.objects.update(digest="", settled=False)
         assert _simulated(world) == kept
+
+
+def changes_say_what_everything_says(world: World) -> None:
+    """Where nobody has gone, a run that reads only changes wants for those who have entries what one of everything wants."""
+    if world.knows_of_somebody_gone():
+        return
+    only_changes, everything = (_wanted(world, incremental=each) for each in (True, False))
+    assert only_changes == everything
+
+
+def _wanted(world: World, *, incremental: bool) -> list[tuple[Any, ...]]:
+    now, told = world.now, list[tuple[Any, ...]]()
+    with rolled_back():
+        run = world.start(simulated=True, incremental=incremental)
+        if run is not None and world.execute(run).state == RunState.PLANNED:
+            found = run.changes.filter(entry__isnull=False).order_by("user")
+            told = list(found.values_list("user", "outcome", "cause", "after", "steps"))
+    world.now = now
+    return told
 
 
 def _simulated(world: World) -> list[Any]:

@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from directory.actions import runs, servers
 from directory.actions import settings as sync_settings
-from directory.models import LdapServer, Run, Trigger
+from directory.models import LdapServer, Run, StoredEntry, Trigger
 from directory.sync import pipeline
 from directory.sync.lease import Progress
 from orgs.actions import orgs as org_actions
@@ -97,6 +97,7 @@ class World:
                 org_name_script=ORG_NAME,
                 role_name_script=ROLE_NAME,
                 limit_entries_percent=1,
+                full_reading_every=3,
                 grantable_roles=GRANTABLE,
                 **WIDE,
                 **directories.settings,
@@ -137,12 +138,18 @@ class World:
         for name in SERVERS:
             self.save(name, **USUAL)
 
-    def start(self, *, simulated: bool, only: str = "") -> Run | None:
+    def start(self, *, simulated: bool, only: str = "", incremental: bool = False) -> Run | None:
         """Start a run; nothing when it is refused."""
         chosen = [self.server(only)] if only else []
         with suppress(Refused):
             return runs.start(
-                servers=chosen, simulated=simulated, trigger=Trigger.HAND, by=self.root, at=self.now, wake=False
+                servers=chosen,
+                simulated=simulated,
+                trigger=Trigger.HAND,
+                by=self.root,
+                at=self.now,
+                wake=False,
+                incremental=incremental,
             )
         return None
 
@@ -178,6 +185,12 @@ class World:
             self.execute(run)
             runs.close_dead(at=self.now)
         raise AssertionError(f"run {run.pk} is {run.state} and does not end")
+
+    def knows_of_somebody_gone(self) -> bool:
+        """Tell whether an entry is stored that its directory has not got any more."""
+        stored = StoredEntry.objects.values_list("server__name", "dn")
+        there = {(name, entry.dn) for name, server in self.servers.items() for entry in server.entries()}
+        return not there.issuperset(stored)
 
     def contradicts_itself(self) -> bool:
         """Tell whether two directories have one immutable id under two names: which one counts, the first sync decides."""

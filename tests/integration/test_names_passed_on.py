@@ -73,6 +73,17 @@ class TestUsernamesThatArePassedOn:
         assert change_of(run, "kim").outcome == Outcome.CONFLICT
         assert names(kim, lee) == ["kim", "lee"]
 
+    def test_that_two_entries_carry_go_to_neither(self, employer: Employer) -> None:
+        (kim,) = known_by_id(employer, "kim")
+        rename(employer, ("kim", "new"))
+        person = {"objectClass": "inetOrgPerson", "uid": "NEW", "cn": "namesake", "sn": "Nobody"}
+        employer.directory.add(f"cn=namesake,{employer.directory.base}", person)
+
+        runs = [sync(), sync()]
+
+        assert [change_of(run, "kim").outcome for run in runs] == [Outcome.CONFLICT, Outcome.CONFLICT]
+        assert names(kim) == ["kim"]
+
     def test_in_a_ring_arrive_beside_a_user_whose_change_is_refused(
         self, employer: Employer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
