@@ -32,6 +32,13 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
     return (None, why_full) if why_full else (position, "")
 
 
+def mostly_new(server: LdapServer) -> bool:
+    """Tell whether nearly all that comes will have to be looked into: nothing is stored, or it was made otherwise."""
+    readings = RunServer.objects.filter(server=server, complete=True, run__undo_of=None, run__plan_from=None)
+    last = readings.order_by("-pk").values_list("configuration_digest", flat=True).first()
+    return last != server.configuration_digest or not server.entries.exists()
+
+
 def to_json(position: Position | None) -> dict[str, str]:
     """Return a position as it is stored; an empty object stands for none."""
     return {"by": position.by.value, "of": position.of, "at": position.at} if position else {}

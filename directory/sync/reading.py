@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -16,12 +15,12 @@ from directory.models.fields import Undecryptable
 from directory.sync import grounds, helping, increments, lease, matching, memberships, notify, record, standing, times
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything, SyncStopped
-from directory.sync.identity import identity, is_unique_everywhere
+from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import EntryText, SandboxBroken
 from directory.sync.shelf import Place, Read, Shelf, Stored, made_alike
-from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, decoded
-from directory.sync.values import Entry, Extent, Position, Verdict
+from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, opened
+from directory.sync.values import AttributeMapping, Extent, Identity, Position, Verdict
 from orgs.bulk import Json
 from orgs.text import fold
 
@@ -119,7 +118,9 @@ def _read_from(
     with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
-        with process.open(connection, since=since, now=now) as reading:
+        # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
+        mapping = server.mapping if increments.mostly_new(server) else None
+        with process.open(connection, since=since, now=now, mapping=mapping) as reading:
             row.url, extent = reading.url, reading.extent
             reader.incremental = extent.since is not None
             reader.read(reading.sent_pages())
@@ -164,11 +165,13 @@ class Reader:
     crew: Crew = field(init=False)
     org_ids: list[int] = field(init=False)
     only_ids_of: int | None = field(init=False)
+    mapping: AttributeMapping = field(init=False)
     _waiting: deque[Waiting] = field(default_factory=deque)
     _new_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
+        self.mapping = self.server.mapping
         self.only_ids_of = None if is_unique_everywhere(self.server.mapping) else self.server.pk
 
     def ground(self) -> str:
@@ -227,7 +230,7 @@ class Reader:
             asked = [index for index, each in enumerate(read) if each.asks]
             for index in asked:
                 if read[index].attributes is None:
-                    read[index].attributes = _as_json(decoded([rest[index][0]])[0])
+                    read[index].attributes = self._opened(rest[index][0])[1]
             self._note(read)
             matched = sum(each.candidate is not None for each in read)
             self.row.matched += matched
@@ -289,27 +292,28 @@ class Reader:
 
     def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
-        new = [each for each, place in sent if not place.same]
-        with times.step("decoding"):
-            entries = dict(zip((each.dn for each in new), decoded(new), strict=True))
-            # Before anything is kept of this page.
-            if self.incremental:
-                self._note_new(entries[each.dn] for each, place in sent if not place.stored)
         known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
-        who = [
-            known[place.same.pk] if place.same else identity(entries[each.dn], self.server.mapping)
-            for each, place in sent
-        ]
+        with times.step("decoding"):
+            # Of those that say the same nobody has to know the attributes.
+            told = [(known[place.same.pk], None) if place.same else self._opened(each) for each, place in sent]
+        who = [each for each, _ in told]
+        # Before anything is kept of this page.
+        if self.incremental:
+            self._note_new(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
         found = matching.candidates(who, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
         return [
-            Read(place, each, candidate, None if place.same else _as_json(entries[each.dn]))
-            for (_, place), each, candidate in zip(sent, who, found, strict=True)
+            Read(place, each, candidate, attributes)
+            for (_, place), (each, attributes), candidate in zip(sent, told, found, strict=True)
         ]
 
-    def _note_new(self, entries: Iterable[Entry]) -> None:
+    def _opened(self, sent: Sent) -> tuple[Identity, Json]:
+        """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
+        who, attributes = opened(sent, self.mapping)
+        return who, Json(attributes)
+
+    def _note_new(self, people: Iterable[Identity]) -> None:
         """Note the ids of entries under DNs that are not stored: they may be known by other DNs."""
-        for entry in entries:
-            who = identity(entry, self.server.mapping)
+        for who in people:
             if not who.unique_id:
                 raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
             self._new_ids.add(who.unique_id[:255])
@@ -328,11 +332,6 @@ class Reader:
 def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:
     """Return entries as if they had come as they are stored."""
     return [(Sent(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
-
-
-def _as_json(entry: Entry) -> Json:
-    """Return an entry's attributes as they are kept, and as the scripts get them."""
-    return Json(json.dumps(entry.attributes))
 
 
 def _rivals(read: list[Read]) -> set[int]:

@@ -189,7 +189,12 @@ class MemoryDirectories:
 
     @contextmanager
     def open(
-        self, connection: Connection, *, since: Position | None = None, now: datetime | None = None
+        self,
+        connection: Connection,
+        *,
+        since: Position | None = None,
+        now: datetime | None = None,
+        mapping: AttributeMapping | None = None,
     ) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection), since if now else None)
 

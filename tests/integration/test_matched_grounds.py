@@ -14,7 +14,7 @@ from directory.actions import runs
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
 from directory.sync import matching, pipeline, plan, reading, source
 from directory.sync.source import DirectoryUnavailable, Sent
-from directory.sync.values import Candidate, Change, Entry, Identity, Known
+from directory.sync.values import AttributeMapping, Candidate, Change, Identity, Known
 from orgs.actions import users
 from orgs.actions.users import Profile
 from orgs.actors import SYSTEM
@@ -193,19 +193,19 @@ def test_what_a_page_left_alone_counts_as_seen_when_others_are_gone(staff: Emplo
     assert kept == {staff.dn(name) for name in NAMES if name != "p10"}
 
 
-def test_pages_are_only_decoded_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded: list[str] = []
+def test_entries_are_only_looked_into_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_into: list[str] = []
 
-    def noted(page: list[Sent]) -> list[Entry]:
-        decoded.extend(sent.dn for sent in page)
-        return source.decoded(page)
+    def noted(sent: Sent, mapping: AttributeMapping) -> Any:
+        looked_into.append(sent.dn)
+        return source.opened(sent, mapping)
 
-    monkeypatch.setattr("directory.sync.reading.decoded", noted)
+    monkeypatch.setattr("directory.sync.reading.opened", noted)
     staff.directory.modify(staff.dn("p11"), {"sn": "Other"})
 
     simulate()
 
-    assert decoded == [staff.dn("p11")]
+    assert looked_into == [staff.dn("p11")]
 
 
 def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again(

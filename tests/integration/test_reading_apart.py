@@ -13,7 +13,8 @@ import pytest
 
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
-from directory.sync.values import Connection
+from directory.sync.source.sent import decoded
+from directory.sync.values import AttributeMapping, Connection
 from tests.conftest import START
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
@@ -55,10 +56,25 @@ def test_it_says_what_a_reading_in_this_process_says() -> None:
         with source.open_reading(wanted) as here:
             entries = [entry for page in here for entry in page]
         with ReadingProcess() as process, process.open(wanted) as apart:
-            pages = [source.decoded(page) for page in apart.sent_pages()]
+            pages = [decoded(page) for page in apart.sent_pages()]
 
     assert [entry for page in pages for entry in page] == entries
     assert (apart.url, apart.proof, apart.referrals, apart.complete) == (here.url, here.proof, here.referrals, True)
+
+
+def test_it_looks_into_entries_as_this_process_does() -> None:
+    mapping = AttributeMapping()
+    with FakeDirectory(PEOPLE) as server:
+        wanted = connection(server.url, page_size=300)
+        with ReadingProcess() as process:
+            with process.open(wanted) as apart:
+                here = [source.opened(sent, mapping) for page in apart.sent_pages() for sent in page]
+            with process.open(wanted, mapping=mapping) as apart:
+                there = [sent for page in apart.sent_pages() for sent in page]
+
+    assert [sent.opened for sent in there] == here
+    assert {sent.content for sent in there} == {b""}
+    assert [source.opened(sent, mapping) for sent in there] == here
 
 
 def test_one_process_reads_several_directories() -> None:

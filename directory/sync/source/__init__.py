@@ -10,7 +10,7 @@ from directory.sync.source.probe import ConnectionStep, first_entries, test_conn
 from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.search import ATTRIBUTES
-from directory.sync.source.sent import Sent, decoded
+from directory.sync.source.sent import Sent, opened
 from directory.sync.source.urls import check_url
 
 __all__ = [
@@ -28,12 +28,12 @@ __all__ = [
     "check_filter",
     "check_place",
     "check_url",
-    "decoded",
     "escape_filter",
     "first_entries",
     "may_hold_people",
     "names_this_machine",
     "open_reading",
+    "opened",
     "pages",
     "test_connection",
 ]

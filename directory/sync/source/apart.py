@@ -17,8 +17,8 @@ from django.conf import settings
 
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.search import ATTRIBUTES
-from directory.sync.source.sent import Sent
-from directory.sync.values import Connection, Extent, Position, ReadingProof
+from directory.sync.source.sent import Opened, Sent, Texts
+from directory.sync.values import AttributeMapping, Connection, Extent, Identity, Position, ReadingProof
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = "directory.sync.source.apart_child"
@@ -49,16 +49,18 @@ class ReadingProcess:
         attributes: Sequence[str] = ATTRIBUTES,
         since: Position | None = None,
         now: datetime | None = None,
+        mapping: AttributeMapping | None = None,
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of what the connection's search finds; it is over at the end.
 
         With ``since`` it is a reading of what has changed since then, where the server can tell that, else of
         everything. ``now``, by our clock, has the server say where it is in its history by then.
+        With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        extent = {"since": since, "now": now}
+        extent = {"since": since, "now": now, "mapping": mapping}
         return self._ask({"connection": connection, "attributes": tuple(attributes), **extent})
 
     def open_single(
@@ -122,7 +124,7 @@ class ReadingApart:
             DirectoryUnavailable: not everything could be read.
         """
         while (told := self._next("page", "ended")).get("page") is not None:
-            yield list(map(Sent._make, told["page"]))
+            yield [_as_sent(*each) for each in told["page"]]
         self.referrals, self.proof, self._ended = told["referrals"], told["proof"], True
 
     def _next(self, *kinds: str) -> dict[str, Any]:
@@ -135,6 +137,19 @@ class ReadingApart:
         if kind not in kinds:
             raise RuntimeError(f"the process that reads broke down: {told.get('crash', kind)}")
         return told
+
+
+def as_told(sent: Sent) -> tuple[Any, ...]:
+    """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
+    if sent.opened is None:
+        return sent[:3]
+    who = sent.opened.identity
+    known = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
+    return sent.dn, sent.digest, b"", known, sent.opened.attributes
+
+
+def _as_sent(dn: str, digest: bytes, content: bytes | Texts, known: Any = None, attributes: str = "") -> Sent:
+    return Sent(dn, digest, content, known and Opened(Identity(dn, *known), attributes))
 
 
 def send(stream: IO[bytes] | None, told: dict[str, Any]) -> None:

@@ -12,9 +12,10 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from directory.sync.source.apart import receive, send
+from directory.sync.source.apart import as_told, receive, send
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.reading import open_reading, read_single
+from directory.sync.source.sent import opened_pages
 from directory.sync.values import Extent
 
 # So many pages wait for the reader, besides the one that it works on and the one that comes.
@@ -72,13 +73,14 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
     if "dns" in wanted:
         teller.tell("opened", url="", extent=Extent())
         for page in read_single(wanted["connection"], wanted["dns"], attributes=wanted["attributes"]):
-            teller.tell("page", page=[tuple(sent) for sent in page])
+            teller.tell("page", page=[as_told(sent) for sent in page])
         return teller.tell("ended", referrals=[], proof=None)
     extent = {name: wanted[name] for name in ("since", "now")}
     with open_reading(wanted["connection"], attributes=wanted["attributes"], **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
-        for page in reading.sent_pages():
-            teller.tell("page", page=[tuple(sent) for sent in page])
+        mapping, pages = wanted["mapping"], reading.sent_pages()
+        for page in pages if mapping is None else opened_pages(pages, mapping):
+            teller.tell("page", page=[as_told(sent) for sent in page])
     return teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
 
 

@@ -1,27 +1,56 @@
-"""Entries as the server sent them, which are decoded when somebody has to look into them: most have not changed."""
+"""Entries as the server sent them, which are opened when somebody has to look into them: most have not changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from directory.sync.identity import identity
 from directory.sync.source.failures import DirectoryUnavailable, plain
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.text import Decoder, decoder
-from directory.sync.values import Entry
+from directory.sync.values import AttributeMapping, Entry, Identity
 
 Texts = Mapping[str, tuple[str, ...]]
+
+
+class Opened(NamedTuple):
+    """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON."""
+
+    identity: Identity
+    attributes: str
 
 
 class Sent(NamedTuple):
     """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
 
-    ``digest`` is a hash of all that the server sent of the entry.
+    ``digest`` is a hash of all that the server sent of the entry. ``opened`` is there where whoever read it had to look
+    into each entry; ``content`` is empty then.
     """
 
     dn: str
     digest: bytes
     content: bytes | Texts
+    opened: Opened | None = None
+
+
+def opened(sent: Sent, mapping: AttributeMapping) -> Opened:
+    """Return what there is to know of an entry.
+
+    Raises:
+        DirectoryUnavailable: it can't be read.
+    """
+    if sent.opened is not None:
+        return sent.opened
+    entry = Entry(sent.dn, texts_of(sent))
+    return Opened(identity(entry, mapping), json.dumps(entry.attributes))
+
+
+def opened_pages(pages: Iterable[list[Sent]], mapping: AttributeMapping) -> Iterator[list[Sent]]:
+    """Yield pages of entries that have been looked into; raises as ``opened`` does."""
+    for page in pages:
+        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping)) for sent in page]
 
 
 def decoded(page: Iterable[Sent]) -> list[Entry]:
