@@ -110,13 +110,19 @@ def _records(model: type[models.Model]) -> str:
 def _send_records(statement: str, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     with connection.cursor() as cursor:
         for start in range(0, len(rows), RECORDS):
-            part = [dict(zip(names, map(_nested, row), strict=True)) for row in rows[start : start + RECORDS]]
-            cursor.execute(statement, [json.dumps(part, default=_as_text)])
+            records = ", ".join(_record(names, row) for row in rows[start : start + RECORDS])
+            cursor.execute(statement, [f"[{records}]"])
 
 
-def _nested(value: Any) -> Any:
-    """Return a value as it stands in JSON with others."""
-    return json.loads(value) if type(value) is Json else value
+def _record(names: Sequence[str], row: Sequence[Any]) -> str:
+    """Return a row as a JSON object; what is JSON already stands in it as it is."""
+    told, ready = {}, ""
+    for name, value in zip(names, row, strict=True):
+        if type(value) is Json:
+            ready += f', "{name}": {value}'
+        else:
+            told[name] = value
+    return f"{json.dumps(told, default=_as_text)[:-1]}{ready}}}"
 
 
 def _as_text(value: Any) -> str:

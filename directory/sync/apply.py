@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from directory.models import RunChange
 from directory.sync import belongings, rows, traces
@@ -18,6 +19,8 @@ from orgs.actors import Actor
 from orgs.bulk import update_rows
 from orgs.models import Role, User
 from orgs.text import fold
+
+FOR_PEOPLE = ("steps", "warnings", "traces")
 
 Load = Callable[[Collection[int]], Mapping[int, Known]]
 
@@ -41,7 +44,8 @@ class Terms:
 
 def waiting(run_id: int, *, size: int) -> list[RunChange]:
     """Return the next changes of a plan that are still to be made, with those that pass usernames on to them."""
-    planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order()
+    # What is only for people to read is loaded where something is to be added to it.
+    planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order().defer(*FOR_PEOPLE)
     found = {row.user_id: row for row in planned[:size]}
     new = list(found.values())
     while new:
@@ -63,12 +67,10 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     for row in changes:
         row.outcome = Outcome.CHANGED_MEANWHILE
     _make(same, terms=terms, at=at)
-    for row in changes:
-        row.applied_at = at
-    for outcome in {row.outcome for row in changes}:
-        pks = [row.pk for row in changes if row.outcome == outcome]
-        RunChange.objects.filter(pk__among=pks).update(outcome=outcome, applied_at=at)
-    _note_traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
+    found = _traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
+    when = connection.ops.adapt_datetimefield_value(at)
+    fared = {row.pk: {"outcome": row.outcome, "applied_at": when, "traces": found.get(row.pk, {})} for row in changes}
+    update_rows(RunChange, fared, columns=["outcome", "applied_at", "traces"])
 
 
 def _moments(changes: Sequence[RunChange]) -> dict[int, Moment]:
@@ -76,12 +78,11 @@ def _moments(changes: Sequence[RunChange]) -> dict[int, Moment]:
     return traces.read({row.user_id: row.actions for row in changes if row.user_id is not None})
 
 
-def _note_traces(changes: Sequence[RunChange], before: Mapping[int, Moment]) -> None:
-    """Note what each change has left beside the account: an undo needs it."""
+def _traces(changes: Sequence[RunChange], before: Mapping[int, Moment]) -> dict[int, dict[str, Any]]:
+    """Return what each change, by its id, has left beside the account: an undo needs it."""
     after = {**before, **_moments([row for row in changes if traces.leaves_traces(row.actions)])}
-    pks = {row.pk: row.user_id or 0 for row in changes}
-    found = {pk: {"traces": traces.between(before[user], after[user])} for pk, user in pks.items()}
-    update_rows(RunChange, found, columns=["traces"])
+    users_by_change = {row.pk: row.user_id or 0 for row in changes}
+    return {pk: traces.between(before[user], after[user]) for pk, user in users_by_change.items()}
 
 
 def _as_planned(row: RunChange, known: Known | None, now: Mapping[int, Moment], terms: Terms) -> bool:

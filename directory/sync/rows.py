@@ -56,7 +56,7 @@ def account_from_json(stored: Mapping[str, Any]) -> Account:
 
 
 def change_from_row(row: RunChange) -> Change:
-    """Return a change as it was before it became a row.
+    """Return as much of a change as it takes to make it, as it was before it became a row; its steps stay there.
 
     Raises:
         ValueError: when the user has been deleted since.
@@ -68,11 +68,9 @@ def change_from_row(row: RunChange) -> Change:
         outcome=Outcome(row.outcome),
         before=account_from_json(row.before),
         after=account_from_json(row.after),
-        steps=tuple(row.steps),
+        steps=(),
         actions=tuple(Action(action) for action in row.actions),
         cause=Cause(row.cause),
-        warnings=tuple(row.warnings),
-        unknown_org=row.unknown_org,
     )
 
 
