@@ -31,6 +31,7 @@ SLICE = 200
 READ = (
     "server_name",
     "configuration_digest",
+    "attributes",
     "grants_digest",
     "url",
     "pages",
@@ -80,6 +81,7 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
+    row.attributes = server.attributes
     row.proof, row.counts, row.ground = {}, {}, ""
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
@@ -87,12 +89,13 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
     shelf = work.shelves[server.pk] = Shelf(run_id=work.run.pk, server_id=server.pk, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+        RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         tried_before = shelf.begin()
     reader = Reader(work, row, server, shelf, patience)
     with times.step("what entries are matched by"):
         ground = reader.ground()
     reader.matched = not tried_before and ground == grounds.of_last_reading(row)
-    with scripting.sandbox(server) as sandbox, process.open(connection) as reading:
+    with scripting.sandbox(server) as sandbox, process.open(connection, attributes=row.attributes) as reading:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         row.url = reading.url
         reader.read(reading.sent_pages())

@@ -122,22 +122,32 @@ class MemoryServer:
 
 
 class MemoryReading:
-    """One reading of a server in memory."""
+    """One reading of a server in memory, of these attributes or of all."""
 
-    def __init__(self, server: MemoryServer) -> None:
+    def __init__(self, server: MemoryServer, attributes: Sequence[str] | None) -> None:
         self.url = server.url
         self.referrals: list[str] = []
         self.proof: ReadingProof | None = None
         self._server = server
+        self._attributes = None if attributes is None else {name.lower() for name in attributes}
 
     @property
     def complete(self) -> bool:
         return self.proof is not None
 
     def sent_pages(self) -> Iterator[list[Sent]]:
-        for page in self._server.pages():
+        for page in map(self._asked_for, self._server.pages()):
             yield [Sent(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()
+
+    def _asked_for(self, page: list[Entry]) -> list[Entry]:
+        wanted = self._attributes
+        if wanted is None:
+            return page
+        return [
+            Entry(entry.dn, {name: values for name, values in entry.attributes.items() if name.lower() in wanted})
+            for entry in page
+        ]
 
 
 def digest_of(entry: Entry) -> bytes:
@@ -171,8 +181,8 @@ class MemoryDirectories:
         yield self
 
     @contextmanager
-    def open(self, connection: Connection) -> Iterator[MemoryReading]:
-        yield MemoryReading(self._reached(connection))
+    def open(self, connection: Connection, *, attributes: Sequence[str] | None = None) -> Iterator[MemoryReading]:
+        yield MemoryReading(self._reached(connection), attributes)
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))

@@ -42,7 +42,7 @@ class ReadingProcess:
         self._end()
 
     @contextmanager
-    def open(self, connection: Connection, *, attributes: Sequence[str] = ATTRIBUTES) -> Iterator[ReadingApart]:
+    def open(self, connection: Connection, *, attributes: Sequence[str] | None = None) -> Iterator[ReadingApart]:
         """Connect, and give the reading of what the connection's search finds; it is over at the end.
 
         Raises:
@@ -51,9 +51,10 @@ class ReadingProcess:
         process = self._process or self._start()
         complete = False
         try:
+            asked = ATTRIBUTES if attributes is None else tuple(attributes)
             # The password goes by this way, which nobody else can look into.
             known = {name: getattr(settings, name) for name in SETTINGS}
-            send(process.stdin, {"connection": connection, "attributes": tuple(attributes), "settings": known})
+            send(process.stdin, {"connection": connection, "attributes": asked, "settings": known})
             reading = ReadingApart(process)
             yield reading
             complete = reading.complete
