@@ -21,7 +21,9 @@ _TEXT = {
     "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
     "active_script", "org_name_script", "role_name_script", "canary",
 }  # fmt: skip
-_FLAGS = {"enabled", "start_tls", "verify_certificates", "follow_referrals", "requires_approval"}
+_FLAGS = {
+    "enabled", "start_tls", "verify_certificates", "follow_referrals", "needed_attributes_only", "requires_approval",
+}  # fmt: skip
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}
 _NUMBERS = {
     "page_size", "connect_timeout", "operation_timeout", "limit_deactivations_percent", "limit_deactivations_count",

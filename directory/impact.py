@@ -73,7 +73,8 @@ class Impact:
 def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
     """Yield what would change if the server had these scripts: at once with the total, then with more and more entries.
 
-    Reads no directory and writes nothing. Ends at once when nothing is stored, or when a script cannot be run at all
+    Reads no directory and writes nothing. An edited script that looks at an attribute that was not asked for when the
+    entries were read is in error: nobody knows what it would say. Ends at once when nothing is stored, or when a script cannot be run at all
     (``errors``). New usernames are taken to be free, and the last SYSADMIN is not looked after: both are a plan's work.
 
     Raises:
@@ -86,7 +87,7 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
         return
     # Of what was read under other settings nothing can be kept: then all scripts count as edited.
     some, edited = edited_scripts(Scripts() if basis.outdated else server.scripts, scripts)
-    with scripting.sandbox(server, some) as sandbox, scripting.sandbox(server, scripts) as whole:
+    with asked.sandbox(some) as sandbox, asked.sandbox(scripts) as whole:
         if errors := sandbox.compile_errors():
             yield Impact(basis, errors=errors, finished=True)
             return
@@ -136,6 +137,11 @@ class _Asked:
         # A reading that broke off has left entries of the one before.
         outdated = not reading.complete or reading.configuration_digest != self._server.configuration_digest
         return Basis(self._rows().count(), reading.run.started_at, outdated)
+
+    def sandbox(self, scripts: Scripts) -> Sandbox:
+        """Return a sandbox for these scripts that knows which attributes the entries may lack."""
+        names = RunServer.objects.attributes_stored(self._server.pk)
+        return scripting.sandbox_for_stored(self._server, scripts, names)
 
     def pages(self) -> Iterator[list[_Stored]]:
         """Yield the entries in the order of their ids."""

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.conf import settings
 
 from directory.models import LdapServer
 from directory.sync.sandbox import Sandbox, SandboxLimits, engine_version
-from directory.sync.values import Scripts
+from directory.sync.values import Asked, Scripts
+
+NOT_NAMED = "as its name does not stand in a script: write it out, or have the server ask for all attributes"
+NOT_STORED = "as no script had its name when the entries were read: save the script and simulate a synchronization"
 
 
 def limits() -> SandboxLimits:
@@ -19,6 +24,16 @@ def version() -> str:
     return engine_version()
 
 
-def sandbox(server: LdapServer, scripts: Scripts | None = None) -> Sandbox:
-    """Return a sandbox with the server's scripts, or with others in their place; use it as a context manager."""
-    return Sandbox(server.scripts if scripts is None else scripts, server.always_list_attributes, limits())
+def sandbox(server: LdapServer) -> Sandbox:
+    """Return a sandbox with the server's scripts, for entries as they are read; use it as a context manager."""
+    return _sandbox(server, server.scripts, server.attributes, NOT_NAMED)
+
+
+def sandbox_for_stored(server: LdapServer, scripts: Scripts, attributes: Sequence[str] | None) -> Sandbox:
+    """Return a sandbox with other scripts for a server's entries, which were stored with these attributes or with all."""
+    return _sandbox(server, scripts, attributes, NOT_STORED)
+
+
+def _sandbox(server: LdapServer, scripts: Scripts, attributes: Sequence[str] | None, advice: str) -> Sandbox:
+    asked = None if attributes is None else Asked(tuple(attributes), advice)
+    return Sandbox(scripts, server.always_list_attributes, limits(), asked)

@@ -238,6 +238,7 @@ def helper() -> FormHelper:
             "search_scope",
             "search_filter",
             "page_size",
+            "needed_attributes_only",
             HTML('{% include "ldap_servers/_test_search.html" %}'),
         ),
         _group(

@@ -30,7 +30,7 @@ CONNECTION = (
     "operation_timeout",
     "follow_referrals",
 )
-SEARCH = ("search_base", "search_scope", "search_filter", "page_size")
+SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "needed_attributes_only")
 ATTRIBUTES = (*MAPPING, "always_list_attributes")
 LIMITS = (
     "limit_deactivations_percent",

@@ -174,6 +174,23 @@ class RunServerQuerySet(models.QuerySet["RunServer"]):
         found = self.filter(pk__in=newest).select_related("run")
         return {reading.server_id: reading for reading in found if reading.server_id is not None}
 
+    def attributes_stored(self, server_id: int) -> list[str] | None:
+        """Return the attributes that a server was asked for whenever entries were stored that are still there.
+
+        A complete reading leaves none of those before it. None for all.
+        """
+        # A plan that is applied has the readings that it was made of.
+        readings = self.filter(server=server_id, run__plan_from=None)
+        last = readings.filter(complete=True).aggregate(last=Max("pk"))["last"] or 0
+        asked = (
+            readings.filter(pk__gte=last, attributes__isnull=False).order_by("pk").values_list("attributes", flat=True)
+        )
+        each_time = [{name.lower(): name for name in names or ()} for names in asked]
+        if not each_time:
+            return None
+        common = set(each_time[0]).intersection(*each_time[1:])
+        return [name for folded, name in each_time[0].items() if folded in common]
+
     def last_successes(self) -> dict[int, datetime]:
         """Return when each server was last read to its end by a real run that was applied, by the server's id."""
         good = self.filter(server__isnull=False, complete=True, run__simulated=False, run__state=RunState.APPLIED)
@@ -192,6 +209,8 @@ class RunServer(models.Model):
     chosen = models.BooleanField(_("chosen, not only a neighbour"), default=True)
     live = models.BooleanField(default=True)
     url = models.CharField(_("URL"), max_length=1024, blank=True)
+    # None for all; noted before the first entry is stored.
+    attributes: Any = models.JSONField(_("attributes asked for"), null=True, default=None)
     pages = models.PositiveIntegerField(_("pages"), default=0)
     entries = models.PositiveIntegerField(_("entries"), default=0)
     matched = models.PositiveIntegerField(_("entries that are users"), default=0)

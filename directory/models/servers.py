@@ -11,6 +11,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.fields import EncryptedTextField, opened
+from directory.sync.needed import needed
 from directory.sync.values import AttributeMapping, Connection, Limits, Scripts
 from orgs.models import Org, Role, User
 from orgs.models.keys import Keyed
@@ -104,6 +105,15 @@ class LdapServer(Keyed):
     search_filter = models.TextField(_("search filter"), default=DEFAULT_FILTER)
     page_size = models.PositiveIntegerField(
         _("page size"), default=1000, validators=[MinValueValidator(1), MaxValueValidator(10_000)]
+    )
+
+    needed_attributes_only = models.BooleanField(
+        _("ask only for needed attributes"),
+        default=False,
+        help_text=_(
+            "Those of the mapping, and those whose names stand in the scripts: less to send and to keep where entries "
+            "are big. To look at any other one is then a script error, which changes nothing for that user."
+        ),
     )
 
     username_attribute = models.CharField(_("username"), max_length=255, default="uid")
@@ -217,6 +227,11 @@ class LdapServer(Keyed):
         )
 
     @property
+    def attributes(self) -> tuple[str, ...] | None:
+        """The attributes to ask for; None for all."""
+        return needed(self.mapping, self.scripts) if self.needed_attributes_only else None
+
+    @property
     def scripts(self) -> Scripts:
         """The three sources."""
         return Scripts(active=self.active_script, org_name=self.org_name_script, role_name=self.role_name_script)
@@ -265,6 +280,9 @@ class LdapServer(Keyed):
             self.org_name_script,
             self.role_name_script,
         ]
+        # What was simulated before there was this setting still is what it was.
+        if self.needed_attributes_only:
+            parts.append("needed attributes only")
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

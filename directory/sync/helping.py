@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from directory import scripting
 from directory.models import LdapServer, ScriptPage
@@ -26,7 +27,13 @@ LOOKS_EVERY = 0.05
 
 def made_by(server: LdapServer) -> str:
     """Return what names the scripts of a server, and all else that decides what they say."""
-    return f"{server.configuration_digest} {scripting.version()}"
+    made = f"{server.configuration_digest} {scripting.version()}"
+    # Another version of Rollcall may take other names for needed.
+    return made if server.attributes is None else f"{made} {_hash(server.attributes)}"
+
+
+def _hash(names: Sequence[str]) -> str:
+    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
 
 
 def help_with(page_id: int, *, go_on: Callable[[], None]) -> int:

@@ -30,6 +30,7 @@ SLICE = 200
 READ = (
     "server_name",
     "configuration_digest",
+    "attributes",
     "grants_digest",
     "url",
     "pages",
@@ -102,6 +103,7 @@ def _read_from(
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
+    row.attributes = server.attributes
     row.proof, row.counts, row.ground = {}, {}, ""
     row.since, row.position, row.extent = {}, {}, ""
     connection = server.connection
@@ -110,6 +112,7 @@ def _read_from(
     shelf = work.shelves[server.pk] = Shelf(run_id=work.run.pk, server_id=server.pk, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+        RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         tried_before = shelf.begin()
     reader = Reader(work, row, server, shelf, patience)
     with times.step("what entries are matched by"):
@@ -120,7 +123,7 @@ def _read_from(
         now = work.lease.clock() if server.full_reading_every > 1 else None
         # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
         mapping = server.mapping if increments.mostly_new(server) else None
-        with process.open(connection, since=since, now=now, mapping=mapping) as reading:
+        with process.open(connection, attributes=row.attributes, since=since, now=now, mapping=mapping) as reading:
             row.url, extent = reading.url, reading.extent
             reader.incremental = extent.since is not None
             reader.read(reading.sent_pages())
@@ -196,7 +199,7 @@ class Reader:
         if len(singles) > MOST_SINGLES:
             raise ReadEverything(f"the groups of {len(singles)} entries have changed")
         if singles:
-            with process.open_single(self.server.connection, singles) as reading:
+            with process.open_single(self.server.connection, singles, attributes=self.row.attributes) as reading:
                 self.read(reading.sent_pages())
         users = self.shelf.forget_renamed(self._new_ids)
         if users:

@@ -88,6 +88,17 @@ class Scripts:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What a server was asked for, where that is not everything: names of attributes, which come with all their options.
+
+    Of another attribute nobody knows whether an entry has it; ``advice`` goes on from "attribute x was not asked for,".
+    """
+
+    names: tuple[str, ...]
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
 class ScriptError:
     """Why a script gave no answer for an entry; ``line`` counts from 1 in the script's own source."""
 

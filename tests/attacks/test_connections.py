@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
@@ -62,8 +62,10 @@ class ReadingHere:
     def __exit__(self, *_exception: object) -> None:
         return None
 
-    def open(self, wanted: Connection) -> AbstractContextManager[source.Reading]:
-        return source.open_reading(wanted)
+    def open(
+        self, wanted: Connection, *, attributes: Sequence[str] | None = None
+    ) -> AbstractContextManager[source.Reading]:
+        return source.open_reading(wanted, attributes=attributes)
 
 
 class TestANameThatLeadsElsewhere:

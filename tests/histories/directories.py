@@ -138,23 +138,33 @@ class MemoryServer:
 
 
 class MemoryReading:
-    """One reading of a server in memory."""
+    """One reading of a server in memory, of these attributes or of all."""
 
-    def __init__(self, server: MemoryServer, since: Position | None) -> None:
+    def __init__(self, server: MemoryServer, attributes: Sequence[str] | None, since: Position | None) -> None:
         self.extent = Extent(since, server.now())
         self.url = server.url
         self.referrals: list[str] = []
         self.proof: ReadingProof | None = None
         self._server = server
+        self._attributes = None if attributes is None else {name.lower() for name in attributes}
 
     @property
     def complete(self) -> bool:
         return self.proof is not None
 
     def sent_pages(self) -> Iterator[list[Sent]]:
-        for page in self._server.pages(self.extent.since):
+        for page in map(self._asked_for, self._server.pages(self.extent.since)):
             yield [Sent(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()
+
+    def _asked_for(self, page: list[Entry]) -> list[Entry]:
+        wanted = self._attributes
+        if wanted is None:
+            return page
+        return [
+            Entry(entry.dn, {name: values for name, values in entry.attributes.items() if name.lower() in wanted})
+            for entry in page
+        ]
 
 
 def digest_of(entry: Entry) -> bytes:
@@ -192,11 +202,12 @@ class MemoryDirectories:
         self,
         connection: Connection,
         *,
+        attributes: Sequence[str] | None = None,
         since: Position | None = None,
         now: datetime | None = None,
         mapping: AttributeMapping | None = None,
     ) -> Iterator[MemoryReading]:
-        yield MemoryReading(self._reached(connection), since if now else None)
+        yield MemoryReading(self._reached(connection), attributes, since if now else None)
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))

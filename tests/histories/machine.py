@@ -44,6 +44,8 @@ SETTINGS: tuple[dict[str, Any], ...] = (
     {"reactivate_set_by_person": False},
     {"reactivate_devices": True},
     {"reactivate_devices": False},
+    {"needed_attributes_only": True},
+    {"needed_attributes_only": False},
     {"name": "Team", "archive_retention_days": 30},
     {"name": "Staff", "archive_retention_days": None},
     {"name": "STAFF", "archive_retention_days": 400},

@@ -116,7 +116,7 @@ def changes_say_what_everything_says(world: World) -> None:
         return
     only_changes, everything = (_wanted(world, incremental=each) for each in (True, False))
     differ = [each for each in (*only_changes, *everything) if (each in only_changes) != (each in everything)]
-    assert differ == []
+    assert differ == [], differ
 
 
 def _wanted(world: World, *, incremental: bool) -> list[tuple[Any, ...]]:

@@ -18,7 +18,8 @@ from tests.worlds import again, org, user
 pytestmark = pytest.mark.django_db
 KEYS = {
     "name", "enabled", "orgs", "urls", "start_tls", "verify_certificates", "ca_certificate", "bind_dn", "search_base",
-    "search_scope", "search_filter", "page_size", "connect_timeout", "operation_timeout", "follow_referrals",
+    "search_scope", "search_filter", "page_size", "needed_attributes_only", "connect_timeout", "operation_timeout",
+    "follow_referrals",
     "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
     "always_list_attributes", "active_script", "org_name_script", "role_name_script", "grantable_roles",
     "limit_deactivations_percent", "limit_deactivations_count",
@@ -110,6 +111,8 @@ class TestLdapserver:
             ("page_size", "many"),
             ("page_size", 0),
             ("page_size", True),
+            ("needed_attributes_only", 1),
+            ("needed_attributes_only", "yes"),
             ("urls", []),
             ("urls", "ldap://dc1"),
             ("urls", ["http://dc1"]),

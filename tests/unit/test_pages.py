@@ -412,6 +412,17 @@ class TestLdapServerForm:
 
         assert "active_script" in response.context["form"].errors
 
+    def test_lets_a_server_be_asked_only_for_what_is_needed(self, world: dict[str, Any], given: dict[str, Any]) -> None:
+        page = reverse("ldap_servers:edit", args=[world["server"].pk])
+        client = client_of("ada")
+        assert "ask only for needed attributes" in body(client.get(page)).lower()
+        assert "needed_attributes_only" not in given
+
+        client.post(page, given | {"needed_attributes_only": "on"})
+
+        assert LdapServer.objects.get(pk=world["server"].pk).needed_attributes_only
+        assert as_sent(client.get(page).context["form"])["needed_attributes_only"]
+
     def test_lets_only_a_sysadmin_grant_roles_that_hold_admin(
         self, world: dict[str, Any], given: dict[str, Any]
     ) -> None:

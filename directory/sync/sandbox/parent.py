@@ -18,7 +18,7 @@ from directory.sync.sandbox.process import Child, ChildDied
 from directory.sync.sandbox.search import TRIES, Search
 from directory.sync.sandbox.wire import SCRIPTS, EntryText, Packer, source_of
 from directory.sync.sandbox.worker import Worker
-from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
+from directory.sync.values import Asked, Entry, ScriptError, ScriptName, Scripts, Verdict
 
 # One child for each core; more than this many, one process could hardly feed.
 WORKERS = 8
@@ -30,7 +30,7 @@ class Sandbox:
     """Evaluates one server's scripts in locked child processes; use it as a context manager, from one thread.
 
     A child starts with the first evaluation, further ones where they are worth it, and each is replaced when an entry
-    brings it down.
+    brings it down. A script that looks at anything but what was ``asked`` for (None: everything) is in error.
     """
 
     def __init__(
@@ -38,13 +38,14 @@ class Sandbox:
         scripts: Scripts,
         always_lists: Collection[str],
         limits: SandboxLimits = SandboxLimits(),  # noqa: B008 - frozen
+        asked: Asked | None = None,
     ) -> None:
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
         self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
         self._apart = any(LEAVES_WORK_BEHIND.search(source) for source in self._sources.values())
         self._errors: dict[ScriptName, ScriptError] | None = None
-        self._workers = [Worker(scripts, self._sources, limits) for _ in range(min(WORKERS, cores()))]
+        self._workers = [Worker(scripts, self._sources, limits, asked) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
         self._search = Search(self._workers, self._packer, self._sources, limits)
         self._pace = Pace(limits)

@@ -41,6 +41,32 @@ const $REALM = (() => {
     return (view.copies[place] ??= value.slice());
   };
 
+  // ---- what was not asked for: nobody knows whether the entry has it ----
+
+  // The names of what was asked for, in small letters and without options; null for everything.
+  let asked = null;
+  let advice = "";
+  // What a script has looked at though it was not asked for, as a message and a line: an error even if it is caught.
+  let unasked = null;
+
+  const ATTRIBUTE = /^(?:[a-z][a-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)$/;
+  // Looked at by JavaScript itself, and below.
+  const PROTOCOL = new Set(["then", "next", "toJSON"]);
+
+  const refuseUnasked = (message) => {
+    const error = new TypeError(message);
+    unasked ??= [message.slice(0, 1000), describe(error)[1]];
+    throw error;
+  };
+
+  // For a name that the entry has not got.
+  const demand = (name) => {
+    if (asked.has(name)) return;
+    const [type] = name.toLowerCase().split(";", 1);
+    if (asked.has(type) || !ATTRIBUTE.test(type) || PROTOCOL.has(name)) return;
+    refuseUnasked(`attribute ${name} was not asked for, ${advice}`);
+  };
+
   const refuse = () => false;
 
   // Thrown, as `if (entry.employeeType = "inactive")` would else be true for everybody.
@@ -72,6 +98,38 @@ const $REALM = (() => {
     preventExtensions: refuse,
   };
 
+  // The same for entries of which not everything was asked for.
+  const CAREFUL = {
+    __proto__: VIEW,
+    get(_, key) {
+      if (typeof key !== "string") return METHODS[key];
+      const place = this.places.get(key) ?? this.places.get(key.toLowerCase());
+      if (place === undefined) {
+        if (METHODS[key] === undefined) demand(key);
+        return METHODS[key];
+      }
+      const value = this.row[place];
+      return typeof value === "string" ? value : read(this, place);
+    },
+    has(_, key) {
+      if (typeof key !== "string") return false;
+      if (find(this, key) !== undefined) return true;
+      demand(key);
+      return false;
+    },
+    ownKeys() {
+      return refuseUnasked(
+        "goes through the names of an entry of which only needed attributes were asked for: "
+        + "write the names out, or have the server ask for all attributes",
+      );
+    },
+    getOwnPropertyDescriptor(_, key) {
+      const found = VIEW.getOwnPropertyDescriptor.call(this, _, key);
+      if (found === undefined && typeof key === "string") demand(key);
+      return found;
+    },
+  };
+
   // ---- bare names: `memberof` reads the attribute, unless the script or JavaScript knows the name ----
 
   let current = null;
@@ -85,6 +143,7 @@ const $REALM = (() => {
     has(_, name) {
       if (current === null || name in GLOBAL) return false;
       const place = find(current, name);
+      if (place === undefined && asked !== null) demand(name);
       if (place === undefined || place === DN) return false;
       named = true;
       NAMED[name] = read(current, place);
@@ -229,7 +288,7 @@ const $REALM = (() => {
 
   const call = (slot, row, shape) => {
     const { places, keys } = shape;
-    current = { __proto__: VIEW, row, places, keys, copies: null };
+    current = { __proto__: asked === null ? VIEW : CAREFUL, row, places, keys, copies: null };
     const script = scripts[slot];
     try {
       // A plain call: as a method it would get the object before the dot.
@@ -245,10 +304,12 @@ const $REALM = (() => {
   const judge = (row, shape, slots) => {
     const found = [true, null, null, false];
     clock.asked = false;
+    unasked = null;
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i];
       if (scripts[slot] === null) continue;
       const answer = call(slot, row, shape);
+      if (unasked !== null && !answer?.memory) return new Fault(slot, ...unasked);
       if (answer instanceof Fault) return answer;
       if (spoiled) return new Fault(slot, "changed the global object for good");
       found[slot] = answer;
@@ -267,6 +328,10 @@ const $REALM = (() => {
 
   const load = () => {
     const { slot, source } = inbox.data;
+    if (inbox.data.asked) {
+      asked ??= new Set(inbox.data.asked);
+      advice = inbox.data.advice;
+    }
     let made;
     try {
       made = compile(`with($REALM.SCOPE)with($REALM.NAMED){0,${source}\n}`);

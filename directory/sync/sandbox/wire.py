@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from directory.sync.sandbox.limits import MEMORY_MESSAGE
-from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
+from directory.sync.values import Asked, Entry, ScriptError, ScriptName, Scripts, Verdict
 
 SCRIPTS = tuple(ScriptName)
 MESSAGE_LENGTH = 500
@@ -133,9 +133,12 @@ class Packer:
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def pack_source(script: ScriptName, source: str) -> bytes:
-    """Return the request that loads one script."""
-    return json.dumps({"slot": SCRIPTS.index(script), "source": source}).encode("ascii")
+def pack_source(script: ScriptName, source: str, asked: Asked | None = None) -> bytes:
+    """Return the request that loads one script, and tells what its entries were asked for."""
+    told: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "asked": None}
+    if asked is not None:
+        told |= {"asked": [name.lower() for name in asked.names], "advice": asked.advice}
+    return json.dumps(told).encode("ascii")
 
 
 def unpack_load(reply: bytes, script: ScriptName, source: str) -> ScriptError | None:

@@ -15,7 +15,7 @@ from directory.sync.sandbox.wire import (
     unpack_failure,
     unpack_load,
 )
-from directory.sync.values import ScriptError, ScriptName, Scripts
+from directory.sync.values import Asked, ScriptError, ScriptName, Scripts
 
 CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
@@ -30,11 +30,18 @@ class RequestFailed(Exception):
 class Worker:
     """Starts its child when it is first needed, replaces it when it dies, and adds up what it costs."""
 
-    def __init__(self, scripts: Scripts, sources: Mapping[ScriptName, str], limits: SandboxLimits) -> None:
+    def __init__(
+        self,
+        scripts: Scripts,
+        sources: Mapping[ScriptName, str],
+        limits: SandboxLimits,
+        asked: Asked | None = None,
+    ) -> None:
         self.cpu_seconds = 0.0
         self._scripts = scripts
         self._sources = sources
         self._limits = limits
+        self._asked = asked
         self._child: Child | None = None
         # Whether the child knows the sources, and whether its lasting realm is as good as new.
         self._taught = False
@@ -63,7 +70,7 @@ class Worker:
         """Return why a script cannot be run, None when it can; raises ChildDied."""
         self._clean = False
         source = self._sources[script]
-        reply = self._exchange(self._open(), LOAD, pack_source(script, source))
+        reply = self._exchange(self._open(), LOAD, pack_source(script, source, self._asked))
         try:
             return unpack_load(reply.body, script, source)
         except BadAnswer as error:
@@ -137,7 +144,7 @@ class Worker:
 
     def _teach(self, child: Child) -> None:
         for script, source in self._sources.items():
-            self._exchange(child, LOAD, pack_source(script, source))
+            self._exchange(child, LOAD, pack_source(script, source, self._asked))
         self._taught = True
 
     def _exchange(self, child: Child, command: bytes, data: bytes = b"") -> Reply:

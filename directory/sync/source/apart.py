@@ -16,7 +16,6 @@ from typing import IO, Any, Self
 from django.conf import settings
 
 from directory.sync.source.failures import DirectoryUnavailable, Stage
-from directory.sync.source.search import ATTRIBUTES
 from directory.sync.source.sent import Opened, Sent, Texts
 from directory.sync.values import AttributeMapping, Connection, Extent, Identity, Position, ReadingProof
 
@@ -46,7 +45,7 @@ class ReadingProcess:
         self,
         connection: Connection,
         *,
-        attributes: Sequence[str] = ATTRIBUTES,
+        attributes: Sequence[str] | None = None,
         since: Position | None = None,
         now: datetime | None = None,
         mapping: AttributeMapping | None = None,
@@ -61,13 +60,13 @@ class ReadingProcess:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
         extent = {"since": since, "now": now, "mapping": mapping}
-        return self._ask({"connection": connection, "attributes": tuple(attributes), **extent})
+        return self._ask({"connection": connection, "attributes": attributes, **extent})
 
     def open_single(
-        self, connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] = ATTRIBUTES
+        self, connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
-        return self._ask({"connection": connection, "attributes": tuple(attributes), "dns": tuple(dns)})
+        return self._ask({"connection": connection, "attributes": attributes, "dns": tuple(dns)})
 
     @contextmanager
     def _ask(self, wanted: dict[str, Any]) -> Iterator[ReadingApart]:

@@ -59,7 +59,7 @@ def _told(server: LdapServer, scripts: Scripts, count: int) -> tuple[float, floa
 
 
 def _evaluated(server: LdapServer, scripts: Scripts, entries: Sequence[Entry]) -> float:
-    with scripting.sandbox(server, scripts) as sandbox:
+    with scripting.sandbox_for_stored(server, scripts, None) as sandbox:
         sandbox.evaluate(entries[:1])
         started = time.perf_counter()
         sandbox.evaluate(entries)

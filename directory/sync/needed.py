@@ -1,0 +1,51 @@
+"""Which attributes a server has to be asked for, so that mapping and scripts find all that they may look at."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from directory.sync.identity import UNIQUE_IDS
+from directory.sync.values import AttributeMapping, Scripts
+
+# Scripts that name more are long tables of something else, and each entry would be compared with all of it.
+MOST = 300
+# What can be the name of an attribute (RFC 4512, 2.5; with "_", as some servers have it), wherever it stands: as an
+# identifier, in a text, in a comment. Most are none, which does no harm: a server leaves out what it does not know
+# (RFC 4511, 4.5.1.8). What is put together from parts, or written with escapes, is for the sandbox to find.
+WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+# "memberCount-1" is a difference or a name.
+HYPHENATED = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[A-Za-z0-9_-]*")
+OBJECT_IDENTIFIER = re.compile(r"[0-9]+(?:\.[0-9]+)+")
+# It asks for no attribute at all.
+NONE_AT_ALL = "1.1"
+
+
+def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | None:
+    """Return the names of the attributes to ask for; None where there are so many that all are asked for.
+
+    They are without options: whoever asks for ``cn`` gets ``cn;lang-de`` too, as with all attributes.
+    """
+    texts = (scripts.active, scripts.org_name, scripts.role_name)
+    names: dict[str, str] = {}
+    for name in (*_of_mapping(mapping), "objectClass"):
+        names.setdefault(name.lower(), name)
+    mapped = len(names)
+    for text in texts:
+        for name in _of_script(text):
+            names.setdefault(name.lower(), name)
+    return None if len(names) - mapped > MOST else tuple(names.values())
+
+
+def _of_mapping(mapping: AttributeMapping) -> Iterator[str]:
+    ids = (mapping.unique_id,) if mapping.unique_id.strip() else UNIQUE_IDS
+    for name in (mapping.username, mapping.email, mapping.first_name, mapping.last_name, *ids):
+        if bare := name.partition(";")[0].strip():
+            yield bare
+
+
+def _of_script(text: str) -> Iterator[str]:
+    for pattern in (WORD, HYPHENATED, OBJECT_IDENTIFIER):
+        for name in pattern.findall(text):
+            if name != NONE_AT_ALL:
+                yield name
