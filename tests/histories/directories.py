@@ -90,8 +90,9 @@ class MemoryServer:
     url: str
     people: dict[int, Person] = field(default_factory=dict)
     fault: str = Fault.NONE
-    # What it had at each moment that it was asked for: a hash of each entry by DN.
-    history: list[dict[str, bytes]] = field(default_factory=list)
+    # How often it was asked, and of each entry, by DN, a hash and when it was first asked for as it is.
+    moments: int = 0
+    history: dict[str, tuple[bytes, int]] = field(default_factory=dict)
 
     @property
     def complete(self) -> bool:
@@ -105,16 +106,22 @@ class MemoryServer:
 
     def now(self) -> Position:
         """Return where it is in its history."""
-        self.history.append({entry.dn: digest_of(entry) for entry in self.entries()})
-        return Position(History.NUMBER, self.url, str(len(self.history) - 1))
+        self.moments += 1
+        digests = {entry.dn: digest_of(entry) for entry in self.entries()}
+        known = self.history
+        self.history = {
+            dn: known[dn] if dn in known and known[dn][0] == digest else (digest, self.moments)
+            for dn, digest in digests.items()
+        }
+        return Position(History.NUMBER, self.url, str(self.moments))
 
     def entries(self) -> list[Entry]:
         return [person.entry() for person in self.people.values()]
 
     def pages(self, since: Position | None) -> Iterator[list[Entry]]:
         """Yield the entries, or those that have changed since, with the fault."""
-        then = self.history[int(since.at)] if since else {}
-        listed = [entry for entry in self.entries() if then.get(entry.dn) != digest_of(entry)]
+        then = int(since.at) if since else 0
+        listed = [entry for entry in self.entries() if self.history[entry.dn][1] > then]
         # Whom it leaves out of the changes nobody would miss before the next full reading.
         if self.fault == Fault.FORGETS and since is None:
             listed = listed[1:]

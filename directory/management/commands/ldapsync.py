@@ -37,6 +37,9 @@ class Command(BaseCommand):
         "approval, nothing was written; 4: refused or failed, with the reason on standard error."
     )
 
+    # They are about pages and templates, and take longer than a sync that changes nothing of a small company.
+    requires_system_checks: list[str] = []
+
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take what to read, whether to write, and what to print."""
         parser.add_argument("--server", action="append", default=[], metavar="NAME", help="only this LDAP server")
