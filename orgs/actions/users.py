@@ -20,6 +20,8 @@ from orgs.bulk import insert_rows, update_rows
 from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
 
+# What is written of a grant.
+GRANT = ("user", "role", "granted_at", "granted_by")
 # So many names are looked up with one question: databases take no end of them.
 AT_ONCE = 5000
 
@@ -85,7 +87,7 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
         for user, new in zip(made, wanted, strict=True)
         for role in new.roles
     ]
-    insert_rows(RoleGrant, ("user", "role", "granted_at", "granted_by"), grants)
+    insert_rows(RoleGrant, GRANT, grants)
     note([Fact("user", user.pk, user.username) for user in made], action="user created", by=by, at=at)
     return made
 
@@ -265,15 +267,9 @@ def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -
     )
     lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
     RoleGrant.objects.filter(pk__among=lost).delete()
-    RoleGrant.objects.bulk_create(
-        [
-            RoleGrant(user_id=pk, role_id=role, granted_by=by.label)
-            for pk in changed
-            for role in roles[pk]
-            if role not in held[pk]
-        ],
-        batch_size=500,
-    )
+    granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
+    gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in held[pk]]
+    insert_rows(RoleGrant, GRANT, gained)
     User.objects.filter(pk__among=changed).update(session_epoch=F("session_epoch") + 1)
     facts = [
         Fact(
