@@ -1,4 +1,7 @@
-"""Has each worker and each clock note every half minute that it lives, from the process that no task keeps busy."""
+"""Has each worker and each clock note that it lives, as soon as it does and every half minute.
+
+From the process that no task keeps busy.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +9,11 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import current_app
-from celery.signals import after_task_publish, beat_init, heartbeat_sent
+from celery.signals import after_task_publish, beat_init, heartbeat_sent, worker_shutdown
 from django.db import Error, connection
 from django.utils import timezone
 
@@ -42,6 +47,13 @@ def worker_lives(**_: object) -> None:
         _note(Part.WORKER, queues=sorted(current_app.amqp.queues.consume_from))
 
 
+@worker_shutdown.connect
+def worker_leaves(**_: object) -> None:
+    """Take the note of a worker away that has put its work down and ends."""
+    with _written(Part.WORKER):
+        heartbeats.forget(part=Part.WORKER, host=socket.gethostname(), pid=os.getpid())
+
+
 @beat_init.connect
 def clock_starts(**_: object) -> None:
     """Note this process as a clock with what it sends; other processes send tasks too."""
@@ -55,8 +67,14 @@ def clock_rings(**_: object) -> None:
 
 
 def _note(part: Part, *, queues: list[str]) -> None:
-    try:
+    with _written(part):
         heartbeats.note(part=part, host=socket.gethostname(), pid=os.getpid(), at=timezone.now(), queues=queues)
+
+
+@contextmanager
+def _written(part: Part) -> Iterator[None]:
+    try:
+        yield
     except Error as error:
         log.warning("the heartbeat of this %s could not be written: %s", part.label, error)
     finally:

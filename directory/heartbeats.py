@@ -23,6 +23,11 @@ def note(*, part: Part, host: str, pid: int, at: datetime, queues: Sequence[str]
         Heartbeat.objects.create(part=part, host=host, pid=pid, queues=list(queues), heard_at=at)
 
 
+def forget(*, part: Part, host: str, pid: int) -> None:
+    """Take away the note of a process that ends in order: nobody has to wait for it, or for its silence to be noticed."""
+    Heartbeat.objects.filter(part=part, host=host, pid=pid).delete()
+
+
 def workers_alive(*, queue: str, at: datetime) -> int:
     """Return how many workers that take tasks from this queue live."""
     heard = Heartbeat.objects.filter(part=Part.WORKER, heard_at__gt=at - ALIVE).values_list("queues", flat=True)

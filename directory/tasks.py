@@ -46,8 +46,7 @@ def stay(_phase: str, _done: int, _total: int | None) -> None:
 @shared_task(ignore_result=True, queue="sync")
 def carry_out_run(*, run_id: int) -> None:
     """Take one run to its end."""
-    others = heartbeats.workers_alive(queue="sync", at=timezone.now()) - 1
-    pipeline.execute(run_id, clock=timezone.now, progress=stay, helpers=Helpers(max(0, others), _call_helper))
+    pipeline.execute(run_id, clock=timezone.now, progress=stay, helpers=Helpers(_count_helpers, _call_helper))
 
 
 @shared_task(ignore_result=True, queue="sync")
@@ -55,6 +54,11 @@ def help_with_scripts(*, page_id: int) -> None:
     """Ask the scripts about a page of a run that another worker carries out, and about further ones of it."""
     with suppress(Leaving):
         helping.help_with(page_id, go_on=lambda: stay("helping", 0, None))
+
+
+def _count_helpers() -> int:
+    """Return how many other workers take such tasks."""
+    return max(0, heartbeats.workers_alive(queue="sync", at=timezone.now()) - 1)
 
 
 def _call_helper(page_id: int) -> None:

@@ -51,7 +51,7 @@ def _queue(name: str, workers: Sequence[Heartbeat], at: datetime, waiting: int |
     alive = _living(workers, at)
     if not alive:
         last = workers[0] if workers else None
-        fact = _("No worker was ever heard of.") if last is None else _("Its last worker, %(who)s, is silent.")
+        fact = _("No worker is there.") if last is None else _("Its last worker, %(who)s, is silent.")
         return Line(
             title,
             State.PROBLEM,

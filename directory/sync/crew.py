@@ -15,22 +15,22 @@ from directory.sync import script_pages
 from directory.sync.sandbox import Cost, EntryText, Sandbox
 from directory.sync.values import Verdict
 
-# So many pages are laid out for each helper: one that it works on, and one that waits.
-LAID_OUT = 2
+# So many pages are laid out for each helper: one that it works on, and those that wait while nobody here looks.
+LAID_OUT = 3
 # So many wait here besides, in the order in which their verdicts are wanted.
 AHEAD = 8
 # Milliseconds of scripts for each entry, known once so many were evaluated, from which on others are called.
 WORTH_HELP, KNOWN_AFTER = 0.2, 100
-# How often answers are looked for, in seconds.
-LOOKS_EVERY = 0.05
+# How often answers are looked for, and how often for helpers, in seconds.
+LOOKS_EVERY, COUNTS_EVERY = 0.05, 5.0
 OWN = "the run's worker"
 
 
 @dataclass(frozen=True, slots=True)
 class Helpers:
-    """How many other workers could help at the moment, and what calls one of them to a page, by its id."""
+    """What tells how many other workers could help at the moment, and what calls one of them to a page, by its id."""
 
-    count: int = 0
+    count: Callable[[], int] = lambda: 0
     call: Callable[[int], None] = lambda _page: None
 
 
@@ -62,6 +62,8 @@ class Crew:
     _own: deque[Page] = field(default_factory=deque)
     _helped: Cost = field(default_factory=Cost)
     _looked: float = 0.0
+    _count: int = 0
+    _counted: float = float("-inf")
 
     def cost(self) -> Cost:
         """Return what the evaluations have cost so far, here and elsewhere."""
@@ -70,9 +72,6 @@ class Crew:
 
     def evaluate_pages(self, pages: Iterable[Sequence[EntryText]]) -> Iterator[list[Verdict]]:
         """Yield the verdicts page by page, in order; raises as the sandbox does."""
-        if not self.helpers.count:
-            yield from self.sandbox.evaluate_pages(pages)
-            return
         self._source = iter(pages)
         try:
             while True:
@@ -96,13 +95,37 @@ class Crew:
 
     def _next(self) -> Page | None:
         """Return what is to be done here: what nobody has been asked to do, else what nobody has begun."""
-        self._fill()
-        free = next((page for page in self._pages if page.posted is None and not page.own), None)
-        if free is not None or self._own:
-            return free
+        wanted = LAID_OUT * self._helpers()
+        # Others begin before more is read for later.
+        self._fill(len(self._own) + 1 + wanted)
+        free = [page for page in self._pages if page.posted is None and not page.own]
+        self._lay_out(free[1:], wanted)
+        if wanted:
+            self._fill(AHEAD + wanted)
+        if free:
+            return free[0]
+        # Not before ours are done, so that whoever has been called can come.
+        return None if self._own else self._not_begun()
+
+    def _fill(self, most: int) -> None:
+        """Take pages until there are so many."""
+        while len(self._pages) < most and (entries := next(self._source, None)) is not None:
+            self._pages.append(Page(entries))
+
+    def _lay_out(self, free: Sequence[Page], wanted: int) -> None:
+        """Lay out the last of these pages for others until so many are: ours are those that are wanted first."""
+        missing = wanted - len(self._waiting())
+        for page in free[-missing:] if missing > 0 else ():
+            page.posted = script_pages.post(
+                run_id=self.run_id, server_id=self.server_id, made=self.made, entries=page.entries
+            )
+            self.helpers.call(page.posted)
+
+    def _not_begun(self) -> Page | None:
+        """Return a page that others were asked to do and nobody works on."""
         self._collect()
         waiting = self._waiting()
-        gone = script_pages.gone(waiting)
+        gone = script_pages.gone(waiting) if waiting else ()
         return next(
             (page for pk, page in waiting.items() if pk in gone or script_pages.claim(pk, by=OWN, refused=True)), None
         )
@@ -112,26 +135,14 @@ class Crew:
         pages = (page for page in self._pages if page.verdicts is None and not page.own)
         return {page.posted: page for page in pages if page.posted is not None}
 
-    def _fill(self) -> None:
-        """Take pages, and lay the last of them out for others."""
-        most = AHEAD + LAID_OUT * self.helpers.count
-        while len(self._pages) < most and (entries := next(self._source, None)) is not None:
-            page = Page(entries)
-            self._pages.append(page)
-            if not self._worth_help():
-                continue
-            laid_out = sum(each.posted is not None and each.verdicts is None for each in self._pages)
-            # The first is for us, so that somebody works on what is wanted first.
-            if len(self._pages) > 1 and laid_out < LAID_OUT * self.helpers.count:
-                page.posted = script_pages.post(
-                    run_id=self.run_id, server_id=self.server_id, made=self.made, entries=entries
-                )
-                self.helpers.call(page.posted)
-
-    def _worth_help(self) -> bool:
-        """Tell whether the scripts take so long that it is worth while to hand entries over."""
+    def _helpers(self) -> int:
+        """Return how many workers could help, where the scripts take so long that it is worth while to call them."""
         cost = self.cost()
-        return cost.entries >= KNOWN_AFTER and cost.milliseconds_per_entry >= WORTH_HELP
+        if cost.entries < KNOWN_AFTER or cost.milliseconds_per_entry < WORTH_HELP:
+            return 0
+        if time.monotonic() >= self._counted + COUNTS_EVERY:
+            self._count, self._counted = self.helpers.count(), time.monotonic()
+        return self._count
 
     def _ready(self) -> Iterator[list[Verdict]]:
         """Yield what is there of what is wanted next."""

@@ -160,6 +160,22 @@ def test_a_worker_that_helps_with_scripts_is_no_loss_when_it_is_lost(scene: Scen
         scene.same_as_twin(row, run, f"taken {run.fence} time")
 
 
+def test_a_worker_is_counted_from_when_it_is_ready_until_it_has_left(scene: Scene) -> None:
+    def alive() -> int:
+        return heartbeats.workers_alive(queue="sync", at=timezone.now())
+
+    scene.begin()
+    scene.crew.stop()
+    scene.crew.ready(1)
+    assert alive() == 1
+
+    (worker,) = scene.crew.workers
+    worker.send(signal.SIGTERM)
+    worker.wait()
+
+    assert alive() == 0
+
+
 @pytest.mark.whole
 def test_a_run_that_dies_of_itself_ends_with_the_reason_and_a_mail(scene: Scene) -> None:
     with noted(

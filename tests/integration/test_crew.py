@@ -59,7 +59,7 @@ def crew_of(run: Run, server: LdapServer, sandbox: Sandbox, call: Callable[[int]
     def called(page: int) -> None:
         call(page)
 
-    return Crew(sandbox, Helpers(count, called), run.pk, server.pk, helping.made_by(server), nobody_leaves)
+    return Crew(sandbox, Helpers(lambda: count, called), run.pk, server.pk, helping.made_by(server), nobody_leaves)
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +80,64 @@ def test_a_helper_answers_some_pages_and_the_verdicts_are_the_same(
     assert made.cost().entries == len(ENTRIES)
     assert sandbox.cost().entries < len(ENTRIES)
     assert not ScriptPage.objects.exists()
+
+
+def test_the_last_pages_are_shared_as_well_however_few_there_are(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
+) -> None:
+    helped: list[int] = []
+    made = crew_of(run, server, sandbox, lambda page: helped.append(helping.help_with(page, go_on=nobody_leaves)))
+
+    assert list(made.evaluate_pages(PAGES[:10])) == expected[:10]
+    assert sum(helped) > 1
+
+
+def test_a_worker_that_comes_while_a_run_is_under_way_helps_as_well(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "COUNTS_EVERY", 0.0)
+    counts, helped = iter([0, 0, 0]), list[int]()
+
+    def call(page: int) -> None:
+        helped.append(helping.help_with(page, go_on=nobody_leaves))
+
+    made = Crew(
+        sandbox,
+        Helpers(lambda: next(counts, 1), call),
+        run.pk,
+        server.pk,
+        helping.made_by(server),
+        nobody_leaves,
+    )
+
+    assert list(made.evaluate_pages(PAGES)) == expected
+    assert sum(helped) > 0
+
+
+def test_a_bounded_number_of_pages_waits_for_helpers(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
+) -> None:
+    waiting: list[int] = []
+    made = crew_of(run, server, sandbox, lambda _page: waiting.append(ScriptPage.objects.count()), count=2)
+
+    assert list(made.evaluate_pages(PAGES)) == expected
+    assert 0 < max(waiting) <= 2 * crew.LAID_OUT
+
+
+def test_quick_scripts_are_run_without_asking_who_could_help(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "WORTH_HELP", 1000.0)
+    asked: list[None] = []
+
+    def count() -> int:
+        asked.append(None)
+        return 1
+
+    made = Crew(sandbox, Helpers(count), run.pk, server.pk, helping.made_by(server), nobody_leaves)
+
+    assert list(made.evaluate_pages(PAGES)) == expected
+    assert not asked
 
 
 def _nobody_comes(_page: int) -> None:

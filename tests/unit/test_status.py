@@ -530,7 +530,7 @@ class TestEveryPage:
     def test_that_is_the_first_tells_them_above_all(self) -> None:
         text = signed_in(make_server_administrator()).get(reverse("dashboard")).content.decode()
 
-        assert "No worker was ever heard of." in text
+        assert "No worker is there." in text
         assert "See Status for what to do." in text
 
 
@@ -547,7 +547,7 @@ class TestTheCommand:
         code, printed = self._run()
 
         assert code == 1
-        assert "problem  Queue sync: No worker was ever heard of." in printed
+        assert "problem  Queue sync: No worker is there." in printed
 
     def test_ends_with_0_where_there_is_none(self, own_redis: redis.Redis) -> None:
         everyone_lives(timezone.now())

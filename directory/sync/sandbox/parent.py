@@ -51,6 +51,8 @@ class Sandbox:
         self._pace = Pace(limits)
         self._busy = False
         self._cost = Cost()
+        # What all had been spent when the last verdicts were counted.
+        self._counted = 0.0
 
     def __enter__(self) -> Self:
         return self
@@ -121,12 +123,20 @@ class Sandbox:
             if (known := self._known()) is not None:
                 yield from ([known] * len(page) for page in pages)
                 return
-            spent = self._search.spent
-            evaluated = map(self._in_fresh_realms, pages) if self._apart else self._in_batches(pages, total)
-            for verdicts in evaluated:
-                cost = self._cost.cpu_seconds + self._search.spent - spent
-                self._cost, spent = Cost(self._cost.entries + len(verdicts), cost), self._search.spent
+            self._counted = self._search.spent
+            if not self._apart:
+                yield from self._in_batches(pages, total)
+                return
+            for page in pages:
+                verdicts = self._in_fresh_realms(page)
+                self._count(verdicts)
                 yield verdicts
+
+    def _count(self, verdicts: Sequence[Verdict]) -> None:
+        """Count these, with what has been spent since the ones before."""
+        spent = self._search.spent
+        self._cost = Cost(self._cost.entries + len(verdicts), self._cost.cpu_seconds + spent - self._counted)
+        self._counted = spent
 
     def _in_fresh_realms(self, entries: Sequence[Entry | EntryText]) -> list[Verdict]:
         return self._search.in_fresh_realms([self._packer.row(entry) for entry in entries])
@@ -145,6 +155,7 @@ class Sandbox:
         ready: list[Verdict] = []
         with closing(batches.verdicts()) as found:
             for verdicts in found:
+                self._count(verdicts)
                 ready += verdicts
                 while sizes and len(ready) >= sizes[0]:
                     size = sizes.popleft()
