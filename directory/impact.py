@@ -24,7 +24,7 @@ from directory.sync.values import Known, ScriptError, ScriptName, Scripts, Verdi
 # Pages grow, so that the first numbers are there at once, however slow the scripts are.
 FIRST_PAGE, PAGE = 16, 1000
 # Seconds between two snapshots: to decide about a few users costs nearly as much as about many.
-EVERY = 0.3
+EVERY = 1.0
 # Most verdicts are alike; so many of their texts are remembered.
 REMEMBERED = 10_000
 NEVER_READ = "No entries of this server that belong to users are stored: simulate a synchronization first."
