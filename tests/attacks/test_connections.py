@@ -63,7 +63,7 @@ class ReadingHere:
         return None
 
     def open(
-        self, wanted: Connection, *, attributes: Sequence[str] | None = None
+        self, wanted: Connection, *, attributes: Sequence[str] | None = None, **_more: object
     ) -> AbstractContextManager[source.Reading]:
         return source.open_reading(wanted, attributes=attributes)
 
