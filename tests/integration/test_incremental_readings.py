@@ -23,10 +23,11 @@ NAMES = [f"p{number}" for number in range(9)]
 IN_GROUPS = "function (entry) { return /helpdesk/i.test(String(entry.memberOf)) ? 'Org Admin' : [] }"
 
 
-@pytest.fixture(params=["modifyTimestamp", "syncrepl"])
+@pytest.fixture
 def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
     """Nine people who are users, in a directory that tells changes by this or that, read in full and applied."""
-    with Directory(memberof=True, extra=SYNCPROV if request.param == "syncrepl" else "") as directory:
+    told_by = getattr(request, "param", "syncrepl")
+    with Directory(memberof=True, extra=SYNCPROV if told_by == "syncrepl" else "") as directory:
         employer = Employer(directory)
         for name in (*NAMES, "stranger"):
             employer.hires(name)
@@ -34,8 +35,11 @@ def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
             user(name, last_name=name.title())
         employer.server(full_reading_every=4, page_size=4, limit_org_deactivations_percent=100)
         assert simulate_and_sync().state == RunState.APPLIED
-        assert reading_of(Run.objects.latest("pk")).position["by"] == request.param
+        assert reading_of(Run.objects.latest("pk")).position["by"] == told_by
         yield employer
+
+
+either = pytest.mark.parametrize("staff", ["modifyTimestamp", "syncrepl"], indirect=True)
 
 
 def changes(*, simulated: bool = False) -> Run:
@@ -51,6 +55,7 @@ def was_incremental(run: Run) -> bool:
     return bool(reading_of(run).since)
 
 
+@either
 def test_what_has_changed_is_read_and_applied_and_the_rest_stays(staff: Employer) -> None:
     staff.directory.modify(staff.dn("p3"), {"sn": "Married"})
 
@@ -82,6 +87,7 @@ def test_whoever_becomes_inactive_is_deactivated(staff: Employer) -> None:
     assert not User.objects.get(username="p4").active
 
 
+@either
 def test_whoever_is_gone_stays_until_everything_is_read(staff: Employer) -> None:
     staff.directory.delete(staff.dn("p5"))
 
@@ -105,6 +111,7 @@ def test_a_user_without_an_entry_is_not_looked_for_and_the_steps_say_so(staff: E
     assert change_of(sync(simulated=True), "nobody").outcome == Outcome.PLANNED
 
 
+@either
 def test_a_new_entry_becomes_its_users(staff: Employer) -> None:
     user("late", last_name="Late")
     staff.hires("late", employeeType="inactive")
@@ -124,6 +131,7 @@ def test_a_user_who_comes_later_than_the_entry_is_found_in_what_is_stored(staff:
     assert change_of(run, "stranger").after["last_name"] == "Stranger"
 
 
+@either
 def test_a_renamed_entry_is_the_same_person(staff: Employer) -> None:
     staff.directory.rename(staff.dn("p6"), "uid=p6new")
 
@@ -134,6 +142,7 @@ def test_a_renamed_entry_is_the_same_person(staff: Employer) -> None:
     assert StoredEntry.objects.count() == 10
 
 
+@either
 def test_whoever_comes_into_a_group_or_leaves_it_has_other_roles(staff: Employer) -> None:
     LdapServer.objects.update(role_name_script=IN_GROUPS)
     staff.directory.add(
@@ -158,6 +167,7 @@ def roles_of(username: str) -> set[str]:
     return set(User.objects.get(username=username).roles.values_list("name", flat=True))
 
 
+@either
 def test_a_branch_that_changes_has_everything_read(staff: Employer) -> None:
     staff.directory.add(f"ou=new,{staff.directory.base}", {"objectClass": "organizationalUnit", "ou": "new"})
     sync()
@@ -257,6 +267,7 @@ def test_patience_neither_ends_nor_goes_on_while_nobody_is_looked_for(staff: Emp
     assert change_of(sync(), "p5").outcome == Outcome.APPLIED
 
 
+@either
 def test_a_run_of_changes_plans_what_one_of_everything_would(staff: Employer) -> None:
     for number, edit in enumerate(({"sn": "New"}, {"mail": "x@example.com"}, {"employeeType": "inactive"})):
         staff.directory.modify(staff.dn(f"p{number}"), edit)
