@@ -211,7 +211,7 @@ class Reader:
         return len(singles)
 
     def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
-        for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(parts))):
+        for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):
             self.stay()
             self.hear(verdicts)
 
@@ -226,8 +226,6 @@ class Reader:
     def _asked(self, parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[EntryText]]:
         """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
         for rest in parts:
-            if not rest:
-                continue
             with times.step("matching"):
                 read = self._matched(rest)
             asked = [index for index, each in enumerate(read) if each.asks]
@@ -330,6 +328,26 @@ class Reader:
         if self.server.canary and not self.row.canary_seen:
             names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
+
+
+def _gathered(parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[tuple[Sent, Place]]]:
+    """Yield entries in parts that are worth their questions: of a page a few may have changed.
+
+    What came before the directory broke off is yielded before that is raised.
+    """
+    waiting: list[tuple[Sent, Place]] = []
+    try:
+        for part in parts:
+            waiting += part
+            if len(waiting) >= SLICE:
+                yield waiting
+                waiting = []
+    except DirectoryUnavailable:
+        if waiting:
+            yield waiting
+        raise
+    if waiting:
+        yield waiting
 
 
 def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:
