@@ -163,6 +163,10 @@ class Run(models.Model):
 class RunServerQuerySet(models.QuerySet["RunServer"]):
     """Named questions about readings."""
 
+    def that_read(self, server_id: int | None) -> RunServerQuerySet:
+        """A server's readings, the last one first; an undo reads nothing, nor does the application of a plan."""
+        return self.filter(server=server_id, run__undo_of=None, run__plan_from=None).order_by("-pk")
+
     def newest_of_each(self) -> dict[int, RunServer]:
         """Return each server's newest reading with its run, by the server's id; an undo reads nothing."""
         newest = (

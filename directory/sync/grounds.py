@@ -12,7 +12,6 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from directory.models import LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
-from directory.models.runs import RunServerQuerySet
 from directory.scope import OrgScope
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.values import DOUBTFUL, MatchedBy
@@ -51,7 +50,7 @@ def present(org_ids: Collection[int], *, at: datetime) -> str:
 
 def of_last_reading(row: RunServer) -> str:
     """Return the hash that a server's stored entries were matched by; empty where they are not all of one reading."""
-    before = _readings(row.server_id).exclude(pk=row.pk)
+    before = RunServer.objects.that_read(row.server_id).exclude(pk=row.pk)
     last = before.values_list("complete", "ground").first()
     return last[1] if last is not None and last[0] else ""
 
@@ -68,7 +67,7 @@ def foresee(
     doubtful = RunChange.objects.filter(run=run_id, user__isnull=False, outcome__in=DOUBTFUL)
     unsure, found = list(doubtful.values_list("user_id", flat=True)), []
     for server in LdapServer.objects.filter(pk__in=[row.server_id for row in readings if row.complete]):
-        last = _readings(server.pk).first()
+        last = RunServer.objects.that_read(server.pk).first()
         if last is None or not last.ground or not last.complete:
             continue
         org_ids = [pk for pk, org in scope.items() if server.pk in org.servers]
@@ -95,12 +94,6 @@ def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
         by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME)
         by_name.update(matched_by=MatchedBy.ID)
         RunServer.objects.filter(pk=each.reading).update(ground=each.ground)
-
-
-def _readings(server_id: int | None) -> RunServerQuerySet:
-    """Return a server's readings, the last one first; an undo reads nothing, nor does the application of a plan."""
-    rows = RunServer.objects.filter(server=server_id, run__undo_of=None, run__plan_from=None)
-    return rows.order_by("-pk")
 
 
 def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[int], at: datetime) -> tuple[str, str]:

@@ -34,8 +34,8 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
 
 def mostly_new(server: LdapServer) -> bool:
     """Tell whether nearly all that comes will have to be looked into: nothing is stored, or it was made otherwise."""
-    readings = RunServer.objects.filter(server=server, complete=True, run__undo_of=None, run__plan_from=None)
-    last = readings.order_by("-pk").values_list("configuration_digest", flat=True).first()
+    readings = RunServer.objects.that_read(server.pk).filter(complete=True)
+    last = readings.values_list("configuration_digest", flat=True).first()
     return last != server.configuration_digest or not server.entries.exists()
 
 

@@ -170,7 +170,6 @@ class Reader:
     only_ids_of: int | None = field(init=False)
     mapping: AttributeMapping = field(init=False)
     _waiting: deque[Waiting] = field(default_factory=deque)
-    _new_ids: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
@@ -201,9 +200,7 @@ class Reader:
         if singles:
             with process.open_single(self.server.connection, singles, attributes=self.row.attributes) as reading:
                 self.read(reading.sent_pages())
-        users = self.shelf.forget_renamed(self._new_ids)
-        if users:
-            standing.drop(users)
+        standing.drop(self.shelf.forget_renamed())
         self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
         self.row.entries, self.row.matched = self.shelf.counts()
         canary = self.server.canary
@@ -300,7 +297,7 @@ class Reader:
         who = [each for each, _ in told]
         # Before anything is kept of this page.
         if self.incremental:
-            self._note_new(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
+            _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
         found = matching.candidates(who, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
         return [
             Read(place, each, candidate, attributes)
@@ -311,13 +308,6 @@ class Reader:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
         who, attributes = opened(sent, self.mapping)
         return who, Json(attributes)
-
-    def _note_new(self, people: Iterable[Identity]) -> None:
-        """Note the ids of entries under DNs that are not stored: they may be known by other DNs."""
-        for who in people:
-            if not who.unique_id:
-                raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
-            self._new_ids.add(who.unique_id[:255])
 
     def _note(self, read: list[Read]) -> None:
         """Note who has a claim to another one's entry, and the canary."""
@@ -348,6 +338,13 @@ def _gathered(parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[tuple[
         raise
     if waiting:
         yield waiting
+
+
+def _refuse_nameless(new: Iterable[Identity]) -> None:
+    """Raise ReadEverything where an entry under a new DN has no id by which it could be known under another one."""
+    for who in new:
+        if not who.unique_id:
+            raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
 
 
 def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:

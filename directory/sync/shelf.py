@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -202,17 +202,23 @@ class Shelf:
         told = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
         return told["all"], told["users"]
 
-    def forget_renamed(self, new_ids: Collection[str]) -> set[int]:
-        """Drop the older rows of entries that came under another DN, by immutable id; return the users of those."""
-        users: set[int | None] = set()
-        ids = sorted(new_ids)
-        for start in range(0, len(ids), PAGE):
-            stored = StoredEntry.objects.filter(server=self._server_id, unique_id__among=ids[start : start + PAGE])
-            earlier = stored.exclude(run_id=self._run_id).values_list("pk", "user")
-            older = {pk: user for pk, user in earlier if pk not in self._seen}
-            StoredEntry.objects.filter(pk__in=older).delete()
-            users.update(older.values())
-        return {pk for pk in users if pk is not None}
+    def forget_renamed(self) -> set[int]:
+        """Drop what did not come and has the immutable id of what came: it has another DN now. Return the users of those.
+
+        By what is stored, not by what is new: an attempt that died may have stored the new DN before.
+        """
+        stored = StoredEntry.objects.filter(server=self._server_id).exclude(unique_id="")
+        twice = stored.values("unique_id").annotate(times=Count("pk")).filter(times__gt=1).values("unique_id")
+        by_id: dict[str, list[tuple[int, int, int | None]]] = {}
+        for unique_id, *row in stored.filter(unique_id__in=twice).values_list("unique_id", "pk", "run_id", "user"):
+            by_id.setdefault(unique_id, []).append((row[0], row[1], row[2]))
+        older: dict[int, int | None] = {}
+        for found in by_id.values():
+            others = {pk: user for pk, run_id, user in found if run_id != self._run_id and pk not in self._seen}
+            if len(others) < len(found):
+                older |= others
+        StoredEntry.objects.filter(pk__among=older).delete()
+        return {pk for pk in older.values() if pk is not None}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""

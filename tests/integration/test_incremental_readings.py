@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry
+from directory.sync import pipeline
 from directory.sync.values import Outcome
 from orgs.models import User
 from tests.directories import Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.integration.employer import ROLE_NAME, Employer
-from tests.worlds import again, change_of, ldap_server, simulate_and_sync, sync, user
+from tests.worlds import NOON, again, change_of, ldap_server, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -140,6 +141,31 @@ def test_a_renamed_entry_is_the_same_person(staff: Employer) -> None:
     assert was_incremental(run)
     assert change_of(run, "p6").after["username"] == "p6new"
     assert StoredEntry.objects.count() == 10
+
+
+def test_a_renamed_entry_is_the_same_person_after_a_run_that_died_on_the_way(
+    staff: Employer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staff.directory.rename(staff.dn("p6"), "uid=p6new")
+    with monkeypatch.context() as patch:
+        patch.setattr("directory.sync.shelf.Shelf.forget_renamed", dies)
+        with pytest.raises(Died):
+            changes()
+    dead = Run.objects.latest("pk")
+    pipeline.execute(dead.pk, clock=lambda: NOON)
+
+    dead.refresh_from_db()
+    assert was_incremental(dead)
+    assert change_of(dead, "p6").after["username"] == "p6new"
+    assert StoredEntry.objects.count() == 10
+
+
+class Died(Exception):
+    """The worker is gone."""
+
+
+def dies(*_given: object) -> None:
+    raise Died
 
 
 @either
@@ -354,25 +380,16 @@ def test_a_domain_controller_is_asked_by_its_own_count(controller: FakeDirectory
     ],
 )
 def test_a_count_that_is_not_the_same_has_everything_read(controller: FakeDirectory, what: str, words: str) -> None:
-    assert controller.root is not None
-    other = "CN=NTDS Settings,CN=DC2,DC=example"
-    told: dict[str, Callable[[], None]] = {
-        "another controller": lambda: setattr(
-            controller,
-            "root",
-            {**controller.root, "dsServiceName": [other.encode()]},  # type: ignore[dict-item]
-        ),
-        "a restored one": lambda: setattr(
-            controller, "entries", [*USERS, (SETTINGS[0], {**SETTINGS[1], "invocationId": [b"\x02" * 16]})]
-        ),
-        "an older count": lambda: setattr(
-            controller,
-            "root",
-            {**controller.root, "highestCommittedUSN": [b"1500"]},  # type: ignore[dict-item]
-        ),
-        "no count": lambda: setattr(controller, "root", {"supportedControl": [PAGED_RESULTS]}),
-    }
-    told[what]()
+    root = dict(controller.root or {})
+    match what:
+        case "another controller":
+            controller.root = {**root, "dsServiceName": [b"CN=NTDS Settings,CN=DC2,DC=example"]}
+        case "a restored one":
+            controller.entries = [*USERS, (SETTINGS[0], {**SETTINGS[1], "invocationId": [b"\x02" * 16]})]
+        case "an older count":
+            controller.root = {**root, "highestCommittedUSN": [b"1500"]}
+        case _:
+            controller.root = {"supportedControl": [PAGED_RESULTS]}
 
     run = changes()
 

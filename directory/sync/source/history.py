@@ -6,13 +6,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import ldap
-
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.messages import Malformed, attributes_of
-from directory.sync.source.referrals import holds_people
+from directory.sync.source.referrals import trees_with_people
 from directory.sync.source.search import Search
-from directory.sync.source.session import ACTIVE_DIRECTORY_NAME, Session
+from directory.sync.source.session import ACTIVE_DIRECTORY_NAME, UNSEEN, Session
 from directory.sync.source.targets import Target
 from directory.sync.values import Connection, Entry, History, Position
 
@@ -28,8 +26,6 @@ BRANCHES = ("organizationalUnit", "organization", "locality", "country", "contai
 MEMBERS = ("member", "uniqueMember")
 STAMPS = ("modifyTimestamp", "createTimestamp")
 MOST_GROUPS = 500
-# What a server answers for a tree that it has not got, or that we may not see.
-UNSEEN = frozenset({ldap.REFERRAL.errnum, ldap.NO_SUCH_OBJECT.errnum, ldap.INSUFFICIENT_ACCESS.errnum})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +97,7 @@ def around(session: Session, connection: Connection, since: Position) -> Around:
 
 def _everywhere(session: Session, connection: Connection, wanted: str, attributes: Sequence[str]) -> Iterator[Entry]:
     """Yield what matches anywhere in the directory, as far as we may see it."""
-    for tree in [dn for dn in session.root.contexts if holds_people(dn)] or [connection.search_base]:
+    for tree in trees_with_people(session.root.contexts, connection.search_base):
         search = Search(session, Target(tree, "subtree", wanted), attributes, connection.page_size)
         try:
             for page in search.pages():

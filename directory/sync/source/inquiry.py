@@ -7,15 +7,12 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-import ldap
-from ldap import dn as ldap_dn
-
 from directory.sync.identity import UNIQUE_IDS
 from directory.sync.source.checks import escape_filter
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
-from directory.sync.source.referrals import holds_people
+from directory.sync.source.referrals import trees_with_people
 from directory.sync.source.search import Search
-from directory.sync.source.session import Session, connect
+from directory.sync.source.session import UNSEEN, Session, connect
 from directory.sync.source.targets import Target
 from directory.sync.source.text import values_of
 from directory.sync.values import AttributeMapping, Connection, Entry, Sought, Whereabouts
@@ -23,8 +20,6 @@ from orgs.text import fold
 
 # So many are asked for with one search.
 AT_ONCE = 50
-# What a server answers for a tree that it has not got, or that we may not see.
-UNSEEN = frozenset({ldap.REFERRAL.errnum, ldap.NO_SUCH_OBJECT.errnum, ldap.INSUFFICIENT_ACCESS.errnum})
 OVERLOOKED = "found after all at {}: the directory changed while it was being read"
 UNMATCHED = "still in the directory at {}, but the filter does not match"
 MOVED = "moved out of the search base to {}"
@@ -83,7 +78,7 @@ class Inquiry:
     def _ask(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
         if self._session is None:
             self._session = connect(self._connection, _ignore)
-        trees = _trees(self._session.root.contexts, self._connection.search_base)
+        trees = trees_with_people(self._session.root.contexts, self._connection.search_base)
         told: dict[int, Whereabouts] = {}
         for place in self._places(trees):
             rest = [who for who in batch if who.user_id not in told]
@@ -147,16 +142,6 @@ def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> 
     if by_name_too or not terms:
         terms.append(f"({mapping.username}={escape_filter(who.username)})")
     return f"(|{''.join(terms)})"
-
-
-def _trees(contexts: Sequence[str], base: str) -> list[str]:
-    """Return the trees of a directory that may hold people; where it names none, the top of the search base."""
-    named = [dn for dn in contexts if holds_people(dn)]
-    if named or not ldap_dn.is_dn(base):
-        return named
-    parts = ldap_dn.explode_dn(base)
-    domain = [part for part in parts if part.lower().startswith("dc=")]
-    return [",".join(domain or parts[-1:])]
 
 
 def _nobody(who: Sought, trees: Sequence[str]) -> str:

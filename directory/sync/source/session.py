@@ -24,6 +24,8 @@ from directory.sync.values import Connection, FailedUrl
 PAGED_RESULTS = SimplePagedResultsControl.controlType
 ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
 ACTIVE_DIRECTORY_NAME = "Active Directory"
+# What a server answers for a tree that it has not got, or that we may not see.
+UNSEEN = frozenset({ldap.REFERRAL.errnum, ldap.NO_SUCH_OBJECT.errnum, ldap.INSUFFICIENT_ACCESS.errnum})
 # Only here may another of the server's URLs help; a refused password is refused everywhere.
 UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
 ROOT_ATTRIBUTES = [
