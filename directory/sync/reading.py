@@ -1,31 +1,24 @@
-"""Reads every server of a run to its end: who each entry may be, what the scripts say of them, and keeps both."""
+"""Reads every server of a run to its end, or what has changed on it, and leaves in its row what proves that."""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import asdict
 
 from django.db import transaction
 
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, helping, increments, lease, matching, memberships, notify, record, standing, times
+from directory.sync import grounds, helping, increments, matching, notify, record, standing, times
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything, SyncStopped
-from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
-from directory.sync.sandbox import EntryText, SandboxBroken
-from directory.sync.shelf import Place, Read, Shelf, Stored, made_alike
-from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, opened
-from directory.sync.values import AttributeMapping, Extent, Identity, Position, Verdict
-from orgs.bulk import Json
-from orgs.text import fold
+from directory.sync.reader import Reader
+from directory.sync.sandbox import SandboxBroken
+from directory.sync.shelf import Shelf, made_alike
+from directory.sync.source import DirectoryUnavailable, ReadingProcess
+from directory.sync.values import Position
 
-# So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
-SLICE = 200
 # What a reading leaves in its row.
 READ = (
     "server_name",
@@ -47,8 +40,6 @@ READ = (
     "counts",
     "error",
 )
-# Single entries are read one by one; where there are more, reading everything is no slower.
-MOST_SINGLES = 1000
 
 
 def read_servers(work: Job) -> None:
@@ -138,224 +129,6 @@ def _read_from(
     row.complete = reading.complete
     # Whoever was matched while somebody was renamed may be matched otherwise by now.
     row.ground = ground if ground == reader.ground() else ""
-
-
-@dataclass(slots=True)
-class Waiting:
-    """Entries that have been read, and the verdicts so far on those that the scripts are asked about, by index."""
-
-    read: list[Read]
-    asked: list[int]
-    verdicts: list[Verdict] = field(default_factory=list)
-
-
-@dataclass(slots=True)
-class Reader:
-    """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
-
-    ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
-    have changed.
-    """
-
-    work: Job
-    row: RunServer
-    server: LdapServer
-    shelf: Shelf
-    patience: int
-    matched: bool = False
-    incremental: bool = False
-    verdicts_kept: int = 0
-    crew: Crew = field(init=False)
-    org_ids: list[int] = field(init=False)
-    only_ids_of: int | None = field(init=False)
-    mapping: AttributeMapping = field(init=False)
-    _waiting: deque[Waiting] = field(default_factory=deque)
-
-    def __post_init__(self) -> None:
-        self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
-        self.mapping = self.server.mapping
-        self.only_ids_of = None if is_unique_everywhere(self.server.mapping) else self.server.pk
-
-    def ground(self) -> str:
-        """Return the hash of what entries are matched by now."""
-        return grounds.present(self.org_ids, at=self.work.lease.clock())
-
-    def read(self, pages: Iterable[list[Sent]]) -> None:
-        """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
-        self._look_at(self._come(pages))
-
-    def read_rest(self, extent: Extent, process: ReadingProcess) -> int:
-        """Look at what has not come with the changes, but has changed otherwise; return how many entries were read for it.
-
-        These are entries whose groups have changed, and those that scripts are asked about each time or that are
-        matched otherwise by now, as they are stored.
-
-        Raises:
-            ReadEverything: it has to be.
-        """
-        with times.step("changed groups"):
-            singles = memberships.changed(extent.groups, self.shelf.told()) if extent.groups else []
-        if len(singles) > MOST_SINGLES:
-            raise ReadEverything(f"the groups of {len(singles)} entries have changed")
-        if singles:
-            with process.open_single(self.server.connection, singles, attributes=self.row.attributes) as reading:
-                self.read(reading.sent_pages())
-        standing.drop(self.shelf.forget_renamed())
-        self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
-        self.row.entries, self.row.matched = self.shelf.counts()
-        canary = self.server.canary
-        self.row.canary_seen = bool(canary) and (self.row.canary_seen or self.shelf.holds(canary))
-        return len(singles)
-
-    def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
-        for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):
-            self.stay()
-            self.hear(verdicts)
-
-    def _come(self, pages: Iterable[list[Sent]]) -> Iterator[list[tuple[Sent, Place]]]:
-        """Yield what has to be looked at of the pages that come."""
-        for page in times.each("reading LDAP", pages):
-            with times.step("looking entries up"):
-                rest = self._changed(page)
-            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
-            yield rest
-
-    def _asked(self, parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[EntryText]]:
-        """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
-        for rest in parts:
-            with times.step("matching"):
-                read = self._matched(rest)
-            asked = [index for index, each in enumerate(read) if each.asks]
-            for index in asked:
-                if read[index].attributes is None:
-                    read[index].attributes = self._opened(rest[index][0])[1]
-            self._note(read)
-            matched = sum(each.candidate is not None for each in read)
-            self.row.matched += matched
-            self.verdicts_kept += matched - len(asked)
-            if not asked:
-                self._keep(read)
-                continue
-            self._waiting.append(Waiting(read, asked))
-            for start in range(0, len(asked), SLICE):
-                part = [read[index] for index in asked[start : start + SLICE]]
-                yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
-
-    def stay(self) -> None:
-        """Stay in charge of the run while somebody else works for it."""
-        self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
-
-    def hear(self, verdicts: list[Verdict]) -> None:
-        """Take the verdicts on one slice, and keep the page when it is the last of it."""
-        waiting = self._waiting[0]
-        waiting.verdicts += verdicts
-        if len(waiting.verdicts) < len(waiting.asked):
-            return
-        self._waiting.popleft()
-        for index, verdict in zip(waiting.asked, waiting.verdicts, strict=True):
-            waiting.read[index].verdict = verdict
-        self._keep(waiting.read)
-
-    def _changed(self, page: list[Sent]) -> list[tuple[Sent, Place]]:
-        """Leave the rows of entries that are as they were, and return the others."""
-        row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
-        left: list[Stored] = []
-        rest: list[tuple[Sent, Place]] = []
-        for sent, place in zip(page, self.shelf.places([each[:2] for each in page]), strict=True):
-            if stays and place.same and place.same.stands:
-                left.append(place.same)
-            else:
-                rest.append((sent, place))
-        self.shelf.leave(left)
-        kept = sum(each.user_id is not None for each in left)
-        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + kept
-        self.verdicts_kept += kept
-        return rest
-
-    def _keep(self, read: list[Read]) -> None:
-        with times.step("keeping entries"), lease.redoable():
-            self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
-            # What was decided of these users, by this or that entry, was decided on other grounds.
-            standing.drop(self.shelf.keep(read) | _rivals(read))
-
-    def counts(self) -> dict[str, Any]:
-        """Return what the scripts have cost so far."""
-        cost = self.crew.cost()
-        seconds = round(cost.cpu_seconds, 3)
-        return {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
-
-    @property
-    def _phase(self) -> str:
-        return f"reading {self.server.name}"
-
-    def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
-        """Return who the entries are, by their rows where these say the same, and who they may be."""
-        known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
-        with times.step("decoding"):
-            # Of those that say the same nobody has to know the attributes.
-            told = [(known[place.same.pk], None) if place.same else self._opened(each) for each, place in sent]
-        who = [each for each, _ in told]
-        # Before anything is kept of this page.
-        if self.incremental:
-            _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
-        found = matching.candidates(who, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
-        return [
-            Read(place, each, candidate, attributes)
-            for (_, place), (each, attributes), candidate in zip(sent, told, found, strict=True)
-        ]
-
-    def _opened(self, sent: Sent) -> tuple[Identity, Json]:
-        """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
-        who, attributes = opened(sent, self.mapping)
-        return who, Json(attributes)
-
-    def _note(self, read: list[Read]) -> None:
-        """Note who has a claim to another one's entry, and the canary."""
-        for each in read:
-            if each.candidate is not None and each.candidate.rivals:
-                rivals = self.work.rivals.setdefault((self.server.pk, each.candidate.user_id), set())
-                rivals.update(each.candidate.rivals)
-        if self.server.canary and not self.row.canary_seen:
-            names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
-            self.row.canary_seen = fold(self.server.canary) in names
-
-
-def _gathered(parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[tuple[Sent, Place]]]:
-    """Yield entries in parts that are worth their questions: of a page a few may have changed.
-
-    What came before the directory broke off is yielded before that is raised.
-    """
-    waiting: list[tuple[Sent, Place]] = []
-    try:
-        for part in parts:
-            waiting += part
-            if len(waiting) >= SLICE:
-                yield waiting
-                waiting = []
-    except DirectoryUnavailable:
-        if waiting:
-            yield waiting
-        raise
-    if waiting:
-        yield waiting
-
-
-def _refuse_nameless(new: Iterable[Identity]) -> None:
-    """Raise ReadEverything where an entry under a new DN has no id by which it could be known under another one."""
-    for who in new:
-        if not who.unique_id:
-            raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
-
-
-def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:
-    """Return entries as if they had come as they are stored."""
-    return [(Sent(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
-
-
-def _rivals(read: list[Read]) -> set[int]:
-    """Return who has a claim to an entry that somebody else claims, too: whose it is, others' entries decide."""
-    contested = [each.candidate for each in read if each.candidate and each.candidate.rivals]
-    return {pk for candidate in contested for pk in (candidate.user_id, *candidate.rivals)}
 
 
 def _save_reading(work: Job, row: RunServer) -> None:

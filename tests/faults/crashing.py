@@ -34,7 +34,7 @@ POINTS = {
     "release": "directory.sync.lease:Lease.release",
     "forget": "directory.sync.record:forget",
     "begin": "directory.sync.shelf:Shelf.begin",
-    "scripts": "directory.sync.reading:Reader.hear",
+    "scripts": "directory.sync.reader:Reader.hear",
     "help": "directory.sync.helping:_answer",
     "keep": "directory.sync.shelf:Shelf.keep",
     "unseen": "directory.sync.shelf:Shelf.forget_unseen",

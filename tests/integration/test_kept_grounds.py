@@ -11,7 +11,7 @@ from directory.actions import runs, servers
 from directory.invariants import proofs
 from directory.models import Absence, Match, Run, RunState, Standing, Trigger
 from directory.sync import pipeline, planning
-from directory.sync import reading as reading_stage
+from directory.sync import reader as reader_stage
 from directory.sync.job import Job
 from directory.sync.lease import Progress
 from directory.sync.source import DirectoryUnavailable, Sent
@@ -129,14 +129,14 @@ class TestAnImmutableIdOnALaterServer:
         simulate_and_sync()
         sync()
         employer.hires("sean", employeeType="inactive")
-        read = reading_stage.Reader.read
+        read = reader_stage.Reader.read
 
-        def broken_off(reader: reading_stage.Reader, pages: Iterable[list[Sent]]) -> None:
+        def broken_off(reader: reader_stage.Reader, pages: Iterable[list[Sent]]) -> None:
             read(reader, pages)
             if reader.server.pk == second.pk:
                 raise DirectoryUnavailable("connection lost")
 
-        monkeypatch.setattr(reading_stage.Reader, "read", broken_off)
+        monkeypatch.setattr(reader_stage.Reader, "read", broken_off)
 
         assert change_of(simulate(), "sean").outcome == Outcome.NOT_CHECKED
 

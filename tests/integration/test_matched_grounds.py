@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
-from directory.sync import matching, pipeline, plan, reading, source
+from directory.sync import matching, pipeline, plan, reader, source
 from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.values import AttributeMapping, Candidate, Change, Identity, Known
 from orgs.actions import users
@@ -79,6 +79,26 @@ def test_an_entry_that_changes_is_matched_and_the_others_are_not(looked_at: list
     assert looked_at == ["p03"]
 
 
+def test_entries_that_change_on_several_pages_are_matched_together(
+    staff: Employer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    candidates = matching.candidates
+
+    def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
+        asked.append(len(identities))
+        return candidates(identities, **more)
+
+    monkeypatch.setattr(matching, "candidates", noted)
+    for name in ("p01", "p08", "p19"):
+        staff.directory.modify(staff.dn(name), {"sn": "Married"})
+
+    run = simulate()
+
+    assert asked == [3]
+    assert sorted(run.changes.values_list("username", flat=True)) == ["p01", "p08", "p19"]
+
+
 @pytest.mark.parametrize("happens", ["a new user", "a rename", "a match is forgotten", "a user leaves the scope"])
 def test_all_are_matched_once_what_they_are_matched_by_changes(looked_at: list[str], happens: str) -> None:
     first = User.objects.get(username="p00")
@@ -107,14 +127,14 @@ def test_all_are_matched_once_a_day(looked_at: list[str]) -> None:
 
 
 def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    read = reading.Reader.read
+    read = reader.Reader.read
 
-    def broken_off(reader: reading.Reader, pages: Any) -> None:
-        read(reader, pages)
+    def broken_off(itself: reader.Reader, pages: Any) -> None:
+        read(itself, pages)
         raise DirectoryUnavailable("connection lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading.Reader, "read", broken_off)
+        patch.setattr(reader.Reader, "read", broken_off)
         simulate()
     assert looked_at == []
 
@@ -126,14 +146,14 @@ def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], mo
 def test_all_are_matched_after_somebody_was_renamed_while_they_were_read(
     looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = reading.Reader.read
+    read = reader.Reader.read
 
-    def renamed_meanwhile(reader: reading.Reader, pages: Any) -> None:
-        read(reader, pages)
+    def renamed_meanwhile(itself: reader.Reader, pages: Any) -> None:
+        read(itself, pages)
         User.objects.filter(username="p00").update(username="p77", username_key="p77")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reading.Reader, "read", renamed_meanwhile)
+        patch.setattr(reader.Reader, "read", renamed_meanwhile)
         simulate()
     assert looked_at == []
 
@@ -200,7 +220,7 @@ def test_entries_are_only_looked_into_where_they_changed(staff: Employer, monkey
         looked_into.append(sent.dn)
         return source.opened(sent, mapping)
 
-    monkeypatch.setattr("directory.sync.reading.opened", noted)
+    monkeypatch.setattr("directory.sync.reader.opened", noted)
     staff.directory.modify(staff.dn("p11"), {"sn": "Other"})
 
     simulate()
