@@ -27,9 +27,19 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
         why_full = "where it was in its history at the last reading is not known"
     elif last[0].configuration_digest != server.configuration_digest:
         why_full = "its settings have changed"
+    elif _read_in_full_for_nothing(run, server):
+        why_full = "it has been read in full since the last sync, and that was not applied"
     elif all(row.since for row in last):
         why_full = f"it is time for a full reading, which comes every {server.full_reading_every} syncs"
     return (None, why_full) if why_full else (position, "")
+
+
+def _read_in_full_for_nothing(run: Run, server: LdapServer) -> bool:
+    """Tell whether the last complete reading was a full one that nobody has applied: it has forgotten what it did not find."""
+    last = RunServer.objects.that_read(server.pk).filter(complete=True).exclude(run=run).select_related("run").first()
+    if last is None or last.since or last.run.state == RunState.APPLIED:
+        return False
+    return not last.run.applications.filter(state=RunState.APPLIED).exists()
 
 
 def mostly_new(server: LdapServer) -> bool:

@@ -81,10 +81,12 @@ class Reader:
         """
         with times.step("changed groups"):
             singles = memberships.changed(extent.groups, self.shelf.told()) if extent.groups else []
-        if len(singles) > MOST_SINGLES:
-            raise ReadEverything(f"the groups of {len(singles)} entries have changed")
-        if singles:
-            with process.open_single(self.server.connection, singles, attributes=self.row.attributes) as reading:
+        # Whose immutable id has come under another DN has been renamed, if the one DN is not there any more.
+        doubled = self.shelf.doubled()
+        if len(singles) > MOST_SINGLES or len(doubled) > MOST_SINGLES:
+            raise ReadEverything(f"the groups or names of {max(len(singles), len(doubled))} entries have changed")
+        if wanted := list(dict.fromkeys([*singles, *doubled])):
+            with process.open_single(self.server.connection, wanted, attributes=self.row.attributes) as reading:
                 self.read(reading.sent_pages())
         standing.drop(self.shelf.forget_renamed())
         self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))

@@ -202,23 +202,31 @@ class Shelf:
         told = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
         return told["all"], told["users"]
 
+    def doubled(self) -> list[str]:
+        """Return the DNs of what did not come and has the immutable id of what came: another DN of the same, or another's."""
+        return [dn for dn, _ in self._doubled().values()]
+
     def forget_renamed(self) -> set[int]:
-        """Drop what did not come and has the immutable id of what came: it has another DN now. Return the users of those.
+        """Drop what still has not come and has the immutable id of what came; return the users of those.
 
         By what is stored, not by what is new: an attempt that died may have stored the new DN before.
         """
+        older = self._doubled()
+        StoredEntry.objects.filter(pk__among=older).delete()
+        return {user for _, user in older.values() if user is not None}
+
+    def _doubled(self) -> dict[int, tuple[str, int | None]]:
         stored = StoredEntry.objects.filter(server=self._server_id).exclude(unique_id="")
         twice = stored.values("unique_id").annotate(times=Count("pk")).filter(times__gt=1).values("unique_id")
-        by_id: dict[str, list[tuple[int, int, int | None]]] = {}
-        for unique_id, *row in stored.filter(unique_id__in=twice).values_list("unique_id", "pk", "run_id", "user"):
-            by_id.setdefault(unique_id, []).append((row[0], row[1], row[2]))
-        older: dict[int, int | None] = {}
-        for found in by_id.values():
-            others = {pk: user for pk, run_id, user in found if run_id != self._run_id and pk not in self._seen}
-            if len(others) < len(found):
-                older |= others
-        StoredEntry.objects.filter(pk__among=older).delete()
-        return {pk for pk in older.values() if pk is not None}
+        came: set[str] = set()
+        missed: dict[int, tuple[str, str, int | None]] = {}
+        columns = ("unique_id", "pk", "run_id", "dn", "user")
+        for unique_id, pk, run_id, dn, user in stored.filter(unique_id__in=twice).values_list(*columns):
+            if run_id == self._run_id or pk in self._seen:
+                came.add(unique_id)
+            else:
+                missed[pk] = (unique_id, dn, user)
+        return {pk: (dn, user) for pk, (unique_id, dn, user) in missed.items() if unique_id in came}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""

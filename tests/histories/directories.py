@@ -147,8 +147,11 @@ class MemoryServer:
 class MemoryReading:
     """One reading of a server in memory, of these attributes or of all."""
 
-    def __init__(self, server: MemoryServer, attributes: Sequence[str] | None, since: Position | None) -> None:
+    def __init__(
+        self, server: MemoryServer, attributes: Sequence[str] | None, since: Position | None, only: Collection[str] = ()
+    ) -> None:
         self.extent = Extent(since, server.now())
+        self._only = only
         self.url = server.url
         self.referrals: list[str] = []
         self.proof: ReadingProof | None = None
@@ -166,6 +169,7 @@ class MemoryReading:
 
     def _asked_for(self, page: list[Entry]) -> list[Entry]:
         wanted = self._attributes
+        page = [entry for entry in page if not self._only or entry.dn in self._only]
         if wanted is None:
             return page
         return [
@@ -215,6 +219,12 @@ class MemoryDirectories:
         mapping: AttributeMapping | None = None,
     ) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection), attributes, since if now else None)
+
+    @contextmanager
+    def open_single(
+        self, connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None
+    ) -> Iterator[MemoryReading]:
+        yield MemoryReading(self._reached(connection), attributes, None, only=frozenset(dns))
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))

@@ -160,6 +160,20 @@ def test_a_renamed_entry_is_the_same_person_after_a_run_that_died_on_the_way(
     assert StoredEntry.objects.count() == 10
 
 
+def test_a_new_entry_with_the_id_of_one_that_is_still_there_is_nobody_renamed(staff: Employer) -> None:
+    staff.directory.modify(staff.dn("p6"), {"employeeNumber": "6"})
+    LdapServer.objects.update(unique_id_attribute="employeeNumber")
+    simulate_and_sync()
+    staff.hires("other", employeeNumber="6")
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert change_of(run, "p6").outcome == Outcome.CONFLICT
+    assert User.objects.get(username="p6").last_name == "P6"
+    assert change_of(sync(simulated=True), "p6").outcome == Outcome.CONFLICT
+
+
 class Died(Exception):
     """The worker is gone."""
 
@@ -215,6 +229,22 @@ def test_everything_is_read_every_so_many_times(staff: Employer) -> None:
 
 def test_simulations_do_not_count(staff: Employer) -> None:
     assert all(was_incremental(changes(simulated=True)) for _ in range(6))
+
+
+def test_a_full_simulation_that_nobody_applied_has_everything_read(staff: Employer) -> None:
+    # It has forgotten somebody, whom no change would tell of.
+    base = staff.directory.base
+    LdapServer.objects.update(search_filter="(&(objectClass=inetOrgPerson)(!(uid=p4)))")
+    sync(simulated=True)
+    LdapServer.objects.update(search_filter="(objectClass=inetOrgPerson)")
+    sync(simulated=True)
+    assert StoredEntry.objects.filter(dn=f"uid=p4,{base}").exists()
+
+    run = changes()
+
+    assert not was_incremental(run)
+    assert "it has been read in full since the last sync" in reading_of(run).extent
+    assert was_incremental(changes())
 
 
 def test_what_was_only_simulated_is_read_again(staff: Employer) -> None:
