@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import defaultdict, deque
 from dataclasses import replace
 from pathlib import Path
 
@@ -318,16 +319,17 @@ class TestChild:
     @pytest.mark.parametrize("command", [b"A", b"E"])
     def test_that_lies_is_replaced(self, monkeypatch: pytest.MonkeyPatch, answer: bytes, command: bytes) -> None:
         send, receive = child_process.Child.send, child_process.Child.receive
-        asked: list[bytes] = []
+        # A child answers in the order in which it is asked, and several are asked at once.
+        asked: dict[child_process.Child, deque[bytes]] = defaultdict(deque)
         lies = iter([answer])
 
         def listen(child: child_process.Child, said: bytes, data: bytes = b"") -> None:
-            asked.append(said)
+            asked[child].append(said)
             send(child, said, data)
 
         def lie(child: child_process.Child) -> child_process.Reply:
             reply = receive(child)
-            told = next(lies, None) if asked[-1] == command else None
+            told = next(lies, None) if asked[child].popleft() == command else None
             return reply if told is None else replace(reply, body=told)
 
         monkeypatch.setattr(child_process.Child, "send", listen)
