@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
 from django.db import connection
-from django.db.models import TextField
+from django.db.models import Exists, OuterRef, Q, TextField
 from django.db.models.functions import Cast
 
 from directory.models import Match, PlannedMatch, RunChange, RunServer, StoredEntry
@@ -31,7 +31,8 @@ from orgs.text import fold
 class Reading:
     """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere.
 
-    ``extent`` says in words that it is a reading of changes only; empty for one of everything.
+    ``extent`` says in words that it is a reading of changes only; empty for one of everything. ``own_ids`` says that
+    immutable ids count on this server only.
     """
 
     server_id: int
@@ -42,6 +43,7 @@ class Reading:
     error: str = ""
     unread: str = ""
     extent: str = ""
+    own_ids: bool = False
 
 
 # Whoever has no match yet gets one, and another one where the entry is another. A user who is not active keeps the
@@ -77,6 +79,7 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 
 # The server, DN and immutable id that a user was last matched to.
 Noted = tuple[int | None, str, str]
+NOTHING: Noted = (None, "", "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,8 @@ class Directory:
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
         columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
+        matches = Match.objects.filter(user__among=users).values_list("user_id", "server_id", "dn", "unique_id")
+        noted = {pk: (server, dn, unique_id) for pk, server, dn, unique_id in matches}
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
         # that broke off it only counts that an immutable id was known there.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
@@ -115,13 +120,17 @@ class Directory:
         # As text, since nearly all are the same few.
         for row in stored.values_list(*columns, Cast("verdict", TextField())):
             entry = Found(*row)
+            if entry.matched_by != MatchedBy.ID and self._is_theirs(entry, noted.get(entry.user_id, NOTHING)):
+                entry = replace(entry, matched_by=MatchedBy.ID)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
-        matches = Match.objects.filter(user__among=users).values_list("user_id", "server_id", "dn", "unique_id")
-        noted = {pk: (server, dn, unique_id) for pk, server, dn, unique_id in matches}
-        seen = {}
-        for pk, servers in users.items():
-            seen[pk] = self._sighting(pk, servers, found, noted.get(pk, (None, "", "")))
-        return seen
+        return {pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING)) for pk, servers in users.items()}
+
+    def _is_theirs(self, entry: Found, noted: Noted) -> bool:
+        """Tell whether an entry that was matched by username carries the immutable id that has been noted for its user since."""
+        server, _, unique_id = noted
+        if not unique_id or entry.identity["unique_id"] != unique_id:
+            return False
+        return server == entry.server_id or not self._readings[entry.server_id].own_ids
 
     def is_doubled(self, server_id: int, key: str) -> bool:
         """Tell whether two entries on one server, which was read to its end, carry this folded username.
@@ -144,9 +153,12 @@ class Directory:
     def _found_by_id(self, users: Collection[int]) -> set[int]:
         """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
         wanted, found = sorted(users), set()
+        own_ids = [pk for pk in self._complete if self._readings[pk].own_ids]
+        noted = Match.objects.filter(user=OuterRef("user"), unique_id=OuterRef("unique_id")).exclude(unique_id="")
+        by_id = Q(Exists(noted), ~Q(server__in=own_ids)) | Exists(noted.filter(server=OuterRef("server")))
+        theirs = StoredEntry.objects.filter(Q(matched_by=MatchedBy.ID) | by_id, server__in=self._complete)
         for start in range(0, len(wanted), 1000):
-            rows_by_id = StoredEntry.objects.filter(server__in=self._complete, matched_by=MatchedBy.ID)
-            found |= set(rows_by_id.filter(user__among=wanted[start : start + 1000]).values_list("user", flat=True))
+            found |= set(theirs.filter(user__among=wanted[start : start + 1000]).values_list("user", flat=True))
         return found
 
     def known_ids(self, users: Collection[int], *, only_of: int | None = None) -> dict[int, str]:

@@ -91,7 +91,8 @@ def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
         theirs = noted.filter(user=OuterRef("user"))
         if not is_unique_everywhere(each.server.mapping):
             theirs = theirs.filter(server=each.server)
-        by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME)
+        # Of what nobody else claims, the match that has been noted tells the same.
+        by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME, contested=True)
         by_name.update(matched_by=MatchedBy.ID)
         RunServer.objects.filter(pk=each.reading).update(ground=each.ground)
 

@@ -7,9 +7,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from directory.models import RunServer
+from directory.models import LdapServer, RunServer
 from directory.scope import orgs_in_scope
 from directory.sync import absences, accounts, entries, lease, plan, record, report, standing, times
+from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
@@ -30,7 +31,9 @@ def make_plan(work: Job) -> Tally:
         log.info(report.running(pk, org.org.name))
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     house = accounts.house(orgs_in_scope())
-    directory = entries.Directory(map(_reading, work.readings), work.rivals)
+    directory = entries.Directory(
+        [_reading(row, work.servers.get(row.server_id or 0)) for row in work.readings], work.rivals
+    )
     with SecondLook(work, directory) as second_look:
         planner = Planner(
             work,
@@ -55,7 +58,7 @@ def _whole_orgs(work: Job) -> list[int]:
     return [pk for pk, org in work.scope.items() if read.issuperset(org.servers)]
 
 
-def _reading(row: RunServer) -> entries.Reading:
+def _reading(row: RunServer, server: LdapServer | None) -> entries.Reading:
     unread = [url for url in row.referrals if may_hold_people(url)]
     return entries.Reading(
         server_id=row.server_id or 0,
@@ -66,6 +69,7 @@ def _reading(row: RunServer) -> entries.Reading:
         error=row.error,
         unread=", ".join(unread[:3]),
         extent=row.extent if row.since else "",
+        own_ids=server is not None and not is_unique_everywhere(server.mapping),
     )
 
 

@@ -13,7 +13,7 @@ from django.db.models import Count, Q
 from directory.models import StoredEntry
 from directory.sync import rows
 from directory.sync.ids import Ids
-from directory.sync.values import Candidate, Identity, Verdict
+from directory.sync.values import Candidate, Identity, MatchedBy, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
 
@@ -44,8 +44,16 @@ class Stored:
         return not self.contested and (self.settled or self.user_id is None)
 
     def fits(self, candidate: Candidate | None) -> bool:
-        """Tell whether the entry is still taken for the same user."""
-        return (self.user_id, self.contested, self.matched_by) == _match(candidate)
+        """Tell whether the entry is still taken for the same user.
+
+        One that was matched by username may carry the immutable id that has been noted for its user since: whoever asks
+        about the user sees that from the match, so that rows need not be written again for it, unless others claim them.
+        """
+        user_id, contested, matched_by = _match(candidate)
+        alike = self.matched_by == matched_by or (
+            not contested and self.matched_by == MatchedBy.USERNAME and matched_by == MatchedBy.ID
+        )
+        return alike and (self.user_id, self.contested) == (user_id, contested)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
-from directory.sync import matching, pipeline, plan, reader, source
+from directory.sync import entries, matching, pipeline, plan, reader, source
 from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.values import AttributeMapping, Candidate, Change, Identity, Known
 from orgs.actions import users
@@ -57,6 +57,16 @@ def looked_at(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def apply(planned: Run) -> None:
     run = runs.apply_plan(run=planned, by=SYSTEM, at=NOON, wake=False)
     pipeline.execute(run.pk, clock=lambda: NOON)
+
+
+def found_by(*, noted_on: LdapServer | None = None, own_ids: bool = False) -> set[str]:
+    """By what everybody is found on the only server; ``noted_on`` is where they were matched last."""
+    asked, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
+    if noted_on is not None:
+        Match.objects.update(server=noted_on)
+    reading = entries.Reading(asked.pk, asked.name, complete=True, own_ids=own_ids)
+    sightings = entries.Directory([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
+    return {sighting.matched_by for sighting in sightings.values()}
 
 
 def everybody() -> list[str]:
@@ -247,12 +257,33 @@ def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again
 
     assert (looked_at, decided) == ([], [])
     assert second.counts == first.counts
-    assert set(StoredEntry.objects.exclude(user=None).values_list("matched_by", flat=True)) == {"immutable id"}
+    assert found_by() == {"immutable id"}
     # As if everybody had been matched and decided about anew.
     Standing.objects.all().delete()
     RunServer.objects.update(ground="")
     assert sync().counts == first.counts
     assert sorted(set(looked_at)) == everybody()
+
+
+def test_an_id_that_is_noted_later_is_what_an_entry_is_found_by(staff: Employer) -> None:
+    StoredEntry.objects.exclude(user=None).update(matched_by="username")
+    elsewhere = staff.server(name="Branch")
+
+    assert found_by() == {"immutable id"}
+    assert found_by(own_ids=True) == {"immutable id"}
+    assert found_by(noted_on=elsewhere) == {"immutable id"}
+    assert found_by(noted_on=elsewhere, own_ids=True) == {"username"}
+    Match.objects.update(unique_id="another")
+    assert found_by() == {"username"}
+
+
+def test_entries_are_not_written_again_for_an_id_that_is_noted_later(staff: Employer) -> None:
+    StoredEntry.objects.exclude(user=None).update(matched_by="username")
+    RunServer.objects.update(ground="")
+
+    run = sync()
+
+    assert not StoredEntry.objects.filter(run_id=run.pk).exists()
 
 
 def test_matches_of_a_simulation_are_noted_nowhere_and_decided_again(staff: Employer) -> None:
