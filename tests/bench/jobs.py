@@ -21,9 +21,11 @@ ROUNDS = (("North", "South", "Desktop User"), ("Staff", "Students", "PROe User")
 class Jobs:
     """What is done with one world; each job leaves the world in line."""
 
-    def __init__(self, world: World, repeats: int) -> None:
+    def __init__(self, world: World, repeats: int, *, firsts: int | None = None) -> None:
+        """Take how often each job is done; ``firsts`` is how often the first sync is, where that is something else."""
         self.world = world
         self.repeats = repeats
+        self._firsts = repeats if firsts is None else firsts
         self._renamed = 0
 
     @cached_property
@@ -37,7 +39,7 @@ class Jobs:
     @cached_property
     def first(self) -> list[Measured]:
         """Syncs that know no entry yet: every script runs for every user, and nothing has to be applied."""
-        return self._several(self.world.sync, before=lambda: self.world.console.inside("forget"))
+        return self._several(self.world.sync, before=lambda: self.world.console.inside("forget"), times=self._firsts)
 
     @cached_property
     def unchanged(self) -> list[Measured]:
@@ -73,9 +75,11 @@ class Jobs:
         self.world.told_by_sync()
         return found
 
-    def _several(self, job: Callable[[], Measured], *, before: Callable[[], object] = lambda: None) -> list[Measured]:
+    def _several(
+        self, job: Callable[[], Measured], *, before: Callable[[], object] = lambda: None, times: int | None = None
+    ) -> list[Measured]:
         found = []
-        for _ in range(self.repeats):
+        for _ in range(self.repeats if times is None else times):
             before()
             found.append(job())
         return found

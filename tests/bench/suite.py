@@ -58,7 +58,10 @@ class Suite:
     def jobs(self, count: int) -> Jobs:
         """Return what is done with a world of so many users; built when first asked for, and kept."""
         if count not in self._jobs:
-            self._jobs[count] = Jobs(self._stack.enter_context(self.world(count)), self.options.repeats)
+            # The first sync of ten times as many takes minutes, in which what else the machine does hardly counts.
+            firsts = 1 if count > self.options.users else None
+            world = self._stack.enter_context(self.world(count))
+            self._jobs[count] = Jobs(world, self.options.repeats, firsts=firsts)
         return self._jobs[count]
 
     def world(self, count: int) -> World:
