@@ -96,7 +96,7 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
         yield known
         progress = _Progress(asked, known, None if basis.outdated else edited, whole)
         taken = deque[list[_Stored]]()
-        for said in sandbox.evaluate_pages(_texts(asked.pages(), taken)):
+        for said in sandbox.evaluate_pages(_texts(asked.pages(), taken), total=basis.total):
             progress.add(taken.popleft(), said)
             if progress.is_due:
                 yield progress.snapshot(sandbox.cost())

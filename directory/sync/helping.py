@@ -10,9 +10,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from directory import scripting
-from directory.models import LdapServer, ScriptPage
+from directory.models import LdapServer, RunServer, ScriptPage
 from directory.sync import script_pages
-from directory.sync.sandbox import Sandbox, SandboxBroken
+from directory.sync.sandbox import Cost, Sandbox, SandboxBroken
 from directory.sync.values import Verdict
 
 log = logging.getLogger("rollcall.sync")
@@ -30,6 +30,13 @@ def made_by(server: LdapServer) -> str:
     made = f"{server.configuration_digest} {scripting.version()}"
     # Another version of Rollcall may take other names for needed.
     return made if server.attributes is None else f"{made} {_hash(server.attributes)}"
+
+
+def cost_before(server_id: int, made: str) -> Cost:
+    """Return what a server's scripts, as they are set now, cost when they last ran; nothing where that is not known."""
+    readings = RunServer.objects.filter(server=server_id, configuration_digest=made.partition(" ")[0])
+    counts = readings.filter(counts__scriptEntries__gt=0).order_by("-pk").values_list("counts", flat=True).first()
+    return Cost(counts["scriptEntries"], counts["scriptSeconds"]) if counts else Cost()
 
 
 def _hash(names: Sequence[str]) -> str:

@@ -280,7 +280,10 @@ class MemorySandbox(Sandbox):
     def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
         return [verdict(entry, everyone_is_active=self.everyone_is_active) for entry in entries]
 
-    def evaluate_pages(self, pages: Iterable[Sequence[Entry | EntryText]]) -> Iterator[list[Verdict]]:
+    def evaluate_pages(
+        self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
+    ) -> Iterator[list[Verdict]]:
+        del total
         return (self.evaluate([_entry(each) for each in page]) for page in pages)
 
     second_opinions = evaluate

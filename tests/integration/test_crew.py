@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from directory import scripting
-from directory.models import LdapServer, Run, ScriptPage, Trigger
+from directory.models import LdapServer, Run, RunServer, ScriptPage, Trigger
 from directory.sync import crew, helping, script_pages
 from directory.sync.crew import Crew, Helpers
 from directory.sync.sandbox import EntryText, Sandbox
@@ -122,6 +122,71 @@ def test_a_bounded_number_of_pages_waits_for_helpers(
 
     assert list(made.evaluate_pages(PAGES)) == expected
     assert 0 < max(waiting) <= 2 * crew.LAID_OUT
+
+
+def test_each_helper_is_called_once_and_stays(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
+) -> None:
+    called: list[int] = []
+
+    assert list(crew_of(run, server, sandbox, called.append, count=2).evaluate_pages(PAGES)) == expected
+    assert len(called) == 2
+
+
+def test_the_last_pages_are_cut_so_that_all_end_together(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "KNOWN_AFTER", 0)
+    sizes: list[int] = []
+
+    def call(_page: int) -> None:
+        sizes.extend(len(script_pages.entries_of(page)) for page in ScriptPage.objects.all())
+
+    assert list(crew_of(run, server, sandbox, call).evaluate_pages([ENTRIES[:100], ENTRIES[100:200]])) == [
+        [verdict for page in expected[:2] for verdict in page],
+        [verdict for page in expected[2:4] for verdict in page],
+    ]
+    assert crew.SMALLEST <= min(sizes) < 100
+
+
+def test_helpers_are_called_at_once_for_scripts_that_were_slow_the_last_time(
+    run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(crew, "WORTH_HELP", 0.2)
+    _ran_before(server, entries=1000, seconds=1.0)
+    known: list[int] = []
+
+    def call(_page: int) -> None:
+        known.append(sandbox.cost().entries)
+
+    assert list(crew_of(run, server, sandbox, call).evaluate_pages(PAGES)) == expected
+    assert known[0] == 0
+
+
+@pytest.mark.parametrize("digest", ["", "of other scripts"])
+def test_what_scripts_cost_is_not_known_where_others_ran_the_last_time(server: LdapServer, digest: str) -> None:
+    _ran_before(server, entries=1000, seconds=1.0)
+    RunServer.objects.update(configuration_digest=digest)
+
+    assert helping.cost_before(server.pk, helping.made_by(server)).entries == 0
+
+
+def test_what_scripts_cost_is_that_of_the_last_time_they_ran(server: LdapServer) -> None:
+    for entries, seconds in ((1000, 1.0), (500, 1.5), (0, 0.0)):
+        _ran_before(server, entries=entries, seconds=seconds)
+
+    assert helping.cost_before(server.pk, helping.made_by(server)).milliseconds_per_entry == 3.0
+
+
+def _ran_before(server: LdapServer, *, entries: int, seconds: float) -> None:
+    RunServer.objects.create(
+        run=Run.objects.create(simulated=True, trigger=Trigger.COMMAND, created_at=NOON, started_by_label=str(SYSTEM)),
+        server=server,
+        server_name=server.name,
+        live=False,
+        configuration_digest=server.configuration_digest,
+        counts={"scriptEntries": entries, "scriptSeconds": seconds},
+    )
 
 
 def test_quick_scripts_are_run_without_asking_who_could_help(

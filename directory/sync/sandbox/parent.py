@@ -82,13 +82,16 @@ class Sandbox:
         """Return a verdict for each entry, in their order; raises SandboxBroken, and then none of them counts."""
         return [verdict for verdicts in self._pages([entries], total=len(entries)) for verdict in verdicts]
 
-    def evaluate_pages(self, pages: Iterable[Sequence[Entry | EntryText]]) -> Iterator[list[Verdict]]:
+    def evaluate_pages(
+        self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
+    ) -> Iterator[list[Verdict]]:
         """Yield the verdicts page by page, while the children are busy with pages that come after; raises SandboxBroken.
 
+        ``total`` is about how many entries there are, where that is known: further children start at once for many.
         Some pages are taken before the verdicts of the first are given, and nothing else may be asked until the last
         page is given or the iterator is closed.
         """
-        return self._pages(pages)
+        return self._pages(pages, total=total)
 
     def second_opinion(self, entry: Entry) -> Verdict:
         """Return what the scripts say of one entry in a realm that has seen no other; raises SandboxBroken."""

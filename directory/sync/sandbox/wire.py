@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from directory.sync.sandbox.limits import MEMORY_MESSAGE
 from directory.sync.values import Asked, Entry, ScriptError, ScriptName, Scripts, Verdict
@@ -64,6 +64,21 @@ def source_of(scripts: Scripts, script: ScriptName) -> str:
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What entries with the same names have in common: which values always are ``lists``, and the row around them all."""
+
+    names: tuple[str, ...]
+    lists: tuple[int, ...]
+    template: str
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], always: Sequence[bool]) -> Self:
+        """Return the shape of entries of which no value is a list that needn't be one."""
+        places = ",".join('["%s"]' if is_list else '"%s"' for is_list in always)
+        return cls(names, tuple(index for index, is_list in enumerate(always) if is_list), f"[%s,{places}]")
+
+
 class Packer:
     """Turns entries into requests; names are sent once for all entries of a batch that have the same ones."""
 
@@ -71,6 +86,7 @@ class Packer:
         self._always = frozenset(name.lower() for name in always_lists)
         self._batch_bytes = batch_bytes
         self._lists: dict[tuple[str, ...], tuple[bool, ...]] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def row(self, entry: Entry | EntryText) -> Row:
         """Return one entry as it is sent."""
@@ -110,14 +126,20 @@ class Packer:
             return self._row_of_json(dn, text)
         # These two stand between a list and the next name, and between a name and its list.
         parts = text[2:-3].replace('"], "', '": ["').split('": ["')
-        names = tuple(parts[::2])
-        if len(parts) % 2 or ("\\" in text and any("\\" in name for name in names)):
+        names, values = tuple(parts[::2]), parts[1::2]
+        if len(names) != len(values) or ("\\" in text and any("\\" in name for name in names)):
             return self._row_of_json(dn, text)
+        shape = self._shapes.get(names)
+        if shape is None:
+            shape = self._shapes[names] = _Shape.of(names, self._always_lists(names))
+        # This stands between two values. Where there are several only in what always is a list, all is known by its names.
+        if text.count('", "') == sum([values[index].count('", "') for index in shape.lists]):
+            return Row(shape.names, shape.template % (_quoted(dn), *values))
         shown = [
-            f'["{values}"]' if is_list or '", "' in values else f'"{values}"'
-            for values, is_list in zip(parts[1::2], self._always_lists(names), strict=True)
+            f'["{told}"]' if is_list or '", "' in told else f'"{told}"'
+            for told, is_list in zip(values, self._always_lists(names), strict=True)
         ]
-        return Row(names, f"[{_encoded(dn)},{','.join(shown)}]")
+        return Row(shape.names, f"[{_quoted(dn)},{','.join(shown)}]")
 
     def _row_of_json(self, dn: str, text: str) -> Row:
         return self.row(Entry(dn, {name: tuple(values) for name, values in json.loads(text).items()}))
@@ -131,6 +153,7 @@ class Packer:
 
 
 _encoded = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
 
 
 def pack_source(script: ScriptName, source: str, asked: Asked | None = None) -> bytes:

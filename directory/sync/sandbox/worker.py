@@ -21,6 +21,8 @@ CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
 # One is worked on, and the next one waits at the child's door.
 ON_THE_WAY = 2
+# Of batches more wait, so that a child has something to do while its parent waits for a database.
+BATCHES_ON_THE_WAY = 4
 
 
 class RequestFailed(Exception):
@@ -56,7 +58,7 @@ class Worker:
     @property
     def takes_more(self) -> bool:
         """Whether another batch may be sent: while one is on its way, only into the realm that it is in."""
-        return self._on_the_way == 0 or (self._clean and self._on_the_way < ON_THE_WAY)
+        return self._on_the_way == 0 or (self._clean and self._on_the_way < BATCHES_ON_THE_WAY)
 
     def close(self) -> None:
         """End the child; requests that were begun stay without an answer."""
