@@ -43,9 +43,15 @@ class _Cell:
 
 
 class Table(tables.Table):  # type: ignore[misc]  # django-tables2 has no types
-    """A table whose section on the page (``fragment``) is replaced as it is sorted and paged."""
+    """A table whose section on the page (``fragment``) is replaced as it is sorted and paged.
+
+    ``few_values`` names the columns that are sorted by what has few values, however many rows there are. Rows of which
+    there are never very many are ``sorted_at_once``.
+    """
 
     fragment = ""
+    few_values: frozenset[str] = frozenset()
+    sorted_at_once = False
 
     def body(self) -> SafeString:
         """Return the rows of the page: a template, and the library's own cells, would take several times as long."""

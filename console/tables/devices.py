@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.template.defaultfilters import filesizeformat
 from django.urls import reverse
 from django.utils.safestring import SafeString
@@ -20,6 +22,8 @@ class DeviceTable(Table):
     """Devices with their user, state and what they have stored."""
 
     fragment = "device-list"
+    few_values = frozenset({"org", "os", "states"})
+    sorted_at_once = True
 
     name = tables.Column(verbose_name=_("Name"))
     guid = tables.Column(verbose_name=_("GUID"))
@@ -44,7 +48,9 @@ class DeviceTable(Table):
 
     def order_stored(self, devices: DeviceQuerySet, is_descending: bool) -> tuple[DeviceQuerySet, bool]:  # noqa: FBT001  # called so
         """Sort by what is stored, which only then is added up for all."""
-        return devices.with_stored_bytes().order_by("-stored_bytes" if is_descending else "stored_bytes"), True
+        # As a join: a question for each device would take twice as long.
+        summed = devices.annotate(stored_bytes=Coalesce(Sum("archives__size_bytes"), 0))
+        return summed.order_by("-stored_bytes" if is_descending else "stored_bytes"), True
 
     def render_states(self, record: Device) -> SafeString:
         return badges.side_by_side(badges.device_states(record))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import django_tables2 as tables
+from django.db import connections
+from django.db.models import QuerySet
+from django.db.models.functions import Collate, Lower
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -96,6 +99,12 @@ class ChangeTable(Table):
     class Meta:
         empty_text = _("This run has nothing to say about any user.")
         row_attrs = {"id": lambda record: f"change-{record.pk}"}
+
+    def order_username(self, changes: QuerySet[RunChange], is_descending: bool) -> tuple[QuerySet[RunChange], bool]:  # noqa: FBT001  # called so
+        """Sort by name in any letter case; comparing names as a language has it would take three times as long."""
+        postgresql = connections[changes.db].vendor == "postgresql"
+        name = Collate(Lower("username"), "C") if postgresql else Lower("username")
+        return changes.order_by(name.desc() if is_descending else name.asc()), True
 
     def render_username(self, record: RunChange) -> str | SafeString:
         if record.user_id is None:
