@@ -70,9 +70,9 @@ class TimeColumn(tables.Column):  # type: ignore[misc]
         return when(value)
 
 
-def link(address: str, text: object) -> SafeString:
+def link(address: str, text: str) -> SafeString:
     """Return a link."""
-    return format_html('<a href="{}">{}</a>', address, text)
+    return SafeString(f'<a href="{conditional_escape(address)}">{conditional_escape(text)}</a>')
 
 
 def plain(label: Any, **options: Any) -> tables.Column:

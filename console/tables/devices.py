@@ -8,11 +8,11 @@ import django_tables2 as tables
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
+from console.places import address_of
 from console.tables.columns import NUMBER, Table, TimeColumn, link
 from orgs.models import Device
 from orgs.models.devices import DeviceQuerySet
@@ -38,10 +38,10 @@ class DeviceTable(Table):
         empty_text = _("There are no devices yet. A device appears as soon as the backup app on it signs in.")
 
     def render_name(self, record: Device) -> SafeString:
-        return link(reverse("devices:detail", args=[record.pk]), record.name)
+        return link(address_of("devices:detail", record.pk), record.name)
 
     def render_user(self, record: Device) -> SafeString:
-        return link(reverse("users:detail", args=[record.user_id]), record.user.username)
+        return link(address_of("users:detail", record.user_id), record.user.username)
 
     def render_stored(self, record: Any) -> str:
         return filesizeformat(sum(archive.size_bytes for archive in record.listed_archives))

@@ -6,7 +6,6 @@ import django_tables2 as tables
 from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.functions import Collate, Lower
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, ngettext_lazy
@@ -14,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console import badges
 from console.badges import Badge
+from console.places import address_of
 from console.tables.columns import NUMBER, Table, TimeColumn, link, plain
 from console.templatetags.console import actions, differences
 from directory.models import Run, RunChange
@@ -54,7 +54,7 @@ class RunTable(Table):
         name = f"{badges.run_kind(record).text} {record.pk}"
         if record.undo_of_id is not None:
             name = gettext("%(undo)s of run %(id)d") % {"undo": name, "id": record.undo_of_id}
-        return link(reverse("runs:detail", args=[record.pk]), name)
+        return link(address_of("runs:detail", record.pk), name)
 
     def render_state(self, record: Run) -> Badge:
         return badges.run_state(record)
@@ -109,7 +109,7 @@ class ChangeTable(Table):
     def render_username(self, record: RunChange) -> str | SafeString:
         if record.user_id is None:
             return record.username
-        return link(reverse("users:detail", args=[record.user_id]), record.username)
+        return link(address_of("users:detail", record.user_id), record.username)
 
     def render_outcome(self, value: str) -> Badge:
         return badges.outcome(value)
@@ -121,11 +121,11 @@ class ChangeTable(Table):
         return differences(record.before, record.after)
 
     def render_steps(self, record: RunChange) -> SafeString:
-        address = reverse("runs:change", args=[record.run_id, record.pk])
+        steps = address_of("runs:change", record.run_id, record.pk)
         return format_html(
             '<a href="{0}" id="why-{1}" class="btn btn-sm" hx-get="{0}" hx-target="#steps-{1}" hx-swap="innerHTML" '
             'hx-push-url="false" aria-label="{2}">{3}</a><div id="steps-{1}" class="change-steps" aria-live="polite"></div>',
-            address,
+            steps,
             record.pk,
             gettext("Why: the steps for %(user)s") % {"user": record.username},
             gettext("Steps"),
@@ -153,7 +153,7 @@ class UserChangeTable(Table):
 
     def render_run(self, record: RunChange) -> str | SafeString:
         text = str(record.run)
-        return link(reverse("runs:detail", args=[record.run_id]), text) if self.linked else text
+        return link(address_of("runs:detail", record.run_id), text) if self.linked else text
 
     def render_outcome(self, value: str) -> Badge:
         return badges.outcome(value)
