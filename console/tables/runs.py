@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_tables2 as tables
 from django.db import connections
 from django.db.models import QuerySet
@@ -59,8 +61,8 @@ class RunTable(Table):
     def render_state(self, record: Run) -> Badge:
         return badges.run_state(record)
 
-    def render_servers(self, record: Run) -> str:
-        return ", ".join(reading.server_name for reading in record.readings.all()) or "–"
+    def render_servers(self, record: Any) -> str:
+        return ", ".join(reading.server_name for reading in record.listed_readings) or "–"
 
     def render_started_by_label(self, record: Run) -> str:
         return f"{record.started_by_label}, {record.get_trigger_display()}"

@@ -322,6 +322,27 @@ class TestTheChangesOfARun:
         assert shown(client, "runs:detail", first.pk, q="uid=stan") == [also_mine.pk]
 
 
+class TestWhatAListReads:
+    @pytest.mark.parametrize("place", ["runs:list", "runs:detail", "users:detail"])
+    def test_is_what_it_shows_in_statements_that_more_rows_do_not_add_to(self, client: Client, place: str) -> None:
+        wendy, servers = make_user("wendy"), [make_server("North"), make_server("South")]
+        run = make_run(*servers)
+        make_change(run, wendy, Action.MOVE)
+        pk = {"runs:list": None, "runs:detail": run.pk, "users:detail": wendy.pk}[place]
+        address = reverse(place, args=[pk] if pk else [])
+        with CaptureQueriesContext(connection) as few:
+            client.get(address)
+
+        for name in ("stan", "lou"):
+            make_change(run, make_user(name), Action.MOVE)
+            make_change(make_run(*servers), wendy, Action.MOVE)
+        with CaptureQueriesContext(connection) as many:
+            client.get(address)
+
+        assert len(many) == len(few)
+        assert not any(name in query["sql"] for query in many for name in ("put_back", "traces"))
+
+
 class TestTheDaysOfTheAuditTrail:
     @pytest.fixture
     def entries(self) -> dict[int, AuditEntry]:
