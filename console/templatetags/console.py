@@ -12,7 +12,7 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.forms import BoundField
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import conditional_escape, format_html, format_html_join
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import get_language, gettext
@@ -55,7 +55,7 @@ def dismiss_form(context: Mapping[str, Any], alert: Alert) -> SafeString:
 
 def dismiss_button(alert: Alert, token: str) -> SafeString:
     """Return the button that dismisses an alert, in a form with this token: a list shows hundreds."""
-    message = Truncator(alert.message).chars(80)
+    message = alert.message if len(alert.message) <= 80 else Truncator(alert.message).chars(80)
     return format_html(
         '<form method="post" action="{}"><input type="hidden" name="csrfmiddlewaretoken" value="{}">'
         '<button type="submit" class="btn btn-sm" aria-label="{}">{} {}</button></form>',
@@ -179,14 +179,11 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | Sa
     keys = [key for key in {**before, **after} if key != "org_id" and before.get(key) != after.get(key)]
     if not keys:
         return "–"
-    arrow = gettext("becomes")
-    rows = (
-        (LABELS.get(key, key.replace("_", " ")), _told(before.get(key)), arrow, _told(after.get(key))) for key in keys
+    arrow = f'<span aria-hidden="true">→</span><span class="visually-hidden">{conditional_escape(gettext("becomes"))}</span>'
+    lines = (
+        f'<li><span class="text-secondary">{conditional_escape(LABELS.get(key) or key.replace("_", " "))}:</span> '
+        f"<del>{conditional_escape(_told(before.get(key)))}</del> {arrow} "
+        f"<ins>{conditional_escape(_told(after.get(key)))}</ins></li>"
+        for key in keys
     )
-    lines = format_html_join(
-        "",
-        '<li><span class="text-secondary">{}:</span> <del>{}</del> '
-        '<span aria-hidden="true">→</span><span class="visually-hidden">{}</span> <ins>{}</ins></li>',
-        rows,
-    )
-    return format_html('<ul class="differences">{}</ul>', lines)
+    return SafeString(f'<ul class="differences">{"".join(lines)}</ul>')
