@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils.functional import Promise
-from django.utils.html import format_html, format_html_join
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -45,9 +45,7 @@ def _markup(text: str, icon: str, tone: str) -> SafeString:
 
 def side_by_side(badges: Iterable[Badge]) -> SafeString:
     """Return the badges one after the other, wrapping where there is no room."""
-    return format_html(
-        '<span class="badges">{}</span>', format_html_join("", "{}", ((badge.__html__(),) for badge in badges))
-    )
+    return SafeString(f'<span class="badges">{"".join(badge.__html__() for badge in badges)}</span>')
 
 
 _DEACTIVATED_BY = {

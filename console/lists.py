@@ -39,8 +39,11 @@ def show_table(request: HttpRequest, table: Any, *, reads_every_row: bool = Fals
         name for name in request.GET.getlist(table.prefixed_order_by_field) if name.removeprefix("-") in names
     ]:
         table.order_by = order
+    few_values: tuple[str, ...] = ()
     if isinstance(rows := table.data.data, QuerySet):
         table.data.data = in_full_order(rows)
+        if order and all(name.removeprefix("-") in table.few_values for name in order):
+            few_values = table.data.data.query.order_by[:-1]
     size = _number(request, table.prefixed_per_page_field)
     try:
         table.paginate(
@@ -48,6 +51,8 @@ def show_table(request: HttpRequest, table: Any, *, reads_every_row: bool = Fals
             per_page=size if size in PAGE_SIZES else PAGE_SIZES[0],
             paginator_class=IdsFirst,
             reads_every_row=reads_every_row,
+            sorted_at_once=table.sorted_at_once,
+            few_values=few_values,
         )
     except PageNotAnInteger:
         table.page = table.paginator.page(1)

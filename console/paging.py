@@ -4,29 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
 from django.core.paginator import Page, Paginator
 from django.db import connections
-from django.db.models import Case, Count, OrderBy, QuerySet, When
+from django.db.models import Case, Count, OrderBy, Q, QuerySet, When
 from django.db.models.lookups import LessThanOrEqual
 from django_tables2.rows import BoundRows
 
-# The ids of so many rows come with their count.
+# The ids of so many rows come with their count, and of so many where these are in the order of the list.
 FEW = 5000
+MANY = 200_000
 
 
 class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
     """Finds a page by ids alone, then reads these rows: sorting and skipping whole rows takes a database much longer.
 
     A page behind the middle is looked for from the end. ``reads_every_row`` says that a filter is none that an index
-    helps with: then a page of few rows is not looked for among all once more, after they were counted.
+    helps with: then no row is read twice where that can be, and ``sorted_at_once`` says that the list is short enough to
+    be sorted as it is counted. ``few_values`` says that the columns of the order have only
+    a few values: then rows are counted by these, and only those with a page's own values are sorted.
     """
 
-    def __init__(self, *args: Any, reads_every_row: bool = False, **options: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        reads_every_row: bool = False,
+        sorted_at_once: bool = False,
+        few_values: Sequence[str] = (),
+        **options: Any,
+    ) -> None:
         super().__init__(*args, **options)
         self._reads_every_row = reads_every_row
+        self._sorted_at_once = sorted_at_once
+        self._few_values = few_values
 
     @cached_property
     def count(self) -> int:
@@ -35,37 +48,94 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
 
     def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
         """Return the page of that number."""
-        rows, (count, few) = self._rows, self._found
-        if not isinstance(rows, QuerySet) or not count:
+        rows = self._rows
+        if not isinstance(rows, QuerySet):
+            return super().page(number)
+        if not self.count:
             return super().page(number)
         valid = self.validate_number(number)
         start = (valid - 1) * self.per_page
-        stop = min(start + self.per_page, count)
-        ids = _between(rows if few is None else rows.filter(pk__in=few), start, stop, count)
+        return self._shown(self._ids(rows, start, min(start + self.per_page, self.count)), valid)
+
+    def _ids(self, rows: QuerySet[Any], start: int, stop: int) -> list[int]:
+        if self._grouped:
+            rows, start, stop, count = self._within_values(rows, start, stop)
+            return _between(rows, start, stop, count)
+        count, ids = self._found
+        if ids is None:
+            return _between(rows, start, stop, count)
+        if self._sorted_at_once:
+            return ids[start:stop]
+        if by_id := _by_id(rows):
+            return sorted(ids, reverse=by_id == "-pk")[start:stop]
+        return _between(rows.filter(pk__among=ids), start, stop, count)
+
+    def _shown(self, ids: list[int], number: int) -> Page:  # type: ignore[type-arg]
         shown: Any = self.object_list
-        return Page(BoundRows(data=rows.filter(pk__in=ids), table=shown.table), valid, self)
+        return Page(BoundRows(data=self._rows.filter(pk__in=ids), table=shown.table), number, self)
 
     @property
     def _rows(self) -> Any:
         shown: Any = self.object_list
         return shown.data.data
 
+    @property
+    def _grouped(self) -> bool:
+        return bool(self._few_values) and not self._reads_every_row
+
     @cached_property
     def _found(self) -> tuple[int, list[int] | None]:
         rows = self._rows
         if not isinstance(rows, QuerySet):
             return len(rows), None
+        if self._grouped:
+            return sum(many for *_values, many in self._groups), None
         if self._reads_every_row and connections[rows.db].vendor == "postgresql":
-            return _count_and_few(rows)
+            return _count_and_ids(rows, in_order=self._sorted_at_once)
         return rows.count(), None
+
+    @cached_property
+    def _groups(self) -> list[tuple[Any, ...]]:
+        """The values of the columns of the order, each with how many rows have them."""
+        fields = [name.removeprefix("-") for name in self._few_values]
+        return list(self._rows.order_by(*self._few_values).values_list(*fields).annotate(many=Count("*")))
+
+    def _within_values(self, rows: QuerySet[Any], start: int, stop: int) -> tuple[QuerySet[Any], int, int, int]:
+        """Return the rows that have the values of some places of the list, the same places among them, and their count."""
+        ends = list(accumulate(many for *_values, many in self._groups))
+        touched = [
+            (values, many, end)
+            for (*values, many), end in zip(self._groups, ends, strict=True)
+            if start < end and end - many < stop
+        ]
+        fields = [name.removeprefix("-") for name in self._few_values]
+        wanted = Q()
+        for values, _many, _end in touched:
+            wanted |= Q(*(_has(field, value) for field, value in zip(fields, values, strict=True)))
+        found = rows.filter(wanted)
+        if len(touched) == 1:
+            # What is the same in all of them need not be compared.
+            found = found.order_by(rows.query.order_by[-1])
+        _values, many, end = touched[0]
+        before = end - many
+        return found, start - before, stop - before, sum(many for _values, many, _end in touched)
+
+
+def _has(field: str, value: Any) -> Q:
+    return Q(**{f"{field}__isnull": True}) if value is None else Q(**{field: value})
 
 
 def in_full_order(rows: QuerySet[Any]) -> QuerySet[Any]:
     """Return the rows in an order in which no two are equal.
 
-    Equal ones come in the direction of the last column, so that an index of that column and the id has this order.
+    Equal ones come in the direction of the last column, so that an index of that column and the id has this order. A
+    column that is never the same in two rows needs nothing behind it, and its index alone has the order then.
     """
     order: Sequence[Any] = rows.query.order_by or rows.model._meta.ordering
+    unique = {field.name for field in rows.model._meta.concrete_fields if field.unique and not field.null} | {"pk"}
+    for place, each in enumerate(order, start=1):
+        if isinstance(each, str) and each.removeprefix("-") in unique:
+            return rows.order_by(*order[:place])
     last = order[-1] if order else "pk"
     descending = last.descending if isinstance(last, OrderBy) else str(last).startswith("-")
     return rows.order_by(*order, "-pk" if descending else "pk")
@@ -79,9 +149,15 @@ def _between(rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int
     return list(ids.reverse()[count - stop : count - start])
 
 
-def _count_and_few(rows: QuerySet[Any]) -> tuple[int, list[int] | None]:
-    """Return how many rows there are and, where they are few, their ids in no order."""
-    found = rows.order_by().aggregate(
-        count=Count("*"), few=Case(When(LessThanOrEqual(Count("*"), FEW), then=ArrayAgg("pk")))
-    )
-    return found["count"], found["few"]
+def _by_id(rows: QuerySet[Any]) -> str:
+    """Return how the rows are ordered by their id; empty where the order has something else."""
+    order = rows.query.order_by
+    return str(order[0]) if order in {("pk",), ("-pk",)} else ""
+
+
+def _count_and_ids(rows: QuerySet[Any], *, in_order: bool) -> tuple[int, list[int] | None]:
+    """Return how many rows there are and, unless they are too many, their ids, which are in no order if not asked for."""
+    most = MANY if in_order or _by_id(rows) else FEW
+    ids = ArrayAgg("pk", order_by=rows.query.order_by) if in_order else ArrayAgg("pk")
+    found = rows.order_by().aggregate(count=Count("*"), ids=Case(When(LessThanOrEqual(Count("*"), most), then=ids)))
+    return found["count"], found["ids"]

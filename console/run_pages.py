@@ -172,7 +172,7 @@ def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
 
 
 def _changes(run: Run, request: ConsoleRequest) -> Listing:
-    rows, ends = run.changes.in_order(), run.changes.ends()
+    rows, ends = run.changes.in_order().for_a_list(), run.changes.ends()
     export = reverse("runs:csv", args=[run.pk])
     if ends is None:
         # Of nothing, nothing can be filtered out.

@@ -49,7 +49,7 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
     match = Match.objects.select_related("server").filter(user=user).first()
     service = effective_settings()[user.org_id].directory_service
     system = viewer.may(Permission.SYSTEM)
-    changes = RunChange.objects.about(user).select_related("run")
+    changes = RunChange.objects.about(user).with_runs_named()
     return UserCard(
         states=[
             State(_("Deactivated"), not user.active, set_by(user.deactivated_by), user.deactivated_at),

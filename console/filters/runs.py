@@ -72,12 +72,12 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
     def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        with_text = queryset.annotate(steps_text=Cast("steps", TextField()))
+        with_text = queryset.alias(steps_text=Cast("steps", TextField()))
         found: QuerySet[Any] = super().filter_queryset(with_text)
         return found
 
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
-        listed: QuerySet[Any] = rows.annotate(actions_text=Cast("actions", TextField()))
+        listed: QuerySet[Any] = rows.alias(actions_text=Cast("actions", TextField()))
         wanted = Q()
         for action in _TOGETHER.get(value, (value,)):
             wanted |= Q(actions_text__contains=json.dumps(action))

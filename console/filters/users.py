@@ -7,7 +7,8 @@ from typing import Any
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
-from console.filters.fields import search_filter, subtree
+from console.filters.fields import ReadingFilter, among, search_filter, subtree
+from directory.models import Match
 from orgs.models import Role, SetBy, User
 from orgs.models.users import UserQuerySet
 
@@ -21,11 +22,7 @@ STATES: dict[str, tuple[Any, dict[str, Any]]] = {
     "blocked-by-hand": (_("Blocked by hand"), {"blocked_by": SetBy.PERSON}),
     "pending": (_("Deactivation pending"), {"pending": True}),
 }
-SOURCES: dict[str, tuple[Any, dict[str, Any]]] = {
-    "ldap": (_("Matched to an LDAP entry"), {"match__isnull": False}),
-    "none": (_("Not matched"), {"match__isnull": True}),
-    "local": (_("Managed locally"), {"managed_locally": True}),
-}
+SOURCES = {"ldap": _("Matched to an LDAP entry"), "none": _("Not matched"), "local": _("Managed locally")}
 
 
 class UserFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
@@ -42,13 +39,10 @@ class UserFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has 
         choices=[(key, label) for key, (label, _state) in STATES.items()],
         method="in_state",
     )
-    source = filters.ChoiceFilter(
-        label=_("Source"),
-        empty_label=_("Any source"),
-        choices=[(key, label) for key, (label, _state) in SOURCES.items()],
-        method="from_source",
+    source = ReadingFilter(
+        label=_("Source"), empty_label=_("Any source"), choices=list(SOURCES.items()), method="from_source"
     )
-    hold = filters.ChoiceFilter(
+    hold = ReadingFilter(
         label=_("Legal hold"),
         empty_label=_("Any"),
         choices=[("yes", _("On hold")), ("no", _("Not on hold"))],
@@ -63,8 +57,9 @@ class UserFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has 
         return rows.filter(**STATES[value][1])
 
     def from_source(self, rows: UserQuerySet, _name: str, value: str) -> UserQuerySet:
-        return rows.filter(**SOURCES[value][1])
+        if value == "local":
+            return rows.filter(managed_locally=True)
+        return rows.alias(matched=among(Match.objects.values("user"))).filter(matched=value == "ldap")
 
     def on_hold(self, rows: UserQuerySet, _name: str, value: str) -> UserQuerySet:
-        held = User.objects.held().values("pk")
-        return rows.filter(pk__in=held) if value == "yes" else rows.exclude(pk__in=held)
+        return rows.alias(held=among(User.objects.held().values("pk"))).filter(held=value == "yes")

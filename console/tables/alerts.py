@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+
 import django_tables2 as tables
 from django.middleware.csrf import get_token
-from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.badges import Badge
+from console.places import address_of
 from console.tables.columns import Table, TimeColumn, link, plain
-from console.templatetags.console import when
+from console.templatetags.console import dismiss_button, when
 from directory.models import Alert, AlertKind
 
 _KIND = {
@@ -39,20 +40,23 @@ class AlertTable(Table):
             "There are no alerts. Trouble with an LDAP server or with mail, or a sync that was held back, shows up here."
         )
 
+    @functools.cached_property
+    def _token(self) -> str:
+        # One for all forms of the page: each that is asked for is made anew.
+        return get_token(self.request)
+
     def render_kind(self, record: Alert) -> Badge:
         return _KIND[AlertKind(record.kind)]
 
     def render_message(self, record: Alert) -> str | SafeString:
         if record.run_id is None:
             return record.message
-        run = link(reverse("runs:detail", args=[record.run_id]), gettext("Run %(id)s") % {"id": record.run_id})
+        run = link(address_of("runs:detail", record.run_id), gettext("Run %(id)s") % {"id": record.run_id})
         return format_html("{}<div>{}</div>", record.message, run)
 
     def render_dismiss(self, record: Alert) -> str | SafeString:
         if record.dismissed_at is None:
-            # Without the request, whose menu and account would be gathered again for each of these small forms.
-            context = {"alert": record, "csrf_token": get_token(self.request)}
-            return render_to_string("alerts/_dismiss_form.html", context)
+            return dismiss_button(record, self._token)
         if record.dismissed_by is None:
             return when(record.dismissed_at)
         return format_html("{} · {}", when(record.dismissed_at), record.dismissed_by.username)

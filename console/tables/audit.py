@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import django_tables2 as tables
-from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.places import address_of
 from console.tables.columns import Table, TimeColumn, link, plain
 from console.templatetags.console import differences
 from orgs.models import AuditEntry
@@ -30,14 +30,15 @@ class AuditTable(Table):
     def render_actor_label(self, record: AuditEntry) -> str | SafeString:
         if record.run_id is None:
             return record.actor_label
-        run = link(reverse("runs:detail", args=[record.run_id]), f"{_('run')} {record.run_id}")
-        return format_html("{} · {}", record.actor_label, run)
+        run = link(address_of("runs:detail", record.run_id), f"{_('run')} {record.run_id}")
+        return SafeString(f"{conditional_escape(record.actor_label)} · {run}")
 
     def render_object_label(self, record: AuditEntry) -> SafeString:
         label: str | SafeString = record.object_label
         if record.object_type == "run":
-            label = link(reverse("runs:detail", args=[record.object_id]), label)
-        return format_html('<span class="text-secondary">{}</span> {}', record.object_type, label)
+            label = link(address_of("runs:detail", record.object_id), label)
+        kind = conditional_escape(record.object_type)
+        return SafeString(f'<span class="text-secondary">{kind}</span> {conditional_escape(label)}')
 
     def render_difference(self, record: AuditEntry) -> str | SafeString:
         return differences(record.before, record.after)

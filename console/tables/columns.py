@@ -43,9 +43,15 @@ class _Cell:
 
 
 class Table(tables.Table):  # type: ignore[misc]  # django-tables2 has no types
-    """A table whose section on the page (``fragment``) is replaced as it is sorted and paged."""
+    """A table whose section on the page (``fragment``) is replaced as it is sorted and paged.
+
+    ``few_values`` names the columns that are sorted by what has few values, however many rows there are. Rows of which
+    there are never very many are ``sorted_at_once``.
+    """
 
     fragment = ""
+    few_values: frozenset[str] = frozenset()
+    sorted_at_once = False
 
     def body(self) -> SafeString:
         """Return the rows of the page: a template, and the library's own cells, would take several times as long."""
@@ -64,9 +70,9 @@ class TimeColumn(tables.Column):  # type: ignore[misc]
         return when(value)
 
 
-def link(address: str, text: object) -> SafeString:
+def link(address: str, text: str) -> SafeString:
     """Return a link."""
-    return format_html('<a href="{}">{}</a>', address, text)
+    return SafeString(f'<a href="{conditional_escape(address)}">{conditional_escape(text)}</a>')
 
 
 def plain(label: Any, **options: Any) -> tables.Column:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.db.models import Sum
+from django.db.models.functions import Coalesce
 from django.template.defaultfilters import filesizeformat
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
+from console.places import address_of
 from console.tables.columns import NUMBER, Table, TimeColumn, link
 from orgs.models import Device
 from orgs.models.devices import DeviceQuerySet
@@ -20,6 +22,8 @@ class DeviceTable(Table):
     """Devices with their user, state and what they have stored."""
 
     fragment = "device-list"
+    few_values = frozenset({"org", "os", "states"})
+    sorted_at_once = True
 
     name = tables.Column(verbose_name=_("Name"))
     guid = tables.Column(verbose_name=_("GUID"))
@@ -34,17 +38,19 @@ class DeviceTable(Table):
         empty_text = _("There are no devices yet. A device appears as soon as the backup app on it signs in.")
 
     def render_name(self, record: Device) -> SafeString:
-        return link(reverse("devices:detail", args=[record.pk]), record.name)
+        return link(address_of("devices:detail", record.pk), record.name)
 
     def render_user(self, record: Device) -> SafeString:
-        return link(reverse("users:detail", args=[record.user_id]), record.user.username)
+        return link(address_of("users:detail", record.user_id), record.user.username)
 
     def render_stored(self, record: Any) -> str:
         return filesizeformat(sum(archive.size_bytes for archive in record.listed_archives))
 
     def order_stored(self, devices: DeviceQuerySet, is_descending: bool) -> tuple[DeviceQuerySet, bool]:  # noqa: FBT001  # called so
         """Sort by what is stored, which only then is added up for all."""
-        return devices.with_stored_bytes().order_by("-stored_bytes" if is_descending else "stored_bytes"), True
+        # As a join: a question for each device would take twice as long.
+        summed = devices.annotate(stored_bytes=Coalesce(Sum("archives__size_bytes"), 0))
+        return summed.order_by("-stored_bytes" if is_descending else "stored_bytes"), True
 
     def render_states(self, record: Device) -> SafeString:
         return badges.side_by_side(badges.device_states(record))

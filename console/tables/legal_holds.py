@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import django_tables2 as tables
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
 from console.badges import Badge
+from console.places import address_of
 from console.tables.columns import NUMBER, Table, TimeColumn, link
 from orgs.models import Custodian, Matter
 
@@ -29,7 +29,7 @@ class MatterTable(Table):
         empty_text = _("There are no legal holds. A matter keeps its custodians' data whatever a sync decides.")
 
     def render_name(self, record: Matter) -> SafeString:
-        return link(reverse("legal_holds:detail", args=[record.pk]), record.name)
+        return link(address_of("legal_holds:detail", record.pk), record.name)
 
     def render_state(self, record: Matter) -> Badge:
         return badges.OPEN if record.open else badges.CLOSED
@@ -51,7 +51,7 @@ class CustodianTable(Table):
         empty_text = _("This matter holds nobody.")
 
     def render_user(self, record: Custodian) -> SafeString:
-        return link(reverse("users:detail", args=[record.user_id]), record.user.username)
+        return link(address_of("users:detail", record.user_id), record.user.username)
 
     def render_states(self, record: Custodian) -> SafeString:
         return badges.side_by_side(badges.user_states(record.user))

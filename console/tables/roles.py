@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import django_tables2 as tables
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
 from console.badges import Badge
+from console.places import address_of
 from console.tables.columns import NUMBER, Table, link
 from orgs.models import Role
 
@@ -27,7 +27,7 @@ class RoleTable(Table):
         empty_text = _("No role has that name.")
 
     def render_name(self, record: Role) -> SafeString:
-        return link(reverse("roles:detail", args=[record.pk]), record.name)
+        return link(address_of("roles:detail", record.pk), record.name)
 
     def render_kind(self, record: Role) -> Badge:
         return badges.STANDARD if record.locked else badges.CUSTOM

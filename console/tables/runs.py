@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import django_tables2 as tables
-from django.urls import reverse
+from django.db import connections
+from django.db.models import QuerySet
+from django.db.models.functions import Collate, Lower
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext, ngettext_lazy
@@ -11,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console import badges
 from console.badges import Badge
+from console.places import address_of
 from console.tables.columns import NUMBER, Table, TimeColumn, link, plain
 from console.templatetags.console import actions, differences
 from directory.models import Run, RunChange
@@ -51,13 +56,13 @@ class RunTable(Table):
         name = f"{badges.run_kind(record).text} {record.pk}"
         if record.undo_of_id is not None:
             name = gettext("%(undo)s of run %(id)d") % {"undo": name, "id": record.undo_of_id}
-        return link(reverse("runs:detail", args=[record.pk]), name)
+        return link(address_of("runs:detail", record.pk), name)
 
     def render_state(self, record: Run) -> Badge:
         return badges.run_state(record)
 
-    def render_servers(self, record: Run) -> str:
-        return ", ".join(reading.server_name for reading in record.readings.all()) or "–"
+    def render_servers(self, record: Any) -> str:
+        return ", ".join(reading.server_name for reading in record.listed_readings) or "–"
 
     def render_started_by_label(self, record: Run) -> str:
         return f"{record.started_by_label}, {record.get_trigger_display()}"
@@ -97,10 +102,16 @@ class ChangeTable(Table):
         empty_text = _("This run has nothing to say about any user.")
         row_attrs = {"id": lambda record: f"change-{record.pk}"}
 
+    def order_username(self, changes: QuerySet[RunChange], is_descending: bool) -> tuple[QuerySet[RunChange], bool]:  # noqa: FBT001  # called so
+        """Sort by name in any letter case; comparing names as a language has it would take three times as long."""
+        postgresql = connections[changes.db].vendor == "postgresql"
+        name = Collate(Lower("username"), "C") if postgresql else Lower("username")
+        return changes.order_by(name.desc() if is_descending else name.asc()), True
+
     def render_username(self, record: RunChange) -> str | SafeString:
         if record.user_id is None:
             return record.username
-        return link(reverse("users:detail", args=[record.user_id]), record.username)
+        return link(address_of("users:detail", record.user_id), record.username)
 
     def render_outcome(self, value: str) -> Badge:
         return badges.outcome(value)
@@ -112,11 +123,11 @@ class ChangeTable(Table):
         return differences(record.before, record.after)
 
     def render_steps(self, record: RunChange) -> SafeString:
-        address = reverse("runs:change", args=[record.run_id, record.pk])
+        steps = address_of("runs:change", record.run_id, record.pk)
         return format_html(
             '<a href="{0}" id="why-{1}" class="btn btn-sm" hx-get="{0}" hx-target="#steps-{1}" hx-swap="innerHTML" '
             'hx-push-url="false" aria-label="{2}">{3}</a><div id="steps-{1}" class="change-steps" aria-live="polite"></div>',
-            address,
+            steps,
             record.pk,
             gettext("Why: the steps for %(user)s") % {"user": record.username},
             gettext("Steps"),
@@ -144,7 +155,7 @@ class UserChangeTable(Table):
 
     def render_run(self, record: RunChange) -> str | SafeString:
         text = str(record.run)
-        return link(reverse("runs:detail", args=[record.run_id]), text) if self.linked else text
+        return link(address_of("runs:detail", record.run_id), text) if self.linked else text
 
     def render_outcome(self, value: str) -> Badge:
         return badges.outcome(value)

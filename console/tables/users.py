@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
-from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
+from console.places import address_of
 from console.tables.columns import Table, link, plain
 from orgs.models import User
 
@@ -18,6 +18,7 @@ class UserTable(Table):
     """Users with their org, roles and states."""
 
     fragment = "user-list"
+    few_values = frozenset({"org", "states"})
 
     username = tables.Column(verbose_name=_("Username"), order_by="username_key")
     name = tables.Column(verbose_name=_("Name"), accessor="full_name", order_by=("last_name", "first_name"))
@@ -30,7 +31,7 @@ class UserTable(Table):
         empty_text = _("There are no users yet. They come in by self-service, by deployment, by CSV or by hand.")
 
     def render_username(self, record: User) -> SafeString:
-        return link(reverse("users:detail", args=[record.pk]), record.username)
+        return link(address_of("users:detail", record.pk), record.username)
 
     def render_roles(self, record: Any) -> str:
         return ", ".join(sorted(role.name for role in record.listed_roles)) or "–"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,13 +12,16 @@ from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.forms import BoundField
 from django.utils import timezone
 from django.utils.formats import date_format
-from django.utils.html import format_html, format_html_join
+from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext
+from django.utils.text import Truncator
+from django.utils.translation import get_language, gettext
 
 from console import badges, reading_proofs, status_page
 from console.badges import Badge
-from directory.models import Run, RunServer
+from console.places import address_of
+from console.templatetags.icons import lucide
+from directory.models import Alert, Run, RunServer
 from directory.status import Line, State
 from orgs.models import Archive, Device, User
 
@@ -30,8 +34,37 @@ def when(moment: datetime | None, never: str = "–") -> str | SafeString:
     if moment is None:
         return never
     local = timezone.localtime(moment)
-    exact = f"{date_format(local, 'DATETIME_FORMAT')} {local:%Z}"
-    return format_html('<time datetime="{}" title="{}">{}</time>', local.isoformat(), exact, naturaltime(moment))
+    exact = f"{_exact(local.replace(tzinfo=None, microsecond=0), get_language())} {local:%Z}"
+    return SafeString(
+        f'<time datetime="{local.isoformat()}" title="{conditional_escape(exact)}">'
+        f"{conditional_escape(naturaltime(moment))}</time>"
+    )
+
+
+# A list shows hundreds of times, and is looked at again and again.
+@functools.lru_cache(maxsize=5000)
+def _exact(local: datetime, _language: str | None) -> str:
+    return date_format(local, "DATETIME_FORMAT")
+
+
+@register.simple_tag(takes_context=True)
+def dismiss_form(context: Mapping[str, Any], alert: Alert) -> SafeString:
+    """Show the button that dismisses an alert."""
+    return dismiss_button(alert, str(context["csrf_token"]))
+
+
+def dismiss_button(alert: Alert, token: str) -> SafeString:
+    """Return the button that dismisses an alert, in a form with this token: a list shows hundreds."""
+    message = alert.message if len(alert.message) <= 80 else Truncator(alert.message).chars(80)
+    return format_html(
+        '<form method="post" action="{}"><input type="hidden" name="csrfmiddlewaretoken" value="{}">'
+        '<button type="submit" class="btn btn-sm" aria-label="{}">{} {}</button></form>',
+        address_of("alerts:dismiss", alert.pk),
+        token,
+        gettext("Dismiss: %(message)s") % {"message": message},
+        lucide("check", size=16, **{"class": "me-1", "aria_hidden": "true"}),
+        gettext("Dismiss"),
+    )
 
 
 @register.simple_tag
@@ -146,14 +179,11 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | Sa
     keys = [key for key in {**before, **after} if key != "org_id" and before.get(key) != after.get(key)]
     if not keys:
         return "–"
-    arrow = gettext("becomes")
-    rows = (
-        (LABELS.get(key, key.replace("_", " ")), _told(before.get(key)), arrow, _told(after.get(key))) for key in keys
+    arrow = f'<span aria-hidden="true">→</span><span class="visually-hidden">{conditional_escape(gettext("becomes"))}</span>'
+    lines = (
+        f'<li><span class="text-secondary">{conditional_escape(LABELS.get(key) or key.replace("_", " "))}:</span> '
+        f"<del>{conditional_escape(_told(before.get(key)))}</del> {arrow} "
+        f"<ins>{conditional_escape(_told(after.get(key)))}</ins></li>"
+        for key in keys
     )
-    lines = format_html_join(
-        "",
-        '<li><span class="text-secondary">{}:</span> <del>{}</del> '
-        '<span aria-hidden="true">→</span><span class="visually-hidden">{}</span> <ins>{}</ins></li>',
-        rows,
-    )
-    return format_html('<ul class="differences">{}</ul>', lines)
+    return SafeString(f'<ul class="differences">{"".join(lines)}</ul>')

@@ -36,9 +36,7 @@ STOP_POLLING = 286
 @require(Permission.SYSTEM)
 def run_list(request: ConsoleRequest) -> HttpResponse:
     """Show all runs."""
-    listing = show_list(
-        request, _visible(request).newest_first().prefetch_related("readings"), table=RunTable, filters=RunFilter
-    )
+    listing = show_list(request, _visible(request).newest_first().for_a_list(), table=RunTable, filters=RunFilter)
     return render_page(request, "runs/list.html", {"listing": listing}, fragments=("run-list",))
 
 

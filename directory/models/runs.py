@@ -55,6 +55,12 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs in the order of history."""
         return self.order_by("-created_at", "-pk")
 
+    def for_a_list(self) -> RunQuerySet:
+        """Runs as a list shows them: without what grows with the directory, and of the readings only what they are of."""
+        servers = RunServer.objects.only("run", "server_name").order_by("pk")
+        named = models.Prefetch("readings", servers, to_attr="listed_readings")
+        return self.defer("org_counts", "unknown_orgs", "warnings", "chosen_servers").prefetch_related(named)
+
     def finished_simulations(self) -> RunQuerySet:
         """Simulations of a sync that came to a plan."""
         return self.filter(simulated=True, state=RunState.PLANNED, undo_of=None)
@@ -262,6 +268,16 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
         """
         first, last = self.aggregate(first=Min("pk"), last=Max("pk")).values()
         return None if first is None else (first, last)
+
+    def for_a_list(self) -> RunChangeQuerySet:
+        """Changes as a list shows them: without their steps, what the plan relies on and what an undo needs."""
+        return self.defer("steps", "facts", "traces", "put_back", "warnings")
+
+    def with_runs_named(self) -> RunChangeQuerySet:
+        """Changes with their runs, of which only what they are called and when they were is read."""
+        names = ("run__created_at", "run__simulated", "run__undo_of")
+        shown = ("run", "user", "outcome", "actions", "before", "after", "steps")
+        return self.select_related("run").only(*shown, *names)
 
     def about(self, user: User) -> RunChangeQuerySet:
         """What runs wanted for one user, newest first, where they wanted anything or had something to say."""

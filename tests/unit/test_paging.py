@@ -15,13 +15,15 @@ from django.urls import reverse
 from console import paging
 from console.lists import PAGE_SIZES
 from console.paging import in_full_order
-from directory.models import Alert, RunChange
+from directory.models import Alert, Match, RunChange
 from directory.sync.values import Action
-from orgs.models import AuditEntry, Org, User
+from orgs.models import Archive, AuditEntry, Device, Org, SetBy, User
 from tests.makers import (
     NOW,
     make_alert,
     make_change,
+    make_device,
+    make_matter,
     make_org,
     make_run,
     make_server,
@@ -93,6 +95,31 @@ class TestThePagesOfAList:
 
         assert shown(client, page=999_999) == shown(client, page=2)
 
+    @pytest.mark.parametrize("sort", ["org", "-org", "states", "-states"])
+    @pytest.mark.parametrize("query", [{}, {"q": "u"}, {"state": "blocked"}])
+    def test_are_in_order_also_where_the_column_has_few_values(
+        self, client: Client, sort: str, query: dict[str, Any]
+    ) -> None:
+        make_users(3 * SIZE)
+        User.objects.filter(username_key__endswith="3").update(blocked=True, blocked_by=SetBy.PERSON)
+        User.objects.filter(username_key__regex="[89]$").update(active=False, deactivated_by=SetBy.SYNC)
+        columns = {"org": ["org__name_key"], "states": ["active", "blocked", "pending"]}[sort.removeprefix("-")]
+        sign = "-" if sort.startswith("-") else ""
+        order = [f"{sign}{column}" for column in (*columns, "pk")]
+        wanted = User.objects.filter(username_key__startswith="u" if "q" in query else "").order_by(*order)
+        if "state" in query:
+            wanted = wanted.filter(blocked=True)
+
+        pages = [shown(client, sort=sort, page=number, **query) for number in range(1, -(-len(wanted) // SIZE) + 1)]
+
+        assert [pk for page in pages for pk in page] == [user.pk for user in wanted]
+
+    def test_are_counted_with_the_values_of_a_column_that_has_few(self, client: Client) -> None:
+        make_users(SIZE + 5)
+
+        assert len(asked(client, sort="org", page=2)) == len(asked(client, page=2))
+        assert sum("COUNT(" in statement for statement in asked(client, sort="org", page=2)) == 1
+
     def test_are_looked_for_from_the_nearer_end(self, client: Client) -> None:
         make_users(3 * SIZE)
 
@@ -148,6 +175,59 @@ class TestWhatASearchLeaves:
         assert len(shown(client, q="CHLOÉ")) == 2
 
 
+class TestThePagesOfDevices:
+    @pytest.mark.parametrize(
+        "sort", ["", "-name", "user", "-org", "os", "states", "stored", "-stored", "last_connected"]
+    )
+    @pytest.mark.parametrize("query", [{}, {"q": "laptop"}, {"org": "top"}, {"archive": "live"}])
+    def test_put_together_are_the_whole_list(self, client: Client, sort: str, query: dict[str, Any]) -> None:
+        wendy, stan = make_user("wendy", org=make_org("North")), make_user("stan", org=make_org("South"))
+        for number in range(SIZE + 5):
+            device = make_device((wendy, stan)[number % 2], f"laptop-{number % 4}", size_bytes=number % 5)
+            connected = NOW if number % 3 else None
+            Device.objects.filter(pk=device.pk).update(os=f"Debian {number % 3}", last_connected=connected)
+        if "org" in query:
+            query = {"org": str(Org.objects.get(depth=1).pk)}
+
+        pages = [shown(client, "devices:list", sort=sort, page=number, **query) for number in (1, 2)]
+
+        assert [len(page) for page in pages] == [SIZE, 5]
+        assert [pk for page in pages for pk in page] == shown(client, "devices:list", sort=sort, per_page=200, **query)
+        assert len({pk for page in pages for pk in page}) == SIZE + 5
+
+    def test_are_in_the_order_of_what_is_stored(self, client: Client) -> None:
+        wendy = make_user("wendy")
+        made = {
+            name: make_device(wendy, name, size_bytes=size) for name, size in (("small", 1), ("large", 2), ("empty", 3))
+        }
+        Archive.objects.filter(device=made["empty"]).delete()
+
+        found = shown(client, "devices:list", sort="stored")
+
+        assert found == [made[name].pk for name in ("empty", "small", "large")]
+        assert shown(client, "devices:list", sort="-stored", q="l") == [made["large"].pk, made["small"].pk]
+
+
+class TestWhereAUserComesFrom:
+    def test_leaves_those_who_are_matched_or_not(self, client: Client) -> None:
+        wendy, stan, lou = make_user("wendy"), make_user("stan"), make_user("lou")
+        User.objects.filter(pk=lou.pk).update(managed_locally=True)
+        Match.objects.create(user=wendy, server=make_server(), dn="uid=wendy", matched_at=NOW)
+        ada = User.objects.get(username="ada")
+
+        assert shown(client, source="ldap") == [wendy.pk]
+        assert shown(client, source="none") == [ada.pk, lou.pk, stan.pk]
+        assert shown(client, source="local") == [lou.pk]
+
+    def test_goes_together_with_a_legal_hold(self, client: Client) -> None:
+        wendy, stan = make_user("wendy"), make_user("stan")
+        make_matter("Doe", wendy)
+
+        assert shown(client, hold="yes") == [wendy.pk]
+        assert stan.pk in shown(client, hold="no")
+        assert wendy.pk not in shown(client, hold="no", source="none")
+
+
 class TestAFullOrder:
     @pytest.mark.parametrize(
         ("order", "full"),
@@ -155,10 +235,14 @@ class TestAFullOrder:
             (["email"], ["email", "pk"]),
             (["-email"], ["-email", "-pk"]),
             (["-last_name", "first_name"], ["-last_name", "first_name", "pk"]),
-            ([], ["username_key", "pk", "pk"]),
+            ([], ["username_key"]),
+            (["org__name_key", "-username_key", "email"], ["org__name_key", "-username_key"]),
+            (["org__id"], ["org__id", "pk"]),
         ],
     )
-    def test_ends_with_the_id_in_the_direction_of_the_last_column(self, order: list[str], full: list[str]) -> None:
+    def test_ends_with_the_id_in_the_direction_of_the_last_column_unless_one_before_is_in_no_two_rows_the_same(
+        self, order: list[str], full: list[str]
+    ) -> None:
         assert list(in_full_order(User.objects.order_by(*order)).query.order_by) == full
 
     def test_knows_the_direction_of_an_expression(self) -> None:
@@ -193,6 +277,42 @@ class TestTheChangesOfARun:
         assert second.changes.ends() == (changes[1].pk, changes[3].pk)
         assert empty.changes.ends() is None
 
+    @pytest.mark.parametrize("query", [{"q": "uid=u"}, {"action": "move"}, {"q": "nobody"}, {"warnings": "yes"}])
+    def test_are_found_on_every_page_of_what_a_filter_leaves(self, client: Client, query: dict[str, str]) -> None:
+        run = make_run(make_server())
+        found = [make_change(run, make_user(f"u{number}"), Action.MOVE) for number in range(2 * SIZE + 1)]
+        wanted = [change.pk for change in found] if query in ({"q": "uid=u"}, {"action": "move"}) else []
+
+        pages = [shown(client, "runs:detail", run.pk, page=number, **query) for number in (1, 2, 3)]
+
+        if wanted:
+            assert [pk for page in pages for pk in page] == wanted
+            assert shown(client, "runs:detail", run.pk, page=999_999, **query) == wanted[-1:]
+        else:
+            assert pages == [[], [], []]
+
+    @pytest.mark.skipif("connection.vendor != 'postgresql'")
+    def test_are_read_once_to_be_found_and_counted(self, client: Client) -> None:
+        run = make_run(make_server())
+        for number in range(2 * SIZE + 1):
+            make_change(run, make_user(f"u{number}"), Action.MOVE)
+
+        with CaptureQueriesContext(connection) as found:
+            answer = client.get(reverse("runs:detail", args=[run.pk]), {"q": "uid=u", "page": "2"})
+
+        assert answer.context["page"].listing.table.paginator.count == 2 * SIZE + 1
+        assert sum("LIKE" in query["sql"] and "COUNT" in query["sql"] for query in found) == 1
+        assert not any("OFFSET" in query["sql"] for query in found)
+
+    def test_are_sorted_by_username_in_any_letter_case(self, client: Client) -> None:
+        run = make_run(make_server())
+        changes = {name: make_change(run, make_user(name)).pk for name in ("bo", "Abe", "Chloé", "dmitri")}
+
+        found = shown(client, "runs:detail", run.pk, sort="username")
+
+        assert found == [changes[name] for name in ("Abe", "bo", "Chloé", "dmitri")]
+        assert shown(client, "runs:detail", run.pk, sort="-username") == found[::-1]
+
     def test_are_listed_without_those_of_a_run_at_the_same_time(self, client: Client) -> None:
         server, wendy, stan = make_server(), make_user("wendy"), make_user("stan")
         first, second = make_run(server), make_run(server)
@@ -200,6 +320,27 @@ class TestTheChangesOfARun:
 
         assert shown(client, "runs:detail", first.pk) == [mine.pk, also_mine.pk]
         assert shown(client, "runs:detail", first.pk, q="uid=stan") == [also_mine.pk]
+
+
+class TestWhatAListReads:
+    @pytest.mark.parametrize("place", ["runs:list", "runs:detail", "users:detail"])
+    def test_is_what_it_shows_in_statements_that_more_rows_do_not_add_to(self, client: Client, place: str) -> None:
+        wendy, servers = make_user("wendy"), [make_server("North"), make_server("South")]
+        run = make_run(*servers)
+        make_change(run, wendy, Action.MOVE)
+        pk = {"runs:list": None, "runs:detail": run.pk, "users:detail": wendy.pk}[place]
+        address = reverse(place, args=[pk] if pk else [])
+        with CaptureQueriesContext(connection) as few:
+            client.get(address)
+
+        for name in ("stan", "lou"):
+            make_change(run, make_user(name), Action.MOVE)
+            make_change(make_run(*servers), wendy, Action.MOVE)
+        with CaptureQueriesContext(connection) as many:
+            client.get(address)
+
+        assert len(many) == len(few)
+        assert not any(name in query["sql"] for query in many for name in ("put_back", "traces"))
 
 
 class TestTheDaysOfTheAuditTrail:
