@@ -7,7 +7,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-USERS, QUICK_USERS = 100_000, 3_000
+USERS, QUICK_USERS = 100_000, 2_000
 
 
 @dataclass(frozen=True, slots=True)

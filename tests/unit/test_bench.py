@@ -283,7 +283,7 @@ class TestTheRunner:
         monkeypatch.setenv("QUICK", "1")
         chosen = options.parse([], list(runner.GROUPS))
 
-        assert (chosen.users, chosen.repeats, chosen.publish) == (3000, 1, False)
+        assert (chosen.users, chosen.repeats, chosen.publish) == (2000, 1, False)
 
     def test_publishes_only_what_is_like_production(self) -> None:
         assert not options.parse(["--database", "sqlite"], list(runner.GROUPS)).publish

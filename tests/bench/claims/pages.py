@@ -18,9 +18,9 @@ DETAILS = Row("details", "p95 server time of the slowest detail page", "–", Go
 ROWS = (QUERIES, LISTS, DETAILS)
 SMALL = (1000, 200, 10)
 LARGE = (100_000, 20_000, 1000)
-QUICK = (3000, 600, 40)
+QUICK = (2000, 400, 30)
 # So many pages has each that is looked at when it has to be quick.
-ONE_IN = 12
+ONE_IN = 20
 SLOWEST = 3
 
 
