@@ -178,7 +178,7 @@ class TestWhatASearchLeaves:
 
         assert len(shown(client, q=text)) == count
 
-    @pytest.mark.skipif("connection.vendor != 'postgresql'")
+    @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite compares only English letters in any case")
     def test_has_letters_of_all_languages_in_any_case(self, client: Client) -> None:
         make_users(9)
 
@@ -301,7 +301,9 @@ class TestTheChangesOfARun:
         else:
             assert pages == [[], [], []]
 
-    @pytest.mark.skipif("connection.vendor != 'postgresql'")
+    @pytest.mark.skipif(
+        "connection.vendor != 'postgresql'", reason="SQLite has no arrays: ids don't come with their count"
+    )
     def test_are_read_once_to_be_found_and_counted(self, client: Client) -> None:
         run = make_run(make_server())
         for number in range(2 * SIZE + 1):
@@ -314,13 +316,13 @@ class TestTheChangesOfARun:
         assert sum("LIKE" in query["sql"] and "COUNT" in query["sql"] for query in found) == 1
         assert not any("OFFSET" in query["sql"] for query in found)
 
-    def test_are_sorted_by_username_byte_by_byte(self, client: Client) -> None:
+    def test_are_sorted_by_username_in_any_letter_case(self, client: Client) -> None:
         run = make_run(make_server())
         changes = {name: make_change(run, make_user(name)).pk for name in ("bo", "Abe", "Chloé", "dmitri")}
 
         found = shown(client, "runs:detail", run.pk, sort="username")
 
-        assert found == [changes[name] for name in ("Abe", "Chloé", "bo", "dmitri")]
+        assert found == [changes[name] for name in ("Abe", "bo", "Chloé", "dmitri")]
         assert shown(client, "runs:detail", run.pk, sort="-username") == found[::-1]
 
     def test_are_listed_without_those_of_a_run_at_the_same_time(self, client: Client) -> None:
