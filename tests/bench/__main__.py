@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from types import ModuleType
 
 from rich.console import Console
@@ -43,14 +44,19 @@ def main(arguments: Sequence[str]) -> int:
     facts = machine.facts()
     terminal.print(f"{chosen.users:,} users, {chosen.repeats} times each, on {chosen.database}. {machine.told(facts)}")
     failures: list[str] = []
+    rows: list[Row] = []
+    written: list[Path] = []
     with _progress(terminal) as say, Suite(chosen, say) as suite:
-        rows = [row for name in chosen.only or GROUPS for row in _group(name, suite, terminal, failures)]
+        for name in chosen.only or GROUPS:
+            rows += _group(name, suite, terminal, failures)
+            # Whoever ends the rest keeps what has been measured.
+            written = _keep(chosen, [Result(row, facts) for row in rows])
     terminal.print(_table(rows))
     if chosen.quick:
         terminal.print(
             "Of so few users most of the time is the start of the processes: this only tries the harness out."
         )
-    _keep(chosen, terminal, [Result(row, facts) for row in rows])
+    terminal.print("Written: " + ", ".join(str(path.relative_to(machine.ROOT)) for path in written))
     missed = [row for row in rows if row.held is False]
     return 1 if failures or (chosen.strict and missed) else 0
 
@@ -71,8 +77,8 @@ def _group(name: str, suite: Suite, terminal: Console, failures: list[str]) -> I
                 yield not_measured(row, "a command failed, see the terminal")
 
 
-def _keep(chosen: Options, terminal: Console, found: list[Result]) -> None:
-    """Keep the results: for everybody in docs/, or for whoever tries things out under var/."""
+def _keep(chosen: Options, found: list[Result]) -> list[Path]:
+    """Keep the results, for everybody in docs/, or for whoever tries things out under var/; return the files."""
     folder = DOCS / "bench" if chosen.publish else SCRATCH
     kept = results.joined(results.load(folder / "results.json") if chosen.publish else [], found, ORDER)
     results.save(folder / "results.json", kept)
@@ -80,7 +86,7 @@ def _keep(chosen: Options, terminal: Console, found: list[Result]) -> None:
     if chosen.publish:
         publishing.publish(kept)
         written.append(publishing.PAGE)
-    terminal.print("Written: " + ", ".join(str(path.relative_to(machine.ROOT)) for path in written))
+    return written
 
 
 def _table(rows: Sequence[Row]) -> Table:
