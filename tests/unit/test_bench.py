@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -20,6 +21,7 @@ from tests.bench.measuring import CommandFailed, Measured, run
 from tests.bench.postgres import MARK, statement
 from tests.bench.results import Result
 from tests.bench.rows import Goal, Row, from_json, markdown, not_measured
+from tests.bench.suite import Suite
 
 CLAIM = Row("unchanged", "sync with nothing changed", "`ldapsearch`", Goal(3.0))
 MACHINE: dict[str, Any] = {"date": "2026-03-02T09:30:00+00:00", "revision": "abc1234", "cpu": "a processor"} | {
@@ -291,3 +293,20 @@ class TestTheRunner:
     def test_refuses_less_than_a_page(self) -> None:
         with pytest.raises(SystemExit):
             options.parse(["--users", "10"], list(runner.GROUPS))
+
+    def test_keeps_what_was_measured_when_the_rest_is_ended(
+        self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        row = measured("sandbox", 1.5)
+
+        def ended(_suite: Suite) -> NoReturn:
+            raise KeyboardInterrupt
+
+        groups = {"first": SimpleNamespace(measure=lambda _suite: [row]), "second": SimpleNamespace(measure=ended)}
+        monkeypatch.setattr(runner, "GROUPS", groups)
+        monkeypatch.setattr(runner, "SCRATCH", tmp_path)
+
+        with pytest.raises(KeyboardInterrupt):
+            runner.main(["--quick"])
+
+        assert [result.row.measured for result in results.load(tmp_path / "results.json")] == [1.5]
