@@ -42,17 +42,22 @@ class Terms:
     undo: bool = False
 
 
-def waiting(run_id: int, *, size: int) -> list[RunChange]:
-    """Return the next changes of a plan that are still to be made, with those that pass usernames on to them."""
+def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
+    """Return the next changes of a plan that are still to be made, with those that pass usernames on to them.
+
+    They come in the order of their ids, with those of passed-on usernames at the end. ``after`` is the id up to which
+    all have been made, so that a database need not pass these over once more for each batch.
+    """
     # What is only for people to read is loaded where something is to be added to it.
     planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order().defer(*FOR_PEOPLE)
-    found = {row.user_id: row for row in planned[:size]}
+    found = {row.pk: row for row in planned.filter(pk__gt=after)[:size]}
     new = list(found.values())
     while new:
         names = {fold(row.after["username"]) for row in new if Action.RENAME in row.actions}
-        owners = User.objects.filter(username_key__in=names).exclude(pk__in=found).values("pk") if names else ()
+        there = {row.user_id for row in found.values() if row.user_id is not None}
+        owners = User.objects.filter(username_key__in=names).exclude(pk__in=there).values("pk")
         new = list(planned.filter(user__in=owners)) if names else []
-        found.update((row.user_id, row) for row in new)
+        found.update((row.pk, row) for row in new)
     return list(found.values())
 
 

@@ -199,12 +199,13 @@ def apply_plan(work: Job) -> None:
     total = work.run.changes.count()
     done = work.run.changes.exclude(outcome=Outcome.PLANNED).count()
     size = min(BATCH, BATCH_SQLITE) if connection.vendor == "sqlite" else BATCH
-    while waiting := apply.waiting(work.run.pk, size=size):
+    last = 0
+    while waiting := apply.waiting(work.run.pk, size=size, after=last):
         with transaction.atomic():
             work.lease.renew(phase="applying", done=done, total=total)
             apply.batch(waiting, terms=terms, at=work.lease.clock())
             work.lease.got_further()
-        done += len(waiting)
+        done, last = done + len(waiting), max(row.pk for row in waiting[:size])
         if connection.vendor == "sqlite" and len(waiting) >= size:
             time.sleep(PAUSE_SQLITE)
     if terms.undo:

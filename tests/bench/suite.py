@@ -60,14 +60,14 @@ class Suite:
         if count not in self._jobs:
             # The first sync of ten times as many takes minutes, in which what else the machine does hardly counts.
             firsts = 1 if count > self.options.users else None
-            world = self._stack.enter_context(self.world(count, synced=firsts is None))
+            world = self._stack.enter_context(self.world(count))
             self._jobs[count] = Jobs(world, self.options.repeats, firsts=firsts)
         return self._jobs[count]
 
-    def world(self, count: int, *, synced: bool = True) -> World:
-        """Return a world of so many users that is built when it is entered; ``synced`` is as there."""
+    def world(self, count: int) -> World:
+        """Return a world of so many users that is built when it is entered."""
         self.say(f"a directory and a console of {count:,} users")
-        return World(self.new_folder(), self.database_url(), count, synced=synced)
+        return World(self.new_folder(), self.database_url(), count)
 
     def console(self) -> Console:
         """Return a console without users."""

@@ -20,14 +20,10 @@ TROUBLE = ("scriptErrors", "notChecked", "conflicts", "notApplied")
 
 
 class World:
-    """One slapd and one console, whose next sync would change nobody.
+    """One slapd and one console, whose next sync would change nobody."""
 
-    ``synced`` says that a sync has noted everybody's match; a simulation has read everything in any case.
-    """
-
-    def __init__(self, folder: Path, database_url: str, count: int, *, synced: bool = True) -> None:
+    def __init__(self, folder: Path, database_url: str, count: int) -> None:
         self.count = count
-        self._synced = synced
         self.directory = LargeDirectory(count)
         self.console = Console(folder, database_url)
 
@@ -73,5 +69,4 @@ class World:
         self.follow(SEED_SCRIPTS)
         # A configuration has to be simulated before a real run takes it.
         self.console.sync(simulated=True)
-        if self._synced:
-            self.console.sync()
+        self.console.sync()

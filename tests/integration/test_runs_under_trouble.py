@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -381,6 +383,40 @@ class TestCancelling:
         run.refresh_from_db()
         assert run.state == RunState.CANCELLED
         assert run.counts["deactivated"] == User.objects.filter(active=False).count() == 4
+
+
+class TestBatches:
+    @pytest.fixture
+    def planned(self, employer: Employer, monkeypatch: pytest.MonkeyPatch) -> Run:
+        employer.hires("mia")
+        for number in range(5):
+            user(f"user{number}")
+        employer.server()
+        simulate()
+        monkeypatch.setattr(pipeline, "BATCH", 2)
+        return queued()
+
+    def test_leave_nobody_out_of_those_who_are_deleted_before_they_come(self, planned: Run) -> None:
+        def delete(phase: str, done: int, _total: int | None) -> None:
+            if phase == "applying" and not done:
+                User.objects.filter(username__in=["user1", "user2", "user3"]).delete()
+
+        pipeline.execute(planned.pk, clock=Clock(), progress=delete)
+
+        planned.refresh_from_db()
+        assert planned.state == RunState.APPLIED
+        outcomes = planned.changes.filter(username__startswith="user").values_list("username", "outcome")
+        gone = dict.fromkeys(("user1", "user2", "user3"), "changed meanwhile")
+        assert dict(outcomes) == gone | dict.fromkeys(("user0", "user4"), "applied")
+
+    def test_go_on_behind_the_one_before(self, planned: Run) -> None:
+        with CaptureQueriesContext(connection) as asked:
+            pipeline.execute(planned.pk, clock=Clock())
+
+        changes = list(planned.changes.in_order().values_list("pk", flat=True))
+        batches = [each["sql"] for each in asked if "LIMIT 2" in each["sql"] and '"outcome" = ' in each["sql"]]
+        begin = [int(pk) for statement in batches for pk in re.findall(r'"id" > (\d+)', statement)]
+        assert begin == [0, changes[1], changes[3], changes[4]]
 
 
 class TestTheSchedule:
