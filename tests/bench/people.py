@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import random
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +14,8 @@ from tests.directories import FIRST_NAMES, LAST_NAMES, Values, to_ldif
 
 BASE = "dc=example,dc=com"
 UNITS = ("Staff", "Students", "Guests")
+# Those of them that have an org of their own.
+ORGS = ("Staff", "Students")
 PLACES = tuple(f"{city} {floor}" for city in ("Berlin", "Lyon", "Oslo", "Porto", "Turku") for floor in range(1, 17))
 USUAL = tuple(f"{kind} {place}" for kind in ("VPN", "Printers", "Mail", "Wiki", "Building") for place in PLACES)
 # The groups that the role name script looks for; few are in one of them, as in earnest.
@@ -72,11 +75,14 @@ def write_ldif(path: Path, count: int, seed: int = 1) -> None:
             file.write(person.ldif())
 
 
-def write_csv(path: Path, first: int, last: int) -> None:
-    """Write the usernames of these people as the file of an import."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write("username\n")
-        file.writelines(f"{username(number)}\n" for number in range(first, last + 1))
+def write_csv(path: Path, persons: Iterable[Person]) -> None:
+    """Write these people as the file of an import, as the seed's scripts will have them but for the roles of a few."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("username", "email", "first_name", "last_name", "org"))
+        for person in persons:
+            named = [person.attributes[name] for name in ("uid", "mail", "givenName", "sn")]
+            writer.writerow((*named, person.unit if person.unit in ORGS else "Default"))
 
 
 def _person(number: int, chance: random.Random, departments: int) -> Person:

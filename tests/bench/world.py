@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import islice
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,9 +63,9 @@ class World:
         return self.console.sync(simulated=simulated)[1]
 
     def _fill(self) -> None:
-        for first in range(1, self.count + 1, MOST_ROWS):
-            file = self.console.folder / "users.csv"
-            people.write_csv(file, first, min(first + MOST_ROWS - 1, self.count))
+        file, persons = self.console.folder / "users.csv", people.people(self.count)
+        for _ in range(0, self.count, MOST_ROWS):
+            people.write_csv(file, islice(persons, MOST_ROWS))
             self.console.manage("importusers", str(file), "--no-scripts")
         self.follow(SEED_SCRIPTS)
         # A configuration has to be simulated before a real run takes it.
