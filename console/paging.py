@@ -24,8 +24,8 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
 
     A page behind the middle is looked for from the end. ``reads_every_row`` says that a filter is none that an index
     helps with: then no row is read twice where that can be, and ``sorted_at_once`` says that the list is short enough to
-    be sorted as it is counted. ``few_values`` says that the columns of the order have only
-    a few values: then rows are counted by these, and only those with a page's own values are sorted.
+    be sorted as it is counted. ``few_values`` are the columns of the order where these have only a few values: then rows
+    are counted by them, and only those with a page's own values are sorted.
     """
 
     def __init__(
@@ -49,9 +49,7 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
     def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
         """Return the page of that number."""
         rows = self._rows
-        if not isinstance(rows, QuerySet):
-            return super().page(number)
-        if not self.count:
+        if not isinstance(rows, QuerySet) or not self.count:
             return super().page(number)
         valid = self.validate_number(number)
         start = (valid - 1) * self.per_page
@@ -70,7 +68,7 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
             return sorted(ids, reverse=by_id == "-pk")[start:stop]
         return _between(rows.filter(pk__among=ids), start, stop, count)
 
-    def _shown(self, ids: list[int], number: int) -> Page:  # type: ignore[type-arg]
+    def _shown(self, ids: list[int], number: int) -> Page:  # type: ignore[type-arg]  # not at run time
         shown: Any = self.object_list
         return Page(BoundRows(data=self._rows.filter(pk__in=ids), table=shown.table), number, self)
 
