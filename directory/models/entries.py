@@ -34,11 +34,12 @@ class PlannedMatch(models.Model):
     """The entry by which a run decided for a user, where it is another one than noted: noted once the plan is applied."""
 
     id: int
-    # Without indexes of their own: the constraint's begins with the run.
-    run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches", db_index=False)
-    # Without the database's own check, which would lock users in another order than people at work do.
+    # Without indexes of their own: the constraint's begins with the run. Without the database's own check of each row,
+    # too, which takes as long as writing it: only runs write them, and a live run and its servers can't be deleted.
+    run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches", db_constraint=False, db_index=False)
+    # The check would lock users in another order than people at work do.
     user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
-    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_index=False)
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
 
@@ -62,7 +63,7 @@ class Standing(models.Model):
 
     # As for planned matches.
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing", db_constraint=False)
-    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_index=False)
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     house = models.CharField(max_length=64)
     dn = models.TextField()
     unique_id = models.CharField(max_length=255)
@@ -94,8 +95,8 @@ class StoredEntry(models.Model):
     """
 
     id: int
-    # The constraint's index begins with the server.
-    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries", db_index=False)
+    # The constraint's index begins with the server. As for planned matches.
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     dn_key = models.CharField(max_length=64)
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
@@ -123,6 +124,12 @@ class Sandbox:
         self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
     ) -> Iterator[list[Verdict]]:
         with self._alone_at_work():
+            coming = iter(pages)
+            first = next(coming, None)
+            # Most syncs have nothing to ask: no child is started for them.
+            if first is None:
+                return
+            pages = chain([first], coming)
             if (known := self._known()) is not None:
                 yield from ([known] * len(page) for page in pages)
                 return

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+# So many are compared at once: a set of a million takes ten times as much memory as they do here.
+AT_ONCE = 250_000
 
 
 class Seen:
@@ -22,7 +25,7 @@ class Seen:
 
     def repeated(self) -> int:
         """Return how many have come once more than they should."""
-        return len(self._hashes) - len(set(self._hashes))
+        return len(self._hashes) - sum(map(len, self._sets()))
 
     def times(self, names: Iterable[bytes]) -> dict[bytes, int]:
         """Return how often each of these DNs has come."""
@@ -36,4 +39,17 @@ class Seen:
 
     def not_in(self, other: Seen) -> int:
         """Return how many of these DNs are not among the other ones."""
-        return len(set(self._hashes).difference(other._hashes))
+        parts = self._count_parts()
+        return sum(
+            len(part.difference(key for key in other._hashes if key % parts == rest))
+            for rest, part in enumerate(self._sets())
+        )
+
+    def _sets(self) -> Iterator[set[int]]:
+        """Yield all hashes once, in sets: in each those of one remainder."""
+        parts = self._count_parts()
+        for rest in range(parts):
+            yield {key for key in self._hashes if key % parts == rest} if parts > 1 else set(self._hashes)
+
+    def _count_parts(self) -> int:
+        return len(self._hashes) // AT_ONCE + 1

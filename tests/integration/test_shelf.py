@@ -1,0 +1,54 @@
+"""Where entries are kept: each comes back to its own row, in whatever order the directory sends them."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from directory.models import LdapServer, StoredEntry
+from directory.sync.shelf import Shelf, dn_key
+from tests.makers import make_server
+
+pytestmark = pytest.mark.django_db
+NAMES = [f"uid=person{number},dc=example" for number in range(12)]
+PAGES = st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True), max_size=6)
+
+
+def keep(server: LdapServer, dn: str) -> None:
+    StoredEntry.objects.create(server=server, dn=dn, dn_key=dn_key(dn), digest="kept", run_id=1)
+
+
+def found(server: LdapServer, pages: list[list[str]]) -> list[int | None]:
+    shelf = Shelf(run_id=2, server_id=server.pk, made="")
+    places = [place for page in pages for place in shelf.places([(dn, b"") for dn in page])]
+    assert [place.key for place in places] == [dn_key(dn) for page in pages for dn in page]
+    return [place.stored.pk if place.stored else None for place in places]
+
+
+@given(rows=st.lists(st.tuples(st.booleans(), st.sampled_from(NAMES)), unique=True), pages=PAGES)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_an_entry_has_the_row_of_its_server_and_dn_whatever_came_before(
+    db: None, rows: list[tuple[bool, str]], pages: list[list[str]]
+) -> None:
+    with transaction.atomic():
+        ours, theirs = make_server("Ours"), make_server("Theirs")
+        for own, dn in rows:
+            keep(ours if own else theirs, dn)
+        kept = dict(StoredEntry.objects.filter(server=ours).values_list("dn", "pk"))
+        assert found(ours, pages) == [kept.get(dn) for page in pages for dn in page]
+        transaction.set_rollback(True)
+
+
+def test_entries_that_come_as_they_came_before_are_read_on_and_not_looked_up() -> None:
+    server = make_server()
+    for dn in NAMES:
+        keep(server, dn)
+    shelf = Shelf(run_id=2, server_id=server.pk, made="")
+    shelf.places([(dn, b"") for dn in NAMES[:4]])
+    with CaptureQueriesContext(connection) as asked:
+        for start in (4, 8):
+            assert all(place.stored for place in shelf.places([(dn, b"") for dn in NAMES[start : start + 4]]))
+    assert len(asked) == 2
