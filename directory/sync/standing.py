@@ -73,10 +73,9 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
     same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=holds)
     same &= Q(**{f"match__{name}": F(f"standing__{name}") for name in MATCHED})
     users = User.objects.filter(org__in=org_ids).order_by()
-    users = users.annotate(confirmed=Case(When(same, then=F("standing__server")), default=Value(None)))
     # In one statement, so that everybody is in it once.
-    users = users.annotate(undecided=Case(When(confirmed=None, then=F("pk")), default=Value(None)))
-    counted = users.values_list("undecided", "org_id", "confirmed", "active").annotate(Count("pk"))
+    users = users.annotate(undecided=Case(When(same, then=Value(None)), default=F("pk")))
+    counted = users.values_list("undecided", "org_id", "standing__server", "active").annotate(Count("pk"))
     unchanged: Counter[tuple[int, int, bool]] = Counter()
     undecided = array("q")
     for pk, org, server, active, count in counted.order_by("undecided").iterator(chunk_size=PAGE):
