@@ -89,9 +89,15 @@ def _insert_into_postgresql(
         return
     # Django knows nothing of COPY, so that its errors have to be made Django's.
     into = f"COPY {table} ({names}) FROM STDIN"
+    fields = {field.name: field for field in model._meta.concrete_fields}
+    told = [place for place, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
         for row in rows:
-            copy.write_row([_plain(value) for value in row])
+            copied = [*row]
+            # What is in other columns is plain.
+            for place in told:
+                copied[place] = _plain(row[place])
+            copy.write_row(copied)
 
 
 def _written_over(model: type[models.Model], columns: Sequence[str], unless: Sequence[str]) -> str:
