@@ -5,30 +5,53 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('directory', '0010_needed_attributes'),
+        ("directory", "0010_needed_attributes"),
     ]
 
     operations = [
         migrations.AlterField(
-            model_name='plannedmatch',
-            name='run',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='planned_matches', to='directory.run'),
+            model_name="plannedmatch",
+            name="run",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="planned_matches",
+                to="directory.run",
+            ),
         ),
         migrations.AlterField(
-            model_name='plannedmatch',
-            name='server',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='directory.ldapserver'),
+            model_name="plannedmatch",
+            name="server",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="directory.ldapserver",
+            ),
         ),
         migrations.AlterField(
-            model_name='standing',
-            name='server',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='directory.ldapserver'),
+            model_name="standing",
+            name="server",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="+",
+                to="directory.ldapserver",
+            ),
         ),
         migrations.AlterField(
-            model_name='storedentry',
-            name='server',
-            field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='entries', to='directory.ldapserver'),
+            model_name="storedentry",
+            name="server",
+            field=models.ForeignKey(
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="entries",
+                to="directory.ldapserver",
+            ),
         ),
     ]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from directory.models import LdapServer, RunServer
 from directory.scope import orgs_in_scope
 from directory.sync import absences, accounts, entries, lease, plan, record, report, standing, times
+from directory.sync.ahead import got_ahead
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
@@ -23,6 +24,8 @@ from orgs.text import fold
 log = logging.getLogger("rollcall.sync")
 
 Planned = tuple[Change, Known, Sighting]
+# One page of users, and what the directory says about them, by id.
+Looked = tuple[Mapping[int, Known], Mapping[int, Sighting]]
 
 
 def make_plan(work: Job) -> Tally:
@@ -46,8 +49,9 @@ def make_plan(work: Job) -> Tally:
         with times.step("who has to be decided about"):
             standings = standing.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
         planner.skip(standings.unchanged)
-        for known in times.each("loading users", accounts.pages(standings.undecided, work.org_ids)):
-            planner.plan(known)
+        with got_ahead(planner.looked_up(accounts.pages(standings.undecided, work.org_ids))) as pages:
+            for known, seen in times.each("looking users up", pages):
+                planner.plan(known, seen)
         planner.settle()
         return planner.tally
 
@@ -91,10 +95,15 @@ class Planner:
         self.standing = standing.fingerprint(self.house)
         self.names = NameChains(self._renamed, accounts.owner_of)
 
-    def plan(self, known: Mapping[int, Known]) -> None:
-        """Decide for one page of users and store it."""
-        with times.step("what the directory says"):
-            seen = self._sightings(known)
+    def looked_up(self, pages: Iterable[Mapping[int, Known]]) -> Iterator[Looked]:
+        """Yield each page of users with what the directory says about them; changes nothing here."""
+        for known in pages:
+            yield known, self.directory.sightings(self._servers(known))
+
+    def plan(self, known: Mapping[int, Known], found: Mapping[int, Sighting]) -> None:
+        """Decide for one page of users, about whom this was found in the directory, and store it."""
+        with times.step("who is absent"):
+            seen = self._proven(known, found)
             taken = self._taken(known, seen)
         with times.step("deciding"):
             changes = {pk: self._decide(user, seen[pk], taken[pk]) for pk, user in known.items()}
@@ -140,14 +149,17 @@ class Planner:
     def _decide(self, user: Known, sighting: Sighting, taken: frozenset[str]) -> Change:
         return plan.decide(user, sighting, self.house, taken=taken)
 
-    def _sightings(self, known: Mapping[int, Known]) -> dict[int, Sighting]:
-        servers = {pk: self.work.scope[user.account.org_id].servers for pk, user in known.items()}
-        seen = {pk: self._proven(known[pk], sighting) for pk, sighting in self.directory.sightings(servers).items()}
-        absent = [pk for pk, sighting in seen.items() if sighting.presence is Presence.ABSENT]
-        waits = absences.waiting({pk: servers[pk] for pk in absent}, self.work.servers, at=self.work.lease.clock())
+    def _servers(self, known: Mapping[int, Known]) -> dict[int, Sequence[int]]:
+        return {pk: self.work.scope[user.account.org_id].servers for pk, user in known.items()}
+
+    def _proven(self, known: Mapping[int, Known], found: Mapping[int, Sighting]) -> dict[int, Sighting]:
+        """Return what was found, without absences that are not proven, and with what keeps those that are waiting."""
+        seen = {pk: self._looked_for(known[pk], sighting) for pk, sighting in found.items()}
+        absent = {pk: known[pk] for pk, sighting in seen.items() if sighting.presence is Presence.ABSENT}
+        waits = absences.waiting(self._servers(absent), self.work.servers, at=self.work.lease.clock())
         return seen | {pk: replace(seen[pk], waits=reason) for pk, reason in waits.items()}
 
-    def _proven(self, user: Known, sighting: Sighting) -> Sighting:
+    def _looked_for(self, user: Known, sighting: Sighting) -> Sighting:
         """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
         looked_for = self.work.seen.was(user.id, user.account.username)
         if sighting.presence is not Presence.ABSENT or looked_for:
@@ -173,7 +185,8 @@ class Planner:
         user = accounts.load([pk]).get(pk)
         if user is None or user.account.org_id not in self.work.scope:
             return ""
-        sighting = self._sightings({pk: user})[pk]
+        known = {pk: user}
+        sighting = self._proven(known, self.directory.sightings(self._servers(known)))[pk]
         name = _new_name(user, sighting)
         if not name or self.directory.is_doubled(sighting.server_id, name):
             return ""
