@@ -95,9 +95,7 @@ def references(_at: datetime) -> Iterator[str]:
     """No row refers to a row that is not there."""
     for model in _own_models():
         for field in model._meta.concrete_fields:
-            # A user who is deleted may be left behind in rows that lock no users: nobody reads them any more.
-            unchecked = not getattr(field, "db_constraint", True)
-            if not isinstance(field, ForeignKey) or (unchecked and field.related_model is User):
+            if not isinstance(field, ForeignKey):
                 continue
             there = field.related_model._meta.base_manager.filter(**{field.target_field.name: OuterRef(field.attname)})
             lost = model._meta.base_manager.filter(**{f"{field.attname}__isnull": False}).exclude(Exists(there))

@@ -15,7 +15,9 @@ from orgs.models import User
 class Match(models.Model):
     """The LDAP server, DN and immutable id that a user was last matched to by a real run or at creation."""
 
-    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="match")
+    # Without the database's own check, which takes as long as writing the row, and locks the users of a whole run while
+    # people work with them: nobody deletes users.
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="match", db_constraint=False)
     server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="matches", db_index=False)
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
@@ -37,7 +39,7 @@ class PlannedMatch(models.Model):
     # Without indexes of their own: the constraint's begins with the run. Without the database's own check of each row,
     # too, which takes as long as writing it: only runs write them, and a live run and its servers can't be deleted.
     run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches", db_constraint=False, db_index=False)
-    # The check would lock users in another order than people at work do.
+    # As for matches.
     user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
@@ -61,7 +63,7 @@ class Standing(models.Model):
     entry of theirs that is read anew drops the row.
     """
 
-    # As for planned matches.
+    # As for matches and planned matches.
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing", db_constraint=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     house = models.CharField(max_length=64)
@@ -95,7 +97,7 @@ class StoredEntry(models.Model):
     """
 
     id: int
-    # The constraint's index begins with the server. As for planned matches.
+    # The constraint's index begins with the server. As for planned matches; the user, as for matches.
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     dn_key = models.CharField(max_length=64)
@@ -104,7 +106,7 @@ class StoredEntry(models.Model):
     attributes: Any = models.JSONField(_("attributes"), default=dict)
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
-    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries")
+    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries", db_constraint=False)
     contested = models.BooleanField(_("claimed by several users"), default=False)
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
     verdict: Any = models.JSONField(_("verdict"), null=True)
