@@ -263,9 +263,10 @@ class MemoryInquiry:
         return {who.user_id: self._whereabouts(who, people) for who in sought}
 
     def _whereabouts(self, who: Sought, people: Collection[Person]) -> Whereabouts:
+        # As in the search base of a real one: by name even where an immutable id is known.
         for person in people:
-            by_name = fold(who.username) in map(fold, person.usernames)
-            if person.unique_id == who.unique_id if who.unique_id else by_name:
+            by_id = bool(who.unique_id) and person.unique_id == who.unique_id
+            if by_id or fold(who.username) in map(fold, person.usernames):
                 return Whereabouts(absent=False, told="found after all", dns=(person.entry().dn,))
         return Whereabouts(absent=True, told="nobody with that name anywhere")
 
