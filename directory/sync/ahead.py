@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from typing import TypeVar
 
 from django.db import connection
@@ -29,11 +30,10 @@ def got_ahead(items: Iterator[Item]) -> Iterator[Iterator[Item]]:
 
 
 def _in_turn(items: Iterator[Item], elsewhere: ThreadPoolExecutor) -> Iterator[Item]:
-    ended = object()
-    coming = elsewhere.submit(next, items, ended)
-    while (item := coming.result()) is not ended:
-        coming = elsewhere.submit(next, items, ended)
-        yield item  # type: ignore[misc]  # what has not ended is an item
+    coming = elsewhere.submit(list, islice(items, 1))
+    while got := coming.result():
+        coming = elsewhere.submit(list, islice(items, 1))
+        yield got[0]
 
 
 def _close() -> None:

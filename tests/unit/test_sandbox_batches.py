@@ -76,6 +76,12 @@ class TestChildren:
 
             assert [worker.child is not None for worker in sandbox._workers].count(True) == 1
 
+    def test_are_not_started_where_nobody_is_asked_about(self) -> None:
+        with Sandbox(ECHO, ()) as sandbox:
+            assert list(sandbox.evaluate_pages([])) == []
+
+            assert not any(worker.child for worker in sandbox._workers)
+
     def test_may_have_much_to_say_while_much_is_on_its_way_to_them(self) -> None:
         """More than any pipe holds, in both directions."""
         entries = [Entry(f"cn={n}", {"n": (str(n) + "x" * 20_000,)}) for n in range(400)]
