@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from orgs.loglines import LogLines
+
 # Control characters, line separators, and the marks that reverse the direction of text.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -32,6 +34,17 @@ class OneLineFormatter(logging.Formatter):
 
     def __init__(self) -> None:
         super().__init__("[%(asctime)s %(levelname)-7s %(threadName)s] %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        if isinstance(record.msg, LogLines):
+            return self._several(record, record.msg)
+        return super().format(record)
+
+    def _several(self, record: logging.LogRecord, lines: LogLines) -> str:
+        """Return each of the lines as it would be written if it came alone."""
+        record.message, record.asctime = "", self.formatTime(record, self.datefmt)
+        beginning = super().formatMessage(record)
+        return "\n".join(beginning + escape(line) for line in lines)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = escape(record.message)

@@ -14,6 +14,7 @@ from directory.sync import job, lease, notify, record, report, rows
 from directory.sync.job import Job
 from directory.sync.tally import filled
 from directory.sync.values import Action, Change, Outcome
+from orgs.loglines import LogLines
 
 log = logging.getLogger("rollcall.sync")
 
@@ -62,9 +63,13 @@ def write_log(work: Job) -> None:
     last = changes.values_list("pk", flat=True)[done - 1] if done else 0
     columns = ("pk", "user_id", "before", "after", "actions")
     while page := list(changes.filter(pk__gt=last).values_list(*columns)[:CHUNK]):
-        for _, *columns_of_one in page:
-            for line in report.history(_change(*columns_of_one), author=author, simulated=run.simulated):
-                log.info("%s%s", line, mark)
+        lines = [
+            f"{line}{mark}"
+            for _, *columns_of_one in page
+            for line in report.history(_change(*columns_of_one), author=author, simulated=run.simulated)
+        ]
+        if lines:
+            log.info(LogLines(lines))
         last, done, mark = page[-1][0], done + len(page), ""
         work.lease.save(done=done)
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.logs import OneLineFormatter, escape
+from orgs.loglines import LogLines
 
 LINE = re.compile(r"\[\d\d\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z ]{7,8}) \S+\] (?P<message>.*)")
 
@@ -45,6 +46,22 @@ class TestALine:
     )
     def test_writes_out_what_would_hide_text(self, unsafe: str, written: str) -> None:
         assert escape(f"a{unsafe}b") == f"a{written}b"
+
+
+class TestManyLinesAtOnce:
+    @given(st.lists(st.text(), min_size=1))
+    def test_are_written_as_if_each_came_alone(self, values: list[str]) -> None:
+        record = logging.LogRecord("rollcall", logging.INFO, "", 0, LogLines(values), (), None)
+        alone = [logging.LogRecord("rollcall", logging.INFO, "", 0, "%s", (value,), None) for value in values]
+        for each in alone:
+            each.created, each.msecs = record.created, record.msecs
+
+        assert OneLineFormatter().format(record) == "\n".join(map(OneLineFormatter().format, alone))
+
+    def test_are_text_for_whoever_knows_nothing_of_them(self) -> None:
+        record = logging.LogRecord("rollcall", logging.INFO, "", 0, LogLines(["one", "two"]), (), None)
+
+        assert record.getMessage() == "one\ntwo"
 
 
 class TestATraceback:
