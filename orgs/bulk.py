@@ -13,6 +13,8 @@ from django.db import connection, models
 ROWS = 500
 # What PostgreSQL parses at once as JSON.
 RECORDS = 2000
+# Most lists and objects of a run's rows are empty.
+_EMPTY = ("[]", "{}")
 
 
 class Json(str):
@@ -156,7 +158,7 @@ def _plain(value: Any) -> Any:
     if (kind := type(value)) is str or kind is int or kind is bool or value is None:
         return value
     if isinstance(value, dict | list | tuple):
-        return json.dumps(value)
+        return json.dumps(value) if value else _EMPTY[isinstance(value, dict)]
     if kind is Json:
         return str(value)
     # An enum's member is text for Python, but not for every database driver.

@@ -18,7 +18,10 @@ class Match(models.Model):
     # Without the database's own check, which takes as long as writing the row, and locks the users of a whole run while
     # people work with them: nobody deletes users.
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="match", db_constraint=False)
-    server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="matches", db_index=False)
+    # As for planned matches.
+    server = models.ForeignKey(
+        LdapServer, models.SET_NULL, null=True, related_name="matches", db_constraint=False, db_index=False
+    )
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     matched_at = models.DateTimeField(_("matched"))

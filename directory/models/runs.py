@@ -288,12 +288,26 @@ class RunChange(models.Model):
     """What one run wants for one user: before, after, and the steps that led there."""
 
     id: int
-    # Without indexes of their own: those below begin with them.
-    run = models.ForeignKey(Run, models.CASCADE, related_name="changes", db_index=False)
-    user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="changes", db_index=False)
+    # Without indexes of their own: those below begin with them. Without the database's own check of each row, too, which
+    # takes as long as writing it: only runs write them, a live run and its servers can't be deleted, and nobody deletes
+    # users or orgs.
+    run = models.ForeignKey(Run, models.CASCADE, related_name="changes", db_constraint=False, db_index=False)
+    user = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="changes", db_constraint=False, db_index=False
+    )
     username = models.CharField(_("username"), max_length=255)
-    org = models.ForeignKey(Org, models.SET_NULL, null=True, related_name="+", verbose_name=_("org"), db_index=False)
-    server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="+", db_index=False)
+    org = models.ForeignKey(
+        Org,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("org"),
+        db_constraint=False,
+        db_index=False,
+    )
+    server = models.ForeignKey(
+        LdapServer, models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
+    )
     server_name = models.CharField(_("LDAP server"), max_length=255, blank=True)
     outcome = models.CharField(_("outcome"), max_length=24)
     actions: Any = models.JSONField(_("actions"), default=list)
@@ -316,11 +330,11 @@ class RunChange(models.Model):
         verbose_name = _("change")
         verbose_name_plural = _("changes")
         ordering = ["pk"]
-        constraints = [models.UniqueConstraint(fields=["run", "user"], name="a_run_has_one_change_per_user")]
+        # The user first: what runs wanted for one user is found by it, too.
+        constraints = [models.UniqueConstraint(fields=["user", "run"], name="a_user_has_one_change_per_run")]
         indexes = [
             models.Index(fields=["run", "id"], name="changes_in_order"),
             models.Index(fields=["run", "outcome", "id"], name="changes_by_outcome"),
-            models.Index(fields=["user", "-run"], name="changes_by_user"),
         ]
 
     def __str__(self) -> str:

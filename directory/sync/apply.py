@@ -159,17 +159,25 @@ def _parts(changes: Sequence[RunChange]) -> list[list[RunChange]]:
 
 def _write(changes: Sequence[Change], stored: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
     found_by = {row.user_id: row.server_id for row in stored}
+    signed_out: set[int] = set()
     for action in Action:
         mine = [change for change in changes if action in change.actions]
         if mine:
-            _do(action, mine, found_by, terms=terms, at=at)
+            _do(action, mine, found_by, signed_out, terms=terms, at=at)
     if terms.undo:
         _put_back(stored, by=terms.by, at=at)
 
 
 def _do(
-    action: Action, changes: Sequence[Change], found_by: Mapping[int | None, int | None], *, terms: Terms, at: datetime
+    action: Action,
+    changes: Sequence[Change],
+    found_by: Mapping[int | None, int | None],
+    signed_out: set[int],
+    *,
+    terms: Terms,
+    at: datetime,
 ) -> None:
+    """Do one thing to these users; ``signed_out`` are those whose sessions have ended by then, for what follows."""
     ids, by = [change.user_id for change in changes], terms.by
     match action:
         case Action.REACTIVATE:
@@ -184,11 +192,13 @@ def _do(
         case Action.MOVE:
             moves = {change.user_id: change.after.org_id for change in changes}
             strangers = [] if terms.undo else [pk for pk, org in moves.items() if _is_strange(found_by[pk], org, terms)]
-            users.move(moves=moves, strangers=strangers, by=by, at=at)
+            ending = {change.user_id for change in changes if Action.SET_ROLES in change.actions}
+            moved = users.move(moves=moves, strangers=strangers, ending_sessions_of=ending, by=by, at=at)
+            signed_out |= moved & ending
         case Action.SET_ROLES:
             ids_by_name = dict(Role.objects.values_list("name", "pk"))
             wanted = {change.user_id: _role_ids(change, ids_by_name) for change in changes}
-            users.set_roles(roles=wanted, by=by, at=at)
+            users.set_roles(roles=wanted, sessions_ended_of=signed_out, by=by, at=at)
         case Action.BLOCK:
             users.block(user_ids=ids, by=by, at=at)
         case Action.DEACTIVATE:

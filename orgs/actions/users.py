@@ -218,10 +218,18 @@ def reactivate(
 
 
 @transaction.atomic
-def move(*, moves: Mapping[int, int], strangers: Collection[int] = (), by: Actor, at: datetime) -> frozenset[int]:
+def move(
+    *,
+    moves: Mapping[int, int],
+    strangers: Collection[int] = (),
+    ending_sessions_of: Collection[int] = (),
+    by: Actor,
+    at: datetime,
+) -> frozenset[int]:
     """Put users (keys) into orgs (values); devices of ``strangers`` are deauthorized.
 
-    Strangers are those whom the new org's directory does not know.
+    Strangers are those whom the new org's directory does not know. The sessions of those whose roles are about to
+    change can end with it, so that their rows need not be written twice.
 
     Raises:
         Refused: when an org is not active.
@@ -236,8 +244,9 @@ def move(*, moves: Mapping[int, int], strangers: Collection[int] = (), by: Actor
         )
         if moves[pk] != org_id
     }
-    for org_id in sorted({moves[pk] for pk in current}):
-        User.objects.filter(pk__among=[pk for pk in current if moves[pk] == org_id]).update(org_id=org_id)
+    for org_id, ends in sorted({(moves[pk], pk in ending_sessions_of) for pk in current}):
+        moved = [pk for pk in current if moves[pk] == org_id and (pk in ending_sessions_of) == ends]
+        User.objects.filter(pk__among=moved).update(org_id=org_id, session_epoch=F("session_epoch") + int(ends))
     devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
     facts = [
         Fact("user", pk, name, before={"org": old}, after={"org": names[moves[pk]]})
@@ -248,8 +257,10 @@ def move(*, moves: Mapping[int, int], strangers: Collection[int] = (), by: Actor
 
 
 @transaction.atomic
-def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -> frozenset[int]:
-    """Give users (keys) exactly these roles (values, ids). Return whose roles changed.
+def set_roles(
+    *, roles: Mapping[int, frozenset[int]], sessions_ended_of: Collection[int] = (), by: Actor, at: datetime
+) -> frozenset[int]:
+    """Give users (keys) exactly these roles (values, ids); their sessions end, if they have not. Return whose roles changed.
 
     Raises:
         Refused: when no active SYSADMIN would be left.
@@ -270,7 +281,8 @@ def set_roles(*, roles: Mapping[int, frozenset[int]], by: Actor, at: datetime) -
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
     gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in held[pk]]
     insert_rows(RoleGrant, GRANT, gained)
-    User.objects.filter(pk__among=changed).update(session_epoch=F("session_epoch") + 1)
+    signed_in = [pk for pk in changed if pk not in sessions_ended_of]
+    User.objects.filter(pk__among=signed_in).update(session_epoch=F("session_epoch") + 1)
     facts = [
         Fact(
             "user",

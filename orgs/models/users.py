@@ -259,7 +259,8 @@ class RoleGrant(models.Model):
     """One role of one user."""
 
     id: int
-    user = models.ForeignKey(User, models.CASCADE, related_name="grants")
+    # Without an index of its own: the constraint's begins with the user.
+    user = models.ForeignKey(User, models.CASCADE, related_name="grants", db_index=False)
     role = models.ForeignKey(Role, models.PROTECT, related_name="grants")
     granted_at = models.DateTimeField(_("granted"), auto_now_add=True)
     granted_by = models.CharField(_("granted by"), max_length=255, blank=True)

@@ -67,6 +67,21 @@ class TestFoundActive:
         assert change_of(run, "mia").actions == ["update profile"]
         assert plans_nothing_more()
 
+    def test_whose_roles_change_is_signed_out_whether_they_move_or_not(self, employer: Employer) -> None:
+        org("Staff")
+        employer.hires("sean", departmentNumber="Staff", title="Org Admin")
+        employer.hires("mia", departmentNumber="Staff", title="Org Admin")
+        employer.hires("tom", departmentNumber="Staff")
+        people = [user("sean"), user("mia", org_name="Staff"), user("tom")]
+        before = {one.username: one.get_session_auth_hash() for one in people}
+        employer.server()
+
+        simulate_and_sync()
+
+        assert {again(one).org.name for one in people} == {"Staff"}
+        signed_out = {one.username for one in people if again(one).get_session_auth_hash() != before[one.username]}
+        assert signed_out == {"sean", "mia"}
+
     def test_deactivated_by_a_sync_reactivate_and_unblock_then_org_and_roles(self, employer: Employer) -> None:
         employer.hires("sean", departmentNumber="Staff", title="Org Admin")
         org("Staff")

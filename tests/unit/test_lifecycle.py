@@ -216,6 +216,19 @@ class TestMoving:
         assert again(sean).org == staff
         assert (sean.devices.get().authorized, mia.devices.get().authorized) == (True, False)
 
+    def test_ends_the_sessions_only_of_those_for_whom_that_is_asked_and_who_move(self) -> None:
+        sean, mia, tom = user("sean"), user("mia"), user("tom")
+        staff = org("Staff")
+        users.move(moves={tom.pk: staff.pk}, by=SYSTEM, at=NOON)
+        before = {one: again(one).get_session_auth_hash() for one in (sean, mia, tom)}
+
+        everybody = {one.pk: staff.pk for one in (sean, mia, tom)}
+        moved = users.move(moves=everybody, ending_sessions_of=[sean.pk, tom.pk], by=SYSTEM, at=NOON)
+
+        assert moved == {sean.pk, mia.pk}
+        assert {one for one in before if again(one).get_session_auth_hash() != before[one]} == {sean}
+        assert again(sean).org == again(mia).org == staff
+
     def test_to_an_org_that_is_not_active_is_refused(self) -> None:
         sean = user("sean")
         staff = org_actions.set_active(org=org("Staff"), active=False, by=SYSTEM, at=NOON)
@@ -235,6 +248,19 @@ class TestRoles:
         assert changed == {sean.pk}
         assert [role.name for role in sean.roles.all()] == ["Org Admin"]
         assert again(mia).get_session_auth_hash() == before
+
+    def test_end_no_session_that_has_ended_already(self) -> None:
+        sean, mia = user("sean"), user("mia")
+        admin = frozenset({Role.objects.get(name="Org Admin").pk})
+        before = sean.get_session_auth_hash(), mia.get_session_auth_hash()
+
+        changed = users.set_roles(
+            roles={sean.pk: admin, mia.pk: admin}, sessions_ended_of=[sean.pk], by=SYSTEM, at=NOON
+        )
+
+        assert changed == {sean.pk, mia.pk}
+        assert again(sean).get_session_auth_hash() == before[0]
+        assert again(mia).get_session_auth_hash() != before[1]
 
     def test_a_standard_role_is_locked(self) -> None:
         with pytest.raises(Refused, match="locked"):
