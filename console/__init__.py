@@ -1,5 +1,1 @@
 """The project and every page."""
-
-from console.celery import app as celery_app
-
-__all__ = ["celery_app"]

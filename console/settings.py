@@ -209,6 +209,7 @@ DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"rollcall@{socket.ge
 CONSOLE_ADDRESS = env.str("CONSOLE_ADDRESS", default="http://localhost:8000").rstrip("/")
 
 REDIS_URL = redis_url(VAR)
+CELERY_APP = "console.celery.app"
 
 # Older keys stay readable after a rotation: put the new one first (Fernet keys, comma-separated).
 ENCRYPTION_KEYS = encryption_keys("ENCRYPTION_KEYS")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from celery import current_app
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from directory import queues
 from directory.heartbeats import ALIVE
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
@@ -19,18 +19,13 @@ from directory.status.lines import Line, State
 MANY = 50
 
 
-def queues() -> list[str]:
-    """Return the names of the queues."""
-    return [queue.name for queue in current_app.conf.task_queues]
-
-
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
     """Return what there is to say about workers and the clock, in one query."""
     heard = list(Heartbeat.objects.order_by("-heard_at", "-pk"))
     workers = [beat for beat in heard if beat.part == Part.WORKER]
     lines = [
         _queue(name, [beat for beat in workers if name in beat.queues], at, (waiting or {}).get(name))
-        for name in queues()
+        for name in queues.names()
     ]
     lines.append(_clock([beat for beat in heard if beat.part == Part.CLOCK], at))
     hosts = sorted({beat.host for beat in _living(workers, at)})

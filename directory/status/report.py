@@ -8,13 +8,14 @@ from datetime import datetime
 from django.db import Error
 from django.utils.translation import gettext as _
 
+from directory import queues
 from directory.status import broker, database, mail, processes, safety, scripts, servers, work
 from directory.status.lines import Line, Section, State
 
 
 def sections(*, at: datetime) -> list[Section]:
     """Look at every part; none that is down keeps the others from being told."""
-    answer = broker.ask(processes.queues())
+    answer = broker.ask(queues.names())
     stored = database.look()
     found: list[tuple[str, str, Callable[[], list[Line]]]] = [
         ("workers", _("Workers and clock"), lambda: processes.look(at=at, waiting=answer.waiting)),

@@ -106,9 +106,6 @@ def _read_from(
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         tried_before = shelf.begin()
     reader = Reader(work, row, server, shelf, patience)
-    with times.step("what entries are matched by"):
-        ground = reader.ground()
-    reader.matched = not tried_before and ground == grounds.of_last_reading(row)
     with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
@@ -117,6 +114,10 @@ def _read_from(
         with process.open(connection, attributes=row.attributes, since=since, now=now, mapping=mapping) as reading:
             row.url, extent = reading.url, reading.extent
             reader.incremental = extent.since is not None
+            # The first pages come meanwhile.
+            with times.step("what entries are matched by"):
+                ground = reader.ground()
+            reader.matched = not tried_before and ground == grounds.of_last_reading(row)
             reader.read(reading.sent_pages())
             row.referrals = list(reading.referrals)
         if reader.incremental:

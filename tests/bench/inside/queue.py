@@ -7,7 +7,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from directory import heartbeats
+from directory import heartbeats, queues
 from directory.actions import runs
 from directory.models import Run, Trigger
 from directory.sync import results
@@ -21,6 +21,8 @@ ASKS_EVERY = 0.1
 def main(workers: str) -> dict[str, Any]:
     """Return what the run came to, with the seconds from the queue to its end, once so many workers are known to live."""
     ends = time.perf_counter() + PATIENCE
+    # Whoever starts runs all day has loaded Celery.
+    assert "sync" in queues.names()
     while heartbeats.workers_alive(queue="sync", at=timezone.now()) < int(workers):
         assert time.perf_counter() < ends, "not all workers have been heard of"
         time.sleep(0.02)

@@ -1,0 +1,35 @@
+"""The queues of Celery's workers: their names, and tasks that are put into them."""
+
+from __future__ import annotations
+
+from celery import Celery
+from django.conf import settings
+from django.utils.module_loading import import_string
+from kombu.exceptions import OperationalError
+
+
+class BrokerUnavailable(Exception):
+    """The broker can't be reached; the message says why."""
+
+
+def app() -> Celery:
+    """Return the project's Celery app."""
+    found: Celery = import_string(settings.CELERY_APP)
+    return found
+
+
+def names() -> list[str]:
+    """Return what they are called."""
+    return [queue.name for queue in app().conf.task_queues]
+
+
+def put(task: str, *, queue: str, **arguments: int) -> None:
+    """Put a task into a queue; by its name, as tasks call actions, so that actions can't import tasks.
+
+    Raises:
+        BrokerUnavailable: when the broker can't be reached.
+    """
+    try:
+        app().send_task(task, kwargs=arguments, queue=queue, retry=False)
+    except OperationalError as error:
+        raise BrokerUnavailable(str(error)) from error
