@@ -54,7 +54,7 @@ def _action_choices() -> list[tuple[str, Any]]:
 class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
     """Search, outcome, action, warnings, org subtree."""
 
-    q = search_filter(_("User, or a word of the steps"), "username", "steps_text")
+    q = search_filter(_("User, or a word of the steps"), "username", "steps")
     outcome = filters.ChoiceFilter(label=_("Outcome"), empty_label=_("Any outcome"), choices=badges.outcome_choices)
     action = ReadingFilter(
         label=_("Action"), empty_label=_("Any action"), choices=_action_choices, method="with_action"
@@ -70,11 +70,6 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
     class Meta:
         model = RunChange
         fields: list[str] = []
-
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        with_text = queryset.alias(steps_text=Cast("steps", TextField()))
-        found: QuerySet[Any] = super().filter_queryset(with_text)
-        return found
 
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         listed: QuerySet[Any] = rows.alias(actions_text=Cast("actions", TextField()))
