@@ -298,6 +298,7 @@ class TestTheChangesOfARun:
         if wanted:
             assert [pk for page in pages for pk in page] == wanted
             assert shown(client, "runs:detail", run.pk, page=999_999, **query) == wanted[-1:]
+            assert shown(client, "runs:detail", run.pk, page=999_999_999, **query) == wanted[-1:]
         else:
             assert pages == [[], [], []]
 
@@ -315,6 +316,16 @@ class TestTheChangesOfARun:
         assert answer.context["page"].listing.table.paginator.count == 2 * SIZE + 1
         assert sum("LIKE" in query["sql"] and "COUNT" in query["sql"] for query in found) == 1
         assert not any("OFFSET" in query["sql"] for query in found)
+
+    def test_are_found_on_one_page_after_the_other(self, client: Client) -> None:
+        run = make_run(make_server())
+        found = [make_change(run, make_user(f"u{number}"), Action.MOVE).pk for number in range(SIZE + 1)]
+        answer = client.get(reverse("runs:detail", args=[run.pk]), {"q": "uid=u"})
+        paginator = answer.context["page"].listing.table.paginator
+
+        pages = [[row.record.pk for row in paginator.page(number).object_list] for number in (2, 1)]
+
+        assert pages == [found[SIZE:], found[:SIZE]]
 
     def test_are_sorted_by_username_in_any_letter_case(self, client: Client) -> None:
         run = make_run(make_server())
