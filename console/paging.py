@@ -34,21 +34,25 @@ class _Found:
 class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
     """Finds a page by ids alone, then reads these rows: sorting and skipping whole rows takes a database much longer.
 
-    A page behind the middle is looked for from the end. ``reads_every_row`` says that a filter is none that an index
-    helps with: then no row is read twice where that can be, and ``sorted_at_once`` says that the list is short enough to
-    be sorted as it is counted. ``few_values`` are the columns of the order where these have only a few values: then rows
-    are counted by them, and only those with a page's own values are sorted.
+    ``every_row`` has the rows in the same order, those that the filters leave out as well: rows of which the ids are known
+    are looked for there, so that no filter is asked again. A page behind the middle is looked for from the end.
+    ``reads_every_row`` says that a filter is none that an index helps with: then no row is read twice where that can be,
+    and ``sorted_at_once`` says that the list is short enough to be sorted as it is counted. ``few_values`` are the columns
+    of the order where these have only a few values: then rows are counted by them, and only those with a page's own
+    values are sorted.
     """
 
     def __init__(
         self,
         *args: Any,
+        every_row: Any,
         reads_every_row: bool = False,
         sorted_at_once: bool = False,
         few_values: Sequence[str] = (),
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self._every_row = every_row
         self._reads_every_row = reads_every_row
         self._sorted_at_once = sorted_at_once
         self._few_values = few_values
@@ -76,12 +80,12 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
             return _between(rows, start, stop, count)
         found = self._found
         if found.ids is not None and found.start is None:
-            return _between(rows.filter(pk__among=found.ids), start, stop, found.count)
+            return _between(self._every_row.filter(pk__among=found.ids), start, stop, found.count)
         return found.ids if found.ids is not None and found.start == start else _between(rows, start, stop, found.count)
 
     def _shown(self, ids: list[int], number: int) -> Page:  # type: ignore[type-arg]  # not at run time
         shown: Any = self.object_list
-        return Page(BoundRows(data=self._rows.filter(pk__in=ids), table=shown.table), number, self)
+        return Page(BoundRows(data=self._every_row.filter(pk__in=ids), table=shown.table), number, self)
 
     @property
     def _rows(self) -> Any:

@@ -178,6 +178,17 @@ class TestWhatASearchLeaves:
 
         assert len(shown(client, q=text)) == count
 
+    @pytest.mark.skipif(
+        "connection.vendor != 'postgresql'", reason="SQLite has no arrays: ids don't come with their count"
+    )
+    @pytest.mark.parametrize("query", [{}, {"page": "2"}, {"sort": "-email"}])
+    def test_is_searched_for_once(self, client: Client, query: dict[str, str]) -> None:
+        make_users(2 * SIZE)
+
+        statements = asked(client, q="u0", **query)
+
+        assert sum("LIKE" in statement for statement in statements) == 1
+
     @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite compares only English letters in any case")
     def test_has_letters_of_all_languages_in_any_case(self, client: Client) -> None:
         make_users(9)
