@@ -103,8 +103,11 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
             return _Found(len(rows))
         if self._grouped:
             return _Found(sum(many for *_values, many in self._groups))
-        if self._reads_every_row and connections[rows.db].vendor == "postgresql":
-            if self._sorted_at_once or rows.query.order_by in {("pk",), ("-pk",)}:
+        order = rows.query.order_by
+        # No index has the order of what is made of columns: all rows are sorted for any page but the first.
+        sorts_all = self._asked_for > 1 and not all(isinstance(each, str) for each in order)
+        if (self._reads_every_row or sorts_all) and connections[rows.db].vendor == "postgresql":
+            if self._sorted_at_once or sorts_all or order in {("pk",), ("-pk",)}:
                 start = min((self._asked_for - 1) * self.per_page, LAST_PLACE - self.per_page)
                 return _count_and_page(rows, start, start + self.per_page)
             return _count_and_ids(rows)

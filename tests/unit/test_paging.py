@@ -347,6 +347,21 @@ class TestTheChangesOfARun:
         assert found == [changes[name] for name in ("Abe", "bo", "Chloé", "dmitri")]
         assert shown(client, "runs:detail", run.pk, sort="-username") == found[::-1]
 
+    @pytest.mark.parametrize("query", [{}, {"q": "uid=u"}])
+    def test_are_sorted_by_username_on_every_page(self, client: Client, query: dict[str, str]) -> None:
+        run = make_run(make_server())
+        names = [f"{'uU'[number % 2]}{number:02}" for number in range(2 * SIZE + 1)]
+        changes = {name: make_change(run, make_user(name)).pk for name in reversed(names)}
+        wanted = [changes[name] for name in names]
+
+        pages = [
+            [shown(client, "runs:detail", run.pk, sort=sort, page=number, **query) for number in (1, 2, 999_999)]
+            for sort in ("username", "-username")
+        ]
+
+        assert pages[0] == [wanted[:SIZE], wanted[SIZE : 2 * SIZE], wanted[2 * SIZE :]]
+        assert pages[1] == [wanted[:SIZE:-1], wanted[SIZE:0:-1], wanted[:1]]
+
     def test_are_listed_without_those_of_a_run_at_the_same_time(self, client: Client) -> None:
         server, wendy, stan = make_server(), make_user("wendy"), make_user("stan")
         first, second = make_run(server), make_run(server)
