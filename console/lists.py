@@ -31,8 +31,8 @@ class Listing:
         return size
 
 
-def show_table(request: HttpRequest, table: Any, *, reads_every_row: bool = False) -> Any:
-    """Sort the table as the address asks and show the page that it asks for, or the nearest there is."""
+def show_table(request: HttpRequest, table: Any, *, filters: Any = None, reads_every_row: bool = False) -> Any:
+    """Sort and filter the table as the address asks and show the page that it asks for, or the nearest there is."""
     table.request = request
     names = set(table.columns.names())
     if order := [
@@ -44,12 +44,17 @@ def show_table(request: HttpRequest, table: Any, *, reads_every_row: bool = Fals
         table.data.data = in_full_order(rows)
         if order and all(name.removeprefix("-") in table.few_values for name in order):
             few_values = table.data.data.query.order_by[:-1]
+    every_row = table.data.data
+    if filters is not None:
+        filters.queryset = every_row
+        table.data.data = filters.qs
     size = _number(request, table.prefixed_per_page_field)
     try:
         table.paginate(
             page=_number(request, table.prefixed_page_field) or 1,
             per_page=size if size in PAGE_SIZES else PAGE_SIZES[0],
             paginator_class=IdsFirst,
+            every_row=every_row,
             reads_every_row=reads_every_row,
             sorted_at_once=table.sorted_at_once,
             few_values=few_values,
@@ -72,8 +77,8 @@ def show_list(
     """Return the rows that the filters in the address leave, as a page of a table."""
     chosen = filters(request.GET, queryset=rows, request=request) if filters is not None else None
     used = [found for name, found in chosen.filters.items() if request.GET.get(name)] if chosen is not None else []
-    shown = table(
-        chosen.qs if chosen is not None else rows, empty_text=_("Nothing matches these filters.") if used else None
-    )
+    shown = table(rows, empty_text=_("Nothing matches these filters.") if used else None)
     reads = any(getattr(each, "reads_every_row", False) for each in used)
-    return Listing(table=show_table(request, shown, reads_every_row=reads), filters=chosen, export=export)
+    return Listing(
+        table=show_table(request, shown, filters=chosen, reads_every_row=reads), filters=chosen, export=export
+    )

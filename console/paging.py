@@ -3,51 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 from typing import Any
 
 from django.contrib.postgres.aggregates import ArrayAgg
+from django.contrib.postgres.fields.array import SliceTransform  # type: ignore[attr-defined]  # not in the stubs
 from django.core.paginator import Page, Paginator
 from django.db import connections
 from django.db.models import Case, Count, OrderBy, Q, QuerySet, When
 from django.db.models.lookups import LessThanOrEqual
 from django_tables2.rows import BoundRows
 
-# The ids of so many rows come with their count, and of so many where these are in the order of the list.
-FEW = 5000
-MANY = 200_000
+# The ids of so many rows come with their count.
+FEW = 20_000
+# PostgreSQL's arrays have no places behind it.
+LAST_PLACE = 2**31 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """How many rows there are, and the ids that came with their count: of the page that begins there, or of all rows."""
+
+    count: int
+    ids: list[int] | None = None
+    start: int | None = None
 
 
 class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
     """Finds a page by ids alone, then reads these rows: sorting and skipping whole rows takes a database much longer.
 
-    A page behind the middle is looked for from the end. ``reads_every_row`` says that a filter is none that an index
-    helps with: then no row is read twice where that can be, and ``sorted_at_once`` says that the list is short enough to
-    be sorted as it is counted. ``few_values`` are the columns of the order where these have only a few values: then rows
-    are counted by them, and only those with a page's own values are sorted.
+    ``every_row`` has the rows in the same order, those that the filters leave out as well: rows of which the ids are known
+    are looked for there, so that no filter is asked again. A page behind the middle is looked for from the end.
+    ``reads_every_row`` says that a filter is none that an index helps with: then no row is read twice where that can be,
+    and ``sorted_at_once`` says that the list is short enough to be sorted as it is counted. ``few_values`` are the columns
+    of the order where these have only a few values: then rows are counted by them, and only those with a page's own
+    values are sorted.
     """
 
     def __init__(
         self,
         *args: Any,
+        every_row: Any,
         reads_every_row: bool = False,
         sorted_at_once: bool = False,
         few_values: Sequence[str] = (),
         **options: Any,
     ) -> None:
         super().__init__(*args, **options)
+        self._every_row = every_row
         self._reads_every_row = reads_every_row
         self._sorted_at_once = sorted_at_once
         self._few_values = few_values
+        self._asked_for = 1
 
     @cached_property
     def count(self) -> int:
         """How many rows the list has."""
-        return self._found[0]
+        return self._found.count
 
     def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
         """Return the page of that number."""
+        # Before the rows are counted: the ids of this page may come with their count.
+        self._asked_for = number if isinstance(number, int) else 1
         rows = self._rows
         if not isinstance(rows, QuerySet) or not self.count:
             return super().page(number)
@@ -59,18 +78,14 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         if self._grouped:
             rows, start, stop, count = self._within_values(rows, start, stop)
             return _between(rows, start, stop, count)
-        count, ids = self._found
-        if ids is None:
-            return _between(rows, start, stop, count)
-        if self._sorted_at_once:
-            return ids[start:stop]
-        if by_id := _by_id(rows):
-            return sorted(ids, reverse=by_id == "-pk")[start:stop]
-        return _between(rows.filter(pk__among=ids), start, stop, count)
+        found = self._found
+        if found.ids is not None and found.start is None:
+            return _between(self._every_row.filter(pk__among=found.ids), start, stop, found.count)
+        return found.ids if found.ids is not None and found.start == start else _between(rows, start, stop, found.count)
 
     def _shown(self, ids: list[int], number: int) -> Page:  # type: ignore[type-arg]  # not at run time
         shown: Any = self.object_list
-        return Page(BoundRows(data=self._rows.filter(pk__in=ids), table=shown.table), number, self)
+        return Page(BoundRows(data=self._every_row.filter(pk__in=ids), table=shown.table), number, self)
 
     @property
     def _rows(self) -> Any:
@@ -82,15 +97,21 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         return bool(self._few_values) and not self._reads_every_row
 
     @cached_property
-    def _found(self) -> tuple[int, list[int] | None]:
+    def _found(self) -> _Found:
         rows = self._rows
         if not isinstance(rows, QuerySet):
-            return len(rows), None
+            return _Found(len(rows))
         if self._grouped:
-            return sum(many for *_values, many in self._groups), None
-        if self._reads_every_row and connections[rows.db].vendor == "postgresql":
-            return _count_and_ids(rows, in_order=self._sorted_at_once)
-        return rows.count(), None
+            return _Found(sum(many for *_values, many in self._groups))
+        order = rows.query.order_by
+        # No index has the order of what is made of columns: all rows are sorted for any page but the first.
+        sorts_all = self._asked_for > 1 and not all(isinstance(each, str) for each in order)
+        if (self._reads_every_row or sorts_all) and connections[rows.db].vendor == "postgresql":
+            if self._sorted_at_once or sorts_all or order in {("pk",), ("-pk",)}:
+                start = min((self._asked_for - 1) * self.per_page, LAST_PLACE - self.per_page)
+                return _count_and_page(rows, start, start + self.per_page)
+            return _count_and_ids(rows)
+        return _Found(rows.count())
 
     @cached_property
     def _groups(self) -> list[tuple[Any, ...]]:
@@ -147,15 +168,13 @@ def _between(rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int
     return list(ids.reverse()[count - stop : count - start])
 
 
-def _by_id(rows: QuerySet[Any]) -> str:
-    """Return how the rows are ordered by their id; empty where the order has something else."""
-    order = rows.query.order_by
-    return str(order[0]) if order in {("pk",), ("-pk",)} else ""
+def _count_and_page(rows: QuerySet[Any], start: int, stop: int) -> _Found:
+    """Count rows and return the ids of those from one place to another: for what is quickly sorted as it is counted."""
+    ids = SliceTransform(start + 1, stop, ArrayAgg("pk", order_by=rows.query.order_by))
+    return _Found(**rows.order_by().aggregate(count=Count("*"), ids=ids), start=start)
 
 
-def _count_and_ids(rows: QuerySet[Any], *, in_order: bool) -> tuple[int, list[int] | None]:
-    """Return how many rows there are and, unless they are too many, their ids, which are in no order if not asked for."""
-    most = MANY if in_order or _by_id(rows) else FEW
-    ids = ArrayAgg("pk", order_by=rows.query.order_by) if in_order else ArrayAgg("pk")
-    found = rows.order_by().aggregate(count=Count("*"), ids=Case(When(LessThanOrEqual(Count("*"), most), then=ids)))
-    return found["count"], found["ids"]
+def _count_and_ids(rows: QuerySet[Any]) -> _Found:
+    """Count rows and return the ids of all, in no order, unless they are too many."""
+    ids = Case(When(LessThanOrEqual(Count("*"), FEW), then=ArrayAgg("pk")))
+    return _Found(**rows.order_by().aggregate(count=Count("*"), ids=ids))

@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import django_filters as filters
+from django.db import connections
 from django.db.models import Q, QuerySet, TextField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
@@ -54,7 +55,7 @@ def _action_choices() -> list[tuple[str, Any]]:
 class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
     """Search, outcome, action, warnings, org subtree."""
 
-    q = search_filter(_("User, or a word of the steps"), "username", "steps_text")
+    q = search_filter(_("User, or a word of the steps"), "username", "steps")
     outcome = filters.ChoiceFilter(label=_("Outcome"), empty_label=_("Any outcome"), choices=badges.outcome_choices)
     action = ReadingFilter(
         label=_("Action"), empty_label=_("Any action"), choices=_action_choices, method="with_action"
@@ -71,15 +72,14 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
         model = RunChange
         fields: list[str] = []
 
-    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
-        with_text = queryset.alias(steps_text=Cast("steps", TextField()))
-        found: QuerySet[Any] = super().filter_queryset(with_text)
-        return found
-
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        actions = _TOGETHER.get(value, (value,))
+        if connections[rows.db].vendor == "postgresql":
+            # It looks for a text in a list as for a key, in half the time that it takes to put the text of it together.
+            return rows.filter(actions__has_any_keys=actions)
         listed: QuerySet[Any] = rows.alias(actions_text=Cast("actions", TextField()))
         wanted = Q()
-        for action in _TOGETHER.get(value, (value,)):
+        for action in actions:
             wanted |= Q(actions_text__contains=json.dumps(action))
         return listed.filter(wanted)
 

@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Count
 
 from directory.models import PlannedMatch, Run, RunChange, RunServer, RunState, ScriptPage
+from directory.models.lines import as_text
 from directory.sync import rows, tally
 from directory.sync.values import Change, Known, Outcome, Sighting
 from orgs.bulk import insert_rows
@@ -68,7 +69,7 @@ def _values(change: Change, known: Known, sighting: Sighting) -> tuple[Any, ...]
         rows.facts_to_json(known),
         before,
         rows.account_to_json(change.after) if change.actions else before,
-        change.steps,
+        as_text(change.steps),
         change.warnings,
         change.unknown_org,
         sighting.entry_id or None,

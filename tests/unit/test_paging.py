@@ -178,6 +178,17 @@ class TestWhatASearchLeaves:
 
         assert len(shown(client, q=text)) == count
 
+    @pytest.mark.skipif(
+        "connection.vendor != 'postgresql'", reason="SQLite has no arrays: ids don't come with their count"
+    )
+    @pytest.mark.parametrize("query", [{}, {"page": "2"}, {"sort": "-email"}])
+    def test_is_searched_for_once(self, client: Client, query: dict[str, str]) -> None:
+        make_users(2 * SIZE)
+
+        statements = asked(client, q="u0", **query)
+
+        assert sum("LIKE" in statement for statement in statements) == 1
+
     @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite compares only English letters in any case")
     def test_has_letters_of_all_languages_in_any_case(self, client: Client) -> None:
         make_users(9)
@@ -298,6 +309,7 @@ class TestTheChangesOfARun:
         if wanted:
             assert [pk for page in pages for pk in page] == wanted
             assert shown(client, "runs:detail", run.pk, page=999_999, **query) == wanted[-1:]
+            assert shown(client, "runs:detail", run.pk, page=999_999_999, **query) == wanted[-1:]
         else:
             assert pages == [[], [], []]
 
@@ -316,6 +328,16 @@ class TestTheChangesOfARun:
         assert sum("LIKE" in query["sql"] and "COUNT" in query["sql"] for query in found) == 1
         assert not any("OFFSET" in query["sql"] for query in found)
 
+    def test_are_found_on_one_page_after_the_other(self, client: Client) -> None:
+        run = make_run(make_server())
+        found = [make_change(run, make_user(f"u{number}"), Action.MOVE).pk for number in range(SIZE + 1)]
+        answer = client.get(reverse("runs:detail", args=[run.pk]), {"q": "uid=u"})
+        paginator = answer.context["page"].listing.table.paginator
+
+        pages = [[row.record.pk for row in paginator.page(number).object_list] for number in (2, 1)]
+
+        assert pages == [found[SIZE:], found[:SIZE]]
+
     def test_are_sorted_by_username_in_any_letter_case(self, client: Client) -> None:
         run = make_run(make_server())
         changes = {name: make_change(run, make_user(name)).pk for name in ("bo", "Abe", "Chloé", "dmitri")}
@@ -324,6 +346,21 @@ class TestTheChangesOfARun:
 
         assert found == [changes[name] for name in ("Abe", "bo", "Chloé", "dmitri")]
         assert shown(client, "runs:detail", run.pk, sort="-username") == found[::-1]
+
+    @pytest.mark.parametrize("query", [{}, {"q": "uid=u"}])
+    def test_are_sorted_by_username_on_every_page(self, client: Client, query: dict[str, str]) -> None:
+        run = make_run(make_server())
+        names = [f"{'uU'[number % 2]}{number:02}" for number in range(2 * SIZE + 1)]
+        changes = {name: make_change(run, make_user(name)).pk for name in reversed(names)}
+        wanted = [changes[name] for name in names]
+
+        pages = [
+            [shown(client, "runs:detail", run.pk, sort=sort, page=number, **query) for number in (1, 2, 999_999)]
+            for sort in ("username", "-username")
+        ]
+
+        assert pages[0] == [wanted[:SIZE], wanted[SIZE : 2 * SIZE], wanted[2 * SIZE :]]
+        assert pages[1] == [wanted[:SIZE:-1], wanted[SIZE:0:-1], wanted[:1]]
 
     def test_are_listed_without_those_of_a_run_at_the_same_time(self, client: Client) -> None:
         server, wendy, stan = make_server(), make_user("wendy"), make_user("stan")

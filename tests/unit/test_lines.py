@@ -1,0 +1,176 @@
+"""Lines that are kept as text: they come back as they were, are found by what they say, and outlast an upgrade."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.core import serializers
+from django.core.management import call_command
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from django.test import Client
+from django.urls import reverse
+
+from directory.models import Run, RunChange
+from directory.sync import record
+from directory.sync.values import Account, Change, Known, Outcome, Presence, Sighting
+from orgs.models import User
+from tests.makers import make_change, make_run, make_sysadmin, make_user, signed_in
+
+ODD = ["found as uid=jürgen", 'says "no" to C:\\temp', "北京 🙂", "tab\tand\nline", "NUL \x00", ""]
+
+
+@pytest.fixture
+def client() -> Client:
+    return signed_in(make_sysadmin())
+
+
+@pytest.mark.django_db
+class TestLines:
+    @pytest.fixture
+    def change(self) -> RunChange:
+        return make_change(make_run(), make_user("wendy"))
+
+    @pytest.mark.parametrize("lines", [[], ODD])
+    def test_come_back_as_they_were(self, change: RunChange, lines: list[str]) -> None:
+        change.steps = lines
+        change.save()
+
+        assert RunChange.objects.get(pk=change.pk).steps == lines
+        assert RunChange.objects.values_list("steps", flat=True).get(pk=change.pk) == lines
+
+    def test_are_written_over_in_one_statement(self, change: RunChange) -> None:
+        RunChange.objects.update(steps=ODD)
+
+        assert RunChange.objects.get(pk=change.pk).steps == ODD
+
+    def test_are_looked_for_as_a_whole(self, change: RunChange) -> None:
+        RunChange.objects.update(steps=ODD)
+
+        assert RunChange.objects.filter(steps=ODD).exists()
+        assert not RunChange.objects.filter(steps=ODD[:-1]).exists()
+
+    def test_outlast_a_dump(self, change: RunChange) -> None:
+        RunChange.objects.update(steps=ODD)
+        dumped = serializers.serialize("json", RunChange.objects.all())
+        RunChange.objects.all().delete()
+
+        for loaded in serializers.deserialize("json", dumped):
+            loaded.save()
+
+        assert RunChange.objects.get(pk=change.pk).steps == ODD
+
+    def test_are_loaded_from_a_dump_that_has_them_as_a_list(self, change: RunChange) -> None:
+        (dumped,) = json.loads(serializers.serialize("json", RunChange.objects.all()))
+        dumped["fields"]["steps"] = ODD
+
+        for loaded in serializers.deserialize("json", json.dumps([dumped])):
+            loaded.save()
+
+        assert RunChange.objects.get(pk=change.pk).steps == ODD
+
+    def test_of_a_plan_come_back_as_they_were(self) -> None:
+        run, wendy = make_run(), make_user("wendy")
+
+        plan(run, wendy, ODD)
+
+        assert run.changes.get().steps == ODD
+
+
+def plan(run: Run, user: User, steps: list[str]) -> None:
+    """Store a plan that has something to say about one user."""
+    account = Account(
+        username=user.username,
+        email=user.email,
+        first_name=user.first_name,
+        last_name=user.last_name,
+        active=True,
+        blocked=False,
+        pending=False,
+        org=user.org.name,
+        org_id=user.org_id,
+        roles=frozenset(),
+    )
+    change = Change(user.pk, Outcome.KEPT, account, account, tuple(steps))
+    record.planned(run=run, changes=[(change, Known(user.pk, account), Sighting(Presence.ABSENT))])
+
+
+@pytest.mark.django_db
+class TestASearchInTheStepsOfARun:
+    @pytest.mark.parametrize(
+        ("text", "found"),
+        [
+            ("jürgen", True),
+            ("UID=J", True),
+            ("北京", True),
+            ("uid=jürgen temp", True),
+            ("jurgen", False),
+            ("u00fc", False),
+            ("uid=_", False),
+        ],
+    )
+    def test_finds_letters_of_all_languages(self, client: Client, text: str, found: bool) -> None:
+        run = make_run()
+        plan(run, make_user("wendy"), ODD)
+        make_change(run, make_user("stan"))
+
+        assert names_found(client, run, text) == (["wendy"] if found else [])
+
+    @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite compares only English letters in any case")
+    def test_finds_them_in_any_letter_case(self, client: Client) -> None:
+        run = make_run()
+        plan(run, make_user("wendy"), ODD)
+
+        assert names_found(client, run, "JÜRGEN") == ["wendy"]
+
+
+def names_found(client: Client, run: Run, text: str) -> list[str]:
+    """Return the users whose changes a search on the page of a run leaves."""
+    page = client.get(reverse("runs:detail", args=[run.pk]), {"q": text}).context["page"]
+    return [row.record.username for row in page.listing.table.page.object_list]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAnUpgrade:
+    BEFORE = [("directory", "0011_unchecked_working_rows")]
+
+    @pytest.fixture
+    def change(self) -> Iterator[RunChange]:
+        """A change as the version before had it."""
+        change = make_change(make_run(), make_user("wendy"))
+        try:
+            old = migrated(self.BEFORE)
+            old.get_model("directory", "RunChange").objects.update(steps=ODD[:4])
+            yield change
+        finally:
+            call_command("migrate", verbosity=0)
+
+    def test_leaves_the_steps_as_they_were(self, change: RunChange) -> None:
+        call_command("migrate", verbosity=0)
+
+        assert RunChange.objects.get(pk=change.pk).steps == ODD[:4]
+
+    def test_lets_them_be_found(self, client: Client, change: RunChange) -> None:
+        call_command("migrate", verbosity=0)
+
+        assert [names_found(client, change.run, text) for text in ("jürgen", "北京", "u00fc")] == [
+            ["wendy"],
+            ["wendy"],
+            [],
+        ]
+
+    def test_can_be_taken_back(self, change: RunChange) -> None:
+        call_command("migrate", verbosity=0)
+
+        old = migrated(self.BEFORE)
+
+        assert old.get_model("directory", "RunChange").objects.get(pk=change.pk).steps == ODD[:4]
+
+
+def migrated(targets: list[tuple[str, str]]) -> Any:
+    """Bring the database to another version, and return the models that it had then."""
+    executor = MigrationExecutor(connection)
+    return executor.migrate(targets).apps
