@@ -21,6 +21,9 @@ from directory.sync.source.messages import Malformed
 CHUNK = 1 << 18
 # What is no entry goes through a pipe that nobody empties meanwhile, so it has to fit in there.
 LONGEST_OTHER = 1 << 16
+# A server writes entry by entry. To read each as soon as it comes takes twice the time of reading some at once, for both
+# ends: where little has come, a moment (in seconds) is left for more, as long as the answer has not ended.
+WORTH_READING, PAUSE = 1 << 15, 0.0003
 
 
 class Relay:
@@ -150,6 +153,8 @@ class Relay:
             self._parts, self._have, self._wanted = [rest], len(rest), taken.wanted
             self._entries += taken.entries
             self._others += taken.others
+            if len(answer) < WORTH_READING and not taken.others:
+                time.sleep(PAUSE)
         except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             # A part of a record, or TLS talking to itself.
             return None
