@@ -139,29 +139,40 @@ class Relay:
             self._end(why(error))
 
     def _carry_answer(self) -> None:
+        """Take what has come: all of it, as TLS hands on no more at once than the server wrote at once."""
+        came, over = 0, False
+        while came < CHUNK and not over:
+            try:
+                part = self._outside.recv(CHUNK)
+            except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                # Nothing more, a part of a record, or TLS talking to itself.
+                break
+            except OSError as error:
+                over, self.trouble = True, self.trouble or why(error)
+            else:
+                self._parts.append(part)
+                came, over = came + len(part), not part
+        self._have += came
+        if came and self._have >= self._wanted:
+            self._take()
+        if over and not came:
+            # Else in the next round: libldap has to see what has come before.
+            self._end()
+        elif came < WORTH_READING and not self._others:
+            time.sleep(PAUSE)
+
+    def _take(self) -> None:
+        """Take the messages that are whole by now."""
+        data = b"".join(self._parts)
         try:
-            answer = self._outside.recv(CHUNK)
-            if not answer:
-                return self._end()
-            self._parts.append(answer)
-            self._have += len(answer)
-            if self._have < self._wanted:
-                return None
-            data = b"".join(self._parts)
             taken = messages.take(data)
-            rest = data[taken.rest :]
-            self._parts, self._have, self._wanted = [rest], len(rest), taken.wanted
-            self._entries += taken.entries
-            self._others += taken.others
-            if len(answer) < WORTH_READING and not taken.others:
-                time.sleep(PAUSE)
-        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            # A part of a record, or TLS talking to itself.
-            return None
         except Malformed:
-            self._end("the answer can't be read")
-        except OSError as error:
-            self._end(why(error))
+            return self._end("the answer can't be read")
+        rest = data[taken.rest :]
+        self._parts, self._have, self._wanted = [rest], len(rest), taken.wanted
+        self._entries += taken.entries
+        self._others += taken.others
+        return None
 
     def _pass_on(self, message: bytes) -> bool:
         """Let libldap read what is no entry; False when that is too long to be an answer."""
