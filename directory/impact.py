@@ -151,7 +151,9 @@ class _Asked:
     def pages(self) -> Iterator[list[_Stored]]:
         """Yield the entries in the order of their ids."""
         found = self._rows().annotate(
-            attributes_text=Cast("attributes", TextField()), verdict_text=Cast("verdict", TextField())
+            # As it is kept: the scripts get it as text.
+            attributes_text=Cast("attributes", TextField()),
+            verdict_text=Cast("verdict", TextField()),
         )
         columns = ("pk", "user_id", "settled", "dn", "attributes_text", "verdict_text")
         last, size = 0, FIRST_PAGE

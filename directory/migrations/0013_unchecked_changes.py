@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0012_steps_as_text"),
+        ("directory", "0012_kept_as_text"),
         ("orgs", "0005_no_index_twice"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

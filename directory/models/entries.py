@@ -7,6 +7,7 @@ from typing import Any
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from directory.models.jsontext import JsonTextField
 from directory.models.runs import Run
 from directory.models.servers import LdapServer
 from orgs.models import User
@@ -106,7 +107,7 @@ class StoredEntry(models.Model):
     dn_key = models.CharField(max_length=64)
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     identity: Any = models.JSONField(_("identity"), default=dict)
-    attributes: Any = models.JSONField(_("attributes"), default=dict)
+    attributes = JsonTextField(_("attributes"), default=dict)
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries", db_constraint=False)

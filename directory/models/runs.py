@@ -11,7 +11,7 @@ from django.db.models import Max, Min, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.lines import LinesField
+from directory.models.jsontext import JsonTextField
 from directory.models.servers import LdapServer
 from orgs.models import Org, User
 from orgs.permissions import Permission
@@ -316,7 +316,7 @@ class RunChange(models.Model):
     facts: Any = models.JSONField(_("facts that the plan relies on"), default=dict)
     before: Any = models.JSONField(_("before"), default=dict)
     after: Any = models.JSONField(_("after"), default=dict)
-    steps = LinesField(_("steps"), default=list)
+    steps = JsonTextField(_("steps"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
     # The stored entry that decided, by its id: rows of entries come and go.

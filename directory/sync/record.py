@@ -9,7 +9,7 @@ from typing import Any
 from django.db.models import Count
 
 from directory.models import PlannedMatch, Run, RunChange, RunServer, RunState, ScriptPage
-from directory.models.lines import as_text
+from directory.models.jsontext import as_text
 from directory.sync import rows, tally
 from directory.sync.values import Change, Known, Outcome, Sighting
 from orgs.bulk import insert_rows

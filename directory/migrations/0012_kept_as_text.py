@@ -4,7 +4,7 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import directory.models.lines
+import directory.models.jsontext
 
 
 def write_letters_as_they_are(_apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
@@ -12,7 +12,7 @@ def write_letters_as_they_are(_apps: Apps, schema_editor: BaseDatabaseSchemaEdit
     connection = schema_editor.connection
     if connection.vendor != "sqlite":
         return
-    field = directory.models.lines.LinesField()
+    field = directory.models.jsontext.JsonTextField()
     connection.connection.create_function("anew", 1, lambda text: field.get_prep_value(field.to_python(text)))
     with connection.cursor() as cursor:
         cursor.execute(r"UPDATE directory_runchange SET steps = anew(steps) WHERE steps LIKE '%\u%'")
@@ -27,7 +27,12 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="runchange",
             name="steps",
-            field=directory.models.lines.LinesField(default=list, verbose_name="steps"),
+            field=directory.models.jsontext.JsonTextField(default=list, verbose_name="steps"),
+        ),
+        migrations.AlterField(
+            model_name="storedentry",
+            name="attributes",
+            field=directory.models.jsontext.JsonTextField(default=dict, verbose_name="attributes"),
         ),
         migrations.RunPython(write_letters_as_they_are, migrations.RunPython.noop),
     ]

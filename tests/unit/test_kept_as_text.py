@@ -1,4 +1,4 @@
-"""Lines that are kept as text: they come back as they were, are found by what they say, and outlast an upgrade."""
+"""JSON that is kept as text: it comes back as it was, is found by what it says, and outlasts an upgrade."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 from django.urls import reverse
 
-from directory.models import Run, RunChange
+from directory.models import Run, RunChange, StoredEntry
 from directory.sync import record
 from directory.sync.values import Account, Change, Known, Outcome, Presence, Sighting
+from orgs.bulk import Json, insert_rows, update_rows
 from orgs.models import User
-from tests.makers import make_change, make_run, make_sysadmin, make_user, signed_in
+from tests.makers import make_change, make_run, make_server, make_sysadmin, make_user, signed_in
 
 ODD = ["found as uid=jürgen", 'says "no" to C:\\temp', "北京 🙂", "tab\tand\nline", "NUL \x00", ""]
 
@@ -29,7 +30,7 @@ def client() -> Client:
 
 
 @pytest.mark.django_db
-class TestLines:
+class TestStepsOfAChange:
     @pytest.fixture
     def change(self) -> RunChange:
         return make_change(make_run(), make_user("wendy"))
@@ -78,6 +79,22 @@ class TestLines:
         plan(run, wendy, ODD)
 
         assert run.changes.get().steps == ODD
+
+
+@pytest.mark.django_db
+class TestAttributesOfAStoredEntry:
+    @pytest.mark.parametrize("told", [{}, {"cn": ["Jürgen"], "description;lang-de": ODD}])
+    def test_come_back_as_they_were_and_in_their_order(self, told: dict[str, list[str]]) -> None:
+        columns = {"dn": "uid=wendy", "dn_key": "1", "unique_id": "", "identity": {}, "digest": "", "run_id": 1}
+        columns |= {"contested": False, "matched_by": "", "settled": False, "server": make_server().pk}
+        insert_rows(StoredEntry, [*columns, "attributes"], [[*columns.values(), Json(json.dumps(told))]])
+        stored = StoredEntry.objects.get()
+        assert list(stored.attributes.items()) == list(told.items())
+
+        update_rows(StoredEntry, {stored.pk: {"attributes": Json('{"sn": ["W"]}')}}, columns=["attributes"])
+        assert StoredEntry.objects.get().attributes == {"sn": ["W"]}
+        update_rows(StoredEntry, {stored.pk: {"attributes": Json(json.dumps(told))}}, columns=["attributes"])
+        assert list(StoredEntry.objects.get().attributes.items()) == list(told.items())
 
 
 def plan(run: Run, user: User, steps: list[str]) -> None:
