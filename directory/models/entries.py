@@ -107,7 +107,7 @@ class StoredEntry(models.Model):
     dn_key = models.CharField(max_length=64)
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     identity: Any = models.JSONField(_("identity"), default=dict)
-    attributes = JsonTextField(_("attributes"), default=dict)
+    attributes: Any = JsonTextField(_("attributes"), default=dict)
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries", db_constraint=False)

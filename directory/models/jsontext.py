@@ -17,7 +17,8 @@ def as_text(value: object) -> str:
 
 
 if TYPE_CHECKING:
-    _Text = models.TextField[Any, Any]
+    # It takes and gives what those fields do.
+    _Text = models.JSONField
 else:
     _Text = models.TextField
 

@@ -316,7 +316,7 @@ class RunChange(models.Model):
     facts: Any = models.JSONField(_("facts that the plan relies on"), default=dict)
     before: Any = models.JSONField(_("before"), default=dict)
     after: Any = models.JSONField(_("after"), default=dict)
-    steps = JsonTextField(_("steps"), default=list)
+    steps: Any = JsonTextField(_("steps"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
     # The stored entry that decided, by its id: rows of entries come and go.
