@@ -21,8 +21,8 @@ from directory.sync.source.messages import Malformed
 CHUNK = 1 << 18
 # What is no entry goes through a pipe that nobody empties meanwhile, so it has to fit in there.
 LONGEST_OTHER = 1 << 16
-# A server writes entry by entry. To read each as soon as it comes takes twice the time of reading some at once, for both
-# ends: where little has come, a moment (in seconds) is left for more, as long as the answer has not ended.
+# A server writes entry by entry. To read each as soon as it comes takes twice the processor's time of reading some at once:
+# where little has come, a moment (in seconds) is left for more, as long as the answer has not ended.
 WORTH_READING, PAUSE = 1 << 15, 0.0003
 
 
