@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from directory.models import LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
 from directory.scope import OrgScope
+from directory.sync import fingerprints
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.values import DOUBTFUL, MatchedBy
 from orgs.models import User
@@ -43,7 +44,8 @@ class Foreseen:
 def present(org_ids: Collection[int], *, at: datetime) -> str:
     """Return the hash of what the entries of a server that these orgs ask would be matched by now.
 
-    It is another one each day, so that no entry is taken for a user for longer than that without a look at both.
+    It is another one each day, so that no entry is taken for a user for longer than that without a look at both, and
+    another one with other rules.
     """
     return _now_and_then(org_ids, NOBODY, (), at)[0]
 
@@ -108,7 +110,7 @@ def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[i
 
 
 def _dated(told: str, org_ids: Collection[int], at: datetime) -> str:
-    return hashlib.sha256(f"{at:%Y-%m-%d} {sorted(org_ids)} {told}".encode()).hexdigest()
+    return hashlib.sha256(f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {told}".encode()).hexdigest()
 
 
 def _told_by_postgresql(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Q
 
 from directory.models import StoredEntry
-from directory.sync import rows
+from directory.sync import fingerprints, rows
 from directory.sync.ids import Ids
 from directory.sync.values import Candidate, Identity, MatchedBy, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
@@ -22,8 +22,6 @@ WRITTEN = (*MOVED, "digest", "unique_id", "identity", "attributes", "verdict", "
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # What there is to know of a row, as ``Stored`` has it.
 KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
-# To be raised whenever Rollcall makes something else of the same entry than before.
-FORM = 2
 # What comes after the part of a digest that says what was made of the entry.
 DIGEST_AT = 16
 PAGE = 1000
@@ -95,7 +93,7 @@ def made_alike(server_id: int, made: str) -> bool:
 
 
 def _prefix(made: str) -> str:
-    return hashlib.sha256(f"{FORM} {made}".encode()).hexdigest()[:DIGEST_AT]
+    return hashlib.sha256(f"{fingerprints.ENTRIES} {made}".encode()).hexdigest()[:DIGEST_AT]
 
 
 class Shelf:

@@ -13,13 +13,12 @@ from typing import Any
 from django.db.models import Case, Count, F, Q, Value, When
 
 from directory.models import Standing
+from directory.sync import fingerprints
 from directory.sync.values import Account, Change, House, Known, Outcome, Presence, Sighting
 from orgs.bulk import insert_rows
 from orgs.models import SetBy, User
 
 PAGE = 5000
-# To be raised whenever the same facts lead to another decision than before.
-RULES = 1
 # What of a user has to be as it was.
 SAME = (
     "username",
@@ -50,9 +49,9 @@ class Standings:
 
 
 def fingerprint(house: House) -> str:
-    """Return one hash of all that decisions are made against, beside users and entries."""
+    """Return one hash of all that decisions are made against, beside users and entries: the rules' own source, too."""
     told = [
-        RULES,
+        fingerprints.DECISIONS,
         sorted(
             [key, o.id, o.name, sorted(o.default_roles), o.synchronized, list(o.servers)]
             for key, o in house.orgs.items()

@@ -11,7 +11,7 @@ from directory import scripting
 from directory.actions import matches
 from directory.actions import settings as sync_settings
 from directory.models import LdapServer, Match, PlannedMatch, Run, RunState, StoredEntry
-from directory.sync import plan
+from directory.sync import fingerprints, plan
 from directory.sync.values import Change, Known, Outcome
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
@@ -102,6 +102,13 @@ class TestAnEntryThatIsAsItWas:
 
         assert asked_and_kept(run) == (1, 1)
         assert rows() == before
+
+    def test_is_evaluated_once_what_makes_entries_is_another_one(
+        self, staff: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fingerprints, "ENTRIES", "of other rules")
+
+        assert (asked_and_kept(simulate()), asked_and_kept(simulate())) == ((2, 0), (0, 2))
 
     def test_is_evaluated_each_time_while_its_script_fails(self, staff: Employer) -> None:
         staff.server(active_script=BREAKS)
@@ -229,6 +236,15 @@ class TestAUserForWhomThereWasNothingToDo:
         self, decided: list[str], happens: Callable[[], object]
     ) -> None:
         happens()
+
+        simulate()
+
+        assert sorted(decided) == ["mia", "sean"]
+
+    def test_is_decided_about_once_a_rule_is_another_one(
+        self, decided: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fingerprints, "DECISIONS", "of other rules")
 
         simulate()
 

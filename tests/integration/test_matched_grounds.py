@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
-from directory.sync import entries, matching, pipeline, plan, reader, source
+from directory.sync import entries, fingerprints, matching, pipeline, plan, reader, source
 from directory.sync.source import DirectoryUnavailable, Sent
 from directory.sync.values import AttributeMapping, Candidate, Change, Identity, Known
 from orgs.actions import users
@@ -71,6 +71,16 @@ def found_by(*, noted_on: LdapServer | None = None, own_ids: bool = False) -> se
 
 def everybody() -> list[str]:
     return [*NAMES, "stranger"]
+
+
+def test_everybody_is_matched_again_once_a_rule_of_matching_is_another_one(
+    looked_at: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fingerprints, "MATCHES", "of other rules")
+
+    simulate()
+
+    assert sorted(looked_at) == everybody()
 
 
 def test_nobody_is_matched_again_while_nothing_changes(looked_at: list[str]) -> None:

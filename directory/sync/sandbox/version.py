@@ -1,4 +1,4 @@
-"""Names what runs the scripts: another engine, or another prelude, may make another verdict of the same entry."""
+"""Names what runs the scripts: another engine, or another sandbox, may make another verdict of the same entry."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-PRELUDE = ("harden.js", "prelude.js")
+HERE = Path(__file__).parent
+
+
+def _sources() -> bytes:
+    told = hashlib.sha256()
+    for path in sorted(path for kind in ("*.js", "*.py") for path in HERE.glob(kind)):
+        content = path.read_bytes()
+        told.update(f"{path.name} {len(content)} ".encode() + content)
+    return told.digest()
+
+
+# Read once, when the sandbox itself is: an upgrade may replace the files while this process runs.
+SOURCES = _sources()
 
 
 @cache
 def engine_version() -> str:
-    """Return one hash of the engine's version and of the prelude that the scripts run in."""
-    here = Path(__file__).parent
-    told = version("dukpy").encode() + b"".join((here / name).read_bytes() for name in PRELUDE)
-    return hashlib.sha256(told).hexdigest()
+    """Return one hash of the engine's version and of the sandbox that the scripts run in."""
+    return hashlib.sha256(version("dukpy").encode() + SOURCES).hexdigest()

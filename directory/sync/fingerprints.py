@@ -1,0 +1,49 @@
+"""Hashes the source of the rules, so that nothing that an older version of them has made or decided is kept. Pure.
+
+Whole folders are taken where that can be: a module that is new there counts at once. It costs one run after an upgrade
+that decides about everybody, or asks the scripts about every entry, which it would not have had to.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+SYNC = Path(__file__).parent
+PROJECT = SYNC.parents[1]
+ORGS = PROJECT / "orgs"
+
+# What decides about a user: who was found, and what follows from it.
+DECIDING = (
+    *SYNC.glob("*.py"),
+    PROJECT / "directory" / "scope.py",
+    ORGS / "inheritance.py",
+    ORGS / "permissions.py",
+    ORGS / "text.py",
+)
+# What decides whose entry one is.
+MATCHING = (
+    *(SYNC / f"{name}.py" for name in ("grounds", "identity", "matching", "rows", "shelf", "values")),
+    ORGS / "text.py",
+)
+# What decides what is stored of an entry, beside the sandbox, which has a version of its own.
+STORING = (
+    *(SYNC / f"{name}.py" for name in ("identity", "needed", "rows", "script_pages", "shelf", "values")),
+    *(SYNC / "source").glob("*.py"),
+)
+
+
+def of(paths: Iterable[Path]) -> str:
+    """Return one hash of the names and the contents of these files, in whatever order they come."""
+    parts = sorted((path.relative_to(PROJECT).as_posix(), path.read_bytes()) for path in set(paths))
+    told = hashlib.sha256()
+    for name, content in parts:
+        told.update(f"{name} {len(content)} ".encode() + content)
+    return told.hexdigest()
+
+
+# Read once, when the rules themselves are: an upgrade may replace the files while this process runs.
+DECISIONS = of(DECIDING)
+MATCHES = of(MATCHING)
+ENTRIES = of(STORING)
