@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.attacks.hostile import EVERY_SLOT, ORG_NAME, Hostile
 
-MISSING = "^ReferenceError: .* is not defined$"
+MISSING = "^ReferenceError: .* is not defined"
 FROZEN = "^TypeError"
 NO_CODE = "^TypeError: code cannot be made from text here$"
 

@@ -340,7 +340,10 @@ class TestBareName:
         assert org("typeof Array", entry) == "function"
 
     def test_that_nobody_knows_is_an_error(self) -> None:
-        assert org("manager") == "error: ReferenceError: manager is not defined"
+        assert org("manager") == (
+            "error: ReferenceError: manager is not defined: "
+            "it is no variable of the script, and the entry has no attribute of this name"
+        )
 
     def test_works_in_a_strict_script(self) -> None:
         assert org("(function () { 'use strict'; return uid })()") == "ada"

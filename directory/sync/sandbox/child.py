@@ -7,8 +7,6 @@ comes unasked: the layers in force.
 
 from __future__ import annotations
 
-import importlib.machinery
-import importlib.util
 import json
 import os
 import resource
@@ -21,32 +19,16 @@ from typing import Any, BinaryIO
 
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
+from engine import Stack, load_engine  # type: ignore[import-not-found]  # noqa: E402
 from lockdown import lock_down  # type: ignore[import-not-found]  # noqa: E402
 
 sys.path.remove(str(HERE))
 
-PRELUDE = ("harden.js", "prelude.js")
+PRELUDE = ("harden.js", "sources.js", "prelude.js")
 OUT_OF_MEMORY = 77
 # The length of an answer, the computing time in seconds, and the most memory so far in KB.
 HEADER = struct.Struct("<IdI")
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
-
-
-def load_engine() -> Any:
-    """Load dukpy's C module alone; the package around it imports compilers and an HTTP client."""
-    package = importlib.util.find_spec("dukpy")
-    if package is None or not package.submodule_search_locations:
-        raise ImportError("dukpy is not installed")
-    finder = importlib.machinery.FileFinder(
-        package.submodule_search_locations[0],
-        (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
-    )
-    spec = finder.find_spec("_dukpy")
-    if spec is None or spec.loader is None:
-        raise ImportError("dukpy has no engine")
-    engine = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(engine)
-    return engine
 
 
 class RealmFailed(Exception):
@@ -56,11 +38,12 @@ class RealmFailed(Exception):
 class Realm:
     """One JavaScript world of its own, hardened by the prelude."""
 
-    def __init__(self, engine: Any, prelude: str) -> None:
+    def __init__(self, engine: Any, prelude: str, stack: Stack) -> None:
         # Scripts could call the prelude by its name, so they must not be able to guess it.
         self._name = f"rollcall_{os.urandom(16).hex()}"
         self._engine = engine
         self._ctx = engine.create_context()
+        stack.give(self._ctx)
         self._evaluate(prelude.replace("$REALM", self._name), b"{}")
 
     def call(self, function: str, data: bytes) -> bytes:
@@ -78,9 +61,10 @@ class Realm:
 class Service:
     """Answers requests in one realm that lasts, or each in a realm of its own."""
 
-    def __init__(self, engine: Any, prelude: str) -> None:
+    def __init__(self, engine: Any, prelude: str, stack: Stack) -> None:
         self._engine = engine
         self._prelude = prelude
+        self._stack = stack
         self._realm = self._new_realm()
         self._loaded: list[bytes] = []
 
@@ -100,7 +84,7 @@ class Service:
 
     def _load(self, source: bytes) -> bytes:
         reply = self._realm.call("load", source)
-        if reply == b"null" and source not in self._loaded:
+        if json.loads(reply)["error"] is None and source not in self._loaded:
             self._loaded.append(source)
         return reply
 
@@ -111,7 +95,7 @@ class Service:
         return realm
 
     def _new_realm(self) -> Realm:
-        return Realm(self._engine, self._prelude)
+        return Realm(self._engine, self._prelude, self._stack)
 
 
 def answer_requests(service: Service, cpu_seconds: float) -> None:
@@ -142,12 +126,13 @@ def main() -> None:
     """Start, lock down, serve."""
     cpu_seconds, memory_bytes, parent = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     engine, prelude = load_engine(), "".join((HERE / name).read_text(encoding="utf-8") for name in PRELUDE)
+    stack = Stack(engine)
     # A date must mean the same on every server.
     os.environ["TZ"] = "UTC"
     time.tzset()
     layers = lock_down(memory_bytes=memory_bytes, parent=parent)
     try:
-        service = Service(engine, prelude)
+        service = Service(engine, prelude, stack)
         _send(json.dumps(layers).encode(), 0.0)
         answer_requests(service, cpu_seconds)
     except MemoryError:

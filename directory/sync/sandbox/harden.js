@@ -39,6 +39,32 @@ const $REALM_HARD = (() => {
     Math.random = () => { throw new Error("Math.random is not available: every run must give the same answer"); };
   };
 
+  // The engine knows no languages: these would silently give another answer than a browser does.
+  const removeLanguages = () => {
+    const { BigInt, Date: { prototype: date } } = GLOBAL;
+    const refuse = (prototype, name, advice, isFine = () => false) => {
+      const known = prototype[name];
+      const method = {
+        [name](...given) {
+          if (isFine(given)) return Reflect.apply(known, this, given);
+          throw new Error(`${name} is not available, as there are no languages here: ${advice}`);
+        },
+      }[name];
+      Object.defineProperty(prototype, name, { value: method });
+    };
+    refuse(String.prototype, "localeCompare", "compare with === or <, after toLowerCase() where letter case must not count");
+    for (const name of ["toLocaleLowerCase", "toLocaleUpperCase"]) {
+      const plain = name.replace("Locale", "");
+      refuse(String.prototype, name, `write ${plain}()`, (given) => given.length === 0);
+    }
+    for (const { prototype } of [Number, BigInt]) {
+      refuse(prototype, "toLocaleString", "write String(value) or value.toFixed(2)");
+    }
+    for (const name of ["toLocaleString", "toLocaleDateString", "toLocaleTimeString"]) {
+      refuse(date, name, "write value.toISOString(), which is UTC, and take the part that you need");
+    }
+  };
+
   const removeCodeFromText = () => {
     const inert = function Function() { throw new TypeError("code cannot be made from text here"); };
     for (const prototype of FUNCTIONS) Object.defineProperty(prototype, "constructor", { value: inert });
@@ -53,6 +79,9 @@ const $REALM_HARD = (() => {
     Object.defineProperty(prototype, key, {
       get() { return value; },
       set(own) {
+        if (this !== GLOBAL && hardened.has(this)) {
+          throw new TypeError(`${String(key)} of a built-in object cannot be set: write a function inside the script`);
+        }
         Object.defineProperty(this, key, { value: own, writable: true, enumerable: true, configurable: true });
       },
       enumerable,
@@ -105,6 +134,7 @@ const $REALM_HARD = (() => {
   };
 
   removeStatefulParts();
+  removeLanguages();
   removeCodeFromText();
   const BUILTINS = moveBuiltins();
   // The engine hands each request over by setting the global named dukpy; scripts cannot.
@@ -115,7 +145,7 @@ const $REALM_HARD = (() => {
     configurable: false,
   };
   Object.defineProperty(GLOBAL, "dukpy", mailbox);
-  for (const prototype of [Object.prototype, Error.prototype, FUNCTION]) {
+  for (const prototype of [Object.prototype, Array.prototype, Error.prototype, FUNCTION]) {
     for (const key of Reflect.ownKeys(prototype)) allowOverride(prototype, key);
   }
   for (const key of KEPT) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections import deque
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,8 +22,6 @@ from directory.sync.values import Asked, Entry, ScriptError, ScriptName, Scripts
 
 # One child for each core; more than this many, one process could hardly feed.
 WORKERS = 8
-# What these leave behind runs, and holds memory, until a whole batch is done.
-LEAVES_WORK_BEHIND = re.compile(r"\b(?:async|import)\b")
 
 
 class Sandbox:
@@ -44,7 +41,8 @@ class Sandbox:
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
         self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
-        self._apart = any(LEAVES_WORK_BEHIND.search(source) for source in self._sources.values())
+        # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
+        self._apart = False
         self._errors: dict[ScriptName, ScriptError] | None = None
         self._workers = [Worker(scripts, self._sources, limits, asked) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
@@ -180,11 +178,14 @@ class Sandbox:
         reason = ""
         for _ in range(TRIES):
             try:
-                return self._worker.load(script)
+                loaded = self._worker.load(script)
             except ChildDied as death:
                 reason = f"cannot be loaded: {death}"
                 if death.certain:
                     break
+            else:
+                self._apart = self._apart or loaded.leaves_work_behind
+                return loaded.error
         return ScriptError(script, reason)
 
 

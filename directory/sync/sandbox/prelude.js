@@ -1,12 +1,12 @@
 // Runs the administrator's scripts in a hardened realm: shows them the entry, calls them, and checks their answers.
-// Scripts are compiled by eval, so that only their own frames are called <input> in a stack.
+// Scripts are compiled by eval (sources.js), so that only their own frames are called <input> in a stack.
 const $REALM = (() => {
   "use strict";
 
-  const { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, clock, compile, harden, inbox, textOf } = $REALM_HARD;
+  const { GLOBAL, BUILTINS, OWN, Promise, Proxy, clock, harden, inbox } = $REALM_HARD;
+  const { NoScript, functionOf, leavesWorkBehind } = $REALM_SOURCES;
   // Kept here, as a script can put something of its own before a name of the global object.
   const { Array, Error, JSON, Map, Number, Object, Reflect, Set, String, TypeError } = BUILTINS;
-  const EXACTLY_ONE = "must be exactly one function, such as: function (entry) { return true; }";
 
   // ---- the entry: read-only, attributes under any letter case, arrays as private copies ----
 
@@ -67,6 +67,9 @@ const $REALM = (() => {
     refuseUnasked(`attribute ${name} was not asked for, ${advice}`);
   };
 
+  // The attribute that was last looked at in this call though the entry has not got it; null for none.
+  let absent = null;
+
   const refuse = () => false;
 
   // Thrown, as `if (entry.employeeType = "inactive")` would else be true for everybody.
@@ -80,7 +83,10 @@ const $REALM = (() => {
     get(_, key) {
       if (typeof key !== "string") return METHODS[key];
       const place = this.places.get(key) ?? this.places.get(key.toLowerCase());
-      if (place === undefined) return METHODS[key];
+      if (place === undefined) {
+        absent = key;
+        return METHODS[key];
+      }
       const value = this.row[place];
       return typeof value === "string" ? value : read(this, place);
     },
@@ -106,6 +112,7 @@ const $REALM = (() => {
       const place = this.places.get(key) ?? this.places.get(key.toLowerCase());
       if (place === undefined) {
         if (METHODS[key] === undefined) demand(key);
+        absent = key;
         return METHODS[key];
       }
       const value = this.row[place];
@@ -197,7 +204,9 @@ const $REALM = (() => {
   class Unfit { constructor(message) { this.message = message; } }
 
   class Fault {
-    constructor(script, message, line = null, memory = false) { Object.assign(this, { script, message, line, memory }); }
+    constructor(script, message, line = null, memory = false, absent = null) {
+      Object.assign(this, { script, message, line, memory, absent });
+    }
   }
 
   // Reads what was thrown, which can run the script's getters: still within the limits of the script's own call.
@@ -207,7 +216,7 @@ const $REALM = (() => {
     // The engine throws null when there is no memory left for an error.
     const memory = thrown === null || message === "InternalError: out of memory";
     if (memory) spoiled = true;
-    return new Fault(slot, message, line, memory);
+    return new Fault(slot, message, line, memory, absent?.slice(0, 255) ?? null);
   };
 
   // ---- what each script may return ----
@@ -290,6 +299,7 @@ const $REALM = (() => {
     const { places, keys } = shape;
     current = { __proto__: asked === null ? VIEW : CAREFUL, row, places, keys, copies: null };
     const script = scripts[slot];
+    absent = null;
     try {
       // A plain call: as a method it would get the object before the dot.
       return READERS[slot](script(new Proxy(BLANK, current)));
@@ -319,36 +329,29 @@ const $REALM = (() => {
     return found;
   };
 
-  // The rest after a function may be only blanks, semicolons and comments; then the source was nothing but it.
-  const isWhole = (source, made) => {
-    const text = textOf(made);
-    const start = /^(?:\s|\/\*[^]*?\*\/|\/\/.*)*/.exec(source)[0].length;
-    return source.startsWith(text, start) && /^(?:[\s;]|\/\*[^]*?\*\/|\/\/.*)*$/.test(source.slice(start + text.length));
+  const unreadable = (thrown) => {
+    const [message, line] = describe(thrown);
+    // Of all that does not compile only a regular expression is without its line.
+    return [message.startsWith("SyntaxError") && line === null ? `${message} (in a regular expression)` : message, line];
   };
 
+  // Returns why the source is no script, as a message and a line, and whether what it leaves behind could run later.
   const load = () => {
     const { slot, source } = inbox.data;
     if (inbox.data.asked) {
       asked ??= new Set(inbox.data.asked);
       advice = inbox.data.advice;
     }
-    let made;
     try {
-      made = compile(`with($REALM.SCOPE)with($REALM.NAMED){0,${source}\n}`);
+      const made = functionOf(source);
+      harden(made);
+      scripts[slot] = made;
+      return { error: null, behind: leavesWorkBehind(source) };
     } catch (thrown) {
-      return describe(thrown);
+      return { error: thrown instanceof NoScript ? [thrown.message, thrown.line] : unreadable(thrown), behind: false };
     } finally {
       wipe();
     }
-    if (typeof made !== "function" || !isWhole(source, made)) return [EXACTLY_ONE, null];
-    if (/^class(?![\w$])/.test(textOf(made))) return [EXACTLY_ONE, null];
-    if (Object.getPrototypeOf(made) !== FUNCTION) {
-      return ["async and generator functions are not supported", null];
-    }
-    if (made.length > 1) return ["must take one argument, the entry", null];
-    harden(made);
-    scripts[slot] = made;
-    return null;
   };
 
   // Most entries get an answer that another one got, too, so each is sent once. The answers may end early: the realm

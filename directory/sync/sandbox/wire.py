@@ -3,25 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
 from directory.sync.sandbox.limits import MEMORY_MESSAGE
+from directory.sync.sandbox.messages import BROKEN, clean, closest_line, explained
 from directory.sync.values import Asked, Entry, ScriptError, ScriptName, Scripts, Verdict
 
 SCRIPTS = tuple(ScriptName)
-MESSAGE_LENGTH = 500
-# Control characters, the other line ends, and halves of surrogate pairs.
-BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-
-# The engine's own words, and what helps whoever reads them.
-HINTS = {
-    "TypeError: not a function": (
-        "TypeError: not a function (one value is text, several are an array, and an entry has no functions of its own)"
-    )
-}
 
 
 class BadAnswer(Exception):
@@ -164,17 +154,22 @@ def pack_source(script: ScriptName, source: str, asked: Asked | None = None) -> 
     return json.dumps(told).encode("ascii")
 
 
-def unpack_load(reply: bytes, script: ScriptName, source: str) -> ScriptError | None:
-    """Return why a script does not compile, or None when it does; raises BadAnswer."""
+class Loaded(NamedTuple):
+    """Why a script can't be run, None where it can, and whether it could leave work behind for after its call."""
+
+    error: ScriptError | None
+    leaves_work_behind: bool = False
+
+
+def unpack_load(reply: bytes, script: ScriptName, source: str) -> Loaded:
+    """Return what came of loading a script; raises BadAnswer."""
     match _parse(reply):
-        case None:
-            return None
+        case {"error": None, "behind": bool(behind)}:
+            return Loaded(None, behind)
         case {"failed": str(text)}:
-            return ScriptError(script, clean(text))
-        case [str(message), int() | None as line]:
-            # Of all that does not compile only a regular expression is without its line.
-            where = " (in a regular expression)" if message.startswith("SyntaxError") and line is None else ""
-            return ScriptError(script, clean(message + where), closest_line(source, line, message))
+            return Loaded(ScriptError(script, clean(text)))
+        case {"error": [str(message), int() | None as line]}:
+            return Loaded(ScriptError(script, clean(message), closest_line(source, line, message)))
         case _:
             raise BadAnswer
 
@@ -205,30 +200,6 @@ def unpack_failure(reply: bytes) -> str | None:
             raise BadAnswer
 
 
-def clean(text: str) -> str:
-    """Make a message safe to show and to log: one line, no control characters, not too long."""
-    plain = BROKEN.sub("\ufffd", text.strip())
-    return plain if len(plain) <= MESSAGE_LENGTH else plain[: MESSAGE_LENGTH - 1] + "…"
-
-
-def closest_line(source: str, line: int | None, message: str) -> int | None:
-    """Correct the line of an error.
-
-    The engine names the last place that it noted, which can be lines before the one that failed; when the message
-    quotes a name, the next line that has it is meant.
-    """
-    lines = source.split("\n")
-    if line is None or line < 1:
-        return None
-    quoted = re.search(r"property '([^']+)' of|^ReferenceError: (\S+) is not defined", message)
-    if quoted:
-        word = re.compile(rf"(?<![\w$]){re.escape(quoted[1] or quoted[2])}(?![\w$])")
-        for number, text in enumerate(lines[line - 1 :], start=line):
-            if word.search(text):
-                return number
-    return min(line, len(lines))
-
-
 def _parse(reply: bytes) -> object:
     try:
         parsed: object = json.loads(reply)
@@ -251,11 +222,12 @@ def _answer(answer: object, scripts: Scripts) -> Answer:
             "message": str(message),
             "line": int() | None as line,
             "memory": bool(memory),
+            "absent": str() | None as absent,
         }:
             script = SCRIPTS[slot]
-            line = closest_line(source_of(scripts, script), line, message)
-            shown = MEMORY_MESSAGE if memory else clean(HINTS.get(message, message))
-            return Answer(Verdict(error=ScriptError(script, shown, line)), limit=memory)
+            helpful, near = explained(message, source_of(scripts, script), line, absent)
+            shown = MEMORY_MESSAGE if memory else clean(helpful)
+            return Answer(Verdict(error=ScriptError(script, shown, near)), limit=memory)
         case _:
             raise BadAnswer
 

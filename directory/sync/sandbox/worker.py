@@ -9,13 +9,14 @@ from directory.sync.sandbox.process import Child, ChildDied, Reply
 from directory.sync.sandbox.wire import (
     Answer,
     BadAnswer,
+    Loaded,
     Request,
     pack_source,
     unpack_answers,
     unpack_failure,
     unpack_load,
 )
-from directory.sync.values import Asked, ScriptError, ScriptName, Scripts
+from directory.sync.values import Asked, ScriptName, Scripts
 
 CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
@@ -68,8 +69,8 @@ class Worker:
         self._taught = self._clean = False
         self._on_the_way = 0
 
-    def load(self, script: ScriptName) -> ScriptError | None:
-        """Return why a script cannot be run, None when it can; raises ChildDied."""
+    def load(self, script: ScriptName) -> Loaded:
+        """Return what came of loading a script; raises ChildDied."""
         self._clean = False
         source = self._sources[script]
         reply = self._exchange(self._open(), LOAD, pack_source(script, source, self._asked))

@@ -1,0 +1,81 @@
+"""Loads QuickJS out of dukpy and makes its contexts, with a stack deep enough for scripts that call themselves.
+
+Imported by ``child.py`` alone, which runs without this package.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib.machinery
+import importlib.util
+import resource
+from typing import Any
+
+# dukpy gives a context 1 MB, which is 640 calls of a script's function; this is 20,000, or 6,000 through map or forEach.
+STACK_BYTES = 32 << 20
+# Python's own frames and the engine's last one come on top.
+MARGIN_BYTES = 8 << 20
+SMALLEST_STACK_BYTES = 1 << 20
+
+
+class _Context(ctypes.Structure):
+    """How dukpy 0.6.0, which requirements.txt pins, begins what its capsules hold (its src/_support.h)."""
+
+    _fields_ = (("runtime", ctypes.c_void_p), ("context", ctypes.c_void_p))
+
+
+def load_engine() -> Any:
+    """Load dukpy's C module alone; the package around it imports compilers and an HTTP client."""
+    package = importlib.util.find_spec("dukpy")
+    if package is None or not package.submodule_search_locations:
+        raise ImportError("dukpy is not installed")
+    finder = importlib.machinery.FileFinder(
+        package.submodule_search_locations[0],
+        (importlib.machinery.ExtensionFileLoader, importlib.machinery.EXTENSION_SUFFIXES),
+    )
+    spec = finder.find_spec("_dukpy")
+    if spec is None or spec.loader is None:
+        raise ImportError("dukpy has no engine")
+    engine = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(engine)
+    return engine
+
+
+class Stack:
+    """A deeper stack for every context of an engine; made before the process is locked down."""
+
+    def __init__(self, engine: Any) -> None:
+        self._bytes = _grow_the_process_stack()
+        library = ctypes.CDLL(engine.__file__)
+        self._runtime_of = library.JS_GetRuntime
+        self._runtime_of.restype, self._runtime_of.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+        self._set = library.JS_SetMaxStackSize
+        self._set.restype, self._set.argtypes = None, [ctypes.c_void_p, ctypes.c_size_t]
+        self._pointer = ctypes.pythonapi.PyCapsule_GetPointer
+        self._pointer.restype, self._pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+
+    def give(self, capsule: Any) -> None:
+        """Let the scripts of one context call as deep as this stack is.
+
+        Raises:
+            RuntimeError: when dukpy keeps its contexts in another way than the version that is pinned.
+        """
+        held = _Context.from_address(self._pointer(capsule, b"DUKPY_CONTEXT_CAPSULE"))
+        if self._runtime_of(held.context) != held.runtime:
+            raise RuntimeError("this dukpy keeps its contexts in another way: install the version in requirements.txt")
+        self._set(held.runtime, self._bytes)
+
+
+def _grow_the_process_stack() -> int:
+    """Raise the limit of this process's stack as far as it may be, and return how much of it scripts may use, in bytes."""
+    wanted = STACK_BYTES + MARGIN_BYTES
+    try:
+        soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
+        if hard != resource.RLIM_INFINITY:
+            wanted = min(wanted, hard)
+        if soft != resource.RLIM_INFINITY and soft < wanted:
+            resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+    except (OSError, ValueError):
+        # Where limits can't be set, the layer "Resource limits" says so; what dukpy gives fits into every stack.
+        return SMALLEST_STACK_BYTES
+    return max(min(STACK_BYTES, wanted - MARGIN_BYTES), SMALLEST_STACK_BYTES)
