@@ -35,8 +35,10 @@ _REQUIRED = ("urls", "search_base")
 
 
 @transaction.atomic
-def apply(listed: Any, *, by: Actor, at: datetime) -> list[tuple[LdapServer, bool]]:
+def apply(listed: Any, *, by: Actor, at: datetime, approval_may_end: bool = False) -> list[tuple[LdapServer, bool]]:
     """Make or change LDAP servers, by name, from one JSON object or a list; returns each with whether it is new.
+
+    Plans that need approval go on needing it, unless ``approval_may_end`` says otherwise.
 
     Raises:
         Invalid: when anything is wrong anywhere; nothing has been changed then, and the messages are by key.
@@ -49,13 +51,15 @@ def apply(listed: Any, *, by: Actor, at: datetime) -> list[tuple[LdapServer, boo
     for number, given in enumerate(objects, 1):
         where = f"server {number}: " if len(objects) > 1 else ""
         try:
-            done.append(_apply_one(given, seen, by=by, at=at))
+            done.append(_apply_one(given, seen, by=by, at=at, approval_may_end=approval_may_end))
         except Invalid as error:
             raise Invalid({f"{where}{key}": message for key, message in error.errors.items()}) from error
     return done
 
 
-def _apply_one(given: Any, seen: set[str], *, by: Actor, at: datetime) -> tuple[LdapServer, bool]:
+def _apply_one(
+    given: Any, seen: set[str], *, by: Actor, at: datetime, approval_may_end: bool
+) -> tuple[LdapServer, bool]:
     if not isinstance(given, dict):
         raise Invalid({"(file)": "an LDAP server is a JSON object"})
     if errors := _wrong_types(given):
@@ -77,8 +81,7 @@ def _apply_one(given: Any, seen: set[str], *, by: Actor, at: datetime) -> tuple[
         at=at,
         orgs=_orgs(given["orgs"], by=by, at=at) if "orgs" in given else None,
         grantable_roles=_roles(given["grantable_roles"]) if "grantable_roles" in given else None,
-        # Whoever can run this command on the host can do anything that a SYSADMIN can.
-        may_grant_admin=True,
+        confirmed=servers.Confirmed(approval_may_end=approval_may_end),
     )
     return saved, server is None
 

@@ -63,7 +63,7 @@ def ldap_server(url: str, **values: Any) -> LdapServer:
         at=NOON,
         orgs=[org(each) for each in orgs],
         grantable_roles=None if grantable is None else list(Role.objects.filter(name__in=grantable)),
-        may_grant_admin=True,
+        confirmed=servers.Confirmed(approval_may_end=True),
     )
 
 

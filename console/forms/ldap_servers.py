@@ -11,10 +11,11 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.forms.fields import LinesField, OrgsField
-from directory.actions import servers
+from directory.actions import server_powers, servers
 from directory.models import LdapServer
 from directory.models.fields import Sealed, opened
 from directory.sync.values import AttributeMapping, Connection
+from orgs.actors import person
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
 
@@ -85,7 +86,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         self.visible = Org.objects.visible_to(viewer).active()
         self.fields["orgs"].queryset = self.visible  # type: ignore[attr-defined]  # it is the OrgsField above
         if server is None:
-            self.initial["grantable_roles"] = servers.default_grantable_roles()
+            self.initial["grantable_roles"] = server_powers.default_grantable_roles(person(viewer))
         else:
             self.initial = {
                 **self.initial,

@@ -113,7 +113,6 @@ def _save(request: ConsoleRequest, form: LdapServerForm) -> LdapServer | None:
             at=timezone.now(),
             orgs=form.served_orgs(),
             grantable_roles=form.cleaned_data["grantable_roles"],
-            may_grant_admin=form.may_grant_admin,
         )
     except Invalid as invalid:
         show_errors(form, invalid)
@@ -131,12 +130,7 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
         context = {"server": server, "effects": effects_of_deleting(server)}
         return render_page(request, "ldap_servers/delete.html", context)
     try:
-        servers.delete(
-            server=server,
-            by=author(request),
-            at=timezone.now(),
-            may_grant_admin=request.user.may(Permission.ADMIN),
-        )
+        servers.delete(server=server, by=author(request), at=timezone.now())
     except Refused as reason:
         messages.error(request, str(reason))
         return redirect("ldap_servers:edit", pk=server.pk)

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from django.db.models import Q
-from django.db.models.functions import Coalesce
-
+from directory.actions import plan_parts
 from directory.actions.errors import Refused
-from directory.models import LdapServer, Run, RunServer, RunState
+from directory.models import LdapServer, Run
 from directory.sync import notify
 from directory.sync.values import Outcome
 from orgs.actors import Actor
-from orgs.models import AuditEntry, Role, User
+from orgs.models import Role, User
 from orgs.permissions import Permission, holds
 
-# What decides nothing about a plan.
-_HARMLESS = {"name", "sync_interval_hours"}
 # So many names are enough to know whom to ask.
 _NAMED = 5
 
@@ -63,30 +59,11 @@ def refuse_unless_second(*, run: Run, by: Actor) -> None:
 
 def _parts(run: Run) -> dict[int, str]:
     """Return who had a part in the plan, by id: started it, or changed what it was made by and was never applied."""
-    parts: dict[int, str] = {}
-    if run.undo_of_id is None:
-        for server in LdapServer.objects.asking_for_approval().filter(readings__run=run):
-            parts |= dict.fromkeys(_editors(server), f"have changed {server.name} since its last sync")
+    # An undo goes by what a run has done, not by any settings.
+    parts = plan_parts.editors(run) if run.undo_of_id is None else {}
     if run.started_by_id is not None:
         parts[run.started_by_id] = "started it"
     return parts
-
-
-def _editors(server: LdapServer) -> set[int]:
-    """Return who has changed the server's settings since the plan that was last applied was made."""
-    applied = RunServer.objects.filter(
-        server=server, complete=True, run__simulated=False, run__state=RunState.APPLIED
-    ).order_by("-pk")
-    # When the settings were read, that is before the directory was: the application of a simulation reads none.
-    since = applied.values_list(Coalesce("run__plan_from__started_at", "run__started_at"), flat=True).first()
-    saved = AuditEntry.objects.filter(
-        Q(at__gt=since) if since else Q(),
-        object_type="LDAP server",
-        object_id=server.pk,
-        action="LDAP server saved",
-        actor__isnull=False,
-    )
-    return {actor for actor, after in saved.values_list("actor", "after") if set(after) - _HARMLESS}
 
 
 def _others(run: Run, parts: Collection[int]) -> list[str]:

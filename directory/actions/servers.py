@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 
+from directory.actions import server_orgs, server_powers
 from directory.actions.errors import Invalid, Refused
 from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
-from directory.models import LdapServer, OrgServer, RunServer, ScriptVersion
+from directory.actions.server_powers import default_grantable_roles
+from directory.models import LdapServer, RunServer, ScriptVersion
 from directory.scope import server_lists
 from directory.sync.values import ScriptName, Scripts
-from orgs.actions import orgs as org_actions
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
-from orgs.models import DirectoryService, Org, Role
-from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
+from orgs.models import Org, Role
 
 CONNECTION = (
     "urls",
@@ -67,12 +69,18 @@ WHERE_THE_PASSWORD_GOES = (
     # A referral takes the password along to another server.
     "follow_referrals",
 )
-_NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
 
 
-def default_grantable_roles() -> list[Role]:
-    """Return what a new server may grant: every role but those that administer the server itself."""
-    return [role for role in Role.objects.all() if role.name not in _NEVER_GRANTED_BY_DEFAULT and not role.holds_admin]
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What has been said yes to beside the values that are saved.
+
+    ``keep_inherited`` are orgs, by id, that go on asking the servers that they have inherited so far.
+    ``approval_may_end`` lets the command line turn the approval of plans off, or go round it; else only a SYSADMIN may.
+    """
+
+    keep_inherited: frozenset[int] = frozenset()
+    approval_may_end: bool = False
 
 
 def problems(*, server: LdapServer | None, values: Mapping[str, Any]) -> dict[str, str]:
@@ -92,11 +100,12 @@ def save(
     at: datetime,
     orgs: Sequence[Org] | None = None,
     grantable_roles: Collection[Role] | None = None,
-    may_grant_admin: bool = False,
+    confirmed: Confirmed = Confirmed(),
 ) -> LdapServer:
     """Make an LDAP server, or change one; absent values keep what they are. ``orgs`` follow this server from then on.
 
-    A person keeps to the ports of the setting LDAP_PORTS, and to LDAP_LOOPBACK; the command line may use any address.
+    A person keeps to the ports of the setting LDAP_PORTS, to LDAP_LOOPBACK, and to roles that they hold; the command
+    line may use any address and grant any role.
 
     Raises:
         Invalid: when any value is wrong; the messages are by field.
@@ -104,18 +113,18 @@ def save(
     if unknown := values.keys() - set(SETTINGS):
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
-    before = _told(stored) if server else {}
+    before, lists = _told(stored) if server else {}, server_powers.lists()
     password, old_urls = stored.bind_password, stored.urls
     old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
     _set(stored, values, is_new=server is None)
     errors = wrong(stored, given=values, old_urls=old_urls, may_use_any_address=by.user_id is None)
-    roles = default_grantable_roles() if grantable_roles is None and server is None else grantable_roles
-    if roles is not None and not may_grant_admin and (refused := _new_admin_roles(stored, roles)):
-        errors["grantable_roles"] = f"only a SYSADMIN may let a server grant {', '.join(refused)}"
-    elif server and not may_grant_admin and stored.configuration_digest != old_digest:
-        errors |= _wrong_for_others_than_sysadmins(stored.grantable_roles.all() if roles is None else roles)
-    if not may_grant_admin:
-        errors |= _ways_round_approval(stored, before, orgs)
+    roles = default_grantable_roles(by) if grantable_roles is None and server is None else grantable_roles
+    decides_anew = stored.configuration_digest != old_digest
+    errors |= server_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
+    if not (confirmed.approval_may_end or server_powers.is_sysadmin(by)):
+        found = _ways_round_approval(stored, before, orgs)
+        hint = "" if by.user_id else "; on the command line that takes --turn-off-approval"
+        errors |= {field: f"{message}{hint}" for field, message in found.items()}
     if errors:
         raise Invalid(errors)
     stored.version += 0 if server is None else 1
@@ -123,22 +132,26 @@ def save(
     if roles is not None:
         stored.grantable_roles.set(roles)
     if orgs is not None:
-        _serve(stored, orgs, by=by, at=at)
+        server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
+    if problem := server_powers.wrong_lists(lists, by=by):
+        raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
     after = _told(stored)
     if server and stored.bind_password and stored.bind_password != password:
         after |= {"bind_password": "changed"}
     if before != after:
-        changed = {key for key in after if before.get(key) != after[key]}
-        fact = Fact(
-            "LDAP server",
-            stored.pk,
-            stored.name,
-            before={key: before[key] for key in changed if key in before},
-            after={key: after[key] for key in changed},
-        )
-        note([fact], action="LDAP server saved", by=by, at=at)
+        _note_saved(stored, before, after, by=by, at=at)
     return stored
+
+
+def _note_saved(
+    stored: LdapServer, before: Mapping[str, Any], after: Mapping[str, Any], *, by: Actor, at: datetime
+) -> None:
+    changed = {key for key in after if before.get(key) != after[key]}
+    old, new = {key: before[key] for key in changed if key in before}, {key: after[key] for key in changed}
+    note([Fact("LDAP server", stored.pk, stored.name, before=old, after=new)], action="LDAP server saved", by=by, at=at)
+    if before.get("requires_approval") and not stored.requires_approval:
+        note([Fact("LDAP server", stored.pk, stored.name)], action="approval of plans turned off", by=by, at=at)
 
 
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
@@ -147,24 +160,13 @@ def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None
         setattr(stored, key, value)
     stored.name = " ".join(str(stored.name).split())
     if is_new:
-        stored.position = LdapServer.objects.count()
+        last = LdapServer.objects.aggregate(last=Max("position"))["last"]
+        stored.position = 0 if last is None else last + 1
     moved = where != [getattr(stored, key) for key in WHERE_THE_PASSWORD_GOES]
     if not is_new and moved and "bind_password" not in values:
         stored.bind_password = ""
     if not stored.bind_dn:
         stored.bind_password = ""
-
-
-def _new_admin_roles(stored: LdapServer, roles: Collection[Role]) -> list[str]:
-    granted = set(stored.grantable_roles.values_list("pk", flat=True)) if stored.pk else set()
-    return sorted(role.name for role in roles if role.holds_admin and role.pk not in granted)
-
-
-def _wrong_for_others_than_sysadmins(roles: Iterable[Role]) -> dict[str, str]:
-    """Whoever decides what a server says of people decides who gets the roles that it may grant."""
-    powers = sorted(role.name for role in roles if role.holds_admin)
-    what = "only a SYSADMIN may change connection, search, attributes or scripts of a server that may grant"
-    return {"grantable_roles": f"{what} {', '.join(powers)}"} if powers else {}
 
 
 def _ways_round_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence[Org] | None) -> dict[str, str]:
@@ -192,18 +194,6 @@ def _ways_round_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Se
     return errors
 
 
-def _serve(server: LdapServer, orgs: Sequence[Org], *, by: Actor, at: datetime) -> None:
-    """Make the orgs follow this server, keeping other servers in their lists; orgs no longer named stop asking it."""
-    wanted = {org.pk for org in orgs}
-    OrgServer.objects.filter(server=server).exclude(org__in=wanted).delete()
-    for org in orgs:
-        if org.directory_service != DirectoryService.LDAP:
-            org_actions.change(org=org, by=by, at=at, directory_service=DirectoryService.LDAP.value)
-        OrgServer.objects.get_or_create(
-            org=org, server=server, defaults={"position": OrgServer.objects.filter(org=org).count()}
-        )
-
-
 def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime, is_new: bool) -> None:
     new = server.scripts
     ScriptVersion.objects.bulk_create(
@@ -228,28 +218,45 @@ def _told(server: LdapServer) -> dict[str, Any]:
 
 
 @transaction.atomic
-def delete(*, server: LdapServer, by: Actor, at: datetime, may_grant_admin: bool = False) -> None:
+def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
     """Delete a server; the orgs that followed it ask it no longer, history keeps its name.
 
     Raises:
-        Refused: while a run holds it; for others than a SYSADMIN when its plans need approval.
+        Refused: while a run holds it; for others than a SYSADMIN when its plans need approval, or when another server
+            that may grant more than they hold would decide in its place.
     """
     stored = LdapServer.objects.select_for_update().get(pk=server.pk)
     if (held := RunServer.objects.filter(server=stored, live=True).first()) is not None:
         raise Refused(f"run {held.run_id} holds {stored.name}: wait for it or cancel it")
-    if stored.requires_approval and not may_grant_admin:
+    if stored.requires_approval and not server_powers.is_sysadmin(by):
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
-    fact = Fact("LDAP server", stored.pk, stored.name, before=_told(stored))
+    own, lists, name = server_orgs.own_lists(), server_powers.lists(), stored.name
+    fact = Fact("LDAP server", stored.pk, name, before=_told(stored))
     stored.delete()
+    if problem := server_powers.wrong_lists(lists, by=by):
+        raise Refused(problem)
     note([fact], action="LDAP server deleted", by=by, at=at)
+    server_orgs.note_changed(own, by=by, at=at, deleted={fact.object_id: name})
 
 
 @transaction.atomic
 def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
-    """Put the servers into this order; those not named come after, as they were."""
-    servers = {server.pk: server for server in LdapServer.objects.in_order()}
-    order = [pk for pk in ids if pk in servers] + [pk for pk in servers if pk not in ids]
+    """Put the servers into this order, in the list of every org, too; those not named come after, as they were.
+
+    Raises:
+        Refused: when a server that may grant more than the author holds would decide about more users.
+    """
+    servers = {server.pk: server for server in LdapServer.objects.select_for_update().in_order()}
+    order = [pk for pk in dict.fromkeys(ids) if pk in servers] + [pk for pk in servers if pk not in ids]
+    own, lists = server_orgs.own_lists(), server_powers.lists()
     for position, pk in enumerate(order):
         LdapServer.objects.filter(pk=pk).update(position=position)
-    fact = Fact("LDAP server", 0, "order", after={"order": [servers[pk].name for pk in order]})
-    note([fact], action="LDAP servers reordered", by=by, at=at)
+    server_orgs.sort_all()
+    if order == list(servers) and own == server_orgs.own_lists():
+        return
+    if problem := server_powers.wrong_lists(lists, by=by):
+        raise Refused(problem)
+    names = {"before": list(servers), "after": order}
+    old, new = ({"order": [servers[pk].name for pk in names[when]]} for when in ("before", "after"))
+    note([Fact("LDAP server", 0, "order", before=old, after=new)], action="LDAP servers reordered", by=by, at=at)
+    server_orgs.note_changed(own, by=by, at=at)

@@ -96,6 +96,9 @@ _PERSONAL = frozenset(
     }
 )
 
+# About the console as a whole: an org does not limit them.
+_OF_THE_CONSOLE = frozenset({Permission.ACCOUNT_UPDATE, Permission.FUNCTIONAL, Permission.SYSTEM, Permission.VIEW_LOGS})
+
 
 def _administrative(permissions: Iterable[str]) -> bool:
     return any(key not in _PERSONAL for key in permissions)
@@ -209,6 +212,18 @@ class User(Keyed, AbstractBaseUser):
         """Tell whether the user holds a permission for every org; ``admin.user`` means ``admin.alluser``."""
         area = permission.removeprefix("admin.").removeprefix("all")
         return self.is_active and holds(self.permission_keys(), f"admin.all{area}")
+
+    def holds_everywhere(self, permission: str) -> bool:
+        """Tell whether the user holds a permission in every org, as a role does that may be granted in any org.
+
+        What reaches only the holder's own account counts as held: it gives no power over anybody else.
+        """
+        if not self.is_active:
+            return False
+        if permission in _PERSONAL or self.may_everywhere(permission):
+            return True
+        reaches_all = self.org.depth == 1 or holds(_OF_THE_CONSOLE, permission)
+        return reaches_all and holds(self.permission_keys(), permission)
 
     @property
     def is_staff(self) -> bool:

@@ -121,7 +121,13 @@ class World:
 
     def save(self, name: str, **values: object) -> None:
         """Change a server's settings."""
-        servers.save(server=self.server(name), values=values, by=self.root, at=self.now, may_grant_admin=True)
+        servers.save(
+            server=self.server(name),
+            values=values,
+            by=self.root,
+            at=self.now,
+            confirmed=servers.Confirmed(approval_may_end=True),
+        )
 
     def change_settings(self, server: str, values: dict[str, Any]) -> None:
         """Change a server's settings, the sync's or an org's, whichever these are."""

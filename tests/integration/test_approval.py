@@ -3,28 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from io import StringIO
+from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
 from directory.actions import approval, runs, schedule, servers, undo
+from directory.actions import matches as match_actions
+from directory.actions import settings as settings_actions
 from directory.actions.errors import Invalid
-from directory.models import Alert, AlertKind, LdapServer, Run, RunState, Trigger
+from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunState, Trigger
 from directory.scope import orgs_in_scope
 from directory.sync import pipeline
 from directory.sync.job import Job
 from directory.sync.planning import make_plan
 from directory.sync.tally import Tally
+from orgs.actions import orgs as org_actions
+from orgs.actions import roles as role_actions
+from orgs.actions import users as user_actions
 from orgs.actions.errors import Refused
 from orgs.actors import COMMAND_LINE, SYSTEM, Actor, person
 from orgs.models import AuditEntry, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
-from tests.worlds import NOON, Clock, again, simulate, user
+from tests.makers import make_role
+from tests.worlds import NOON, Clock, again, ldap_server, org, simulate, user
 
 pytestmark = pytest.mark.django_db
 
@@ -180,7 +189,7 @@ class TestNobodyApproves:
         self, employer: Employer, ada: User, bob: User, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         employer.hires("sean", sn="Sean")
-        server = employer.server(requires_approval=True, **FEW)
+        server = employer.server(requires_approval=True, grantable_roles=["Desktop User"], **FEW)
         sean = user("sean", last_name="Sean")
         simulate()
 
@@ -202,6 +211,82 @@ class TestNobodyApproves:
         assert quiet.state == RunState.APPLIED
         assert (run.state, run.held_back, run.approval) == (RunState.HELD_BACK, [], [SENTENCE])
         assert again(sean).active
+
+    @pytest.mark.parametrize(
+        ("act", "part"),
+        [
+            ("a neighbour deleted", "have changed the org Default"),
+            ("a neighbour's script", "have changed Branch since its last sync"),
+            ("an org given to a neighbour", "have changed Branch since its last sync"),
+            ("the order", "have changed the org Default"),
+            ("a role", "have changed the role Auditor"),
+            ("default roles", "have changed the org Default"),
+            ("default roles above", "have changed the org ADMIN"),
+            ("retention", "have changed the org Default"),
+            ("directory service", "have changed the org Lyon"),
+            ("a move", "have changed the user sean"),
+            ("a profile", "have changed the user sean"),
+            ("a match forgotten", "have changed the user sean"),
+            ("what may be reactivated", "have changed the sync settings"),
+        ],
+    )
+    def test_what_they_had_another_part_in(
+        self, employer: Employer, sean: User, ada: User, act: str, part: str
+    ) -> None:
+        auditor = make_role("Auditor", Permission.VIEW_LOGS)
+        corp = servers.save(server=LdapServer.objects.get(), values={}, by=SYSTEM, at=NOON, grantable_roles=[auditor])
+        branch = ldap_server(employer.directory.url, name="Branch", orgs=("Default",), grantable_roles=[])
+        lyon, default, carl = org("Lyon"), org("Default"), user("carl", org_name="ADMIN", roles=[SYSADMIN])
+        by: Any = {"by": person(carl), "at": NOON + timedelta(minutes=1)}
+        inactive = "function (entry) { return false }"
+        acts: dict[str, Callable[[], object]] = {
+            "a neighbour deleted": lambda: servers.delete(server=branch, **by),
+            "a neighbour's script": lambda: servers.save(server=branch, values={"active_script": inactive}, **by),
+            "an org given to a neighbour": lambda: servers.save(server=branch, values={}, orgs=[default, lyon], **by),
+            "the order": lambda: servers.reorder(ids=[branch.pk, corp.pk], **by),
+            "a role": lambda: role_actions.save(role=auditor, name="Auditor", permissions=[Permission.ADMIN], **by),
+            "default roles": lambda: org_actions.change(org=default, default_roles=[auditor], **by),
+            "default roles above": lambda: org_actions.change(org=org("ADMIN"), default_roles=[auditor], **by),
+            "retention": lambda: org_actions.change(org=default, archive_retention_days=1, **by),
+            "directory service": lambda: org_actions.change(org=lyon, directory_service="local", **by),
+            "a move": lambda: user_actions.move(moves={sean.pk: lyon.pk}, **by),
+            "a profile": lambda: user_actions.update_profiles(
+                profiles={sean.pk: user_actions.Profile("sean", "other@example.com")}, **by
+            ),
+            "a match forgotten": lambda: match_actions.forget(user_ids=[sean.pk], **by),
+            "what may be reactivated": lambda: settings_actions.save(values={"reactivate_set_by_person": True}, **by),
+        }
+        # Whatever was done until then has been seen by somebody else.
+        tom = user("tom")
+        simulate()
+        approved(run_by(SYSTEM), ada)
+        assert not again(tom).active
+        user_actions.reactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+
+        Match.objects.get_or_create(user=sean, defaults={"dn": "uid=sean", "matched_at": NOON})
+
+        acts[act]()
+        hour = NOON + timedelta(hours=1)
+        run = run_by(SYSTEM, simulated=True, at=hour)
+
+        with pytest.raises(Refused, match=f"and you {part}: ada, bob can"):
+            approved(run, carl, at=hour)
+
+    def test_what_they_decided_about_before_a_run_that_changed_nobody(
+        self, employer: Employer, sean: User, ada: User
+    ) -> None:
+        carl, soon = user("carl", org_name="ADMIN", roles=[SYSADMIN]), NOON + timedelta(minutes=1)
+        simulate()
+        approved(run_by(SYSTEM), ada)
+        servers.save(server=LdapServer.objects.get(), values={"absence_runs": 2}, by=person(carl), at=soon)
+        user("tom")
+        simulate()
+        quiet = run_by(SYSTEM, at=NOON + timedelta(hours=1))
+        run = run_by(SYSTEM, at=NOON + timedelta(hours=2))
+
+        with pytest.raises(Refused, match="and you have changed Corp since its last sync: ada, bob can"):
+            approved(run, carl, at=NOON + timedelta(hours=2))
+        assert (quiet.state, quiet.approval) == (RunState.APPLIED, [])
 
     def test_but_a_name_or_an_interval_decides_nothing(self, sean: User, bob: User) -> None:
         server = LdapServer.objects.get()
@@ -244,7 +329,13 @@ class TestNobodyApproves:
         simulate()
         run = run_by(person(ada))
         server = LdapServer.objects.get()
-        servers.save(server=server, values={"requires_approval": False}, by=SYSTEM, at=NOON, may_grant_admin=True)
+        servers.save(
+            server=server,
+            values={"requires_approval": False},
+            by=SYSTEM,
+            at=NOON,
+            confirmed=servers.Confirmed(approval_may_end=True),
+        )
 
         with pytest.raises(Refused, match="and you started it"):
             approved(run, ada)
@@ -312,9 +403,46 @@ class TestTheSetting:
         with pytest.raises(Invalid, match="only a SYSADMIN may let plans go without the approval"):
             servers.save(server=server, values={"requires_approval": False}, by=person(bob), at=NOON)
 
-        servers.save(server=server, values={"requires_approval": False}, by=SYSTEM, at=NOON, may_grant_admin=True)
+        servers.save(
+            server=server,
+            values={"requires_approval": False},
+            by=SYSTEM,
+            at=NOON,
+            confirmed=servers.Confirmed(approval_may_end=True),
+        )
         server.refresh_from_db()
         assert not server.requires_approval
+
+    def test_is_not_turned_off_by_a_file_on_the_command_line(self, sean: User, tmp_path: Path) -> None:
+        file = tmp_path / "corp.json"
+        file.write_text('{"name": "Corp", "requires_approval": false}')
+
+        code, _, err = command("ldapserver", "apply", str(file))
+
+        assert code == 1
+        assert "only a SYSADMIN may let plans go without the approval" in err
+        assert "--turn-off-approval" in err
+        assert LdapServer.objects.get().requires_approval
+
+    @pytest.mark.parametrize("change", ['"enabled": false', '"orgs": []'])
+    def test_is_not_got_round_by_a_file_on_the_command_line(self, sean: User, tmp_path: Path, change: str) -> None:
+        file = tmp_path / "corp.json"
+        file.write_text(f'{{"name": "Corp", {change}}}')
+
+        assert command("ldapserver", "apply", str(file))[0] == 1
+        assert orgs_in_scope()[sean.org_id].servers
+
+    def test_is_turned_off_on_the_command_line_by_an_option_that_leaves_a_trace(
+        self, sean: User, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "corp.json"
+        file.write_text('{"name": "Corp", "requires_approval": false}')
+
+        code, _, err = command("ldapserver", "apply", "--turn-off-approval", str(file))
+
+        assert (code, LdapServer.objects.get().requires_approval) == (0, False)
+        assert "Corp: plans need no approval by a second administrator any more." in err
+        assert AuditEntry.objects.get(action="approval of plans turned off").actor_label == "command line"
 
     def test_is_not_got_round_by_taking_the_org_from_the_server(self, sean: User, bob: User) -> None:
         server = LdapServer.objects.get()

@@ -75,7 +75,16 @@ class TestAStanding:
 
         def take_away(phase: str, _done: int, _total: int | None) -> None:
             if phase == "reading Second" and not taken:
-                taken.append(servers.save(server=first, values={}, orgs=[], by=SYSTEM, at=NOON, may_grant_admin=True))
+                taken.append(
+                    servers.save(
+                        server=first,
+                        values={},
+                        orgs=[],
+                        by=SYSTEM,
+                        at=NOON,
+                        confirmed=servers.Confirmed(approval_may_end=True),
+                    )
+                )
 
         carry_out(queued(), take_away)
 

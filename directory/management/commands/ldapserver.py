@@ -42,32 +42,27 @@ class Command(BaseCommand):
         verbs = parser.add_subparsers(dest="verb", required=True)
         apply = verbs.add_parser("apply", help="create or update LDAP servers, by name")
         apply.add_argument("file", help="one JSON object or a list of them; - reads standard input")
+        apply.add_argument(
+            "--turn-off-approval",
+            action="store_true",
+            help="let the file turn off, or go round, the approval of plans by a second administrator",
+        )
         show = verbs.add_parser("show", help="print LDAP servers")
         show.add_argument("name", nargs="?", help="only this one")
 
-    def handle(self, *_args: Any, verb: str, file: str = "", name: str | None = None, **_options: Any) -> None:
+    def handle(self, *_args: Any, verb: str, file: str = "", name: str | None = None, **options: Any) -> None:
         """Do what the verb says."""
         if verb == "apply":
-            self._apply(file)
+            self._apply(file, approval_may_end=options["turn_off_approval"])
         else:
             self._show(name)
 
-    def _apply(self, file: str) -> None:
-        try:
-            text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
-            listed = json.loads(text, object_pairs_hook=_without_doubles)
-        except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}") from error
-        except UnicodeDecodeError as error:
-            raise CommandError(f"{file}: not UTF-8 (byte {error.start})") from error
-        except json.JSONDecodeError as error:
-            raise CommandError(f"{file}: not JSON: {error}") from error
-        except (_DoubleKey, RecursionError, ValueError) as error:
-            reason = "too many brackets inside each other" if isinstance(error, RecursionError) else str(error)
-            raise CommandError(f"{file}: nothing was changed: {reason}") from error
+    def _apply(self, file: str, *, approval_may_end: bool) -> None:
+        listed = self._read(file)
         before = set(Org.objects.values_list("pk", flat=True))
+        asking = set(LdapServer.objects.asking_for_approval().values_list("pk", flat=True))
         try:
-            done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now())
+            done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now(), approval_may_end=approval_may_end)
         except Invalid as error:
             lines = [f"  {key}: {message}" for key, message in error.errors.items()]
             raise CommandError("\n".join([f"{file}: nothing was changed", *lines])) from error
@@ -77,8 +72,24 @@ class Command(BaseCommand):
         for server, _ in done:
             for warning in server_warnings.of_server(server, enabled):
                 self.stderr.write(f"{server.name}: {warning}")
+            if server.pk in asking and not server.requires_approval:
+                self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")
         for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):
             self.stdout.write(f"created the org {name}")
+
+    def _read(self, file: str) -> Any:
+        try:
+            text = sys.stdin.read() if file == "-" else Path(file).read_text("utf-8-sig")
+            return json.loads(text, object_pairs_hook=_without_doubles)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise CommandError(f"{file}: not UTF-8 (byte {error.start})") from error
+        except json.JSONDecodeError as error:
+            raise CommandError(f"{file}: not JSON: {error}") from error
+        except (_DoubleKey, RecursionError, ValueError) as error:
+            reason = "too many brackets inside each other" if isinstance(error, RecursionError) else str(error)
+            raise CommandError(f"{file}: nothing was changed: {reason}") from error
 
     def _show(self, name: str | None) -> None:
         if name is None:

@@ -1,0 +1,120 @@
+"""Which LDAP servers each org asks: its own list made, changed, ordered and taken back, with an audit row for each org."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from directory.models import LdapServer, OrgServer
+from directory.scope import server_lists
+from orgs.actions import orgs as org_actions
+from orgs.actions.audit import Fact, note
+from orgs.actors import Actor
+from orgs.inheritance import effective_settings
+from orgs.models import AuditEntry, DirectoryService, Org
+
+LISTS_CHANGED = "LDAP servers of org changed"
+SERVICE = "directory_service"
+
+# The LDAP servers of each org that has a list of its own, in order, by the org's id.
+OwnLists = dict[int, tuple[int, ...]]
+
+
+def own_lists() -> OwnLists:
+    """Return every org's own list; orgs that inherit theirs are not in it."""
+    found: dict[int, list[int]] = {}
+    for org_id, server_id in OrgServer.objects.order_by("org", "position", "pk").values_list("org_id", "server_id"):
+        found.setdefault(org_id, []).append(server_id)
+    return {pk: tuple(servers) for pk, servers in found.items()}
+
+
+def inherited(orgs: Iterable[Org]) -> dict[int, tuple[int, ...]]:
+    """Return the servers that these orgs ask without a list of their own, by the org's id; none where nothing is inherited."""
+    own, asked = own_lists(), server_lists()
+    return {org.pk: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}
+
+
+def serve(
+    server: LdapServer, orgs: Sequence[Org], *, keep_inherited: Collection[int] = (), by: Actor, at: datetime
+) -> None:
+    """Have exactly these orgs ask this server, beside the others of their lists.
+
+    An org that had no list of its own gets one of this server alone, with the servers that it inherited before it where
+    ``keep_inherited`` names it. An org whose list becomes empty inherits again, and gets its directory service back.
+    """
+    before, asked, services = own_lists(), server_lists(), effective_settings()
+    wanted = {org.pk: org for org in orgs}
+    taken = list(Org.objects.filter(server_links__server=server).exclude(pk__in=wanted))
+    OrgServer.objects.filter(server=server, org__in=[org.pk for org in taken]).delete()
+    changed_services = {}
+    for org in wanted.values():
+        own = before.get(org.pk, ())
+        if server.pk not in own:
+            kept = asked.get(org.pk, ()) if org.pk in keep_inherited and not own else own
+            _store(org.pk, (*kept, server.pk))
+            if services[org.pk].directory_service != DirectoryService.LDAP:
+                changed_services[org.pk] = (org.directory_service, DirectoryService.LDAP.value)
+    for org in taken:
+        if before[org.pk] == (server.pk,) and (service := _service_before(org, services[org.pk].lineage)) is not None:
+            changed_services[org.pk] = (org.directory_service, service)
+    for org in (*wanted.values(), *taken):
+        if org.pk in changed_services:
+            org_actions.change(org=org, by=by, at=at, directory_service=changed_services[org.pk][1])
+    note_changed(before, by=by, at=at, services=changed_services)
+
+
+def _store(org_id: int, servers: Iterable[int]) -> None:
+    """Write an org's own list, in the order of the servers."""
+    in_order = LdapServer.objects.filter(pk__in=list(servers)).in_order().values_list("pk", flat=True)
+    for position, server_id in enumerate(in_order):
+        OrgServer.objects.update_or_create(org_id=org_id, server_id=server_id, defaults={"position": position})
+
+
+def sort_all() -> None:
+    """Put every org's own list into the order of the servers."""
+    for org_id, servers in own_lists().items():
+        _store(org_id, servers)
+
+
+def _service_before(org: Org, lineage: Sequence[int]) -> str | None:
+    """Return the directory service that an org gets back with its list; None where its own stays.
+
+    It gets back what it had before a list was made for it. An LDAP setting that says what is inherited anyway goes, too.
+    """
+    if org.directory_service != DirectoryService.LDAP:
+        return None
+    rows = AuditEntry.objects.filter(object_type="org", object_id=org.pk, action=LISTS_CHANGED)
+    made = next((row.before for row in rows.order_by("-pk") if SERVICE in row.after), None)
+    if made is not None:
+        return str(made[SERVICE])
+    own = dict(Org.objects.filter(pk__in=lineage[1:]).values_list("pk", SERVICE))
+    above = next((own[pk] for pk in lineage[1:] if own.get(pk)), DirectoryService.LOCAL)
+    return "" if above == DirectoryService.LDAP else None
+
+
+def note_changed(
+    before: OwnLists,
+    *,
+    by: Actor,
+    at: datetime,
+    services: Mapping[int, tuple[str, str]] | None = None,
+    deleted: Mapping[int, str] | None = None,
+) -> None:
+    """Leave an audit row for each org whose own list is another one than before; an empty list is inherited.
+
+    ``services`` are directory services that changed with it, before and after, ``deleted`` the names of servers.
+    """
+    after, services = own_lists(), services or {}
+    changed = {pk for pk in before.keys() | after.keys() if before.get(pk) != after.get(pk)}
+    if not changed:
+        return
+    names = {**dict(LdapServer.objects.values_list("pk", "name")), **(deleted or {})}
+    facts = []
+    for org in Org.objects.filter(pk__in=changed):
+        old: dict[str, Any] = {"ldap_servers": [names[pk] for pk in before.get(org.pk, ())]}
+        new: dict[str, Any] = {"ldap_servers": [names[pk] for pk in after.get(org.pk, ())]}
+        if org.pk in services:
+            old[SERVICE], new[SERVICE] = services[org.pk]
+        facts.append(Fact("org", org.pk, org.name, before=old, after=new))
+    note(facts, action=LISTS_CHANGED, by=by, at=at)

@@ -1,0 +1,96 @@
+"""What a person who saves, orders or deletes LDAP servers may not bring about: grants beyond what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from directory.models import LdapServer
+from directory.scope import orgs_in_scope
+from orgs.actors import Actor
+from orgs.models import Role, User
+from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
+
+# The enabled LDAP servers that each org asks, in order, by the org's id.
+Lists = Mapping[int, tuple[int, ...]]
+
+_NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
+
+
+def is_sysadmin(by: Actor) -> bool:
+    """Tell whether the author is a person who may do everything: nobody is behind the command line."""
+    return by.user_id is not None and User.objects.select_related("org").get(pk=by.user_id).may(Permission.ADMIN)
+
+
+def beyond(by: Actor, roles: Iterable[Role]) -> list[str]:
+    """Return the names of the roles that hold a permission which the author does not hold in every org."""
+    if by.user_id is None:
+        return []
+    author = User.objects.select_related("org").get(pk=by.user_id)
+    return sorted(role.name for role in roles if not all(map(author.holds_everywhere, role.permissions)))
+
+
+def default_grantable_roles(by: Actor) -> list[Role]:
+    """Return what a new server of this author may grant: every role within what they hold.
+
+    Never those that administer the server itself.
+    """
+    usual = [role for role in Role.objects.all() if role.name not in _NEVER_GRANTED_BY_DEFAULT and not role.holds_admin]
+    refused = set(beyond(by, usual))
+    return [role for role in usual if role.name not in refused]
+
+
+def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor, decides_anew: bool) -> dict[str, str]:
+    """Return what is wrong, by field, with what the server as it would be saved may grant.
+
+    ``roles`` are the new list, None where it stays. Roles that the server may grant already were allowed by somebody who
+    holds them. ``decides_anew`` says that the save changes what decides who gets them: connection, search, attributes
+    or scripts.
+    """
+    granted = set(server.grantable_roles.all()) if server.pk else set()
+    wanted = granted if roles is None else set(roles)
+    if refused := beyond(by, wanted - granted):
+        return {
+            "grantable_roles": f"only a SYSADMIN may let a server grant {', '.join(refused)}: "
+            "you do not hold all of these permissions in every org"
+        }
+    if server.pk and decides_anew and (powers := beyond(by, wanted)):
+        return {
+            "grantable_roles": "only a SYSADMIN may change connection, search, attributes or scripts of a server that "
+            f"may grant {', '.join(powers)}: you do not hold all of these permissions in every org"
+        }
+    return {}
+
+
+def lists() -> dict[int, tuple[int, ...]]:
+    """Return the enabled LDAP servers that each org in scope asks, in order, by the org's id."""
+    enabled = set(LdapServer.objects.enabled().values_list("pk", flat=True))
+    return {pk: tuple(each for each in org.servers if each in enabled) for pk, org in orgs_in_scope().items()}
+
+
+def gaining(before: Lists, after: Lists) -> set[int]:
+    """Return the servers that decide about users of an org about whom they did not decide before.
+
+    An org asks its servers in order, and the first that finds a user decides: a server also gains users when one that
+    stood before it is gone.
+    """
+    found = set()
+    for org_id, asked in after.items():
+        old = before.get(org_id, ())
+        for place, server in enumerate(asked):
+            if server not in old or not set(old[: old.index(server)]) <= set(asked[:place]):
+                found.add(server)
+    return found
+
+
+def wrong_lists(before: Lists, *, by: Actor) -> str:
+    """Return why the author may not have the orgs' lists as they are now instead of ``before``; empty if they may."""
+    if by.user_id is None:
+        return ""
+    servers = LdapServer.objects.filter(pk__in=gaining(before, lists())).in_order()
+    for server in servers.prefetch_related("grantable_roles"):
+        if powers := beyond(by, server.grantable_roles.all()):
+            return (
+                f"only a SYSADMIN may do this: {server.name} would decide about users about whom it does not decide now, "
+                f"and it may grant {', '.join(powers)}, whose permissions you do not hold in every org"
+            )
+    return ""
