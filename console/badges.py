@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.templatetags.icons import lucide
+from directory import void_plans
 from directory.models import Run, RunState
 from directory.status import State
 from directory.sync.values import Action, Outcome
@@ -76,6 +77,7 @@ SIMULATED = Badge(_("Simulation"), "flask-conical", "info")
 REAL = Badge(_("Sync"), "refresh-cw", "quiet")
 SIMULATED_UNDO = Badge(_("Simulated undo"), "undo-2", "info")
 UNDO = Badge(_("Undo"), "undo-2", "quiet")
+HELD_BACK_VOID = Badge(_("held back, void"), "hand", "quiet")
 WAITS_FOR_APPROVAL = Badge(_("waits for approval"), "user-check", "info")
 
 
@@ -138,8 +140,10 @@ _RUN = {
 
 
 def run_state(run: Run) -> Badge:
-    """Return where a run is; one that no limit holds back only waits for approval."""
+    """Return where a run is; one that no limit holds back only waits for approval, and one that is overtaken is void."""
     state = RunState(run.state)
+    if state is RunState.HELD_BACK and void_plans.overtaken_by(run) is not None:
+        return HELD_BACK_VOID
     if state is RunState.HELD_BACK and run.approval and not run.held_back:
         return WAITS_FOR_APPROVAL
     return Badge(state.label, *_RUN[state])

@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
+from directory import void_plans
 from directory.actions import approval
 from directory.actions.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
@@ -120,8 +121,8 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
     that, and its alert dismissed.
 
     Raises:
-        Refused: when there is no plan to apply, it is older than 24 hours, the configuration has changed since, or it
-            takes someone else to apply it.
+        Refused: when there is no plan to apply, it is older than 24 hours, a later reading has been applied or the
+            configuration has changed since, or it takes someone else to apply it.
     """
     close_dead(at=at)
     with transaction.atomic():
@@ -135,6 +136,8 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
                 applied.readings.filter(server__isnull=False).update(live=True)
         except IntegrityError as error:
             raise Refused(who_holds(stored.servers.all())) from error
+        # Once more, as no other run can be at its servers from here on.
+        _refuse_void(stored)
         applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
         # The worker that held the run back may still be at its mail: it is in charge no more.
         applied.fence += 1
@@ -165,6 +168,7 @@ def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
         _refuse_a_second_undo(run, run.undo_of)
     else:
         _refuse_to_apply_again(run)
+        _refuse_void(run)
         _refuse_another_configuration(run)
     approval.refuse_unless_second(run=run, by=by)
 
@@ -190,6 +194,15 @@ def _refuse_to_apply_again(run: Run) -> None:
     before = run.applications.filter(state__in=[*LIVE_STATES, RunState.APPLIED]).first()
     if before is not None:
         raise Refused(f"the plan of run {run.pk} has been applied by run {before.pk}: simulate again")
+
+
+def _refuse_void(run: Run) -> None:
+    later = void_plans.overtaken_by(run)
+    if later is not None:
+        advice = "discard it" if run.state == RunState.HELD_BACK else "simulate again"
+        raise Refused(
+            f"the plan of run {run.pk} is void: run {later.run_id} has read {later.server_name} since, and was applied: {advice}"
+        )
 
 
 def _refuse_another_configuration(run: Run) -> None:
@@ -224,6 +237,7 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
         approval=simulation.approval,
         warnings=simulation.warnings,
         unknown_orgs=simulation.unknown_orgs,
+        surroundings=simulation.surroundings,
     )
     for row in RunServer.objects.filter(run=simulation).order_by("pk").values():
         RunServer.objects.create(**{**row, "id": None, "run_id": run.pk, "live": False})

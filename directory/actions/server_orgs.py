@@ -43,8 +43,10 @@ def serve(
     An org that had no list of its own gets one of this server alone, with the servers that it inherited before it where
     ``keep_inherited`` names it. An org whose list becomes empty inherits again, and gets its directory service back.
     """
-    before, asked, services = own_lists(), server_lists(), effective_settings()
     wanted = {org.pk: org for org in orgs}
+    # A run that applies a plan holds its orgs while it makes a batch of changes.
+    list(Org.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk").values_list("pk"))
+    before, asked, services = own_lists(), server_lists(), effective_settings()
     taken = list(Org.objects.filter(server_links__server=server).exclude(pk__in=wanted))
     OrgServer.objects.filter(server=server, org__in=[org.pk for org in taken]).delete()
     changed_services = {}

@@ -60,7 +60,9 @@ class RunQuerySet(models.QuerySet["Run"]):
         """Runs as a list shows them: without what grows with the directory, and of the readings only what they are of."""
         servers = RunServer.objects.only("run", "server_name").order_by("pk")
         named = models.Prefetch("readings", servers, to_attr="listed_readings")
-        return self.defer("org_counts", "unknown_orgs", "warnings", "chosen_servers").prefetch_related(named)
+        return self.defer("org_counts", "unknown_orgs", "warnings", "chosen_servers", "surroundings").prefetch_related(
+            named
+        )
 
     def finished_simulations(self) -> RunQuerySet:
         """Simulations of a sync that came to a plan."""
@@ -119,6 +121,8 @@ class Run(models.Model):
     approval: Any = models.JSONField(_("why a second administrator has to approve"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_orgs: Any = models.JSONField(_("unknown orgs"), default=dict)
+    # Which servers each org asked and what each role was, to be compared as the plan is applied.
+    surroundings: Any = models.JSONField(default=dict, blank=True, editable=False)
     error = models.TextField(_("error"), blank=True)
 
     servers: models.ManyToManyField[LdapServer, RunServer] = models.ManyToManyField(

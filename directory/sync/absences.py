@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 
 from django.db.models import F
-from django.db.models.functions import Coalesce
 
-from directory.models import Absence, LdapServer, Run, RunChange, RunServer, RunState, StoredEntry
+from directory import void_plans
+from directory.models import Absence, LdapServer, Run, RunChange, RunServer, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome
 
@@ -45,7 +45,8 @@ def _too_early(seen: int, since: datetime, runs: int, hours: int, at: datetime) 
 def remember(run: Run, *, at: datetime) -> None:
     """Count this run's absences once, and forget those of users who were found; safe to call twice."""
     Absence.objects.exclude(user__org__in=orgs_in_scope()).delete()
-    if _overtaken(run):
+    if void_plans.overtaken_by(run) is not None:
+        # It says nothing new.
         return
     readings = RunServer.objects.filter(run=run)
     if readings.exclude(since={}).exists():
@@ -67,11 +68,3 @@ def remember(run: Run, *, at: datetime) -> None:
     known.update(runs=F("runs") + 1, last_run=run.pk)
     new = absent.exclude(user__in=Absence.objects.values("user")).values_list("user", flat=True)
     Absence.objects.bulk_create([Absence(user_id=pk, since=at, runs=1, last_run=run.pk) for pk in new], batch_size=500)
-
-
-def _overtaken(run: Run) -> bool:
-    """Tell whether a reading after this run's has been applied already: then this one says nothing new."""
-    servers = RunServer.objects.filter(run=run).values("server")
-    applied = RunServer.objects.filter(server__in=servers, complete=True, run__state=RunState.APPLIED)
-    later = applied.filter(run__simulated=False).annotate(read_by=Coalesce("run__plan_from", "run"))
-    return later.filter(read_by__gt=run.plan_from_id or run.pk).exists()

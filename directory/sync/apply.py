@@ -10,9 +10,11 @@ from typing import Any
 from django.db import DataError, IntegrityError, connection, transaction
 
 from directory.models import RunChange
-from directory.sync import belongings, rows, traces
+from directory.models.jsontext import as_text
+from directory.sync import belongings, rows, surroundings, traces
+from directory.sync.surroundings import Now, Relied
 from directory.sync.traces import Moment
-from directory.sync.values import Action, Cause, Change, Known, Outcome
+from directory.sync.values import Account, Action, Change, Known, Outcome
 from orgs.actions import put_back, users
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
@@ -27,19 +29,30 @@ Load = Callable[[Collection[int]], Mapping[int, Known]]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How changes are made: by whom, reading users how, and what an org's directory knows.
+    """How changes are made: by whom, reading users how, and what their plan was made against.
 
-    ``load`` returns users as values and keeps their rows locked. ``servers_of`` maps the ids of orgs that follow LDAP
-    to the ids of the servers that they ask; an undo asks none of them, and puts back what it remembers. ``read`` are
-    the servers that were read to their end for the plan.
+    ``load`` returns users as values and keeps their rows locked. An undo puts back what it remembers.
     """
 
     by: Actor
     load: Load
-    servers_of: Mapping[int, Collection[int]]
-    read: frozenset[int] = frozenset()
+    relied: Relied
     with_devices: bool = True
-    undo: bool = False
+
+    @property
+    def undo(self) -> bool:
+        """Whether the plan goes back."""
+        return self.relied.undo
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes that are made in one transaction, by the ids of their rows, and what holds meanwhile."""
+
+    terms: Terms
+    now: Now
+    at: datetime
+    changes: Mapping[int, Change]
 
 
 def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
@@ -61,21 +74,31 @@ def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
     return list(found.values())
 
 
-def batch(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
-    """Make these changes and note how each fared, inside the caller's transaction."""
+def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime) -> None:
+    """Make these changes and note how each fared, inside the caller's transaction; ``now`` is what holds meanwhile."""
     known = terms.load([row.user_id for row in changes if row.user_id is not None])
     before = _moments([row for row in changes if row.user_id in known])
-    same = [row for row in changes if _as_planned(row, known.get(row.user_id or 0), before, terms)]
+    batch = Batch(terms, now, at, {row.pk: rows.change_from_row(row) for row in changes if row.user_id in known})
+    objections = {row.pk: reason for row in changes if (reason := _objection(row, known, before, batch))}
+    same = [row for row in changes if row.pk not in objections]
     if terms.undo:
         for row in same:
             _leave_out_what_has_changed(row, before[row.user_id or 0], on_hold=known[row.user_id or 0].on_hold, at=at)
     for row in changes:
         row.outcome = Outcome.CHANGED_MEANWHILE
-    _make(same, terms=terms, at=at)
+    _make(same, batch)
     found = _traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
     when = connection.ops.adapt_datetimefield_value(at)
     fared = {row.pk: {"outcome": row.outcome, "applied_at": when, "traces": found.get(row.pk, {})} for row in changes}
     update_rows(RunChange, fared, columns=["outcome", "applied_at", "traces"])
+    _say_why_not(objections)
+
+
+def _say_why_not(objections: Mapping[int, str]) -> None:
+    """Add to the steps of changes (ids) why they were not made."""
+    stored = dict(RunChange.objects.filter(pk__among=objections).values_list("pk", "steps")) if objections else {}
+    told = {pk: {"steps": as_text([*steps, f"Changed meanwhile: {objections[pk]}."])} for pk, steps in stored.items()}
+    update_rows(RunChange, told, columns=["steps"])
 
 
 def _moments(changes: Sequence[RunChange]) -> dict[int, Moment]:
@@ -90,20 +113,25 @@ def _traces(changes: Sequence[RunChange], before: Mapping[int, Moment]) -> dict[
     return {pk: traces.between(before[user], after[user]) for pk, user in users_by_change.items()}
 
 
-def _as_planned(row: RunChange, known: Known | None, now: Mapping[int, Moment], terms: Terms) -> bool:
-    """Tell whether the user still is as the plan saw them, and in the care of the server that it was made from."""
-    if (
-        known is None
-        or known.account != rows.account_from_json(row.before)
-        or rows.facts_to_json(known) != row.facts
-        or known.managed_locally
-    ):
-        return False
-    if terms.undo:
-        return bool(now[known.id].states == row.put_back["states_now"])
-    asked = terms.servers_of.get(known.account.org_id, ())
-    # An absence was proven on the servers that the org asked then; by now it may ask another one.
-    return row.server_id in asked and (row.cause != Cause.ABSENT or terms.read.issuperset(asked))
+def _objection(row: RunChange, known: Mapping[int, Known], before: Mapping[int, Moment], batch: Batch) -> str:
+    """Return why a change can't be made as it was planned; empty where it can."""
+    user, change = known.get(row.user_id or 0), batch.changes.get(row.pk)
+    if user is None or change is None:
+        return "the user has been deleted"
+    if user.account != change.before:
+        return f"the user has changed since the plan was made ({_differences(user.account, change.before)})"
+    if user.managed_locally:
+        return "the user is managed locally by now"
+    if rows.facts_to_json(user) != row.facts:
+        return "who set the user's state, or the legal hold, has changed since the plan was made"
+    if batch.terms.undo and before[user.id].states != row.put_back["states_now"]:
+        return "the user's state was set anew since the plan was made"
+    return surroundings.objection(change, row.server_id, batch.terms.relied, batch.now)
+
+
+def _differences(account: Account, planned: Account) -> str:
+    names = [name for name in Account.__slots__ if getattr(account, name) != getattr(planned, name)]
+    return ", ".join(name.replace("_", " ") for name in names if name != "org_id")
 
 
 def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, at: datetime) -> None:
@@ -117,8 +145,8 @@ def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, a
         row.save(update_fields=["steps", "warnings"])
 
 
-def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
-    """Make all changes at once; when a rule forbids one of them, make them apart to find which.
+def _make(changes: Sequence[RunChange], batch: Batch) -> None:
+    """Make all changes at once; when a rule forbids one of them, make each half apart, and so on, to find which.
 
     Those who pass usernames on to each other stay together for as long as they can.
     """
@@ -126,11 +154,11 @@ def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
         return
     try:
         with transaction.atomic():
-            _write([rows.change_from_row(row) for row in changes], changes, terms=terms, at=at)
+            _write(changes, batch)
     except (Refused, IntegrityError, DataError) as error:
         if len(changes) > 1:
-            for part in _parts(changes):
-                _make(part, terms=terms, at=at)
+            for half in _halves(changes):
+                _make(half, batch)
             return
         row = changes[0]
         row.outcome = Outcome.REFUSED
@@ -143,8 +171,20 @@ def _make(changes: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
             row.outcome = Outcome.APPLIED
 
 
-def _parts(changes: Sequence[RunChange]) -> list[list[RunChange]]:
-    """Return the changes in groups that pass usernames on to each other, or one by one where all are one group."""
+def _halves(changes: Sequence[RunChange]) -> list[list[RunChange]]:
+    """Return the changes in two parts, of which none separates those who pass usernames on to each other.
+
+    Where all are one such group it is cut: whoever gives a name up comes first.
+    """
+    groups = _groups(changes)
+    if len(groups) == 1:
+        groups = [[row] for row in groups[0]]
+    middle = len(groups) // 2
+    return [[row for group in part for row in group] for part in (groups[:middle], groups[middle:])]
+
+
+def _groups(changes: Sequence[RunChange]) -> list[list[RunChange]]:
+    """Return the changes in groups that pass usernames on to each other."""
     owners = {fold(row.before["username"]): row for row in changes if Action.RENAME in row.actions}
     group_of = {row.pk: [row] for row in changes}
     for row in owners.values():
@@ -153,19 +193,19 @@ def _parts(changes: Sequence[RunChange]) -> list[list[RunChange]]:
             # Whoever gives a name up comes first, for when they are made one by one.
             joined = [*group_of[owner.pk], *group_of[row.pk]]
             group_of.update((each.pk, joined) for each in joined)
-    groups = list({id(group): group for group in group_of.values()}.values())
-    return groups if len(groups) > 1 else [[row] for row in groups[0]]
+    return list({id(group): group for group in group_of.values()}.values())
 
 
-def _write(changes: Sequence[Change], stored: Sequence[RunChange], *, terms: Terms, at: datetime) -> None:
+def _write(stored: Sequence[RunChange], batch: Batch) -> None:
+    changes = [batch.changes[row.pk] for row in stored]
     found_by = {row.user_id: row.server_id for row in stored}
     signed_out: set[int] = set()
     for action in Action:
         mine = [change for change in changes if action in change.actions]
         if mine:
-            _do(action, mine, found_by, signed_out, terms=terms, at=at)
-    if terms.undo:
-        _put_back(stored, by=terms.by, at=at)
+            _do(action, mine, found_by, signed_out, batch)
+    if batch.terms.undo:
+        _put_back(stored, by=batch.terms.by, at=batch.at)
 
 
 def _do(
@@ -173,11 +213,10 @@ def _do(
     changes: Sequence[Change],
     found_by: Mapping[int | None, int | None],
     signed_out: set[int],
-    *,
-    terms: Terms,
-    at: datetime,
+    batch: Batch,
 ) -> None:
     """Do one thing to these users; ``signed_out`` are those whose sessions have ended by then, for what follows."""
+    terms, at = batch.terms, batch.at
     ids, by = [change.user_id for change in changes], terms.by
     match action:
         case Action.REACTIVATE:
@@ -191,7 +230,9 @@ def _do(
             users.update_profiles(profiles={change.user_id: _profile(change) for change in changes}, by=by, at=at)
         case Action.MOVE:
             moves = {change.user_id: change.after.org_id for change in changes}
-            strangers = [] if terms.undo else [pk for pk, org in moves.items() if _is_strange(found_by[pk], org, terms)]
+            strangers = (
+                [] if terms.undo else [pk for pk, org in moves.items() if found_by[pk] not in batch.now.asked_by(org)]
+            )
             ending = {change.user_id for change in changes if Action.SET_ROLES in change.actions}
             moved = users.move(moves=moves, strangers=strangers, ending_sessions_of=ending, by=by, at=at)
             signed_out |= moved & ending
@@ -205,10 +246,6 @@ def _do(
             users.deactivate(user_ids=ids, by=by, at=at)
         case Action.SET_PENDING:
             users.set_pending(user_ids=ids, by=by, at=at)
-
-
-def _is_strange(server: int | None, org: int, terms: Terms) -> bool:
-    return server not in terms.servers_of.get(org, ())
 
 
 def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:

@@ -15,6 +15,7 @@ from django.db.models.functions import Cast
 
 from directory.models import Match, PlannedMatch, RunChange, RunServer, StoredEntry
 from directory.sync import rows
+from directory.sync.surroundings import EntryNow
 from directory.sync.values import (
     DOUBTFUL,
     Entry,
@@ -75,6 +76,22 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
         cursor.execute(NOTE_MATCHES.format(**tables), [when, plan_id, run_id, *DOUBTFUL])
     servers = RunServer.objects.filter(run=plan_id, server__isnull=False).values("server")
     PlannedMatch.objects.filter(server__in=servers, run__lte=plan_id).delete()
+
+
+def stored_since(
+    run_id: int, asked: Mapping[int, Collection[int]], names: Mapping[int, str]
+) -> dict[int, list[EntryNow]]:
+    """Return what runs after this one have stored of users (keys) on the servers that are asked for them (values).
+
+    ``names`` are those of the servers.
+    """
+    rows_since = StoredEntry.objects.filter(run_id__gt=run_id, user__among=asked).order_by("pk")
+    columns = ("user_id", "server_id", "dn", Cast("verdict", TextField()))
+    found: dict[int, list[EntryNow]] = {}
+    for user, server, dn, verdict in rows_since.values_list(*columns):
+        if server in asked[user] and server in names:
+            found.setdefault(user, []).append(EntryNow(names[server], dn, rows.verdict_from_text(verdict)))
+    return found
 
 
 # The server, DN and immutable id that a user was last matched to.

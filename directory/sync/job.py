@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, orgs_in_scope
@@ -19,7 +20,8 @@ class Job:
 
     ``servers`` are those that have been read, by id, as they were set then, and ``shelves`` where their entries are
     kept. ``seen`` says who was in scope when the reading began, ``rivals`` which other users have a claim to the entry
-    of a user (server id, user id). ``helpers`` are the workers that could run scripts for it.
+    of a user (server id, user id). ``surroundings`` is what the plan is made against, as the run's row keeps it.
+    ``helpers`` are the workers that could run scripts for it.
     """
 
     run: Run
@@ -31,6 +33,7 @@ class Job:
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)
+    surroundings: dict[str, Any] = field(default_factory=dict)
     helpers: Helpers = field(default_factory=Helpers)
 
     @property

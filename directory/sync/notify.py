@@ -11,7 +11,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
 from django.core.validators import validate_email
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from directory.models import Alert, AlertKind, Mail, MailKind, Run, SyncSettings
 from orgs.models import User
@@ -33,6 +33,12 @@ def raise_alert(*, kind: AlertKind, message: str, run_id: int | None, at: dateti
     """Raise an alert, unless the same one is open already: that one then leads to the newer run."""
     if not Alert.objects.open().filter(kind=kind, message=message).update(run_id=run_id):
         Alert.objects.create(kind=kind, message=message, run_id=run_id, created_at=at)
+
+
+def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:
+    """Dismiss the alerts of held-back runs that a later one has made void."""
+    kinds = [AlertKind.HELD_BACK, AlertKind.APPROVAL]
+    Alert.objects.open().filter(kind__in=kinds, run_id__in=runs.values("pk")).update(dismissed_at=at)
 
 
 def address_of(run: Run) -> str:

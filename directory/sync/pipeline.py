@@ -7,8 +7,8 @@ import time
 
 from django.db import connection, transaction
 
+from directory import void_plans
 from directory.models import AlertKind, LdapServer, MailKind, RunState
-from directory.scope import orgs_in_scope
 from directory.sync import (
     absences,
     accounts,
@@ -21,6 +21,7 @@ from directory.sync import (
     lease,
     limits,
     notify,
+    recheck,
     record,
     report,
     times,
@@ -148,6 +149,7 @@ def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
         unknown_orgs=dict(tally.unknown_orgs),
         warnings=_warnings(work, tally),
         held_back=[reason.message for reason in reasons],
+        surroundings=work.surroundings,
         planned_at=work.lease.clock(),
     )
     return reasons
@@ -189,10 +191,8 @@ def apply_plan(work: Job) -> None:
     terms = apply.Terms(
         by=work.actor,
         load=lambda ids: accounts.load(ids, lock=True),
-        servers_of={pk: org.servers for pk, org in orgs_in_scope().items()},
-        read=frozenset(row.server_id for row in work.readings if row.complete and row.server_id is not None),
+        relied=recheck.relied_on(work),
         with_devices=work.settings.reactivate_devices,
-        undo=work.run.undo_of is not None,
     )
     if work.run.undo_of is not None:
         log.info(report.undoing(work.run.pk, work.run.undo_of.pk, simulated=False))
@@ -203,7 +203,7 @@ def apply_plan(work: Job) -> None:
     while waiting := apply.waiting(work.run.pk, size=size, after=last):
         with transaction.atomic():
             work.lease.renew(phase="applying", done=done, total=total)
-            apply.batch(waiting, terms=terms, at=work.lease.clock())
+            apply.batch(waiting, terms=terms, now=recheck.now(work, waiting), at=work.lease.clock())
             work.lease.got_further()
         done, last = done + len(waiting), max(row.pk for row in waiting[:size])
         if connection.vendor == "sqlite" and len(waiting) >= size:
@@ -234,6 +234,8 @@ def _finish(work: Job, state: RunState) -> None:
     closing.write_log(work)
     with transaction.atomic():
         work.lease.finish(state)
+        if state == RunState.APPLIED and work.run.undo_of_id is None:
+            notify.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
         closing.write_mail(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
     closing.send(work)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from directory.models import LdapServer, RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, entries, lease, plan, record, report, standing, times
+from directory.sync import absences, accounts, entries, lease, plan, recheck, record, report, standing, times
 from directory.sync.ahead import got_ahead
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
@@ -34,6 +34,7 @@ def make_plan(work: Job) -> Tally:
         log.info(report.running(pk, org.org.name))
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     house = accounts.house(orgs_in_scope())
+    work.surroundings = recheck.to_note(house, {pk: org.servers for pk, org in work.scope.items()})
     directory = entries.Directory(
         [_reading(row, work.servers.get(row.server_id or 0)) for row in work.readings], work.rivals
     )

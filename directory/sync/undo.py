@@ -10,7 +10,7 @@ from django.db import transaction
 
 from directory.models import Run, RunChange, RunState
 from directory.scope import orgs_in_scope
-from directory.sync import accounts, approval, backwards, record, report, rows, traces
+from directory.sync import accounts, approval, backwards, recheck, record, report, rows, traces
 from directory.sync.backwards import Done, Present
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
@@ -170,6 +170,7 @@ class Planner:
             org_counts=[{"id": pk, "name": self.names[pk], **filled(part)} for pk, part in self.tally.orgs.items()],
             warnings=self._warnings(),
             approval=approval.reasons(self.work.run),
+            surroundings=recheck.to_note(self.house, {}),
             planned_at=self.work.lease.clock(),
         )
 

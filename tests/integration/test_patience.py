@@ -109,7 +109,8 @@ class TestPatienceWithTheAbsent:
         old = simulate()
         employer.hires("sean")
         sync()
-        applied(old)
+        with pytest.raises(Refused, match="is void"):
+            applied(old)
         employer.directory.delete(employer.dn("sean"))
 
         run = sync()
