@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.forms.fields import LinesField, OrgsField
+from directory import pasted
 from directory.actions import server_powers, servers
 from directory.models import LdapServer
 from directory.models.fields import Sealed, opened
@@ -111,7 +112,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         """Clear the bind DN of an anonymous bind, and stop who would overwrite what someone else saved meanwhile."""
-        found: dict[str, Any] = super().clean() or self.cleaned_data
+        found: dict[str, Any] = pasted.normalized(super().clean() or self.cleaned_data)
         if found.get("anonymous_bind"):
             found["bind_dn"] = ""
             found["bind_password"] = ""
@@ -159,7 +160,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         return bool(given.get("bind_dn")) and not given.get("bind_password") and not self._may_use_stored_password()
 
     def _may_use_stored_password(self) -> bool:
-        same = all(self.cleaned_data.get(name) == value for name, value in self.where.items())
+        same = all(pasted.same(name, self.cleaned_data.get(name), value) for name, value in self.where.items())
         return bool(self.stored_password) and same
 
     def _stored_password(self) -> str:

@@ -51,9 +51,9 @@ def interval(request: ConsoleRequest) -> HttpResponse:
     if saved and not request.htmx:
         messages.success(request, _("The sync interval is saved."))
         return redirect("ldap_servers:list")
-    return render_page(
-        request, "ldap_servers/interval.html", {"interval": form, "saved": saved}, fragments=("interval",)
-    )
+    rows = server_rows(LdapServer.objects.visible_to(request.user).in_order(), at=timezone.now()) if saved else []
+    context = {"interval": form, "saved": saved, "rows": rows}
+    return render_page(request, "ldap_servers/interval.html", context, fragments=("interval",))
 
 
 def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:

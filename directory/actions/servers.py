@@ -10,6 +10,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
+from directory import pasted
 from directory.actions import server_orgs, server_powers
 from directory.actions.errors import Invalid, Refused
 from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
@@ -156,8 +157,10 @@ def _note_saved(
 
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
     where = [getattr(stored, key) for key in WHERE_THE_PASSWORD_GOES]
-    for key, value in values.items():
-        setattr(stored, key, value)
+    for key, value in pasted.normalized(values).items():
+        # What differs in line ends or blanks alone stays: it was changed by nobody.
+        if is_new or not pasted.same(key, getattr(stored, key), value):
+            setattr(stored, key, value)
     stored.name = " ".join(str(stored.name).split())
     if is_new:
         last = LdapServer.objects.aggregate(last=Max("position"))["last"]

@@ -45,7 +45,8 @@ def save(*, values: Mapping[str, Any], by: Actor, at: datetime) -> SyncSettings:
         raise Invalid({field: " ".join(messages) for field, messages in error.message_dict.items()}) from error
     after = {key: getattr(settings, key) for key in values}
     if before != after:
-        if settings.interval_hours != before.get("interval_hours", settings.interval_hours):
+        # An interval counts from the last run, and from now on only where there was none.
+        if before.get("interval_hours") == 0 and settings.interval_hours:
             settings.interval_since = at
         settings.save()
         fact = Fact("settings", 1, "sync settings", before=before, after=after)

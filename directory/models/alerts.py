@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
+from directory.models.servers import LdapServer
 from orgs.models import User
 from orgs.permissions import Permission
+
+# The original's words.
+CONNECTION_PROBLEM = "Problem with connection to LDAP server"
 
 
 class AlertKind(models.TextChoices):
@@ -31,6 +35,11 @@ class AlertQuerySet(models.QuerySet["Alert"]):
         """Alerts that nobody has dismissed."""
         return self.filter(dismissed_at=None)
 
+    def of_connection(self, server: LdapServer) -> AlertQuerySet:
+        """Alerts that a server can't be used; those of older versions name it only in their message."""
+        named = Q(server=None, message__startswith=f"{CONNECTION_PROBLEM}: {server.name}: ")
+        return self.filter(Q(server=server) | named, kind=AlertKind.CONNECTION)
+
     def open_first(self) -> AlertQuerySet:
         """Open alerts before dismissed ones, the newest first."""
         return self.order_by(F("dismissed_at").desc(nulls_first=True), "-created_at", "-pk")
@@ -43,6 +52,9 @@ class Alert(models.Model):
     kind = models.CharField(_("kind"), max_length=16, choices=AlertKind.choices)
     message = models.TextField(_("message"))
     run_id = models.BigIntegerField(_("run"), null=True, blank=True)
+    server = models.ForeignKey(
+        LdapServer, models.SET_NULL, null=True, blank=True, related_name="+", verbose_name=_("LDAP server")
+    )
     created_at = models.DateTimeField(_("raised"))
     dismissed_at = models.DateTimeField(_("dismissed"), null=True, blank=True)
     dismissed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")

@@ -165,10 +165,14 @@ class Run(models.Model):
 
     @property
     def seconds(self) -> float | None:
-        """How long the run took, once it has ended."""
+        """How long the run worked, once it has ended: without the time that its plan waited for somebody to decide."""
         if self.started_at is None or self.finished_at is None:
             return None
-        return round((self.finished_at - self.started_at).total_seconds(), 3)
+        waited = timedelta()
+        if self.planned_at is not None and self.approved_at is not None:
+            # A simulation's plan was made before the run that applies it was started.
+            waited = max(waited, self.approved_at - max(self.planned_at, self.started_at))
+        return round((self.finished_at - self.started_at - waited).total_seconds(), 3)
 
 
 class RunServerQuerySet(models.QuerySet["RunServer"]):

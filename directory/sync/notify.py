@@ -13,7 +13,8 @@ from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from directory.models import Alert, AlertKind, Mail, MailKind, Run, SyncSettings
+from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunServer, SyncSettings
+from directory.models.alerts import CONNECTION_PROBLEM
 from orgs.models import User
 
 log = logging.getLogger("rollcall.sync")
@@ -23,16 +24,23 @@ RETRY_AFTER = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(days=2)
 
 
-def connection_problem(*, server: str, reason: str, run_id: int, at: datetime) -> None:
-    """Raise the original's alert that an LDAP server can't be used."""
-    message = f"Problem with connection to LDAP server: {server}: {reason}"
-    raise_alert(kind=AlertKind.CONNECTION, message=message, run_id=run_id, at=at)
+def connection_problem(*, reading: RunServer, at: datetime) -> None:
+    """Raise the original's alert that an LDAP server can't be used, with the error of this reading."""
+    message = f"{CONNECTION_PROBLEM}: {reading.server_name}: {reading.error}"
+    raise_alert(kind=AlertKind.CONNECTION, message=message, run_id=reading.run_id, server_id=reading.server_id, at=at)
 
 
-def raise_alert(*, kind: AlertKind, message: str, run_id: int | None, at: datetime) -> None:
+def connection_works(server: LdapServer, *, at: datetime) -> None:
+    """End the alerts that an LDAP server can't be used: it has just been."""
+    Alert.objects.open().of_connection(server).update(dismissed_at=at)
+
+
+def raise_alert(
+    *, kind: AlertKind, message: str, run_id: int | None, at: datetime, server_id: int | None = None
+) -> None:
     """Raise an alert, unless the same one is open already: that one then leads to the newer run."""
     if not Alert.objects.open().filter(kind=kind, message=message).update(run_id=run_id):
-        Alert.objects.create(kind=kind, message=message, run_id=run_id, created_at=at)
+        Alert.objects.create(kind=kind, message=message, run_id=run_id, server_id=server_id, created_at=at)
 
 
 def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:

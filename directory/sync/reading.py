@@ -57,10 +57,11 @@ def read_servers(work: Job) -> None:
                 _read(work, row, process)
             except (DirectoryUnavailable, Undecryptable) as error:
                 row.error = str(error)
-                at = work.lease.clock()
-                notify.connection_problem(server=row.server_name, reason=row.error, run_id=work.run.pk, at=at)
+                notify.connection_problem(reading=row, at=work.lease.clock())
             except SandboxBroken as error:
                 raise SyncStopped(f"{row.server_name}: {error}") from error
+            else:
+                notify.connection_works(work.servers[row.server_id or 0], at=work.lease.clock())
             _save_reading(work, row)
     if not any(row.complete for row in work.readings):
         failed = " ".join(f"{row.server_name}: {row.error}" for row in work.readings)

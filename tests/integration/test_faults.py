@@ -58,6 +58,21 @@ class TestAServerThatFails:
         assert "No such object" in run.error
         assert again(sean).active
 
+    def test_ends_its_alert_when_it_is_read_again_and_no_other(self, employer: Employer) -> None:
+        employer.hires("mia")
+        server = employer.server(search_base="ou=nowhere,dc=example,dc=com")
+        ldap_server("ldap://127.0.0.1:1", name="Branch", orgs=["Staff"])
+        sync()
+        employer.server(name="Corp", search_base=employer.directory.base)
+
+        sync()
+
+        corp = Alert.objects.of_connection(server).get()
+        assert (corp.server, corp.dismissed_by, corp.dismissed_at is None) == (server, None, False)
+        assert [alert.server and alert.server.name for alert in Alert.objects.open().filter(kind="connection")] == [
+            "Branch"
+        ]
+
     def test_a_size_limit(self) -> None:
         with Directory(limits="size=5 size.prtotal=5") as directory:
             employer = Employer(directory)

@@ -49,9 +49,23 @@ class TestStartDue:
         assert schedule.next_runs(at=NOON) == {server.pk: NOON + timedelta(hours=1)}
         assert schedule.start_due(at=NOON + timedelta(hours=1)) is not None
 
-    def test_a_changed_interval_counts_from_the_change(self, employer: Employer) -> None:
+    def test_follows_a_changed_interval_at_once_from_the_last_run_on(self, employer: Employer) -> None:
+        server = employer.server()
+        schedule.start_due(at=NOON)
+        six = NOON + timedelta(hours=6)
+
+        sync_settings.save(values={"interval_hours": 24}, by=SYSTEM, at=six)
+        longer = schedule.next_runs(at=six)
+        sync_settings.save(values={"interval_hours": 7}, by=SYSTEM, at=six)
+
+        assert longer == {server.pk: NOON + timedelta(hours=24)}
+        assert schedule.start_due(at=NOON + timedelta(hours=6, minutes=59)) is None
+        assert schedule.start_due(at=NOON + timedelta(hours=7)) is not None
+
+    def test_counts_an_interval_from_when_it_was_turned_on(self, employer: Employer) -> None:
         employer.server()
         schedule.start_due(at=NOON)
+        sync_settings.save(values={"interval_hours": 0}, by=SYSTEM, at=NOON)
 
         sync_settings.save(values={"interval_hours": 1}, by=SYSTEM, at=NOON + timedelta(hours=6))
 
