@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0013_unchecked_changes"),
+        ("directory", "0014_what_a_plan_relies_on"),
     ]
 
     operations = [
