@@ -29,7 +29,8 @@ class FakeDirectory:
 
     Each result is a pair of LDAP's result code and the server's words. What it was sent is in ``requests``,
     ``passwords``, ``page_sizes`` and ``received`` (bytes). With ``filters`` it finds what a filter asks for, by presence,
-    equality and order; otherwise everything.
+    equality and order; otherwise everything. With ``missing_bases`` a search for a single entry that
+    there is not ends with ``base_result`` and the ``matched`` DN.
     """
 
     entries: Sequence[tuple[str, Attributes]] = ()
@@ -52,6 +53,9 @@ class FakeDirectory:
     endless_cookie: bool = False
     estimate: int = 0
     filters: bool = False
+    missing_bases: bool = False
+    matched: str = ""
+    base_result: tuple[int, str] = (32, "")
 
     requests: list[str] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
@@ -152,6 +156,9 @@ class FakeDirectory:
             _send(client, number, SEARCH_DONE, result(10, "", self.referral))
             return
         found = [entry for entry in self.entries if _in_scope(entry[0], base, scope)]
+        if self.missing_bases and not found and not scope:
+            _send(client, number, SEARCH_DONE, result(*self.base_result, matched=self.matched))
+            return
         if self.filters:
             found = [entry for entry in found if _matches(fields[6], entry[1])]
         if page:
@@ -226,7 +233,7 @@ def _matches(condition: tuple[int, bytes], attributes: Attributes) -> bool:
         return (all if kind == 0xA0 else any)(_matches(part, attributes) for part in _parts(body))
     told = {name.lower(): [value.lower() for value in values] for name, values in attributes.items()}
     if kind == 0x87:
-        return body.decode().lower() in told
+        return body.lower() == b"objectclass" or body.decode().lower() in told
     name, value = (part.lower() for _, part in _parts(body))
     values = told.get(name.decode(), [])
     if kind == 0xA3:
@@ -256,8 +263,8 @@ def _entry(dn: str, attributes: Attributes) -> bytes:
     return element(OCTETS, dn.encode()) + element(SEQUENCE, lists)
 
 
-def result(code: int, words: str, referral: str = "") -> bytes:
-    result = element(ENUMERATED, bytes([code])) + element(OCTETS, b"") + element(OCTETS, words.encode())
+def result(code: int, words: str, referral: str = "", *, matched: str = "") -> bytes:
+    result = element(ENUMERATED, bytes([code])) + element(OCTETS, matched.encode()) + element(OCTETS, words.encode())
     return result + (element(0xA3, element(OCTETS, referral.encode())) if referral else b"")
 
 

@@ -10,7 +10,7 @@ from typing import Self
 
 from directory import scripting
 from directory.models import LdapServer
-from directory.sync import entries
+from directory.sync import entries, last_known
 from directory.sync.errors import SyncStopped
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
@@ -21,7 +21,8 @@ from directory.sync.values import Entry, Known, Presence, ScriptError, ScriptNam
 # So many users are asked about between two signs of life; a script may take its second for each.
 SLICE = 50
 # A question is a search below the base with the filter, one without, and one for each tree; few have more than two.
-SEARCHES = 5
+# Whoever is not found costs up to six reads of single DNs, with a sign of life before them.
+SEARCHES = 6
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
 ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"
 
@@ -84,8 +85,10 @@ class SecondLook:
                 by_server.setdefault(server_id, []).append(user)
         for server_id, users in by_server.items():
             server = self._work.servers[server_id]
-            ids = self._directory.known_ids([user.id for user in users], only_of=_only_ids_of(server))
-            sought = {user.id: Sought(user.id, user.account.username, ids.get(user.id, "")) for user in users}
+            asked = [user.id for user in users]
+            ids = self._directory.known_ids(asked, only_of=_only_ids_of(server))
+            last = last_known.last_dns(asked, server.pk)
+            sought = {user.id: _sought(user, server.pk, ids.get(user.id, ""), last.get(user.id)) for user in users}
             for batch in self._slices(list(sought), patience=_patience(server)):
                 for pk, told in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {told.told}."
@@ -98,7 +101,13 @@ class SecondLook:
 
     def _inquiry(self, server: LdapServer) -> Inquiry:
         if server.pk not in self._inquiries:
-            inquiry = Inquiry(server.connection, server.mapping)
+            inquiry = Inquiry(
+                server.connection,
+                server.mapping,
+                neighbours=last_known.Neighbours(server.pk).of,
+                lost=lambda: last_known.lost(server.pk),
+                stay=lambda: self._work.lease.stay(phase="asking again", done=0, patience=_patience(server)),
+            )
             self._inquiries[server.pk] = self._open.enter_context(inquiry)
         return self._inquiries[server.pk]
 
@@ -111,6 +120,12 @@ class SecondLook:
 def _patience(server: LdapServer) -> int:
     """Return how many seconds one question may take: a search in each place, after connecting."""
     return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
+
+
+def _sought(user: Known, server_id: int, unique_id: str, last: tuple[int | None, str] | None) -> Sought:
+    """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
+    dn = last[1] if last is not None and last[0] == server_id else ""
+    return Sought(user.id, user.account.username, unique_id, dn, never_found=last is None)
 
 
 def _only_ids_of(server: LdapServer) -> int | None:

@@ -217,11 +217,16 @@ class ReadingProof:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Somebody whom a reading did not find, to be asked for directly: by immutable id where known, else by username."""
+    """Somebody whom a reading did not find, to be asked for directly: by immutable id where known, else by username.
+
+    ``dn`` is where this directory had them last, empty where it never had. ``never_found`` says that none ever had.
+    """
 
     user_id: int
     username: str
     unique_id: str = ""
+    dn: str = ""
+    never_found: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,7 +226,7 @@ class MemoryDirectories:
     ) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection), attributes, None, only=frozenset(dns))
 
-    def inquiry(self, connection: Connection, mapping: AttributeMapping) -> MemoryInquiry:
+    def inquiry(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))
 
     @contextmanager

@@ -24,16 +24,23 @@ class DirectoryUnavailable(Exception):
     """The directory could not be read to its end, so nothing may be concluded from what it did say.
 
     ``server_message`` is what the server itself said, ``result_code`` its LDAP result (RFC 4511, 4.1.9) where it gave
-    one. The bind password is in none of them.
+    one, and ``matched_dn`` how much of the way to the base is there, as it came. The bind password is in none of them.
     """
 
     def __init__(
-        self, message: str, *, stage: Stage = Stage.SEARCH, server_message: str = "", result_code: int | None = None
+        self,
+        message: str,
+        *,
+        stage: Stage = Stage.SEARCH,
+        server_message: str = "",
+        result_code: int | None = None,
+        matched_dn: str = "",
     ) -> None:
         super().__init__(message)
         self.stage = stage
         self.server_message = server_message
         self.result_code = result_code
+        self.matched_dn = matched_dn
 
 
 class Referred(DirectoryUnavailable):

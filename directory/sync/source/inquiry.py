@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from directory.sync.identity import UNIQUE_IDS
 from directory.sync.source.checks import escape_filter
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.referrals import trees_with_people
@@ -15,6 +14,7 @@ from directory.sync.source.search import Search
 from directory.sync.source.session import UNSEEN, Session, connect
 from directory.sync.source.targets import Target
 from directory.sync.source.text import values_of
+from directory.sync.source.visibility import Finding, Neighbours, Visibility, id_attributes
 from directory.sync.values import AttributeMapping, Connection, Entry, Sought, Whereabouts
 from orgs.text import fold
 
@@ -22,6 +22,9 @@ from orgs.text import fold
 AT_ONCE = 50
 OVERLOOKED = "found after all at {}: the directory changed while it was being read"
 UNMATCHED = "still in the directory at {}, but the filter does not match"
+# Every entry has one, so that one without it is no entry that the filter does not match.
+KIND = "objectClass"
+KIND_HIDDEN = f"still in the directory at {{}}, but the bind DN can't see its {KIND}, which the filter asks for"
 MOVED = "moved out of the search base to {}"
 
 
@@ -40,13 +43,40 @@ class _Place:
     by_name_too: bool = False
 
 
-class Inquiry:
-    """One server, to be asked for users; it connects when it is first asked, and is asked no more once that failed."""
+def _nobody_else(_branch: str) -> Sequence[str]:
+    return ()
 
-    def __init__(self, connection: Connection, mapping: AttributeMapping) -> None:
+
+def _nobody_lost() -> Sequence[Sought]:
+    return ()
+
+
+def _go_on() -> None:
+    return None
+
+
+class Inquiry:
+    """One server, to be asked for users; it connects when it is first asked, and is asked no more once that failed.
+
+    ``neighbours`` names people whom the last reading found in a branch, and ``lost`` some whom this server had and the
+    reading did not find. ``stay`` is called before each read of a single DN.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        mapping: AttributeMapping,
+        *,
+        neighbours: Neighbours = _nobody_else,
+        lost: Callable[[], Sequence[Sought]] = _nobody_lost,
+        stay: Callable[[], None] = _go_on,
+    ) -> None:
         self._connection = connection
         self._mapping = mapping
-        self._names = (mapping.username, *_id_attributes(mapping))
+        self._names = (mapping.username, *id_attributes(mapping))
+        self._visibility = Visibility(connection, mapping, neighbours, stay)
+        self._lost = lost
+        self._hidden: str | None = None
         self._session: Session | None = None
         self._trouble = ""
 
@@ -56,6 +86,7 @@ class Inquiry:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._visibility.close()
         if self._session:
             self._session.close()
             self._session = None
@@ -82,12 +113,36 @@ class Inquiry:
         told: dict[int, Whereabouts] = {}
         for place in self._places(trees):
             rest = [who for who in batch if who.user_id not in told]
-            for pk, dns in self._find(self._session, place, rest).items():
-                words = place.words.format(plain(" and ".join(dns)))
-                told[pk] = Whereabouts(absent=place.absent, told=words, dns=tuple(dns))
+            for pk, found in self._find(self._session, place, rest).items():
+                dns = tuple(entry.dn for entry in found)
+                hidden = self._kind_counts(place) and not all(entry.values(KIND) for entry in found)
+                words = KIND_HIDDEN if hidden else place.words
+                absent = place.absent and not hidden
+                told[pk] = Whereabouts(absent, words.format(plain(" and ".join(dns))), dns)
         for who in batch:
-            told.setdefault(who.user_id, Whereabouts(absent=True, told=_nobody(who, trees)))
+            if who.user_id not in told:
+                told[who.user_id] = self._gone_or_hidden(self._session, who, trees)
         return told
+
+    def _gone_or_hidden(self, session: Session, who: Sought, trees: Sequence[str]) -> Whereabouts:
+        """Return whether somebody whom no search finds is gone, by their last known DN."""
+        finding = Finding()
+        if who.dn:
+            finding = self._visibility.finding(session, who)
+        elif who.never_found:
+            finding = Finding(doubt=self._something_hidden(session))
+        nobody = _nobody(who, trees)
+        if finding.doubt:
+            return Whereabouts(absent=False, told=f"{nobody}, but {finding.doubt}")
+        return Whereabouts(absent=True, told=f"{nobody}, {finding.proof}" if finding.proof else nobody)
+
+    def _something_hidden(self, session: Session) -> str:
+        """Return which part of the directory is hidden by now, in which somebody may be whom it never had; asked once."""
+        if self._hidden is None:
+            findings = [self._visibility.finding(session, other) for other in self._lost()]
+            doubt = next((finding.doubt for finding in findings if finding.doubt), "")
+            self._hidden = doubt and f"a part of the directory may be hidden: {doubt}"
+        return self._hidden
 
     def _places(self, trees: Sequence[str]) -> Iterator[_Place]:
         base, scope = self._connection.search_base, self._connection.search_scope
@@ -97,18 +152,23 @@ class Inquiry:
         for tree in trees:
             yield _Place(tree, "subtree", "", absent=True, words=MOVED)
 
-    def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> dict[int, list[str]]:
-        """Return the DNs under which they are found there, by user id."""
+    def _kind_counts(self, place: _Place) -> bool:
+        """Tell whether being found there means that the connection's filter does not match, and this asks for the kind."""
+        return place.words == UNMATCHED and KIND.lower() in self._connection.search_filter.lower()
+
+    def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> dict[int, list[Entry]]:
+        """Return the entries that are theirs there, by user id."""
         if not sought:
             return {}
         anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in sought)
         target = Target(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
-        found: dict[int, list[str]] = {}
+        found: dict[int, list[Entry]] = {}
+        names = (*self._names, KIND) if self._kind_counts(place) else self._names
         try:
-            for page in Search(session, target, self._names, self._connection.page_size).pages():
+            for page in Search(session, target, names, self._connection.page_size).pages():
                 for entry in page:
                     for pk in self._whom(entry, sought, by_name_too=place.by_name_too):
-                        found.setdefault(pk, []).append(entry.dn)
+                        found.setdefault(pk, []).append(entry)
         except DirectoryUnavailable as refused:
             # Many accounts may see no more than the search base; there, a refusal counts.
             if refused.result_code not in UNSEEN or place.words != MOVED:
@@ -127,16 +187,11 @@ class Inquiry:
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]
 
 
-def _id_attributes(mapping: AttributeMapping) -> tuple[str, ...]:
-    chosen = mapping.unique_id.strip()
-    return (chosen,) if chosen else UNIQUE_IDS
-
-
 def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> str:
     """Return the filter for one user: by immutable id where one is known, whatever attribute it came from."""
     terms = [
         f"({name}={escape_filter(value)})"
-        for name in (_id_attributes(mapping) if who.unique_id else ())
+        for name in (id_attributes(mapping) if who.unique_id else ())
         for value in values_of(name, who.unique_id)
     ]
     if by_name_too or not terms:

@@ -213,11 +213,9 @@ class Session:
             )
         if isinstance(error, ldap.SIZELIMIT_EXCEEDED | ldap.TIMELIMIT_EXCEEDED | ldap.ADMINLIMIT_EXCEEDED):
             name += lost
-        tail = f": {words}" if words else ""
-        tail += f": matched {matched}" if matched else ""
-        return DirectoryUnavailable(
-            f"{name}{tail}", stage=_stage(error, stage), server_message=words, result_code=_code(details)
-        )
+        name += (f": {words}" if words else "") + (f": matched {matched}" if matched else "")
+        stage, code, dn = _stage(error, stage), _code(details), str(details.get("matched") or "")
+        return DirectoryUnavailable(name, stage=stage, server_message=words, result_code=code, matched_dn=dn)
 
 
 def connect(connection: Connection, note: Note) -> Session:

@@ -1,0 +1,88 @@
+"""Distinguished names compared as a directory compares them: parsed, without regard to case, spaces and escapes."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from orgs.text import fold
+
+# One type and its value, or several of them.
+Rdn = frozenset[tuple[str, str]]
+# Names that are the same type in every directory (RFC 4519).
+TYPES = {
+    "2.5.4.3": "cn", "commonname": "cn", "2.5.4.4": "sn", "surname": "sn", "2.5.4.6": "c", "countryname": "c",
+    "2.5.4.7": "l", "localityname": "l", "2.5.4.8": "st", "stateorprovincename": "st", "2.5.4.9": "street",
+    "streetaddress": "street", "2.5.4.10": "o", "organizationname": "o", "2.5.4.11": "ou",
+    "organizationalunitname": "ou", "0.9.2342.19200300.100.1.1": "uid", "userid": "uid",
+    "0.9.2342.19200300.100.1.25": "dc", "domaincomponent": "dc",
+}  # fmt: skip
+FIRST = re.compile(r"(?:[^\\,]|\\.)*,", re.DOTALL)
+ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2})|\\(.)", re.DOTALL)
+
+
+def parent(dn: str) -> str:
+    """Return the DN above one, as it is spelled there; empty at the top."""
+    found = FIRST.match(dn)
+    return dn[found.end() :].strip() if found else ""
+
+
+@lru_cache(maxsize=4096)
+def parsed(dn: str) -> tuple[Rdn, ...] | None:
+    """Return what is equal for two spellings of one DN, from the entry up to the top; None where it is no DN."""
+    if not dn.strip():
+        return ()
+    found = tuple(_rdn(part) for part in _split(dn, ","))
+    return None if frozenset() in found else found
+
+
+def same(one: str, other: str) -> bool:
+    """Tell whether two DNs name one entry; what is no DN names none."""
+    left = parsed(one)
+    return left is not None and left == parsed(other)
+
+
+def child_on_the_way(top: str, dn: str) -> str:
+    """Return the DN directly below ``top`` in which ``dn`` is, or that it is; empty where ``top`` is not above it."""
+    above, whole = parsed(top), parsed(dn)
+    if not above or not whole or len(whole) <= len(above) or whole[-len(above) :] != above:
+        return ""
+    for _ in range(len(whole) - len(above) - 1):
+        dn = parent(dn)
+    return dn
+
+
+def _rdn(text: str) -> Rdn:
+    """Return one RDN, empty where it is none."""
+    pairs = set()
+    for part in _split(text, "+"):
+        name, equals, value = part.partition("=")
+        if not equals or not name.strip():
+            return frozenset()
+        kind = name.strip().lower().removeprefix("oid.")
+        pairs.add((TYPES.get(kind, kind), fold(_unescaped(value))))
+    return frozenset(pairs)
+
+
+def _unescaped(value: str) -> str:
+    """Return a value without escapes (RFC 4514, 2.4); octets that are no text stay apart from all text."""
+    octets = ESCAPED.sub(_octet, value.encode("utf-8", "surrogatepass"))
+    return octets.decode("utf-8", "surrogateescape")
+
+
+def _octet(found: re.Match[bytes]) -> bytes:
+    pair, sign = found.groups()
+    return bytes([int(pair, 16)]) if pair is not None else bytes(sign)
+
+
+def _split(text: str, separator: str) -> list[str]:
+    parts, last, escaped = [], 0, False
+    for at, sign in enumerate(text):
+        if escaped:
+            escaped = False
+        elif sign == "\\":
+            escaped = True
+        elif sign == separator:
+            parts.append(text[last:at])
+            last = at + 1
+    return [*parts, text[last:]]

@@ -1,0 +1,270 @@
+"""Access rules that hide people from the bind DN: who is hidden is not gone, and who is gone is still proven so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from directory.models import LdapServer, RunState
+from directory.sync.values import Outcome
+from orgs.models import User
+from tests.directories import ACCESS, Directory, to_ldif
+from tests.fake_ldap import FakeDirectory
+from tests.worlds import again, change_of, ldap_server, simulate, simulate_and_sync, sync, user
+
+pytestmark = pytest.mark.django_db
+
+BASE = "dc=example,dc=com"
+STAFF, BRANCH = f"ou=Staff,{BASE}", f"ou=Branch,{BASE}"
+STAYING = [f"s{number}" for number in range(4)]
+REMOTE = ["ann", "bob", "cleo"]
+
+
+def unit(dn: str, name: str) -> str:
+    return to_ldif(dn, {"objectClass": "organizationalUnit", "ou": name})
+
+
+def person(uid: str, unit: str) -> str:
+    return to_ldif(f"uid={uid},{unit}", {"objectClass": "inetOrgPerson", "uid": uid, "cn": uid, "sn": uid})
+
+
+@pytest.fixture
+def firm() -> Iterator[Directory]:
+    """Give a directory with people in two branches."""
+    units = unit(STAFF, "Staff") + unit(BRANCH, "Branch")
+    everybody = [person(uid, STAFF) for uid in STAYING] + [person(uid, BRANCH) for uid in REMOTE]
+    with Directory(ldif=units + "".join(everybody)) as directory:
+        yield directory
+
+
+def serve(directory: Directory, **values: object) -> LdapServer:
+    settings = {
+        "search_filter": "(objectClass=inetOrgPerson)",
+        "bind_dn": directory.reader_dn,
+        "bind_password": directory.reader_password,
+        "limit_entries_percent": 1,
+    }
+    return ldap_server(directory.url, **settings | values)
+
+
+def settled(directory: Directory) -> dict[str, User]:
+    """Bring all people in step with the directory, so that each has a known DN and an immutable id."""
+    people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}
+    serve(directory)
+    assert simulate_and_sync().state == RunState.APPLIED
+    return people
+
+
+class TestABranchThatAnAccessRuleHides:
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            f'to dn.subtree="{BRANCH}" by * none',
+            f'to dn.children="{BRANCH}" by * none',
+            f'to dn.children="{BRANCH}" by * disclose',
+            f'to dn.children="{BRANCH}" by * search',
+            f'to dn.children="{BRANCH}" attrs=objectClass by * none',
+            f'to dn.children="{BRANCH}" attrs=uid,entryUUID by * none',
+            'to filter="(|(uid=ann)(uid=bob)(uid=cleo))" by * none',
+        ],
+    )
+    def test_cuts_nobody_off(self, firm: Directory, rule: str) -> None:
+        people = settled(firm)
+        firm.allow(ACCESS[0], rule, ACCESS[1])
+
+        run = sync()
+
+        assert run.state == RunState.APPLIED
+        for uid in REMOTE:
+            assert change_of(run, uid).outcome == Outcome.NOT_CHECKED
+            assert again(people[uid]).active
+        assert BRANCH in change_of(run, "ann").steps[-1]
+
+    def test_does_not_keep_those_who_have_left_another_one(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.delete(f"uid=s0,{STAFF}")
+        firm.allow(ACCESS[0], f'to dn.subtree="{BRANCH}" by * none', ACCESS[1])
+
+        run = sync()
+
+        assert (again(people["s0"]).active, again(people["ann"]).active) == (False, True)
+        assert f"nothing is at uid=s0,{STAFF}, and {STAFF} can be seen" in " ".join(change_of(run, "s0").steps)
+
+    def test_may_hold_those_who_were_never_found(self, firm: Directory) -> None:
+        settled(firm)
+        stranger = user("stranger")
+        firm.allow(ACCESS[0], f'to dn.subtree="{BRANCH}" by * none', ACCESS[1])
+
+        run = sync()
+
+        assert change_of(run, "stranger").outcome == Outcome.NOT_CHECKED
+        assert again(stranger).active
+
+    def test_shown_again_lets_leavers_go(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.allow(ACCESS[0], f'to dn.subtree="{BRANCH}" by * none', ACCESS[1])
+        sync()
+        firm.allow()
+        firm.delete(f"uid=ann,{BRANCH}")
+
+        sync()
+
+        assert [again(people[uid]).active for uid in REMOTE] == [False, True, True]
+
+
+class TestWhoIsGone:
+    def test_is_cut_off_although_the_branch_itself_can_not_be_seen(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.delete(f"uid=ann,{BRANCH}")
+        firm.allow(ACCESS[0], f'to dn.base="{BRANCH}" by * none', ACCESS[1])
+
+        run = sync()
+
+        assert [again(people[uid]).active for uid in REMOTE] == [False, True, True]
+        assert "others of ou=Branch" in " ".join(change_of(run, "ann").steps)
+
+    def test_is_cut_off_with_the_whole_branch(self, firm: Directory) -> None:
+        people = settled(firm)
+        for uid in REMOTE:
+            firm.delete(f"uid={uid},{BRANCH}")
+        firm.delete(BRANCH)
+
+        sync()
+
+        assert not any(again(people[uid]).active for uid in REMOTE)
+
+    def test_is_cut_off_whose_dn_another_person_has_by_now(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.delete(f"uid=ann,{BRANCH}")
+        entry = {"objectClass": "inetOrgPerson", "uid": ["ann", "newcomer"], "cn": "n", "sn": "n"}
+        firm.add(f"uid=ann,{BRANCH}", entry)
+        firm.modify(f"uid=ann,{BRANCH}", {"cn": "n"})
+        serve(firm, username_attribute="cn")
+        simulate()
+
+        run = sync()
+
+        assert not again(people["ann"]).active, change_of(run, "ann").steps
+
+    def test_is_cut_off_when_moved_to_where_the_bind_dn_never_saw_anybody(self, firm: Directory) -> None:
+        former = f"ou=Former,{BASE}"
+        firm.add(former, {"objectClass": "organizationalUnit", "ou": "Former"})
+        firm.allow(ACCESS[0], f'to dn.subtree="{former}" by * none', ACCESS[1])
+        people = settled(firm)
+        firm.rename(f"uid=ann,{BRANCH}", "uid=ann", parent=former)
+
+        sync()
+
+        assert not again(people["ann"]).active
+
+
+class TestAServerThatNamesNoMatchedDn:
+    """As Active Directory and others answer: only another known person proves that a branch can be seen."""
+
+    def entries(self, *uids: str, unit: str = "ou=Branch,dc=example") -> list[tuple[str, dict[str, list[bytes]]]]:
+        return [(f"uid={uid},{unit}", {"uid": [uid.encode()], "entryUUID": [f"id-{uid}".encode()]}) for uid in uids]
+
+    @pytest.fixture
+    def server(self) -> Iterator[FakeDirectory]:
+        staff = self.entries(*STAYING, unit="ou=Staff,dc=example")
+        with FakeDirectory([*self.entries(*REMOTE), *staff], filters=True, missing_bases=True) as server:
+            ldap_server(
+                server.url,
+                search_base=server.base,
+                search_filter="(uid=*)",
+                bind_dn="cn=reader",
+                bind_password="x",
+                limit_entries_percent=1,
+            )
+            yield server
+
+    def test_proves_an_absence_by_another_known_person(self, server: FakeDirectory) -> None:
+        people = {uid: user(uid) for uid in (*REMOTE, *STAYING)}
+        simulate_and_sync()
+        server.entries = [entry for entry in server.entries if not entry[0].startswith("uid=ann,")]
+
+        run = sync()
+
+        assert [again(people[uid]).active for uid in REMOTE] == [False, True, True]
+        assert "others of ou=Branch" in " ".join(change_of(run, "ann").steps)
+
+    def test_proves_nothing_where_a_whole_branch_is_empty(self, server: FakeDirectory) -> None:
+        people = {uid: user(uid) for uid in (*REMOTE, *STAYING)}
+        simulate_and_sync()
+        server.entries = [entry for entry in server.entries if "ou=Branch" not in entry[0]]
+
+        run = sync()
+
+        assert all(again(people[uid]).active for uid in REMOTE)
+        assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
+        assert "ou=Branch,dc=example" in change_of(run, "ann").steps[-1]
+
+    def test_is_not_believed_where_it_is_active_directory(self, server: FakeDirectory) -> None:
+        people = {uid: user(uid) for uid in (*REMOTE, *STAYING)}
+        simulate_and_sync()
+        server.root = {**(server.root or {}), "supportedCapabilities": [b"1.2.840.113556.1.4.800"]}
+        server.matched = "ou=Branch,dc=example"
+        server.entries = [entry for entry in server.entries if "ou=Branch" not in entry[0]]
+
+        sync()
+
+        assert all(again(people[uid]).active for uid in REMOTE)
+
+    @pytest.mark.parametrize("matched", ["OU=branch, DC=Example", "2.5.4.11=Branch,dc=example"])
+    def test_compares_dns_as_directories_do(self, server: FakeDirectory, matched: str) -> None:
+        people = {uid: user(uid) for uid in (*REMOTE, *STAYING)}
+        simulate_and_sync()
+        server.matched = matched
+        server.entries = [entry for entry in server.entries if "ou=Branch" not in entry[0]]
+
+        sync()
+
+        assert not any(again(people[uid]).active for uid in REMOTE)
+
+    @pytest.mark.parametrize("result", [(50, "not you"), (0, ""), (80, "other"), (34, "bad DN")])
+    def test_any_other_answer_is_no_proof(self, server: FakeDirectory, result: tuple[int, str]) -> None:
+        people = {uid: user(uid) for uid in (*REMOTE, *STAYING)}
+        simulate_and_sync()
+        server.base_result = result
+        server.entries = [entry for entry in server.entries if not entry[0].startswith("uid=ann,")]
+
+        run = sync()
+
+        assert again(people["ann"]).active
+        assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
+
+    def test_does_not_take_another_username_at_the_dn_for_another_person_without_an_id(
+        self, server: FakeDirectory
+    ) -> None:
+        server.entries = [(dn, {"uid": values["uid"]}) for dn, values in server.entries]
+        people = {uid: user(uid) for uid in (*REMOTE, *STAYING)}
+        simulate_and_sync()
+        server.entries = [(dn, {"uid": [b"renamed"]} if "ann" in dn else values) for dn, values in server.entries]
+
+        run = sync()
+
+        assert again(people["ann"]).active
+        assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
+
+
+class TestFollowedReferrals:
+    def test_lead_to_the_last_known_dn_of_who_has_left_there(self) -> None:
+        with Directory(base=BRANCH, ldif="".join(person(uid, BRANCH) for uid in REMOTE)) as remote:
+            referral = {
+                "objectClass": ["referral", "extensibleObject"],
+                "ou": "Branch",
+                "ref": f"{remote.url}/{BRANCH}",
+            }
+            staff = unit(STAFF, "Staff") + "".join(person(uid, STAFF) for uid in STAYING)
+            with Directory(ldif=staff + to_ldif(BRANCH, referral)) as directory:
+                people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}
+                serve(directory, follow_referrals=True, bind_dn="", bind_password="")
+                simulate_and_sync()
+                remote.delete(f"uid=ann,{BRANCH}")
+                first = sync()
+                remote.allow(ACCESS[0], 'to filter="(uid=bob)" by * none', ACCESS[1])
+                sync()
+
+        assert not again(people["ann"]).active, change_of(first, "ann").steps
+        assert again(people["bob"]).active
