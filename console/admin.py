@@ -17,6 +17,7 @@ from directory.models import (
     OrgServer,
     Run,
     RunChange,
+    RunRepeat,
     RunServer,
     ScriptVersion,
     StoredEntry,
@@ -55,5 +56,6 @@ data_fixes.register(ScriptVersion, read_only("server", "script", "author", "crea
 data_fixes.register(Run, read_only("id", "simulated", "state", "started_by_label", "created_at", filters=["state"]))
 data_fixes.register(RunServer, read_only("run", "server_name", "entries", "complete", "error", filters=["complete"]))
 data_fixes.register(RunChange, read_only("run", "username", "outcome", search=["username"], filters=["outcome"]))
+data_fixes.register(RunRepeat, read_only("run", "first", "last"))
 data_fixes.register(Alert, read_only("created_at", "kind", "message", "dismissed_at", filters=["kind"]))
 data_fixes.register(Mail, read_only("created_at", "kind", "subject", "sent_at", "error", filters=["kind"]))

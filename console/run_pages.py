@@ -153,7 +153,7 @@ def plan_of(run: Run, request: ConsoleRequest) -> Plan | None:
 
 
 def _undo_of(run: Run, request: ConsoleRequest) -> Undo | None:
-    changed = 0 if run.live or run.simulated else run.changes.filter(outcome=Outcome.APPLIED).count()
+    changed = 0 if run.live or run.simulated else run.stored_changes.filter(outcome=Outcome.APPLIED).count()
     if not changed:
         return None
     return Undo(may_start=request.user.may(Permission.ADMIN), changed=changed, problem=undo.why_not(run))
@@ -172,8 +172,10 @@ def _org_counts(run: Run, keys: list[str]) -> list[OrgCounts]:
 
 
 def _changes(run: Run, request: ConsoleRequest) -> Listing:
-    rows, ends = run.changes.in_order().for_a_list(), run.changes.ends()
+    rows, ends = run.changes.in_order().for_a_list(), run.stored_changes.ends()
     export = reverse("runs:csv", args=[run.pk])
+    if run.repeats.exists():
+        return show_list(request, rows, table=ChangeTable, filters=ChangeFilter, export=export)
     if ends is None:
         # Of nothing, nothing can be filtered out.
         return show_list(request, rows, table=ChangeTable, export=export)

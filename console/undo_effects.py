@@ -43,7 +43,9 @@ def undo_effects(run: Run) -> list[str]:
     devices: Counter[str] = Counter()
     archives: Counter[str] = Counter()
     size: Counter[str] = Counter()
-    planned = run.changes.filter(outcome__in=[Outcome.PLANNED, Outcome.APPLIED]).values_list("put_back", flat=True)
+    planned = run.stored_changes.filter(outcome__in=[Outcome.PLANNED, Outcome.APPLIED]).values_list(
+        "put_back", flat=True
+    )
     for put_back in planned.iterator(chunk_size=1000):
         for device in put_back.get("devices", {}).values():
             now, then = device["now"], device["then"]

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from console.badges import set_by
 from console.lists import show_table
 from console.tables.runs import UserChangeTable
-from directory.models import Match, RunChange
+from directory.models import Match, Run, RunChange, RunRepeat
 from orgs.inheritance import effective_settings
 from orgs.models import Custodian, Device, DirectoryService, RoleGrant, User
 from orgs.permissions import Permission
@@ -44,12 +44,40 @@ class UserCard:
     system: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What a run said of a user as an earlier run had said it, as the table of changes shows it."""
+
+    pk: int
+    run: Run
+    change: RunChange
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.change, name)
+
+    @property
+    def run_id(self) -> int:
+        """The run that repeats the change, not the one that stored it."""
+        return self.run.pk
+
+
+def _history(user: User) -> Any:
+    """Return what runs said of a user: as a query, or as a list where some runs repeat what others said."""
+    changes = RunChange.objects.about(user).with_runs_named()
+    repeated = RunRepeat.objects.about(user)
+    if not repeated:
+        return changes
+    stored = {change.pk: change for change in changes}
+    runs = Run.objects.only("created_at", "simulated", "undo_of").in_bulk({run for _, run in repeated})
+    again = [Repeated(pk, runs[run], stored[pk]) for pk, run in repeated]
+    return sorted([*stored.values(), *again], key=lambda said: (said.run.created_at, said.run_id), reverse=True)
+
+
 def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
     """Return what the viewer may see around a user."""
     match = Match.objects.select_related("server").filter(user=user).first()
     service = effective_settings()[user.org_id].directory_service
     system = viewer.may(Permission.SYSTEM)
-    changes = RunChange.objects.about(user).with_runs_named()
     return UserCard(
         states=[
             State(_("Deactivated"), not user.active, set_by(user.deactivated_by), user.deactivated_at),
@@ -63,6 +91,6 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         if viewer.may(Permission.COMPUTER_READ)
         else None,
         holds=user.custodianships.select_related("matter").order_by("-added_at", "-pk"),
-        history=show_table(request, UserChangeTable(changes, linked=system, order_by="-at")),
+        history=show_table(request, UserChangeTable(_history(user), linked=system, order_by="-at")),
         system=system,
     )

@@ -122,8 +122,8 @@ class ChangeTable(Table):
     def render_difference(self, record: RunChange) -> str | SafeString:
         return differences(record.before, record.after)
 
-    def render_steps(self, record: RunChange) -> SafeString:
-        steps = address_of("runs:change", record.run_id, record.pk)
+    def render_steps(self, record: Any) -> SafeString:
+        steps = address_of("runs:change", record.shown_in, record.pk)
         return format_html(
             '<a href="{0}" id="why-{1}" class="btn btn-sm" hx-get="{0}" hx-target="#steps-{1}" hx-swap="innerHTML" '
             'hx-push-url="false" aria-label="{2}">{3}</a><div id="steps-{1}" class="change-steps" aria-live="polite"></div>',

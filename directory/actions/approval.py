@@ -22,7 +22,7 @@ def needed(run: Run) -> bool:
     if run.approval:
         return True
     asking = LdapServer.objects.asking_for_approval().filter(readings__run=run)
-    return asking.exists() and run.changes.filter(outcome=Outcome.PLANNED).exists()
+    return asking.exists() and run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
 
 
 def permission(run: Run) -> Permission:

@@ -55,7 +55,7 @@ def editors(run: Run) -> dict[int, str]:
         acts |= _since(since) & Q(object_type="LDAP server", object_id=pk)
     for kind, ids in (("org", scope.orgs), ("role", scope.roles), ("settings", {1})):
         acts |= _since(earliest) & Q(object_type=kind, object_id__in=ids)
-    planned = run.changes.filter(outcome=Outcome.PLANNED).values("user")
+    planned = run.stored_changes.filter(outcome=Outcome.PLANNED).values("user")
     acts |= _since(earliest) & Q(object_type="user", object_id__in=planned)
     trail = AuditEntry.objects.filter(acts, actor__isnull=False, run_id=None).exclude(action__in=_HARMLESS_ACTIONS)
     columns = ("actor", "object_type", "object_label", "after")

@@ -186,7 +186,7 @@ def _refuse_a_second_undo(run: Run, undone: Run) -> None:
     """An undo asks no server, so that the servers' configuration does not matter to it."""
     if (standing := undone.standing_undo()) is not None:
         raise Refused(f"run {undone.pk} has been undone by run {standing.pk} already")
-    if not run.changes.filter(outcome=Outcome.PLANNED).exists():
+    if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
         raise Refused(f"nothing to undo: nobody is as run {undone.pk} has left them")
 
 

@@ -42,7 +42,7 @@ def why_not(run: Run) -> str:
         return f"run {run.pk} is {run.get_state_display()}: wait for its end or cancel it"
     if run.simulated:
         return f"nothing to undo: run {run.pk} is a simulation, which changes nobody"
-    if not run.changes.filter(outcome=Outcome.APPLIED).exists():
+    if not run.stored_changes.filter(outcome=Outcome.APPLIED).exists():
         return f"nothing to undo: run {run.pk} changed nobody"
     if (standing := run.standing_undo()) is not None:
         return f"run {run.pk} has been undone by run {standing.pk} already: undo that one instead"

@@ -44,6 +44,7 @@ RULES = (
     Rule("I3.5", "Plans over a limit were applied by a person", lifecycle.approved, _LOOK),
     Rule("I3.6", "A plan applied from a simulation is all of it", lifecycle.plans_of_others, _LOOK),
     Rule("I3.7", "Undos go back behind what was done", lifecycle.undos, _LOOK),
+    Rule("I3.8", "What a run repeats is there and leaves users alone", lifecycle.repeated, _RESTORE),
     Rule("I4.1", "A run writes each mail once, when it is due", lifecycle.mails, "Delete the mail that is too much."),
     Rule("I5.1", "Errors, conflicts and kept users change nothing", proofs.untouched, _LOOK),
     Rule("I6.1", "States say who set them, and when", states.set_by_someone, _DATA_FIX),

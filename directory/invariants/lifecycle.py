@@ -6,10 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from django.db.models import Count, Exists, Max, OuterRef, Q
-from django.db.models.functions import Now
+from django.db.models import Count, Exists, F, Max, OuterRef, Q, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Now
 
-from directory.models import LIVE_STATES, Mail, MailKind, Run, RunChange, RunServer, RunState
+from directory.invariants.proofs import UNTOUCHED
+from directory.models import LIVE_STATES, Mail, MailKind, Run, RunChange, RunRepeat, RunServer, RunState
 from directory.sync import tally
 from directory.sync.values import Outcome
 from orgs.models import AuditEntry
@@ -84,10 +85,23 @@ def plans_of_others(_at: datetime) -> Iterator[str]:
         source = run.plan_from
         if source is None or source.pk >= run.pk or not source.simulated or source.state != RunState.PLANNED:
             yield f"run {run.pk} applies the plan of run {run.plan_from_id}, which is no finished simulation before it"
-    sizes = dict(RunChange.objects.values_list("run_id").annotate(Count("pk")))
+    sizes = Counter(dict(RunChange.objects.values_list("run_id").annotate(Count("pk"))))
+    sizes.update(dict(RunRepeat.objects.values_list("run_id").annotate(said=Sum(F("last") - F("first") + 1))))
     for pk, source_pk in Run.objects.filter(plan_from__isnull=False).values_list("pk", "plan_from_id").order_by("pk"):
-        if sizes.get(pk, 0) != sizes.get(source_pk or 0, 0):
-            yield f"run {pk} has {sizes.get(pk, 0)} changes, the plan of run {source_pk} has {sizes.get(source_pk or 0, 0)}"
+        if sizes[pk] != sizes[source_pk or 0]:
+            yield f"run {pk} has {sizes[pk]} changes, the plan of run {source_pk} has {sizes[source_pk or 0]}"
+
+
+def repeated(_at: datetime) -> Iterator[str]:
+    """What a run repeats is all there, is of an earlier run, and leaves its users alone."""
+    inside = RunChange.objects.filter(pk__range=(OuterRef("first"), OuterRef("last")))
+    wrong = inside.filter(Q(digest=None) | Q(run__gte=OuterRef("run")) | ~Q(outcome__in=UNTOUCHED) | ~Q(actions=[]))
+    for row in RunRepeat.objects.filter(Exists(wrong)).order_by("pk").iterator():
+        yield f"run {row.run_id} repeats changes {row.first} to {row.last}, not all of which leave users alone"
+    counted = inside.order_by().annotate(all=Value(1)).values("all").annotate(found=Count("pk")).values("found")
+    wanted = Coalesce(Subquery(counted), 0)
+    for row in RunRepeat.objects.exclude(Q(last=F("first") - 1 + wanted)).order_by("pk").iterator():
+        yield f"run {row.run_id} repeats changes {row.first} to {row.last}, of which some are gone"
 
 
 def undos(_at: datetime) -> Iterator[str]:

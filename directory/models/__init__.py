@@ -6,6 +6,7 @@ from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
 from directory.models.heartbeats import Heartbeat
 from directory.models.mails import Mail, MailKind
 from directory.models.pages import ScriptPage
+from directory.models.repeats import RunRepeat
 from directory.models.runs import LIVE_STATES, Run, RunChange, RunServer, RunState, Trigger
 from directory.models.scripts import ScriptVersion
 from directory.models.servers import LdapServer, OrgServer
@@ -26,6 +27,7 @@ __all__ = [
     "PlannedMatch",
     "Run",
     "RunChange",
+    "RunRepeat",
     "RunServer",
     "RunState",
     "ScriptPage",

@@ -7,11 +7,12 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Max, Min, Q
+from django.db.models import Max, Min, Q, Value
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.jsontext import JsonTextField
+from directory.models.repeats import RunRepeat, within
 from directory.models.servers import LdapServer
 from orgs.models import Org, User
 from orgs.permissions import Permission
@@ -153,12 +154,20 @@ class Run(models.Model):
         """When the worker that has this run was last heard of."""
         return self.lease_until and self.lease_until - timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
+    @property
+    def changes(self) -> RunChangeQuerySet:
+        """All that the run says of users: the changes that it stored, and those of earlier runs that it repeats.
+
+        Only ``stored_changes`` can be planned or made; of many rows these are found faster.
+        """
+        return RunChange.objects.of(self.pk)
+
     def standing_undo(self) -> Run | None:
         """Return the run that has undone this one, or is about to, unless that was undone in its turn."""
         for undo in self.undos.filter(simulated=False).order_by("-pk"):
             if undo.live:
                 return undo
-            done = undo.state == RunState.APPLIED and undo.changes.filter(outcome="applied").exists()
+            done = undo.state == RunState.APPLIED and undo.stored_changes.filter(outcome="applied").exists()
             if done and undo.standing_undo() is None:
                 return undo
         return None
@@ -265,6 +274,15 @@ class RunServer(models.Model):
 class RunChangeQuerySet(models.QuerySet["RunChange"]):
     """Named questions about the changes of runs."""
 
+    def of(self, run_id: int) -> RunChangeQuerySet:
+        """All changes of a run, with those that earlier runs have stored and that this one repeats.
+
+        ``shown_in`` is the run's id: a repeated change has the id of the run that stored it.
+        """
+        own, repeated = Q(run=run_id), RunRepeat.objects.of(run_id)
+        found = self.filter(own | within(repeated) if repeated else own)
+        return found.annotate(shown_in=Value(run_id, output_field=models.BigIntegerField()))
+
     def in_order(self) -> RunChangeQuerySet:
         """Changes in the order in which they were decided."""
         return self.order_by("pk")
@@ -300,7 +318,7 @@ class RunChange(models.Model):
     # Without indexes of their own: those below begin with them. Without the database's own check of each row, too, which
     # takes as long as writing it: only runs write them, a live run and its servers can't be deleted, and nobody deletes
     # users or orgs.
-    run = models.ForeignKey(Run, models.CASCADE, related_name="changes", db_constraint=False, db_index=False)
+    run = models.ForeignKey(Run, models.CASCADE, related_name="stored_changes", db_constraint=False, db_index=False)
     user = models.ForeignKey(
         User, models.SET_NULL, null=True, related_name="changes", db_constraint=False, db_index=False
     )
@@ -329,6 +347,8 @@ class RunChange(models.Model):
     unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
     # The stored entry that decided, by its id: rows of entries come and go.
     entry = models.BigIntegerField(_("decided by stored entry"), null=True, blank=True)
+    # A hash of what a change says that leaves its user alone: a later run that says the same refers to this row.
+    digest = models.BigIntegerField(null=True, editable=False)
     applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
     traces: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
     put_back: Any = models.JSONField(_("what an undo puts back beside the account"), default=dict, blank=True)
@@ -344,6 +364,7 @@ class RunChange(models.Model):
         indexes = [
             models.Index(fields=["run", "id"], name="changes_in_order"),
             models.Index(fields=["run", "outcome", "id"], name="changes_by_outcome"),
+            models.Index(fields=["digest"], name="changes_by_digest", condition=Q(digest__isnull=False)),
         ]
 
     def __str__(self) -> str:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.db.models import F
 
 from directory import void_plans
-from directory.models import Absence, LdapServer, Run, RunChange, RunServer, StoredEntry
+from directory.models import Absence, LdapServer, Run, RunServer, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome
 
@@ -54,7 +54,7 @@ def remember(run: Run, *, at: datetime) -> None:
         entries = StoredEntry.objects.filter(server__in=readings.values("server"), user__isnull=False)
         Absence.objects.filter(user__in=entries.values("user")).delete()
         return
-    changes = RunChange.objects.filter(run=run, user__isnull=False)
+    changes = run.changes.filter(user__isnull=False)
     # Whom the plan has decided without an entry is listed; of everybody else in its scope it has found one.
     missed, found = changes.filter(entry__isnull=True), changes.filter(entry__isnull=False)
     planned_for = [part["id"] for part in Run.objects.values_list("org_counts", flat=True).get(pk=run.pk)]

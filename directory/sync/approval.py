@@ -8,7 +8,7 @@ from directory.sync.values import Outcome
 
 def reasons(run: Run) -> list[str]:
     """Return a sentence for each LDAP server of the run that asks for approval; none where nothing would change."""
-    if not run.changes.filter(outcome=Outcome.PLANNED).exists():
+    if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
         return []
     servers = LdapServer.objects.asking_for_approval().filter(readings__run=run).in_order()
     return [f"{server.name}: plans need the approval of a second administrator." for server in servers]

@@ -59,7 +59,7 @@ def write_log(work: Job) -> None:
             log.info("%s%s", line, mark)
     author = report.subject(work.actor.user_id, work.actor.label, work.actor.org_id)
     told = Outcome.PLANNED if run.simulated else Outcome.APPLIED
-    changes = run.changes.filter(outcome=told, user__isnull=False).in_order()
+    changes = run.stored_changes.filter(outcome=told, user__isnull=False).in_order()
     last = changes.values_list("pk", flat=True)[done - 1] if done else 0
     columns = ("pk", "user_id", "before", "after", "actions")
     while page := list(changes.filter(pk__gt=last).values_list(*columns)[:CHUNK]):

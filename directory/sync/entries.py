@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, TextField
 from django.db.models.functions import Cast
 
-from directory.models import Match, PlannedMatch, RunChange, RunServer, StoredEntry
+from directory.models import Match, PlannedMatch, RunChange, RunRepeat, RunServer, StoredEntry
 from directory.sync import rows
 from directory.sync.surroundings import EntryNow
 from directory.sync.values import (
@@ -56,6 +56,8 @@ NOTE_MATCHES = """
     WHERE p.run_id = %s
       AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
                             AND c.outcome IN (%s, %s))
+      AND p.user_id NOT IN (SELECT c.user_id FROM {repeats} r JOIN {changes} c ON c.id BETWEEN r.first AND r.last
+                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s, %s))
       AND (m.user_id IS NULL
            OR ((u.active OR m.unique_id = '' OR m.unique_id = p.unique_id)
                AND (m.server_id IS NULL OR m.server_id <> p.server_id OR m.dn <> p.dn OR m.unique_id <> p.unique_id)))
@@ -69,11 +71,11 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 
     What earlier plans would have noted for the same servers is of no interest any more.
     """
-    models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
+    models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange, "repeats": RunRepeat}
     tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
     when = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
-        cursor.execute(NOTE_MATCHES.format(**tables), [when, plan_id, run_id, *DOUBTFUL])
+        cursor.execute(NOTE_MATCHES.format(**tables), [when, plan_id, *(run_id, *DOUBTFUL) * 2])
     servers = RunServer.objects.filter(run=plan_id, server__isnull=False).values("server")
     PlannedMatch.objects.filter(server__in=servers, run__lte=plan_id).delete()
 

@@ -66,7 +66,7 @@ def foresee(
     """
     if not PlannedMatch.objects.filter(run=plan_id).exists():
         return []
-    doubtful = RunChange.objects.filter(run=run_id, user__isnull=False, outcome__in=DOUBTFUL)
+    doubtful = RunChange.objects.of(run_id).filter(user__isnull=False, outcome__in=DOUBTFUL)
     unsure, found = list(doubtful.values_list("user_id", flat=True)), []
     for server in LdapServer.objects.filter(pk__in=[row.server_id for row in readings if row.complete]):
         last = RunServer.objects.that_read(server.pk).first()

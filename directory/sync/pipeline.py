@@ -196,8 +196,8 @@ def apply_plan(work: Job) -> None:
     )
     if work.run.undo_of is not None:
         log.info(report.undoing(work.run.pk, work.run.undo_of.pk, simulated=False))
-    total = work.run.changes.count()
-    done = work.run.changes.exclude(outcome=Outcome.PLANNED).count()
+    total = work.run.stored_changes.count()
+    done = work.run.stored_changes.exclude(outcome=Outcome.PLANNED).count()
     size = min(BATCH, BATCH_SQLITE) if connection.vendor == "sqlite" else BATCH
     last = 0
     while waiting := apply.waiting(work.run.pk, size=size, after=last):

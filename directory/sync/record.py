@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db.models import Count
 
-from directory.models import PlannedMatch, Run, RunChange, RunServer, RunState, ScriptPage
+from directory.models import PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState, ScriptPage
 from directory.models.jsontext import as_text
-from directory.sync import rows, tally
+from directory.sync import repeats, rows, tally
 from directory.sync.values import Change, Known, Outcome, Sighting
 from orgs.bulk import insert_rows
 
@@ -33,7 +33,10 @@ COLUMNS = (
     "entry",
     "traces",
     "put_back",
+    "digest",
 )
+# Where a change's values have the stored entry that decided, of which only whether there is one is part of what is said.
+ENTRY = COLUMNS.index("entry") - 1
 
 
 def planned(
@@ -44,14 +47,24 @@ def planned(
 ) -> int:
     """Store the changes that have anything to say, each with the user and the sighting that it was decided from.
 
-    ``put_back`` says, by user, what an undo puts back beside the account. Returns how many were stored.
+    ``put_back`` says, by user, what an undo puts back beside the account. What an earlier run has stored of a user word
+    for word is not stored again: the run refers to it. Returns how many changes have anything to say.
     """
-    new = [
-        (run.pk, *_values(change, known, sighting), {}, dict((put_back or {}).get(change.user_id, {})))
-        for change, known, sighting in changes
-        if change.outcome is not Outcome.UNCHANGED or change.warnings
-    ]
-    insert_rows(RunChange, COLUMNS, new)
+    new: list[tuple[Any, ...]] = []
+    alike: set[tuple[int, int]] = set()
+    for change, known, sighting in changes:
+        if change.outcome is Outcome.UNCHANGED and not change.warnings:
+            continue
+        values = _values(change, known, sighting)
+        back = dict((put_back or {}).get(change.user_id, {}))
+        digest = None
+        if change.outcome in repeats.REPEATED:
+            digest = repeats.digest([*values[:ENTRY], values[ENTRY] is not None, back])
+            alike.add((change.user_id, digest))
+        new.append((run.pk, *values, {}, back, digest))
+    said = repeats.stored(alike)
+    insert_rows(RunChange, COLUMNS, [row for row in new if (row[1], row[-1]) not in said])
+    repeats.store(run.pk, said.values())
     return len(new)
 
 
@@ -97,14 +110,16 @@ def gone(*, run: Run, changes: Iterable[RunChange], step: str) -> None:
 def forget(*, run: Run) -> None:
     """Drop a plan that was left half made, so that it can be made again from the start."""
     RunChange.objects.filter(run=run).delete()
+    RunRepeat.objects.filter(run=run).delete()
     PlannedMatch.objects.filter(run=run).delete()
     ScriptPage.objects.filter(run=run).delete()
 
 
 def copy_plan(*, source: Run, target: Run) -> None:
-    """Store a simulation's changes again as the plan of a real run, in the same order."""
+    """Store a simulation's changes again as the plan of a real run, in the same order; what leaves users alone is repeated."""
+    repeats.copy(source_id=source.pk, target_id=target.pk)
     last = 0
-    while page := list(RunChange.objects.filter(run=source, pk__gt=last).order_by("pk")[:1000]):
+    while page := list(RunChange.objects.filter(run=source, digest=None, pk__gt=last).order_by("pk")[:1000]):
         last = page[-1].pk
         RunChange.objects.bulk_create([_copy(row, target) for row in page], batch_size=500)
 
@@ -121,7 +136,7 @@ def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
     """
     by_org: dict[int, Counter[str]] = {}
     # Most changes of a large run are alike.
-    alike = RunChange.objects.filter(run=run).order_by().values_list("org_id", "outcome", "actions", "warnings")
+    alike = run.changes.order_by().values_list("org_id", "outcome", "actions", "warnings")
     for org_id, outcome, actions, warnings, times in alike.annotate(Count("pk")).iterator(chunk_size=2000):
         one = tally.counts_of(outcome, actions, len(warnings), undone=outcome != Outcome.APPLIED)
         by_org.setdefault(org_id or 0, Counter()).update({key: count * times for key, count in one.items()})

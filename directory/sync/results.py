@@ -44,7 +44,7 @@ def _reading(reading: RunServer) -> dict[str, Any]:
 
 def _not_applied(run: Run) -> int:
     """Return how many planned changes were not made, because the user had changed or a rule forbade it."""
-    return run.changes.filter(outcome__in=[Outcome.CHANGED_MEANWHILE, Outcome.REFUSED]).count()
+    return run.stored_changes.filter(outcome__in=[Outcome.CHANGED_MEANWHILE, Outcome.REFUSED]).count()
 
 
 def changes(run: Run) -> Iterator[dict[str, Any]]:

@@ -272,7 +272,7 @@ class Histories(RuleBasedStateMachine):
 
     @rule(kill=st.booleans())
     def the_newest_run_is_undone(self, kill: bool) -> None:
-        done = Run.objects.filter(state=RunState.APPLIED, changes__outcome=Outcome.APPLIED)
+        done = Run.objects.filter(state=RunState.APPLIED, stored_changes__outcome=Outcome.APPLIED)
         run = done.order_by("-pk").first()
         if run is None:
             return

@@ -24,6 +24,7 @@ from directory.models import (
     MailKind,
     Run,
     RunChange,
+    RunRepeat,
     RunServer,
     RunState,
     ScriptVersion,
@@ -245,12 +246,17 @@ def a_plan_applied_in_part() -> None:
     run = Run.objects.filter(plan_from__isnull=False).latest("pk")
     source = run.plan_from
     assert source is not None
-    source.changes.all().delete()
+    source.stored_changes.all().delete()
 
 
 def an_undo_of_a_simulation() -> None:
     simulation = Run.objects.filter(simulated=True, undo_of=None).earliest("pk")
     Run.objects.filter(undo_of__isnull=False, simulated=True).update(undo_of=simulation)
+
+
+def a_repeated_change_that_is_missing() -> None:
+    last = RunChange.objects.latest("pk").pk
+    RunRepeat.objects.create(run=Run.objects.latest("pk"), first=last + 1, last=last + 2)
 
 
 def a_mail_of_a_run_that_never_came_to_it() -> None:
@@ -419,6 +425,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I3.5": a_plan_over_a_limit_applied_by_nobody,
     "I3.6": a_plan_applied_in_part,
     "I3.7": an_undo_of_a_simulation,
+    "I3.8": a_repeated_change_that_is_missing,
     "I4.1": a_mail_of_a_run_that_never_came_to_it,
     "I5.1": an_error_that_changes_somebody,
     "I6.1": a_block_without_a_time,

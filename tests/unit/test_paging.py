@@ -294,9 +294,9 @@ class TestTheChangesOfARun:
         first, second, empty = make_run(server), make_run(server), make_run(server)
         changes = [make_change(run, user, Action.MOVE) for user in (wendy, stan) for run in (first, second)]
 
-        assert first.changes.ends() == (changes[0].pk, changes[2].pk)
-        assert second.changes.ends() == (changes[1].pk, changes[3].pk)
-        assert empty.changes.ends() is None
+        assert first.stored_changes.ends() == (changes[0].pk, changes[2].pk)
+        assert second.stored_changes.ends() == (changes[1].pk, changes[3].pk)
+        assert empty.stored_changes.ends() is None
 
     @pytest.mark.parametrize("query", [{"q": "uid=u"}, {"action": "move"}, {"q": "nobody"}, {"warnings": "yes"}])
     def test_are_found_on_every_page_of_what_a_filter_leaves(self, client: Client, query: dict[str, str]) -> None:

@@ -98,7 +98,7 @@ class TestTheButton:
         assert reverse("runs:undo", args=[run.pk]) in text_of(console, "detail", run)
 
     def test_is_not_there_where_nobody_was_changed(self, console: Client, run: Run) -> None:
-        run.changes.update(outcome=Outcome.CHANGED_MEANWHILE)
+        run.stored_changes.update(outcome=Outcome.CHANGED_MEANWHILE)
 
         assert reverse("runs:undo", args=[run.pk]) not in text_of(console, "detail", run)
 
@@ -127,7 +127,7 @@ class TestTheQuestion:
         assert (plan.state, plan.simulated, plan.started_by_label) == (RunState.QUEUED, True, "ada")
 
     def test_says_that_there_is_nothing_to_undo(self, console: Client, run: Run) -> None:
-        run.changes.all().delete()
+        run.stored_changes.all().delete()
 
         assert f"Nothing to undo: run {run.pk} changed nobody." in text_of(console, "undo", run)
         refused = console.post(reverse("runs:undo", args=[run.pk]), follow=True)
@@ -155,7 +155,7 @@ class TestThePlan:
 
     def test_can_not_be_applied_when_it_puts_nobody_back(self, console: Client, run: Run) -> None:
         plan = plan_of(run)
-        plan.changes.update(outcome=Outcome.CHANGED_MEANWHILE)
+        plan.stored_changes.update(outcome=Outcome.CHANGED_MEANWHILE)
 
         assert f"Nothing to undo: nobody is as run {run.pk} has left them." in text_of(console, "detail", plan)
         assert reverse("runs:apply", args=[plan.pk]) not in text_of(console, "detail", plan)

@@ -141,7 +141,7 @@ class Command(BaseCommand):
         elif run.state == RunState.HELD_BACK:
             self.stderr.write(f"Held back, nothing was written. To apply this plan: ldapsync --apply {run.pk}")
         elif run.undo_of_id is not None and run.simulated and not as_json:
-            planned = run.changes.filter(outcome=Outcome.PLANNED).exists()
+            planned = run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
             how = f"Nothing is put back yet. To apply this plan: ldapsync --apply {run.pk}"
             self.stdout.write(how if planned else "There is nothing to put back.")
 
