@@ -16,6 +16,8 @@ from orgs.models import AuditEntry, DirectoryService, Org
 
 LISTS_CHANGED = "LDAP servers of org changed"
 SERVICE = "directory_service"
+# In the row about the list: that about the org's settings says what became of the org.
+WITH_LIST = "directory_service_with_list"
 
 # The LDAP servers of each org that has a list of its own, in order, by the org's id.
 OwnLists = dict[int, tuple[int, ...]]
@@ -87,9 +89,9 @@ def _service_before(org: Org, lineage: Sequence[int]) -> str | None:
     if org.directory_service != DirectoryService.LDAP:
         return None
     rows = AuditEntry.objects.filter(object_type="org", object_id=org.pk, action=LISTS_CHANGED)
-    made = next((row.before for row in rows.order_by("-pk") if SERVICE in row.after), None)
+    made = next((row.before for row in rows.order_by("-pk") if WITH_LIST in row.after), None)
     if made is not None:
-        return str(made[SERVICE])
+        return str(made[WITH_LIST])
     own = dict(Org.objects.filter(pk__in=lineage[1:]).values_list("pk", SERVICE))
     above = next((own[pk] for pk in lineage[1:] if own.get(pk)), DirectoryService.LOCAL)
     return "" if above == DirectoryService.LDAP else None
@@ -117,6 +119,6 @@ def note_changed(
         old: dict[str, Any] = {"ldap_servers": [names[pk] for pk in before.get(org.pk, ())]}
         new: dict[str, Any] = {"ldap_servers": [names[pk] for pk in after.get(org.pk, ())]}
         if org.pk in services:
-            old[SERVICE], new[SERVICE] = services[org.pk]
+            old[WITH_LIST], new[WITH_LIST] = services[org.pk]
         facts.append(Fact("org", org.pk, org.name, before=old, after=new))
     note(facts, action=LISTS_CHANGED, by=by, at=at)

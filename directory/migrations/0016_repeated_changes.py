@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0014_what_a_plan_relies_on"),
+        ("directory", "0015_alerts_know_their_server"),
         ("orgs", "0005_no_index_twice"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
