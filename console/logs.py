@@ -26,14 +26,26 @@ def _written_out(found: re.Match[str]) -> str:
     return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
+# Written without a column that names them, as the original wrote the lines of a whole run.
+_WITHOUT_COLUMN = "rollcall.sync"
+# How wide the original's columns of thread and logger are; of a longer logger the end counts.
+_THREAD_WIDTH, _LOGGER_WIDTH = 20, 40
+# What ticks all day, and says no more than that: for warnings only.
+_TICKING = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
+
+
 class OneLineFormatter(logging.Formatter):
-    """Writes ``[07.10.14 13:27:33.207 INFO    MainThread] message`` and indents tracebacks below it."""
+    """Writes one line for each record in the original's form, and indents tracebacks below it.
+
+    ``[07.10.14 13:27:33.207 INFO    MainThread] DIRSYNC:: ...`` for what is said of a whole run; of other loggers with
+    the thread in 20 and the logger in 40 columns.
+    """
 
     default_time_format = "%m.%d.%y %H:%M:%S"
     default_msec_format = "%s.%03d"
 
     def __init__(self) -> None:
-        super().__init__("[%(asctime)s %(levelname)-7s %(threadName)s] %(message)s")
+        super().__init__("[%(asctime)s %(levelname)-7s %(origin)s] %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
         if isinstance(record.msg, LogLines):
@@ -43,11 +55,13 @@ class OneLineFormatter(logging.Formatter):
     def _several(self, record: logging.LogRecord, lines: LogLines) -> str:
         """Return each of the lines as it would be written if it came alone."""
         record.message, record.asctime = "", self.formatTime(record, self.datefmt)
+        record.origin = _origin(record)
         beginning = super().formatMessage(record)
         return "\n".join(beginning + escape(line) for line in lines)
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         record.message = escape(record.message)
+        record.origin = _origin(record)
         return super().formatMessage(record)
 
     def formatException(self, ei: object) -> str:
@@ -55,6 +69,13 @@ class OneLineFormatter(logging.Formatter):
 
     def formatStack(self, stack_info: str) -> str:
         return _indented(super().formatStack(stack_info))
+
+
+def _origin(record: logging.LogRecord) -> str:
+    thread = record.threadName or "-"
+    if record.name == _WITHOUT_COLUMN:
+        return thread
+    return f"{thread:<{_THREAD_WIDTH}} {record.name[-_LOGGER_WIDTH:]:<{_LOGGER_WIDTH}}"
 
 
 def _indented(text: str) -> str:
@@ -80,6 +101,7 @@ def configure(config: Mapping[str, str]) -> None:
                     "formatter": "line",
                 },
             },
+            "loggers": {name: {"level": "WARNING"} for name in _TICKING},
             "root": {"level": config["level"], "handlers": ["stderr", "file"]},
         }
     )

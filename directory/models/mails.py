@@ -18,12 +18,12 @@ class MailKind(models.TextChoices):
 
 
 class Mail(models.Model):
-    """One mail of one run; its Message-ID stays the same however often it is tried."""
+    """One mail of one run to one address; its Message-ID stays the same however often it is tried."""
 
     id: int
     run = models.ForeignKey(Run, models.CASCADE, related_name="mails")
     kind = models.CharField(_("kind"), max_length=16, choices=MailKind.choices)
-    recipients = models.JSONField(_("recipients"), default=list)
+    recipient = models.CharField(_("recipient"), max_length=320)
     subject = models.CharField(_("subject"), max_length=255)
     body = models.TextField(_("body"))
     message_id = models.CharField(max_length=255)
@@ -37,7 +37,7 @@ class Mail(models.Model):
         verbose_name = _("mail")
         verbose_name_plural = _("mails")
         ordering = ["-created_at", "-pk"]
-        constraints = [models.UniqueConstraint(fields=["run", "kind"], name="a_run_writes_each_mail_once")]
+        constraints = [models.UniqueConstraint(fields=["run", "kind", "recipient"], name="a_run_writes_each_mail_once")]
 
     def __str__(self) -> str:
         return self.subject

@@ -1,22 +1,24 @@
-"""Closes a run for its readers: its log lines, its mail; and ends runs before their time."""
+"""Closes a run for its readers: its log lines, its mails; and ends runs before their time."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from directory.models import MailKind, Run, RunState
-from directory.sync import job, lease, notify, record, report, rows
+from directory.models import Mail, MailKind, Run, RunState
+from directory.sync import audience, job, lease, notify, record, report, rows
 from directory.sync.job import Job
-from directory.sync.tally import filled
+from directory.sync.tally import COUNTED, filled
 from directory.sync.values import Action, Change, Outcome
 from orgs.loglines import LogLines
 
 log = logging.getLogger("rollcall.sync")
+log_of_orgs = logging.getLogger("rollcall.sync.orgs")
+log_of_history = logging.getLogger("rollcall.sync.history")
 
 Values = Mapping[str, Any]
 
@@ -27,19 +29,64 @@ CHUNK = 500
 REPEATED = " repeated:true"
 
 
-def write_mail(work: Job, kind: MailKind, opening: str) -> None:
-    """Put the run's mail into the box, in the transaction that ends the run: neither comes without the other."""
+def write_mails(work: Job, kind: MailKind, opening: str, detail: str = "") -> None:
+    """Put the run's mails into the box, in the transaction that ends the run: neither comes without the other.
+
+    Whoever may not see the whole run is told the ``opening`` and the counts of their orgs, but no ``detail``, which
+    names other orgs, servers and people.
+    """
     work.run.refresh_from_db()
-    run, counts = work.run, filled(work.run.counts)
+    run, whole = work.run, "\n\n".join(filter(None, (opening, detail)))
+    parts = {part["id"]: part for part in run.org_counts}
+    letters, texts = [], dict[frozenset[int] | None, tuple[str, str]]()
+    for reader in audience.readers(parts):
+        if reader.org_ids not in texts:
+            seen = [part for pk, part in parts.items() if reader.org_ids is None or pk in reader.org_ids]
+            text = _whole_mail(run, kind, whole) if reader.org_ids is None else _part_of_mail(run, kind, opening, seen)
+            texts[reader.org_ids] = text
+        letters.append(notify.Letter(reader.address, *texts[reader.org_ids]))
+    notify.write_mails(run=run, kind=kind, letters=letters, at=work.lease.clock())
+
+
+def _whole_mail(run: Run, kind: MailKind, opening: str) -> tuple[str, str]:
+    """Return subject and text of the mail about the whole run."""
+    counts = filled(run.counts)
     body = report.mail_body(
         opening=opening,
         counts=counts,
-        org_lines=[report.completed(part["id"], part["name"], part).partition(" for ")[2] for part in run.org_counts],
+        org_lines=_org_lines(run.org_counts),
         warnings=[*run.held_back, *run.approval, *run.warnings],
-        address=notify.address_of(run),
+        where=f"Every change with its reasons: {notify.address_of(run)}",
     )
-    subject = report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id)
-    notify.write_mail(run=run, kind=kind, subject=subject, body=body, at=work.lease.clock())
+    return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
+
+
+def _part_of_mail(run: Run, kind: MailKind, opening: str, parts: Sequence[Values]) -> tuple[str, str]:
+    """Return subject and text of the mail about these orgs, for somebody who may not open the run's page."""
+    counts = filled({key: sum(part.get(key, 0) for part in parts) for key in COUNTED})
+    body = report.mail_body(
+        opening=f"{opening}\nThis mail is about the orgs that you administer.",
+        counts=counts,
+        org_lines=_org_lines(parts),
+        warnings=[],
+        where=f"Your users, each with what syncs have changed: {notify.address_of_users()}",
+    )
+    return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
+
+
+def _org_lines(parts: Iterable[Values]) -> list[str]:
+    return [report.completed(part["id"], part["name"], part).partition(" for ")[2] for part in parts]
+
+
+def write_beginning(org_ids: Sequence[int]) -> None:
+    """Write the log line that opens a sync, or the application of its plan."""
+    log.info(report.submitting(org_ids))
+
+
+def write_orgs_begin(names: Mapping[int, str]) -> None:
+    """Write the line that opens each org, as its users are about to be decided about, or changed."""
+    for pk, name in names.items():
+        log_of_orgs.info(report.running(pk, name))
 
 
 def half_written(run: Run) -> bool:
@@ -55,8 +102,9 @@ def write_log(work: Job) -> None:
     done, mark = (run.done, REPEATED) if again else (0, "")
     work.lease.save(phase=WRITING, done=done, total=None)
     if not done:
-        for line in _sums(work):
-            log.info("%s%s", line, mark)
+        for part in run.org_counts:
+            log_of_orgs.info("%s%s", report.completed(part["id"], part["name"], part), mark)
+        log.info("%s%s", report.summary(work.org_ids, filled(run.counts), simulated=run.simulated), mark)
     author = report.subject(work.actor.user_id, work.actor.label, work.actor.org_id)
     told = Outcome.PLANNED if run.simulated else Outcome.APPLIED
     changes = run.stored_changes.filter(outcome=told, user__isnull=False).in_order()
@@ -69,7 +117,7 @@ def write_log(work: Job) -> None:
             for line in report.history(_change(*columns_of_one), author=author, simulated=run.simulated)
         ]
         if lines:
-            log.info(LogLines(lines))
+            log_of_history.info(LogLines(lines))
         last, done, mark = page[-1][0], done + len(page), ""
         work.lease.save(done=done)
 
@@ -86,12 +134,6 @@ def _change(user_id: int, before: Values, after: Values, actions: Iterable[str])
     )
 
 
-def _sums(work: Job) -> Iterator[str]:
-    for part in work.run.org_counts:
-        yield report.completed(part["id"], part["name"], part)
-    yield report.summary(work.org_ids, filled(work.run.counts), simulated=work.run.simulated)
-
-
 def send(work: Job) -> None:
     """Send what waits in the box and say who was told."""
     send_waiting(at=work.lease.clock())
@@ -101,8 +143,12 @@ def send(work: Job) -> None:
 
 def send_waiting(*, at: datetime) -> None:
     """Send the mails that wait and say who was told of which run."""
+    sent: dict[int, list[Mail]] = {}
     for mail in notify.send_waiting(at=at):
-        log.info(report.mail_sent(mail.recipients, filled(mail.run.counts), simulated=mail.run.simulated))
+        sent.setdefault(mail.run_id, []).append(mail)
+    for mails in sent.values():
+        run, addresses = mails[0].run, [mail.recipient for mail in mails]
+        log.info(report.mail_sent(addresses, filled(run.counts), simulated=run.simulated))
 
 
 def stop(work: Job, state: RunState, error: str = "") -> None:
@@ -117,7 +163,7 @@ def stop(work: Job, state: RunState, error: str = "") -> None:
     with transaction.atomic():
         work.lease.finish(state, error=error)
         if state == RunState.FAILED:
-            write_mail(work, MailKind.FAILED, f"The run failed. {told}\n\n{error}")
+            write_mails(work, MailKind.FAILED, f"The run failed. {told}", error)
 
 
 def close_dead(run: Run, *, at: datetime) -> bool:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import logging
+import secrets
 import smtplib
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.mail import EmailMessage, get_connection
-from django.core.validators import validate_email
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunServer, SyncSettings
+from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunServer
 from directory.models.alerts import CONNECTION_PROBLEM
-from orgs.models import User
 
 log = logging.getLogger("rollcall.sync")
 
@@ -54,41 +54,42 @@ def address_of(run: Run) -> str:
     return f"{settings.CONSOLE_ADDRESS}/history/{run.pk}/"
 
 
-def recipients() -> list[str]:
-    """Return who is mailed: the addresses of the settings and all users with an administrative role, each once."""
-    chosen = SyncSettings.load()
-    addresses = list(chosen.notification_addresses)
-    if chosen.notify_administrators:
-        addresses += User.objects.administrators().exclude(email="").order_by("pk").values_list("email", flat=True)
-    return list({address.lower(): address for address in addresses if _is_address(address)}.values())
+def address_of_users() -> str:
+    """Return where administrators find the users of their orgs, each with their history."""
+    return f"{settings.CONSOLE_ADDRESS}/users/"
 
 
-def _is_address(text: str) -> bool:
-    try:
-        validate_email(text)
-    except ValidationError:
-        return False
-    return True
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What one address is told about a run."""
+
+    recipient: str
+    subject: str
+    body: str
 
 
-def write_mail(*, run: Run, kind: MailKind, subject: str, body: str, at: datetime) -> Mail | None:
-    """Put a run's mail into the box of mails to send; None where nobody is to be told or no SMTP server is set."""
-    addresses = recipients()
-    if not addresses or not settings.EMAIL_HOST:
-        return None
-    message_id = f"<run-{run.pk}-{kind.value.replace(' ', '-')}@{settings.DEFAULT_FROM_EMAIL.rpartition('@')[2]}>"
-    mail, _created = Mail.objects.get_or_create(
-        run=run,
-        kind=kind,
-        defaults={
-            "recipients": addresses,
-            "subject": " ".join(subject.split())[:255],
-            "body": body,
-            "message_id": message_id,
-            "created_at": at,
-        },
+def write_mails(*, run: Run, kind: MailKind, letters: Iterable[Letter], at: datetime) -> None:
+    """Put a run's mails into the box of mails to send, each once; none where no SMTP server is set.
+
+    A Message-ID has a random part: a run's number comes again after a backup was restored, and in another installation.
+    """
+    if not settings.EMAIL_HOST:
+        return
+    written = set(Mail.objects.filter(run=run, kind=kind).values_list("recipient", flat=True))
+    name, domain = f"run-{run.pk}-{kind.value.replace(' ', '-')}", settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
+    Mail.objects.bulk_create(
+        Mail(
+            run=run,
+            kind=kind,
+            recipient=letter.recipient,
+            subject=" ".join(letter.subject.split())[:255],
+            body=letter.body,
+            message_id=f"<{name}-{secrets.token_hex(8)}@{domain}>",
+            created_at=at,
+        )
+        for letter in letters
+        if letter.recipient not in written
     )
-    return mail
 
 
 def send_waiting(*, at: datetime) -> list[Mail]:
@@ -134,7 +135,7 @@ def _send(mail: Mail, at: datetime) -> None:
         subject=mail.subject,
         body=mail.body,
         from_email=settings.DEFAULT_FROM_EMAIL,
-        bcc=mail.recipients,
+        to=[mail.recipient],
         headers={"Message-ID": mail.message_id},
         connection=get_connection(),
     )

@@ -93,7 +93,7 @@ def _carry_out(work: Job) -> None:
         if work.run.undo_of is not None:
             undo.make_plan(work)
             return finish(work, RunState.PLANNED)
-        log.info(report.submitting(work.org_ids))
+        closing.write_beginning(work.org_ids)
         with times.step("beginning to read"):
             read_servers(work)
         with times.step("beginning to plan"):
@@ -107,6 +107,9 @@ def _carry_out(work: Job) -> None:
         if reasons or waits:
             return hold_back(work, reasons, waits)
         work.lease.save(state=RunState.APPLYING)
+    elif work.run.undo_of is None:
+        closing.write_beginning([part["id"] for part in work.run.org_counts])
+        closing.write_orgs_begin({part["id"]: part["name"] for part in work.run.org_counts})
     with times.step("applying"):
         apply_plan(work)
     return finish(work, RunState.APPLIED)
@@ -182,7 +185,7 @@ def hold_back(work: Job, reasons: list[limits.Reason], waits: list[str]) -> None
         at = work.lease.clock()
         notify.raise_alert(kind=alert, message=f"{opening} {told}", run_id=work.run.pk, at=at)
         work.lease.finish(RunState.HELD_BACK)
-        closing.write_mail(work, mail, f"{opening}\nNothing was written.\n\n{told}")
+        closing.write_mails(work, mail, f"{opening}\nNothing was written.", told)
     closing.send(work)
 
 
@@ -236,7 +239,7 @@ def _finish(work: Job, state: RunState) -> None:
         work.lease.finish(state)
         if state == RunState.APPLIED and work.run.undo_of_id is None:
             notify.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
-        closing.write_mail(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
+        closing.write_mails(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
     closing.send(work)
 
 

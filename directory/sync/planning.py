@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from directory.models import LdapServer, RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, entries, lease, plan, recheck, record, report, standing, times
+from directory.sync import absences, accounts, closing, entries, lease, plan, recheck, record, standing, times
 from directory.sync.ahead import got_ahead
 from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
@@ -21,8 +20,6 @@ from directory.sync.tally import Tally
 from directory.sync.values import Change, House, Known, Outcome, Presence, Sighting
 from orgs.text import fold
 
-log = logging.getLogger("rollcall.sync")
-
 Planned = tuple[Change, Known, Sighting]
 # One page of users, and what the directory says about them, by id.
 Looked = tuple[Mapping[int, Known], Mapping[int, Sighting]]
@@ -30,8 +27,7 @@ Looked = tuple[Mapping[int, Known], Mapping[int, Sighting]]
 
 def make_plan(work: Job) -> Tally:
     """Decide for every user in scope and store what there is to say about each; return the counts."""
-    for pk, org in work.scope.items():
-        log.info(report.running(pk, org.org.name))
+    closing.write_orgs_begin({pk: org.org.name for pk, org in work.scope.items()})
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     house = accounts.house(orgs_in_scope())
     work.surroundings = recheck.to_note(house, {pk: org.servers for pk, org in work.scope.items()})

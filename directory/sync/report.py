@@ -146,13 +146,13 @@ def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int], undon
 
 
 def mail_body(
-    *, opening: str, counts: Mapping[str, int], org_lines: Sequence[str], warnings: Sequence[str], address: str
+    *, opening: str, counts: Mapping[str, int], org_lines: Sequence[str], warnings: Sequence[str], where: str
 ) -> str:
-    """Return a mail's text: what happened, the numbers, the orgs, what to look at, and where."""
+    """Return a mail's text: what happened, the numbers, the orgs, what to look at, and ``where`` there is more."""
     parts = [opening, ""]
     parts += [f"{_LABELS[key]}: {counts.get(key, 0)}" for key in COUNTED]
     if org_lines:
         parts += ["", "By org:", *(f"  {safe(line)}" for line in org_lines)]
     if warnings:
         parts += ["", "To look at:", *(f"  - {safe(line)}" for line in warnings)]
-    return "\n".join([*parts, "", f"Every change with its reasons: {address}", ""])
+    return "\n".join([*parts, "", where, ""])

@@ -33,6 +33,7 @@ def payload(tag: str) -> str:
 
 # Texts that a directory, a device or a person decides, by model and column; short ones have room for the tag only.
 TEXTS: dict[str, tuple[type[Model], str]] = {
+    "x-recipient": (Mail, "recipient"),
     "x-username": (User, "username"),
     "x-email": (User, "email"),
     "x-first-name": (User, "first_name"),
@@ -93,7 +94,6 @@ NESTED: dict[str, tuple[type[Model], str, Callable[[str], Any]]] = {
     "x-change-warning": (RunChange, "warnings", lambda text: [text]),
     "x-attributes": (StoredEntry, "attributes", lambda text: {"cn": [text], text: ["x"]}),
     "x-audit-after": (AuditEntry, "after", lambda text: {"role_name_script": text, text: "x"}),
-    "x-recipients": (Mail, "recipients", lambda text: [text]),
     "x-permission": (Role, "permissions", lambda text: [text]),
 }
 SHORT = 64

@@ -51,7 +51,7 @@ POINTS = {
     "counts": "directory.sync.record:settle_counts",
     "line": "directory.sync.report:history",
     "finish": "directory.sync.lease:Lease.finish",
-    "write mail": "directory.sync.notify:write_mail",
+    "write mail": "directory.sync.notify:write_mails",
     "send": "directory.sync.notify:send_waiting",
     "claim mail": "directory.sync.notify:_claim",
     "send mail": "directory.sync.notify:_send",

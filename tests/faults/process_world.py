@@ -52,6 +52,8 @@ UNLIMITED = {
 }
 # A line of the log without its time and thread; and how one ends that may have been written once before.
 _LINE = re.compile(r"^\[[^]]*\] (.*)$", re.MULTILINE)
+# What makes a Message-ID one that no other run has.
+_RANDOM = re.compile(r"-[0-9a-f]{16}@")
 REPEATED = closing.REPEATED
 
 
@@ -158,8 +160,14 @@ class Scene:
 
     def ending(self, run: Run) -> Ending:
         self.deliver(run)
-        mails = Counter(str(message["Message-ID"]) for message in self.mailbox.messages)
-        return Ending(stages.digest(), self.lines(), mails, run.seconds or 0)
+        return Ending(stages.digest(), self.lines(), self.mails(), run.seconds or 0)
+
+    def mails(self) -> Counter[str]:
+        """Return the mails that came, each with how often: by run, kind and address, under one Message-ID."""
+        sent = [(str(message["Message-ID"]), str(message["To"])) for message in self.mailbox.messages]
+        names = Counter(f"{_RANDOM.sub('@', message_id)} to {to}" for message_id, to in sent)
+        assert len(names) == len(set(sent)), f"a mail came under two Message-IDs: {sent}"
+        return names
 
     def twin(self) -> Ending:
         """Return how the same run ends when nothing happens to it."""

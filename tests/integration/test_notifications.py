@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
+import re
 from datetime import timedelta
 
 import pytest
 from pytest_django import Settings
 
+from directory.actions import runs
 from directory.actions import settings as sync_settings
-from directory.models import Alert, AlertKind, Mail
-from directory.sync import notify
+from directory.models import Alert, AlertKind, Mail, MailKind, RunState
+from directory.sync import notify, pipeline
 from orgs.actors import SYSTEM
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
-from tests.worlds import NOON, org, simulate, simulate_and_sync, user
+from tests.worlds import NOON, Clock, org, simulate, simulate_and_sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -49,6 +51,32 @@ class TestLogLines:
             "DIRSYNC:: summary email sent to:[], users:2, deactivated:1, simulated:true",
         ]
 
+    def test_of_an_applied_plan_open_the_sync_and_each_org_as_well(
+        self, employer: Employer, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        employer.hires("mia", departmentNumber="Default")
+        employer.server()
+        default, students = org("Default").pk, org("Students").pk
+        user("sean")
+        user("mia", last_name="Mia")
+        simulation = simulate()
+        caplog.set_level(logging.INFO, "rollcall.sync")
+        caplog.clear()
+
+        applied = runs.apply_plan(run=simulation, by=SYSTEM, at=NOON, wake=False)
+        pipeline.execute(applied.pk, clock=Clock())
+
+        lines = [record.getMessage() for record in caplog.records]
+        applied.refresh_from_db()
+        assert applied.state == RunState.APPLIED
+        assert lines[:3] == [
+            f"DIRSYNC:: Submitting for orgs: , [{default},{students}]",
+            f"DIRSYNC:: Running for org:{default}/Default",
+            f"DIRSYNC:: Running for org:{students}/Students",
+        ]
+        assert sum("Completed for org" in line for line in lines) == 2
+        assert "simulated:false" in lines[-1]
+
 
 class TestMail:
     def test_goes_to_the_addresses_of_the_settings_and_to_administrators(
@@ -63,11 +91,78 @@ class TestMail:
 
         run = simulate()
 
-        assert mailbox.recipients == [["it@example.com", "ada@example.com"]]
+        assert mailbox.recipients == [["it@example.com"], ["ada@example.com"]]
+        assert [message["To"] for message in mailbox.messages] == ["it@example.com", "ada@example.com"]
         message = mailbox.messages[0]
         assert message["Subject"] == "Simulated directory sync: 1 users, 1 changes"
         assert f"run-{run.pk}-summary" in message["Message-ID"]
         assert "Deactivated: 1" in message.get_content()
+
+    def test_shows_each_administrator_their_part(self, employer: Employer, mailbox: Mailbox) -> None:
+        users = {
+            "ola": ("Students", ["Org Admin"]),
+            "max": ("Default", ["Org Manager"]),
+            "all": ("Default", ["All Org Manager"]),
+            "far": ("Elsewhere", ["Org Admin"]),
+            "res": ("Default", ["Admin Restore"]),
+        }
+        org("Elsewhere", parent="ADMIN")
+        for name, (org_name, roles) in users.items():
+            user(name, org_name=org_name, email=f"{name}@example.com", roles=roles)
+        user("ada", org_name="ADMIN", email="ada@example.com", roles=["SYSADMIN"])
+        employer.hires("mia", departmentNumber="Nowhere")
+        user("mia", last_name="Mia")
+        user("sean")
+        employer.server()
+
+        run = simulate()
+
+        told = dict(zip([str(message["To"]) for message in mailbox.messages], mailbox.messages, strict=True))
+        assert sorted(told) == [f"{name}@example.com" for name in ("ada", "all", "max", "ola")]
+        bodies = {name.partition("@")[0]: message.get_content() for name, message in told.items()}
+        assert "/Students" in bodies["ola"]
+        assert "/Default" not in bodies["ola"]
+        assert "Deactivated: 1" in bodies["ola"]
+        assert told["ola@example.com"]["Subject"] == "Simulated directory sync: 1 users, 1 changes"
+        for name in ("ola", "max", "all"):
+            assert f"/history/{run.pk}/" not in bodies[name]
+            assert "There is no org Nowhere" not in bodies[name]
+            assert "/users/" in bodies[name]
+        assert "/Default" in bodies["max"]
+        assert "/Default" in bodies["all"]
+        assert "/Students" in bodies["all"]
+        assert f"/history/{run.pk}/" in bodies["ada"]
+        assert "There is no org Nowhere" in bodies["ada"]
+
+    def test_of_a_failure_names_the_server_to_server_administrators_only(
+        self, employer: Employer, mailbox: Mailbox
+    ) -> None:
+        user("ola", org_name="Default", email="ola@example.com", roles=["Org Admin"])
+        user("ada", org_name="ADMIN", email="ada@example.com", roles=["SYSADMIN"])
+        user("sean")
+        employer.server(search_base="dc=nowhere")
+
+        simulate()
+
+        bodies = {str(message["To"]): message.get_content() for message in mailbox.messages}
+        assert "No such object" in bodies["ada@example.com"]
+        assert "No such object" not in bodies.get("ola@example.com", "")
+
+    def test_has_a_message_id_that_no_other_installation_has(self, employer: Employer, mailbox: Mailbox) -> None:
+        sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)
+        employer.hires("mia")
+        employer.server()
+        first = simulate()
+        stored = Mail.objects.get()
+        Mail.objects.all().delete()
+
+        for _ in range(2):
+            letter = notify.Letter("it@example.com", "again", "again")
+            notify.write_mails(run=first, kind=MailKind.SUMMARY, letters=[letter], at=NOON)
+
+        again = Mail.objects.get()
+        assert re.fullmatch(rf"<run-{first.pk}-summary-[0-9a-f]{{16}}@\S+>", again.message_id)
+        assert again.message_id != stored.message_id
 
     def test_that_is_not_taken_is_kept_and_sent_later_once(self, employer: Employer, mailbox: Mailbox) -> None:
         sync_settings.save(values={"notification_addresses": ["it@example.com"]}, by=SYSTEM, at=NOON)

@@ -97,7 +97,7 @@ class TestMail:
             counts=COUNTS,
             org_lines=["org:2/Default"],
             warnings=["There is no org X\nBcc: a@b"],
-            address="http://h/history/1/",
+            where="Every change with its reasons: http://h/history/1/",
         )
 
         assert "Deactivated: 1" in body

@@ -362,7 +362,7 @@ class TestMail:
         """A mail that was written just now."""
         settings.EMAIL_HOST = "mail.example.com"
         make_sysadmin()
-        known = {"kind": MailKind.SUMMARY, "recipients": ["ada@example.com"], "subject": "done", "body": ""}
+        known = {"kind": MailKind.SUMMARY, "recipient": "ada@example.com", "subject": "done", "body": ""}
         return Mail.objects.create(run=make_run(), created_at=NOW, **known)
 
     def test_warns_where_there_is_no_server_and_nobody_to_tell(self, settings: Settings) -> None:

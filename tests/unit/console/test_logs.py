@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from console.logs import OneLineFormatter, escape
 from orgs.loglines import LogLines
 
-LINE = re.compile(r"\[\d\d\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z ]{7,8}) \S+\] (?P<message>.*)")
+LINE = re.compile(r"\[\d\d\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z ]{7,8}) [^]]+\] (?P<message>.*)")
 
 
-def formatted(message: str, *arguments: object, level: int = logging.INFO) -> str:
-    return OneLineFormatter().format(logging.LogRecord("rollcall", level, "", 0, message, arguments, None))
+def formatted(message: str, *arguments: object, level: int = logging.INFO, logger: str = "rollcall.sync") -> str:
+    return OneLineFormatter().format(logging.LogRecord(logger, level, "", 0, message, arguments, None))
 
 
 class TestALine:
@@ -27,6 +27,13 @@ class TestALine:
         assert found is not None
         assert found["level"] == "INFO   "
         assert found["message"] == "DIRSYNC:: Submitting for orgs: , [2,3]"
+
+    def test_of_another_logger_has_the_columns_of_thread_and_logger(self) -> None:
+        for logger, column in (("rollcall.sync.orgs", "rollcall.sync.orgs"), ("a" + "b" * 40, "b" * 40)):
+            line = formatted("DIRSYNC:: Running for org:2/Default", logger=logger)
+
+            assert line.endswith("] DIRSYNC:: Running for org:2/Default")
+            assert re.search(rf" INFO    MainThread {{11}}{column:<40}\] ", line)
 
     def test_cannot_be_forged_by_a_value(self) -> None:
         line = formatted("user:%s", "sean\n[07.10.14 13:27:33.207 INFO    MainThread] DIRSYNC:: all is well")

@@ -1,0 +1,68 @@
+"""Who is mailed about a run, and which orgs' part of it each of them may see."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+
+from directory.models import SyncSettings
+from orgs.models import Org, User
+from orgs.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """One address; ``org_ids`` are the orgs of the run that it may be told about, None for the whole run."""
+
+    address: str
+    org_ids: frozenset[int] | None = None
+
+
+def readers(org_ids: Collection[int]) -> list[Reader]:
+    """Return who is mailed about a run of these orgs: each address once, and nobody who may see none of them.
+
+    The addresses of the settings, and server administrators, who may open the run's page, are told everything. An
+    address of several people is told what one of them may see.
+    """
+    found: dict[str, Reader] = {}
+    for reader in _all(org_ids):
+        before = found.setdefault(reader.address.lower(), reader)
+        if before.org_ids is not None and reader.org_ids != before.org_ids:
+            both = None if reader.org_ids is None else before.org_ids | reader.org_ids
+            found[reader.address.lower()] = Reader(before.address, both)
+    return list(found.values())
+
+
+def _all(org_ids: Collection[int]) -> Iterator[Reader]:
+    chosen = SyncSettings.load()
+    yield from (Reader(address) for address in chosen.notification_addresses if _is_address(address))
+    if not chosen.notify_administrators:
+        return
+    paths = dict(Org.objects.filter(pk__in=org_ids).values_list("pk", "path"))
+    administrators = User.objects.administrators().exclude(email="").order_by("pk")
+    for user in administrators.select_related("org").prefetch_related("roles"):
+        if not _is_address(user.email):
+            continue
+        if user.may(Permission.SYSTEM):
+            yield Reader(user.email)
+        elif visible := _visible(user, paths):
+            yield Reader(user.email, visible)
+
+
+def _visible(user: User, paths: dict[int, str]) -> frozenset[int]:
+    if user.may_everywhere(Permission.ALL_ORG_READ):
+        return frozenset(paths)
+    if not user.may(Permission.ORG_READ):
+        return frozenset()
+    return frozenset(pk for pk, path in paths.items() if path.startswith(user.org.path))
+
+
+def _is_address(text: str) -> bool:
+    try:
+        validate_email(text)
+    except ValidationError:
+        return False
+    return True
