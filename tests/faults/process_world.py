@@ -52,8 +52,6 @@ UNLIMITED = {
 }
 # A line of the log without its time and thread; and how one ends that may have been written once before.
 _LINE = re.compile(r"^\[[^]]*\] (.*)$", re.MULTILINE)
-# What makes a Message-ID one that no other run has.
-_RANDOM = re.compile(r"-[0-9a-f]{16}@")
 REPEATED = closing.REPEATED
 
 
@@ -165,7 +163,7 @@ class Scene:
     def mails(self) -> Counter[str]:
         """Return the mails that came, each with how often: by run, kind and address, under one Message-ID."""
         sent = [(str(message["Message-ID"]), str(message["To"])) for message in self.mailbox.messages]
-        names = Counter(f"{_RANDOM.sub('@', message_id)} to {to}" for message_id, to in sent)
+        names = Counter(f"{stages.RANDOM.sub('@', message_id)} to {to}" for message_id, to in sent)
         assert len(names) == len(set(sent)), f"a mail came under two Message-IDs: {sent}"
         return names
 
