@@ -32,7 +32,7 @@ def one_mail_for_all(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("directory", "0015_alerts_know_their_server")]
+    dependencies = [("directory", "0016_repeated_changes")]
 
     operations = [
         migrations.RemoveConstraint("mail", "a_run_writes_each_mail_once"),
