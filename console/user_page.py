@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from console.badges import set_by
 from console.lists import show_table
 from console.tables.runs import UserChangeTable
-from directory.models import Match, Run, RunChange, RunRepeat
+from directory.models import KnownId, Match, Run, RunChange, RunRepeat
 from orgs.inheritance import effective_settings
 from orgs.models import Custodian, Device, DirectoryService, RoleGrant, User
 from orgs.permissions import Permission
@@ -37,6 +37,7 @@ class UserCard:
     states: list[State]
     grants: Iterable[RoleGrant]
     match: Match | None
+    further_ids: list[str]
     from_ldap: bool
     devices: Iterable[Device] | None
     holds: Iterable[Custodian]
@@ -86,6 +87,7 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         ],
         grants=user.grants.select_related("role").order_by("role__name", "pk"),
         match=match,
+        further_ids=list(KnownId.objects.filter(user=user).values_list("unique_id", flat=True)),
         from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
         devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")
         if viewer.may(Permission.COMPUTER_READ)

@@ -13,6 +13,7 @@ from directory.decisions import Decision
 from directory.lookup import Found, look_up
 from directory.models import Match
 from directory.scope import orgs_in_scope
+from directory.sync import known_ids
 from directory.sync.values import Identity
 from orgs.actions import orgs as org_actions
 from orgs.actions import users
@@ -147,7 +148,7 @@ def _of_row(applicant: Applicant, known: _Map, *, in_scope: bool) -> Decision:
 def _of_entry(
     applicant: Applicant, hit: Found, places: _Map, known: Mapping[str, str], within: Collection[int] | None
 ) -> Decision:
-    refusal = _refusal(hit, known)
+    refusal = _refusal(hit, known.get(fold(applicant.profile.username), ""))
     way = applicant.place
     if not refusal and hit.verdict.org_name is not None:
         way = (*way, hit.verdict.org_name)
@@ -167,17 +168,18 @@ def _of_entry(
         roles=tuple(sorted(roles)),
         notes=applicant.notes,
         password=make_password(applicant.password) if applicant.password and not refusal else "",
-        match=(hit.server.pk, hit.entry.dn, hit.identity.unique_id[:255]),
+        match=(hit.server.pk, hit.entry.dn, hit.identity.ids),
         said=_said(hit),
         refusal=refusal,
         warnings=warnings,
     )
 
 
-def _refusal(hit: Found, known: Mapping[str, str]) -> str:
+def _refusal(hit: Found, user: str) -> str:
+    """Return why nobody is made of an entry; ``user`` is who is that person already."""
     if hit.rival:
         return f"not created: two entries claim this username: {hit.entry.dn} and {hit.rival}"
-    if user := known.get(hit.identity.unique_id):
+    if user:
         # The next sync renames that user: a second account for one person would be a conflict for both.
         return f"not created: this person is the user {user} already"
     if hit.verdict.error is not None:
@@ -198,12 +200,14 @@ def _said(hit: Found) -> str:
 
 
 def _known_by_id(found: Mapping[str, Found]) -> dict[str, str]:
-    """Return the usernames of those who are users already, by immutable id."""
-    ids = sorted({hit.identity.unique_id for hit in found.values() if hit.identity.unique_id})
+    """Return who is a user already by one of the ids of the entry, by the folded username that was looked for."""
+    by_server: dict[int, dict[str, Found]] = {}
+    for key, hit in found.items():
+        by_server.setdefault(hit.server.pk, {})[key] = hit
     known: dict[str, str] = {}
-    for start in range(0, len(ids), users.AT_ONCE):
-        matches = Match.objects.filter(unique_id__in=ids[start : start + users.AT_ONCE])
-        known |= dict(matches.values_list("unique_id", "user__username"))
+    for server_id, hits in by_server.items():
+        names = known_ids.usernames({one for hit in hits.values() for one in hit.identity.ids}, server_id=server_id)
+        known |= {key: names[one] for key, hit in hits.items() for one in hit.identity.ids if one in names}
     return known
 
 
@@ -272,10 +276,12 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
     made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
     Match.objects.bulk_create(
         [
-            Match(user=user, server_id=match[0], dn=match[1], unique_id=match[2], matched_at=at)
+            Match(user=user, server_id=match[0], dn=match[1], unique_id=next(iter(match[2]), ""), matched_at=at)
             for user, match in zip(made.users, matches, strict=True)
             if match is not None
         ],
         batch_size=500,
     )
+    entries = [(user.pk, *match) for user, match in zip(made.users, matches, strict=True) if match is not None]
+    known_ids.add(((pk, server, one) for pk, server, _, ids in entries for one in ids[1:]), at=at)
     return made

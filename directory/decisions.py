@@ -17,7 +17,7 @@ class Decision:
     """What becomes of one applicant.
 
     ``way`` are the names of orgs that lead from the org with the id ``start`` to the user's; those in ``makes`` are
-    not there yet. ``match`` is server, DN and immutable id of the entry. ``password`` is hashed.
+    not there yet. ``match`` is server, DN and immutable ids of the entry. ``password`` is hashed.
     """
 
     line: int
@@ -29,7 +29,7 @@ class Decision:
     roles: tuple[int, ...] = ()
     notes: str = ""
     password: str = field(default="", repr=False)
-    match: tuple[int, str, str] | None = None
+    match: tuple[int, str, tuple[str, ...]] | None = None
     said: str = ""
     refusal: str = ""
     warnings: tuple[str, ...] = ()
@@ -50,7 +50,7 @@ def _decision(values: dict[str, Any]) -> Decision:
     match = values["match"]
     changed: dict[str, Any] = {
         "profile": Profile(**values["profile"]),
-        "match": None if match is None else (int(match[0]), str(match[1]), str(match[2])),
+        "match": None if match is None else (int(match[0]), str(match[1]), tuple(map(str, match[2]))),
     }
     plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
     return Decision(**(plain | changed))

@@ -17,7 +17,6 @@ from directory.models import LdapServer, RunServer, StoredEntry
 from directory.scope import OrgScope, orgs_in_scope
 from directory.sync import accounts, entries, rows
 from directory.sync.differences import Difference, Totals, difference, edited_scripts, joined
-from directory.sync.identity import is_unique_everywhere
 from directory.sync.sandbox import Cost, EntryText, Sandbox
 from directory.sync.tally import filled
 from directory.sync.values import Known, ScriptError, ScriptName, Scripts, Verdict
@@ -125,10 +124,7 @@ class _Asked:
         # Whatever is stored counts as read: this is about scripts, not about whether a reading was whole.
         servers = LdapServer.objects.filter(Q(enabled=True) | Q(pk=server.pk))
         self._directory = entries.Directory(
-            [
-                entries.Reading(each.pk, each.name, complete=True, own_ids=not is_unique_everywhere(each.mapping))
-                for each in servers
-            ],
+            [entries.Reading(each.pk, each.name, complete=True) for each in servers],
             {},
         )
 

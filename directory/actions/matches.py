@@ -7,8 +7,9 @@ from datetime import datetime
 
 from django.db import transaction
 
-from directory.models import Match
-from directory.sync import standing
+from directory.models import KnownId, Match
+from directory.sync import known_ids, standing
+from directory.sync.known_ids import Noted
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 
@@ -22,16 +23,20 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
         .select_related("user", "server")
         .order_by("pk")
     )
+    further = known_ids.of([match.user_id for match in found])
     Match.objects.filter(pk__in=[match.pk for match in found]).delete()
+    KnownId.objects.filter(user__in=user_ids).delete()
     standing.drop([match.user_id for match in found])
-    note([_fact(match) for match in found], action="match forgotten", by=by, at=at)
+    note([_fact(match, further[match.user_id]) for match in found], action="match forgotten", by=by, at=at)
     return len(found)
 
 
-def _fact(match: Match) -> Fact:
+def _fact(match: Match, noted: Noted) -> Fact:
     before = {
         "LDAP server": match.server.name if match.server is not None else "",
         "DN": match.dn,
         "immutable id": match.unique_id,
     }
+    if further := sorted(one for one, _ in noted.ids if one != match.unique_id):
+        before["further immutable ids"] = ", ".join(further)
     return Fact("user", match.user_id, match.user.username, before=before)

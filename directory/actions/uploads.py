@@ -12,10 +12,10 @@ from directory import creation, people_csv
 from directory.actions.errors import Refused
 from directory.creation import Applicant, Created
 from directory.decisions import Decision, packed, unpacked
-from directory.models import LdapServer, Match, Upload
+from directory.models import LdapServer, Upload
 from directory.models.fields import Undecryptable, opened
 from directory.people_csv import ON_THE_PAGE, BadCsv, Row
-from orgs.actions import users
+from directory.sync import known_ids
 from orgs.actions.audit import Fact, note
 from orgs.actions.users import Profile
 from orgs.actors import Actor
@@ -135,11 +135,12 @@ def _changed_matches(wanted: Sequence[Decision]) -> str:
     matches = [decision.match for decision in wanted if decision.match is not None]
     if {server for server, _, _ in matches} - set(LdapServer.objects.values_list("pk", flat=True)):
         return "the LDAP servers have changed"
-    ids = sorted({unique_id for _, _, unique_id in matches if unique_id})
-    for start in range(0, len(ids), users.AT_ONCE):
-        theirs = Match.objects.filter(unique_id__in=ids[start : start + users.AT_ONCE]).select_related("user")
-        if (taken := theirs.first()) is not None:
-            return f"the user {taken.user} has become one of these people"
+    by_server: dict[int, set[str]] = {}
+    for server, _, ids in matches:
+        by_server.setdefault(server, set()).update(ids)
+    for server, wanted_ids in by_server.items():
+        if taken := known_ids.usernames(wanted_ids, server_id=server):
+            return f"the user {min(taken.values())} has become one of these people"
     return ""
 
 

@@ -4,6 +4,7 @@ from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
 from directory.models.heartbeats import Heartbeat
+from directory.models.known_ids import KnownId
 from directory.models.mails import Mail, MailKind
 from directory.models.pages import ScriptPage
 from directory.models.repeats import RunRepeat
@@ -19,6 +20,7 @@ __all__ = [
     "Alert",
     "AlertKind",
     "Heartbeat",
+    "KnownId",
     "LdapServer",
     "Mail",
     "MailKind",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.jsontext import JsonTextField
@@ -48,6 +49,9 @@ class PlannedMatch(models.Model):
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
+    # As JSON, empty for none.
+    further_ids = models.TextField(_("further immutable ids"), blank=True, default="")
+    by_id = models.BooleanField(_("found by a known id"), default=False)
 
     class Meta:
         verbose_name = _("planned match")
@@ -115,13 +119,18 @@ class StoredEntry(models.Model):
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
     verdict: Any = models.JSONField(_("verdict"), null=True)
     settled = models.BooleanField(_("verdict holds while the entry stays"), default=False)
+    # Bits of directory.sync.identity.Trait.
+    traits = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:
         verbose_name = _("stored entry")
         verbose_name_plural = _("stored entries")
         ordering = ["pk"]
         constraints = [models.UniqueConstraint(fields=["server", "dn_key"], name="a_dn_is_stored_once_per_server")]
-        indexes = [models.Index(fields=["server", "run_id"], name="entries_by_run")]
+        indexes = [
+            models.Index(fields=["server", "run_id"], name="entries_by_run"),
+            models.Index(fields=["server", "traits"], condition=Q(traits__gt=0), name="entries_by_trait"),
+        ]
 
     def __str__(self) -> str:
         return self.dn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,22 +10,21 @@ from datetime import datetime
 from itertools import pairwise
 from typing import Any
 
-from django.db import connection
-from django.db.models import Exists, OuterRef, Q, TextField
+from django.db.models import TextField
 from django.db.models.functions import Cast
 
-from directory.models import Match, PlannedMatch, RunChange, RunRepeat, RunServer, StoredEntry
-from directory.sync import rows
+from directory.models import PlannedMatch, RunServer, StoredEntry
+from directory.sync import known_ids, rows
+from directory.sync.identity import id_key, is_theirs
+from directory.sync.known_ids import NOTHING, Noted
 from directory.sync.surroundings import EntryNow
 from directory.sync.values import (
-    DOUBTFUL,
     Entry,
     MatchedBy,
     Presence,
     Sighting,
 )
 from orgs.bulk import insert_rows
-from orgs.models import User
 from orgs.text import fold
 
 
@@ -32,8 +32,7 @@ from orgs.text import fold
 class Reading:
     """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere.
 
-    ``extent`` says in words that it is a reading of changes only; empty for one of everything. ``own_ids`` says that
-    immutable ids count on this server only.
+    ``extent`` says in words that it is a reading of changes only; empty for one of everything.
     """
 
     server_id: int
@@ -44,26 +43,6 @@ class Reading:
     error: str = ""
     unread: str = ""
     extent: str = ""
-    own_ids: bool = False
-
-
-# Whoever has no match yet gets one, and another one where the entry is another. A user who is not active keeps the
-# immutable id: another one under the same username may be another person.
-NOTE_MATCHES = """
-    INSERT INTO {match} (user_id, server_id, dn, unique_id, matched_at)
-    SELECT p.user_id, p.server_id, p.dn, p.unique_id, %s
-    FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
-    WHERE p.run_id = %s
-      AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
-                            AND c.outcome IN (%s, %s))
-      AND p.user_id NOT IN (SELECT c.user_id FROM {repeats} r JOIN {changes} c ON c.id BETWEEN r.first AND r.last
-                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s, %s))
-      AND (m.user_id IS NULL
-           OR ((u.active OR m.unique_id = '' OR m.unique_id = p.unique_id)
-               AND (m.server_id IS NULL OR m.server_id <> p.server_id OR m.dn <> p.dn OR m.unique_id <> p.unique_id)))
-    ON CONFLICT (user_id) DO UPDATE SET server_id = EXCLUDED.server_id, dn = EXCLUDED.dn,
-        unique_id = EXCLUDED.unique_id, matched_at = EXCLUDED.matched_at
-"""
 
 
 def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
@@ -71,11 +50,7 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 
     What earlier plans would have noted for the same servers is of no interest any more.
     """
-    models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange, "repeats": RunRepeat}
-    tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
-    when = connection.ops.adapt_datetimefield_value(at)
-    with connection.cursor() as cursor:
-        cursor.execute(NOTE_MATCHES.format(**tables), [when, plan_id, *(run_id, *DOUBTFUL) * 2])
+    known_ids.note(plan_id=plan_id, run_id=run_id, at=at)
     servers = RunServer.objects.filter(run=plan_id, server__isnull=False).values("server")
     PlannedMatch.objects.filter(server__in=servers, run__lte=plan_id).delete()
 
@@ -96,11 +71,6 @@ def stored_since(
     return found
 
 
-# The server, DN and immutable id that a user was last matched to.
-Noted = tuple[int | None, str, str]
-NOTHING: Noted = (None, "", "")
-
-
 @dataclass(frozen=True, slots=True)
 class Found:
     """One stored entry that claims a user."""
@@ -112,7 +82,10 @@ class Found:
     matched_by: str
     contested: bool
     identity: Mapping[str, Any]
-    verdict: str | None
+    verdict: str | None = None
+
+
+COLUMNS = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
 
 
 class Directory:
@@ -129,27 +102,18 @@ class Directory:
 
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
-        columns = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
-        matches = Match.objects.filter(user__among=users).values_list("user_id", "server_id", "dn", "unique_id")
-        noted = {pk: (server, dn, unique_id) for pk, server, dn, unique_id in matches}
+        noted = known_ids.of(users)
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
         # that broke off it only counts that an immutable id was known there.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[tuple[int, int], list[Found]] = {}
         # As text, since nearly all are the same few.
-        for row in stored.values_list(*columns, Cast("verdict", TextField())):
+        for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
             entry = Found(*row)
-            if entry.matched_by != MatchedBy.ID and self._is_theirs(entry, noted.get(entry.user_id, NOTHING)):
+            if entry.matched_by != MatchedBy.ID and _is_theirs(entry, noted.get(entry.user_id, NOTHING)):
                 entry = replace(entry, matched_by=MatchedBy.ID)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
         return {pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING)) for pk, servers in users.items()}
-
-    def _is_theirs(self, entry: Found, noted: Noted) -> bool:
-        """Tell whether an entry that was matched by username carries the immutable id that has been noted for its user since."""
-        server, _, unique_id = noted
-        if not unique_id or entry.identity["unique_id"] != unique_id:
-            return False
-        return server == entry.server_id or not self._readings[entry.server_id].own_ids
 
     def is_doubled(self, server_id: int, key: str) -> bool:
         """Tell whether two entries on one server, which was read to its end, carry this folded username.
@@ -163,29 +127,29 @@ class Directory:
     def plan_matches(self, run_id: int, sightings: Mapping[int, Sighting]) -> None:
         """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
         new = [
-            (run_id, pk, sighting.server_id, sighting.identity.dn, sighting.identity.unique_id[:255])
+            (run_id, pk, sighting.server_id, who.dn, who.unique_id, _as_text(who.further_ids), _by_id(sighting))
             for pk, sighting in sightings.items()
-            if sighting.newly_matched and sighting.identity is not None
+            if sighting.newly_matched and (who := sighting.identity) is not None
         ]
-        insert_rows(PlannedMatch, ("run", "user", "server", "dn", "unique_id"), new)
+        insert_rows(PlannedMatch, ("run", "user", "server", "dn", "unique_id", "further_ids", "by_id"), new)
 
     def _found_by_id(self, users: Collection[int]) -> set[int]:
         """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
-        wanted, found = sorted(users), set()
-        own_ids = [pk for pk in self._complete if self._readings[pk].own_ids]
-        noted = Match.objects.filter(user=OuterRef("user"), unique_id=OuterRef("unique_id")).exclude(unique_id="")
-        by_id = Q(Exists(noted), ~Q(server__in=own_ids)) | Exists(noted.filter(server=OuterRef("server")))
-        theirs = StoredEntry.objects.filter(Q(matched_by=MatchedBy.ID) | by_id, server__in=self._complete)
+        wanted, found = sorted(users), set[int]()
+        theirs = StoredEntry.objects.filter(server__in=self._complete)
         for start in range(0, len(wanted), 1000):
-            found |= set(theirs.filter(user__among=wanted[start : start + 1000]).values_list("user", flat=True))
+            part = wanted[start : start + 1000]
+            noted = known_ids.of(part)
+            for row in theirs.filter(user__among=part).values_list(*COLUMNS):
+                entry = Found(*row)
+                if entry.matched_by == MatchedBy.ID or _is_theirs(entry, noted.get(entry.user_id, NOTHING)):
+                    found.add(entry.user_id)
         return found
 
-    def known_ids(self, users: Collection[int], *, only_of: int | None = None) -> dict[int, str]:
-        """Return the immutable ids that these users were last matched by; ``only_of`` is the one server they count for."""
-        matches = Match.objects.filter(user__among=users)
-        if only_of is not None:
-            matches = matches.filter(server=only_of)
-        return dict(matches.values_list("user_id", "unique_id"))
+    def known_ids(self, users: Collection[int], *, server_id: int) -> dict[int, tuple[str, ...]]:
+        """Return the immutable ids of these users that count on a server."""
+        noted = known_ids.of(users)
+        return {pk: tuple(sorted(one for one, of in each.ids if of in {0, server_id})) for pk, each in noted.items()}
 
     def entries(self, ids: Mapping[int, int]) -> dict[int, Entry]:
         """Return entries by user; ``ids`` maps users to the stored entries that they were found by."""
@@ -198,7 +162,7 @@ class Directory:
     ) -> Sighting:
         """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
         by_id = [pk for pk in servers if any(row.matched_by == MatchedBy.ID for row in found.get((pk, user), ()))]
-        known_id = noted[2]
+        known_id = noted.known_id
         for server in servers:
             reading = self._readings.get(server)
             if reading is None:
@@ -273,12 +237,26 @@ def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tupl
     return "", chosen
 
 
+def _is_theirs(entry: Found, noted: Noted) -> bool:
+    """Tell whether an entry that was matched by username carries an id that has been noted for its user since."""
+    return is_theirs(rows.identity_from_json(entry.dn, entry.identity), entry.server_id, noted.ids)
+
+
+def _by_id(sighting: Sighting) -> bool:
+    return sighting.matched_by == MatchedBy.ID
+
+
+def _as_text(further_ids: Sequence[str]) -> str:
+    return json.dumps(further_ids) if further_ids else ""
+
+
 def _usernames(row: Found) -> set[str]:
     return {fold(name) for name in row.identity["usernames"]}
 
 
 def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
     who = rows.identity_from_json(row.dn, row.identity)
+    fresh = any(id_key(one, row.server_id) not in noted.ids for one in who.ids)
     return Sighting(
         presence=Presence.FOUND,
         server=reading.name,
@@ -286,7 +264,9 @@ def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
         identity=who,
         verdict=rows.verdict_from_text(row.verdict),
         matched_by=row.matched_by,
-        known_id=noted[2],
+        known_id=noted.known_id,
         entry_id=row.pk,
-        newly_matched=noted != (row.server_id, who.dn, who.unique_id[:255]),
+        # What somebody else claims as well is noted of nobody.
+        newly_matched=not row.contested
+        and (fresh or noted[:3] != (row.server_id, who.dn, who.unique_id or noted.unique_id)),
     )

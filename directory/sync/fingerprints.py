@@ -18,13 +18,14 @@ ORGS = PROJECT / "orgs"
 DECIDING = (
     *SYNC.glob("*.py"),
     PROJECT / "directory" / "scope.py",
+    PROJECT / "directory" / "void_plans.py",
     ORGS / "inheritance.py",
     ORGS / "permissions.py",
     ORGS / "text.py",
 )
 # What decides whose entry one is.
 MATCHING = (
-    *(SYNC / f"{name}.py" for name in ("grounds", "identity", "matching", "rows", "shelf", "values")),
+    *(SYNC / f"{name}.py" for name in ("grounds", "identity", "known_ids", "matching", "rows", "shelf", "values")),
     ORGS / "text.py",
 )
 # What decides what is stored of an entry, beside the sandbox, which has a version of its own.

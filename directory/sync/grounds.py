@@ -11,10 +11,10 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
-from directory.models import LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
+from directory.models import KnownId, LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
 from directory.scope import OrgScope
 from directory.sync import fingerprints
-from directory.sync.identity import is_unique_everywhere
+from directory.sync.identity import Trait, own_attribute
 from directory.sync.values import DOUBTFUL, MatchedBy
 from orgs.models import User
 
@@ -28,6 +28,9 @@ POSTGRESQL = """
         ON p.user_id = u.id AND p.run_id = %(plan)s AND m.user_id IS NULL AND NOT (u.id = ANY(%(doubtful)s)),
         LATERAL (SELECT u.org_id = ANY(%(orgs)s) OR m.user_id IS NOT NULL AS counts) c
     WHERE counts OR p.user_id IS NOT NULL
+"""
+FURTHER_IDS = """
+    SELECT count(*), sum(hashtextextended(unique_id, hashint8extended(user_id, coalesce(server_id, 0)))) FROM {known}
 """
 NOBODY = 0
 
@@ -64,11 +67,15 @@ def foresee(
 
     Servers whose entries were matched by something else than what holds now are left out.
     """
-    if not PlannedMatch.objects.filter(run=plan_id).exists():
+    planned = PlannedMatch.objects.filter(run=plan_id)
+    # Where entries have several ids, the next reading looks at all of them.
+    servers = [row.server_id for row in readings if row.complete and row.server_id is not None]
+    several = StoredEntry.objects.filter(server__in=servers, traits__gte=int(Trait.SEVERAL_IDS))
+    if not planned.exists() or several.exists():
         return []
     doubtful = RunChange.objects.of(run_id).filter(user__isnull=False, outcome__in=DOUBTFUL)
     unsure, found = list(doubtful.values_list("user_id", flat=True)), []
-    for server in LdapServer.objects.filter(pk__in=[row.server_id for row in readings if row.complete]):
+    for server in LdapServer.objects.filter(pk__in=servers):
         last = RunServer.objects.that_read(server.pk).first()
         if last is None or not last.ground or not last.complete:
             continue
@@ -91,7 +98,7 @@ def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
         return
     for each in foreseen:
         theirs = noted.filter(user=OuterRef("user"))
-        if not is_unique_everywhere(each.server.mapping):
+        if own_attribute(each.server.mapping):
             theirs = theirs.filter(server=each.server)
         # Of what nobody else claims, the match that has been noted tells the same.
         by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME, contested=True)
@@ -105,8 +112,21 @@ def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[i
     Both are of one moment, so that whatever else happens meanwhile makes another hash.
     """
     told = _told_by_postgresql if connection.vendor == "postgresql" else _told
-    now, then = told(org_ids, plan_id, doubtful)
+    now, then = (f"{each} {_further_ids()}" for each in told(org_ids, plan_id, doubtful))
     return _dated(now, org_ids, at), _dated(then, org_ids, at)
+
+
+def _further_ids() -> str:
+    """Return the hash of the ids that are known beside those of matches: most installations have none."""
+    columns = ("user_id", "unique_id", "server_id")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
+            return repr(cursor.fetchone())
+    told = hashlib.blake2b(digest_size=16)
+    for row in KnownId.objects.order_by("pk").values_list(*columns).iterator():
+        told.update(repr(row).encode("utf-8", "surrogatepass"))
+    return told.hexdigest()
 
 
 def _dated(told: str, org_ids: Collection[int], at: datetime) -> str:

@@ -1,22 +1,89 @@
-"""Who an entry is, by the attribute mapping of its server."""
+"""Who an entry is, by the attribute mapping of its server, and whether its immutable ids are those known of a user."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from enum import IntFlag
 from functools import lru_cache
 
-from directory.sync.values import AttributeMapping, Encoded, Entry, Identity
+from directory.sync.values import AttributeMapping, Encoded, Entry, Identity, IdKey
 
 LONGEST_USERNAME = 255
+# A longer id is none: to cut it would make two people one, and a hash of it could not be asked for.
+LONGEST_ID = 255
 # Spellings of attributes are few, and entries many.
 _lower = lru_cache(maxsize=4096)(str.lower)
 # Identifiers that servers give and never change, the most common first.
 UNIQUE_IDS = ("entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid")
+_UNIQUE_IDS = tuple(name.lower() for name in UNIQUE_IDS)
+# Between the attribute and the value of a company's own number. No identifier of a server holds it.
+_OF = ": "
 
 
-def is_unique_everywhere(mapping: AttributeMapping) -> bool:
-    """Tell whether the immutable id is one that servers make unique in the world, not a number of the company's own."""
+class Trait(IntFlag):
+    """What is special about who an entry is; most entries have one id and a username, and none of these."""
+
+    NO_USERNAME = 1
+    NO_ID = 2
+    LONG_ID = 4
+    SEVERAL_IDS = 8
+
+
+def traits(who: Identity) -> Trait:
+    """Return what is special about who an entry is."""
+    found = Trait(0)
+    if not who.usernames:
+        found |= Trait.NO_USERNAME
+    if not who.unique_id:
+        found |= Trait.NO_ID
+    if who.long_id:
+        found |= Trait.LONG_ID
+    if who.further_ids:
+        found |= Trait.SEVERAL_IDS
+    return found
+
+
+def own_attribute(mapping: AttributeMapping) -> str:
+    """Return the folded attribute of the company's own numbers, which are unique on one server only; empty for none."""
     chosen = mapping.unique_id.strip().lower()
-    return not chosen or chosen in {name.lower() for name in UNIQUE_IDS}
+    return "" if chosen in _UNIQUE_IDS else chosen
+
+
+def id_attributes(mapping: AttributeMapping) -> tuple[str, ...]:
+    """Return the attributes that may hold an immutable id, the chosen one first: all of them count."""
+    chosen = mapping.unique_id.strip()
+    return tuple({name.lower(): name for name in (chosen, *UNIQUE_IDS) if name}.values())
+
+
+def parts_of_id(unique_id: str) -> tuple[str, str]:
+    """Return attribute and value of a company's own number, an empty attribute and the value of any other id."""
+    attribute, of, value = unique_id.partition(_OF)
+    return (attribute, value) if of else ("", unique_id)
+
+
+def id_key(unique_id: str, server_id: int | None) -> IdKey:
+    """Return an id with the server where it counts: a company's own number on one, any other on all of them."""
+    return unique_id, (server_id or 0) if _OF in unique_id else 0
+
+
+def is_theirs(who: Identity, server_id: int, known: Collection[IdKey]) -> bool:
+    """Tell whether an entry carries an id that is known of a user.
+
+    Where the company's own number was chosen, an entry with another number is another person's, whatever else it has:
+    some servers make other identifiers anew, or of the DN.
+    """
+    for unique_id in who.ids:
+        key = id_key(unique_id, server_id)
+        if key in known:
+            return True
+        if key[1] and any(_alike(key, other) for other in known):
+            return False
+    return False
+
+
+def _alike(key: IdKey, other: IdKey) -> bool:
+    """Tell whether two numbers are of one attribute of one server."""
+    return key[1] == other[1] and parts_of_id(key[0])[0] == parts_of_id(other[0])[0]
 
 
 def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
@@ -36,15 +103,33 @@ def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
     def first(*names: str) -> str:
         return next((value for name in names for value in values(name)), "")
 
-    def first_id(*names: str) -> str:
-        # An immutable id may well be binary.
-        return next((value.strip() for name in names for value in given(name) if value.strip()), "")
-
+    ids, long_id = _ids(folded, mapping)
     return Identity(
         dn=entry.dn,
-        unique_id=first_id(mapping.unique_id) if mapping.unique_id.strip() else first_id(*UNIQUE_IDS),
+        unique_id=ids[0] if ids else "",
         usernames=tuple(name for name in values(mapping.username) if len(name) <= LONGEST_USERNAME),
         emails=values(mapping.email),
         first_name=first(mapping.first_name),
         last_name=first(mapping.last_name),
+        further_ids=tuple(ids[1:]),
+        long_id=long_id,
     )
+
+
+def _ids(folded: dict[str, tuple[str, ...]], mapping: AttributeMapping) -> tuple[list[str], bool]:
+    """Return the ids that an entry has, the chosen attribute's first, and whether one was too long to be one.
+
+    A company's own number comes with its attribute: under another attribute it may be another person's.
+    """
+    own, found, long_id = own_attribute(mapping), [], False
+    for name in dict.fromkeys((mapping.unique_id.strip().lower(), *_UNIQUE_IDS)):
+        if name not in folded:
+            continue
+        # An immutable id may well be binary.
+        value = next((value.strip() for value in folded[name] if value.strip()), "")
+        text = f"{own}{_OF}{value}" if value and name == own else value
+        if len(text) > LONGEST_ID:
+            long_id = True
+        elif text and text not in found:
+            found.append(text)
+    return found, long_id

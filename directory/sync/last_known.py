@@ -38,7 +38,7 @@ def lost(server_id: int) -> list[Sought]:
     noted = Match.objects.filter(~Exists(there), server=server_id, user__active=True).order_by("pk")
     found: dict[str, Sought] = {}
     for pk, username, unique_id, dn in noted.values_list("user_id", "user__username", "unique_id", "dn").iterator():
-        found.setdefault(dns.parent(dn).lower(), Sought(pk, username, unique_id, dn))
+        found.setdefault(dns.parent(dn).lower(), Sought(pk, username, (unique_id,) if unique_id else (), dn))
         if len(found) == MOST_BRANCHES:
             break
     return list(found.values())

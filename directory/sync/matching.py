@@ -7,45 +7,63 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from directory.models import Match
-from directory.sync.values import Candidate, Identity, MatchedBy
+from directory.sync import known_ids
+from directory.sync.identity import is_theirs, parts_of_id
+from directory.sync.values import Candidate, Identity, IdKey, MatchedBy
 from orgs.models import User
 from orgs.text import fold
 
 
-def candidates(
-    identities: Sequence[Identity], *, org_ids: Collection[int], only_ids_of: int | None = None
-) -> list[Candidate | None]:
-    """Return for each entry the user of these orgs it may be, or None: by immutable id where one is known, else by username.
+def candidates(identities: Sequence[Identity], *, org_ids: Collection[int], server_id: int) -> list[Candidate | None]:
+    """Return for each entry of a server the user of these orgs it may be, or None: by immutable ids where known, else by username.
 
     An entry whose immutable id is known to be that of somebody outside these orgs is not the namesake's: that one has a
     claim to it as well.
-
-    ``only_ids_of`` is the server to which ids that are unique only there belong (a staff number, say).
     """
-    ids = {identity.unique_id for identity in identities if identity.unique_id}
     keys = {fold(name) for identity in identities for name in identity.usernames}
-    matches = Match.objects.filter(unique_id__among=ids)
-    if only_ids_of is not None:
-        matches = matches.filter(server=only_ids_of)
-    inside, owners = frozenset(org_ids), Owners({}, {})
-    for unique_id, pk, org_id in matches.values_list("unique_id", "user_id", "user__org_id"):
-        (owners.inside if org_id in inside else owners.outside).setdefault(unique_id, set()).add(pk)
+    owners = _owners(identities, frozenset(org_ids), server_id)
     by_name = dict(User.objects.filter(username_key__among=keys, org__in=org_ids).values_list("username_key", "pk"))
     return [_candidate(identity, owners, by_name) for identity in identities]
 
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Whose immutable ids the entries carry, by id: users of the orgs in question, and others."""
+    """Whose immutable ids the entries carry, by id: users of the orgs in question, and others.
 
+    ``numbered`` are the keys of those of whom numbers of the company's own are known.
+    """
+
+    server_id: int
     inside: dict[str, set[int]]
     outside: dict[str, set[int]]
+    numbered: dict[int, frozenset[IdKey]]
+
+    def of(self, identity: Identity) -> tuple[list[int], list[int]]:
+        """Return whose entry one is by its ids: users of the orgs, and others."""
+        return self._of(identity, self.inside), self._of(identity, self.outside)
+
+    def _of(self, identity: Identity, owners: dict[str, set[int]]) -> list[int]:
+        found = {pk for unique_id in identity.ids for pk in owners.get(unique_id, ())}
+        strangers = {pk for pk in found & self.numbered.keys() if not self._may_be(identity, pk)}
+        return sorted(found - strangers)
+
+    def _may_be(self, identity: Identity, pk: int) -> bool:
+        return is_theirs(identity, self.server_id, self.numbered[pk])
+
+
+def _owners(identities: Sequence[Identity], org_ids: frozenset[int], server_id: int) -> Owners:
+    owners, ids = Owners(server_id, {}, {}, {}), {each for identity in identities for each in identity.ids}
+    for unique_id, pk, org_id in known_ids.owners(ids, server_id=server_id):
+        (owners.inside if org_id in org_ids else owners.outside).setdefault(unique_id, set()).add(pk)
+    # Only where entries have numbers of the company's own, these have a say against other ids.
+    if any(parts_of_id(each)[0] for each in ids):
+        found = {pk for part in (owners.inside, owners.outside) for users in part.values() for pk in users}
+        owners.numbered.update({pk: noted.ids for pk, noted in known_ids.of(found).items()})
+    return owners
 
 
 def _candidate(identity: Identity, owners: Owners, by_name: dict[str, int]) -> Candidate | None:
-    known = sorted(owners.inside.get(identity.unique_id, ()))
-    strangers = sorted(owners.outside.get(identity.unique_id, ()))
+    known, strangers = owners.of(identity)
     named = sorted({by_name[key] for key in map(fold, identity.usernames) if key in by_name})
     claims = [*known, *(pk for pk in named if pk not in known)]
     if not claims:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from directory.sync.identity import UNIQUE_IDS
+from directory.sync.identity import id_attributes
 from directory.sync.values import AttributeMapping, Scripts
 
 # Scripts that name more are long tables of something else, and each entry would be compared with all of it.
@@ -38,8 +38,8 @@ def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | Non
 
 
 def _of_mapping(mapping: AttributeMapping) -> Iterator[str]:
-    ids = (mapping.unique_id,) if mapping.unique_id.strip() else UNIQUE_IDS
-    for name in (mapping.username, mapping.email, mapping.first_name, mapping.last_name, *ids):
+    names = (mapping.username, mapping.email, mapping.first_name, mapping.last_name)
+    for name in (*names, *id_attributes(mapping)):
         if bare := name.partition(";")[0].strip():
             yield bare
 

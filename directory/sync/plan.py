@@ -14,6 +14,7 @@ from directory.sync.values import (
     House,
     Identity,
     Known,
+    MatchedBy,
     Outcome,
     Presence,
     Sighting,
@@ -67,7 +68,7 @@ def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
     draft.steps.append(f"Found in {sighting.server} by {sighting.matched_by}: {identity.dn}.")
-    if sighting.known_id and identity.unique_id != sighting.known_id:
+    if sighting.known_id and sighting.matched_by != MatchedBy.ID:
         warning = f"The immutable id was {sighting.known_id} and is now {identity.unique_id or 'missing'}"
         draft.steps.append(f"{warning}.")
         draft.warnings.append(warning)

@@ -6,11 +6,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from directory.models import LdapServer, RunServer
+from directory.models import RunServer
 from directory.scope import orgs_in_scope
 from directory.sync import absences, accounts, closing, entries, lease, plan, recheck, record, standing, times
 from directory.sync.ahead import got_ahead
-from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
 from directory.sync.protect import LastSysadmin
@@ -31,9 +30,7 @@ def make_plan(work: Job) -> Tally:
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     house = accounts.house(orgs_in_scope())
     work.surroundings = recheck.to_note(house, {pk: org.servers for pk, org in work.scope.items()})
-    directory = entries.Directory(
-        [_reading(row, work.servers.get(row.server_id or 0)) for row in work.readings], work.rivals
-    )
+    directory = entries.Directory([_reading(row) for row in work.readings], work.rivals)
     with SecondLook(work, directory) as second_look:
         planner = Planner(
             work,
@@ -59,7 +56,7 @@ def _whole_orgs(work: Job) -> list[int]:
     return [pk for pk, org in work.scope.items() if read.issuperset(org.servers)]
 
 
-def _reading(row: RunServer, server: LdapServer | None) -> entries.Reading:
+def _reading(row: RunServer) -> entries.Reading:
     unread = [url for url in row.referrals if may_hold_people(url)]
     return entries.Reading(
         server_id=row.server_id or 0,
@@ -70,7 +67,6 @@ def _reading(row: RunServer, server: LdapServer | None) -> entries.Reading:
         error=row.error,
         unread=", ".join(unread[:3]),
         extent=row.extent if row.since else "",
-        own_ids=server is not None and not is_unique_everywhere(server.mapping),
     )
 
 

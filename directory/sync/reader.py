@@ -11,7 +11,6 @@ from directory.models import LdapServer, RunServer
 from directory.sync import grounds, lease, matching, memberships, standing, times
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything
-from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import EntryText
 from directory.sync.shelf import Place, Read, Shelf, Stored
@@ -53,14 +52,12 @@ class Reader:
     verdicts_kept: int = 0
     crew: Crew = field(init=False)
     org_ids: list[int] = field(init=False)
-    only_ids_of: int | None = field(init=False)
     mapping: AttributeMapping = field(init=False)
     _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
         self.mapping = self.server.mapping
-        self.only_ids_of = None if is_unique_everywhere(self.server.mapping) else self.server.pk
 
     def ground(self) -> str:
         """Return the hash of what entries are matched by now."""
@@ -186,7 +183,7 @@ class Reader:
         # Before anything is kept of this page.
         if self.incremental:
             _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
-        found = matching.candidates(who, org_ids=self.org_ids, only_ids_of=self.only_ids_of)
+        found = matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
             Read(place, each, candidate, attributes)
             for (_, place), (each, attributes), candidate in zip(sent, told, found, strict=True)

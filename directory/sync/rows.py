@@ -82,6 +82,9 @@ def identity_to_json(identity: Identity) -> dict[str, Any]:
         "emails": identity.emails,
         "first_name": identity.first_name,
         "last_name": identity.last_name,
+        # Most entries have one id.
+        **({"further_ids": identity.further_ids} if identity.further_ids else {}),
+        **({"long_id": True} if identity.long_id else {}),
     }
 
 
@@ -114,6 +117,8 @@ def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:
         emails=tuple(stored["emails"]),
         first_name=stored["first_name"],
         last_name=stored["last_name"],
+        further_ids=tuple(stored.get("further_ids", ())),
+        long_id=stored.get("long_id", False),
     )
 
 

@@ -12,7 +12,6 @@ from directory import scripting
 from directory.models import LdapServer
 from directory.sync import entries, last_known
 from directory.sync.errors import SyncStopped
-from directory.sync.identity import is_unique_everywhere
 from directory.sync.job import Job
 from directory.sync.sandbox import Sandbox, SandboxBroken
 from directory.sync.source import Inquiry
@@ -86,9 +85,9 @@ class SecondLook:
         for server_id, users in by_server.items():
             server = self._work.servers[server_id]
             asked = [user.id for user in users]
-            ids = self._directory.known_ids(asked, only_of=_only_ids_of(server))
+            ids = self._directory.known_ids(asked, server_id=server.pk)
             last = last_known.last_dns(asked, server.pk)
-            sought = {user.id: _sought(user, server.pk, ids.get(user.id, ""), last.get(user.id)) for user in users}
+            sought = {user.id: _sought(user, server.pk, ids.get(user.id, ()), last.get(user.id)) for user in users}
             for batch in self._slices(list(sought), patience=_patience(server)):
                 for pk, told in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {told.told}."
@@ -122,14 +121,10 @@ def _patience(server: LdapServer) -> int:
     return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
 
 
-def _sought(user: Known, server_id: int, unique_id: str, last: tuple[int | None, str] | None) -> Sought:
+def _sought(user: Known, server_id: int, unique_ids: tuple[str, ...], last: tuple[int | None, str] | None) -> Sought:
     """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
     dn = last[1] if last is not None and last[0] == server_id else ""
-    return Sought(user.id, user.account.username, unique_id, dn, never_found=last is None)
-
-
-def _only_ids_of(server: LdapServer) -> int | None:
-    return None if is_unique_everywhere(server.mapping) else server.pk
+    return Sought(user.id, user.account.username, unique_ids, dn, never_found=last is None)
 
 
 def _compared(sighting: Sighting, second: Verdict) -> Sighting:

@@ -12,13 +12,14 @@ from django.db.models import Count, Q
 
 from directory.models import StoredEntry
 from directory.sync import fingerprints, rows
+from directory.sync.identity import traits
 from directory.sync.ids import Ids
 from directory.sync.values import Candidate, Identity, MatchedBy, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
 
 MOVED = ("run_id", "user", "contested", "matched_by")
-WRITTEN = (*MOVED, "digest", "unique_id", "identity", "attributes", "verdict", "settled")
+WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "verdict", "settled")
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # What there is to know of a row, as ``Stored`` has it.
 KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
@@ -186,7 +187,8 @@ class Shelf:
             self._run_id,
             *_match(read.candidate),
             read.place.digest,
-            read.identity.unique_id[:255],
+            read.identity.unique_id,
+            int(traits(read.identity)),
             rows.identity_to_json(read.identity),
             read.attributes or Json("{}"),
             rows.verdict_to_text(verdict),

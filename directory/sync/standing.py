@@ -108,7 +108,7 @@ def _stands(change: Change, known: Known, sighting: Sighting) -> bool:
 
 
 def _matched(sighting: Sighting) -> tuple[str, str]:
-    return (sighting.identity.dn, sighting.identity.unique_id[:255]) if sighting.identity else ("", "")
+    return (sighting.identity.dn, sighting.identity.unique_id) if sighting.identity else ("", "")
 
 
 def _values(known: Known, account: Account) -> tuple[object, ...]:

@@ -127,9 +127,17 @@ class Verdict:
     varies: bool = field(default=False, compare=False)
 
 
+# An immutable id, and the server where it counts; 0 where that is everywhere.
+IdKey = tuple[str, int]
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an entry is, by the server's attribute mapping; several values are kept in the server's order."""
+    """Who an entry is, by the server's attribute mapping; several values are kept in the server's order.
+
+    ``unique_id`` is the id of the chosen attribute, or the first that the entry has, ``further_ids`` are those of other
+    attributes. ``long_id`` says that a value was too long to be an id.
+    """
 
     dn: str
     unique_id: str
@@ -137,6 +145,13 @@ class Identity:
     emails: tuple[str, ...] = ()
     first_name: str = ""
     last_name: str = ""
+    further_ids: tuple[str, ...] = ()
+    long_id: bool = False
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """All immutable ids that the entry has."""
+        return (self.unique_id, *self.further_ids) if self.unique_id else ()
 
 
 class History(StrEnum):
@@ -217,14 +232,14 @@ class ReadingProof:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Somebody whom a reading did not find, to be asked for directly: by immutable id where known, else by username.
+    """Somebody whom a reading did not find, to be asked for directly: by immutable ids where known, else by username.
 
     ``dn`` is where this directory had them last, empty where it never had. ``never_found`` says that none ever had.
     """
 
     user_id: int
     username: str
-    unique_id: str = ""
+    unique_ids: tuple[str, ...] = ()
     dn: str = ""
     never_found: bool = False
 
@@ -265,7 +280,8 @@ class Presence(StrEnum):
 class Sighting:
     """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found.
 
-    ``entry_id`` is the stored entry, 0 for none, and ``newly_matched`` whether it is another one than is noted.
+    ``known_id`` is an immutable id that is known of the user. ``entry_id`` is the stored entry, 0 for none, and
+    ``newly_matched`` whether it is another one than is noted, or has ids that are not.
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
     about again.
     """

@@ -135,7 +135,7 @@ class TestAnOrgThatFollowsLdap:
 
             decision = uploads.decisions_of(unique_id)[0]
             assert decision.match is not None
-            Match.objects.create(user=other, dn=decision.match[1], unique_id=decision.match[2], matched_at=NOW)
+            Match.objects.create(user=other, dn=decision.match[1], unique_id=decision.match[2][0], matched_at=NOW)
             before = snapshot()
             page = on_the_page(created(olga).content)
             assert "the user sean.ryan has become one of these people since the preview" in page

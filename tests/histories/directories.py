@@ -265,7 +265,7 @@ class MemoryInquiry:
     def _whereabouts(self, who: Sought, people: Collection[Person]) -> Whereabouts:
         # As in the search base of a real one: by name even where an immutable id is known.
         for person in people:
-            by_id = bool(who.unique_id) and person.unique_id == who.unique_id
+            by_id = person.unique_id in who.unique_ids
             if by_id or fold(who.username) in map(fold, person.usernames):
                 return Whereabouts(absent=False, told="found after all", dns=(person.entry().dn,))
         return Whereabouts(absent=True, told="nobody with that name anywhere")

@@ -59,12 +59,12 @@ def apply(planned: Run) -> None:
     pipeline.execute(run.pk, clock=lambda: NOON)
 
 
-def found_by(*, noted_on: LdapServer | None = None, own_ids: bool = False) -> set[str]:
+def found_by(*, noted_on: LdapServer | None = None) -> set[str]:
     """By what everybody is found on the only server; ``noted_on`` is where they were matched last."""
     asked, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
     if noted_on is not None:
         Match.objects.update(server=noted_on)
-    reading = entries.Reading(asked.pk, asked.name, complete=True, own_ids=own_ids)
+    reading = entries.Reading(asked.pk, asked.name, complete=True)
     sightings = entries.Directory([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
     return {sighting.matched_by for sighting in sightings.values()}
 
@@ -280,9 +280,7 @@ def test_an_id_that_is_noted_later_is_what_an_entry_is_found_by(staff: Employer)
     elsewhere = staff.server(name="Branch")
 
     assert found_by() == {"immutable id"}
-    assert found_by(own_ids=True) == {"immutable id"}
     assert found_by(noted_on=elsewhere) == {"immutable id"}
-    assert found_by(noted_on=elsewhere, own_ids=True) == {"username"}
     Match.objects.update(unique_id="another")
     assert found_by() == {"username"}
 

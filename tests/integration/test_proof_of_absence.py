@@ -151,7 +151,7 @@ class TestInquiry:
         return connection(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
 
     def test_finds_nobody_where_nobody_is(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(1, "ghost"), Sought(2, "late", str(uuid.uuid4())))
+        found = ask(self.search(firm), Sought(1, "ghost"), Sought(2, "late", (str(uuid.uuid4()),)))
 
         assert [one.absent for one in found.values()] == [True, True]
         assert found[1].told == f"nobody with the username ghost anywhere in {BASE}"
@@ -159,9 +159,9 @@ class TestInquiry:
 
     @pytest.mark.parametrize("by_id", [True, False])
     def test_finds_whom_the_filter_does_not_match(self, firm: Directory, by_id: bool) -> None:
-        unique_id = id_of(connection(firm), "u00002") if by_id else ""
+        known = (id_of(connection(firm), "u00002"),) if by_id else ()
 
-        found = ask(self.search(firm), Sought(7, "u00002", unique_id))
+        found = ask(self.search(firm), Sought(7, "u00002", known))
 
         dn = f"uid=u00002,{UNIT}"
         told = f"still in the directory at {dn}, but the filter does not match"
@@ -174,13 +174,13 @@ class TestInquiry:
         assert found[7].told == f"moved out of the search base to cn=m,{STAFF}"
 
     def test_finds_who_is_there_after_all(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(7, "gone", id_of(connection(firm), "u00009")))
+        found = ask(self.search(firm), Sought(7, "gone", (id_of(connection(firm), "u00009"),)))
 
         assert not found[7].absent
         assert found[7].told.startswith(f"found after all at uid=u00009,{UNIT}")
 
     def test_finds_by_name_who_is_there_under_another_id(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(7, "u00009", str(uuid.uuid4())))
+        found = ask(self.search(firm), Sought(7, "u00009", (str(uuid.uuid4()),)))
 
         assert not found[7].absent
 
@@ -202,7 +202,7 @@ class TestInquiry:
         guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe"))
         wanted = connection(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = ask(wanted, Sought(1, "x", guid), username="sAMAccountName", unique_id=name)
+        found = ask(wanted, Sought(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
 
         assert "Jane (HR)" in found[1].told
         assert found[1].absent
@@ -211,7 +211,7 @@ class TestInquiry:
         sid = "S-1-5-21-1004336348-1177238915-682003330-1000"
         wanted = connection(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = ask(wanted, Sought(1, "x", sid), username="sAMAccountName", unique_id="objectSid")
+        found = ask(wanted, Sought(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid")
 
         assert len(found[1].dns) == 1
 

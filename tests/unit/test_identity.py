@@ -1,8 +1,9 @@
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.identity import UNIQUE_IDS, identity
-from directory.sync.values import AttributeMapping, Encoded, Entry
+from directory.sync.identity import UNIQUE_IDS, identity, is_theirs
+from directory.sync.values import AttributeMapping, Encoded, Entry, Identity
 
 DN = "uid=jane,dc=example,dc=com"
 
@@ -49,12 +50,19 @@ class TestIdentity:
 
         assert found.unique_id == "1"
 
-    def test_does_not_fall_back_from_a_mapped_identifier(self) -> None:
-        jane = entry(entryUUID=("1",))
+    def test_takes_every_identifier_the_chosen_one_first(self) -> None:
+        jane = entry(GUID=("3",), objectGUID=("2",), entryUUID=("1",), employeeNumber=("7",))
 
-        found = identity(jane, AttributeMapping(unique_id="employeeNumber"))
+        found = [identity(jane, AttributeMapping(unique_id=name)).ids for name in ("", "objectguid", "EmployeeNumber")]
 
-        assert found.unique_id == ""
+        assert found == [("1", "2", "3"), ("2", "1", "3"), ("employeenumber: 7", "1", "2", "3")]
+
+    def test_takes_no_identifier_that_is_too_long_and_cuts_none(self) -> None:
+        jane = entry(entryUUID=("x" * 256,), nsUniqueId=("y" * 255,))
+
+        found = identity(jane, AttributeMapping())
+
+        assert (found.ids, found.long_id) == (("y" * 255,), True)
 
     @given(st.sampled_from(UNIQUE_IDS), st.text(min_size=1).filter(str.strip))
     def test_finds_every_known_identifier_by_itself(self, name: str, value: str) -> None:
@@ -80,7 +88,31 @@ class TestWhatIsNoText:
     def test_may_be_an_immutable_id(self) -> None:
         found = identity(entry(consistencyGuid=(Encoded("/+8="),)), AttributeMapping(unique_id="consistencyGuid"))
 
-        assert found.unique_id == "/+8="
+        assert found.unique_id == "consistencyguid: /+8="
+
+
+KNOWN = {("a", 0), ("staffnumber: 7", 1)}
+
+
+@pytest.mark.parametrize(
+    ("ids", "server", "theirs"),
+    [
+        (("a",), 1, True),
+        (("b", "a"), 2, True),
+        (("b",), 1, False),
+        ((), 1, False),
+        (("staffnumber: 7",), 1, True),
+        (("staffnumber: 7",), 2, False),
+        # Another number of the same attribute is another person's, whatever else the entry has.
+        (("staffnumber: 8", "a"), 1, False),
+        (("staffnumber: 8", "a"), 2, True),
+        (("badge: 8", "a"), 1, True),
+    ],
+)
+def test_an_entry_is_a_users_by_any_id_that_is_known(ids: tuple[str, ...], server: int, theirs: bool) -> None:
+    who = Identity("uid=x", ids[0] if ids else "", (), further_ids=ids[1:])
+
+    assert is_theirs(who, server, KNOWN) is theirs
 
 
 def test_a_username_longer_than_any_of_rollcalls_is_none() -> None:

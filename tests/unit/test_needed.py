@@ -12,7 +12,7 @@ from directory.sync.source.checks import check_attribute
 from directory.sync.values import AttributeMapping, Scripts
 
 WITH_ID = AttributeMapping(unique_id="employeeNumber")
-OF_MAPPING = ("uid", "mail", "givenName", "sn", "employeeNumber", "objectClass")
+OF_MAPPING = ("uid", "mail", "givenName", "sn", "employeeNumber", *UNIQUE_IDS, "objectClass")
 
 short_names = st.from_regex(r"[A-Za-z][A-Za-z0-9_-]{0,20}", fullmatch=True)
 identifiers = st.from_regex(r"[A-Za-z][A-Za-z0-9_]{0,20}", fullmatch=True)
@@ -60,8 +60,9 @@ class TestNeeded:
         mapping = AttributeMapping(
             username=" sAMAccountName ", email="", first_name="", last_name="", unique_id="objectGUID"
         )
+        ids = ("objectGUID", *(name for name in UNIQUE_IDS if name != "objectGUID"))
 
-        assert needed(mapping, Scripts()) == ("sAMAccountName", "objectGUID", "objectClass")
+        assert needed(mapping, Scripts()) == ("sAMAccountName", *ids, "objectClass")
 
     def test_has_what_any_of_the_three_scripts_names(self) -> None:
         scripts = Scripts("e => e.employeeType", "e => e.ou", "e => e.memberOf")

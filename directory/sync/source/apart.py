@@ -143,7 +143,8 @@ def as_told(sent: Sent) -> tuple[Any, ...]:
     if sent.opened is None:
         return sent[:3]
     who = sent.opened.identity
-    known = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
+    names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
+    known = (*names, who.further_ids, who.long_id)
     return sent.dn, sent.digest, b"", known, sent.opened.attributes
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
+from directory.sync.identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
 from directory.sync.source.checks import escape_filter
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.referrals import trees_with_people
@@ -14,7 +15,7 @@ from directory.sync.source.search import Search
 from directory.sync.source.session import UNSEEN, Session, connect
 from directory.sync.source.targets import Target
 from directory.sync.source.text import values_of
-from directory.sync.source.visibility import Finding, Neighbours, Visibility, id_attributes
+from directory.sync.source.visibility import Finding, Neighbours, Visibility
 from directory.sync.values import AttributeMapping, Connection, Entry, Sought, Whereabouts
 from orgs.text import fold
 
@@ -94,8 +95,14 @@ class Inquiry:
     def whereabouts(self, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
         """Return for each of them, by user id, what the directory says; an error leaves the absence unconfirmed."""
         told: dict[int, Whereabouts] = {}
-        for start in range(0, len(sought), AT_ONCE):
-            batch = sought[start : start + AT_ONCE]
+        # Numbers of an attribute that was chosen before can't be compared with what is read now.
+        own = {"", own_attribute(self._mapping)}
+        askable = [
+            replace(who, unique_ids=tuple(one for one in who.unique_ids if parts_of_id(one)[0] in own))
+            for who in sought
+        ]
+        for start in range(0, len(askable), AT_ONCE):
+            batch = askable[start : start + AT_ONCE]
             if not self._trouble:
                 try:
                     told |= self._ask(batch)
@@ -177,22 +184,23 @@ class Inquiry:
 
     def _whom(self, entry: Entry, sought: Sequence[Sought], *, by_name_too: bool) -> list[int]:
         """Return whom an entry is that matched; a server may compare more loosely than we do."""
-        username, *ids = ({fold(value) for value in entry.values(name)} for name in self._names)
-        known = frozenset[str]().union(*ids)
+        username = {fold(value) for value in entry.values(self._mapping.username)}
+        known = {fold(one) for one in identity(entry, self._mapping).ids}
         if not known and not username:
             raise DirectoryUnavailable(f"who {plain(entry.dn)} is can't be read")
-        by_id = [who.user_id for who in sought if who.unique_id and fold(who.unique_id) in known]
-        named = [who for who in sought if by_name_too or not who.unique_id]
+        by_id = [who.user_id for who in sought if not known.isdisjoint(map(fold, who.unique_ids))]
+        named = [who for who in sought if by_name_too or not who.unique_ids]
         by_name = [who.user_id for who in named if fold(who.username) in username]
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]
 
 
 def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> str:
-    """Return the filter for one user: by immutable id where one is known, whatever attribute it came from."""
+    """Return the filter for one user: by immutable ids where some are known, whatever attributes they came from."""
     terms = [
         f"({name}={escape_filter(value)})"
-        for name in (id_attributes(mapping) if who.unique_id else ())
-        for value in values_of(name, who.unique_id)
+        for attribute, unique_id in map(parts_of_id, who.unique_ids)
+        for name in ((attribute,) if attribute else UNIQUE_IDS)
+        for value in values_of(name, unique_id)
     ]
     if by_name_too or not terms:
         terms.append(f"({mapping.username}={escape_filter(who.username)})")
@@ -200,7 +208,7 @@ def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> 
 
 
 def _nobody(who: Sought, trees: Sequence[str]) -> str:
-    by = f"immutable id {who.unique_id}" if who.unique_id else f"username {who.username}"
+    by = f"immutable id {' or '.join(who.unique_ids)}" if who.unique_ids else f"username {who.username}"
     return plain(f"nobody with the {by} anywhere in {' and '.join(trees)}")
 
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import ldap
 
-from directory.sync.identity import UNIQUE_IDS
+from directory.sync.identity import id_attributes, identity
 from directory.sync.source import dns
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.sent import Sent, decoded
@@ -94,14 +94,15 @@ class Visibility:
         """Compare an entry that stands at the DN with the one that stood there."""
         dn, branch = plain(entry.dn), plain(dns.parent(entry.dn))
         ids, usernames = self._ids(entry), self._usernames(entry)
-        if fold(who.unique_id) in ids if who.unique_id else fold(who.username) in usernames:
+        known = frozenset(map(fold, who.unique_ids))
+        if ids & known if known else fold(who.username) in usernames:
             return Finding(f"still there at {dn}, although no search finds it; the bind DN may not see all of {branch}")
-        if not usernames or (who.unique_id and not ids):
+        if not usernames or (known and not ids):
             missing = self.mapping.username if not usernames else "the immutable id"
             return Finding(
                 f"{dn} is there, but the bind DN can't see its {missing}; who it is can't be told in {branch}"
             )
-        if not who.unique_id:
+        if not known:
             return Finding(
                 f"{dn} is there with another username, and no immutable id tells whether it is the same person"
             )
@@ -198,13 +199,7 @@ class Visibility:
         return {fold(value) for value in entry.values(self.mapping.username) if not isinstance(value, Encoded)}
 
     def _ids(self, entry: Entry) -> set[str]:
-        return {fold(value) for name in id_attributes(self.mapping) for value in entry.values(name)}
-
-
-def id_attributes(mapping: AttributeMapping) -> tuple[str, ...]:
-    """Return the attributes that may hold the immutable id."""
-    chosen = mapping.unique_id.strip()
-    return (chosen,) if chosen else UNIQUE_IDS
+        return set(map(fold, identity(entry, self.mapping).ids))
 
 
 def _ignore(_stage: Stage, _detail: str) -> None:

@@ -1,0 +1,123 @@
+"""Which immutable ids are known of which users: any that was ever noted of one counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+
+from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat
+from directory.sync.identity import id_key
+from directory.sync.values import DOUBTFUL, IdKey
+from orgs.models import User
+
+PAGE = 1000
+# Which planned matches are noted: the first of a user, and another one where the user is active or was found by an id
+# that is known. A deactivated user keeps what is noted: the username may be another person's by now.
+NOTED = """
+    FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
+    WHERE p.run_id = %s
+      AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
+                            AND c.outcome IN (%s, %s))
+      AND p.user_id NOT IN (SELECT c.user_id FROM {repeats} r JOIN {changes} c ON c.id BETWEEN r.first AND r.last
+                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s, %s))
+      AND (m.user_id IS NULL OR u.active OR p.by_id
+           OR (m.unique_id = '' AND NOT EXISTS (SELECT 1 FROM {known} k WHERE k.user_id = p.user_id)))
+"""
+# A company's own number, which stays with its server.
+OWN = "m.unique_id LIKE '%%: %%'"
+# The id of a match that is about to have another one, or another server.
+KEEP_IDS = (
+    "INSERT INTO {known} (user_id, unique_id, server_id, noted_at) "
+    f"SELECT m.user_id, m.unique_id, CASE WHEN {OWN} THEN m.server_id END, %s"
+    f"{NOTED} AND m.unique_id <> '' AND NOT ({OWN} AND m.server_id IS NULL)"
+    f" AND (p.unique_id NOT IN ('', m.unique_id) OR ({OWN} AND m.server_id <> p.server_id)) ON CONFLICT DO NOTHING"
+)
+# An entry without an id leaves the one that is known.
+UNIQUE_ID = f"CASE WHEN p.unique_id = '' AND NOT ({OWN} AND m.server_id <> p.server_id) THEN m.unique_id END"
+NOTE_MATCHES = (
+    "INSERT INTO {match} (user_id, server_id, dn, unique_id, matched_at) "
+    f"SELECT p.user_id, p.server_id, p.dn, coalesce({UNIQUE_ID}, p.unique_id), %s {NOTED}"
+    " ON CONFLICT (user_id) DO UPDATE SET server_id = EXCLUDED.server_id, dn = EXCLUDED.dn,"
+    " unique_id = EXCLUDED.unique_id, matched_at = EXCLUDED.matched_at"
+)
+
+
+class Noted(NamedTuple):
+    """What is known of a user in directories: the last match, and all ids, with the servers where they count."""
+
+    server: int | None = None
+    dn: str = ""
+    unique_id: str = ""
+    ids: frozenset[IdKey] = frozenset()
+
+    @property
+    def known_id(self) -> str:
+        """One of the ids, the last match's where it has one; empty where none is known."""
+        return self.unique_id or min((one for one, _ in self.ids), default="")
+
+
+NOTHING = Noted()
+
+
+def of(user_ids: Collection[int]) -> dict[int, Noted]:
+    """Return what is known of these users; who is left out has never been matched."""
+    further: dict[int, set[IdKey]] = {}
+    for pk, unique_id, server in KnownId.objects.filter(user__among=user_ids).values_list(
+        "user_id", "unique_id", "server_id"
+    ):
+        further.setdefault(pk, set()).add(id_key(unique_id, server))
+    matches = Match.objects.filter(user__among=user_ids).values_list("user_id", "server_id", "dn", "unique_id")
+    noted = {}
+    for pk, server, dn, unique_id in matches:
+        ids = further.get(pk, set())
+        if unique_id:
+            ids.add(id_key(unique_id, server))
+        noted[pk] = Noted(server, dn, unique_id, frozenset(ids))
+    return noted
+
+
+def owners(unique_ids: Collection[str], *, server_id: int) -> Iterator[tuple[str, int, int]]:
+    """Yield of whom these ids, which entries of this server carry, are known: id, user and org."""
+    columns = ("unique_id", "server_id", "user_id", "user__org_id")
+    for model in (Match, KnownId):
+        for unique_id, server, pk, org_id in model.objects.filter(unique_id__among=unique_ids).values_list(*columns):
+            if id_key(unique_id, server) == id_key(unique_id, server_id):
+                yield unique_id, pk, org_id
+
+
+def usernames(unique_ids: Collection[str], *, server_id: int) -> dict[str, str]:
+    """Return the usernames of those of whom these ids, which entries of this server carry, are known, by id."""
+    found = {one: pk for one, pk, _ in owners(unique_ids, server_id=server_id)}
+    names = dict(User.objects.filter(pk__among=set(found.values())).values_list("pk", "username"))
+    return {one: names[pk] for one, pk in found.items()}
+
+
+def note(*, plan_id: int, run_id: int, at: datetime) -> None:
+    """Note by which entries the users of a plan were decided, but those that the run found doubtful, and all their ids."""
+    models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
+    models |= {"repeats": RunRepeat, "known": KnownId}
+    tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
+    which: list[Any] = [plan_id, *(run_id, *DOUBTFUL) * 2]
+    when: Any = connection.ops.adapt_datetimefield_value(at)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT p.user_id {NOTED} AND p.further_ids <> ''".format(**tables), which)
+        several = [row[0] for row in cursor.fetchall()]
+        cursor.execute(KEEP_IDS.format(**tables), [when, *which])
+        cursor.execute(NOTE_MATCHES.format(**tables), [when, *which])
+    for start in range(0, len(several), PAGE):
+        planned = PlannedMatch.objects.filter(run=plan_id, user__among=several[start : start + PAGE])
+        rows = planned.values_list("user_id", "server_id", "further_ids")
+        add(((pk, server, one) for pk, server, ids in rows for one in json.loads(ids)), at=at)
+
+
+def add(ids: Iterable[tuple[int, int, str]], *, at: datetime) -> None:
+    """Note further ids, each with its user and the server where it was read; what is known already stays as it is."""
+    new = [
+        KnownId(user_id=pk, unique_id=unique_id, server_id=id_key(unique_id, server)[1] or None, noted_at=at)
+        for pk, server, unique_id in ids
+    ]
+    KnownId.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)

@@ -1,0 +1,175 @@
+"""An immutable id that was ever noted of a user counts, whatever a directory hides, gains or calls otherwise later."""
+
+from __future__ import annotations
+
+import pytest
+
+from directory.actions import matches
+from directory.models import KnownId, Match, Run, RunState
+from directory.sync.values import Outcome
+from orgs.actors import SYSTEM
+from tests.directories import ACCESS
+from tests.fake_ldap import FakeDirectory
+from tests.integration.employer import Employer
+from tests.worlds import NOON, again, ldap_server, simulate, simulate_and_sync, sync, user
+
+pytestmark = pytest.mark.django_db
+HIDDEN = ("to attrs=entryUUID by * none", *ACCESS)
+FILTER = {"search_filter": "(objectClass=inetOrgPerson)", "bind_dn": "cn=reader", "bind_password": "x"}
+Entry = tuple[str, dict[str, list[bytes]]]
+NAMES = ("kim", "lee", "mia")
+
+
+def quiet(run: Run) -> bool:
+    """Tell whether a run has neither a warning nor a conflict."""
+    assert run.state == RunState.APPLIED, (run.error, run.held_back)
+    return (run.counts["warnings"], run.counts["conflicts"]) == (0, 0)
+
+
+def ids_of(username: str) -> list[str]:
+    found = Match.objects.filter(user__username=username).values_list("unique_id", flat=True)
+    further = KnownId.objects.filter(user__username=username).values_list("unique_id", flat=True)
+    return [*found, *sorted(further)]
+
+
+class TestAnIdThatAnAccessRuleHidesOnce:
+    def test_is_still_known_when_the_person_is_renamed(self, employer: Employer) -> None:
+        employer.hires("kim")
+        kim = user("kim")
+        employer.server()
+        simulate_and_sync()
+        known = ids_of("kim")
+        employer.directory.allow(*HIDDEN)
+        sync()
+        assert ids_of("kim") == known
+
+        employer.directory.allow()
+        employer.directory.rename(employer.dn("kim"), "uid=kimberly")
+        sync()
+
+        assert (again(kim).active, again(kim).username) == (True, "kimberly")
+
+    def test_of_a_user_under_another_name_is_a_conflict(self, employer: Employer) -> None:
+        employer.hires("kim", givenName="Kim")
+        kim = user("kim")
+        employer.server()
+        simulate_and_sync()
+        employer.directory.allow(*HIDDEN)
+        employer.directory.modify(employer.dn("kim"), {"givenName": "Kimberly", "employeeType": "inactive"})
+
+        run = sync()
+
+        assert run.changes.get().outcome == Outcome.CONFLICT
+        assert again(kim).active
+
+
+def staff(**ids: str) -> list[Entry]:
+    """Return entries; ``ids`` are attributes with the beginning of their values."""
+    return [
+        (
+            f"uid={name},dc=example",
+            {
+                "objectClass": [b"inetOrgPerson"],
+                "uid": [name.encode()],
+                "sn": [name.encode()],
+                **{attribute: [f"{start}-{name}".encode()] for attribute, start in ids.items()},
+            },
+        )
+        for name in NAMES
+    ]
+
+
+class TestASecondKindOfId:
+    def test_changes_nobody_and_counts_from_then_on(self) -> None:
+        users = [user(name) for name in NAMES]
+        with FakeDirectory(staff(nsUniqueId="ns")) as server:
+            ldap_server(server.url, search_base=server.base, **FILTER)
+            assert quiet(simulate_and_sync())
+            assert ids_of("kim") == ["ns-kim"]
+
+            server.entries = staff(nsUniqueId="ns", entryUUID="uuid")
+            assert quiet(sync())
+            assert quiet(sync())
+            assert ids_of("kim") == ["uuid-kim", "ns-kim"]
+
+            server.entries = [
+                (dn, {**values, "uid": [b"new-" + values["uid"][0]]}) for dn, values in staff(entryUUID="uuid")
+            ]
+            assert quiet(sync())
+        assert [again(one).username for one in users] == [f"new-{name}" for name in NAMES]
+
+    def test_of_somebody_else_is_a_claim_and_is_not_noted(self) -> None:
+        for name in NAMES:
+            user(name)
+        with FakeDirectory(staff(nsUniqueId="ns", entryUUID="uuid")) as server:
+            ldap_server(server.url, search_base=server.base, **FILTER)
+            simulate_and_sync()
+            entries = staff(nsUniqueId="ns", entryUUID="uuid")
+            entries[0][1]["entryUUID"] = [b"uuid-lee"]
+            server.entries = entries
+            sync()
+            assert "uuid-lee" not in ids_of("kim")
+            server.entries = entries[:1]
+
+            run = sync()
+
+        assert run.changes.get(username="kim").outcome == Outcome.CONFLICT
+        assert "deactivate" not in run.changes.get(username="lee").actions
+
+
+def test_another_attribute_for_the_immutable_id_changes_nobody(employer: Employer) -> None:
+    for number, name in enumerate(NAMES):
+        employer.hires(name, employeeNumber=str(number), departmentNumber=str(2 - number))
+        user(name)
+    scripts = {"org_name_script": ""}
+    employer.server(**scripts)
+    assert quiet(simulate_and_sync())
+
+    for attribute in ("employeeNumber", "departmentNumber", "", "entryUUID"):
+        employer.server(unique_id_attribute=attribute, **scripts)
+        assert quiet(simulate_and_sync())
+
+    assert {"departmentnumber: 2", "employeenumber: 0"} < set(ids_of("kim"))
+
+
+def test_an_entry_that_gets_another_number_of_the_company_is_another_person_whatever_other_ids_it_has() -> None:
+    """Some servers make their own identifiers of the DN."""
+    for name in NAMES:
+        user(name)
+    with FakeDirectory(staff(entryUUID="uuid", employeeNumber="7")) as server:
+        ldap_server(server.url, search_base=server.base, unique_id_attribute="employeeNumber", **FILTER)
+        assert quiet(simulate_and_sync())
+        entries = staff(entryUUID="uuid", employeeNumber="7")
+        entries[0][1].update(uid=[b"newcomer"], employeeNumber=[b"8"])
+        server.entries = entries
+
+        run = sync()
+
+    assert {row.username: row.outcome for row in run.changes.all()}.get("kim") != Outcome.UNCHANGED
+    assert not any("rename" in row.actions for row in run.changes.all())
+
+
+def test_an_id_that_is_too_long_is_not_used_and_never_cut(employer: Employer) -> None:
+    long = "x" * 260
+    for name in NAMES:
+        employer.hires(name, description=long + name)
+        user(name)
+    employer.server(unique_id_attribute="description")
+
+    assert quiet(simulate_and_sync())
+    assert quiet(sync())
+
+    assert not simulate().changes.exists()
+    assert all(len(one) == 36 for name in NAMES for one in ids_of(name))
+
+
+def test_forgetting_a_match_forgets_all_ids(employer: Employer) -> None:
+    employer.hires("kim", employeeNumber="7")
+    kim = user("kim")
+    employer.server(unique_id_attribute="employeeNumber")
+    simulate_and_sync()
+    assert len(ids_of("kim")) == 2
+
+    matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
+
+    assert ids_of("kim") == []
