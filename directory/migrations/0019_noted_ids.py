@@ -30,7 +30,7 @@ def say_of_what_own_numbers_are(apps, _schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0016_repeated_changes"),
+        ("directory", "0018_mails_without_lists"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
