@@ -87,6 +87,9 @@ audit_pages = [
     path("audit.csv", audit.audit_export, name="export"),
 ]
 
+# Also of what goes wrong before a view is reached, as when the session is read.
+handler500 = "console.unavailable.error_page"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.dashboard, name="dashboard"),
     path("", include((session_pages, "session"))),

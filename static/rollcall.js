@@ -43,7 +43,7 @@
 
   document.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
-    say(status === 403 ? "forbidden" : status === 404 ? "missing" : "failed");
+    say({ 403: "forbidden", 404: "missing", 503: "unavailable" }[status] || "failed");
   });
   document.addEventListener("htmx:sendError", () => say("unreachable"));
   document.addEventListener("htmx:timeout", () => say("unreachable"));
