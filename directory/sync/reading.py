@@ -95,6 +95,8 @@ def _read_from(
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
+    # What a reading has noted that was given up speaks of entries that may be others by now.
+    work.rivals = {key: rivals for key, rivals in work.rivals.items() if key[0] != server.pk}
     row.attributes = server.attributes
     row.proof, row.counts, row.ground = {}, {}, ""
     row.since, row.position, row.extent = {}, {}, ""

@@ -8,14 +8,16 @@ from typing import Any
 
 import pytest
 
-from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry
+from directory.actions import runs
+from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry, Trigger
 from directory.sync import pipeline
 from directory.sync.values import Outcome
+from orgs.actors import SYSTEM
 from orgs.models import User
 from tests.directories import ACCESS, Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.integration.employer import ROLE_NAME, Employer
-from tests.worlds import NOON, again, change_of, ldap_server, simulate_and_sync, sync, user
+from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -426,3 +428,31 @@ def test_a_count_that_is_not_the_same_has_everything_read(controller: FakeDirect
     assert not was_incremental(run)
     assert words in reading_of(run).extent
     assert run.state == RunState.APPLIED
+
+
+def test_a_claim_that_only_the_changes_showed_is_forgotten_when_everything_is_read_after_all() -> None:
+    with Directory() as directory:
+        employer = Employer(directory)
+        for number, name in enumerate(["lee", *(f"stranger{number}" for number in range(210))]):
+            employer.hires(name, employeeNumber=str(number))
+        user("lee", last_name="Lee")
+        employer.server(full_reading_every=4, page_size=50, unique_id_attribute="employeeNumber")
+        simulate_and_sync()
+        kim = user("kim")
+        directory.modify(employer.dn("lee"), {"uid": ["lee", "kim"]})
+        # Reading everything begins with an entry that has no id, after the claim has been noted.
+        employer.hires("nameless")
+        run = runs.start(
+            servers=(), simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False, incremental=True
+        )
+        noted = [lambda: directory.modify(employer.dn("lee"), {"uid": "lee"})]
+
+        def follow(phase: str, done: int, _total: int | None) -> None:
+            if phase.startswith("reading") and done >= 200 and noted:
+                noted.pop()()
+
+        pipeline.execute(run.pk, clock=Clock(), progress=follow)
+
+        assert "nameless" in reading_of(run).extent
+        assert change_of(run, "kim").outcome == Outcome.APPLIED
+        assert not again(kim).active
