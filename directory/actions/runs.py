@@ -16,7 +16,7 @@ from directory.actions.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
 from directory.scope import orgs_in_scope, servers_to_ask
-from directory.sync import closing, record
+from directory.sync import closing
 from directory.sync.lease import MAX_ATTEMPTS
 from directory.sync.values import Outcome
 from orgs.actions.audit import Fact, note
@@ -218,6 +218,7 @@ def _refuse_another_configuration(run: Run) -> None:
 
 
 def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
+    """Return a run that has everything of the plan but its changes: whoever carries the run out copies these first."""
     run = Run.objects.create(
         simulated=False,
         state=RunState.APPLYING,
@@ -241,7 +242,6 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
     )
     for row in RunServer.objects.filter(run=simulation).order_by("pk").values():
         RunServer.objects.create(**{**row, "id": None, "run_id": run.pk, "live": False})
-    record.copy_plan(source=simulation, target=run)
     return run
 
 

@@ -110,6 +110,8 @@ def _carry_out(work: Job) -> None:
     elif work.run.undo_of is None:
         closing.write_beginning([part["id"] for part in work.run.org_counts])
         closing.write_orgs_begin({part["id"]: part["name"] for part in work.run.org_counts})
+    with times.step("copying the plan"):
+        copy_plan(work)
     with times.step("applying"):
         apply_plan(work)
     return finish(work, RunState.APPLIED)
@@ -187,6 +189,18 @@ def hold_back(work: Job, reasons: list[limits.Reason], waits: list[str]) -> None
         work.lease.finish(RunState.HELD_BACK)
         closing.write_mails(work, mail, f"{opening}\nNothing was written.", told)
     closing.send(work)
+
+
+def copy_plan(work: Job) -> None:
+    """Make the plan of another run this run's own, wholly or not at all; does nothing where that has been done."""
+    source_id = work.run.plan_from_id
+    if source_id is None or work.run.changes.exists():
+        return
+    work.lease.renew(phase="copying the plan", done=0)
+    with transaction.atomic():
+        copied = record.copy_plan(source_id=source_id, target_id=work.run.pk)
+        # At the end: who is not in charge of the run any more copies nothing, and the lease can be renewed meanwhile.
+        work.lease.save(total=copied)
 
 
 def apply_plan(work: Job) -> None:

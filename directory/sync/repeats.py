@@ -58,6 +58,7 @@ def store(run_id: int, changes: Iterable[int]) -> None:
 
 def copy(*, source_id: int, target_id: int) -> None:
     """Have a run repeat what another one says of users whom it leaves alone, stored there or repeated."""
+    lock(shared=True)
     own = RunChange.objects.filter(run=source_id, digest__isnull=False).order_by("pk").values_list("pk", flat=True)
     repeated = RunRepeat.objects.of(source_id)
     insert_rows(RunRepeat, ("run", "first", "last"), [(target_id, *ends) for ends in [*ranges(own), *repeated]])
