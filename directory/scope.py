@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
@@ -38,6 +40,26 @@ def orgs_in_scope() -> dict[int, OrgScope]:
         for org in effective.values()
         if org.active and org.directory_service == DirectoryService.LDAP and lists[org.id]
     }
+
+
+def asked_digests() -> dict[int, str]:
+    """Return which orgs ask each server, beside which others and in which order, as one hash by the server's id.
+
+    An org that inherits everything adds nothing, so that a new one changes no hash. Nor does one out of use.
+    """
+    effective = effective_settings()
+    lists = server_lists(effective)
+    asked: dict[int, tuple[int, ...]] = {}
+    rows: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
+    for org in effective.values():
+        above = asked.get(org.lineage[1], ()) if len(org.lineage) > 1 else ()
+        asked[org.id] = (
+            above if not org.active else lists[org.id] if org.directory_service == DirectoryService.LDAP else ()
+        )
+        if asked[org.id] != above:
+            for server in {*asked[org.id], *above}:
+                rows.setdefault(server, []).append((org.id, asked[org.id]))
+    return {pk: hashlib.sha256(json.dumps(sorted(each)).encode()).hexdigest() for pk, each in rows.items()}
 
 
 def servers_to_ask(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[LdapServer]:

@@ -15,7 +15,7 @@ from directory.actions import approval
 from directory.actions.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
-from directory.scope import orgs_in_scope, servers_to_ask
+from directory.scope import asked_digests, orgs_in_scope, servers_to_ask
 from directory.sync import closing
 from directory.sync.lease import MAX_ATTEMPTS
 from directory.sync.values import Outcome
@@ -206,12 +206,18 @@ def _refuse_void(run: Run) -> None:
 
 
 def _refuse_another_configuration(run: Run) -> None:
+    asked = asked_digests()
     for reading in run.readings.select_related("server"):
         if reading.server is None or not reading.server.enabled:
             raise Refused(f"{reading.server_name} has been deleted or disabled since the plan was made: simulate again")
         if reading.server.configuration_digest != reading.configuration_digest:
             raise Refused(
                 f"the configuration of {reading.server_name} has changed since the plan was made: simulate again"
+            )
+        if reading.asked_digest not in {"", asked.get(reading.server.pk)}:
+            raise Refused(
+                f"which orgs ask {reading.server_name}, or which other LDAP servers they ask, has changed since the plan "
+                "was made: simulate again"
             )
         if reading.complete and reading.server.grants_digest != reading.grants_digest:
             raise Refused(f"what {reading.server_name} may grant has changed since the plan was made: simulate again")

@@ -234,6 +234,8 @@ class RunServer(models.Model):
     server_name = models.CharField(_("LDAP server"), max_length=255)
     configuration_digest = models.CharField(max_length=64)
     grants_digest = models.CharField(max_length=64, blank=True)
+    # Which orgs asked it, beside which others; empty in rows of older versions.
+    asked_digest = models.CharField(max_length=64, blank=True)
     chosen = models.BooleanField(_("chosen, not only a neighbour"), default=True)
     live = models.BooleanField(default=True)
     url = models.CharField(_("URL"), max_length=1024, blank=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
-from directory.scope import OrgScope, orgs_in_scope
+from directory.scope import OrgScope, asked_digests, orgs_in_scope
 from directory.sync.crew import Helpers
 from directory.sync.lease import Lease
 from directory.sync.matching import Present
@@ -18,10 +18,10 @@ from orgs.actors import Actor
 class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
-    ``servers`` are those that have been read, by id, as they were set then, and ``shelves`` where their entries are
-    kept. ``seen`` says who was in scope when the reading began, ``rivals`` which other users have a claim to the entry
-    of a user (server id, user id). ``surroundings`` is what the plan is made against, as the run's row keeps it.
-    ``helpers`` are the workers that could run scripts for it.
+    ``asked`` is which orgs ask each server, as a hash by its id. ``servers`` are those that have been read, by id, as
+    they were set then, and ``shelves`` where their entries are kept. ``seen`` says who was in scope when the reading
+    began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
+    what the plan is made against, as the run's row keeps it. ``helpers`` are the workers that could run scripts for it.
     """
 
     run: Run
@@ -29,6 +29,7 @@ class Job:
     settings: SyncSettings
     readings: list[RunServer]
     scope: dict[int, OrgScope]
+    asked: dict[int, str] = field(default_factory=dict)
     seen: Present = field(default_factory=lambda: Present(()))
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
@@ -59,4 +60,4 @@ def load(run_id: int, lease: Lease, helpers: Helpers = Helpers()) -> Job:  # noq
     readings = list(run.readings.order_by("pk"))
     chosen = {row.server_id for row in readings if row.chosen}
     scope = {pk: org for pk, org in orgs_in_scope().items() if set(org.servers) & chosen}
-    return Job(run, lease, SyncSettings.load(), readings, scope, helpers=helpers)
+    return Job(run, lease, SyncSettings.load(), readings, scope, asked_digests(), helpers=helpers)

@@ -70,8 +70,8 @@ def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
         yield Reason(f"{read.server}: the canary entry {limits.canary} was not found.")
     if not read.configuration_seen:
         yield Reason(
-            f"{read.server}: the first real run with this connection, search, mapping and scripts; "
-            "simulate it first, or look at this plan and apply it."
+            f"{read.server}: the first real run with this connection, search, mapping and scripts, or with these orgs that "
+            "ask it; simulate it first, or look at this plan and apply it."
         )
 
 

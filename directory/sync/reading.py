@@ -23,6 +23,7 @@ from directory.sync.values import Position
 READ = (
     "server_name",
     "configuration_digest",
+    "asked_digest",
     "attributes",
     "grants_digest",
     "url",
@@ -93,6 +94,7 @@ def _read_from(
 ) -> None:
     """Read what has changed since then, or everything."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
+    row.asked_digest = work.asked.get(server.pk, "")
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
     # What a reading has noted that was given up speaks of entries that may be others by now.

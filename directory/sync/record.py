@@ -180,14 +180,12 @@ def last_complete_reading(row: RunServer) -> int | None:
 
 
 def configuration_seen(row: RunServer) -> bool:
-    """Tell whether exactly this configuration has been simulated to the end, or applied, before."""
-    return (
-        RunServer.objects.filter(
-            server=row.server_id,
-            configuration_digest=row.configuration_digest,
-            complete=True,
-            run__state__in=[RunState.PLANNED, RunState.APPLIED],
-        )
-        .exclude(run=row.run_id)
-        .exists()
-    )
+    """Tell whether exactly this configuration, with the orgs that ask the server, was simulated to the end, or applied."""
+    done = RunServer.objects.filter(
+        server=row.server_id, complete=True, run__state__in=[RunState.PLANNED, RunState.APPLIED]
+    ).exclude(run=row.run_id)
+    alike = done.filter(configuration_digest=row.configuration_digest)
+    if alike.filter(asked_digest=row.asked_digest).exists():
+        return True
+    # Runs of versions that did not note which orgs asked the server count until the first one that did.
+    return alike.filter(asked_digest="").exists() and not done.exclude(asked_digest="").exists()

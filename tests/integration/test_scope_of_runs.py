@@ -59,9 +59,9 @@ class TestAnAbsence:
         sean = user("sean")
         user("mia")
         plan = simulate()
+        run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
         subsidiary.server(name="South")
 
-        run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
         pipeline.execute(run.pk, clock=Clock())
 
         assert again(sean).active
