@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0015_alerts_know_their_server"),
+        ("directory", "0019_noted_ids"),
     ]
 
     operations = [
