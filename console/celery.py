@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import Any
 
 from celery import Celery
@@ -11,7 +10,9 @@ from celery.signals import setup_logging, worker_init, worker_ready
 from django.conf import settings
 from kombu import Exchange, Queue
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+from console.start import load_settings
+
+load_settings()
 
 app = Celery("rollcall")
 

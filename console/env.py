@@ -1,80 +1,190 @@
-"""Reads the environment once, typed, and fails loudly when something needed is missing or malformed."""
+"""Reads the environment once, typed, and refuses what is missing or malformed in one sentence that names the variable."""
 
 from __future__ import annotations
 
-import secrets
+import os
+import re
 from collections.abc import Collection
-from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
-import environ
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 
-BASE_DIR = Path(__file__).resolve().parent.parent
-
 THIS_MACHINE = ("localhost", "127.0.0.1", "[::1]")
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+MOST = 10**9
 
-env = environ.Env()
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\]")
+_ADDRESS_OF_MAIL = re.compile(r"[^\s<>]+@[^\s<>]+|[^<>\r\n]*<[^\s<>]+@[^\s<>]+>")
+_SECRET_KEY_LEAST = 32
+
+
+class BadSetting(ImproperlyConfigured):
+    """A variable that is missing or malformed; the message is one sentence that names it and says what to do."""
+
+
+def given(name: str, *, default: str = "") -> str:
+    """Return a variable as it is; an empty one counts as not set.
+
+    Nothing in it is replaced: a password may begin with a dollar sign.
+    """
+    return os.environ.get(name) or default
+
+
+def text(name: str, *, default: str = "") -> str:
+    """Return a text on one line, without blanks around it.
+
+    Raises:
+        BadSetting: when it has a line break or another control character in it.
+    """
+    found = given(name, default=default).strip()
+    if any(not character.isprintable() for character in found):
+        raise BadSetting(f"{name} must be one line without control characters.")
+    return found
 
 
 def flag(name: str, *, default: bool) -> bool:
     """Return a yes-or-no setting; only 1, 0, true and false are understood.
 
     Raises:
-        ImproperlyConfigured: when the variable holds anything else.
+        BadSetting: when the variable holds anything else.
     """
-    text: str = env.str(name, default="true" if default else "false").strip().lower()
-    if text in {"1", "true"}:
+    found = text(name, default="true" if default else "false").lower()
+    if found in {"1", "true"}:
         return True
-    if text in {"0", "false"}:
+    if found in {"0", "false"}:
         return False
-    raise ImproperlyConfigured(f"{name} must be true or false, not {text!r}")
+    raise BadSetting(f"{name} must be true or false, not {found!r}.")
 
 
 def debug(hosts: Collection[str], *, https: bool) -> bool:
     """Return ``DEBUG``, whose error pages show code and settings to whoever meets an error.
 
     Raises:
-        ImproperlyConfigured: when it is on where others than the people at this machine could see that.
+        BadSetting: when it is on where others than the people at this machine could see that.
     """
     wanted = flag("DEBUG", default=False)
     if wanted and (https or not set(hosts) <= set(THIS_MACHINE)):
-        raise ImproperlyConfigured(
-            f"DEBUG shows code and settings on error pages: it needs ALLOWED_HOSTS={','.join(THIS_MACHINE)} and no HTTPS"
+        raise BadSetting(
+            f"DEBUG shows code and settings on error pages: it needs ALLOWED_HOSTS={','.join(THIS_MACHINE)} and no HTTPS."
         )
     return wanted
 
 
-def number(name: str, *, default: int) -> int:
-    """Return a whole number.
+def number(name: str, *, default: int, least: int = 0, most: int = MOST) -> int:
+    """Return a whole number between ``least`` and ``most``.
 
     Raises:
-        ImproperlyConfigured: when the variable is no whole number.
+        BadSetting: when the variable is no whole number, or too small or too large.
     """
-    text: str = env.str(name, default=str(default))
-    try:
-        return int(text)
-    except ValueError as error:
-        raise ImproperlyConfigured(f"{name} must be a whole number, not {text!r}") from error
+    found = text(name, default=str(default))
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", found):
+        raise BadSetting(f"{name} must be a whole number, not {found[:40]!r}.")
+    if not least <= int(found) <= most:
+        raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {int(found)}.")
+    return int(found)
+
+
+def port(name: str, *, default: int) -> int:
+    """Return the number of a TCP port; the default may be 0, for any.
+
+    Raises:
+        BadSetting: when the variable is none.
+    """
+    return default if not given(name) else number(name, default=default, least=1, most=65535)
+
+
+def one_of(name: str, choices: Collection[str], *, default: str) -> str:
+    """Return one of a few words, in capitals.
+
+    Raises:
+        BadSetting: when the variable is none of them.
+    """
+    found = text(name, default=default).upper()
+    if found not in choices:
+        raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {found[:40]!r}.")
+    return found
 
 
 def words(name: str, *, default: list[str]) -> list[str]:
     """Return a comma-separated setting as a list, without empty items."""
-    listed: list[str] = env.list(name, default=default)
-    return [word.strip() for word in listed if word.strip()]
+    listed = [word.strip() for word in given(name).split(",") if word.strip()]
+    return listed or default
+
+
+def hosts(name: str, *, default: list[str]) -> list[str]:
+    """Return a comma-separated list of host names and addresses; a leading dot takes all names below.
+
+    Raises:
+        BadSetting: when one of them is no name, as when it is a whole address of a page.
+    """
+    listed = words(name, default=default)
+    for host in listed:
+        if host != "*" and not _HOST.fullmatch(host.removeprefix(".")):
+            raise BadSetting(f"{name} must list host names without scheme, port and path, not {host[:80]!r}.")
+    return listed
+
+
+def origins(name: str) -> list[str]:
+    """Return a comma-separated list of origins, such as ``https://rollcall.example.com``.
+
+    Raises:
+        BadSetting: when one of them is none.
+    """
+    return [_web_address(name, each, path=False) for each in words(name, default=[])]
+
+
+def web_address(name: str, *, default: str) -> str:
+    """Return the address of a website, without a slash at its end.
+
+    Raises:
+        BadSetting: when the variable is none.
+    """
+    return _web_address(name, text(name, default=default).rstrip("/"), path=True)
+
+
+def _web_address(name: str, found: str, *, path: bool) -> str:
+    parts = split(name, found)
+    # A star stands for every name below a domain.
+    host = (parts.hostname or "").removeprefix("*.")
+    host = f"[{host}]" if ":" in host else host
+    rest = parts.query or parts.fragment or (parts.path.strip("/") and not path)
+    if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or parts.username or rest:
+        raise BadSetting(f"{name} must be an address such as https://rollcall.example.com, not {found[:80]!r}.")
+    return found
+
+
+def split(name: str, address: str) -> SplitResult:
+    """Return the parts of a URL.
+
+    Raises:
+        BadSetting: when it is none; the address itself is not repeated, as there may be a password in it.
+    """
+    try:
+        parts = urlsplit(address)
+        _ = parts.port, parts.hostname
+    except ValueError as error:
+        raise BadSetting(f"{name} is no valid address: {_without_secrets(str(error), address)}.") from error
+    return parts
+
+
+def _without_secrets(said: str, address: str) -> str:
+    # A password with an unquoted slash or hash turns up where the port should be.
+    return "write % signs, slashes and the like in the password as %XX" if "@" in address else said
 
 
 def ports(name: str, *, default: Collection[int]) -> frozenset[int]:
     """Return a comma-separated list of ports and of ranges such as ``1024-65535``.
 
     Raises:
-        ImproperlyConfigured: when one of them is no port.
+        BadSetting: when one of them is no port.
     """
     listed: set[int] = set()
     for word in words(name, default=[str(port) for port in default]):
         first, _, last = word.partition("-")
         if not (first.isdecimal() and (last or first).isdecimal() and 1 <= int(first) <= int(last or first) <= 65535):
-            raise ImproperlyConfigured(f"{name} must list ports from 1 to 65535, not {word!r}")
+            raise BadSetting(f"{name} must list ports from 1 to 65535, not {word[:40]!r}.")
         listed.update(range(int(first), int(last or first) + 1))
     return frozenset(listed)
 
@@ -83,48 +193,88 @@ def encryption_keys(name: str) -> list[str]:
     """Return Fernet keys, newest first; ``secret-key`` stands for the one that is derived from SECRET_KEY.
 
     Raises:
-        ImproperlyConfigured: when one of them is no key; which one is said by its place, as it may be secret.
+        BadSetting: when one of them is no key; which one is said by its place, as it may be secret.
     """
     keys = words(name, default=[])
-    for number, key in enumerate(keys, 1):
+    for place, key in enumerate(keys, 1):
         try:
             Fernet(key if key != "secret-key" else Fernet.generate_key())
         except ValueError as error:
-            raise ImproperlyConfigured(
-                f"{name}: key {number} is no Fernet key; manage.py rotate_keys --new-key prints one"
+            raise BadSetting(
+                f"{name}: key {place} is no Fernet key; manage.py rotate_keys --new-key prints one."
             ) from error
     return keys
 
 
-def data_dir() -> Path:
-    """Return the folder for data, creating it readable by its owner only; ``ROLLCALL_VAR`` moves it from ``var/``."""
-    folder = Path(env.str("ROLLCALL_VAR", default=str(BASE_DIR / "var")))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
+def secret(name: str) -> str:
+    """Return a secret that must not be guessed; empty where none is given.
+
+    Raises:
+        BadSetting: when it is too short, or is made of too few different characters.
+    """
+    found = given(name).strip()
+    if found and not is_strong(found):
+        raise BadSetting(
+            f"{name} must have at least {_SECRET_KEY_LEAST} characters that nobody guesses, such as the output of "
+            "“openssl rand -base64 48”."
+        )
+    return found
 
 
-def secret_key(folder: Path) -> str:
-    """Return ``SECRET_KEY``, or the one kept in the data folder, which is made on the first start."""
-    given: str = env.str("SECRET_KEY", default="")
-    if given:
-        return given
-    kept = folder / "secret_key"
+def is_strong(found: str) -> bool:
+    """Tell whether a secret is long enough."""
+    return len(found) >= _SECRET_KEY_LEAST and len(set(found)) >= 10
+
+
+def time_zone(name: str, *, default: str) -> str:
+    """Return the name of a time zone.
+
+    Raises:
+        BadSetting: when there is none of that name.
+    """
+    found = text(name, default=default)
     try:
-        with kept.open("x", encoding="ascii") as file:
-            kept.chmod(0o600)
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
-    key = kept.read_text("ascii").strip()
-    if not key:
-        raise ImproperlyConfigured(f"{kept} is empty: restore it, or delete it and enter all bind passwords again")
-    return key
+        return ZoneInfo(found).key
+    except (KeyError, ValueError, OSError) as error:
+        raise BadSetting(f"{name} must be a time zone such as Europe/Berlin or UTC, not {found[:80]!r}.") from error
 
 
-def redis_url(folder: Path) -> str:
-    """Return ``REDIS_URL``, or the address of the Redis that ``manage.py serve`` has started with this data folder."""
-    given: str = env.str("REDIS_URL", default="")
-    kept = folder / "redis" / "url"
-    if not given and kept.exists():
-        return kept.read_text("ascii").strip()
-    return given or "redis://127.0.0.1:6379/0"
+def mail_address(name: str, *, default: str) -> str:
+    """Return the address that mails come from, with or without a name before it.
+
+    Raises:
+        BadSetting: when it is none.
+    """
+    found = text(name, default=default)
+    if not _ADDRESS_OF_MAIL.fullmatch(found):
+        raise BadSetting(f"{name} must be an email address such as rollcall@example.com, not {found[:80]!r}.")
+    return found
+
+
+def host(name: str, *, default: str) -> str:
+    """Return the name or address of a machine; an IPv6 address with or without brackets. Empty stays empty.
+
+    Raises:
+        BadSetting: when it is none, as when a port or a scheme stands with it.
+    """
+    found = text(name, default=default)
+    bracketed = f"[{found}]" if found.count(":") > 1 and not found.startswith("[") else found
+    if found and not _HOST.fullmatch(bracketed):
+        raise BadSetting(f"{name} must be a host name or an address, without scheme and port, not {found[:80]!r}.")
+    return found.strip("[]")
+
+
+def redis_url(name: str, *, default: str) -> str:
+    """Return the address of a Redis.
+
+    Raises:
+        BadSetting: when it is none.
+    """
+    found = text(name, default=default)
+    parts = split(name, found)
+    reachable = parts.path if parts.scheme == "unix" else parts.hostname
+    if parts.scheme not in {"redis", "rediss", "unix"} or not reachable:
+        raise BadSetting(f"{name} must be an address such as redis://:password@host:6379/0.")
+    if parts.scheme != "unix" and not re.fullmatch(r"(/[0-9]{0,4})?", parts.path):
+        raise BadSetting(f"{name} must end with the number of a database, such as /0.")
+    return found

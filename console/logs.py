@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import logging
 import logging.config
+import logging.handlers
 import re
+import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import TextIO
 
+from console.env import BadSetting
+from console.stored import full
 from orgs.loglines import LogLines
 
 # Control characters, line separators, and the marks that reverse the direction of text.
@@ -82,21 +88,63 @@ def _indented(text: str) -> str:
     return "\n".join(f"    {escape(line)}" for line in text.splitlines())
 
 
+class DroppingStream(logging.StreamHandler[TextIO]):
+    """Writes to standard error; a line that can't be written, as on a full disk, is dropped and stops nobody."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
+class DroppingFile(logging.handlers.WatchedFileHandler):
+    """Writes to a file, and to a new one after logrotate has moved it; what can't be written is dropped."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one record, or drop it; what was half written to a full disk is not kept for later."""
+        try:
+            super().emit(record)
+        except OSError:
+            self._start_over()
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if isinstance(sys.exc_info()[1], OSError):
+            self._start_over()
+        else:
+            super().handleError(record)
+
+    def _start_over(self) -> None:
+        stream, self.stream = self.stream, None
+        # Closing writes what is left, which fails once more; the file is closed all the same.
+        if stream is not None:
+            with suppress(OSError):
+                stream.close()
+
+
 def configure(config: Mapping[str, str]) -> None:
-    """Set up logging from Django's LOGGING: ``file`` and ``level``; the file's folder is for its owner only."""
-    file = Path(config["file"])
-    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    """Set up logging from Django's LOGGING: ``file`` and ``level``; the file's folder is for its owner only.
+
+    Raises:
+        BadSetting: when the file can't be written for another reason than that the disk is full.
+    """
+    file = Path(config["file"]).absolute()
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.open("ab").close()
+    except OSError as error:
+        if not full(error):
+            raise BadSetting(f"LOG_FILE can't be written ({file}): {error.strerror}.") from error
     logging.config.dictConfig(
         {
             "version": 1,
             "disable_existing_loggers": False,
             "formatters": {"line": {"()": OneLineFormatter}},
             "handlers": {
-                "stderr": {"class": "logging.StreamHandler", "formatter": "line"},
+                "stderr": {"()": DroppingStream, "formatter": "line"},
                 # Watched: after logrotate has moved the file away, a new one is opened.
                 "file": {
-                    "class": "logging.handlers.WatchedFileHandler",
+                    "()": DroppingFile,
                     "filename": str(file),
+                    "delay": True,
                     "encoding": "utf-8",
                     "formatter": "line",
                 },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
 from pathlib import Path
@@ -25,7 +26,8 @@ maxmemory-policy noeviction
 
 def web(address: str, port: int) -> Service:
     """Return the web server."""
-    options = ("--bind", f"{address}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
+    place = f"[{address}]" if ":" in address else address
+    options = ("--bind", f"{place}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
     size = ("--worker-class", "gthread", "--workers", "2", "--threads", "4")
     return _python("web", "gunicorn", "console.wsgi", *options, *size)
 
@@ -66,14 +68,24 @@ def redis_password(folder: Path) -> str:
     return kept_secret(folder / "password")
 
 
-def free_port(*wanted: int) -> int:
-    """Return the first of the wanted ports that is free, or else any free one."""
+def free_port(*wanted: int, address: str = LOOPBACK) -> int:
+    """Return the first of the wanted ports that is free at an address, or else any free one.
+
+    Raises:
+        OSError: when this machine has no such address.
+        PermissionError: when the first of them is one that only root may open.
+    """
+    family, _, _, _, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     for port in (*wanted, 0):
-        with socket.socket() as probe:
+        with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((LOOPBACK, port))
-            except OSError:
+                probe.bind((place[0], port, *place[2:]))
+            except PermissionError:
+                raise
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
                 continue
             number: int = probe.getsockname()[1]
             return number

@@ -8,25 +8,31 @@ from typing import Any
 from csp.constants import NONCE, NONE, SELF
 
 from console.env import (
-    BASE_DIR,
+    LOG_LEVELS,
     THIS_MACHINE,
-    data_dir,
     debug,
     encryption_keys,
-    env,
     flag,
+    given,
+    host,
+    hosts,
+    mail_address,
     number,
+    one_of,
+    origins,
+    port,
     ports,
-    redis_url,
-    secret_key,
-    words,
+    text,
+    time_zone,
+    web_address,
 )
+from console.stored import BASE_DIR, broker_url, data_dir, database, secret_key
 
 VAR = data_dir()
 SECRET_KEY = secret_key(VAR)
-ALLOWED_HOSTS = words("ALLOWED_HOSTS", default=[*THIS_MACHINE, socket.gethostname().lower()])
-DEBUG = debug(words("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS", default=False))
-CSRF_TRUSTED_ORIGINS = words("CSRF_TRUSTED_ORIGINS", default=[])
+ALLOWED_HOSTS = hosts("ALLOWED_HOSTS", default=[*THIS_MACHINE, socket.gethostname().lower()])
+DEBUG = debug(hosts("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS", default=False))
+CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.admin.apps.SimpleAdminConfig",  # the data fixes register themselves where the URLs are
@@ -100,9 +106,8 @@ SQLITE_OPTIONS = {
     "timeout": 20,
     "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
 }
-DATABASES: dict[str, dict[str, Any]] = {
-    "default": env.db("DATABASE_URL", default=f"sqlite:///{VAR / 'rollcall.sqlite3'}")
-}
+STATEMENT_SECONDS = number("DATABASE_STATEMENT_SECONDS", default=0, most=86_400)
+DATABASES: dict[str, dict[str, Any]] = {"default": database("DATABASE_URL", folder=VAR)}
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
@@ -111,7 +116,7 @@ else:
     POSTGRESQL_TIMEOUTS = {
         "lock_timeout": 10,
         "idle_in_transaction_session_timeout": 30,
-        "statement_timeout": number("DATABASE_STATEMENT_SECONDS", default=0),
+        "statement_timeout": STATEMENT_SECONDS,
     }
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
         "options", " ".join(f"-c {name}={seconds}s" for name, seconds in POSTGRESQL_TIMEOUTS.items())
@@ -143,7 +148,7 @@ LOGOUT_REDIRECT_URL = "session:sign-in"
 # One language until a second one is complete: libraries' own translations would be mixed with our English.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = time_zone("TIME_ZONE", default="UTC")
 USE_I18N = True
 USE_TZ = True
 
@@ -176,7 +181,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
-SECURE_HSTS_SECONDS = number("HSTS_SECONDS", default=0)
+SECURE_HSTS_SECONDS = number("HSTS_SECONDS", default=0, most=10 * 365 * 86_400)
 # Whether the other names of the domain speak HTTPS, and belong on the browsers' own lists, is not for Rollcall to say.
 SILENCED_SYSTEM_CHECKS += ["security.W005", "security.W021"]
 BEHIND_PROXY = flag("BEHIND_PROXY", default=False)
@@ -187,8 +192,8 @@ SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}session", f"{COOKIE_PRE
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # A session ends so long after the sign-in, and so long after the last request that a person made.
-SESSION_COOKIE_AGE = 3600 * number("SESSION_HOURS", default=12)
-SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30)
+SESSION_COOKIE_AGE = 3600 * number("SESSION_HOURS", default=12, least=1, most=24 * 365)
+SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30, least=1, most=60 * 24 * 365)
 # A dangerous page wants the password again when it was given longer ago than this.
 CONFIRMED_SECONDS = 600
 CSRF_FAILURE_VIEW = "console.views.session.csrf_failure"
@@ -199,17 +204,17 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = ["console.uploads.LimitedUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
-EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
-EMAIL_HOST = env.str("EMAIL_HOST", default="")
-EMAIL_PORT = number("EMAIL_PORT", default=25)
-EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", default="")
-EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", default="")
+EMAIL_BACKEND = given("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")
+EMAIL_HOST = host("EMAIL_HOST", default="")
+EMAIL_PORT = port("EMAIL_PORT", default=25)
+EMAIL_HOST_USER = given("EMAIL_HOST_USER", default="")
+EMAIL_HOST_PASSWORD = given("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = flag("EMAIL_USE_TLS", default=False)
-EMAIL_TIMEOUT = number("EMAIL_TIMEOUT", default=20)
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=f"rollcall@{socket.gethostname()}")
-CONSOLE_ADDRESS = env.str("CONSOLE_ADDRESS", default="http://localhost:8000").rstrip("/")
+EMAIL_TIMEOUT = number("EMAIL_TIMEOUT", default=20, least=1, most=600)
+DEFAULT_FROM_EMAIL = mail_address("DEFAULT_FROM_EMAIL", default=f"rollcall@{socket.gethostname()}")
+CONSOLE_ADDRESS = web_address("CONSOLE_ADDRESS", default="http://localhost:8000")
 
-REDIS_URL = redis_url(VAR)
+REDIS_URL = broker_url(VAR)
 CELERY_APP = "console.celery.app"
 
 # Older keys stay readable after a rotation: put the new one first (Fernet keys, comma-separated).
@@ -218,11 +223,11 @@ ENCRYPTION_KEYS = encryption_keys("ENCRYPTION_KEYS")
 LDAP_PORTS = ports("LDAP_PORTS", default=(389, 636, 3268, 3269))
 LDAP_LOOPBACK = flag("LDAP_LOOPBACK", default=False)
 # Celery hard-kills nothing here: the database owns a run, and its lease says when it may be taken over.
-RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30)
+RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30, least=2, most=3600)
 
 # Scripts run only where the system has every layer of their sandbox, unless the operator says otherwise.
 ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)
 
-LOG_FILE = env.str("LOG_FILE", default=str(VAR / "log" / "rollcall.log"))
+LOG_FILE = text("LOG_FILE", default=str(VAR / "log" / "rollcall.log"))
 LOGGING_CONFIG = "console.logs.configure"
-LOGGING = {"file": LOG_FILE, "level": env.str("LOG_LEVEL", default="INFO")}
+LOGGING = {"file": LOG_FILE, "level": one_of("LOG_LEVEL", LOG_LEVELS, default="INFO")}

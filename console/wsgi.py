@@ -7,11 +7,14 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+from console.start import load_settings, sentences
+
 # No page may keep a database busy for longer.
 os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "20")
+load_settings()
 
-application = get_wsgi_application()
+with sentences():
+    application = get_wsgi_application()
 
 # All that is loaded by now stays for good: looking through it for garbage would stop every page for a tenth of a second
 # now and then, and would make each worker process copy it.

@@ -27,7 +27,7 @@ from kombu.exceptions import OperationalError
 from console import services
 from console.celery import app
 from console.demo_directory import DemoDirectory
-from console.env import env, flag, number
+from console.env import BadSetting, flag, host, port, web_address
 from console.processes import ProcessDied, Service, Supervisor
 from orgs.actions import users
 from orgs.actors import COMMAND_LINE
@@ -106,16 +106,16 @@ def _only_one_at_a_time(folder: Path) -> TextIO:
 
 def _prepare() -> Start:
     """Choose ports, write configurations, and load the demo."""
-    address = env.str("BIND", default=services.LOOPBACK)
-    port = _web_port()
+    address = host("BIND", default=services.LOOPBACK)
+    number = _web_port(address)
     # Everything on one machine, to be tried: its own directory, at whatever port, is what people will add.
     here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
-        services=[services.web(address, port), *services.workers(), services.beat(settings.VAR)],
+        services=[services.web(address, number), *services.workers(), services.beat(settings.VAR)],
         environment=here
         | os.environ
-        | {"CONSOLE_ADDRESS": env.str("CONSOLE_ADDRESS", default=f"http://localhost:{port}")},
-        answers={"web": lambda: _web_answers(address, port)},
+        | {"CONSOLE_ADDRESS": web_address("CONSOLE_ADDRESS", default=f"http://localhost:{number}")},
+        answers={"web": lambda: _web_answers(address, number)},
     )
     if not start.environment.get("REDIS_URL"):
         broker, start.environment["REDIS_URL"] = _broker()
@@ -130,16 +130,26 @@ def _prepare() -> Start:
     return start
 
 
-def _web_port() -> int:
-    wanted = number("PORT", default=8000)
-    return services.free_port(*range(wanted, wanted + 100))
+def _web_port(address: str) -> int:
+    """Return the port for pages: the one that PORT names, or one soon after it where that is taken.
+
+    Raises:
+        BadSetting: when this machine has no such address, or the port needs rights that nobody here has.
+    """
+    wanted = port("PORT", default=8000)
+    try:
+        return services.free_port(*range(wanted, min(wanted + 100, 65536)), address=address)
+    except PermissionError as error:
+        raise BadSetting(f"PORT {wanted} may be opened by root only: name one above 1023.") from error
+    except OSError as error:
+        raise BadSetting(f"BIND names an address that this machine does not have: {address} ({error}).") from error
 
 
 def _broker() -> tuple[Service, str]:
     folder = settings.VAR / "redis"
-    port = services.free_port(*filter(None, [number("REDIS_PORT", default=0)]))
-    broker = services.redis(folder, port)
-    address = f"redis://:{services.redis_password(folder)}@{services.LOOPBACK}:{port}/0"
+    number = services.free_port(*filter(None, [port("REDIS_PORT", default=0)]))
+    broker = services.redis(folder, number)
+    address = f"redis://:{services.redis_password(folder)}@{services.LOOPBACK}:{number}/0"
     # So that commands in another terminal reach the same worker.
     kept = folder / "url"
     kept.touch(mode=0o600)

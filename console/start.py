@@ -1,0 +1,44 @@
+"""Begins every process of Rollcall: with settings that are well, or with one sentence about what is not and code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.core.exceptions import ImproperlyConfigured
+
+BAD_SETTINGS = 2
+
+
+def load_settings() -> None:
+    """Load the settings; a bad one ends the process."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
+    with sentences():
+        from django.conf import settings  # noqa: PLC0415  # after the module to be loaded has been named
+
+        _ = settings.VAR
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """End the process with one sentence where the settings are at fault, or a database that can't be reached."""
+    from django.db import InterfaceError, OperationalError  # noqa: PLC0415  # as above
+
+    try:
+        yield
+    except ImproperlyConfigured as error:
+        _end(" ".join(str(error).split()))
+    except (OperationalError, InterfaceError) as error:
+        from console.unavailable import Trouble, trouble_of  # noqa: PLC0415  # needs settings
+
+        if trouble_of(error) is not Trouble.AWAY:
+            raise
+        said = " ".join(str(error).split())
+        _end(f"The database that DATABASE_URL names does not answer: {said}. Start it, or correct DATABASE_URL.")
+
+
+def _end(sentence: str) -> None:
+    print(f"rollcall: {sentence}", file=sys.stderr)  # noqa: T201  # there may be no log
+    sys.exit(BAD_SETTINGS)
