@@ -11,6 +11,7 @@ from django.db import transaction
 from directory.actions import servers
 from directory.actions.errors import Invalid, Refused
 from directory.models import LdapServer
+from directory.sync.limit_table import LIMITS
 from orgs.actions import orgs as org_actions
 from orgs.actors import Actor
 from orgs.models import Org, Role
@@ -26,10 +27,8 @@ _FLAGS = {
 }  # fmt: skip
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}
 _NUMBERS = {
-    "page_size", "connect_timeout", "operation_timeout", "limit_deactivations_percent", "limit_deactivations_count",
-    "limit_org_deactivations_percent", "limit_entries_percent", "limit_script_errors_percent", "limit_moves_percent",
-    "limit_role_changes_percent", "limit_admin_grants", "absence_runs", "absence_hours", "sync_interval_hours",
-    "full_reading_every",
+    "page_size", "connect_timeout", "operation_timeout", *(limit.setting for limit in LIMITS), "absence_runs",
+    "absence_hours", "sync_interval_hours", "full_reading_every",
 }  # fmt: skip
 _REQUIRED = ("urls", "search_base")
 

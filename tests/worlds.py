@@ -9,11 +9,14 @@ from typing import Any
 from directory.actions import runs, servers
 from directory.models import LdapServer, Run, RunChange, Trigger
 from directory.sync import pipeline
+from directory.sync.limit_table import LIMITS
 from orgs.actions import orgs as org_actions
 from orgs.actions import users
 from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
 
+# Numbers with which no limit holds a run back.
+NO_LIMITS = {limit.setting: limit.off for limit in LIMITS}
 NOON = datetime(2026, 1, 5, 12, tzinfo=UTC)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from crispy_forms.helper import FormHelper
@@ -15,6 +16,7 @@ from directory import pasted
 from directory.actions import server_powers, servers
 from directory.models import LdapServer
 from directory.models.fields import Sealed, opened
+from directory.sync.limit_table import LIMITS, Limit
 from directory.sync.values import AttributeMapping, Connection
 from orgs.actors import person
 from orgs.models import Org, Role, User
@@ -78,7 +80,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             "role_name_script": _(
                 "Returns all roles of the user; nothing leaves them alone, an empty list means the org's default roles."
             ),
-            "limit_entries_percent": _("A reading that finds fewer is held back."),
+            **{limit.setting: _(limit.help) for limit in LIMITS},
         }
 
     def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
@@ -261,10 +263,7 @@ def helper() -> FormHelper:
         _group(
             _("Limits"),
             HTML('{% include "ldap_servers/_limit_help.html" %}'),
-            _side_by_side("limit_deactivations_percent", "limit_deactivations_count"),
-            _side_by_side("limit_org_deactivations_percent", "limit_entries_percent"),
-            _side_by_side("limit_script_errors_percent", "limit_moves_percent"),
-            _side_by_side("limit_role_changes_percent", "limit_admin_grants"),
+            *(_side_by_side(*(limit.setting for limit in pair)) for pair in _pairs(LIMITS)),
             _side_by_side("absence_runs", "absence_hours"),
             "canary",
             "requires_approval",
@@ -276,6 +275,10 @@ def helper() -> FormHelper:
 
 def _group(title: Any, *fields: Any) -> Div:
     return Div(Div(Fieldset(title, *fields), css_class="card-body"), css_class="card mb-3")
+
+
+def _pairs(limits: Sequence[Limit]) -> Iterator[Sequence[Limit]]:
+    return (limits[start : start + 2] for start in range(0, len(limits), 2))
 
 
 def _side_by_side(*fields: str) -> Div:

@@ -17,6 +17,7 @@ from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
 from directory.actions.server_powers import default_grantable_roles
 from directory.models import LdapServer, RunServer, ScriptVersion
 from directory.scope import server_lists
+from directory.sync import limit_table
 from directory.sync.values import ScriptName, Scripts
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
@@ -36,14 +37,7 @@ CONNECTION = (
 SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "needed_attributes_only")
 ATTRIBUTES = (*MAPPING, "always_list_attributes")
 LIMITS = (
-    "limit_deactivations_percent",
-    "limit_deactivations_count",
-    "limit_org_deactivations_percent",
-    "limit_entries_percent",
-    "limit_script_errors_percent",
-    "limit_moves_percent",
-    "limit_role_changes_percent",
-    "limit_admin_grants",
+    *(limit.setting for limit in limit_table.LIMITS),
     "absence_runs",
     "absence_hours",
     "canary",

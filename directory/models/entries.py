@@ -112,6 +112,8 @@ class StoredEntry(models.Model):
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     identity: Any = models.JSONField(_("identity"), default=dict)
     attributes: Any = JsonTextField(_("attributes"), default=dict)
+    # Which attributes it has of those that mapping and scripts name, as a number in hexadecimal digits.
+    named = models.CharField(max_length=80, blank=True, default="")
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries", db_constraint=False)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.fields import EncryptedTextField, opened
-from directory.sync.needed import needed
-from directory.sync.values import AttributeMapping, Connection, Limits, Scripts
+from directory.sync.limit_table import BY_NAME, LIMITS, Limits, Unit
+from directory.sync.needed import named, needed
+from directory.sync.values import AttributeMapping, Connection, Scripts
 from orgs.models import Org, Role, User
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission
@@ -39,10 +39,12 @@ def default_always_lists() -> list[str]:
     return list(DEFAULT_ALWAYS_LISTS)
 
 
-def _percent(default: int, label: Any) -> models.PositiveSmallIntegerField[int, int]:
-    return models.PositiveSmallIntegerField(
-        label, default=default, validators=[MinValueValidator(1), MaxValueValidator(100)]
-    )
+def _limit(name: str) -> models.PositiveSmallIntegerField[int, int] | models.PositiveIntegerField[int, int]:
+    """Return the field of a limit, as the table of limits describes it."""
+    limit = BY_NAME[name]
+    small = models.PositiveSmallIntegerField if limit.unit is Unit.PERCENT else models.PositiveIntegerField
+    bounds = [MinValueValidator(limit.least)] if limit.least else []
+    return small(_(limit.label), default=limit.default, validators=[*bounds, MaxValueValidator(limit.most)])
 
 
 class Scope(models.TextChoices):
@@ -128,18 +130,20 @@ class LdapServer(Keyed):
     role_name_script = models.TextField(_("role name script"), default="", blank=True)
     grantable_roles = models.ManyToManyField(Role, verbose_name=_("roles that this server may grant"), related_name="+")
 
-    limit_deactivations_percent = _percent(5, _("deactivations, percent"))
-    limit_deactivations_count = models.PositiveIntegerField(
-        _("deactivations, count"), default=500, validators=[MinValueValidator(1), MaxValueValidator(1_000_000)]
-    )
-    limit_org_deactivations_percent = _percent(20, _("deactivations in one org, percent"))
-    limit_entries_percent = _percent(80, _("entries, percent of the last complete reading"))
-    limit_script_errors_percent = _percent(1, _("script errors, percent"))
-    limit_moves_percent = _percent(20, _("moves, percent"))
-    limit_role_changes_percent = _percent(20, _("role changes, percent"))
-    limit_admin_grants = models.PositiveIntegerField(
-        _("grants of a role that holds admin"), default=5, validators=[MaxValueValidator(1000)]
-    )
+    # One for each row of the table of limits, which a test compares.
+    limit_deactivations_percent = _limit("deactivations_percent")
+    limit_deactivations_count = _limit("deactivations_count")
+    limit_org_deactivations_percent = _limit("org_deactivations_percent")
+    limit_entries_percent = _limit("entries_percent")
+    limit_script_errors_percent = _limit("script_errors_percent")
+    limit_moves_percent = _limit("moves_percent")
+    limit_role_changes_percent = _limit("role_changes_percent")
+    limit_role_losses_percent = _limit("role_losses_percent")
+    limit_admin_grants = _limit("admin_grants")
+    limit_renames_percent = _limit("renames_percent")
+    limit_profile_changes_percent = _limit("profile_changes_percent")
+    limit_reactivations_percent = _limit("reactivations_percent")
+    limit_vanished_attributes_percent = _limit("vanished_attributes_percent")
     absence_runs = models.PositiveSmallIntegerField(
         _("absent in how many syncs in a row"),
         default=1,
@@ -232,6 +236,11 @@ class LdapServer(Keyed):
         return needed(self.mapping, self.scripts) if self.needed_attributes_only else None
 
     @property
+    def named_attributes(self) -> tuple[str, ...]:
+        """The attributes that the mapping or a script names."""
+        return named(self.mapping, self.scripts)
+
+    @property
     def scripts(self) -> Scripts:
         """The three sources."""
         return Scripts(active=self.active_script, org_name=self.org_name_script, role_name=self.role_name_script)
@@ -239,17 +248,7 @@ class LdapServer(Keyed):
     @property
     def limits(self) -> Limits:
         """The safety limits."""
-        return Limits(
-            deactivations_percent=self.limit_deactivations_percent,
-            deactivations_count=self.limit_deactivations_count,
-            org_deactivations_percent=self.limit_org_deactivations_percent,
-            entries_percent=self.limit_entries_percent,
-            script_errors_percent=self.limit_script_errors_percent,
-            moves_percent=self.limit_moves_percent,
-            role_changes_percent=self.limit_role_changes_percent,
-            admin_grants=self.limit_admin_grants,
-            canary=self.canary,
-        )
+        return Limits({limit.name: getattr(self, limit.setting) for limit in LIMITS}, canary=self.canary)
 
     @property
     def grants_digest(self) -> str:

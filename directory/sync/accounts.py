@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
+
+from django.db.models import Count
 
 from directory.models import LdapServer, SyncSettings
 from directory.scope import OrgScope
@@ -116,6 +119,13 @@ def house(scope: Mapping[int, OrgScope]) -> House:
         },
         reactivate_set_by_person=SyncSettings.load().reactivate_set_by_person,
     )
+
+
+def holders(org_ids: Collection[int]) -> Counter[tuple[str, int]]:
+    """Return how many active users of these orgs hold each role, by its name and the server that they were matched to."""
+    held = RoleGrant.objects.filter(user__org__in=org_ids, user__active=True).order_by()
+    counted = held.values_list("role__name", "user__match__server").annotate(Count("pk"))
+    return Counter({(name, server or 0): count for name, server, count in counted})
 
 
 def sysadmins() -> set[int]:

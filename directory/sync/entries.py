@@ -180,10 +180,12 @@ class Directory:
                 return Sighting(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
             if entry is not None:
                 return _seen(reading, entry, noted)
-        return self._absent([self._readings[server] for server in servers], known_id)
+        return self._absent([self._readings[server] for server in servers], noted)
 
-    def _absent(self, searched: Sequence[Reading], known_id: str) -> Sighting:
-        last = searched[-1]
+    def _absent(self, searched: Sequence[Reading], noted: Noted) -> Sighting:
+        """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
+        noted_server, _, known_id = noted
+        last = next((reading for reading in searched if reading.server_id == noted_server), searched[-1])
         for reading in searched:
             if reading.extent:
                 reason = f"{reading.name} was asked for {reading.extent}, and a full reading tells who is absent"

@@ -30,7 +30,10 @@ MATCHING = (
 )
 # What decides what is stored of an entry, beside the sandbox, which has a version of its own.
 STORING = (
-    *(SYNC / f"{name}.py" for name in ("identity", "needed", "rows", "script_pages", "shelf", "values")),
+    *(
+        SYNC / f"{name}.py"
+        for name in ("identity", "named_attributes", "needed", "rows", "script_pages", "shelf", "values")
+    ),
     *(SYNC / "source").glob("*.py"),
 )
 

@@ -26,15 +26,30 @@ def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | Non
 
     They are without options: whoever asks for ``cn`` gets ``cn;lang-de`` too, as with all attributes.
     """
-    texts = (scripts.active, scripts.org_name, scripts.role_name)
+    mapped, scripted = _names(mapping, scripts)
+    return None if len(scripted) > MOST else (*mapped, *scripted)
+
+
+def named(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...]:
+    """Return the names of the attributes that it would tell of a directory if no entry had them any more.
+
+    Of scripts that name very many these are the first ones.
+    """
+    mapped, scripted = _names(mapping, scripts)
+    return (*mapped, *scripted[:MOST])
+
+
+def _names(mapping: AttributeMapping, scripts: Scripts) -> tuple[list[str], list[str]]:
+    """Return the names that stand in the mapping, and those that stand in the scripts only."""
     names: dict[str, str] = {}
     for name in (*_of_mapping(mapping), "objectClass"):
         names.setdefault(name.lower(), name)
     mapped = len(names)
-    for text in texts:
+    for text in (scripts.active, scripts.org_name, scripts.role_name):
         for name in _of_script(text):
             names.setdefault(name.lower(), name)
-    return None if len(names) - mapped > MOST else tuple(names.values())
+    found = list(names.values())
+    return found[:mapped], found[mapped:]
 
 
 def _of_mapping(mapping: AttributeMapping) -> Iterator[str]:

@@ -8,7 +8,7 @@ import time
 from django.db import connection, transaction
 
 from directory import void_plans
-from directory.models import AlertKind, LdapServer, MailKind, RunState
+from directory.models import AlertKind, MailKind, RunState
 from directory.sync import (
     absences,
     accounts,
@@ -24,6 +24,7 @@ from directory.sync import (
     recheck,
     record,
     report,
+    review,
     times,
     undo,
 )
@@ -33,8 +34,8 @@ from directory.sync.job import Job
 from directory.sync.lease import Clock, Progress
 from directory.sync.planning import make_plan
 from directory.sync.reading import read_servers
-from directory.sync.tally import ServerTally, Tally, filled
-from directory.sync.values import Limits, Outcome
+from directory.sync.tally import Tally, filled
+from directory.sync.values import Outcome
 
 log = logging.getLogger("rollcall.sync")
 
@@ -129,25 +130,7 @@ def _end_again(work: Job) -> None:
 def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
     """Store the plan's counts and the limits that it passes; a simulation counts and says the same."""
     names = {pk: org.org.name for pk, org in work.scope.items()}
-    present = set(LdapServer.objects.filter(pk__in=work.servers).values_list("pk", flat=True))
-    reasons = []
-    for row in work.readings:
-        if row.complete:
-            server = work.servers[row.server_id or 0]
-            if server.pk not in present:
-                raise SyncStopped(f"{row.server_name} has been deleted while the run was under way")
-            read = limits.Read(
-                server=row.server_name,
-                entries=row.entries,
-                last_entries=record.last_complete_reading(row),
-                canary_seen=row.canary_seen,
-                configuration_seen=work.run.simulated or record.configuration_seen(row),
-            )
-            reasons += limits.check(read, tally.servers.get(server.pk, ServerTally()), server.limits)
-    first = {pk: work.servers.get(next(iter(org.servers))) for pk, org in work.scope.items()}
-    usual = Limits()
-    percents = {pk: (found.limits if found else usual).org_deactivations_percent for pk, found in first.items()}
-    reasons += limits.check_orgs(tally, names=names, percents=percents)
+    reasons = review.reasons(work, tally)
     work.lease.save(
         counts=tally.totals(),
         org_counts=[{"id": pk, "name": names[pk], **filled(part)} for pk, part in tally.orgs.items() if pk in names],

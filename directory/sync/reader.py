@@ -12,9 +12,10 @@ from directory.sync import grounds, lease, matching, memberships, standing, time
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything
 from directory.sync.job import Job
+from directory.sync.named_attributes import NamedAttributes
 from directory.sync.sandbox import EntryText
 from directory.sync.shelf import Place, Read, Shelf, Stored
-from directory.sync.source import DirectoryUnavailable, ReadingProcess, Sent, opened
+from directory.sync.source import DirectoryUnavailable, Opened, ReadingProcess, Sent, opened
 from directory.sync.values import AttributeMapping, Extent, Identity, Verdict
 from orgs.bulk import Json
 from orgs.text import fold
@@ -53,11 +54,12 @@ class Reader:
     crew: Crew = field(init=False)
     org_ids: list[int] = field(init=False)
     mapping: AttributeMapping = field(init=False)
+    named: NamedAttributes = field(init=False)
     _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
         self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
-        self.mapping = self.server.mapping
+        self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
     def ground(self) -> str:
         """Return the hash of what entries are matched by now."""
@@ -82,14 +84,15 @@ class Reader:
         doubled = self.shelf.doubled()
         if len(singles) > MOST_SINGLES or len(doubled) > MOST_SINGLES:
             raise ReadEverything(f"the groups or names of {max(len(singles), len(doubled))} entries have changed")
-        if wanted := list(dict.fromkeys([*singles, *doubled])):
+        # Whoever may have lost the right to read it is told no change of it.
+        canary = self.server.canary
+        known = self.shelf.dns_of(canary) if canary and not self.row.canary_seen else []
+        if wanted := list(dict.fromkeys([*singles, *doubled, *known])):
             with process.open_single(self.server.connection, wanted, attributes=self.row.attributes) as reading:
                 self.read(reading.sent_pages())
         standing.drop(self.shelf.forget_renamed())
         self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
         self.row.entries, self.row.matched = self.shelf.counts()
-        canary = self.server.canary
-        self.row.canary_seen = bool(canary) and (self.row.canary_seen or self.shelf.holds(canary))
         return len(singles)
 
     def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
@@ -113,7 +116,8 @@ class Reader:
             asked = [index for index, each in enumerate(read) if each.asks]
             for index in asked:
                 if read[index].attributes is None:
-                    read[index].attributes = self._opened(rest[index][0])[1]
+                    found = self._opened(rest[index][0])
+                    read[index].attributes, read[index].named = Json(found.attributes), found.named
             self._note(read)
             matched = sum(each.candidate is not None for each in read)
             self.row.matched += matched
@@ -178,21 +182,20 @@ class Reader:
         known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
         with times.step("decoding"):
             # Of those that say the same nobody has to know the attributes.
-            told = [(known[place.same.pk], None) if place.same else self._opened(each) for each, place in sent]
-        who = [each for each, _ in told]
+            told = [Opened(known[place.same.pk], "") if place.same else self._opened(each) for each, place in sent]
+        who = [each.identity for each in told]
         # Before anything is kept of this page.
         if self.incremental:
             _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
         found = matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
-            Read(place, each, candidate, attributes)
-            for (_, place), (each, attributes), candidate in zip(sent, told, found, strict=True)
+            Read(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
+            for (_, place), each, candidate in zip(sent, told, found, strict=True)
         ]
 
-    def _opened(self, sent: Sent) -> tuple[Identity, Json]:
+    def _opened(self, sent: Sent) -> Opened:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
-        who, attributes = opened(sent, self.mapping)
-        return who, Json(attributes)
+        return opened(sent, self.mapping, self.named)
 
     def _note(self, read: list[Read]) -> None:
         """Note who has a claim to another one's entry, and the canary."""

@@ -13,6 +13,7 @@ from directory.sync import grounds, helping, increments, matching, notify, recor
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything, SyncStopped
 from directory.sync.job import Job
+from directory.sync.named_attributes import NamedAttributes
 from directory.sync.reader import Reader
 from directory.sync.sandbox import SandboxBroken
 from directory.sync.shelf import Shelf, made_alike
@@ -109,14 +110,17 @@ def _read_from(
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
-        tried_before = shelf.begin()
+        tried_before = shelf.wrote = shelf.begin()
     reader = Reader(work, row, server, shelf, patience)
     with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
         # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
         mapping = server.mapping if increments.mostly_new(server) else None
-        with process.open(connection, attributes=row.attributes, since=since, now=now, mapping=mapping) as reading:
+        named = server.named_attributes
+        with process.open(
+            connection, attributes=row.attributes, since=since, now=now, mapping=mapping, named=named
+        ) as reading:
             row.url, extent = reading.url, reading.extent
             reader.incremental = extent.since is not None
             # The first pages come meanwhile.
@@ -143,3 +147,19 @@ def _save_reading(work: Job, row: RunServer) -> None:
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
         if row.complete and not row.since and row.server_id is not None:
             standing.drop(work.shelves[row.server_id].forget_unseen())
+        if row.complete and row.server_id is not None:
+            row.attribute_counts = _named_attributes(work, row, work.servers[row.server_id])
+            RunServer.objects.filter(pk=row.pk).update(attribute_counts=row.attribute_counts)
+
+
+def _named_attributes(work: Job, row: RunServer, server: LdapServer) -> dict[str, int]:
+    """Return how many entries have each attribute that mapping and scripts name: as before where no entry has changed."""
+    shelf = work.shelves[server.pk]
+    if not shelf.wrote:
+        before = RunServer.objects.that_read(server.pk).exclude(pk=row.pk).first()
+        if before and before.complete and before.configuration_digest == row.configuration_digest:
+            counts: dict[str, int] = before.attribute_counts
+            if counts:
+                return counts
+    with times.step("counting attributes"):
+        return shelf.named_attributes(NamedAttributes(server.named_attributes))

@@ -168,13 +168,13 @@ def settle_counts(run: Run) -> None:
     stored.save(update_fields=["counts", "org_counts"])
 
 
-def last_complete_reading(row: RunServer) -> int | None:
-    """Return how many entries the server had when it was last read to its end by a run that was applied."""
+def last_complete_reading(row: RunServer) -> tuple[int, dict[str, int]] | None:
+    """Return how many entries the server had, and how many with each attribute, when an applied run last read it whole."""
     return (
         RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
         .exclude(run=row.run_id)
         .order_by("-pk")
-        .values_list("entries", flat=True)
+        .values_list("entries", "attribute_counts")
         .first()
     )
 

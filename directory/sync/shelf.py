@@ -14,12 +14,23 @@ from directory.models import StoredEntry
 from directory.sync import fingerprints, rows
 from directory.sync.identity import traits
 from directory.sync.ids import Ids
+from directory.sync.named_attributes import NamedAttributes
 from directory.sync.values import Candidate, Identity, MatchedBy, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
 
 MOVED = ("run_id", "user", "contested", "matched_by")
-WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "verdict", "settled")
+WRITTEN = (
+    *MOVED,
+    "digest",
+    "unique_id",
+    "traits",
+    "identity",
+    "attributes",
+    "named",
+    "verdict",
+    "settled",
+)
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # What there is to know of a row, as ``Stored`` has it.
 KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
@@ -73,13 +84,15 @@ class Place(NamedTuple):
 class Read:
     """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
 
-    ``attributes`` are None where nobody has to look into them: the row holds what they say.
+    ``attributes`` are None where nobody has to look into them: the row holds what they say. ``named`` says which of
+    those that mapping and scripts name are among them.
     """
 
     place: Place
     identity: Identity
     candidate: Candidate | None
     attributes: Json | None = None
+    named: str = ""
     verdict: Verdict | None = None
 
     @property
@@ -100,7 +113,8 @@ def _prefix(made: str) -> str:
 class Shelf:
     """Where one run keeps what it reads from one server.
 
-    ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings.
+    ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings. ``wrote`` says
+    whether any row says something else of its entry than before, or has come or gone.
     """
 
     def __init__(self, *, run_id: int, server_id: int, made: str) -> None:
@@ -108,6 +122,7 @@ class Shelf:
         self._server_id = server_id
         self._made = _prefix(made)
         self._seen, self._new = Ids(), 0
+        self.wrote = False
         self._last: int | None = None
 
     def begin(self) -> bool:
@@ -174,6 +189,7 @@ class Shelf:
             else:
                 new.append((self._server_id, each.place.key, each.identity.dn, *self._values(each)))
             users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
+        self.wrote = self.wrote or bool(new or changed)
         insert_rows(StoredEntry, COLUMNS, new)
         update_rows(StoredEntry, changed, columns=WRITTEN)
         update_rows(StoredEntry, moved, columns=MOVED)
@@ -191,6 +207,7 @@ class Shelf:
             int(traits(read.identity)),
             rows.identity_to_json(read.identity),
             read.attributes or Json("{}"),
+            read.named,
             rows.verdict_to_text(verdict),
             verdict is not None and verdict.error is None and not verdict.varies,
         )
@@ -219,18 +236,21 @@ class Shelf:
             kept = (row for row in page if row[3] not in self._seen)
             yield [(Place(key, row[1], Stored(*row)), dn, told) for key, dn, told, *row in kept]
 
-    def holds(self, name: str) -> bool:
-        """Tell whether an entry with this DN or username is stored."""
+    def dns_of(self, name: str) -> list[str]:
+        """Return the DNs of the stored entries with this DN or username."""
         wanted, stored = fold(name), StoredEntry.objects.filter(server=self._server_id)
-        for dn, usernames in stored.values_list("dn", "identity__usernames").iterator(PAGE):
-            if wanted in map(fold, (dn, *usernames)):
-                return True
-        return False
+        named = stored.values_list("dn", "identity__usernames").iterator(PAGE)
+        return [dn for dn, usernames in named if wanted in map(fold, (dn, *usernames))]
 
     def counts(self) -> tuple[int, int]:
         """Return how many entries are stored, and how many of them are users."""
         told = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
         return told["all"], told["users"]
+
+    def named_attributes(self, named: NamedAttributes) -> dict[str, int]:
+        """Return how many of the stored entries have each of these attributes, by its folded name."""
+        entries = StoredEntry.objects.filter(server=self._server_id).order_by().values_list("named")
+        return named.counts(entries.annotate(Count("pk")).iterator())
 
     def doubled(self) -> list[str]:
         """Return the DNs of what did not come and has the immutable id of what came: another DN of the same, or another's."""
@@ -243,6 +263,7 @@ class Shelf:
         """
         older = self._doubled()
         StoredEntry.objects.filter(pk__among=older).delete()
+        self.wrote = self.wrote or bool(older)
         return {user for _, user in older.values() if user is not None}
 
     def _doubled(self) -> dict[int, tuple[str, int | None]]:
@@ -268,6 +289,7 @@ class Shelf:
         users: set[int | None] = set()
         while part := dict(islice(unseen, 1000)):
             StoredEntry.objects.filter(pk__among=part).delete()
+            self.wrote = True
             users.update(part.values())
         return {pk for pk in users if pk is not None}
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from directory.sync.values import Action, Cause, Change, Outcome
+from directory.sync.limit_table import Counted
+from directory.sync.values import Account, Action, Cause, Change, Outcome
 
 # The keys of counts, in the order in which pages, mails and the command line show them.
 COUNTED = (
@@ -36,6 +37,16 @@ _BY_ACTION = {
     Action.RENAME: "renamed",
     Action.PROFILE: "profileChanged",
 }
+# What counts against limits, beside what has a cause.
+_OF_ACTIVE_USERS = {
+    Action.MOVE: Counted.MOVES,
+    Action.SET_ROLES: Counted.ROLE_CHANGES,
+    Action.RENAME: Counted.RENAMES,
+}
+_LEAVING = {
+    Cause.ABSENT: (Counted.ABSENT, Counted.ORG_ABSENT),
+    Cause.SCRIPT: (Counted.INACTIVE, Counted.ORG_INACTIVE),
+}
 
 
 def counts_of(outcome: str, actions: Iterable[str], warnings: int, *, undone: bool = False) -> Counter[str]:
@@ -61,17 +72,23 @@ def filled(counts: Mapping[str, int]) -> dict[str, int]:
     return {key: counts.get(key, 0) for key in COUNTED}
 
 
+def _replaces_names(before: Account, after: Account) -> bool:
+    """Tell whether a name or an address is another one than before; to fill in an empty one is none."""
+    pairs = (
+        (before.email, after.email),
+        (before.first_name, after.first_name),
+        (before.last_name, after.last_name),
+    )
+    return any(old and old != new for old, new in pairs)
+
+
 @dataclass(slots=True)
 class ServerTally:
-    """What one LDAP server's users make up, for its limits."""
+    """What one LDAP server's users make up, for its limits; ``counts`` are by what is counted, or by its key for a subject."""
 
     active: int = 0
     evaluated: int = 0
-    script_errors: int = 0
-    moves: int = 0
-    role_changes: int = 0
-    admin_grants: int = 0
-    leaving: Counter[Cause] = field(default_factory=Counter)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(slots=True)
@@ -82,7 +99,6 @@ class Tally:
     orgs: dict[int, Counter[str]] = field(default_factory=dict)
     servers: dict[int, ServerTally] = field(default_factory=dict)
     active_by_org: Counter[int] = field(default_factory=Counter)
-    leaving_by_org: Counter[tuple[int, Cause]] = field(default_factory=Counter)
     unknown_orgs: Counter[str] = field(default_factory=Counter)
     waiting: int = 0
 
@@ -113,14 +129,29 @@ class Tally:
             tally.active += 1
             self.active_by_org[change.before.org_id] += 1
         tally.evaluated += evaluated
-        tally.script_errors += change.outcome is Outcome.SCRIPT_ERROR
-        # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
-        tally.moves += Action.MOVE in change.actions and change.before.active
-        tally.role_changes += Action.SET_ROLES in change.actions and change.before.active
-        tally.admin_grants += bool((change.after.roles - change.before.roles) & self.admin_roles)
+        if change.outcome is Outcome.SCRIPT_ERROR:
+            tally.counts[Counted.SCRIPT_ERRORS] += 1
+        elif change.actions:
+            tally.counts.update(self._counted(change))
+
+    def _counted(self, change: Change) -> Iterator[str]:
+        """Yield the keys of all that a change counts as."""
+        before, after, actions = change.before, change.after, set(change.actions)
+        if before.active:
+            # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
+            yield from (counted for action, counted in _OF_ACTIVE_USERS.items() if action in actions)
+            if Action.PROFILE in actions and _replaces_names(before, after):
+                yield Counted.PROFILE_CHANGES
+            if Action.SET_ROLES in actions:
+                yield from map(Counted.ROLE_LOSSES.of, before.roles - after.roles)
+        if actions & {Action.REACTIVATE, Action.UNBLOCK}:
+            yield Counted.REACTIVATIONS
+        if (after.roles - before.roles) & self.admin_roles:
+            yield Counted.ADMIN_GRANTS
         if change.cause is not Cause.NONE:
-            tally.leaving[change.cause] += 1
-            self.leaving_by_org[change.before.org_id, change.cause] += 1
+            counted, in_one_org = _LEAVING[change.cause]
+            yield counted
+            yield in_one_org.of(before.org_id)
 
     def totals(self) -> dict[str, int]:
         """Return the counts over all orgs."""

@@ -419,18 +419,3 @@ class House:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "by_id", {org.id: org for org in self.orgs.values()})
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """One server's safety limits; percentages are whole numbers from 1 to 100."""
-
-    deactivations_percent: int = 5
-    deactivations_count: int = 500
-    org_deactivations_percent: int = 20
-    entries_percent: int = 80
-    script_errors_percent: int = 1
-    moves_percent: int = 20
-    role_changes_percent: int = 20
-    admin_grants: int = 5
-    canary: str = ""

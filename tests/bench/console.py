@@ -9,18 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from directory.sync import limit_table
 from tests.bench.machine import ROOT
 from tests.bench.measuring import Measured, run
 from tests.seed_scripts import ACTIVE_EMPLOYEE_TYPE, ORG_NAME, ROLE_NAME
 
 # No limit holds a benchmark back.
-LIMITS = {
-    "limit_deactivations_percent": 100,
-    "limit_org_deactivations_percent": 100,
-    "limit_moves_percent": 100,
-    "limit_role_changes_percent": 100,
-    "limit_deactivations_count": 1_000_000,
-}
+LIMITS = {limit.setting: limit.off for limit in limit_table.LIMITS}
 SEED_SCRIPTS = {
     "active_script": ACTIVE_EMPLOYEE_TYPE,
     "org_name_script": ORG_NAME,

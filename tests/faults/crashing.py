@@ -40,7 +40,7 @@ POINTS = {
     "unseen": "directory.sync.shelf:Shelf.forget_unseen",
     "plan": "directory.sync.plan:decide",
     "record": "directory.sync.record:planned",
-    "limits": "directory.sync.limits:check_orgs",
+    "limits": "directory.sync.limits:check_together",
     "waiting": "directory.sync.apply:waiting",
     "batch": "directory.sync.apply:batch",
     "move": "orgs.actions.users:move",

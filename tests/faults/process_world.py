@@ -33,7 +33,7 @@ from tests.faults import stages
 from tests.faults.moody import MoodyMailbox
 from tests.faults.processes import Broker, Crew, Fuse, Process, wait_for
 from tests.faults.stages import Database, Digest
-from tests.worlds import NOON, ldap_server, org, sync
+from tests.worlds import NO_LIMITS, NOON, ldap_server, org, sync
 
 # A dead worker's run is taken over after so many seconds; in earnest it is 30.
 LEASE = 2
@@ -43,13 +43,6 @@ ADDRESS = "it@example.com"
 ACTIVE = 'function (entry) { return entry.employeeType != "inactive" }'
 ORG_NAME = f'function (entry) {{ return "Team " + entry.departmentNumber % {TEAMS} }}'
 ROLE_NAME = 'function (entry) { return entry.title == "Nurse" ? ["PROe User", "Org Help Desk"] : ["PROe User"] }'
-UNLIMITED = {
-    "limit_deactivations_percent": 100,
-    "limit_deactivations_count": 1_000_000,
-    "limit_org_deactivations_percent": 100,
-    "limit_moves_percent": 100,
-    "limit_role_changes_percent": 100,
-}
 # A line of the log without its time and thread; and how one ends that may have been written once before.
 _LINE = re.compile(r"^\[[^]]*\] (.*)$", re.MULTILINE)
 REPEATED = closing.REPEATED
@@ -71,7 +64,7 @@ def populate(directory: Directory, count: int) -> None:
     matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=SYSTEM, at=NOON)
     legal_holds.add_custodians(matter=matter, user_ids=[user.pk for user in made[::10]], by=SYSTEM, at=NOON)
     scripts = {"active_script": ACTIVE, "org_name_script": ORG_NAME, "role_name_script": ROLE_NAME}
-    ldap_server(directory.url, search_filter="(objectClass=inetOrgPerson)", page_size=200, **scripts, **UNLIMITED)
+    ldap_server(directory.url, search_filter="(objectClass=inetOrgPerson)", page_size=200, **scripts, **NO_LIMITS)
 
 
 @dataclass

@@ -34,7 +34,12 @@ from tests.histories.directories import (
 from tests.worlds import NOON, Clock, device, ldap_server, org, user
 
 # In a company of a handful, one who moves is a large share; the limits are held by tests of their own.
-WIDE = {"limit_moves_percent": 100, "limit_role_changes_percent": 100, "limit_org_deactivations_percent": 100}
+WIDE = {
+    "limit_moves_percent": 100,
+    "limit_role_changes_percent": 100,
+    "limit_role_losses_percent": 100,
+    "limit_org_deactivations_percent": 100,
+}
 GRANTABLE = ("SYSADMIN", "Org Admin", "PROe User", "Desktop User")
 SERVERS = ("Corp", "Branch")
 PEOPLE = {"sean": "Default", "mia": "Staff", "Ünal": "Branch", "lee": "Default", "straße": "Staff", "zoe": "Branch"}

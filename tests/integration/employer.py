@@ -10,7 +10,12 @@ ACTIVE = 'function (entry) { return entry.employeeType != "inactive" }'
 ORG_NAME = "function (entry) { return entry.departmentNumber }"
 ROLE_NAME = "function (entry) { return entry.title && entry.title.split(', ') }"
 # In a directory of three people, one who moves is a third of them.
-PLENTY = {"limit_moves_percent": 100, "limit_role_changes_percent": 100, "limit_org_deactivations_percent": 100}
+PLENTY = {
+    "limit_moves_percent": 100,
+    "limit_role_changes_percent": 100,
+    "limit_role_losses_percent": 100,
+    "limit_org_deactivations_percent": 100,
+}
 
 
 class Employer:

@@ -303,6 +303,23 @@ def test_a_new_entry_without_an_immutable_id_has_everything_read(staff: Employer
     assert StoredEntry.objects.count() == 10
 
 
+@either
+@pytest.mark.parametrize("gone", ["hidden", "deleted"])
+def test_the_canary_is_asked_for(staff: Employer, gone: str) -> None:
+    LdapServer.objects.update(canary="p2")
+    assert reading_of(changes()).canary_seen
+    staff.directory.modify(staff.dn("p3"), {"sn": "Married"})
+    if gone == "hidden":
+        staff.directory.allow(f'to dn.base="{staff.dn("p2")}" by * none', "to * by * read")
+    else:
+        staff.directory.delete(staff.dn("p2"))
+
+    run = changes()
+
+    assert was_incremental(run)
+    assert run.held_back == ["Corp: the canary entry p2 was not found."]
+
+
 def test_the_canary_counts_as_seen_where_it_is_stored(staff: Employer) -> None:
     LdapServer.objects.update(canary="p2")
     run = changes()

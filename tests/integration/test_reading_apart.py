@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from directory.sync import source
+from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
 from directory.sync.source.sent import decoded
 from directory.sync.values import AttributeMapping, Connection
@@ -63,18 +64,18 @@ def test_it_says_what_a_reading_in_this_process_says() -> None:
 
 
 def test_it_looks_into_entries_as_this_process_does() -> None:
-    mapping = AttributeMapping()
+    mapping, named = AttributeMapping(), NamedAttributes(("uid", "photo"))
     with FakeDirectory(PEOPLE) as server:
         wanted = connection(server.url, page_size=300)
         with ReadingProcess() as process:
             with process.open(wanted) as apart:
-                here = [source.opened(sent, mapping) for page in apart.sent_pages() for sent in page]
-            with process.open(wanted, mapping=mapping) as apart:
+                here = [source.opened(sent, mapping, named) for page in apart.sent_pages() for sent in page]
+            with process.open(wanted, mapping=mapping, named=("uid", "photo")) as apart:
                 there = [sent for page in apart.sent_pages() for sent in page]
 
     assert [sent.opened for sent in there] == here
     assert {sent.content for sent in there} == {b""}
-    assert [source.opened(sent, mapping) for sent in there] == here
+    assert [source.opened(sent, mapping, named) for sent in there] == here
 
 
 def test_one_process_reads_several_directories() -> None:

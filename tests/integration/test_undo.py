@@ -561,7 +561,10 @@ class TestAnUndoIsNoReading:
 
         undone(left)
 
-        assert record.last_complete_reading(RunServer(server=reading.server, run=Run(pk=0))) == reading.entries
+        assert record.last_complete_reading(RunServer(server=reading.server, run=Run(pk=0))) == (
+            reading.entries,
+            reading.attribute_counts,
+        )
         assert list(Match.objects.values()) == matches
 
 

@@ -25,7 +25,7 @@ from orgs.models import Archive, CreatedBy, Device, Org, Role, User
 from tests.conftest import free_port
 from tests.directories import Directory
 from tests.makers import make_alert, signed_in
-from tests.worlds import ldap_server
+from tests.worlds import NO_LIMITS, ldap_server
 from tests.worlds import org as org_named
 
 ROLES = ("SYSADMIN", "Server Administrator", "Server Administrator", "SYSADMIN", "Org Admin")
@@ -33,12 +33,6 @@ ORGS = ("North", "South", "East", "West")
 ACTIVE = "function (entry) { return entry.employeeType != 'inactive' }"
 PAGE = 500
 PATIENCE = 60
-LIMITS = (
-    "limit_deactivations_percent",
-    "limit_org_deactivations_percent",
-    "limit_moves_percent",
-    "limit_role_changes_percent",
-)
 
 
 def scripts(round_number: int) -> dict[str, str]:
@@ -55,8 +49,7 @@ def scripts(round_number: int) -> dict[str, str]:
 
 def server(directory: Directory, round_number: int) -> LdapServer:
     """Save the LDAP server with the scripts of a round, and limits that hold nothing back."""
-    wide = {**dict.fromkeys(LIMITS, 100), "limit_deactivations_count": 1_000_000}
-    return ldap_server(directory.url, **scripts(round_number), **wide)
+    return ldap_server(directory.url, **scripts(round_number), **NO_LIMITS)
 
 
 def fill(count: int) -> list[User]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from directory import people_csv
 from directory.people_csv import BadCsv
 from directory.schedule import Timetable, due, next_run
+from directory.sync.limit_table import Counted
 from directory.sync.protect import LastSysadmin
 from directory.sync.tally import Tally
 from directory.sync.values import Account, Action, Cause, Change, Outcome
@@ -110,7 +111,8 @@ class TestTally:
 
         assert tally.totals()["users"] == 2
         assert (tally.totals()["deactivated"], tally.totals()["blocked"]) == (1, 1)
-        assert tally.servers[7].leaving == {Cause.ABSENT: 1, Cause.SCRIPT: 1}
+        in_the_org = {Counted.ORG_ABSENT.of(ADA.org_id): 1, Counted.ORG_INACTIVE.of(ADA.org_id): 1}
+        assert tally.servers[7].counts == {Counted.ABSENT: 1, Counted.INACTIVE: 1, **in_the_org}
         assert tally.servers[7].evaluated == 1
 
 

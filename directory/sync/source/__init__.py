@@ -10,7 +10,7 @@ from directory.sync.source.probe import ConnectionStep, first_entries, test_conn
 from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.search import ATTRIBUTES
-from directory.sync.source.sent import Sent, opened
+from directory.sync.source.sent import Opened, Sent, opened
 from directory.sync.source.urls import check_url
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "ConnectionStep",
     "DirectoryUnavailable",
     "Inquiry",
+    "Opened",
     "Reading",
     "ReadingProcess",
     "Sent",

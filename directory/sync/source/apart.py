@@ -49,17 +49,19 @@ class ReadingProcess:
         since: Position | None = None,
         now: datetime | None = None,
         mapping: AttributeMapping | None = None,
+        named: Sequence[str] = (),
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of what the connection's search finds; it is over at the end.
 
         With ``since`` it is a reading of what has changed since then, where the server can tell that, else of
         everything. ``now``, by our clock, has the server say where it is in its history by then.
-        With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new.
+        With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new;
+        ``named`` are the attributes of which it is noted whether an entry has them.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        extent = {"since": since, "now": now, "mapping": mapping}
+        extent = {"since": since, "now": now, "mapping": mapping, "named": tuple(named)}
         return self._ask({"connection": connection, "attributes": attributes, **extent})
 
     def open_single(
@@ -145,11 +147,13 @@ def as_told(sent: Sent) -> tuple[Any, ...]:
     who = sent.opened.identity
     names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
     known = (*names, who.further_ids, who.long_id)
-    return sent.dn, sent.digest, b"", known, sent.opened.attributes
+    return sent.dn, sent.digest, b"", known, sent.opened.attributes, sent.opened.named
 
 
-def _as_sent(dn: str, digest: bytes, content: bytes | Texts, known: Any = None, attributes: str = "") -> Sent:
-    return Sent(dn, digest, content, known and Opened(Identity(dn, *known), attributes))
+def _as_sent(
+    dn: str, digest: bytes, content: bytes | Texts, known: Any = None, attributes: str = "", named: str = ""
+) -> Sent:
+    return Sent(dn, digest, content, known and Opened(Identity(dn, *known), attributes, named))
 
 
 def send(stream: IO[bytes] | None, told: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from django.conf import settings
 
+from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.apart import as_told, receive, send
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.reading import open_reading, read_single
@@ -79,7 +80,7 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
     with open_reading(wanted["connection"], attributes=wanted["attributes"], **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
         mapping, pages = wanted["mapping"], reading.sent_pages()
-        for page in pages if mapping is None else opened_pages(pages, mapping):
+        for page in pages if mapping is None else opened_pages(pages, mapping, NamedAttributes(wanted["named"])):
             teller.tell("page", page=[as_told(sent) for sent in page])
     return teller.tell("ended", referrals=reading.referrals, proof=reading.proof)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from directory.sync.identity import identity
+from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.failures import DirectoryUnavailable, plain
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.text import Decoder, decoder
@@ -16,10 +17,14 @@ Texts = Mapping[str, tuple[str, ...]]
 
 
 class Opened(NamedTuple):
-    """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON."""
+    """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON.
+
+    ``named`` says which attributes it has of those that mapping and scripts name.
+    """
 
     identity: Identity
     attributes: str
+    named: str = ""
 
 
 class Sent(NamedTuple):
@@ -35,7 +40,7 @@ class Sent(NamedTuple):
     opened: Opened | None = None
 
 
-def opened(sent: Sent, mapping: AttributeMapping) -> Opened:
+def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes) -> Opened:
     """Return what there is to know of an entry.
 
     Raises:
@@ -44,13 +49,15 @@ def opened(sent: Sent, mapping: AttributeMapping) -> Opened:
     if sent.opened is not None:
         return sent.opened
     entry = Entry(sent.dn, texts_of(sent))
-    return Opened(identity(entry, mapping), json.dumps(entry.attributes))
+    return Opened(identity(entry, mapping), json.dumps(entry.attributes), named.of(entry.attributes))
 
 
-def opened_pages(pages: Iterable[list[Sent]], mapping: AttributeMapping) -> Iterator[list[Sent]]:
+def opened_pages(
+    pages: Iterable[list[Sent]], mapping: AttributeMapping, named: NamedAttributes
+) -> Iterator[list[Sent]]:
     """Yield pages of entries that have been looked into; raises as ``opened`` does."""
     for page in pages:
-        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping)) for sent in page]
+        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named)) for sent in page]
 
 
 def decoded(page: Iterable[Sent]) -> list[Entry]:

@@ -1,0 +1,36 @@
+"""Notes which of the attributes that the mapping and the scripts name an entry has, as a number of a few digits. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+
+class NamedAttributes:
+    """The attributes with these names, in this order: each has a bit of the number, the first one the lowest."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._bits = {name.lower(): 1 << place for place, name in enumerate(names)}
+        # Most entries have the same few attributes, in the same order.
+        self._known: dict[tuple[str, ...], str] = {}
+
+    def of(self, attributes: Mapping[str, object]) -> str:
+        """Return the number, in hexadecimal digits, of an entry with these attributes, under any letter case and option."""
+        spelled = tuple(attributes)
+        found = self._known.get(spelled)
+        if found is None:
+            # Nobody has to send only a few kinds.
+            if len(self._known) > 10_000:
+                self._known.clear()
+            bare = {name.lower().partition(";")[0] for name in spelled}
+            found = self._known[spelled] = f"{sum(self._bits.get(name, 0) for name in bare):x}"
+        return found
+
+    def counts(self, entries: Iterable[tuple[str, int]]) -> dict[str, int]:
+        """Return how many entries have each attribute, by its folded name; ``entries`` are counted by their numbers."""
+        counts = dict.fromkeys(self._bits, 0)
+        for digits, count in entries:
+            number = int(digits or "0", 16)
+            for name, bit in self._bits.items():
+                if number & bit:
+                    counts[name] += count
+        return {name: count for name, count in counts.items() if count}
