@@ -17,11 +17,8 @@ ORGS = PROJECT / "orgs"
 # What decides about a user: who was found, and what follows from it.
 DECIDING = (
     *SYNC.glob("*.py"),
-    PROJECT / "directory" / "scope.py",
-    PROJECT / "directory" / "void_plans.py",
-    ORGS / "inheritance.py",
-    ORGS / "permissions.py",
-    ORGS / "text.py",
+    *(PROJECT / "directory").glob("*.py"),
+    *ORGS.glob("*.py"),
 )
 # What decides whose entry one is.
 MATCHING = (

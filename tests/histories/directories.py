@@ -217,6 +217,7 @@ class MemoryDirectories:
         since: Position | None = None,
         now: datetime | None = None,
         mapping: AttributeMapping | None = None,
+        named: Sequence[str] = (),
     ) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection), attributes, since if now else None)
 
