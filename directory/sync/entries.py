@@ -184,7 +184,7 @@ class Directory:
 
     def _absent(self, searched: Sequence[Reading], noted: Noted) -> Sighting:
         """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
-        noted_server, _, known_id = noted
+        noted_server, known_id = noted.server, noted.known_id
         last = next((reading for reading in searched if reading.server_id == noted_server), searched[-1])
         for reading in searched:
             if reading.extent:
