@@ -5,50 +5,69 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('directory', '0020_readings_note_who_asked'),
+        ("directory", "0020_readings_note_who_asked"),
     ]
 
     operations = [
         migrations.AddField(
-            model_name='ldapserver',
-            name='limit_profile_changes_percent',
-            field=models.PositiveSmallIntegerField(default=20, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='name or email changes, percent'),
+            model_name="ldapserver",
+            name="limit_profile_changes_percent",
+            field=models.PositiveSmallIntegerField(
+                default=20,
+                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)],
+                verbose_name="name or email changes, percent",
+            ),
         ),
         migrations.AddField(
-            model_name='ldapserver',
-            name='limit_reactivations_percent',
-            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='reactivations, percent'),
+            model_name="ldapserver",
+            name="limit_reactivations_percent",
+            field=models.PositiveSmallIntegerField(
+                default=5,
+                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)],
+                verbose_name="reactivations, percent",
+            ),
         ),
         migrations.AddField(
-            model_name='ldapserver',
-            name='limit_renames_percent',
-            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='renames, percent'),
+            model_name="ldapserver",
+            name="limit_renames_percent",
+            field=models.PositiveSmallIntegerField(
+                default=5,
+                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)],
+                verbose_name="renames, percent",
+            ),
         ),
         migrations.AddField(
-            model_name='ldapserver',
-            name='limit_role_losses_percent',
-            field=models.PositiveSmallIntegerField(default=50, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='losses of one role, percent of its holders'),
+            model_name="ldapserver",
+            name="limit_role_losses_percent",
+            field=models.PositiveSmallIntegerField(
+                default=50,
+                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)],
+                verbose_name="losses of one role, percent of its holders",
+            ),
         ),
         migrations.AddField(
-            model_name='ldapserver',
-            name='limit_vanished_attributes_percent',
-            field=models.PositiveSmallIntegerField(default=5, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)], verbose_name='attributes that no entry has any more, percent of the entries that had them'),
+            model_name="ldapserver",
+            name="limit_vanished_attributes_percent",
+            field=models.PositiveSmallIntegerField(
+                default=5,
+                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(100)],
+                verbose_name="attributes that no entry has any more, percent of the entries that had them",
+            ),
         ),
         migrations.AddField(
-            model_name='runserver',
-            name='attribute_counts',
-            field=models.JSONField(blank=True, default=dict, verbose_name='entries with each attribute'),
+            model_name="runserver",
+            name="attribute_counts",
+            field=models.JSONField(blank=True, default=dict, verbose_name="entries with each attribute"),
         ),
         migrations.AddField(
-            model_name='runserver',
-            name='limit_counts',
-            field=models.JSONField(blank=True, default=dict, verbose_name='what was counted for the limits'),
+            model_name="runserver",
+            name="limit_counts",
+            field=models.JSONField(blank=True, default=dict, verbose_name="what was counted for the limits"),
         ),
         migrations.AddField(
-            model_name='storedentry',
-            name='named',
-            field=models.CharField(blank=True, default='', max_length=80),
+            model_name="storedentry",
+            name="named",
+            field=models.CharField(blank=True, default="", max_length=80),
         ),
     ]
