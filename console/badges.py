@@ -139,13 +139,24 @@ _RUN = {
 }
 
 
+_INCOMPLETE = {
+    RunState.PLANNED: Badge(_("planned, incomplete"), "triangle-alert", "warn"),
+    RunState.APPLIED: Badge(_("applied, incomplete"), "triangle-alert", "warn"),
+}
+
+
 def run_state(run: Run) -> Badge:
-    """Return where a run is; one that no limit holds back only waits for approval, and one that is overtaken is void."""
+    """Return where a run is; one that no limit holds back only waits for approval, and one that is overtaken is void.
+
+    One that could not check everybody says so.
+    """
     state = RunState(run.state)
     if state is RunState.HELD_BACK and void_plans.overtaken_by(run) is not None:
         return HELD_BACK_VOID
     if state is RunState.HELD_BACK and run.approval and not run.held_back:
         return WAITS_FOR_APPROVAL
+    if run.incomplete and state in _INCOMPLETE:
+        return _INCOMPLETE[state]
     return Badge(state.label, *_RUN[state])
 
 

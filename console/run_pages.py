@@ -18,7 +18,8 @@ from console.tables.runs import ChangeTable
 from console.undo_effects import undo_effects
 from directory.actions import approval, runs, undo
 from directory.models import Run, RunChange, RunState
-from directory.sync import results
+from directory.sync import results, unchecked
+from directory.sync.unchecked import Unchecked
 from directory.sync.values import Outcome
 from orgs.models import Org
 from orgs.permissions import Permission
@@ -118,6 +119,7 @@ class RunPage:
     undo: Undo | None
     applications: list[Run]
     undos: list[Run]
+    incomplete: list[Unchecked]
     percent: int | None
     listing: Listing | None
 
@@ -134,6 +136,7 @@ def run_page(run: Run, request: ConsoleRequest) -> RunPage:
         undo=_undo_of(run, request),
         applications=list(run.applications.order_by("pk")),
         undos=list(run.undos.filter(simulated=False).order_by("pk")),
+        incomplete=unchecked.from_json(run.incomplete),
         percent=round(100 * run.done / run.total) if run.total else None,
         listing=None if run.live else _changes(run, request),
     )

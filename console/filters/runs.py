@@ -26,7 +26,12 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
         choices=[("simulation", _("Simulations")), ("sync", _("Real syncs")), ("undo", _("Undos"))],
         method="of_kind",
     )
-    state = filters.ChoiceFilter(label=_("Result"), empty_label=_("Any result"), choices=RunState.choices)
+    state = filters.ChoiceFilter(
+        label=_("Result"),
+        empty_label=_("Any result"),
+        choices=[*RunState.choices, ("incomplete", _("incomplete"))],
+        method="in_state",
+    )
     trigger = filters.ChoiceFilter(label=_("Started"), empty_label=_("Anyhow"), choices=Trigger.choices)
 
     class Meta:
@@ -37,6 +42,9 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
         if value == "undo":
             return runs.filter(undo_of__isnull=False)
         return runs.filter(undo_of=None, simulated=value == "simulation")
+
+    def in_state(self, runs: QuerySet[Run], _name: str, value: str) -> QuerySet[Run]:
+        return runs.exclude(incomplete=[]) if value == "incomplete" else runs.filter(state=value)
 
     def filter_queryset(self, queryset: QuerySet[Run]) -> QuerySet[Run]:
         found = super().filter_queryset(queryset)

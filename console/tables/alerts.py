@@ -21,6 +21,7 @@ _KIND = {
     AlertKind.CONNECTION: Badge(AlertKind.CONNECTION.label, "unplug", "bad"),
     AlertKind.HELD_BACK: Badge(AlertKind.HELD_BACK.label, "hand", "warn"),
     AlertKind.APPROVAL: Badge(AlertKind.APPROVAL.label, "user-check", "info"),
+    AlertKind.INCOMPLETE: Badge(AlertKind.INCOMPLETE.label, "triangle-alert", "warn"),
     AlertKind.MAIL: Badge(AlertKind.MAIL.label, "mail-x", "bad"),
 }
 

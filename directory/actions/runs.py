@@ -243,6 +243,7 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
         undo_of=simulation.undo_of,
         approval=simulation.approval,
         warnings=simulation.warnings,
+        incomplete=simulation.incomplete,
         unknown_orgs=simulation.unknown_orgs,
         surroundings=simulation.surroundings,
     )

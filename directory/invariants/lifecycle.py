@@ -138,6 +138,7 @@ def mails(_at: datetime) -> Iterator[str]:
     """A run writes each kind of mail once, when it has come to what the mail tells."""
     fits = (
         Q(kind=MailKind.SUMMARY, run__state__in=[RunState.PLANNED, RunState.APPLIED])
+        | (Q(kind=MailKind.INCOMPLETE, run__state__in=[RunState.PLANNED, RunState.APPLIED]) & ~Q(run__incomplete=[]))
         | Q(kind=MailKind.FAILED, run__state=RunState.FAILED)
         | (Q(kind=MailKind.HELD_BACK) & ~Q(run__held_back=[]))
         | (Q(kind=MailKind.APPROVAL) & ~Q(run__approval=[]))

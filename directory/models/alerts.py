@@ -21,6 +21,7 @@ class AlertKind(models.TextChoices):
     CONNECTION = "connection", _("connection")
     HELD_BACK = "held back", _("held back")
     APPROVAL = "approval", _("waits for approval")
+    INCOMPLETE = "incomplete", _("incomplete sync")
     MAIL = "mail", _("mail not sent")
 
 

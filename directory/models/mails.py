@@ -12,6 +12,7 @@ class MailKind(models.TextChoices):
     """What a mail reports."""
 
     SUMMARY = "summary", _("summary")
+    INCOMPLETE = "incomplete", _("incomplete")
     HELD_BACK = "held back", _("held back")
     APPROVAL = "approval", _("waits for approval")
     FAILED = "failed", _("failed")

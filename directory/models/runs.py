@@ -121,6 +121,8 @@ class Run(models.Model):
     held_back: Any = models.JSONField(_("reasons to hold back"), default=list)
     approval: Any = models.JSONField(_("why a second administrator has to approve"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
+    # LDAP server, reason and number of users, for whoever could not be checked; a run is incomplete with any of these.
+    incomplete: Any = models.JSONField(_("could not be checked"), default=list, blank=True)
     unknown_orgs: Any = models.JSONField(_("unknown orgs"), default=dict)
     # Which servers each org asked and what each role was, to be compared as the plan is applied.
     surroundings: Any = models.JSONField(default=dict, blank=True, editable=False)

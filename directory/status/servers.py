@@ -13,6 +13,7 @@ from directory.models import LdapServer, RunServer
 from directory.models.fields import Sealed
 from directory.schedule import Timetable
 from directory.status.lines import Line, State
+from directory.sync import unchecked
 
 
 def look(*, at: datetime) -> list[Line]:
@@ -26,6 +27,7 @@ def look(*, at: datetime) -> list[Line]:
             lines.append(Line(server.name, State.OK, _("It is disabled."), about=("server", server.pk)))
             continue
         lines += [*_dangers(server), _reading(server, newest.get(server.pk))]
+        lines += _unchecked(server, newest.get(server.pk))
         if server.pk in used:
             last = successes.get(server.pk)
             late = schedule.late(used[server.pk], last_success=last, since=since, now=at)
@@ -65,6 +67,24 @@ def _reading(server: LdapServer, reading: RunServer | None) -> Line:
         return Line(server.name, State.OK, fact % {"count": reading.entries}, at=when, about=about)
     fact = _("A run is under way.") if reading.run.live else _("The last run ended before it was read.")
     return Line(server.name, State.OK, fact, at=when, about=about)
+
+
+def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
+    """Return of whom the last run could not say whether they are in the directory, because of this server."""
+    told = unchecked.from_json(reading.run.incomplete) if reading is not None else []
+    advice = _("Open the run: until they are checked, nobody of them is deactivated.")
+    return [
+        Line(
+            server.name,
+            State.WARNING,
+            f"{each.sentence}.",
+            advice,
+            at=reading.run.created_at,
+            about=("run", reading.run_id),
+        )
+        for each in told
+        if reading is not None and each.server == server.name and each.users
+    ]
 
 
 def _success(server: LdapServer, table: Timetable, last: datetime | None, *, late: bool) -> Line:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from directory.models import Mail, MailKind, Run, RunState
-from directory.sync import audience, job, lease, notify, record, report, rows
+from directory.sync import audience, job, lease, notify, record, report, rows, unchecked
 from directory.sync.job import Job
 from directory.sync.tally import COUNTED, filled
 from directory.sync.values import Action, Change, Outcome
@@ -55,15 +55,21 @@ def _whole_mail(run: Run, kind: MailKind, opening: str) -> tuple[str, str]:
         opening=opening,
         counts=counts,
         org_lines=_org_lines(run.org_counts),
-        warnings=[*run.held_back, *run.approval, *run.warnings],
+        warnings=[*run.held_back, *run.approval, *_incomplete(run), *run.warnings],
         where=f"Every change with its reasons: {notify.address_of(run)}",
     )
     return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
 
 
+def _incomplete(run: Run) -> list[str]:
+    return [each.sentence for each in unchecked.from_json(run.incomplete)]
+
+
 def _part_of_mail(run: Run, kind: MailKind, opening: str, parts: Sequence[Values]) -> tuple[str, str]:
     """Return subject and text of the mail about these orgs, for somebody who may not open the run's page."""
     counts = filled({key: sum(part.get(key, 0) for part in parts) for key in COUNTED})
+    if kind == MailKind.INCOMPLETE and not counts["notChecked"]:
+        kind = MailKind.SUMMARY
     body = report.mail_body(
         opening=f"{opening}\nThis mail is about the orgs that you administer.",
         counts=counts,
@@ -104,6 +110,8 @@ def write_log(work: Job) -> None:
     if not done:
         for part in run.org_counts:
             log_of_orgs.info("%s%s", report.completed(part["id"], part["name"], part), mark)
+        for each in unchecked.from_json(run.incomplete):
+            log.warning("%s%s", report.incomplete(each, simulated=run.simulated), mark)
         log.info("%s%s", report.summary(work.org_ids, filled(run.counts), simulated=run.simulated), mark)
     author = report.subject(work.actor.user_id, work.actor.label, work.actor.org_id)
     told = Outcome.PLANNED if run.simulated else Outcome.APPLIED

@@ -16,6 +16,7 @@ from django.db.models import Q, QuerySet
 
 from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunServer
 from directory.models.alerts import CONNECTION_PROBLEM
+from directory.sync import unchecked
 
 log = logging.getLogger("rollcall.sync")
 
@@ -47,6 +48,22 @@ def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:
     """Dismiss the alerts of held-back runs that a later one has made void."""
     kinds = [AlertKind.HELD_BACK, AlertKind.APPROVAL]
     Alert.objects.open().filter(kind__in=kinds, run_id__in=runs.values("pk")).update(dismissed_at=at)
+
+
+def tell_incomplete(run: Run, *, at: datetime) -> None:
+    """Raise an alert for each LDAP server of which a real run could not check everybody, and end those of earlier runs.
+
+    Alerts of servers that this run has not read stay, as they are.
+    """
+    told = unchecked.from_json(run.incomplete)
+    messages = [f"Directory sync incomplete: {each.sentence}" for each in told]
+    servers = dict(run.readings.filter(server__isnull=False).values_list("server_name", "server"))
+    past = Alert.objects.open().filter(Q(server=None) | Q(server__in=servers.values()), kind=AlertKind.INCOMPLETE)
+    past.exclude(message__in=messages).update(dismissed_at=at)
+    for each, message in zip(told, messages, strict=True):
+        raise_alert(
+            kind=AlertKind.INCOMPLETE, message=message, run_id=run.pk, server_id=servers.get(each.server), at=at
+        )
 
 
 def address_of(run: Run) -> str:

@@ -26,6 +26,7 @@ from directory.sync import (
     report,
     review,
     times,
+    unchecked,
     undo,
 )
 from directory.sync.crew import Helpers
@@ -131,11 +132,13 @@ def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
     """Store the plan's counts and the limits that it passes; a simulation counts and says the same."""
     names = {pk: org.org.name for pk, org in work.scope.items()}
     reasons = review.reasons(work, tally)
+    failed = [(row.server_name, row.error) for row in work.readings if not row.complete]
     work.lease.save(
         counts=tally.totals(),
         org_counts=[{"id": pk, "name": names[pk], **filled(part)} for pk, part in tally.orgs.items() if pk in names],
         unknown_orgs=dict(tally.unknown_orgs),
         warnings=_warnings(work, tally),
+        incomplete=unchecked.to_json(unchecked.summed(tally.unchecked, failed)),
         held_back=[reason.message for reason in reasons],
         surroundings=work.surroundings,
         planned_at=work.lease.clock(),
@@ -169,6 +172,7 @@ def hold_back(work: Job, reasons: list[limits.Reason], waits: list[str]) -> None
     with transaction.atomic():
         at = work.lease.clock()
         notify.raise_alert(kind=alert, message=f"{opening} {told}", run_id=work.run.pk, at=at)
+        notify.tell_incomplete(work.run, at=at)
         work.lease.finish(RunState.HELD_BACK)
         closing.write_mails(work, mail, f"{opening}\nNothing was written.", told)
     closing.send(work)
@@ -232,11 +236,13 @@ def _finish(work: Job, state: RunState) -> None:
     if state == RunState.APPLIED:
         record.settle_counts(work.run)
     closing.write_log(work)
+    kind = MailKind.INCOMPLETE if work.run.incomplete else MailKind.SUMMARY
     with transaction.atomic():
         work.lease.finish(state)
         if state == RunState.APPLIED and work.run.undo_of_id is None:
             notify.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
-        closing.write_mails(work, MailKind.SUMMARY, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
+            notify.tell_incomplete(work.run, at=work.lease.clock())
+        closing.write_mails(work, kind, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
     closing.send(work)
 
 

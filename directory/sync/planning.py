@@ -125,6 +125,8 @@ class Planner:
     def _store(self, planned: list[Planned]) -> None:
         for change, _, sighting in planned:
             self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
+            if change.outcome is Outcome.NOT_CHECKED:
+                self.tally.unchecked[sighting.unchecked or (sighting.server, sighting.reason)] += 1
         with times.step("storing the plan"), lease.redoable():
             self.work.lease.renew(phase="planning", done=self._done())
             self.directory.plan_matches(self.work.run.pk, {user.id: sighting for _, user, sighting in planned})

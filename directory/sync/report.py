@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from directory.sync.tally import COUNTED
+from directory.sync.unchecked import Unchecked
 from directory.sync.values import Account, Action, Change
 
 
@@ -40,6 +41,14 @@ def summary(org_ids: Sequence[int], counts: Mapping[str, int], *, simulated: boo
     return (
         f"DIRSYNC:: Summary for orgIds:, {_ids(org_ids)}, {_numbers(counts, 'roleChanges')}, "
         f"simulated:{_FLAGS[simulated]}"
+    )
+
+
+def incomplete(told: Unchecked, *, simulated: bool) -> str:
+    """Return the line that says whom a run could not check because of one LDAP server."""
+    return (
+        f"DIRSYNC:: Incomplete for server:{safe(told.server) or '-'} users:{told.users} not checked: "
+        f"{safe(told.reason)}, simulated:{_FLAGS[simulated]}"
     )
 
 
@@ -135,14 +144,17 @@ def name_of(*, simulated: bool, undone: int | None = None) -> str:
 
 
 def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int], undone: int | None = None) -> str:
-    """Return a mail's subject; ``kind`` is summary, held back, approval or failed."""
+    """Return a mail's subject; ``kind`` is summary, incomplete, held back, approval or failed."""
     name = name_of(simulated=simulated, undone=undone)
     if kind == "approval":
         return f"{name} waits for approval"
-    if kind != "summary":
+    if kind not in {"summary", "incomplete"}:
         return f"{name} {kind}"
     changed = sum(counts.get(key, 0) for key in ("deactivated", "blocked", "activated", "moved", "rolesChanged"))
-    return f"{name}: {counts.get('users', 0)} users, {changed} changes"
+    done = f"{counts.get('users', 0)} users, {changed} changes"
+    if kind == "incomplete":
+        return f"{name} incomplete: {done}, {counts.get('notChecked', 0)} not checked"
+    return f"{name}: {done}"
 
 
 def mail_body(

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from directory.models import Run, RunChange, RunServer, RunState
+from directory.sync import unchecked
 from directory.sync.tally import filled
 from directory.sync.values import Outcome
 
@@ -27,6 +28,7 @@ def summary(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "notApplied": _not_applied(run),
         "error": run.error,
+        "incomplete": list(run.incomplete),
         "warningMessages": list(run.warnings),
     }
 
@@ -102,6 +104,8 @@ def text(run: Run) -> Iterator[str]:
         yield f"  limit: {reason}"
     for reason in run.approval:
         yield f"  approval: {reason}"
+    for each in unchecked.from_json(run.incomplete):
+        yield f"  incomplete: {each.sentence}"
     for warning in run.warnings:
         yield f"  warning: {warning}"
 

@@ -23,6 +23,7 @@ SLICE = 50
 # Whoever is not found costs up to six reads of single DNs, with a sign of life before them.
 SEARCHES = 6
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
+NOT_CONFIRMED = "asked again, it did not confirm that they are gone"
 ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"
 
 
@@ -93,7 +94,8 @@ class SecondLook:
                     step = f"Asked {server.name} again: {told.told}."
                     if not told.absent and sure[pk].presence is Presence.ABSENT:
                         doubt = f"{server.name}: {told.told}"
-                        sure[pk] = replace(sure[pk], presence=Presence.NOT_CHECKED, reason=doubt)
+                        shared = (server.name, NOT_CONFIRMED)
+                        sure[pk] = replace(sure[pk], presence=Presence.NOT_CHECKED, reason=doubt, unchecked=shared)
                     else:
                         sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))
         return sure

@@ -93,13 +93,14 @@ class ServerTally:
 
 @dataclass(slots=True)
 class Tally:
-    """The counts of a whole plan, kept while it is made page by page."""
+    """The counts of a whole plan, kept while it is made page by page; ``unchecked`` are users by LDAP server and reason."""
 
     admin_roles: frozenset[str]
     orgs: dict[int, Counter[str]] = field(default_factory=dict)
     servers: dict[int, ServerTally] = field(default_factory=dict)
     active_by_org: Counter[int] = field(default_factory=Counter)
     unknown_orgs: Counter[str] = field(default_factory=Counter)
+    unchecked: Counter[tuple[str, str]] = field(default_factory=Counter)
     waiting: int = 0
 
     def add(self, change: Change, *, server: int, evaluated: bool) -> None:

@@ -283,7 +283,8 @@ class Sighting:
     ``known_id`` is an immutable id that is known of the user. ``entry_id`` is the stored entry, 0 for none, and
     ``newly_matched`` whether it is another one than is noted, or has ids that are not.
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
-    about again.
+    about again. ``unchecked`` are LDAP server and reason that many users share who could not be checked, where
+    ``reason`` speaks of this one.
     """
 
     presence: Presence
@@ -298,6 +299,7 @@ class Sighting:
     newly_matched: bool = False
     waits: str = ""
     proofs: tuple[str, ...] = ()
+    unchecked: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

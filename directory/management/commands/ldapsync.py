@@ -26,7 +26,7 @@ from directory.sync.values import Outcome
 from orgs.actors import COMMAND_LINE
 from orgs.text import fold
 
-HELD_BACK, FAILED = 3, 4
+HELD_BACK, FAILED, INCOMPLETE = 3, 4, 5
 _EXIT = {RunState.HELD_BACK: HELD_BACK, RunState.FAILED: FAILED, RunState.CANCELLED: FAILED}
 
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
 
     help = (
         "Synchronizes users with LDAP in the foreground. Exit code 0: done; 2: wrong use; 3: held back or waiting for "
-        "approval, nothing was written; 4: refused or failed, with the reason on standard error."
+        "approval, nothing was written; 4: refused or failed, with the reason on standard error; 5: done, but incomplete, as some users could not be checked."
     )
 
     # They are about pages and templates, and take longer than a sync that changes nothing of a small company.
@@ -84,8 +84,8 @@ class Command(BaseCommand):
             if changes is not None:
                 changes.close()
         self._tell(run, as_json=options["json"])
-        if run.state in _EXIT:
-            sys.exit(_EXIT[RunState(run.state)])
+        if code := _EXIT.get(RunState(run.state), INCOMPLETE if run.incomplete else 0):
+            sys.exit(code)
 
     def _start(self, options: dict[str, Any]) -> Run:
         at = timezone.now()
