@@ -23,6 +23,8 @@ TICKS = {
     "send_waiting_mail": 60.0,
     "age_archives": 3600.0,
     "forget_uploads": 3600.0,
+    # A day's rows go at the first time of the day that has something to remove; the others find nothing.
+    "remove_old": 3600.0,
 }
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from directory import heartbeats
-from directory.actions import schedule, uploads
+from directory.actions import retention, schedule, uploads
 from directory.sync import closing, helping, pipeline
 from directory.sync.crew import Helpers
 from directory.sync.errors import Leaving
@@ -97,3 +97,9 @@ def age_archives() -> None:
 def forget_uploads() -> None:
     """Forget the previews of uploaded files that have expired."""
     uploads.forget_expired(at=timezone.now())
+
+
+@shared_task(ignore_result=True, queue="mail")
+def remove_old() -> None:
+    """Remove runs, changes, mails, alerts, sessions and audit entries that are older than they are kept."""
+    retention.remove_old(by=SYSTEM, at=timezone.now())

@@ -42,6 +42,10 @@ def why_not(run: Run) -> str:
         return f"run {run.pk} is {run.get_state_display()}: wait for its end or cancel it"
     if run.simulated:
         return f"nothing to undo: run {run.pk} is a simulation, which changes nobody"
+    if run.cleared_at is not None:
+        return (
+            f"what run {run.pk} changed can't be undone any more: its changes were removed on {run.cleared_at:%Y-%m-%d}"
+        )
     if not run.stored_changes.filter(outcome=Outcome.APPLIED).exists():
         return f"nothing to undo: run {run.pk} changed nobody"
     if (standing := run.standing_undo()) is not None:

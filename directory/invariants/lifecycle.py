@@ -87,7 +87,8 @@ def plans_of_others(_at: datetime) -> Iterator[str]:
             yield f"run {run.pk} applies the plan of run {run.plan_from_id}, which is no finished simulation before it"
     sizes = Counter(dict(RunChange.objects.values_list("run_id").annotate(Count("pk"))))
     sizes.update(dict(RunRepeat.objects.values_list("run_id").annotate(said=Sum(F("last") - F("first") + 1))))
-    for pk, source_pk in Run.objects.filter(plan_from__isnull=False).values_list("pk", "plan_from_id").order_by("pk"):
+    whole = Run.objects.filter(plan_from__isnull=False, cleared_at=None, plan_from__cleared_at=None)
+    for pk, source_pk in whole.values_list("pk", "plan_from_id").order_by("pk"):
         if sizes[pk] != sizes[source_pk or 0]:
             yield f"run {pk} has {sizes[pk]} changes, the plan of run {source_pk} has {sizes[source_pk or 0]}"
 
@@ -125,7 +126,8 @@ def counts(_at: datetime) -> Iterator[str]:
     applied = RunChange.objects.filter(outcome=Outcome.APPLIED).exclude(run__state__in=LIVE_STATES)
     for run_id, outcome, actions in applied.values_list("run_id", "outcome", "actions").iterator(chunk_size=2000):
         made.setdefault(run_id, Counter()).update(tally.counts_of(outcome, actions, 0))
-    for pk, state, told in Run.objects.order_by("pk").values_list("pk", "state", "counts").iterator():
+    whole = Run.objects.filter(cleared_at=None).order_by("pk")
+    for pk, state, told in whole.values_list("pk", "state", "counts").iterator():
         if pk not in made and state != RunState.APPLIED:
             continue
         found = made.get(pk, Counter())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from directory.models import Run, RunChange, RunServer, RunState, StoredEntry, SyncSettings
@@ -34,8 +34,9 @@ LET_IN = Q(before__blocked=True, after__blocked=False)
 
 
 def rows_of_runs() -> QuerySet[AuditEntry]:
-    """Return the audit rows that runs left; a row from before its run began belongs to another story."""
-    return AuditEntry.objects.filter(Exists(Run.objects.filter(pk=OuterRef("run_id"), created_at__lt=OuterRef("at"))))
+    """Return the audit rows that runs left whose changes are still kept; one from before its run began is another's."""
+    whole = Run.objects.filter(pk=OuterRef("run_id"), created_at__lt=OuterRef("at"), cleared_at=None)
+    return AuditEntry.objects.filter(Exists(whole))
 
 
 def _named(change: RunChange) -> str:
@@ -185,6 +186,9 @@ def stored_entries(_at: datetime) -> Iterator[str]:
     rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED).annotate(reader=READER)
     for change in rows.filter(Exists(contested)).order_by("pk").iterator():
         yield f"{_named(change)} was decided by an entry that several users claim"
-    known = Exists(Run.objects.filter(pk=OuterRef("run_id")))
+    known = Q(Exists(Run.objects.filter(pk=OuterRef("run_id"))))
+    if AuditEntry.objects.filter(action="old rows removed", after__runs__gt=0).exists():
+        # An entry that has been as it is for long was written by a run that is gone by now.
+        known |= Q(run_id__lt=Run.objects.aggregate(last=Max("pk"))["last"] or 0)
     for entry in StoredEntry.objects.exclude(run_id=0).exclude(known).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) was read by run {entry.run_id}, which does not exist"

@@ -99,7 +99,7 @@ def _names() -> tuple[Names, Names]:
 def users(_at: datetime) -> Iterator[str]:
     """Every user is as the audit trail says, entry after entry."""
     orgs, roles = _names()
-    last = 0
+    last, begins = 0, _begins_later()
     plain = [key for key in USER_FIELDS if key not in {"org", "roles"}]
     while page := list(User.objects.filter(pk__gt=last).order_by("pk").values("pk", "org__name", *plain)[:PAGE]):
         first, last = page[0]["pk"], page[-1]["pk"]
@@ -108,7 +108,9 @@ def users(_at: datetime) -> Iterator[str]:
             held[pk].append(name)
         told = _entries("user", first, last)
         for row in page:
-            story = Story(f"user {row['pk']} ({row['username']})", orgs, roles, USER_FIELDS, dict(NEW_USER))
+            story = Story(
+                f"user {row['pk']} ({row['username']})", orgs, roles, USER_FIELDS, {} if begins else dict(NEW_USER)
+            )
             for pk, action, label, before, after in told.get(row["pk"], ()):
                 if action == "user created" and len(label) < LONGEST_LABEL:
                     after = {**after, "username": label}  # noqa: PLW2901  # told by the label
@@ -116,6 +118,11 @@ def users(_at: datetime) -> Iterator[str]:
             yield from story.end(
                 {"org": row["org__name"], "roles": sorted(held[row["pk"]])} | {k: row[k] for k in plain}
             )
+
+
+def _begins_later() -> bool:
+    """Tell whether old entries have been removed: then the trail of an object begins with any of its states."""
+    return AuditEntry.objects.filter(action="old rows removed", after__audit_entries__gt=0).exists()
 
 
 Entry = tuple[int, str, str, dict[str, Any], dict[str, Any]]
@@ -135,11 +142,13 @@ def orgs(_at: datetime) -> Iterator[str]:
     """Every org is as the audit trail says."""
     org_names, role_names = _names()
     states = {"org activated": True, "org deactivated": False}
+    new = {} if _begins_later() else {"active": True}
     for org in Org.objects.prefetch_related("default_roles"):
-        story = Story(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, {"active": True})
+        story = Story(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, dict(new))
         for pk, action, _, before, after in _entries("org", org.pk, org.pk).get(org.pk, ()):
             yield from story.hear(pk, action, before, after)
-            story.known["active"] = states.get(action, story.known["active"])
+            if action in states:
+                story.known["active"] = states[action]
         now = {key: getattr(org, key) for key in (*ORG_PLAIN, "active")}
         yield from story.end({**now, "default_roles": sorted(role.name for role in org.default_roles.all())})
 
@@ -154,7 +163,9 @@ def devices(_at: datetime) -> Iterator[str]:
     )
     told = Device.objects.annotate(told=Subquery(states.order_by("-pk").values("action")[:1]))
     on = Q(active=True, told__isnull=False) & ~Q(told="device reactivated")
-    off = Q(active=False) & (Q(told=None) | Q(told="device reactivated"))
+    off = Q(active=False, told="device reactivated")
+    if not _begins_later():
+        off |= Q(active=False, told=None)
     for device in told.filter(on | off).order_by("pk").iterator():
         state = "active" if device.active else "deactivated"
         yield f"device {device.pk} ({device.name}) of user {device.user_id} is {state}, which the audit trail does not say"

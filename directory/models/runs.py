@@ -105,6 +105,9 @@ class Run(models.Model):
     planned_at = models.DateTimeField(_("planned at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
+    # Changes of users who are not on legal hold have been removed, as they were older than changes are kept.
+    cleared_at = models.DateTimeField(_("changes removed"), null=True, blank=True, editable=False)
+
     phase = models.CharField(_("phase"), max_length=32, blank=True)
     done = models.PositiveIntegerField(_("done"), default=0)
     total = models.PositiveIntegerField(_("of"), null=True, blank=True)

@@ -9,7 +9,7 @@ from django.db import Error
 from django.utils.translation import gettext as _
 
 from directory import queues
-from directory.status import broker, database, mail, processes, safety, scripts, servers, work
+from directory.status import broker, database, kept, mail, processes, safety, scripts, servers, work
 from directory.status.lines import Line, Section, State
 
 
@@ -22,6 +22,7 @@ def sections(*, at: datetime) -> list[Section]:
         ("runs", _("Runs under way"), lambda: work.look(at=at)),
         ("servers", _("LDAP servers"), lambda: servers.look(at=at)),
         ("mail", _("Mail"), lambda: mail.look(at=at)),
+        ("kept", _("What is kept"), lambda: kept.look(at=at)),
     ]
     return [
         Section("database", _("Database"), tuple(stored)),

@@ -1,0 +1,128 @@
+"""Removes what is older than it is kept, a little at a time, so that nobody waits; safe to do twice."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+from importlib import import_module
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+
+from directory import retention
+from directory.models import Alert, Mail, Run, RunChange, RunRepeat
+from directory.models.repeats import within
+from directory.sync import repeats
+from orgs.actions.audit import Fact, note
+from orgs.actors import Actor
+from orgs.models import AuditEntry, User
+
+REMOVED = "old rows removed"
+# Rows that go in one transaction.
+PART = 2000
+# Seconds after which the rest is left to the next time.
+BUDGET = 20.0
+# What legal holds leave in the trail stays for good.
+OF_HOLDS = ("put on legal hold", "released from legal hold")
+
+
+def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[str]:
+    """Remove what is older than the settings keep it, and return how many rows of each kind went.
+
+    Users on legal hold keep their changes and audit entries. Audit rows say what was removed.
+    """
+    ends, kept = time.monotonic() + seconds, retention.chosen()
+    _clear_sessions()
+    removed: Counter[str] = Counter()
+    for steps in _kinds(kept, at):
+        for kind, count in steps:
+            removed[kind] += count
+            if time.monotonic() >= ends:
+                break
+    found = +removed
+    if found:
+        days = {"runs": kept.runs, "audit": kept.audit_days, "mails": kept.mails, "alerts": kept.alerts}
+        note([Fact("retention", 1, "old rows", after={**found, "kept days": days})], action=REMOVED, by=by, at=at)
+    return found
+
+
+# A transaction each: what kind of row, and how many went.
+Steps = Iterator[tuple[str, int]]
+
+
+def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
+    """Yield what removes each kind of row."""
+    if before := kept.before(kept.mails, at):
+        yield _parts("mails", Mail.objects.filter(~Q(sent_at=None, given_up_at=None), created_at__lt=before))
+    if before := kept.before(kept.alerts, at):
+        yield _parts("alerts", Alert.objects.filter(dismissed_at__lt=before))
+    if before := kept.before(kept.runs, at):
+        yield _runs(before, at)
+    if before := kept.before(kept.audit_days, at):
+        yield _parts("audit_entries", _old_entries(before))
+
+
+def _clear_sessions() -> None:
+    """Remove sessions that have ended: nobody can be signed in by them any more."""
+    import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+
+
+def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
+    while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:PART]):
+        with transaction.atomic():
+            rows.filter(pk__among=ids).delete()
+        yield kind, len(ids)
+
+
+def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
+    """Return the audit entries from before, but for the newest about each object, and for what legal holds need."""
+    later = AuditEntry.objects.filter(
+        object_type=OuterRef("object_type"), object_id=OuterRef("object_id"), pk__gt=OuterRef("pk")
+    )
+    on_hold = Q(object_type="user", object_id__in=User.objects.held().values("pk"))
+    of_holds = Q(object_type="matter") | Q(action__in=OF_HOLDS)
+    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds)
+
+
+def _runs(before: datetime, at: datetime) -> Steps:
+    for pk in retention.old_runs(before):
+        while (count := _clear(pk, at)) == PART:
+            yield "changes", count
+        ended = _end(pk, at)
+        yield "changes", count
+        yield "runs", ended
+
+
+@transaction.atomic
+def _clear(run_id: int, at: datetime) -> int:
+    """Remove changes of a run, but for those of users on hold, and those that later runs repeat; return how many went."""
+    repeats.lock(shared=False)
+    repeated = RunRepeat.objects.filter(first__lte=OuterRef("pk"), last__gte=OuterRef("pk")).exclude(run=run_id)
+    rows = RunChange.objects.filter(run=run_id).exclude(Exists(repeated))
+    free = rows.exclude(user__isnull=False, user__in=User.objects.held().values("pk"))
+    ids = list(free.order_by("pk").values_list("pk", flat=True)[:PART])
+    if ids:
+        Run.objects.filter(pk=run_id, cleared_at=None).update(cleared_at=at)
+        RunChange.objects.filter(pk__among=ids).delete()
+    return len(ids)
+
+
+@transaction.atomic
+def _end(run_id: int, at: datetime) -> int:
+    """Remove a run that has nothing left, or note that it is not whole any more."""
+    repeats.lock(shared=False)
+    if ranges := RunRepeat.objects.of(run_id):
+        held = User.objects.held().values("pk")
+        kept = list(RunChange.objects.filter(within(ranges), user__in=held).values_list("pk", flat=True))
+        RunRepeat.objects.filter(run=run_id).delete()
+        repeats.store(run_id, kept)
+    run = Run.objects.get(pk=run_id)
+    if run.stored_changes.exists() or run.repeats.exists() or run.undos.exists():
+        Run.objects.filter(pk=run_id, cleared_at=None).update(cleared_at=at)
+        return 0
+    run.delete()
+    return 1
