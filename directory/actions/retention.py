@@ -39,8 +39,8 @@ def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[s
     _clear_sessions()
     removed: Counter[str] = Counter()
     for steps in _kinds(kept, at):
-        for kind, count in steps:
-            removed[kind] += count
+        for counts in steps:
+            removed.update(counts)
             if time.monotonic() >= ends:
                 break
     found = +removed
@@ -50,8 +50,8 @@ def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[s
     return found
 
 
-# A transaction each: what kind of row, and how many went.
-Steps = Iterator[tuple[str, int]]
+# How many rows of each kind went, a step at a time.
+Steps = Iterator[dict[str, int]]
 
 
 def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
@@ -75,7 +75,7 @@ def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
     while ids := list(rows.order_by("pk").values_list("pk", flat=True)[:PART]):
         with transaction.atomic():
             rows.filter(pk__among=ids).delete()
-        yield kind, len(ids)
+        yield {kind: len(ids)}
 
 
 def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
@@ -91,10 +91,8 @@ def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
 def _runs(before: datetime, at: datetime) -> Steps:
     for pk in retention.old_runs(before):
         while (count := _clear(pk, at)) == PART:
-            yield "changes", count
-        ended = _end(pk, at)
-        yield "changes", count
-        yield "runs", ended
+            yield {"changes": count}
+        yield {"changes": count, "runs": _end(pk, at)}
 
 
 @transaction.atomic

@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0018_mails_without_lists"),
+        ("directory", "0020_readings_note_who_asked"),
     ]
 
     operations = [
