@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0020_readings_note_who_asked"),
+        ("directory", "0022_incomplete_runs"),
     ]
 
     operations = [
