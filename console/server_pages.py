@@ -10,9 +10,10 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from directory import found_elsewhere
 from directory.actions import schedule, server_warnings
 from directory.models import LdapServer, OrgServer, RunServer
-from directory.scope import orgs_in_scope
+from directory.scope import asked_by_orgs, orgs_in_scope, own_lists
 from orgs.models import User
 
 
@@ -76,8 +77,18 @@ def effects_of_deleting(server: LdapServer) -> list[str]:
             entries,
         )
         % {"count": entries},
-        _("The history of runs stays and keeps the server's name. No user is changed by this."),
+        *_left_behind_without(server),
+        _(
+            "The history of runs stays and keeps the server's name. Deleting it changes no user; the next sync has to be simulated first."
+        ),
     ]
+
+
+def _left_behind_without(server: LdapServer) -> list[str]:
+    """Return who would be found nowhere any more without the server."""
+    own = {pk: tuple(each for each in servers if each != server.pk) for pk, servers in own_lists().items()}
+    remaining = {pk: servers for pk, servers in own.items() if servers}
+    return found_elsewhere.left_behind(asked_by_orgs(), asked_by_orgs(own=remaining))
 
 
 # A regular expression literal, after something that can't be a value to divide.

@@ -10,6 +10,7 @@ from django.db import transaction
 
 from directory.actions import servers
 from directory.actions.errors import Invalid, Refused
+from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.sync.limit_table import LIMITS
 from orgs.actions import orgs as org_actions
@@ -24,6 +25,7 @@ _TEXT = {
 }  # fmt: skip
 _FLAGS = {
     "enabled", "start_tls", "verify_certificates", "follow_referrals", "needed_attributes_only", "requires_approval",
+    "keep_inherited_servers",
 }  # fmt: skip
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}
 _NUMBERS = {
@@ -71,16 +73,18 @@ def _apply_one(
     if server is None and (missing := [name for name in _REQUIRED if name not in given]):
         raise Invalid(dict.fromkeys(missing, "a new LDAP server needs it"))
     # By name, in any letter case: the name of a server that exists only finds it.
-    elsewhere = {"orgs", "grantable_roles"} | ({"name"} if server else set())
+    elsewhere = {"orgs", "keep_inherited_servers", "grantable_roles"} | ({"name"} if server else set())
     values = {name: value for name, value in given.items() if name not in elsewhere}
+    orgs = _orgs(given["orgs"], by=by, at=at) if "orgs" in given else None
+    kept = frozenset(org.pk for org in orgs or ()) if given.get("keep_inherited_servers") else frozenset()
     saved = servers.save(
         server=server,
         values=values,
         by=by,
         at=at,
-        orgs=_orgs(given["orgs"], by=by, at=at) if "orgs" in given else None,
+        orgs=orgs,
         grantable_roles=_roles(given["grantable_roles"]) if "grantable_roles" in given else None,
-        confirmed=servers.Confirmed(approval_may_end=approval_may_end),
+        confirmed=Confirmed(keep_inherited=kept, approval_may_end=approval_may_end),
     )
     return saved, server is None
 

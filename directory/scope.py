@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from directory.models import LdapServer, OrgServer
@@ -20,14 +20,33 @@ class OrgScope:
     servers: tuple[int, ...]
 
 
-def server_lists(effective: dict[int, Effective] | None = None) -> dict[int, tuple[int, ...]]:
+def own_lists() -> dict[int, tuple[int, ...]]:
+    """Return the ordered LDAP servers of each org that has a list of its own."""
+    found: dict[int, list[int]] = {}
+    for org_id, server_id in OrgServer.objects.order_by("org", "position", "pk").values_list("org_id", "server_id"):
+        found.setdefault(org_id, []).append(server_id)
+    return {pk: tuple(servers) for pk, servers in found.items()}
+
+
+def server_lists(
+    effective: dict[int, Effective] | None = None, own: Mapping[int, tuple[int, ...]] | None = None
+) -> dict[int, tuple[int, ...]]:
     """Return every org's ordered LDAP servers, its own list or the nearest one above it."""
     effective = effective if effective is not None else effective_settings()
-    own: dict[int, list[int]] = {}
-    for org_id, server_id in OrgServer.objects.order_by("org", "position", "pk").values_list("org_id", "server_id"):
-        own.setdefault(org_id, []).append(server_id)
+    lists = own if own is not None else own_lists()
+    return {org.id: next((lists[above] for above in org.lineage if above in lists), ()) for org in effective.values()}
+
+
+def asked_by_orgs(
+    effective: dict[int, Effective] | None = None, own: Mapping[int, tuple[int, ...]] | None = None
+) -> dict[int, tuple[int, ...]]:
+    """Return the ordered LDAP servers that syncs ask about the users of each active org; none where it is managed locally."""
+    effective = effective if effective is not None else effective_settings()
+    lists = server_lists(effective, own)
     return {
-        org.id: next((tuple(own[above]) for above in org.lineage if above in own), ()) for org in effective.values()
+        org.id: lists[org.id] if org.directory_service == DirectoryService.LDAP else ()
+        for org in effective.values()
+        if org.active
     }
 
 

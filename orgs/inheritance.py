@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from orgs.models.orgs import DirectoryService, Org
@@ -26,8 +27,12 @@ class Effective:
     lineage: tuple[int, ...]
 
 
-def effective_settings() -> dict[int, Effective]:
-    """Return what counts for every org, by id, in two queries."""
+def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, Effective]:
+    """Return what counts for every org, by id, in two queries.
+
+    ``services`` are own directory services of orgs, by id, as they would be in place of the stored ones.
+    """
+    services = services or {}
     own_roles: dict[int, set[str]] = {}
     links = Org.default_roles.through.objects.values_list("org_id", "role__name")
     for org_id, name in links:
@@ -41,7 +46,7 @@ def effective_settings() -> dict[int, Effective]:
             name=org.name,
             path=org.path,
             active=org.active,
-            directory_service=org.directory_service
+            directory_service=services.get(org.pk, org.directory_service)
             or (parent.directory_service if parent else DirectoryService.LOCAL.value),
             default_roles=frozenset(own_roles.get(org.pk, ()))
             if org.own_default_roles

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from directory.actions import runs, servers
+from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer, Run, RunChange, Trigger
 from directory.sync import pipeline
 from directory.sync.limit_table import LIMITS
@@ -66,7 +67,7 @@ def ldap_server(url: str, **values: Any) -> LdapServer:
         at=NOON,
         orgs=[org(each) for each in orgs],
         grantable_roles=None if grantable is None else list(Role.objects.filter(name__in=grantable)),
-        confirmed=servers.Confirmed(approval_may_end=True),
+        confirmed=Confirmed(approval_may_end=True),
     )
 
 

@@ -13,7 +13,10 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from console.data_fixes.site import ActingAdmin, by
+from directory.found_elsewhere import left_behind
+from directory.scope import asked_by_orgs
 from orgs.actions import devices, orgs, roles
+from orgs.inheritance import effective_settings
 from orgs.models import Archive, ArchiveState, Device, Org, Role
 from orgs.permissions import Permission
 
@@ -21,6 +24,7 @@ from orgs.permissions import Permission
 class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
     """An org's own settings; the place in the tree only when it is new."""
 
+    left_behind = forms.BooleanField(label=gettext_lazy("Leave users behind whom nobody looks for"), required=False)
     parent = forms.ModelChoiceField(label=gettext_lazy("Parent"), queryset=Org.objects.active(), required=False)
 
     class Meta:
@@ -34,6 +38,17 @@ class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
             "notes",
         ]
         widgets = {"default_roles": forms.CheckboxSelectMultiple}
+
+    def clean(self) -> dict[str, Any]:
+        """Name the users whom no server that is asked was found to have, and have that confirmed."""
+        found: dict[str, Any] = super().clean() or self.cleaned_data
+        service = found.get("directory_service", self.instance.directory_service)
+        if self.instance.pk and not found.get("left_behind"):
+            changed = effective_settings({self.instance.pk: service})
+            if sentences := left_behind(asked_by_orgs(), asked_by_orgs(changed)):
+                how = _("Tick “%(box)s” below to do it all the same.") % {"box": self.fields["left_behind"].label}
+                self.add_error("directory_service", " ".join([*sentences, how]))
+        return found
 
 
 class OrgAdmin(ActingAdmin):
@@ -49,12 +64,17 @@ class OrgAdmin(ActingAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Ask for the parent of a new org; show what is fixed of one that is there."""
-        return ["parent", *OrgForm.Meta.fields] if obj is None else [*OrgForm.Meta.fields, *self.readonly_fields]
+        return (
+            ["parent", *OrgForm.Meta.fields]
+            if obj is None
+            else [*OrgForm.Meta.fields, "left_behind", *self.readonly_fields]
+        )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
         """Create or change by the action."""
         who, at, given = by(request), timezone.now(), dict(form.cleaned_data)
         parent, default_roles = given.pop("parent", None), given.pop("default_roles")
+        given.pop("left_behind", None)
         if not change:
             obj.pk = orgs.create(name=given.pop("name"), parent=parent, by=who, at=at).pk
         orgs.change(org=obj, by=who, at=at, default_roles=default_roles, **given)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext as _
 
 from directory.actions.errors import Invalid
 from orgs.models import Org
@@ -35,16 +38,20 @@ class LinesField(forms.CharField):
 
 
 class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Orgs to tick, indented as in the tree."""
+    """Orgs to tick, indented as in the tree; ``asked`` are the names of the servers that they inherit, by the org's id."""
 
+    asked: Mapping[int, str] = MappingProxyType({})
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, *, queryset: QuerySet[Org] | None = None, **options: Any) -> None:
         super().__init__(queryset=queryset if queryset is not None else Org.objects.none(), **options)
 
     def label_from_instance(self, obj: Any) -> str:
-        """Indent by depth."""
-        return str("\u2003" * (obj.depth - 1) + obj.name)
+        """Indent by depth, and say what is inherited."""
+        name = "\u2003" * (obj.depth - 1) + obj.name
+        if servers := self.asked.get(obj.pk):
+            name += " " + _("(inherits: %(servers)s)") % {"servers": servers}
+        return str(name)
 
 
 def show_errors(form: forms.BaseForm, invalid: Invalid) -> None:

@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable
 from typing import Any
 
-from crispy_forms.helper import FormHelper
-from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.forms.fields import LinesField, OrgsField
+from console.forms.ldap_server_layout import helper
 from directory import pasted
 from directory.actions import server_powers, servers
+from directory.actions.server_orgs import inherited
+from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.models.fields import Sealed, opened
-from directory.sync.limit_table import LIMITS, Limit
+from directory.sync.limit_table import LIMITS
 from directory.sync.values import AttributeMapping, Connection
 from orgs.actors import person
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
 
 _SCRIPT = {"rows": 14, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "script"}
+
+
+KEEP, DROP = "keep", "drop"
 
 
 class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -56,6 +60,16 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.CheckboxSelectMultiple,
         help_text=_("The role name script can't grant any other. Only a SYSADMIN may add one that holds admin."),
     )
+    inherited = forms.ChoiceField(
+        label=_("Servers that orgs inherit"),
+        required=False,
+        choices=[
+            (KEEP, _("Add this server to them: each of these orgs gets a list of its own, theirs first")),
+            (DROP, _("Ask only this server from now on")),
+        ],
+        widget=forms.RadioSelect,
+    )
+    left_behind = forms.BooleanField(label=_("Users whom nobody looks for there"), required=False)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
@@ -87,7 +101,8 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
         self.visible = Org.objects.visible_to(viewer).active()
-        self.fields["orgs"].queryset = self.visible  # type: ignore[attr-defined]  # it is the OrgsField above
+        orgs: Any = self.fields["orgs"]
+        orgs.queryset, orgs.asked = self.visible, names_of_inherited(self.visible)
         if server is None:
             self.initial["grantable_roles"] = server_powers.default_grantable_roles(person(viewer))
         else:
@@ -144,6 +159,15 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         """Return the orgs that were ticked, and those served already that the viewer does not see."""
         hidden = self.server.orgs.exclude(pk__in=self.visible.values("pk")) if self.server else Org.objects.none()
         return [*self.cleaned_data["orgs"], *hidden]
+
+    def confirmed(self) -> Confirmed:
+        """Return what was answered to the questions that a save asks."""
+        answer, ids = self.cleaned_data["inherited"], frozenset(org.pk for org in self.cleaned_data["orgs"])
+        return Confirmed(
+            keep_inherited=ids if answer == KEEP else frozenset(),
+            drop_inherited=ids if answer == DROP else frozenset(),
+            left_behind=self.cleaned_data["left_behind"],
+        )
 
     @property
     def may_grant_admin(self) -> bool:
@@ -217,69 +241,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         return {str(self[name].label): messages for name, messages in found.items()}
 
 
-def helper() -> FormHelper:
-    """Return the layout: connection, search, attributes, scripts, limits, schedule."""
-    layout = FormHelper()
-    layout.form_tag = False
-    layout.layout = Layout(
-        "version",
-        _group(_("Server"), "name", "enabled"),
-        _group(
-            _("Connection"),
-            "urls",
-            "start_tls",
-            "verify_certificates",
-            "ca_certificate",
-            "anonymous_bind",
-            Div("bind_dn", "bind_password", css_class="bind-fields"),
-            _side_by_side("connect_timeout", "operation_timeout"),
-            "follow_referrals",
-            HTML('{% include "ldap_servers/_test_connection.html" %}'),
-        ),
-        _group(
-            _("Search"),
-            "search_base",
-            "search_scope",
-            "search_filter",
-            "page_size",
-            "needed_attributes_only",
-            HTML('{% include "ldap_servers/_test_search.html" %}'),
-        ),
-        _group(
-            _("Attributes"),
-            _side_by_side("username_attribute", "email_attribute"),
-            _side_by_side("first_name_attribute", "last_name_attribute"),
-            "unique_id_attribute",
-            "always_list_attributes",
-        ),
-        _group(
-            _("Scripts"),
-            HTML('{% include "ldap_servers/_script_help.html" %}'),
-            "active_script",
-            "org_name_script",
-            "role_name_script",
-            Field("grantable_roles"),
-        ),
-        _group(
-            _("Limits"),
-            HTML('{% include "ldap_servers/_limit_help.html" %}'),
-            *(_side_by_side(*(limit.setting for limit in pair)) for pair in _pairs(LIMITS)),
-            _side_by_side("absence_runs", "absence_hours"),
-            "canary",
-            "requires_approval",
-        ),
-        _group(_("Schedule and orgs"), _side_by_side("sync_interval_hours", "full_reading_every"), "orgs"),
-    )
-    return layout
-
-
-def _group(title: Any, *fields: Any) -> Div:
-    return Div(Div(Fieldset(title, *fields), css_class="card-body"), css_class="card mb-3")
-
-
-def _pairs(limits: Sequence[Limit]) -> Iterator[Sequence[Limit]]:
-    return (limits[start : start + 2] for start in range(0, len(limits), 2))
-
-
-def _side_by_side(*fields: str) -> Div:
-    return Div(*(Div(name, css_class="col-sm-6") for name in fields), css_class="row")
+def names_of_inherited(orgs: Iterable[Org]) -> dict[int, str]:
+    """Return the names of the servers that orgs without a list of their own ask, by the org's id."""
+    names = dict(LdapServer.objects.values_list("pk", "name"))
+    return {org.pk: ", ".join(names[pk] for pk in servers) for org, servers in inherited(orgs).items()}

@@ -21,7 +21,7 @@ from console.http import render_page
 from console.server_pages import Caution, cautions, effects_of_deleting, server_rows, warnings
 from console.sessions import is_confirmed
 from directory.actions import probe, server_warnings, servers, settings
-from directory.actions.errors import Invalid, Refused
+from directory.actions.errors import Invalid, Refused, Unanswered
 from directory.actions.probe import DirectoryUnavailable
 from directory.models import LdapServer, SyncSettings
 from directory.models.fields import Undecryptable
@@ -83,12 +83,14 @@ def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpResponse:
     form = LdapServerForm(request.POST or None, viewer=request.user, server=server)
-    if request.method == "POST" and form.is_valid() and (saved := _save(request, form)):
+    questions: dict[str, list[str]] = {}
+    if request.method == "POST" and form.is_valid() and (saved := _save(request, form, questions)):
         return redirect("ldap_servers:edit", pk=saved.pk)
     unchecked = server is not None and not server.verify_certificates
     context = {
         "form": form,
         "server": server,
+        "questions": questions,
         "unchecked": unchecked,
         "warnings": warnings(server),
         "cautions": cautions([server]) if server else [],
@@ -96,7 +98,8 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
     return render_page(request, "ldap_servers/form.html", context)
 
 
-def _save(request: ConsoleRequest, form: LdapServerForm) -> LdapServer | None:
+def _save(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, list[str]]) -> LdapServer | None:
+    """Save, or say beside the fields why not; a question that has to be answered first is put into ``questions``."""
     if form.may_grant_admin and form.new_powers() and not is_confirmed(request):
         # Not by sending to that page: what is filled in would be lost.
         form.add_error(
@@ -113,7 +116,12 @@ def _save(request: ConsoleRequest, form: LdapServerForm) -> LdapServer | None:
             at=timezone.now(),
             orgs=form.served_orgs(),
             grantable_roles=form.cleaned_data["grantable_roles"],
+            confirmed=form.confirmed(),
         )
+    except Unanswered as unanswered:
+        questions[unanswered.question] = unanswered.sentences
+        form.add_error(unanswered.question, _("Answer this question, then save again."))
+        return None
     except Invalid as invalid:
         show_errors(form, invalid)
         return None
@@ -135,6 +143,27 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
         messages.error(request, str(reason))
         return redirect("ldap_servers:edit", pk=server.pk)
     messages.success(request, _("%(name)s is deleted.") % {"name": server.name})
+    return redirect("ldap_servers:list")
+
+
+@require_POST
+@require(Permission.SYSTEM)
+def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Put a server before the one above it, or behind the one below it."""
+    server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
+    order = list(LdapServer.objects.in_order().values_list("pk", flat=True))
+    place = order.index(server.pk)
+    other = place - 1 if request.POST.get("direction") == "up" else place + 1
+    if 0 <= other < len(order):
+        order[place], order[other] = order[other], order[place]
+    try:
+        servers.reorder(ids=order, by=author(request), at=timezone.now())
+    except Refused as reason:
+        messages.error(request, str(reason))
+    else:
+        messages.success(
+            request, _("%(name)s is number %(place)d now.") % {"name": server.name, "place": order.index(pk) + 1}
+        )
     return redirect("ldap_servers:list")
 
 

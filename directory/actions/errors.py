@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from orgs.actions.errors import Refused
 
@@ -16,3 +16,11 @@ class Invalid(Exception):
         """Keep the messages by field."""
         super().__init__("; ".join(f"{field}: {message}" for field, message in errors.items()))
         self.errors = dict(errors)
+
+
+class Unanswered(Invalid):
+    """Nothing was saved: the question of this name has to be answered first; ``sentences`` say what it is about."""
+
+    def __init__(self, question: str, sentences: Sequence[str]) -> None:
+        super().__init__({question: " ".join(sentences)})
+        self.question, self.sentences = question, list(sentences)

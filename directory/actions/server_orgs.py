@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from directory.models import LdapServer, OrgServer
-from directory.scope import server_lists
+from directory.scope import asked_by_orgs, own_lists, server_lists
 from orgs.actions import orgs as org_actions
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
@@ -19,22 +19,11 @@ SERVICE = "directory_service"
 # In the row about the list: that about the org's settings says what became of the org.
 WITH_LIST = "directory_service_with_list"
 
-# The LDAP servers of each org that has a list of its own, in order, by the org's id.
-OwnLists = dict[int, tuple[int, ...]]
 
-
-def own_lists() -> OwnLists:
-    """Return every org's own list; orgs that inherit theirs are not in it."""
-    found: dict[int, list[int]] = {}
-    for org_id, server_id in OrgServer.objects.order_by("org", "position", "pk").values_list("org_id", "server_id"):
-        found.setdefault(org_id, []).append(server_id)
-    return {pk: tuple(servers) for pk, servers in found.items()}
-
-
-def inherited(orgs: Iterable[Org]) -> dict[int, tuple[int, ...]]:
-    """Return the servers that these orgs ask without a list of their own, by the org's id; none where nothing is inherited."""
-    own, asked = own_lists(), server_lists()
-    return {org.pk: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}
+def inherited(orgs: Iterable[Org]) -> dict[Org, tuple[int, ...]]:
+    """Return the servers that syncs ask for orgs without a list of their own; orgs that inherit none are left out."""
+    own, asked = own_lists(), asked_by_orgs()
+    return {org: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}
 
 
 def serve(
@@ -98,7 +87,7 @@ def _service_before(org: Org, lineage: Sequence[int]) -> str | None:
 
 
 def note_changed(
-    before: OwnLists,
+    before: Mapping[int, tuple[int, ...]],
     *,
     by: Actor,
     at: datetime,

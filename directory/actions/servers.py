@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,12 +10,13 @@ from django.db import transaction
 from django.db.models import Max
 
 from directory import pasted
-from directory.actions import server_orgs, server_powers
+from directory.actions import server_orgs, server_powers, server_questions
 from directory.actions.errors import Invalid, Refused
 from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
 from directory.actions.server_powers import default_grantable_roles
+from directory.actions.server_questions import NOTHING_CONFIRMED, Confirmed
 from directory.models import LdapServer, RunServer, ScriptVersion
-from directory.scope import server_lists
+from directory.scope import asked_by_orgs, own_lists, server_lists
 from directory.sync import limit_table
 from directory.sync.values import ScriptName, Scripts
 from orgs.actions.audit import Fact, note
@@ -66,18 +66,6 @@ WHERE_THE_PASSWORD_GOES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Confirmed:
-    """What has been said yes to beside the values that are saved.
-
-    ``keep_inherited`` are orgs, by id, that go on asking the servers that they have inherited so far.
-    ``approval_may_end`` lets the command line turn the approval of plans off, or go round it; else only a SYSADMIN may.
-    """
-
-    keep_inherited: frozenset[int] = frozenset()
-    approval_may_end: bool = False
-
-
 def problems(*, server: LdapServer | None, values: Mapping[str, Any]) -> dict[str, str]:
     """Return what would be wrong if these values were saved, by field, and save nothing."""
     stored = LdapServer.objects.get(pk=server.pk) if server else LdapServer()
@@ -95,7 +83,7 @@ def save(
     at: datetime,
     orgs: Sequence[Org] | None = None,
     grantable_roles: Collection[Role] | None = None,
-    confirmed: Confirmed = Confirmed(),
+    confirmed: Confirmed = NOTHING_CONFIRMED,
 ) -> LdapServer:
     """Make an LDAP server, or change one; absent values keep what they are. ``orgs`` follow this server from then on.
 
@@ -104,6 +92,7 @@ def save(
 
     Raises:
         Invalid: when any value is wrong; the messages are by field.
+        Unanswered: when a person has to confirm something first.
     """
     if unknown := values.keys() - set(SETTINGS):
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
@@ -126,10 +115,14 @@ def save(
     stored.save()
     if roles is not None:
         stored.grantable_roles.set(roles)
+    asked = asked_by_orgs() if by.user_id else {}
     if orgs is not None:
+        if by.user_id:
+            server_questions.ask_about_inherited(orgs, confirmed)
         server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
     if problem := server_powers.wrong_lists(lists, by=by):
         raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
+    server_questions.ask_about_left_behind(asked, confirmed)
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
     after = _told(stored)
     if server and stored.bind_password and stored.bind_password != password:
@@ -227,7 +220,7 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
         raise Refused(f"run {held.run_id} holds {stored.name}: wait for it or cancel it")
     if stored.requires_approval and not server_powers.is_sysadmin(by):
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
-    own, lists, name = server_orgs.own_lists(), server_powers.lists(), stored.name
+    own, lists, name = own_lists(), server_powers.lists(), stored.name
     fact = Fact("LDAP server", stored.pk, name, before=_told(stored))
     stored.delete()
     if problem := server_powers.wrong_lists(lists, by=by):
@@ -245,11 +238,11 @@ def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
     """
     servers = {server.pk: server for server in LdapServer.objects.select_for_update().in_order()}
     order = [pk for pk in dict.fromkeys(ids) if pk in servers] + [pk for pk in servers if pk not in ids]
-    own, lists = server_orgs.own_lists(), server_powers.lists()
+    own, lists = own_lists(), server_powers.lists()
     for position, pk in enumerate(order):
         LdapServer.objects.filter(pk=pk).update(position=position)
     server_orgs.sort_all()
-    if order == list(servers) and own == server_orgs.own_lists():
+    if order == list(servers) and own == own_lists():
         return
     if problem := server_powers.wrong_lists(lists, by=by):
         raise Refused(problem)

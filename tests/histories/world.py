@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 
 from directory.actions import runs, servers
 from directory.actions import settings as sync_settings
+from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer, Run, StoredEntry, Trigger
 from directory.sync import pipeline
 from directory.sync.lease import Progress
@@ -131,7 +132,7 @@ class World:
             values=values,
             by=self.root,
             at=self.now,
-            confirmed=servers.Confirmed(approval_may_end=True),
+            confirmed=Confirmed(approval_may_end=True),
         )
 
     def change_settings(self, server: str, values: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from directory.actions import approval, runs, schedule, servers, undo
 from directory.actions import matches as match_actions
 from directory.actions import settings as settings_actions
 from directory.actions.errors import Invalid
+from directory.actions.server_questions import Confirmed
 from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunState, Trigger
 from directory.scope import orgs_in_scope
 from directory.sync import pipeline
@@ -334,7 +335,7 @@ class TestNobodyApproves:
             values={"requires_approval": False},
             by=SYSTEM,
             at=NOON,
-            confirmed=servers.Confirmed(approval_may_end=True),
+            confirmed=Confirmed(approval_may_end=True),
         )
 
         with pytest.raises(Refused, match="and you started it"):
@@ -408,7 +409,7 @@ class TestTheSetting:
             values={"requires_approval": False},
             by=SYSTEM,
             at=NOON,
-            confirmed=servers.Confirmed(approval_may_end=True),
+            confirmed=Confirmed(approval_may_end=True),
         )
         server.refresh_from_db()
         assert not server.requires_approval

@@ -8,6 +8,7 @@ import pytest
 from django.db.models import Model
 
 from directory.actions import runs, servers
+from directory.actions.server_questions import Confirmed
 from directory.invariants import proofs
 from directory.models import Absence, Match, Run, RunState, Standing, Trigger
 from directory.sync import pipeline, planning
@@ -82,7 +83,7 @@ class TestAStanding:
                         orgs=[],
                         by=SYSTEM,
                         at=NOON,
-                        confirmed=servers.Confirmed(approval_may_end=True),
+                        confirmed=Confirmed(approval_may_end=True),
                     )
                 )
 

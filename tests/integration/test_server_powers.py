@@ -9,6 +9,7 @@ import pytest
 
 from directory.actions import server_powers, servers
 from directory.actions.errors import Invalid, Refused
+from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.scope import orgs_in_scope
 from orgs.actors import SYSTEM, Actor, person
@@ -253,7 +254,7 @@ class TestAnOrgThatIsTakenFromItsLastServer:
             orgs=[lyon],
             by=SYSTEM,
             at=NOON,
-            confirmed=servers.Confirmed(keep_inherited=frozenset({lyon.pk})),
+            confirmed=Confirmed(keep_inherited=frozenset({lyon.pk})),
         )
 
         assert orgs_in_scope()[lyon.pk].servers == (corp.pk, branch.pk)

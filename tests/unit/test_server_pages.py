@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from directory.models import Alert, AlertKind, LdapServer, RunState, ScriptVersion
+from directory.actions import servers
+from directory.models import Alert, AlertKind, LdapServer, Match, OrgServer, RunState, ScriptVersion
+from orgs.actors import SYSTEM
+from orgs.models import AuditEntry, Org
 from tests.attacks.forms import as_sent
-from tests.makers import NOW, make_run, make_server, make_server_administrator, make_sysadmin, signed_in
+from tests.makers import (
+    NOW,
+    make_org,
+    make_run,
+    make_server,
+    make_server_administrator,
+    make_sysadmin,
+    make_user,
+    signed_in,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -126,3 +142,154 @@ def test_an_alert_of_an_older_version_is_found_by_the_name_of_its_server() -> No
 
     assert list(Alert.objects.of_connection(corp)) == [alert]
     assert not Alert.objects.of_connection(other).exists()
+
+
+def lists_of(org: Org) -> list[str]:
+    return [link.server.name for link in OrgServer.objects.filter(org=org).select_related("server")]
+
+
+class TestAnOrgThatInherits:
+    @pytest.fixture
+    def lyon(self) -> Org:
+        default = Org.objects.get(name="Default")
+        servers.save(server=make_server("Corp"), values={}, orgs=[default], by=SYSTEM, at=NOW)
+        return make_org("Lyon", parent=default)
+
+    @pytest.fixture
+    def branch(self, lyon: Org) -> LdapServer:
+        return make_server("Branch", position=1)
+
+    def test_says_so_beside_its_box(self, ada: Client, lyon: Org, branch: LdapServer) -> None:
+        assert "Lyon (inherits: Corp)" in ada.get(page_of(branch)).content.decode()
+
+    def test_is_not_saved_before_it_is_said_what_it_shall_ask(self, ada: Client, lyon: Org, branch: LdapServer) -> None:
+        response = ada.post(page_of(branch), sent_unchanged(ada, branch) | {"orgs": [lyon.pk]})
+
+        assert "Lyon has no list of its own so far and asks what it inherits: Corp." in response.content.decode()
+        assert lists_of(lyon) == []
+
+    @pytest.mark.parametrize(("answer", "asked"), [("keep", ["Corp", "Branch"]), ("drop", ["Branch"])])
+    def test_gets_the_list_that_was_chosen(
+        self, ada: Client, lyon: Org, branch: LdapServer, answer: str, asked: list[str]
+    ) -> None:
+        given = sent_unchanged(ada, branch) | {"orgs": [lyon.pk], "inherited": answer}
+
+        assert ada.post(page_of(branch), given).status_code == 302
+        assert lists_of(lyon) == asked
+
+    def test_inherits_again_once_it_is_taken_from_its_last_server(
+        self, ada: Client, lyon: Org, branch: LdapServer
+    ) -> None:
+        ada.post(page_of(branch), sent_unchanged(ada, branch) | {"orgs": [lyon.pk], "inherited": "drop"})
+
+        ada.post(page_of(branch), sent_unchanged(ada, branch) | {"orgs": []})
+
+        assert lists_of(lyon) == []
+        assert Org.objects.get(pk=lyon.pk).directory_service == ""
+
+
+class TestUsersWhoWereFoundThere:
+    @pytest.fixture
+    def branch(self) -> LdapServer:
+        default = Org.objects.get(name="Default")
+        servers.save(server=make_server("Corp"), values={}, orgs=[default], by=SYSTEM, at=NOW)
+        branch = make_server("Branch", position=1)
+        servers.save(server=branch, values={}, orgs=[default], by=SYSTEM, at=NOW)
+        for number in range(9):
+            Match.objects.create(user=make_user(f"user{number}"), server=branch, dn="uid=x", matched_at=NOW)
+        return branch
+
+    def test_are_named_before_their_org_is_taken_from_it(self, ada: Client, branch: LdapServer) -> None:
+        given = sent_unchanged(ada, branch) | {"orgs": []}
+
+        asked = ada.post(page_of(branch), given)
+        assert "9 active users were found in Branch, which their orgs will not ask any more" in asked.content.decode()
+        assert branch.orgs.exists()
+
+        assert ada.post(page_of(branch), given | {"left_behind": "on"}).status_code == 302
+        assert not branch.orgs.exists()
+
+    def test_are_named_before_it_is_deleted(self, ada: Client, branch: LdapServer) -> None:
+        text = ada.get(reverse("ldap_servers:delete", args=[branch.pk])).content.decode()
+
+        assert "9 active users were found in Branch" in text
+        assert "“not checked”" in text
+        assert "No user is changed by this" not in text
+
+    def test_are_in_nobodys_scope_where_it_was_the_only_one(self, ada: Client, branch: LdapServer) -> None:
+        servers.delete(server=LdapServer.objects.get(name="Corp"), by=SYSTEM, at=NOW)
+
+        text = ada.get(reverse("ldap_servers:delete", args=[branch.pk])).content.decode()
+
+        assert "no sync will look for them, so whoever leaves stays active" in text
+
+    def test_are_named_by_the_command(self, branch: LdapServer, tmp_path: Path) -> None:
+        file, err = tmp_path / "branch.json", StringIO()
+        file.write_text('{"name": "Branch", "orgs": []}')
+
+        call_command("ldapserver", "apply", str(file), stderr=err, stdout=StringIO())
+
+        assert "9 active users were found in Branch" in err.getvalue()
+
+    def test_are_named_in_the_data_fix_that_ends_the_org_s_syncs(self, ada: Client, branch: LdapServer) -> None:
+        default = Org.objects.get(name="Default")
+        address = reverse("data-fixes:orgs_org_change", args=[default.pk])
+        given = as_sent(ada.get(address).context["adminform"].form) | {"directory_service": "local"}
+
+        asked = ada.post(address, given).content.decode()
+        assert "9 active users were found in Branch" in asked
+        assert Org.objects.get(pk=default.pk).directory_service == "ldap"
+
+        assert ada.post(address, given | {"left_behind": "on"}).status_code == 302
+        assert Org.objects.get(pk=default.pk).directory_service == "local"
+
+
+class TestTheOrder:
+    def test_is_changed_by_buttons(self, ada: Client) -> None:
+        first, second = make_server("First"), make_server("Second", position=1)
+        listed = ada.get(reverse("ldap_servers:list")).content.decode()
+
+        ada.post(reverse("ldap_servers:move", args=[second.pk]), {"direction": "up"})
+
+        assert "Move Second up" in listed
+        assert list(LdapServer.objects.in_order()) == [second, first]
+        assert AuditEntry.objects.get(action="LDAP servers reordered").actor_label == "ada"
+
+    def test_stays_at_its_ends(self, ada: Client) -> None:
+        first, second = make_server("First"), make_server("Second", position=1)
+
+        ada.post(reverse("ldap_servers:move", args=[first.pk]), {"direction": "up"})
+        ada.post(reverse("ldap_servers:move", args=[second.pk]), {"direction": "down"})
+
+        assert list(LdapServer.objects.in_order()) == [first, second]
+
+    def test_is_changed_by_a_command(self) -> None:
+        for position, name in enumerate(("First", "Second", "Third")):
+            make_server(name, position=position)
+        out = StringIO()
+
+        call_command("ldapserver", "order", "third", "First", stdout=out)
+
+        assert out.getvalue().splitlines() == ["1. Third", "2. First", "3. Second"]
+
+    def test_names_who_is_not_there(self) -> None:
+        make_server("First")
+
+        with pytest.raises(CommandError, match="nothing was changed: there is no LDAP server Nobody"):
+            call_command("ldapserver", "order", "Nobody", "First")
+
+
+def test_a_file_can_keep_what_orgs_inherit(tmp_path: Path) -> None:
+    default = Org.objects.get(name="Default")
+    servers.save(server=make_server("Corp"), values={}, orgs=[default], by=SYSTEM, at=NOW)
+    lyon, milan = (make_org(name, parent=default) for name in ("Lyon", "Milan"))
+    file, err = tmp_path / "servers.json", StringIO()
+    common = {"urls": ["ldap://127.0.0.1:1"], "search_base": "dc=example,dc=com"}
+    keeping = {"name": "North", "orgs": ["Lyon"], "keep_inherited_servers": True, **common}
+    file.write_text(json.dumps([keeping, {"name": "South", "orgs": ["Milan"], **common}]))
+
+    call_command("ldapserver", "apply", str(file), stderr=err, stdout=StringIO())
+
+    assert (lists_of(lyon), lists_of(milan)) == (["Corp", "North"], ["South"])
+    assert "Milan does not ask Corp any more, only South." in err.getvalue()
+    assert "Lyon does not ask" not in err.getvalue()

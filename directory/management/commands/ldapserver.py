@@ -11,10 +11,11 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory import configuration
-from directory.actions import server_warnings
+from directory import configuration, found_elsewhere
+from directory.actions import server_warnings, servers
 from directory.actions.errors import Invalid
 from directory.models import LdapServer
+from directory.scope import asked_by_orgs
 from orgs.actors import COMMAND_LINE
 from orgs.models import Org
 from orgs.text import fold
@@ -33,9 +34,11 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class Command(BaseCommand):
-    """``ldapserver apply FILE.json`` and ``ldapserver show [NAME]``."""
+    """``ldapserver apply FILE.json``, ``ldapserver order NAME...`` and ``ldapserver show [NAME]``."""
 
-    help = "Creates or updates LDAP servers from JSON, or prints them in the same form, without the password."
+    help = (
+        "Creates or updates LDAP servers from JSON, orders them, or prints them in the same form, without the password."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the two verbs."""
@@ -47,6 +50,8 @@ class Command(BaseCommand):
             action="store_true",
             help="let the file turn off, or go round, the approval of plans by a second administrator",
         )
+        order = verbs.add_parser("order", help="put LDAP servers into this order, in the list of every org, too")
+        order.add_argument("names", nargs="+", metavar="name", help="those not named come after, as they are")
         show = verbs.add_parser("show", help="print LDAP servers")
         show.add_argument("name", nargs="?", help="only this one")
 
@@ -54,12 +59,15 @@ class Command(BaseCommand):
         """Do what the verb says."""
         if verb == "apply":
             self._apply(file, approval_may_end=options["turn_off_approval"])
+        elif verb == "order":
+            self._order(options["names"])
         else:
             self._show(name)
 
     def _apply(self, file: str, *, approval_may_end: bool) -> None:
         listed = self._read(file)
         before = set(Org.objects.values_list("pk", flat=True))
+        asked = asked_by_orgs()
         asking = set(LdapServer.objects.asking_for_approval().values_list("pk", flat=True))
         try:
             done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now(), approval_may_end=approval_may_end)
@@ -74,6 +82,11 @@ class Command(BaseCommand):
                 self.stderr.write(f"{server.name}: {warning}")
             if server.pk in asking and not server.requires_approval:
                 self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")
+        for warning in [
+            *found_elsewhere.dropped(asked),
+            *found_elsewhere.left_behind(asked, asked_by_orgs()),
+        ]:
+            self.stderr.write(warning)
         for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):
             self.stdout.write(f"created the org {name}")
 
@@ -90,6 +103,14 @@ class Command(BaseCommand):
         except (_DoubleKey, RecursionError, ValueError) as error:
             reason = "too many brackets inside each other" if isinstance(error, RecursionError) else str(error)
             raise CommandError(f"{file}: nothing was changed: {reason}") from error
+
+    def _order(self, names: list[str]) -> None:
+        found = {server.name_key: server.pk for server in LdapServer.objects.all()}
+        if missing := [name for name in names if fold(name) not in found]:
+            raise CommandError(f"nothing was changed: there is no LDAP server {', '.join(missing)}")
+        servers.reorder(ids=[found[fold(name)] for name in names], by=COMMAND_LINE, at=timezone.now())
+        for number, server in enumerate(LdapServer.objects.in_order(), 1):
+            self.stdout.write(f"{number}. {server.name}")
 
     def _show(self, name: str | None) -> None:
         if name is None:

@@ -1,0 +1,68 @@
+"""What a person has to answer before an LDAP server's settings are saved: about inherited servers, and users left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from directory import found_elsewhere
+from directory.actions.errors import Unanswered
+from directory.actions.server_orgs import inherited
+from directory.found_elsewhere import Asked
+from directory.models import LdapServer
+from directory.scope import asked_by_orgs
+from orgs.models import Org
+
+INHERITED, LEFT_BEHIND = "inherited", "left_behind"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What has been said yes to beside the values that are saved.
+
+    ``keep_inherited`` are orgs, by id, that go on asking the servers that they have inherited so far, ``drop_inherited``
+    those that ask the saved server alone. ``left_behind`` says that users may be found on no server any more that their
+    org asks. ``approval_may_end`` lets the command line turn the approval of plans off, or go round it; else only a
+    SYSADMIN may.
+    """
+
+    keep_inherited: frozenset[int] = frozenset()
+    drop_inherited: frozenset[int] = frozenset()
+    left_behind: bool = False
+    approval_may_end: bool = False
+
+
+NOTHING_CONFIRMED = Confirmed()
+
+
+def ask_about_inherited(orgs: Iterable[Org], confirmed: Confirmed) -> None:
+    """Ask about orgs that inherit servers and shall get a list of their own.
+
+    Raises:
+        Unanswered: with a sentence for each org that nothing is confirmed of.
+    """
+    answered = confirmed.keep_inherited | confirmed.drop_inherited
+    asked = {org: servers for org, servers in inherited(orgs).items() if org.pk not in answered}
+    if not asked:
+        return
+    names = dict(LdapServer.objects.values_list("pk", "name"))
+    sentence = _("%(org)s has no list of its own so far and asks what it inherits: %(servers)s.")
+    raise Unanswered(
+        INHERITED,
+        [
+            sentence % {"org": org.name, "servers": ", ".join(names[pk] for pk in servers)}
+            for org, servers in sorted(asked.items(), key=lambda item: item[0].path)
+        ],
+    )
+
+
+def ask_about_left_behind(before: Asked, confirmed: Confirmed) -> None:
+    """Ask about users whom no server that their org asks by now was found to have.
+
+    Raises:
+        Unanswered: with a sentence for each server that they were found on.
+    """
+    if not confirmed.left_behind and (found := found_elsewhere.left_behind(before, asked_by_orgs())):
+        raise Unanswered(LEFT_BEHIND, found)

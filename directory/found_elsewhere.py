@@ -1,0 +1,66 @@
+"""Says whom a change of orgs' LDAP servers leaves behind: users who were found on a server that is not asked any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db.models import Count
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from directory.models import LdapServer, Match
+from directory.scope import own_lists
+from orgs.models import Org
+
+# The LDAP servers that are asked about the users of each org, by the org's id.
+Asked = Mapping[int, tuple[int, ...]]
+
+
+def left_behind(before: Asked, after: Asked) -> list[str]:
+    """Return a sentence for each server on which active users were found that their orgs would not ask any more.
+
+    Whose org asks another server is `not checked` from then on; whose org asks none is out of the scope of syncs.
+    """
+    unasked: dict[tuple[int, bool], list[int]] = {}
+    for org_id, servers in before.items():
+        now = after.get(org_id, ())
+        for server in set(servers) - set(now):
+            unasked.setdefault((server, bool(now)), []).append(org_id)
+    names = dict(LdapServer.objects.values_list("pk", "name"))
+    counted = [(names.get(key[0], ""), key[1], _found(key[0], orgs)) for key, orgs in unasked.items()]
+    return [_sentence(name, count, checked=checked) for name, checked, count in sorted(counted) if count]
+
+
+def dropped(before: Asked) -> list[str]:
+    """Return a sentence for each org whose own list lacks servers that it asked ``before``, inherited or not."""
+    names, own = dict(LdapServer.objects.values_list("pk", "name")), own_lists()
+    said = []
+    for org in Org.objects.filter(pk__in=own):
+        servers = own[org.pk]
+        if gone := [names[pk] for pk in before.get(org.pk, ()) if pk not in servers and pk in names]:
+            values = {"org": org.name, "dropped": ", ".join(gone), "servers": ", ".join(names[pk] for pk in servers)}
+            said.append(_("%(org)s does not ask %(dropped)s any more, only %(servers)s.") % values)
+    return said
+
+
+def _found(server_id: int, orgs: list[int]) -> int:
+    counted = Match.objects.filter(server=server_id, user__org__in=orgs, user__active=True).aggregate(found=Count("pk"))
+    return int(counted["found"])
+
+
+def _sentence(server: str, count: int, *, checked: bool) -> str:
+    found = ngettext(
+        "%(count)d active user was found in %(server)s, which their org will not ask any more:",
+        "%(count)d active users were found in %(server)s, which their orgs will not ask any more:",
+        count,
+    )
+    if checked:
+        then = ngettext(
+            "syncs will say “not checked” of this user and change nothing, until they are found elsewhere or somebody decides.",
+            "syncs will say “not checked” of these users and change nothing, until they are found elsewhere or somebody "
+            "decides.",
+            count,
+        )
+    else:
+        then = _("no sync will look for them, so whoever leaves stays active.")
+    return f"{found} {then}" % {"count": count, "server": server}
