@@ -13,13 +13,17 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
+from console import security_log
 from console.http import ConsoleRequest as HtmxRequest
 from console.sessions import is_confirmed
 from orgs.actors import Actor, person
+from orgs.local_sign_in import password_counts
 from orgs.models import User
 from orgs.permissions import Permission
 
 P = ParamSpec("P")
+# For the log alone: who signs in is not told whether the password was right.
+CLOSED = "right local password refused, the user's org follows LDAP and the user is not managed locally"
 
 
 class ConsoleRequest(HtmxRequest):
@@ -29,11 +33,11 @@ class ConsoleRequest(HtmxRequest):
 
 
 class LocalBackend(BaseBackend):
-    """Signs in with the local password, ignoring the letter case of the username."""
+    """Signs in with the local password, where it counts, ignoring the letter case of the username."""
 
     def authenticate(
         self,
-        request: HttpRequest | None,  # noqa: ARG002
+        request: HttpRequest | None,
         username: str | None = None,
         password: str | None = None,
         **_: Any,
@@ -47,12 +51,18 @@ class LocalBackend(BaseBackend):
             # As long as a real check takes, so that the time does not tell which usernames exist.
             User().set_password(password)
             return None
-        return user if user.check_password(password) and may_sign_in(user) else None
+        if not (user.check_password(password) and may_sign_in(user)):
+            return None
+        if not password_counts(user):
+            if request is not None:
+                security_log.note(CLOSED, request, user=user.username)
+            return None
+        return user
 
     def get_user(self, user_id: int) -> User | None:
-        """Return the signed-in user, as long as they may still use the console."""
+        """Return whom a password has signed in, as long as they may still use the console and the password counts."""
         user = User.objects.select_related("org").filter(pk=user_id).first()
-        return user if user is not None and may_sign_in(user) else None
+        return user if user is not None and may_sign_in(user) and password_counts(user) else None
 
 
 def may_sign_in(user: User) -> bool:

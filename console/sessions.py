@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.conf import settings
-from django.contrib.auth import logout
+from django.contrib.auth import SESSION_KEY, logout
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
+
+from console import security_log
+from orgs.models import User
 
 # What a session remembers, in seconds since 1970.
 BEGAN, SEEN, CONFIRMED = "began", "seen", "confirmed"
@@ -24,7 +27,20 @@ class SessionLimitsMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
             _check(request, now=int(timezone.now().timestamp()))
+        elif SESSION_KEY in request.session:
+            _end(request)
         return self.get_response(request)
+
+
+def _end(request: HttpRequest) -> None:
+    """End a session whose user may not use the console any more, and say so in the log, once."""
+    user = User.objects.filter(pk=request.session[SESSION_KEY]).first()
+    security_log.note(
+        "session ended, the account is closed or its local password counts no longer",
+        request,
+        user=user.username if user is not None else "",
+    )
+    logout(request)
 
 
 def _check(request: HttpRequest, *, now: int) -> None:

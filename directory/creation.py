@@ -9,18 +9,17 @@ from datetime import datetime
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
 
+from directory.creation_context import CreationContext, TargetOrg
 from directory.decisions import Decision
 from directory.lookup import Found, look_up
 from directory.models import Match
-from directory.scope import orgs_in_scope
-from directory.sync import known_ids
+from directory.sync import known_ids, role_names
 from directory.sync.values import Identity
 from orgs.actions import orgs as org_actions
 from orgs.actions import users
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import Actor
-from orgs.inheritance import effective_settings
-from orgs.models import CreatedBy, Org, Role, User
+from orgs.models import CreatedBy, Org, User
 from orgs.text import fold
 
 
@@ -29,12 +28,16 @@ class Applicant:
     """Who is to become a user, and in which org unless the org name script says otherwise.
 
     ``place`` are names of orgs that lead there from ``org``, each made below the one before where it is missing.
+    ``roles`` are ids of roles that were chosen by hand; they count where no script names any, None for the org's
+    default roles. Whoever is to be managed locally is not looked for in the directory.
     """
 
     profile: Profile
     org: Org
     notes: str = ""
     place: tuple[str, ...] = ()
+    roles: frozenset[int] | None = None
+    managed_locally: bool = False
     password: str = field(default="", repr=False)
     line: int = 0
 
@@ -49,46 +52,6 @@ class Created:
     orgs: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An org that there is, or, without an id, that there would be; new ones inherit everything."""
-
-    name: str
-    org_id: int | None
-    roles: frozenset[int]
-
-
-class _Map:
-    """The active orgs and those that would be made, by folded name, and all roles."""
-
-    def __init__(self) -> None:
-        self.roles = {role.name_key: role for role in Role.objects.all()}
-        effective = effective_settings()
-        self.places = {
-            org.name_key: _Place(
-                org.name, org.pk, frozenset(self.roles[fold(name)].pk for name in effective[org.pk].default_roles)
-            )
-            for org in Org.objects.active()
-        }
-
-    def nearest(self, applicant: Applicant) -> int:
-        """Return the deepest org on the way to the applicant's place that exists."""
-        ids = (place.org_id for name in applicant.place if (place := self.places.get(fold(name))) is not None)
-        return ([pk for pk in ids if pk is not None] or [applicant.org.pk])[-1]
-
-    def walk(self, start: Org, way: Iterable[str]) -> tuple[_Place, list[str]]:
-        """Return where a way leads, and the names of orgs that it would make."""
-        place = self.places[start.name_key]
-        makes = []
-        for name in way:
-            found = self.places.get(fold(name))
-            if found is None:
-                found = self.places[fold(name)] = _Place(" ".join(name.split()), None, place.roles)
-                makes.append(found.name)
-            place = found
-        return place, makes
-
-
 def create(
     applicants: Sequence[Applicant], *, created_by: CreatedBy, by: Actor, at: datetime, with_scripts: bool = True
 ) -> Created:
@@ -101,78 +64,139 @@ def create(
         DirectoryUnavailable: when a directory that has to be asked can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    return carry_out(decide(applicants, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
+    return carry_out(decide(applicants, by=by, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
 
 
 def decide(
-    applicants: Sequence[Applicant], *, with_scripts: bool = True, within: Collection[int] | None = None
+    applicants: Sequence[Applicant], *, by: Actor, with_scripts: bool = True, within: Collection[int] | None = None
 ) -> list[Decision]:
     """Return what would become of each, and write nothing; nobody is put into an existing org outside ``within``.
+
+    A role that holds more than ``by`` does is left out, with a warning. A password is refused where the directory
+    decides about the user.
 
     Raises:
         DirectoryUnavailable: when a directory that has to be asked can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    known_places = _Map()
-    scope = orgs_in_scope() if with_scripts else {}
-    asked = [(applicant.profile.username, known_places.nearest(applicant)) for applicant in applicants]
+    context = CreationContext(by)
+    scope = context.scope if with_scripts else {}
+    asked = [
+        (applicant.profile.username, context.nearest(applicant.org, applicant.place))
+        for applicant in applicants
+        if not applicant.managed_locally
+    ]
     found = look_up(asked, scope)
     known = _known_by_id(found)
     decisions = []
-    for applicant, (username, org_id) in zip(applicants, asked, strict=True):
-        hit = found.get(fold(username))
+    for applicant in applicants:
+        hit = None if applicant.managed_locally else found.get(fold(applicant.profile.username))
         if hit is not None:
-            decisions.append(_of_entry(applicant, hit, known_places, known, within))
+            decisions.append(_of_entry(applicant, hit, context, known, within))
         else:
-            decisions.append(_of_row(applicant, known_places, in_scope=org_id in scope))
+            decisions.append(
+                _of_row(applicant, context, asked=context.nearest(applicant.org, applicant.place) in scope)
+            )
     return decisions
 
 
-def _of_row(applicant: Applicant, known: _Map, *, in_scope: bool) -> Decision:
-    place, makes = known.walk(applicant.org, applicant.place)
-    unknown = "was not found in the directory: the next sync will deactivate this user"
+def _of_row(applicant: Applicant, known: CreationContext, *, asked: bool) -> Decision:
+    """Decide about somebody of whom no directory says anything."""
+    nearest = known.house.by_id[known.nearest(applicant.org, applicant.place)]
+    in_directory = known.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
+    refusal = ""
+    if applicant.password and in_directory:
+        refusal = f"not created: {nearest.name} follows LDAP, so the user signs in by LDAP: leave the password empty"
+    # Whoever is not created makes no org either.
+    place, makes = known.walk(applicant.org, () if refusal else applicant.place)
+    roles, warnings = _roles_of_row(applicant, place, known, in_directory=in_directory)
+    if asked and not applicant.managed_locally:
+        warnings.insert(0, "was not found in the directory: the next sync will deactivate this user")
     return Decision(
         line=applicant.line,
         profile=applicant.profile,
         start=applicant.org.pk,
         way=applicant.place,
-        org=place.name,
+        org=place.facts.name,
         makes=tuple(makes),
-        roles=tuple(sorted(place.roles)),
+        roles=() if refusal else roles,
         notes=applicant.notes,
-        password=make_password(applicant.password) if applicant.password else "",
-        warnings=(unknown,) if in_scope else (),
+        managed_locally=applicant.managed_locally,
+        password=make_password(applicant.password) if applicant.password and not refusal else "",
+        refusal=refusal,
+        warnings=() if refusal else tuple(warnings),
     )
 
 
+def _roles_of_row(
+    applicant: Applicant, place: TargetOrg, known: CreationContext, *, in_directory: bool
+) -> tuple[tuple[int, ...], list[str]]:
+    if applicant.roles is not None:
+        return known.ids(known.names(applicant.roles), place)
+    defaults, warnings = place.facts.default_roles, []
+    if in_directory:
+        # As at a sync: no server gives leave, as none has found this user.
+        refused = defaults & known.house.admin_roles
+        defaults -= refused
+        warnings = [
+            f"no LDAP server that may grant {name} has found this user, so this default role of {place.facts.name} "
+            "is left out"
+            for name in sorted(refused)
+        ]
+    roles, more = known.ids(defaults, place)
+    return roles, [*warnings, *more]
+
+
 def _of_entry(
-    applicant: Applicant, hit: Found, places: _Map, known: Mapping[str, str], within: Collection[int] | None
+    applicant: Applicant, hit: Found, places: CreationContext, known: Mapping[str, str], within: Collection[int] | None
 ) -> Decision:
-    refusal = _refusal(hit, known.get(fold(applicant.profile.username), ""))
+    refusal = _refusal(hit, known.get(fold(applicant.profile.username), "")) or _refused_password(applicant, hit)
     way = applicant.place
     if not refusal and hit.verdict.org_name is not None:
         way = (*way, hit.verdict.org_name)
-        target = places.places.get(fold(hit.verdict.org_name))
+        target = places.orgs.get(fold(hit.verdict.org_name))
         if within is not None and target is not None and target.org_id is not None and target.org_id not in within:
             refusal, way = "not created: the org name script names an org that you do not administer", applicant.place
     # Whoever is not created makes no org either.
     place, makes = places.walk(applicant.org, () if refusal else way)
-    roles, warnings = (frozenset[int](), tuple[str, ...]()) if refusal else _roles(place, hit, places)
+    roles, warnings = ((), []) if refusal else _roles_of_entry(applicant, place, hit, places)
     return Decision(
         line=applicant.line,
         profile=_profile(applicant.profile, hit.identity),
         start=applicant.org.pk,
         way=way,
-        org=place.name,
+        org=place.facts.name,
         makes=tuple(makes),
-        roles=tuple(sorted(roles)),
+        roles=roles,
         notes=applicant.notes,
-        password=make_password(applicant.password) if applicant.password and not refusal else "",
         match=(hit.server.pk, hit.entry.dn, hit.identity.ids),
         said=_said(hit),
         refusal=refusal,
-        warnings=warnings,
+        warnings=tuple(warnings),
     )
+
+
+def _refused_password(applicant: Applicant, hit: Found) -> str:
+    """Whoever uploads a password could sign in as this person, with whatever roles the directory ever gives them."""
+    if not applicant.password:
+        return ""
+    return f"not created: {hit.server.name} knows this person, who signs in by LDAP: leave the password empty"
+
+
+def _roles_of_entry(
+    applicant: Applicant, place: TargetOrg, hit: Found, places: CreationContext
+) -> tuple[tuple[int, ...], list[str]]:
+    """Return the roles of somebody whom a server has found, as a sync would give them, and what was left out."""
+    by = role_names.granting(hit.server.pk, hit.server.name, places.house)
+    chosen = None if applicant.roles is None else places.names(applicant.roles)
+    if chosen is not None and hit.verdict.roles is None:
+        # The script leaves roles alone, so those chosen by hand stay.
+        return places.ids(chosen, place)
+    found = role_names.of_new_user(hit.verdict.roles, org=place.facts, by=by)
+    roles, more = places.ids(found.roles or frozenset(), place)
+    ignored = sorted((chosen or frozenset()) - (found.roles or frozenset()))
+    decided = [f"the role name script of {hit.server.name} decides, so {name} is left out" for name in ignored]
+    return roles, [*found.warnings, *more, *decided]
 
 
 def _refusal(hit: Found, user: str) -> str:
@@ -223,29 +247,12 @@ def _profile(given: Profile, who: Identity) -> Profile:
     )
 
 
-def _roles(place: _Place, hit: Found, places: _Map) -> tuple[frozenset[int], tuple[str, ...]]:
-    """Return the roles of someone in a place, and what to say about those that were not granted."""
-    if not hit.verdict.roles:
-        return place.roles, ()
-    grantable = {role.pk for role in hit.server.grantable_roles.all()}
-    granted, warnings = set(), []
-    for name in hit.verdict.roles:
-        role = places.roles.get(fold(name))
-        if role is None:
-            warnings.append(f"there is no role {name}")
-        elif role.pk not in grantable:
-            warnings.append(f"{hit.server.name} may not grant the role {role.name}")
-        else:
-            granted.add(role.pk)
-    return frozenset(granted), tuple(warnings)
-
-
 @transaction.atomic
 def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor, at: datetime) -> Created:
     """Do what was decided.
 
     Raises:
-        Refused: when a username is empty, there twice or taken.
+        Refused: when a username is empty, there twice or taken; when a password or role may not be given any more.
     """
     made = Created()
     orgs = {org.name_key: org for org in Org.objects.active()}
@@ -269,6 +276,7 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
                 org.pk,
                 roles=frozenset(decision.roles),
                 notes=decision.notes,
+                managed_locally=decision.managed_locally,
                 hashed_password=decision.password,
             )
         )

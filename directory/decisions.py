@@ -28,6 +28,7 @@ class Decision:
     makes: tuple[str, ...] = ()
     roles: tuple[int, ...] = ()
     notes: str = ""
+    managed_locally: bool = False
     password: str = field(default="", repr=False)
     match: tuple[int, str, tuple[str, ...]] | None = None
     said: str = ""

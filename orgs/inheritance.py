@@ -58,5 +58,13 @@ def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, E
     return found
 
 
+def directory_service_of(org: Org) -> str:
+    """Return the directory service that counts for one org, with one query: its own or the nearest one above it."""
+    ends = range(org.steplen, len(org.path) + 1, org.steplen)
+    lineage = Org.objects.filter(path__in=[org.path[:end] for end in ends]).exclude(directory_service="")
+    nearest = lineage.order_by("-depth").values_list("directory_service", flat=True).first()
+    return nearest or DirectoryService.LOCAL.value
+
+
 def _first_default_roles() -> frozenset[str]:
     return frozenset(Role.objects.filter(name__in=DEFAULT_ROLES).values_list("name", flat=True))

@@ -55,6 +55,23 @@ class Permission(StrEnum):
     VIEW_LOGS = "admin.viewlogs"
 
 
+# With these one handles only oneself: one's own sign-in, plans and restores.
+PERSONAL: Final = frozenset(
+    {
+        Permission.CONSOLE_LOGIN,
+        Permission.CPD_LOGIN,
+        Permission.CPP_LOGIN,
+        Permission.CPS_LOGIN,
+        Permission.CPW_LOGIN,
+        Permission.SPD_LOGIN,
+        Permission.PLAN_CREATE,
+        Permission.RESTORE_PERSONAL,
+        Permission.SELECT_PERSONAL,
+        Permission.PUSH_RESTORE_PERSONAL,
+    }
+)
+
+
 def holds(keys: Iterable[str], wanted: str) -> bool:
     """Tell whether these keys include the wanted one; a key implies all keys below it (``admin`` implies all)."""
     return any(wanted == key or wanted.startswith(f"{key}.") for key in keys)

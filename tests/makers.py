@@ -34,11 +34,12 @@ def make_role(name: str, *permissions: str) -> Role:
 def make_user(
     username: str, *, org: Org | None = None, roles: Iterable[str] = (), password: str = "", **names: str
 ) -> User:
-    """Make a user with these roles, by name."""
+    """Make a user with these roles, by name; with a password they are managed locally, so that it always counts."""
     new = NewUser(
         profile=Profile(username, **names),
         org_id=(org or Org.objects.get(name="Default")).pk,
         roles=frozenset(Role.objects.filter(name__in=roles).values_list("pk", flat=True)),
+        managed_locally=bool(password),
         password=password,
     )
     return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)[0]

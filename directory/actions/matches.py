@@ -10,13 +10,19 @@ from django.db import transaction
 from directory.models import KnownId, Match
 from directory.sync import known_ids, standing
 from directory.sync.known_ids import Noted
+from orgs.actions import guard
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 
 
 @transaction.atomic
 def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
-    """Let the next sync look for these users by username alone; return how many had a match."""
+    """Let the next sync look for these users by username alone; return how many had a match.
+
+    Raises:
+        Refused: when one of them holds more than ``by``: whoever has the username in the directory gets the account.
+    """
+    guard.refuse_above(user_ids=user_ids, doing="have them matched anew", by=by)
     found = list(
         Match.objects.select_for_update(of=("self",))
         .filter(user__in=user_ids)

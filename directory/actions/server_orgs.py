@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from directory.actions.errors import Invalid, Refused
 from directory.models import LdapServer, OrgServer
 from directory.scope import asked_by_orgs, own_lists, server_lists
 from orgs.actions import orgs as org_actions
@@ -33,6 +34,9 @@ def serve(
 
     An org that had no list of its own gets one of this server alone, with the servers that it inherited before it where
     ``keep_inherited`` names it. An org whose list becomes empty inherits again, and gets its directory service back.
+
+    Raises:
+        Invalid: when the author or the last SYSADMIN with a local password could not sign in any more.
     """
     wanted = {org.pk: org for org in orgs}
     # A run that applies a plan holds its orgs while it makes a batch of changes.
@@ -53,7 +57,10 @@ def serve(
             changed_services[org.pk] = (org.directory_service, service)
     for org in (*wanted.values(), *taken):
         if org.pk in changed_services:
-            org_actions.change(org=org, by=by, at=at, directory_service=changed_services[org.pk][1])
+            try:
+                org_actions.change(org=org, by=by, at=at, directory_service=changed_services[org.pk][1])
+            except Refused as reason:
+                raise Invalid({"orgs": f"{org.name}: {reason}"}) from reason
     note_changed(before, by=by, at=at, services=changed_services)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 
 from directory.models import LdapServer
 from directory.scope import orgs_in_scope
+from orgs.actions import guard
+from orgs.actions.powers import EVERYWHERE
 from orgs.actors import Actor
 from orgs.models import Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
@@ -23,10 +25,8 @@ def is_sysadmin(by: Actor) -> bool:
 
 def beyond(by: Actor, roles: Iterable[Role]) -> list[str]:
     """Return the names of the roles that hold a permission which the author does not hold in every org."""
-    if by.user_id is None:
-        return []
-    author = User.objects.select_related("org").get(pk=by.user_id)
-    return sorted(role.name for role in roles if not all(map(author.holds_everywhere, role.permissions)))
+    actor = guard.acting(by)
+    return [] if actor is None else sorted(guard.not_grantable(actor, roles, org_path=EVERYWHERE))
 
 
 def default_grantable_roles(by: Actor) -> list[Role]:

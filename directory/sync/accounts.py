@@ -117,7 +117,7 @@ def house(scope: Mapping[int, OrgScope]) -> House:
             server.pk: frozenset(role.name for role in server.grantable_roles.all())
             for server in LdapServer.objects.prefetch_related("grantable_roles")
         },
-        reactivate_set_by_person=SyncSettings.load().reactivate_set_by_person,
+        reactivate_set_by_person=SyncSettings.objects.filter(reactivate_set_by_person=True).exists(),
     )
 
 

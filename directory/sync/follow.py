@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from directory.sync import role_names
 from directory.sync.draft import Draft
 from directory.sync.values import Action, Change, House, Identity, OrgFacts, Outcome, Sighting, Verdict
 from orgs.text import fold
@@ -90,42 +91,14 @@ def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> Org
 
 def roles(draft: Draft, sighting: Sighting, place: OrgFacts, verdict: Verdict, house: House) -> None:
     """Hold the roles that the role name script names, or the default ones of the place where the user ends up."""
-    account = draft.known.account
-    if verdict.roles is None:
-        draft.steps.append("The role name script leaves roles alone.")
-        return
-    if verdict.roles:
-        draft.steps.append(f"The role name script says {', '.join(verdict.roles)}.")
-        wanted = _resolved(draft, sighting, verdict.roles, house)
-    else:
-        draft.steps.append(f"The role name script returned an empty list: the default roles of {place.name}.")
-        # An org's default roles are its own setting; only a role that holds admin needs the server's leave as well.
-        leave = house.grantable.get(sighting.server_id, frozenset()) | account.roles
-        wanted = place.default_roles - (house.admin_roles - leave)
-    if wanted is not None and wanted != account.roles:
+    held = draft.known.account.roles
+    by = role_names.granting(sighting.server_id, sighting.server, house)
+    found = role_names.resolve(verdict.roles, held=held, org=place, by=by)
+    draft.steps += found.steps
+    draft.warnings += found.warnings
+    wanted = found.roles
+    if wanted is not None and wanted != held:
         told = ", ".join(
-            [f"+ {role}" for role in sorted(wanted - account.roles)]
-            + [f"- {role}" for role in sorted(account.roles - wanted)]
+            [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
         )
         draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)
-
-
-def _resolved(draft: Draft, sighting: Sighting, names: tuple[str, ...], house: House) -> frozenset[str] | None:
-    """Return the roles that these names stand for, or None when none of them can be given."""
-    held = draft.known.account.roles
-    grantable = house.grantable.get(sighting.server_id, frozenset())
-    wanted = set()
-    for name in names:
-        role = house.roles.get(fold(name))
-        if role is None:
-            draft.warnings.append(f"There is no role {name or '(an empty name)'}")
-        elif role not in grantable and role not in held:
-            draft.warnings.append(f"{sighting.server} may not grant the role {role}")
-        else:
-            wanted.add(role)
-            continue
-        draft.steps.append(f"{draft.warnings[-1]}: left out.")
-    if not wanted:
-        draft.steps.append("No role is left to give, so roles are left alone.")
-        return None
-    return frozenset(wanted)

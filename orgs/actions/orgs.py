@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
+from orgs.actions import guard, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
+from orgs.inheritance import effective_settings
 from orgs.models import Org, Role, User
 from orgs.text import fold, registration_key
 
@@ -45,7 +48,8 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     """Change an org's own settings (``SETTINGS``) and default roles; an empty one is inherited.
 
     Raises:
-        Refused: when the new name is taken.
+        Refused: when the new name is taken; when default roles hold more than ``by`` does; when the acting person or
+            the last SYSADMIN with a local password could not sign in any more, as the org would follow LDAP.
     """
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"no such settings: {sorted(unknown)}")
@@ -58,12 +62,26 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     after = {key: getattr(stored, key) for key in settings}
     if default_roles is not None:
         before["default_roles"] = sorted(stored.default_roles.values_list("name", flat=True))
-        stored.default_roles.set(default_roles)
         after["default_roles"] = sorted(role.name for role in default_roles)
     if before != after:
-        stored.save()
+        with _no_more_default_roles(stored, by=by), ways_in.watched(by=by, at=at):
+            stored.save()
+            if default_roles is not None:
+                stored.default_roles.set(default_roles)
         note([Fact("org", org.pk, stored.name, before=before, after=after)], action="org changed", by=by, at=at)
     return stored
+
+
+@contextmanager
+def _no_more_default_roles(org: Org, *, by: Actor) -> Iterator[None]:
+    """Refuse a change in the block by which an org comes to give more by default than the acting person holds."""
+    if guard.acting(by) is None:
+        yield
+        return
+    before = effective_settings()[org.pk].default_roles
+    yield
+    new = Role.objects.filter(name__in=effective_settings()[org.pk].default_roles - before)
+    guard.refuse_roles(roles=new, org_path=org.path, where=f"The default roles of {org.name}", by=by)
 
 
 @transaction.atomic

@@ -7,8 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 
+from orgs.actions import guard, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
+from orgs.actions.powers import EVERYWHERE
 from orgs.actors import Actor
 from orgs.models import Role, User
 from orgs.permissions import Permission
@@ -19,8 +21,10 @@ from orgs.text import fold
 def save(*, role: Role | None, name: str, permissions: Collection[str], by: Actor, at: datetime) -> Role:
     """Make a custom role, or change one.
 
+    A role's permissions may reach every org, wherever it is held, so whoever changes one has to hold them everywhere.
+
     Raises:
-        Refused: for a standard role, a name that is taken, an unknown permission, or when no SYSADMIN would be left.
+        Refused: for permissions that ``by`` does not hold; for a standard role, a name that is taken, an unknown permission, or when no SYSADMIN would be left.
     """
     if role is not None and role.locked:
         raise Refused(f"{role.name} is a standard role and locked: make a copy and change that")
@@ -32,12 +36,25 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     if others.filter(name_key=fold(name)).exists():
         raise Refused(f"the name {name} is taken (letter case does not count)")
     changed = role or Role()
+    _refuse_more(changed, permissions, by=by)
     before = {"name": changed.name, "permissions": changed.permissions}
     changed.name, changed.permissions = name.strip(), sorted(permissions)
     had_sysadmin = User.objects.sysadmins().exists()
-    changed.save()
+    with ways_in.a_sysadmin_stays(by=by):
+        changed.save()
     if had_sysadmin and not User.objects.sysadmins().exists():
         raise Refused("nobody active would hold the admin permission, and someone has to")
     after = {"name": changed.name, "permissions": changed.permissions}
     note([Fact("role", changed.pk, changed.name, before=before, after=after)], action="role saved", by=by, at=at)
     return changed
+
+
+def _refuse_more(role: Role, permissions: Collection[str], *, by: Actor) -> None:
+    """Refuse to give a role, or to change or rename one that has, more than the acting person holds."""
+    actor = guard.acting(by)
+    if actor is None:
+        return
+    # A new role is nobody's yet; one that is there may be held, or named by a script, anywhere.
+    path = EVERYWHERE if role.pk else actor.org_path
+    touched = Role(name=role.name or "This role", permissions=sorted({*permissions, *role.permissions}))
+    guard.refuse_roles(roles=[touched], org_path=path, where="Saving the role", by=by)

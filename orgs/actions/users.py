@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
-from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
+from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
 from django.db.models import F, QuerySet
 
-from orgs.actions import archives, devices
+from orgs.actions import archives, devices, guard, ways_in
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
 from orgs.bulk import insert_rows, update_rows
+from orgs.local_sign_in import follows_directory, password_counts
 from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
 
@@ -52,6 +52,7 @@ class NewUser:
     org_id: int
     roles: frozenset[int] = frozenset()
     notes: str = ""
+    managed_locally: bool = False
     password: str = field(default="", repr=False)
     hashed_password: str = field(default="", repr=False)
 
@@ -61,11 +62,20 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
     """Make users; without a password they sign in by LDAP or not at all.
 
     Raises:
-        Refused: when a username is empty or taken, in any letter case.
+        Refused: when a username is empty or taken, in any letter case; when a role holds more than ``by`` does; for a
+            password in an org that follows LDAP, unless the user is managed locally.
     """
     wanted = list(users)
     keys = [fold(new.profile.username) for new in wanted]
     _refuse_taken(keys)
+    orgs = Org.objects.in_bulk({new.org_id for new in wanted})
+    known = {role.pk: role for role in Role.objects.all()}
+    for org_id, role_ids in _role_ids_by_org(wanted).items():
+        roles = [known[pk] for pk in sorted(role_ids)]
+        guard.refuse_roles(roles=roles, org_path=orgs[org_id].path, where="Creating these users", by=by)
+    for org_id in {new.org_id for new in wanted if _has_password(new) and not new.managed_locally}:
+        if follows_directory(orgs[org_id]):
+            raise Refused(f"{orgs[org_id].name} follows LDAP, so its users have no local password: leave it out")
     made = []
     for new, key in zip(wanted, keys, strict=True):
         user = User(
@@ -76,6 +86,7 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
             last_name=new.profile.last_name,
             org_id=new.org_id,
             notes=new.notes,
+            managed_locally=new.managed_locally,
             created_by=created_by,
         )
         user.password = new.hashed_password or _stored(new.password)
@@ -88,13 +99,38 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
         for role in new.roles
     ]
     insert_rows(RoleGrant, GRANT, grants)
-    note([Fact("user", user.pk, user.username) for user in made], action="user created", by=by, at=at)
+    facts = [
+        Fact(
+            "user",
+            user.pk,
+            user.username,
+            after={
+                "org": orgs[new.org_id].name,
+                "roles": sorted(known[role].name for role in new.roles),
+                "managed_locally": new.managed_locally,
+                "password": "set" if _has_password(new) else "none",
+            },
+        )
+        for user, new in zip(made, wanted, strict=True)
+    ]
+    note(facts, action="user created", by=by, at=at)
     return made
+
+
+def _role_ids_by_org(wanted: Iterable[NewUser]) -> dict[int, set[int]]:
+    found: dict[int, set[int]] = {}
+    for new in wanted:
+        found.setdefault(new.org_id, set()).update(new.roles)
+    return found
+
+
+def _has_password(new: NewUser) -> bool:
+    return bool(new.password or new.hashed_password)
 
 
 def _stored(password: str) -> str:
     """Return a password as it is stored, or one that nobody can have: Django's own takes long to make thousands of."""
-    return make_password(password) if password else UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
+    return make_password(password) if password else ways_in.no_password()
 
 
 def _refuse_taken(keys: list[str]) -> None:
@@ -129,17 +165,23 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
     _take_over(user_ids, "blocked", by=by, at=at)
     changed = _pick(user_ids, blocked=False)
     _keep_a_sysadmin(losing=changed)
-    User.objects.filter(pk__among=changed).update(
-        blocked=True, blocked_by=by.set_by, blocked_at=at, session_epoch=F("session_epoch") + 1
-    )
+    with ways_in.a_sysadmin_stays(by=by):
+        User.objects.filter(pk__among=changed).update(
+            blocked=True, blocked_by=by.set_by, blocked_at=at, session_epoch=F("session_epoch") + 1
+        )
     _note(changed, "user blocked", by=by, at=at, before={"blocked": False}, after={"blocked": True})
     return frozenset(changed)
 
 
 @transaction.atomic
 def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
-    """Let these users sign in again; a deactivation that was pending is off. Return who was blocked."""
+    """Let these users sign in again; a deactivation that was pending is off. Return who was blocked.
+
+    Raises:
+        Refused: when one of them holds more than ``by``.
+    """
     changed = _pick(user_ids, blocked=True)
+    guard.refuse_above(user_ids=changed, doing="unblock them", by=by)
     User.objects.filter(pk__among=changed).update(blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None)
     _note(changed, "user unblocked", by=by, at=at, before={"blocked": True}, after={"blocked": False})
     clear_pending(user_ids=changed, by=by, at=at)
@@ -179,15 +221,16 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     block(user_ids=held, by=by, at=at)
     set_pending(user_ids=held, by=by, at=at)
     leaving = {pk: name for pk, name in wanted.items() if pk not in held}
-    User.objects.filter(pk__among=leaving).update(
-        active=False,
-        deactivated_by=by.set_by,
-        deactivated_at=at,
-        pending=False,
-        pending_by=SetBy.NOBODY,
-        pending_at=None,
-        session_epoch=F("session_epoch") + 1,
-    )
+    with ways_in.a_sysadmin_stays(by=by):
+        User.objects.filter(pk__among=leaving).update(
+            active=False,
+            deactivated_by=by.set_by,
+            deactivated_at=at,
+            pending=False,
+            pending_by=SetBy.NOBODY,
+            pending_at=None,
+            session_epoch=F("session_epoch") + 1,
+        )
     theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
     devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
     # A device may have been off already, with its archive still live.
@@ -204,8 +247,12 @@ def reactivate(
     """Let these users back up again, with the devices that were deactivated with them and their unexpired archives.
 
     Returns who was deactivated, and what came back out of cold storage or was lost.
+
+    Raises:
+        Refused: when one of them holds more than ``by``.
     """
     changed = _pick(user_ids, active=False)
+    guard.refuse_above(user_ids=changed, doing="reactivate them", by=by)
     User.objects.filter(pk__among=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
     theirs = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
     restored = Restored(0, 0)
@@ -232,7 +279,8 @@ def move(
     change can end with it, so that their rows need not be written twice.
 
     Raises:
-        Refused: when an org is not active.
+        Refused: when an org is not active; when a user would reach further than ``by`` does, or the org's default
+            roles hold more than ``by``; when the acting person or the last SYSADMIN could not sign in any more.
     """
     names = dict(Org.objects.active().filter(pk__in=set(moves.values())).values_list("pk", "name"))
     if gone := set(moves.values()) - names.keys():
@@ -244,9 +292,9 @@ def move(
         )
         if moves[pk] != org_id
     }
-    for org_id, ends in sorted({(moves[pk], pk in ending_sessions_of) for pk in current}):
-        moved = [pk for pk in current if moves[pk] == org_id and (pk in ending_sessions_of) == ends]
-        User.objects.filter(pk__among=moved).update(org_id=org_id, session_epoch=F("session_epoch") + int(ends))
+    guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
+    with ways_in.watched(by=by, at=at):
+        _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)
     devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
     facts = [
         Fact("user", pk, name, before={"org": old}, after={"org": names[moves[pk]]})
@@ -256,6 +304,12 @@ def move(
     return frozenset(current)
 
 
+def _put_into_orgs(moves: Mapping[int, int], ending_sessions_of: Collection[int]) -> None:
+    for org_id, ends in sorted({(org_id, pk in ending_sessions_of) for pk, org_id in moves.items()}):
+        moved = [pk for pk in moves if moves[pk] == org_id and (pk in ending_sessions_of) == ends]
+        User.objects.filter(pk__among=moved).update(org_id=org_id, session_epoch=F("session_epoch") + int(ends))
+
+
 @transaction.atomic
 def set_roles(
     *, roles: Mapping[int, frozenset[int]], sessions_ended_of: Collection[int] = (), by: Actor, at: datetime
@@ -263,7 +317,7 @@ def set_roles(
     """Give users (keys) exactly these roles (values, ids); their sessions end, if they have not. Return whose roles changed.
 
     Raises:
-        Refused: when no active SYSADMIN would be left.
+        Refused: when no active SYSADMIN would be left; when a user would gain more than ``by`` holds.
     """
     lock(user_ids=roles)
     known = {role.pk: role for role in Role.objects.all()}
@@ -276,11 +330,13 @@ def set_roles(
         losing=[pk for pk in changed if _holds_admin(held[pk], known) and not _holds_admin(roles[pk], known)],
         gaining=[pk for pk in changed if _holds_admin(roles[pk], known)],
     )
+    guard.refuse_role_sets({pk: roles[pk] for pk in changed}, known, by=by)
     lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
-    RoleGrant.objects.filter(pk__among=lost).delete()
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
     gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in held[pk]]
-    insert_rows(RoleGrant, GRANT, gained)
+    with ways_in.a_sysadmin_stays(by=by):
+        RoleGrant.objects.filter(pk__among=lost).delete()
+        insert_rows(RoleGrant, GRANT, gained)
     signed_in = [pk for pk in changed if pk not in sessions_ended_of]
     User.objects.filter(pk__among=signed_in).update(session_epoch=F("session_epoch") + 1)
     facts = [
@@ -308,10 +364,12 @@ def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime)
     Usernames may pass from one of these users to another.
 
     Raises:
-        Refused: when a username is empty or another user's.
+        Refused: when a username is empty or another user's; when ``by`` gives another name or address, by which a
+            directory may know somebody else, to a user who holds more.
     """
     users = [user for user in User.objects.filter(pk__among=profiles) if _profile(user) != profiles[user.pk]]
     _refuse_names_of_others(users, profiles)
+    guard.refuse_above(user_ids=[user.pk for user in users], doing="change their names and address", by=by)
     facts = []
     for user in users:
         before, after = _profile(user), profiles[user.pk]
@@ -361,9 +419,19 @@ def _free_names_passed_on(users: list[User], keys: Mapping[int, str]) -> None:
 
 @transaction.atomic
 def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by: Actor, at: datetime) -> frozenset[int]:
-    """Put users out of a sync's reach, or back into it. Return for whom that is new."""
+    """Put users out of a sync's reach, or back into it. Return for whom that is new.
+
+    In an org that follows LDAP it decides whether a local password opens the account: whoever is managed locally from
+    now on and may do more than handle themselves gets a new password, as the old one is forgotten (``ways_in``).
+
+    Raises:
+        Refused: when one of them holds more than ``by``; when the acting person or the last SYSADMIN with a local
+            password could not sign in any more.
+    """
     changed = _pick(user_ids, managed_locally=not managed_locally)
-    User.objects.filter(pk__among=changed).update(managed_locally=managed_locally)
+    guard.refuse_above(user_ids=changed, doing="mark them as managed locally, or not", by=by)
+    with ways_in.watched(by=by, at=at):
+        User.objects.filter(pk__among=changed).update(managed_locally=managed_locally)
     _note(
         changed,
         "managed locally" if managed_locally else "managed by the directory",
@@ -377,11 +445,23 @@ def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by:
 
 @transaction.atomic
 def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
-    """Set a local password and end the user's other sessions."""
-    user.set_password(password)
-    user.session_epoch += 1
-    user.save(update_fields=["password", "session_epoch"])
-    _note({user.pk: user.username}, "password set", by=by, at=at)
+    """Set a local password and end the user's other sessions.
+
+    Raises:
+        Refused: when the user holds more than ``by``; when a local password opens nothing, as the org follows LDAP.
+    """
+    stored = User.objects.select_for_update(of=("self",)).select_related("org").get(pk=user.pk)
+    guard.refuse_above(user_ids=[stored.pk], doing="set their password", by=by)
+    if not password_counts(stored):
+        raise Refused(
+            f"{stored.org.name} follows LDAP, so a local password would not open {stored.username}'s account: "
+            "mark the user as managed locally first"
+        )
+    stored.set_password(password)
+    User.objects.filter(pk=stored.pk).update(password=stored.password, session_epoch=F("session_epoch") + 1)
+    user.password = stored.password
+    user.session_epoch = stored.session_epoch + 1
+    _note({stored.pk: stored.username}, "password set", by=by, at=at)
 
 
 def lock(*, user_ids: Collection[int]) -> None:

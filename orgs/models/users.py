@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from orgs.models.keys import Keyed
 from orgs.models.orgs import Org
 from orgs.models.roles import Role
-from orgs.permissions import Permission, holds
+from orgs.permissions import PERSONAL, Permission, holds
 from orgs.text import fold
 
 
@@ -69,9 +69,12 @@ class UserQuerySet(models.QuerySet["User"]):
 
     def administrators(self) -> UserQuerySet:
         """Active users with a role that lets them into the console as more than themselves."""
+        return self.holding_more_than_personal().filter(active=True, blocked=False)
+
+    def holding_more_than_personal(self) -> UserQuerySet:
+        """Users in any state with a role that lets them handle more than themselves."""
         administrative = [role.pk for role in Role.objects.all() if _administrative(role.permissions)]
-        granted = RoleGrant.objects.filter(user=OuterRef("pk"), role__in=administrative)
-        return self.filter(Exists(granted), active=True, blocked=False)
+        return self.filter(Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=administrative)))
 
     def sysadmins(self) -> UserQuerySet:
         """Active, unblocked users with a role that holds ``admin``."""
@@ -81,27 +84,8 @@ class UserQuerySet(models.QuerySet["User"]):
         )
 
 
-_PERSONAL = frozenset(
-    {
-        Permission.CONSOLE_LOGIN,
-        Permission.CPD_LOGIN,
-        Permission.CPP_LOGIN,
-        Permission.CPS_LOGIN,
-        Permission.CPW_LOGIN,
-        Permission.SPD_LOGIN,
-        Permission.PLAN_CREATE,
-        Permission.RESTORE_PERSONAL,
-        Permission.SELECT_PERSONAL,
-        Permission.PUSH_RESTORE_PERSONAL,
-    }
-)
-
-# About the console as a whole: an org does not limit them.
-_OF_THE_CONSOLE = frozenset({Permission.ACCOUNT_UPDATE, Permission.FUNCTIONAL, Permission.SYSTEM, Permission.VIEW_LOGS})
-
-
 def _administrative(permissions: Iterable[str]) -> bool:
-    return any(key not in _PERSONAL for key in permissions)
+    return any(key not in PERSONAL for key in permissions)
 
 
 def _open_custodianships() -> models.QuerySet[Any]:
@@ -212,18 +196,6 @@ class User(Keyed, AbstractBaseUser):
         """Tell whether the user holds a permission for every org; ``admin.user`` means ``admin.alluser``."""
         area = permission.removeprefix("admin.").removeprefix("all")
         return self.is_active and holds(self.permission_keys(), f"admin.all{area}")
-
-    def holds_everywhere(self, permission: str) -> bool:
-        """Tell whether the user holds a permission in every org, as a role does that may be granted in any org.
-
-        What reaches only the holder's own account counts as held: it gives no power over anybody else.
-        """
-        if not self.is_active:
-            return False
-        if permission in _PERSONAL or self.may_everywhere(permission):
-            return True
-        reaches_all = self.org.depth == 1 or holds(_OF_THE_CONSOLE, permission)
-        return reaches_all and holds(self.permission_keys(), permission)
 
     @property
     def is_staff(self) -> bool:

@@ -16,7 +16,7 @@ from directory.invariants import broken
 from directory.models import Upload
 from orgs.models import Org, User
 from tests.catalogue import Row
-from tests.makers import make_org, make_user
+from tests.makers import PASSWORD, make_org, make_user
 from tests.state import Rows, changed_users, differences, lost, snapshot
 
 UPLOAD, PREVIEW, CREATE = "users:upload", "users:upload-preview", "users:upload-create"
@@ -28,7 +28,7 @@ def make_world() -> Org:
     make_org("Left lower", parent=org)
     make_user("wendy", org=org)
     make_user("stan", org=make_org("Right"))
-    make_user("olga", org=org, roles=["Org Admin"])
+    make_user("olga", org=org, roles=["Org Admin"], password=PASSWORD)
     return org
 
 

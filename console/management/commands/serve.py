@@ -215,6 +215,8 @@ def _first_administrator() -> tuple[str, str]:
         profile=users.Profile(username="admin"),
         org_id=Org.objects.get(name="ADMIN").pk,
         roles=frozenset({Role.objects.get(name="SYSADMIN").pk}),
+        # The way in when LDAP does not answer, and when the org ADMIN comes to follow it.
+        managed_locally=True,
         password=password,
     )
     users.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())

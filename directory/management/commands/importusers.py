@@ -17,12 +17,17 @@ from directory.sync.source import DirectoryUnavailable
 from orgs.actions.errors import Refused
 from orgs.actions.users import Profile
 from orgs.actors import COMMAND_LINE
-from orgs.models import CreatedBy, Org
+from orgs.models import CreatedBy, Org, RoleGrant, User
 from orgs.standard import DEFAULT_ORG
 
 
 class Command(BaseCommand):
-    """``importusers FILE.csv [--org NAME] [--no-scripts]``."""
+    """``importusers FILE.csv [--org NAME] [--no-scripts]``.
+
+    Who runs it has the machine and the database in hand, so the roles are limited by the LDAP servers' own lists alone,
+    not by anybody's roles; the roles of new administrators are printed, and stand in the audit trail. Passwords are
+    refused as on the console.
+    """
 
     help = f"Creates users from a CSV file with the columns {', '.join(people_csv.COLUMNS)} (only username is needed)."
 
@@ -53,9 +58,19 @@ class Command(BaseCommand):
         for username, warnings in made.warnings.items():
             for warning in warnings:
                 self.stderr.write(f"{username}: {warning}")
+        self._say_powers(made)
         for name in made.orgs:
             self.stdout.write(f"created the org {name}")
         self.stdout.write(f"created {len(made.users)} users, refused {len(made.refused)}")
+
+    def _say_powers(self, made: creation.Created) -> None:
+        """Name the roles of those who may do more than handle themselves: nobody's own roles limit this command."""
+        ids = [user.pk for user in made.users]
+        powerful = User.objects.filter(pk__among=ids).holding_more_than_personal().order_by("username_key", "pk")
+        names = dict(powerful.values_list("pk", "username"))
+        roles = RoleGrant.objects.names_of(names)
+        for pk, username in names.items():
+            self.stdout.write(f"{username}: administrator by the roles {', '.join(roles[pk])}")
 
     def _create(self, rows: list[Row], chosen: str, *, with_scripts: bool) -> creation.Created:
         top = Org.objects.order_by("path")[0]

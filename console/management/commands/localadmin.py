@@ -1,0 +1,65 @@
+"""Gives back a way in: makes somebody a SYSADMIN who signs in with a local password, and prints a new one."""
+
+from __future__ import annotations
+
+import secrets
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+from django.utils import timezone
+
+from orgs.actions import users
+from orgs.actions.errors import Refused
+from orgs.actions.users import NewUser, Profile
+from orgs.actors import COMMAND_LINE
+from orgs.models import CreatedBy, Org, Role, User
+from orgs.permissions import SYSADMIN
+from orgs.standard import TOP_ORG
+
+
+class Command(BaseCommand):
+    """``localadmin USERNAME``."""
+
+    help = (
+        "Makes USERNAME an active SYSADMIN who is managed locally, so that no directory is needed to sign in, and "
+        "prints a new password. A user who is not there is made in the org ADMIN."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the username."""
+        parser.add_argument("username")
+
+    def handle(self, *_args: Any, username: str, **_options: Any) -> None:
+        """Do all of it, or nothing."""
+        password = secrets.token_urlsafe(12)
+        try:
+            with transaction.atomic():
+                name = _let_in(username, password)
+        except Refused as reason:
+            raise CommandError(f"{reason}. Nothing was changed.") from reason
+        self.stdout.write(f"{name} is a SYSADMIN and signs in with the password {password}")
+
+
+def _let_in(username: str, password: str) -> str:
+    at, role = timezone.now(), Role.objects.get(name=SYSADMIN)
+    try:
+        user = User.objects.get_by_natural_key(username)
+    except User.DoesNotExist:
+        new = NewUser(
+            Profile(username),
+            org_id=Org.objects.get(name=TOP_ORG, depth=1).pk,
+            roles=frozenset({role.pk}),
+            managed_locally=True,
+            password=password,
+        )
+        return users.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
+    ids = [user.pk]
+    users.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)
+    users.reactivate(user_ids=ids, by=COMMAND_LINE, at=at, with_devices=False)
+    users.unblock(user_ids=ids, by=COMMAND_LINE, at=at)
+    held = frozenset(user.grants.values_list("role_id", flat=True))
+    users.set_roles(roles={user.pk: held | {role.pk}}, by=COMMAND_LINE, at=at)
+    users.set_password(user=user, password=password, by=COMMAND_LINE, at=at)
+    return user.username

@@ -1,0 +1,54 @@
+"""Whose local password opens their account: users of local orgs, and users who are managed locally."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
+from django.db.models import Exists, OuterRef, Q
+
+from orgs.inheritance import Effective, directory_service_of, effective_settings
+from orgs.models import DirectoryService, Org, Role, RoleGrant, User
+from orgs.models.orgs import OrgQuerySet
+from orgs.models.users import UserQuerySet
+from orgs.permissions import Permission, holds
+
+
+def follows_directory(org: Org) -> bool:
+    """Tell whether the directory decides about the users of this org."""
+    return directory_service_of(org) == DirectoryService.LDAP
+
+
+def password_counts(user: User) -> bool:
+    """Tell whether a local password opens this account: never while the org follows LDAP, unless managed locally."""
+    return user.managed_locally or not follows_directory(user.org)
+
+
+def with_a_local_way_in(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
+    """Return the active, unblocked users who have a local password that counts."""
+    local = Q(managed_locally=True) | ~Q(org__in=_following(settings))
+    return _with_a_password().filter(local, active=True, blocked=False)
+
+
+def with_a_closed_password(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
+    """Return the users who have a local password that opens nothing, as their org follows LDAP."""
+    return _with_a_password().filter(org__in=_following(settings), managed_locally=False)
+
+
+def locked_out(orgs: OrgQuerySet) -> list[str]:
+    """Return the usernames of active administrators of these orgs whose local password opens nothing, sorted."""
+    opening = [role.pk for role in Role.objects.all() if holds(role.permissions, Permission.CONSOLE_LOGIN)]
+    let_in = Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=opening))
+    suspects = _with_a_password().administrators().filter(let_in, org__in=orgs, managed_locally=False)
+    # The settings of all orgs are read only where there is anybody to ask about.
+    return sorted(suspects.filter(org__in=_following(None)).values_list("username", flat=True)) if suspects else []
+
+
+def _following(settings: Mapping[int, Effective] | None) -> list[int]:
+    known = settings if settings is not None else effective_settings()
+    return [org.id for org in known.values() if org.directory_service == DirectoryService.LDAP]
+
+
+def _with_a_password() -> UserQuerySet:
+    found: UserQuerySet = User.objects.exclude(password="").exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    return found

@@ -1,0 +1,189 @@
+"""Becoming SYSADMIN by a CSV file: a password for somebody whom the directory makes powerful, now or months later."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from directory.invariants import broken
+from directory.models import LdapServer
+from orgs.actions import orgs
+from orgs.actors import SYSTEM
+from orgs.models import AuditEntry, Org, User
+from tests.attacks.attempts import attack
+from tests.attacks.ldap_pages import on_the_page
+from tests.attacks.upload_pages import PREVIEW, created, uploaded
+from tests.catalogue import noted
+from tests.directories import Directory
+from tests.integration.employer import Employer
+from tests.makers import NOW, PASSWORD, make_org, make_user, signed_in
+from tests.worlds import simulate_and_sync, sync
+
+pytestmark = pytest.mark.django_db
+
+MINE = "MyOwnPassw0rd"
+UPLOADERS = {"olga": "Org Admin", "hank": "Help Desk"}
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Directory]:
+    with Directory() as directory:
+        employer = Employer(directory)
+        employer.hires("new.sys", mail="new.sys@corp.example", title="SYSADMIN")
+        employer.hires("new.mix", title="SYSADMIN, Org Admin, Nobody Knows")
+        employer.hires("new.unknown", title="Nobody Knows")
+        employer.hires("new.plain")
+        employer.hires("colleague", title="PROe User")
+        yield directory
+
+
+@pytest.fixture
+def left(db: None) -> Org:
+    return make_org("Left")
+
+
+@pytest.fixture
+def server(directory: Directory, left: Org) -> LdapServer:
+    """A server that a SYSADMIN lets grant SYSADMIN, asked by the org Left."""
+    return Employer(directory).server(orgs=["Left"], grantable_roles=["SYSADMIN", "Org Admin", "PROe User"])
+
+
+@pytest.fixture(params=UPLOADERS)
+def uploader(request: pytest.FixtureRequest, left: Org) -> Client:
+    return signed_in(make_user(request.param, org=left, roles=[UPLOADERS[request.param]], password=PASSWORD))
+
+
+def opens(username: str, password: str = MINE) -> bool:
+    """Tell whether a password signs in."""
+    return Client().post("/sign-in/", {"username": username, "password": password}).status_code == 302
+
+
+def roles_of(username: str) -> set[str]:
+    return set(User.objects.get(username=username).roles.values_list("name", flat=True))
+
+
+@pytest.mark.usefixtures("server")
+class TestADirectoryPersonWithAPassword:
+    def test_is_not_created(self, uploader: Client, left: Org) -> None:
+        with attack(
+            "a password for a directory person who is SYSADMIN by group",
+            how="CSV with new.sys and a password of one's own, previewed and created",
+            expected="the row is refused and says what to do; nobody is created",
+        ) as attempt:
+            assert uploaded(uploader, left, f"username,password\nnew.sys,{MINE}\n".encode()).status_code == 302
+            text = on_the_page(uploader.get(reverse(PREVIEW)).content)
+            assert "Corp knows this person, who signs in by LDAP: leave the password empty" in text
+            created(uploader)
+            assert not User.objects.filter(username="new.sys").exists()
+            attempt.note("refused")
+        assert not opens("new.sys")
+
+    def test_is_not_created_where_the_directory_does_not_know_them(self, uploader: Client, left: Org) -> None:
+        uploaded(uploader, left, f"username,password\nghost,{MINE}\n".encode())
+
+        text = on_the_page(uploader.get(reverse(PREVIEW)).content)
+
+        assert "Left follows LDAP, so the user signs in by LDAP: leave the password empty" in text
+        created(uploader)
+        assert not User.objects.filter(username="ghost").exists()
+
+    @pytest.mark.parametrize("arguments", [[], ["--no-scripts"]])
+    def test_is_not_created_from_the_command_line(self, tmp_path: Path, arguments: list[str]) -> None:
+        (tmp_path / "users.csv").write_text(f"username,password\nnew.sys,{MINE}\n")
+        said = io.StringIO()
+
+        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", *arguments, stderr=said)
+
+        assert "leave the password empty" in said.getvalue()
+        assert not User.objects.filter(username="new.sys").exists()
+
+
+class TestRolesThatTheUploaderDoesNotHold:
+    def test_are_left_out_and_said_and_a_later_sync_grants_them(
+        self, uploader: Client, left: Org, server: LdapServer
+    ) -> None:
+        uploaded(uploader, left, b"username\nnew.sys\nnew.mix\nnew.unknown\nnew.plain\ncolleague\n")
+        text = on_the_page(uploader.get(reverse(PREVIEW)).content)
+        assert "you do not hold all that SYSADMIN does (admin), so the role is left out" in text
+        assert "There is no role Nobody Knows" in text
+        created(uploader)
+
+        assert roles_of("new.sys") == set()
+        assert "SYSADMIN" not in roles_of("new.mix")
+        entry = AuditEntry.objects.get(action="user created", object_label="new.mix")
+        assert entry.after["roles"] == sorted(roles_of("new.mix"))
+
+        simulate_and_sync(server)
+        assert roles_of("new.sys") == {"SYSADMIN"}
+        assert roles_of("new.mix") == {"SYSADMIN", "Org Admin"}
+        assert broken(at=timezone.now()) == []
+
+    def test_come_from_the_command_line_which_names_them(self, tmp_path: Path, server: LdapServer) -> None:
+        (tmp_path / "users.csv").write_text("username\nnew.sys\nnew.plain\n")
+        said = io.StringIO()
+
+        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", stdout=said)
+
+        assert roles_of("new.sys") == {"SYSADMIN"}
+        assert "new.sys: administrator by the roles SYSADMIN" in said.getvalue()
+        assert "new.plain: administrator" not in said.getvalue()
+        assert not User.objects.get(username="new.sys").has_usable_password()
+
+
+class TestAPlainPersonWithAPassword:
+    """Made while the org was local, promoted by a sync months later."""
+
+    def test_does_not_open_the_account_once_the_directory_decides(
+        self, uploader: Client, left: Org, directory: Directory
+    ) -> None:
+        expected = "the password opens nothing, and the session that it had opened ends"
+        how = "CSV with a password into a local org, which follows LDAP later; a sync grants SYSADMIN; sign-in"
+        with noted(
+            "requests", "the password of a plain person whom a sync promotes", how=how, expected=expected
+        ) as row:
+            uploaded(uploader, left, f"username,password\nnew.sys,{MINE}\n".encode())
+            created(uploader)
+            assert opens("new.sys")
+            browser = signed_in(User.objects.get(username="new.sys"))
+
+            server = Employer(directory).server(orgs=["Left"], grantable_roles=["SYSADMIN"])
+            simulate_and_sync(server)
+
+            assert roles_of("new.sys") == {"SYSADMIN"}
+            assert not opens("new.sys")
+            assert browser.get("/").status_code == 302
+            # Nor when the directory is taken away again.
+            orgs.change(org=Org.objects.get(pk=left.pk), directory_service="local", by=SYSTEM, at=NOW)
+            assert not opens("new.sys")
+            row.saw("sign-in refused, session ended", wrongly_changed=0)
+
+    def test_does_not_open_an_account_that_was_made_before_passwords_were_refused(
+        self, left: Org, server: LdapServer
+    ) -> None:
+        victim = make_user("new.sys", org=left)
+        victim.set_password(MINE)
+        victim.save()
+        simulate_and_sync(server)
+
+        assert roles_of("new.sys") == {"SYSADMIN"}
+        assert not opens("new.sys")
+
+
+class TestRolesAtCreationAndAtASync:
+    def test_are_the_same(self, left: Org, server: LdapServer, tmp_path: Path) -> None:
+        """Whatever the script says, the sync after an import has nothing to do."""
+        orgs.change(org=left, own_default_roles=True, default_roles=[], by=SYSTEM, at=NOW)
+        names = ("new.sys", "new.mix", "new.unknown", "new.plain", "colleague")
+        (tmp_path / "users.csv").write_text("\n".join(["username", *names]))
+        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", stderr=io.StringIO())
+
+        run = sync(server, simulated=True)
+
+        assert {row.username: row.actions for row in run.changes.exclude(actions=[])} == {}
