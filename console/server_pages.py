@@ -48,8 +48,10 @@ class Caution:
 
 def cautions(servers: Iterable[LdapServer]) -> list[Caution]:
     """Return what to know about these servers."""
-    enabled = list(LdapServer.objects.enabled())
-    return [Caution(server.name, text) for server in servers for text in server_warnings.of_server(server, enabled)]
+    enabled, listed = list(LdapServer.objects.enabled()), list(servers)
+    found = [Caution(server.name, text) for server in listed for text in server_warnings.of_server(server, enabled)]
+    closed = server_warnings.closed_passwords(listed)
+    return found + [Caution(server.name, closed[server.pk]) for server in listed if server.pk in closed]
 
 
 def effects_of_deleting(server: LdapServer) -> list[str]:

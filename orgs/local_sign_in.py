@@ -9,7 +9,6 @@ from django.db.models import Exists, OuterRef, Q
 
 from orgs.inheritance import Effective, directory_service_of, effective_settings
 from orgs.models import DirectoryService, Org, Role, RoleGrant, User
-from orgs.models.orgs import OrgQuerySet
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission, holds
 
@@ -35,13 +34,19 @@ def with_a_closed_password(settings: Mapping[int, Effective] | None = None) -> U
     return _with_a_password().filter(org__in=_following(settings), managed_locally=False)
 
 
-def locked_out(orgs: OrgQuerySet) -> list[str]:
-    """Return the usernames of active administrators of these orgs whose local password opens nothing, sorted."""
+def closed_to_administrators() -> dict[str, str]:
+    """Return the active administrators whose local password opens nothing, by username, with their org's tree path."""
     opening = [role.pk for role in Role.objects.all() if holds(role.permissions, Permission.CONSOLE_LOGIN)]
     let_in = Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=opening))
-    suspects = _with_a_password().administrators().filter(let_in, org__in=orgs, managed_locally=False)
+    suspects = list(
+        _with_a_password()
+        .administrators()
+        .filter(let_in, managed_locally=False)
+        .values_list("username", "org_id", "org__path")
+    )
     # The settings of all orgs are read only where there is anybody to ask about.
-    return sorted(suspects.filter(org__in=_following(None)).values_list("username", flat=True)) if suspects else []
+    following = _following(None) if suspects else ()
+    return {username: path for username, org_id, path in suspects if org_id in following}
 
 
 def _following(settings: Mapping[int, Effective] | None) -> list[int]:

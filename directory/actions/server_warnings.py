@@ -6,11 +6,10 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
-from directory.models import LdapServer
+from directory.models import LdapServer, OrgServer
 from directory.sync.source import names_this_machine
 from directory.sync.values import Connection
 from orgs import local_sign_in
-from orgs.models import Org
 
 
 def unencrypted(*, urls: Iterable[str], start_tls: bool, bind_dn: str) -> list[str]:
@@ -30,9 +29,6 @@ def of_server(server: LdapServer, others: Iterable[LdapServer]) -> list[str]:
     """Return what to know about a stored server among the others."""
     open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
     found = [_in_the_clear(open_urls)] if open_urls else []
-    paths = list(server.orgs.values_list("path", flat=True))
-    if locked_out := local_sign_in.locked_out(Org.objects.below(paths)) if paths else []:
-        found.append(_closed(locked_out))
     same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
     if same and server.enabled:
         found.append(
@@ -53,12 +49,24 @@ def _in_the_clear(urls: list[str]) -> str:
     ) % {"urls": ", ".join(urls)}
 
 
-def _closed(usernames: list[str]) -> str:
-    return _(
-        "These administrators' orgs follow LDAP, so their local passwords do not open the console any more: "
-        "%(names)s. Whoever has to sign in when LDAP does not answer is marked as managed locally in the data fixes, "
-        "and gets a new password there."
-    ) % {"names": ", ".join(usernames)}
+def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
+    """Return, by the id of the server, what to know where administrators can't sign in with their local passwords."""
+    closed = local_sign_in.closed_to_administrators()
+    if not closed:
+        return {}
+    paths: dict[int, list[str]] = {}
+    for server_id, path in OrgServer.objects.values_list("server_id", "org__path"):
+        paths.setdefault(server_id, []).append(path)
+    found = {}
+    for server in servers:
+        above = tuple(paths.get(server.pk, ()))
+        if names := sorted(name for name, path in closed.items() if path.startswith(above)):
+            found[server.pk] = _(
+                "These administrators' orgs follow LDAP, so their local passwords do not open the console any more: "
+                "%(names)s. Whoever has to sign in when LDAP does not answer is marked as managed locally in the data "
+                "fixes, and gets a new password there."
+            ) % {"names": ", ".join(names)}
+    return found
 
 
 def _people(server: LdapServer) -> tuple[str, str, str]:

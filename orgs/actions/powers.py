@@ -9,8 +9,6 @@ from orgs.permissions import PERSONAL, Permission, holds
 
 # A reach is the beginning of a tree path: the org's own path for the org and all below it, empty for every org.
 EVERYWHERE = ""
-# These have an `admin.all…` form that reaches every org.
-_AREAS = frozenset({"computer", "org", "plan", "user"})
 # About the console as a whole: no org limits them.
 _OF_THE_CONSOLE = frozenset({Permission.ACCOUNT_UPDATE, Permission.FUNCTIONAL, Permission.SYSTEM, Permission.VIEW_LOGS})
 # The tree has one top, and from it a permission reaches every org.
@@ -31,9 +29,9 @@ NOTHING = Holding()
 def beyond(actor: Holding, after: Holding, *, before: Holding = NOTHING) -> tuple[str, ...]:
     """Return the permissions that an account gains on its way from ``before`` to ``after`` and the actor does not hold.
 
-    ``admin.x`` reaches the account's org and those below it, ``admin.allx`` every org; a permission without an `all`
-    form (``admin.restore``) reaches every org where the same account holds ``admin.alluser``; what is about the console
-    as a whole (``admin.system``) has no org. Personal permissions, with which one handles only oneself, are left out: whoever makes users may give them.
+    ``admin.x`` reaches the account's org and those below it, ``admin.allx`` every org; what is about the console as a
+    whole (``admin.system``) has no org. Personal permissions, with which one handles only oneself, are left out:
+    whoever makes users may give them.
     """
     gained = (key for key in after.permissions - PERSONAL if not _covers(before, key, _reach(after, key)))
     return tuple(sorted(key for key in gained if not _covers(actor, key, _reach(after, key))))
@@ -57,8 +55,4 @@ def _covers(holding: Holding, key: str, reach: str) -> bool:
 
 def _reach(holding: Holding, key: str) -> str:
     unlimited = key == Permission.ADMIN or key.startswith("admin.all") or holds(_OF_THE_CONSOLE, key)
-    if unlimited or len(holding.org_path) <= _TOP_PATH_LENGTH:
-        return EVERYWHERE
-    if key.split(".")[1] in _AREAS:
-        return holding.org_path
-    return EVERYWHERE if holds(holding.permissions, Permission.ALL_USER) else holding.org_path
+    return EVERYWHERE if unlimited or len(holding.org_path) <= _TOP_PATH_LENGTH else holding.org_path
