@@ -136,6 +136,7 @@ class LdapServer(Keyed):
     limit_org_deactivations_percent = _limit("org_deactivations_percent")
     limit_entries_percent = _limit("entries_percent")
     limit_script_errors_percent = _limit("script_errors_percent")
+    limit_lost_ids_percent = _limit("lost_ids_percent")
     limit_moves_percent = _limit("moves_percent")
     limit_role_changes_percent = _limit("role_changes_percent")
     limit_role_losses_percent = _limit("role_losses_percent")

@@ -8,18 +8,21 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
-from typing import Any
 
 from django.db.models import TextField
 from django.db.models.functions import Cast
 
 from directory.models import PlannedMatch, RunServer, StoredEntry
-from directory.sync import known_ids, rows
-from directory.sync.identity import id_key, is_theirs
+from directory.sync import claims, known_ids, rows
+from directory.sync.claims import COLUMNS, Found, Key, of_others
+from directory.sync.identity import id_key
 from directory.sync.known_ids import NOTHING, Noted
+from directory.sync.persons import Person
 from directory.sync.surroundings import EntryNow
+from directory.sync.unidentified import Unidentified
 from directory.sync.values import (
     Entry,
+    Identity,
     MatchedBy,
     Presence,
     Sighting,
@@ -71,23 +74,6 @@ def stored_since(
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One stored entry that claims a user."""
-
-    pk: int
-    server_id: int
-    user_id: int
-    dn: str
-    matched_by: str
-    contested: bool
-    identity: Mapping[str, Any]
-    verdict: str | None = None
-
-
-COLUMNS = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
-
-
 class Directory:
     """What one run read from all its servers, asked user by user."""
 
@@ -95,9 +81,8 @@ class Directory:
         """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
         self._readings = {reading.server_id: reading for reading in readings}
         self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
-        self._claims = {(server, rival) for (server, _), claimed in rivals.items() for rival in claimed}
-        settled = self._found_by_id({rival for _, rival in self._claims})
-        self._contested = {key for key, claimed in rivals.items() if not settled.issuperset(claimed)}
+        self._claims = claims.look(rivals, self._complete)
+        self._unidentified: dict[int, Unidentified] = {}
         self._doubled: dict[int, frozenset[int]] = {}
 
     def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
@@ -106,14 +91,19 @@ class Directory:
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
         # that broke off it only counts that an immutable id was known there.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
-        found: dict[tuple[int, int], list[Found]] = {}
+        found: dict[Key, list[Found]] = {}
         # As text, since nearly all are the same few.
         for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
             entry = Found(*row)
-            if entry.matched_by != MatchedBy.ID and _is_theirs(entry, noted.get(entry.user_id, NOTHING)):
+            if entry.matched_by != MatchedBy.ID and entry.is_of(noted.get(entry.user_id, NOTHING)):
                 entry = replace(entry, matched_by=MatchedBy.ID)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
-        return {pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING)) for pk, servers in users.items()}
+        by_name = {user for (_, user), entries in found.items() if any(map(_by_username, entries))}
+        persons = claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
+        return {
+            pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
+            for pk, servers in users.items()
+        }
 
     def is_doubled(self, server_id: int, key: str) -> bool:
         """Tell whether two entries on one server, which was read to its end, carry this folded username.
@@ -133,19 +123,6 @@ class Directory:
         ]
         insert_rows(PlannedMatch, ("run", "user", "server", "dn", "unique_id", "further_ids", "by_id"), new)
 
-    def _found_by_id(self, users: Collection[int]) -> set[int]:
-        """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
-        wanted, found = sorted(users), set[int]()
-        theirs = StoredEntry.objects.filter(server__in=self._complete)
-        for start in range(0, len(wanted), 1000):
-            part = wanted[start : start + 1000]
-            noted = known_ids.of(part)
-            for row in theirs.filter(user__among=part).values_list(*COLUMNS):
-                entry = Found(*row)
-                if entry.matched_by == MatchedBy.ID or _is_theirs(entry, noted.get(entry.user_id, NOTHING)):
-                    found.add(entry.user_id)
-        return found
-
     def known_ids(self, users: Collection[int], *, server_id: int) -> dict[int, tuple[str, ...]]:
         """Return the immutable ids of these users that count on a server."""
         noted = known_ids.of(users)
@@ -158,11 +135,16 @@ class Directory:
         return {user: found[pk] for user, pk in ids.items()}
 
     def _sighting(
-        self, user: int, servers: Sequence[int], found: Mapping[tuple[int, int], Sequence[Found]], noted: Noted
+        self,
+        user: int,
+        servers: Sequence[int],
+        found: Mapping[Key, Sequence[Found]],
+        noted: Noted,
+        person: Person | None,
     ) -> Sighting:
         """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
         by_id = [pk for pk in servers if any(row.matched_by == MatchedBy.ID for row in found.get((pk, user), ()))]
-        known_id = noted.known_id
+        known_id, namesakes = noted.known_id, list[Identity]()
         for server in servers:
             reading = self._readings.get(server)
             if reading is None:
@@ -173,30 +155,56 @@ class Directory:
                 return Sighting(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
             if by_id and server != by_id[0]:
                 continue
-            key = (server, user)
-            clash, entry = _one_of(found.get(key, ()), claimed=key in self._claims, contested=key in self._contested)
+            key, theirs = (server, user), found.get((server, user), ())
+            others = of_others(theirs, noted, person)
+            clash, entry = _one_of(
+                [row for row in theirs if row not in others],
+                claimed=key in self._claims.claimed,
+                contested=key in self._claims.contested,
+            )
             if clash:
                 reason = f"{reading.name}: {clash}"
                 return Sighting(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
             if entry is not None:
                 return _seen(reading, entry, noted)
-        return self._absent([self._readings[server] for server in servers], noted)
+            namesakes += [*(row.who for row in others), *self._claims.namesakes.get(key, ())]
+        return self._absent([self._readings[server] for server in servers], noted, namesakes)
 
-    def _absent(self, searched: Sequence[Reading], noted: Noted) -> Sighting:
+    def _absent(self, searched: Sequence[Reading], noted: Noted, namesakes: Sequence[Identity]) -> Sighting:
         """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
-        noted_server, known_id = noted.server, noted.known_id
-        last = next((reading for reading in searched if reading.server_id == noted_server), searched[-1])
-        for reading in searched:
-            if reading.extent:
-                reason = f"{reading.name} was asked for {reading.extent}, and a full reading tells who is absent"
-                return Sighting(Presence.NOT_LOOKED_FOR, last.name, last.server_id, reason=reason, known_id=known_id)
-        for reading in searched:
-            if reading.unread:
-                reason = f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
-                return Sighting(Presence.NOT_CHECKED, last.name, last.server_id, reason=reason, known_id=known_id)
+        last = next((reading for reading in searched if reading.server_id == noted.server), searched[-1])
+        presence = Presence.ABSENT
         places = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
-        reason = f"nobody matches in {places}, searched to the last page"
-        return Sighting(Presence.ABSENT, last.name, last.server_id, reason=reason, known_id=known_id)
+        whom = "nobody with a known immutable id of this user" if namesakes else "nobody matches"
+        reason = f"{whom} in {places}, searched to the last page"
+        if changes := next((reading for reading in searched if reading.extent), None):
+            presence = Presence.NOT_LOOKED_FOR
+            reason = f"{changes.name} was asked for {changes.extent}, and a full reading tells who is absent"
+        elif doubt := next(filter(None, (self._doubt(reading, noted) for reading in searched)), ""):
+            presence, reason = Presence.NOT_CHECKED, doubt
+        return Sighting(
+            presence,
+            last.name,
+            last.server_id,
+            known_id=noted.known_id,
+            reason=reason,
+            namesakes=tuple(namesakes) if presence is Presence.ABSENT else (),
+        )
+
+    def _doubt(self, reading: Reading, noted: Noted) -> str:
+        """Return why a reading proves nobody absent who was not found in it; empty where it does."""
+        if reading.unread:
+            return f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
+        unidentified = self._unidentified.setdefault(reading.server_id, Unidentified(reading.server_id))
+        if not noted.ids and (dn := unidentified.without_username()):
+            return (
+                f"{reading.name} has entries without a username, such as {dn}, and no immutable id of this user is known "
+                "by which they could be told apart"
+            )
+        # Where a server gives ids, an entry without one is a person whose id the bind DN may not see.
+        if noted.ids and noted.server == reading.server_id and (dn := unidentified.without_id()):
+            return f"{reading.name} has entries without an immutable id, such as {dn}, and this user may be one of them"
+        return ""
 
 
 def _doubled(server_id: int) -> frozenset[int]:
@@ -225,9 +233,9 @@ def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tupl
         return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
     if by_id:
         # The immutable id decides; but two entries with one username today are two claims all the same.
-        names = _usernames(by_id[0])
+        names = by_id[0].usernames
         for row in entries:
-            if row is not by_id[0] and names & _usernames(row):
+            if row is not by_id[0] and names & row.usernames:
                 return f"two entries for one user: {by_id[0].dn} and {row.dn}", None
         chosen = by_id[0]
     elif len(entries) > 1:
@@ -239,9 +247,8 @@ def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tupl
     return "", chosen
 
 
-def _is_theirs(entry: Found, noted: Noted) -> bool:
-    """Tell whether an entry that was matched by username carries an id that has been noted for its user since."""
-    return is_theirs(rows.identity_from_json(entry.dn, entry.identity), entry.server_id, noted.ids)
+def _by_username(entry: Found) -> bool:
+    return entry.matched_by != MatchedBy.ID
 
 
 def _by_id(sighting: Sighting) -> bool:
@@ -252,12 +259,8 @@ def _as_text(further_ids: Sequence[str]) -> str:
     return json.dumps(further_ids) if further_ids else ""
 
 
-def _usernames(row: Found) -> set[str]:
-    return {fold(name) for name in row.identity["usernames"]}
-
-
 def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
-    who = rows.identity_from_json(row.dn, row.identity)
+    who = row.who
     fresh = any(id_key(one, row.server_id) not in noted.ids for one in who.ids)
     return Sighting(
         presence=Presence.FOUND,

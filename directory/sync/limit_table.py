@@ -19,6 +19,7 @@ class Counted(StrEnum):
     ORG_ABSENT = "absent of org"
     ORG_INACTIVE = "inactive of org"
     SCRIPT_ERRORS = "script errors"
+    LOST_IDS = "lost ids"
     MOVES = "moves"
     ROLE_CHANGES = "role changes"
     ROLE_LOSSES = "losses of role"
@@ -126,6 +127,17 @@ LIMITS = (
         "{count} script errors in {whole} entries",
         never_under=NEVER_HELD_UNDER + 1,
         # The same entries fail in each run.
+        over_time=False,
+    ),
+    Limit(
+        "lost_ids_percent",
+        1,
+        "immutable ids that are missing or others, percent",
+        "usernames that stand for another immutable id than is known of their users, or for none, of the active users",
+        (Counted.LOST_IDS,),
+        "the immutable ids of {count} of {whole} active users are missing or others than before",
+        never_under=NEVER_HELD_UNDER + 1,
+        # The same ids are missing in each run.
         over_time=False,
     ),
     Limit(

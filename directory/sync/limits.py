@@ -41,6 +41,7 @@ class Read:
     canary_seen: bool = True
     configuration_seen: bool = True
     vanished: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    without_username: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,11 @@ def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
             f"{read.server}: {read.entries} entries read, less than {percent} % of the {before} of the last complete "
             "reading.",
             key=ENTRIES,
+        )
+    if read.entries and read.without_username == read.entries:
+        yield Reason(
+            f"{read.server}: none of the {read.entries} entries has a username; see that the username attribute is one "
+            "that the server has, and that the bind DN may read it."
         )
     yield from _vanished(read, limits.of("vanished_attributes_percent"))
     if limits.canary and not read.canary_seen:

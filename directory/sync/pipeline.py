@@ -28,6 +28,7 @@ from directory.sync import (
     times,
     unchecked,
     undo,
+    unidentified,
 )
 from directory.sync.crew import Helpers
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
@@ -152,6 +153,7 @@ def _warnings(work: Job, tally: Tally) -> list[str]:
         if row.referrals:
             parts = ", ".join(row.referrals[:5])
             found.append(f"{row.server_name}: {len(row.referrals)} referrals were not followed: {parts}")
+        found += unidentified.warnings(row.server_name, row.counts)
     if tally.waiting:
         found.append(f"{tally.waiting} absent {'user waits' if tally.waiting == 1 else 'users wait'}: see their steps.")
     for name, count in sorted(tally.unknown_orgs.items()):

@@ -6,6 +6,7 @@ from collections.abc import Collection
 
 from directory.sync import follow
 from directory.sync.draft import Draft
+from directory.sync.persons import Likeness, Person, likeness
 from directory.sync.values import (
     Account,
     Action,
@@ -20,12 +21,11 @@ from directory.sync.values import (
     Sighting,
     Verdict,
 )
-from orgs.text import fold
 
 OTHER_PERSON = (
-    "Conflict: this user's username, but another immutable id and another name or a deactivated user, so perhaps "
-    "another person. Nothing changes; if it is the same person, forget the user's match in the data fixes and "
-    "synchronize again."
+    "Conflict: this user's username, but not the immutable id, and names or a deactivation that leave open whether it is "
+    'the same person. Nothing changes. If it is another person, press "Another person" on the user\'s page; if it is the '
+    "same person, forget the user's match in the data fixes and synchronize again."
 )
 
 
@@ -58,6 +58,7 @@ def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[st
         case Presence.ABSENT:
             draft.steps.append(f"Absent: {sighting.reason}.")
             draft.steps += sighting.proofs
+            _name_others(draft, sighting)
             return _absent(draft, sighting)
         case Presence.FOUND:
             return _found(draft, sighting, house, taken)
@@ -84,16 +85,19 @@ def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str
 
 
 def _same_person(account: Account, identity: Identity) -> bool:
-    """Tell whether an entry with a user's name and another id is theirs: active, with the same address or full name.
+    person = Person(account.first_name, account.last_name, account.active)
+    return likeness(person, identity) is Likeness.SAME
 
-    A username can pass to another person, who must not get the first one's archives; but a directory that was
-    restored or moved gives everybody a new id.
-    """
-    same_address = bool(account.email) and fold(account.email) in map(fold, identity.emails)
-    same_name = bool(account.last_name) and fold(f"{account.first_name} {account.last_name}") == fold(
-        f"{identity.first_name} {identity.last_name}"
-    )
-    return account.active and (same_address or same_name)
+
+def _name_others(draft: Draft, sighting: Sighting) -> None:
+    """Say who has the username of somebody absent by now."""
+    for who in sighting.namesakes:
+        name = f"{who.first_name} {who.last_name}".strip()
+        warning = f"Another person with this username: {who.dn}{f' ({name})' if name else ''}"
+        draft.steps.append(
+            f'{warning}. They get nothing of this account; "Another person" frees the username for them.'
+        )
+        draft.warnings.append(warning)
 
 
 def _sentence(text: str) -> str:
@@ -106,7 +110,7 @@ def _absent(draft: Draft, sighting: Sighting) -> Change:
     change = _leave(draft, Cause.ABSENT)
     if not change.actions or not sighting.waits:
         return change
-    waiting = Draft(draft.known, draft.known.account, steps=steps)
+    waiting = Draft(draft.known, draft.known.account, steps=steps, warnings=draft.warnings)
     return waiting.untouched(Outcome.WAITING, f"Waits: {sighting.waits}. Nothing changes yet.")
 
 

@@ -124,7 +124,8 @@ class Planner:
 
     def _store(self, planned: list[Planned]) -> None:
         for change, _, sighting in planned:
-            self.tally.add(change, server=sighting.server_id, evaluated=sighting.verdict is not None)
+            evaluated = sighting.verdict is not None
+            self.tally.add(change, server=sighting.server_id, evaluated=evaluated, lost_id=sighting.lost_id)
             if change.outcome is Outcome.NOT_CHECKED:
                 self.tally.unchecked[sighting.unchecked or (sighting.server, sighting.reason)] += 1
         with times.step("storing the plan"), lease.redoable():

@@ -9,7 +9,7 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, helping, increments, matching, notify, record, standing, times
+from directory.sync import grounds, helping, increments, matching, notify, record, standing, times, unidentified
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything, SyncStopped
 from directory.sync.job import Job
@@ -144,9 +144,11 @@ def _read_from(
 def _save_reading(work: Job, row: RunServer) -> None:
     with times.step("forgetting what is gone"), transaction.atomic():
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
+        if row.complete and row.server_id is not None:
+            if not row.since:
+                standing.drop(work.shelves[row.server_id].forget_unseen())
+            row.counts |= unidentified.counts(row.server_id)
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
-        if row.complete and not row.since and row.server_id is not None:
-            standing.drop(work.shelves[row.server_id].forget_unseen())
         if row.complete and row.server_id is not None:
             row.attribute_counts = _named_attributes(work, row, work.servers[row.server_id])
             RunServer.objects.filter(pk=row.pk).update(attribute_counts=row.attribute_counts)

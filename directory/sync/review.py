@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 
 from directory.models import LdapServer, Run, RunChange, RunServer, RunState
-from directory.sync import accounts, limits, record
+from directory.sync import accounts, limits, record, unidentified
 from directory.sync.errors import SyncStopped
 from directory.sync.job import Job
 from directory.sync.limit_table import Counted, Limits
@@ -100,6 +100,7 @@ def _read(work: Job, row: RunServer, server: LdapServer, earlier: Earlier) -> li
         vanished={named[key]: had[key] for key in had if key in named and not row.attribute_counts.get(key)},
         canary_seen=row.canary_seen,
         configuration_seen=work.run.simulated or record.configuration_seen(row),
+        without_username=row.counts.get(unidentified.WITHOUT_USERNAME, 0),
     )
 
 

@@ -88,7 +88,10 @@ class SecondLook:
             asked = [user.id for user in users]
             ids = self._directory.known_ids(asked, server_id=server.pk)
             last = last_known.last_dns(asked, server.pk)
-            sought = {user.id: _sought(user, server.pk, ids.get(user.id, ()), last.get(user.id)) for user in users}
+            sought = {
+                user.id: _sought(user, sure[user.id], server.pk, ids.get(user.id, ()), last.get(user.id))
+                for user in users
+            }
             for batch in self._slices(list(sought), patience=_patience(server)):
                 for pk, told in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {told.told}."
@@ -123,10 +126,17 @@ def _patience(server: LdapServer) -> int:
     return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
 
 
-def _sought(user: Known, server_id: int, unique_ids: tuple[str, ...], last: tuple[int | None, str] | None) -> Sought:
+def _sought(
+    user: Known,
+    sighting: Sighting,
+    server_id: int,
+    unique_ids: tuple[str, ...],
+    last: tuple[int | None, str] | None,
+) -> Sought:
     """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
     dn = last[1] if last is not None and last[0] == server_id else ""
-    return Sought(user.id, user.account.username, unique_ids, dn, never_found=last is None)
+    namesakes = (who.dn for who in sighting.namesakes)
+    return Sought(user.id, user.account.username, unique_ids, dn, last is None, tuple(namesakes))
 
 
 def _compared(sighting: Sighting, second: Verdict) -> Sighting:

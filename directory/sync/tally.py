@@ -103,8 +103,11 @@ class Tally:
     unchecked: Counter[tuple[str, str]] = field(default_factory=Counter)
     waiting: int = 0
 
-    def add(self, change: Change, *, server: int, evaluated: bool) -> None:
-        """Count one user; ``server`` is the id of the one that answers for them."""
+    def add(self, change: Change, *, server: int, evaluated: bool, lost_id: bool = False) -> None:
+        """Count one user; ``server`` is the id of the one that answers for them.
+
+        ``lost_id`` says that their username stands for another immutable id than is known, or for none.
+        """
         org_id = change.before.org_id
         counts = self.orgs.setdefault(org_id, Counter())
         counts["users"] += 1
@@ -113,7 +116,10 @@ class Tally:
         self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
-        self._add_to_server(self.servers.setdefault(server, ServerTally()), change, evaluated=evaluated)
+        tally = self.servers.setdefault(server, ServerTally())
+        if lost_id and change.before.active:
+            tally.counts[Counted.LOST_IDS] += 1
+        self._add_to_server(tally, change, evaluated=evaluated)
 
     def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
         """Count users for whom there was nothing to do, by (org id, server id, whether active)."""

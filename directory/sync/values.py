@@ -235,6 +235,7 @@ class Sought:
     """Somebody whom a reading did not find, to be asked for directly: by immutable ids where known, else by username.
 
     ``dn`` is where this directory had them last, empty where it never had. ``never_found`` says that none ever had.
+    ``namesakes`` are the DNs of other people with the same username.
     """
 
     user_id: int
@@ -242,6 +243,7 @@ class Sought:
     unique_ids: tuple[str, ...] = ()
     dn: str = ""
     never_found: bool = False
+    namesakes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -284,7 +286,7 @@ class Sighting:
     ``newly_matched`` whether it is another one than is noted, or has ids that are not.
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
     about again. ``unchecked`` are LDAP server and reason that many users share who could not be checked, where
-    ``reason`` speaks of this one.
+    ``reason`` speaks of this one. ``namesakes`` are entries of other people who have the username of somebody absent.
     """
 
     presence: Presence
@@ -300,6 +302,13 @@ class Sighting:
     waits: str = ""
     proofs: tuple[str, ...] = ()
     unchecked: tuple[str, str] | None = None
+    namesakes: tuple[Identity, ...] = ()
+
+    @property
+    def lost_id(self) -> bool:
+        """Whether the username stands for another immutable id than is known of the user, or for none."""
+        by_name = self.presence is Presence.FOUND and self.matched_by != MatchedBy.ID
+        return bool(self.known_id) and (by_name or bool(self.namesakes))
 
 
 @dataclass(frozen=True, slots=True)

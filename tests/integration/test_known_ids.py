@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from directory.actions import matches
+from directory.actions import matches, runs
 from directory.models import KnownId, Match, Run, RunState
+from directory.sync import pipeline
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
 from tests.directories import ACCESS
 from tests.fake_ldap import FakeDirectory
 from tests.integration.employer import Employer
-from tests.worlds import NOON, again, ldap_server, simulate, simulate_and_sync, sync, user
+from tests.worlds import NOON, Clock, again, ldap_server, simulate, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 HIDDEN = ("to attrs=entryUUID by * none", *ACCESS)
@@ -173,3 +174,58 @@ def test_forgetting_a_match_forgets_all_ids(employer: Employer) -> None:
     matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
 
     assert ids_of("kim") == []
+
+
+MANY = tuple(f"p{number:02}" for number in range(11))
+
+
+@pytest.fixture
+def crowd(employer: Employer) -> Employer:
+    for name in MANY:
+        employer.hires(name, givenName="Pat")
+        user(name)
+    employer.server(limit_entries_percent=1)
+    simulate_and_sync()
+    return employer
+
+
+class TestManyIdsThatAreMissingOrOthers:
+    def test_hold_the_run_back_when_they_are_hidden(self, crowd: Employer) -> None:
+        crowd.directory.allow(*HIDDEN)
+
+        plan, run = simulate(), sync()
+
+        assert run.state == RunState.HELD_BACK
+        assert plan.held_back == run.held_back
+        assert any("the immutable ids of 11 of 11 active users are missing" in reason for reason in run.held_back)
+
+    @pytest.mark.parametrize("given_name", ["Pat", "Someone Else"])
+    def test_hold_the_run_back_when_the_directory_is_another_one(self, crowd: Employer, given_name: str) -> None:
+        known = {name: ids_of(name) for name in MANY}
+        for name in MANY:
+            crowd.directory.delete(crowd.dn(name))
+            crowd.hires(name, givenName=given_name)
+
+        run = sync()
+
+        assert run.state == RunState.HELD_BACK
+        assert any("the immutable ids of 11 of 11" in reason for reason in run.held_back)
+        assert {name: ids_of(name) for name in MANY} == known
+
+    def test_are_noted_once_a_person_has_applied_the_plan(self, crowd: Employer) -> None:
+        for name in MANY:
+            crowd.directory.delete(crowd.dn(name))
+            crowd.hires(name, givenName="Pat")
+        held = sync()
+        run = runs.apply_plan(run=held, by=SYSTEM, at=NOON, wake=False)
+        pipeline.execute(run.pk, clock=Clock())
+
+        assert quiet(sync())
+        assert all(len(ids_of(name)) == 2 for name in MANY)
+
+    def test_hold_nothing_back_when_they_are_ten(self, crowd: Employer) -> None:
+        for name in MANY[1:]:
+            crowd.directory.delete(crowd.dn(name))
+            crowd.hires(name, givenName="Pat")
+
+        assert sync().state == RunState.APPLIED

@@ -81,19 +81,6 @@ class TestAUsernameUnderAnotherImmutableId:
         assert [change_of(run, "sean").outcome for run in (first, second)] == [Outcome.CONFLICT] * 2
         assert not again(sean).active
 
-    def test_and_another_name_of_an_active_user_is_a_conflict(self, employer: Employer) -> None:
-        employer.hires("sean", givenName="Sean")
-        sean = user("sean")
-        employer.server()
-        simulate_and_sync()
-        employer.directory.delete(employer.dn("sean"))
-        employer.hires("sean", givenName="Tom", employeeType="inactive")
-
-        run = sync()
-
-        assert change_of(run, "sean").outcome == Outcome.CONFLICT
-        assert (again(sean).active, again(sean).first_name) == (True, "Sean")
-
     def test_and_the_same_name_of_an_active_user_is_taken_on(self, employer: Employer) -> None:
         employer.hires("sean", givenName="Sean")
         sean = user("sean")

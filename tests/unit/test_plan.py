@@ -235,8 +235,11 @@ class TestWhoIsLeftAlone:
 
         assert change.outcome is Outcome.CONFLICT
 
-    def test_an_active_users_name_under_another_id_and_another_persons_name_is_a_conflict(self) -> None:
-        newcomer = Identity("uid=sean,ou=new", "id-2", ("sean",), ("sean.hill@example.com",), "Sean", "Hill")
+    @pytest.mark.parametrize("unique_id", ["id-2", ""])
+    def test_an_active_users_name_without_the_id_and_with_another_name_is_a_conflict_whatever_the_address(
+        self, unique_id: str
+    ) -> None:
+        newcomer = Identity("uid=sean,ou=new", unique_id, ("sean",), (SEAN.email,), "Sean", "Hill")
 
         change = decide(known(), found(identity=newcomer, known_id="id-1"), HOUSE)
 

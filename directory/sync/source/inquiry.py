@@ -190,7 +190,7 @@ class Inquiry:
             raise DirectoryUnavailable(f"who {plain(entry.dn)} is can't be read")
         by_id = [who.user_id for who in sought if not known.isdisjoint(map(fold, who.unique_ids))]
         named = [who for who in sought if by_name_too or not who.unique_ids]
-        by_name = [who.user_id for who in named if fold(who.username) in username]
+        by_name = [who.user_id for who in named if fold(who.username) in username and entry.dn not in who.namesakes]
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]
 
 

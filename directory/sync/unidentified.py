@@ -1,0 +1,85 @@
+"""Entries of which nobody can tell who they are: they may be anybody who was not found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from django.db.models import Count
+
+from directory.models import StoredEntry
+from directory.sync import known_ids, rows
+from directory.sync.identity import LONGEST_ID, Trait
+from directory.sync.values import Identity
+from orgs.models import User
+from orgs.text import fold
+
+PAGE = 1000
+# What a reading leaves in the counts of its row.
+WITHOUT_USERNAME, LONG_IDS = "withoutUsername", "longIds"
+
+
+def counts(server_id: int) -> dict[str, int]:
+    """Return how many stored entries of a server have no username, and how many an id that is too long, for its row."""
+    both = Trait.NO_USERNAME | Trait.LONG_ID
+    stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(both)).order_by()
+    found = {Trait(traits): count for traits, count in stored.values_list("traits").annotate(Count("pk"))}
+    return {
+        WITHOUT_USERNAME: sum(count for traits, count in found.items() if Trait.NO_USERNAME in traits),
+        LONG_IDS: sum(count for traits, count in found.items() if Trait.LONG_ID in traits),
+    }
+
+
+def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
+    """Yield what there is to say of a reading with these counts."""
+    if nameless := counts.get(WITHOUT_USERNAME, 0):
+        entries = "1 entry has" if nameless == 1 else f"{nameless} entries have"
+        yield (
+            f"{server}: {entries} no username, and may be anybody whose immutable id is not known. See that the bind DN "
+            "may read the username attribute; if they are no users' entries, let the search filter leave them out."
+        )
+    if long_ids := counts.get(LONG_IDS, 0):
+        entries = "1 entry has" if long_ids == 1 else f"{long_ids} entries have"
+        yield f"{server}: {entries} an immutable id of more than {LONGEST_ID} characters, which is not used."
+
+
+class Unidentified:
+    """The stored entries of one server without a username, or without an id, that belong to no user that is known."""
+
+    def __init__(self, server_id: int) -> None:
+        self._server_id = server_id
+        self._found: dict[Trait, str] = {}
+
+    def without_username(self) -> str:
+        """Return the DN of an entry without a username whose ids are nobody's; empty where there is none."""
+        return self._first(Trait.NO_USERNAME)
+
+    def without_id(self) -> str:
+        """Return the DN of an entry without an id whose username is nobody's; empty where there is none."""
+        return self._first(Trait.NO_ID)
+
+    def _first(self, trait: Trait) -> str:
+        if trait not in self._found:
+            self._found[trait] = next((each.dn for page in self._pages(trait) for each in self._unknown(page)), "")
+        return self._found[trait]
+
+    def _pages(self, trait: Trait) -> Iterator[list[Identity]]:
+        stored = StoredEntry.objects.filter(server=self._server_id, user=None, traits__in=_with(trait)).order_by("pk")
+        last = 0
+        while page := list(stored.filter(pk__gt=last).values_list("pk", "dn", "identity")[:PAGE]):
+            last = page[-1][0]
+            yield [rows.identity_from_json(dn, identity) for _, dn, identity in page]
+
+    def _unknown(self, page: Sequence[Identity]) -> Iterator[Identity]:
+        """Yield those that are nobody's, also of nobody in an org that does not ask this server."""
+        ids = {one for each in page for one in each.ids}
+        owned = {one for one, _, _ in known_ids.owners(ids, server_id=self._server_id)}
+        keys = {fold(name) for each in page for name in each.usernames}
+        names = set(User.objects.filter(username_key__among=keys).values_list("username_key", flat=True))
+        for each in page:
+            if owned.isdisjoint(each.ids) and names.isdisjoint(map(fold, each.usernames)):
+                yield each
+
+
+def _with(trait: Trait) -> list[int]:
+    """Return all values of the column in which one of these traits is set."""
+    return [value for value in range(int(Trait.SEVERAL_IDS) * 2) if value & int(trait)]
