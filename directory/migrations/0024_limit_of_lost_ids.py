@@ -6,7 +6,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("directory", "0022_incomplete_runs"),
+        ("directory", "0023_runs_are_cleared"),
     ]
 
     operations = [
