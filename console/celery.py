@@ -56,6 +56,7 @@ def configuration() -> dict[str, Any]:
         "worker_max_tasks_per_child": 50,
         "worker_send_task_events": False,
         "enable_utc": True,
+        "beat_scheduler": "console.clock:Clock",
         "beat_schedule": {
             # A message that waited is worth nothing: the next one comes.
             name: {"task": f"directory.tasks.{name}", "schedule": seconds, "options": {"expires": seconds - 1}}

@@ -46,10 +46,9 @@ def _worker(name: str, queue: str) -> Service:
     return Service(service.name, ("nice", "-n", "10", *service.command))
 
 
-def beat(folder: Path) -> Service:
+def beat() -> Service:
     """Return the clock that rings for what is due."""
-    options = ("--schedule", str(folder / "beat"), "--pidfile=")
-    return _python("beat", "celery", "-A", "console.celery", "beat", *options)
+    return _python("beat", "celery", "-A", "console.celery", "beat", "--pidfile=")
 
 
 def redis(folder: Path, port: int) -> Service:

@@ -2,18 +2,47 @@
 
 from __future__ import annotations
 
+import os
+import stat
+from pathlib import Path
+
 from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from directory.status.lines import Line, State
 
+_FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 HSTS_LEAST = 30 * 24 * 3600
 
 
 def look() -> list[Line]:
     """Return what there is to say about keys and transport."""
-    return [*dangers(), _keys(), _https()]
+    return [*dangers(), _keys(), _https(), _folder()]
+
+
+def _folder() -> Line:
+    """Look at who may read the data folder: in it are password hashes, the entries of the directory and keys."""
+    title, folder = _("Data folder"), settings.VAR
+    own, mode = folder.stat().st_uid == os.geteuid(), stat.S_IMODE(folder.stat().st_mode)
+    known = {"folder": folder, "mode": f"{mode:04o}"}
+    if not own:
+        fact = _("%(folder)s belongs to another user than the one that runs Rollcall (mode %(mode)s).") % known
+        return Line(title, State.WARNING, fact, _("Give it to that user: chown -R."))
+    if mode & _FOR_OTHERS:
+        fact = _("Others than its owner may look into %(folder)s (mode %(mode)s).") % known
+        return Line(title, State.PROBLEM, fact, _("Run chmod -R go= on it."))
+    if opened := sorted(
+        path.name for path in folder.iterdir() if path.lstat().st_mode & _FOR_OTHERS and _is_kept(path)
+    ):
+        fact = _("Modes of %(files)s in %(folder)s are open to others.") % (known | {"files": ", ".join(opened[:5])})
+        return Line(title, State.WARNING, fact, _("Run chmod -R go= on it."))
+    return Line(title, State.OK, _("Only its owner may look into %(folder)s (mode %(mode)s).") % known)
+
+
+def _is_kept(path: Path) -> bool:
+    # A link's own mode says nothing.
+    return not path.is_symlink()
 
 
 def dangers() -> list[Line]:

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth.hashers import MD5PasswordHasher
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from console import throttle
+from console.session_store import SessionStore
 from orgs.actions import users
 from orgs.actors import SYSTEM
 from orgs.models import Role, User
@@ -332,7 +332,7 @@ class TestSessions:
             "a copied cookie after signing out", how="GET / with the cookie of before", expected="the sign-in"
         ) as attempt:
             attempt.goes_to(thief.get("/"), "/sign-in/")
-            assert not Session.objects.filter(session_key=thief.cookies["session"].value).exists()
+            assert not SessionStore().exists(thief.cookies["session"].value)
 
     def test_get_a_new_key_at_the_sign_in(self, world: World) -> None:
         fixed = Client()

@@ -192,12 +192,11 @@ def _everything_in(redis_url: str) -> Iterator[bytes]:
 
 
 def _dump() -> Iterator[Any]:
-    """Yield every row of every table but that of the sessions, which is where their ids have to be."""
+    """Yield every row of every table."""
     for table in connection.introspection.table_names():
-        if table != "django_session":
-            with connection.cursor() as cursor:
-                cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
-                yield table, [list(map(str, found)) for found in cursor.fetchall()]
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")
+            yield table, [list(map(str, found)) for found in cursor.fetchall()]
 
 
 def _printed(*arguments: str) -> str:

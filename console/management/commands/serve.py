@@ -111,7 +111,7 @@ def _prepare() -> Start:
     # Everything on one machine, to be tried: its own directory, at whatever port, is what people will add.
     here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
-        services=[services.web(address, number), *services.workers(), services.beat(settings.VAR)],
+        services=[services.web(address, number), *services.workers(), services.beat()],
         environment=here
         | os.environ
         | {"CONSOLE_ADDRESS": web_address("CONSOLE_ADDRESS", default=f"http://localhost:{number}")},
