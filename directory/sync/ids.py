@@ -20,11 +20,13 @@ class Ids:
         block = self._blocks.get(pk >> BLOCK_BITS)
         return block is not None and bool(block[(pk >> 3) & (1 << BLOCK_BITS - 3) - 1] & 1 << (pk & 7))
 
-    def add(self, pk: int) -> None:
-        """Put an id in."""
+    def add(self, pk: int) -> bool:
+        """Put an id in; tell whether it was not in before."""
         block = self._blocks.get(pk >> BLOCK_BITS)
         if block is None:
             block = self._blocks[pk >> BLOCK_BITS] = bytearray(1 << BLOCK_BITS - 3)
         at, bit = (pk >> 3) & (1 << BLOCK_BITS - 3) - 1, 1 << (pk & 7)
-        self._count += not block[at] & bit
+        is_new = not block[at] & bit
+        self._count += is_new
         block[at] |= bit
+        return is_new

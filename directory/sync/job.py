@@ -21,7 +21,8 @@ class Job:
     ``asked`` is which orgs ask each server, as a hash by its id. ``servers`` are those that have been read, by id, as
     they were set then, and ``shelves`` where their entries are kept. ``seen`` says who was in scope when the reading
     began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
-    what the plan is made against, as the run's row keeps it. ``helpers`` are the workers that could run scripts for it.
+    what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
+    row's id. ``helpers`` are the workers that could run scripts for it.
     """
 
     run: Run
@@ -35,6 +36,7 @@ class Job:
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=dict)
+    notes: dict[int, list[str]] = field(default_factory=dict)
     helpers: Helpers = field(default_factory=Helpers)
 
     @property

@@ -154,6 +154,7 @@ def _warnings(work: Job, tally: Tally) -> list[str]:
             parts = ", ".join(row.referrals[:5])
             found.append(f"{row.server_name}: {len(row.referrals)} referrals were not followed: {parts}")
         found += unidentified.warnings(row.server_name, row.counts)
+        found += [f"{row.server_name}: {note}" for note in work.notes.get(row.pk, ())]
     if tally.waiting:
         found.append(f"{tally.waiting} absent {'user waits' if tally.waiting == 1 else 'users wait'}: see their steps.")
     for name, count in sorted(tally.unknown_orgs.items()):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from directory.models import LdapServer, RunServer
-from directory.sync import grounds, lease, matching, memberships, standing, times
+from directory.sync import copies, grounds, lease, matching, memberships, standing, times
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything
 from directory.sync.job import Job
@@ -39,7 +39,7 @@ class Waiting:
 class Reader:
     """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
 
-    ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
+    ``twice`` are DNs that came more than once. ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
     have changed.
     """
 
@@ -55,6 +55,8 @@ class Reader:
     org_ids: list[int] = field(init=False)
     mapping: AttributeMapping = field(init=False)
     named: NamedAttributes = field(init=False)
+    twice: list[str] = field(default_factory=list)
+    _again: bool = False
     _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
@@ -89,6 +91,7 @@ class Reader:
         known = self.shelf.dns_of(canary) if canary and not self.row.canary_seen else []
         if wanted := list(dict.fromkeys([*singles, *doubled, *known])):
             with process.open_single(self.server.connection, wanted, attributes=self.row.attributes) as reading:
+                self._again = True
                 self.read(reading.sent_pages())
         standing.drop(self.shelf.forget_renamed())
         self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
@@ -150,16 +153,26 @@ class Reader:
         row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
         left: list[Stored] = []
         rest: list[tuple[Sent, Place]] = []
-        for sent, place in zip(page, self.shelf.places([each[:2] for each in page]), strict=True):
+        places = self.shelf.places([each[:2] for each in page])
+        came = self._taken(page, places)
+        for sent, place in came:
             if stays and place.same and place.same.stands:
                 left.append(place.same)
             else:
                 rest.append((sent, place))
-        self.shelf.leave(left)
         kept = sum(each.user_id is not None for each in left)
-        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(page), row.matched + kept
+        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(came), row.matched + kept
         self.verdicts_kept += kept
         return rest
+
+    def _taken(self, page: list[Sent], places: list[Place]) -> list[tuple[Sent, Place]]:
+        """Return the entries that come for the first time; what is asked for once more counts as it is now."""
+        if self._again:
+            self.shelf.arrivals.add(place.stored for place in places if place.stored)
+            return list(zip(page, places, strict=True))
+        first, repeated = self.shelf.arrivals.take(page, places)
+        self.twice += copies.same_again(repeated)
+        return first
 
     def _keep(self, read: list[Read]) -> None:
         with times.step("keeping entries"), lease.redoable():

@@ -9,7 +9,18 @@ from django.db import transaction
 from directory import scripting
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
-from directory.sync import grounds, helping, increments, matching, notify, record, standing, times, unidentified
+from directory.sync import (
+    copies,
+    grounds,
+    helping,
+    increments,
+    matching,
+    notify,
+    record,
+    standing,
+    times,
+    unidentified,
+)
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything, SyncStopped
 from directory.sync.job import Job
@@ -100,6 +111,7 @@ def _read_from(
     row.pages = row.entries = row.matched = 0
     # What a reading has noted that was given up speaks of entries that may be others by now.
     work.rivals = {key: rivals for key, rivals in work.rivals.items() if key[0] != server.pk}
+    work.notes.pop(row.pk, None)
     row.attributes = server.attributes
     row.proof, row.counts, row.ground = {}, {}, ""
     row.since, row.position, row.extent = {}, {}, ""
@@ -129,6 +141,7 @@ def _read_from(
             reader.matched = not tried_before and ground == grounds.of_last_reading(row)
             reader.read(reading.sent_pages())
             row.referrals = list(reading.referrals)
+            work.notes[row.pk] = copies.sentences([*reader.twice, *reading.twice])
         if reader.incremental:
             row.extent = increments.told(extent.since, reader.read_rest(extent, process))
         else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
@@ -12,25 +12,15 @@ from django.db.models import Count, Q
 
 from directory.models import StoredEntry
 from directory.sync import fingerprints, rows
+from directory.sync.arrivals import Arrivals
 from directory.sync.identity import traits
-from directory.sync.ids import Ids
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.values import Candidate, Identity, MatchedBy, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
 
 MOVED = ("run_id", "user", "contested", "matched_by")
-WRITTEN = (
-    *MOVED,
-    "digest",
-    "unique_id",
-    "traits",
-    "identity",
-    "attributes",
-    "named",
-    "verdict",
-    "settled",
-)
+WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # What there is to know of a row, as ``Stored`` has it.
 KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
@@ -121,7 +111,7 @@ class Shelf:
         self._run_id = run_id
         self._server_id = server_id
         self._made = _prefix(made)
-        self._seen, self._new = Ids(), 0
+        self.arrivals: Arrivals[Any] = Arrivals(server_id)
         self.wrote = False
         self._last: int | None = None
 
@@ -159,11 +149,6 @@ class Shelf:
         rows = StoredEntry.objects.filter(server=self._server_id, dn_key__among=keys).values_list("dn_key", *KNOWN)
         return {key: Stored(*row) for key, *row in rows}
 
-    def leave(self, stored: Iterable[Stored]) -> None:
-        """Take these rows for entries that have come, and leave them as they are."""
-        for each in stored:
-            self._seen.add(each.pk)
-
     def identities(self, dns: Mapping[int, str]) -> dict[int, Identity]:
         """Return who stored entries are, by the rows' ids; ``dns`` are theirs."""
         if not dns:
@@ -193,8 +178,8 @@ class Shelf:
         insert_rows(StoredEntry, COLUMNS, new)
         update_rows(StoredEntry, changed, columns=WRITTEN)
         update_rows(StoredEntry, moved, columns=MOVED)
-        self._new += len(new)
-        self.leave(each.place.stored for each in page if each.place.stored)
+        self.arrivals.add(each.place.stored for each in page if each.place.stored)
+        self.arrivals.kept((each.place.key for each in page), (*changed, *moved))
         return {pk for pk in users if pk is not None}
 
     def _values(self, read: Read) -> tuple[Any, ...]:
@@ -233,7 +218,7 @@ class Shelf:
         last = 0
         while page := list(rows.filter(pk__gt=last).values_list(*columns)[:PAGE]):
             last = page[-1][3]
-            kept = (row for row in page if row[3] not in self._seen)
+            kept = (row for row in page if row[3] not in self.arrivals)
             yield [(Place(key, row[1], Stored(*row)), dn, told) for key, dn, told, *row in kept]
 
     def dns_of(self, name: str) -> list[str]:
@@ -273,7 +258,7 @@ class Shelf:
         missed: dict[int, tuple[str, str, int | None]] = {}
         columns = ("unique_id", "pk", "run_id", "dn", "user")
         for unique_id, pk, run_id, dn, user in stored.filter(unique_id__in=twice).values_list(*columns):
-            if run_id == self._run_id or pk in self._seen:
+            if run_id == self._run_id or pk in self.arrivals:
                 came.add(unique_id)
             else:
                 missed[pk] = (unique_id, dn, user)
@@ -281,11 +266,12 @@ class Shelf:
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""
-        kept = StoredEntry.objects.filter(server=self._server_id)
-        if kept.count() == len(self._seen) + self._new:
+        # What this run has written has come. Of the rest those that were left alone have: mostly that is all of it.
+        older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id)
+        if older.count() == self.arrivals.left_alone:
             return set()
-        older = kept.exclude(run_id=self._run_id).order_by("pk").values_list("pk", "user")
-        unseen = (row for row in older.iterator(chunk_size=5000) if row[0] not in self._seen)
+        rows = older.order_by("pk").values_list("pk", "user").iterator(chunk_size=5000)
+        unseen = (row for row in rows if row[0] not in self.arrivals)
         users: set[int | None] = set()
         while part := dict(islice(unseen, 1000)):
             StoredEntry.objects.filter(pk__among=part).delete()

@@ -34,7 +34,6 @@ INCOMPLETE: Mapping[str, tuple[Fault, str]] = {
         "37 others are there",
     ),
     "a page without the paging control": (Fault(damage.leave_out_the_control, Stage.PAGE_END), "no proof"),
-    "an entry that comes twice": (Fault(damage.send_twice, Stage.MID_PAGE), "came twice"),
     "busy while the entries are counted again": (
         Fault(damage.answering(51), Stage.SECOND_LOOK_END),
         "could not be counted again",
@@ -80,6 +79,16 @@ def test_an_answer_that_may_lack_entries_is_not_complete(world: World, name: str
         assert run.state == RunState.FAILED
         assert words in run.error
         assert world.unchanged()
+        world.saw(row, run)
+        world.recovers()
+
+
+def test_an_entry_that_comes_twice_counts_once(world: World) -> None:
+    with world.row("an entry that comes twice", how=SLAPD, expected="applied as if undisturbed, with a warning") as row:
+        run = world.disturbed(Fault(damage.send_twice, Stage.MID_PAGE))
+
+        assert run.state == RunState.APPLIED
+        assert "1 entry came twice and counts once: uid=" in " ".join(run.warnings)
         world.saw(row, run)
         world.recovers()
 

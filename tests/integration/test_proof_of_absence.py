@@ -117,9 +117,9 @@ class TestProof:
 
 
 class TestDoubt:
-    def test_of_an_entry_that_comes_twice_ends_the_reading(self) -> None:
+    def test_of_many_entries_that_come_twice_ends_the_reading(self) -> None:
         with (
-            FakeDirectory([*PEOPLE, PEOPLE[3]]) as server,
+            FakeDirectory([*PEOPLE, *PEOPLE[3:9]]) as server,
             pytest.raises(DirectoryUnavailable, match=r"uid=u3,.* twice"),
         ):
             proof_of(fake(server))

@@ -9,7 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from directory.models import LdapServer, StoredEntry
-from directory.sync.shelf import Shelf, dn_key
+from directory.sync.shelf import Read, Shelf, dn_key
+from directory.sync.source import Sent
+from directory.sync.values import Identity
 from tests.makers import make_server
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +41,40 @@ def test_an_entry_has_the_row_of_its_server_and_dn_whatever_came_before(
             keep(ours if own else theirs, dn)
         kept = dict(StoredEntry.objects.filter(server=ours).values_list("dn", "pk"))
         assert found(ours, pages) == [kept.get(dn) for page in pages for dn in page]
+        transaction.set_rollback(True)
+
+
+@given(
+    rows=st.lists(st.sampled_from(NAMES), unique=True),
+    pages=st.lists(st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=5), max_size=6),
+    late=st.booleans(),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_what_is_stored_in_the_end_is_what_has_come_however_often(
+    db: None, rows: list[str], pages: list[list[tuple[str, bool]]], late: bool
+) -> None:
+    with transaction.atomic():
+        server, says = make_server(), dict[str, bool]()
+        for dn in rows:
+            keep(server, dn)
+        shelf = Shelf(run_id=2, server_id=server.pk, made="")
+        StoredEntry.objects.update(digest=shelf.places([(rows[0], b"kept")])[0].digest if rows else "")
+        waiting: list[Read] = []
+        again = 0
+        for page in pages:
+            # What an entry says when it comes for the first time, it says each time.
+            sent = [Sent(dn, b"changed" if says.setdefault(dn, changed) else b"kept", {}) for dn, changed in page]
+            first, repeats = shelf.arrivals.take(sent, shelf.places([each[:2] for each in sent]))
+            again += len(repeats)
+            waiting += [Read(place, Identity(each.dn, "", ()), None) for each, place in first if not place.same]
+            if not late:
+                shelf.keep(waiting)
+                waiting = []
+        shelf.keep(waiting)
+        shelf.forget_unseen()
+
+        assert sorted(StoredEntry.objects.values_list("dn", flat=True)) == sorted(says)
+        assert again == sum(map(len, pages)) - len(says)
         transaction.set_rollback(True)
 
 

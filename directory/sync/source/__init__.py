@@ -3,14 +3,14 @@
 from directory.sync.source.addresses import check_place, names_this_machine
 from directory.sync.source.apart import ReadingProcess
 from directory.sync.source.checks import check_attribute, check_certificate, check_dn, escape_filter
-from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.filters import check_filter
 from directory.sync.source.inquiry import Inquiry
 from directory.sync.source.probe import ConnectionStep, first_entries, test_connection
 from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.search import ATTRIBUTES
-from directory.sync.source.sent import Opened, Sent, opened
+from directory.sync.source.sent import Opened, Sent, opened, texts_of
 from directory.sync.source.urls import check_url
 
 __all__ = [
@@ -36,5 +36,7 @@ __all__ = [
     "open_reading",
     "opened",
     "pages",
+    "plain",
     "test_connection",
+    "texts_of",
 ]

@@ -106,6 +106,7 @@ class ReadingApart:
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.referrals: list[str] = []
+        self.twice: list[str] = []
         self.proof: ReadingProof | None = None
         self._process = process
         opened = self._next("opened")
@@ -126,7 +127,8 @@ class ReadingApart:
         """
         while (told := self._next("page", "ended")).get("page") is not None:
             yield [_as_sent(*each) for each in told["page"]]
-        self.referrals, self.proof, self._ended = told["referrals"], told["proof"], True
+        self.referrals, self.twice = told["referrals"], told["twice"]
+        self.proof, self._ended = told["proof"], True
 
     def _next(self, *kinds: str) -> dict[str, Any]:
         told = receive(self._process.stdout)

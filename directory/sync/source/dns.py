@@ -27,6 +27,12 @@ def parent(dn: str) -> str:
     return dn[found.end() :].strip() if found else ""
 
 
+def folded(dn: str) -> str:
+    """Return what is equal for spellings that differ in case and in spaces only; quicker than ``parsed``."""
+    separated = ",".join([part.strip() for part in dn.lower().split(",")])
+    return "=".join([part.strip() for part in separated.split("=")]) if " " in separated else separated
+
+
 @lru_cache(maxsize=4096)
 def parsed(dn: str) -> tuple[Rdn, ...] | None:
     """Return what is equal for two spellings of one DN, from the entry up to the top; None where it is no DN."""

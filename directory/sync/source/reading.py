@@ -10,7 +10,7 @@ from datetime import datetime
 
 import ldap
 
-from directory.sync.source import history
+from directory.sync.source import dns, history
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.search import ATTRIBUTES, Search
 from directory.sync.source.sent import Sent, decoded
@@ -28,8 +28,8 @@ USUAL_PERCENT = 1
 class Reading:
     """One reading of a directory; its figures count for something once there is a ``proof``.
 
-    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read. ``extent`` says
-    which part of all this is a reading of: everything, or what has changed since a position.
+    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read. ``twice`` are DNs to
+    which a followed referral led although they had been read: what the server sent first counts. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
     """
 
     def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: Extent) -> None:
@@ -37,6 +37,7 @@ class Reading:
         self.entries = 0
         self.pages_read = 0
         self.referrals: list[str] = []
+        self.twice: list[str] = []
         self.proof: ReadingProof | None = None
         self._searches: list[Search] = []
         self._counted: int | None = None
@@ -45,6 +46,8 @@ class Reading:
         self._attributes = attributes
         self.extent = extent
         self._begun = False
+        # By their folded DNs, only where referrals are followed: another server may spell them otherwise.
+        self._came: set[int] = set()
         self._visited: set[tuple[str, int, Target]] = set()
 
     @property
@@ -83,12 +86,14 @@ class Reading:
         size = self._connection.page_size
         search = Search(session, target, self._attributes, size, changed_since=cookie)
         self._searches.append(search)
-        before = self.pages_read
+        before, earlier = self.pages_read, frozenset(self._came)
         try:
             for page in search.sent_pages():
-                self.entries += len(page)
+                fresh = self._fresh(page, earlier) if self._connection.follow_referrals else page
+                self.entries += len(fresh)
                 self.pages_read = before + search.pages_read
-                yield page
+                if fresh:
+                    yield fresh
         except Referred as elsewhere:
             if not self._connection.follow_referrals:
                 raise
@@ -101,12 +106,21 @@ class Reading:
             else:
                 self.referrals.append(plain(urls[0] if urls else ""))
 
+    def _fresh(self, page: list[Sent], earlier: frozenset[int]) -> list[Sent]:
+        """Return a page without what earlier searches have brought."""
+        keys = [hash(dns.folded(sent.dn)) for sent in page]
+        self._came.update(keys)
+        fresh = [sent for sent, key in zip(page, keys, strict=True) if key not in earlier]
+        if len(fresh) < len(page):
+            self.twice += [sent.dn for sent, key in zip(page, keys, strict=True) if key in earlier]
+        return fresh
+
     def _look_again(self, session: Session, target: Target, search: Search) -> None:
         """Compare what came with a second search, for DNs only, where parts of the answer are of different times.
 
         One page alone is of one moment; it is looked at again where the server expected to send more.
         """
-        if search.pages_read < 2 and search.estimate <= len(search.seen):
+        if search.pages_read < 2 and search.estimate <= len(search.seen) and not search.repeated:
             return
         again = Search(session, target, ("1.1",), search.page_size)
         try:

@@ -26,6 +26,8 @@ MOST_EMPTY_PAGES = 100
 FIRST_LOOK = 1000
 DIGEST_SIZE = 16
 SMALLEST_PAGE = 10
+# More that come twice are the sign of pages that go wrong.
+USUAL_REPETITIONS, USUAL_PERCENT = 5, 1
 # What an entry with a part of an attribute's values has in it somewhere (MS-ADTS, 3.1.1.3.1.3.3).
 RANGE_OPTION = b";range="
 RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re.IGNORECASE)
@@ -34,7 +36,7 @@ RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re
 class Search:
     """One search on one session; ``references`` are the servers that it was sent on to.
 
-    ``seen`` holds every DN that came, and ``results`` counts the answers by their result. With ``changed_since``, a
+    ``seen`` holds every DN that came, ``repeated`` is how many came once more than they should, and ``results`` counts the answers by their result. With ``changed_since``, a
     cookie, the server sends what has changed since that was given (RFC 4533), in one page.
     """
 
@@ -51,6 +53,7 @@ class Search:
         self.pages_read = 0
         self.page_size = page_size
         self.seen = Seen()
+        self.repeated = 0
         self.results: Counter[str] = Counter()
         self.estimate = 0
         self.paged = False
@@ -180,12 +183,16 @@ class Search:
         ]
 
     def _look_for_repetitions(self) -> None:
-        """Make sure that no entry came twice; those that have come just now can be named."""
+        """Make sure that hardly any entry came twice; those that have come just now can be named.
+
+        Whoever keeps a few that say the same counts them once, and looks for what should have come instead.
+        """
         self._looked_at = max(len(self.seen), FIRST_LOOK)
-        if not (count := self.seen.repeated()):
+        self.repeated = count = self.seen.repeated()
+        if count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
             return
         twice = [name.decode() for name, times in self.seen.times(self._last).items() if times > 1]
-        told = f"the entry {plain(twice[0])}" if twice else "an entry" if count == 1 else f"{count} entries"
+        told = f"{count} entries" + (f", {plain(twice[0])} among them," if twice else "")
         raise DirectoryUnavailable(f"{self._session.url}: {told} came twice, so that others may not have come at all")
 
     def _complete_ranges(self) -> None:

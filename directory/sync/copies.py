@@ -1,0 +1,61 @@
+"""What it means that entries come twice in one reading: the same again counts once, another thing is a change meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from directory.models import StoredEntry
+from directory.sync.arrivals import Repeat
+from directory.sync.source import DirectoryUnavailable, Sent, plain, texts_of
+
+# So many of those that came twice are named.
+NAMED = 5
+
+
+def same_again(repeats: Iterable[Repeat[Sent]]) -> list[str]:
+    """Return the DNs of entries that have come before and said the same.
+
+    Raises:
+        DirectoryUnavailable: one of them said another thing.
+    """
+    found = []
+    for entry, place, before in repeats:
+        if before is not None:
+            same = before.digest == entry.digest or _sorted(_attributes(before)) == _sorted(_attributes(entry))
+        elif place.same is not None or place.stored is None:
+            same = True
+        else:
+            kept = StoredEntry.objects.values_list("attributes", flat=True).get(pk=place.stored.pk)
+            same = _sorted(kept) == _sorted(_attributes(entry))
+        if not same:
+            raise DirectoryUnavailable(
+                f"the directory changed while it was being read: {plain(entry.dn)} came twice and said two things"
+            )
+        found.append(entry.dn)
+    return found
+
+
+def sentences(twice: Sequence[str]) -> list[str]:
+    """Return what there is to say about entries that came twice: one sentence, or nothing."""
+    if not twice:
+        return []
+    names = "; ".join(map(plain, twice[:NAMED])) + (" and others" if len(twice) > NAMED else "")
+    counted = (
+        "1 entry came twice and counts once"
+        if len(twice) == 1
+        else f"{len(twice)} entries came twice, each counts once"
+    )
+    return [f"{counted}: {names}."]
+
+
+def _attributes(sent: Sent) -> Mapping[str, Sequence[str]]:
+    if sent.opened is None:
+        return texts_of(sent)
+    told: dict[str, list[str]] = json.loads(sent.opened.attributes)
+    return told
+
+
+def _sorted(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return attributes without what servers may order one way or another."""
+    return {name.lower(): sorted(values) for name, values in attributes.items()}
