@@ -62,6 +62,7 @@ def helper() -> FormHelper:
             _side_by_side("absence_runs", "absence_hours"),
             "canary",
             "requires_approval",
+            HTML('{% include "ldap_servers/_limits_off.html" %}'),
         ),
         _group(
             _("Schedule and orgs"),

@@ -70,6 +70,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.RadioSelect,
     )
     left_behind = forms.BooleanField(label=_("Users whom nobody looks for there"), required=False)
+    limits_off = forms.CharField(label=_("Limits that are switched off"), required=False, max_length=255)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
@@ -167,6 +168,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             keep_inherited=ids if answer == KEEP else frozenset(),
             drop_inherited=ids if answer == DROP else frozenset(),
             left_behind=self.cleaned_data["left_behind"],
+            limits_off=self.cleaned_data["limits_off"],
         )
 
     @property

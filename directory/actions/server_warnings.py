@@ -29,6 +29,8 @@ def of_server(server: LdapServer, others: Iterable[LdapServer]) -> list[str]:
     """Return what to know about a stored server among the others."""
     open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
     found = [_in_the_clear(open_urls)] if open_urls else []
+    if server.limits_off:
+        found.append(limits_off(server))
     same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
     if same and server.enabled:
         found.append(
@@ -40,6 +42,14 @@ def of_server(server: LdapServer, others: Iterable[LdapServer]) -> list[str]:
             % {"names": ", ".join(same)}
         )
     return found
+
+
+def limits_off(server: LdapServer) -> str:
+    """Return which of a server's limits are switched off, as a sentence."""
+    named = [f"{_(limit.label)} ({getattr(server, limit.setting)})" for limit in server.limits_off]
+    return _("These limits are as good as switched off, so that a mistake is not held back: %(limits)s.") % {
+        "limits": "; ".join(named)
+    }
 
 
 def _in_the_clear(urls: list[str]) -> str:

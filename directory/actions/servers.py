@@ -98,27 +98,26 @@ def save(
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
     before, lists = _told(stored) if server else {}, server_powers.lists()
-    password, old_urls = stored.bind_password, stored.urls
+    password, old_urls, off_before = stored.bind_password, stored.urls, {limit.setting for limit in stored.limits_off}
     old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
     _set(stored, values, is_new=server is None)
     errors = wrong(stored, given=values, old_urls=old_urls, may_use_any_address=by.user_id is None)
     roles = default_grantable_roles(by) if grantable_roles is None and server is None else grantable_roles
     decides_anew = stored.configuration_digest != old_digest
     errors |= server_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
-    if not (confirmed.approval_may_end or server_powers.is_sysadmin(by)):
-        found = _ways_round_approval(stored, before, orgs)
-        hint = "" if by.user_id else "; on the command line that takes --turn-off-approval"
-        errors |= {field: f"{message}{hint}" for field, message in found.items()}
+    if not server_powers.is_sysadmin(by):
+        round_approval = {} if confirmed.approval_may_end else _ways_round_approval(stored, before, orgs)
+        errors |= _only_for_sysadmins(stored, round_approval, off_before, by)
     if errors:
         raise Invalid(errors)
+    if by.user_id:
+        server_questions.ask_at_once(stored, off_before, orgs or (), confirmed)
     stored.version += 0 if server is None else 1
     stored.save()
     if roles is not None:
         stored.grantable_roles.set(roles)
     asked = asked_by_orgs() if by.user_id else {}
     if orgs is not None:
-        if by.user_id:
-            server_questions.ask_about_inherited(orgs, confirmed)
         server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
     if problem := server_powers.wrong_lists(lists, by=by):
         raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
@@ -130,6 +129,15 @@ def save(
     if before != after:
         _note_saved(stored, before, after, by=by, at=at)
     return stored
+
+
+def _only_for_sysadmins(
+    stored: LdapServer, round_approval: Mapping[str, str], off_before: Collection[str], by: Actor
+) -> dict[str, str]:
+    """Return, by field, what a person may not save, or a file on the command line not without its option."""
+    if by.user_id is None:
+        return {field: f"{message}; here that takes --turn-off-approval" for field, message in round_approval.items()}
+    return {**server_questions.wrong_limits(stored, off_before), **round_approval}
 
 
 def _note_saved(

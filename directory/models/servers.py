@@ -10,7 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.fields import EncryptedTextField, opened
-from directory.sync.limit_table import BY_NAME, LIMITS, Limits, Unit
+from directory.sync.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
 from directory.sync.needed import named, needed
 from directory.sync.values import AttributeMapping, Connection, Scripts
 from orgs.models import Org, Role, User
@@ -250,6 +250,11 @@ class LdapServer(Keyed):
     def limits(self) -> Limits:
         """The safety limits."""
         return Limits({limit.name: getattr(self, limit.setting) for limit in LIMITS}, canary=self.canary)
+
+    @property
+    def limits_off(self) -> list[Limit]:
+        """The limits that hold back nothing, or next to nothing, as they are set."""
+        return [limit for limit in LIMITS if limit.is_off(getattr(self, limit.setting))]
 
     @property
     def grants_digest(self) -> str:

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from directory import schedule
+from directory.actions import server_warnings
 from directory.actions.schedule import timetables
 from directory.models import LdapServer, RunServer
 from directory.models.fields import Sealed
@@ -47,6 +48,9 @@ def _dangers(server: LdapServer) -> list[Line]:
     if not server.verify_certificates:
         advice = _("Switch the checks on: until then anyone on the way can decide who is deactivated.")
         found.append(Line(server.name, State.WARNING, _("Its certificate is not checked."), advice, about=about))
+    if server.limits_off:
+        advice = _("Set them lower again, unless that is meant to stay.")
+        found.append(Line(server.name, State.WARNING, server_warnings.limits_off(server), advice, about=about))
     return found
 
 

@@ -9,6 +9,8 @@ from types import MappingProxyType
 
 # Of so few users or entries every share is a large one.
 NEVER_HELD_UNDER = 10
+# What lets so many percent pass is as good as no limit.
+NEARLY_ALL = 90
 
 
 class Counted(StrEnum):
@@ -70,6 +72,17 @@ class Limit:
     def setting(self) -> str:
         """The name of the setting."""
         return f"limit_{self.name}"
+
+    @property
+    def nearly_off(self) -> int:
+        """The number from which on the limit holds back next to nothing."""
+        if self.unit is Unit.COUNT:
+            return self.off // 10
+        return NEARLY_ALL if self.off > self.default else 100 - NEARLY_ALL
+
+    def is_off(self, number: int) -> bool:
+        """Tell whether the limit holds back nothing, or next to nothing, with this number."""
+        return number >= self.nearly_off if self.off > self.default else number <= self.nearly_off
 
     @property
     def help(self) -> str:

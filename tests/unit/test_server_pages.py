@@ -15,6 +15,7 @@ from django.urls import reverse
 
 from directory.actions import servers
 from directory.models import Alert, AlertKind, LdapServer, Match, OrgServer, RunState, ScriptVersion
+from directory.sync.limit_table import LIMITS, Limit
 from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, Org
 from tests.attacks.forms import as_sent
@@ -293,3 +294,60 @@ def test_a_file_can_keep_what_orgs_inherit(tmp_path: Path) -> None:
     assert (lists_of(lyon), lists_of(milan)) == (["Corp", "North"], ["South"])
     assert "Milan does not ask Corp any more, only South." in err.getvalue()
     assert "Lyon does not ask" not in err.getvalue()
+
+
+OFF = [(limit.setting, number) for limit in LIMITS for number in {limit.off, limit.nearly_off}]
+
+
+class TestALimitThatIsSwitchedOff:
+    @pytest.mark.parametrize(("setting", "number"), OFF)
+    def test_is_refused_to_others_than_sysadmins(self, sam: Client, setting: str, number: int) -> None:
+        server = make_server("Corp")
+
+        response = sam.post(page_of(server), sent_unchanged(sam, server) | {setting: number, "limits_off": "Corp"})
+
+        assert "only a SYSADMIN may switch this limit off" in response.content.decode()
+        assert getattr(LdapServer.objects.get(), setting) != number
+
+    @pytest.mark.parametrize(("setting", "number"), OFF)
+    def test_takes_the_servers_name(self, ada: Client, setting: str, number: int) -> None:
+        server = make_server("Corp")
+        given = sent_unchanged(ada, server) | {setting: number}
+
+        asked = ada.post(page_of(server), given).content.decode()
+        wrong = ada.post(page_of(server), given | {"limits_off": "yes"})
+        done = ada.post(page_of(server), given | {"limits_off": " corp "})
+
+        assert "Type the name of the server, Corp, to switch them off" in asked
+        assert (wrong.status_code, done.status_code) == (200, 302)
+        assert getattr(LdapServer.objects.get(), setting) == number
+
+    def test_is_asked_about_once(self, sam: Client) -> None:
+        server = make_server("Corp", limit_moves_percent=100)
+
+        assert sam.post(page_of(server), sent_unchanged(sam, server) | {"page_size": 50}).status_code == 302
+
+    def test_is_shown_as_long_as_it_stands(self, ada: Client) -> None:
+        server = make_server("Corp")
+        sentence = "These limits are as good as switched off, so that a mistake is not held back: moves, percent (95)"
+
+        assert sentence not in ada.get(page_of(server)).content.decode()
+        LdapServer.objects.update(limit_moves_percent=95)
+
+        for page in (page_of(server), reverse("ldap_servers:list"), reverse("status")):
+            assert sentence in ada.get(page).content.decode()
+
+    def test_is_a_warning_of_the_command(self, tmp_path: Path) -> None:
+        make_server("Corp")
+        file, err = tmp_path / "corp.json", StringIO()
+        file.write_text('{"name": "Corp", "limit_deactivations_count": 1000000}')
+
+        call_command("ldapserver", "apply", str(file), stderr=err, stdout=StringIO())
+
+        assert "Corp: These limits are as good as switched off" in err.getvalue()
+        assert "deactivations, count (1000000)" in err.getvalue()
+
+    @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
+    def test_is_not_what_it_is_from_the_start(self, limit: Limit) -> None:
+        assert not limit.is_off(limit.default)
+        assert limit.is_off(limit.off)
