@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 from django.contrib import admin
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fixes.site import ActingAdmin, by
 from orgs.actions import legal_holds
+from orgs.actors import Actor
 from orgs.models import Custodian, Matter, User
 
 
@@ -61,7 +63,14 @@ class MatterAdmin(ActingAdmin):
         if page := self.confirm(request, chosen, action="close", title=_("Close matters"), effects=effects):
             return page
         for matter in chosen:
-            legal_holds.close_matter(matter=matter, by=by(request), at=timezone.now())
+            self.act(
+                request,
+                lambda matter=matter: legal_holds.close_matter(matter=matter, by=by(request), at=timezone.now()),  # type: ignore[misc]
+                lambda gone, matter=matter: (
+                    _("%(matter)s is closed. Deactivated: %(count)d.")  # type: ignore[misc]
+                    % {"matter": matter.name, "count": len(gone)}
+                ),
+            )
         return None
 
 
@@ -96,8 +105,19 @@ class CustodianAdmin(ActingAdmin):
         effects = [_will_be_deactivated(chosen)]
         if page := self.confirm(request, chosen, action="release", title=_("Release custodians"), effects=effects):
             return page
-        for custodian in chosen.select_related("matter"):
-            legal_holds.release(
-                matter=custodian.matter, user_ids=[custodian.user_id], by=by(request), at=timezone.now()
-            )
+        for custodian in chosen.select_related("matter", "user"):
+            self.act(request, functools.partial(_released, custodian, by(request)), _answer_of_release)
         return None
+
+
+def _released(custodian: Custodian, who: Actor) -> tuple[Custodian, bool]:
+    gone = legal_holds.release(matter=custodian.matter, user_ids=[custodian.user_id], by=who, at=timezone.now())
+    return custodian, bool(gone)
+
+
+def _answer_of_release(done: tuple[Custodian, bool]) -> str:
+    custodian, gone = done
+    names = {"user": custodian.user, "matter": custodian.matter}
+    if gone:
+        return _("%(user)s is released from %(matter)s, and deactivated, as that was pending.") % names
+    return _("%(user)s is released from %(matter)s.") % names

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
@@ -17,6 +17,7 @@ from directory.found_elsewhere import left_behind
 from directory.scope import asked_by_orgs
 from orgs.actions import devices, orgs, roles
 from orgs.inheritance import effective_settings
+from orgs.local_sign_in import closed_to_administrators
 from orgs.models import Archive, ArchiveState, Device, Org, Role
 from orgs.permissions import Permission
 
@@ -78,6 +79,12 @@ class OrgAdmin(ActingAdmin):
         if not change:
             obj.pk = orgs.create(name=given.pop("name"), parent=parent, by=who, at=at).pk
         orgs.change(org=obj, by=who, at=at, default_roles=default_roles, **given)
+        path = Org.objects.get(pk=obj.pk).path
+        if closed := sorted(name for name, at in closed_to_administrators().items() if at.startswith(path)):
+            text = _(
+                "These administrators can't sign in with their local passwords, as their org follows LDAP: %(names)s."
+            )
+            messages.warning(request, text % {"names": ", ".join(closed)})
 
     @admin.action(description=gettext_lazy("Take the chosen orgs out of use"))
     def take_out_of_use(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
@@ -90,9 +97,14 @@ class OrgAdmin(ActingAdmin):
         return None
 
     @admin.action(description=gettext_lazy("Bring the chosen orgs back into use"))
-    def bring_back(self, request: HttpRequest, chosen: QuerySet[Org]) -> None:
-        """Bring back into use."""
+    def bring_back(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
+        """Bring back into use, after naming the effects."""
+        effects = [_("People can be put into them again, and syncs look for their users where they follow LDAP.")]
+        title = _("Bring orgs back into use")
+        if page := self.confirm(request, chosen, action="bring_back", title=title, effects=effects):
+            return page
         self._set_active(request, chosen, active=True, done=_("In use again."))
+        return None
 
     def _set_active(self, request: HttpRequest, chosen: QuerySet[Org], *, active: bool, done: str) -> None:
         for org in chosen:
@@ -110,7 +122,11 @@ class OrgAdmin(ActingAdmin):
         if page := self.confirm(request, chosen, action="renew_key", title=title, effects=effects):
             return page
         for org in chosen:
-            orgs.renew_registration_key(org=org, by=by(request), at=timezone.now())
+            self.act(
+                request,
+                lambda org=org: orgs.renew_registration_key(org=org, by=by(request), at=timezone.now()),  # type: ignore[misc]
+                lambda key, org=org: _("%(org)s has the new key %(key)s.") % {"org": org.name, "key": key},  # type: ignore[misc]
+            )
         return None
 
 
@@ -178,16 +194,36 @@ class DeviceAdmin(ActingAdmin):
         self.act(
             request,
             lambda: devices.deactivate(device_ids=ids, by=by(request), at=timezone.now()),
-            _("Deactivated."),
+            lambda done: _("Deactivated: %(count)d.") % {"count": done},
         )
         return None
 
     @admin.action(description=gettext_lazy("Reactivate the chosen devices"))
-    def reactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> None:
-        """Reactivate."""
+    def reactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> HttpResponse | None:
+        """Reactivate, after naming what comes back and what stays lost."""
+        archives = Archive.objects.filter(device__in=chosen.filter(active=False).values("pk"))
+        counts = {
+            "devices": chosen.filter(active=False).count(),
+            "cold": archives.filter(state=ArchiveState.COLD_STORAGE).count(),
+            "lost": archives.filter(state=ArchiveState.EXPIRED).count(),
+        }
+        effects = [
+            _("Devices that back up again: %(devices)d.") % counts,
+            _("Archives that leave cold storage, unless their dates have passed: %(cold)d.") % counts,
+            _("Archives that have expired and stay lost: %(lost)d.") % counts,
+        ]
+        if page := self.confirm(request, chosen, action="reactivate", title=_("Reactivate devices"), effects=effects):
+            return page
         ids = list(chosen.values_list("pk", flat=True))
         self.act(
             request,
             lambda: devices.reactivate(device_ids=ids, by=by(request), at=timezone.now()),
-            _("Reactivated."),
+            lambda done: (
+                _(
+                    "Reactivated: %(devices)d. Archives out of cold storage: %(archives)d. Archives that had expired and "
+                    "are lost: %(lost)d."
+                )
+                % {"devices": counts["devices"], "archives": done.archives, "lost": done.lost}
+            ),
         )
+        return None

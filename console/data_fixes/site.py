@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, cast
+from typing import Any, TypeVar, cast
 
 from django.conf import settings
 from django.contrib import messages
@@ -14,18 +14,20 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.db.models import Model, QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
 from console.access import ask_to_confirm
+from console.data_fixes.passwords import password_page
 from console.sessions import is_confirmed
 from directory.actions.errors import Invalid
 from orgs.actions.errors import Refused
 from orgs.actors import Actor, person
 from orgs.models import User
 
+Done = TypeVar("Done")
 _SECRETS = frozenset({"password", "bind_password"})
 _TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 
@@ -56,9 +58,11 @@ class DataFixes(AdminSite):
         wanted = request.GET.get("next") or resolve_url(f"{self.name}:index")
         return redirect_to_login(wanted, resolve_url(settings.LOGIN_URL))
 
-    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> NoReturn:  # noqa: ARG002
-        """Passwords are not changed here."""
-        raise Http404
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
+        """Change one's own local password."""
+        back = resolve_url(f"{self.name}:index")
+        user = User.objects.select_related("org").get(pk=by(request).user_id)
+        return password_page(request, self, user, by=by(request), back=back)
 
 
 def by(request: HttpRequest) -> Actor:
@@ -113,14 +117,14 @@ class ActingAdmin(Careful):
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
         """Leave related rows alone: the action wrote them."""
 
-    def act(self, request: HttpRequest, doing: Callable[[], object], done: str) -> None:
-        """Do something to the chosen rows, and say what came of it."""
+    def act(self, request: HttpRequest, doing: Callable[[], Done], answer: str | Callable[[Done], str]) -> None:
+        """Do something to the chosen rows, and say what came of it; ``answer`` may be made of what doing it returns."""
         try:
-            doing()
+            done = doing()
         except Refused as reason:
-            messages.error(request, str(reason))
+            messages.error(request, _("Nothing was changed: %(reason)s.") % {"reason": reason})
         else:
-            messages.success(request, done)
+            messages.success(request, answer if isinstance(answer, str) else answer(done))
 
     def confirm(
         self, request: HttpRequest, chosen: QuerySet[Any], *, action: str, title: object, effects: Sequence[object]

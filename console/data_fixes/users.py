@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 
+from console.data_fixes import user_effects
+from console.data_fixes.new_users import Fate, carry_out, fate_of
+from console.data_fixes.passwords import password_page
 from console.data_fixes.site import ActingAdmin, by
+from directory.creation import Applicant
 from directory.models import Match
 from directory.scope import orgs_in_scope
 from orgs.actions import users
-from orgs.actions.users import NewUser, Profile
-from orgs.models import Archive, ArchiveState, CreatedBy, Device, Org, Role, User
+from orgs.actions.archives import Restored
+from orgs.actions.users import Profile
+from orgs.actors import Actor
+from orgs.models import Device, Org, Role, User
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A user with the roles; states are not in it, they have actions."""
+    """A user with the roles; states are not in it, they have actions. ``fate`` is what becomes of a new user."""
 
+    fate: ClassVar[Fate | None] = None
     org = forms.ModelChoiceField(label=gettext_lazy("Org"), queryset=Org.objects.active())
     granted_roles = forms.ModelMultipleChoiceField(
         label=gettext_lazy("Roles"),
         queryset=Role.objects.order_by("name"),
         required=False,
+        help_text=gettext_lazy(
+            "For a new user: where the role name script names roles, these count instead; with none ticked, the org's "
+            "default roles."
+        ),
         widget=forms.CheckboxSelectMultiple,
     )
 
@@ -40,6 +56,23 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             self.initial["granted_roles"] = list(self.instance.roles.all())
+
+    def clean(self) -> dict[str, Any]:
+        """Say why a new user can't be created, as was decided before anything is written."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.fate is not None and self.fate.problem:
+            self.add_error(None, self.fate.problem)
+        return given
+
+    def applicant(self) -> Applicant:
+        """Return the new user that is filled in; roles count where no script names any."""
+        given = self.cleaned_data
+        return Applicant(
+            self.profile(),
+            given["org"],
+            roles=self.role_ids() or None,
+            managed_locally=given["managed_locally"],
+        )
 
     def profile(self) -> Profile:
         """Return the names as filled in."""
@@ -86,67 +119,170 @@ class UserAdmin(ActingAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
         """Leave out the states of a user who is not there yet."""
-        return self.fields if obj is not None else self.fields[:6]
+        return self.fields if obj is not None else self.fields[:7]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002
+        """Let the form of a new user know what was decided."""
+        form: Any = super().get_form(request, obj, change, **options)
+        form.fate = getattr(request, "fate", None)
+        return form
+
+    def get_urls(self) -> list[Any]:
+        """Add the page that sets a user's password."""
+        view: Any = self.admin_site.admin_view(self.password)
+        view.model_admin = self
+        return [path("<int:pk>/password/", view, name="orgs_user_password"), *super().get_urls()]
+
+    def password(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Set a user's local password."""
+        user = get_object_or_404(User.objects.select_related("org"), pk=pk)
+        back = reverse("data-fixes:orgs_user_change", args=[user.pk])
+        return password_page(request, self.admin_site, user, by=by(request), back=back)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Decide about a new user before anything is written, and show what the scripts say before it is done."""
+        if object_id is None and request.method == "POST" and (page := self._decided(request)) is not None:
+            return page
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _decided(self, request: HttpRequest) -> HttpResponse | None:
+        """Keep what becomes of a new user with the request; return the page that shows it, None once it was shown."""
+        form = self.get_form(request)(request.POST)
+        if not form.is_valid():
+            return None
+        fate = fate_of(form.applicant(), by=by(request))
+        request.fate = fate  # type: ignore[attr-defined]  # the form asks for it
+        if fate.problem or not fate.asked or request.POST.get("shown") == fate.digest:
+            return None
+        given = [
+            (name, value)
+            for name, values in request.POST.lists()
+            for value in values
+            if name not in {"csrfmiddlewaretoken", "shown"}
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Create this user?"),
+            "opts": self.model._meta,
+            "fate": fate.lines(),
+            "given": given,
+            "shown": fate.digest,
+        }
+        return TemplateResponse(request, "admin/confirm_new_user.html", context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Create the user, or change what differs; each part by its action."""
+        """Create the user as was decided, or change what differs; each part by its action."""
         who, at = by(request), timezone.now()
         if not change:
-            new = NewUser(form.profile(), form.cleaned_data["org"].pk, roles=form.role_ids())
-            obj.pk = users.create(users=[new], created_by=CreatedBy.HAND, by=who, at=at)[0].pk
+            made = carry_out(form.fate, by=who)
+            obj.pk = made.users[0].pk
+            for warning in made.warnings.get(made.users[0].username, ()):
+                messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
             return
         pk, org = obj.pk, form.cleaned_data["org"]
         users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
-        users.set_managed_locally(user_ids=[pk], managed_locally=form.cleaned_data["managed_locally"], by=who, at=at)
+        local = form.cleaned_data["managed_locally"]
+        # Nobody is without a way in for a moment: marked before the move, or after it no more.
+        if local:
+            users.set_managed_locally(user_ids=[pk], managed_locally=True, by=who, at=at)
         users.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
+        if not local:
+            users.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
         users.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
+        if local and not User.objects.get(pk=pk).has_usable_password():
+            text = _("The user %(name)s has no local password: set one with “Change password”, or they can't sign in.")
+            messages.warning(request, text % {"name": obj})
+
+    def _states(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:
+        """Ask first, with the effects; then do it to the chosen users, and say what came of it."""
+        state = STATES[name]
+        if page := self.confirm(request, chosen, action=name, title=state.title, effects=state.effects(chosen)):
+            return page
+        ids = _ids(chosen)
+        self.act(request, lambda: state.do(ids, by(request), timezone.now()), state.answer)
+        return None
 
     @admin.action(description=gettext_lazy("Block the chosen users"))
     def block(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
-        """Block, after naming the effects."""
-        effects = [_("They are signed out everywhere and can't sign in. Archives stay as they are.")]
-        if page := self.confirm(request, chosen, action="block", title=_("Block users"), effects=effects):
-            return page
-        self.act(request, lambda: users.block(user_ids=_ids(chosen), by=by(request), at=timezone.now()), _("Blocked."))
-        return None
+        """Block."""
+        return self._states(request, chosen, "block")
 
     @admin.action(description=gettext_lazy("Unblock the chosen users"))
-    def unblock(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+    def unblock(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Unblock."""
-        self.act(
-            request, lambda: users.unblock(user_ids=_ids(chosen), by=by(request), at=timezone.now()), _("Unblocked.")
-        )
+        return self._states(request, chosen, "unblock")
 
     @admin.action(description=gettext_lazy("Deactivate the chosen users"))
     def deactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
-        """Deactivate, after naming the effects with counts."""
-        effects = _effects_of_deactivating(chosen)
-        if page := self.confirm(request, chosen, action="deactivate", title=_("Deactivate users"), effects=effects):
-            return page
-        self.act(
-            request,
-            lambda: users.deactivate(user_ids=_ids(chosen), by=by(request), at=timezone.now()),
-            _("Deactivated; users on legal hold are blocked instead."),
-        )
-        return None
+        """Deactivate."""
+        return self._states(request, chosen, "deactivate")
 
     @admin.action(description=gettext_lazy("Reactivate the chosen users"))
-    def reactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
-        """Reactivate, with devices and unexpired archives."""
-        self.act(
-            request,
-            lambda: users.reactivate(user_ids=_ids(chosen), by=by(request), at=timezone.now()),
-            _("Reactivated."),
-        )
+    def reactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Reactivate, with devices as the settings say."""
+        return self._states(request, chosen, "reactivate")
 
     @admin.action(description=gettext_lazy("Clear the pending deactivation of the chosen users"))
-    def clear_pending(self, request: HttpRequest, chosen: QuerySet[User]) -> None:
+    def clear_pending(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Forget a pending deactivation."""
-        self.act(
-            request,
-            lambda: users.clear_pending(user_ids=_ids(chosen), by=by(request), at=timezone.now()),
-            _("Cleared."),
-        )
+        return self._states(request, chosen, "clear_pending")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """An action of the list: its title, what it will do, the action itself, and the answer."""
+
+    title: Any
+    effects: Callable[[QuerySet[User]], list[str]]
+    do: Callable[[list[int], Actor, datetime], Any]
+    answer: Callable[[Any], str]
+
+
+def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozenset[int], Restored], int]:
+    theirs = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
+    back = theirs.count() if user_effects.with_devices() else 0
+    done = users.reactivate(user_ids=ids, by=who, at=at, with_devices=user_effects.with_devices())
+    return done, back
+
+
+STATES = {
+    "block": State(
+        gettext_lazy("Block users"),
+        lambda _chosen: user_effects.blocking(),
+        lambda ids, who, at: users.block(user_ids=ids, by=who, at=at),
+        lambda done: _("Blocked: %(count)d.") % {"count": len(done)},
+    ),
+    "unblock": State(
+        gettext_lazy("Unblock users"),
+        user_effects.unblocking,
+        lambda ids, who, at: users.unblock(user_ids=ids, by=who, at=at),
+        lambda done: _("Unblocked: %(count)d.") % {"count": len(done)},
+    ),
+    "deactivate": State(
+        gettext_lazy("Deactivate users"),
+        user_effects.deactivating,
+        lambda ids, who, at: users.deactivate(user_ids=ids, by=who, at=at),
+        user_effects.deactivated,
+    ),
+    "reactivate": State(
+        gettext_lazy("Reactivate users"),
+        user_effects.reactivating,
+        _reactivate,
+        lambda done: user_effects.reactivated(done[0], devices=done[1]),
+    ),
+    "clear_pending": State(
+        gettext_lazy("Clear pending deactivations"),
+        user_effects.clearing,
+        lambda ids, who, at: users.clear_pending(user_ids=ids, by=who, at=at),
+        lambda done: _("Pending deactivations cleared: %(count)d.") % {"count": len(done)},
+    ),
+}
 
 
 def _ids(chosen: QuerySet[User]) -> list[int]:
@@ -159,24 +295,3 @@ def _strangers(user_ids: Collection[int], org: Org) -> list[int]:
     asked = scope.servers if scope is not None else ()
     matched = Match.objects.filter(user__in=user_ids).values_list("user_id", "server_id")
     return [pk for pk, server in matched if server not in asked]
-
-
-def _effects_of_deactivating(chosen: QuerySet[User]) -> list[str]:
-    held = User.objects.held().filter(pk__in=chosen.values("pk")).count()
-    leaving = chosen.filter(active=True).exclude(pk__in=User.objects.held().values("pk"))
-    devices = Device.objects.filter(user__in=leaving.values("pk"), active=True).count()
-    archives = Archive.objects.filter(device__user__in=leaving.values("pk"), state=ArchiveState.LIVE).count()
-    return [
-        ngettext("%(count)d user is deactivated.", "%(count)d users are deactivated.", leaving.count())
-        % {"count": leaving.count()},
-        ngettext("%(count)d device is deactivated.", "%(count)d devices are deactivated.", devices)
-        % {"count": devices},
-        ngettext("%(count)d archive goes to cold storage.", "%(count)d archives go to cold storage.", archives)
-        % {"count": archives},
-        ngettext(
-            "%(count)d user on legal hold is blocked instead.",
-            "%(count)d users on legal hold are blocked instead.",
-            held,
-        )
-        % {"count": held},
-    ]

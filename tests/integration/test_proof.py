@@ -42,7 +42,7 @@ class TestAReading:
         employer.server()
         user("mia")
         run = simulate()
-        client.force_login(user("ada", roles=["SYSADMIN"]))
+        client.force_login(user("ada", org_name="ADMIN", roles=["SYSADMIN"]))
 
         page = client.get(reverse("runs:detail", args=[run.pk])).content.decode()
 

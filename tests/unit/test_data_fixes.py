@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from console.admin import data_fixes
+from directory.actions import settings
 from directory.models import LdapServer, Match
-from orgs.models import AuditEntry, Device, DirectoryService, Matter, Org, Role, User
+from orgs.actions import devices, users
+from orgs.actors import SYSTEM, person
+from orgs.models import Archive, ArchiveState, AuditEntry, Device, DirectoryService, Matter, Org, Role, User
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
+    PASSWORD,
     make_alert,
     make_change,
     make_device,
@@ -24,6 +30,7 @@ from tests.makers import (
     make_user,
     signed_in,
 )
+from tests.state import differences, snapshot
 
 pytestmark = pytest.mark.django_db
 
@@ -69,8 +76,17 @@ class TestTheDoor:
         assert client.get("/data-fixes/", follow=True).status_code == 403
         assert client.get(page("orgs_user"), follow=True).status_code == 403
 
-    def test_changes_no_password(self, browser: Client) -> None:
-        assert browser.get("/data-fixes/password_change/").status_code == 404
+    def test_changes_ones_own_password_and_stays_signed_in(self, browser: Client, ada: User) -> None:
+        assert "Change password" in browser.get("/data-fixes/").content.decode()
+
+        short = browser.post("/data-fixes/password_change/", {"new_password1": "short", "new_password2": "short"})
+        given = {"new_password1": "a whole new sentence", "new_password2": "a whole new sentence"}
+        changed = browser.post("/data-fixes/password_change/", given, follow=True)
+
+        assert "too short" in short.content.decode()
+        assert "The password of ada is set" in changed.content.decode()
+        assert User.objects.get(pk=ada.pk).check_password("a whole new sentence")
+        assert AuditEntry.objects.filter(action="password set", object_id=ada.pk, actor_label="ada").exists()
 
 
 class TestEveryModel:
@@ -109,6 +125,28 @@ class TestEveryModel:
         assert LdapServer.objects.get().name == "Headquarters"
 
 
+class TestAnOrgThatComesToFollowLdap:
+    def test_says_who_can_not_sign_in_any_more(self, browser: Client) -> None:
+        left = make_org("Left")
+        olga = make_user("olga", org=left, roles=["Org Admin"], password=PASSWORD)
+        User.objects.filter(pk=olga.pk).update(managed_locally=False)
+
+        given = {"name": "Left", "directory_service": "ldap"}
+        answer = browser.post(page("orgs_org", "change", left.pk), given, follow=True).content.decode()
+
+        assert "with their local passwords, as their org follows LDAP: olga" in answer
+
+    def test_does_not_lock_out_who_does_it(self, browser: Client, ada: User) -> None:
+        make_sysadmin("carl")
+        User.objects.filter(pk=ada.pk).update(managed_locally=False)
+
+        given = {"name": "Default", "directory_service": "ldap"}
+        answer = browser.post(page("orgs_org", "change", ada.org_id), given, follow=True).content.decode()
+
+        assert "You could not sign in any more" in answer
+        assert Org.objects.get(pk=ada.org_id).directory_service == ""
+
+
 class TestUsers:
     def test_are_made_by_the_action(self, browser: Client) -> None:
         role = Role.objects.get(name="PROe User")
@@ -122,6 +160,20 @@ class TestUsers:
         nina = User.objects.get(username="Nina")
         assert list(nina.roles.all()) == [role]
         assert AuditEntry.objects.filter(action="user created", object_id=nina.pk, actor_label="ada").exists()
+
+    def test_have_the_default_roles_of_their_org_where_none_are_ticked(self, browser: Client) -> None:
+        browser.post(page("orgs_user", "add"), {"username": "nina", "org": Org.objects.get(name="Default").pk})
+
+        roles = User.objects.get(username="nina").roles.values_list("name", flat=True)
+        assert set(roles) == {"PROe User", "Desktop User"}
+
+    def test_are_not_made_twice(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+
+        answer = browser.post(page("orgs_user", "add"), {"username": "WENDY", "org": wendy.org_id})
+
+        assert "The username wendy is taken" in answer.content.decode()
+        assert User.objects.filter(username_key="wendy").count() == 1
 
     def test_are_changed_by_actions(self, browser: Client) -> None:
         wendy, sales = make_user("wendy", roles=["PROe User"]), make_org("Sales")
@@ -158,6 +210,105 @@ class TestUsers:
 
         assert not User.objects.get(pk=wendy.pk).active
         assert not wendy.devices.get().active
+
+    @pytest.mark.parametrize("action", ["block", "unblock", "deactivate", "reactivate", "clear_pending"])
+    def test_are_asked_about_before_and_told_about_after_every_action(self, browser: Client, action: str) -> None:
+        wendy = make_user("wendy")
+        if action == "unblock":
+            users.block(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+        elif action == "reactivate":
+            users.deactivate(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+        elif action == "clear_pending":
+            users.set_pending(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+        wish = {"action": action, "_selected_action": [wendy.pk]}
+        before = snapshot()
+
+        asked = browser.post(page("orgs_user"), wish)
+
+        assert "Yes, do it" in asked.content.decode()
+        assert differences(before, snapshot()) == []
+        answer = browser.post(page("orgs_user"), wish | {"confirmed": "yes"}, follow=True).content.decode()
+        assert ": 1." in answer
+        assert differences(before, snapshot())
+
+
+class TestReactivating:
+    @pytest.fixture
+    def wendy(self) -> User:
+        """A user with two devices, deactivated for so long that one archive has expired."""
+        wendy = make_user("wendy")
+        make_device(wendy, "old")
+        make_device(wendy, "new")
+        users.deactivate(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+        Archive.objects.filter(device__name="old").update(state=ArchiveState.EXPIRED, purge_at=NOW)
+        return wendy
+
+    def asked_and_done(self, browser: Client, wendy: User) -> tuple[str, str]:
+        wish = {"action": "reactivate", "_selected_action": [wendy.pk]}
+        asked = browser.post(page("orgs_user"), wish).content.decode()
+        return asked, browser.post(page("orgs_user"), wish | {"confirmed": "yes"}, follow=True).content.decode()
+
+    def test_says_what_comes_back_and_what_is_lost(self, browser: Client, wendy: User) -> None:
+        asked, answer = self.asked_and_done(browser, wendy)
+
+        assert "2 devices were deactivated with their users. They are reactivated, too." in asked
+        assert "1 archive has expired and stays lost" in asked
+        assert "Devices that are active again: 2." in answer
+        assert "Archives that had expired and are lost: 1." in answer
+        assert wendy.devices.filter(active=True).count() == 2
+
+    def test_leaves_devices_off_where_the_settings_say_so(self, browser: Client, wendy: User, ada: User) -> None:
+        settings.save(values={"reactivate_devices": False}, by=person(ada), at=NOW)
+
+        asked, answer = self.asked_and_done(browser, wendy)
+
+        assert "so devices stay deactivated" in asked
+        assert "Devices that are active again: 0." in answer
+        assert User.objects.get(pk=wendy.pk).active
+        assert not wendy.devices.filter(active=True).exists()
+
+    def test_of_a_device_says_so_too(self, browser: Client) -> None:
+        laptop = make_device(make_user("wendy"))
+        devices.deactivate(device_ids=[laptop.pk], by=SYSTEM, at=NOW)
+        wish = {"action": "reactivate", "_selected_action": [laptop.pk]}
+
+        assert "Devices that back up again: 1." in browser.post(page("orgs_device"), wish).content.decode()
+        assert not Device.objects.get().active
+        answer = browser.post(page("orgs_device"), wish | {"confirmed": "yes"}, follow=True).content.decode()
+
+        assert "Archives out of cold storage: 1." in answer
+
+
+class TestPasswords:
+    NEW: ClassVar[dict[str, str]] = {"new_password1": "a whole new sentence", "new_password2": "a whole new sentence"}
+
+    def test_are_set_from_the_users_page(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+        address = page("orgs_user", "password", wendy.pk)
+
+        assert address in browser.get(page("orgs_user", "change", wendy.pk)).content.decode()
+        answer = browser.post(address, self.NEW, follow=True).content.decode()
+
+        assert "The password of wendy is set" in answer
+        assert User.objects.get(pk=wendy.pk).check_password(self.NEW["new_password1"])
+
+    def test_are_not_set_where_they_would_open_nothing(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+        Org.objects.filter(name="Default").update(directory_service=DirectoryService.LDAP)
+        address = page("orgs_user", "password", wendy.pk)
+
+        assert "Mark the user as" in browser.get(address).content.decode()
+        assert "managed locally first" in browser.post(address, self.NEW).content.decode()
+        assert not User.objects.get(pk=wendy.pk).has_usable_password()
+
+    def test_are_missed_by_somebody_who_is_managed_locally_from_now_on(self, browser: Client) -> None:
+        wendy = make_user("wendy")
+        Org.objects.filter(name="Default").update(directory_service=DirectoryService.LDAP)
+
+        given = {"username": "wendy", "org": wendy.org_id, "managed_locally": "on"}
+        answer = browser.post(page("orgs_user", "change", wendy.pk), given, follow=True).content.decode()
+
+        assert "wendy has no local password" in answer
 
 
 class TestMoving:

@@ -1,0 +1,74 @@
+"""Adds one user by hand: what the scripts make of them is shown first, then done."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from directory import creation
+from directory.creation import Applicant, Created
+from directory.decisions import Decision, packed
+from directory.sync.sandbox import SandboxBroken
+from directory.sync.source import DirectoryUnavailable
+from orgs.actions import users
+from orgs.actors import Actor
+from orgs.local_sign_in import follows_directory
+from orgs.models import CreatedBy, Role
+from orgs.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What would become of somebody; ``problem`` says why they can't be created, ``asked`` whether scripts decided."""
+
+    decision: Decision | None
+    problem: str = ""
+    asked: bool = False
+
+    @property
+    def digest(self) -> str:
+        """Return a hash of everything that was decided, by which it is recognized when it comes again."""
+        return hashlib.sha256(packed([self.decision] if self.decision else []).encode()).hexdigest()
+
+    def lines(self) -> list[str]:
+        """Return what an administrator has to know before it is done."""
+        if (decision := self.decision) is None:
+            return [self.problem]
+        names = Role.objects.filter(pk__in=decision.roles).order_by("name").values_list("name", flat=True)
+        org = _("%(name)s (new)") % {"name": decision.org} if decision.makes else decision.org
+        profile = decision.profile
+        person = " ".join(filter(None, (profile.username, profile.first_name, profile.last_name, profile.email)))
+        return [
+            _("User: %(person)s") % {"person": person},
+            *([decision.said] if decision.said else []),
+            _("Org: %(org)s") % {"org": org},
+            _("Roles: %(roles)s") % {"roles": ", ".join(names) or "–"},
+            *decision.warnings,
+        ]
+
+
+def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
+    """Ask the directory and its scripts what becomes of somebody, and write nothing."""
+    if taken := users.taken([fold(applicant.profile.username)]):
+        name = next(iter(taken.values()))
+        return Fate(None, _("The username %(name)s is taken (letter case does not count).") % {"name": name})
+    try:
+        decision = creation.decide([applicant], by=by)[0]
+    except (DirectoryUnavailable, SandboxBroken) as error:
+        return Fate(None, _("Nobody is created: %(reason)s") % {"reason": error})
+    asked = follows_directory(applicant.org) and not applicant.managed_locally
+    return Fate(decision, decision.refusal, asked=asked)
+
+
+def carry_out(fate: Fate, *, by: Actor) -> Created:
+    """Create the user as was decided.
+
+    Raises:
+        Refused: when anything that was decided holds no more.
+    """
+    if fate.decision is None:
+        raise ValueError("nothing was decided")
+    return creation.carry_out([fate.decision], created_by=CreatedBy.HAND, by=by, at=timezone.now())

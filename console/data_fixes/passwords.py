@@ -1,0 +1,49 @@
+"""Data fixes that set a local password: one's own, and another user's."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.contrib.auth import update_session_auth_hash
+from django.contrib.auth.forms import SetPasswordForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from orgs.actions import users
+from orgs.actions.errors import Refused
+from orgs.actors import Actor
+from orgs.local_sign_in import password_counts
+from orgs.models import User
+
+
+def password_page(request: HttpRequest, site: AdminSite, user: User, *, by: Actor, back: str) -> HttpResponse:
+    """Ask for a user's new local password twice, set it by the action and go back; who asks has confirmed their own.
+
+    The form says beforehand when a local password would open nothing.
+    """
+    form: SetPasswordForm[User] = SetPasswordForm(user, request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            users.set_password(user=user, password=form.cleaned_data["new_password1"], by=by, at=timezone.now())
+        except Refused as reason:
+            form.add_error(None, f"{reason}.")
+        else:
+            if user.pk == by.user_id:
+                # The other sessions end, this one goes on.
+                update_session_auth_hash(request, user)
+            text = _("The password of %(name)s is set; other sessions have ended.")
+            messages.success(request, text % {"name": user.username})
+            return HttpResponseRedirect(back)
+    context: dict[str, Any] = {
+        **site.each_context(request),
+        "title": _("Change the password of %(name)s") % {"name": user.username},
+        "form": form,
+        "subject": user,
+        "counts": password_counts(user),
+        "back": back,
+    }
+    return TemplateResponse(request, "admin/password.html", context)
