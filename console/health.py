@@ -1,28 +1,45 @@
-"""Answers load balancers: is Rollcall there, and does its database answer?"""
+"""Answers load balancers and monitoring: is the console there, and is everything there that a sync needs?"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
-from directory.status import database
+from directory.status import database, readiness
 
 ADDRESS = "/healthz"
+SYNC_ADDRESS = "/healthz/sync"
 
 
 class HealthMiddleware:
-    """Answers ``/healthz`` before anything else does: who asks knows no host name of ours, no HTTPS and no password."""
+    """Answers ``/healthz`` and ``/healthz/sync`` before anything else does.
+
+    Who asks knows no host name of ours, no HTTPS and no password.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.path != ADDRESS:
+        if request.path not in {ADDRESS, SYNC_ADDRESS}:
             return self.get_response(request)
         if request.method not in {"GET", "HEAD"}:
             return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
-        well = database.answers()
-        answer = HttpResponse("ok" if well else "not ok", content_type="text/plain", status=200 if well else 503)
+        well, words = _console() if request.path == ADDRESS else _sync()
+        answer = HttpResponse(words, content_type="text/plain", status=200 if well else 503)
         answer["Cache-Control"] = "no-store"
         return answer
+
+
+def _console() -> tuple[bool, str]:
+    well = database.answers()
+    return well, "ok" if well else "not ok"
+
+
+def _sync() -> tuple[bool, str]:
+    """Return a line for each part: its name and a word."""
+    parts = readiness.parts(at=timezone.now())
+    words = "".join(f"{name} {word}\n" for name, word in parts.items())
+    return all(word == readiness.OK for word in parts.values()), words

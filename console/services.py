@@ -59,7 +59,7 @@ def redis(folder: Path, port: int) -> Service:
     configuration.write_text(
         _REDIS.format(address=LOOPBACK, port=port, password=redis_password(folder), folder=folder), "utf-8"
     )
-    return Service("redis", ("redis-server", str(configuration)))
+    return Service("redis", ("redis-server", str(configuration)), last=True)
 
 
 def redis_password(folder: Path) -> str:

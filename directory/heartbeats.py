@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
 
-# A living process says so every half minute; who has been silent for three of these is taken for dead.
-EVERY = timedelta(seconds=30)
+# A living process says so this often; who has been silent for three of these is taken for dead.
+EVERY = timedelta(seconds=10)
 ALIVE = 3 * EVERY
 # Who was last heard of is told for this long.
 KEPT = timedelta(days=7)

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory import queues
+from directory import queues, supervised
 from directory.heartbeats import ALIVE
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
 from directory.status.lines import Line, State
+from directory.supervised import Supervised
 
 # What the clock rings for in about five minutes; more than that means that the workers of a queue don't keep up.
 MANY = 50
+# How long a process that ended and was started again is told of.
+_TOLD = timedelta(hours=1)
 
 
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
@@ -28,6 +32,7 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
         for name in queues.names()
     ]
     lines.append(_clock([beat for beat in heard if beat.part == Part.CLOCK], at))
+    lines += _supervised(at)
     hosts = sorted({beat.host for beat in _living(workers, at)})
     if connection.vendor == "sqlite" and len(hosts) > 1:
         fact = _("Workers on %(hosts)s share one SQLite file.") % {"hosts": ", ".join(hosts)}
@@ -86,3 +91,33 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
         advice = _("Stop all but one. Nothing is done twice, but every task is sent by each.")
         return Line(title, State.WARNING, fact, advice, at=alive[0].heard_at)
     return Line(title, State.OK, _("%(names)s rings. Heard of") % {"names": names}, at=alive[0].heard_at)
+
+
+def _supervised(at: datetime) -> list[Line]:
+    """Return what ``manage.py serve`` says of the processes that it runs on this machine, where it runs here."""
+    report = supervised.read(settings.VAR)
+    if report is None:
+        return []
+    if at - report.at > supervised.SILENT:
+        fact = _("manage.py serve is silent: nothing that ends is started again. Heard of")
+        advice = _("Start it again. Is its disk full, or was it killed?")
+        return [Line(_("Supervisor"), State.WARNING, fact, advice, at=report.at)]
+    return [line for each in report.processes if each.ended and (line := _restarted(each, at)) is not None]
+
+
+def _restarted(each: Supervised, at: datetime) -> Line | None:
+    often = [ended for ended in each.ended if at - ended < _TOLD]
+    if not often:
+        return None
+    title = _("Process %(name)s") % {"name": each.name}
+    known = {"count": len(often), "status": each.status}
+    fact = ngettext(
+        "It ended once in the last hour, with exit status %(status)d.",
+        "It ended %(count)d times in the last hour, the last time with exit status %(status)d.",
+        len(often),
+    )
+    fact = fact % known
+    advice = _("Look into its log, %(file)s.") % {"file": settings.VAR / "log" / f"{each.name}.log"}
+    if each.pid:
+        return Line(title, State.WARNING, f"{fact} {_('It was started again. Last end')}", advice, at=often[-1])
+    return Line(title, State.PROBLEM, f"{fact} {_('It is down; the next start is at')}", advice, at=each.next_start)

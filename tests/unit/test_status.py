@@ -10,13 +10,14 @@ from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import redis
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -26,11 +27,11 @@ from pytest_django import Settings
 
 from console import heartbeats as pulses
 from console.env import encryption_keys
-from directory import heartbeats, schedule
+from directory import heartbeats, schedule, supervised
 from directory.models import Heartbeat, Mail, MailKind, Run, RunState, SyncSettings
 from directory.models.heartbeats import Part
 from directory.schedule import Timetable
-from directory.status import Line, State, broker, processes, safety, scripts, sections
+from directory.status import Line, State, broker, database, processes, readiness, safety, scripts, sections
 from directory.sync import sandbox
 from directory.sync.sandbox import Layer, LayerState, SandboxState
 from tests.makers import (
@@ -188,7 +189,7 @@ class TestWorkersAndClock:
     def test_are_well_while_they_say_so(self) -> None:
         everyone_lives()
 
-        lines = look("workers", at=NOW + timedelta(seconds=60))
+        lines = look("workers", at=NOW + timedelta(seconds=25))
 
         assert {line.state for line in lines} == {State.OK}
         assert all("one:1" in line.fact and line.at == NOW for line in lines)
@@ -245,9 +246,9 @@ class TestAHeartbeat:
 
         assert [str(beat) for beat in Heartbeat.objects.all()] == ["two:1"]
 
-    def test_is_written_twice_a_minute_at_most(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_is_written_every_ten_seconds_at_most(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pulse = pulses.Pulse()
-        times = iter([0.0, 0.0, 29.0, 31.0, 31.0])
+        times = iter([0.0, 0.0, 8.0, 10.0, 10.0])
         monkeypatch.setattr("console.heartbeats.time.monotonic", lambda: next(times))
 
         assert [pulse.due(), pulse.due(), pulse.due()] == [True, False, True]
@@ -596,3 +597,95 @@ class TestHealth:
         monkeypatch.setattr(MigrationRecorder, "has_table", lambda _: False)
 
         assert Client().get("/healthz").status_code == 503
+
+
+class TestHealthOfASync:
+    PARTS = ("database", "broker", "worker", "clock", "sandbox", "disk")
+
+    @pytest.fixture(autouse=True)
+    def looked_at_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(readiness, "KEPT", -1.0)
+
+    def ask(self) -> tuple[int, dict[str, str]]:
+        answer = Client().get("/healthz/sync", headers={"Host": "10.0.0.7"})
+        assert answer["Cache-Control"] == "no-store"
+        return answer.status_code, dict(line.split(" ") for line in answer.content.decode().splitlines())
+
+    def test_is_ok_when_every_part_is_there(self, redis_url: str, settings: Settings) -> None:
+        settings.REDIS_URL = redis_url
+        now = timezone.now()
+        heartbeats.note(part=Part.WORKER, host="a", pid=1, at=now, queues=["sync"])
+        heartbeats.note(part=Part.CLOCK, host="a", pid=2, at=now)
+
+        assert self.ask() == (200, dict.fromkeys(self.PARTS, "ok"))
+
+    def test_names_each_part_that_is_not(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
+        monkeypatch.setattr(readiness, "LEAST_SPACE", 1 << 62)
+        # A worker that died 40 seconds ago, and one that only sends mail.
+        gone = timezone.now() - timedelta(seconds=40)
+        heartbeats.note(part=Part.WORKER, host="a", pid=1, at=gone, queues=["sync"])
+        heartbeats.note(part=Part.WORKER, host="a", pid=2, at=timezone.now(), queues=["mail"])
+
+        assert self.ask() == (
+            503,
+            {
+                "database": "ok",
+                "broker": "silent",
+                "worker": "silent",
+                "clock": "silent",
+                "sandbox": "ok",
+                "disk": "full",
+            },
+        )
+
+    def test_knows_nothing_of_workers_without_a_database(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(database, "answers", lambda: False)
+        monkeypatch.setattr(Heartbeat, "objects", mock.Mock(filter=mock.Mock(side_effect=OperationalError)))
+
+        status, parts = self.ask()
+
+        assert (status, parts["database"], parts["worker"], parts["clock"]) == (503, "silent", "unknown", "unknown")
+
+    def test_looks_only_now_and_then_however_often_it_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(readiness, "KEPT", 60.0)
+        monkeypatch.setattr(readiness, "_kept", (float("-inf"), {}))
+        with mock.patch.object(readiness, "look", return_value={"database": "ok"}) as look:
+            for _ in range(20):
+                assert self.ask() == (200, {"database": "ok"})
+
+        assert look.call_count == 1
+
+
+class TestTheSupervisorsReport:
+    @pytest.fixture
+    def folder(self, settings: Settings, tmp_path: Path) -> Path:
+        settings.VAR = tmp_path
+        return tmp_path
+
+    def test_says_which_process_ended_how_often_and_since_when(self, folder: Path) -> None:
+        ended = tuple(NOW - timedelta(minutes=minutes) for minutes in (200, 3, 1))
+        up = supervised.Supervised("mail", 17, "1", ended, -9)
+        down = supervised.Supervised("clock", 0, "", ended[2:], 1, NOW + timedelta(seconds=8))
+        supervised.write(folder, supervised.Report(NOW, (up, down, supervised.Supervised("web", 4))))
+
+        lines = {line.title: line for line in processes.look(at=NOW)}
+
+        assert lines["Process mail"].state == State.WARNING
+        assert "It ended 2 times in the last hour, the last time with exit status -9." in lines["Process mail"].fact
+        assert lines["Process mail"].at == ended[-1]
+        assert lines["Process clock"].state == State.PROBLEM
+        assert "It is down; the next start is at" in lines["Process clock"].fact
+        assert lines["Process clock"].at == NOW + timedelta(seconds=8)
+        assert "Process web" not in lines
+
+    def test_says_that_the_supervisor_is_silent(self, folder: Path) -> None:
+        supervised.write(folder, supervised.Report(NOW - timedelta(minutes=10)))
+
+        assert any(line.title == "Supervisor" and line.state == State.WARNING for line in processes.look(at=NOW))
+
+    def test_that_can_not_be_read_is_none(self, folder: Path) -> None:
+        (folder / supervised.FILE).write_text('{"at": 1, "processes": [{}]}')
+
+        assert supervised.read(folder) is None
+        assert processes.look(at=NOW)

@@ -6,8 +6,8 @@ import fcntl
 import http.client
 import os
 import secrets
-import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -19,7 +19,7 @@ from typing import Any, TextIO
 import redis
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import connection, connections
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -28,7 +28,7 @@ from console import services
 from console.celery import app
 from console.demo_directory import DemoDirectory
 from console.env import BadSetting, flag, host, port, web_address
-from console.processes import ProcessDied, Service, Supervisor
+from console.processes import ProcessDied, Service, Supervisor, end_leftovers
 from orgs.actions import users
 from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, Role, User
@@ -57,38 +57,48 @@ class Command(BaseCommand):
             CommandError: when Rollcall runs here already, or when one of its processes ended by itself.
         """
         lock = _only_one_at_a_time(settings.VAR)
-        start = _prepare()
-        supervisor = Supervisor(settings.VAR / "log", lambda: self._welcome(start))
+        if left := end_leftovers(settings.VAR):
+            self._say(f"Ended what an earlier start had left running: {', '.join(left)}.")
+        try:
+            start = _prepare()
+        except OSError as error:
+            raise CommandError(f"{error.filename or settings.VAR}: {error.strerror or error}.") from error
+        supervisor = Supervisor(settings.VAR / "log", lambda: self._welcome(start, supervisor))
         for service in start.services:
             supervisor.add(service, start.environment)
-        self.stdout.write(f"Starting {', '.join(service.name for service in start.services)} ...")
-        self.stdout.flush()
+        self._say(f"Starting {', '.join(service.name for service in start.services)} ...")
         connections.close_all()
-        # The terminal was closed: stop as Ctrl-C would.
-        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         try:
             supervisor.run()
         except ProcessDied as died:
             raise CommandError(f"{died}. Everything was stopped.") from died
         finally:
             lock.close()
-        self.stdout.write("Stopped.")
+        self._say("Stopped.")
 
-    def _welcome(self, start: Start) -> None:
+    def _welcome(self, start: Start, supervisor: Supervisor) -> None:
         late = _wait_for(start.answers)
         if late:
-            self.stderr.write(
-                f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping."
-            )
-            os.kill(os.getpid(), signal.SIGTERM)
+            self._say(f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping.")
+            supervisor.terminate()
             return
-        self.stdout.write(f"\nRollcall is running: {start.environment['CONSOLE_ADDRESS']}")
+        supervisor.up()
+        self._say(f"\nRollcall is running: {start.environment['CONSOLE_ADDRESS']}")
         with closing(connection):
             if not User.objects.sysadmins().exists():
                 username, password = _first_administrator()
-                self.stdout.write(f"  user name  {username}\n  password   {password}   (shown only now)")
-        self.stdout.write("Ctrl-C stops it.\n")
-        self.stdout.flush()
+                self._say(f"  user name  {username}\n  password   {password}   (shown only now)")
+        self._say("Ctrl-C stops it.\n")
+
+    def _say(self, words: str) -> None:
+        """Write to the terminal; where it is gone, or is a file on a full disk, nobody needs to know more."""
+        try:
+            self.stdout.write(words)
+            self.stdout.flush()
+        except OSError:
+            # What is left in its buffer would fail again as Python ends.
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # as long as the process lives
+            sys.stdout, self.stdout = nowhere, OutputWrapper(nowhere)
 
 
 def _only_one_at_a_time(folder: Path) -> TextIO:
@@ -98,9 +108,11 @@ def _only_one_at_a_time(folder: Path) -> TextIO:
     except BlockingIOError as error:
         lock.seek(0)
         raise CommandError(f"Rollcall is already running with the data in {folder} (process {lock.read()}).") from error
-    lock.truncate(0)
-    lock.write(str(os.getpid()))
-    lock.flush()
+    # The lock is what counts; who has it is for the message above, and goes missing on a full disk.
+    with suppress(OSError):
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
     return lock
 
 
@@ -184,12 +196,17 @@ def _wait_for(answers: dict[str, Callable[[], bool]]) -> list[str]:
 
 
 def _web_answers(address: str, port: int) -> bool:
-    with closing(http.client.HTTPConnection(address, port, timeout=5)) as web:
+    with closing(http.client.HTTPConnection(_reachable(address), port, timeout=5)) as web:
         try:
             web.request("GET", "/", headers={"Host": "localhost"})
             return web.getresponse().status > 0
         except OSError:
             return False
+
+
+def _reachable(address: str) -> str:
+    """Return an address at which a server answers that was bound to every one."""
+    return {"0.0.0.0": services.LOOPBACK, "::": "::1"}.get(address, address)  # noqa: S104  # nothing is bound here
 
 
 def _worker_answers(name: str, broker: str) -> bool:

@@ -1,0 +1,64 @@
+"""Whether everything that a sync needs is there: one word for each part, for monitoring, and cheap to ask."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from datetime import datetime
+
+from django.conf import settings
+from django.db import Error
+
+from directory import queues
+from directory.heartbeats import ALIVE
+from directory.models import Heartbeat
+from directory.models.heartbeats import Part
+from directory.status import broker, database, scripts
+from directory.status.lines import State
+
+OK = "ok"
+# With less than this no run gets far: database, log and broker all write.
+LEAST_SPACE = 200 * 1024**2
+# Seconds for which one look serves everybody who asks.
+KEPT = 5.0
+
+_lock = threading.Lock()
+_kept: tuple[float, dict[str, str]] = (float("-inf"), {})
+
+
+def parts(*, at: datetime) -> dict[str, str]:
+    """Return a word for each part, ``ok`` where it is well; looked at no more often than every few seconds."""
+    global _kept  # noqa: PLW0603  # one look for all threads
+    with _lock:
+        if time.monotonic() - _kept[0] > KEPT:
+            _kept = time.monotonic(), look(at=at)
+        return _kept[1]
+
+
+def look(*, at: datetime) -> dict[str, str]:
+    """Look at every part now."""
+    return {
+        "database": OK if database.answers() else "silent",
+        "broker": _broker(),
+        **_processes(at),
+        "sandbox": OK if all(line.state != State.PROBLEM for line in scripts.look()) else "missing",
+        "disk": OK if shutil.disk_usage(settings.VAR).free >= LEAST_SPACE else "full",
+    }
+
+
+def _broker() -> str:
+    answer = broker.ask(queues.names())
+    if answer.problem:
+        return "silent"
+    return OK if all(line.state != State.PROBLEM for line in broker.look(answer)) else "full"
+
+
+def _processes(at: datetime) -> dict[str, str]:
+    try:
+        living = list(Heartbeat.objects.filter(heard_at__gt=at - ALIVE))
+    except Error:
+        return {"worker": "unknown", "clock": "unknown"}
+    worker = any(beat.part == Part.WORKER and "sync" in beat.queues for beat in living)
+    clock = any(beat.part == Part.CLOCK for beat in living)
+    return {"worker": OK if worker else "silent", "clock": OK if clock else "silent"}
