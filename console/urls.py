@@ -39,6 +39,7 @@ user_pages = [
     path("upload/create/", user_upload.create, name="upload-create"),
     path("upload/discard/", user_upload.discard, name="upload-discard"),
     path("<int:pk>/", users.user_detail, name="detail"),
+    path("<int:pk>/another-person/", users.another_person, name="another-person"),
 ]
 role_pages = [
     path("", roles.role_list, name="list"),

@@ -14,9 +14,10 @@ from django.utils.translation import gettext_lazy as _
 from console.badges import set_by
 from console.lists import show_table
 from console.tables.runs import UserChangeTable
+from directory.actions import namesakes
 from directory.models import KnownId, Match, Run, RunChange, RunRepeat
 from orgs.inheritance import effective_settings
-from orgs.models import Custodian, Device, DirectoryService, RoleGrant, User
+from orgs.models import Custodian, Device, DirectoryService, Org, RoleGrant, User
 from orgs.permissions import Permission
 
 
@@ -38,6 +39,8 @@ class UserCard:
     grants: Iterable[RoleGrant]
     match: Match | None
     further_ids: list[str]
+    doubt: namesakes.Doubt
+    may_free: bool
     from_ldap: bool
     devices: Iterable[Device] | None
     holds: Iterable[Custodian]
@@ -74,6 +77,11 @@ def _history(user: User) -> Any:
     return sorted([*stored.values(), *again], key=lambda said: (said.run.created_at, said.run_id), reverse=True)
 
 
+def may_manage(viewer: User, user: User) -> bool:
+    """Tell whether the viewer may change a user, not only look."""
+    return viewer.may(Permission.USER) and Org.objects.with_users_managed_by(viewer).filter(pk=user.org_id).exists()
+
+
 def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
     """Return what the viewer may see around a user."""
     match = Match.objects.select_related("server").filter(user=user).first()
@@ -88,6 +96,8 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         grants=user.grants.select_related("role").order_by("role__name", "pk"),
         match=match,
         further_ids=list(KnownId.objects.filter(user=user).values_list("unique_id", flat=True)),
+        doubt=namesakes.doubt(user),
+        may_free=may_manage(viewer, user),
         from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
         devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")
         if viewer.may(Permission.COMPUTER_READ)

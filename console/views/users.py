@@ -6,19 +6,24 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import Prefetch
-from django.http import HttpResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
-from console.access import ConsoleRequest, require
+from console.access import ConsoleRequest, author, confirmed, require
 from console.exports import csv_file
 from console.filters.users import UserFilter
 from console.http import render_page
 from console.lists import show_list
 from console.tables.users import UserTable
-from console.user_page import user_card
+from console.user_page import may_manage, user_card
+from directory.actions import namesakes
+from directory.actions.errors import Refused
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
@@ -71,6 +76,27 @@ def user_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
     user = get_object_or_404(_listed(request).select_related("match__server"), pk=pk)
     context = {"subject": user, "card": user_card(user, request.user, request)}
     return render_page(request, "users/detail.html", context, fragments=("user-history",))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.USER)
+@confirmed
+def another_person(request: ConsoleRequest, pk: int) -> HttpResponseBase:
+    """Ask first; then free the username, which is another person's by now."""
+    user = get_object_or_404(_listed(request), pk=pk)
+    if not may_manage(request.user, user):
+        raise Http404
+    if request.method != "POST":
+        context = {"subject": user, "doubt": namesakes.doubt(user)}
+        return render_page(request, "users/another_person.html", context)
+    try:
+        name = namesakes.free_username(user_id=user.pk, by=author(request), at=timezone.now())
+    except Refused as reason:
+        messages.error(request, str(reason))
+    else:
+        words = _("This account is called %(name)s from now on, and the username %(username)s is free.")
+        messages.success(request, words % {"name": name, "username": user.username})
+    return redirect("users:detail", pk=user.pk)
 
 
 def _listed(request: ConsoleRequest) -> UserQuerySet:

@@ -11,7 +11,8 @@ from django.test import Client
 
 from directory.actions import schedule
 from directory.models import Mail, Match, RunState, ScriptVersion, StoredEntry, SyncSettings
-from directory.sync.values import Action
+from directory.sync.rows import identity_to_json
+from directory.sync.values import Action, Identity
 from orgs.actions import users
 from orgs.actors import SYSTEM
 from orgs.models import Device, Org, User
@@ -110,7 +111,13 @@ def _objects(company: Company) -> dict[str, Model]:
         "matter": make_matter("Inquiry", worker),
         "alert": make_alert(),
         "match": Match.objects.create(user=worker, server=server, dn="uid=worker", unique_id="4711", matched_at=NOW),
-        "entry": StoredEntry.objects.create(server=server, user=worker, dn="uid=worker", run_id=run.pk),
+        "entry": StoredEntry.objects.create(
+            server=server,
+            user=worker,
+            dn="uid=worker",
+            run_id=run.pk,
+            identity=identity_to_json(Identity("uid=worker", "4711", ("worker",))),
+        ),
         "script": ScriptVersion.objects.create(
             server=server, script="active", source="x", author="ada", created_at=NOW
         ),

@@ -127,6 +127,7 @@ EXPECTED = {
     "users:upload-preview": {"ada", "sam", "olga"},
     "users:upload-create": {"ada", "sam", "olga"},
     "users:upload-discard": {"ada", "sam", "olga"},
+    "users:another-person": {"ada", "sam", "olga"},
     "roles": ADMINISTRATORS,
     "devices": ADMINISTRATORS,
     "legal_holds": EVERYWHERE,

@@ -1,0 +1,36 @@
+"""Frees a username that another person has by now: the old account gets another one and keeps everything else."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from directory.actions import namesakes
+from orgs.actors import COMMAND_LINE
+from orgs.models import User
+
+
+class Command(BaseCommand):
+    """``freeusername USERNAME``."""
+
+    help = "Gives an account another username, as its present one belongs to another person by now."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the username."""
+        parser.add_argument("username")
+
+    def handle(self, *_args: Any, username: str, **_options: Any) -> None:
+        """Free it, and print what the account is called from now on.
+
+        Raises:
+            CommandError: when there is no such user.
+        """
+        try:
+            user = User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            raise CommandError(f"there is no user {username}") from None
+        name = namesakes.free_username(user_id=user.pk, by=COMMAND_LINE, at=timezone.now())
+        self.stdout.write(f"{user.username} is called {name} from now on; the username is free")

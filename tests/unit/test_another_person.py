@@ -1,0 +1,154 @@
+"""The page and the command with which an administrator says that a username is another person's by now."""
+
+from __future__ import annotations
+
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.test import Client
+from django.urls import reverse
+
+from directory.actions import namesakes
+from directory.models import KnownId, LdapServer, Match, StoredEntry
+from directory.sync import rows
+from directory.sync.values import Identity, MatchedBy, Outcome
+from orgs.actors import SYSTEM
+from orgs.models import AuditEntry, User
+from tests.makers import (
+    NOW,
+    PASSWORD,
+    make_change,
+    make_org,
+    make_run,
+    make_server,
+    make_sysadmin,
+    make_user,
+    signed_in,
+)
+
+pytestmark = pytest.mark.django_db
+DN = "uid=john,ou=people"
+
+
+@pytest.fixture
+def john() -> User:
+    """A user whose username stands at an entry with another id and another name."""
+    john = make_user("john", first_name="John", last_name="Smith")
+    server = make_server()
+    Match.objects.create(user=john, server=server, dn=DN, unique_id="id-1", matched_at=NOW)
+    stored(john, Identity(DN, "id-2", ("john",), (), "Mallory", "Jones"))
+    return john
+
+
+def stored(user: User, who: Identity, matched_by: MatchedBy = MatchedBy.USERNAME) -> None:
+    StoredEntry.objects.create(
+        server=LdapServer.objects.get(),
+        dn=who.dn,
+        dn_key=who.dn,
+        unique_id=who.unique_id,
+        identity=rows.identity_to_json(who),
+        user=user,
+        matched_by=matched_by,
+        run_id=0,
+        verdict={},
+    )
+
+
+def address(user: User, page: str = "another-person") -> str:
+    return reverse(f"users:{page}", args=[user.pk])
+
+
+def confirmed(user: User) -> Client:
+    """Return a browser in which somebody has just given the password again."""
+    browser = signed_in(user)
+    browser.post(reverse("session:confirm"), {"password": PASSWORD})
+    return browser
+
+
+class TestTheUsersPage:
+    def test_names_the_entry_and_has_the_button(self, john: User) -> None:
+        page = signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
+
+        assert "Mallory Jones" in page
+        assert address(john) in page
+
+    def test_has_no_button_for_those_who_may_only_look(self, john: User) -> None:
+        page = signed_in(make_user("mona", roles=["All Org Manager"])).get(address(john, "detail")).content.decode()
+
+        assert "Mallory Jones" in page
+        assert address(john) not in page
+
+    def test_says_nothing_while_there_is_no_doubt(self, john: User) -> None:
+        StoredEntry.objects.all().delete()
+        stored(john, Identity(DN, "id-2", ("john",)), MatchedBy.ID)
+
+        assert address(john) not in signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
+
+    def test_has_the_button_after_a_conflict(self, john: User) -> None:
+        StoredEntry.objects.all().delete()
+        make_change(make_run(), john, outcome=Outcome.CONFLICT)
+
+        assert address(john) in signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
+
+
+class TestAnotherPerson:
+    def test_frees_the_username_and_leaves_all_else_with_the_account(self, john: User) -> None:
+        KnownId.objects.create(user=john, unique_id="id-0", noted_at=NOW)
+
+        name = namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
+
+        john.refresh_from_db()
+        assert (john.username, john.last_name, john.active) == (f"john#{john.pk}", "Smith", True)
+        assert name == john.username
+        assert (Match.objects.get(user=john).unique_id, KnownId.objects.get().unique_id) == ("id-1", "id-0")
+        assert AuditEntry.objects.filter(action="username freed", object_id=john.pk).exists()
+        assert not namesakes.doubt(john).exists
+        make_user("John")
+
+    def test_finds_a_name_that_nobody_has(self, john: User) -> None:
+        make_user(f"JOHN#{john.pk}")
+
+        assert namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW) == f"john#{john.pk}.1"
+
+    def test_finds_a_name_that_is_not_too_long(self) -> None:
+        long = make_user("ß" * 120)
+
+        name = namesakes.free_username(user_id=long.pk, by=SYSTEM, at=NOW)
+
+        assert name.endswith(f"#{long.pk}")
+
+    def test_asks_first_and_then_does_it(self, john: User) -> None:
+        browser = confirmed(make_sysadmin())
+
+        asked = browser.get(address(john)).content.decode()
+        done = browser.post(address(john), follow=True).content.decode()
+
+        assert "Mallory Jones" in asked
+        assert f"john#{john.pk}" in done
+        assert User.objects.get(pk=john.pk).username == f"john#{john.pk}"
+
+    def test_of_somebody_who_holds_more_is_refused(self, john: User) -> None:
+        ada = make_sysadmin()
+        olga = make_user("olga", roles=["Org Admin"], password=PASSWORD)
+        browser = confirmed(olga)
+
+        page = browser.post(address(ada), follow=True).content.decode()
+
+        assert "holds more than you do" in page
+        assert User.objects.get(pk=ada.pk).username == "ada"
+
+    def test_of_somebody_in_another_part_of_the_tree_is_not_found(self, john: User) -> None:
+        olga = make_user("olga", org=make_org("Elsewhere"), roles=["Org Admin"], password=PASSWORD)
+
+        assert confirmed(olga).post(address(john)).status_code == 404
+
+    def test_can_be_said_on_the_command_line(self, john: User) -> None:
+        out = StringIO()
+
+        call_command("freeusername", "JOHN", stdout=out)
+
+        assert out.getvalue() == f"john is called john#{john.pk} from now on; the username is free\n"
+        with pytest.raises(CommandError, match="there is no user john"):
+            call_command("freeusername", "john")
