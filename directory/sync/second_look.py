@@ -97,8 +97,9 @@ class SecondLook:
                     step = f"Asked {server.name} again: {told.told}."
                     if not told.absent and sure[pk].presence is Presence.ABSENT:
                         doubt = f"{server.name}: {told.told}"
-                        shared = (server.name, NOT_CONFIRMED)
-                        sure[pk] = replace(sure[pk], presence=Presence.NOT_CHECKED, reason=doubt, unchecked=shared)
+                        presence = Presence.CONFLICT if told.conflict else Presence.NOT_CHECKED
+                        shared = None if told.conflict else (server.name, NOT_CONFIRMED)
+                        sure[pk] = replace(sure[pk], presence=presence, reason=doubt, unchecked=shared)
                     else:
                         sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))
         return sure

@@ -252,11 +252,13 @@ class Whereabouts:
 
     ``absent`` says that they are not where the connection searches, beyond doubt; otherwise nothing may be concluded.
     ``dns`` are where they were found, and ``told`` is the sentence for the history, without a full stop.
+    ``conflict`` says that the directory takes entries for theirs that have another username for us.
     """
 
     absent: bool
     told: str
     dns: tuple[str, ...] = ()
+    conflict: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -250,3 +250,30 @@ class TestInquiry:
 
         assert not found[1].absent
         assert "who uid=u1,dc=example is can't be read" in found[1].told
+
+
+class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
+    """Active Directory takes Renée for renee; slapd compares telephone numbers without blanks and hyphens."""
+
+    @pytest.fixture
+    def exchange(self) -> Iterator[Directory]:
+        person = {"objectClass": "inetOrgPerson", "cn": "x", "sn": "x"}
+        ldif = "".join(
+            to_ldif(f"cn={number},{BASE}", {**person, "telephoneNumber": number}) for number in ("12 345", "99 999")
+        )
+        with Directory(ldif=ldif) as directory:
+            yield directory
+
+    def test_is_a_conflict_for_those_whom_it_is_about_alone(self, exchange: Directory) -> None:
+        ghost = Sought(3, "77777", (str(uuid.uuid4()),))
+        found = ask(connection(exchange), Sought(1, "12345"), Sought(2, "55555"), ghost, username="telephoneNumber")
+
+        assert [(one.absent, one.conflict) for one in found.values()] == [(False, True), (True, False), (True, False)]
+        assert "takes cn=12 345,dc=example,dc=com for the username 12345" in found[1].told
+
+    def test_is_none_where_the_entry_is_known_to_be_another_persons(self, exchange: Directory) -> None:
+        sought = Sought(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
+
+        found = ask(connection(exchange), sought, username="telephoneNumber")
+
+        assert (found[1].absent, found[1].conflict) == (True, False)

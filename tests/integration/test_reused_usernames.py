@@ -170,3 +170,18 @@ def test_a_simulation_says_the_same(employer: Employer, john: User) -> None:
     assert change_of(run, "john").actions == ["block", "deactivate"]
     assert any("Asked Corp again" in step for step in change_of(run, "john").steps)
     assert again(john).active
+
+
+def test_an_entry_that_only_the_directory_takes_for_the_user_is_a_conflict(employer: Employer) -> None:
+    """As with Renée, whom Active Directory finds under renee: slapd compares telephone numbers without blanks."""
+    employer.hires("kim", telephoneNumber="77")
+    employer.hires("lee", telephoneNumber="12 345")
+    user("77")
+    lee = user("12345")
+    employer.server(username_attribute="telephoneNumber")
+
+    run = simulate_and_sync()
+
+    assert change_of(run, "12345").outcome == Outcome.CONFLICT
+    assert "rename the user" in change_of(run, "12345").steps[0]
+    assert again(lee).active

@@ -27,6 +27,10 @@ UNMATCHED = "still in the directory at {}, but the filter does not match"
 KIND = "objectClass"
 KIND_HIDDEN = f"still in the directory at {{}}, but the bind DN can't see its {KIND}, which the filter asks for"
 MOVED = "moved out of the search base to {}"
+ALIKE = (
+    "the directory takes {} for the username {}, though it is spelled otherwise there; if it is the same person, rename the "
+    'user, else press "Another person" on the user\'s page'
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +124,16 @@ class Inquiry:
         told: dict[int, Whereabouts] = {}
         for place in self._places(trees):
             rest = [who for who in batch if who.user_id not in told]
-            for pk, found in self._find(self._session, place, rest).items():
+            entries, loose = self._find(self._session, place, rest)
+            for pk, found in entries.items():
                 dns = tuple(entry.dn for entry in found)
                 hidden = self._kind_counts(place) and not all(entry.values(KIND) for entry in found)
                 words = KIND_HIDDEN if hidden else place.words
                 absent = place.absent and not hidden
                 told[pk] = Whereabouts(absent, words.format(plain(" and ".join(dns))), dns)
+            if loose:
+                rest = [who for who in rest if who.user_id not in told and (place.by_name_too or not who.unique_ids)]
+                told |= self._taken_for(self._session, place, rest)
         for who in batch:
             if who.user_id not in told:
                 told[who.user_id] = self._gone_or_hidden(self._session, who, trees)
@@ -163,24 +171,43 @@ class Inquiry:
         """Tell whether being found there means that the connection's filter does not match, and this asks for the kind."""
         return place.words == UNMATCHED and KIND.lower() in self._connection.search_filter.lower()
 
-    def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> dict[int, list[Entry]]:
-        """Return the entries that are theirs there, by user id."""
+    def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> tuple[dict[int, list[Entry]], bool]:
+        """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
         if not sought:
-            return {}
+            return {}, False
         anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in sought)
         target = Target(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
         found: dict[int, list[Entry]] = {}
+        loose = False
         names = (*self._names, KIND) if self._kind_counts(place) else self._names
         try:
             for page in Search(session, target, names, self._connection.page_size).pages():
                 for entry in page:
-                    for pk in self._whom(entry, sought, by_name_too=place.by_name_too):
+                    whom = self._whom(entry, sought, by_name_too=place.by_name_too)
+                    loose |= not whom and not any(entry.dn in who.namesakes for who in sought)
+                    for pk in whom:
                         found.setdefault(pk, []).append(entry)
         except DirectoryUnavailable as refused:
             # Many accounts may see no more than the search base; there, a refusal counts.
             if refused.result_code not in UNSEEN or place.words != MOVED:
                 raise
-        return found
+        return found, loose
+
+    def _taken_for(self, session: Session, place: _Place, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+        """Return for whom the directory has an entry under its own matching: Active Directory takes Renée for renee.
+
+        Each is asked about alone, as the answer for many does not say for whom an entry came.
+        """
+        told = {}
+        for who in sought:
+            name = f"({self._mapping.username}={escape_filter(who.username)})"
+            target = Target(place.base, place.scope, f"(&{place.matching}{name})")
+            pages = Search(session, target, self._names, self._connection.page_size).pages()
+            dns = tuple(entry.dn for page in pages for entry in page if entry.dn not in who.namesakes)
+            if dns:
+                words = ALIKE.format(plain(" and ".join(dns)), plain(who.username))
+                told[who.user_id] = Whereabouts(absent=False, told=words, dns=dns, conflict=True)
+        return told
 
     def _whom(self, entry: Entry, sought: Sequence[Sought], *, by_name_too: bool) -> list[int]:
         """Return whom an entry is that matched; a server may compare more loosely than we do."""
