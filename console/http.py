@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -145,6 +146,19 @@ def _menu_item(request: HttpRequest, label: Promise, page: str, icon: str, _perm
     address = reverse(page)
     current = request.path == address if page == "dashboard" else request.path.startswith(address)
     return MenuItem(label, address, icon, current=current, watched=page == "status")
+
+
+def browser_has_gone(request: HttpRequest) -> bool:
+    """Tell whether the browser has closed its connection, as far as the web server lets that be seen (gunicorn does)."""
+    connection = request.META.get("gunicorn.socket")
+    if connection is None:
+        return False
+    try:
+        return bool(connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b"")
+    except (BlockingIOError, InterruptedError):
+        return False
+    except OSError:
+        return True
 
 
 def render_page(

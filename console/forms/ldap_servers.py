@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from django import forms
@@ -16,7 +17,7 @@ from directory.actions import server_powers, servers
 from directory.actions.server_orgs import inherited
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
-from directory.models.fields import Sealed, opened
+from directory.models.fields import Sealed, Undecryptable, opened
 from directory.sync.limit_table import LIMITS
 from directory.sync.values import AttributeMapping, Connection
 from orgs.actors import person
@@ -218,6 +219,14 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             operation_timeout=given["operation_timeout"],
             follow_referrals=given["follow_referrals"],
         )
+
+    def is_stored(self, connection: Connection) -> bool:
+        """Tell whether the server would be reached in just this way by what is stored."""
+        stored = LdapServer.objects.filter(pk=self.server.pk).first() if self.server else None
+        try:
+            return stored is not None and replace(stored.connection, name="") == replace(connection, name="")
+        except Undecryptable:
+            return False
 
     def mapping(self) -> AttributeMapping:
         """Return which attributes hold a person's identity, as filled in."""

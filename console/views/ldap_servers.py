@@ -17,10 +17,10 @@ from console.access import ConsoleRequest, author, require
 from console.forms.fields import show_errors
 from console.forms.ldap_servers import LdapServerForm
 from console.forms.settings import IntervalForm
-from console.http import render_page
+from console.http import browser_has_gone, render_page
 from console.server_pages import Caution, cautions, effects_of_deleting, server_rows, warnings
 from console.sessions import is_confirmed
-from directory.actions import probe, server_warnings, servers, settings
+from directory.actions import alerts, probe, server_warnings, servers, settings
 from directory.actions.errors import Invalid, Refused, Unanswered
 from directory.actions.probe import DirectoryUnavailable
 from directory.models import LdapServer, SyncSettings
@@ -173,7 +173,9 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
 def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
     """Try the connection with what is filled in, saved or not."""
     form = _unsaved(request, pk)
-    return render_page(request, "ldap_servers/test_connection.html", _tried(form), fragments=("connection-result",))
+    return render_page(
+        request, "ldap_servers/test_connection.html", _tried(request, form), fragments=("connection-result",)
+    )
 
 
 @sensitive_post_parameters("bind_password")
@@ -182,7 +184,7 @@ def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpRespon
 def try_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
     """Show the first entries that the search finds with what is filled in, saved or not."""
     form = _unsaved(request, pk)
-    return render_page(request, "ldap_servers/test_search.html", _found(form), fragments=("search-result",))
+    return render_page(request, "ldap_servers/test_search.html", _found(request, form), fragments=("search-result",))
 
 
 def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
@@ -192,26 +194,36 @@ def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
     return form
 
 
-def _tried(form: LdapServerForm) -> dict[str, Any]:
+def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
     if problem := _not_ready(form):
         return problem
     try:
         connection = form.connection()
-    except Undecryptable as error:
+        steps = probe.test_connection(connection=connection, **_trial(request))
+    except (DirectoryUnavailable, Refused, Undecryptable) as error:
         return {"problem": str(error)}
+    if form.server is not None and form.is_stored(connection) and all(step.ok for step in steps):
+        alerts.connection_works(server=form.server, at=timezone.now())
     return {
-        "steps": probe.test_connection(connection=connection),
+        "steps": steps,
         "cautions": [Caution("", text) for text in server_warnings.of_connection(connection)],
     }
 
 
-def _found(form: LdapServerForm) -> dict[str, Any]:
+def _trial(request: ConsoleRequest) -> dict[str, Any]:
+    """Return whose test this is, and how to know whether they still wait for it."""
+    owner = request.session.session_key or f"user {request.user.pk}"
+    return {"owner": owner, "waits": lambda: not browser_has_gone(request)}
+
+
+def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
     if problem := _not_ready(form):
         return problem
     try:
-        return {"entries": probe.first_entries(connection=form.connection(), mapping=form.mapping())}
-    except (DirectoryUnavailable, Undecryptable) as error:
+        found = probe.first_entries(connection=form.connection(), mapping=form.mapping(), **_trial(request))
+    except (DirectoryUnavailable, Refused, Undecryptable) as error:
         return {"problem": str(error)}
+    return {"entries": found}
 
 
 def _not_ready(form: LdapServerForm) -> dict[str, Any]:

@@ -1,13 +1,19 @@
-"""Dismisses alerts."""
+"""Dismisses alerts, and ends those whose reason is gone."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from directory.models import Alert
+from directory.models import Alert, LdapServer
+from directory.sync import notify
 from orgs.models import User
 
 
 def dismiss(*, alert: Alert, by: User, at: datetime) -> None:
     """Take an alert off the page; the first to dismiss it is remembered."""
     Alert.objects.filter(pk=alert.pk, dismissed_at=None).update(dismissed_at=at, dismissed_by=by)
+
+
+def connection_works(*, server: LdapServer, at: datetime) -> None:
+    """End the alerts that a server can't be used: a test with its stored settings has just succeeded."""
+    notify.connection_works(server, at=at)

@@ -1,7 +1,10 @@
-"""Tries an LDAP server's settings out before they are saved."""
+"""Tries an LDAP server's settings out before they are saved: a few at once, and none for long."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from directory import trial_slots
 from directory.sync import source
 from directory.sync.identity import identity
 from directory.sync.source import ConnectionStep, DirectoryUnavailable
@@ -10,15 +13,28 @@ from directory.sync.values import AttributeMapping, Connection, Entry, Identity
 __all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "test_connection"]
 
 
-def test_connection(*, connection: Connection) -> list[ConnectionStep]:
-    """Return what each step of using the server came to, up to the first that failed."""
-    return source.test_connection(connection)
+def test_connection(*, connection: Connection, owner: str, waits: Callable[[], bool]) -> list[ConnectionStep]:
+    """Return what each step of using the server came to, up to the first that failed, or the end of 10 seconds.
 
-
-def first_entries(*, connection: Connection, mapping: AttributeMapping) -> list[tuple[Entry, Identity]]:
-    """Return the first ten entries that the search finds, with who they are by the mapping.
+    ``owner`` is whose test it is, who may have one at a time; ``waits`` tells whether they still wait for it.
 
     Raises:
-        DirectoryUnavailable: with the server's own words.
+        Refused: when a test of the owner, or too many tests, are under way.
+        DirectoryUnavailable: when nobody waits any more.
     """
-    return [(entry, identity(entry, mapping)) for entry in source.first_entries(connection, limit=10)]
+    with trial_slots.held(owner):
+        return source.try_connection(connection, waits)
+
+
+def first_entries(
+    *, connection: Connection, mapping: AttributeMapping, owner: str, waits: Callable[[], bool]
+) -> list[tuple[Entry, Identity]]:
+    """Return the first ten entries that the search finds, with who they are by the mapping; ``owner`` as for a test.
+
+    Raises:
+        Refused: when a test of the owner, or too many tests, are under way.
+        DirectoryUnavailable: with the server's own words, or when 10 seconds have passed.
+    """
+    with trial_slots.held(owner):
+        found = source.try_search(connection, limit=10, waits=waits)
+    return [(entry, identity(entry, mapping)) for entry in found]

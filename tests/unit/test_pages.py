@@ -367,7 +367,7 @@ class TestLdapServerForm:
     ) -> None:
         reached: list[Connection] = []
 
-        def answer(*, connection: Connection) -> list[object]:
+        def answer(*, connection: Connection, **_trial: object) -> list[object]:
             reached.append(connection)
             return []
 

@@ -11,6 +11,7 @@ from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.search import ATTRIBUTES
 from directory.sync.source.sent import Opened, Sent, opened, texts_of
+from directory.sync.source.trial import NobodyWaits, try_connection, try_search
 from directory.sync.source.urls import check_url
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "ConnectionStep",
     "DirectoryUnavailable",
     "Inquiry",
+    "NobodyWaits",
     "Opened",
     "Reading",
     "ReadingProcess",
@@ -39,4 +41,6 @@ __all__ = [
     "plain",
     "test_connection",
     "texts_of",
+    "try_connection",
+    "try_search",
 ]

@@ -15,6 +15,7 @@ from django.conf import settings
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.apart import as_told, receive, send
 from directory.sync.source.failures import DirectoryUnavailable
+from directory.sync.source.probe import first_entries, tell_steps
 from directory.sync.source.reading import open_reading, read_single
 from directory.sync.source.sent import opened_pages
 from directory.sync.values import Extent
@@ -68,9 +69,19 @@ def main() -> None:
             teller.tell("crashed", crash=traceback.format_exc())
 
 
+def _try(wanted: dict[str, Any], teller: Teller) -> None:
+    if wanted["try"] == "connection":
+        tell_steps(wanted["connection"], lambda step: teller.tell("step", step=step))
+    else:
+        teller.tell("entries", entries=first_entries(wanted["connection"], limit=wanted["limit"]))
+    teller.tell("ended")
+
+
 def _read(wanted: dict[str, Any], teller: Teller) -> None:
     for name, value in wanted["settings"].items():
         setattr(settings, name, value)
+    if "try" in wanted:
+        return _try(wanted, teller)
     if "dns" in wanted:
         teller.tell("opened", url="", extent=Extent())
         for page in read_single(wanted["connection"], wanted["dns"], attributes=wanted["attributes"]):

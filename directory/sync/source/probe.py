@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from directory.sync.source.failures import DirectoryUnavailable, Stage
@@ -26,13 +27,32 @@ class ConnectionStep:
     url: str = ""
 
 
+class Steps(list[ConnectionStep]):
+    """The steps so far; each is told as it is added."""
+
+    def __init__(self, tell: Callable[[ConnectionStep], object]) -> None:
+        super().__init__()
+        self._tell = tell
+
+    def append(self, step: ConnectionStep) -> None:
+        """Add a step."""
+        super().append(step)
+        self._tell(step)
+
+
 def test_connection(connection: Connection) -> list[ConnectionStep]:
     """Try every URL up to the bind, and the search with the first that answers; stop where going on makes no sense."""
-    steps: list[ConnectionStep] = []
+    return tell_steps(connection, lambda _step: None)
+
+
+def tell_steps(connection: Connection, tell: Callable[[ConnectionStep], object]) -> list[ConnectionStep]:
+    """Do what ``test_connection`` does, and tell each step as soon as it is over."""
+    steps = Steps(tell)
     try:
         urls = check_settings(connection)
     except DirectoryUnavailable as failure:
-        return [ConnectionStep(failure.stage, ok=False, detail=str(failure))]
+        steps.append(ConnectionStep(failure.stage, ok=False, detail=str(failure)))
+        return steps
     searched = False
     for url in urls:
         try:

@@ -1,0 +1,68 @@
+"""Lets only a few connection tests run at once, over all web processes: each holds a lock that ends with its process."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO
+
+from django.conf import settings
+from django.utils.translation import gettext as _
+
+from directory.actions.errors import Refused
+
+AT_ONCE = 3
+
+
+@contextmanager
+def held(owner: str) -> Iterator[None]:
+    """Hold one of the slots for ``owner``, who may hold no other.
+
+    Raises:
+        Refused: when the owner holds one already, or all are held.
+    """
+    folder = settings.VAR / "connection-tests"
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    # Not the owner itself, which opens a session to whoever reads it.
+    mark = hashlib.sha256(f"connection test {owner}".encode()).hexdigest()
+    with ExitStack() as opened:
+        slot = _taken(folder, mark, opened)
+        try:
+            yield
+        finally:
+            slot.truncate(0)
+
+
+def _taken(folder: Path, mark: str, opened: ExitStack) -> IO[str]:
+    # One after the other, so that nobody takes two slots at the same moment.
+    with (folder / "door").open("w") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        free = None
+        for number in range(AT_ONCE):
+            slot = opened.enter_context((folder / f"slot-{number}").open("a+"))
+            if _lock(slot):
+                if free is None:
+                    free = slot
+                else:
+                    fcntl.flock(slot, fcntl.LOCK_UN)
+                continue
+            slot.seek(0)
+            if slot.read() == mark:
+                raise Refused(_("Another test of yours is under way: it ends within 10 seconds."))
+        if free is None:
+            raise Refused(_("Too many connection tests are under way at once: try again in 10 seconds."))
+        free.truncate(0)
+        free.write(mark)
+        free.flush()
+        return free
+
+
+def _lock(slot: IO[str]) -> bool:
+    try:
+        fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
