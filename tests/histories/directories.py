@@ -56,12 +56,18 @@ class Person:
     email: str = ""
     last_name: str = "Smith"
     breaks_the_script: bool = False
+    # An access rule keeps the immutable id from the reader, for as long as it stands.
+    id_hidden: bool = False
+
+    @property
+    def dn(self) -> str:
+        return f"cn=person{self.number},dc=example,dc=com"
 
     def entry(self) -> Entry:
         """Return the entry that a server sends."""
         told = {
             "uid": tuple(self.usernames),
-            "entryUUID": (self.unique_id,),
+            "entryUUID": ("" if self.id_hidden else self.unique_id,),
             "sn": (self.last_name,),
             "employeeType": ("staff" if self.active else "inactive",),
             "departmentNumber": (self.department,),
@@ -69,7 +75,7 @@ class Person:
             "mail": (self.email,),
             "initials": ("X" if self.breaks_the_script else "",),
         }
-        return Entry(f"cn=person{self.number},dc=example,dc=com", {name: v for name, v in told.items() if all(v)})
+        return Entry(self.dn, {name: v for name, v in told.items() if all(v)})
 
 
 class Fault:
@@ -227,6 +233,10 @@ class MemoryDirectories:
     ) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection), attributes, None, only=frozenset(dns))
 
+    @contextmanager
+    def lookup(self, connection: Connection, *, attributes: Sequence[str] | None = None) -> Iterator[MemoryLookup]:
+        yield MemoryLookup(self._reached(connection))
+
     def inquiry(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))
 
@@ -238,10 +248,21 @@ class MemoryDirectories:
                 "directory.sync.reading.ReadingProcess": self.reading_process,
                 "directory.scripting.Sandbox": MemorySandbox,
                 "directory.sync.second_look.Inquiry": self.inquiry,
+                "directory.lookup.open_reading": self.lookup,
                 "directory.actions.server_checks.compile_errors": lambda *_: {},
             }.items():
                 stack.enter_context(mock.patch(place, stand_in))
             yield
+
+
+@dataclass
+class MemoryLookup:
+    """Everybody of a server in memory, for who is looked up by name."""
+
+    server: MemoryServer
+
+    def pages(self) -> Iterator[list[Entry]]:
+        yield self.server.entries()
 
 
 class MemoryInquiry:
@@ -266,9 +287,11 @@ class MemoryInquiry:
     def _whereabouts(self, who: Sought, people: Collection[Person]) -> Whereabouts:
         # As in the search base of a real one: by name even where an immutable id is known.
         for person in people:
-            by_id = person.unique_id in who.unique_ids
+            by_id = person.unique_id in who.unique_ids and not person.id_hidden
+            if person.id_hidden and person.dn == who.dn:
+                return Whereabouts(absent=False, told="found at its DN without its immutable id", dns=(person.dn,))
             if by_id or fold(who.username) in map(fold, person.usernames):
-                return Whereabouts(absent=False, told="found after all", dns=(person.entry().dn,))
+                return Whereabouts(absent=False, told="found after all", dns=(person.dn,))
         return Whereabouts(absent=True, told="nobody with that name anywhere")
 
 

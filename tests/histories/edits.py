@@ -7,8 +7,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from orgs.actions import devices, legal_holds, users
+from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
 from orgs.models import CreatedBy, Device, Matter, Org, Role, User
+from orgs.permissions import Permission
 from tests.worlds import device
 
 if TYPE_CHECKING:
@@ -104,6 +106,16 @@ def _close_matter(world: World, _: User, pick: int) -> None:
         legal_holds.close_matter(matter=matters[pick % len(matters)], by=world.root, at=world.now)
 
 
+def _edit_roles(world: World, target: User, pick: int) -> None:
+    """A custom role holds more or less from now on, and somebody gets it, or loses it."""
+    role = Role.objects.get(name="Auditor")
+    powers = ([Permission.USER_READ], [Permission.USER_READ, Permission.ADMIN], [])[pick % 3]
+    role_actions.save(role=role, name="Auditor", permissions=powers, by=world.root, at=world.now)
+    held = set(target.roles.values_list("pk", flat=True))
+    wanted = held | {role.pk} if pick % 2 else held - {role.pk}
+    users.set_roles(roles={target.pk: frozenset(wanted)}, by=world.root, at=world.now)
+
+
 def _make_user(world: World, _: User, pick: int) -> None:
     place = Org.objects.named(PLACES[pick % len(PLACES)]).get()
     new = users.NewUser(users.Profile(NAMES[pick % len(NAMES)], last_name="Smith"), place.pk)
@@ -111,6 +123,7 @@ def _make_user(world: World, _: User, pick: int) -> None:
 
 
 EDITS: dict[str, Edit] = {
+    "edit roles": _edit_roles,
     "make another user": _make_user,
     "block": _block,
     "unblock": _unblock,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
-from directory.models import Match
+from directory.models import KnownId, Match
 from orgs.models import Archive, Device, RoleGrant, User
 
 Facts = dict[int, dict[str, Any]]
@@ -40,21 +40,26 @@ def facts() -> Facts:
     }
 
 
-def matched_ids() -> dict[int, str]:
-    """Return the immutable id that each user was last matched by."""
-    return dict(Match.objects.values_list("user_id", "unique_id"))
+def known_ids() -> dict[int, set[str]]:
+    """Return all immutable ids that were ever noted of each user."""
+    found: dict[int, set[str]] = defaultdict(set)
+    for model in (Match, KnownId):
+        for pk, unique_id in model.objects.exclude(unique_id="").values_list("user_id", "unique_id"):
+            found[pk].add(unique_id)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """The facts at one moment, and the immutable ids that were known then."""
+    """The facts at one moment, the immutable ids that were known then, and the server that each user was matched on."""
 
     facts: Facts
-    ids: dict[int, str]
+    ids: dict[int, set[str]]
+    servers: dict[int, int | None]
 
     @classmethod
     def now(cls) -> Moment:
-        return cls(facts(), matched_ids())
+        return cls(facts(), known_ids(), dict(Match.objects.values_list("user_id", "server_id")))
 
     def changed(self, later: Facts) -> set[int]:
         """Return whose facts are not what they were."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.histories.world import World
 
 ORGS = ("Default", "Staff", "Branch", "Local", "staff", "Nowhere", "")
-TITLES = ("", "none", "PROe User", "Org Admin, PROe User", "SYSADMIN", "Juggler", "sysadmin, PROe User")
+TITLES = ("", "none", "PROe User", "Org Admin, PROe User", "SYSADMIN", "Juggler", "sysadmin, PROe User", "Auditor")
 IDS = tuple(unique_id(number) for number in range(10))
 CHANGES = st.one_of(
     st.tuples(st.just("active"), st.booleans()),
@@ -24,6 +24,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("email"), st.sampled_from(["", "a@example.com", "A@example.com", "x" * 330])),
     st.tuples(st.just("last_name"), st.sampled_from(["", "Smith", "Müller", "=1+1"])),
     st.tuples(st.just("unique_id"), st.sampled_from(IDS)),
+    st.tuples(st.just("id_hidden"), st.booleans()),
     st.tuples(st.just("usernames"), st.lists(st.sampled_from(NAMES), min_size=1, max_size=2)),
 )
 
@@ -68,12 +69,22 @@ def _go(world: World, server: str, pick: int, _: None) -> None:
         there[going.number] = going
 
 
+def _reuse(world: World, server: str, pick: int, _: None) -> None:
+    """Somebody leaves, and somebody else with another name gets the username."""
+    people = world.servers[server].people
+    if people:
+        gone = people.pop(_one_of(people, pick).number)
+        number = max([*people, gone.number]) + 1
+        people[number] = Person(number, gone.usernames, unique_id(100 + number), last_name="Mallory", email=gone.email)
+
+
 HAPPENINGS: dict[str, Callable[[World, str, int, Any], None]] = {
     "an entry changes": _change,
     "somebody joins": _join,
     "somebody leaves": _leave,
     "two swap usernames": _swap,
     "somebody goes to the other directory": _go,
+    "a username is reused": _reuse,
 }
 # What each takes beside the server and a pick.
 GIVEN: dict[str, st.SearchStrategy[Any]] = {
@@ -82,4 +93,5 @@ GIVEN: dict[str, st.SearchStrategy[Any]] = {
     "somebody leaves": st.none(),
     "two swap usernames": st.integers(0, 20),
     "somebody goes to the other directory": st.none(),
+    "a username is reused": st.none(),
 }

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from directory.actions import runs, undo
+from directory.actions import servers as server_actions
 from directory.actions.errors import Invalid
 from directory.invariants import RULES, broken
 from directory.models import Run, RunState
@@ -20,9 +21,9 @@ from orgs.actions import archives
 from orgs.actions.errors import Refused
 from orgs.models import User
 from tests import state
-from tests.histories import edits, happens, promises
+from tests.histories import edits, happens, promises, uploads_of
 from tests.histories.directories import ACTIVE, EVERYONE, Fault, MemoryDirectories
-from tests.histories.edits import EDITS
+from tests.histories.edits import EDITS, NAMES
 from tests.histories.facts import Facts, Moment, facts
 from tests.histories.world import CRASHES, SERVERS, Killed, World, killed_at, rolled_back
 
@@ -132,6 +133,46 @@ class Histories(RuleBasedStateMachine):
             self.undoable = None
         self.wrote = True
 
+    # What is set up otherwise.
+
+    @rule(server=servers, orgs=st.lists(st.sampled_from(["Default", "Branch", "Staff"]), unique=True))
+    def orgs_ask_other_servers(self, server: str, orgs: list[str]) -> None:
+        with suppress(Invalid, Refused):
+            self.world.serves(server, orgs)
+        self.undoable, self.wrote = None, True
+
+    @rule(backwards=st.booleans())
+    def the_order_of_servers_changes(self, backwards: bool) -> None:
+        order = [self.world.server(name).pk for name in (reversed(SERVERS) if backwards else SERVERS)]
+        server_actions.reorder(ids=order, by=self.world.root, at=self.world.now)
+        self.undoable, self.wrote = None, True
+
+    @rule(name=servers, synchronized=st.booleans())
+    def a_server_is_deleted_and_set_up_anew(self, name: str, synchronized: bool) -> None:
+        try:
+            server_actions.delete(server=self.world.server(name), by=self.world.root, at=self.world.now)
+        except Refused:
+            return
+        self.undoable, self.wrote = None, True
+        if synchronized:
+            run = self.world.start(simulated=True)
+            if run is not None:
+                self.world.execute(run)
+                self.carry_out(self.world.start(simulated=False))
+                assert broken(at=self.world.now, rules=EACH_STEP) == []
+        self.world.add_server(name)
+        self.undoable = None
+
+    @rule(
+        name=st.sampled_from(NAMES),
+        place=st.sampled_from(["Default", "Branch", "Staff", "Local"]),
+        password=st.sampled_from(["", "a-password-of-the-uploader"]),
+    )
+    def people_are_uploaded(self, name: str, place: str, password: str) -> None:
+        made = uploads_of.upload(self.world, name, place, password)
+        COUNTED["uploaded"] += len(made)
+        self.undoable, self.wrote = None, True
+
     # Runs.
 
     @rule(only=chosen, fault=faults, server=servers)
@@ -185,6 +226,21 @@ class Histories(RuleBasedStateMachine):
                 run = runs.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
                 before = Moment.now()
                 self.went_well(self.world.finished(run), before)
+
+    @rule(nth=st.integers(0, 5), second=st.booleans())
+    def an_old_plan_is_applied(self, nth: int, second: bool) -> None:
+        """It goes by what was read then, so it may only be applied while nothing newer has been."""
+        plans = list(Run.objects.filter(state__in=[RunState.PLANNED, RunState.HELD_BACK]).order_by("pk"))
+        if not plans:
+            return
+        plan, by = plans[nth % len(plans)], self.world.second if second else self.world.root
+        overtaken = promises.is_overtaken(plan)
+        with suppress(Refused):
+            run = runs.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
+            assert not overtaken
+            before = Moment.now()
+            self.went_well(self.world.finished(run), before)
+            COUNTED["old plans"] += 1
 
     @rule()
     def plans_are_discarded_and_a_run_is_cancelled(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 from unittest import mock
 
@@ -42,7 +43,8 @@ class SlapdServer(MemoryServer):
 
 def _published(person: Person) -> tuple[str, list[tuple[str, list[bytes]]]]:
     """Return an entry as a server takes it: two spellings of one name are one value to it."""
-    entry = person.entry()
+    # Without an id the server would give one of its own.
+    entry = replace(person, id_hidden=False).entry()
     names = list({fold(name): name for name in reversed(person.usernames)}.values())
     told = {**entry.attributes, "uid": names, "objectClass": ("device", "extensibleObject")}
     return entry.dn, [(name, [value.encode() for value in values]) for name, values in told.items()]

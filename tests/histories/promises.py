@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-from directory.models import LdapServer, Run, RunState, Standing, StoredEntry
+from directory.models import LdapServer, Run, RunServer, RunState, Standing, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome, Verdict
 from orgs.text import fold
-from tests.histories.directories import EVERYONE, verdict
+from tests.histories.directories import EVERYONE, Person, verdict
 from tests.histories.facts import Facts, Moment, cut_off
 from tests.histories.world import World, rolled_back
 
@@ -28,15 +28,22 @@ def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> t
     stored = {server.pk: server for server in LdapServer.objects.all()}
     asked = [stored[server] for server in scope.get(account["org"], ())]
     readable = [server for server in asked if server.enabled and world.servers[server.name].readable]
-    known, key = before.ids.get(pk, ""), fold(account["username"])
+    known, key = before.ids.get(pk, set()), fold(account["username"])
     by_id, by_name = [], []
     for server in readable:
         people, lax = world.servers[server.name].people.values(), server.active_script == EVERYONE
-        by_id.append([(each, lax) for each in people if known and each.unique_id == known])
-        by_name.append([(each, lax) for each in people if key in map(fold, each.usernames)])
+        by_id.append([(each, lax) for each in people if each.unique_id in known])
+        named = [each for each in people if key in map(fold, each.usernames)]
+        by_name.append([(each, lax) for each in named if not (known and _is_somebody_else(each, known, account))])
     found = next((each for each in (*by_id, *by_name) if each), [])
     told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in found]
     return told, len(readable) == len(asked)
+
+
+def _is_somebody_else(person: Person, known: Collection[str], account: dict[str, Any]) -> bool:
+    """Tell whether a username has passed to another person: another id, and another name, whatever the address."""
+    shown = "" if person.id_hidden else person.unique_id
+    return bool(shown) and shown not in known and fold(person.last_name) != fold(account["last_name"])
 
 
 def nobody_was_cut_off_without_proof(
@@ -49,6 +56,16 @@ def nobody_was_cut_off_without_proof(
         told, everywhere = word_on(world, before, pk, row)
         assert not any(each.active and each.error is None for each in told), row
         assert told or everywhere, row
+
+
+def is_overtaken(plan: Run) -> bool:
+    """Tell whether a later run has read one of the servers of a plan to its end, and was applied."""
+    if plan.undo_of_id is not None:
+        return False
+    read = plan.readings.filter(complete=True).values("server")
+    later = RunServer.objects.filter(server__in=read, complete=True, run__state=RunState.APPLIED, run__simulated=False)
+    ages = later.values_list("run__plan_from", "run")
+    return any((source or run) > plan.pk for source, run in ages)
 
 
 def errors_changed_nobody(world: World, before: Moment, after: Facts) -> None:

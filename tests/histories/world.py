@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,11 @@ from directory.models import LdapServer, Run, StoredEntry, Trigger
 from directory.sync import pipeline
 from directory.sync.lease import Progress
 from orgs.actions import orgs as org_actions
+from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
 from orgs.actors import SYSTEM, Actor, person
 from orgs.models import DirectoryService, Org
+from orgs.permissions import Permission
 from tests.histories.directories import (
     ACTIVE,
     ORG_NAME,
@@ -41,8 +43,10 @@ WIDE = {
     "limit_role_losses_percent": 100,
     "limit_org_deactivations_percent": 100,
 }
-GRANTABLE = ("SYSADMIN", "Org Admin", "PROe User", "Desktop User")
-SERVERS = ("Corp", "Branch")
+GRANTABLE = ("SYSADMIN", "Org Admin", "PROe User", "Desktop User", "Auditor")
+# Which orgs each server is for, as the world begins.
+SERVED = {"Corp": ("Default", "Branch"), "Branch": ("Branch",)}
+SERVERS = tuple(SERVED)
 PEOPLE = {"sean": "Default", "mia": "Staff", "Ünal": "Branch", "lee": "Default", "straße": "Staff", "zoe": "Branch"}
 SYNC_SETTINGS = ("reactivate_set_by_person", "reactivate_devices")
 USUAL = {
@@ -89,30 +93,41 @@ class World:
         self.servers: dict[str, MemoryServer] = {}
         self.root: Actor = person(user("root", org_name="ADMIN", roles=["SYSADMIN"]))
         self.second: Actor = person(user("vera", org_name="ADMIN", roles=["SYSADMIN"]))
+        self.clerk: Actor = person(user("clerk", org_name="ADMIN", roles=["All Org Admin"]))
         for name in ("Staff", "Branch", "Local"):
             org(name)
         local = Org.objects.named("Local").get()
         org_actions.change(org=local, by=SYSTEM, at=NOON, directory_service=DirectoryService.LOCAL.value)
-        for name, orgs in {"Corp": ("Default", "Branch"), "Branch": ("Branch",)}.items():
+        role_actions.save(role=None, name="Auditor", permissions=[Permission.USER_READ], by=SYSTEM, at=NOON)
+        for name in SERVERS:
             self.servers[name] = directories.add()
-            ldap_server(
-                self.servers[name].url,
-                name=name,
-                orgs=orgs,
-                active_script=ACTIVE,
-                org_name_script=ORG_NAME,
-                role_name_script=ROLE_NAME,
-                limit_entries_percent=1,
-                full_reading_every=3,
-                grantable_roles=GRANTABLE,
-                **WIDE,
-                **directories.settings,
-            )
+            self.add_server(name)
         sync_settings.save(values={"notify_administrators": True}, by=SYSTEM, at=NOON)
         for number, (name, place) in enumerate(PEOPLE.items()):
             device(user(name, org_name=place, last_name="Smith"))
             server = self.servers["Branch" if place == "Branch" else "Corp"]
             server.people[number] = Person(number, [name], unique_id(number), department=place)
+
+    def add_server(self, name: str) -> None:
+        """Have Rollcall read one of the directories, for the orgs that it is for, as the world begins."""
+        ldap_server(
+            self.servers[name].url,
+            name=name,
+            orgs=SERVED[name],
+            active_script=ACTIVE,
+            org_name_script=ORG_NAME,
+            role_name_script=ROLE_NAME,
+            limit_entries_percent=1,
+            full_reading_every=3,
+            grantable_roles=GRANTABLE,
+            **WIDE,
+            **self.directories.settings,
+        )
+
+    def serves(self, name: str, orgs: Sequence[str]) -> None:
+        """Have a server be for these orgs from now on, and for no other."""
+        chosen = list(Org.objects.filter(name__in=orgs))
+        servers.save(server=self.server(name), values={}, orgs=chosen, by=self.root, at=self.now)
 
     def clock(self) -> Clock:
         """Return a clock that starts now."""

@@ -1,0 +1,47 @@
+"""What a help desk may do with a CSV file: nobody gets more by it than the uploader holds, nor a way in."""
+
+from __future__ import annotations
+
+import io
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from directory.actions import uploads
+from directory.people_csv import BadCsv
+from directory.sync.source import DirectoryUnavailable
+from orgs.actions.errors import Refused
+from orgs.actors import person
+from orgs.inheritance import effective_settings
+from orgs.models import DirectoryService, Org, RoleGrant, User
+
+if TYPE_CHECKING:
+    from tests.histories.world import World
+
+
+def upload(world: World, name: str, place: str, password: str) -> list[User]:
+    """Have the help desk upload one person and confirm the preview; return whom it made, after a look at them."""
+    clerk = User.objects.get(pk=world.clerk.user_id)
+    everywhere = list(Org.objects.active())
+    org = next((each for each in everywhere if each.name_key in {place.lower(), "team"}), everywhere[0])
+    told = f"username,password\n{name},{password}\n" if password else f"username\n{name}\n"
+    made: list[User] = []
+    with suppress(BadCsv, Refused, DirectoryUnavailable):
+        shown = uploads.preview(
+            file=io.BytesIO(told.encode()), file_name="x.csv", org=org, within=everywhere, user=clerk, at=world.now
+        )
+        created = uploads.create(user=clerk, upload_id=shown.pk, within=everywhere, by=person(clerk), at=world.now)
+        made = created.users
+    held = _permissions(clerk)
+    for new in made:
+        assert _permissions(new) <= held, (new.username, _permissions(new) - held)
+        assert not (new.has_usable_password() and _follows_ldap(new)), new.username
+    return made
+
+
+def _permissions(user: User) -> set[str]:
+    grants = RoleGrant.objects.filter(user=user).values_list("role__permissions", flat=True)
+    return {permission for permissions in grants for permission in permissions}
+
+
+def _follows_ldap(user: User) -> bool:
+    return effective_settings()[user.org_id].directory_service == DirectoryService.LDAP
