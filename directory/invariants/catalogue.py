@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from directory.invariants import lifecycle, proofs, secrets, states, store, trail
+from directory.invariants import approvals, lifecycle, powers, proofs, readings, secrets, states, store, trail
 from directory.invariants.rule import Rule
 
 _RESTORE = "Restore the backup from before this row was written, or report it with the run's log lines."
 _LOOK = "Open the run under History: what it did to this user was not its plan. Report it with the log lines."
 _BY_HAND = "Somebody or something wrote to the database without Rollcall: find out who, and set the row right."
+_ROLES = "Take the roles away under Data fixes, and ask the one who gave them; look at what the account did since."
+_READ_ANEW = "Simulate: it reads everything anew. Report it with the run's log lines."
 _DATA_FIX = "Set the user's state right under Data fixes: the action writes state, author and audit trail together."
 
 RULES = (
@@ -67,6 +69,12 @@ RULES = (
     Rule("I6.8", "No archive expired while its user was on legal hold", states.held_meanwhile, _RESTORE),
     Rule("I6.9", "Closed matters hold nobody", states.matters, "Release the custodian under Data fixes."),
     Rule(
+        "I6.10",
+        "Nobody is active in an inactive org",
+        states.users_of_inactive_orgs,
+        "Deactivate or move the user under Data fixes, or activate the org again.",
+    ),
+    Rule(
         "I7.1",
         "Whoever is back has the archives that had not expired",
         states.archives_came_back,
@@ -84,6 +92,27 @@ RULES = (
     ),
     Rule("I10.1", "Simulations apply nothing", proofs.simulations, _LOOK),
     Rule("I10.2", "Held-back plans have changed nobody", proofs.nothing_written_while_held_back, _LOOK),
+    Rule("I11.1", "Nobody gave roles that hold more than they did", powers.granted_by_who_holds_them, _ROLES),
+    Rule(
+        "I11.2",
+        "Nobody got a local password while the directory decided about them",
+        powers.passwords_past_the_directory,
+        "Find out who set it; mark the user as managed locally and back, which forgets the password.",
+    ),
+    Rule("I12.1", "What is stored of a server is what was read", readings.stored_as_read, _READ_ANEW),
+    Rule("I12.2", "Nobody was decided by one of two entries with one id", readings.one_entry_for_one_id, _LOOK),
+    Rule("I12.3", "Known immutable ids are not forgotten", readings.ids_are_kept, _READ_ANEW),
+    Rule(
+        "I12.4",
+        "An immutable id is one user's",
+        readings.ids_are_one_users,
+        "Forget the match of the one who is not that person under Data fixes, and synchronize again.",
+    ),
+    Rule("I13.1", "No plan was applied that something newer had overtaken", approvals.overtaken, _LOOK),
+    Rule(
+        "I13.2", "Every deactivation was counted, and limits that are passed are said", approvals.limits_are_said, _LOOK
+    ),
+    Rule("I13.3", "Plans that need a second administrator had one", approvals.approved_by_a_second, _LOOK),
     Rule("S1", "Names are compared by their own keys", store.keys, "Save the object again under Data fixes."),
     Rule("S2", "The orgs are one tree", store.tree, "Run Org.fix_tree() in manage.py shell, after a backup."),
     Rule("S3", "The settings of orgs can be worked out", store.effective, "Set them under Data fixes > Orgs."),

@@ -2,59 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Max, Q
 
 from orgs.inheritance import effective_settings
 from orgs.local_sign_in import with_a_closed_password
-from orgs.models import AuditEntry, Org, Role, User
-from orgs.permissions import Permission
+from orgs.models import AuditEntry, Role
+from orgs.permissions import PERSONAL, holds
 
-# Who has had a local password for other reasons: it was theirs before the directory decided about them.
-OF_BEFORE = ("user moved", "managed locally", "no longer managed locally", "password set")
+# After each of these somebody else may decide about a user than before.
+DECIDES_ANEW = Q(action__in=["user moved", "managed locally", "managed by the directory"])
+GIVES_A_PASSWORD = Q(action="password set") | Q(("after__password", "set"), action="user created")
 
 
 def granted_by_who_holds_them(_at: datetime) -> Iterator[str]:
     """Roles that a person gave to a user hold nothing that this person did not hold just then."""
     powers = {name: frozenset(permissions) for name, permissions in Role.objects.values_list("name", "permissions")}
-    # What a role held before it was edited nobody knows here.
-    edited = dict(AuditEntry.objects.filter(object_type="role").order_by("pk").values_list("object_label", "pk"))
+    # What a role held before it was saved for the last time nobody knows here.
+    saved = dict(AuditEntry.objects.filter(object_type="role").values_list("object_label").annotate(Max("pk")))
     held: dict[int, list[str]] = {}
     rows = AuditEntry.objects.filter(object_type="user", after__has_key="roles").order_by("pk")
-    columns = ("pk", "actor", "run_id", "object_id", "object_label", "before", "after")
+    columns = ("pk", "actor", "run_id", "object_id", "object_label", "before__roles", "after__roles")
     for pk, actor, run_id, user, label, before, after in rows.values_list(*columns).iterator(chunk_size=2000):
-        new = {name for name in set(after["roles"]) - set(before.get("roles", ())) if edited.get(name, 0) < pk}
-        if actor is not None and run_id is None and actor in held:
-            own = _permissions(held[actor], powers)
-            more = sorted(name for name in new if not _covers(own, powers.get(name, frozenset())))
-            if more and not any(edited.get(name, 0) > pk for name in held[actor]):
-                yield f"audit entry {pk}: user {actor} gave user {user} ({label}) {', '.join(more)}, which holds more"
-        held[user] = after["roles"]
+        known = {*(before or ()), *after, *held.get(actor or 0, ())}
+        if actor in held and run_id is None and all(name in powers and saved.get(name, 0) < pk for name in known):
+            had, own = (_of(powers[name] for name in names) for names in (before or (), held[actor]))
+            new = (key for name in after for key in powers[name] - PERSONAL if not _holds(had, key))
+            if more := sorted({key for key in new if not _holds(own, key)}):
+                yield f"audit entry {pk}: user {actor} gave user {user} ({label}) more than they held: {', '.join(more)}"
+        held[user] = after
 
 
-def _permissions(roles: list[str], powers: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    return frozenset[str]().union(*(powers.get(name, frozenset()) for name in roles))
+def _of(permissions: Iterable[frozenset[str]]) -> frozenset[str]:
+    return frozenset().union(*permissions)
 
 
-def _covers(own: frozenset[str], wanted: frozenset[str]) -> bool:
-    return Permission.ADMIN in own or wanted <= own
+def _holds(own: Iterable[str], key: str) -> bool:
+    return holds(own, key) or holds(own, f"admin.all{key.removeprefix('admin.')}")
 
 
 def passwords_past_the_directory(_at: datetime) -> Iterator[str]:
     """Nobody has been given a local password while the directory decided about them."""
-    trail = AuditEntry.objects.filter(object_type="user", object_id=OuterRef("pk"), action__in=OF_BEFORE)
-    suspects = with_a_closed_password().exclude(Exists(trail)).select_related("org")
-    switched = _switched()
-    lineages = {org.id: org.lineage for org in effective_settings().values()}
-    paths = dict(Org.objects.values_list("path", "pk"))
-    for user in suspects.order_by("pk").iterator():
-        above = [paths[path] for path in lineages.get(user.org_id, ()) if path in paths]
-        if not any(switched.get(pk, user.date_joined) > user.date_joined for pk in above):
-            yield f"user {user.pk} ({user.username}) has a local password, though the directory has decided about them from the start"
-
-
-def _switched() -> dict[int, datetime]:
-    rows = AuditEntry.objects.filter(object_type="org", after__has_key="directory_service").order_by("pk")
-    return dict(rows.values_list("object_id", "at"))
+    suspects = with_a_closed_password().order_by("pk")
+    trail = AuditEntry.objects.filter(object_type="user", object_id__in=suspects.values("pk")).order_by()
+    given, anew = (
+        dict(trail.filter(acts).values_list("object_id").annotate(Max("pk")))
+        for acts in (GIVES_A_PASSWORD, DECIDES_ANEW)
+    )
+    services = AuditEntry.objects.filter(object_type="org", after__has_key="directory_service").order_by()
+    switched = dict(services.values_list("object_id").annotate(Max("pk")))
+    above = {org.id: org.lineage for org in effective_settings().values()}
+    for user in suspects.iterator():
+        when = given.get(user.pk)
+        later = [anew.get(user.pk, 0), *(switched.get(pk, 0) for pk in above.get(user.org_id, ()))]
+        if when is not None and max(later) < when:
+            yield (
+                f"user {user.pk} ({user.username}) was given a local password (audit entry {when}), "
+                "while the directory decided about them"
+            )

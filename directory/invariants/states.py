@@ -48,6 +48,12 @@ def pending(_at: datetime) -> Iterator[str]:
         yield f"{_user(user)} has a pending deactivation, but is on no legal hold that it could wait for"
 
 
+def users_of_inactive_orgs(_at: datetime) -> Iterator[str]:
+    """No user is active in an org that is not: no sync would look after them."""
+    for user in User.objects.filter(active=True, org__active=False).order_by("pk").iterator():
+        yield f"{_user(user)} is active, but org {user.org_id} is not"
+
+
 def devices_of_the_deactivated(_at: datetime) -> Iterator[str]:
     """A deactivated user has no active device and no live archive."""
     for device in Device.objects.filter(user__active=False, active=True).order_by("pk").iterator():

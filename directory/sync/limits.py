@@ -162,7 +162,7 @@ def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
 
 
 def _vanished(read: Read, percent: int) -> Iterator[Reason]:
-    for name, (had, entries) in sorted(read.vanished.items()):
+    for name, (had, entries) in sorted(read.vanished.items() if percent < 100 else ()):
         if read.entries and had >= NEVER_HELD_UNDER and had * 100 >= entries * percent:
             yield Reason(
                 f"{read.server}: no entry has the attribute {name} any more, which {had} of {entries} entries had at the "

@@ -66,7 +66,7 @@ CRASHES = (
     "directory.sync.pipeline.entries.remember_matches",
     "directory.sync.pipeline.record.settle_counts",
     "directory.sync.pipeline.closing.write_log",
-    "directory.sync.pipeline.closing.write_mail",
+    "directory.sync.pipeline.closing.write_mails",
     "directory.sync.shelf.Shelf.keep",
     "directory.sync.shelf.Shelf.forget_unseen",
     "directory.sync.record.planned",

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -19,9 +20,11 @@ from directory.demo import world as demo
 from directory.demo.people import invent
 from directory.invariants import RULES, broken, one_moment
 from directory.models import (
+    KnownId,
     LdapServer,
     Mail,
     MailKind,
+    Match,
     Run,
     RunChange,
     RunRepeat,
@@ -34,7 +37,7 @@ from directory.models import (
 from directory.sync.values import Cause, Outcome
 from orgs.actions import archives, devices, legal_holds, users
 from orgs.actions.audit import Fact, note
-from orgs.actors import SYSTEM, Actor
+from orgs.actors import SYSTEM, Actor, person
 from orgs.models import (
     Archive,
     ArchiveState,
@@ -401,6 +404,76 @@ def a_database_without_a_constraint() -> None:
         cursor.execute("DROP INDEX one_unfinished_run_per_server")
 
 
+def an_active_user_in_an_inactive_org() -> None:
+    Org.objects.filter(name="Staff").update(active=False)
+
+
+def a_role_from_who_does_not_hold_it() -> None:
+    mia, clerk = User.objects.get(username="mia"), User.objects.get(username="clerk")
+    before = sorted(mia.roles.values_list("name", flat=True))
+    RoleGrant.objects.create(user=mia, role=Role.objects.get(name="SYSADMIN"), granted_at=NOON, granted_by="clerk")
+    after = sorted([*before, "SYSADMIN"])
+    note(
+        [Fact("user", mia.pk, mia.username, before={"roles": before}, after={"roles": after})],
+        action="roles set",
+        by=person(clerk),
+        at=NOON,
+    )
+
+
+def a_password_past_the_directory() -> None:
+    mia = User.objects.get(username="mia")
+    User.objects.filter(pk=mia.pk).update(password=make_password("a-password-of-the-helper"))
+    note([Fact("user", mia.pk, mia.username)], action="password set", by=Actor("clerk"), at=NOON)
+
+
+def stored_again(entry: StoredEntry) -> None:
+    """Store an entry a second time, as if under another DN."""
+    entry.pk, entry.dn, entry.dn_key = None, f"{entry.dn},dc=old", "0" * 64
+    entry.save()
+
+
+def an_entry_that_the_last_reading_did_not_see() -> None:
+    stored_again(StoredEntry.objects.filter(user=None).latest("pk"))
+
+
+def a_change_by_one_of_two_entries_with_one_id() -> None:
+    changes = RunChange.objects.filter(outcome__in=[Outcome.APPLIED, Outcome.PLANNED], run__undo_of=None)
+    for change in changes.filter(entry__isnull=False, user__isnull=False).order_by("-pk"):
+        reader = change.run.plan_from_id or change.run_id
+        entry = StoredEntry.objects.filter(pk=change.entry or 0, user=change.user_id, run_id__range=(1, reader)).first()
+        if entry is not None and entry.unique_id:
+            return stored_again(entry)
+    raise AssertionError("no entry is as it was when somebody was decided by it")
+
+
+def a_known_id_that_is_forgotten() -> None:
+    match = Match.objects.get(user__username="mia")
+    KnownId.objects.create(user=match.user, unique_id=match.unique_id, noted_at=NOON)
+    Match.objects.filter(user=match.user).update(unique_id="")
+
+
+def one_id_of_two_users() -> None:
+    one, other = Match.objects.exclude(unique_id="").order_by("pk")[:2]
+    Match.objects.filter(user=one.user).update(unique_id=other.unique_id)
+
+
+def a_plan_that_was_overtaken_and_applied() -> None:
+    old = Run.objects.filter(state=RunState.APPLIED, simulated=False, undo_of=None).earliest("pk")
+    Run.objects.filter(pk=old.pk).update(approved_at=NOON + timedelta(days=999), approved_by_label="ada")
+
+
+def a_limit_that_was_passed_in_silence() -> None:
+    row = RunServer.objects.exclude(limit_counts={}).filter(run=newest(RunState.APPLIED)).latest("pk")
+    RunServer.objects.filter(pk=row.pk).update(limit_counts={**row.limit_counts, "passed": ["moves"]})
+
+
+def a_plan_that_its_author_approved() -> None:
+    run = newest(RunState.APPLIED)
+    author = {"approved_by": run.started_by, "approved_by_label": run.started_by_label, "approved_at": run.created_at}
+    Run.objects.filter(pk=run.pk).update(approval=["Corp: plans need the approval of a second one."], **author)
+
+
 DAMAGE: dict[str, Callable[[], None]] = {
     "I1.1": a_complete_reading_with_an_error,
     "I1.2": a_change_from_an_incomplete_reading,
@@ -437,6 +510,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I6.7": a_deactivation_on_hold,
     "I6.8": an_archive_that_expired_on_hold,
     "I6.9": a_closed_matter_that_holds_somebody,
+    "I6.10": an_active_user_in_an_inactive_org,
     "I7.1": an_archive_that_did_not_come_back,
     "I8.1": a_bind_password_in_the_open,
     "I8.2": a_bind_password_in_a_script,
@@ -445,6 +519,15 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I9.3": no_sysadmin,
     "I10.1": a_simulation_that_applied_something,
     "I10.2": a_held_back_plan_that_applied_something,
+    "I11.1": a_role_from_who_does_not_hold_it,
+    "I11.2": a_password_past_the_directory,
+    "I12.1": an_entry_that_the_last_reading_did_not_see,
+    "I12.2": a_change_by_one_of_two_entries_with_one_id,
+    "I12.3": a_known_id_that_is_forgotten,
+    "I12.4": one_id_of_two_users,
+    "I13.1": a_plan_that_was_overtaken_and_applied,
+    "I13.2": a_limit_that_was_passed_in_silence,
+    "I13.3": a_plan_that_its_author_approved,
     "S1": a_key_of_another_name,
     "S2": an_org_that_hangs_in_the_air,
     "S3": a_directory_service_that_does_not_exist,
@@ -455,6 +538,9 @@ DAMAGE: dict[str, Callable[[], None]] = {
 }
 # What can't be broken alone: a lie about one row shows in what else tells of it.
 TOLD_TOO = {
+    "I1.4": {"I1.4", "I13.2"},
+    "I6.10": {"I6.10", "I2.2"},
+    "I12.2": {"I12.2", "I12.1"},
     "I1.2": {"I1.2"},
     "I1.5": {"I1.5", "I2.6"},
     "I9.1": {"I9.1", "I2.8"},

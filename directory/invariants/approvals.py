@@ -1,0 +1,89 @@
+"""I13: what was applied was still what the directory said, kept the limits or was allowed by somebody with no part in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Count, Exists, F, Max, OuterRef, Q
+from django.db.models.functions import Coalesce
+
+from directory.models import Run, RunChange, RunServer, RunState
+from directory.sync.limit_table import Counted
+from directory.sync.values import Cause, Outcome
+from orgs.models import AuditEntry
+
+APPLIED = [RunState.APPLYING, RunState.APPLIED]
+# Every way in which a change that was once planned may have ended.
+PLANNED = (Outcome.PLANNED, Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
+COUNTED = {Cause.ABSENT: Counted.ABSENT, Cause.SCRIPT: Counted.INACTIVE}
+# What says nothing about a plan, of all that can be saved of a server.
+HARMLESS = {"name", "sync_interval_hours"}
+
+
+def overtaken(_at: datetime) -> Iterator[str]:
+    """No plan was applied after a later complete reading of one of its servers had been."""
+    mine = RunServer.objects.filter(run=OuterRef(OuterRef("pk")), server=OuterRef("server"), complete=True)
+    later = RunServer.objects.filter(
+        Exists(mine),
+        complete=True,
+        run__simulated=False,
+        run__undo_of=None,
+        run__state=RunState.APPLIED,
+        run__finished_at__lt=OuterRef("approved_at"),
+    ).annotate(read_by=Coalesce("run__plan_from", F("run")))
+    plans = Run.objects.filter(state__in=APPLIED, approved_at__isnull=False, undo_of=None)
+    aged = plans.annotate(age=Coalesce("plan_from", F("pk")))
+    wrong = aged.annotate(newer=Exists(later.filter(read_by__gt=OuterRef("age")).exclude(run=OuterRef("pk"))))
+    for run in wrong.filter(newer=True).order_by("pk").iterator():
+        yield f"run {run.pk} applied a plan at {run.approved_at}, after something newer of its servers had been applied"
+
+
+def limits_are_said(_at: datetime) -> Iterator[str]:
+    """What passes a limit is among the reasons to hold the run back, and every deactivation was counted for them."""
+    counted = RunServer.objects.exclude(limit_counts={}).filter(run__planned_at__isnull=False, server__isnull=False)
+    planned: Counter[tuple[int, int, str]] = Counter()
+    rows = RunChange.objects.filter(outcome__in=PLANNED, cause__gt="", server__isnull=False).order_by()
+    for run_id, server_id, cause, count in rows.values_list("run", "server", "cause").annotate(Count("pk")).iterator():
+        planned[run_id, server_id or 0, cause] = count
+    columns = ("run", "server", "server_name", "limit_counts", "run__held_back")
+    for run_id, server_id, name, told, reasons in counted.order_by("pk").values_list(*columns).iterator():
+        if told.get("passed") and not reasons:
+            yield f"run {run_id} passed limits of {name} ({', '.join(told['passed'])}) and does not say so"
+        for cause, key in COUNTED.items():
+            found, said = planned[run_id, server_id or 0, cause.value], told.get("counts", {}).get(key, 0)
+            if found > said:
+                yield f"run {run_id} wants {found} users to leave ({cause}) by {name}, and counted {said} for its limits"
+
+
+def approved_by_a_second(_at: datetime) -> Iterator[str]:
+    """A plan that needed a second administrator was applied by one with no part in it."""
+    plans = Run.objects.filter(state__in=APPLIED).exclude(approval=[])
+    for run in plans.filter(Q(approved_by=None) | Q(approved_by=F("started_by"))).order_by("pk").iterator():
+        yield f"run {run.pk} needed a second administrator, and was applied by {run.approved_by_label or 'nobody'}"
+    for run in plans.filter(approved_by__isnull=False, undo_of=None).order_by("pk").iterator():
+        servers = run.readings.filter(server__isnull=False).values("server")
+        acts = AuditEntry.objects.filter(
+            object_type="LDAP server", object_id__in=servers, actor=run.approved_by_id, run_id=None
+        )
+        if (since := _last_plan(run)) is not None:
+            acts = acts.filter(at__gt=since)
+        for pk, after in acts.filter(at__lt=run.approved_at).order_by("pk").values_list("pk", "after").iterator():
+            if set(after) - HARMLESS:
+                yield f"run {run.pk} was approved by {run.approved_by_label}, who had changed its servers (audit entry {pk})"
+
+
+def _last_plan(run: Run) -> datetime | None:
+    """Return when the plan before this one that changed anybody was begun, by any of its servers."""
+    changed = RunChange.objects.filter(run=OuterRef("run"), outcome=Outcome.APPLIED)
+    before = RunServer.objects.filter(
+        Exists(changed),
+        server__in=run.readings.values("server"),
+        complete=True,
+        run__simulated=False,
+        run__state=RunState.APPLIED,
+        run__lt=run.pk,
+    ).annotate(began=Coalesce("run__plan_from__started_at", "run__started_at"))
+    found: datetime | None = before.aggregate(last=Max("began"))["last"]
+    return found

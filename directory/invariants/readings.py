@@ -1,0 +1,60 @@
+"""I12: what is stored of a directory is what was read, and nothing that is known of a user is forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from django.db.models import Count, Exists, OuterRef
+
+from directory.invariants.proofs import FROM_THE_DIRECTORY, READER, WANTED
+from directory.models import KnownId, Match, RunChange, RunServer, StoredEntry
+
+
+def stored_as_read(_at: datetime) -> Iterator[str]:
+    """Of a server that was last read to its end are stored as many entries as came, and no other ones."""
+    stored = dict(StoredEntry.objects.order_by().values_list("server").annotate(Count("pk")))
+    newest: dict[int, RunServer] = {}
+    read = RunServer.objects.filter(server__isnull=False, run__undo_of=None, run__plan_from=None)
+    for row in read.only("run", "server", "server_name", "complete", "entries", "pages").order_by("pk").iterator():
+        newest[row.server_id or 0] = row
+    for server_id, row in sorted(newest.items()):
+        if row.complete and stored.get(server_id, 0) != row.entries:
+            found = stored.get(server_id, 0)
+            yield f"run {row.run_id} read {row.entries} entries of {row.server_name} to the last, but {found} are stored"
+
+
+def one_entry_for_one_id(_at: datetime) -> Iterator[str]:
+    """Nobody was decided by one of two entries of a server that carry the same immutable id."""
+    mine = StoredEntry.objects.filter(pk=OuterRef("entry"), run_id__gt=0, run_id__lte=OuterRef("reader"))
+    twin = StoredEntry.objects.filter(
+        server=OuterRef("server"),
+        unique_id=OuterRef("unique_id"),
+        user=OuterRef("user"),
+        run_id__gt=0,
+        run_id__lte=OuterRef(OuterRef("reader")),
+    ).exclude(pk=OuterRef("pk"))
+    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED, user__isnull=False, entry__isnull=False)
+    twice = mine.filter(Exists(twin), user=OuterRef("user")).exclude(unique_id="")
+    for change in rows.annotate(reader=READER).filter(Exists(twice)).order_by("pk").iterator():
+        yield (
+            f"run {change.run_id}, change {change.pk} of user {change.user_id} ({change.username}) was decided by one of "
+            "two entries with the same immutable id"
+        )
+
+
+def ids_are_kept(_at: datetime) -> Iterator[str]:
+    """No match is without an immutable id where one that counts everywhere is known of the user."""
+    known = KnownId.objects.filter(user=OuterRef("user"))
+    forgotten = Match.objects.filter(Exists(known.filter(server=None)), unique_id="")
+    # A company's own number may have been the last one that was noted, and it stays with its server.
+    for match in forgotten.exclude(Exists(known.filter(server__isnull=False))).order_by("user").iterator():
+        yield f"user {match.user_id} is matched to {match.dn} without an immutable id, though one is known"
+
+
+def ids_are_one_users(_at: datetime) -> Iterator[str]:
+    """No immutable id that counts everywhere is noted as that of two users who are both matched by it."""
+    twice = Match.objects.exclude(unique_id="").exclude(unique_id__contains=": ")
+    alike = twice.values("unique_id").order_by().annotate(times=Count("user")).filter(times__gt=1)
+    for row in alike.order_by("unique_id").iterator():
+        yield f"the immutable id {row['unique_id']} is noted as that of {row['times']} users"
