@@ -160,6 +160,7 @@ class MemoryReading:
         self._only = only
         self.url = server.url
         self.referrals: list[str] = []
+        self.twice: list[str] = []
         self.proof: ReadingProof | None = None
         self._server = server
         self._attributes = None if attributes is None else {name.lower() for name in attributes}
