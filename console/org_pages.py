@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from directory import last_found
+from directory.last_found import Group
 from directory.models import LdapServer
 from directory.scope import server_lists
 from orgs.inheritance import Effective, effective_settings
@@ -44,6 +46,7 @@ class OrgCard:
     servers: list[LdapServer]
     servers_from: Setting
     servers_visible: bool
+    elsewhere: list[Group]
 
 
 def _service(value: str) -> str:
@@ -100,4 +103,5 @@ def org_card(org: Org, viewer: User) -> OrgCard:
         servers=[servers[pk] for pk in lists[org.pk] if pk in servers],
         servers_from=setting("", listed),
         servers_visible=viewer.may(Permission.SYSTEM),
+        elsewhere=last_found.groups(org) if viewer.may(Permission.ADMIN) else [],
     )

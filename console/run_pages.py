@@ -16,6 +16,7 @@ from console.filters.runs import ChangeFilter
 from console.lists import Listing, show_list
 from console.tables.runs import ChangeTable
 from console.undo_effects import undo_effects
+from directory import last_found
 from directory.actions import approval, runs, undo
 from directory.models import Run, RunChange, RunState
 from directory.sync import results, unchecked
@@ -120,6 +121,7 @@ class RunPage:
     applications: list[Run]
     undos: list[Run]
     incomplete: list[Unchecked]
+    may_decide_elsewhere: bool
     percent: int | None
     listing: Listing | None
 
@@ -137,6 +139,8 @@ def run_page(run: Run, request: ConsoleRequest) -> RunPage:
         applications=list(run.applications.order_by("pk")),
         undos=list(run.undos.filter(simulated=False).order_by("pk")),
         incomplete=unchecked.from_json(run.incomplete),
+        may_decide_elsewhere=request.user.may(Permission.ADMIN)
+        and any(part["reason"] == last_found.SHARED for part in run.incomplete),
         percent=round(100 * run.done / run.total) if run.total else None,
         listing=None if run.live else _changes(run, request),
     )

@@ -10,6 +10,7 @@ from console.views import (
     audit,
     dashboard,
     devices,
+    found_elsewhere,
     ldap_servers,
     legal_holds,
     notifications,
@@ -57,6 +58,7 @@ legal_hold_pages = [
 ldap_server_pages = [
     path("", ldap_servers.server_list, name="list"),
     path("interval/", ldap_servers.interval, name="interval"),
+    path("found-elsewhere/", found_elsewhere.people, name="found-elsewhere"),
     path("simulate/", runs.simulate, name="simulate"),
     path("synchronize/", runs.synchronize, name="synchronize"),
     path("add/", ldap_servers.server_add, name="add"),

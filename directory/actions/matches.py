@@ -1,4 +1,4 @@
-"""Forgets which LDAP entries users were last matched to, so that the next sync matches them anew."""
+"""Changes what is noted of the LDAP entries that users were last matched to: forgets it, or gives up where they were."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from directory.models import KnownId, Match
+from directory import last_found
+from directory.actions.errors import Refused
+from directory.last_found import Group
+from directory.models import KnownId, LdapServer, Match
 from directory.sync import known_ids, standing
 from directory.sync.known_ids import Noted
 from orgs.actions import guard
@@ -37,9 +40,45 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     return len(found)
 
 
+@transaction.atomic
+def give_up(*, server: Group, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> int:
+    """Decide that users are gone from a server that their orgs do not ask: all of the group, or only these of it.
+
+    What is known of them stays, but where they were found does not count any more: whom the next complete reading of the
+    servers that their orgs ask does not find is absent. Return how many they are.
+
+    Raises:
+        Refused: when nobody of them was last found there any more, or their orgs ask that server by now.
+    """
+    now = next((group for group in last_found.groups() if _is_same(group, server)), None)
+    found = list(now.matches().select_for_update(of=("self",))) if now is not None else []
+    chosen = [match for match in found if user_ids is None or match.user_id in user_ids]
+    if not chosen:
+        raise Refused(f"nobody of them was last found in {server.name} and is of an org that does not ask it")
+    Match.objects.filter(pk__in=[match.pk for match in chosen]).update(server=None, deleted_server="")
+    standing.drop([match.user_id for match in chosen])
+    further = known_ids.of([match.user_id for match in chosen])
+    note(
+        [_fact(match, further[match.user_id]) for match in chosen],
+        action="gone from LDAP server",
+        by=by,
+        at=at,
+    )
+    return len(chosen)
+
+
+def _is_same(group: Group, other: Group) -> bool:
+    return (group.server_id, group.name) == (other.server_id, other.name)
+
+
+def keep_name(*, server: LdapServer) -> None:
+    """Remember where users were found whose server is about to be deleted."""
+    Match.objects.filter(server=server).update(deleted_server=server.name)
+
+
 def _fact(match: Match, noted: Noted) -> Fact:
     before = {
-        "LDAP server": match.server.name if match.server is not None else "",
+        "LDAP server": match.server.name if match.server is not None else match.deleted_server,
         "DN": match.dn,
         "immutable id": match.unique_id,
     }

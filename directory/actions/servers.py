@@ -10,7 +10,7 @@ from django.db import transaction
 from django.db.models import Max
 
 from directory import pasted
-from directory.actions import server_orgs, server_powers, server_questions
+from directory.actions import matches, server_orgs, server_powers, server_questions
 from directory.actions.errors import Invalid, Refused
 from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
 from directory.actions.server_powers import default_grantable_roles
@@ -230,6 +230,7 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
     own, lists, name = own_lists(), server_powers.lists(), stored.name
     fact = Fact("LDAP server", stored.pk, name, before=_told(stored))
+    matches.keep_name(server=stored)
     stored.delete()
     if problem := server_powers.wrong_lists(lists, by=by):
         raise Refused(problem)

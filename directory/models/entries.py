@@ -24,6 +24,10 @@ class Match(models.Model):
     server = models.ForeignKey(
         LdapServer, models.SET_NULL, null=True, related_name="matches", db_constraint=False, db_index=False
     )
+    # Where there is no server and no name, an administrator has decided that the user is gone from there.
+    deleted_server = models.CharField(
+        _("deleted LDAP server"), max_length=255, blank=True, default="", db_default="", editable=False
+    )
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     matched_at = models.DateTimeField(_("matched"))

@@ -105,12 +105,14 @@ def _sentence(text: str) -> str:
 
 
 def _absent(draft: Draft, sighting: Sighting) -> Change:
-    """Leave, unless the server's settings ask for more patience."""
+    """Leave, unless they were last where nobody asks, or the server's settings ask for more patience."""
     steps = list(draft.steps)
     change = _leave(draft, Cause.ABSENT)
-    if not change.actions or not sighting.waits:
+    if not change.actions or not (sighting.waits or sighting.elsewhere):
         return change
     waiting = Draft(draft.known, draft.known.account, steps=steps, warnings=draft.warnings)
+    if sighting.elsewhere:
+        return waiting.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.elsewhere}. Nothing changes.")
     return waiting.untouched(Outcome.WAITING, f"Waits: {sighting.waits}. Nothing changes yet.")
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from directory import last_found
 from directory.models import RunServer
 from directory.scope import orgs_in_scope
 from directory.sync import absences, accounts, closing, entries, lease, plan, recheck, record, standing, times
@@ -153,7 +154,21 @@ class Planner:
         seen = {pk: self._looked_for(known[pk], sighting) for pk, sighting in found.items()}
         absent = {pk: known[pk] for pk, sighting in seen.items() if sighting.presence is Presence.ABSENT}
         waits = absences.waiting(self._servers(absent), self.work.servers, at=self.work.lease.clock())
-        return seen | {pk: replace(seen[pk], waits=reason) for pk, reason in waits.items()}
+        seen |= {pk: replace(seen[pk], waits=reason) for pk, reason in waits.items()}
+        return seen | self._elsewhere(absent, seen)
+
+    def _elsewhere(self, absent: Mapping[int, Known], seen: Mapping[int, Sighting]) -> dict[int, Sighting]:
+        """Return what is to be said of those whom their org's servers do not have, but one that it does not ask had."""
+        at_risk = {pk: user for pk, user in absent.items() if user.account.active and not user.managed_locally}
+        last = last_found.of(self._servers(at_risk))
+        return {
+            pk: replace(
+                seen[pk],
+                elsewhere=f"was last found in {server} ({dn}), which {at_risk[pk].account.org} does not ask",
+                unchecked=(server, last_found.SHARED),
+            )
+            for pk, (server, dn) in last.items()
+        }
 
     def _looked_for(self, user: Known, sighting: Sighting) -> Sighting:
         """Whoever came into scope while the directory was being read was not looked for, so is not absent."""

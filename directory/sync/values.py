@@ -288,7 +288,8 @@ class Sighting:
     ``newly_matched`` whether it is another one than is noted, or has ids that are not.
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
     about again. ``unchecked`` are LDAP server and reason that many users share who could not be checked, where
-    ``reason`` speaks of this one. ``namesakes`` are entries of other people who have the username of somebody absent.
+    ``reason`` speaks of this one. ``elsewhere`` says where somebody who is not found was last, if their org does not ask
+    there. ``namesakes`` are entries of other people who have the username of somebody absent.
     """
 
     presence: Presence
@@ -304,6 +305,7 @@ class Sighting:
     waits: str = ""
     proofs: tuple[str, ...] = ()
     unchecked: tuple[str, str] | None = None
+    elsewhere: str = ""
     namesakes: tuple[Identity, ...] = ()
 
     @property

@@ -37,6 +37,7 @@ NEEDED: dict[str, Permission] = {
     "devices": Permission.COMPUTER_READ,
     "legal_holds": Permission.ALL_USER_READ,
     "ldap_servers": Permission.SYSTEM,
+    "ldap_servers:found-elsewhere": Permission.ADMIN,
     "runs": Permission.SYSTEM,
     "runs:undo": Permission.ADMIN,
     "alerts": Permission.SYSTEM,

@@ -132,6 +132,7 @@ EXPECTED = {
     "devices": ADMINISTRATORS,
     "legal_holds": EVERYWHERE,
     "ldap_servers": SERVER,
+    "ldap_servers:found-elsewhere": {"ada"},
     "runs": SERVER,
     "runs:apply": {"ada"},
     "runs:discard": {"ada"},

@@ -1,0 +1,57 @@
+"""Users who were last found in an LDAP server that their org does not ask, and the decision that they are gone from it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods
+
+from console.access import ConsoleRequest, author, confirmed, require
+from console.http import render_page
+from directory import last_found
+from directory.actions import matches
+from directory.actions.errors import Refused
+from directory.last_found import Group
+from orgs.permissions import Permission
+
+# So many of a server are listed by name; a decision about all of them needs no list.
+LISTED = 500
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@require(Permission.ADMIN)
+@confirmed
+def people(request: ConsoleRequest) -> HttpResponse:
+    """Name them by server, and take the decision."""
+    groups = last_found.groups()
+    if request.method == "POST":
+        _decide(request, groups)
+        return redirect("ldap_servers:found-elsewhere")
+    listed = [{"group": group, "people": [match.user for match in group.matches()[:LISTED]]} for group in groups]
+    return render_page(request, "ldap_servers/found_elsewhere.html", {"listed": listed, "most": LISTED})
+
+
+def _decide(request: ConsoleRequest, groups: list[Group]) -> None:
+    wanted = (request.POST.get("server", ""), request.POST.get("name", ""))
+    group = next((each for each in groups if (str(each.server_id or ""), each.name) == wanted), None)
+    ticked = {int(pk) for pk in request.POST.getlist("user") if pk.isdecimal() and len(pk) < 19}
+    chosen = None if request.POST.get("all") else ticked
+    try:
+        if group is None:
+            raise Refused("nobody was last found there any more")
+        # Who has come to be one of them since the page was shown is nobody's decision.
+        if chosen is None and request.POST["all"] != str(group.count):
+            raise Refused("others were last found there by now: look at them first")
+        count = matches.give_up(server=group, user_ids=chosen, by=author(request), at=timezone.now())
+    except Refused as reason:
+        messages.error(request, str(reason))
+        return
+    told = ngettext(
+        "%(count)d user is given up in %(name)s: the next sync decides.",
+        "%(count)d users are given up in %(name)s: the next sync decides.",
+        count,
+    )
+    messages.success(request, told % {"count": count, "name": group.name})

@@ -1,0 +1,72 @@
+"""Tells which users were last found in an LDAP server that their org does not ask: nothing proves that they are gone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Coalesce
+
+from directory.models import Match
+from directory.scope import orgs_in_scope
+from orgs.models import Org
+
+# What many users share, as a run says it of the server.
+SHARED = "it had them last, and their org does not ask it"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Active users who were last found in one LDAP server, of orgs that do not ask it; no id for a deleted server."""
+
+    server_id: int | None
+    name: str
+    count: int
+    orgs: tuple[Org, ...]
+
+    def matches(self) -> QuerySet[Match]:
+        """Return the matches of these users, by username."""
+        found = _active().filter(user__org__in=[org.pk for org in self.orgs], server=self.server_id)
+        named = found if self.server_id is not None else found.filter(deleted_server=self.name)
+        return named.select_related("user__org", "server").order_by("user__username_key")
+
+
+def groups(only: Org | None = None) -> list[Group]:
+    """Return everybody who was last found elsewhere, by LDAP server; ``only`` those of this org."""
+    scope = orgs_in_scope()
+    counted = (
+        _active()
+        .filter(user__org__in=[pk for pk in scope if only is None or pk == only.pk])
+        .values_list("server", Coalesce("server__name", F("deleted_server")), "user__org")
+        .annotate(Count("pk"))
+    )
+    found: dict[tuple[str, int | None], dict[int, int]] = {}
+    for server_id, name, org_id, count in counted.order_by():
+        if server_id not in scope[org_id].servers:
+            found.setdefault((name, server_id), {})[org_id] = count
+    orgs = {org.pk: org for org in Org.objects.filter(pk__in={pk for each in found.values() for pk in each})}
+    return [
+        Group(
+            server_id, name, sum(counts.values()), tuple(sorted((orgs[pk] for pk in counts), key=lambda org: org.name))
+        )
+        for (name, server_id), counts in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 0))
+    ]
+
+
+def of(asked: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
+    """Return server and DN of those users (keys) who were last found in another one than the servers asked (values)."""
+    if not asked:
+        return {}
+    rows = _noted().filter(user__among=asked).values_list("user", "server", "server__name", "deleted_server", "dn")
+    return {pk: (name or deleted, dn) for pk, server, name, deleted, dn in rows if server not in asked[pk]}
+
+
+def _noted() -> QuerySet[Match]:
+    """Return the matches that say where users are: those of a server, there or deleted, that nobody has given up."""
+    return Match.objects.filter(~Q(server=None) | ~Q(deleted_server=""))
+
+
+def _active() -> QuerySet[Match]:
+    """Return the matches of whom a sync could cut off."""
+    return _noted().filter(user__active=True, user__managed_locally=False)

@@ -1,0 +1,87 @@
+"""Lists users who were last found in an LDAP server that their org does not ask, or decides that they are gone from it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from directory import last_found
+from directory.actions import matches
+from directory.actions.errors import Refused
+from directory.last_found import Group
+from orgs.actors import COMMAND_LINE
+from orgs.text import fold
+
+
+class Command(BaseCommand):
+    """``foundelsewhere [--server NAME]`` and ``foundelsewhere --server NAME [--user NAME]… --gone``."""
+
+    help = (
+        "Lists active users who were last found in an LDAP server that their org does not ask: no sync takes them for "
+        "absent. With --gone they count as gone from there, and the next complete reading decides. Exit code 2: nobody "
+        "is so named."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take which server, which users, and whether they are gone."""
+        parser.add_argument("--server", metavar="NAME", help="only of this LDAP server, which may be deleted")
+        parser.add_argument("--user", action="append", default=[], metavar="NAME", help="only this user, with --gone")
+        parser.add_argument("--gone", action="store_true", help="decide that they are gone from the server")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """List, or decide."""
+        wanted = options["server"]
+        found = [group for group in last_found.groups() if wanted is None or fold(group.name) == fold(wanted)]
+        if not options["gone"]:
+            self._list(found)
+            return
+        if wanted is None:
+            raise CommandError("name the server that they are gone from: --server NAME", returncode=2)
+        if not found:
+            raise CommandError(f"nobody was last found in {wanted} whose org does not ask it", returncode=2)
+        chosen = _users(found, options["user"], wanted) if options["user"] else None
+        for group in found:
+            self._give_up(group, chosen)
+
+    def _list(self, found: list[Group]) -> None:
+        for group in found:
+            self.stdout.write(f"{_people(group.count)} last found in {group.name}, {_orgs(group)}:")
+            for username in group.matches().values_list("user__username", flat=True).iterator():
+                self.stdout.write(f"  {username}")
+        if not found:
+            self.stdout.write("Nobody was last found in a server that their org does not ask.")
+
+    def _give_up(self, group: Group, chosen: set[int] | None) -> None:
+        try:
+            count = matches.give_up(server=group, user_ids=chosen, by=COMMAND_LINE, at=timezone.now())
+        except Refused as reason:
+            if chosen is None:
+                raise CommandError(str(reason), returncode=2) from reason
+            return
+        told = "1 user is" if count == 1 else f"{count} users are"
+        self.stdout.write(f"{told} given up in {group.name}: the next sync deactivates whom it does not find")
+
+
+def _users(found: list[Group], wanted: list[str], server: str) -> set[int]:
+    """Return the ids of the users of these groups who are so called."""
+    keys = {fold(name): name for name in wanted}
+    rows = [
+        row
+        for group in found
+        for row in group.matches().filter(user__username_key__in=list(keys)).values_list("user__username_key", "user")
+    ]
+    if missing := keys.keys() - {key for key, _ in rows}:
+        names = ", ".join(sorted(keys[key] for key in missing))
+        raise CommandError(f"{names} was not last found in {server}, or their org asks it", returncode=2)
+    return {pk for _, pk in rows}
+
+
+def _people(count: int) -> str:
+    return "1 user was" if count == 1 else f"{count} users were"
+
+
+def _orgs(group: Group) -> str:
+    return f"which their orgs do not ask ({', '.join(org.name for org in group.orgs)})"
