@@ -253,16 +253,16 @@ class TestWhatAPersonWants:
 
 
 class TestAPlan:
-    def test_leaves_users_alone_whose_org_has_left_the_scope(self, employer: Employer) -> None:
+    def test_is_refused_after_the_org_has_left_the_scope(self, employer: Employer) -> None:
         employer.hires("mia")
         sean = user("sean")
         employer.server()
         plan = simulate()
         org_actions.change(org=org("Default"), by=ADA, at=NOON, directory_service="local")
 
-        run = applied(plan)
+        with pytest.raises(Refused, match="which orgs ask Corp"):
+            applied(plan)
 
-        assert change_of(run, "sean").outcome == Outcome.CHANGED_MEANWHILE
         assert again(sean).active
 
     def test_is_refused_after_the_server_may_grant_other_roles(self, employer: Employer) -> None:
