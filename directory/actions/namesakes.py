@@ -12,7 +12,7 @@ from directory.models import RunChange, StoredEntry
 from directory.sync import known_ids, standing
 from directory.sync.claims import COLUMNS, Found
 from directory.sync.known_ids import NOTHING
-from directory.sync.values import MatchedBy, Outcome
+from directory.sync.values import ANOTHER_PERSON
 from orgs.actions import users
 from orgs.actions.audit import Fact, note
 from orgs.actions.users import Profile
@@ -33,26 +33,27 @@ class Namesake:
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """Why a username may be another person's: entries that carry it, or a conflict that the last run of the user found."""
+    """Why a username may be another person's: entries that carry it, and what the last run said of the user about it."""
 
     namesakes: tuple[Namesake, ...] = ()
-    conflict: bool = False
+    steps: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:
-        """Whether there is any."""
-        return bool(self.namesakes) or self.conflict
+        """Whether there is any: what is stored of entries alone says nothing, as another run may have read them."""
+        return bool(self.steps)
 
 
 def doubt(user: User) -> Doubt:
     """Return why the username of a user may be another person's by now."""
+    last = RunChange.objects.about(user).order_by("-pk").values_list("username", "steps").first()
+    steps = [step for step in last[1] if ANOTHER_PERSON in step] if last and last[0] == user.username else []
     noted = known_ids.of([user.pk]).get(user.pk, NOTHING)
-    stored = StoredEntry.objects.filter(user=user).exclude(matched_by=MatchedBy.ID).order_by("pk")
-    entries = [Found(*row) for row in stored.values_list(*COLUMNS)] if noted.ids else []
-    others = [each for each in entries if not each.is_of(noted) and fold(user.username) in each.usernames]
-    last = RunChange.objects.about(user).order_by("-pk").values_list("outcome", "username").first()
-    names = [(each.dn, f"{each.who.first_name} {each.who.last_name}".strip()) for each in others]
-    return Doubt(tuple(Namesake(*each) for each in names), last == (Outcome.CONFLICT, user.username))
+    entries = [Found(*row) for row in StoredEntry.objects.filter(user=user).order_by("pk").values_list(*COLUMNS)]
+    if not steps or any(each.is_of(noted) for each in entries):
+        return Doubt()
+    named = [each.who for each in entries if noted.ids and fold(user.username) in each.usernames]
+    return Doubt(tuple(Namesake(who.dn, f"{who.first_name} {who.last_name}".strip()) for who in named), tuple(steps))
 
 
 @transaction.atomic

@@ -87,10 +87,11 @@ def look(rivals: Mapping[Key, Collection[int]], complete: Collection[int]) -> Cl
 
 
 def of_others(entries: Sequence[Found], noted: Noted, person: Person | None) -> list[Found]:
-    """Return which of a user's entries are another person's: another id, and another name."""
+    """Return a user's entries where all of them are another person's, by another id and another name."""
     if person is None or not noted.ids or any(row.matched_by == MatchedBy.ID for row in entries):
         return []
-    return [row for row in entries if row.who.ids and likeness(person, row.who) is Likeness.OTHER]
+    others = [row for row in entries if row.who.ids and likeness(person, row.who) is Likeness.OTHER]
+    return others if len(others) == len(entries) else []
 
 
 def people(user_ids: Collection[int]) -> dict[int, Person]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from enum import IntFlag
 from functools import lru_cache
 
@@ -116,18 +116,24 @@ def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
     )
 
 
-def _ids(folded: dict[str, tuple[str, ...]], mapping: AttributeMapping) -> tuple[list[str], bool]:
+@lru_cache(maxsize=256)
+def _folded_id_attributes(chosen: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(name for name in (chosen.strip().lower(), *_UNIQUE_IDS) if name))
+
+
+def _ids(folded: Mapping[str, tuple[str, ...]], mapping: AttributeMapping) -> tuple[list[str], bool]:
     """Return the ids that an entry has, the chosen attribute's first, and whether one was too long to be one.
 
     A company's own number comes with its attribute: under another attribute it may be another person's.
     """
-    own, found, long_id = own_attribute(mapping), [], False
-    for name in dict.fromkeys((mapping.unique_id.strip().lower(), *_UNIQUE_IDS)):
+    found: list[str] = []
+    long_id = False
+    for name in _folded_id_attributes(mapping.unique_id):
         if name not in folded:
             continue
         # An immutable id may well be binary.
         value = next((value.strip() for value in folded[name] if value.strip()), "")
-        text = f"{own}{_OF}{value}" if value and name == own else value
+        text = value if name in _UNIQUE_IDS or not value else f"{name}{_OF}{value}"
         if len(text) > LONGEST_ID:
             long_id = True
         elif text and text not in found:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
+from django.db.models import Count
 
 from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat
 from directory.sync.identity import id_key
@@ -15,6 +16,7 @@ from directory.sync.values import DOUBTFUL, IdKey
 from orgs.models import User
 
 PAGE = 1000
+MOST_IDS = 50
 # Which planned matches are noted: the first of a user, and another one where the user is active or was found by an id
 # that is known. A deactivated user keeps what is noted: the username may be another person's by now.
 NOTED = """
@@ -107,11 +109,22 @@ def note(*, plan_id: int, run_id: int, at: datetime) -> None:
         cursor.execute(f"SELECT p.user_id {NOTED} AND p.further_ids <> ''".format(**tables), which)
         several = [row[0] for row in cursor.fetchall()]
         cursor.execute(KEEP_IDS.format(**tables), [when, *which])
+        kept = cursor.rowcount
         cursor.execute(NOTE_MATCHES.format(**tables), [when, *which])
     for start in range(0, len(several), PAGE):
         planned = PlannedMatch.objects.filter(run=plan_id, user__among=several[start : start + PAGE])
         rows = planned.values_list("user_id", "server_id", "further_ids")
         add(((pk, server, one) for pk, server, ids in rows for one in json.loads(ids)), at=at)
+    if several or kept:
+        _forget_the_oldest()
+
+
+def _forget_the_oldest() -> None:
+    """Keep so many ids of each user: some servers make all their ids anew each time that they are set up."""
+    many = KnownId.objects.order_by().values("user").annotate(Count("pk")).filter(pk__count__gt=MOST_IDS)
+    for user in list(many.values_list("user", flat=True)):
+        newest = KnownId.objects.filter(user=user).order_by("-noted_at", "-pk").values_list("pk", flat=True)
+        KnownId.objects.filter(pk__in=list(newest[MOST_IDS:])).delete()
 
 
 def add(ids: Iterable[tuple[int, int, str]], *, at: datetime) -> None:

@@ -8,6 +8,7 @@ from directory.sync import follow
 from directory.sync.draft import Draft
 from directory.sync.persons import Likeness, Person, likeness
 from directory.sync.values import (
+    ANOTHER_PERSON,
     Account,
     Action,
     Cause,
@@ -24,7 +25,7 @@ from directory.sync.values import (
 
 OTHER_PERSON = (
     "Conflict: this user's username, but not the immutable id, and names or a deactivation that leave open whether it is "
-    'the same person. Nothing changes. If it is another person, press "Another person" on the user\'s page; if it is the '
+    f"the same person. Nothing changes. If it is another person, press {ANOTHER_PERSON} on the user's page; if it is the "
     "same person, forget the user's match in the data fixes and synchronize again."
 )
 

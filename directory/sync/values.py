@@ -127,6 +127,8 @@ class Verdict:
     varies: bool = field(default=False, compare=False)
 
 
+# What the button is called with which an administrator says that a username has passed to somebody else.
+ANOTHER_PERSON = '"Another person"'
 # An immutable id, and the server where it counts; 0 where that is everywhere.
 IdKey = tuple[str, int]
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from directory.actions import matches, runs
 from directory.models import KnownId, Match, Run, RunState
-from directory.sync import pipeline
+from directory.sync import known_ids, pipeline
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
 from tests.directories import ACCESS
@@ -229,3 +231,17 @@ class TestManyIdsThatAreMissingOrOthers:
             crowd.hires(name, givenName="Pat")
 
         assert sync().state == RunState.APPLIED
+
+
+def test_of_ids_that_are_made_anew_again_and_again_the_newest_stay() -> None:
+    kim = user("kim")
+    with FakeDirectory(staff(nsUniqueId="ns")) as server:
+        ldap_server(server.url, search_base=server.base, **FILTER)
+        simulate_and_sync()
+        many = [(kim.pk, 0, f"id-{number:03}") for number in range(known_ids.MOST_IDS + 10)]
+        known_ids.add(many, at=NOON - timedelta(days=1))
+        server.entries = staff(nsUniqueId="ns", entryUUID="uuid")
+        sync()
+
+    assert KnownId.objects.count() == known_ids.MOST_IDS
+    assert {"uuid-kim", "ns-kim"} < set(ids_of("kim"))

@@ -130,6 +130,15 @@ class TestAReusedUsername:
         assert change_of(run, "john").warnings[0].startswith("The immutable id was ")
         assert not sync().changes.exists()
 
+    def test_of_two_people_is_a_conflict(self, employer: Employer, john: User) -> None:
+        replaced(employer)
+        person = {"objectClass": "inetOrgPerson", "uid": "john", "cn": "other", **JOHN}
+        employer.directory.add(f"cn=other,{employer.directory.base}", person)
+
+        run = sync()
+
+        assert change_of(run, "john").outcome == Outcome.CONFLICT
+
 
 class TestAnotherUserWhoGetsTheUsernameOfALeaver:
     def test_does_not_keep_the_leaver_active(self, employer: Employer, john: User) -> None:

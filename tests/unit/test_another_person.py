@@ -11,9 +11,9 @@ from django.test import Client
 from django.urls import reverse
 
 from directory.actions import namesakes
-from directory.models import KnownId, LdapServer, Match, StoredEntry
+from directory.models import KnownId, LdapServer, Match, RunChange, StoredEntry
 from directory.sync import rows
-from directory.sync.values import Identity, MatchedBy, Outcome
+from directory.sync.values import ANOTHER_PERSON, Identity, MatchedBy, Outcome
 from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, User
 from tests.makers import (
@@ -39,7 +39,14 @@ def john() -> User:
     server = make_server()
     Match.objects.create(user=john, server=server, dn=DN, unique_id="id-1", matched_at=NOW)
     stored(john, Identity(DN, "id-2", ("john",), (), "Mallory", "Jones"))
+    said(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
     return john
+
+
+def said(user: User, *steps: str) -> None:
+    """Have a run say this of a user."""
+    change = make_change(make_run(), user, outcome=Outcome.CONFLICT)
+    RunChange.objects.filter(pk=change.pk).update(steps=list(steps))
 
 
 def stored(user: User, who: Identity, matched_by: MatchedBy = MatchedBy.USERNAME) -> None:
@@ -80,17 +87,25 @@ class TestTheUsersPage:
         assert "Mallory Jones" in page
         assert address(john) not in page
 
-    def test_says_nothing_while_there_is_no_doubt(self, john: User) -> None:
-        StoredEntry.objects.all().delete()
-        stored(john, Identity(DN, "id-2", ("john",)), MatchedBy.ID)
+    @pytest.mark.parametrize("happens", ["found by id", "another conflict", "freed"])
+    def test_says_nothing_while_there_is_no_doubt(self, john: User, happens: str) -> None:
+        match happens:
+            case "found by id":
+                stored(john, Identity("uid=john,ou=back", "id-1", ("john",)))
+            case "another conflict":
+                said(john, "Conflict: two entries for one user. Nothing changes.")
+            case _:
+                namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
 
         assert address(john) not in signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
 
-    def test_has_the_button_after_a_conflict(self, john: User) -> None:
+    def test_says_what_the_run_said_where_no_entry_is_stored(self, john: User) -> None:
         StoredEntry.objects.all().delete()
-        make_change(make_run(), john, outcome=Outcome.CONFLICT)
 
-        assert address(john) in signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
+        page = signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
+
+        assert "frees the username for them" in page
+        assert address(john) in page
 
 
 class TestAnotherPerson:

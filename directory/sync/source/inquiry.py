@@ -16,7 +16,7 @@ from directory.sync.source.session import UNSEEN, Session, connect
 from directory.sync.source.targets import Target
 from directory.sync.source.text import values_of
 from directory.sync.source.visibility import Finding, Neighbours, Visibility
-from directory.sync.values import AttributeMapping, Connection, Entry, Sought, Whereabouts
+from directory.sync.values import ANOTHER_PERSON, AttributeMapping, Connection, Entry, Sought, Whereabouts
 from orgs.text import fold
 
 # So many are asked for with one search.
@@ -29,7 +29,7 @@ KIND_HIDDEN = f"still in the directory at {{}}, but the bind DN can't see its {K
 MOVED = "moved out of the search base to {}"
 ALIKE = (
     "the directory takes {} for the username {}, though it is spelled otherwise there; if it is the same person, rename the "
-    'user, else press "Another person" on the user\'s page'
+    f"user, else press {ANOTHER_PERSON} on the user's page"
 )
 
 
