@@ -1,0 +1,169 @@
+"""Every action by which a person might give an account more, with what they would try: one line each."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from directory import creation
+from directory.actions import matches, servers, uploads
+from directory.creation import Applicant
+from directory.models import LdapServer
+from orgs.actions import orgs, roles, users
+from orgs.actions.users import NewUser, Profile
+from orgs.actors import Actor
+from orgs.models import CreatedBy, Org, User
+from tests.attacks.powers_world import org, role, user
+from tests.makers import NOW
+
+MINE = "the actor's own sentence"
+WANTED = ("SYSADMIN", "All Org Admin", "Org Admin", "Chief", "Clerk")
+GREEDY = "function (entry) { return ['Chief'] }"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a person tries; ``function`` is the action behind it."""
+
+    name: str
+    function: Callable[..., object]
+    do: Callable[[Actor], object]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def _acts() -> Iterator[Act]:
+    yield from _of_users()
+    yield from _of_new_users()
+    yield from _of_roles()
+    yield from _of_orgs()
+    yield from _of_servers()
+
+
+def _of_users() -> Iterator[Act]:
+    for who in ("pat", "actor", "rita", "mary"):
+        for wanted in WANTED:
+            yield Act(f"{who} becomes {wanted}", users.set_roles, partial(_set_roles, who, wanted))
+    for who, target in (("pat", "Gifts"), ("oscar", "ADMIN"), ("oscar", "Right"), ("actor", "ADMIN"), ("mary", "Left")):
+        yield Act(f"{who} moves to {target}", users.move, partial(_move, who, target))
+    for who in ("mary", "gone", "boss", "pat", "oscar", "root"):
+        yield Act(f"{who} gets a password", users.set_password, partial(_set_password, who))
+        yield Act(f"{who} is managed locally", users.set_managed_locally, partial(_set_local, who, local=True))
+    yield Act("boss is unblocked", users.unblock, lambda by: users.unblock(user_ids=[user("boss").pk], by=by, at=NOW))
+    yield Act("gone is back", users.reactivate, lambda by: users.reactivate(user_ids=[user("gone").pk], by=by, at=NOW))
+    yield Act("root is renamed", users.update_profiles, partial(_rename, "root", "root.old"))
+    yield Act("pat takes a directory name", users.update_profiles, partial(_rename, "pat", "new.sys"))
+    yield Act(
+        "mary is matched anew", matches.forget, lambda by: matches.forget(user_ids=[user("mary").pk], by=by, at=NOW)
+    )
+
+
+def _set_roles(who: str, wanted: str, by: Actor) -> object:
+    target = user(who)
+    held = frozenset(target.grants.values_list("role_id", flat=True))
+    return users.set_roles(roles={target.pk: held | {role(wanted).pk}}, by=by, at=NOW)
+
+
+def _move(who: str, target: str, by: Actor) -> object:
+    return users.move(moves={user(who).pk: org(target).pk}, by=by, at=NOW)
+
+
+def _set_password(who: str, by: Actor) -> object:
+    return users.set_password(user=user(who), password=MINE, by=by, at=NOW)
+
+
+def _set_local(who: str, by: Actor, *, local: bool) -> object:
+    return users.set_managed_locally(user_ids=[user(who).pk], managed_locally=local, by=by, at=NOW)
+
+
+def _rename(who: str, name: str, by: Actor) -> object:
+    return users.update_profiles(profiles={user(who).pk: Profile(name)}, by=by, at=NOW)
+
+
+def _of_new_users() -> Iterator[Act]:
+    for wanted in WANTED:
+        yield Act(f"a new user is {wanted}", users.create, partial(_new_user, wanted))
+        yield Act(f"a new user is decided to be {wanted}", creation.create, partial(_decided, wanted))
+    for place in ("Left", "Gifts", "Asked"):
+        yield Act(f"an upload to {place}", uploads.create, partial(_upload, place))
+
+
+def _new_user(wanted: str, by: Actor) -> object:
+    new = NewUser(Profile("new"), org("Left").pk, frozenset({role(wanted).pk}), managed_locally=True, password=MINE)
+    return users.create(users=[new], created_by=CreatedBy.HAND, by=by, at=NOW)
+
+
+def _decided(wanted: str, by: Actor) -> object:
+    new = Applicant(
+        Profile("new.decided"), org("Left"), roles=frozenset({role(wanted).pk}), managed_locally=True, password=MINE
+    )
+    return creation.create([new], created_by=CreatedBy.HAND, by=by, at=NOW)
+
+
+def _upload(place: str, by: Actor) -> object:
+    me = User.objects.select_related("org").get(pk=by.user_id)
+    mine = list(Org.objects.with_users_managed_by(me))
+    file = io.BytesIO(f"username,password\nuploaded,{MINE}\n".encode())
+    upload = uploads.preview(file=file, file_name="x.csv", org=org(place), within=mine, user=me, at=NOW)
+    return uploads.create(user=me, upload_id=upload.pk, within=mine, by=by, at=NOW)
+
+
+def _of_roles() -> Iterator[Act]:
+    for keys in (["admin"], ["admin.alluser"], ["admin.user"]):
+        yield Act(f"a new role of {keys[0]}", roles.save, partial(_save_role, "", "Boss", keys))
+        yield Act(f"Clerk gets {keys[0]}", roles.save, partial(_save_role, "Clerk", "Clerk", keys))
+    yield Act("Chief is called Manager", roles.save, partial(_save_role, "Chief", "Manager", ["admin.alluser"]))
+
+
+def _save_role(which: str, name: str, permissions: list[str], by: Actor) -> object:
+    return roles.save(role=role(which) if which else None, name=name, permissions=permissions, by=by, at=NOW)
+
+
+def _of_orgs() -> Iterator[Act]:
+    for wanted in WANTED:
+        yield Act(f"Left gives {wanted} by default", orgs.change, partial(_by_default, wanted))
+    yield Act("Gifts inherits", orgs.change, partial(_change_org, "Gifts", own_default_roles=False))
+    yield Act("Asked becomes local", orgs.change, partial(_change_org, "Asked", directory_service="local"))
+    yield Act("Asked inherits", orgs.change, partial(_change_org, "Asked", directory_service=""))
+    yield Act("Left follows LDAP", orgs.change, partial(_change_org, "Left", directory_service="ldap"))
+    yield Act("a new org", orgs.create, lambda by: orgs.create(name="New", parent=org("Left"), by=by, at=NOW))
+
+
+def _by_default(wanted: str, by: Actor) -> object:
+    return orgs.change(org=org("Left"), own_default_roles=True, default_roles=[role(wanted)], by=by, at=NOW)
+
+
+def _change_org(name: str, by: Actor, **settings: Any) -> object:
+    return orgs.change(org=org(name), by=by, at=NOW, **settings)
+
+
+def _of_servers() -> Iterator[Act]:
+    for wanted in WANTED:
+        yield Act(f"a server grants {wanted}", servers.save, partial(_save_server, grantable_roles=wanted))
+    yield Act("a server's script is greedy", servers.save, partial(_save_server, script=GREEDY))
+    yield Act("a server is asked by Left", servers.save, partial(_save_server, place="Left"))
+    yield Act(
+        "the server is deleted",
+        servers.delete,
+        lambda by: servers.delete(server=LdapServer.objects.get(), by=by, at=NOW),
+    )
+
+
+def _save_server(by: Actor, *, grantable_roles: str = "", script: str = "", place: str = "") -> object:
+    server = LdapServer.objects.get()
+    wanted = [*server.grantable_roles.all(), role(grantable_roles)] if grantable_roles else None
+    return servers.save(
+        server=server,
+        values={"role_name_script": script} if script else {},
+        by=by,
+        at=NOW,
+        orgs=[org("Asked"), org(place)] if place else None,
+        grantable_roles=wanted,
+    )
+
+
+ACTS = tuple(_acts())

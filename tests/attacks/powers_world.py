@@ -1,0 +1,119 @@
+"""Everybody whom an act could make powerful, everything by which it could, and what has been gained beyond the actor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from directory.models import LdapServer, Match
+from orgs.actions import guard, orgs, users
+from orgs.actions.powers import EVERYWHERE, NOTHING, Holding, beyond
+from orgs.actions.users import NewUser, Profile
+from orgs.actors import SYSTEM, Actor
+from orgs.inheritance import effective_settings
+from orgs.local_sign_in import with_a_local_way_in
+from orgs.models import CreatedBy, Org, Role, User
+from tests.makers import NOW, PASSWORD, make_org, make_role, make_server, make_sysadmin, make_user
+
+SYNC = Actor("a sync", run_id=7)
+
+
+def role(name: str) -> Role:
+    return Role.objects.get(name=name)
+
+
+def user(name: str) -> User:
+    found: User = User.objects.get(username=name)
+    return found
+
+
+def org(name: str) -> Org:
+    return Org.objects.get(name=name)
+
+
+def make_powers_world(*actors_roles: str) -> User:
+    """Make the world and the actor, who has these roles in the org Left."""
+    make_sysadmin("root")
+    left, right = make_org("Left"), make_org("Right")
+    make_org("Lower", parent=left)
+    gifts = make_org("Gifts", parent=left)
+    orgs.change(org=gifts, own_default_roles=True, default_roles=[role("All Org Admin")], by=SYSTEM, at=NOW)
+    make_role("Clerk", "admin.user.read")
+    make_role("Chief", "admin.alluser", "admin.allorg")
+    make_user("pat", org=left, roles=["PROe User", "Clerk"])
+    make_user("oscar", org=left, roles=["Org Admin"], password=PASSWORD)
+    make_user("rita", org=right, roles=["Org Admin"])
+    boss = make_user("boss", org=left, roles=["All Org Admin"], password=PASSWORD)
+    gone = make_user("gone", org=left, roles=["SYSADMIN"], password=PASSWORD)
+    users.block(user_ids=[boss.pk], by=SYSTEM, at=NOW)
+    users.deactivate(user_ids=[gone.pk], by=SYSTEM, at=NOW)
+    _promoted()
+    server = make_server()
+    server.grantable_roles.set([role("PROe User"), role("Chief")])
+    server.org_links.create(org=org("Asked"))
+    return make_user("actor", org=left, roles=actors_roles, password=PASSWORD)
+
+
+def _promoted() -> None:
+    """Mary was uploaded as a plain person with a password that the uploader knows; a sync has made her SYSADMIN."""
+    asked = make_org("Asked", parent=org("Left"))
+    new = NewUser(Profile("mary"), asked.pk, frozenset({role("PROe User").pk}), password=PASSWORD)
+    mary = users.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
+    orgs.change(org=asked, directory_service="ldap", by=SYSTEM, at=NOW)
+    Match.objects.create(user=mary, dn="uid=mary", unique_id="4711", matched_at=NOW)
+    users.set_roles(roles={mary.pk: frozenset({role("SYSADMIN").pk})}, by=SYNC, at=NOW)
+
+
+@dataclass(frozen=True, slots=True)
+class Powers:
+    """What everybody holds, who has a local way in with which password, and what orgs, roles and servers give."""
+
+    held: dict[int, Holding]
+    ways_in: dict[int, str]
+    by_default: dict[int, Holding]
+    by_servers: dict[tuple[int, str], Holding]
+    matched: dict[int, str]
+
+    @classmethod
+    def now(cls) -> Powers:
+        """Look at the world as it is."""
+        ids = list(User.objects.values_list("pk", flat=True))
+        permissions = {each.name: frozenset(each.permissions) for each in Role.objects.all()}
+        by_default = {
+            each.id: Holding(frozenset().union(*(permissions[name] for name in each.default_roles)), each.path)
+            for each in effective_settings().values()
+        }
+        links = LdapServer.grantable_roles.through.objects.values_list("ldapserver_id", "role__name")
+        return cls(
+            held=guard.holdings(ids),
+            ways_in=dict(with_a_local_way_in().values_list("pk", "password")),
+            by_default=by_default,
+            by_servers={(server, name): Holding(permissions[name], EVERYWHERE) for server, name in links},
+            matched=dict(Match.objects.values_list("user_id", "unique_id")),
+        )
+
+
+def gained(before: Powers, after: Powers, actor_id: int) -> list[str]:
+    """Return, a line each, what is more than the actor held before: held by, open to, or given to anybody."""
+    actor, found = before.held[actor_id], []
+
+    def look(what: str, new: Holding, old: Holding = NOTHING) -> None:
+        if missing := beyond(actor, new, before=old):
+            found.append(f"{what}: {', '.join(missing)}")
+
+    for pk, holding in after.held.items():
+        look(f"user {pk} holds", holding, before.held.get(pk, NOTHING))
+        if pk in after.ways_in and after.ways_in[pk] != before.ways_in.get(pk):
+            look(f"user {pk} can be signed in to", holding)
+        if pk in before.matched and after.matched.get(pk) != before.matched[pk]:
+            look(f"user {pk} may be matched to somebody else", holding)
+    for pk, holding in after.by_default.items():
+        look(f"org {pk} gives by default", holding, before.by_default.get(pk, _inherited(before, holding)))
+    for key, holding in after.by_servers.items():
+        look(f"server {key[0]} grants {key[1]}", holding, before.by_servers.get(key, NOTHING))
+    return found
+
+
+def _inherited(before: Powers, new: Holding) -> Holding:
+    """A new org gives what the one above it gave."""
+    above = [each for each in before.by_default.values() if new.org_path.startswith(each.org_path)]
+    return max(above, key=lambda each: len(each.org_path))

@@ -1,0 +1,241 @@
+"""No sequence of two acts gives an account more than the actor holds: every action, and every page, as each role."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.exceptions import ObjectDoesNotExist
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db import transaction
+from django.test import Client
+
+import directory.actions
+import orgs.actions
+from directory import creation
+from directory.actions.errors import Invalid, Refused
+from directory.people_csv import BadCsv
+from directory.sync.source import DirectoryUnavailable
+from orgs.actors import Actor, person
+from orgs.models import Role, User
+from orgs.permissions import STANDARD_ROLES
+from tests.attacks.acts import ACTS, Act
+from tests.attacks.forms import as_sent
+from tests.attacks.powers_world import Powers, gained, make_powers_world
+from tests.attacks.urls import MODELS, PAGES, POSTED, data_fixes_of
+from tests.attacks.world import MANAGER, ORG_ADMIN, PLAIN, SERVER_ADMIN, SYSADMIN, World, make_world
+from tests.catalogue import noted
+from tests.makers import PASSWORD
+
+pytestmark = pytest.mark.django_db
+
+# What an act needs may be gone by the one before it.
+REFUSALS = (Refused, Invalid, BadCsv, DirectoryUnavailable, ObjectDoesNotExist)
+# Actions that give nobody anything: what they change is not who may do what.
+HARMLESS = {
+    "orgs.actions.archives": {"age"},
+    "orgs.actions.audit": {"note"},
+    "orgs.actions.devices": {"deactivate", "reactivate", "deauthorize"},
+    "orgs.actions.legal_holds": {"open_matter", "add_custodians", "release", "close_matter"},
+    "orgs.actions.orgs": {"set_active", "renew_registration_key"},
+    # Of an undo, which only a SYSADMIN may apply.
+    "orgs.actions.put_back": {"states", "devices", "cold_archives"},
+    "orgs.actions.users": {"block", "deactivate", "set_pending", "clear_pending"},
+    # The rule itself.
+    "orgs.actions.guard": {
+        "acting",
+        "refuse_moves",
+        "refuse_role_sets",
+        "refuse_gains",
+        "refuse_above",
+        "refuse_roles",
+    },
+    "orgs.actions.ways_in": {"watched", "a_sysadmin_stays"},
+    # Runs are nobody's act: what they may grant is the servers' list, and who applies which is tested with approval.
+    "directory.actions.approval": {"permission", "refuse_unless_second"},
+    "directory.actions.runs": {
+        "start",
+        "apply_plan",
+        "discard",
+        "cancel",
+        "refuse_unless_applicable",
+        "why_not_applicable",
+    },
+    "directory.actions.undo": {"start"},
+    "directory.actions.alerts": {"dismiss"},
+    "directory.actions.retention": {"remove_old"},
+    "directory.actions.secrets": {"rotate"},
+    "directory.actions.settings": {"save"},
+    # Parts of saving a server.
+    "directory.actions.server_orgs": {"serve", "note_changed"},
+    "directory.actions.server_powers": {
+        "is_sysadmin",
+        "beyond",
+        "default_grantable_roles",
+        "wrong_grants",
+        "wrong_lists",
+    },
+    "directory.actions.server_questions": {"questions"},
+    "directory.actions.servers": {"reorder"},
+    # Parts of creating users.
+    "directory.creation": {"decide", "carry_out"},
+}
+QUICK = {"Org Admin"}
+
+
+def acting_functions() -> dict[str, dict[str, Callable[..., object]]]:
+    """Return every function that takes who acts, by module and name."""
+    modules = [creation]
+    for package in (orgs.actions, directory.actions):
+        modules += [
+            importlib.import_module(f"{package.__name__}.{each.name}")
+            for each in pkgutil.iter_modules(package.__path__)
+        ]
+    return {
+        module.__name__: {
+            name: function
+            for name, function in inspect.getmembers(module, inspect.isfunction)
+            if function.__module__ == module.__name__
+            and not name.startswith("_")
+            and "by" in inspect.signature(function).parameters
+        }
+        for module in modules
+    }
+
+
+def test_every_action_is_tried_or_known_to_give_nobody_anything() -> None:
+    tried = {(act.function.__module__, act.function.__name__) for act in ACTS}
+    unknown = {
+        f"{module}.{name}"
+        for module, functions in acting_functions().items()
+        for name in functions
+        if (module, name) not in tried and name not in HARMLESS.get(module, ())
+    }
+
+    assert not unknown, f"add acts of {sorted(unknown)} to tests/attacks/acts.py, or say why they give nobody anything"
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """Do something, and take it back."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+def done(act: Act, by: Actor) -> bool:
+    """Try an act; return whether it was allowed."""
+    try:
+        with transaction.atomic():
+            act.do(by)
+    except REFUSALS:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    "role", [name if name in QUICK else pytest.param(name, marks=pytest.mark.whole) for name in STANDARD_ROLES]
+)
+def test_no_two_acts_give_an_account_more_than_the_actor_holds(role: str) -> None:
+    how = f"{len(ACTS)} acts, and after each that is allowed all of them once more, each taken back"
+    with noted(
+        "requests", f"two acts in a row as {role}", how=how, expected="nobody gains more than the actor holds"
+    ) as row:
+        actor = make_powers_world(role)
+        by, before, tried, found = person(actor), Powers.now(), 0, []
+        for first in ACTS:
+            with taken_back():
+                if not done(first, by):
+                    continue
+                tried += 1
+                found += [f"{first}: {line}" for line in gained(before, Powers.now(), actor.pk)]
+                for second in ACTS:
+                    with taken_back():
+                        if done(second, by):
+                            tried += 1
+                            found += [f"{first}, {second}: {line}" for line in gained(before, Powers.now(), actor.pk)]
+        assert not found, "\n".join(found[:20])
+        assert tried > len(ACTS) / 10
+        row.saw(f"{tried} sequences were allowed, none gave more", wrongly_changed=len(found))
+
+
+# What browsers send beside the fields of a form.
+EXTRA: dict[str, Any] = {
+    "is_superuser": "on",
+    "permissions": ["admin"],
+    "managed_locally": "on",
+    "password": "chosen by the attacker",
+    "new_password1": "chosen by the attacker",
+    "new_password2": "chosen by the attacker",
+    "default_roles": [],
+    "directory_service": "local",
+    "confirmed": "yes",
+}
+# They end what later pages need.
+LAST = ("session:sign-out", "ldap_servers:delete")
+
+
+def pages_of(world: World) -> Iterator[str]:
+    names = sorted(POSTED, key=lambda name: (name in LAST, name))
+    for name in names:
+        yield PAGES[name].address(world)
+    for model in MODELS:
+        yield from data_fixes_of(model)
+    yield "/data-fixes/password_change/"
+
+
+def send(client: Client, address: str, role_ids: list[int], org_id: int) -> None:
+    """Post a page's form as it stands, with everything that would make somebody powerful."""
+    given = dict(EXTRA)
+    shown = client.get(address)
+    for form in _forms(shown):
+        given = as_sent(form) | given
+    given |= {"grantable_roles": role_ids, "granted_roles": role_ids, "roles": role_ids, "org": org_id}
+    if "upload" in address:
+        content = b"username,password\nnew.one,chosen by the attacker\n"
+        given |= {"file": SimpleUploadedFile("users.csv", content, "text/csv")}
+        if shown.context and shown.context.get("upload"):
+            given["upload"] = shown.context["upload"].pk
+    client.post(address, given)
+
+
+def _forms(response: Any) -> list[Any]:
+    if response.status_code != 200 or not response.context:
+        return []
+    found = [response.context.get("form"), getattr(response.context.get("adminform"), "form", None)]
+    return [form for form in found if form is not None and hasattr(form, "fields")]
+
+
+@pytest.mark.parametrize(
+    "caller",
+    [
+        PLAIN,
+        ORG_ADMIN,
+        pytest.param(MANAGER, marks=pytest.mark.whole),
+        SERVER_ADMIN,
+        pytest.param(SYSADMIN, marks=pytest.mark.whole),
+    ],
+)
+def test_no_two_pages_give_an_account_more_than_who_sends_them_holds(caller: str) -> None:
+    """All pages one after the other, twice, without taking anything back: each page has come before each other one."""
+    how = "POST of every page, as its form stands and with roles, permissions and passwords, twice over"
+    with noted(
+        "requests", f"every page twice as {caller}", how=how, expected="nobody gains more than the sender holds"
+    ) as row:
+        world = make_world()
+        client = world.client(caller)
+        sender = User.objects.get(pk=client.session["_auth_user_id"])
+        role_ids = list(Role.objects.values_list("pk", flat=True))
+        before, sent = Powers.now(), 0
+        for address in [*pages_of(world), *pages_of(world)]:
+            if "_auth_user_id" not in client.session:
+                client.post("/sign-in/", {"username": sender.username, "password": PASSWORD})
+            send(client, address, role_ids, sender.org_id)
+            sent += 1
+            assert gained(before, Powers.now(), sender.pk) == [], address
+        row.saw(f"{sent} pages sent, nobody gained more", wrongly_changed=0)
