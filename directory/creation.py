@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import make_password
 from django.db import transaction
+from django.db.models import Q
 
 from directory.creation_context import CreationContext, TargetOrg
 from directory.decisions import Decision
@@ -247,6 +248,14 @@ def _profile(given: Profile, who: Identity) -> Profile:
     )
 
 
+def _lock_parents(decisions: Iterable[Decision]) -> None:
+    """Hold all orgs at once below which others may have to be made, in the order in which everybody takes them."""
+    ways = [decision for decision in decisions if not decision.refusal and decision.way]
+    named = Q(pk__in={each.start for each in ways}) | Q(name_key__in={fold(name) for each in ways for name in each.way})
+    if ways:
+        list(Org.objects.select_for_update(no_key=True).filter(named).order_by("pk").values_list("pk"))
+
+
 @transaction.atomic
 def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor, at: datetime) -> Created:
     """Do what was decided.
@@ -254,7 +263,8 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
     Raises:
         Refused: when a username is empty, there twice or taken; when a password or role may not be given any more.
     """
-    made = Created()
+    made, decisions = Created(), list(decisions)
+    _lock_parents(decisions)
     orgs = {org.name_key: org for org in Org.objects.active()}
     by_id = {org.pk: org for org in orgs.values()}
     wanted, matches = [], []

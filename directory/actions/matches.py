@@ -13,7 +13,7 @@ from directory.last_found import Group
 from directory.models import KnownId, LdapServer, Match
 from directory.sync import known_ids, standing
 from directory.sync.known_ids import Noted
-from orgs.actions import guard
+from orgs.actions import guard, users
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 
@@ -26,6 +26,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
         Refused: when one of them holds more than ``by``: whoever has the username in the directory gets the account.
     """
     guard.refuse_above(user_ids=user_ids, doing="have them matched anew", by=by)
+    users.lock(user_ids=user_ids)
     found = list(
         Match.objects.select_for_update(of=("self",))
         .filter(user__in=user_ids)

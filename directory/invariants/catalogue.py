@@ -74,6 +74,7 @@ RULES = (
         states.users_of_inactive_orgs,
         "Deactivate or move the user under Data fixes, or activate the org again.",
     ),
+    Rule("I6.11", "Active orgs are below active ones", states.orgs_below, "Activate the org above, or move its users."),
     Rule(
         "I7.1",
         "Whoever is back has the archives that had not expired",

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db.models import Exists, F, OuterRef, Q
 
 from orgs.actions.archives import EXPIRED_FOR
-from orgs.models import Archive, ArchiveState, Custodian, Device, Matter, Role, RoleGrant, SetBy, User
+from orgs.models import Archive, ArchiveState, Custodian, Device, Matter, Org, Role, RoleGrant, SetBy, User
 
 
 def _user(user: User) -> str:
@@ -129,3 +129,11 @@ def a_sysadmin_is_left(_at: datetime) -> Iterator[str]:
     roles = [role.pk for role in Role.objects.all() if role.holds_admin]
     if RoleGrant.objects.filter(role__in=roles).exists() and not User.objects.sysadmins().exists():
         yield "nobody who is active and not blocked holds a role with the admin permission"
+
+
+def orgs_below(_at: datetime) -> Iterator[str]:
+    """An active org is below an active one."""
+    paths = dict(Org.objects.values_list("path", "active"))
+    for pk, name, path, depth in Org.objects.active().values_list("pk", "name", "path", "depth").order_by("pk"):
+        if depth > 1 and not paths.get(path[: -Org.steplen], True):
+            yield f"org {pk} ({name}) is active below an org that is not"

@@ -15,7 +15,7 @@ from directory.sync import belongings, rows, surroundings, traces
 from directory.sync.surroundings import Now, Relied
 from directory.sync.traces import Moment
 from directory.sync.values import Account, Action, Change, Known, Outcome
-from orgs.actions import put_back, users
+from orgs.actions import locks, put_back, users
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
 from orgs.bulk import update_rows
@@ -86,7 +86,8 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime)
             _leave_out_what_has_changed(row, before[row.user_id or 0], on_hold=known[row.user_id or 0].on_hold, at=at)
     for row in changes:
         row.outcome = Outcome.CHANGED_MEANWHILE
-    _make(same, batch)
+    with locks.holding(known):
+        _make(same, batch)
     found = _traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
     when = connection.ops.adapt_datetimefield_value(at)
     fared = {row.pk: {"outcome": row.outcome, "applied_at": when, "traces": found.get(row.pk, {})} for row in changes}

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, OuterRef, Q
 
+from orgs.actions import locks
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
 from orgs.inheritance import effective_settings
@@ -57,6 +58,15 @@ def out_of_cold_storage(
     return Restored(archives=restored, lost=lost)
 
 
+def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
+    """Return when these users last lost an archive that has not been purged yet."""
+    gone = Archive.objects.filter(device__user__among=user_ids, state=ArchiveState.EXPIRED, purge_at__isnull=False)
+    return {
+        pk: purge_at - EXPIRED_FOR
+        for pk, purge_at in gone.values_list("device__user").annotate(Max("purge_at")).order_by()
+    }
+
+
 @transaction.atomic
 def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     """Expire archives past their date and purge those expired long enough; archives of users on hold wait.
@@ -64,12 +74,14 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     Returns how many expired and how many were purged.
     """
     due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
+    gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_held())
+    # Of what has just been taken out of cold storage, or put on hold, nothing expires.
+    locks.owners_of_archives([*due.values_list("pk", flat=True), *gone.values_list("pk", flat=True)])
     expiring = list(due.values_list("pk", "device__name"))
     Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(
         state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
     )
     note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
-    gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_held())
     purged = list(gone.values_list("pk", "device__name", "size_bytes"))
     note(
         [Fact("archive", pk, name, before={"size_bytes": size}) for pk, name, size in purged],

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from orgs.actions import archives
+from orgs.actions import archives, locks
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
@@ -18,6 +18,7 @@ from orgs.models import Device, SetBy
 @transaction.atomic
 def deactivate(*, device_ids: Collection[int], by: Actor, at: datetime, with_user: bool = False) -> int:
     """Stop these devices backing up and restoring; their archives go to cold storage. Return how many changed."""
+    locks.owners_of_devices(device_ids)
     devices = list(Device.objects.filter(pk__among=device_ids, active=True).values_list("pk", "name"))
     ids = [pk for pk, _ in devices]
     Device.objects.filter(pk__among=ids).update(
@@ -35,6 +36,7 @@ def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Resto
     Raises:
         Refused: when a device's user is deactivated.
     """
+    locks.owners_of_devices(device_ids)
     devices = list(
         Device.objects.filter(pk__among=device_ids, active=False).values_list(
             "pk", "name", "user__username", "user__active"
@@ -55,6 +57,7 @@ def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Resto
 @transaction.atomic
 def deauthorize(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     """Make the devices of these users sign in again before they back up; return how many changed."""
+    locks.users(user_ids)
     devices = list(Device.objects.filter(user__among=user_ids, active=True, authorized=True).values_list("pk", "name"))
     Device.objects.filter(pk__among=[pk for pk, _ in devices]).update(authorized=False)
     note([Fact("device", pk, name) for pk, name in devices], action="device deauthorized", by=by, at=at)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from orgs.actions import users
+from orgs.actions import archives, users
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
@@ -38,12 +38,14 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     if Matter.objects.select_for_update().get(pk=matter.pk).closed_at is not None:
         raise Refused(f"{matter.name} is closed")
     # The users are locked, so that a deactivation under way either comes first or sees the hold.
-    locked = User.objects.select_for_update().filter(pk__among=user_ids).order_by("pk")
-    found = {pk: (name, gone) for pk, name, gone in locked.values_list("pk", "username", "deactivated_at")}
+    users.lock(user_ids=user_ids)
+    chosen = User.objects.filter(pk__among=user_ids).order_by("pk")
+    found = {pk: (name, gone) for pk, name, gone in chosen.values_list("pk", "username", "deactivated_at")}
     held = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
     added = {pk: told for pk, told in found.items() if pk not in held}
-    # Whoever was deactivated while this waited for its turn was not on hold then.
-    since = {pk: at if gone is None else max(at, gone) for pk, (_, gone) in added.items()}
+    # Whoever was deactivated, or lost an archive, while this waited for its turn was not on hold then.
+    lost = archives.expired_last(user_ids=added)
+    since = {pk: max(at, gone or at, lost.get(pk, at)) for pk, (_, gone) in added.items()}
     Custodian.objects.bulk_create([Custodian(matter=matter, user_id=pk, added_at=since[pk]) for pk in added])
     facts = [Fact("user", pk, name, after={"matter": matter.name}) for pk, (name, _) in added.items()]
     note(facts, action="put on legal hold", by=by, at=at)

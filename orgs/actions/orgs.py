@@ -23,7 +23,7 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
     """Make an org below another, or the top of the tree when there is no parent.
 
     Raises:
-        Refused: when the name is empty or an active org has it, in any letter case.
+        Refused: when the name is empty or an active org has it, in any letter case; when the parent is not active.
     """
     name = " ".join(name.split())
     if not name or len(name) > 255:
@@ -34,7 +34,10 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
         org = Org.objects.add_root({"name": name})
     else:
         # Treebeard writes the parent's counter: a stale copy would lose a child.
-        org = Org.objects.add_child(Org.objects.get(pk=parent.pk), {"name": name})
+        above = Org.objects.select_for_update(no_key=True).get(pk=parent.pk)
+        if not above.active:
+            raise Refused(f"{above.name} is not active: activate it first")
+        org = Org.objects.add_child(above, {"name": name})
     note([Fact("org", org.pk, org.name)], action="org created", by=by, at=at)
     found: Org = org
     return found
@@ -89,7 +92,8 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
     """Take an org out of use, or back into it.
 
     Raises:
-        Refused: when it still has active users or orgs below it, or its name has been taken meanwhile.
+        Refused: when it still has active users or orgs below it; when its name has been taken meanwhile, or the org
+            above it is not active.
     """
     stored = Org.objects.select_for_update().get(pk=org.pk)
     if stored.active == active:
@@ -100,6 +104,8 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
             raise Refused(f"{stored.name} still has active users or orgs below it: move them first")
         if stored.pk == Org.objects.order_by("path").values_list("pk", flat=True).first():
             raise Refused(f"{stored.name} is the top of the tree")
+    elif (above := _locked_parent(stored)) is not None and not above.active:
+        raise Refused(f"{above.name}, above {stored.name}, is not active: activate it first")
     elif Org.objects.active().filter(name_key=fold(stored.name)).exists():
         raise Refused(f"another active org is called {stored.name}")
     stored.active = active
@@ -117,3 +123,9 @@ def renew_registration_key(*, org: Org, by: Actor, at: datetime) -> str:
     stored.save(update_fields=["registration_key"])
     note([Fact("org", stored.pk, stored.name)], action="registration key renewed", by=by, at=at)
     return str(stored.registration_key)
+
+
+def _locked_parent(org: Org) -> Org | None:
+    """Return the org above, which stays as it is until the transaction ends; None for the top of the tree."""
+    above: Org | None = Org.objects.select_for_update(no_key=True).filter(path=org.path[: -Org.steplen]).first()
+    return above

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-from orgs.actions import archives
+from orgs.actions import archives, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
@@ -33,6 +33,7 @@ def states(*, users: Remembered, by: Actor, at: datetime) -> None:
     The values are ``deactivated_by``, ``deactivated_at`` and the same for ``blocked`` and ``pending``; a time that is
     left out stays.
     """
+    locks.users(users)
     columns = [f"{state}_{what}" for state in STATES for what in ("by", "at")]
     stored = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", "username", *columns)}
     for state, while_in_it in STATES.items():
@@ -53,6 +54,7 @@ def states(*, users: Remembered, by: Actor, at: datetime) -> None:
 @transaction.atomic
 def grants(*, roles: Mapping[tuple[int, str], tuple[str, datetime]]) -> None:
     """Say again who granted these roles (user id and role's name), and when, where users hold them."""
+    locks.users({user for user, _ in roles})
     alike: dict[tuple[str, str, datetime], list[int]] = {}
     for (user, role), (granted_by, granted_at) in roles.items():
         alike.setdefault((role, granted_by, granted_at), []).append(user)
@@ -69,6 +71,7 @@ def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
     Raises:
         Refused: when a device would be active while its user is not.
     """
+    locks.owners_of_devices(remembered)
     stored = {
         row["pk"]: row
         for row in Device.objects.filter(pk__in=remembered).values(
@@ -92,6 +95,7 @@ def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
 @transaction.atomic
 def live_archives(*, archive_ids: Collection[int], at: datetime) -> frozenset[int]:
     """Take these archives out of cold storage, those that have not expired. Return which are live."""
+    locks.owners_of_archives(archive_ids)
     archives.out_of_cold_storage(archive_ids=archive_ids, at=at)
     live = Archive.objects.filter(pk__among=archive_ids, state=ArchiveState.LIVE)
     return frozenset(live.values_list("pk", flat=True))
@@ -103,6 +107,7 @@ def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
 
     What has passed would lose the archive at once: its org's retention, from now on, stays.
     """
+    locks.owners_of_archives(dates)
     ahead = {pk: {name: row[name] for name in ("cold_since", "expires_at")} for pk, row in dates.items()}
     ahead = {pk: row for pk, row in ahead.items() if row["expires_at"] > at}
     cold = Archive.objects.filter(pk__among=ahead, state=ArchiveState.COLD_STORAGE)

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from orgs.actions import guard, ways_in
+from orgs.actions import guard, locks, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actions.powers import EVERYWHERE
@@ -39,6 +39,7 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     _refuse_more(changed, permissions, by=by)
     before = {"name": changed.name, "permissions": changed.permissions}
     changed.name, changed.permissions = name.strip(), sorted(permissions)
+    locks.administrators()
     had_sysadmin = User.objects.sysadmins().exists()
     with ways_in.a_sysadmin_stays(by=by):
         changed.save()

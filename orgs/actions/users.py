@@ -8,9 +8,9 @@ from datetime import datetime
 
 from django.contrib.auth.hashers import make_password
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F
 
-from orgs.actions import archives, devices, guard, ways_in
+from orgs.actions import archives, devices, guard, locks, ways_in
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
@@ -62,12 +62,13 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
     """Make users; without a password they sign in by LDAP or not at all.
 
     Raises:
-        Refused: when a username is empty or taken, in any letter case; when a role holds more than ``by`` does; for a
+        Refused: when a username is empty or taken, in any letter case; when an org is not active; when a role holds more than ``by`` does; for a
             password in an org that follows LDAP, unless the user is managed locally.
     """
     wanted = list(users)
     keys = [fold(new.profile.username) for new in wanted]
     _refuse_taken(keys)
+    _hold_active_orgs({new.org_id for new in wanted})
     orgs = Org.objects.in_bulk({new.org_id for new in wanted})
     known = {role.pk: role for role in Role.objects.all()}
     for org_id, role_ids in _role_ids_by_org(wanted).items():
@@ -180,17 +181,20 @@ def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[
     Raises:
         Refused: when one of them holds more than ``by``.
     """
+    lock(user_ids=user_ids)
     changed = _pick(user_ids, blocked=True)
     guard.refuse_above(user_ids=changed, doing="unblock them", by=by)
     User.objects.filter(pk__among=changed).update(blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None)
     _note(changed, "user unblocked", by=by, at=at, before={"blocked": True}, after={"blocked": False})
-    clear_pending(user_ids=changed, by=by, at=at)
+    with locks.holding(changed):
+        clear_pending(user_ids=changed, by=by, at=at)
     return frozenset(changed)
 
 
 @transaction.atomic
 def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Deactivate these users on hold as soon as they are released. Return for whom that is new."""
+    lock(user_ids=user_ids)
     _take_over(user_ids, "pending", by=by, at=at)
     changed = _pick(user_ids, pending=False, active=True)
     User.objects.filter(pk__among=changed).update(pending=True, pending_by=by.set_by, pending_at=at)
@@ -201,6 +205,7 @@ def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozen
 @transaction.atomic
 def clear_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Forget the pending deactivation of these users. Return who had one."""
+    lock(user_ids=user_ids)
     changed = _pick(user_ids, pending=True)
     User.objects.filter(pk__among=changed).update(pending=False, pending_by=SetBy.NOBODY, pending_at=None)
     _note(changed, "pending deactivation cleared", by=by, at=at, before={"pending": True}, after={"pending": False})
@@ -218,8 +223,9 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     wanted = _pick(user_ids, active=True)
     _keep_a_sysadmin(losing=wanted)
     held = frozenset(User.objects.filter(pk__among=wanted).held().values_list("pk", flat=True))
-    block(user_ids=held, by=by, at=at)
-    set_pending(user_ids=held, by=by, at=at)
+    with locks.holding(wanted):
+        block(user_ids=held, by=by, at=at)
+        set_pending(user_ids=held, by=by, at=at)
     leaving = {pk: name for pk, name in wanted.items() if pk not in held}
     with ways_in.a_sysadmin_stays(by=by):
         User.objects.filter(pk__among=leaving).update(
@@ -232,7 +238,8 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
             session_epoch=F("session_epoch") + 1,
         )
     theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
-    devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
+    with locks.holding(wanted):
+        devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
     # A device may have been off already, with its archive still live.
     others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
     archives.to_cold_storage(device_ids=list(others), at=at)
@@ -249,19 +256,31 @@ def reactivate(
     Returns who was deactivated, and what came back out of cold storage or was lost.
 
     Raises:
-        Refused: when one of them holds more than ``by``.
+        Refused: when one of them holds more than ``by``, or is in an org that is not active.
     """
+    locks.orgs_of_users(user_ids)
     changed = _pick(user_ids, active=False)
+    _refuse_in_orgs_out_of_use(changed)
     guard.refuse_above(user_ids=changed, doing="reactivate them", by=by)
     User.objects.filter(pk__among=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
     theirs = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
     restored = Restored(0, 0)
     if with_devices:
-        restored = devices.reactivate(device_ids=list(theirs), by=by, at=at)
+        with locks.holding(changed):
+            restored = devices.reactivate(device_ids=list(theirs), by=by, at=at)
     else:
         restored = archives.out_of_cold_storage(device_ids=list(theirs), at=at)
     _note(changed, "user reactivated", by=by, at=at, before={"active": False}, after={"active": True})
     return frozenset(changed), restored
+
+
+def _refuse_in_orgs_out_of_use(user_ids: Collection[int]) -> None:
+    """No sync decides about active users of an org that is not active."""
+    stray = User.objects.filter(pk__among=user_ids, org__active=False).select_related("org").order_by("pk").first()
+    if stray is not None:
+        raise Refused(
+            f"{stray.username} is in {stray.org.name}, which is not active: activate the org, or move the user"
+        )
 
 
 @transaction.atomic
@@ -282,9 +301,8 @@ def move(
         Refused: when an org is not active; when a user would reach further than ``by`` does, or the org's default
             roles hold more than ``by``; when the acting person or the last SYSADMIN could not sign in any more.
     """
-    names = dict(Org.objects.active().filter(pk__in=set(moves.values())).values_list("pk", "name"))
-    if gone := set(moves.values()) - names.keys():
-        raise Refused(f"org {min(gone)} does not exist or is not active")
+    names = _hold_active_orgs(set(moves.values()))
+    lock(user_ids=moves)
     current = {
         pk: (name, org_id, org_name)
         for pk, name, org_id, org_name in User.objects.filter(pk__among=moves).values_list(
@@ -295,7 +313,8 @@ def move(
     guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
     with ways_in.watched(by=by, at=at):
         _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)
-    devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
+    with locks.holding(moves):
+        devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
     facts = [
         Fact("user", pk, name, before={"org": old}, after={"org": names[moves[pk]]})
         for pk, (name, _, old) in current.items()
@@ -367,6 +386,7 @@ def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime)
         Refused: when a username is empty or another user's; when ``by`` gives another name or address, by which a
             directory may know somebody else, to a user who holds more.
     """
+    lock(user_ids=profiles)
     users = [user for user in User.objects.filter(pk__among=profiles) if _profile(user) != profiles[user.pk]]
     _refuse_names_of_others(users, profiles)
     guard.refuse_above(user_ids=[user.pk for user in users], doing="change their names and address", by=by)
@@ -428,6 +448,7 @@ def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by:
         Refused: when one of them holds more than ``by``; when the acting person or the last SYSADMIN with a local
             password could not sign in any more.
     """
+    lock(user_ids=user_ids)
     changed = _pick(user_ids, managed_locally=not managed_locally)
     guard.refuse_above(user_ids=changed, doing="mark them as managed locally, or not", by=by)
     with ways_in.watched(by=by, at=at):
@@ -450,7 +471,8 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
     Raises:
         Refused: when the user holds more than ``by``; when a local password opens nothing, as the org follows LDAP.
     """
-    stored = User.objects.select_for_update(of=("self",)).select_related("org").get(pk=user.pk)
+    lock(user_ids=[user.pk])
+    stored = User.objects.select_related("org").get(pk=user.pk)
     guard.refuse_above(user_ids=[stored.pk], doing="set their password", by=by)
     if not password_counts(stored):
         raise Refused(
@@ -465,20 +487,21 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
 
 
 def lock(*, user_ids: Collection[int]) -> None:
-    """Hold the rows of these users until the transaction ends and, where one holds ``admin``, of all who do.
+    """Hold the rows of these users until the transaction ends and, where one holds ``admin``, of all who do."""
+    locks.users(user_ids)
 
-    Everybody takes them at once and in one order: whoever took the users first and the SYSADMINs later could wait for
-    somebody who waits for them.
+
+def _hold_active_orgs(org_ids: Collection[int]) -> dict[int, str]:
+    """Keep these orgs in use until the transaction ends; return their names.
+
+    Raises:
+        Refused: when one is not active.
     """
-    granted = _admin_grants()
-    ids = set(user_ids)
-    if granted.filter(user__among=ids).exists():
-        ids.update(granted.values_list("user", flat=True))
-    list(User.objects.select_for_update().filter(pk__among=ids).order_by("pk").values_list("pk"))
-
-
-def _admin_grants() -> QuerySet[RoleGrant]:
-    return RoleGrant.objects.filter(role__in=[role.pk for role in Role.objects.all() if role.holds_admin])
+    locks.orgs(org_ids)
+    names = dict(Org.objects.active().filter(pk__in=org_ids).values_list("pk", "name"))
+    if gone := set(org_ids) - names.keys():
+        raise Refused(f"org {min(gone)} does not exist or is not active")
+    return names
 
 
 def _pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
@@ -500,7 +523,7 @@ def _keep_a_sysadmin(*, losing: Collection[int], gaining: Collection[int] = ()) 
 
     ``lock`` comes before: of two losses at once, the second sees what the first has done.
     """
-    if not losing or not _admin_grants().filter(user__among=losing).exists():
+    if not losing or not locks.admin_grants().filter(user__among=losing).exists():
         return
     holders = set(User.objects.sysadmins().values_list("pk", flat=True))
     leaving = holders & set(losing)

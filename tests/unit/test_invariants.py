@@ -35,7 +35,7 @@ from directory.models import (
     SyncSettings,
 )
 from directory.sync.values import Cause, Outcome
-from orgs.actions import archives, devices, legal_holds, users
+from orgs.actions import archives, devices, legal_holds, orgs, users
 from orgs.actions.audit import Fact, note
 from orgs.actors import SYSTEM, Actor, person
 from orgs.models import (
@@ -316,6 +316,13 @@ def an_archive_that_expired_on_hold() -> None:
     legal_holds.add_custodians(matter=matter, user_ids=[archive.device.user_id], by=SYSTEM, at=since)
 
 
+def an_active_org_below_one_out_of_use() -> None:
+    upper = orgs.create(name="Upper", parent=Org.objects.get(depth=1), by=SYSTEM, at=NOON)
+    orgs.create(name="Lower", parent=upper, by=SYSTEM, at=NOON)
+    Org.objects.filter(pk=upper.pk).update(active=False)
+    note([Fact("org", upper.pk, upper.name)], action="org deactivated", by=SYSTEM, at=NOON)
+
+
 def a_closed_matter_that_holds_somebody() -> None:
     matter = legal_holds.open_matter(name="Audit", by=SYSTEM, at=NOON)
     legal_holds.close_matter(matter=matter, by=SYSTEM, at=NOON)
@@ -511,6 +518,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I6.8": an_archive_that_expired_on_hold,
     "I6.9": a_closed_matter_that_holds_somebody,
     "I6.10": an_active_user_in_an_inactive_org,
+    "I6.11": an_active_org_below_one_out_of_use,
     "I7.1": an_archive_that_did_not_come_back,
     "I8.1": a_bind_password_in_the_open,
     "I8.2": a_bind_password_in_a_script,

@@ -1,0 +1,269 @@
+"""Any two actions on the same user at the same moment leave a state that fits, and neither waits for the other for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import combinations_with_replacement, product
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from directory import invariants
+from directory.actions import matches
+from directory.models import Match
+from directory.sync import accounts
+from orgs.actions import archives, devices, legal_holds, orgs, put_back, roles, users
+from orgs.actions.errors import Refused
+from orgs.actions.users import NewUser, Profile
+from orgs.actors import SYSTEM, Actor
+from orgs.models import Archive, ArchiveState, AuditEntry, CreatedBy, Device, Matter, Org, Role, SetBy, User
+from tests.worlds import NOON, device, org, user
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite has one writer at a time"),
+]
+AT = NOON + timedelta(days=400)
+SYNC = Actor(label="sync", run_id=10**6)
+# How long the first of two stays in its transaction when it has done all that it does.
+PAUSE = 0.015
+WAITS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One user with all that actions take hold of, and two orgs to be in."""
+
+    user: User
+    device: Device
+    archive: Archive
+    here: Org
+    there: Org
+    matter: Matter
+    role: Role
+
+
+def set_up(number: int) -> Scene:
+    here, there = org(f"Here {number}"), org(f"There {number}")
+    someone = user(f"user{number}", org_name=here.name)
+    laptop = device(someone)
+    Match.objects.create(user=someone, dn=f"uid={number}", unique_id=str(number), matched_at=NOON)
+    matter = legal_holds.open_matter(name=f"Matter {number}", by=SYSTEM, at=NOON)
+    role = roles.save(role=None, name=f"Role {number}", permissions=["admin"], by=SYSTEM, at=NOON)
+    return Scene(someone, laptop, laptop.archives.get(), here, there, matter, role)
+
+
+def move(scene: Scene) -> None:
+    current = User.objects.get(pk=scene.user.pk).org_id
+    users.move(moves={scene.user.pk: scene.there.pk if current == scene.here.pk else scene.here.pk}, by=SYSTEM, at=AT)
+
+
+def rename(scene: Scene) -> None:
+    name = f"{scene.user.username}-{threading.get_ident()}"
+    users.update_profiles(profiles={scene.user.pk: Profile(name)}, by=SYSTEM, at=AT)
+
+
+def as_a_run_does(scene: Scene) -> None:
+    """Lock first, as each batch of a run does, then do several things."""
+    with transaction.atomic():
+        list(Org.objects.select_for_update(no_key=True).filter(pk__in=[scene.here.pk, scene.there.pk]).order_by("pk"))
+        accounts.load([scene.user.pk], lock=True)
+        ids = [scene.user.pk]
+        users.reactivate(user_ids=ids, by=SYNC, at=AT)
+        users.unblock(user_ids=ids, by=SYNC, at=AT)
+        users.deactivate(user_ids=ids, by=SYNC, at=AT)
+
+
+def create(scene: Scene) -> None:
+    new = NewUser(Profile(f"new-{scene.user.username}-{threading.get_ident()}"), scene.there.pk)
+    users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=AT)
+
+
+def put_device_back(scene: Scene) -> None:
+    remembered = {
+        "active": True,
+        "deactivated_by": SetBy.NOBODY.value,
+        "deactivated_at": None,
+        "deactivated_with_user": False,
+        "authorized": True,
+    }
+    with transaction.atomic():
+        put_back.devices(remembered={scene.device.pk: remembered}, by=SYSTEM, at=AT)
+        put_back.live_archives(archive_ids=[scene.archive.pk], at=AT)
+
+
+def only(scene: Scene) -> dict[str, Any]:
+    return {"user_ids": [scene.user.pk], "by": SYSTEM, "at": AT}
+
+
+ACTS: dict[str, Callable[[Scene], object]] = {
+    "block": lambda scene: users.block(**only(scene)),
+    "unblock": lambda scene: users.unblock(**only(scene)),
+    "deactivate": lambda scene: users.deactivate(**only(scene)),
+    "reactivate": lambda scene: users.reactivate(**only(scene)),
+    "clear what is pending": lambda scene: users.clear_pending(**only(scene)),
+    "move": move,
+    "set roles": lambda scene: users.set_roles(roles={scene.user.pk: frozenset({scene.role.pk})}, by=SYSTEM, at=AT),
+    "change the role": lambda scene: roles.save(
+        role=Role.objects.get(pk=scene.role.pk), name=scene.role.name, permissions=["user.read"], by=SYSTEM, at=AT
+    ),
+    "rename": rename,
+    "manage locally": lambda scene: users.set_managed_locally(managed_locally=True, **only(scene)),
+    "set the password": lambda scene: users.set_password(
+        user=scene.user, password="correct horse battery", by=SYSTEM, at=AT
+    ),
+    "create beside": create,
+    "put on hold": lambda scene: legal_holds.add_custodians(matter=scene.matter, **only(scene)),
+    "release": lambda scene: legal_holds.release(matter=scene.matter, **only(scene)),
+    "close the matter": lambda scene: legal_holds.close_matter(matter=scene.matter, by=SYSTEM, at=AT),
+    "deactivate the device": lambda scene: devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
+    "reactivate the device": lambda scene: devices.reactivate(device_ids=[scene.device.pk], by=SYSTEM, at=AT),
+    "put the device back": put_device_back,
+    "age archives": lambda _: archives.age(by=SYSTEM, at=AT + timedelta(days=400)),
+    "take the org out of use": lambda scene: orgs.set_active(org=scene.there, active=False, by=SYSTEM, at=AT),
+    "make an org below": lambda scene: orgs.create(
+        name=f"Below {scene.there.name} {threading.get_ident()}", parent=scene.there, by=SYSTEM, at=AT
+    ),
+    "forget the match": lambda scene: matches.forget(**only(scene)),
+    "a run": as_a_run_does,
+}
+# Those of which each pair meets in each state; any other pair meets in one.
+OF_STATES = {
+    *("deactivate", "reactivate", "deactivate the device", "reactivate the device", "put the device back"),
+    *("put on hold", "release", "move", "take the org out of use", "a run"),
+}
+# How the user is before: as made, with a device that is off, deactivated, or on hold.
+STATES: dict[str, Callable[[Scene], object]] = {
+    "active": lambda _: None,
+    "with a device that is off": lambda scene: devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=NOON),
+    "deactivated": lambda scene: users.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
+    "on hold and pending": lambda scene: (
+        legal_holds.add_custodians(matter=scene.matter, user_ids=[scene.user.pk], by=SYSTEM, at=NOON),
+        users.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
+    ),
+}
+
+
+class Pair:
+    """Two who act at once; the first may stay in its transaction for a moment, so that the second meets it there."""
+
+    def __init__(self) -> None:
+        self.troubles: list[str] = []
+
+    def meet(self, scene: Scene, first: str, second: str) -> None:
+        """Have the second begin when the first has done what it does and has not committed it."""
+        done = threading.Event()
+
+        def one() -> None:
+            try:
+                with transaction.atomic():
+                    ACTS[first](scene)
+                    done.set()
+                    threading.Event().wait(PAUSE)
+            finally:
+                done.set()
+
+        def other() -> None:
+            done.wait(WAITS)
+            ACTS[second](scene)
+
+        self._run(f"{first}, then {second}", one, other)
+
+    def race(self, scene: Scene, first: str, second: str) -> None:
+        """Have both begin at the same moment."""
+        together = threading.Barrier(2)
+
+        def act(name: str) -> None:
+            together.wait(WAITS)
+            ACTS[name](scene)
+
+        self._run(f"{first} beside {second}", lambda: act(first), lambda: act(second))
+
+    def _run(self, name: str, *works: Callable[[], None]) -> None:
+        def guarded(work: Callable[[], None]) -> None:
+            try:
+                work()
+            except Refused:
+                pass
+            except Exception as error:  # noqa: BLE001  # whatever somebody would have seen
+                self.troubles.append(f"{name}: {type(error).__name__}: {error}")
+            finally:
+                connection.close()
+
+        threads = [threading.Thread(target=guarded, args=(work,)) for work in works]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAITS)
+            if thread.is_alive():
+                self.troubles.append(f"{name}: still waiting")
+
+
+def broken() -> list[str]:
+    # The run that acts here has no row of its own.
+    return [str(each) for each in invariants.broken(at=AT)]
+
+
+def meetings() -> list[tuple[str, str, str]]:
+    """Return who comes first, who second, and how the user is."""
+    found = []
+    for number, (first, second) in enumerate(product(ACTS, ACTS)):
+        all_states = {first, second} <= OF_STATES
+        found += [(first, second, state) for state in (STATES if all_states else [list(STATES)[number % len(STATES)]])]
+    return found
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("part", range(4))
+def test_of_which_one_comes_while_the_other_is_in_its_transaction(part: int) -> None:
+    user("root", roles=["SYSADMIN"])
+    pair = Pair()
+    for number, (first, second, state) in enumerate(meetings()[part::4]):
+        scene = set_up(number)
+        STATES[state](scene)
+        pair.meet(scene, first, second)
+
+    assert pair.troubles == []
+    assert broken() == []
+
+
+@pytest.mark.timeout(600)
+def test_that_begin_at_the_same_moment() -> None:
+    user("root", roles=["SYSADMIN"])
+    pair = Pair()
+    for number, (first, second) in enumerate(combinations_with_replacement(ACTS, 2)):
+        scene = set_up(number)
+        list(STATES.values())[number % len(STATES)](scene)
+        pair.race(scene, first, second)
+
+    assert pair.troubles == []
+    assert broken() == []
+
+
+class TestArchives:
+    def test_that_are_taken_out_of_cold_storage_do_not_expire(self) -> None:
+        scene = set_up(1)
+        devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=NOON)
+        due = Archive.objects.get(pk=scene.archive.pk).expires_at
+        assert due is not None
+        pair = Pair()
+        acts = {
+            "a person": lambda _: devices.reactivate(
+                device_ids=[scene.device.pk], by=SYSTEM, at=due - timedelta(seconds=1)
+            ),
+            "the clock": lambda _: archives.age(by=SYSTEM, at=due + timedelta(seconds=1)),
+        }
+        ACTS.update(acts)
+        try:
+            pair.meet(scene, "a person", "the clock")
+        finally:
+            for name in acts:
+                del ACTS[name]
+
+        assert pair.troubles == []
+        assert Archive.objects.get(pk=scene.archive.pk).state == ArchiveState.LIVE
+        assert not AuditEntry.objects.filter(action="archive expired").exists()
