@@ -1,6 +1,6 @@
 # Start with `make run`; `make help` lists the rest. ARGS is passed on: make test ARGS="-k sandbox"
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-postgres check format coverage bench load faults attacks
+.PHONY: help setup run test test-postgres check format coverage bench load soak faults attacks
 
 PYTHON_IN := .venv/bin/python
 STEP := @.ci/step
@@ -55,6 +55,10 @@ attacks: ## Try every hostile script, request, upload and setting and write the 
 load: ## Have 50 browsers work during syncs of 20,000 users, on SQLite and PostgreSQL, and write docs/reliability.md
 	@.ci/setup test
 	@.ci/load $(ARGS)
+
+soak: ## Have runs, people and faults come one after the other for SOAK_MINUTES=25 on PostgreSQL, and write docs/reliability.md
+	@.ci/setup test
+	@.ci/soak $(ARGS)
 
 bench: ## Measure speed and write docs/speed.md (QUICK=1 tries it out, USERS=20000, MILLION=1, ARGS="--only reading")
 	@.ci/setup bench
