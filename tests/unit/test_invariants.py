@@ -314,6 +314,8 @@ def an_archive_that_expired_on_hold() -> None:
     matter = legal_holds.open_matter(name="Audit", by=SYSTEM, at=NOON)
     since = NOON + timedelta(days=300)
     legal_holds.add_custodians(matter=matter, user_ids=[archive.device.user_id], by=SYSTEM, at=since)
+    # The action itself lets a hold begin no earlier than what has expired by then.
+    Custodian.objects.filter(matter=matter).update(added_at=since)
 
 
 def an_active_org_below_one_out_of_use() -> None:
