@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
 
-from django.db.models import Q, QuerySet, TextField
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
 from directory import scripting
-from directory.models import LdapServer, RunServer, StoredEntry
+from directory.models import LdapServer, Match, RunServer, StoredEntry
 from directory.scope import OrgScope, orgs_in_scope
 from directory.sync import accounts, entries, rows
 from directory.sync.differences import Difference, Totals, difference, edited_scripts, joined
@@ -34,12 +34,25 @@ NEVER_READ = "No entries of this server that belong to users are stored: simulat
 class Basis:
     """Which entries are asked about: how many, and of when; ``outdated`` where the server was set otherwise then.
 
-    The stored verdicts are by the scripts of that time, which need not be those that are saved by now.
+    The stored verdicts are by the scripts of that time, which need not be those that are saved by now. ``missing`` counts
+    active users whom this server had last and of whom no entry is stored: the impact says nothing of them.
     """
 
     total: int
     read_at: datetime | None = None
     outdated: bool = False
+    missing: int = 0
+
+    @property
+    def incomplete(self) -> str:
+        """What the impact leaves out; empty where it is whole."""
+        if not self.missing:
+            return ""
+        users = "1 active user" if self.missing == 1 else f"{self.missing} active users"
+        return (
+            f"{users} of this server have no stored entry and are not counted: the impact is not whole. "
+            "Simulate a synchronization, and look whom it could not check."
+        )
 
     @property
     def problem(self) -> str:
@@ -133,11 +146,19 @@ class _Asked:
         reading = (
             RunServer.objects.filter(server=self._server, pages__gt=0).select_related("run").order_by("-pk").first()
         )
+        total, missing = self._rows().count(), self._missing()
         if reading is None:
-            return Basis(self._rows().count(), outdated=True)
+            return Basis(total, outdated=True, missing=missing)
         # A reading that broke off has left entries of the one before.
         outdated = not reading.complete or reading.configuration_digest != self._server.configuration_digest
-        return Basis(self._rows().count(), reading.run.started_at, outdated)
+        return Basis(total, reading.run.started_at, outdated, missing)
+
+    def _missing(self) -> int:
+        """Return how many active users this server had last of whom it has no entry in store."""
+        orgs = [pk for pk, org in self._scope.items() if self._server.pk in org.servers]
+        stored = StoredEntry.objects.filter(server=self._server, user=OuterRef("user"), verdict__isnull=False)
+        noted = Match.objects.filter(server=self._server, user__active=True, user__org__in=orgs)
+        return noted.filter(~Exists(stored)).count()
 
     def sandbox(self, scripts: Scripts) -> Sandbox:
         """Return a sandbox for these scripts that knows which attributes the entries may lack."""

@@ -12,7 +12,6 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from directory.models import KnownId, LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
-from directory.scope import OrgScope
 from directory.sync import fingerprints
 from directory.sync.identity import Trait, own_attribute
 from directory.sync.values import DOUBTFUL, MatchedBy
@@ -61,11 +60,11 @@ def of_last_reading(row: RunServer) -> str:
 
 
 def foresee(
-    readings: Iterable[RunServer], scope: Mapping[int, OrgScope], *, plan_id: int, run_id: int, at: datetime
+    readings: Iterable[RunServer], asking: Mapping[int, Collection[int]], *, plan_id: int, run_id: int, at: datetime
 ) -> list[Foreseen]:
     """Return what entries will be matched by when this run has noted the matches of its plan, and nothing else happens.
 
-    Servers whose entries were matched by something else than what holds now are left out.
+    ``asking`` are the orgs that ask each server, by its id. Servers whose entries were matched by something else than what holds now are left out.
     """
     planned = PlannedMatch.objects.filter(run=plan_id)
     # Where entries have several ids, the next reading looks at all of them.
@@ -79,7 +78,7 @@ def foresee(
         last = RunServer.objects.that_read(server.pk).first()
         if last is None or not last.ground or not last.complete:
             continue
-        org_ids = [pk for pk, org in scope.items() if server.pk in org.servers]
+        org_ids = asking.get(server.pk, ())
         now, then = _now_and_then(org_ids, plan_id, unsure, at)
         if now == last.ground:
             found.append(Foreseen(server, last.pk, then))

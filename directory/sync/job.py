@@ -18,7 +18,8 @@ from orgs.actors import Actor
 class Job:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
-    ``asked`` is which orgs ask each server, as a hash by its id. ``servers`` are those that have been read, by id, as
+    ``asked`` is which orgs ask each server, as a hash by its id, and ``asking`` their ids, also of those that the run
+    does not look after: whose an entry is does not change with the scope of a run. ``servers`` are those that have been read, by id, as
     they were set then, and ``shelves`` where their entries are kept. ``seen`` says who was in scope when the reading
     began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
     what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
@@ -31,6 +32,7 @@ class Job:
     readings: list[RunServer]
     scope: dict[int, OrgScope]
     asked: dict[int, str] = field(default_factory=dict)
+    asking: dict[int, list[int]] = field(default_factory=dict)
     seen: Present = field(default_factory=lambda: Present(()))
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
@@ -61,5 +63,10 @@ def load(run_id: int, lease: Lease, helpers: Helpers = Helpers()) -> Job:  # noq
     run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))
     chosen = {row.server_id for row in readings if row.chosen}
-    scope = {pk: org for pk, org in orgs_in_scope().items() if set(org.servers) & chosen}
-    return Job(run, lease, SyncSettings.load(), readings, scope, asked_digests(), helpers=helpers)
+    everywhere = orgs_in_scope()
+    scope = {pk: org for pk, org in everywhere.items() if set(org.servers) & chosen}
+    asking: dict[int, list[int]] = {}
+    for pk, org in everywhere.items():
+        for server_id in org.servers:
+            asking.setdefault(server_id, []).append(pk)
+    return Job(run, lease, SyncSettings.load(), readings, scope, asked_digests(), asking, helpers=helpers)

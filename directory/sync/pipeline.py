@@ -222,7 +222,7 @@ def apply_plan(work: Job) -> None:
         work.lease.renew(phase="noting matches", done=done, total=total)
         at = work.lease.clock()
         plan_id, run_id = work.run.plan_from_id or work.run.pk, work.run.pk
-        foreseen = grounds.foresee(work.readings, work.scope, plan_id=plan_id, run_id=run_id, at=at)
+        foreseen = grounds.foresee(work.readings, work.asking, plan_id=plan_id, run_id=run_id, at=at)
         entries.remember_matches(plan_id=plan_id, run_id=run_id, at=at)
         grounds.follow(foreseen, noted_at=at)
         absences.remember(work.run, at=work.lease.clock())

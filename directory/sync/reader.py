@@ -60,7 +60,7 @@ class Reader:
     _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self.org_ids = [pk for pk, org in self.work.scope.items() if self.server.pk in org.servers]
+        self.org_ids = self.work.asking.get(self.server.pk, [])
         self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
     def ground(self) -> str:
