@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator, Mapping, Sequence
@@ -141,7 +142,7 @@ class FakeDirectory:
     def _search(self, client: socket.socket, number: bytes, body: bytes, controls: list[tuple[int, bytes]]) -> None:
         fields = list(_parts(body))
         base, scope, wanted = (
-            fields[0][1].decode(),
+            _unescaped(fields[0][1]),
             fields[1][1][0],
             [value.decode() for _, value in _parts(fields[7][1])],
         )
@@ -220,6 +221,12 @@ class FakeDirectory:
         return answer
 
 
+def _unescaped(dn: bytes) -> str:
+    """Return a DN without escaped octets; those that are no UTF-8 as Python has them."""
+    octets = re.sub(rb"\\([0-9a-fA-F]{2})", lambda found: bytes([int(found[1], 16)]), dn)
+    return octets.decode(errors="surrogateescape")
+
+
 def _in_scope(dn: str, base: str, scope: int) -> bool:
     if scope == 0:
         return dn.lower() == base.lower()
@@ -256,11 +263,12 @@ def _entry(dn: str, attributes: Attributes) -> bytes:
     lists = b"".join(
         element(
             SEQUENCE,
-            element(OCTETS, name.encode()) + element(SET, b"".join(element(OCTETS, value) for value in values)),
+            element(OCTETS, name.encode(errors="surrogateescape"))
+            + element(SET, b"".join(element(OCTETS, value) for value in values)),
         )
         for name, values in attributes.items()
     )
-    return element(OCTETS, dn.encode()) + element(SEQUENCE, lists)
+    return element(OCTETS, dn.encode(errors="surrogateescape")) + element(SEQUENCE, lists)
 
 
 def result(code: int, words: str, referral: str = "", *, matched: str = "") -> bytes:

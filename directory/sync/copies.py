@@ -36,17 +36,31 @@ def same_again(repeats: Iterable[Repeat[Sent]]) -> list[str]:
     return found
 
 
-def sentences(twice: Sequence[str]) -> list[str]:
-    """Return what there is to say about entries that came twice: one sentence, or nothing."""
+def sentences(twice: Sequence[str], escaped: Sequence[str]) -> list[str]:
+    """Return what there is to say about entries that came twice, and about DNs that are not UTF-8."""
+    return [*_of_twice(twice), *_of_escaped(escaped)]
+
+
+def _of_escaped(escaped: Sequence[str]) -> list[str]:
+    if not escaped:
+        return []
+    entries = "1 entry has" if len(escaped) == 1 else f"{len(escaped)} entries have"
+    return [f"{entries} a DN that is not UTF-8, written with escaped octets here: {_named(escaped)}."]
+
+
+def _named(found: Sequence[str]) -> str:
+    return "; ".join(map(plain, found[:NAMED])) + (" and others" if len(found) > NAMED else "")
+
+
+def _of_twice(twice: Sequence[str]) -> list[str]:
     if not twice:
         return []
-    names = "; ".join(map(plain, twice[:NAMED])) + (" and others" if len(twice) > NAMED else "")
     counted = (
         "1 entry came twice and counts once"
         if len(twice) == 1
         else f"{len(twice)} entries came twice, each counts once"
     )
-    return [f"{counted}: {names}."]
+    return [f"{counted}: {_named(twice)}."]
 
 
 def _attributes(sent: Sent) -> Mapping[str, Sequence[str]]:

@@ -27,6 +27,7 @@ class Trait(IntFlag):
     NO_ID = 2
     LONG_ID = 4
     SEVERAL_IDS = 8
+    NOT_TEXT = 16
 
 
 def traits(who: Identity) -> Trait:
@@ -40,6 +41,8 @@ def traits(who: Identity) -> Trait:
         found |= Trait.LONG_ID
     if who.further_ids:
         found |= Trait.SEVERAL_IDS
+    if who.not_text:
+        found |= Trait.NOT_TEXT
     return found
 
 
@@ -90,6 +93,9 @@ def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
     """Return what the mapped attributes say, trimmed; what an entry does not have, or what is no text, is empty."""
     folded = {_lower(name): values for name, values in entry.attributes.items()}
 
+    # As many as there are values that are no text.
+    odd: list[str] = []
+
     def given(name: str) -> tuple[str, ...]:
         return folded.get(_lower(name.strip()), ())
 
@@ -97,7 +103,11 @@ def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
         found = given(name)
         if len(found) == 1 and type(found[0]) is str and (only := found[0].strip()):
             return (only,)
-        trimmed = (value.strip() for value in found if not isinstance(value, Encoded))
+        if not found:
+            return ()
+        texts = [value for value in found if not isinstance(value, Encoded)]
+        odd.extend(found[len(texts) :])
+        trimmed = (value.strip() for value in texts)
         return tuple(dict.fromkeys(filter(None, trimmed)))
 
     def first(*names: str) -> str:
@@ -113,6 +123,7 @@ def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
         last_name=first(mapping.last_name),
         further_ids=tuple(ids[1:]),
         long_id=long_id,
+        not_text=bool(odd),
     )
 
 

@@ -141,7 +141,7 @@ def _read_from(
             reader.matched = not tried_before and ground == grounds.of_last_reading(row)
             reader.read(reading.sent_pages())
             row.referrals = list(reading.referrals)
-            work.notes[row.pk] = copies.sentences([*reader.twice, *reading.twice])
+            work.notes[row.pk] = copies.sentences([*reader.twice, *reading.twice], reading.escaped)
         if reader.incremental:
             row.extent = increments.told(extent.since, reader.read_rest(extent, process))
         else:
@@ -161,6 +161,7 @@ def _save_reading(work: Job, row: RunServer) -> None:
             if not row.since:
                 standing.drop(work.shelves[row.server_id].forget_unseen())
             row.counts |= unidentified.counts(row.server_id)
+            work.notes.setdefault(row.pk, []).extend(unidentified.not_text(row.server_id))
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
         if row.complete and row.server_id is not None:
             row.attribute_counts = _named_attributes(work, row, work.servers[row.server_id])

@@ -85,6 +85,7 @@ def identity_to_json(identity: Identity) -> dict[str, Any]:
         # Most entries have one id.
         **({"further_ids": identity.further_ids} if identity.further_ids else {}),
         **({"long_id": True} if identity.long_id else {}),
+        **({"not_text": True} if identity.not_text else {}),
     }
 
 
@@ -119,6 +120,7 @@ def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:
         last_name=stored["last_name"],
         further_ids=tuple(stored.get("further_ids", ())),
         long_id=stored.get("long_id", False),
+        not_text=stored.get("not_text", False),
     )
 
 

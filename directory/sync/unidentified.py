@@ -14,6 +14,8 @@ from orgs.models import User
 from orgs.text import fold
 
 PAGE = 1000
+# So many DNs stand in a warning.
+NAMED = 5
 # What a reading leaves in the counts of its row.
 WITHOUT_USERNAME, LONG_IDS = "withoutUsername", "longIds"
 
@@ -27,6 +29,20 @@ def counts(server_id: int) -> dict[str, int]:
         WITHOUT_USERNAME: sum(count for traits, count in found.items() if Trait.NO_USERNAME in traits),
         LONG_IDS: sum(count for traits, count in found.items() if Trait.LONG_ID in traits),
     }
+
+
+def not_text(server_id: int) -> list[str]:
+    """Return what there is to say of stored entries with a name or address that is no text: one sentence, or nothing."""
+    stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(Trait.NOT_TEXT)).order_by("pk")
+    if not (count := stored.count()):
+        return []
+    names = stored.values_list("dn", flat=True)[:NAMED]
+    entries = "1 entry has" if count == 1 else f"{count} entries have"
+    return [
+        f"{entries} a username, a name or an email address that is not UTF-8, which counts as missing: {'; '.join(names)}"
+        + (" and others" if count > NAMED else "")
+        + ". Correct the values in the directory."
+    ]
 
 
 def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
@@ -82,4 +98,4 @@ class Unidentified:
 
 def _with(trait: Trait) -> list[int]:
     """Return all values of the column in which one of these traits is set."""
-    return [value for value in range(int(Trait.SEVERAL_IDS) * 2) if value & int(trait)]
+    return [value for value in range(sum(Trait) + 1) if value & int(trait)]

@@ -138,7 +138,7 @@ class Identity:
     """Who an entry is, by the server's attribute mapping; several values are kept in the server's order.
 
     ``unique_id`` is the id of the chosen attribute, or the first that the entry has, ``further_ids`` are those of other
-    attributes. ``long_id`` says that a value was too long to be an id.
+    attributes. ``long_id`` says that a value was too long to be an id, ``not_text`` that a name or address was no text.
     """
 
     dn: str
@@ -149,6 +149,7 @@ class Identity:
     last_name: str = ""
     further_ids: tuple[str, ...] = ()
     long_id: bool = False
+    not_text: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -161,6 +161,7 @@ class MemoryReading:
         self.url = server.url
         self.referrals: list[str] = []
         self.twice: list[str] = []
+        self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
         self._server = server
         self._attributes = None if attributes is None else {name.lower() for name in attributes}

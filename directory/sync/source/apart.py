@@ -107,6 +107,7 @@ class ReadingApart:
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self.referrals: list[str] = []
         self.twice: list[str] = []
+        self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
         self._process = process
         opened = self._next("opened")
@@ -127,7 +128,7 @@ class ReadingApart:
         """
         while (told := self._next("page", "ended")).get("page") is not None:
             yield [_as_sent(*each) for each in told["page"]]
-        self.referrals, self.twice = told["referrals"], told["twice"]
+        self.referrals, self.twice, self.escaped = told["referrals"], told["twice"], told["escaped"]
         self.proof, self._ended = told["proof"], True
 
     def _next(self, *kinds: str) -> dict[str, Any]:
@@ -148,7 +149,7 @@ def as_told(sent: Sent) -> tuple[Any, ...]:
         return sent[:3]
     who = sent.opened.identity
     names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
-    known = (*names, who.further_ids, who.long_id)
+    known = (*names, who.further_ids, who.long_id, who.not_text)
     return sent.dn, sent.digest, b"", known, sent.opened.attributes, sent.opened.named
 
 

@@ -86,14 +86,15 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
         teller.tell("opened", url="", extent=Extent())
         for page in read_single(wanted["connection"], wanted["dns"], attributes=wanted["attributes"]):
             teller.tell("page", page=[as_told(sent) for sent in page])
-        return teller.tell("ended", referrals=[], twice=[], proof=None)
+        return teller.tell("ended", referrals=[], twice=[], escaped=[], proof=None)
     extent = {name: wanted[name] for name in ("since", "now")}
     with open_reading(wanted["connection"], attributes=wanted["attributes"], **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
         mapping, pages = wanted["mapping"], reading.sent_pages()
         for page in pages if mapping is None else opened_pages(pages, mapping, NamedAttributes(wanted["named"])):
             teller.tell("page", page=[as_told(sent) for sent in page])
-    return teller.tell("ended", referrals=reading.referrals, twice=reading.twice, proof=reading.proof)
+    odd = {"twice": reading.twice, "escaped": reading.escaped}
+    return teller.tell("ended", referrals=reading.referrals, proof=reading.proof, **odd)
 
 
 if __name__ == "__main__":

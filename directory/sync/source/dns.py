@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 from orgs.text import fold
@@ -18,7 +19,37 @@ TYPES = {
     "0.9.2342.19200300.100.1.25": "dc", "domaincomponent": "dc",
 }  # fmt: skip
 FIRST = re.compile(r"(?:[^\\,]|\\.)*,", re.DOTALL)
+# Octets that are no UTF-8, as Python has them, and NUL, which PostgreSQL can't store; with what stands before.
+NO_TEXT = re.compile("(\\\\*)([\\0\udc80-\udcff])")
 ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2})|\\(.)", re.DOTALL)
+
+
+def text_of(name: bytes) -> str:
+    """Return a DN as text, with what is none, or can't be stored, as escaped octets (RFC 4514, 2.4).
+
+    So it can be shown, kept and asked for: to the server, the escaped form is the same DN.
+    """
+    return NO_TEXT.sub(_escaped, name.decode(errors="surrogateescape"))
+
+
+def texts_of(names: Sequence[bytes]) -> tuple[list[str], list[str]]:
+    """Return DNs as text, and those of them that had to be escaped."""
+    try:
+        # Nearly every page of nearly every directory: joined, since NUL is looked for in all of them at once.
+        texts = [name.decode() for name in names]
+        if b"\0" not in b"".join(names):
+            return texts, []
+    except UnicodeDecodeError:
+        pass
+    texts = [text_of(name) for name in names]
+    return texts, [text for text, name in zip(texts, names, strict=True) if text.encode() != name]
+
+
+def _escaped(found: re.Match[str]) -> str:
+    slashes, sign = found.groups()
+    # A backslash that stood for the octet would stand for the new one's otherwise.
+    kept = slashes[: len(slashes) // 2 * 2]
+    return f"{kept}\\{sign.encode(errors='surrogateescape')[0]:02X}"
 
 
 def parent(dn: str) -> str:

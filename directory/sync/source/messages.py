@@ -131,7 +131,6 @@ def attributes_of(entry: bytes) -> dict[str, list[bytes]]:
 
     Raises:
         Malformed: the content is not a SearchResultEntry.
-        UnicodeDecodeError: an attribute's name is no text.
     """
     _, after_name = element(entry, 0, len(entry))
     at, limit = element(entry, after_name, len(entry))
@@ -154,7 +153,8 @@ def _attributes(entry: bytes, at: int, limit: int) -> dict[str, list[bytes]]:  #
         length, at = entry[at + 1], at + 2
         if length >= 0x80:
             at, length = _long(entry, at, length)
-        name = entry[at : at + length].decode()
+        # RFC 4512 knows ASCII only; what is no text is nobody's mapping and no script's.
+        name = entry[at : at + length].decode(errors="backslashreplace")
         at += length
         if entry[at] != SET:
             raise Malformed("an attribute has no values")

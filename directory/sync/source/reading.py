@@ -29,7 +29,8 @@ class Reading:
     """One reading of a directory; its figures count for something once there is a ``proof``.
 
     ``referrals`` are URLs of parts of the tree that the server has not got and that were not read. ``twice`` are DNs to
-    which a followed referral led although they had been read: what the server sent first counts. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
+    which a followed referral led although they had been read: what the server sent first counts. ``escaped`` are DNs that
+    are no UTF-8, as they can be written. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
     """
 
     def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: Extent) -> None:
@@ -38,6 +39,7 @@ class Reading:
         self.pages_read = 0
         self.referrals: list[str] = []
         self.twice: list[str] = []
+        self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
         self._searches: list[Search] = []
         self._counted: int | None = None
@@ -99,6 +101,7 @@ class Reading:
                 raise
             search.references.append(elsewhere.urls)
         self.pages_read = before + search.pages_read
+        self.escaped += search.escaped
         self._look_again(session, target, search)
         for urls in search.references:
             if self._connection.follow_referrals:

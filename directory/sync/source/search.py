@@ -9,6 +9,8 @@ from hashlib import blake2b
 
 import ldap
 
+from directory.sync.source.dns import text_of as dn_text
+from directory.sync.source.dns import texts_of as dn_texts
 from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
 from directory.sync.source.messages import attributes_of, names_of
 from directory.sync.source.seen import Seen
@@ -36,7 +38,8 @@ RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re
 class Search:
     """One search on one session; ``references`` are the servers that it was sent on to.
 
-    ``seen`` holds every DN that came, ``repeated`` is how many came once more than they should, and ``results`` counts the answers by their result. With ``changed_since``, a
+    ``seen`` holds every DN that came, ``repeated`` is how many came once more than they should,
+    ``escaped`` are those that are no UTF-8, and ``results`` counts the answers by their result. With ``changed_since``, a
     cookie, the server sends what has changed since that was given (RFC 4533), in one page.
     """
 
@@ -54,6 +57,7 @@ class Search:
         self.page_size = page_size
         self.seen = Seen()
         self.repeated = 0
+        self.escaped: list[str] = []
         self.results: Counter[str] = Counter()
         self.estimate = 0
         self.paged = False
@@ -176,10 +180,12 @@ class Search:
         for index, content in enumerate(contents, start=len(self._page)):
             if RANGE_OPTION in content:
                 self._ranged.append(index)
+        dns, escaped = dn_texts(names)
+        self.escaped += escaped
         # An order of attributes or values other than before makes another digest, which only costs time.
         self._page += [
-            Sent(name.decode(), blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
-            for name, content in zip(names, contents, strict=True)
+            Sent(dn, blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
+            for dn, content in zip(dns, contents, strict=True)
         ]
 
     def _look_for_repetitions(self) -> None:
@@ -191,7 +197,7 @@ class Search:
         self.repeated = count = self.seen.repeated()
         if count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
             return
-        twice = [name.decode() for name, times in self.seen.times(self._last).items() if times > 1]
+        twice = [dn_text(name) for name, times in self.seen.times(self._last).items() if times > 1]
         told = f"{count} entries" + (f", {plain(twice[0])} among them," if twice else "")
         raise DirectoryUnavailable(f"{self._session.url}: {told} came twice, so that others may not have come at all")
 
