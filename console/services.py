@@ -28,7 +28,7 @@ def web(address: str, port: int) -> Service:
     """Return the web server."""
     place = f"[{address}]" if ":" in address else address
     options = ("--bind", f"{place}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
-    size = ("--worker-class", "gthread", "--workers", "2", "--threads", "4")
+    size = ("--worker-class", "console.web_worker.Worker", "--workers", "2", "--threads", "4")
     return _python("web", "gunicorn", "console.wsgi", *options, *size)
 
 

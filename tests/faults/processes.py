@@ -222,14 +222,14 @@ class Crew:
 
 def clock(folder: Path, environment: Mapping[str, str]) -> Process:
     """Start Celery's beat, which rings for what is due."""
-    options = ["--schedule", str(folder / f"beat-{secrets.token_hex(4)}"), "--pidfile="]
-    command = [sys.executable, "-m", "celery", "-A", "tests.faults.crashing", "beat", *options]
+    command = [sys.executable, "-m", "celery", "-A", "tests.faults.crashing", "beat", "--pidfile="]
     return Process("beat", command, environment, folder)
 
 
 def web(folder: Path, environment: Mapping[str, str], port: int) -> Process:
     """Start the web server and wait until it answers."""
     options = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--no-control-socket"]
+    options += ["--worker-class", "console.web_worker.Worker", "--threads", "4"]
     command = [sys.executable, "-m", "gunicorn", "tests.faults.crashing_web:application", *options]
     server = Process("web", command, environment, folder)
     wait_for(lambda: accepts(port) or not server.runs, "the web server answers")
