@@ -227,10 +227,10 @@ LDAP_LOOPBACK = flag("LDAP_LOOPBACK", default=False)
 RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30, least=2, most=3600)
 
 # Days for which rows are kept; 0 is for ever. The audit trail is kept at least as long as the runs.
-KEEP_RUNS_DAYS = number("KEEP_RUNS_DAYS", default=365)
-KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", default=3650)
-KEEP_MAILS_DAYS = number("KEEP_MAILS_DAYS", default=90)
-KEEP_ALERTS_DAYS = number("KEEP_ALERTS_DAYS", default=180)
+KEEP_RUNS_DAYS = number("KEEP_RUNS_DAYS", default=365, most=36_500)
+KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", default=3650, most=36_500)
+KEEP_MAILS_DAYS = number("KEEP_MAILS_DAYS", default=90, most=36_500)
+KEEP_ALERTS_DAYS = number("KEEP_ALERTS_DAYS", default=180, most=36_500)
 
 # Scripts run only where the system has every layer of their sandbox, unless the operator says otherwise.
 ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)
