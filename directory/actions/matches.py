@@ -51,6 +51,9 @@ def give_up(*, server: Group, user_ids: Collection[int] | None = None, by: Actor
     Raises:
         Refused: when nobody of them was last found there any more, or their orgs ask that server by now.
     """
+    wanted = server.matches().values_list("user", flat=True) if user_ids is None else user_ids
+    users.lock(user_ids=list(wanted))
+    # As their orgs are from here on.
     now = next((group for group in last_found.groups() if _is_same(group, server)), None)
     found = list(now.matches().select_for_update(of=("self",))) if now is not None else []
     chosen = [match for match in found if user_ids is None or match.user_id in user_ids]

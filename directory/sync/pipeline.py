@@ -141,7 +141,7 @@ def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
         warnings=_warnings(work, tally),
         incomplete=unchecked.to_json(unchecked.summed(tally.unchecked, failed)),
         held_back=[reason.message for reason in reasons],
-        surroundings=work.surroundings,
+        surroundings=work.surroundings if apply.waiting(work.run.pk, size=1) else {},
         planned_at=work.lease.clock(),
     )
     return reasons
