@@ -10,6 +10,7 @@ from typing import Any
 
 from directory import creation
 from directory.actions import matches, servers, uploads
+from directory.actions.server_questions import Confirmed
 from directory.creation import Applicant
 from directory.models import LdapServer
 from orgs.actions import orgs, roles, users
@@ -163,6 +164,7 @@ def _save_server(by: Actor, *, grantable_roles: str = "", script: str = "", plac
         at=NOW,
         orgs=[org("Asked"), org(place)] if place else None,
         grantable_roles=wanted,
+        confirmed=Confirmed(keep_inherited=frozenset(Org.objects.values_list("pk", flat=True)), left_behind=True),
     )
 
 

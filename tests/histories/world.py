@@ -127,7 +127,8 @@ class World:
     def serves(self, name: str, orgs: Sequence[str]) -> None:
         """Have a server be for these orgs from now on, and for no other."""
         chosen = list(Org.objects.filter(name__in=orgs))
-        servers.save(server=self.server(name), values={}, orgs=chosen, by=self.root, at=self.now)
+        confirmed = Confirmed(drop_inherited=frozenset(each.pk for each in chosen), left_behind=True)
+        servers.save(server=self.server(name), values={}, orgs=chosen, by=self.root, at=self.now, confirmed=confirmed)
 
     def clock(self) -> Clock:
         """Return a clock that starts now."""
