@@ -11,11 +11,15 @@ import time
 from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from django.db import connection
 
-from tests.faults.processes import Crew
 from tests.load.figures import FOLDER, PAGE
+
+if TYPE_CHECKING:
+    # It is published without Django.
+    from tests.faults.processes import Crew
 
 START, END = "<!-- soak -->", "<!-- end of soak -->"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")

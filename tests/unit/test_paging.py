@@ -238,7 +238,7 @@ class TestWhereAUserComesFrom:
 
         assert shown(client, source="ldap") == [wendy.pk]
         assert shown(client, source="none") == [ada.pk, lou.pk, stan.pk]
-        assert shown(client, source="local") == [lou.pk]
+        assert shown(client, source="local") == [ada.pk, lou.pk]
 
     def test_goes_together_with_a_legal_hold(self, client: Client) -> None:
         wendy, stan = make_user("wendy"), make_user("stan")
