@@ -41,7 +41,7 @@ class MatchAdmin(ActingAdmin):
 
     list_display = ("user", "server", "dn", "unique_id", "matched_at")
     list_select_related = ("user", "server")
-    search_fields = ("user__username", "dn", "unique_id")
+    search_fields = ("user__username", "dn", "unique_id", "user__known_ids__unique_id")
     actions = ("forget",)
 
     def has_add_permission(self, *_: Any, **__: Any) -> bool:

@@ -116,7 +116,8 @@ def _found_by_id(users: Collection[int], noted: Mapping[int, Noted], complete: C
 def _void(rivals: Mapping[Key, Collection[int]], noted: Mapping[int, Noted]) -> dict[tuple[int, int, int], Identity]:
     """Return the claims by username alone of users who are known by other ids: server, owner, rival, and the entry.
 
-    The entry has to be its owner's by id, or its name has to tell that it is another person's.
+    The name has to tell that it is another person's, also where the entry is its owner's by id: a directory that was
+    restored may have given ids anew.
     """
     known = {pk for pk, each in noted.items() if each.ids}
     persons = {pk: person for part in _parts(known) for pk, person in people(part).items()}
@@ -126,7 +127,7 @@ def _void(rivals: Mapping[Key, Collection[int]], noted: Mapping[int, Noted]) -> 
         for rival in known.intersection(rivals.get((row.server_id, row.user_id), ())):
             if not row.who.ids or row.is_of(noted[rival]):
                 continue
-            if row.matched_by == MatchedBy.ID or likeness(persons[rival], row.who) is Likeness.OTHER:
+            if likeness(persons[rival], row.who) is Likeness.OTHER:
                 found[row.server_id, row.user_id, rival] = row.who
     return found
 

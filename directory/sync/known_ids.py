@@ -18,7 +18,8 @@ from orgs.models import User
 PAGE = 1000
 MOST_IDS = 50
 # Which planned matches are noted: the first of a user, and another one where the user is active or was found by an id
-# that is known. A deactivated user keeps what is noted: the username may be another person's by now.
+# that is known. A deactivated user keeps what is noted: the username may be another person's by now. An id by which two
+# users of one plan were found, on two servers, is noted of neither.
 NOTED = """
     FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
     WHERE p.run_id = %s
@@ -28,6 +29,8 @@ NOTED = """
                             WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s, %s))
       AND (m.user_id IS NULL OR u.active OR p.by_id
            OR (m.unique_id = '' AND NOT EXISTS (SELECT 1 FROM {known} k WHERE k.user_id = p.user_id)))
+      AND p.unique_id NOT IN (SELECT d.unique_id FROM {planned} d WHERE d.run_id = %s AND d.unique_id <> ''
+                              AND d.unique_id NOT LIKE '%%: %%' GROUP BY d.unique_id HAVING count(*) > 1)
 """
 # A company's own number, which stays with its server.
 OWN = "m.unique_id LIKE '%%: %%'"
@@ -103,7 +106,7 @@ def note(*, plan_id: int, run_id: int, at: datetime) -> None:
     models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
     models |= {"repeats": RunRepeat, "known": KnownId}
     tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
-    which: list[Any] = [plan_id, *(run_id, *DOUBTFUL) * 2]
+    which: list[Any] = [plan_id, *(run_id, *DOUBTFUL) * 2, plan_id]
     when: Any = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT p.user_id {NOTED} AND p.further_ids <> ''".format(**tables), which)

@@ -292,7 +292,8 @@ class MemoryInquiry:
             by_id = person.unique_id in who.unique_ids and not person.id_hidden
             if person.id_hidden and person.dn == who.dn:
                 return Whereabouts(absent=False, told="found at its DN without its immutable id", dns=(person.dn,))
-            if by_id or fold(who.username) in map(fold, person.usernames):
+            named = fold(who.username) in map(fold, person.usernames) and person.dn not in who.namesakes
+            if by_id or named:
                 return Whereabouts(absent=False, told="found after all", dns=(person.dn,))
         return Whereabouts(absent=True, told="nobody with that name anywhere")
 

@@ -245,3 +245,19 @@ def test_of_ids_that_are_made_anew_again_and_again_the_newest_stay() -> None:
 
     assert KnownId.objects.count() == known_ids.MOST_IDS
     assert {"uuid-kim", "ns-kim"} < set(ids_of("kim"))
+
+
+def test_an_id_by_which_two_users_were_found_is_noted_of_neither() -> None:
+    """As where one directory was copied into another, and people have other usernames there."""
+    for name in ("kim", "lee"):
+        user(name)
+    one, other = staff(entryUUID="uuid")[0], staff(entryUUID="uuid")[1]
+    copied = (other[0], {**other[1], "entryUUID": one[1]["entryUUID"]})
+    with FakeDirectory([one]) as corp, FakeDirectory([copied]) as branch:
+        ldap_server(corp.url, search_base=corp.base, **FILTER)
+        ldap_server(branch.url, name="Branch", search_base=branch.base, **FILTER)
+
+        assert quiet(simulate_and_sync())
+        assert quiet(sync())
+
+    assert ids_of("kim") == ids_of("lee") == []

@@ -162,6 +162,17 @@ class TestAnotherUserWhoGetsTheUsernameOfALeaver:
 
         assert change_of(run, "kim").actions == ["block", "deactivate"]
 
+    def test_is_a_conflict_where_both_have_the_same_name(self, employer: Employer, john: User) -> None:
+        employer.directory.modify(employer.dn("kim"), {**JOHN, "mail": "kim@example.com"})
+        sync()
+        employer.directory.delete(employer.dn("john"))
+        employer.directory.rename(employer.dn("kim"), "uid=john")
+
+        run = sync()
+
+        assert change_of(run, "john").outcome == Outcome.CONFLICT
+        assert again(john).active
+
     def test_is_a_conflict_where_no_id_of_the_leaver_is_known(self, employer: Employer, john: User) -> None:
         user("tom")
         employer.directory.rename(employer.dn("kim"), "uid=tom")
