@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
@@ -278,3 +278,19 @@ def redis_url(name: str, *, default: str) -> str:
     if parts.scheme != "unix" and not re.fullmatch(r"(/[0-9]{0,4})?", parts.path):
         raise BadSetting(f"{name} must end with the number of a database, such as /0.")
     return found
+
+
+def process_name(arguments: Sequence[str]) -> str:
+    """Return what a process is for, by how it was started: ``rollcall web``, ``rollcall worker sync`` and so on."""
+    program, rest = arguments[0] if arguments else "", list(arguments[1:])
+    if "gunicorn" in program:
+        return "rollcall web"
+    if "celery" in program and "beat" in rest:
+        return "rollcall clock"
+    if "celery" in program and "worker" in rest:
+        queues = [rest[place + 1] for place, word in enumerate(rest[:-1]) if word in {"--queues", "-Q"}]
+        queues += [word.partition("=")[2] for word in rest if word.startswith("--queues=")]
+        return f"rollcall worker {','.join(queues)}".strip()
+    if program.endswith("manage.py") and rest:
+        return f"rollcall command {rest[0]}"
+    return "rollcall"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
@@ -22,6 +23,7 @@ from console.env import (
     origins,
     port,
     ports,
+    process_name,
     text,
     time_zone,
     web_address,
@@ -121,6 +123,8 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
         "options", " ".join(f"-c {name}={seconds}s" for name, seconds in POSTGRESQL_TIMEOUTS.items())
     )
+    # For pg_stat_activity: who holds that connection, or that lock?
+    DATABASES["default"]["OPTIONS"].setdefault("application_name", process_name(sys.argv)[:63])
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 # No cache: what web processes share is in tables of its own, and nothing anywhere is pickled.

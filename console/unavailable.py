@@ -1,4 +1,4 @@
-"""Answers 503 while the database is away or busy: what is wrong, that nothing was saved, and when to come again."""
+"""Answers 503 while the database is away or busy, or too many export: what is wrong, and when to come again."""
 
 from __future__ import annotations
 
@@ -19,9 +19,14 @@ log = logging.getLogger("rollcall.database")
 RETRY_AFTER = 5
 
 
-class Trouble(StrEnum):
-    """Why the database did not do what a page needed."""
+class Busy(Exception):
+    """As many exports are under way as may be at once."""
 
+
+class Trouble(StrEnum):
+    """Why a page could not be answered now."""
+
+    EXPORTS = "exports"
     AWAY = "away"
     BUSY = "busy"
     FULL = "full"
@@ -46,6 +51,8 @@ _SQLITE = {
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
     """Return what is the matter with the database; None where the error is a fault of our own, such as a wrong query."""
+    if isinstance(error, Busy):
+        return Trouble.EXPORTS
     if isinstance(error, InterfaceError):
         return Trouble.AWAY
     if not isinstance(error, OperationalError):
@@ -77,8 +84,11 @@ def error_page(request: HttpRequest) -> HttpResponse:
     trouble = trouble_of(error)
     if trouble is None:
         return server_error(request)
-    said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    log.error("a page could not be answered, as the database is %s: %s", trouble.value, said)
+    if trouble is Trouble.EXPORTS:
+        log.info("an export waits: as many are under way as may be at once")
+    else:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        log.error("a page could not be answered, as the database is %s: %s", trouble.value, said)
     return _come_again(request, trouble)
 
 

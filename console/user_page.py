@@ -19,6 +19,7 @@ from directory.models import KnownId, Match, Run, RunChange, RunRepeat
 from orgs.inheritance import effective_settings
 from orgs.models import Custodian, Device, DirectoryService, Org, RoleGrant, User
 from orgs.permissions import Permission
+from orgs.text import misleading
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class UserCard:
     doubt: namesakes.Doubt
     may_free: bool
     from_ldap: bool
+    misleading: str
     devices: Iterable[Device] | None
     holds: Iterable[Custodian]
     history: Any
@@ -99,6 +101,7 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         doubt=namesakes.doubt(user),
         may_free=may_manage(viewer, user),
         from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
+        misleading=misleading(user.username),
         devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")
         if viewer.may(Permission.COMPUTER_READ)
         else None,

@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from orgs.actions import users
-from orgs.text import fold
+from orgs.text import fold, misleading
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
 LONGEST = {
@@ -225,6 +225,8 @@ def _row(line: int, header: list[str], cells: list[str]) -> tuple[Row, list[str]
     wrong = [f"line {line}, {name}: {problem}" for name, value in values.items() if (problem := _problem(name, value))]
     if not fold(values["username"]):
         wrong.append(f"line {line}: the username is empty")
+    elif reason := misleading(values["username"]):
+        wrong.append(f"line {line}: the username could be taken for another one: {reason}")
     return Row(line=line, **values), wrong
 
 

@@ -15,6 +15,64 @@ def fold(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", once).split())
 
 
+# Scripts that are written together; with Latin they stand in Japanese, Chinese and Korean names (Unicode TS 39).
+_TOGETHER = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "BOPOMOFO"}, {"CJK", "HANGUL"})
+# Marks that join or part letters, needed in these scripts' names and seen in no other.
+_JOINERS = {"\u200c", "\u200d"}
+_JOINED = {
+    "ARABIC",
+    "DEVANAGARI",
+    "BENGALI",
+    "GUJARATI",
+    "GURMUKHI",
+    "KANNADA",
+    "MALAYALAM",
+    "ORIYA",
+    "SINHALA",
+    "TAMIL",
+    "TELUGU",
+}
+# Blank although they are letters or symbols, and a mark that shows nothing.
+_BLANK = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u034f"}
+
+
+def misleading(name: str) -> str:
+    """Return why a name could be taken for another one; empty where it can't.
+
+    A name in one script is never misleading: Cyrillic, Greek, Chinese, accents.
+    """
+    if name.isascii() and name.isprintable():
+        # Nearly all are.
+        return ""
+    text = unicodedata.normalize("NFKC", name)
+    scripts = {found for character in text if (found := _script(character))}
+    for character in name:
+        joins = character in _JOINERS and scripts and scripts <= _JOINED
+        if not joins and _is_invisible(character):
+            return f"there is an invisible character in it (U+{ord(character):04X})"
+    if len(scripts) > 1 and not any(scripts - {"LATIN"} <= together for together in _TOGETHER):
+        return f"it mixes letters that look alike: {' and '.join(sorted(script.capitalize() for script in scripts))}"
+    return ""
+
+
+def _script(character: str) -> str:
+    """Return the script of a letter, by its Unicode name; empty for digits, marks and signs, which all scripts share."""
+    if not character.isalpha() or unicodedata.category(character) == "Lm":
+        return ""
+    if character.isascii():
+        return "LATIN"
+    return unicodedata.name(character, "UNKNOWN ").split()[0]
+
+
+def _is_invisible(character: str) -> bool:
+    if character.isascii():
+        return not character.isprintable()
+    selector = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return (
+        selector or character in _BLANK or unicodedata.category(character) in {"Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp"}
+    )
+
+
 def registration_key() -> str:
     """Return a new key ``XXXX-XXXX-XXXX-XXXX`` of letters and digits that are hard to mistake for each other."""
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import django_tables2 as tables
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console import badges
 from console.places import address_of
 from console.tables.columns import Table, link, plain
 from orgs.models import User
+from orgs.text import misleading
 
 
 class UserTable(Table):
@@ -31,7 +34,13 @@ class UserTable(Table):
         empty_text = _("There are no users yet. They come in by self-service, by deployment, by CSV or by hand.")
 
     def render_username(self, record: User) -> SafeString:
-        return link(address_of("users:detail", record.pk), record.username)
+        shown = link(address_of("users:detail", record.pk), record.username)
+        if reason := misleading(record.username):
+            title = gettext("This username could be taken for another one: %(reason)s.") % {"reason": reason}
+            return format_html(
+                '{} <span class="text-warning" title="{}">{}</span>', shown, title, gettext("look-alike")
+            )
+        return shown
 
     def render_roles(self, record: Any) -> str:
         return ", ".join(sorted(role.name for role in record.listed_roles)) or "–"

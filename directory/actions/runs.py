@@ -65,13 +65,33 @@ def start(
                 incremental=incremental,
                 created_at=at,
             )
-            RunServer.objects.bulk_create([_reading(run, server, chosen) for server in asked])
+            hold_servers([_reading(run, server, chosen) for server in asked])
             _note(run, "simulation started" if simulated else "sync started", by=by, at=at)
-    except IntegrityError as error:
+    except ServerHeld as error:
         raise Refused(who_holds(asked)) from error
     if wake:
         transaction.on_commit(lambda: wake_worker(run.pk))
     return run
+
+
+class ServerHeld(Exception):
+    """Another run holds one of the servers."""
+
+
+def hold_servers(readings: Sequence[RunServer]) -> None:
+    """Store the servers of a new run, each held by it from now on.
+
+    Asked first, and added without an error where another run is faster: PostgreSQL would log each as an error of its own.
+
+    Raises:
+        ServerHeld: when another run holds one of them; the caller's transaction has to be rolled back.
+    """
+    servers = [reading.server_id for reading in readings]
+    if RunServer.objects.filter(server__in=servers, live=True).exists():
+        raise ServerHeld
+    RunServer.objects.bulk_create(readings, ignore_conflicts=True)
+    if readings and RunServer.objects.filter(run=readings[0].run).count() != len(readings):
+        raise ServerHeld
 
 
 def _reading(run: Run, server: LdapServer, chosen: Sequence[int]) -> RunServer:
@@ -131,6 +151,9 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
         list(Run.objects.select_for_update().filter(undos=stored).values_list("pk"))
         refuse_unless_applicable(run=stored, by=by, at=at)
         applied = _same_plan_in_a_new_run(stored, by, at) if stored.state == RunState.PLANNED else stored
+        own = applied.readings.filter(server__isnull=False)
+        if RunServer.objects.filter(server__in=own.values("server"), live=True).exclude(run=applied).exists():
+            raise Refused(who_holds(stored.servers.all()))
         try:
             with transaction.atomic():
                 applied.readings.filter(server__isnull=False).update(live=True)

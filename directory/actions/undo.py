@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from directory.actions import runs
 from directory.actions.errors import Refused
@@ -28,7 +28,7 @@ def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND,
         try:
             with transaction.atomic():
                 undo = _queued(stored, by=by, at=at, trigger=trigger)
-        except IntegrityError as error:
+        except runs.ServerHeld as error:
             raise Refused(runs.who_holds(stored.servers.all())) from error
         note([Fact("run", undo.pk, str(undo), after={"undo of": run.pk})], action="undo simulated", by=by, at=at)
     if wake:
@@ -63,14 +63,16 @@ def _queued(run: Run, *, by: Actor, at: datetime, trigger: Trigger) -> Run:
         created_at=at,
     )
     # Neither chosen nor ever complete: an undo is no reading, for no schedule and no limit.
-    RunServer.objects.bulk_create(
-        RunServer(
-            run=undo,
-            server_id=reading.server_id,
-            server_name=reading.server_name,
-            configuration_digest=reading.configuration_digest,
-            chosen=False,
-        )
-        for reading in run.readings.order_by("pk")
+    runs.hold_servers(
+        [
+            RunServer(
+                run=undo,
+                server_id=reading.server_id,
+                server_name=reading.server_name,
+                configuration_digest=reading.configuration_digest,
+                chosen=False,
+            )
+            for reading in run.readings.order_by("pk")
+        ]
     )
     return undo

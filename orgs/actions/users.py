@@ -18,7 +18,7 @@ from orgs.actors import Actor
 from orgs.bulk import insert_rows, update_rows
 from orgs.local_sign_in import follows_directory, password_counts
 from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
-from orgs.text import fold
+from orgs.text import fold, misleading
 
 # What is written of a grant.
 GRANT = ("user", "role", "granted_at", "granted_by")
@@ -62,12 +62,15 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
     """Make users; without a password they sign in by LDAP or not at all.
 
     Raises:
-        Refused: when a username is empty or taken, in any letter case; when an org is not active; when a role holds more than ``by`` does; for a
+        Refused: when a username is empty, misleading, or taken in any letter case; when an org is not active; when a role holds more than ``by`` does; for a
             password in an org that follows LDAP, unless the user is managed locally.
     """
     wanted = list(users)
     keys = [fold(new.profile.username) for new in wanted]
     _refuse_taken(keys)
+    for new in wanted:
+        if reason := misleading(new.profile.username):
+            raise Refused(f"the username {new.profile.username} could be taken for another one: {reason}")
     _hold_active_orgs({new.org_id for new in wanted})
     orgs = Org.objects.in_bulk({new.org_id for new in wanted})
     known = {role.pk: role for role in Role.objects.all()}
