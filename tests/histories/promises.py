@@ -49,13 +49,19 @@ def _is_somebody_else(person: Person, known: Collection[str], account: dict[str,
 def nobody_was_cut_off_without_proof(
     world: World, before: Moment, after: Facts, *, except_for: Collection[int] = ()
 ) -> None:
-    """Whoever was cut off is inactive in a directory that was read, or in none of all that the org asks."""
+    """Whoever was cut off is inactive in a directory that was read, or in none of all that the org asks.
+
+    Nobody is absent who was last found in a directory that the org does not ask, or that is not there any more.
+    """
+    scope = {place.org.name: place.servers for place in orgs_in_scope().values()}
     for pk, row in after.items():
         if pk in except_for or pk not in before.facts or not cut_off(before.facts[pk], row):
             continue
         told, everywhere = word_on(world, before, pk, row)
         assert not any(each.active and each.error is None for each in told), row
         assert told or everywhere, row
+        if not told and pk in before.servers:
+            assert before.servers[pk] in scope.get(before.facts[pk]["org"], ()), row
 
 
 def is_overtaken(plan: Run) -> bool:
