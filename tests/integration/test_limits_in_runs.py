@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs, servers, undo
 from directory.actions.errors import Invalid
+from directory.invariants import broken
 from directory.models import LdapServer, Run, RunServer, RunState
 from directory.sync import pipeline
 from orgs.actions import users
@@ -160,6 +161,7 @@ class TestManySmallSteps:
         leave(company, range(18, 22))
 
         assert held_back(sync()) == []
+        assert broken(at=NOON + timedelta(hours=1)) == []
 
     def test_that_were_undone_do_not_count(self, company: Employer) -> None:
         back = undo.start(run=Run.objects.latest("pk"), by=SYSTEM, at=NOON, wake=False)
