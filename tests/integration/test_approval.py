@@ -243,7 +243,13 @@ class TestNobodyApproves:
         acts: dict[str, Callable[[], object]] = {
             "a neighbour deleted": lambda: servers.delete(server=branch, **by),
             "a neighbour's script": lambda: servers.save(server=branch, values={"active_script": inactive}, **by),
-            "an org given to a neighbour": lambda: servers.save(server=branch, values={}, orgs=[default, lyon], **by),
+            "an org given to a neighbour": lambda: servers.save(
+                server=branch,
+                values={},
+                orgs=[default, lyon],
+                confirmed=Confirmed(keep_inherited=frozenset({lyon.pk})),
+                **by,
+            ),
             "the order": lambda: servers.reorder(ids=[branch.pk, corp.pk], **by),
             "a role": lambda: role_actions.save(role=auditor, name="Auditor", permissions=[Permission.ADMIN], **by),
             "default roles": lambda: org_actions.change(org=default, default_roles=[auditor], **by),
