@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from directory import creation
-from directory.actions import matches, servers, uploads
+from directory.actions import matches, namesakes, servers, uploads
 from directory.actions.server_questions import Confirmed
 from directory.creation import Applicant
 from directory.models import LdapServer
@@ -58,6 +58,8 @@ def _of_users() -> Iterator[Act]:
     yield Act("gone is back", users.reactivate, lambda by: users.reactivate(user_ids=[user("gone").pk], by=by, at=NOW))
     yield Act("root is renamed", users.update_profiles, partial(_rename, "root", "root.old"))
     yield Act("pat takes a directory name", users.update_profiles, partial(_rename, "pat", "new.sys"))
+    for who in ("mary", "pat"):
+        yield Act(f"{who}'s username is freed", namesakes.free_username, partial(_free, who))
     yield Act(
         "mary is matched anew", matches.forget, lambda by: matches.forget(user_ids=[user("mary").pk], by=by, at=NOW)
     )
@@ -83,6 +85,10 @@ def _set_local(who: str, by: Actor, *, local: bool) -> object:
 
 def _rename(who: str, name: str, by: Actor) -> object:
     return users.update_profiles(profiles={user(who).pk: Profile(name)}, by=by, at=NOW)
+
+
+def _free(who: str, by: Actor) -> object:
+    return namesakes.free_username(user_id=user(who).pk, by=by, at=NOW)
 
 
 def _of_new_users() -> Iterator[Act]:

@@ -68,6 +68,8 @@ HARMLESS = {
     },
     "directory.actions.undo": {"start"},
     "directory.actions.alerts": {"dismiss"},
+    # The ids stay, so nobody else is matched.
+    "directory.actions.matches": {"give_up"},
     "directory.actions.retention": {"remove_old"},
     "directory.actions.secrets": {"rotate"},
     "directory.actions.settings": {"save"},
@@ -138,8 +140,15 @@ def done(act: Act, by: Actor) -> bool:
     return True
 
 
+# A SYSADMIN holds everything, so there is nothing beyond that to gain.
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize(
-    "role", [name if name in QUICK else pytest.param(name, marks=pytest.mark.whole) for name in STANDARD_ROLES]
+    "role",
+    [
+        name if name in QUICK else pytest.param(name, marks=pytest.mark.whole)
+        for name in STANDARD_ROLES
+        if name != "SYSADMIN"
+    ],
 )
 def test_no_two_acts_give_an_account_more_than_the_actor_holds(role: str) -> None:
     how = f"{len(ACTS)} acts, and after each that is allowed all of them once more, each taken back"
@@ -211,6 +220,7 @@ def _forms(response: Any) -> list[Any]:
     return [form for form in found if form is not None and hasattr(form, "fields")]
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     "caller",
     [
