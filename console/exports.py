@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import fcntl
 import json
+import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import IO, Any
+from typing import Any
 
 from django.conf import settings
 from django.http import StreamingHttpResponse
@@ -90,9 +91,9 @@ def _file(name: str, content_type: str, lines: Iterable[str]) -> StreamingHttpRe
 class Export:
     """The pieces of one file, which keeps its place among the exports that may run at once until it ends."""
 
-    def __init__(self, lines: Iterable[str], place: IO[bytes]) -> None:
+    def __init__(self, lines: Iterable[str], place: int) -> None:
         self._lines = iter(lines)
-        self._place = place
+        self._place: int | None = place
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -112,19 +113,24 @@ class Export:
 
     def close(self) -> None:
         """Give the place back; Django calls this however the answer ends."""
-        self._place.close()
+        place, self._place = self._place, None
+        if place is not None:
+            os.close(place)
+
+    def __del__(self) -> None:
+        self.close()
 
 
-def _free_place() -> IO[bytes]:
-    """Take one of the places; the system gives it back when its process is killed."""
+def _free_place() -> int:
+    """Take one of the places, an open file; the system gives it back when its process is killed."""
     folder = settings.VAR / "exports"
     folder.mkdir(mode=0o700, exist_ok=True)
     for number in range(AT_ONCE):
-        place = (folder / f"{number}.lock").open("ab")
+        place = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            place.close()
+            os.close(place)
             continue
         return place
     raise Busy

