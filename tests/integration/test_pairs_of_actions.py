@@ -21,6 +21,7 @@ from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import SYSTEM, Actor
 from orgs.models import Archive, ArchiveState, AuditEntry, CreatedBy, Device, Matter, Org, Role, SetBy, User
+from orgs.permissions import Permission
 from tests.worlds import NOON, device, org, user
 
 pytestmark = [
@@ -48,12 +49,14 @@ class Scene:
 
 
 def set_up(number: int) -> Scene:
-    here, there = org(f"Here {number}"), org(f"There {number}")
+    here, there = org("Here"), org(f"There {number}")
     someone = user(f"user{number}", org_name=here.name)
     laptop = device(someone)
     Match.objects.create(user=someone, dn=f"uid={number}", unique_id=str(number), matched_at=NOON)
     matter = legal_holds.open_matter(name=f"Matter {number}", by=SYSTEM, at=NOON)
-    role = roles.save(role=None, name=f"Role {number}", permissions=["admin"], by=SYSTEM, at=NOON)
+    role = Role.objects.filter(name="Reader").first()
+    if role is None:
+        role = roles.save(role=None, name="Reader", permissions=[Permission.COMPUTER_READ], by=SYSTEM, at=NOON)
     return Scene(someone, laptop, laptop.archives.get(), here, there, matter, role)
 
 
@@ -109,7 +112,11 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "move": move,
     "set roles": lambda scene: users.set_roles(roles={scene.user.pk: frozenset({scene.role.pk})}, by=SYSTEM, at=AT),
     "change the role": lambda scene: roles.save(
-        role=Role.objects.get(pk=scene.role.pk), name=scene.role.name, permissions=["user.read"], by=SYSTEM, at=AT
+        role=Role.objects.get(pk=scene.role.pk),
+        name=scene.role.name,
+        permissions=[Permission.COMPUTER_READ, Permission.USER_READ],
+        by=SYSTEM,
+        at=AT,
     ),
     "rename": rename,
     "manage locally": lambda scene: users.set_managed_locally(managed_locally=True, **only(scene)),
@@ -242,6 +249,30 @@ def test_that_begin_at_the_same_moment() -> None:
 
     assert pair.troubles == []
     assert broken() == []
+
+
+class TestSysadmins:
+    def test_one_is_left_when_one_is_blocked_and_the_other_s_role_loses_admin(self) -> None:
+        root = user("root", roles=["SYSADMIN"])
+        scene = set_up(1)
+        role = roles.save(role=None, name="Deputy", permissions=["admin"], by=SYSTEM, at=NOON)
+        users.set_roles(roles={scene.user.pk: frozenset({role.pk})}, by=SYSTEM, at=NOON)
+        pair = Pair()
+        acts = {
+            "the one": lambda _: users.block(user_ids=[root.pk], by=SYSTEM, at=AT),
+            "the other": lambda _: roles.save(
+                role=role, name="Deputy", permissions=[Permission.COMPUTER_READ], by=SYSTEM, at=AT
+            ),
+        }
+        ACTS.update(acts)
+        try:
+            pair.meet(scene, "the one", "the other")
+        finally:
+            for name in acts:
+                del ACTS[name]
+
+        assert pair.troubles == []
+        assert User.objects.sysadmins().exists()
 
 
 class TestArchives:
