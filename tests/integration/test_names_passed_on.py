@@ -12,7 +12,7 @@ from directory.sync.job import Job
 from directory.sync.limits import Reason
 from directory.sync.tally import Tally
 from directory.sync.values import Known, Outcome
-from orgs.models import Role, User
+from orgs.models import User
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, simulate, simulate_and_sync, sync, user
 
@@ -87,16 +87,16 @@ class TestUsernamesThatArePassedOn:
     def test_in_a_ring_arrive_beside_a_user_whose_change_is_refused(
         self, employer: Employer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        kim, lee, _ = known_by_id(employer, "kim", "lee", "odd", grantable_roles=["Org Admin"])
+        kim, lee, _ = known_by_id(employer, "kim", "lee", "odd")
         swap(employer, "kim", "lee")
-        employer.directory.modify(employer.dn("odd"), {"title": "Org Admin"})
+        rename(employer, ("odd", "even"))
         check_limits = pipeline.check_limits
 
-        def rename_the_role(work: Job, tally: Tally) -> list[Reason]:
-            Role.objects.filter(name="Org Admin").update(name="Former Admin")
+        def take_the_name(work: Job, tally: Tally) -> list[Reason]:
+            user("even", org_name="ADMIN")
             return check_limits(work, tally)
 
-        monkeypatch.setattr(pipeline, "check_limits", rename_the_role)
+        monkeypatch.setattr(pipeline, "check_limits", take_the_name)
 
         run = sync()
 

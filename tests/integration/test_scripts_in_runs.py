@@ -239,4 +239,4 @@ class TestTheSeedsScripts:
             "bob": ("Students", ["Desktop User", "PROe User", "SYSADMIN"]),
             "cas": ("Default", ["Desktop User", "PROe User"]),
         }
-        assert ldap_server(employer.directory.url).role_name_script == ROLE_NAME
+        assert ldap_server(employer.directory.url).role_name_script == ROLE_NAME.strip()

@@ -86,7 +86,7 @@ class TestAttributesOfAStoredEntry:
     @pytest.mark.parametrize("told", [{}, {"cn": ["Jürgen"], "description;lang-de": ODD[:4]}])
     def test_come_back_as_they_were_and_in_their_order(self, told: dict[str, list[str]]) -> None:
         columns = {"dn": "uid=wendy", "dn_key": "1", "unique_id": "", "identity": {}, "digest": "", "run_id": 1}
-        columns |= {"contested": False, "matched_by": "", "settled": False, "server": make_server().pk}
+        columns |= {"contested": False, "matched_by": "", "settled": False, "named": "", "server": make_server().pk}
         insert_rows(StoredEntry, [*columns, "attributes"], [[*columns.values(), Json(json.dumps(told))]])
         stored = StoredEntry.objects.get()
         assert list(stored.attributes.items()) == list(told.items())
