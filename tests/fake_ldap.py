@@ -234,10 +234,12 @@ def _in_scope(dn: str, base: str, scope: int) -> bool:
 
 
 def _matches(condition: tuple[int, bytes], attributes: Attributes) -> bool:
-    """Evaluate a filter of and, or, equality, greater-or-equal and presence (RFC 4511, 4.5.1.7)."""
+    """Evaluate a filter of and, or, not, equality, greater-or-equal and presence (RFC 4511, 4.5.1.7)."""
     kind, body = condition
     if kind in {0xA0, 0xA1}:
         return (all if kind == 0xA0 else any)(_matches(part, attributes) for part in _parts(body))
+    if kind == 0xA2:
+        return not _matches(_only(body), attributes)
     told = {name.lower(): [value.lower() for value in values] for name, values in attributes.items()}
     if kind == 0x87:
         return body.lower() == b"objectclass" or body.decode().lower() in told

@@ -19,9 +19,10 @@ from directory.sync.values import Entry, Known, Presence, ScriptError, ScriptNam
 
 # So many users are asked about between two signs of life; a script may take its second for each.
 SLICE = 50
-# A question is a search below the base with the filter, one without, and one for each tree; few have more than two.
+# A question is a search below the base with the filter, one with its opposite, one without, and one for each tree; few
+# have more than two.
 # Whoever is not found costs up to six reads of single DNs, with a sign of life before them.
-SEARCHES = 6
+SEARCHES = 7
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
 NOT_CONFIRMED = "asked again, it did not confirm that they are gone"
 ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"

@@ -268,3 +268,46 @@ class TestFollowedReferrals:
 
         assert not again(people["ann"]).active, change_of(first, "ann").steps
         assert again(people["bob"]).active
+
+
+class TestAFilterThatAsksForWhatIsHidden:
+    STAFF_ONLY = "(&(objectClass=inetOrgPerson)(employeeType=staff))"
+
+    @pytest.fixture
+    def people(self, firm: Directory) -> dict[str, User]:
+        for uid in STAYING:
+            firm.modify(f"uid={uid},{STAFF}", {"employeeType": "staff"})
+        for uid in REMOTE:
+            firm.modify(f"uid={uid},{BRANCH}", {"employeeType": "staff"})
+        people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}
+        serve(firm, search_filter=self.STAFF_ONLY)
+        assert simulate_and_sync().state == RunState.APPLIED
+        return people
+
+    @pytest.mark.parametrize(
+        "rule",
+        [
+            f'to dn.children="{BRANCH}" attrs=employeeType by * none',
+            f'to dn.base="uid=ann,{BRANCH}" attrs=employeeType by * disclose',
+            'to filter="(uid=ann)" attrs=employeeType,objectClass by * none',
+        ],
+    )
+    def test_does_not_say_that_people_do_not_match(self, firm: Directory, people: dict[str, User], rule: str) -> None:
+        firm.allow(ACCESS[0], rule, ACCESS[1])
+
+        run = sync()
+
+        assert all(again(people[uid]).active for uid in REMOTE), change_of(run, "ann").steps
+        assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
+        assert "can't see all" in change_of(run, "ann").steps[-1]
+
+    @pytest.mark.parametrize("value", ["former", None])
+    def test_lets_those_go_who_really_do_not_match(
+        self, firm: Directory, people: dict[str, User], value: str | None
+    ) -> None:
+        firm.modify(f"uid=ann,{BRANCH}", {"employeeType": value})
+        firm.allow(ACCESS[0], f'to dn.base="uid=bob,{BRANCH}" attrs=employeeType by * none', ACCESS[1])
+
+        sync()
+
+        assert [again(people[uid]).active for uid in REMOTE] == [False, True, True]

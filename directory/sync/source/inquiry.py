@@ -23,9 +23,10 @@ from orgs.text import fold
 AT_ONCE = 50
 OVERLOOKED = "found after all at {}: the directory changed while it was being read"
 UNMATCHED = "still in the directory at {}, but the filter does not match"
-# Every entry has one, so that one without it is no entry that the filter does not match.
-KIND = "objectClass"
-KIND_HIDDEN = f"still in the directory at {{}}, but the bind DN can't see its {KIND}, which the filter asks for"
+UNDECIDED = (
+    "still in the directory at {}, but whether the filter matches can't be told, as if the bind DN can't see all that the "
+    "filter asks for"
+)
 MOVED = "moved out of the search base to {}"
 ALIKE = (
     "the directory takes {} for the username {}, though it is spelled otherwise there; if it is the same person, rename the "
@@ -127,10 +128,7 @@ class Inquiry:
             entries, loose = self._find(self._session, place, rest)
             for pk, found in entries.items():
                 dns = tuple(entry.dn for entry in found)
-                hidden = self._kind_counts(place) and not all(entry.values(KIND) for entry in found)
-                words = KIND_HIDDEN if hidden else place.words
-                absent = place.absent and not hidden
-                told[pk] = Whereabouts(absent, words.format(plain(" and ".join(dns))), dns)
+                told[pk] = Whereabouts(place.absent, place.words.format(plain(" and ".join(dns))), dns)
             if loose:
                 rest = [who for who in rest if who.user_id not in told and (place.by_name_too or not who.unique_ids)]
                 told |= self._taken_for(self._session, place, rest)
@@ -163,13 +161,11 @@ class Inquiry:
         base, scope = self._connection.search_base, self._connection.search_scope
         matching = self._connection.search_filter.strip()
         yield _Place(base, scope, matching, absent=False, words=OVERLOOKED, by_name_too=True)
-        yield _Place(base, scope, "", absent=True, words=UNMATCHED)
+        # Of what the bind DN may not see, a filter is neither true nor false (RFC 4511, 4.5.1.7).
+        yield _Place(base, scope, f"(!{matching})", absent=True, words=UNMATCHED)
+        yield _Place(base, scope, "", absent=False, words=UNDECIDED)
         for tree in trees:
             yield _Place(tree, "subtree", "", absent=True, words=MOVED)
-
-    def _kind_counts(self, place: _Place) -> bool:
-        """Tell whether being found there means that the connection's filter does not match, and this asks for the kind."""
-        return place.words == UNMATCHED and KIND.lower() in self._connection.search_filter.lower()
 
     def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> tuple[dict[int, list[Entry]], bool]:
         """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
@@ -179,9 +175,8 @@ class Inquiry:
         target = Target(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
         found: dict[int, list[Entry]] = {}
         loose = False
-        names = (*self._names, KIND) if self._kind_counts(place) else self._names
         try:
-            for page in Search(session, target, names, self._connection.page_size).pages():
+            for page in Search(session, target, self._names, self._connection.page_size).pages():
                 for entry in page:
                     whom = self._whom(entry, sought, by_name_too=place.by_name_too)
                     loose |= not whom and not any(entry.dn in who.namesakes for who in sought)
