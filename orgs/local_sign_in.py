@@ -25,13 +25,17 @@ def password_counts(user: User) -> bool:
 
 def with_a_local_way_in(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
     """Return the active, unblocked users who have a local password that counts."""
-    local = Q(managed_locally=True) | ~Q(org__in=_following(settings))
-    return _with_a_password().filter(local, active=True, blocked=False)
+    return with_an_open_password(settings).filter(active=True, blocked=False)
+
+
+def with_an_open_password(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
+    """Return the users, in any state, who have a local password that counts."""
+    return with_a_password().filter(Q(managed_locally=True) | ~Q(org__in=_following(settings)))
 
 
 def with_a_closed_password(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
     """Return the users who have a local password that opens nothing, as their org follows LDAP."""
-    return _with_a_password().filter(org__in=_following(settings), managed_locally=False)
+    return with_a_password().filter(org__in=_following(settings), managed_locally=False)
 
 
 def closed_to_administrators() -> dict[str, str]:
@@ -39,7 +43,7 @@ def closed_to_administrators() -> dict[str, str]:
     opening = [role.pk for role in Role.objects.all() if holds(role.permissions, Permission.CONSOLE_LOGIN)]
     let_in = Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=opening))
     suspects = list(
-        _with_a_password()
+        with_a_password()
         .administrators()
         .filter(let_in, managed_locally=False)
         .values_list("username", "org_id", "org__path")
@@ -54,6 +58,7 @@ def _following(settings: Mapping[int, Effective] | None) -> list[int]:
     return [org.id for org in known.values() if org.directory_service == DirectoryService.LDAP]
 
 
-def _with_a_password() -> UserQuerySet:
+def with_a_password() -> UserQuerySet:
+    """Return the users who have a local password, whether it counts or not."""
     found: UserQuerySet = User.objects.exclude(password="").exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
     return found

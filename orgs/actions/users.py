@@ -314,7 +314,7 @@ def move(
         if moves[pk] != org_id
     }
     guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
-    with ways_in.watched(by=by, at=at):
+    with ways_in.watched(user_ids=current, by=by, at=at):
         _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)
     with locks.holding(moves):
         devices.deauthorize(user_ids=[pk for pk in strangers if pk in current], by=by, at=at)
@@ -356,7 +356,10 @@ def set_roles(
     lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
     gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in held[pk]]
-    with ways_in.a_sysadmin_stays(by=by):
+    with (
+        ways_in.a_sysadmin_stays(by=by),
+        ways_in.promotions_watched(user_ids={pk for pk, *_ in gained}, by=by, at=at),
+    ):
         RoleGrant.objects.filter(pk__among=lost).delete()
         insert_rows(RoleGrant, GRANT, gained)
     signed_in = [pk for pk in changed if pk not in sessions_ended_of]
@@ -454,7 +457,7 @@ def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by:
     lock(user_ids=user_ids)
     changed = _pick(user_ids, managed_locally=not managed_locally)
     guard.refuse_above(user_ids=changed, doing="mark them as managed locally, or not", by=by)
-    with ways_in.watched(by=by, at=at):
+    with ways_in.watched(user_ids=changed, by=by, at=at):
         User.objects.filter(pk__among=changed).update(managed_locally=managed_locally)
     _note(
         changed,

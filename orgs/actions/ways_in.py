@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db.models import F
 
+from orgs.actions import guard
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
+from orgs.actions.powers import NOTHING, beyond
 from orgs.actors import Actor
-from orgs.local_sign_in import with_a_closed_password, with_a_local_way_in
+from orgs.local_sign_in import (
+    with_a_closed_password,
+    with_a_local_way_in,
+    with_a_password,
+    with_an_open_password,
+)
 from orgs.models import User
 
 
@@ -23,29 +30,47 @@ def no_password() -> str:
 
 
 @contextmanager
-def watched(*, by: Actor, at: datetime) -> Iterator[None]:
+def watched(*, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> Iterator[None]:
     """Check what an act in the block does to local passwords, inside the caller's transaction.
 
     A password of an administrator that counted for nothing before and would count after it is forgotten: it may be
-    known to whoever made the account when it was a plain one. The act is refused when the acting person, or the last
-    SYSADMIN who can sign in with a local password, could not any more. Syncs are not watched: they change nobody who
-    has a local way in.
+    known to whoever made the account when it was a plain one. ``user_ids`` are all whom the act can concern, None for
+    anybody. A person's act is refused when they, or the last SYSADMIN who can sign in with a local password, could not
+    any more; a sync changes nobody who has a local way in.
 
     Raises:
         Refused: when somebody would be locked out.
     """
+    closed = _closed(user_ids)
     if by.run_id is not None:
         yield
-        return
-    closed = set(with_a_closed_password().values_list("pk", flat=True))
-    mine = _can_sign_in(by.user_id)
-    with a_sysadmin_stays(by=by):
-        yield
-    if mine and not _can_sign_in(by.user_id):
-        raise Refused(
-            "you could not sign in any more, as your org would follow LDAP: have yourself marked as managed locally first"
-        )
-    _forget(closed, by=by, at=at)
+    else:
+        mine = _can_sign_in(by.user_id)
+        with a_sysadmin_stays(by=by):
+            yield
+        if mine and not _can_sign_in(by.user_id):
+            raise Refused(
+                "you could not sign in any more, as your org would follow LDAP: have yourself marked as managed locally "
+                "first"
+            )
+    if closed:
+        still = set(with_a_closed_password().filter(pk__among=closed).values_list("pk", flat=True))
+        opened = User.objects.filter(pk__among=closed - still)
+        _forget(opened.holding_more_than_personal().values_list("pk", flat=True), by=by, at=at)
+
+
+@contextmanager
+def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) -> Iterator[None]:
+    """Forget the local passwords that count of those who come to hold more in the block, where a run does it.
+
+    A run decides about people of a directory, but it may have moved them into a local org a moment before, or, as an
+    undo, give roles back in an org that is local by now. A person who gives roles sees whom they trust.
+    """
+    before = guard.holdings(_open(user_ids)) if by.run_id is not None else {}
+    yield
+    if before:
+        after = guard.holdings(before.keys())
+        _forget([pk for pk in before if beyond(NOTHING, after[pk], before=before[pk])], by=by, at=at)
 
 
 @contextmanager
@@ -68,12 +93,21 @@ def _can_sign_in(user_id: int | None) -> bool:
     return user_id is not None and with_a_local_way_in().filter(pk=user_id).exists()
 
 
-def _forget(closed: set[int], *, by: Actor, at: datetime) -> None:
-    if not closed:
-        return
-    still = set(with_a_closed_password().values_list("pk", flat=True))
-    opened = User.objects.filter(pk__among=closed - still).holding_more_than_personal()
-    names = dict(opened.order_by("pk").values_list("pk", "username"))
+def _closed(user_ids: Collection[int] | None) -> set[int]:
+    if user_ids is None:
+        return set(with_a_closed_password().values_list("pk", flat=True))
+    # The settings of all orgs are read only where there is anybody to ask about: hardly anybody of a directory is.
+    having = set(with_a_password().filter(pk__among=user_ids).values_list("pk", flat=True))
+    return set(with_a_closed_password().filter(pk__among=having).values_list("pk", flat=True)) if having else set()
+
+
+def _open(user_ids: Collection[int]) -> list[int]:
+    having = list(with_a_password().filter(pk__among=user_ids).values_list("pk", flat=True))
+    return list(with_an_open_password().filter(pk__among=having).values_list("pk", flat=True)) if having else []
+
+
+def _forget(user_ids: Iterable[int], *, by: Actor, at: datetime) -> None:
+    names = dict(User.objects.filter(pk__among=list(user_ids)).order_by("pk").values_list("pk", "username"))
     for pk in names:
         User.objects.filter(pk=pk).update(password=no_password(), session_epoch=F("session_epoch") + 1)
     note([Fact("user", pk, name) for pk, name in names.items()], action="password forgotten", by=by, at=at)
