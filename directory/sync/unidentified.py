@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from django.db.models import Count
 
 from directory.models import StoredEntry
-from directory.sync import known_ids, rows
+from directory.sync import claims, known_ids, rows
 from directory.sync.identity import LONGEST_ID, Trait
+from directory.sync.known_ids import NOTHING
+from directory.sync.persons import Likeness, likeness
 from directory.sync.values import Identity
 from orgs.models import User
 from orgs.text import fold
@@ -59,7 +61,7 @@ def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
 
 
 class Unidentified:
-    """The stored entries of one server without a username, or without an id, that belong to no user that is known."""
+    """The stored entries of one server without a username, or without an id, of which nobody can say whose they are."""
 
     def __init__(self, server_id: int) -> None:
         self._server_id = server_id
@@ -70,7 +72,10 @@ class Unidentified:
         return self._first(Trait.NO_USERNAME)
 
     def without_id(self) -> str:
-        """Return the DN of an entry without an id whose username is nobody's; empty where there is none."""
+        """Return the DN of an entry without an id whose username is nobody's, or not surely its person's; else nothing.
+
+        A username may have passed on: to be sure, whoever is known by an id has to have the name of the entry, too.
+        """
         return self._first(Trait.NO_ID)
 
     def _first(self, trait: Trait) -> str:
@@ -79,7 +84,7 @@ class Unidentified:
         return self._found[trait]
 
     def _pages(self, trait: Trait) -> Iterator[list[Identity]]:
-        stored = StoredEntry.objects.filter(server=self._server_id, user=None, traits__in=_with(trait)).order_by("pk")
+        stored = StoredEntry.objects.filter(server=self._server_id, traits__in=_with(trait)).order_by("pk")
         last = 0
         while page := list(stored.filter(pk__gt=last).values_list("pk", "dn", "identity")[:PAGE]):
             last = page[-1][0]
@@ -90,9 +95,18 @@ class Unidentified:
         ids = {one for each in page for one in each.ids}
         owned = {one for one, _, _ in known_ids.owners(ids, server_id=self._server_id)}
         keys = {fold(name) for each in page for name in each.usernames}
-        names = set(User.objects.filter(username_key__among=keys).values_list("username_key", flat=True))
+        by_name = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
+        users = set(by_name.values())
+        noted, persons = known_ids.of(users), claims.people(users)
         for each in page:
-            if owned.isdisjoint(each.ids) and names.isdisjoint(map(fold, each.usernames)):
+            named = {by_name[key] for key in map(fold, each.usernames) if key in by_name}
+            sure = any(
+                not noted.get(pk, NOTHING).ids
+                # A deactivated user's entry may well have stayed.
+                or likeness(persons[pk]._replace(active=True), each) is Likeness.SAME
+                for pk in named
+            )
+            if owned.isdisjoint(each.ids) and not sure:
                 yield each
 
 

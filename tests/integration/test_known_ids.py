@@ -11,6 +11,7 @@ from directory.models import KnownId, Match, Run, RunState
 from directory.sync import known_ids, pipeline
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
+from orgs.models import User
 from tests.directories import ACCESS
 from tests.fake_ldap import FakeDirectory
 from tests.integration.employer import Employer
@@ -64,6 +65,39 @@ class TestAnIdThatAnAccessRuleHidesOnce:
 
         assert run.changes.get().outcome == Outcome.CONFLICT
         assert again(kim).active
+
+    def test_cuts_nobody_off_who_gets_a_username_that_was_a_leavers(self, employer: Employer) -> None:
+        for name in ("kim", "leaver", "mia"):
+            employer.hires(name, givenName=name.title())
+            user(name)
+        employer.server(limit_entries_percent=1)
+        simulate_and_sync()
+        employer.directory.delete(employer.dn("leaver"))
+        sync()
+        employer.directory.rename(employer.dn("kim"), "uid=leaver")
+        employer.directory.allow(*HIDDEN)
+
+        run = sync()
+
+        assert run.changes.get(username="kim").outcome == Outcome.NOT_CHECKED
+        assert again(User.objects.get(username="kim")).active
+
+    def test_keeps_no_leaver_where_the_entries_that_have_none_are_their_users(self, employer: Employer) -> None:
+        for name in ("kim", "former", "mia"):
+            employer.hires(name, givenName=name.title())
+            user(name)
+        employer.server(limit_entries_percent=1)
+        simulate_and_sync()
+        employer.directory.modify(employer.dn("former"), {"employeeType": "inactive"})
+        sync()
+        rule = f'to dn.base="{employer.dn("former")}" attrs=entryUUID by * none'
+        employer.directory.allow(ACCESS[0], rule, ACCESS[1])
+        employer.directory.delete(employer.dn("mia"))
+
+        sync()
+
+        active = {each.username: each.active for each in User.objects.filter(username__in=("kim", "former", "mia"))}
+        assert active == {"kim": True, "former": False, "mia": False}
 
 
 def staff(**ids: str) -> list[Entry]:
