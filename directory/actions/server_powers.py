@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from directory.models import LdapServer
 from directory.scope import orgs_in_scope
 from orgs.actions import guard
 from orgs.actions.powers import EVERYWHERE
 from orgs.actors import Actor
+from orgs.inheritance import effective_settings
 from orgs.models import Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 
 # The enabled LDAP servers that each org asks, in order, by the org's id.
 Lists = Mapping[int, tuple[int, ...]]
 
+# So many roles are named in a refusal.
+_MOST_NAMED = 6
 _NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
 
 
@@ -27,6 +30,23 @@ def beyond(by: Actor, roles: Iterable[Role]) -> list[str]:
     """Return the names of the roles that hold a permission which the author does not hold in every org."""
     actor = guard.acting(by)
     return [] if actor is None else sorted(guard.not_grantable(actor, roles, org_path=EVERYWHERE))
+
+
+def _out_of_reach(by: Actor, granted: Iterable[Role]) -> list[str]:
+    """Return what a server with these roles to grant can give that the author does not hold.
+
+    That is also the default roles of any org: a script may put anybody there, and ask for them by an empty list. Those
+    that hold ``admin`` need the server's leave, like any other role.
+    """
+    if (actor := guard.acting(by)) is None:
+        return []
+    roles = {role.name: role for role in Role.objects.all() if not role.holds_admin}
+    found = beyond(by, granted)
+    for org in sorted(effective_settings().values(), key=lambda org: org.path):
+        usual = [roles[name] for name in org.default_roles if org.active and name in roles]
+        refused = guard.not_grantable(actor, usual, org_path=org.path)
+        found += [f"{name} (default role of {org.name})" for name in sorted(refused)]
+    return found
 
 
 def default_grantable_roles(by: Actor) -> list[Role]:
@@ -43,8 +63,8 @@ def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor,
     """Return what is wrong, by field, with what the server as it would be saved may grant.
 
     ``roles`` are the new list, None where it stays. Roles that the server may grant already were allowed by somebody who
-    holds them. ``decides_anew`` says that the save changes what decides who gets them: connection, search, attributes
-    or scripts.
+    holds them. ``decides_anew`` says that the save changes what decides who gets them, or the default roles of any org:
+    connection, search, attributes or scripts.
     """
     granted = set(server.grantable_roles.all()) if server.pk else set()
     wanted = granted if roles is None else set(roles)
@@ -53,10 +73,10 @@ def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor,
             "grantable_roles": f"only a SYSADMIN may let a server grant {', '.join(refused)}: "
             "you do not hold all of these permissions in every org"
         }
-    if server.pk and decides_anew and (powers := beyond(by, wanted)):
+    if server.pk and decides_anew and (powers := _out_of_reach(by, wanted)):
         return {
             "grantable_roles": "only a SYSADMIN may change connection, search, attributes or scripts of a server that "
-            f"may grant {', '.join(powers)}: you do not hold all of these permissions in every org"
+            f"may grant {_named(powers)}: you do not hold all of these permissions in every org"
         }
     return {}
 
@@ -88,9 +108,14 @@ def wrong_lists(before: Lists, *, by: Actor) -> str:
         return ""
     servers = LdapServer.objects.filter(pk__in=gaining(before, lists())).in_order()
     for server in servers.prefetch_related("grantable_roles"):
-        if powers := beyond(by, server.grantable_roles.all()):
+        if powers := _out_of_reach(by, server.grantable_roles.all()):
             return (
                 f"only a SYSADMIN may do this: {server.name} would decide about users about whom it does not decide now, "
-                f"and it may grant {', '.join(powers)}, whose permissions you do not hold in every org"
+                f"and it may grant {_named(powers)}, whose permissions you do not hold in every org"
             )
     return ""
+
+
+def _named(powers: Collection[str]) -> str:
+    more = len(powers) - _MOST_NAMED
+    return f"{', '.join(list(powers)[:_MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"

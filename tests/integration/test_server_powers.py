@@ -12,6 +12,7 @@ from directory.actions.errors import Invalid, Refused
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.scope import orgs_in_scope
+from orgs.actions import orgs
 from orgs.actors import SYSTEM, Actor, person
 from orgs.models import AuditEntry, Org, Role
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
@@ -199,6 +200,35 @@ class TestWhichServerDecides:
         servers.delete(server=other, by=bob, at=NOON)
 
         assert orgs_in_scope()[org("IT").pk].servers == (poor.pk,)
+
+
+class TestDefaultRolesOfAnOrg:
+    """A script may put anybody into any org, and an empty list of role names asks for the default roles there."""
+
+    @pytest.fixture(autouse=True)
+    def support(self) -> None:
+        role = Role.objects.get(name="Help Desk")
+        orgs.change(org=org("Support"), own_default_roles=True, default_roles=[role], by=SYSTEM, at=NOON)
+
+    def test_beyond_what_an_administrator_holds_keep_them_from_the_scripts(self, bob: Actor, ada: Actor) -> None:
+        server = ldap_server(URL, grantable_roles=["PROe User"])
+        values = {"org_name_script": "function (entry) { return 'Support' }"}
+
+        with pytest.raises(Invalid, match=r"Help Desk \(default role of Support\)"):
+            servers.save(server=server, values=values, by=bob, at=NOON)
+
+        servers.save(server=server, values=values, by=ada, at=NOON)
+
+    def test_keep_them_from_new_servers_for_orgs(self, bob: Actor) -> None:
+        with pytest.raises(Invalid, match=r"Help Desk \(default role of Support\)"):
+            new_server(bob, orgs=[org("Default")])
+
+    def test_that_hold_admin_need_the_servers_leave_anyway(self, bob: Actor) -> None:
+        role = Role.objects.get(name=SYSADMIN)
+        orgs.change(org=org("Support"), own_default_roles=True, default_roles=[role], by=SYSTEM, at=NOON)
+        server = ldap_server(URL, grantable_roles=["PROe User"])
+
+        servers.save(server=server, values={"role_name_script": "function (entry) { return [] }"}, by=bob, at=NOON)
 
 
 class TestTheOrder:
