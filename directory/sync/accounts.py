@@ -12,6 +12,7 @@ from directory.models import LdapServer, SyncSettings
 from directory.scope import OrgScope
 from directory.sync.values import Account, House, Known, OrgFacts
 from orgs.actions import users
+from orgs.actions.powers import depends_on_org
 from orgs.inheritance import effective_settings
 from orgs.models import Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
@@ -106,6 +107,7 @@ def house(scope: Mapping[int, OrgScope]) -> House:
                 default_roles=org.default_roles,
                 synchronized=org.id in scope,
                 servers=scope[org.id].servers if org.id in scope else (),
+                path=org.path,
             )
             for org in effective_settings().values()
             if org.active
@@ -113,6 +115,7 @@ def house(scope: Mapping[int, OrgScope]) -> House:
         roles={fold(role.name): role.name for role in roles},
         admin_roles=frozenset(role.name for role in roles if role.holds_admin),
         powerful_roles=frozenset(role.name for role in roles if role.reaches_every_org),
+        org_roles=frozenset(role.name for role in roles if depends_on_org(role.permissions)),
         grantable={
             server.pk: frozenset(role.name for role in server.grantable_roles.all())
             for server in LdapServer.objects.prefetch_related("grantable_roles")

@@ -75,9 +75,8 @@ def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> Org
         return current
     if target.id == account.org_id:
         return current
-    if target.synchronized and sighting.server_id not in target.servers:
-        # There the next sync would not find this user, and deactivate.
-        warning = f"{target.name} does not ask {sighting.server}, where this user is: stays in {account.org}"
+    if problem := _why_not_there(draft, current, target, sighting, verdict, house):
+        warning = f"{problem}: stays in {account.org}"
         draft.steps.append(f"{warning}.")
         draft.warnings.append(warning)
         return current
@@ -87,6 +86,28 @@ def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> Org
         draft.steps.append(f"{warning}.")
         draft.warnings.append(warning)
     return target
+
+
+def _why_not_there(
+    draft: Draft, current: OrgFacts, target: OrgFacts, sighting: Sighting, verdict: Verdict, house: House
+) -> str:
+    """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
+    if target.synchronized and sighting.server_id not in target.servers:
+        # There the next sync would not find this user, and deactivate.
+        return f"{target.name} does not ask {sighting.server}, where this user is"
+    held = draft.known.account.roles
+    by = role_names.granting(sighting.server_id, sighting.server, house)
+    # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
+    limited = held & house.org_roles - by.grantable
+    if not limited or target.path.startswith(current.path):
+        return ""
+    kept = role_names.resolve(verdict.roles, held=held, org=target, by=by).roles
+    further = sorted(limited if kept is None else limited & kept)
+    return (
+        f"{', '.join(further)} would reach further in {target.name}, and {sighting.server} may not grant it"
+        if further
+        else ""
+    )
 
 
 def roles(draft: Draft, sighting: Sighting, place: OrgFacts, verdict: Verdict, house: House) -> None:

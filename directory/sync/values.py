@@ -410,13 +410,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OrgFacts:
-    """What a plan needs to know about one org; ``servers`` are ids in the order in which they are asked."""
+    """What a plan needs to know about one org; ``servers`` are ids in the order in which they are asked.
+
+    ``path`` is the org's place in the tree: it begins with that of each org above.
+    """
 
     id: int
     name: str
     default_roles: frozenset[str] = frozenset()
     synchronized: bool = True
     servers: tuple[int, ...] = ()
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -424,13 +428,15 @@ class House:
     """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
 
     ``grantable`` holds the role names that each LDAP server, by id, may grant; ``powerful_roles`` hold ``admin`` or an
-    ``admin.all…`` permission, so that a grant by mistake would open every org. ``by_id`` has the same orgs by id.
+    ``admin.all…`` permission, so that a grant by mistake would open every org. What ``org_roles`` allow reaches the org of
+    whoever holds them, and those below it. ``by_id`` has the same orgs by id.
     """
 
     orgs: Mapping[str, OrgFacts]
     roles: Mapping[str, str]
     admin_roles: frozenset[str] = frozenset()
     powerful_roles: frozenset[str] = frozenset()
+    org_roles: frozenset[str] = frozenset()
     grantable: Mapping[int, frozenset[str]] = field(default_factory=dict)
     reactivate_set_by_person: bool = False
     by_id: Mapping[int, OrgFacts] = field(init=False)

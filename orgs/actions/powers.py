@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from orgs.permissions import PERSONAL, Permission, holds
@@ -13,6 +13,8 @@ EVERYWHERE = ""
 _OF_THE_CONSOLE = frozenset({Permission.ACCOUNT_UPDATE, Permission.FUNCTIONAL, Permission.SYSTEM, Permission.VIEW_LOGS})
 # The tree has one top, and from it a permission reaches every org.
 _TOP_PATH_LENGTH = 4
+# An org below the top, whichever.
+_SOMEWHERE = "00010001"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,12 @@ def within(actor: Holding, roles: Collection[tuple[str, frozenset[str]]], *, org
         if missing := beyond(actor, Holding(permissions, org_path)):
             refused[name] = ", ".join(missing)
     return refused
+
+
+def depends_on_org(permissions: Iterable[str]) -> bool:
+    """Tell whether these permissions reach further where their holder's org is another one."""
+    keys = frozenset(permissions)
+    return bool(beyond(Holding(keys, _SOMEWHERE), Holding(keys, EVERYWHERE)))
 
 
 def _covers(holding: Holding, key: str, reach: str) -> bool:
