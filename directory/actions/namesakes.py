@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 
 from directory.actions.errors import Refused
-from directory.models import RunChange, StoredEntry
+from directory.models import RunChange, RunRepeat, StoredEntry
 from directory.sync import known_ids, standing
 from directory.sync.claims import COLUMNS, Found
 from directory.sync.known_ids import NOTHING
@@ -46,7 +46,7 @@ class Doubt:
 
 def doubt(user: User) -> Doubt:
     """Return why the username of a user may be another person's by now."""
-    last = RunChange.objects.about(user).order_by("-pk").values_list("username", "steps").first()
+    last = _last_said(user)
     steps = [step for step in last[1] if ANOTHER_PERSON in step] if last and last[0] == user.username else []
     noted = known_ids.of([user.pk]).get(user.pk, NOTHING)
     entries = [Found(*row) for row in StoredEntry.objects.filter(user=user).order_by("pk").values_list(*COLUMNS)]
@@ -54,6 +54,19 @@ def doubt(user: User) -> Doubt:
         return Doubt()
     named = [each.who for each in entries if noted.ids and fold(user.username) in each.usernames]
     return Doubt(tuple(Namesake(who.dn, f"{who.first_name} {who.last_name}".strip()) for who in named), tuple(steps))
+
+
+def _last_said(user: User) -> tuple[str, list[str]] | None:
+    """Return the username and the steps of what the last run with anything to say of a user has said, stored or repeated."""
+    stored = {pk: (run, username, steps) for pk, run, username, steps in RunChange.objects.about(user).values_list(
+        "pk", "run", "username", "steps"
+    )}
+    said = [(run, pk) for pk, (run, _, _) in stored.items()]
+    said += [(run, pk) for pk, run in RunRepeat.objects.about(user) if pk in stored]
+    if not said:
+        return None
+    _, username, steps = stored[max(said)[1]]
+    return username, steps
 
 
 @transaction.atomic

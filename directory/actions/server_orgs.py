@@ -40,7 +40,8 @@ def serve(
     """
     wanted = {org.pk: org for org in orgs}
     # A run that applies a plan holds its orgs while it makes a batch of changes.
-    list(Org.objects.select_for_update(no_key=True).filter(pk__in=wanted).order_by("pk").values_list("pk"))
+    concerned = {*wanted, *OrgServer.objects.filter(server=server).values_list("org_id", flat=True)}
+    list(Org.objects.select_for_update(no_key=True).filter(pk__in=concerned).order_by("pk").values_list("pk"))
     before, asked, services = own_lists(), server_lists(), effective_settings()
     taken = list(Org.objects.filter(server_links__server=server).exclude(pk__in=wanted))
     OrgServer.objects.filter(server=server, org__in=[org.pk for org in taken]).delete()

@@ -245,7 +245,9 @@ def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
     Raises:
         Refused: when a server that may grant more than the author holds would decide about more users.
     """
-    servers = {server.pk: server for server in LdapServer.objects.select_for_update().in_order()}
+    # By id, as runs take them.
+    list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
+    servers = {server.pk: server for server in LdapServer.objects.in_order()}
     order = [pk for pk in dict.fromkeys(ids) if pk in servers] + [pk for pk in servers if pk not in ids]
     own, lists = own_lists(), server_powers.lists()
     for position, pk in enumerate(order):

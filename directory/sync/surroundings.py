@@ -153,7 +153,10 @@ def _other_place(change: Change, verdict: Verdict, now: Now) -> str:
     if Action.MOVE in change.actions and fold(verdict.org_name or "") != fold(change.after.org):
         return f"the org name script says {verdict.org_name or 'nothing'}"
     granted = {fold(role) for role in change.after.roles - change.before.roles}
-    if Action.SET_ROLES in change.actions and granted - _wanted(verdict, change.after.org_id, now):
+    lost = {fold(role) for role in change.before.roles - change.after.roles}
+    wanted = _wanted(verdict, change.after.org_id, now)
+    # Where the script leaves roles alone by now, nobody loses any.
+    if Action.SET_ROLES in change.actions and (granted - wanted or lost & (lost if verdict.roles is None else wanted)):
         return "the role name script gives other roles"
     return ""
 

@@ -56,7 +56,8 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     """
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"no such settings: {sorted(unknown)}")
-    stored = Org.objects.select_for_update().get(pk=org.pk)
+    # Those who move users keep the org as it is used, not as it is set: they need not wait, nor be waited for.
+    stored = Org.objects.select_for_update(no_key=True).get(pk=org.pk)
     if "name" in settings and Org.objects.named(settings["name"]).exclude(pk=org.pk).exists():
         raise Refused(f"the name {settings['name']} is taken (letter case does not count)")
     before = {key: getattr(stored, key) for key in settings}
@@ -95,6 +96,8 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
         Refused: when it still has active users or orgs below it; when its name has been taken meanwhile, or the org
             above it is not active.
     """
+    # The org above comes first, as for everybody who takes both.
+    above = _locked_parent(org) if active else None
     stored = Org.objects.select_for_update().get(pk=org.pk)
     if stored.active == active:
         return stored
@@ -104,7 +107,7 @@ def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
             raise Refused(f"{stored.name} still has active users or orgs below it: move them first")
         if stored.pk == Org.objects.order_by("path").values_list("pk", flat=True).first():
             raise Refused(f"{stored.name} is the top of the tree")
-    elif (above := _locked_parent(stored)) is not None and not above.active:
+    elif above is not None and not above.active:
         raise Refused(f"{above.name}, above {stored.name}, is not active: activate it first")
     elif Org.objects.active().filter(name_key=fold(stored.name)).exists():
         raise Refused(f"another active org is called {stored.name}")

@@ -249,6 +249,24 @@ class TestAnOlderPlanAndTheEntryOfNow:
         assert outcomes(applied(plan)) == {"user00": CHANGED_MEANWHILE}
         assert not again(people[0]).roles.filter(name="Org Admin").exists()
 
+    def test_takes_no_role_that_the_script_gives_again(self, employer: Employer) -> None:
+        people = staff(employer, 3)
+        for each in people:
+            employer.directory.modify(employer.dn(each.username), {"title": "Org Admin, PROe User"})
+        employer.server(**EVERYBODY, limit_role_losses_percent=100, grantable_roles=["Org Admin", "PROe User"])
+        simulate_and_sync()
+        for each in people[:2]:
+            employer.directory.modify(employer.dn(each.username), {"title": "PROe User"})
+        plan = simulate()
+        employer.directory.modify(employer.dn("user00"), {"title": "Org Admin, PROe User"})
+        simulate()
+
+        run = applied(plan)
+
+        assert outcomes(run) == {"user00": CHANGED_MEANWHILE, "user01": APPLIED}
+        assert again(people[0]).roles.filter(name="Org Admin").exists()
+        assert "the role name script gives other roles by now" in change_of(run, "user00").steps[-1]
+
     def test_deactivates_nobody_whose_patience_was_given_anew(self, employer: Employer) -> None:
         people = staff(employer, 3)
         server = employer.server(**EVERYBODY)

@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from directory.actions import namesakes
-from directory.models import KnownId, LdapServer, Match, RunChange, StoredEntry
+from directory.models import KnownId, LdapServer, Match, RunChange, RunRepeat, StoredEntry
 from directory.sync import rows
 from directory.sync.values import ANOTHER_PERSON, Identity, MatchedBy, Outcome
 from orgs.actors import SYSTEM
@@ -167,3 +167,25 @@ class TestAnotherPerson:
         assert out.getvalue() == f"john is called john#{john.pk} from now on; the username is free\n"
         with pytest.raises(CommandError, match="there is no user john"):
             call_command("freeusername", "john")
+
+
+def test_a_run_that_repeats_what_an_earlier_one_said_is_the_last_one(john: User) -> None:
+    first = RunChange.objects.get(user=john)
+    RunChange.objects.filter(pk=first.pk).update(digest=1)
+    said(john, "Not checked: Headquarters could not be read.")
+    assert not namesakes.doubt(john).exists
+    RunRepeat.objects.create(run=make_run(), first=first.pk, last=first.pk)
+
+    assert namesakes.doubt(john).exists
+
+
+def test_a_run_that_repeats_something_else_ends_the_doubt(john: User) -> None:
+    doubtful = RunChange.objects.get(user=john)
+    said(john, "Not checked: Headquarters could not be read.")
+    RunChange.objects.exclude(pk=doubtful.pk).update(digest=1)
+    other = RunChange.objects.exclude(pk=doubtful.pk).get()
+    said(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
+    assert namesakes.doubt(john).exists
+    RunRepeat.objects.create(run=make_run(), first=other.pk, last=other.pk)
+
+    assert not namesakes.doubt(john).exists
