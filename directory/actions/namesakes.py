@@ -58,9 +58,10 @@ def doubt(user: User) -> Doubt:
 
 def _last_said(user: User) -> tuple[str, list[str]] | None:
     """Return the username and the steps of what the last run with anything to say of a user has said, stored or repeated."""
-    stored = {pk: (run, username, steps) for pk, run, username, steps in RunChange.objects.about(user).values_list(
-        "pk", "run", "username", "steps"
-    )}
+    stored = {
+        pk: (run, username, steps)
+        for pk, run, username, steps in RunChange.objects.about(user).values_list("pk", "run", "username", "steps")
+    }
     said = [(run, pk) for pk, (run, _, _) in stored.items()]
     said += [(run, pk) for pk, run in RunRepeat.objects.about(user) if pk in stored]
     if not said:

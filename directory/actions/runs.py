@@ -16,7 +16,7 @@ from directory.actions.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
 from directory.scope import asked_digests, orgs_in_scope, servers_to_ask
-from directory.sync import closing
+from directory.sync import closing, review
 from directory.sync.lease import MAX_ATTEMPTS
 from directory.sync.values import Outcome
 from orgs.actions.audit import Fact, note
@@ -142,7 +142,8 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
 
     Raises:
         Refused: when there is no plan to apply, it is older than 24 hours, a later reading has been applied or the
-            configuration has changed since, or it takes someone else to apply it.
+            configuration has changed since, it passes a limit with what was applied since, or it takes someone else to
+            apply it.
     """
     close_dead(at=at)
     with transaction.atomic():
@@ -193,6 +194,7 @@ def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
         _refuse_to_apply_again(run)
         _refuse_void(run)
         _refuse_another_configuration(run)
+        _refuse_more_than_a_day_allows(run, at)
     approval.refuse_unless_second(run=run, by=by)
 
 
@@ -244,6 +246,15 @@ def _refuse_another_configuration(run: Run) -> None:
             )
         if reading.complete and reading.server.grants_digest != reading.grants_digest:
             raise Refused(f"what {reading.server_name} may grant has changed since the plan was made: simulate again")
+
+
+def _refuse_more_than_a_day_allows(run: Run, at: datetime) -> None:
+    """Of plans that wait beside each other each was made as if the others were never applied."""
+    if reasons := review.passed_by_now(run, at=at):
+        raise Refused(
+            f"with what has been applied since, the plan of run {run.pk} passes a limit: "
+            f"{reasons[0].message.removesuffix('.')}: simulate again"
+        )
 
 
 def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:

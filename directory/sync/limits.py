@@ -103,7 +103,7 @@ def check(
 
     ``earlier`` is what the runs of the last 24 hours have done.
     """
-    counted = _counted(read.server, now, limits, earlier or Sums(), org_names or {})
+    counted = check_counts(read.server, now, limits, earlier or Sums(), org_names or {})
     return [*_reading(read, limits), *counted]
 
 
@@ -132,7 +132,7 @@ def check_together(
                 known = (into.wholes.get(key, 0), one.wholes.get(key, 0))
                 into.wholes[key] = max(known) if is_org else sum(known)
         numbers = {limit.name: max(of.of(limit.name) for _, of in deciding.values()) for limit in LIMITS}
-        found += _counted(" and ".join(sorted(deciding)), total, Limits(numbers), before, org_names)
+        found += check_counts(" and ".join(sorted(deciding)), total, Limits(numbers), before, org_names)
     return found
 
 
@@ -171,7 +171,9 @@ def _vanished(read: Read, percent: int) -> Iterator[Reason]:
             )
 
 
-def _counted(server: str, now: Sums, limits: Limits, earlier: Sums, org_names: Mapping[int, str]) -> Iterator[Reason]:
+def check_counts(
+    server: str, now: Sums, limits: Limits, earlier: Sums, org_names: Mapping[int, str]
+) -> Iterator[Reason]:
     """Yield what passes a limit, by this plan alone or with what was done before; of several limits for one thing the first."""
     for key in sorted(now.counts):
         counted, subject = _parts(key)

@@ -18,6 +18,7 @@ from directory.sync.limit_table import Counted, Limits
 from directory.sync.limits import Reason, Sums
 from directory.sync.tally import Tally
 from directory.sync.values import Outcome
+from orgs.models import Org
 
 # Many small steps within this time are a large one.
 WINDOW = timedelta(hours=24)
@@ -78,6 +79,29 @@ def reasons(work: Job, tally: Tally) -> list[Reason]:
         row.limit_counts = {"counts": dict(now.counts), "wholes": now.wholes, "passed": keys}
         RunServer.objects.filter(pk=row.pk).update(limit_counts=row.limit_counts)
     return [*found, *together]
+
+
+def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
+    """Return what a stored plan passes together with what was applied since it was made.
+
+    What it was held back for itself is left out: whoever applies it has seen that.
+    """
+    rows = list(run.readings.filter(complete=True, server__isnull=False).select_related("server").order_by("pk"))
+    servers = {row.server_name: row.server for row in rows if row.server is not None}
+    earlier = _earlier([server.pk for server in servers.values()], run=run, at=at)
+    sums = {name: earlier.get(server.pk, Earlier()).sums for name, server in servers.items()}
+    org_names = dict(Org.objects.values_list("pk", "name"))
+    decided: dict[str, tuple[Sums, Limits]] = {}
+    seen: set[str] = set()
+    found: list[Reason] = []
+    for row in rows:
+        name, counted = row.server_name, row.limit_counts
+        own = Sums(Counter(counted.get("counts", {})), dict(counted.get("wholes", {}))), servers[name].limits
+        decided[name] = own
+        seen.update(counted.get("passed", ()))
+        found += limits.check_counts(name, *own, sums[name], org_names)
+    found += limits.check_together(decided, sums, org_names, passed={reason.key for reason in found})
+    return [reason for reason in found if reason.key not in seen]
 
 
 def _server(work: Job, row: RunServer) -> LdapServer:

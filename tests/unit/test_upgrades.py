@@ -44,7 +44,14 @@ class TestMails:
         addresses = ["ada@example.com", "sean@example.com", "vera@example.com"]
         old = back_to(BEFORE_MAILS).get_model("directory", "Mail")
         old.objects.bulk_create(
-            old(run_id=pk, kind="summary", recipients=addresses, message_id=f"run-{pk}@here", created_at=NOW, sent_at=NOW)
+            old(
+                run_id=pk,
+                kind="summary",
+                recipients=addresses,
+                message_id=f"run-{pk}@here",
+                created_at=NOW,
+                sent_at=NOW,
+            )
             for pk in runs
         )
 
@@ -70,7 +77,13 @@ class TestKnownEntries:
         corp, numbers = make_server(), make_server("Numbers", unique_id_attribute="employeeNumber")
         people = [make_user(f"user{number}") for number in range(5)]
         old = back_to(BEFORE_MAILS).get_model("directory", "Match")
-        ids = {0: (corp.pk, "id-1"), 1: (numbers.pk, "4711"), 2: (corp.pk, "x" * 255), 3: (numbers.pk, ""), 4: (None, "id-5")}
+        ids = {
+            0: (corp.pk, "id-1"),
+            1: (numbers.pk, "4711"),
+            2: (corp.pk, "x" * 255),
+            3: (numbers.pk, ""),
+            4: (None, "id-5"),
+        }
         for number, (server, unique_id) in ids.items():
             old.objects.create(
                 user_id=people[number].pk, server_id=server, dn=f"uid={number}", unique_id=unique_id, matched_at=NOW

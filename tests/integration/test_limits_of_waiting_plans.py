@@ -1,0 +1,75 @@
+"""Plans that wait beside each other keep a limit together, though each was made before the other was applied."""
+
+from __future__ import annotations
+
+import pytest
+
+from directory.actions import runs
+from directory.models import Run, RunState
+from directory.sync import pipeline
+from orgs.actions.errors import Refused
+from orgs.actors import Actor
+from orgs.models import User
+from tests.integration.employer import Employer
+from tests.integration.test_old_plans import mark, staff
+from tests.makers import make_sysadmin
+from tests.worlds import NOON, Clock, simulate, simulate_and_sync, sync
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def people(employer: Employer) -> list[User]:
+    return staff(employer, 60)
+
+
+def applied(plan: Run, by: Actor) -> Run:
+    run = runs.apply_plan(run=plan, by=by, at=NOON, wake=False)
+    pipeline.execute(run.pk, clock=Clock())
+    run.refresh_from_db()
+    return run
+
+
+def other_names(employer: Employer, people: list[User], first: int, last: int) -> None:
+    for number, each in enumerate(people):
+        name = "Other" if first <= number < last else each.username.title()
+        employer.directory.modify(employer.dn(each.username), {"sn": name})
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_eleven_names_and_then_eleven_others_are_more_than_a_day_allows(
+    employer: Employer, people: list[User], simulated: bool
+) -> None:
+    by = Actor(label="ada", user_id=make_sysadmin().pk)
+    server = employer.server()
+    simulate_and_sync()
+    if not simulated:
+        server.requires_approval = True
+        server.save()
+    other_names(employer, people, 0, 11)
+    first = sync(simulated=simulated)
+    other_names(employer, people, 11, 22)
+    second = sync(simulated=simulated)
+    assert (first.held_back, second.held_back) == ([], [])
+    assert first.state == (RunState.PLANNED if simulated else RunState.HELD_BACK)
+
+    assert applied(first, by).state == RunState.APPLIED
+    with pytest.raises(Refused, match=r"22 of .* within 24 hours, 11 of them by this run.*: simulate again"):
+        applied(second, by)
+
+    assert User.objects.filter(last_name="Other").count() == 11
+    assert simulate().held_back
+
+
+def test_what_a_plan_was_held_back_for_is_no_reason_to_refuse_it(employer: Employer, people: list[User]) -> None:
+    by = Actor(label="ada", user_id=make_sysadmin().pk)
+    employer.server()
+    simulate_and_sync()
+    mark(employer, people[:9], "inactive")
+    sync()
+    mark(employer, people[9:18], "inactive")
+    plan = sync()
+    assert plan.held_back
+
+    assert applied(plan, by).state == RunState.APPLIED
+    assert User.objects.filter(active=False).count() == 18
