@@ -19,7 +19,7 @@ from directory.models.repeats import within
 from directory.sync import repeats
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
-from orgs.models import AuditEntry, User
+from orgs.models import Archive, AuditEntry, Device, User
 
 REMOVED = "old rows removed"
 # Rows that go in one transaction.
@@ -33,7 +33,7 @@ OF_HOLDS = ("put on legal hold", "released from legal hold")
 def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[str]:
     """Remove what is older than the settings keep it, and return how many rows of each kind went.
 
-    Users on legal hold keep their changes and audit entries. Audit rows say what was removed.
+    Users on legal hold keep their changes and audit entries, with those of their devices and archives. Audit rows say what was removed.
     """
     ends, kept = time.monotonic() + seconds, retention.chosen()
     _clear_sessions()
@@ -83,7 +83,10 @@ def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
     later = AuditEntry.objects.filter(
         object_type=OuterRef("object_type"), object_id=OuterRef("object_id"), pk__gt=OuterRef("pk")
     )
-    on_hold = Q(object_type="user", object_id__in=User.objects.held().values("pk"))
+    held = User.objects.held().values("pk")
+    on_hold = Q(object_type="user", object_id__in=held)
+    on_hold |= Q(object_type="device", object_id__in=Device.objects.filter(user__in=held).values("pk"))
+    on_hold |= Q(object_type="archive", object_id__in=Archive.objects.filter(device__user__in=held).values("pk"))
     of_holds = Q(object_type="matter") | Q(action__in=OF_HOLDS)
     return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds)
 
@@ -99,6 +102,8 @@ def _runs(before: datetime, at: datetime) -> Steps:
 def _clear(run_id: int, at: datetime) -> int:
     """Remove changes of a run, but for those of users on hold, and those that later runs repeat; return how many went."""
     repeats.lock(shared=False)
+    if _is_wanted(run_id):
+        return 0
     repeated = RunRepeat.objects.filter(first__lte=OuterRef("pk"), last__gte=OuterRef("pk")).exclude(run=run_id)
     rows = RunChange.objects.filter(run=run_id).exclude(Exists(repeated))
     free = rows.exclude(user__isnull=False, user__in=User.objects.held().values("pk"))
@@ -109,10 +114,21 @@ def _clear(run_id: int, at: datetime) -> int:
     return len(ids)
 
 
+def _is_wanted(run_id: int) -> bool:
+    """Tell whether an undo, or the application of its plan, has begun since a run was found to be old; hold its row.
+
+    Who begins one takes the same row first.
+    """
+    run = Run.objects.select_for_update().get(pk=run_id)
+    return run.undos.live().exists() or run.applications.live().exists()
+
+
 @transaction.atomic
 def _end(run_id: int, at: datetime) -> int:
     """Remove a run that has nothing left, or note that it is not whole any more."""
     repeats.lock(shared=False)
+    if _is_wanted(run_id):
+        return 0
     if ranges := RunRepeat.objects.of(run_id):
         held = User.objects.held().values("pk")
         kept = list(RunChange.objects.filter(within(ranges), user__in=held).values_list("pk", flat=True))

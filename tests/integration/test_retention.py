@@ -14,15 +14,16 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from directory import invariants, status
+from directory import retention as rules
 from directory.actions import retention, undo
 from directory.models import Alert, AlertKind, Mail, MailKind, Run, RunChange, RunState
 from directory.status import State
-from orgs.actions import legal_holds, users
+from orgs.actions import devices, legal_holds, users
 from orgs.actors import SYSTEM, Actor
 from orgs.models import AuditEntry, Matter, User
 from tests.directories import Directory, people
 from tests.makers import make_sysadmin, signed_in
-from tests.worlds import NOON, ldap_server, simulate, simulate_and_sync, sync, user
+from tests.worlds import NOON, device, ldap_server, simulate, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -238,3 +239,54 @@ class TestTheStatus:
         kept = next(section for section in status.sections(at=at) if section.key == "kept")
 
         assert kept.state == State.WARNING
+
+
+class TestWhatBeginsWhileOldRowsGo:
+    def test_an_undo_that_has_begun_keeps_what_it_undoes(
+        self, corp: Directory, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        at = later(NOON + YEAR + timedelta(days=2))
+        run = Run.objects.filter(state=RunState.APPLIED, stored_changes__outcome="applied").distinct().first()
+        assert run is not None
+        changed = run.stored_changes.filter(outcome="applied").count()
+        found = rules.old_runs(at - timedelta(days=365))
+        assert run.pk in found
+        monkeypatch.setattr(rules, "old_runs", lambda _before: found)
+        undo.start(run=run, by=ADA, at=at, wake=False)
+
+        remove(at)
+
+        assert run.stored_changes.filter(outcome="applied").count() == changed
+        run.refresh_from_db()
+        assert run.cleared_at is None
+
+    def test_the_trail_of_the_devices_of_users_on_hold_stays(self, corp: Directory, settings: Settings) -> None:
+        settings.KEEP_AUDIT_DAYS = 365
+        at = later(NOON + YEAR + timedelta(days=2))
+        held, other = (device(User.objects.get(username=name)) for name in ("u00005", "u00006"))
+        for each in (held, other):
+            devices.deactivate(device_ids=[each.pk], by=ADA, at=NOON)
+            devices.reactivate(device_ids=[each.pk], by=ADA, at=NOON)
+            AuditEntry.objects.create(
+                at=NOON,
+                actor_label="ada",
+                action="archive moved",
+                object_type="archive",
+                object_id=each.archives.get().pk,
+            )
+            AuditEntry.objects.create(
+                at=NOON,
+                actor_label="ada",
+                action="archive back",
+                object_type="archive",
+                object_id=each.archives.get().pk,
+            )
+        hold("u00005")
+
+        remove(at)
+
+        told = AuditEntry.objects.filter(object_type="device")
+        assert (told.filter(object_id=held.pk).count(), told.filter(object_id=other.pk).count()) == (2, 1)
+        told = AuditEntry.objects.filter(object_type="archive")
+        ids = [each.archives.get().pk for each in (held, other)]
+        assert [told.filter(object_id=pk).count() for pk in ids] == [2, 1]
