@@ -23,7 +23,8 @@ FORMER = f"ou=Former,{BASE}"
 MANY, A_DOZEN, FIVE = "p0[2-5][0-9]", "p0(4[0-9]|5[01])", "p05[1-5]"
 
 HIDDEN = {
-    "12 of 57 people": (A_DOZEN, "15 of 60 active users would be deactivated or blocked"),
+    # They are not checked, as they are not proven absent: what is missed is their entries.
+    "12 of 57 people": (A_DOZEN, "less than 80 %"),
     "40 of 57 people": (MANY, "less than 80 %"),
     "everybody": ("p[0-9]+", "no entries at all"),
 }
@@ -200,7 +201,7 @@ class TestAHiddenPart:
             world.directory.allow()
 
             assert run.state == RunState.HELD_BACK
-            assert any(words in reason for reason in run.held_back)
+            assert any(words in reason for reason in run.held_back), run.held_back
             assert world.unchanged()
             world.saw(row, run)
             world.recovers()
