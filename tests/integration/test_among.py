@@ -19,7 +19,9 @@ NAMES = ("sean", "o'brien", 'the "best"', "a,b", "{curly}", "back\\slash", "sør
 def people() -> list[User]:
     # Not through the action, which refuses what can't be seen in a name: a filter finds it all the same.
     org = Org.objects.named("Default").get()
-    found: list[User] = User.objects.bulk_create(User(username=name, username_key=fold(name), org=org) for name in NAMES)
+    found: list[User] = User.objects.bulk_create(
+        User(username=name, username_key=fold(name), org=org) for name in NAMES
+    )
     return found
 
 
