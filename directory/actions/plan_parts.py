@@ -72,6 +72,9 @@ def _scope(run: Run, readings: Collection[int]) -> _Scope:
     orgs = {pk for pk, servers in lists.items() if set(servers) & set(readings)}
     # Those that asked one of the servers when the plan was made: an org may have been taken from all of them since.
     orgs |= {part["id"] for part in run.org_counts} & effective.keys()
+    # And those into which it puts people, which may ask no server at all.
+    planned = run.stored_changes.filter(outcome=Outcome.PLANNED)
+    orgs |= set(planned.order_by().values_list("after__org_id", flat=True).distinct()) & effective.keys()
     servers = {*readings, *(server for pk in orgs for server in lists[pk])}
     granted = Role.objects.filter(
         pk__in=LdapServer.grantable_roles.through.objects.filter(ldapserver__in=servers).values("role")

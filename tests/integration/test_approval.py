@@ -372,6 +372,18 @@ class TestNobodyApproves:
         assert (plan.approval, approval.permission(plan)) == ([SENTENCE], Permission.ADMIN)
         assert (back.state, again(sean).active) == (RunState.APPLIED, True)
 
+    def test_a_plan_that_moves_people_into_a_local_org_that_they_have_made(
+        self, employer: Employer, sean: User, bob: User, ada: User
+    ) -> None:
+        employer.hires("sean", departmentNumber="Fresh")
+        outside = org("Outside", parent="ADMIN")
+        org_actions.create(name="Fresh", parent=outside, by=person(bob), at=NOON - timedelta(minutes=1))
+        run = run_by(SYSTEM)
+        assert sean.pk in run.stored_changes.filter(after__org="Fresh").values_list("user", flat=True)
+
+        with pytest.raises(Refused, match="you have changed the org Fresh: ada can"):
+            runs.apply_plan(run=run, by=person(bob), at=NOON, wake=False)
+
 
 class TestTheAlert:
     def test_is_dismissed_with_the_approval(self, sean: User, ada: User, bob: User) -> None:
