@@ -175,6 +175,22 @@ class TestWhoWasLastSeenByARunThatNotedNothing:
         assert f"nothing is at uid=s0,{BRANCH}" in " ".join(change_of(run, "s0").steps)
 
 
+class TestAnEntryThatCanBeFoundAndNotRead:
+    def test_keeps_no_leaver_beside_it(self, firm: Directory) -> None:
+        people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}
+        serve(firm, search_filter="(&(objectClass=inetOrgPerson)(!(employeeType=away)))")
+        simulate_and_sync()
+        firm.modify(f"uid=ann,{BRANCH}", {"employeeType": "away"})
+        firm.allow(ACCESS[0], f'to dn.base="uid=ann,{BRANCH}" attrs=uid,entryUUID by * search', ACCESS[1])
+        firm.delete(f"uid=bob,{BRANCH}")
+        firm.delete(f"uid=s0,{STAFF}")
+
+        run = sync()
+
+        assert [again(people[uid]).active for uid in ("ann", "bob", "s0", "cleo")] == [True, False, False, True]
+        assert "is can't be read" in change_of(run, "ann").steps[-1]
+
+
 class TestWhoIsGone:
     def test_is_cut_off_although_the_branch_itself_can_not_be_seen(self, firm: Directory) -> None:
         people = settled(firm)

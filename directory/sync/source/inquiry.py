@@ -61,6 +61,10 @@ def _go_on() -> None:
     return None
 
 
+class _Unreadable(DirectoryUnavailable):
+    """An entry was found of which the bind DN can't see who it is."""
+
+
 class Inquiry:
     """One server, to be asked for users; it connects when it is first asked, and is asked no more once that failed.
 
@@ -81,6 +85,7 @@ class Inquiry:
         self._mapping = mapping
         self._names = (mapping.username, *id_attributes(mapping))
         self._visibility = Visibility(connection, mapping, neighbours, stay)
+        self._stay = stay
         self._lost = lost
         self._hidden: str | None = None
         self._session: Session | None = None
@@ -110,13 +115,25 @@ class Inquiry:
             batch = askable[start : start + AT_ONCE]
             if not self._trouble:
                 try:
-                    told |= self._ask(batch)
+                    told |= self._ask_in_parts(batch)
                     continue
                 except DirectoryUnavailable as failure:
                     self._trouble = str(failure).rstrip(".")
             words = f"a second search could not confirm the absence: {self._trouble}"
             told |= {who.user_id: Whereabouts(absent=False, told=words) for who in batch}
         return told
+
+    def _ask_in_parts(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
+        """Ask for all at once, and for halves where an entry comes that may be anybody's of them."""
+        try:
+            return self._ask(batch)
+        except _Unreadable as entry:
+            if len(batch) == 1:
+                words = f"a second search could not confirm the absence: {entry}"
+                return {batch[0].user_id: Whereabouts(absent=False, told=words)}
+        self._stay()
+        middle = len(batch) // 2
+        return self._ask_in_parts(batch[:middle]) | self._ask_in_parts(batch[middle:])
 
     def _ask(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
         if self._session is None:
@@ -209,7 +226,7 @@ class Inquiry:
         username = {fold(value) for value in entry.values(self._mapping.username)}
         known = {fold(one) for one in identity(entry, self._mapping).ids}
         if not known and not username:
-            raise DirectoryUnavailable(f"who {plain(entry.dn)} is can't be read")
+            raise _Unreadable(f"who {plain(entry.dn)} is can't be read")
         by_id = [who.user_id for who in sought if not known.isdisjoint(map(fold, who.unique_ids))]
         named = [who for who in sought if by_name_too or not who.unique_ids]
         by_name = [who.user_id for who in named if fold(who.username) in username and entry.dn not in who.namesakes]
