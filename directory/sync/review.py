@@ -137,10 +137,15 @@ def _holders(work: Job, tally: Tally) -> Mapping[tuple[str, int], int]:
 
 
 def _earlier(server_ids: Collection[int], *, run: Run, at: datetime) -> dict[int, Earlier]:
-    """Return what was applied in the last 24 hours, by server; what was undone does not count."""
+    """Return what was applied in the last 24 hours, by server; a run of which an undo has left nobody does not count."""
     changed = RunChange.objects.filter(run=OuterRef("run"), outcome=Outcome.APPLIED)
     undos = Run.objects.filter(state=RunState.APPLIED)
     taken_back = undos.filter(undo_of=OuterRef("run")).exclude(Exists(undos.filter(undo_of=OuterRef("pk"))))
+    # Whoever had changed since was not put back.
+    put_back = RunChange.objects.filter(
+        run__undo_of=OuterRef("run"), run__state=RunState.APPLIED, user=OuterRef("user"), outcome=Outcome.APPLIED
+    ).exclude(run__in=undos.filter(undo_of__isnull=False).values("undo_of"))
+    left = changed.filter(user__isnull=False).exclude(Exists(put_back))
     applied = RunServer.objects.filter(
         Q(run__state=RunState.APPLIED) | Exists(changed),
         server__in=server_ids,
@@ -150,6 +155,7 @@ def _earlier(server_ids: Collection[int], *, run: Run, at: datetime) -> dict[int
         run__finished_at__gt=at - WINDOW,
     )
     found: dict[int, Earlier] = {}
-    for reading in applied.exclude(Exists(taken_back)).exclude(run=run).order_by("pk"):
+    counted = applied.exclude(Exists(taken_back), ~Exists(left))
+    for reading in counted.exclude(run=run).order_by("pk"):
         found.setdefault(reading.server_id or 0, Earlier()).add(reading)
     return found

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from directory.actions import runs
+from directory.actions import runs, undo
 from directory.models import Run, RunState
 from directory.sync import pipeline
+from orgs.actions import users
 from orgs.actions.errors import Refused
+from orgs.actions.users import Profile
 from orgs.actors import Actor
 from orgs.models import User
 from tests.integration.employer import Employer
@@ -73,3 +75,29 @@ def test_what_a_plan_was_held_back_for_is_no_reason_to_refuse_it(employer: Emplo
 
     assert applied(plan, by).state == RunState.APPLIED
     assert User.objects.filter(active=False).count() == 18
+
+
+def undone(run: Run, by: Actor) -> Run:
+    plan = undo.start(run=run, by=by, at=NOON, wake=False)
+    pipeline.execute(plan.pk, clock=Clock())
+    return applied(plan, by)
+
+
+@pytest.mark.parametrize("put_back", [1, 9])
+def test_an_undo_counts_where_it_has_put_everybody_back(employer: Employer, people: list[User], put_back: int) -> None:
+    by = Actor(label="ada", user_id=make_sysadmin().pk)
+    employer.server()
+    simulate_and_sync()
+    mark(employer, people[:9], "inactive")
+    gone = sync()
+    assert User.objects.filter(active=False).count() == 9
+    left = {each.pk: Profile(each.username, f"{each.username}@example.com") for each in people[put_back:9]}
+    users.update_profiles(profiles=left, by=by, at=NOON)
+    assert undone(gone, by).counts["activated"] == put_back
+    mark(employer, people[:9], "active")
+    mark(employer, people[9 - put_back : 18 - put_back], "inactive")
+    User.objects.filter(pk__in=left).update(deactivated_by="person")
+
+    run = sync()
+
+    assert run.state == (RunState.APPLIED if put_back == 9 else RunState.HELD_BACK)
