@@ -186,6 +186,7 @@ class UserAdmin(ActingAdmin):
                 messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
             return
         pk, org = obj.pk, form.cleaned_data["org"]
+        had_password = User.objects.get(pk=pk).has_usable_password()
         users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
         local = form.cleaned_data["managed_locally"]
         # Nobody is without a way in for a moment: marked before the move, or after it no more.
@@ -195,7 +196,7 @@ class UserAdmin(ActingAdmin):
         if not local:
             users.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
         users.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
-        if local and not User.objects.get(pk=pk).has_usable_password():
+        if (local or had_password) and not User.objects.get(pk=pk).has_usable_password():
             text = _("The user %(name)s has no local password: set one with “Change password”, or they can't sign in.")
             messages.warning(request, text % {"name": obj})
 

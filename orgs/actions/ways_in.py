@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
-from django.db.models import F
+from django.db.models import F, Q
 
 from orgs.actions import guard
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actions.powers import NOTHING, beyond
+from orgs.actions.powers import NOTHING, Holding, beyond
 from orgs.actors import Actor
 from orgs.local_sign_in import (
     with_a_closed_password,
@@ -21,7 +21,7 @@ from orgs.local_sign_in import (
     with_a_password,
     with_an_open_password,
 )
-from orgs.models import User
+from orgs.models import AuditEntry, User
 
 
 def no_password() -> str:
@@ -61,16 +61,29 @@ def watched(*, user_ids: Collection[int] | None = None, by: Actor, at: datetime)
 
 @contextmanager
 def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) -> Iterator[None]:
-    """Forget the local passwords that count of those who come to hold more in the block, where a run does it.
+    """Forget the local passwords that count of those who come to hold more in the block, where others may know them.
 
     A run decides about people of a directory, but it may have moved them into a local org a moment before, or, as an
-    undo, give roles back in an org that is local by now. A person who gives roles sees whom they trust.
+    undo, give roles back in an org that is local by now: no password stays. After a person's act those stay that were
+    not set by somebody else who holds less.
     """
-    before = guard.holdings(_open(user_ids)) if by.run_id is not None else {}
+    before = guard.holdings(_open(user_ids)) if user_ids else {}
     yield
     if before:
         after = guard.holdings(before.keys())
-        _forget([pk for pk in before if beyond(NOTHING, after[pk], before=before[pk])], by=by, at=at)
+        promoted = [pk for pk in before if beyond(NOTHING, after[pk], before=before[pk])]
+        known = promoted if by.run_id is not None else [pk for pk in promoted if _set_by_less(pk, after[pk])]
+        _forget(known, by=by, at=at)
+
+
+def _set_by_less(user_id: int, holding: Holding) -> bool:
+    """Tell whether somebody else set the user's password who does not hold that much now, by the audit trail."""
+    given = Q(action="password set") | Q(("after__password", "set"), action="user created")
+    trail = AuditEntry.objects.filter(given, object_type="user", object_id=user_id).order_by("-pk")
+    setter = trail.values_list("actor", flat=True).first()
+    if setter is None or setter == user_id:
+        return False
+    return bool(beyond(guard.acting(Actor(label="", user_id=setter)) or NOTHING, holding))
 
 
 @contextmanager

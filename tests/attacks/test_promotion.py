@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from directory.invariants import broken
 from directory.models import LdapServer
-from orgs.actions import orgs
-from orgs.actors import SYSTEM
-from orgs.models import AuditEntry, Org, User
+from orgs.actions import orgs, users
+from orgs.actors import SYSTEM, person
+from orgs.models import AuditEntry, Org, Role, User
 from tests.attacks.attempts import attack
 from tests.attacks.ldap_pages import on_the_page
 from tests.attacks.upload_pages import PREVIEW, created, uploaded
@@ -174,6 +174,43 @@ class TestAPlainPersonWithAPassword:
 
         assert roles_of("new.sys") == {"SYSADMIN"}
         assert not opens("new.sys")
+
+
+class TestSomebodyOfALocalOrgWhoIsGivenMore:
+    """An Org Admin made the account with a password; a SYSADMIN gives it a role later."""
+
+    @pytest.fixture
+    def person_of_olga(self, uploader: Client, left: Org) -> User:
+        uploaded(uploader, left, f"username,password\nlocal.one,{MINE}\n".encode())
+        created(uploader)
+        assert opens("local.one")
+        found: User = User.objects.get(username="local.one")
+        return found
+
+    @staticmethod
+    def given(user: User, *names: str) -> None:
+        ada = make_user("ada", roles=["SYSADMIN"], password=PASSWORD)
+        roles = frozenset(Role.objects.filter(name__in=names).values_list("pk", flat=True))
+        users.set_roles(roles={user.pk: roles}, by=person(ada), at=NOW)
+
+    def test_is_not_opened_by_the_password_of_who_holds_less(self, person_of_olga: User) -> None:
+        self.given(person_of_olga, "SYSADMIN")
+
+        assert not opens("local.one")
+        assert AuditEntry.objects.filter(action="password forgotten", object_id=person_of_olga.pk).exists()
+
+    def test_keeps_the_password_where_nobody_gains_by_it(self, person_of_olga: User) -> None:
+        self.given(person_of_olga, "PROe User", "Admin Restore Limited", "Desktop User")
+
+        assert opens("local.one")
+
+    def test_keeps_the_password_that_a_sysadmin_has_set(self, person_of_olga: User) -> None:
+        eve = make_user("eve", roles=["SYSADMIN"], password=PASSWORD)
+        users.set_password(user=person_of_olga, password=MINE, by=person(eve), at=NOW)
+
+        self.given(person_of_olga, "SYSADMIN")
+
+        assert opens("local.one")
 
 
 class TestRolesAtCreationAndAtASync:
