@@ -56,8 +56,8 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     """
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"no such settings: {sorted(unknown)}")
-    # Those who move users keep the org as it is used, not as it is set: they need not wait, nor be waited for.
-    stored = Org.objects.select_for_update(no_key=True).get(pk=org.pk)
+    # Nobody is moved in meanwhile: whoever is there when the org comes to follow LDAP may be the last with a local way in.
+    stored = Org.objects.select_for_update().get(pk=org.pk)
     if "name" in settings and Org.objects.named(settings["name"]).exclude(pk=org.pk).exists():
         raise Refused(f"the name {settings['name']} is taken (letter case does not count)")
     before = {key: getattr(stored, key) for key in settings}
