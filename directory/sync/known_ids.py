@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from django.db import connection
 from django.db.models import Count
 
-from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat, StoredEntry
+from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat
 from directory.sync.identity import id_key
 from directory.sync.values import DOUBTFUL, IdKey
 from orgs.models import User
@@ -120,24 +120,6 @@ def note(*, plan_id: int, run_id: int, at: datetime) -> None:
         add(((pk, server, one) for pk, server, ids in rows for one in json.loads(ids)), at=at)
     if several or kept:
         _forget_the_oldest()
-
-
-def note_last_dns(entries: Mapping[int, tuple[str, str]], *, server_id: int, at: datetime) -> None:
-    """Note where a server had users whom it has no more; ``entries`` are DNs and immutable ids, by users.
-
-    No plan may have noted that: of a script error, a conflict, or a run that was held back, nothing is noted. An entry
-    that carries none of the ids that are known of its user may be another person's.
-    """
-    there = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
-    gone = sorted(entries.keys() - there)
-    noted, matches = of(gone), Match.objects.filter(user__among=gone, server=server_id).in_bulk()
-    for pk, match in matches.items():
-        dn, unique_id = entries[pk]
-        if not noted[pk].ids or id_key(unique_id, server_id) in noted[pk].ids:
-            match.dn = dn
-    Match.objects.bulk_update(matches.values(), ["dn"], batch_size=500)
-    new = [Match(user_id=pk, server_id=server_id, dn=entries[pk][0], matched_at=at) for pk in gone if pk not in noted]
-    Match.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)
 
 
 def _forget_the_oldest() -> None:

@@ -159,7 +159,7 @@ def _save_reading(work: Job, row: RunServer) -> None:
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         if row.complete and row.server_id is not None:
             if not row.since:
-                standing.drop(work.shelves[row.server_id].forget_unseen(at=work.lease.clock()))
+                standing.drop(work.shelves[row.server_id].forget_unseen())
             row.counts |= unidentified.counts(row.server_id)
             work.notes.setdefault(row.pk, []).extend(unidentified.not_text(row.server_id))
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db.models import Count, Q
 
 from directory.models import StoredEntry
-from directory.sync import fingerprints, known_ids, rows
+from directory.sync import fingerprints, rows
 from directory.sync.arrivals import Arrivals
 from directory.sync.identity import traits
 from directory.sync.named_attributes import NamedAttributes
@@ -265,22 +264,20 @@ class Shelf:
                 missed[pk] = (unique_id, dn, user)
         return {pk: (dn, user) for pk, (unique_id, dn, user) in missed.items() if unique_id in came}
 
-    def forget_unseen(self, *, at: datetime) -> set[int]:
+    def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""
         # What this run has written has come. Of the rest those that were left alone have: mostly that is all of it.
         older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id)
         if older.count() == self.arrivals.left_alone:
             return set()
-        rows = older.order_by("pk").values_list("pk", "user", "dn", "unique_id").iterator(chunk_size=5000)
-        unseen: Iterator[tuple[int, int | None, str, str]] = (row for row in rows if row[0] not in self.arrivals)
-        users: set[int] = set()
-        while part := list(islice(unseen, PAGE)):
-            StoredEntry.objects.filter(pk__among=[row[0] for row in part]).delete()
+        rows = older.order_by("pk").values_list("pk", "user").iterator(chunk_size=5000)
+        unseen = (row for row in rows if row[0] not in self.arrivals)
+        users: set[int | None] = set()
+        while part := dict(islice(unseen, 1000)):
+            StoredEntry.objects.filter(pk__among=part).delete()
             self.wrote = True
-            theirs = {user: (dn, unique_id) for _, user, dn, unique_id in part if user is not None}
-            known_ids.note_last_dns(theirs, server_id=self._server_id, at=at)
-            users.update(theirs)
-        return users
+            users.update(part.values())
+        return {pk for pk in users if pk is not None}
 
 
 def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:

@@ -55,7 +55,7 @@ HARMLESS = {
         "refuse_above",
         "refuse_roles",
     },
-    "orgs.actions.ways_in": {"watched", "a_sysadmin_stays"},
+    "orgs.actions.ways_in": {"watched", "promotions_watched", "a_sysadmin_stays"},
     # Runs are nobody's act: what they may grant is the servers' list, and who applies which is tested with approval.
     "directory.actions.approval": {"permission", "refuse_unless_second"},
     "directory.actions.runs": {

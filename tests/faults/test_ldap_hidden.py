@@ -113,68 +113,6 @@ class TestABranchThatAnAccessRuleHides:
         assert [again(people[uid]).active for uid in REMOTE] == [False, True, True]
 
 
-class TestWhoWasLastSeenByARunThatNotedNothing:
-    """The last known DN is where they were last read, whatever became of that run."""
-
-    def test_in_a_simulation_is_looked_for_there(self, firm: Directory) -> None:
-        people = settled(firm)
-        firm.rename(f"uid=s0,{STAFF}", "uid=s0", parent=BRANCH)
-        simulate()
-        firm.allow(ACCESS[0], f'to dn.children="{BRANCH}" by * none', ACCESS[1])
-
-        run = sync()
-
-        assert again(people["s0"]).active
-        assert f"uid=s0,{BRANCH}" in change_of(run, "s0").steps[-1]
-
-    def test_with_a_script_error_in_every_run_is_not_gone(self, firm: Directory) -> None:
-        people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}
-        serve(firm, org_name_script="function (entry) { if (entry.uid == 'ann') return 5 }")
-        simulate_and_sync()
-        firm.allow(ACCESS[0], f'to dn.base="uid=ann,{BRANCH}" by * none', ACCESS[1])
-
-        run = sync()
-
-        assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
-        assert again(people["ann"]).active
-
-    def test_with_another_users_name_beside_their_own_is_looked_for_there(self, firm: Directory) -> None:
-        people = settled(firm)
-        user("zed")
-        firm.modify(f"uid=s0,{STAFF}", {"uid": ["s0", "zed"]})
-        sync()
-        firm.rename(f"uid=s0,{STAFF}", "uid=s0", parent=BRANCH)
-        sync()
-        firm.allow(ACCESS[0], f'to dn.children="{BRANCH}" by * none', ACCESS[1])
-
-        sync()
-
-        assert again(people["s0"]).active
-        assert again(User.objects.get(username="zed")).active
-
-    def test_is_not_where_another_person_had_their_username(self, firm: Directory) -> None:
-        people = settled(firm)
-        firm.allow(ACCESS[0], f'to dn.base="uid=ann,{BRANCH}" by * none', ACCESS[1])
-        firm.add(f"uid=ann,{STAFF}", {"objectClass": "inetOrgPerson", "uid": "ann", "cn": "x", "sn": "Other"})
-        sync()
-        firm.delete(f"uid=ann,{STAFF}")
-
-        sync()
-
-        assert again(people["ann"]).active
-
-    def test_is_cut_off_who_left_after_that(self, firm: Directory) -> None:
-        people = settled(firm)
-        firm.rename(f"uid=s0,{STAFF}", "uid=s0", parent=BRANCH)
-        simulate()
-        firm.delete(f"uid=s0,{BRANCH}")
-
-        run = sync()
-
-        assert not again(people["s0"]).active
-        assert f"nothing is at uid=s0,{BRANCH}" in " ".join(change_of(run, "s0").steps)
-
-
 class TestAnEntryThatCanBeFoundAndNotRead:
     def test_keeps_no_leaver_beside_it(self, firm: Directory) -> None:
         people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}

@@ -13,7 +13,6 @@ from directory.sync.shelf import Read, Shelf, dn_key
 from directory.sync.source import Sent
 from directory.sync.values import Identity
 from tests.makers import make_server
-from tests.worlds import NOON
 
 pytestmark = pytest.mark.django_db
 NAMES = [f"uid=person{number},dc=example" for number in range(12)]
@@ -72,7 +71,7 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
                 shelf.keep(waiting)
                 waiting = []
         shelf.keep(waiting)
-        shelf.forget_unseen(at=NOON)
+        shelf.forget_unseen()
 
         assert sorted(StoredEntry.objects.values_list("dn", flat=True)) == sorted(says)
         assert again == sum(map(len, pages)) - len(says)
