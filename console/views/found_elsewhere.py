@@ -49,9 +49,9 @@ def _decide(request: ConsoleRequest, groups: list[Group]) -> None:
     except Refused as reason:
         messages.error(request, str(reason))
         return
-    told = ngettext(
+    sentence = ngettext(
         "%(count)d user is given up in %(name)s: the next sync decides.",
         "%(count)d users are given up in %(name)s: the next sync decides.",
         count,
     )
-    messages.success(request, told % {"count": count, "name": group.name})
+    messages.success(request, sentence % {"count": count, "name": group.name})
