@@ -41,12 +41,17 @@ def overtaken(_at: datetime) -> Iterator[str]:
 
 
 def limits_are_said(_at: datetime) -> Iterator[str]:
-    """What passes a limit is among the reasons to hold the run back, and every deactivation was counted for them."""
+    """What passes a limit is among the reasons to hold the run back, and every deactivation counts, before and after it is made."""
     counted = RunServer.objects.exclude(limit_counts={}).filter(run__planned_at__isnull=False, server__isnull=False)
     planned: Counter[tuple[int, int, str]] = Counter()
+    applied: Counter[tuple[int, int, str]] = Counter()
     rows = RunChange.objects.filter(outcome__in=PLANNED, cause__gt="", server__isnull=False).order_by()
-    for run_id, server_id, cause, count in rows.values_list("run", "server", "cause").annotate(Count("pk")).iterator():
+    found_rows = rows.values_list("run", "server", "cause").annotate(
+        Count("pk"), made=Count("pk", filter=Q(outcome=Outcome.APPLIED))
+    )
+    for run_id, server_id, cause, count, made in found_rows.iterator():
         planned[run_id, server_id or 0, cause] = count
+        applied[run_id, server_id or 0, cause] = made
     columns = ("run", "server", "server_name", "limit_counts", "run__held_back")
     for run_id, server_id, name, told, reasons in counted.order_by("pk").values_list(*columns).iterator():
         if told.get("passed") and not reasons:
@@ -55,6 +60,12 @@ def limits_are_said(_at: datetime) -> Iterator[str]:
             found, said = planned[run_id, server_id or 0, cause.value], told.get("counts", {}).get(key, 0)
             if found > said:
                 yield f"run {run_id} wants {found} users to leave ({cause}) by {name}, and counted {said} for its limits"
+            left, kept = (
+                applied[run_id, server_id or 0, cause.value],
+                told.get("applied", told.get("counts", {})).get(key, 0),
+            )
+            if left > kept:
+                yield f"run {run_id} has made {left} users leave ({cause}) by {name}, and counts {kept} for later limits"
 
 
 def approved_by_a_second(_at: datetime) -> Iterator[str]:

@@ -254,7 +254,8 @@ class RunServer(models.Model):
     complete = models.BooleanField(_("read to its end"), default=False)
     error = models.TextField(_("error"), blank=True)
     counts = models.JSONField(_("counts"), default=dict)
-    # What the plan decided by this server, for the limits of the next 24 hours, and which of them it passed itself.
+    # What the plan decided by this server, how much of it was applied, for the limits of the next 24 hours, and which of
+    # them it passed itself.
     limit_counts: Any = models.JSONField(_("what was counted for the limits"), default=dict, blank=True)
     # How many entries have each attribute that mapping and scripts name, by its folded name; none of those without any.
     attribute_counts: Any = models.JSONField(_("entries with each attribute"), default=dict, blank=True)

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import transaction
 
 from directory.models import Mail, MailKind, Run, RunState
-from directory.sync import audience, job, lease, notify, record, report, rows, unchecked
+from directory.sync import applied_counts, audience, job, lease, notify, record, report, rows, unchecked
 from directory.sync.job import Job
 from directory.sync.tally import COUNTED, filled
 from directory.sync.values import Action, Change, Outcome
@@ -168,8 +168,10 @@ def stop(work: Job, state: RunState, error: str = "") -> None:
     if applied:
         record.settle_counts(work.run)
         write_log(work)
+    counts = applied_counts.of(work.run) if applied else {}
     with transaction.atomic():
         work.lease.finish(state, error=error)
+        applied_counts.store(counts)
         if state == RunState.FAILED:
             write_mails(work, MailKind.FAILED, f"The run failed. {told}", error)
 

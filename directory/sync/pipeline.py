@@ -12,6 +12,7 @@ from directory.models import AlertKind, MailKind, RunState
 from directory.sync import (
     absences,
     accounts,
+    applied_counts,
     apply,
     approval,
     closing,
@@ -240,8 +241,10 @@ def _finish(work: Job, state: RunState) -> None:
         record.settle_counts(work.run)
     closing.write_log(work)
     kind = MailKind.INCOMPLETE if work.run.incomplete else MailKind.SUMMARY
+    applied = applied_counts.of(work.run) if state == RunState.APPLIED else {}
     with transaction.atomic():
         work.lease.finish(state)
+        applied_counts.store(applied)
         if state == RunState.APPLIED and work.run.undo_of_id is None:
             notify.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
             notify.tell_incomplete(work.run, at=work.lease.clock())

@@ -37,9 +37,11 @@ class Earlier:
 
     def add(self, reading: RunServer) -> None:
         """Count a reading of an applied run, the older ones first. What somebody has seen and allowed begins anew."""
-        told: Mapping[str, Any] = reading.limit_counts
-        passed = told.get("passed", ())
-        self.sums.add(told.get("counts", {}), told.get("wholes", {}), without=passed)
+        counted: Mapping[str, Any] = reading.limit_counts
+        passed = counted.get("passed", ())
+        # Runs of versions that did not note what was applied count with all that they had planned.
+        applied = counted.get("applied", counted.get("counts", {}))
+        self.sums.add(applied, counted.get("wholes", {}), without=passed)
         if reading.complete:
             self.entries = reading.entries if limits.ENTRIES in passed else max(self.entries, reading.entries)
             self._add_attributes(reading, passed)
@@ -76,7 +78,12 @@ def reasons(work: Job, tally: Tally) -> list[Reason]:
     for row in rows:
         now = decided[row.server_name][0]
         keys = [*passed[row.pk], *(reason.key for reason in together if now.counts[reason.key])]
-        row.limit_counts = {"counts": dict(now.counts), "wholes": now.wholes, "passed": keys}
+        row.limit_counts = {
+            "counts": dict(now.counts),
+            "wholes": now.wholes,
+            "passed": keys,
+            "admin_roles": sorted(tally.admin_roles),
+        }
         RunServer.objects.filter(pk=row.pk).update(limit_counts=row.limit_counts)
     return [*found, *together]
 

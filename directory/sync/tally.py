@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from directory.sync.limit_table import Counted
@@ -82,6 +82,26 @@ def _replaces_names(before: Account, after: Account) -> bool:
     return any(old and old != new for old, new in pairs)
 
 
+def counted_for_limits(change: Change, admin_roles: Collection[str]) -> Iterator[str]:
+    """Yield the keys of all that a change which does something counts as; ``admin_roles`` are the roles that hold admin."""
+    before, after, actions = change.before, change.after, set(change.actions)
+    if before.active:
+        # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
+        yield from (counted for action, counted in _OF_ACTIVE_USERS.items() if action in actions)
+        if Action.PROFILE in actions and _replaces_names(before, after):
+            yield Counted.PROFILE_CHANGES
+        if Action.SET_ROLES in actions:
+            yield from map(Counted.ROLE_LOSSES.of, before.roles - after.roles)
+    if actions & {Action.REACTIVATE, Action.UNBLOCK}:
+        yield Counted.REACTIVATIONS
+    if (after.roles - before.roles).intersection(admin_roles):
+        yield Counted.ADMIN_GRANTS
+    if change.cause is not Cause.NONE:
+        counted, in_one_org = _LEAVING[change.cause]
+        yield counted
+        yield in_one_org.of(before.org_id)
+
+
 @dataclass(slots=True)
 class ServerTally:
     """What one LDAP server's users make up, for its limits; ``counts`` are by what is counted, or by its key for a subject."""
@@ -139,26 +159,7 @@ class Tally:
         if change.outcome is Outcome.SCRIPT_ERROR:
             tally.counts[Counted.SCRIPT_ERRORS] += 1
         elif change.actions:
-            tally.counts.update(self._counted(change))
-
-    def _counted(self, change: Change) -> Iterator[str]:
-        """Yield the keys of all that a change counts as."""
-        before, after, actions = change.before, change.after, set(change.actions)
-        if before.active:
-            # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
-            yield from (counted for action, counted in _OF_ACTIVE_USERS.items() if action in actions)
-            if Action.PROFILE in actions and _replaces_names(before, after):
-                yield Counted.PROFILE_CHANGES
-            if Action.SET_ROLES in actions:
-                yield from map(Counted.ROLE_LOSSES.of, before.roles - after.roles)
-        if actions & {Action.REACTIVATE, Action.UNBLOCK}:
-            yield Counted.REACTIVATIONS
-        if (after.roles - before.roles) & self.admin_roles:
-            yield Counted.ADMIN_GRANTS
-        if change.cause is not Cause.NONE:
-            counted, in_one_org = _LEAVING[change.cause]
-            yield counted
-            yield in_one_org.of(before.org_id)
+            tally.counts.update(counted_for_limits(change, self.admin_roles))
 
     def totals(self) -> dict[str, int]:
         """Return the counts over all orgs."""

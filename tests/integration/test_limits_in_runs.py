@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,8 +12,10 @@ from django.test.utils import CaptureQueriesContext
 from directory.actions import runs, servers, undo
 from directory.actions.errors import Invalid
 from directory.invariants import broken
-from directory.models import LdapServer, Run, RunServer, RunState
+from directory.models import LdapServer, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
+from directory.sync.lease import MAX_ATTEMPTS, Progress
+from orgs.actions import roles as role_actions
 from orgs.actions import users
 from orgs.actors import SYSTEM
 from orgs.models import Role, User
@@ -57,6 +59,36 @@ def apply(run: Run) -> Run:
     applied.refresh_from_db()
     assert applied.state == RunState.APPLIED
     return applied
+
+
+def begun(monkeypatch: pytest.MonkeyPatch, *, batch: int) -> Run:
+    """Start a run that applies so many changes at a time."""
+    monkeypatch.setattr(pipeline, "BATCH", batch)
+    return runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
+
+
+def once(happens: Callable[[], object], *, after: int) -> Progress:
+    """Have something happen, once, as the batch begins that comes after so many applied changes."""
+    waiting = [happens]
+
+    def follow(phase: str, done: int, _total: int | None) -> None:
+        if phase == "applying" and done == after and waiting:
+            waiting.pop()()
+
+    return follow
+
+
+def dies() -> None:
+    raise RuntimeError("the worker died")
+
+
+def stopped_after_a_batch_of(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have a person stop a run while the first of its batches is under way."""
+    run = begun(monkeypatch, batch=size)
+    stops = once(lambda: runs.cancel(run=run, by=SYSTEM, at=NOON), after=0)
+    pipeline.execute(run.pk, clock=Clock(NOON), progress=stops)
+    run.refresh_from_db()
+    assert (run.state, User.objects.filter(active=False).count()) == (RunState.CANCELLED, size)
 
 
 class TestTheHoldersOfOneRole:
@@ -172,6 +204,99 @@ class TestManySmallSteps:
 
         # The nine are taken off anew, and one more.
         assert "within 24 hours" not in sync().held_back[0]
+
+    def test_count_by_what_was_applied_not_by_what_was_planned(self, employer: Employer) -> None:
+        """Seven of the nine had been changed by a person since the plan was made: nobody saw these go."""
+        people = staff(employer, 45)
+        employer.server(limit_entries_percent=1, **PLAIN)
+        simulate_and_sync()
+        leave(employer, range(9))
+        plan = sync(simulated=True)
+        users.deactivate(user_ids=[each.pk for each in people[:7]], by=SYSTEM, at=NOON)
+        assert apply(plan).counts["deactivated"] == 2
+        leave(employer, range(9, 16))
+
+        # Two and seven are fewer than ten; nine and seven are not.
+        assert held_back(sync()) == []
+        assert broken(at=NOON + timedelta(hours=1)) == []
+
+    def test_count_what_was_applied_of_a_run_that_was_stopped(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        staff(employer, 45)
+        employer.server(limit_entries_percent=1, **PLAIN)
+        simulate_and_sync()
+        leave(employer, range(9))
+        stopped_after_a_batch_of(5, monkeypatch)
+        leave(employer, range(9, 10))
+
+        # The four who are left, and one more, after five: ten of 45, where nine and five would be fourteen.
+        assert held_back(sync()) == [
+            (
+                "Corp: 10 of 45 active users would be deactivated or blocked (absent from the directory) within 24 hours, "
+                "5 of them by this run; the limit is 5 %."
+            )
+        ]
+        assert broken(at=NOON + timedelta(hours=1)) == []
+
+    def test_forget_what_was_not_applied_of_a_run_that_was_stopped(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        staff(employer, 45)
+        employer.server(limit_entries_percent=1, **PLAIN)
+        simulate_and_sync()
+        leave(employer, range(9))
+        stopped_after_a_batch_of(5, monkeypatch)
+
+        # Five and the four who are left are nine again.
+        assert held_back(sync()) == []
+        assert User.objects.filter(active=False).count() == 9
+
+    def test_count_what_was_applied_of_a_run_that_died(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        staff(employer, 45)
+        employer.server(limit_entries_percent=1, **PLAIN)
+        simulate_and_sync()
+        leave(employer, range(9))
+        run = begun(monkeypatch, batch=5)
+        with pytest.raises(RuntimeError, match="died"):
+            pipeline.execute(run.pk, clock=Clock(NOON), progress=once(dies, after=5))
+        Run.objects.filter(pk=run.pk).update(attempts=MAX_ATTEMPTS, lease_until=None)
+        assert runs.close_dead(at=NOON + timedelta(hours=1)) == 1
+        run.refresh_from_db()
+        assert (run.state, User.objects.filter(active=False).count()) == (RunState.FAILED, 5)
+
+        counts = run.readings.get().limit_counts
+        assert (counts["counts"]["absent"], counts["applied"]["absent"]) == (9, 5)
+        assert held_back(sync(at=NOON + timedelta(hours=1))) == []
+
+    def test_count_grants_of_admin_roles_that_were_applied(
+        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Grants of a role that has come to hold admin since the plan was made were not counted, so none is taken off."""
+        role_actions.save(role=None, name="Chief", permissions=["admin"], by=SYSTEM, at=NOON)
+        auditor = role_actions.save(role=None, name="Auditor", permissions=[], by=SYSTEM, at=NOON)
+        people = staff(employer, 12)
+        script = "function (entry) { return entry.title ? [entry.title] : null }"
+        employer.server(org_name_script="", role_name_script=script, grantable_roles=["Auditor", "Chief"])
+        simulate_and_sync()
+        for number in range(6):
+            title = "Chief" if number < 3 else "Auditor"
+            employer.directory.modify(employer.dn(f"p{number:02}"), {"title": title})
+        run = begun(monkeypatch, batch=3)
+
+        def changes() -> None:
+            role_actions.save(role=auditor, name="Auditor", permissions=["admin"], by=SYSTEM, at=NOON)
+
+        pipeline.execute(run.pk, clock=Clock(NOON), progress=once(changes, after=3))
+
+        run.refresh_from_db()
+        assert (held_back(run), run.counts["rolesChanged"]) == ([], 3)
+        assert again(people[0]).roles.get().name == "Chief"
+        counts = run.readings.get().limit_counts
+        assert (counts["counts"]["admin grants"], counts["applied"]["admin grants"]) == (3, 3)
+        assert (counts["counts"]["role changes"], counts["applied"]["role changes"]) == (6, 3)
 
     def test_of_fewer_and_fewer_entries_are_one_large_one(self, company: Employer) -> None:
         LdapServer.objects.update(limit_entries_percent=70, limit_deactivations_percent=100)
