@@ -66,11 +66,12 @@ def stored_since(
     ``names`` are those of the servers.
     """
     rows_since = StoredEntry.objects.filter(run_id__gt=run_id, user__among=asked).order_by("pk")
-    columns = ("user_id", "server_id", "dn", Cast("verdict", TextField()))
+    columns = ("user_id", "server_id", "dn", "identity", Cast("verdict", TextField()))
     found: dict[int, list[EntryNow]] = {}
-    for user, server, dn, verdict in rows_since.values_list(*columns):
+    for user, server, dn, identity, verdict in rows_since.values_list(*columns):
         if server in asked[user] and server in names:
-            found.setdefault(user, []).append(EntryNow(names[server], dn, rows.verdict_from_text(verdict)))
+            who, said = rows.identity_from_json(dn, identity), rows.verdict_from_text(verdict)
+            found.setdefault(user, []).append(EntryNow(server, names[server], who, said))
     return found
 
 

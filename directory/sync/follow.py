@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from directory.sync import role_names
 from directory.sync.draft import Draft
-from directory.sync.values import Action, Change, House, Identity, OrgFacts, Outcome, Sighting, Verdict
+from directory.sync.values import Account, Action, Change, House, Identity, OrgFacts, Outcome, Sighting, Verdict
 from orgs.text import fold
 
 MAX_NAME = 255
@@ -16,28 +16,39 @@ MAX_EMAIL = 320
 def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change | None:
     """Names and email follow the directory; an attribute that is absent there says nothing."""
     account = draft.known.account
-    username = _chosen(account.username, identity.usernames, MAX_NAME)
-    if username == account.username or fold(username) == fold(account.username):
-        username = account.username
-    elif len(fold(username)) > MAX_NAME:
-        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
-    elif fold(username) in taken:
-        return draft.untouched(
-            Outcome.CONFLICT,
-            f"Conflict: the directory now says {username}, which is, or is to be, another user's username. Nothing changes.",
-        )
-    else:
+    wanted = names(account, identity)
+    username = wanted.pop("username")
+    if username != account.username:
+        if (clash := _clash(draft, username, taken)) is not None:
+            return clash
         draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=username)
-    wanted = {
-        "email": _chosen(account.email, identity.emails, MAX_EMAIL),
-        "first_name": (identity.first_name or account.first_name)[:MAX_NAME],
-        "last_name": (identity.last_name or account.last_name)[:MAX_NAME],
-    }
     changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
     if changed:
         told = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
         draft.want(Action.PROFILE, f"Profile from the directory: {told}.", **changed)
     return None
+
+
+def _clash(draft: Draft, username: str, taken: Collection[str]) -> Change | None:
+    if len(fold(username)) > MAX_NAME:
+        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
+    if fold(username) in taken:
+        return draft.untouched(
+            Outcome.CONFLICT,
+            f"Conflict: the directory now says {username}, which is, or is to be, another user's username. Nothing changes.",
+        )
+    return None
+
+
+def names(account: Account, identity: Identity) -> dict[str, str]:
+    """Return the username, email and names that an account has once it follows this entry, by the account's fields."""
+    username = _chosen(account.username, identity.usernames, MAX_NAME)
+    return {
+        "username": account.username if fold(username) == fold(account.username) else username,
+        "email": _chosen(account.email, identity.emails, MAX_EMAIL),
+        "first_name": (identity.first_name or account.first_name)[:MAX_NAME],
+        "last_name": (identity.last_name or account.last_name)[:MAX_NAME],
+    }
 
 
 def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:

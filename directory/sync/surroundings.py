@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from directory.sync.values import Action, Cause, Change, House, OrgFacts, Verdict
+from directory.sync import follow
+from directory.sync.values import Action, Cause, Change, House, Identity, OrgFacts, Verdict
 from orgs.text import fold
 
 _CUTS_OFF = {Action.BLOCK, Action.DEACTIVATE, Action.SET_PENDING}
@@ -32,8 +33,9 @@ class Relied:
 class EntryNow:
     """An entry of a user that was stored after the plan was made, on a server that their org asks."""
 
+    server_id: int
     server: str
-    dn: str
+    identity: Identity
     verdict: Verdict
 
 
@@ -122,19 +124,42 @@ def _roles(change: Change, _server_id: int | None, relied: Relied, now: Now) -> 
     return ""
 
 
-def _entry(change: Change, _server_id: int | None, _relied: Relied, now: Now) -> str:
+def _entry(change: Change, server_id: int | None, _relied: Relied, now: Now) -> str:
     """What has been read of the user since the plan was made must not say anything else."""
     if change.cause is Cause.ABSENT and (early := now.waits.get(change.user_id)):
         return f"it is too early by the LDAP server's settings of now: {early}"
     entries = now.entries.get(change.user_id, ())
-    return next((said for entry in entries if (said := _contradiction(change, entry, now))), "")
+    reasons = (_contradiction(change, server_id, entry, now) for entry in entries)
+    return next((reason for reason in reasons if reason), "")
 
 
-def _contradiction(change: Change, entry: EntryNow, now: Now) -> str:
+def _contradiction(change: Change, server_id: int | None, entry: EntryNow, now: Now) -> str:
+    dn = entry.identity.dn
     if change.cause is Cause.ABSENT:
-        return f"{entry.server} has an entry of theirs by now: {entry.dn}"
-    said = _other_state(change, entry.verdict) or _other_place(change, entry.verdict, now)
-    return f"{said} by now ({entry.dn} in {entry.server})" if said else ""
+        return f"{entry.server} has an entry of theirs by now: {dn}"
+    reason = _other_state(change, entry.verdict) or _other_place(change, entry.verdict, now)
+    if not reason and not _asked_later(entry, server_id, now.asked_by(change.before.org_id)):
+        reason = _other_names(change, entry.identity)
+    return f"{reason} by now ({dn} in {entry.server})" if reason else ""
+
+
+def _asked_later(entry: EntryNow, server_id: int | None, asked: Sequence[int]) -> bool:
+    """Tell whether the entry's server comes after the one that decided: names are taken from the first that has an entry."""
+    return server_id in asked and entry.server_id in asked[asked.index(server_id) + 1 :]
+
+
+def _other_names(change: Change, identity: Identity) -> str:
+    """Return which names or addresses that the plan writes the entry does not have, or not any more in place of those of now."""
+    before, after = change.before, change.after
+    from_now, from_planned = follow.names(before, identity), follow.names(after, identity)
+    others = [
+        name.replace("_", " ")
+        for name, planned in from_planned.items()
+        if getattr(before, name) != getattr(after, name)
+        # Of several values the one in use stays: what is planned must not be replaced, what is there now must.
+        and (planned != getattr(after, name) or from_now[name] == getattr(before, name))
+    ]
+    return f"the directory has another {' and '.join(others)} for them" if others else ""
 
 
 def _other_state(change: Change, verdict: Verdict) -> str:

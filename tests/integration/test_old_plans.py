@@ -55,6 +55,10 @@ def mark(employer: Employer, people: list[User], state: str) -> None:
         employer.directory.modify(employer.dn(each.username), {"employeeType": state})
 
 
+def married(employer: Employer, uid: str, **attributes: str) -> None:
+    employer.directory.modify(employer.dn(uid), attributes)
+
+
 def applied(plan: Run, *, while_it_is: Callable[[int], object] = lambda _done: None) -> Run:
     """Have a plan applied; ``while_it_is`` is called with the number of changes made, before each batch."""
     run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
@@ -266,6 +270,103 @@ class TestAnOlderPlanAndTheEntryOfNow:
         assert outcomes(run) == {"user00": CHANGED_MEANWHILE, "user01": APPLIED}
         assert again(people[0]).roles.filter(name="Org Admin").exists()
         assert "the role name script gives other roles by now" in change_of(run, "user00").steps[-1]
+
+    def test_writes_no_name_or_address_over_a_newer_one(self, employer: Employer) -> None:
+        people = staff(employer, 3)
+        employer.server(**EVERYBODY)
+        simulate_and_sync()
+        for each in people[:2]:
+            married(employer, each.username, sn="Old", mail=f"old-{each.username}@example.com")
+        plan = simulate()
+        married(employer, "user00", sn="New", mail="new@example.com")
+        simulate()
+
+        run = applied(plan)
+
+        assert outcomes(run) == {"user00": CHANGED_MEANWHILE, "user01": APPLIED}
+        assert (again(people[0]).last_name, again(people[1]).last_name) == ("User00", "Old")
+        assert change_of(run, "user00").steps[-1] == (
+            "Changed meanwhile: the directory has another email and last name for them by now "
+            f"({employer.dn('user00')} in Corp)."
+        )
+
+    def test_writes_no_name_that_has_been_taken_back(self, employer: Employer) -> None:
+        people = staff(employer, 3)
+        employer.server(**EVERYBODY)
+        simulate_and_sync()
+        married(employer, "user00", sn="Old")
+        plan = simulate()
+        married(employer, "user00", sn="User00")
+        simulate()
+
+        assert outcomes(applied(plan)) == {"user00": CHANGED_MEANWHILE}
+        assert again(people[0]).last_name == "User00"
+
+    def test_gives_no_username_that_is_another_one_by_now(self, employer: Employer) -> None:
+        people = staff(employer, 3)
+        employer.server(**EVERYBODY)
+        simulate_and_sync()
+        employer.directory.rename(employer.dn("user00"), "uid=older")
+        plan = simulate()
+        employer.directory.rename(employer.dn("older"), "uid=newer")
+        simulate()
+
+        assert outcomes(applied(plan)) == {"user00": CHANGED_MEANWHILE}
+        assert again(people[0]).username == "user00"
+
+    def test_writes_a_name_beside_one_that_is_newer_and_not_in_the_plan(self, employer: Employer) -> None:
+        people = staff(employer, 3)
+        employer.server(**EVERYBODY)
+        simulate_and_sync()
+        married(employer, "user00", sn="Married")
+        plan = simulate()
+        married(employer, "user00", mail="new@example.com", title="PROe User")
+        simulate()
+
+        assert outcomes(applied(plan)) == {"user00": APPLIED}
+        assert (again(people[0]).last_name, again(people[0]).email) == ("Married", "")
+
+    def test_writes_an_address_that_is_one_of_several_in_any_order(self, employer: Employer) -> None:
+        people = staff(employer, 3)
+        employer.server(**EVERYBODY)
+        simulate_and_sync()
+        married(employer, "user00", mail="one@example.com")
+        plan = simulate()
+        employer.directory.modify(employer.dn("user00"), {"mail": ["other@example.com", "one@example.com"]})
+        simulate()
+
+        assert outcomes(applied(plan)) == {"user00": APPLIED}
+        assert again(people[0]).email == "one@example.com"
+
+    def test_does_not_go_by_the_names_of_a_server_that_is_asked_later(
+        self, employer: Employer, branch: Employer
+    ) -> None:
+        people = staff(employer, 3)
+        branch.hires("user00", sn="Other")
+        employer.server(**EVERYBODY)
+        branch.server(**EVERYBODY, name="Branch")
+        simulate_and_sync()
+        married(employer, "user00", sn="Married")
+        plan = simulate()
+        married(branch, "user00", sn="Another")
+        simulate()
+
+        assert outcomes(applied(plan)) == {"user00": APPLIED}
+        assert again(people[0]).last_name == "Married"
+
+    def test_goes_by_the_names_of_a_server_that_is_asked_before(self, employer: Employer, branch: Employer) -> None:
+        people = staff(employer, 3)
+        branch.hires("zoe")
+        branch.server(**EVERYBODY, name="Branch")
+        employer.server(**EVERYBODY)
+        simulate_and_sync()
+        married(employer, "user00", sn="Married")
+        plan = simulate()
+        branch.hires("user00", sn="User00")
+        simulate()
+
+        assert outcomes(applied(plan)) == {"user00": CHANGED_MEANWHILE}
+        assert again(people[0]).last_name == "User00"
 
     def test_deactivates_nobody_whose_patience_was_given_anew(self, employer: Employer) -> None:
         people = staff(employer, 3)
