@@ -66,6 +66,9 @@ def _needed() -> set[int]:
         complete.filter(run__state=RunState.APPLIED, run__simulated=False),
     ):
         needed |= set(readings.values_list("server").annotate(last=Max("run")).values_list("last", flat=True))
+    # Whoever changed settings since then has no say about a plan.
+    newest = RunServer.objects.of_plans_that_changed_somebody().order_by().values("server").annotate(last=Max("pk"))
+    needed |= set(RunServer.objects.filter(pk__in=newest.values("last")).values_list("run", flat=True))
     proven = complete.filter(run__state__in=[RunState.PLANNED, RunState.APPLIED])
     for server in LdapServer.objects.all():
         # A configuration that was never simulated or applied is held back.

@@ -30,7 +30,13 @@ def with_a_local_way_in(settings: Mapping[int, Effective] | None = None) -> User
 
 def with_an_open_password(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
     """Return the users, in any state, who have a local password that counts."""
-    return with_a_password().filter(Q(managed_locally=True) | ~Q(org__in=_following(settings)))
+    return with_a_password().filter(_counting(settings))
+
+
+def whose_password_would_count() -> UserQuerySet:
+    """Return the users, in any state, whose accounts a local password opens, or would open if they had one."""
+    found: UserQuerySet = User.objects.filter(_counting(None))
+    return found
 
 
 def with_a_closed_password(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
@@ -51,6 +57,10 @@ def closed_to_administrators() -> dict[str, str]:
     # The settings of all orgs are read only where there is anybody to ask about.
     following = _following(None) if suspects else ()
     return {username: path for username, org_id, path in suspects if org_id in following}
+
+
+def _counting(settings: Mapping[int, Effective] | None) -> Q:
+    return Q(managed_locally=True) | ~Q(org__in=_following(settings))
 
 
 def _following(settings: Mapping[int, Effective] | None) -> list[int]:

@@ -18,7 +18,7 @@ from directory.scope import asked_by_orgs
 from orgs.actions import devices, orgs, roles
 from orgs.inheritance import effective_settings
 from orgs.local_sign_in import closed_to_administrators
-from orgs.models import Archive, ArchiveState, Device, Org, Role
+from orgs.models import Archive, ArchiveState, AuditEntry, Device, Org, Role
 from orgs.permissions import Permission
 
 
@@ -160,11 +160,15 @@ class RoleAdmin(ActingAdmin):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
         """Save by the action."""
         stored = Role.objects.get(pk=obj.pk) if change else None
-        given = form.cleaned_data
-        saved = roles.save(
-            role=stored, name=given["name"], permissions=given["permissions"], by=by(request), at=timezone.now()
-        )
-        obj.pk = saved.pk
+        given, who, at = form.cleaned_data, by(request), timezone.now()
+        obj.pk = roles.save(role=stored, name=given["name"], permissions=given["permissions"], by=who, at=at).pk
+        forgotten = AuditEntry.objects.filter(action="password forgotten", actor=who.user_id, at=at).order_by("pk")
+        if names := list(forgotten.values_list("object_label", flat=True)):
+            text = _(
+                "These users have no local password any more: %(names)s. They hold more now than the person who set it; "
+                "set a new one with “Change password”."
+            )
+            messages.warning(request, text % {"names": ", ".join(names)})
 
 
 class DeviceAdmin(ActingAdmin):

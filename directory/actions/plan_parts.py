@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from directory.models import LdapServer, Run, RunChange, RunServer, RunState
+from directory.models import LdapServer, Run, RunServer
 from directory.scope import server_lists
 from directory.sync.values import Outcome
 from orgs.inheritance import effective_settings
@@ -66,6 +66,23 @@ def editors(run: Run) -> dict[int, str]:
     return found
 
 
+def wanted_entries() -> Q:
+    """Return which audit entries ``editors`` may still ask for.
+
+    Of each server those since its last plan; of orgs, roles, settings and users those since the earliest of these plans.
+    A server that is off makes no plan, so what has become of orgs and users meanwhile is not kept for it.
+    """
+    starts = {server: _last_plan(server.pk) for server in LdapServer.objects.only("pk", "enabled")}
+    wanted = Q(pk__in=[])
+    for server, since in starts.items():
+        wanted |= _since(since) & Q(object_type="LDAP server", object_id=server.pk)
+    if first := [since for server, since in starts.items() if server.enabled]:
+        known = [at for at in first if at is not None]
+        earliest = min(known) if len(known) == len(first) else None
+        wanted |= _since(earliest) & Q(object_type__in=["org", "role", "settings", "user"])
+    return wanted & Q(actor__isnull=False, run_id=None) & ~Q(action__in=_HARMLESS_ACTIONS)
+
+
 def _scope(run: Run, readings: Collection[int]) -> _Scope:
     effective = effective_settings()
     lists = server_lists(effective)
@@ -89,10 +106,7 @@ def _last_plan(server_id: int) -> datetime | None:
 
     A run that changed nobody was seen by nobody, so it settles nothing.
     """
-    changed = RunChange.objects.filter(run=OuterRef("run"), outcome=Outcome.APPLIED)
-    applied = RunServer.objects.filter(
-        Exists(changed), server=server_id, complete=True, run__simulated=False, run__state=RunState.APPLIED
-    ).order_by("-pk")
+    applied = RunServer.objects.of_plans_that_changed_somebody().filter(server=server_id).order_by("-pk")
     # That is before the directory was read: the application of a simulation reads none.
     return applied.values_list(Coalesce("run__plan_from__started_at", "run__started_at"), flat=True).first()
 

@@ -14,11 +14,13 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from directory import retention
+from directory.actions import plan_parts
 from directory.models import Alert, Mail, Run, RunChange, RunRepeat
 from directory.models.repeats import within
 from directory.sync import repeats
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
+from orgs.local_sign_in import with_a_password
 from orgs.models import Archive, AuditEntry, Device, User
 
 REMOVED = "old rows removed"
@@ -79,16 +81,23 @@ def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
 
 
 def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
-    """Return the audit entries from before, but for the newest about each object, and for what legal holds need."""
-    later = AuditEntry.objects.filter(
-        object_type=OuterRef("object_type"), object_id=OuterRef("object_id"), pk__gt=OuterRef("pk")
-    )
+    """Return the audit entries from before, but for the newest about each object, and for what something needs.
+
+    Legal holds need all about an object; who set a local password, and who has a part in the next plan, is asked of
+    single entries, and those after them stay, so that the trail goes on without a gap.
+    """
+    same = AuditEntry.objects.filter(object_type=OuterRef("object_type"), object_id=OuterRef("object_id"))
+    later, until = same.filter(pk__gt=OuterRef("pk")), same.filter(pk__lte=OuterRef("pk"))
+    set_until, set_later = until.that_gave_passwords(), later.that_gave_passwords()
+    with_password = Q(object_type="user", object_id__in=with_a_password().values("pk"))
+    of_password = with_password & Q(Exists(set_until)) & ~Q(Exists(set_later))
+    of_plans = Q(Exists(until.filter(plan_parts.wanted_entries())))
     held = User.objects.held().values("pk")
     on_hold = Q(object_type="user", object_id__in=held)
     on_hold |= Q(object_type="device", object_id__in=Device.objects.filter(user__in=held).values("pk"))
     on_hold |= Q(object_type="archive", object_id__in=Archive.objects.filter(device__user__in=held).values("pk"))
     of_holds = Q(object_type="matter") | Q(action__in=OF_HOLDS)
-    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds)
+    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds | of_password | of_plans)
 
 
 def _runs(before: datetime, at: datetime) -> Steps:

@@ -207,6 +207,12 @@ class RunServerQuerySet(models.QuerySet["RunServer"]):
         found = self.filter(pk__in=newest).select_related("run")
         return {reading.server_id: reading for reading in found if reading.server_id is not None}
 
+    def of_plans_that_changed_somebody(self) -> RunServerQuerySet:
+        """Complete readings whose plan was applied and changed a user; a plan without changes was seen by nobody."""
+        changed = RunChange.objects.filter(run=models.OuterRef("run"), outcome="applied")
+        good = self.filter(server__isnull=False, complete=True, run__simulated=False, run__state=RunState.APPLIED)
+        return good.filter(models.Exists(changed))
+
     def attributes_stored(self, server_id: int) -> list[str] | None:
         """Return the attributes that a server was asked for whenever entries were stored that are still there.
 

@@ -78,10 +78,10 @@ def owners_of_archives(archive_ids: Collection[int]) -> None:
     users(list(Archive.objects.filter(pk__among=archive_ids).values_list("device__user_id", flat=True)))
 
 
-def administrators() -> None:
-    """Hold all users who hold ``admin``: of two who take it away at once, the second sees what the first has done."""
-    holders = admin_grants().values_list("user", flat=True)
-    list(User.objects.select_for_update().filter(pk__among=list(holders)).order_by("pk").values_list("pk"))
+def administrators(*, beside: Collection[int] = ()) -> None:
+    """Hold all users who hold ``admin``, and these: of two who take it away at once, the second sees what the first has done."""
+    ids = {*admin_grants().values_list("user", flat=True), *beside}
+    list(User.objects.select_for_update().filter(pk__among=ids).order_by("pk").values_list("pk"))
 
 
 def admin_grants() -> QuerySet[RoleGrant]:

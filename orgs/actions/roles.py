@@ -6,13 +6,15 @@ from collections.abc import Collection
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from orgs.actions import guard, locks, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actions.powers import EVERYWHERE
 from orgs.actors import Actor
-from orgs.models import Role, User
+from orgs.local_sign_in import whose_password_would_count
+from orgs.models import Role, RoleGrant, User
 from orgs.permissions import Permission
 from orgs.text import fold
 
@@ -22,6 +24,7 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     """Make a custom role, or change one.
 
     A role's permissions may reach every org, wherever it is held, so whoever changes one has to hold them everywhere.
+    Its holders gain what it gains: the local passwords are forgotten that were set by others who hold less (``ways_in``).
 
     Raises:
         Refused: for permissions that ``by`` does not hold; for a standard role, a name that is taken, an unknown permission, or when no SYSADMIN would be left.
@@ -39,15 +42,24 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     _refuse_more(changed, permissions, by=by)
     before = {"name": changed.name, "permissions": changed.permissions}
     changed.name, changed.permissions = name.strip(), sorted(permissions)
-    locks.administrators()
+    holders = _holders_with_a_local_way(changed)
+    locks.administrators(beside=holders)
     had_sysadmin = User.objects.sysadmins().exists()
-    with ways_in.a_sysadmin_stays(by=by):
+    with ways_in.a_sysadmin_stays(by=by), ways_in.promotions_watched(user_ids=holders, by=by, at=at):
         changed.save()
     if had_sysadmin and not User.objects.sysadmins().exists():
         raise Refused("nobody active would hold the admin permission, and someone has to")
     after = {"name": changed.name, "permissions": changed.permissions}
     note([Fact("role", changed.pk, changed.name, before=before, after=after)], action="role saved", by=by, at=at)
     return changed
+
+
+def _holders_with_a_local_way(role: Role) -> list[int]:
+    """Return the role's holders for whom a local password counts, also where they have none: one may be set meanwhile."""
+    if not role.pk:
+        return []
+    holders = RoleGrant.objects.filter(role=role, user=OuterRef("pk"))
+    return list(whose_password_would_count().filter(Exists(holders)).values_list("pk", flat=True))
 
 
 def _refuse_more(role: Role, permissions: Collection[str], *, by: Actor) -> None:

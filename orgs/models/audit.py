@@ -21,6 +21,11 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         """Entries in the order of the trail."""
         return self.order_by("-at", "-pk")
 
+    def that_gave_passwords(self) -> AuditEntryQuerySet:
+        """Entries by which a user was given a local password."""
+        given = models.Q(action="password set") | models.Q(("after__password", "set"), action="user created")
+        return self.filter(given, object_type="user")
+
     def known(self, field: str) -> list[str]:
         """Return the values of an indexed field, each once: one look at the index for each, however long the trail."""
         table = connection.ops.quote_name(self.model._meta.db_table)

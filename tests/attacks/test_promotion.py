@@ -14,16 +14,18 @@ from django.utils import timezone
 
 from directory.invariants import broken
 from directory.models import LdapServer
-from orgs.actions import orgs, users
+from orgs.actions import orgs, roles, users
+from orgs.actions.users import NewUser, Profile
 from orgs.actors import SYSTEM, person
-from orgs.models import AuditEntry, Org, Role, User
+from orgs.models import AuditEntry, CreatedBy, Org, Role, User
+from orgs.permissions import Permission
 from tests.attacks.attempts import attack
 from tests.attacks.ldap_pages import on_the_page
 from tests.attacks.upload_pages import PREVIEW, created, uploaded
 from tests.catalogue import noted
 from tests.directories import Directory
 from tests.integration.employer import Employer
-from tests.makers import NOW, PASSWORD, make_org, make_user, signed_in
+from tests.makers import NOW, PASSWORD, make_org, make_role, make_user, signed_in
 from tests.worlds import simulate_and_sync, sync
 
 pytestmark = pytest.mark.django_db
@@ -211,6 +213,95 @@ class TestSomebodyOfALocalOrgWhoIsGivenMore:
         self.given(person_of_olga, "SYSADMIN")
 
         assert opens("local.one")
+
+
+class TestSomebodyWhoseRoleIsGivenMore:
+    """An Org Admin made the account, with a password and a custom role; a SYSADMIN adds permissions to that role."""
+
+    HELD = (Permission.CONSOLE_LOGIN.value, "admin.user.read")
+
+    @pytest.fixture
+    def clerk(self) -> Role:
+        return make_role("Clerk", *self.HELD)
+
+    @pytest.fixture
+    def eve(self) -> User:
+        return make_user("eve", roles=["SYSADMIN"], password=PASSWORD)
+
+    @pytest.fixture
+    def holder(self, left: Org, clerk: Role, eve: User) -> User:
+        olga = make_user("olga", org=left, roles=["Org Admin"], password=PASSWORD)
+        new = NewUser(Profile("local.one"), left.pk, frozenset({clerk.pk}), password=MINE)
+        made = users.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW)[0]
+        assert opens("local.one")
+        return made
+
+    def saved(self, clerk: Role, *added: str) -> None:
+        eve = User.objects.get(username="eve")
+        roles.save(role=clerk, name="Clerk", permissions=[*self.HELD, *added], by=person(eve), at=NOW)
+
+    @pytest.mark.parametrize("permission", ["admin", "admin.alluser", "admin.system"])
+    def test_is_not_opened_by_the_password_of_who_holds_less(self, holder: User, clerk: Role, permission: str) -> None:
+        browser = signed_in(holder)
+        assert browser.get("/").status_code == 200
+
+        self.saved(clerk, permission)
+
+        assert not opens("local.one")
+        assert browser.get("/")["Location"].startswith("/sign-in/")
+        assert AuditEntry.objects.filter(action="password forgotten", object_id=holder.pk).count() == 1
+
+    def test_keeps_the_password_where_nobody_gains_by_it(self, holder: User, clerk: Role) -> None:
+        self.saved(clerk, "admin.org.read")
+        self.saved(clerk)
+
+        assert opens("local.one")
+
+    def test_keeps_the_password_that_they_or_a_sysadmin_have_set(
+        self, holder: User, clerk: Role, eve: User, left: Org
+    ) -> None:
+        users.set_password(user=holder, password=MINE, by=person(holder), at=NOW)
+        other = make_user("other", org=left, roles=["Clerk"])
+        users.set_password(user=other, password=MINE, by=person(eve), at=NOW)
+
+        self.saved(clerk, "admin")
+
+        assert opens("local.one")
+        assert opens("other")
+        assert not AuditEntry.objects.filter(action="password forgotten").exists()
+
+    def test_is_also_one_who_is_inactive_or_blocked_today(self, holder: User, clerk: Role, eve: User) -> None:
+        users.deactivate(user_ids=[holder.pk], by=person(eve), at=NOW)
+
+        self.saved(clerk, "admin")
+        users.reactivate(user_ids=[holder.pk], by=person(eve), at=NOW)
+
+        assert not opens("local.one")
+
+    def test_is_found_by_the_data_fixes_which_say_so(self, holder: User, clerk: Role, eve: User) -> None:
+        given = {"name": "Clerk", "permissions": [*self.HELD, "admin"]}
+
+        page = signed_in(eve).post(f"/data-fixes/orgs/role/{clerk.pk}/change/", given, follow=True)
+
+        assert "no local password any more: local.one" in on_the_page(page.content)
+        assert not opens("local.one")
+
+    def test_may_reach_further_by_a_move_instead(self, holder: User, eve: User) -> None:
+        users.move(moves={holder.pk: Org.objects.get(depth=1).pk}, by=person(eve), at=NOW)
+
+        assert not opens("local.one")
+
+    def test_keeps_the_password_where_a_move_takes_them_no_further(self, holder: User, eve: User, left: Org) -> None:
+        users.move(moves={holder.pk: make_org("Lower", parent=left).pk}, by=person(eve), at=NOW)
+
+        assert opens("local.one")
+
+    def test_loses_a_password_of_which_nobody_knows_who_set_it(self, holder: User, clerk: Role) -> None:
+        AuditEntry.objects.filter(object_type="user", object_id=holder.pk).delete()
+
+        self.saved(clerk, "admin")
+
+        assert not opens("local.one")
 
 
 class TestRolesAtCreationAndAtASync:

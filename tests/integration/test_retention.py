@@ -15,14 +15,18 @@ from pytest_django import Settings
 
 from directory import invariants, status
 from directory import retention as rules
-from directory.actions import retention, undo
-from directory.models import Alert, AlertKind, Mail, MailKind, Run, RunChange, RunState
+from directory.actions import plan_parts, retention, servers, undo
+from directory.actions import settings as sync_settings
+from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunChange, RunState
 from directory.status import State
-from orgs.actions import devices, legal_holds, users
-from orgs.actors import SYSTEM, Actor
-from orgs.models import AuditEntry, Matter, User
+from orgs.actions import devices, legal_holds, orgs, roles, users, ways_in
+from orgs.actions.users import NewUser, Profile
+from orgs.actors import SYSTEM, Actor, person
+from orgs.local_sign_in import with_a_password
+from orgs.models import AuditEntry, CreatedBy, Matter, Org, Role, User
+from orgs.permissions import Permission
 from tests.directories import Directory, people
-from tests.makers import make_sysadmin, signed_in
+from tests.makers import PASSWORD, make_role, make_sysadmin, make_user, signed_in
 from tests.worlds import NOON, device, ldap_server, simulate, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
@@ -142,6 +146,7 @@ class TestSomebodyOnHold:
         changed = RunChange.objects.filter(username="u00009", outcome="applied")
         entries = AuditEntry.objects.filter(object_type="user", object_label="u00009")
         before = (changed.count(), entries.count())
+        corp.modify("uid=u00010,ou=People,dc=example,dc=com", {"sn": "Newname"})
         at = later(NOON + YEAR + timedelta(days=2))
 
         remove(at)
@@ -198,6 +203,139 @@ class TestTheAuditTrail:
         assert remove(NOON + timedelta(days=300)) == {}
 
 
+class TestWhoSetALocalPassword:
+    """A promotion asks for it, however long ago it was."""
+
+    AT = NOON + 12 * YEAR
+
+    @pytest.fixture
+    def olga(self) -> User:
+        return make_user("olga", roles=["Org Admin"], password=PASSWORD)
+
+    def made(self, name: str, by: User) -> User:
+        """Make a user with a password, and change them ever after."""
+        clerk = Role.objects.filter(name="Clerk").first() or make_role("Clerk", Permission.CONSOLE_LOGIN)
+        new = NewUser(Profile(name), Org.objects.get(name="Default").pk, frozenset({clerk.pk}), password=PASSWORD)
+        found = users.create(users=[new], created_by=CreatedBy.HAND, by=person(by), at=NOON)[0]
+        self.renamed(found, "Early")
+        return found
+
+    @staticmethod
+    def renamed(found: User, last_name: str) -> None:
+        for name in ("Some", last_name):
+            profile = {found.pk: Profile(found.username, last_name=name)}
+            users.update_profiles(profiles=profile, by=SYSTEM, at=NOON)
+
+    def promoted(self) -> set[str]:
+        """Give the role more, after old rows went; return who has a password then."""
+        assert remove(self.AT)["audit_entries"] > 0
+        assert not invariants.broken(at=self.AT)
+        clerk, ada = Role.objects.get(name="Clerk"), make_sysadmin()
+        roles.save(role=clerk, name="Clerk", permissions=["admin"], by=person(ada), at=self.AT)
+        return set(with_a_password().filter(roles=clerk).values_list("username", flat=True))
+
+    def test_is_known_when_their_role_is_given_more(self, olga: User) -> None:
+        by_olga, by_themselves, twice = (self.made(name, olga) for name in ("a", "b", "c"))
+        users.set_password(user=by_themselves, password=PASSWORD, by=person(by_themselves), at=NOON)
+        users.set_password(user=twice, password=PASSWORD, by=person(twice), at=NOON)
+        users.set_password(user=twice, password=PASSWORD, by=person(olga), at=NOON)
+        for each in (by_olga, by_themselves, twice):
+            self.renamed(each, "Late")
+
+        assert self.promoted() == {"b"}
+
+    def test_is_kept_for_the_last_password_alone(self, olga: User) -> None:
+        twice = self.made("c", olga)
+        users.set_password(user=twice, password=PASSWORD, by=person(twice), at=NOON)
+        self.renamed(twice, "Late")
+
+        remove(self.AT)
+
+        trail = AuditEntry.objects.filter(object_type="user", object_id=twice.pk).order_by("pk")
+        assert list(trail.values_list("action", flat=True)) == ["password set", "profile updated", "profile updated"]
+
+    def test_goes_with_the_password(self, olga: User) -> None:
+        gone = self.made("a", olga)
+        User.objects.filter(pk=gone.pk).update(password=ways_in.no_password())
+
+        remove(self.AT)
+
+        assert AuditEntry.objects.filter(object_type="user", object_id=gone.pk).count() == 1
+
+
+class TestWhoHasAPartInThePlanOfTheNextRun:
+    """Whoever has changed what it is made by since the last plan that changed anybody is no second person."""
+
+    @pytest.fixture
+    def mona(self) -> User:
+        return make_user("mona", roles=["SYSADMIN"], password=PASSWORD)
+
+    @staticmethod
+    def has_changed(mona: User, *, at: datetime) -> None:
+        """Have mona change an org, a role, the settings, a user and the server, and others change all of them later."""
+        server, default = LdapServer.objects.get(), Org.objects.get(name="Default")
+        clerk = Role.objects.filter(name="Clerk").first() or make_role("Clerk")
+        someone = User.objects.get(username="u00007")
+        for by, days in ((person(mona), 0), (SYSTEM, 1)):
+            when = at + timedelta(days=days)
+            orgs.change(org=default, archive_retention_days=30 + days, by=by, at=when)
+            roles.save(role=clerk, name="Clerk", permissions=["admin.user.read"][days:], by=by, at=when)
+            sync_settings.save(values={"interval_hours": 5 + days}, by=by, at=when)
+            users.set_managed_locally(user_ids=[someone.pk], managed_locally=not days, by=by, at=when)
+            servers.save(server=server, values={"page_size": 100 + days}, by=by, at=when)
+
+    @staticmethod
+    def kinds_by(mona: User) -> set[str]:
+        return set(AuditEntry.objects.filter(actor=mona).values_list("object_type", flat=True))
+
+    ALL = {"LDAP server", "org", "role", "settings", "user"}
+
+    def test_is_known_after_any_time(self, corp: Directory, mona: User, settings: Settings) -> None:
+        settings.KEEP_AUDIT_DAYS = 365
+        self.has_changed(mona, at=NOON + timedelta(days=2))
+        simulate_and_sync()
+        at = later(NOON + 3 * YEAR)
+
+        assert remove(at)["audit_entries"] > 0
+
+        assert self.kinds_by(mona) == self.ALL
+        assert not invariants.broken(at=at)
+        assert mona.pk in plan_parts.editors(simulate())
+
+    def test_is_forgotten_once_such_a_plan_was_applied(self, corp: Directory, mona: User, settings: Settings) -> None:
+        settings.KEEP_AUDIT_DAYS = 365
+        self.has_changed(mona, at=NOON + timedelta(days=2))
+        simulate_and_sync()
+        corp.modify("uid=u00010,ou=People,dc=example,dc=com", {"sn": "Newname"})
+        at = later(NOON + 3 * YEAR)
+
+        remove(at)
+
+        assert self.kinds_by(mona) == set()
+        assert mona.pk not in plan_parts.editors(simulate())
+
+    def test_is_not_kept_for_a_server_that_is_off_but_for_its_own(
+        self, corp: Directory, mona: User, settings: Settings
+    ) -> None:
+        settings.KEEP_AUDIT_DAYS = 365
+        self.has_changed(mona, at=NOON + timedelta(days=2))
+        servers.save(server=LdapServer.objects.get(), values={"enabled": False}, by=SYSTEM, at=NOON + YEAR)
+
+        remove(NOON + 3 * YEAR)
+
+        assert self.kinds_by(mona) == {"LDAP server"}
+
+    def test_goes_by_a_plan_that_stays_itself(self, corp: Directory, mona: User) -> None:
+        """Else nobody who has ever changed anything could approve the next one."""
+        self.has_changed(mona, at=NOON - timedelta(days=30))
+        for years in (1, 2, 3):
+            later(NOON + years * YEAR)
+
+        remove(NOON + 3 * YEAR)
+
+        assert mona.pk not in plan_parts.editors(simulate())
+
+
 class TestOtherRows:
     def test_mails_and_dismissed_alerts_go(self, corp: Directory) -> None:
         run = Run.objects.latest("pk")
@@ -245,8 +383,9 @@ class TestWhatBeginsWhileOldRowsGo:
     def test_an_undo_that_has_begun_keeps_what_it_undoes(
         self, corp: Directory, monkeypatch: pytest.MonkeyPatch
     ) -> None:
+        corp.modify("uid=u00010,ou=People,dc=example,dc=com", {"sn": "Newname"})
         at = later(NOON + YEAR + timedelta(days=2))
-        run = Run.objects.filter(state=RunState.APPLIED, stored_changes__outcome="applied").distinct().first()
+        run = Run.objects.filter(state=RunState.APPLIED, stored_changes__outcome="applied").distinct().last()
         assert run is not None
         changed = run.stored_changes.filter(outcome="applied").count()
         found = rules.old_runs(at - timedelta(days=365))
