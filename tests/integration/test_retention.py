@@ -15,10 +15,11 @@ from pytest_django import Settings
 
 from directory import invariants, status
 from directory import retention as rules
-from directory.actions import plan_parts, retention, servers, undo
+from directory.actions import plan_parts, retention, runs, servers, undo
 from directory.actions import settings as sync_settings
-from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunChange, RunState
+from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Match, Run, RunChange, RunState
 from directory.status import State
+from directory.sync import pipeline
 from orgs.actions import devices, legal_holds, orgs, roles, users, ways_in
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import SYSTEM, Actor, person
@@ -27,7 +28,7 @@ from orgs.models import AuditEntry, CreatedBy, Matter, Org, Role, User
 from orgs.permissions import Permission
 from tests.directories import Directory, people
 from tests.makers import PASSWORD, make_role, make_sysadmin, make_user, signed_in
-from tests.worlds import NOON, device, ldap_server, simulate, simulate_and_sync, sync, user
+from tests.worlds import NOON, Clock, device, ldap_server, simulate, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -137,6 +138,65 @@ class TestRunsThatAreOld:
         remove(NOON + 3 * YEAR)
 
         assert Run.objects.filter(pk=waiting.pk).exists()
+
+
+class TestAPlanThatWaits:
+    """Somebody has begun to apply a simulation, or may still apply what was held back: all that it takes stays."""
+
+    @pytest.fixture
+    def left(self, corp: Directory) -> User:
+        """A leaver whom the directory has not any more; somebody else has got another id and name."""
+        corp.delete("uid=u00010,ou=People,dc=example,dc=com")
+        corp.rename("uid=u00011,ou=People,dc=example,dc=com", "uid=renamed")
+        return User.objects.get(username="u00010")
+
+    def parts(self, run: Run) -> dict[str, list[tuple[object, ...]]]:
+        """Return everything of a plan that its application and its page read."""
+        return {
+            "changes": sorted(run.changes.values_list("pk", "username", "outcome", "steps"), key=str),
+            "repeats": sorted(run.repeats.values_list("first", "last")),
+            "matches": sorted(run.planned_matches.values_list("user", "dn", "unique_id")),
+            "readings": sorted(run.readings.values_list("pk", "complete", "configuration_digest")),
+        }
+
+    def test_is_kept_whole_for_the_run_that_applies_it(self, corp: Directory, left: User) -> None:
+        plan = simulate()
+        before = self.parts(plan)
+        assert all(before.values())
+        # The next run looks back at this one, so that nothing else keeps the plan.
+        simulate()
+        run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
+        newest = Run.objects.filter(plan_from=None).latest("pk")
+        at = NOON + 3 * YEAR
+
+        removed = remove(at)
+
+        assert removed["changes"] > 0
+        assert plan.pk < newest.pk < run.pk
+        plan.refresh_from_db()
+        assert (plan.cleared_at, self.parts(plan)) == (None, before)
+        pipeline.execute(run.pk, clock=Clock(at))
+        run.refresh_from_db()
+        assert (run.state, run.counts["deactivated"], run.counts["renamed"]) == (RunState.APPLIED, 1, 1)
+        assert not User.objects.get(pk=left.pk).active
+        assert Match.objects.get(user__username="renamed").dn.startswith("uid=renamed,")
+        assert not invariants.broken(at=at)
+
+    def test_is_kept_whole_while_it_is_held_back(self, corp: Directory, left: User) -> None:
+        LdapServer.objects.update(canary="uid=nobody,dc=example,dc=com")
+        simulate()
+        plan = sync()
+        assert plan.state == RunState.HELD_BACK
+        before = self.parts(plan)
+        assert all(before.values())
+        simulate()
+        at = NOON + 3 * YEAR
+
+        remove(at)
+
+        plan.refresh_from_db()
+        assert (plan.cleared_at, self.parts(plan)) == (None, before)
+        assert not invariants.broken(at=at)
 
 
 class TestSomebodyOnHold:
