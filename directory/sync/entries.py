@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 
-from django.db.models import TextField
+from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from directory.models import PlannedMatch, RunServer, StoredEntry
@@ -51,11 +51,11 @@ class Reading:
 def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
     """Note by which entry each user was decided in this plan, except for those that the run found doubtful.
 
-    What earlier plans would have noted for the same servers is of no interest any more.
+    What earlier plans would have noted for the servers that were read to their end is of no interest any more: they are void.
     """
     known_ids.note(plan_id=plan_id, run_id=run_id, at=at)
-    servers = RunServer.objects.filter(run=plan_id, server__isnull=False).values("server")
-    PlannedMatch.objects.filter(server__in=servers, run__lte=plan_id).delete()
+    read = RunServer.objects.filter(run=plan_id, server__isnull=False, complete=True).values("server")
+    PlannedMatch.objects.filter(Q(run=plan_id) | Q(server__in=read, run__lt=plan_id)).delete()
 
 
 def stored_since(

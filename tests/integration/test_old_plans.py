@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs, servers
-from directory.models import Alert, AlertKind, LdapServer, OrgServer, Run, RunState
+from directory.models import Alert, AlertKind, LdapServer, OrgServer, PlannedMatch, Run, RunState
 from directory.sync import pipeline
 from directory.sync.values import Outcome
 from orgs.actions import orgs as org_actions
@@ -380,6 +380,28 @@ class TestAnOlderPlanAndTheEntryOfNow:
 
         assert outcomes(run) == {"user00": CHANGED_MEANWHILE}
         assert again(people[0]).active
+
+
+def test_a_plan_notes_by_which_entries_it_decided_though_a_later_run_could_not_read_its_server(
+    employer: Employer, branch: Employer
+) -> None:
+    people = staff(employer, 3)
+    branch.hires("zoe")
+    org("Lab")
+    server = employer.server(**EVERYBODY)
+    other = branch.server(name="Branch", orgs=["Lab"])
+    simulate_and_sync()
+    employer.directory.rename(employer.dn("user00"), "uid=married")
+    plan = simulate(server)
+    employer.directory.stop(remove=False)
+    assert sync().readings.filter(complete=True).values_list("server", flat=True).get() == other.pk
+    employer.directory.start()
+
+    run = applied(plan)
+
+    assert outcomes(run) == {"user00": APPLIED}
+    assert (again(people[0]).username, again(people[0]).match.dn) == ("married", employer.dn("married"))
+    assert not PlannedMatch.objects.filter(run=plan).exists()
 
 
 class TestWhatAPlanWasMadeAgainst:

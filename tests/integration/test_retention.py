@@ -145,10 +145,11 @@ class TestAPlanThatWaits:
 
     @pytest.fixture
     def left(self, corp: Directory) -> User:
-        """A leaver whom the directory has not any more; somebody else has got another id and name."""
+        """A leaver whom the directory does not have any more; somebody else has got another username."""
         corp.delete("uid=u00010,ou=People,dc=example,dc=com")
         corp.rename("uid=u00011,ou=People,dc=example,dc=com", "uid=renamed")
-        return User.objects.get(username="u00010")
+        leaver: User = User.objects.get(username="u00010")
+        return leaver
 
     def parts(self, run: Run) -> dict[str, list[tuple[object, ...]]]:
         """Return everything of a plan that its application and its page read."""
