@@ -21,7 +21,7 @@ def of(run: Run) -> dict[int, dict[str, Any]]:
     The rest is read in one query, and is small unless somebody stopped the run.
     """
     counted = run.readings.exclude(limit_counts={}).filter(server__isnull=False)
-    readings = {row.server_id or 0: row for row in counted.only("server", "limit_counts")}
+    readings = {row.server_id or 0: row for row in counted.only("run", "server", "limit_counts")}
     skipped = _skipped(run, {pk: row.limit_counts for pk, row in readings.items()}) if readings else {}
     return {
         row.pk: {**row.limit_counts, "applied": dict(Counter(row.limit_counts["counts"]) - skipped[pk])}
