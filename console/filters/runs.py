@@ -32,7 +32,7 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
         choices=[*RunState.choices, ("incomplete", _("incomplete"))],
         method="in_state",
     )
-    trigger = filters.ChoiceFilter(label=_("Started"), empty_label=_("Anyhow"), choices=Trigger.choices)
+    trigger = filters.ChoiceFilter(label=_("Started"), empty_label=_("In any way"), choices=Trigger.choices)
 
     class Meta:
         model = Run

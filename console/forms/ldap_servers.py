@@ -65,7 +65,12 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Servers that orgs inherit"),
         required=False,
         choices=[
-            (KEEP, _("Add this server to them: each of these orgs gets a list of its own, theirs first")),
+            (
+                KEEP,
+                _(
+                    "Add this server to them: each of these orgs gets a list of its own, with the inherited servers first"
+                ),
+            ),
             (DROP, _("Ask only this server from now on")),
         ],
         widget=forms.RadioSelect,
@@ -88,6 +93,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "ca_certificate": _("PEM text of the authority that signed the server's certificate. Empty: the system's."),
             "verify_certificates": _("Without it anyone on the way can pass for the server and read the password."),
+            "canary": _("The username or DN of an entry that every reading must find."),
             "start_tls": _("Encrypts ldap:// connections before anything else is sent."),
             "follow_referrals": _("Ask other servers that this one points to; they are sent the bind password too."),
             "unique_id_attribute": _("Empty: found by itself (entryUUID, objectGUID, ipaUniqueID and the like)."),

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.badges import Badge
 from console.places import address_of
-from console.tables.columns import Table, TimeColumn, link, plain
+from console.tables.columns import TEXT, Table, TimeColumn, link, plain
 from console.templatetags.console import dismiss_button, when
 from directory.models import Alert, AlertKind
 
@@ -33,7 +33,7 @@ class AlertTable(Table):
 
     created_at = TimeColumn(verbose_name=_("Raised"))
     kind = tables.Column(verbose_name=_("Kind"))
-    message = plain(_("Message"))
+    message = plain(_("Message"), attrs=TEXT)
     dismiss = tables.Column(verbose_name=_("Dismissed"), empty_values=(), order_by="dismissed_at")
 
     class Meta:

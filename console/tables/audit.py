@@ -8,7 +8,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from console.places import address_of
-from console.tables.columns import Table, TimeColumn, link, plain
+from console.tables.columns import TEXT, Table, TimeColumn, link, plain
 from console.templatetags.console import differences
 from orgs.models import AuditEntry
 
@@ -22,7 +22,7 @@ class AuditTable(Table):
     actor_label = tables.Column(verbose_name=_("Who"))
     action = tables.Column(verbose_name=_("What"))
     object_label = tables.Column(verbose_name=_("Object"))
-    difference = plain(_("Before → after"), empty_values=())
+    difference = plain(_("Before → after"), empty_values=(), attrs=TEXT)
 
     class Meta:
         empty_text = _("Nothing has been written yet.")

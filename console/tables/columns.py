@@ -80,4 +80,6 @@ def plain(label: Any, **options: Any) -> tables.Column:
     return tables.Column(verbose_name=label, orderable=False, **options)
 
 
+# Sentences and lists: on a narrow screen the table scrolls, instead of showing one word a line.
+TEXT = {"td": {"class": "cell-text"}}
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end"}}

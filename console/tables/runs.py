@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from console import badges
 from console.badges import Badge
 from console.places import address_of
-from console.tables.columns import NUMBER, Table, TimeColumn, link, plain
+from console.tables.columns import NUMBER, TEXT, Table, TimeColumn, link, plain
 from console.templatetags.console import actions, differences
 from directory.models import Run, RunChange
 
@@ -46,7 +46,7 @@ class RunTable(Table):
     servers = plain(_("LDAP servers"), empty_values=())
     started_by_label = tables.Column(verbose_name=_("Started by"))
     users = plain(_("Users"), accessor="counts", attrs=NUMBER)
-    changes = plain(_("Changes"), accessor="counts", empty_values=())
+    changes = plain(_("Changes"), accessor="counts", empty_values=(), attrs=TEXT)
     duration = plain(_("Took"), accessor="seconds", attrs=NUMBER)
 
     class Meta:
@@ -95,7 +95,7 @@ class ChangeTable(Table):
     org = plain(_("Org"), accessor="before__org", default="–")
     outcome = tables.Column(verbose_name=_("Outcome"))
     actions = plain(_("Actions"), default="–")
-    difference = plain(_("Before → after"), empty_values=())
+    difference = plain(_("Before → after"), empty_values=(), attrs=TEXT)
     steps = plain(_("Why"), empty_values=())
 
     class Meta:
@@ -143,8 +143,8 @@ class UserChangeTable(Table):
     run = tables.Column(verbose_name=_("Run"), accessor="run_id")
     outcome = tables.Column(verbose_name=_("Outcome"))
     actions = plain(_("Actions"), default="–")
-    difference = plain(_("Before → after"), empty_values=())
-    steps = plain(_("Why"))
+    difference = plain(_("Before → after"), empty_values=(), attrs=TEXT)
+    steps = plain(_("Why"), attrs=TEXT)
 
     class Meta:
         empty_text = _("No run has changed this user yet.")

@@ -42,6 +42,8 @@ def _decide(request: ConsoleRequest, groups: list[Group]) -> None:
     try:
         if group is None:
             raise Refused("nobody was last found there any more")
+        if chosen is not None and not chosen:
+            raise Refused("nobody is ticked: tick those who are gone from there first")
         # Who has come to be one of them since the page was shown is nobody's decision.
         if chosen is None and request.POST["all"] != str(group.count):
             raise Refused("others were last found there by now: look at them first")
@@ -50,8 +52,8 @@ def _decide(request: ConsoleRequest, groups: list[Group]) -> None:
         messages.error(request, str(reason))
         return
     sentence = ngettext(
-        "%(count)d user is given up in %(name)s: the next sync decides.",
-        "%(count)d users are given up in %(name)s: the next sync decides.",
+        "%(count)d user counts as gone from %(name)s. The next sync deactivates those whom no server of their org has.",
+        "%(count)d users count as gone from %(name)s. The next sync deactivates those whom no server of their org has.",
         count,
     )
     messages.success(request, sentence % {"count": count, "name": group.name})

@@ -114,7 +114,7 @@ def _persistence(facts: Mapping[str, Any]) -> Line:
             title,
             State.WARNING,
             _("The append-only file is off: what waits in a queue is gone when Redis stops."),
-            _("Set “appendonly yes”. Runs are not lost without it: the clock rings for them again."),
+            _("Set “appendonly yes”. Runs are not lost without it: the clock asks for them again."),
         )
     return Line(title, State.OK, _("Everything is written to the append-only file."))
 

@@ -79,7 +79,7 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
     alive = _living(clocks, at)
     if not alive:
         last = clocks[0] if clocks else None
-        fact = _("It never rang.") if last is None else _("%(who)s rings no more. Heard of") % {"who": last}
+        fact = _("It has never been heard of.") if last is None else _("%(who)s is silent. Heard of") % {"who": last}
         advice = _(
             "Start it: celery -A console.celery beat. Without it no sync starts by schedule, no mail leaves, and no "
             "archive expires."
@@ -87,10 +87,10 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
         return Line(title, State.PROBLEM, fact, advice, at=last.heard_at if last else None)
     names = ", ".join(map(str, alive))
     if len({(beat.host, beat.pid) for beat in alive}) > 1:
-        fact = _("More than one rings: %(names)s. Heard of") % {"names": names}
+        fact = _("There are more than one: %(names)s. Heard of") % {"names": names}
         advice = _("Stop all but one. Nothing is done twice, but every task is sent by each.")
         return Line(title, State.WARNING, fact, advice, at=alive[0].heard_at)
-    return Line(title, State.OK, _("%(names)s rings. Heard of") % {"names": names}, at=alive[0].heard_at)
+    return Line(title, State.OK, _("%(names)s is there. Heard of") % {"names": names}, at=alive[0].heard_at)
 
 
 def _supervised(at: datetime) -> list[Line]:

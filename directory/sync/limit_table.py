@@ -87,7 +87,11 @@ class Limit:
     @property
     def help(self) -> str:
         """What holds a run back, as a sentence for the page."""
-        few = f" Fewer than {self.never_under} never do." if self.unit is Unit.PERCENT and self.never_under > 1 else ""
+        few = (
+            f" Fewer than {self.never_under} never hold a run back."
+            if self.unit is Unit.PERCENT and self.never_under > 1
+            else ""
+        )
         return f"Held back by: {self.held_back}.{few}"
 
 

@@ -211,7 +211,7 @@ class TestThePage:
         assert "user8" in shown
         assert page in from_run
         assert page in from_org
-        assert "2 users are given up" in answer.content.decode()
+        assert "2 users count as gone from Branch" in answer.content.decode()
         assert [group.count for group in last_found.groups()] == [7]
 
     def test_takes_it_for_all_of_a_server(self, nine: list[User]) -> None:
@@ -237,6 +237,22 @@ class TestThePage:
         assert "look at them first" in answer.content.decode()
         assert last_found.groups()[0].count == 9
 
+    def test_says_that_nobody_was_ticked(self, nine: list[User]) -> None:
+        delete_branch()
+        client = signed_in(make_sysadmin("root"))
+        confirm(client)
+
+        answer = client.post(reverse("ldap_servers:found-elsewhere"), {"name": "Branch", "server": ""}, follow=True)
+
+        assert "nobody is ticked" in answer.content.decode()
+        assert last_found.groups()[0].count == 9
+
+    def test_is_one_step_from_the_ldap_servers_for_whoever_may_decide(self, nine: list[User]) -> None:
+        page, servers = reverse("ldap_servers:found-elsewhere"), reverse("ldap_servers:list")
+
+        assert page in signed_in(make_sysadmin("root")).get(servers).content.decode()
+        assert page not in signed_in(make_server_administrator()).get(servers).content.decode()
+
     def test_is_not_for_a_server_administrator(self, nine: list[User]) -> None:
         client = signed_in(make_server_administrator())
 
@@ -246,7 +262,9 @@ class TestThePage:
     def test_says_that_there_is_nobody(self, nine: list[User]) -> None:
         client = signed_in(make_sysadmin("root"))
 
-        assert "Nobody" in client.get(reverse("ldap_servers:found-elsewhere")).content.decode()
+        shown = client.get(reverse("ldap_servers:found-elsewhere")).content.decode()
+        assert "Nobody" in shown
+        assert "These active users" not in shown
 
 
 class TestTheCommand:
@@ -267,13 +285,13 @@ class TestTheCommand:
     def test_decides_about_a_server(self, nine: list[User]) -> None:
         delete_branch()
 
-        assert "9 users are given up" in self.tells("--server", "branch", "--gone")
+        assert "9 users count as gone from Branch" in self.tells("--server", "branch", "--gone")
         assert last_found.groups() == []
 
     def test_decides_about_users_by_name(self, nine: list[User]) -> None:
         delete_branch()
 
-        assert "1 user is given up" in self.tells("--server", "Branch", "--user", "USER4", "--gone")
+        assert "1 user counts as gone from Branch" in self.tells("--server", "Branch", "--user", "USER4", "--gone")
         assert Match.objects.get(user__username="user4").deleted_server == ""
 
     @pytest.mark.parametrize(

@@ -194,6 +194,28 @@ class TestThePage:
         assert still_open
         assert Alert.objects.get(pk=alert.pk).dismissed_at is not None
 
+    @pytest.mark.parametrize(
+        ("wrong", "advice"),
+        [
+            ({"bind_password": "wrong"}, "does not accept the bind DN with this password"),
+            ({"search_base": "ou=gone,dc=example,dc=com"}, "look at the search base"),
+        ],
+    )
+    @pytest.mark.parametrize("button", ["test-connection", "test-search"])
+    def test_says_what_to_look_at_when_the_directory_refuses(
+        self, company: Directory, button: str, wrong: dict[str, str], advice: str
+    ) -> None:
+        server = make_server(
+            urls=[company.url], search_base=company.base, bind_dn=company.admin_dn, bind_password=company.admin_password
+        )
+        client = signed_in(make_sysadmin())
+        given = as_sent(client.get(reverse("ldap_servers:edit", args=[server.pk])).context["form"])
+
+        assert advice not in client.post(reverse(f"ldap_servers:{button}", args=[server.pk]), given).content.decode()
+        refused = client.post(reverse(f"ldap_servers:{button}", args=[server.pk]), given | wrong)
+
+        assert advice in refused.content.decode()
+
 
 def test_three_at_once_end_in_their_time() -> None:
     ended: list[float] = []

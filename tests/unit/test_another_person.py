@@ -134,6 +134,12 @@ class TestAnotherPerson:
 
         assert name.endswith(f"#{long.pk}")
 
+    def test_names_whose_account_it_is_beside_the_entry(self, john: User) -> None:
+        page = confirmed(make_sysadmin()).get(address(john)).content.decode()
+
+        assert "This is the account of John Smith" in page
+        assert "Mallory Jones" in page
+
     def test_asks_first_and_then_does_it(self, john: User) -> None:
         browser = confirmed(make_sysadmin())
 

@@ -61,8 +61,10 @@ class Command(BaseCommand):
             if chosen is None:
                 raise CommandError(str(reason), returncode=2) from reason
             return
-        told = "1 user is" if count == 1 else f"{count} users are"
-        self.stdout.write(f"{told} given up in {group.name}: the next sync deactivates whom it does not find")
+        who = "1 user counts" if count == 1 else f"{count} users count"
+        self.stdout.write(
+            f"{who} as gone from {group.name}: the next sync deactivates those whom no server of their org has"
+        )
 
 
 def _users(found: list[Group], wanted: list[str], server: str) -> set[int]:
