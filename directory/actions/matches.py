@@ -10,7 +10,7 @@ from django.db import transaction
 from directory import last_found
 from directory.actions.errors import Refused
 from directory.last_found import Group
-from directory.models import KnownId, LdapServer, Match
+from directory.models import KnownId, LastSeen, LdapServer, Match
 from directory.sync import known_ids, standing
 from directory.sync.known_ids import Noted
 from orgs.actions import guard, users
@@ -36,6 +36,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     further = known_ids.of([match.user_id for match in found])
     Match.objects.filter(pk__in=[match.pk for match in found]).delete()
     KnownId.objects.filter(user__in=user_ids).delete()
+    LastSeen.objects.filter(user__in=user_ids).delete()
     standing.drop([match.user_id for match in found])
     note([_fact(match, further[match.user_id]) for match in found], action="match forgotten", by=by, at=at)
     return len(found)
@@ -59,9 +60,11 @@ def give_up(*, server: Group, user_ids: Collection[int] | None = None, by: Actor
     chosen = [match for match in found if user_ids is None or match.user_id in user_ids]
     if not chosen:
         raise Refused(f"nobody of them was last found in {server.name} and is of an org that does not ask it")
+    people = [match.user_id for match in chosen]
+    LastSeen.objects.filter(user__in=people, server__in={match.server_id for match in chosen} - {None}).delete()
     Match.objects.filter(pk__in=[match.pk for match in chosen]).update(server=None, deleted_server="")
-    standing.drop([match.user_id for match in chosen])
-    further = known_ids.of([match.user_id for match in chosen])
+    standing.drop(people)
+    further = known_ids.of(people)
     note(
         [_fact(match, further[match.user_id]) for match in chosen],
         action="gone from LDAP server",

@@ -4,7 +4,7 @@ from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
 from directory.models.heartbeats import Heartbeat
-from directory.models.known_ids import KnownId
+from directory.models.known_ids import KnownId, LastSeen
 from directory.models.mails import Mail, MailKind
 from directory.models.pages import ScriptPage
 from directory.models.repeats import RunRepeat
@@ -21,6 +21,7 @@ __all__ = [
     "AlertKind",
     "Heartbeat",
     "KnownId",
+    "LastSeen",
     "LdapServer",
     "Mail",
     "MailKind",

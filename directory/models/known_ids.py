@@ -1,4 +1,4 @@
-"""The immutable ids that users have been known by, beside those of their present matches."""
+"""What is known of users beside their present matches: further immutable ids, and where their entries were read last."""
 
 from __future__ import annotations
 
@@ -43,3 +43,29 @@ class KnownId(models.Model):
 
     def __str__(self) -> str:
         return self.unique_id
+
+
+class LastSeen(models.Model):
+    """Where an LDAP server had the entry of a user whom it has no more.
+
+    Any run notes it, a simulation too: it says what was read, and changes nothing of the user. Matches are noted by
+    applied plans alone, so that they may name an older DN.
+    """
+
+    id: int
+    # As for matches.
+    user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    dn = models.TextField(_("DN"))
+    unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
+
+    class Meta:
+        verbose_name = _("last seen entry")
+        verbose_name_plural = _("last seen entries")
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["server", "user"], name="a_server_last_had_a_user_at_one_dn"),
+        ]
+
+    def __str__(self) -> str:
+        return self.dn

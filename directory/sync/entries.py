@@ -13,7 +13,7 @@ from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
 from directory.models import PlannedMatch, RunServer, StoredEntry
-from directory.sync import claims, known_ids, rows
+from directory.sync import claims, known_ids, last_seen, rows
 from directory.sync.claims import COLUMNS, Found, Key, of_others
 from directory.sync.identity import id_key
 from directory.sync.known_ids import NOTHING, Noted
@@ -53,7 +53,9 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 
     What earlier plans would have noted for the servers that were read to their end is of no interest any more: they are void.
     """
+    left = last_seen.moved_on(plan_id)
     known_ids.note(plan_id=plan_id, run_id=run_id, at=at)
+    last_seen.forget_where_they_left(left)
     read = RunServer.objects.filter(run=plan_id, server__isnull=False, complete=True).values("server")
     PlannedMatch.objects.filter(Q(run=plan_id) | Q(server__in=read, run__lt=plan_id)).delete()
 

@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 
 from django.db.models import Exists, OuterRef
 
-from directory.models import Match, PlannedMatch, RunServer, StoredEntry
+from directory.models import LastSeen, Match, PlannedMatch, RunServer, StoredEntry
+from directory.sync import last_seen
 from directory.sync.source import dns
 from directory.sync.source.visibility import MOST_NEIGHBOURS
 from directory.sync.values import Sought
@@ -15,19 +16,22 @@ from directory.sync.values import Sought
 MOST_BRANCHES = 20
 # A simulation finds people, too, before anything is noted; older plans tell nothing new.
 LATEST_PLANS = 3
+WHERE = ("user_id", "server_id", "dn")
 
 
 def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | None, str]]:
     """Return which server had these users last and their DN there, by user id; whom none ever had is left out.
 
-    Where nothing is noted of somebody, what the latest plans of this server went by counts.
+    Where this server had an entry that it has no more counts before what is noted. Where nothing is known of somebody,
+    what the latest plans of this server went by counts.
     """
-    noted = Match.objects.filter(user__among=users).values_list("user_id", "server_id", "dn")
+    noted = Match.objects.filter(user__among=users).values_list(*WHERE)
     found: dict[int, tuple[int | None, str]] = {pk: (server, dn) for pk, server, dn in noted}
+    found |= {pk: (server_id, dn) for pk, dn in last_seen.dns_of(users, server_id).items()}
     if unknown := [pk for pk in users if pk not in found]:
         latest = RunServer.objects.filter(server=server_id, complete=True).order_by("-pk").values_list("run", flat=True)
         planned = PlannedMatch.objects.filter(run__in=list(latest[:LATEST_PLANS]), user__among=unknown)
-        for pk, server, dn in planned.order_by("run").values_list("user_id", "server_id", "dn"):
+        for pk, server, dn in planned.order_by("run").values_list(*WHERE):
             found[pk] = (server, dn)
     return found
 
@@ -35,12 +39,15 @@ def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | No
 def lost(server_id: int) -> list[Sought]:
     """Return active users whom a server had and has no more, one of each branch."""
     there = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
-    noted = Match.objects.filter(~Exists(there), server=server_id, user__active=True).order_by("pk")
     found: dict[str, Sought] = {}
-    for pk, username, unique_id, dn in noted.values_list("user_id", "user__username", "unique_id", "dn").iterator():
-        found.setdefault(dns.parent(dn).lower(), Sought(pk, username, (unique_id,) if unique_id else (), dn))
-        if len(found) == MOST_BRANCHES:
-            break
+    for model in (LastSeen, Match):
+        had = model.objects.filter(~Exists(there), server=server_id, user__active=True).order_by("pk")
+        columns = ("user_id", "user__username", "unique_id", "dn")
+        for pk, username, unique_id, dn in had.values_list(*columns).iterator():
+            if len(found) == MOST_BRANCHES:
+                break
+            ids = (unique_id,) if unique_id else ()
+            found.setdefault(dns.parent(dn).lower(), Sought(pk, username, ids, dn))
     return list(found.values())
 
 

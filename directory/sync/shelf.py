@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count, Q
 
 from directory.models import StoredEntry
-from directory.sync import fingerprints, rows
+from directory.sync import fingerprints, last_seen, rows
 from directory.sync.arrivals import Arrivals
 from directory.sync.identity import traits
 from directory.sync.named_attributes import NamedAttributes
@@ -239,7 +239,7 @@ class Shelf:
 
     def doubled(self) -> list[str]:
         """Return the DNs of what did not come and has the immutable id of what came: another DN of the same, or another's."""
-        return [dn for dn, _ in self._doubled().values()]
+        return [dn for _, dn, _ in self._doubled().values()]
 
     def forget_renamed(self) -> set[int]:
         """Drop what still has not come and has the immutable id of what came; return the users of those.
@@ -247,11 +247,18 @@ class Shelf:
         By what is stored, not by what is new: an attempt that died may have stored the new DN before.
         """
         older = self._doubled()
-        StoredEntry.objects.filter(pk__among=older).delete()
-        self.wrote = self.wrote or bool(older)
-        return {user for _, user in older.values() if user is not None}
+        self._forget([(pk, user, dn, unique_id) for pk, (unique_id, dn, user) in older.items()])
+        return {user for _, _, user in older.values() if user is not None}
 
-    def _doubled(self) -> dict[int, tuple[str, int | None]]:
+    def _forget(self, entries: Sequence[tuple[int, int | None, str, str]]) -> None:
+        """Drop entries, and note where their users were last; they come as row id, user, DN and immutable id."""
+        StoredEntry.objects.filter(pk__among=[pk for pk, *_ in entries]).delete()
+        self.wrote = self.wrote or bool(entries)
+        theirs = {user: (dn, unique_id) for _, user, dn, unique_id in entries if user is not None}
+        if theirs:
+            last_seen.note_missed(theirs, server_id=self._server_id)
+
+    def _doubled(self) -> dict[int, tuple[str, str, int | None]]:
         stored = StoredEntry.objects.filter(server=self._server_id).exclude(unique_id="")
         twice = stored.values("unique_id").annotate(times=Count("pk")).filter(times__gt=1).values("unique_id")
         came: set[str] = set()
@@ -262,7 +269,7 @@ class Shelf:
                 came.add(unique_id)
             else:
                 missed[pk] = (unique_id, dn, user)
-        return {pk: (dn, user) for pk, (unique_id, dn, user) in missed.items() if unique_id in came}
+        return {pk: entry for pk, entry in missed.items() if entry[0] in came}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""
@@ -270,14 +277,13 @@ class Shelf:
         older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id)
         if older.count() == self.arrivals.left_alone:
             return set()
-        rows = older.order_by("pk").values_list("pk", "user").iterator(chunk_size=5000)
-        unseen = (row for row in rows if row[0] not in self.arrivals)
-        users: set[int | None] = set()
-        while part := dict(islice(unseen, 1000)):
-            StoredEntry.objects.filter(pk__among=part).delete()
-            self.wrote = True
-            users.update(part.values())
-        return {pk for pk in users if pk is not None}
+        rows = older.order_by("pk").values_list("pk", "user", "dn", "unique_id").iterator(chunk_size=5000)
+        unseen: Iterator[tuple[int, int | None, str, str]] = (row for row in rows if row[0] not in self.arrivals)
+        users: set[int] = set()
+        while part := list(islice(unseen, PAGE)):
+            self._forget(part)
+            users.update(user for _, user, _, _ in part if user is not None)
+        return users
 
 
 def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.models import LdapServer, RunState
+from directory.models import LastSeen, LdapServer, RunState
 from directory.sync.values import Outcome
 from orgs.models import User
 from tests.directories import ACCESS, Directory, to_ldif
@@ -25,8 +25,9 @@ def unit(dn: str, name: str) -> str:
     return to_ldif(dn, {"objectClass": "organizationalUnit", "ou": name})
 
 
-def person(uid: str, unit: str) -> str:
-    return to_ldif(f"uid={uid},{unit}", {"objectClass": "inetOrgPerson", "uid": uid, "cn": uid, "sn": uid})
+def person(uid: str, unit: str, **further: str) -> str:
+    values = {"objectClass": "inetOrgPerson", "uid": uid, "cn": uid, "sn": uid}
+    return to_ldif(f"uid={uid},{unit}", values | further)
 
 
 @pytest.fixture
@@ -127,6 +128,123 @@ class TestAnEntryThatCanBeFoundAndNotRead:
 
         assert [again(people[uid]).active for uid in ("ann", "bob", "s0", "cleo")] == [True, False, False, True]
         assert "is can't be read" in change_of(run, "ann").steps[-1]
+
+
+class TestWhoWasLastSeenByARunThatNotedNothing:
+    """The last known DN is where they were last read, whatever became of that run."""
+
+    def test_in_a_simulation_is_looked_for_there(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.rename(f"uid=s0,{STAFF}", "uid=s0", parent=BRANCH)
+        simulate()
+        firm.allow(ACCESS[0], f'to dn.children="{BRANCH}" by * none', ACCESS[1])
+
+        run = sync()
+
+        assert again(people["s0"]).active
+        assert f"uid=s0,{BRANCH}" in change_of(run, "s0").steps[-1]
+
+    def test_with_a_script_error_in_every_run_is_not_gone(self, firm: Directory) -> None:
+        people = {uid: user(uid) for uid in (*STAYING, *REMOTE)}
+        serve(firm, org_name_script="function (entry) { if (entry.uid == 'ann') return 5 }")
+        simulate_and_sync()
+        firm.allow(ACCESS[0], f'to dn.base="uid=ann,{BRANCH}" by * none', ACCESS[1])
+
+        run = sync()
+
+        assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
+        assert again(people["ann"]).active
+
+    def test_with_another_users_name_beside_their_own_is_looked_for_there(self, firm: Directory) -> None:
+        people = settled(firm)
+        user("zed")
+        firm.modify(f"uid=s0,{STAFF}", {"uid": ["s0", "zed"]})
+        sync()
+        firm.rename(f"uid=s0,{STAFF}", "uid=s0", parent=BRANCH)
+        sync()
+        firm.allow(ACCESS[0], f'to dn.children="{BRANCH}" by * none', ACCESS[1])
+
+        sync()
+
+        assert again(people["s0"]).active
+        assert again(User.objects.get(username="zed")).active
+
+    def test_is_not_where_another_person_had_their_username(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.allow(ACCESS[0], f'to dn.base="uid=ann,{BRANCH}" by * none', ACCESS[1])
+        firm.add(f"uid=ann,{STAFF}", {"objectClass": "inetOrgPerson", "uid": "ann", "cn": "x", "sn": "Other"})
+        sync()
+        firm.delete(f"uid=ann,{STAFF}")
+
+        sync()
+
+        assert again(people["ann"]).active
+
+    def test_is_cut_off_who_left_after_that(self, firm: Directory) -> None:
+        people = settled(firm)
+        firm.rename(f"uid=s0,{STAFF}", "uid=s0", parent=BRANCH)
+        simulate()
+        firm.delete(f"uid=s0,{BRANCH}")
+
+        run = sync()
+
+        assert not again(people["s0"]).active
+        assert f"nothing is at uid=s0,{BRANCH}" in " ".join(change_of(run, "s0").steps)
+
+
+class TestWhoWasInTwoDirectories:
+    """One is a copy of the other, ids included."""
+
+    UUID = "0b6a8f0e-5d1c-4c53-9d0e-0d4ed1b4a001"
+
+    @pytest.fixture
+    def first(self) -> Iterator[Directory]:
+        with self.directory([*STAYING, "ann", "bob"], where=("ann", BRANCH)) as directory:
+            yield directory
+
+    def directory(self, uids: list[str], *, where: tuple[str, str]) -> Directory:
+        units = unit(STAFF, "Staff") + unit(BRANCH, "Branch")
+        people = [person(uid, BRANCH if uid in ("bob", "t1") else STAFF) for uid in uids if uid != "ann"]
+        people.append(person(*where, entryUUID=self.UUID))
+        return Directory(ldif=units + "".join(people))
+
+    def served(self, first: Directory, second: Directory) -> User:
+        for uid in (*STAYING, "bob", "t0", "t1"):
+            user(uid)
+        ann = user("ann")
+        serve(first, name="One")
+        serve(second, name="Two")
+        assert simulate_and_sync().state == RunState.APPLIED
+        return ann
+
+    def test_and_is_hidden_in_the_one_is_not_gone_when_the_other_deletes_them(self, first: Directory) -> None:
+        with self.directory(["t0", "t1"], where=("ann", BRANCH)) as second:
+            ann = self.served(first, second)
+            second.allow(ACCESS[0], f'to dn.children="{BRANCH}" by * none', ACCESS[1])
+            sync()
+            first.delete(f"uid=ann,{BRANCH}")
+
+            run = sync()
+
+            assert change_of(run, "ann").outcome == Outcome.NOT_CHECKED
+            assert f"uid=ann,{BRANCH}" in change_of(run, "ann").steps[-1]
+            assert again(ann).active
+
+    def test_and_moved_to_the_other_is_gone_when_that_deletes_them(self, first: Directory) -> None:
+        with self.directory(["t0", "t1"], where=("ann", STAFF)) as second:
+            second.allow(ACCESS[0], f'to dn.base="uid=ann,{STAFF}" by * none', ACCESS[1])
+            ann = self.served(first, second)
+            second.allow()
+            first.delete(f"uid=ann,{BRANCH}")
+            simulate_and_sync()
+            assert not LastSeen.objects.exists()
+            first.allow(ACCESS[0], f'to dn.children="{BRANCH}" by * none', ACCESS[1])
+            second.delete(f"uid=ann,{STAFF}")
+
+            sync()
+
+            assert not again(ann).active
+            assert again(User.objects.get(username="bob")).active
 
 
 class TestWhoIsGone:

@@ -13,7 +13,7 @@ from django.urls import reverse
 from directory import last_found
 from directory.actions import matches, servers
 from directory.actions.errors import Refused
-from directory.models import LdapServer, Match, OrgServer, Run
+from directory.models import LastSeen, LdapServer, Match, OrgServer, Run
 from directory.sync.values import Outcome
 from orgs.actions import users
 from orgs.actors import SYSTEM, Actor
@@ -174,6 +174,17 @@ class TestDecidingThatTheyAreGone:
         matches.give_up(server=last_found.groups()[0], by=ADA, at=NOON)
 
         assert list(Match.objects.order_by("pk").values_list("user", "unique_id", "dn")) == before
+
+    def test_forgets_where_that_server_had_them(self, nine: list[User]) -> None:
+        branch = LdapServer.objects.get(name="Branch")
+        corp = LdapServer.objects.get(name="Corp")
+        OrgServer.objects.filter(server=branch).delete()
+        for server in (branch, corp):
+            LastSeen.objects.create(user=nine[0], server=server, dn=f"uid={NAMES[0]},dc=example,dc=com")
+
+        matches.give_up(server=last_found.groups()[0], user_ids=[nine[0].pk], by=ADA, at=NOON)
+
+        assert LastSeen.objects.get().server == corp
 
     def test_does_nothing_for_whoever_is_asked_for_again_meanwhile(self, nine: list[User]) -> None:
         OrgServer.objects.filter(server__name="Branch").delete()

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from directory.actions import matches, runs
-from directory.models import KnownId, Match, Run, RunState
+from directory.models import KnownId, LastSeen, Match, Run, RunState
 from directory.sync import known_ids, pipeline
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
@@ -210,6 +210,21 @@ def test_forgetting_a_match_forgets_all_ids(employer: Employer) -> None:
     matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
 
     assert ids_of("kim") == []
+
+
+def test_forgetting_a_match_forgets_where_a_server_had_them(employer: Employer) -> None:
+    employer.hires("kim")
+    employer.hires("sean")
+    kim = user("kim")
+    employer.server(limit_entries_percent=1)
+    simulate_and_sync()
+    employer.directory.allow(f'to dn.base="{employer.dn("kim")}" by * none', *ACCESS)
+    simulate_and_sync()
+    assert LastSeen.objects.get(user=kim).dn == employer.dn("kim")
+
+    matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
+
+    assert not LastSeen.objects.exists()
 
 
 MANY = tuple(f"p{number:02}" for number in range(11))
