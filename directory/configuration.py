@@ -13,6 +13,7 @@ from directory.actions.errors import Invalid, Refused
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.sync.limit_table import LIMITS
+from orgs.actions import locks
 from orgs.actions import orgs as org_actions
 from orgs.actors import Actor
 from orgs.models import Org, Role
@@ -47,6 +48,9 @@ def apply(listed: Any, *, by: Actor, at: datetime, approval_may_end: bool = Fals
     objects = listed if isinstance(listed, list) else [listed]
     if not objects:
         raise Invalid({"(file)": "no LDAP server in it"})
+    # As runs take them: all servers, then orgs, then users.
+    list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
+    locks.settings_of_orgs(list(Org.objects.values_list("pk", flat=True)))
     done = []
     seen: set[str] = set()
     for number, given in enumerate(objects, 1):

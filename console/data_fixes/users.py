@@ -25,7 +25,7 @@ from console.data_fixes.site import ActingAdmin, by
 from directory.creation import Applicant
 from directory.models import Match
 from directory.scope import orgs_in_scope
-from orgs.actions import users
+from orgs.actions import locks, users
 from orgs.actions.archives import Restored
 from orgs.actions.users import Profile
 from orgs.actors import Actor
@@ -186,6 +186,8 @@ class UserAdmin(ActingAdmin):
                 messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
             return
         pk, org = obj.pk, form.cleaned_data["org"]
+        # Orgs come before users, for all that follows.
+        locks.orgs([org.pk])
         had_password = User.objects.get(pk=pk).has_usable_password()
         users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
         local = form.cleaned_data["managed_locally"]

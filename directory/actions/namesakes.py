@@ -80,7 +80,8 @@ def free_username(*, user_id: int, by: Actor, at: datetime) -> str:
     Raises:
         Refused: when the user is deleted, or holds more than ``by``.
     """
-    user = User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
+    users.lock(user_ids=[user_id])
+    user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise Refused("the user has been deleted")
     before, name = user.username, _free_name(user)

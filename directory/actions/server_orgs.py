@@ -9,6 +9,7 @@ from typing import Any
 from directory.actions.errors import Invalid, Refused
 from directory.models import LdapServer, OrgServer
 from directory.scope import asked_by_orgs, own_lists, server_lists
+from orgs.actions import locks
 from orgs.actions import orgs as org_actions
 from orgs.actions.audit import Fact, note
 from orgs.actors import Actor
@@ -41,7 +42,7 @@ def serve(
     wanted = {org.pk: org for org in orgs}
     # A run that applies a plan holds its orgs while it makes a batch of changes.
     concerned = {*wanted, *OrgServer.objects.filter(server=server).values_list("org_id", flat=True)}
-    list(Org.objects.select_for_update(no_key=True).filter(pk__in=concerned).order_by("pk").values_list("pk"))
+    locks.settings_of_orgs(concerned, moves_go_on=True)
     before, asked, services = own_lists(), server_lists(), effective_settings()
     taken = list(Org.objects.filter(server_links__server=server).exclude(pk__in=wanted))
     OrgServer.objects.filter(server=server, org__in=[org.pk for org in taken]).delete()
@@ -56,6 +57,8 @@ def serve(
     for org in taken:
         if before[org.pk] == (server.pk,) and (service := _service_before(org, services[org.pk].lineage)) is not None:
             changed_services[org.pk] = (org.directory_service, service)
+    # All at once: the change of the first may concern users for whom somebody else holds the second.
+    locks.settings_of_orgs(list(changed_services))
     for org in (*wanted.values(), *taken):
         if org.pk in changed_services:
             try:

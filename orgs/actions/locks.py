@@ -9,9 +9,10 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from orgs.inheritance import effective_settings
 from orgs.models import Archive, Device, Org, Role, RoleGrant, User
 
 # Users whose rows this transaction holds already, as far as it says so: locking many again takes as long as the first time.
@@ -31,16 +32,31 @@ def holding(user_ids: Collection[int]) -> Iterator[None]:
 def orgs(org_ids: Collection[int]) -> None:
     """Keep these orgs as active as they are until the transaction ends; others may do the same meanwhile.
 
-    An org is locked against this when it is taken out of use. Its settings may change meanwhile.
+    An org is locked against this when it is taken out of use, and when its directory service changes.
     """
     ids = sorted(set(org_ids))
     if ids and connection.vendor == "postgresql":
         table = connection.ops.quote_name(Org._meta.db_table)
         with connection.cursor() as cursor:
-            # Django has no name for this lock. Nobody who takes an org out of use holds users, so it can't be waited
-            # for in a circle.
+            # Django has no name for this lock. Nobody who locks an org against it holds users yet, and nobody who
+            # holds users takes it, so it can't be waited for in a circle.
             statement = f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"  # noqa: S608
             cursor.execute(statement, [ids])
+
+
+def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> None:
+    """Hold orgs whose settings change, and those below, which inherit them.
+
+    Nobody is moved into any of them meanwhile, unless ``moves_go_on``: that is for changes by which no local password
+    begins or ends to count. They come before users, some of whom lose their passwords by it. Those who make users hold
+    orgs as is done first here, and take further ones then; so all are held that way before any is closed to them.
+    """
+    changing = set(org_ids)
+    ids = [each.id for each in effective_settings().values() if changing.intersection(each.lineage)]
+    found = Org.objects.filter(pk__in=ids).order_by("pk").values_list("pk")
+    list(found.select_for_update(no_key=True))
+    if not moves_go_on:
+        list(found.select_for_update())
 
 
 def users(user_ids: Collection[int]) -> None:
@@ -61,11 +77,19 @@ def users(user_ids: Collection[int]) -> None:
 def orgs_of_users(user_ids: Collection[int]) -> None:
     """Hold these users, and keep the orgs that they are in as active as they are."""
     theirs = User.objects.filter(pk__among=user_ids)
-    before = set(theirs.values_list("org_id", flat=True))
-    orgs(before)
-    users(user_ids)
-    # Somebody may have been moved before they were held.
-    orgs(set(theirs.values_list("org_id", flat=True)) - before)
+    wanted = set(theirs.values_list("org_id", flat=True))
+    while True:
+        held = transaction.savepoint()
+        orgs(wanted)
+        users(user_ids)
+        now = set(theirs.values_list("org_id", flat=True))
+        if now <= wanted:
+            transaction.savepoint_commit(held)
+            return
+        # Somebody was moved before they were held. Whoever takes an org while holding users could wait in a circle for
+        # somebody who changes that org and forgets a password of theirs: all are let go, and taken again.
+        transaction.savepoint_rollback(held)
+        wanted = now
 
 
 def owners_of_devices(device_ids: Collection[int]) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from orgs.actions import guard, ways_in
+from orgs.actions import guard, locks, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actors import Actor
@@ -56,8 +56,11 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     """
     if unknown := settings.keys() - set(SETTINGS):
         raise TypeError(f"no such settings: {sorted(unknown)}")
-    # Nobody is moved in meanwhile: whoever is there when the org comes to follow LDAP may be the last with a local way in.
-    stored = Org.objects.select_for_update().get(pk=org.pk)
+    locks.settings_of_orgs([org.pk], moves_go_on=True)
+    stored = Org.objects.get(pk=org.pk)
+    if settings.get("directory_service", stored.directory_service) != stored.directory_service:
+        # Whoever is there, or below, when the org comes to follow LDAP may be the last with a local way in.
+        locks.settings_of_orgs([org.pk])
     if "name" in settings and Org.objects.named(settings["name"]).exclude(pk=org.pk).exists():
         raise Refused(f"the name {settings['name']} is taken (letter case does not count)")
     before = {key: getattr(stored, key) for key in settings}

@@ -1,22 +1,27 @@
-"""Runs and administrators take servers and orgs in one order, so that neither waits for the other in a circle."""
+"""Runs and administrators take servers, orgs and users in one order, so that neither waits for the other in a circle."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from functools import partial
+from io import StringIO
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from directory.actions import server_orgs, servers
+from directory import configuration
+from directory.actions import namesakes, server_orgs, servers
 from directory.models import LdapServer, RunChange
 from directory.sync import recheck
-from orgs.actions import orgs
+from orgs.actions import locks, orgs, users
+from orgs.actions.users import NewUser, Profile
 from orgs.actors import SYSTEM
-from orgs.models import Org
-from tests.makers import make_server
+from orgs.local_sign_in import with_a_local_way_in
+from orgs.models import CreatedBy, Org, Role, User
+from tests.makers import PASSWORD, make_server, make_sysadmin, signed_in
 from tests.worlds import NOON, org
 
 pytestmark = [
@@ -37,6 +42,16 @@ def waiting() -> int:
 
 def behind(rows: QuerySet[Model], *acts: Callable[[], object]) -> list[str]:
     """Hold these rows until all of these wait, each begun when the one before it waits; return what went wrong then."""
+    return between(lambda: list(rows.select_for_update(no_key=True)), *acts)
+
+
+def between(
+    hold: Callable[[], object], *acts: Callable[[], object], meanwhile: Callable[[], object] | None = None
+) -> list[str]:
+    """Hold something until all of these wait, each begun when the one before it waits; return what went wrong then.
+
+    Whoever holds it does ``meanwhile`` once the first of them waits.
+    """
     troubles: list[str] = []
 
     def work(act: Callable[[], object]) -> None:
@@ -50,18 +65,26 @@ def behind(rows: QuerySet[Model], *acts: Callable[[], object]) -> list[str]:
 
     threads = [threading.Thread(target=work, args=(act,)) for act in acts]
     with transaction.atomic():
-        list(rows.select_for_update(no_key=True))
+        hold()
         for number, thread in enumerate(threads, 1):
             thread.start()
             for _ in range(200):
                 if waiting() >= number:
                     break
                 threading.Event().wait(0.01)
+            if number == 1 and meanwhile is not None:
+                meanwhile()
     for thread in threads:
         thread.join(WAITS)
         if thread.is_alive():
             troubles.append("still waiting")
     return troubles
+
+
+def with_password(username: str, org_: Org, role: str) -> User:
+    """Make a user with a local password who is not managed locally."""
+    new = NewUser(Profile(username), org_.pk, frozenset({Role.objects.get(name=role).pk}), password=PASSWORD)
+    return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
 
 
 def as_a_run_does(*ids: int) -> None:
@@ -113,3 +136,131 @@ def test_orgs_are_taken_from_a_server_while_a_run_changes_users_of_them() -> Non
 
     assert troubles == []
     assert Org.objects.get(pk=lab.pk).directory_service != "ldap"
+
+
+class TestAnOrgThatLeavesLdapBesideSomebodyOfIt:
+    """It forgets the password of an administrator, whom another transaction holds and for whom it wants the org."""
+
+    @pytest.fixture
+    def lab(self) -> Org:
+        return org("Lab")
+
+    @pytest.fixture
+    def boss(self, lab: Org) -> User:
+        """An administrator with a local password that counts for nothing."""
+        make_sysadmin()
+        found = with_password("boss", lab, "Org Admin")
+        orgs.change(org=lab, directory_service="ldap", by=SYSTEM, at=NOON)
+        return found
+
+    @staticmethod
+    def leaves_ldap(*orgs_: Org) -> None:
+        for each in orgs_:
+            orgs.change(org=each, directory_service="local", by=SYSTEM, at=NOON)
+
+    @staticmethod
+    def row_of(user: User) -> QuerySet[User]:
+        found: QuerySet[User] = User.objects.filter(pk=user.pk)
+        return found
+
+    @staticmethod
+    def forgotten(user: User) -> bool:
+        return not User.objects.get(pk=user.pk).has_usable_password()
+
+    def test_who_is_changed_on_their_page(self, lab: Org, boss: User) -> None:
+        given = {"username": "boss", "last_name": "New", "org": lab.pk, "granted_roles": [boss.roles.get().pk]}
+        browser = signed_in(User.objects.get(username="ada"))
+
+        troubles = behind(
+            self.row_of(boss),
+            partial(browser.post, f"/data-fixes/orgs/user/{boss.pk}/change/", given),
+            partial(self.leaves_ldap, lab),
+        )
+
+        assert troubles == []
+        assert User.objects.get(pk=boss.pk).last_name == "New"
+        assert self.forgotten(boss)
+
+    def test_who_is_let_in_from_the_command_line(self, lab: Org, boss: User) -> None:
+        User.objects.filter(pk=boss.pk).update(active=False, deactivated_by="sync")
+
+        troubles = behind(
+            self.row_of(boss),
+            partial(call_command, "localadmin", "boss", stdout=StringIO()),
+            partial(self.leaves_ldap, lab),
+        )
+
+        assert troubles == []
+        assert User.objects.get(pk=boss.pk).active
+
+    def test_who_was_moved_there_as_somebody_was_about_to_bring_them_back(self, lab: Org, boss: User) -> None:
+        old = org("Old")
+        orgs.change(org=old, directory_service="ldap", by=SYSTEM, at=NOON)
+        User.objects.filter(pk=boss.pk).update(active=False, deactivated_by="person", org=old)
+
+        troubles = between(
+            lambda: list(self.row_of(boss).select_for_update()),
+            partial(users.reactivate, user_ids=[boss.pk], by=SYSTEM, at=NOON),
+            partial(self.leaves_ldap, lab),
+            meanwhile=partial(users.move, moves={boss.pk: lab.pk}, by=SYSTEM, at=NOON),
+        )
+
+        assert troubles == []
+        assert User.objects.get(pk=boss.pk).active
+        assert self.forgotten(boss)
+
+    def test_with_another_into_which_they_are_moved(self) -> None:
+        one, other, corp = org("One"), org("Other"), make_server("Corp")
+        boss = with_password("boss", one, "Org Admin")
+        with transaction.atomic():
+            server_orgs.serve(corp, [one, other], by=SYSTEM, at=NOON)
+
+        troubles = between(
+            lambda: locks.orgs([other.pk]),
+            partial(server_orgs.serve, corp, [], by=SYSTEM, at=NOON),
+            partial(users.move, moves={boss.pk: other.pk}, by=SYSTEM, at=NOON),
+        )
+
+        assert troubles == []
+        assert self.forgotten(boss)
+
+
+def test_nobody_is_moved_below_an_org_that_comes_to_follow_ldap() -> None:
+    """The last SYSADMIN with a local way in would be locked out by the two together."""
+    lab, lower = org("Lab"), org("Lower", "Lab")
+    sam = with_password("sam", org("Else"), "SYSADMIN")
+
+    troubles = between(
+        partial(users.move, moves={sam.pk: lower.pk}, by=SYSTEM, at=NOON),
+        partial(orgs.change, org=lab, directory_service="ldap", by=SYSTEM, at=NOON),
+    )
+
+    assert [each for each in troubles if "no SYSADMIN could sign in" not in each] == []
+    assert with_a_local_way_in().sysadmins().exists()
+
+
+def test_a_username_of_an_administrator_is_freed_while_another_is_blocked() -> None:
+    first, second = (make_sysadmin(name) for name in ("ada", "bea"))
+    make_sysadmin("eve")
+
+    troubles = behind(
+        User.objects.filter(pk=second.pk),
+        partial(namesakes.free_username, user_id=second.pk, by=SYSTEM, at=NOON),
+        partial(users.block, user_ids=[first.pk], by=SYSTEM, at=NOON),
+    )
+
+    assert troubles == []
+
+
+def test_servers_are_deployed_while_a_run_applies_what_they_decided() -> None:
+    first, second, lab = make_server("First"), make_server("Second"), org("Lab")
+    listed = [{"name": "Second", "orgs": ["Lab"]}, {"name": "First", "orgs": ["Lab"]}]
+
+    def run() -> None:
+        read_servers(first.pk, second.pk)
+        as_a_run_does(lab.pk)
+
+    troubles = behind(Org.objects.filter(pk=lab.pk), partial(configuration.apply, listed, by=SYSTEM, at=NOON), run)
+
+    assert troubles == []
+    assert lab.server_links.count() == 2

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from orgs.actions import users
+from orgs.actions import locks, users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import COMMAND_LINE
@@ -56,6 +56,8 @@ def _let_in(username: str, password: str) -> str:
         )
         return users.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
     ids = [user.pk]
+    # Orgs come before users, for all that follows.
+    locks.orgs_of_users(ids)
     users.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)
     users.reactivate(user_ids=ids, by=COMMAND_LINE, at=at, with_devices=False)
     users.unblock(user_ids=ids, by=COMMAND_LINE, at=at)
