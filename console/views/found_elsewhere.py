@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils import timezone
+from django.utils.text import capfirst
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
@@ -49,7 +50,7 @@ def _decide(request: ConsoleRequest, groups: list[Group]) -> None:
             raise Refused("others were last found there by now: look at them first")
         count = matches.give_up(server=group, user_ids=chosen, by=author(request), at=timezone.now())
     except Refused as reason:
-        messages.error(request, str(reason))
+        messages.error(request, f"{capfirst(str(reason))}.")
         return
     sentence = ngettext(
         "%(count)d user counts as gone from %(name)s. The next sync deactivates those whom no server of their org has.",

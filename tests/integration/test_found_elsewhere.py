@@ -255,7 +255,7 @@ class TestThePage:
 
         answer = client.post(reverse("ldap_servers:found-elsewhere"), {"name": "Branch", "server": ""}, follow=True)
 
-        assert "nobody is ticked" in answer.content.decode()
+        assert "Nobody is ticked: tick those who are gone from there first." in answer.content.decode()
         assert last_found.groups()[0].count == 9
 
     def test_is_one_step_from_the_ldap_servers_for_whoever_may_decide(self, nine: list[User]) -> None:
