@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
 from directory import retention
 from directory.actions import plan_parts
@@ -65,7 +65,7 @@ def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
     if before := kept.before(kept.runs, at):
         yield _runs(before, at)
     if before := kept.before(kept.audit_days, at):
-        yield _parts("audit_entries", _old_entries(before))
+        yield _audit_parts(before)
 
 
 def _clear_sessions() -> None:
@@ -80,24 +80,51 @@ def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
         yield {kind: len(ids)}
 
 
-def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
-    """Return the audit entries from before, but for the newest about each object, and for what something needs.
+def _audit_parts(before: datetime) -> Steps:
+    """Remove old audit entries, but for those of an object from the first on that something asks for.
 
-    Legal holds need all about an object; who set a local password, and who has a part in the next plan, is asked of
-    single entries, and those after them stay, so that the trail goes on without a gap.
+    Those after it stay as well, so that the trail goes on without a gap.
     """
-    same = AuditEntry.objects.filter(object_type=OuterRef("object_type"), object_id=OuterRef("object_id"))
-    later, until = same.filter(pk__gt=OuterRef("pk")), same.filter(pk__lte=OuterRef("pk"))
-    set_until, set_later = until.that_gave_passwords(), later.that_gave_passwords()
-    with_password = Q(object_type="user", object_id__in=with_a_password().values("pk"))
-    of_password = with_password & Q(Exists(set_until)) & ~Q(Exists(set_later))
-    of_plans = Q(Exists(until.filter(plan_parts.wanted_entries())))
+    entries, wanted, last = _old_entries(before), plan_parts.wanted_entries(), 0
+    columns = ("pk", "object_type", "object_id")
+    while page := list(entries.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PART]):
+        last = page[-1][0]
+        asked_for = _first_asked_for({(kind, object_id) for _, kind, object_id in page}, wanted)
+        ids = [pk for pk, *which in page if pk < asked_for.get((which[0], which[1]), pk + 1)]
+        with transaction.atomic():
+            entries.filter(pk__among=ids).delete()
+        yield {"audit_entries": len(ids)}
+
+
+def _first_asked_for(objects: Collection[tuple[str, int]], wanted: Q) -> dict[tuple[str, int], int]:
+    """Return the first entry about each of these objects by which a promotion or an approval may go; most have none.
+
+    A promotion asks who set a local password, an approval who has a part in the plan, which are the ``wanted`` entries.
+    """
+    found: dict[tuple[str, int], int] = {}
+    for kind in {kind for kind, _ in objects}:
+        about = AuditEntry.objects.filter(
+            object_type=kind, object_id__in=[object_id for each, object_id in objects if each == kind]
+        )
+        for_plans = about.filter(wanted).order_by().values_list("object_id")
+        found |= {(kind, object_id): pk for object_id, pk in for_plans.annotate(first=Min("pk"))}
+        given = about.that_gave_passwords().filter(object_id__in=with_a_password().values("pk")).order_by()
+        for object_id, pk in given.values_list("object_id").annotate(last=Max("pk")):
+            found[kind, object_id] = min(pk, found.get((kind, object_id), pk))
+    return found
+
+
+def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
+    """Return the audit entries from before, but for the newest about each object, and for what legal holds need."""
+    later = AuditEntry.objects.filter(
+        object_type=OuterRef("object_type"), object_id=OuterRef("object_id"), pk__gt=OuterRef("pk")
+    )
     held = User.objects.held().values("pk")
     on_hold = Q(object_type="user", object_id__in=held)
     on_hold |= Q(object_type="device", object_id__in=Device.objects.filter(user__in=held).values("pk"))
     on_hold |= Q(object_type="archive", object_id__in=Archive.objects.filter(device__user__in=held).values("pk"))
     of_holds = Q(object_type="matter") | Q(action__in=OF_HOLDS)
-    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds | of_password | of_plans)
+    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds)
 
 
 def _runs(before: datetime, at: datetime) -> Steps:
