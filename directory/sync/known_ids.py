@@ -24,9 +24,9 @@ NOTED = """
     FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
     WHERE p.run_id = %s
       AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
-                            AND c.outcome IN (%s, %s))
+                            AND c.outcome IN (%s))
       AND p.user_id NOT IN (SELECT c.user_id FROM {repeats} r JOIN {changes} c ON c.id BETWEEN r.first AND r.last
-                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s, %s))
+                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s))
       AND (m.user_id IS NULL OR u.active OR p.by_id
            OR (m.unique_id = '' AND NOT EXISTS (SELECT 1 FROM {known} k WHERE k.user_id = p.user_id)))
       AND p.unique_id NOT IN (SELECT d.unique_id FROM {planned} d WHERE d.run_id = %s AND d.unique_id <> ''

@@ -382,7 +382,7 @@ class Outcome(StrEnum):
 
 
 # Whoever fares so keeps the match that is noted.
-DOUBTFUL = (Outcome.CONFLICT.value, Outcome.SCRIPT_ERROR.value)
+DOUBTFUL = (Outcome.CONFLICT.value,)
 
 
 class Cause(StrEnum):

@@ -11,13 +11,14 @@ import json
 import os
 import resource
 import signal
+import sys
 import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from celery.signals import worker_process_init, worker_ready
+from celery.signals import after_task_publish, worker_process_init, worker_ready
 
 from console.celery import TICKS, app, look_around
 
@@ -166,6 +167,15 @@ worker_process_init.connect(arm)
 if "LOOKS_AROUND" not in os.environ:
     # A worker that replaces one that died would take the run that waits before the test says what is to happen to it.
     worker_ready.disconnect(look_around)
+
+
+@after_task_publish.connect(weak=False)
+def _say(sender: str = "", **_other: Any) -> None:
+    """Say what was rung for: the log of a clock leaves each tick out."""
+    sys.stderr.write(f"rang {sender}\n")
+    sys.stderr.flush()
+
+
 if "TICK" in os.environ:
     # A clock that need not be waited for.
     TICKS.update(dict.fromkeys(TICKS, float(os.environ["TICK"])))

@@ -209,6 +209,7 @@ class TestUrls:
             expected="its org's users not checked, the others as they should be",
         ) as row:
             ldap_server(f"ldap://127.0.0.1:{free_port()}", name="Branch", orgs=["Branch"])
+            simulate()
             run = world.sync()
 
             assert run.state == RunState.APPLIED
@@ -263,15 +264,19 @@ class TestSearches:
             world.server()
             world.recovers()
 
-    def test_by_a_username_that_nobody_has_still_find_everybody_by_id(self, world: World) -> None:
+    def test_by_a_username_that_nobody_has_are_held_back(self, world: World) -> None:
         with world.row(
             "a username attribute that nobody has",
             how="the setting changed and simulated",
-            expected="applied as if undisturbed: immutable ids are known",
+            expected="held back with what to look at; nobody changes",
         ) as row:
             world.server(username_attribute="uidNumber")
             simulate()
             run = world.sync()
 
-            assert run.state == RunState.APPLIED
+            assert run.state == RunState.HELD_BACK
+            assert "has a username" in run.held_back[0]
+            assert world.unchanged()
             world.saw(row, run)
+            world.server()
+            world.recovers()

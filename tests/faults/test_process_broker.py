@@ -40,6 +40,10 @@ def clocks(scene: Scene, tmp_path: Path) -> Iterator[list[Process]]:
         each.kill()
 
 
+# What a clock of the tests says each time.
+RANG = "rang directory.tasks.start_due"
+
+
 def start_clock(clocks: list[Process], scene: Scene, folder: Path, seconds: int = 2) -> Process:
     clocks.append(processes.clock(folder, scene.crew.environment | {"TICK": str(seconds)}))
     return clocks[-1]
@@ -231,7 +235,7 @@ def test_two_clocks_start_one_run_for_each_slot(scene: Scene, clocks: list[Proce
         scene.crew.refill()
         wait_for(lambda: not _live(run), "its end")
         for each in clocks:
-            each.says("start_due")
+            each.says(RANG)
         for each in clocks:
             _hear_again(each)
 
@@ -242,8 +246,8 @@ def test_two_clocks_start_one_run_for_each_slot(scene: Scene, clocks: list[Proce
 
 def _hear_again(clock: Process) -> None:
     """Wait until a clock has rung twice more."""
-    before = clock.said.count("directory.tasks.start_due")
-    wait_for(lambda: clock.said.count("directory.tasks.start_due") > before + 1, "the clock rings on")
+    before = clock.said.count(RANG)
+    wait_for(lambda: clock.said.count(RANG) > before + 1, "the clock rings on")
 
 
 def _started_by_schedule() -> Run:
@@ -272,7 +276,7 @@ def test_a_killed_clock_is_made_up_for_when_it_is_back(scene: Scene, clocks: lis
         runs.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
         scene.crew.ready(1)
         first = start_clock(clocks, scene, tmp_path)
-        first.says("start_due")
+        first.says(RANG)
         first.kill()
         scene.broker.do("FLUSHALL")
         past = timezone.now() - timedelta(hours=30)

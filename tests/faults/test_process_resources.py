@@ -18,7 +18,7 @@ from directory.sync import closing
 from orgs.models import AuditEntry, User
 from tests.catalogue import noted
 from tests.faults.process_world import Scene
-from tests.faults.processes import children_of, wait_for
+from tests.faults.processes import children_of, script_children_of, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
@@ -117,7 +117,7 @@ def killing_scripts_of(scene: Scene, run: Run, *, times: int) -> Iterator[list[i
         while len(killed) < times and not over.is_set():
             for worker in scene.crew.workers:
                 for child in children_of(worker.pid):
-                    for script in children_of(child):
+                    for script in script_children_of(child):
                         if script not in killed and len(killed) < times:
                             with suppress(ProcessLookupError):
                                 os.kill(script, signal.SIGKILL)

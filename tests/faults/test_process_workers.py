@@ -21,7 +21,7 @@ from directory.sync.lease import MAX_ATTEMPTS
 from orgs.models import AuditEntry
 from tests.catalogue import noted
 from tests.faults.process_world import LEASE, Scene
-from tests.faults.processes import children_of, wait_for
+from tests.faults.processes import script_children_of, wait_for
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"
@@ -282,7 +282,7 @@ def test_a_killed_worker_leaves_no_process_behind(scene: Scene) -> None:
         scene.reach(run, "scripts", when="after")
         run.refresh_from_db()
         pid = int(run.owner.rpartition(":")[2])
-        scripts = wait_for(lambda: children_of(pid), "the script child")
+        scripts = wait_for(lambda: script_children_of(pid), "the script child")
         os.kill(pid, signal.SIGKILL)
         wait_for(lambda: not any(Path(f"/proc/{each}/fd").exists() for each in scripts), "no script child is left")
         scene.fuse.put_out()
