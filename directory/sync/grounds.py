@@ -72,7 +72,7 @@ def foresee(
     several = StoredEntry.objects.filter(server__in=servers, traits__gte=int(Trait.SEVERAL_IDS))
     if not planned.exists() or several.exists():
         return []
-    doubtful = RunChange.objects.of(run_id).filter(user__isnull=False, outcome__in=DOUBTFUL)
+    doubtful = RunChange.objects.of(run_id).filter(user__isnull=False, outcome=DOUBTFUL)
     unsure, found = list(doubtful.values_list("user_id", flat=True)), []
     for server in LdapServer.objects.filter(pk__in=servers):
         last = RunServer.objects.that_read(server.pk).first()

@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Count
 
-from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat
+from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat, StoredEntry
 from directory.sync.identity import id_key
-from directory.sync.values import DOUBTFUL, IdKey
+from directory.sync.values import DOUBTFUL, IdKey, Outcome
 from orgs.models import User
 
 PAGE = 1000
@@ -24,9 +24,9 @@ NOTED = """
     FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
     WHERE p.run_id = %s
       AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
-                            AND c.outcome IN (%s))
+                            AND c.outcome = %s)
       AND p.user_id NOT IN (SELECT c.user_id FROM {repeats} r JOIN {changes} c ON c.id BETWEEN r.first AND r.last
-                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome IN (%s))
+                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome = %s)
       AND (m.user_id IS NULL OR u.active OR p.by_id
            OR (m.unique_id = '' AND NOT EXISTS (SELECT 1 FROM {known} k WHERE k.user_id = p.user_id)))
       AND p.unique_id NOT IN (SELECT d.unique_id FROM {planned} d WHERE d.run_id = %s AND d.unique_id <> ''
@@ -106,7 +106,7 @@ def note(*, plan_id: int, run_id: int, at: datetime) -> None:
     models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
     models |= {"repeats": RunRepeat, "known": KnownId}
     tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
-    which: list[Any] = [plan_id, *(run_id, *DOUBTFUL) * 2, plan_id]
+    which: list[Any] = [plan_id, *(run_id, DOUBTFUL) * 2, plan_id]
     when: Any = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT p.user_id {NOTED} AND p.further_ids <> ''".format(**tables), which)
@@ -120,6 +120,25 @@ def note(*, plan_id: int, run_id: int, at: datetime) -> None:
         add(((pk, server, one) for pk, server, ids in rows for one in json.loads(ids)), at=at)
     if several or kept:
         _forget_the_oldest()
+    _note_conflicts(run_id, at=at)
+
+
+def _note_conflicts(run_id: int, *, at: datetime) -> None:
+    """Note on which server users were found of whom nothing is noted and whose entry is in doubt, but none of its ids.
+
+    They are not proven gone when their org does not ask that server any more.
+    """
+    unknown = RunChange.objects.of(run_id).filter(
+        outcome=Outcome.CONFLICT, user__active=True, user__match=None, server__isnull=False
+    )
+    wanted = dict(unknown.values_list("user", "server"))
+    entries = StoredEntry.objects.filter(user__among=wanted).order_by("pk").values_list("user", "server", "dn")
+    found = {pk: dn for pk, server, dn in entries if wanted[pk] == server}
+    Match.objects.bulk_create(
+        [Match(user_id=pk, server_id=wanted[pk], dn=dn, matched_at=at) for pk, dn in sorted(found.items())],
+        batch_size=500,
+        ignore_conflicts=True,
+    )
 
 
 def _forget_the_oldest() -> None:

@@ -381,8 +381,8 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-# Whoever fares so keeps the match that is noted.
-DOUBTFUL = (Outcome.CONFLICT.value,)
+# Of whoever fares so nobody knows which entry is theirs: the match that is noted stays.
+DOUBTFUL = Outcome.CONFLICT.value
 
 
 class Cause(StrEnum):

@@ -219,6 +219,22 @@ def test_whoever_was_found_with_a_script_error_is_not_absent_elsewhere(employer:
     assert again(leaver).active
 
 
+def test_whoever_was_found_with_a_conflict_is_not_absent_elsewhere(employer: Employer, branch: Employer) -> None:
+    employer.hires("sean")
+    user("sean", last_name="Sean")
+    branch.hires("user0")
+    branch.hires("twin")
+    branch.directory.modify(branch.dn("twin"), {"uid": ["twin", "user0"]})
+    leaver = user("user0", last_name="User0")
+    employer.server(**LIMITS)
+    branch.server(name="Branch", **LIMITS)
+    assert change_of(simulate_and_sync(), "user0").outcome == Outcome.CONFLICT
+    delete_branch()
+
+    assert fates(simulate_and_sync()) == {Outcome.NOT_CHECKED}
+    assert again(leaver).active
+
+
 class TestThePage:
     def test_names_them_and_takes_the_decision_of_a_sysadmin(self, nine: list[User]) -> None:
         delete_branch()
