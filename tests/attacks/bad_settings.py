@@ -83,7 +83,7 @@ ADDRESSES = (
 
 BIND = (
     one("a bind DN that is none", "bind_dn", "cn=reader,,dc=com", "is no DN"),
-    one("a bind DN with a line break", "bind_dn", "cn=reader\ndc=com", "control characters", ways=(COMMAND,)),
+    one("a bind DN with a bell", "bind_dn", "cn=reader\a,dc=com", "control characters", ways=(COMMAND,)),
     Bad("a bind DN without a password", {"bind_dn": "cn=reader,dc=com", "bind_password": ""}, "bind_password", "needs a password", ways=SAVING, fast=True),
     Bad("a password of spaces", {"bind_password": "   "}, "bind_password", "needs a password"),
     Bad("a password without a bind DN", {"bind_dn": "", "bind_password": "secret"}, "bind_dn"),
