@@ -1,26 +1,30 @@
-"""Says which stored plans are void: a later complete reading of one of their servers has been applied since."""
+"""Says which stored plans are void: another plan for one of their servers has been applied since."""
 
 from __future__ import annotations
 
-from django.db.models import Exists, F, OuterRef, QuerySet
-from django.db.models.functions import Coalesce
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from directory.models import Run, RunServer, RunState
 
 
 def overtaken_by(run: Run) -> RunServer | None:
-    """Return the newest reading of a server of this plan that a later run has applied, with its run; None for none.
+    """Return the newest application of a plan for one of this plan's servers since it was made, with its run; None for none.
 
-    A plan that was applied in a run of its own is as old as the run that read the directory for it. An undo reads
+    That of an older plan counts, too: by the immutable ids that it has noted this one might have found other people. A
+    plan that was applied in a run of its own is as old as the run that read the directory for it. An undo reads
     nothing: it neither overtakes nor is overtaken.
     """
     if run.undo_of_id is not None:
         return None
     applied = RunServer.objects.filter(complete=True, run__state=RunState.APPLIED, run__simulated=False)
-    later = applied.annotate(read_by=Coalesce("run__plan_from", F("run"))).filter(
-        server__in=_read(run), read_by__gt=run.plan_from_id or run.pk
-    )
-    return later.select_related("run").order_by("-read_by", "-run").first()
+    age = run.plan_from_id or run.pk
+    later = applied.filter(applied_since(age), server__in=_read(run)).exclude(run=run)
+    return later.select_related("run").order_by("-run_id").first()
+
+
+def applied_since(age: int | OuterRef) -> Q:
+    """Return which readings are of plans that were applied after the run with this id had made its own."""
+    return Q(run__gt=age) | Q(run__applied_after__gte=age)
 
 
 def held_back_before(run: Run) -> QuerySet[Run]:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Max, Q
 from django.db.models.functions import Coalesce
 
 from directory import void_plans
@@ -141,7 +141,7 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
     that, and its alert dismissed.
 
     Raises:
-        Refused: when there is no plan to apply, it is older than 24 hours, a later reading has been applied or the
+        Refused: when there is no plan to apply, it is older than 24 hours, another plan has been applied or the
             configuration has changed since, it passes a limit with what was applied since, or it takes someone else to
             apply it.
     """
@@ -166,6 +166,7 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
         # The worker that held the run back may still be at its mail: it is in charge no more.
         applied.fence += 1
         applied.approved_by_id, applied.approved_by_label, applied.approved_at = by.user_id, by.label, at
+        applied.applied_after = Run.objects.aggregate(newest=Max("pk"))["newest"]
         applied.finished_at, applied.cancel_requested = None, False
         applied.trigger = Trigger.HAND if wake else Trigger.COMMAND
         applied.save()
@@ -226,7 +227,7 @@ def _refuse_void(run: Run) -> None:
     if later is not None:
         advice = "discard it" if run.state == RunState.HELD_BACK else "simulate again"
         raise Refused(
-            f"the plan of run {run.pk} is void: run {later.run_id} has read {later.server_name} since, and was applied: {advice}"
+            f"the plan of run {run.pk} is void: run {later.run_id} has applied a plan for {later.server_name} since it was made: {advice}"
         )
 
 

@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce
 from directory.models import Run, RunChange, RunServer, RunState
 from directory.sync.limit_table import Counted
 from directory.sync.values import Cause, Outcome
+from directory.void_plans import applied_since
 from orgs.models import AuditEntry
 
 APPLIED = [RunState.APPLYING, RunState.APPLIED]
@@ -23,7 +24,7 @@ HARMLESS = {"name", "sync_interval_hours"}
 
 
 def overtaken(_at: datetime) -> Iterator[str]:
-    """No plan was applied after a later complete reading of one of its servers had been."""
+    """No plan was applied after another plan for one of its servers had been since it was made."""
     mine = RunServer.objects.filter(run=OuterRef(OuterRef("pk")), server=OuterRef("server"), complete=True)
     later = RunServer.objects.filter(
         Exists(mine),
@@ -32,12 +33,12 @@ def overtaken(_at: datetime) -> Iterator[str]:
         run__undo_of=None,
         run__state=RunState.APPLIED,
         run__finished_at__lt=OuterRef("approved_at"),
-    ).annotate(read_by=Coalesce("run__plan_from", F("run")))
+    )
     plans = Run.objects.filter(state__in=APPLIED, approved_at__isnull=False, undo_of=None)
     aged = plans.annotate(age=Coalesce("plan_from", F("pk")))
-    wrong = aged.annotate(newer=Exists(later.filter(read_by__gt=OuterRef("age")).exclude(run=OuterRef("pk"))))
+    wrong = aged.annotate(newer=Exists(later.filter(applied_since(OuterRef("age"))).exclude(run=OuterRef("pk"))))
     for run in wrong.filter(newer=True).order_by("pk").iterator():
-        yield f"run {run.pk} applied a plan at {run.approved_at}, after something newer of its servers had been applied"
+        yield f"run {run.pk} applied a plan at {run.approved_at}, after another plan for its servers had been applied"
 
 
 def limits_are_said(_at: datetime) -> Iterator[str]:

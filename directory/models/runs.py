@@ -93,6 +93,8 @@ class Run(models.Model):
     approved_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     approved_by_label = models.CharField(_("plan applied by"), max_length=255, blank=True)
     approved_at = models.DateTimeField(_("plan applied at"), null=True, blank=True)
+    # A held-back run keeps its id when somebody applies it: this tells which plans are older than that.
+    applied_after = models.PositiveBigIntegerField(_("newest run as the plan was applied"), null=True, editable=False)
     plan_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="applications", verbose_name=_("plan of")
     )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from django.db.models import Q
+
 from directory.models import LdapServer, Run, RunServer, RunState, Standing, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome, Verdict
@@ -65,13 +67,12 @@ def nobody_was_cut_off_without_proof(
 
 
 def is_overtaken(plan: Run) -> bool:
-    """Tell whether a later run has read one of the servers of a plan to its end, and was applied."""
+    """Tell whether another plan for one of the servers of a plan was applied after it was made."""
     if plan.undo_of_id is not None:
         return False
     read = plan.readings.filter(complete=True).values("server")
     later = RunServer.objects.filter(server__in=read, complete=True, run__state=RunState.APPLIED, run__simulated=False)
-    ages = later.values_list("run__plan_from", "run")
-    return any((source or run) > plan.pk for source, run in ages)
+    return later.filter(Q(run__gt=plan.pk) | Q(run__applied_after__gte=plan.pk)).exclude(run=plan).exists()
 
 
 def errors_changed_nobody(world: World, before: Moment, after: Facts) -> None:

@@ -11,9 +11,11 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from directory.models import LdapServer, Match, Run, RunState
+from orgs.actions import users
+from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, DirectoryService, Org, User
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
-from tests.worlds import again, org, user
+from tests.worlds import NOON, again, org, user
 
 pytestmark = pytest.mark.django_db
 KEYS = {
@@ -262,11 +264,12 @@ class TestLdapsync:
         assert (code, json.loads(out)["deactivated"]) == (0, 1)
         assert not again(self.sean).active
 
-    def test_a_plan_that_was_overtaken_says_what_was_not_applied(self) -> None:
-        first, second = (json.loads(run("ldapsync", "--simulate", "--json")[1])["run"] for _ in range(2))
-        run("ldapsync", "--apply", str(first))
+    def test_a_plan_whose_users_were_changed_meanwhile_says_what_was_not_applied(self) -> None:
+        number = json.loads(run("ldapsync", "--simulate", "--json")[1])["run"]
+        everybody = list(User.objects.filter(username__in=("sean", "mia")).values_list("pk", flat=True))
+        users.block(user_ids=everybody, by=SYSTEM, at=NOON)
 
-        _, out, _ = run("ldapsync", "--apply", str(second), "--json")
+        _, out, _ = run("ldapsync", "--apply", str(number), "--json")
 
         told = json.loads(out)
         assert (told["state"], told["deactivated"], told["notApplied"]) == ("applied", 0, 2)

@@ -94,7 +94,9 @@ class TestAPlanThatALaterReadingHasOvertaken:
         sync()
         last = sync()
 
-        with pytest.raises(Refused, match=f"the plan of run {run.pk} is void: run {last.pk} has read Corp since"):
+        with pytest.raises(
+            Refused, match=f"the plan of run {run.pk} is void: run {last.pk} has applied a plan for Corp since"
+        ):
             applied(run)
 
         assert not User.objects.filter(active=False).exists()
@@ -170,6 +172,24 @@ class TestAPlanThatALaterReadingHasOvertaken:
             applied(plan)
 
         assert again(people[0]).active
+
+    def test_is_void_when_an_older_plan_notes_whose_ids_it_went_by(self, employer: Employer) -> None:
+        for name in ("kim", "mia", "sean"):
+            employer.hires(name)
+        mia = user("mia")
+        user("sean")
+        user("unal")
+        employer.server()
+        first = simulate()
+        employer.directory.rename(employer.dn("mia"), "uid=unal")
+        # Without any id that is known, mia is absent here, and her entry is taken for unal's.
+        second = simulate()
+        applied(first)
+
+        with pytest.raises(Refused, match=f"the plan of run {second.pk} is void"):
+            applied(second)
+
+        assert again(mia).active
 
     def test_is_not_void_when_the_later_run_read_another_server(self, employer: Employer, branch: Employer) -> None:
         people = staff(employer, 3)

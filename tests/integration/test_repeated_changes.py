@@ -25,7 +25,7 @@ from orgs.models import User
 from orgs.permissions import SYSADMIN
 from tests.directories import Directory, people
 from tests.makers import make_org, make_user, signed_in
-from tests.worlds import NOON, Clock, ldap_server, org, simulate, simulate_and_sync, sync, user
+from tests.worlds import NOON, Clock, change_of, ldap_server, org, simulate, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -151,12 +151,13 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
 class TestADoubtfulUser:
     def test_keeps_the_noted_match_when_the_doubt_is_repeated(self, corp: Directory) -> None:
-        script = 'function (entry) { if (entry.uid == "u00012") throw "no"; return true; }'
-        ldap_server(corp.url, active_script=script, search_filter="(objectClass=inetOrgPerson)", **LIMITS)
+        ldap_server(corp.url, search_filter="(objectClass=inetOrgPerson)", **LIMITS)
         simulate_and_sync()
         before = Match.objects.get(user__username="u00012").dn
-        corp.rename("uid=u00012,ou=People,dc=example,dc=com", "uid=u00012+description=x")
-        sync()
+        corp.modify("uid=u00012,ou=People,dc=example,dc=com", {"uid": ["u00012", "u00013"]})
+        corp.delete("uid=u00013,ou=People,dc=example,dc=com")
+        corp.rename("uid=u00012,ou=People,dc=example,dc=com", "cn=renamed")
+        assert change_of(sync(), "u00012").outcome == Outcome.CONFLICT
 
         run = sync()
 
