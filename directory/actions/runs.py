@@ -142,7 +142,7 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
 
     Raises:
         Refused: when there is no plan to apply, it is older than 24 hours, another plan has been applied or the
-            configuration has changed since, it passes a limit with what was applied since, or it takes someone else to
+            configuration has changed since, it passes a limit by now, or it takes someone else to
             apply it.
     """
     close_dead(at=at)
@@ -195,7 +195,7 @@ def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
         _refuse_to_apply_again(run)
         _refuse_void(run)
         _refuse_another_configuration(run)
-        _refuse_more_than_a_day_allows(run, at)
+        _refuse_beyond_a_limit(run, at)
     approval.refuse_unless_second(run=run, by=by)
 
 
@@ -249,12 +249,11 @@ def _refuse_another_configuration(run: Run) -> None:
             raise Refused(f"what {reading.server_name} may grant has changed since the plan was made: simulate again")
 
 
-def _refuse_more_than_a_day_allows(run: Run, at: datetime) -> None:
-    """Of plans that wait beside each other each was made as if the others were never applied."""
+def _refuse_beyond_a_limit(run: Run, at: datetime) -> None:
+    """Limits may have been lowered since the plan was made; whatever else was applied meanwhile counts, too."""
     if reasons := review.passed_by_now(run, at=at):
         raise Refused(
-            f"with what has been applied since, the plan of run {run.pk} passes a limit: "
-            f"{reasons[0].message.removesuffix('.')}: simulate again"
+            f"the plan of run {run.pk} passes a limit by now: {reasons[0].message.removesuffix('.')}: simulate again"
         )
 
 

@@ -62,6 +62,22 @@ def test_eleven_names_and_then_eleven_others_are_not_both_applied(
     assert User.objects.filter(last_name="Other").count() <= 11
 
 
+def test_a_plan_that_passes_a_limit_that_was_lowered_since_is_refused(employer: Employer, people: list[User]) -> None:
+    by = Actor(label="ada", user_id=make_sysadmin().pk)
+    server = employer.server()
+    simulate_and_sync()
+    mark(employer, people[:9], "inactive")
+    plan = sync(simulated=True)
+    assert not plan.held_back
+    server.limit_deactivations_count = 8
+    server.save()
+
+    with pytest.raises(Refused, match=f"the plan of run {plan.pk} passes a limit by now: .*limit is 8"):
+        applied(plan, by)
+
+    assert not User.objects.filter(active=False).exists()
+
+
 def test_what_a_plan_was_held_back_for_is_no_reason_to_refuse_it(employer: Employer, people: list[User]) -> None:
     by = Actor(label="ada", user_id=make_sysadmin().pk)
     employer.server()
