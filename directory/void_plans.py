@@ -18,7 +18,7 @@ def overtaken_by(run: Run) -> RunServer | None:
         return None
     applied = RunServer.objects.filter(complete=True, run__state=RunState.APPLIED, run__simulated=False)
     age = run.plan_from_id or run.pk
-    later = applied.filter(applied_since(age), server__in=_read(run)).exclude(run=run)
+    later = applied.filter(applied_since(age), server__in=_read(run)).exclude(Q(run=run) | Q(run__plan_from=run))
     return later.select_related("run").order_by("-run_id").first()
 
 

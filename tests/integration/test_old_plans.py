@@ -173,6 +173,20 @@ class TestAPlanThatALaterReadingHasOvertaken:
 
         assert again(people[0]).active
 
+    def test_is_not_void_by_its_own_application(self, employer: Employer) -> None:
+        employer.hires("kim")
+        user("kim")
+        employer.server()
+        plan = simulate()
+        run = applied(plan)
+        client = signed_in(make_sysadmin())
+
+        page = client.get(f"/history/{plan.pk}/").content.decode()
+
+        assert "void" not in page
+        with pytest.raises(Refused, match=f"the plan of run {plan.pk} has been applied by run {run.pk}"):
+            applied(plan)
+
     def test_is_void_when_an_older_plan_notes_whose_ids_it_went_by(self, employer: Employer) -> None:
         for name in ("kim", "mia", "sean"):
             employer.hires(name)
