@@ -24,8 +24,8 @@ def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change 
         draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=username)
     changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
     if changed:
-        told = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
-        draft.want(Action.PROFILE, f"Profile from the directory: {told}.", **changed)
+        listed = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
+        draft.want(Action.PROFILE, f"Profile from the directory: {listed}.", **changed)
     return None
 
 

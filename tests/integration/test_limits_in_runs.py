@@ -220,14 +220,17 @@ class TestManySmallSteps:
         assert held_back(sync()) == []
         assert broken(at=NOON + timedelta(hours=1)) == []
 
-    def test_count_what_was_applied_of_a_run_that_was_stopped(
-        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    @pytest.fixture
+    def stopped(self, employer: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Five of nine leavers of 45 are deactivated, then somebody stops the run."""
         staff(employer, 45)
         employer.server(limit_entries_percent=1, **PLAIN)
         simulate_and_sync()
         leave(employer, range(9))
         stopped_after_a_batch_of(5, monkeypatch)
+
+    @pytest.mark.usefixtures("stopped")
+    def test_count_what_was_applied_of_a_run_that_was_stopped(self, employer: Employer) -> None:
         leave(employer, range(9, 10))
 
         # The four who are left, and one more, after five: ten of 45, where nine and five would be fourteen.
@@ -239,14 +242,8 @@ class TestManySmallSteps:
         ]
         assert broken(at=NOON + timedelta(hours=1)) == []
 
-    def test_forget_what_was_not_applied_of_a_run_that_was_stopped(
-        self, employer: Employer, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        staff(employer, 45)
-        employer.server(limit_entries_percent=1, **PLAIN)
-        simulate_and_sync()
-        leave(employer, range(9))
-        stopped_after_a_batch_of(5, monkeypatch)
+    @pytest.mark.usefixtures("stopped")
+    def test_forget_what_was_not_applied_of_a_run_that_was_stopped(self) -> None:
 
         # Five and the four who are left are nine again.
         assert held_back(sync()) == []

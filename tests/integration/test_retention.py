@@ -467,20 +467,14 @@ class TestWhatBeginsWhileOldRowsGo:
         for each in (held, other):
             devices.deactivate(device_ids=[each.pk], by=ADA, at=NOON)
             devices.reactivate(device_ids=[each.pk], by=ADA, at=NOON)
-            AuditEntry.objects.create(
-                at=NOON,
-                actor_label="ada",
-                action="archive moved",
-                object_type="archive",
-                object_id=each.archives.get().pk,
-            )
-            AuditEntry.objects.create(
-                at=NOON,
-                actor_label="ada",
-                action="archive back",
-                object_type="archive",
-                object_id=each.archives.get().pk,
-            )
+            for action in ("archive moved", "archive back"):
+                AuditEntry.objects.create(
+                    at=NOON,
+                    actor_label="ada",
+                    action=action,
+                    object_type="archive",
+                    object_id=each.archives.get().pk,
+                )
         hold("u00005")
 
         remove(at)
