@@ -204,6 +204,10 @@ class TestAPlanThatALaterReadingHasOvertaken:
             applied(second)
 
         assert again(mia).active
+        with time_machine.travel(NOON):
+            page = signed_in(make_sysadmin()).get(f"/history/{second.pk}/").content.decode()
+        assert f"The plan of run {second.pk} is void" in page
+        assert "plan is ready" not in page
 
     def test_is_not_void_when_the_later_run_read_another_server(self, employer: Employer, branch: Employer) -> None:
         people = staff(employer, 3)
