@@ -13,7 +13,7 @@ from directory.scope import OrgScope
 from directory.sync.values import Account, House, Known, OrgFacts
 from orgs.actions import users
 from orgs.actions.powers import depends_on_org
-from orgs.inheritance import effective_settings
+from orgs.inheritance import Effective, effective_settings
 from orgs.models import Org, Role, RoleGrant, SetBy, User
 from orgs.text import fold
 
@@ -96,22 +96,28 @@ def owner_of(user_id: int, key: str) -> int | None:
     return usernames_of_others({user_id: [key]})[user_id].get(key)
 
 
+def orgs(effective: Mapping[int, Effective], asked: Mapping[int, tuple[int, ...]]) -> dict[int, OrgFacts]:
+    """Return the active orgs by id; ``asked`` are the servers that each of them asks, none where it does not follow LDAP."""
+    return {
+        org.id: OrgFacts(
+            id=org.id,
+            name=org.name,
+            default_roles=org.default_roles,
+            synchronized=bool(asked.get(org.id)),
+            servers=asked.get(org.id, ()),
+            path=org.path,
+        )
+        for org in effective.values()
+        if org.active
+    }
+
+
 def house(scope: Mapping[int, OrgScope]) -> House:
     """Return the orgs, roles and settings that a plan is made against."""
     roles = list(Role.objects.all())
+    asked = {pk: org.servers for pk, org in scope.items()}
     return House(
-        orgs={
-            fold(org.name): OrgFacts(
-                id=org.id,
-                name=org.name,
-                default_roles=org.default_roles,
-                synchronized=org.id in scope,
-                servers=scope[org.id].servers if org.id in scope else (),
-                path=org.path,
-            )
-            for org in effective_settings().values()
-            if org.active
-        },
+        orgs={fold(org.name): org for org in orgs(effective_settings(), asked).values()},
         roles={fold(role.name): role.name for role in roles},
         admin_roles=frozenset(role.name for role in roles if role.holds_admin),
         powerful_roles=frozenset(role.name for role in roles if role.reaches_every_org),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from directory.models import StoredEntry
 from directory.sync import known_ids, rows
@@ -21,8 +21,7 @@ PAGE = 1000
 Key = tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """One stored entry that claims a user."""
 
     pk: int
@@ -46,7 +45,7 @@ class Found:
 
     def is_of(self, noted: Noted) -> bool:
         """Tell whether the entry carries an id that is known of a user, noted since it was matched or before."""
-        return is_theirs(self.who, self.server_id, noted.ids)
+        return bool(noted.ids) and is_theirs(self.who, self.server_id, noted.ids)
 
 
 @dataclass(frozen=True, slots=True)

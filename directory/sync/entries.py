@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -99,7 +99,7 @@ class Directory:
         for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
             entry = Found(*row)
             if entry.matched_by != MatchedBy.ID and entry.is_of(noted.get(entry.user_id, NOTHING)):
-                entry = replace(entry, matched_by=MatchedBy.ID)
+                entry = entry._replace(matched_by=MatchedBy.ID)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
         by_name = {user for (_, user), entries in found.items() if any(map(_by_username, entries))}
         persons = claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
@@ -146,7 +146,7 @@ class Directory:
         person: Person | None,
     ) -> Sighting:
         """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
-        by_id = [pk for pk in servers if any(row.matched_by == MatchedBy.ID for row in found.get((pk, user), ()))]
+        by_id = _first_by_id(user, servers, found) if len(servers) > 1 else None
         known_id, namesakes = noted.known_id, list[Identity]()
         for server in servers:
             reading = self._readings.get(server)
@@ -156,12 +156,12 @@ class Directory:
             if not reading.complete:
                 reason = f"{reading.name} was not read to its end: {reading.error}".rstrip(".")
                 return Sighting(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
-            if by_id and server != by_id[0]:
+            if by_id is not None and server != by_id:
                 continue
             key, theirs = (server, user), found.get((server, user), ())
             others = of_others(theirs, noted, person)
             clash, entry = _one_of(
-                [row for row in theirs if row not in others],
+                [row for row in theirs if row not in others] if others else theirs,
                 claimed=key in self._claims.claimed,
                 contested=key in self._claims.contested,
             )
@@ -231,7 +231,7 @@ def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tupl
     """
     if not entries:
         return ("one entry for two users: another user's entry carries this username" if claimed else ""), None
-    by_id = [row for row in entries if row.matched_by == MatchedBy.ID]
+    by_id = list(filter(_by_known_id, entries))
     if len(by_id) > 1:
         return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
     if by_id:
@@ -250,6 +250,15 @@ def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tupl
     return "", chosen
 
 
+def _first_by_id(user: int, servers: Sequence[int], found: Mapping[Key, Sequence[Found]]) -> int | None:
+    """Return the first of these servers that has an entry with an immutable id of this user; None where none has."""
+    return next((pk for pk in servers if any(map(_by_known_id, found.get((pk, user), ())))), None)
+
+
+def _by_known_id(entry: Found) -> bool:
+    return entry.matched_by == MatchedBy.ID
+
+
 def _by_username(entry: Found) -> bool:
     return entry.matched_by != MatchedBy.ID
 
@@ -264,7 +273,7 @@ def _as_text(further_ids: Sequence[str]) -> str:
 
 def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
     who = row.who
-    fresh = any(id_key(one, row.server_id) not in noted.ids for one in who.ids)
+    fresh = not noted.ids.issuperset([id_key(one, row.server_id) for one in who.ids])
     return Sighting(
         presence=Presence.FOUND,
         server=reading.name,

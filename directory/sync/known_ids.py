@@ -34,18 +34,22 @@ NOTED = """
 """
 # A company's own number, which stays with its server.
 OWN = "m.unique_id LIKE '%%: %%'"
+# A table that a statement reads and fills at once is looked through anew for each row, as far as it is filled by then,
+# where PostgreSQL has taken it for empty. Sorted by what no index has, all rows are read before the first one is written.
+ALL_READ_FIRST = " ORDER BY p.server_id, p.user_id"
 # The id of a match that is about to have another one, or another server.
 KEEP_IDS = (
     "INSERT INTO {known} (user_id, unique_id, server_id, noted_at) "
     f"SELECT m.user_id, m.unique_id, CASE WHEN {OWN} THEN m.server_id END, %s"
     f"{NOTED} AND m.unique_id <> '' AND NOT ({OWN} AND m.server_id IS NULL)"
-    f" AND (p.unique_id NOT IN ('', m.unique_id) OR ({OWN} AND m.server_id <> p.server_id)) ON CONFLICT DO NOTHING"
+    f" AND (p.unique_id NOT IN ('', m.unique_id) OR ({OWN} AND m.server_id <> p.server_id))"
+    f"{ALL_READ_FIRST} ON CONFLICT DO NOTHING"
 )
 # An entry without an id leaves the one that is known.
 UNIQUE_ID = f"CASE WHEN p.unique_id = '' AND NOT ({OWN} AND m.server_id <> p.server_id) THEN m.unique_id END"
 NOTE_MATCHES = (
     "INSERT INTO {match} (user_id, server_id, dn, unique_id, matched_at) "
-    f"SELECT p.user_id, p.server_id, p.dn, coalesce({UNIQUE_ID}, p.unique_id), %s {NOTED}"
+    f"SELECT p.user_id, p.server_id, p.dn, coalesce({UNIQUE_ID}, p.unique_id), %s {NOTED}{ALL_READ_FIRST}"
     " ON CONFLICT (user_id) DO UPDATE SET server_id = EXCLUDED.server_id, dn = EXCLUDED.dn,"
     " unique_id = EXCLUDED.unique_id, matched_at = EXCLUDED.matched_at"
 )
@@ -62,7 +66,9 @@ class Noted(NamedTuple):
     @property
     def known_id(self) -> str:
         """One of the ids, the last match's where it has one; empty where none is known."""
-        return self.unique_id or min((one for one, _ in self.ids), default="")
+        if self.unique_id or not self.ids:
+            return self.unique_id
+        return min(one for one, _ in self.ids)
 
 
 NOTHING = Noted()
@@ -78,10 +84,8 @@ def of(user_ids: Collection[int]) -> dict[int, Noted]:
     matches = Match.objects.filter(user__among=user_ids).values_list("user_id", "server_id", "dn", "unique_id")
     noted = {}
     for pk, server, dn, unique_id in matches:
-        ids = further.get(pk, set())
-        if unique_id:
-            ids.add(id_key(unique_id, server))
-        noted[pk] = Noted(server, dn, unique_id, frozenset(ids))
+        ids = frozenset([id_key(unique_id, server)] if unique_id else ())
+        noted[pk] = Noted(server, dn, unique_id, ids | further[pk] if pk in further else ids)
     return noted
 
 
@@ -103,6 +107,12 @@ def usernames(unique_ids: Collection[str], *, server_id: int) -> dict[str, str]:
 
 def note(*, plan_id: int, run_id: int, at: datetime) -> None:
     """Note by which entries the users of a plan were decided, but those that the run found doubtful, and all their ids."""
+    if PlannedMatch.objects.filter(run=plan_id).exists():
+        _note_planned(plan_id=plan_id, run_id=run_id, at=at)
+    _note_conflicts(run_id, at=at)
+
+
+def _note_planned(*, plan_id: int, run_id: int, at: datetime) -> None:
     models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
     models |= {"repeats": RunRepeat, "known": KnownId}
     tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
@@ -120,7 +130,6 @@ def note(*, plan_id: int, run_id: int, at: datetime) -> None:
         add(((pk, server, one) for pk, server, ids in rows for one in json.loads(ids)), at=at)
     if several or kept:
         _forget_the_oldest()
-    _note_conflicts(run_id, at=at)
 
 
 def _note_conflicts(run_id: int, *, at: datetime) -> None:

@@ -43,9 +43,12 @@ class Owners:
         return self._of(identity, self.inside), self._of(identity, self.outside)
 
     def _of(self, identity: Identity, owners: dict[str, set[int]]) -> list[int]:
+        if not owners:
+            return []
         found = {pk for unique_id in identity.ids for pk in owners.get(unique_id, ())}
-        strangers = {pk for pk in found & self.numbered.keys() if not self._may_be(identity, pk)}
-        return sorted(found - strangers)
+        if self.numbered:
+            found -= {pk for pk in found & self.numbered.keys() if not self._may_be(identity, pk)}
+        return sorted(found)
 
     def _may_be(self, identity: Identity, pk: int) -> bool:
         return is_theirs(identity, self.server_id, self.numbered[pk])

@@ -7,11 +7,12 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 
 from directory.models import LdapServer, OrgServer, RunChange
-from directory.scope import orgs_in_scope
+from directory.scope import asked_by_orgs
 from directory.sync import absences, accounts, entries, surroundings
 from directory.sync.job import Job
 from directory.sync.surroundings import Now, Relied
 from directory.sync.values import Cause, House
+from orgs.inheritance import effective_settings
 from orgs.models import Org, Role
 
 
@@ -38,16 +39,21 @@ def now(work: Job, changes: Collection[RunChange]) -> Now:
     read = sorted({row.server_id for row in work.readings if row.server_id is not None})
     servers = {row.pk: row for row in _locked_servers(read)}
     _lock_orgs(changes)
-    scope = orgs_in_scope()
-    house = accounts.house(scope)
+    effective = effective_settings()
+    asked_by = asked_by_orgs(effective)
+    orgs = accounts.orgs(effective, asked_by)
     if work.run.undo_of_id is not None:
-        return Now(house.by_id, _roles())
+        return Now(orgs, _roles())
     marks = {pk: _mark(row.configuration_digest, row.grants_digest) for pk, row in servers.items() if row.enabled}
     names = {pk: row.name for pk, row in servers.items()}
-    asked = {row.user_id: scope[row.org_id].servers for row in changes if row.user_id and row.org_id in scope}
+    asked = {
+        row.user_id: servers_of_org
+        for row in changes
+        if row.user_id and (servers_of_org := asked_by.get(row.org_id or 0))
+    }
     since = work.run.plan_from_id or work.run.pk
     return Now(
-        orgs=house.by_id,
+        orgs=orgs,
         roles=_roles(),
         servers=marks,
         names=names,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from directory.sync.values import House, OrgFacts
 from orgs.text import fold
 
 
-@dataclass(frozen=True, slots=True)
-class Granting:
+class Granting(NamedTuple):
     """What one LDAP server may grant: its name, role names; ``known`` are all roles by folded name."""
 
     server: str

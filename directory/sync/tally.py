@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from directory.sync.limit_table import Counted
 from directory.sync.values import Account, Action, Cause, Change, Outcome
@@ -51,20 +52,25 @@ _LEAVING = {
 
 def counts_of(outcome: str, actions: Iterable[str], warnings: int, *, undone: bool = False) -> Counter[str]:
     """Return what one user adds to the counts; ``undone`` changes (skipped while applying) add none of their actions."""
-    counts: Counter[str] = Counter()
-    if (key := _BY_OUTCOME.get(Outcome(outcome))) is not None:
-        counts[key] = 1
-    if not undone:
-        named = set(actions)
-        for action, key in _BY_ACTION.items():
-            counts[key] += action in named
-        # Blocked instead of deactivated, or only marked pending where a person had blocked them before.
-        if named & {Action.BLOCK, Action.SET_PENDING} and Action.DEACTIVATE not in named:
-            counts["blocked"] += 1
-        if Action.UNBLOCK in named and Action.REACTIVATE not in named:
-            counts["activated"] += 1
+    counts = Counter(_counted_as(outcome, () if undone else tuple(actions)))
     counts["warnings"] = warnings
     return counts
+
+
+# Users are many, and what is done to them is nearly always one of a few.
+@lru_cache(maxsize=1024)
+def _counted_as(outcome: str, actions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys that one user adds one to."""
+    named = set(actions)
+    keys = [key for action, key in _BY_ACTION.items() if action in named]
+    if (key := _BY_OUTCOME.get(Outcome(outcome))) is not None:
+        keys.append(key)
+    # Blocked instead of deactivated, or only marked pending where a person had blocked them before.
+    if named & {Action.BLOCK, Action.SET_PENDING} and Action.DEACTIVATE not in named:
+        keys.append("blocked")
+    if Action.UNBLOCK in named and Action.REACTIVATE not in named:
+        keys.append("activated")
+    return tuple(keys)
 
 
 def filled(counts: Mapping[str, int]) -> dict[str, int]:
@@ -82,19 +88,22 @@ def _replaces_names(before: Account, after: Account) -> bool:
     return any(old and old != new for old, new in pairs)
 
 
-def counted_for_limits(change: Change, admin_roles: Collection[str]) -> Iterator[str]:
+def counted_for_limits(change: Change, admin_roles: frozenset[str]) -> Iterator[str]:
     """Yield the keys of all that a change which does something counts as; ``admin_roles`` are the roles that hold admin."""
-    before, after, actions = change.before, change.after, set(change.actions)
+    before, after, actions = change.before, change.after, change.actions
     if before.active:
         # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
-        yield from (counted for action, counted in _OF_ACTIVE_USERS.items() if action in actions)
+        for action in actions:
+            if action in _OF_ACTIVE_USERS:
+                yield _OF_ACTIVE_USERS[action]
         if Action.PROFILE in actions and _replaces_names(before, after):
             yield Counted.PROFILE_CHANGES
         if Action.SET_ROLES in actions:
-            yield from map(Counted.ROLE_LOSSES.of, before.roles - after.roles)
-    if actions & {Action.REACTIVATE, Action.UNBLOCK}:
+            for role in before.roles - after.roles:
+                yield Counted.ROLE_LOSSES.of(role)
+    if Action.REACTIVATE in actions or Action.UNBLOCK in actions:
         yield Counted.REACTIVATIONS
-    if (after.roles - before.roles).intersection(admin_roles):
+    if after.roles is not before.roles and not admin_roles.isdisjoint(after.roles - before.roles):
         yield Counted.ADMIN_GRANTS
     if change.cause is not Cause.NONE:
         counted, in_one_org = _LEAVING[change.cause]
@@ -132,7 +141,9 @@ class Tally:
         counts = self.orgs.setdefault(org_id, Counter())
         counts["users"] += 1
         if change.outcome is not Outcome.UNCHANGED or change.warnings:
-            counts.update(counts_of(change.outcome, change.actions, len(change.warnings)))
+            for key in _counted_as(change.outcome, change.actions):
+                counts[key] += 1
+            counts["warnings"] += len(change.warnings)
         self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
@@ -159,7 +170,8 @@ class Tally:
         if change.outcome is Outcome.SCRIPT_ERROR:
             tally.counts[Counted.SCRIPT_ERRORS] += 1
         elif change.actions:
-            tally.counts.update(counted_for_limits(change, self.admin_roles))
+            for key in counted_for_limits(change, self.admin_roles):
+                tally.counts[key] += 1
 
     def totals(self) -> dict[str, int]:
         """Return the counts over all orgs."""

@@ -314,8 +314,10 @@ class Sighting:
     @property
     def lost_id(self) -> bool:
         """Whether the username stands for another immutable id than is known of the user, or for none."""
+        if not self.known_id:
+            return False
         by_name = self.presence is Presence.FOUND and self.matched_by != MatchedBy.ID
-        return bool(self.known_id) and (by_name or bool(self.namesakes))
+        return by_name or bool(self.namesakes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -314,10 +314,11 @@ def move(
         if moves[pk] != org_id
     }
     guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
+    having = ways_in.having_passwords(current)
     with (
-        ways_in.watched(user_ids=current, by=by, at=at),
+        ways_in.watched(user_ids=having, by=by, at=at),
         # From another org the same roles may reach further.
-        ways_in.promotions_watched(user_ids=current, by=by, at=at),
+        ways_in.promotions_watched(user_ids=having, by=by, at=at),
     ):
         _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)
     with locks.holding(moves):

@@ -114,13 +114,20 @@ def _closed(user_ids: Collection[int] | None) -> set[int]:
     if user_ids is None:
         return set(with_a_closed_password().values_list("pk", flat=True))
     # The settings of all orgs are read only where there is anybody to ask about: hardly anybody of a directory is.
-    having = set(with_a_password().filter(pk__among=user_ids).values_list("pk", flat=True))
+    having = having_passwords(user_ids)
     return set(with_a_closed_password().filter(pk__among=having).values_list("pk", flat=True)) if having else set()
 
 
 def _open(user_ids: Collection[int]) -> list[int]:
-    having = list(with_a_password().filter(pk__among=user_ids).values_list("pk", flat=True))
+    having = having_passwords(user_ids)
     return list(with_an_open_password().filter(pk__among=having).values_list("pk", flat=True)) if having else []
+
+
+def having_passwords(user_ids: Collection[int]) -> list[int]:
+    """Return those of these users who have a local password, whether it counts or not; the others need no watch."""
+    if not user_ids:
+        return []
+    return list(with_a_password().filter(pk__among=user_ids).values_list("pk", flat=True))
 
 
 def _forget(user_ids: Iterable[int], *, by: Actor, at: datetime) -> None:

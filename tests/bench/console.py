@@ -39,6 +39,9 @@ class Console:
             "LDAP_LOOPBACK": "true",
             "LDAP_PORTS": "1-65535",
             "ALLOWED_HOSTS": "127.0.0.1,localhost,testserver",
+            # An installed console compiles its modules once, not at each start, whatever the shell of this one says.
+            "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled"),
+            "PYTHONDONTWRITEBYTECODE": "",
         }
         self.environment = {**os.environ, **own}
 
