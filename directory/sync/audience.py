@@ -43,7 +43,8 @@ def _all(org_ids: Collection[int]) -> Iterator[Reader]:
         return
     paths = dict(Org.objects.filter(pk__in=org_ids).values_list("pk", "path"))
     administrators = User.objects.administrators().exclude(email="").order_by("pk")
-    for user in administrators.select_related("org").prefetch_related("roles"):
+    needed = ("email", "active", "blocked", "org__path")
+    for user in administrators.select_related("org").prefetch_related("roles").only(*needed):
         if not _is_address(user.email):
             continue
         if user.may(Permission.SYSTEM):

@@ -36,6 +36,8 @@ def write_mails(work: Job, kind: MailKind, opening: str, detail: str = "") -> No
     names other orgs, servers and people.
     """
     work.run.refresh_from_db()
+    if not notify.can_mail():
+        return
     run, whole = work.run, "\n\n".join(filter(None, (opening, detail)))
     parts = {part["id"]: part for part in run.org_counts}
     letters, texts = [], dict[frozenset[int] | None, tuple[str, str]]()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,12 +37,12 @@ def test_pages_looked_at_grow_with_the_number_of_matches(noted_before: bool) -> 
             cursor.execute("TRUNCATE directory_match, directory_knownid, directory_plannedmatch")
             cursor.execute("VACUUM ANALYZE")
         _plan(first, corp, count)
-        pages = _pages_of(lambda run=first: known_ids.note(plan_id=run.pk, run_id=run.pk, at=NOW))
+        pages = _pages_of(partial(known_ids.note, plan_id=first.pk, run_id=first.pk, at=NOW))
         if noted_before:
             with connection.cursor() as cursor:
                 cursor.execute("VACUUM ANALYZE")
             _plan(second, corp, count)
-            pages = _pages_of(lambda run=second: known_ids.note(plan_id=run.pk, run_id=run.pk, at=NOW))
+            pages = _pages_of(partial(known_ids.note, plan_id=second.pk, run_id=second.pk, at=NOW))
             assert KnownId.objects.count() == count
         assert Match.objects.count() == count
         each[count] = pages / count
