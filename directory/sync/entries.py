@@ -95,13 +95,16 @@ class Directory:
         # that broke off it only counts that an immutable id was known there.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[Key, list[Found]] = {}
+        by_name: set[int] = set()
         # As text, since nearly all are the same few.
         for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
             entry = Found(*row)
-            if entry.matched_by != MatchedBy.ID and entry.is_of(noted.get(entry.user_id, NOTHING)):
-                entry = entry._replace(matched_by=MatchedBy.ID)
+            if entry.matched_by != MatchedBy.ID:
+                if entry.is_of(noted.get(entry.user_id, NOTHING)):
+                    entry = entry._replace(matched_by=MatchedBy.ID)
+                else:
+                    by_name.add(entry.user_id)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
-        by_name = {user for (_, user), entries in found.items() if any(map(_by_username, entries))}
         persons = claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
         return {
             pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
@@ -257,10 +260,6 @@ def _first_by_id(user: int, servers: Sequence[int], found: Mapping[Key, Sequence
 
 def _by_known_id(entry: Found) -> bool:
     return entry.matched_by == MatchedBy.ID
-
-
-def _by_username(entry: Found) -> bool:
-    return entry.matched_by != MatchedBy.ID
 
 
 def _by_id(sighting: Sighting) -> bool:

@@ -69,6 +69,11 @@ def id_key(unique_id: str, server_id: int | None) -> IdKey:
     return unique_id, (server_id or 0) if _OF in unique_id else 0
 
 
+def counts_on(server_id: int, unique_id: str, noted_on: int | None) -> bool:
+    """Tell whether an id that was noted on one server says something of an entry of this one that carries it too."""
+    return noted_on == server_id or _OF not in unique_id
+
+
 def is_theirs(who: Identity, server_id: int, known: Collection[IdKey]) -> bool:
     """Tell whether an entry carries an id that is known of a user.
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Count
 
 from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat, StoredEntry
-from directory.sync.identity import id_key
+from directory.sync.identity import counts_on, id_key
 from directory.sync.values import DOUBTFUL, IdKey, Outcome
 from orgs.models import User
 
@@ -94,7 +94,7 @@ def owners(unique_ids: Collection[str], *, server_id: int) -> Iterator[tuple[str
     columns = ("unique_id", "server_id", "user_id", "user__org_id")
     for model in (Match, KnownId):
         for unique_id, server, pk, org_id in model.objects.filter(unique_id__among=unique_ids).values_list(*columns):
-            if id_key(unique_id, server) == id_key(unique_id, server_id):
+            if counts_on(server_id, unique_id, server):
                 yield unique_id, pk, org_id
 
 

@@ -76,8 +76,10 @@ def from_json(stored: Mapping[str, Any], *, servers: Mapping[int, str], undo: bo
 
 def objection(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
     """Return why a change must not be made any more, without a full stop; empty where nothing speaks against it."""
-    checks = [_target, _roles] if relied.undo else [_present, _target, _settings, _roles, _entry]
-    return next((reason for check in checks if (reason := check(change, server_id, relied, now))), "")
+    for check in (_target, _roles) if relied.undo else (_present, _target, _settings, _roles, _entry):
+        if reason := check(change, server_id, relied, now):
+            return reason
+    return ""
 
 
 def _present(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
@@ -128,9 +130,10 @@ def _entry(change: Change, server_id: int | None, _relied: Relied, now: Now) -> 
     """What has been read of the user since the plan was made must not say anything else."""
     if change.cause is Cause.ABSENT and (early := now.waits.get(change.user_id)):
         return f"it is too early by the LDAP server's settings of now: {early}"
-    entries = now.entries.get(change.user_id, ())
-    reasons = (_contradiction(change, server_id, entry, now) for entry in entries)
-    return next((reason for reason in reasons if reason), "")
+    for entry in now.entries.get(change.user_id, ()):
+        if reason := _contradiction(change, server_id, entry, now):
+            return reason
+    return ""
 
 
 def _contradiction(change: Change, server_id: int | None, entry: EntryNow, now: Now) -> str:
