@@ -41,11 +41,19 @@ class PostgresServer:
                 shutil.chown(path, "postgres", "postgres")
             self._folder.parent.chmod(0o711)
         self._do("initdb", "--username", "rollcall", "--pwfile", str(secret), "--auth", "scram-sha-256", "--no-sync")
-        self._do("pg_ctl", "start", "--wait", "--silent", "--log", str(self.log), "--options", self._options())
+        self.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._do("pg_ctl", "stop", "--wait", "--silent", "--mode", "immediate")
+        self.stop(mode="immediate")
+
+    def start(self) -> None:
+        """Start it, once or after it was stopped, and wait until it answers."""
+        self._do("pg_ctl", "start", "--wait", "--silent", "--log", str(self.log), "--options", self._options())
+
+    def stop(self, *, mode: str = "fast") -> None:
+        """Stop it as PostgreSQL's ``pg_ctl`` does in this mode, and wait until it has ended."""
+        self._do("pg_ctl", "stop", "--wait", "--silent", "--mode", mode)
 
     @property
     def log(self) -> Path:
