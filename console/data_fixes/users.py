@@ -186,7 +186,8 @@ class UserAdmin(ActingAdmin):
                 messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
             return
         pk, org = obj.pk, form.cleaned_data["org"]
-        # Orgs come before users, for all that follows.
+        # Roles and orgs come before users, for all that follows.
+        locks.roles()
         locks.orgs([org.pk])
         had_password = User.objects.get(pk=pk).has_usable_password()
         users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)

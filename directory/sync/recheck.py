@@ -12,6 +12,7 @@ from directory.sync import absences, accounts, entries, surroundings
 from directory.sync.job import Job
 from directory.sync.surroundings import Now, Relied
 from directory.sync.values import Cause, House
+from orgs.actions import locks
 from orgs.inheritance import effective_settings
 from orgs.models import Org, Role
 
@@ -34,8 +35,9 @@ def relied_on(work: Job) -> Relied:
 def now(work: Job, changes: Collection[RunChange]) -> Now:
     """Return what holds for these changes now, and lock it, inside the caller's transaction.
 
-    Servers come first, then orgs, as where settings are saved; users, whom the caller locks, come last.
+    What roles allow comes first, then servers and orgs, as where settings are saved; users, whom the caller locks, last.
     """
+    locks.roles()
     read = sorted({row.server_id for row in work.readings if row.server_id is not None})
     servers = {row.pk: row for row in _locked_servers(read)}
     _lock_orgs(changes)

@@ -1,6 +1,7 @@
-"""The one order in which actions lock rows: orgs, then users, each by id; devices and archives belong to their user's lock.
+"""The one order in which actions lock: what roles allow, then the rows of orgs, then of users, each by id.
 
-An action locks all that it depends on first, and only then reads it. SQLite has one writer at a time anyhow.
+Devices and archives belong to their user's lock. An action locks all that it depends on first, and only then reads it.
+SQLite has one writer at a time anyhow.
 """
 
 from __future__ import annotations
@@ -17,6 +18,22 @@ from orgs.models import Archive, Device, Org, Role, RoleGrant, User
 
 # Users whose rows this transaction holds already, as far as it says so: locking many again takes as long as the first time.
 _held: ContextVar[frozenset[int]] = ContextVar("users that are held", default=frozenset())
+
+
+# PostgreSQL's number of the lock between who gives roles and who changes what a role allows.
+_ROLES = 7_420_037
+
+
+def roles(*, changing: bool = False) -> None:
+    """Keep what roles allow as it is until the transaction ends; others may do the same meanwhile.
+
+    ``changing`` waits until nobody gives a role that was looked at before the change: whoever is given one then is among
+    its holders, and what the giver holds is compared with what the role allows.
+    """
+    if connection.vendor == "postgresql":
+        function = "pg_advisory_xact_lock" if changing else "pg_advisory_xact_lock_shared"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {function}(%s)", [_ROLES])
 
 
 @contextmanager

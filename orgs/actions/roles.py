@@ -29,6 +29,10 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     Raises:
         Refused: for permissions that ``by`` does not hold; for a standard role, a name that is taken, an unknown permission, or when no SYSADMIN would be left.
     """
+    locks.roles(changing=True)
+    if role is not None:
+        # Somebody else may have changed it meanwhile.
+        role = Role.objects.get(pk=role.pk)
     if role is not None and role.locked:
         raise Refused(f"{role.name} is a standard role and locked: make a copy and change that")
     if unknown := set(permissions) - {key.value for key in Permission}:

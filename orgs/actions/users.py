@@ -65,6 +65,7 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
         Refused: when a username is empty, misleading, or taken in any letter case; when an org is not active; when a role holds more than ``by`` does; for a
             password in an org that follows LDAP, unless the user is managed locally.
     """
+    locks.roles()
     wanted = list(users)
     keys = [fold(new.profile.username) for new in wanted]
     _refuse_taken(keys)
@@ -346,6 +347,7 @@ def set_roles(
     Raises:
         Refused: when no active SYSADMIN would be left; when a user would gain more than ``by`` holds.
     """
+    locks.roles()
     lock(user_ids=roles)
     known = {role.pk: role for role in Role.objects.all()}
     held: dict[int, dict[int, int]] = {pk: {} for pk in roles}

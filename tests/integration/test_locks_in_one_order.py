@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from functools import partial
 from io import StringIO
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.core.management import call_command
@@ -16,12 +18,12 @@ from directory import configuration
 from directory.actions import namesakes, server_orgs, servers
 from directory.models import LdapServer, RunChange
 from directory.sync import recheck
-from orgs.actions import locks, orgs, users
+from orgs.actions import locks, orgs, roles, users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
+from orgs.actors import SYSTEM, person
 from orgs.local_sign_in import with_a_local_way_in
 from orgs.models import CreatedBy, Org, Role, User
-from tests.makers import PASSWORD, make_server, make_sysadmin, signed_in
+from tests.makers import PASSWORD, make_role, make_run, make_server, make_sysadmin, make_user, signed_in
 from tests.worlds import NOON, org
 
 pytestmark = [
@@ -264,3 +266,80 @@ def test_servers_are_deployed_while_a_run_applies_what_they_decided() -> None:
 
     assert troubles == []
     assert lab.server_links.count() == 2
+
+
+class TestARoleIsChangedWhileItIsGiven:
+    """Whoever looks at what a role allows, and gives it, must not give what it comes to allow at the same moment."""
+
+    def test_the_local_password_of_who_was_just_given_it_is_forgotten(self) -> None:
+        clerk, boss = make_role("Clerk", "admin.computer.read"), make_sysadmin()
+        helper = make_user("helper", roles=["All Org Admin"], password=PASSWORD)
+        mia = users.create(
+            users=[NewUser(Profile("mia"), helper.org_id, password=PASSWORD)],
+            created_by=CreatedBy.HAND, by=person(helper), at=NOON,
+        )[0]  # fmt: skip
+
+        troubles = between(
+            partial(users.set_roles, roles={mia.pk: frozenset({clerk.pk})}, by=person(helper), at=NOON),
+            partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
+        )
+
+        assert troubles == []
+        mia.refresh_from_db()
+        assert mia.may("admin")
+        assert not mia.has_usable_password()
+
+    def test_who_does_not_hold_what_it_comes_to_allow_may_not_give_it(self) -> None:
+        clerk, boss = make_role("Clerk", "admin.computer.read"), make_sysadmin()
+        helper, mia = make_user("helper", roles=["All Org Admin"]), make_user("mia")
+
+        troubles = between(
+            partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
+            partial(users.set_roles, roles={mia.pk: frozenset({clerk.pk})}, by=person(helper), at=NOON),
+        )
+
+        assert len(troubles) == 1
+        assert "would hold more than you do" in troubles[0]
+        assert not mia.grants.exists()
+
+    def test_who_does_not_hold_it_may_not_make_users_with_it(self) -> None:
+        clerk, boss = make_role("Clerk", "admin.computer.read"), make_sysadmin()
+        helper = make_user("helper", roles=["All Org Admin"])
+        new = NewUser(Profile("mia"), helper.org_id, frozenset({clerk.pk}))
+
+        troubles = between(
+            partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
+            partial(users.create, users=[new], created_by=CreatedBy.HAND, by=person(helper), at=NOON),
+        )
+
+        assert len(troubles) == 1
+        assert "would give more than you hold" in troubles[0]
+        assert not User.objects.filter(username="mia").exists()
+
+    def test_a_run_sees_that_it_is_another_one_than_in_the_plan(self) -> None:
+        clerk, planned = make_role("Clerk", "admin.computer.read"), make_run(make_server("Corp"))
+        work: Any = SimpleNamespace(readings=[], run=planned)
+        before, seen = recheck._roles(), []
+
+        troubles = between(
+            partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=SYSTEM, at=NOON),
+            lambda: seen.append(recheck.now(work, []).roles),
+        )
+
+        assert troubles == []
+        assert seen[0]["Clerk"] != before["Clerk"]
+
+    def test_two_who_change_it_come_one_after_the_other(self) -> None:
+        clerk, boss = make_role("Clerk", "admin.computer.read"), make_sysadmin()
+        helper = make_user("helper", roles=["All Org Admin"])
+
+        troubles = between(
+            partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
+            partial(
+                roles.save, role=clerk, name="Clerk", permissions=["admin.computer.read"], by=person(helper), at=NOON
+            ),
+        )
+
+        assert len(troubles) == 1
+        assert "more than you hold" in troubles[0]
+        assert Role.objects.get(pk=clerk.pk).permissions == ["admin"]

@@ -56,7 +56,8 @@ def _let_in(username: str, password: str) -> str:
         )
         return users.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
     ids = [user.pk]
-    # Orgs come before users, for all that follows.
+    # Roles and orgs come before users, for all that follows.
+    locks.roles()
     locks.orgs_of_users(ids)
     users.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)
     users.reactivate(user_ids=ids, by=COMMAND_LINE, at=at, with_devices=False)
