@@ -42,8 +42,7 @@ from directory.sync.values import Outcome
 
 log = logging.getLogger("rollcall.sync")
 
-# Each batch looks at what it relies on once, and holds it for some tenths of a second.
-BATCH = 1000
+BATCH = 500
 # While a transaction is open on SQLite, nobody else can write, and who waits only looks every tenth of a second: so
 # shorter ones there, with a pause after each that lets the others in.
 BATCH_SQLITE = 200
