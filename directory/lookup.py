@@ -68,6 +68,7 @@ def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, Found]:
 
 def _entries(server: LdapServer, usernames: Sequence[str]) -> list[Entry]:
     matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
-    asked = replace(server.connection, search_filter=f"(&{server.search_filter}(|{matches}))")
+    connection = server.connection
+    asked = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
     with open_reading(asked, attributes=server.attributes) as reading:
         return [entry for page in reading.pages() for entry in page]

@@ -1,4 +1,9 @@
-"""Pasted text → the text that is meant: line ends, blanks around it and between the parts of filters and DNs. Pure."""
+"""Pasted text → the text that is meant: line ends, blanks around it and between the parts of filters and DNs. Pure.
+
+It is done before anything is tested and before it is stored, and once more where a stored value is used: a filter that was
+stored on several lines before there was this module is sent on one. To normalize twice is to normalize once, and a
+normalized filter or DN means to a directory what the pasted one was meant to.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,19 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # A byte order mark, zero-width and no-break blanks come along when text is copied from a page or a document.
-_AROUND = " \t\n\v\f\r\u00a0\ufeff\u200b\u2060"
-_LINE_END = re.compile(r"[ \t\u00a0]*(?:\r\n|\r|\n)[ \t\u00a0\r\n]*")
-_BESIDE_SEPARATOR = re.compile(r"(?<=[,;+=])\n|\n(?=[,;+=])")
+_UNSEEN = "\ufeff\u200b\u2060"
+_AROUND = f" \t\n\v\f\r\x85\u00a0\u2028\u2029{_UNSEEN}"
+_BLANK = rf"[\s{_UNSEEN}]"
+_ENDS = r"\r\n\v\f\x85\u2028\u2029"
+_LINE_END = re.compile(rf"[ \t\u00a0{_UNSEEN}]*[{_ENDS}][ \t\u00a0{_UNSEEN}{_ENDS}]*")
 # Parentheses within a value are escaped (RFC 4515), so these are all between parts; a line end before one is, too.
-_BETWEEN_PARTS = re.compile(r"(?<=\()\s+|(?<=\))\s+(?=[()])|\n(?=\))")
-_AFTER_OPERATOR = re.compile(r"(?<=\([&|!])\s+(?=\()")
+_BETWEEN_PARTS = re.compile(rf"(?<=\(){_BLANK}+|(?<=\)){_BLANK}+(?=[()])|\n(?=\))")
+_AFTER_OPERATOR = re.compile(rf"(?<=\([&|!]){_BLANK}+(?=[()])")
+# A value on a line of its own, and the parts of a DN that is a value.
+_BEFORE_VALUE = re.compile(r"(\([^()=\n]*=)\n")
+_BEFORE_RDN = re.compile(r",\n(?=[A-Za-z][A-Za-z0-9-]*=)")
+# A DN's escaped signs, its quoted values (RFC 2253, 4), what parts it, blanks, and everything else.
+_DN_TOKEN = re.compile(rf'\\.|"(?:[^"\\]|\\.)*"|[,;+=]|(?:{_BLANK}|[{_ENDS}])+|.', re.DOTALL)
 
 
 def text(value: str) -> str:
@@ -26,25 +38,64 @@ def line(value: str) -> str:
 
 
 def dn(value: str) -> str:
-    """Return a DN on one line; a line end beside a comma goes, any other is a blank."""
-    joined = _LINE_END.sub("\n", line(value))
-    return _BESIDE_SEPARATOR.sub("", joined).replace("\n", " ")
+    """Return a DN on one line, without blanks beside its commas and the like; escaped and quoted ones stay.
+
+    A line end within a value is a blank.
+    """
+    parts: list[str] = []
+    in_value, after_separator = False, True
+    for sign in _DN_TOKEN.findall(value):
+        if not sign.strip(_AROUND):
+            parts += [] if after_separator else [_blank(sign)]
+            continue
+        # Within a value, an equals sign is a sign like any other (RFC 4514, 2.4).
+        after_separator = sign in {",", ";", "+"} or (sign == "=" and not in_value)
+        if after_separator:
+            in_value = sign == "="
+            _drop_blank(parts)
+        parts.append(sign)
+    _drop_blank(parts)
+    return "".join(parts)
+
+
+def _blank(sign: str) -> str:
+    return " " if re.search(rf"[\t{_ENDS}]", sign) else sign
+
+
+def _drop_blank(parts: list[str]) -> None:
+    if parts and not parts[-1].strip(_AROUND):
+        parts.pop()
+
+
+def name_of_entry(value: str) -> str:
+    """Return a DN as ``dn`` does, and what else names somebody, such as reader@corp.example, as a line."""
+    return dn(value) if "=" in value else line(value)
 
 
 def ldap_filter(value: str) -> str:
     """Return a filter on one line, without blanks between its parts; those within a value stay."""
     joined = _LINE_END.sub("\n", line(value))
-    return _AFTER_OPERATOR.sub("", _BETWEEN_PARTS.sub("", joined)).replace("\n", " ")
+    parts = _AFTER_OPERATOR.sub("", _BETWEEN_PARTS.sub("", joined))
+    return _BEFORE_RDN.sub(",", _BEFORE_VALUE.sub(r"\1", parts)).replace("\n", " ")
 
 
-def lines(value: Any) -> Any:
-    """Return a list of texts without what stands around each, and without empty ones; anything else as it is."""
-    if not isinstance(value, list):
-        return value
-    return [each for item in value if (each := line(item) if isinstance(item, str) else item) != ""]
+def dns(value: list[Any]) -> list[Any]:
+    """Return a list of DNs, each as ``dn`` does, without empty ones; what is no text stays."""
+    return [each for item in value if (each := dn(item) if isinstance(item, str) else item) != ""]
 
 
-_SETTINGS: Mapping[str, Callable[[Any], Any]] = {
+def words(value: list[Any]) -> list[Any]:
+    """Return a list of texts in which no blank and no comma can be, such as URLs; several in one line are several.
+
+    What is no text stays.
+    """
+    found: list[Any] = []
+    for item in value:
+        found += re.split(rf"(?:{_BLANK}|,)+", item) if isinstance(item, str) else [item]
+    return [each for each in found if each != ""]
+
+
+_TEXTS: Mapping[str, Callable[[str], str]] = {
     "ca_certificate": text,
     "client_certificate": text,
     "client_key": text,
@@ -53,24 +104,28 @@ _SETTINGS: Mapping[str, Callable[[Any], Any]] = {
     "role_name_script": text,
     "search_filter": ldap_filter,
     "search_base": dn,
-    "bind_dn": dn,
-    "urls": lines,
-    "always_list_attributes": lines,
+    "bind_dn": name_of_entry,
     "username_attribute": line,
     "email_attribute": line,
     "first_name_attribute": line,
     "last_name_attribute": line,
     "unique_id_attribute": line,
-    "canary": line,
+    "canary": name_of_entry,
 }
+_LISTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {"urls": words, "always_list_attributes": words}
+# Beside these, a text is a name, chosen from a list, or a password, in which each blank counts.
+NORMALIZED = frozenset({*_TEXTS, *_LISTS})
 
 
 def normalized(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an LDAP server's settings as they are tested and stored. A password stays as it was typed."""
-    return {
-        name: _SETTINGS[name](value) if name in _SETTINGS and isinstance(value, str | list) else value
-        for name, value in values.items()
-    }
+    """Return an LDAP server's settings as they are tested and stored; what is of another type stays, and is refused."""
+    return {name: _normalized(name, value) for name, value in values.items()}
+
+
+def _normalized(name: str, value: Any) -> Any:
+    if name in _TEXTS and isinstance(value, str):
+        return _TEXTS[name](value)
+    return _LISTS[name](value) if name in _LISTS and isinstance(value, list) else value
 
 
 def same(name: str, one: Any, other: Any) -> bool:

@@ -108,6 +108,10 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
+        for name in pasted.NORMALIZED & self.fields.keys():
+            field: Any = self.fields[name]
+            # An escaped blank at the end of a DN is a part of it.
+            field.strip = False
         self.visible = Org.objects.visible_to(viewer).active()
         orgs: Any = self.fields["orgs"]
         orgs.queryset, orgs.asked = self.visible, names_of_inherited(self.visible)

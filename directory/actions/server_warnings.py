@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from django.utils.translation import gettext as _
 
+from directory import pasted
 from directory.models import LdapServer, OrgServer
 from directory.sync.source import names_this_machine
 from directory.sync.values import Connection
@@ -80,5 +81,5 @@ def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
 
 
 def _people(server: LdapServer) -> tuple[str, str, str]:
-    base = ",".join(part.strip() for part in server.search_base.lower().split(","))
-    return base, server.search_scope, "".join(server.search_filter.lower().split())
+    base, wanted = pasted.dn(server.search_base), pasted.ldap_filter(server.search_filter)
+    return base.lower(), server.search_scope, wanted.lower()

@@ -9,6 +9,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from directory import pasted
 from directory.models.fields import EncryptedTextField, opened
 from directory.sync.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
 from directory.sync.needed import named, needed
@@ -202,17 +203,21 @@ class LdapServer(Keyed):
 
     @property
     def connection(self) -> Connection:
-        """How to reach the server, as a value that holds the bind password; raises Undecryptable."""
+        """How to reach the server, as a value that holds the bind password; raises Undecryptable.
+
+        What was stored before it was normalized is normalized here and not where it is stored, which would be another
+        ``configuration_digest`` of a server that nobody has changed.
+        """
         return Connection(
             name=self.name,
-            urls=tuple(self.urls),
-            search_base=self.search_base,
-            search_filter=self.search_filter,
+            urls=tuple(pasted.words(self.urls)),
+            search_base=pasted.dn(self.search_base),
+            search_filter=pasted.ldap_filter(self.search_filter),
             search_scope=self.search_scope,
             start_tls=self.start_tls,
             verify_certificates=self.verify_certificates,
             ca_certificate=self.ca_certificate,
-            bind_dn=self.bind_dn,
+            bind_dn=pasted.name_of_entry(self.bind_dn),
             bind_password=opened(self.bind_password),
             page_size=self.page_size,
             connect_timeout=self.connect_timeout,

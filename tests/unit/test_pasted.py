@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
+from hypothesis import given, strategies
 
 from directory import pasted
+from directory.actions import servers
+from directory.models import LdapServer
 from directory.sync.source import check_dn, check_filter
+from directory.sync.source.dns import parsed
+
+# No letter of a value may make it longer by itself, as an escape would.
+VALUES = strategies.text("abc =&|!*,;+/äß", max_size=8)
+BETWEEN = strategies.sampled_from(["", "", " ", "\t", "\r\n", "\n  ", " \r\n\t", "\u00a0", "\ufeff", "\u200b\n"])
 
 
 @pytest.mark.parametrize(
@@ -23,13 +32,26 @@ from directory.sync.source import check_dn, check_filter
         ("search_filter", "(cn=a & b)", "(cn=a & b)"),
         ("search_filter", "(cn=a \\28b\\29 c)", "(cn=a \\28b\\29 c)"),
         ("search_filter", "(!(a=b))\u00a0", "(!(a=b))"),
+        ("search_filter", "(&\u2028(a=b)\u200b(c=\\20d\\20)\x0b)", "(&(a=b)(c=\\20d\\20))"),
+        ("search_filter", "(memberOf=\r\n  cn=R D,\r\n  dc=x)", "(memberOf=cn=R D,dc=x)"),
+        ("search_filter", "(cn=Smith,\r\n  John )", "(cn=Smith, John )"),
         ("search_base", "\u200b ou=People,\r\n  dc=example,dc=com\r\n", "ou=People,dc=example,dc=com"),
         ("search_base", "ou=Human\n Resources,dc=example", "ou=Human Resources,dc=example"),
-        ("bind_dn", "cn=reader, ou=Apps,dc=example ", "cn=reader, ou=Apps,dc=example"),
+        ("search_base", "ou=Labs\\ ,dc=example\\ ", "ou=Labs\\ ,dc=example\\ "),
+        ("search_base", "ou=Labs\\ \r\n,dc=example\\  \r\n", "ou=Labs\\ ,dc=example\\ "),
+        ("search_base", "cn = a = b,\tdc=x", "cn=a = b,dc=x"),
+        ("search_base", 'o="Sue, Grabbit ", \n c=GB', 'o="Sue, Grabbit ",c=GB'),
+        ("search_base", "", ""),
+        ("bind_dn", "cn=reader, ou=Apps + l = X ;dc=example ", "cn=reader,ou=Apps+l=X;dc=example"),
+        ("bind_dn", " CORP\\reader\r\n", "CORP\\reader"),
+        ("bind_dn", "reader@corp.example ", "reader@corp.example"),
         ("urls", [" ldaps://dc1 \r", "", "ldaps://dc2\u00a0"], ["ldaps://dc1", "ldaps://dc2"]),
+        ("urls", ["ldaps://dc1, ldaps://dc2\tldaps://dc3"], ["ldaps://dc1", "ldaps://dc2", "ldaps://dc3"]),
+        ("always_list_attributes", ["memberOf, mail;lang-de", 5], ["memberOf", "mail;lang-de", 5]),
         ("always_list_attributes", ["memberOf ", " "], ["memberOf"]),
         ("username_attribute", " uid\r\n", "uid"),
         ("canary", " mia\n", "mia"),
+        ("canary", "cn=mia, dc=x\\ ", "cn=mia,dc=x\\ "),
         ("bind_password", " as it\r\nis ", " as it\r\nis "),
         ("page_size", 500, 500),
         ("urls", "no list", "no list"),
@@ -59,3 +81,55 @@ def test_only_line_ends_and_blanks_make_no_difference() -> None:
     assert pasted.same("active_script", "a\r\nb\r\n", "a\nb")
     assert not pasted.same("active_script", "a b", "a  b")
     assert not pasted.same("bind_password", "a ", "a")
+
+
+@strategies.composite
+def filters(draw: strategies.DrawFn, depth: int = 3) -> tuple[str, str]:
+    """Return a filter on one line, and the same as somebody may lay it out."""
+
+    def between() -> str:
+        return draw(BETWEEN)
+
+    if depth == 0 or draw(strategies.booleans()):
+        item = f"cn={draw(VALUES)}"
+        return f"({item})", f"({between()}{item})"
+    operator = draw(strategies.sampled_from("&|!"))
+    count = 1 if operator == "!" else draw(strategies.integers(0, 3))
+    parts = [draw(filters(depth - 1)) for _ in range(count)]
+    typed = between().join(["", *(typed for _, typed in parts), ""])
+    return f"({operator}{''.join(plain for plain, _ in parts)})", f"({between()}{operator}{typed})"
+
+
+@given(filters(), BETWEEN, BETWEEN)
+def test_a_filter_laid_out_at_will_is_the_filter_that_is_meant(of: tuple[str, str], before: str, after: str) -> None:
+    plain, typed = of
+
+    assert pasted.ldap_filter(f"{before}{typed}{after}") == plain
+
+
+@given(strategies.lists(strategies.tuples(BETWEEN, VALUES, BETWEEN), min_size=1, max_size=4))
+def test_a_dn_laid_out_at_will_is_the_dn_that_is_meant(rdns: list[tuple[str, str, str]]) -> None:
+    escaped = [(before, re.sub(r"(^ | $|[,;+=])", r"\\\1", value), after) for before, value, after in rdns]
+    typed = ",".join(f"{before}cn{after}={before}{value}{after}" for before, value, after in escaped)
+
+    assert parsed(pasted.dn(typed)) == parsed(",".join(f"cn={value}" for _, value, _ in escaped))
+
+
+@given(strategies.text('()&|!=,;+\\" \t\r\n\u00a0\u200b\u2028ab*'))
+def test_to_normalize_twice_is_to_normalize_once(text: str) -> None:
+    for name in sorted(pasted.NORMALIZED):
+        for value in (text, [text, f" {text}"]):
+            once = pasted.normalized({name: value})
+            assert pasted.normalized(once) == once, name
+
+
+def test_every_setting_that_is_pasted_is_normalized() -> None:
+    pastes = {
+        field.name
+        for field in LdapServer._meta.get_fields()
+        if field.name in servers.SETTINGS
+        and field.get_internal_type() in {"CharField", "TextField", "JSONField"}
+        and not getattr(field, "choices", None)
+    }
+
+    assert pastes - pasted.NORMALIZED == {"name", "bind_password"}
