@@ -31,7 +31,9 @@ class FakeDirectory:
     Each result is a pair of LDAP's result code and the server's words. What it was sent is in ``requests``,
     ``passwords``, ``page_sizes`` and ``received`` (bytes). With ``filters`` it finds what a filter asks for, by presence,
     equality and order; otherwise everything. With ``missing_bases`` a search for a single entry that
-    there is not ends with ``base_result`` and the ``matched`` DN.
+    there is not ends with ``base_result`` and the ``matched`` DN; with ``silent_pages`` one that asks for pages ends in success,
+    without the control, as with 389 Directory Server. It hangs up on a search whose filter has ``hang_up_on`` in it, and
+    refuses one that has ``refuse`` in it; with ``..._singles`` it does so on the question for one person.
     """
 
     entries: Sequence[tuple[str, Attributes]] = ()
@@ -57,6 +59,11 @@ class FakeDirectory:
     missing_bases: bool = False
     matched: str = ""
     base_result: tuple[int, str] = (32, "")
+    silent_pages: bool = False
+    hang_up_on: bytes = b""
+    refuse: bytes = b""
+    hang_up_on_singles: bool = False
+    refuse_singles: bool = False
 
     requests: list[str] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
@@ -153,6 +160,9 @@ class FakeDirectory:
             return
         self.requests.append("search")
         page = _page(controls) if self.paging else None
+        if answer := self._odd_answer(base, scope, fields[6], paged=page is not None):
+            _send(client, number, SEARCH_DONE, answer)
+            return
         if self.referral:
             _send(client, number, SEARCH_DONE, result(10, "", self.referral))
             return
@@ -168,6 +178,17 @@ class FakeDirectory:
                 _send(client, number, SEARCH_DONE, result(11, "page too large"))
                 return
         self._send_page(client, number, found, page, wanted)
+
+    def _odd_answer(self, base: str, scope: int, condition: tuple[int, bytes], *, paged: bool) -> bytes:
+        """Return how a search ends at once that this server takes badly; empty for others, and for some it hangs up."""
+        # Whoever asks for the presence of any class asks for no person.
+        single = not scope and condition[0] != 0x87
+        if (self.hang_up_on and self.hang_up_on in condition[1]) or (single and self.hang_up_on_singles):
+            raise Hangup
+        if (self.refuse and self.refuse in condition[1]) or (single and self.refuse_singles):
+            return result(53, "not that filter")
+        missing = not any(_in_scope(dn, base, 0) for dn, _ in self.entries)
+        return result(0, "") if self.silent_pages and paged and missing else b""
 
     def _send_page(
         self,
@@ -248,7 +269,8 @@ def _matches(condition: tuple[int, bytes], attributes: Attributes) -> bool:
     if kind == 0xA3:
         return value in values
     assert kind == 0xA5, kind
-    return any(int(each) >= int(value) for each in values)
+    # Numbers are of different lengths, time stamps are not.
+    return any((len(each), each) >= (len(value), value) for each in values)
 
 
 def _page(controls: list[tuple[int, bytes]]) -> tuple[int, int] | None:

@@ -27,11 +27,20 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
         why_full = "where it was in its history at the last reading is not known"
     elif last[0].configuration_digest != server.configuration_digest:
         why_full = "its settings have changed"
+    elif _broke_off(run, server):
+        why_full = "the last reading of it was not complete"
     elif _read_in_full_for_nothing(run, server):
         why_full = "it has been read in full since the last sync, and that was not applied"
     elif all(row.since for row in last):
         why_full = f"it is time for a full reading, which comes every {server.full_reading_every} syncs"
     return (None, why_full) if why_full else (position, "")
+
+
+def _broke_off(run: Run, server: LdapServer) -> bool:
+    """Tell whether the last reading, of whichever run, has come to no end: what made it fail may lie in what has changed."""
+    begun = RunServer.objects.that_read(server.pk).exclude(run=run).exclude(run__started_at=None)
+    complete = begun.values_list("complete", flat=True).first()
+    return complete is False
 
 
 def _read_in_full_for_nothing(run: Run, server: LdapServer) -> bool:

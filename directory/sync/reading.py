@@ -28,9 +28,10 @@ from directory.sync.named_attributes import NamedAttributes
 from directory.sync.reader import Reader
 from directory.sync.sandbox import SandboxBroken
 from directory.sync.shelf import Shelf, made_alike
-from directory.sync.source import DirectoryUnavailable, ReadingProcess
+from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
 from directory.sync.values import Position
 
+BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
 # What a reading leaves in its row.
 READ = (
     "server_name",
@@ -94,11 +95,12 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
         _read_from(since, why_full, work, row, server, process)
     except ReadEverything as error:
         _read_from(None, str(error), work, row, server, process)
-    except DirectoryUnavailable as refused:
-        # The server has answered; what it does not do for changes it may do for everything.
-        if since is None or refused.result_code is None:
+    except DirectoryUnavailable as failure:
+        # What a server does not do for changes it may do for everything. One that was not even reached, or that refused
+        # the bind, gets no second chance: too many of those lock the account.
+        if since is None or (not row.url and failure.stage in BEFORE_A_SEARCH):
             raise
-        _read_from(None, str(refused), work, row, server, process)
+        _read_from(None, f"what has changed could not be read ({failure})", work, row, server, process)
 
 
 def _read_from(

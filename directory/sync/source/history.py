@@ -126,7 +126,7 @@ def _stamps(entry: Entry) -> list[datetime]:
 def _by_number(session: Session) -> Position | None:
     root = _one(session, "", ("highestCommittedUSN", "dsServiceName"))
     number, service = root.get("highestcommittedusn", ""), root.get("dsservicename", "")
-    if not number.isdigit() or not service:
+    if not (number.isascii() and number.isdecimal()) or not service:
         return None
     # A domain controller that was restored has another one from then on.
     invocation = _one(session, service, ("invocationId",)).get("invocationid", "")
@@ -146,7 +146,7 @@ def _by_cookie(session: Session, connection: Connection) -> Position | None:
         if refused.result_code is None:
             raise
         return None
-    return Position(History.COOKIE, suffix, ";".join(sorted(numbers))) if numbers else None
+    return Position(History.COOKIE, suffix, ";".join(sorted(numbers))) if any(map(_time, numbers)) else None
 
 
 def _by_time(session: Session, connection: Connection, now: datetime) -> Position | None:

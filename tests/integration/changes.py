@@ -1,0 +1,113 @@
+"""Runs that may read only what has changed, and directories that tell it one way or another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from directory.models import Run, RunServer, RunState
+from orgs.models import User
+from tests.directories import Directory
+from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
+from tests.integration.employer import Employer
+from tests.worlds import ldap_server, simulate_and_sync, sync, user
+
+SYNCPROV = "moduleload syncprov\noverlay syncprov\nsyncprov-checkpoint 1 1"
+NAMES = [f"p{number}" for number in range(9)]
+IN_HELPDESK = "function (entry) { return /helpdesk/i.test(String(entry.memberOf)) ? 'Org Admin' : [] }"
+ACTIVE_DIRECTORY = b"1.2.840.113556.1.4.800"
+SETTINGS = ("CN=NTDS Settings,CN=DC1,DC=example", {"objectClass": [b"nTDSDSA"], "invocationId": [b"\x01" * 16]})
+
+Entries = list[tuple[str, dict[str, list[bytes]]]]
+
+
+def changes(*, simulated: bool = False) -> Run:
+    """Carry out a run that may read only what has changed."""
+    return sync(simulated=simulated, incremental=True)
+
+
+def reading_of(run: Run) -> RunServer:
+    """Return the reading of a run that reads one server."""
+    return run.readings.get()
+
+
+def was_incremental(run: Run) -> bool:
+    """Tell whether a run read only what has changed."""
+    return bool(reading_of(run).since)
+
+
+def roles_of(username: str) -> set[str]:
+    """Return the names of a user's roles."""
+    return set(User.objects.get(username=username).roles.values_list("name", flat=True))
+
+
+def planned(run: Run) -> list[tuple[Any, ...]]:
+    """Return what a run wants."""
+    return list(run.changes.order_by("username").values_list("username", "actions", "before", "after", "outcome"))
+
+
+@contextmanager
+def employed(
+    *, extra: str = SYNCPROV, memberof: bool = True, names: Sequence[str] = NAMES, **values: Any
+) -> Iterator[Employer]:
+    """Yield an employer whose people are users, in a directory that was read in full and applied."""
+    with Directory(memberof=memberof, extra=extra) as directory:
+        employer = Employer(directory)
+        for name in names:
+            employer.hires(name)
+            user(name, last_name=name.title())
+        employer.server(**{"full_reading_every": 9, "page_size": 4, "role_name_script": IN_HELPDESK, **values})
+        assert simulate_and_sync().state == RunState.APPLIED
+        yield employer
+
+
+def accounts(count: int = 4, **changed: Mapping[str, list[bytes]]) -> Entries:
+    """Return accounts ``p0``, ``p1``, ... as a domain controller has them, each with what ``changed`` says of it."""
+    people = {
+        f"p{number}": {
+            "objectClass": [b"top", b"person", b"user"],
+            "uid": [b"p%d" % number],
+            "sn": [b"P%d" % number],
+            "objectGUID": [bytes([number + 1]) * 16],
+            "uSNChanged": [b"%d" % (1000 + number)],
+        }
+        for number in range(count)
+    }
+    return [(f"CN={name},DC=example", {**told, **changed.get(name, {})}) for name, told in people.items()]
+
+
+def root_of_a_controller(usn: int = 2000, **more: list[bytes]) -> dict[str, list[bytes]]:
+    """Return what the root DSE of a domain controller says."""
+    return {
+        "supportedControl": [PAGED_RESULTS],
+        "supportedCapabilities": [ACTIVE_DIRECTORY],
+        "dsServiceName": [SETTINGS[0].encode()],
+        "highestCommittedUSN": [b"%d" % usn],
+        "namingContexts": [b"DC=example"],
+        **more,
+    }
+
+
+@contextmanager
+def controlled(entries: Entries | None = None, **server: Any) -> Iterator[FakeDirectory]:
+    """Yield a domain controller that counts changes, whose four people are users, read in full and applied."""
+    settings = {name: server.pop(name) for name in list(server) if name not in FakeDirectory.__dataclass_fields__}
+    told = {"filters": True, "root": root_of_a_controller(), **server}
+    with FakeDirectory(entries=[*(entries or accounts()), SETTINGS], **told) as fake:
+        for number in range(4):
+            user(f"p{number}", last_name=f"P{number}")
+        ldap_server(
+            fake.url,
+            **{
+                "search_base": "DC=example",
+                "bind_dn": "",
+                "bind_password": "",
+                "full_reading_every": 9,
+                "search_filter": "(objectClass=user)",
+                "limit_org_deactivations_percent": 100,
+                **settings,
+            },
+        )
+        assert simulate_and_sync().state == RunState.APPLIED
+        yield fake
