@@ -13,6 +13,8 @@ from django.db import connection, models
 ROWS = 500
 # What PostgreSQL parses at once as JSON.
 RECORDS = 2000
+# A table that has more than doubled by more than so many pages since the planner looked at it is another one for it.
+GROWN_PAGES = 8
 # Most lists and objects of a run's rows are empty.
 _EMPTY = ("[]", "{}")
 
@@ -78,6 +80,25 @@ def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
                 f"UPDATE {table} SET {changes} FROM new_values WHERE {table}.{key} = new_values.{key}",
                 [_plain(value) for row in part for value in row],
             )
+
+
+def refresh_statistics(*tables: type[models.Model]) -> None:
+    """Have PostgreSQL look at those of these tables that have grown a lot since it last did; does nothing on SQLite.
+
+    Its own look comes a minute later or more (autovacuum), and until then it may take a table of 100,000 rows for one of
+    a few and look at each row of another table for each of them (PostgreSQL 15, 14.4.7). Best called outside of a
+    transaction, as a table that somebody else just looks at is left out.
+    """
+    if connection.vendor != "postgresql":
+        return
+    grown = (
+        "SELECT relname FROM pg_class WHERE oid = ANY(%s::regclass[]) "
+        "AND pg_relation_size(oid) > current_setting('block_size')::bigint * (2 * greatest(relpages, 0) + %s)"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(grown, [[_table(model) for model in tables], GROWN_PAGES])
+        for (name,) in cursor.fetchall():
+            cursor.execute(f"ANALYZE (SKIP_LOCKED) {connection.ops.quote_name(name)}")
 
 
 def _insert_into_postgresql(

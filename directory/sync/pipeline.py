@@ -8,7 +8,17 @@ import time
 from django.db import connection, transaction
 
 from directory import void_plans
-from directory.models import AlertKind, MailKind, RunState
+from directory.models import (
+    AlertKind,
+    KnownId,
+    MailKind,
+    Match,
+    PlannedMatch,
+    RunChange,
+    RunRepeat,
+    RunState,
+    StoredEntry,
+)
 from directory.sync import (
     absences,
     accounts,
@@ -39,6 +49,8 @@ from directory.sync.planning import make_plan
 from directory.sync.reading import read_servers
 from directory.sync.tally import Tally, filled
 from directory.sync.values import Outcome
+from orgs.bulk import refresh_statistics
+from orgs.models import AuditEntry, RoleGrant
 
 log = logging.getLogger("rollcall.sync")
 
@@ -100,8 +112,10 @@ def _carry_out(work: Job) -> None:
         closing.write_beginning(work.org_ids)
         with times.step("beginning to read"):
             read_servers(work)
+            refresh_statistics(StoredEntry)
         with times.step("beginning to plan"):
             tally = make_plan(work)
+            refresh_statistics(RunChange, RunRepeat, PlannedMatch)
         with times.step("limits"):
             reasons = check_limits(work, tally)
         waits = approval.reasons(work.run)
@@ -227,6 +241,7 @@ def apply_plan(work: Job) -> None:
         entries.remember_matches(plan_id=plan_id, run_id=run_id, at=at)
         grounds.follow(foreseen, noted_at=at)
         absences.remember(work.run, at=work.lease.clock())
+    refresh_statistics(Match, KnownId, RoleGrant, AuditEntry)
 
 
 def finish(work: Job, state: RunState) -> None:
