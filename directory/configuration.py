@@ -25,7 +25,7 @@ _TEXT = {
     "active_script", "org_name_script", "role_name_script", "canary",
 }  # fmt: skip
 _FLAGS = {
-    "enabled", "start_tls", "verify_certificates", "follow_referrals", "needed_attributes_only", "requires_approval",
+    "enabled", "start_tls", "verify_certificates", "follow_referrals", "cannot_page", "needed_attributes_only", "requires_approval",
     "keep_inherited_servers",
 }  # fmt: skip
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}

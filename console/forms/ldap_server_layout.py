@@ -37,6 +37,7 @@ def helper() -> FormHelper:
             "search_scope",
             "search_filter",
             "page_size",
+            "cannot_page",
             "needed_attributes_only",
             HTML('{% include "ldap_servers/_test_search.html" %}'),
         ),

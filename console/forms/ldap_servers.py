@@ -228,6 +228,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             connect_timeout=given["connect_timeout"],
             operation_timeout=given["operation_timeout"],
             follow_referrals=given["follow_referrals"],
+            cannot_page=given["cannot_page"],
         )
 
     def is_stored(self, connection: Connection) -> bool:

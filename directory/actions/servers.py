@@ -34,7 +34,7 @@ CONNECTION = (
     "operation_timeout",
     "follow_referrals",
 )
-SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "needed_attributes_only")
+SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "cannot_page", "needed_attributes_only")
 ATTRIBUTES = (*MAPPING, "always_list_attributes")
 LIMITS = (
     *(limit.setting for limit in limit_table.LIMITS),

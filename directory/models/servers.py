@@ -110,6 +110,15 @@ class LdapServer(Keyed):
         _("page size"), default=1000, validators=[MinValueValidator(1), MaxValueValidator(10_000)]
     )
 
+    cannot_page = models.BooleanField(
+        _("this server can't page"),
+        default=False,
+        help_text=_(
+            "For proxies such as OpenLDAP's back-meta, and where pages are not allowed: everything is asked for at once, and "
+            "counted a second time. The server's size limit has to allow that."
+        ),
+    )
+
     needed_attributes_only = models.BooleanField(
         _("ask only for needed attributes"),
         default=False,
@@ -223,6 +232,7 @@ class LdapServer(Keyed):
             connect_timeout=self.connect_timeout,
             operation_timeout=self.operation_timeout,
             follow_referrals=self.follow_referrals,
+            cannot_page=self.cannot_page,
         )
 
     @property
@@ -293,6 +303,8 @@ class LdapServer(Keyed):
         # What was simulated before there was this setting still is what it was.
         if self.needed_attributes_only:
             parts.append("needed attributes only")
+        if self.cannot_page:
+            parts.append("cannot page")
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -41,6 +41,7 @@ class Connection:
 
     ``urls`` are tried in order until one answers. An empty ``bind_dn`` binds anonymously. ``search_scope`` is one of
     ``base``, ``onelevel`` and ``subtree``. ``ca_certificate`` is PEM text, empty for the system's authorities.
+    ``cannot_page`` asks for everything at once, which a second search has to confirm.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Connection:
     connect_timeout: int = 10
     operation_timeout: int = 60
     follow_referrals: bool = False
+    cannot_page: bool = False
 
 
 @dataclass(frozen=True, slots=True)

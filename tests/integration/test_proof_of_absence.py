@@ -95,7 +95,7 @@ class TestProof:
         with FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server:
             proof = proof_of(fake(server))
 
-        assert (proof.paged, proof.pages, proof.entries) == (False, 1, 30)
+        assert (proof.controls_missing, proof.pages, proof.entries, proof.counted) == (1, 1, 30, 30)
 
     def test_says_who_answers_where_the_server_does(self) -> None:
         with FakeDirectory(PEOPLE, whoami=None) as server:

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.referrals import trees_with_people
+from directory.sync.source.root import ACTIVE_DIRECTORY_NAME
 from directory.sync.source.search import Search
-from directory.sync.source.session import ACTIVE_DIRECTORY_NAME, UNSEEN, Session
+from directory.sync.source.session import UNSEEN, Session
 from directory.sync.source.targets import Target
 from directory.sync.values import Connection, Entry, History, Position
 

@@ -119,14 +119,13 @@ class Reading:
         return fresh
 
     def _look_again(self, session: Session, target: Target, search: Search) -> None:
-        """Compare what came with a second search, for DNs only, where parts of the answer are of different times.
-
-        One page alone is of one moment; it is looked at again where the server expected to send more.
-        """
-        if search.pages_read < 2 and search.estimate <= len(search.seen) and not search.repeated:
+        """Compare what came with a second search, for DNs only, where nothing in the answer says that it is whole."""
+        if not search.unproven:
             return
         again = Search(session, target, ("1.1",), search.page_size)
         try:
+            # What a server keeps of a search by its connection, as OpenLDAP does, is not to decide about this one.
+            session.renew()
             again.names()
         except DirectoryUnavailable as failure:
             raise DirectoryUnavailable(

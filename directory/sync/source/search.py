@@ -9,6 +9,7 @@ from hashlib import blake2b
 
 import ldap
 
+from directory.sync.source.advice import CANNOT_PAGE, with_advice
 from directory.sync.source.dns import text_of as dn_text
 from directory.sync.source.dns import texts_of as dn_texts
 from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
@@ -79,11 +80,11 @@ class Search:
 
     def sent_pages(self) -> Iterator[list[Sent]]:
         """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
-        controls = self._session.root.controls
-        # One entry at most needs no pages, and 389 Directory Server leaves out the control where a single one is missing.
-        several = self._changed_since is None and self._target.scope != "base"
-        self.paged = paged = several and (controls is None or PAGED_RESULTS in controls)
-        insist = controls is not None
+        self.paged = paged = self._may_page()
+        # Some know the control and do not list it; who does not know it leaves it aside then.
+        insist = PAGED_RESULTS in (self._session.root.controls or ())
+        if paged:
+            self._session.begin_paging()
         message = self._ask(b"", paged=paged, insist=insist)
         empty = 0
         while True:
@@ -122,6 +123,26 @@ class Search:
         self._complete_ranges()
         return decoded(self._page[:limit])
 
+    @property
+    def unproven(self) -> bool:
+        """Whether a second answer has to confirm it: parts are of different times, or nothing says that it is whole."""
+        if self._is_single or self._changed_since is not None:
+            return False
+        doubts = self.pages_read > 1, self.estimate > len(self.seen), self.repeated, self.controls_missing
+        return not self.paged or any(doubts)
+
+    @property
+    def _untouched(self) -> bool:
+        return not self.pages_read and not self.seen
+
+    @property
+    def _is_single(self) -> bool:
+        return self._target.scope == "base"
+
+    def _may_page(self) -> bool:
+        """Whether to ask page by page: not for one entry, of which 389 Directory Server sends no control if it is gone."""
+        return not (self._is_single or self._changed_since is not None or self._session.cannot_page)
+
     def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
         target = self._target
         page = (self.page_size, cookie, insist) if paged else None
@@ -141,7 +162,7 @@ class Search:
                 raise
             except DirectoryUnavailable as refused:
                 if not self._may_ask_for_less(refused):
-                    raise
+                    raise with_advice(refused, paged=self.paged, untouched=self._untouched) from None
                 self.results["adminLimitExceeded"] += 1
                 self.page_size = max(self.page_size // 2, SMALLEST_PAGE)
                 message = self._ask(b"", paged=paged, insist=insist)
@@ -151,7 +172,7 @@ class Search:
                 self._make_sure_of_the_base()
             raise DirectoryUnavailable(
                 f"The server left out the paging control after {len(self.seen)} entries, "
-                "so that there is no proof that this is all"
+                f"so that there is no proof that this is all. {CANNOT_PAGE}"
             )
         return end.cookie or b""
 
@@ -167,9 +188,8 @@ class Search:
 
     def _may_ask_for_less(self, refused: DirectoryUnavailable) -> bool:
         """Whether the server may only have found the page too large: a refusal at once, before any entry."""
-        untouched = not self.pages_read and not self.seen
         limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
-        return limit and untouched and self.page_size > SMALLEST_PAGE
+        return limit and self._untouched and self.page_size > SMALLEST_PAGE
 
     def _refer(self, urls: Sequence[str]) -> None:
         self.references.append(tuple(map(str, urls)))

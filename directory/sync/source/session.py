@@ -17,37 +17,22 @@ from pyasn1.error import PyAsn1Error
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.fitness import SCOPES, check_settings
 from directory.sync.source.messages import Malformed, attributes_of
+from directory.sync.source.root import ACTIVE_DIRECTORY_NAME, ROOT_ATTRIBUTES, RootDse, root_of
 from directory.sync.source.urls import Url
 from directory.sync.source.wire import Note, Wire, open_wire
 from directory.sync.values import Connection, FailedUrl
 
 PAGED_RESULTS = SimplePagedResultsControl.controlType
-ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
-ACTIVE_DIRECTORY_NAME = "Active Directory"
 # What a server answers for a tree that it has not got, or that we may not see.
 UNSEEN = frozenset({ldap.REFERRAL.errnum, ldap.NO_SUCH_OBJECT.errnum, ldap.INSUFFICIENT_ACCESS.errnum})
 # Only here may another of the server's URLs help; a refused password is refused everywhere.
 UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
-ROOT_ATTRIBUTES = [
-    "objectClass", "namingContexts", "supportedControl", "supportedCapabilities", "vendorName", "vendorVersion",
-]  # fmt: skip
-
 # Once the connection is lost, libldap would open a new one by itself: without TLS and anonymous.
 NOWHERE = "ldap://255.255.255.255:1"
 
-Attributes = Mapping[str, Sequence[bytes]]
 # They are handed the contents of the entries that come, and the URLs of each search reference.
 TakeEntries = Callable[[Sequence[bytes]], None]
 TakeReference = Callable[[Sequence[str]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class RootDse:
-    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees."""
-
-    controls: frozenset[str] | None = None
-    product: str = ""
-    contexts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +52,14 @@ class Session:
     def __init__(self, connection: Connection, url: Url, wire: Wire) -> None:
         self.url = url
         self.encrypted = wire.encrypted
+        self.cannot_page = connection.cannot_page
         self.root = RootDse()
         self.bound_as = ""
         self.authorization = ""
         self.failed_urls: tuple[FailedUrl, ...] = ()
         self._connection = connection
         self._wire = wire
+        self._has_paged = False
         self._ldap = ldap.initialize(NOWHERE, fileno=wire.fileno)
         self._ldap.timeout = connection.operation_timeout
         for option, value in (
@@ -95,6 +82,34 @@ class Session:
         finally:
             del self._ldap
             self._wire.relay.close()
+
+    def renew(self) -> None:
+        """Go on by a fresh connection to the same address, as the same user.
+
+        Raises:
+            DirectoryUnavailable: there is none; the one so far stays.
+        """
+        wire = open_wire(self._connection, self.url, _unnoted, address=self._wire.address)
+        fresh = Session(self._connection, self.url, wire)
+        try:
+            fresh.bind()
+        except BaseException:
+            fresh.close()
+            raise
+        self._wire, fresh._wire = fresh._wire, self._wire
+        self._ldap, fresh._ldap = fresh._ldap, self._ldap
+        self._has_paged = False
+        fresh.close()
+
+    def begin_paging(self) -> None:
+        """Make ready for a search page by page: the second one on a connection is not to be trusted.
+
+        OpenLDAP begins it where the one before it ended, if that was the end of a branch with a database of its own
+        ("subordinate"): all other entries are left out. Each controller of an Active Directory counts its own changes,
+        so what is asked of one is asked by one connection.
+        """
+        if self._has_paged and self.root.product != ACTIVE_DIRECTORY_NAME:
+            self.renew()
 
     def bind(self) -> None:
         """Sign in as the connection says, and make sure that the server took it as more than anonymous."""
@@ -127,7 +142,7 @@ class Session:
                 raise
         if found:
             with self._translated(Stage.SEARCH):
-                self.root = _root(attributes_of(found[0]))
+                self.root = root_of(attributes_of(found[0]))
 
     def search(
         self,
@@ -176,6 +191,7 @@ class Session:
                 for _, urls in rows or ():
                     refer(urls)
         paging = [control for control in controls if control.controlType == PAGED_RESULTS]
+        self._has_paged |= any(control.cookie for control in paging)
         return PageEnd(paging[0].cookie, max(paging[0].size, 0)) if paging else PageEnd(cookie=None)
 
     @contextmanager
@@ -257,6 +273,10 @@ def open_session(connection: Connection, url: Url, note: Note) -> Session:
     return session
 
 
+def _unnoted(_stage: Stage, _detail: str) -> None:
+    return None
+
+
 def _ignore_reference(_urls: Sequence[str]) -> None:
     return None
 
@@ -277,20 +297,3 @@ def _code(details: Mapping[str, object]) -> int | None:
     """Return the result code that the server gave; libldap's own ones are negative."""
     code = details.get("result")
     return code if isinstance(code, int) and code > 0 else None
-
-
-def _root(attributes: Attributes) -> RootDse:
-    texts = {
-        name.lower(): [value.decode("utf-8", "replace") for value in values] for name, values in attributes.items()
-    }
-    controls = texts.get("supportedcontrol")
-    vendor = " ".join([*texts.get("vendorname", [])[:1], *texts.get("vendorversion", [])[:1]])
-    if not vendor and ACTIVE_DIRECTORY in texts.get("supportedcapabilities", []):
-        vendor = ACTIVE_DIRECTORY_NAME
-    if not vendor and "OpenLDAProotDSE" in texts.get("objectclass", []):
-        vendor = "OpenLDAP"
-    return RootDse(
-        controls=None if controls is None else frozenset(controls),
-        product=plain(vendor),
-        contexts=tuple(texts.get("namingcontexts", ())),
-    )

@@ -31,23 +31,30 @@ Note = Callable[[Stage, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """An open connection; ``fileno`` belongs to libldap, which closes it, and ``relay`` is its way to the server."""
+    """An open connection; ``fileno`` belongs to libldap, which closes it, and ``relay`` is its way to the server.
+
+    ``address`` is the server's, as one of several that its name may lead to.
+    """
 
     fileno: int
     encrypted: bool
     relay: Relay
+    address: str
 
 
-def open_wire(connection: Connection, url: Url, note: Note) -> Wire:
+def open_wire(connection: Connection, url: Url, note: Note, *, address: str = "") -> Wire:
     """Connect to one server, with TLS as the connection wants it, and ``note`` each stage that went well.
+
+    An ``address`` goes before the others that the name leads to.
 
     Raises:
         DirectoryUnavailable: the name, the connection or TLS failed; nothing secret has been sent.
     """
     encrypt = url.scheme == "ldaps" or connection.start_tls
     trust = _trust(connection, url) if encrypt else None
-    outside = _connect(connection, url, note)
+    outside = _connect(connection, url, note, address)
     try:
+        reached = str(outside.getpeername()[0])
         if trust is not None:
             outside = secure = _encrypt(outside, trust, connection, url)
             note(Stage.TLS, f"{secure.version()}, {_holder(secure, connection)}")
@@ -57,10 +64,10 @@ def open_wire(connection: Connection, url: Url, note: Note) -> Wire:
         outside.close()
         raise
     _end_waits(for_libldap, connection.operation_timeout)
-    return Wire(for_libldap.detach(), encrypted=trust is not None, relay=Relay(outside, inside))
+    return Wire(for_libldap.detach(), encrypted=trust is not None, relay=Relay(outside, inside), address=reached)
 
 
-def _connect(connection: Connection, url: Url, note: Note) -> socket.socket:
+def _connect(connection: Connection, url: Url, note: Note, wanted: str) -> socket.socket:
     try:
         addresses = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -68,7 +75,8 @@ def _connect(connection: Connection, url: Url, note: Note) -> socket.socket:
         raise DirectoryUnavailable(
             f"{url}: the name {url.host} can't be resolved ({reason})", stage=Stage.NAME, server_message=reason
         ) from None
-    addresses = allowed(url, addresses)
+    # A stable order: the others stay as the name server gave them.
+    addresses = sorted(allowed(url, addresses), key=lambda each: each[4][0] != wanted)
     note(Stage.NAME, f"{url.host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in addresses))}")
     trouble = ""
     for family, kind, protocol, _, address in addresses:

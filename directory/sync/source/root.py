@@ -1,0 +1,41 @@
+"""What a server says about itself in its root DSE (RFC 4512, 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from directory.sync.source.failures import plain
+
+ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
+ACTIVE_DIRECTORY_NAME = "Active Directory"
+ROOT_ATTRIBUTES = [
+    "objectClass", "namingContexts", "supportedControl", "supportedCapabilities", "vendorName", "vendorVersion",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RootDse:
+    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees."""
+
+    controls: frozenset[str] | None = None
+    product: str = ""
+    contexts: tuple[str, ...] = ()
+
+
+def root_of(attributes: Mapping[str, Sequence[bytes]]) -> RootDse:
+    """Return what the attributes of the root DSE say."""
+    texts = {
+        name.lower(): [value.decode("utf-8", "replace") for value in values] for name, values in attributes.items()
+    }
+    controls = texts.get("supportedcontrol")
+    vendor = " ".join([*texts.get("vendorname", [])[:1], *texts.get("vendorversion", [])[:1]])
+    if not vendor and ACTIVE_DIRECTORY in texts.get("supportedcapabilities", []):
+        vendor = ACTIVE_DIRECTORY_NAME
+    if not vendor and "OpenLDAProotDSE" in texts.get("objectclass", []):
+        vendor = "OpenLDAP"
+    return RootDse(
+        controls=None if controls is None else frozenset(controls),
+        product=plain(vendor),
+        contexts=tuple(texts.get("namingcontexts", ())),
+    )

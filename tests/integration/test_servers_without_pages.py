@@ -1,0 +1,178 @@
+"""Servers that send no pages, or only so many entries: what they are read by, and what the run says where that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from directory.sync import source
+from directory.sync.source import DirectoryUnavailable, Inquiry, Reading, Stage
+from directory.sync.values import AttributeMapping, Connection, Sought
+from tests.directories import Directory, people
+from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
+from tests.proxies import Proxy
+
+COUNT = 620
+SETTING = 'tick "This server can\'t page"'
+PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(30)]
+
+
+@pytest.fixture(scope="module")
+def behind() -> Iterator[Directory]:
+    with Directory(ldif=people(COUNT)) as directory:
+        yield directory
+
+
+def connection(directory: Directory, **settings: Any) -> Connection:
+    plain = Connection(
+        name="Test",
+        urls=(directory.url,),
+        search_base=directory.base,
+        bind_dn=directory.reader_dn,
+        bind_password=directory.reader_password,
+        page_size=100,
+    )
+    return replace(plain, **settings)
+
+
+def fake(server: FakeDirectory, **settings: Any) -> Connection:
+    plain = Connection(name="Fake", urls=(server.url,), search_base=server.base, page_size=10)
+    return replace(plain, **settings)
+
+
+def whole(wanted: Connection) -> Reading:
+    with source.open_reading(wanted) as reading:
+        list(reading)
+    return reading
+
+
+def failure(wanted: Connection) -> str:
+    with pytest.raises(DirectoryUnavailable) as caught:
+        whole(wanted)
+    return str(caught.value)
+
+
+class TestBackMeta:
+    def test_is_read_at_once_and_counted_again_where_the_server_cannot_page(self, behind: Directory) -> None:
+        with Proxy("meta", behind) as proxy:
+            reading = whole(connection(proxy, cannot_page=True))
+
+        assert reading.proof
+        assert (reading.entries, reading.proof.counted, reading.proof.paged) == (COUNT, COUNT, False)
+
+    def test_is_refused_with_the_name_of_the_setting_while_pages_are_asked_for(self, behind: Directory) -> None:
+        with Proxy("meta", behind) as proxy:
+            said = failure(connection(proxy))
+
+        assert "left out the paging control" in said
+        assert SETTING in said
+
+    def test_is_asked_for_single_people_too(self, behind: Directory) -> None:
+        with Proxy("meta", behind) as proxy, Inquiry(connection(proxy, cannot_page=True), AttributeMapping()) as asked:
+            found = asked.whereabouts([Sought(1, "u00007"), Sought(2, "nobody")])
+
+        assert "found after all" in found[1].told
+        assert found[2].absent
+
+    def test_passes_every_step_of_a_test(self, behind: Directory) -> None:
+        with Proxy("meta", behind) as proxy:
+            steps = source.test_connection(connection(proxy, cannot_page=True))
+
+        assert [step for step in steps if not step.ok] == []
+        assert steps[-1].detail == f"{COUNT} entries found"
+
+
+@pytest.mark.parametrize(("kind", "cannot_page"), [("ldap", False), ("ldap", True), ("meta", True)])
+def test_a_proxys_own_size_limit_fails_the_reading_and_says_what_to_do(
+    kind: Any, cannot_page: bool, behind: Directory
+) -> None:
+    with Proxy(kind, behind, limit="") as proxy:
+        said = failure(connection(proxy, cannot_page=cannot_page))
+
+    assert "Size limit exceeded" in said
+    assert "500 entries" in said
+    assert "a proxy has a limit of its own, 500 unless sizelimit says otherwise" in said
+
+
+@pytest.mark.parametrize("cannot_page", [False, True])
+def test_a_proxy_without_a_limit_is_read_to_the_end(cannot_page: bool, behind: Directory) -> None:
+    with Proxy("ldap", behind) as proxy:
+        reading = whole(connection(proxy, cannot_page=cannot_page))
+
+    assert reading.proof
+    assert (reading.entries, reading.proof.counted) == (COUNT, COUNT)
+
+
+@pytest.fixture(scope="module")
+def forbidding() -> Iterator[Directory]:
+    """Give a server that allows nobody any pages."""
+    with Directory(ldif=people(40), limits="size.prtotal=disabled") as directory:
+        yield directory
+
+
+class TestAServerThatAllowsNoPages:
+    def test_is_refused_with_the_name_of_the_setting(self, forbidding: Directory) -> None:
+        said = failure(connection(forbidding))
+
+        assert "pagedResults control not allowed" in said
+        assert SETTING in said
+
+    def test_is_read_at_once_with_the_setting(self, forbidding: Directory) -> None:
+        reading = whole(connection(forbidding, cannot_page=True))
+
+        assert reading.proof
+        assert (reading.entries, reading.proof.counted) == (40, 40)
+
+    def test_is_explained_by_a_test_of_the_connection(self, forbidding: Directory) -> None:
+        [failed] = [step for step in source.test_connection(connection(forbidding)) if not step.ok]
+
+        assert failed.stage == Stage.SEARCH
+        assert SETTING in failed.detail
+
+
+def test_a_size_limit_without_pages_says_which_limit_to_raise() -> None:
+    with Directory(ldif=people(40), limits="size=30") as directory:
+        said = failure(connection(directory, cannot_page=True))
+
+    assert "Size limit exceeded after 30 entries" in said
+    assert "raise its size limit for the bind DN" in said
+
+
+def test_the_control_that_is_listed_and_refused_names_the_setting() -> None:
+    with FakeDirectory(search_result=(12, "")) as server:
+        said = failure(fake(server))
+
+    assert SETTING in said
+
+
+def test_pages_are_asked_for_where_the_control_is_not_listed() -> None:
+    root = {"supportedControl": [b"1.2.840.113556.1.4.417"]}
+    with FakeDirectory(PEOPLE, root=root) as server:
+        reading = whole(fake(server))
+
+    assert reading.proof
+    assert (reading.entries, reading.pages_read, reading.proof.paged) == (30, 3, True)
+
+
+def test_what_came_without_pages_is_counted_again_where_the_control_is_not_listed() -> None:
+    root = {"supportedControl": [b"1.2.840.113556.1.4.417"]}
+    with FakeDirectory(PEOPLE, root=root, paging=False) as server:
+        reading = whole(fake(server))
+
+    assert reading.proof
+    assert (reading.entries, reading.pages_read, reading.proof.counted) == (30, 1, 30)
+    assert PAGED_RESULTS in server.received
+
+
+def test_a_second_answer_that_is_another_one_fails_what_came_without_pages(behind: Directory) -> None:
+    with FakeDirectory(PEOPLE, paging=False) as server, source.open_reading(fake(server, cannot_page=True)) as reading:
+        pages = reading.pages()
+        next(pages)
+        server.entries = PEOPLE[:10]
+        with pytest.raises(DirectoryUnavailable, match="20 of them are gone by now"):
+            list(pages)
+
+    assert not reading.complete
