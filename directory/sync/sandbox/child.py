@@ -24,7 +24,7 @@ from lockdown import lock_down  # type: ignore[import-not-found]  # noqa: E402
 
 sys.path.remove(str(HERE))
 
-PRELUDE = ("harden.js", "sources.js", "prelude.js")
+PRELUDE = ("helpers.js", "harden.js", "sources.js", "prelude.js")
 OUT_OF_MEMORY = 77
 # The length of an answer, the computing time in seconds, and the most memory so far in KB.
 HEADER = struct.Struct("<IdI")

@@ -128,12 +128,21 @@ const $REALM_HARD = (() => {
     const builtins = {};
     for (const key of KEPT) Object.defineProperty(builtins, key, { value: GLOBAL[key] });
     Object.defineProperty(builtins, "Date", { get: askClock });
+    // A script may have a variable of this name.
+    Object.defineProperty(builtins, "ldap", {
+      get() { return $REALM_LDAP; },
+      set(own) {
+        Object.defineProperty(GLOBAL, "ldap", { value: own, writable: true, enumerable: true, configurable: true });
+      },
+    });
     for (const key of Reflect.ownKeys(GLOBAL)) Reflect.deleteProperty(GLOBAL, key);
     Object.setPrototypeOf(GLOBAL, builtins);
     return builtins;
   };
 
   removeStatefulParts();
+  // A helper gives times, which lead to what tells the time as well.
+  Object.defineProperty(Date.prototype, "constructor", { get: askClock });
   removeLanguages();
   removeCodeFromText();
   const BUILTINS = moveBuiltins();
@@ -153,7 +162,7 @@ const $REALM_HARD = (() => {
       for (const own of ["name", "message"]) allowOverride(BUILTINS[key].prototype, own);
     }
   }
-  harden(BUILTINS, Date, mailbox, ...HIDDEN);
+  harden(BUILTINS, Date, $REALM_LDAP, mailbox, ...HIDDEN);
   const OWN = new Set(Reflect.ownKeys(GLOBAL));
 
   return { GLOBAL, BUILTINS, OWN, FUNCTION, Promise, Proxy, clock, compile, harden, inbox, textOf };
