@@ -70,5 +70,5 @@ def _entries(server: LdapServer, usernames: Sequence[str]) -> list[Entry]:
     matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
     connection = server.connection
     asked = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
-    with open_reading(asked, attributes=server.attributes) as reading:
+    with open_reading(asked, attributes=server.attributes, named=server.named_attributes) as reading:
         return [entry for page in reading.pages() for entry in page]

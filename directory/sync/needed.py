@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import chain
 
 from directory.sync.identity import id_attributes
 from directory.sync.values import AttributeMapping, Scripts
@@ -16,6 +17,9 @@ MOST = 300
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 # "memberCount-1" is a difference or a name.
 HYPHENATED = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[A-Za-z0-9_-]*")
+# Where an attribute is looked at: entry.mail, entry?.mail, entry["mail"]. These come first, as of very many names the
+# rest is left out.
+LOOKED_AT = re.compile(r"""\.\s*([A-Za-z][A-Za-z0-9_]*)|\[\s*["'`]([A-Za-z][A-Za-z0-9_-]*)(?:;[^"'`]*)?["'`]\s*\]""")
 OBJECT_IDENTIFIER = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 # It asks for no attribute at all.
 NONE_AT_ALL = "1.1"
@@ -45,9 +49,9 @@ def _names(mapping: AttributeMapping, scripts: Scripts) -> tuple[list[str], list
     for name in (*_of_mapping(mapping), "objectClass"):
         names.setdefault(name.lower(), name)
     mapped = len(names)
-    for text in (scripts.active, scripts.org_name, scripts.role_name):
-        for name in _of_script(text):
-            names.setdefault(name.lower(), name)
+    texts = (scripts.active, scripts.org_name, scripts.role_name)
+    for name in (*chain.from_iterable(map(_looked_at, texts)), *chain.from_iterable(map(_of_script, texts))):
+        names.setdefault(name.lower(), name)
     found = list(names.values())
     return found[:mapped], found[mapped:]
 
@@ -57,6 +61,11 @@ def _of_mapping(mapping: AttributeMapping) -> Iterator[str]:
     for name in (*names, *id_attributes(mapping)):
         if bare := name.partition(";")[0].strip():
             yield bare
+
+
+def _looked_at(text: str) -> Iterator[str]:
+    for found in LOOKED_AT.finditer(text):
+        yield found[1] or found[2]
 
 
 def _of_script(text: str) -> Iterator[str]:

@@ -90,7 +90,8 @@ class Reader:
         canary = self.server.canary
         known = self.shelf.dns_of(canary) if canary and not self.row.canary_seen else []
         if wanted := list(dict.fromkeys([*singles, *doubled, *known])):
-            with process.open_single(self.server.connection, wanted, attributes=self.row.attributes) as reading:
+            attributes, named = self.row.attributes, self.server.named_attributes
+            with process.open_single(self.server.connection, wanted, attributes=attributes, named=named) as reading:
                 self._again = True
                 self.read(reading.sent_pages())
         standing.drop(self.shelf.forget_renamed())

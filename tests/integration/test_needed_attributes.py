@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from directory import creation, impact
+from directory import creation, impact, lookup
 from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry, Trigger
+from directory.scope import orgs_in_scope
 from directory.sync import helping, script_pages
 from directory.sync.sandbox import EntryText
 from directory.sync.second_look import CONFIRMED
@@ -147,6 +148,47 @@ class TestWhatIsKept:
 
         assert run.readings.get().attributes is None
         assert "jpegPhoto" in stored()["bob"]
+
+
+class TestWhatAServerSendsOnlyWhereItIsNamed:
+    """Of "all attributes" a server leaves out the operational and the computed ones (RFC 4511, 4.5.1.8)."""
+
+    @pytest.mark.parametrize("needed_only", [False, True], ids=["all", "needed"])
+    def test_decides_the_same_whatever_else_is_asked_for(self, staff: Employer, needed_only: bool) -> None:
+        staff.server(
+            active_script="e => !/^19/.test(e.createTimestamp) && e['modifiersName'].startsWith('cn=admin')",
+            org_name_script="e => e.hasSubordinates === 'FALSE' ? 'Lab' : null",
+            needed_attributes_only=needed_only,
+        )
+
+        run = simulate()
+
+        moved_to = {change.username: change.after["org"] for change in run.changes.all()}
+        assert moved_to == dict.fromkeys(("mia", "sean", "bob"), "Lab")
+        assert {"createTimestamp", "modifiersName", "hasSubordinates"} < set(stored()["mia"])
+
+    def test_is_asked_for_where_only_the_mapping_names_it(self, staff: Employer) -> None:
+        staff.server(last_name_attribute="creatorsName")
+
+        simulate()
+
+        assert "creatorsName" in stored()["mia"]
+
+    def test_comes_for_a_new_user_too(self, staff: Employer) -> None:
+        staff.hires("eve")
+        staff.server(active_script="e => /^20/.test(e.createTimestamp)", role_name_script="")
+
+        assert lookup.look_up([("eve", User.objects.get(username="mia").org_id)], orgs_in_scope())["eve"].verdict.active
+
+    def test_comes_with_an_incremental_reading_and_its_single_entries(self, staff: Employer) -> None:
+        staff.server(active_script="e => /^20/.test(e.createTimestamp)", full_reading_every=5)
+        assert simulate_and_sync().state == RunState.APPLIED
+        staff.directory.modify(staff.dn("mia"), {"sn": "Married"})
+
+        run = sync(incremental=True)
+
+        assert run.readings.get().since
+        assert change_of(run, "mia").actions == ["update profile"]
 
 
 class TestTheSetting:

@@ -44,3 +44,12 @@ def test_of_scripts_that_name_very_many_the_first_ones_count_and_all_fit_into_th
 
     assert {"uid", "mail", "name0"} <= set(names)
     assert len(NamedAttributes(names).of(dict.fromkeys(names))) <= 80
+
+
+def test_what_a_script_looks_at_comes_before_the_words_of_a_long_table() -> None:
+    table = " ".join(f"name{number}" for number in range(2 * MOST))
+    active = f"function (entry) {{ var x = '{table}'; return entry.pwdReset && entry?.a1 && entry['ms-DS-b2;x-opt'] }}"
+
+    names = named(AttributeMapping(), Scripts(active=active, role_name="e => e . createTimestamp"))
+
+    assert {"pwdReset", "a1", "ms-DS-b2", "createTimestamp"} < set(names)

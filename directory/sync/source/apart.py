@@ -56,7 +56,7 @@ class ReadingProcess:
         With ``since`` it is a reading of what has changed since then, where the server can tell that, else of
         everything. ``now``, by our clock, has the server say where it is in its history by then.
         With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new;
-        ``named`` are the attributes of which it is noted whether an entry has them.
+        ``named`` are attributes that are asked for besides, and of which it is noted whether an entry has them.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
@@ -65,10 +65,16 @@ class ReadingProcess:
         return self._ask({"connection": connection, "attributes": attributes, **extent})
 
     def open_single(
-        self, connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None
+        self,
+        connection: Connection,
+        dns: Sequence[str],
+        *,
+        attributes: Sequence[str] | None = None,
+        named: Sequence[str] = (),
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
-        return self._ask({"connection": connection, "attributes": attributes, "dns": tuple(dns)})
+        asked = {"attributes": attributes, "named": tuple(named)}
+        return self._ask({"connection": connection, **asked, "dns": tuple(dns)})
 
     @contextmanager
     def _ask(self, wanted: dict[str, Any]) -> Iterator[ReadingApart]:

@@ -82,13 +82,14 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
         setattr(settings, name, value)
     if "try" in wanted:
         return _try(wanted, teller)
+    attributes = {name: wanted[name] for name in ("attributes", "named")}
     if "dns" in wanted:
         teller.tell("opened", url="", extent=Extent())
-        for page in read_single(wanted["connection"], wanted["dns"], attributes=wanted["attributes"]):
+        for page in read_single(wanted["connection"], wanted["dns"], **attributes):
             teller.tell("page", page=[as_told(sent) for sent in page])
         return teller.tell("ended", referrals=[], twice=[], escaped=[], proof=None)
     extent = {name: wanted[name] for name in ("since", "now")}
-    with open_reading(wanted["connection"], attributes=wanted["attributes"], **extent) as reading:
+    with open_reading(wanted["connection"], **attributes, **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
         mapping, pages = wanted["mapping"], reading.sent_pages()
         for page in pages if mapping is None else opened_pages(pages, mapping, NamedAttributes(wanted["named"])):

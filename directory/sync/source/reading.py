@@ -12,7 +12,7 @@ import ldap
 
 from directory.sync.source import dns, history
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
-from directory.sync.source.search import ATTRIBUTES, Search
+from directory.sync.source.search import Search, asked_for
 from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session, connect, open_session
 from directory.sync.source.targets import Target, parse_referral, place
@@ -202,10 +202,13 @@ def open_reading(
     connection: Connection,
     *,
     attributes: Sequence[str] | None = None,
+    named: Sequence[str] = (),
     since: Position | None = None,
     now: datetime | None = None,
 ) -> Iterator[Reading]:
     """Connect, and give the reading of what the connection's search finds; the connection is closed at the end.
+
+    It asks for these ``attributes``, or for all, and for those that mapping and scripts name besides.
 
     With ``now``, the time by our clock, the server is asked where it is in its history, and with ``since`` besides it
     is a reading of what has changed since then, where the server can tell that, else of everything.
@@ -216,7 +219,7 @@ def open_reading(
     session = connect(connection, _ignore)
     try:
         extent = _extent(session, connection, since, now) if now else Extent()
-        yield Reading(connection, session, ATTRIBUTES if attributes is None else attributes, extent)
+        yield Reading(connection, session, asked_for(attributes, named), extent)
     finally:
         session.close()
 
@@ -243,9 +246,11 @@ def _extent(session: Session, connection: Connection, since: Position | None, no
 
 
 def read_single(
-    connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None
+    connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None, named: Sequence[str] = ()
 ) -> Iterator[list[Sent]]:
     """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
+
+    They come with the attributes that ``open_reading`` would ask for.
 
     Raises:
         DirectoryUnavailable: one of them could not be read.
@@ -254,7 +259,7 @@ def read_single(
     try:
         for dn in dns:
             target = Target(dn, "base", connection.search_filter)
-            search = Search(session, target, ATTRIBUTES if attributes is None else attributes, 1)
+            search = Search(session, target, asked_for(attributes, named), 1)
             try:
                 found += (sent for page in search.sent_pages() for sent in page)
             except DirectoryUnavailable as refused:

@@ -36,6 +36,15 @@ RANGE_OPTION = b";range="
 RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re.IGNORECASE)
 
 
+def asked_for(attributes: Sequence[str] | None, named: Sequence[str]) -> tuple[str, ...]:
+    """Return what a search asks for: ``attributes``, or all where that is None, and in both cases what is ``named``.
+
+    "All" are a server's user attributes only (RFC 4511, 4.5.1.8): operational and computed ones have to be named.
+    """
+    wanted = {name.lower(): name for name in (*(ATTRIBUTES if attributes is None else attributes), *named)}
+    return tuple(wanted.values())
+
+
 class Search:
     """One search on one session; ``references`` are the servers that it was sent on to.
 
