@@ -1,4 +1,4 @@
-"""Compares names the way a directory does: by case-folded, normalized text with single spaces."""
+"""Compares names the way a directory does, by case-folded, normalized text with single spaces, and words counts."""
 
 from __future__ import annotations
 
@@ -71,6 +71,11 @@ def _is_invisible(character: str) -> bool:
     return (
         selector or character in _BLANK or unicodedata.category(character) in {"Cf", "Cc", "Co", "Cn", "Cs", "Zl", "Zp"}
     )
+
+
+def counted(number: int, one: str, several: str) -> str:
+    """Return how many of something there are, as in ``1 entry`` and ``395 entries``; in texts that are not translated."""
+    return f"{number} {one if number == 1 else several}"
 
 
 def registration_key() -> str:

@@ -179,7 +179,7 @@ class TestUrls:
 
             [failed] = run.readings.get().proof["failed_urls"]
             assert run.state == RunState.APPLIED
-            assert "no answer within 1 seconds" in failed["reason"]
+            assert "no answer within 1 second" in failed["reason"]
             world.saw(row, run, f"applied, by the second after the first: {failed['reason']}")
 
     @pytest.mark.parametrize("count", [1, 2])

@@ -60,7 +60,8 @@ def main() -> None:
         except DirectoryUnavailable as failure:
             teller.tell(
                 "failed",
-                message=str(failure),
+                message=failure.problem,
+                advice=failure.advice,
                 stage=str(failure.stage),
                 server_message=failure.server_message,
                 result_code=failure.result_code,

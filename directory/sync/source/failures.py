@@ -25,6 +25,7 @@ class DirectoryUnavailable(Exception):
 
     ``server_message`` is what the server itself said, ``result_code`` its LDAP result (RFC 4511, 4.1.9) where it gave
     one, and ``matched_dn`` how much of the way to the base is there, as it came. The bind password is in none of them.
+    ``advice`` is what to do about it, a sentence without a full stop; the message ends in it, ``problem`` does not.
     """
 
     def __init__(
@@ -35,8 +36,11 @@ class DirectoryUnavailable(Exception):
         server_message: str = "",
         result_code: int | None = None,
         matched_dn: str = "",
+        advice: str = "",
     ) -> None:
-        super().__init__(message)
+        super().__init__(f"{message.rstrip('.')}. {advice[:1].upper()}{advice[1:]}" if advice else message)
+        self.problem = message
+        self.advice = advice
         self.stage = stage
         self.server_message = server_message
         self.result_code = result_code
@@ -46,8 +50,8 @@ class DirectoryUnavailable(Exception):
 class Referred(DirectoryUnavailable):
     """The server has not got the base, and names ``urls`` where it is."""
 
-    def __init__(self, message: str, urls: tuple[str, ...]) -> None:
-        super().__init__(message, stage=Stage.BASE, result_code=10)
+    def __init__(self, message: str, urls: tuple[str, ...], *, advice: str = "") -> None:
+        super().__init__(message, stage=Stage.BASE, result_code=10, advice=advice)
         self.urls = urls
 
 

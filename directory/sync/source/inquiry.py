@@ -118,7 +118,7 @@ class Inquiry:
                     told |= self._ask_in_parts(batch)
                     continue
                 except DirectoryUnavailable as failure:
-                    self._trouble = str(failure).rstrip(".")
+                    self._trouble = failure.problem.rstrip(".")
             words = f"a second search could not confirm the absence: {self._trouble}"
             told |= {who.user_id: Whereabouts(absent=False, told=words) for who in batch}
         return told

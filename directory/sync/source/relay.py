@@ -17,6 +17,7 @@ from contextlib import contextmanager
 
 from directory.sync.source import messages
 from directory.sync.source.messages import Malformed
+from orgs.text import counted
 
 CHUNK = 1 << 18
 # What is no entry goes through a pipe that nobody empties meanwhile, so it has to fit in there.
@@ -199,7 +200,7 @@ class Relay:
 def why(error: OSError, seconds: int = 0) -> str:
     """Return why a socket failed, in a few words; ``seconds`` is how long an answer was waited for."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {seconds} seconds" if seconds else "no answer"
+        return f"no answer within {counted(seconds, 'second', 'seconds')}" if seconds else "no answer"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     # OpenSSL's words end in the line of Python's own source.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,9 +13,10 @@ from ldap.controls import SimplePagedResultsControl
 from ldap.syncrepl import SyncRequestControl
 from pyasn1.error import PyAsn1Error
 
-from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
+from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.fitness import SCOPES, check_settings
 from directory.sync.source.messages import Malformed, attributes_of
+from directory.sync.source.refusals import failure_of
 from directory.sync.source.root import ACTIVE_DIRECTORY_NAME, ROOT_ATTRIBUTES, RootDse, root_of
 from directory.sync.source.urls import Url
 from directory.sync.source.wire import Note, Wire, open_wire
@@ -199,39 +199,22 @@ class Session:
         try:
             yield
         except ldap.LDAPError as error:
-            raise self._failure(error, stage, after() if after else None) from None
+            raise self._failure(error, stage, after) from None
         except TimeoutError:
-            raise self._failure(ldap.TIMEOUT(), stage, after() if after else None) from None
+            raise self._failure(ldap.TIMEOUT(), stage, after) from None
         except (UnicodeError, PyAsn1Error, Malformed) as error:
             reason = plain(str(error), secret=self._connection.bind_password)
             raise DirectoryUnavailable(f"{self.url}: the answer can't be read ({reason})", stage=stage) from None
 
-    def _failure(self, error: ldap.LDAPError, stage: Stage, after: int | None) -> DirectoryUnavailable:
-        details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
-        secret = self._connection.bind_password
-        words, matched = (plain(str(details.get(name) or ""), secret=secret) for name in ("info", "matched"))
-        name = details.get("desc") or type(error).__name__
-        if isinstance(error, ldap.REFERRAL):
-            urls = tuple(str(details.get("info") or "").splitlines()[1:])
-            return Referred(f"{self.url} has not got the base and refers to {plain(' '.join(urls))}", urls)
-        lost = "" if after is None else f" after {after} entries"
-        if isinstance(error, ldap.TIMEOUT):
-            seconds = self._connection.operation_timeout
-            return DirectoryUnavailable(
-                f"{self.url}: no answer within {seconds} seconds{lost}", stage=_unanswered(stage)
-            )
-        if isinstance(error, ldap.SERVER_DOWN | ldap.CONNECT_ERROR):
-            # How libldap calls an answer that is too long to be one.
-            garbled = "the answer can't be read" if details.get("errno") == errno.ERANGE else ""
-            reason = self._wire.relay.trouble or garbled or words or "connection lost"
-            return DirectoryUnavailable(
-                f"{self.url}: {name} ({reason}){lost}", stage=_unanswered(stage), server_message=words
-            )
-        if isinstance(error, ldap.SIZELIMIT_EXCEEDED | ldap.TIMELIMIT_EXCEEDED | ldap.ADMINLIMIT_EXCEEDED):
-            name += lost
-        name += (f": {words}" if words else "") + (f": matched {matched}" if matched else "")
-        stage, code, dn = _stage(error, stage), _code(details), str(details.get("matched") or "")
-        return DirectoryUnavailable(name, stage=stage, server_message=words, result_code=code, matched_dn=dn)
+    def _failure(self, error: ldap.LDAPError, stage: Stage, after: Callable[[], int] | None) -> DirectoryUnavailable:
+        return failure_of(
+            error,
+            self._connection,
+            self.url,
+            stage,
+            trouble=self._wire.relay.trouble,
+            after=after() if after else None,
+        )
 
 
 def connect(connection: Connection, note: Note) -> Session:
@@ -249,10 +232,12 @@ def connect(connection: Connection, note: Note) -> Session:
             if failure.stage not in UNREACHABLE:
                 raise
             failures.append(failure)
-            tried.append(FailedUrl(str(url), str(failure).removeprefix(f"{url}: ")))
+            tried.append(FailedUrl(str(url), failure.problem.removeprefix(f"{url}: ")))
         else:
             session.failed_urls = tuple(tried)
             return session
+    if len(failures) == 1:
+        raise failures[0]
     raise DirectoryUnavailable(
         "; ".join(map(str, failures)),
         stage=failures[-1].stage,
@@ -279,21 +264,3 @@ def _unnoted(_stage: Stage, _detail: str) -> None:
 
 def _ignore_reference(_urls: Sequence[str]) -> None:
     return None
-
-
-def _unanswered(stage: Stage) -> Stage:
-    return Stage.CONNECT if stage is Stage.BIND else stage
-
-
-def _stage(error: ldap.LDAPError, stage: Stage) -> Stage:
-    if stage is not Stage.SEARCH:
-        return stage
-    if isinstance(error, ldap.NO_SUCH_OBJECT | ldap.INVALID_DN_SYNTAX):
-        return Stage.BASE
-    return Stage.FILTER if isinstance(error, ldap.FILTER_ERROR) else stage
-
-
-def _code(details: Mapping[str, object]) -> int | None:
-    """Return the result code that the server gave; libldap's own ones are negative."""
-    code = details.get("result")
-    return code if isinstance(code, int) and code > 0 else None

@@ -78,7 +78,7 @@ def _tell(wanted: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
     with _process(wanted) as come:
         while (told := _next(come, ends, waits)) is not None and told["kind"] != "ended":
             if told["kind"] == "failed":
-                raise DirectoryUnavailable(told["message"], stage=Stage(told["stage"]))
+                raise DirectoryUnavailable(told["message"], stage=Stage(told["stage"]), advice=told["advice"])
             if told["kind"] == "crashed":
                 raise RuntimeError(f"the process that tries a connection broke down: {told['crash']}")
             yield told

@@ -190,7 +190,7 @@ class Visibility:
                     self._elsewhere[str(url)] = other
                 return self._read(self._elsewhere[str(url)], dn)
             except DirectoryUnavailable as failure:
-                words = str(failure)
+                words = failure.problem
         return _Answer(session, words=words or "the referral leads nowhere")
 
     def _is_active_directory(self, session: Session) -> bool:

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from directory.sync.source import messages
+from directory.sync.source import advice, messages
 from directory.sync.source.addresses import allowed
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.messages import Malformed
@@ -73,12 +73,15 @@ def _connect(connection: Connection, url: Url, note: Note, wanted: str) -> socke
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", "") or "not a host name"
         raise DirectoryUnavailable(
-            f"{url}: the name {url.host} can't be resolved ({reason})", stage=Stage.NAME, server_message=reason
+            f"{url}: the name {url.host} can't be resolved ({reason})",
+            stage=Stage.NAME,
+            server_message=reason,
+            advice=advice.of_name(error),
         ) from None
     # A stable order: the others stay as the name server gave them.
     addresses = sorted(allowed(url, addresses), key=lambda each: each[4][0] != wanted)
     note(Stage.NAME, f"{url.host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in addresses))}")
-    trouble = ""
+    trouble = to_do = ""
     for family, kind, protocol, _, address in addresses:
         outside = socket.socket(family, kind, protocol)
         try:
@@ -86,13 +89,13 @@ def _connect(connection: Connection, url: Url, note: Note, wanted: str) -> socke
             outside.connect(address)
         except OSError as error:
             outside.close()
-            trouble = why(error, connection.connect_timeout)
+            trouble, to_do = why(error, connection.connect_timeout), advice.of_connecting(error)
             continue
         _keep_alive(outside)
         note(Stage.CONNECT, f"connected to {address[0]}, port {url.port}")
         return outside
     raise DirectoryUnavailable(
-        f"{url}: Can't contact LDAP server ({trouble})", stage=Stage.CONNECT, server_message=trouble
+        f"{url}: Can't contact LDAP server ({trouble})", stage=Stage.CONNECT, server_message=trouble, advice=to_do
     )
 
 
@@ -139,11 +142,14 @@ def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connecti
         return trust.wrap_socket(outside, server_hostname=url.host)
     except ssl.SSLCertVerificationError as error:
         reason = error.verify_message.rstrip(".")
-        message = f"{url}: the server's certificate is refused ({reason})"
+        message, to_do = (
+            f"{url}: the server's certificate is refused ({reason})",
+            advice.of_certificate(error.verify_code),
+        )
     except OSError as error:
         reason = why(error, connection.connect_timeout)
-        message = f"{url}: TLS failed ({reason})"
-    raise DirectoryUnavailable(message, stage=Stage.TLS, server_message=reason)
+        message, to_do = f"{url}: TLS failed ({reason})", advice.of_tls(error)
+    raise DirectoryUnavailable(message, stage=Stage.TLS, server_message=reason, advice=to_do)
 
 
 def _start_tls(outside: socket.socket, url: Url) -> None:
@@ -163,7 +169,10 @@ def _start_tls(outside: socket.socket, url: Url) -> None:
     if tag != EXTENDED_RESPONSE or code != b"\x00":
         reason = plain(words.decode("utf-8", "replace")) or f"result {int.from_bytes(code)}"
         raise DirectoryUnavailable(
-            f"{url}: the server refuses StartTLS ({reason})", stage=Stage.TLS, server_message=reason
+            f"{url}: the server refuses StartTLS ({reason})",
+            stage=Stage.TLS,
+            server_message=reason,
+            advice=advice.of_start_tls(code[-1]),
         )
 
 
