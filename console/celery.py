@@ -10,7 +10,7 @@ from celery.signals import setup_logging, worker_init, worker_ready
 from django.conf import settings
 from kombu import Exchange, Queue
 
-from console.start import load_settings
+from console.start import end_without_semaphores, load_settings
 
 load_settings()
 
@@ -68,6 +68,12 @@ def configuration() -> dict[str, Any]:
 app.add_defaults(configuration)
 app.autodiscover_tasks(["directory"])
 app.autodiscover_tasks(["console"], related_name="heartbeats")
+
+
+@worker_init.connect
+def look_for_semaphores(**_: object) -> None:
+    """End with one sentence where a worker's processes could not be started."""
+    end_without_semaphores()
 
 
 @worker_init.connect

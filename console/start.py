@@ -39,6 +39,23 @@ def sentences() -> Iterator[None]:
         _end(f"The database that DATABASE_URL names does not answer: {said}. Start it, or correct DATABASE_URL.")
 
 
+def end_without_semaphores() -> None:
+    """End the process with one sentence where no worker could run: Linux keeps named semaphores in /dev/shm.
+
+    Celery's pool of processes is held together by them.
+    """
+    from billiard import Lock  # noqa: PLC0415  # of workers alone
+
+    try:
+        Lock()
+    except (OSError, ImportError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        _end(
+            f"Workers need semaphores, and none can be made in /dev/shm ({reason}). Make /dev/shm writable and leave some "
+            "space there; a container takes --tmpfs /dev/shm for that."
+        )
+
+
 def _end(sentence: str) -> None:
     print(f"rollcall: {sentence}", file=sys.stderr)  # noqa: T201  # there may be no log
     sys.exit(BAD_SETTINGS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -53,12 +54,14 @@ ENTRIES = {
 }
 
 
-def ran(folder: Path, *arguments: str, told: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run Python in an environment in which nothing else is set."""
+def ran(
+    folder: Path, *arguments: str, told: str = "", inside: str = "", **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run Python in an environment in which nothing else is set, started by the command ``inside``, if any."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     settings = {"ROLLCALL_VAR": str(folder / "var"), "DJANGO_SETTINGS_MODULE": "console.settings", **GOOD}
     return subprocess.run(
-        [sys.executable, *arguments], cwd=ROOT, env={**kept, **settings, **environment},
+        [*shlex.split(inside), sys.executable, *arguments], cwd=ROOT, env={**kept, **settings, **environment},
         capture_output=True, text=True, timeout=100, check=False, input=told,
     )  # fmt: skip
 
@@ -110,6 +113,22 @@ class TestABadVariable:
             said_in_one_sentence(
                 ran(tmp_path, "manage.py", *command, DATABASE_URL=address), "DATABASE_URL", "not answer"
             )
+
+
+IN_READ_ONLY_MEMORY = """unshare -Urm sh -c 'mount -t tmpfs -o ro tmpfs /dev/shm && exec "$@"' sh"""
+
+
+class TestAMachineWithoutSharedMemory:
+    @pytest.mark.parametrize("entry", ["manage.py serve", "worker"])
+    def test_is_told_in_one_sentence(self, tmp_path: Path, entry: str) -> None:
+        if subprocess.run([*shlex.split(IN_READ_ONLY_MEMORY), "true"], capture_output=True, check=False).returncode:
+            pytest.skip("this machine lets nobody mount anything in a namespace of their own")
+        ran(tmp_path, "manage.py", "migrate", "-v", "0")
+
+        # Celery warns of a worker that root starts, as tests are here and there.
+        found = ran(tmp_path, *ENTRIES[entry], inside=IN_READ_ONLY_MEMORY, DEMO="0", PYTHONWARNINGS="ignore")
+
+        said_in_one_sentence(found, "/dev/shm", "Read-only file system")
 
 
 class TestAGoodVariable:

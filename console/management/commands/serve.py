@@ -29,6 +29,7 @@ from console.celery import app
 from console.demo_directory import DemoDirectory
 from console.env import BadSetting, flag, host, port, web_address
 from console.processes import ProcessDied, Service, Supervisor, end_leftovers
+from console.start import end_without_semaphores
 from orgs.actions import users
 from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, Role, User
@@ -56,6 +57,7 @@ class Command(BaseCommand):
         Raises:
             CommandError: when Rollcall runs here already, or when one of its processes ended by itself.
         """
+        end_without_semaphores()
         lock = _only_one_at_a_time(settings.VAR)
         if left := end_leftovers(settings.VAR):
             self._say(f"Ended what an earlier start had left running: {', '.join(left)}.")

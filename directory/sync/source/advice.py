@@ -17,7 +17,7 @@ import ldap
 from directory.sync.source.failures import DirectoryUnavailable
 
 CANNOT_PAGE = (
-    "If it can't send pages at all, tick “This server can't page” in its settings (cannot_page): it is asked for "
+    "If it can't send pages at all, tick \"This server can't page\" in its settings (cannot_page): it is asked for "
     "everything at once then, and counted a second time"
 )
 MORE_IN_PAGES = (
@@ -198,7 +198,9 @@ def of_certificate(code: int) -> str:
 
 def of_tls(error: OSError) -> str:
     """Return what to do where TLS failed."""
-    reason = (error.reason or "") if isinstance(error, ssl.SSLError) else ""
+    # Python names only the reasons of the OpenSSL that it was made for.
+    words = (error.strerror or "").partition(" (_ssl.c")[0].rpartition("] ")[2]
+    reason = (isinstance(error, ssl.SSLError) and error.reason) or words.upper().replace(" ", "_")
     closed = isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError | ConnectionResetError)
     return _BY_TLS.get(reason, "") or (_CLOSED_IN_TLS if closed else "")
 
