@@ -97,11 +97,11 @@ def _rdn(text: str) -> Rdn:
         if not equals or not name.strip():
             return frozenset()
         kind = name.strip().lower().removeprefix("oid.")
-        pairs.add((TYPES.get(kind, kind), fold(_unescaped(value))))
+        pairs.add((TYPES.get(kind, kind), fold(unescaped(value))))
     return frozenset(pairs)
 
 
-def _unescaped(value: str) -> str:
+def unescaped(value: str) -> str:
     """Return a value without escapes (RFC 4514, 2.4); octets that are no text stay apart from all text."""
     octets = ESCAPED.sub(_octet, value.encode("utf-8", "surrogatepass"))
     return octets.decode("utf-8", "surrogateescape")
