@@ -22,16 +22,16 @@ from orgs.text import fold
 _TEXT = {
     "name", "ca_certificate", "bind_dn", "bind_password", "search_base", "search_scope", "search_filter",
     "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
-    "active_script", "org_name_script", "role_name_script", "canary",
+    "active_script", "org_name_script", "role_name_script", "canary", "groups_base", "groups_filter",
 }  # fmt: skip
 _FLAGS = {
     "enabled", "start_tls", "verify_certificates", "follow_referrals", "cannot_page", "needed_attributes_only", "requires_approval",
-    "keep_inherited_servers",
+    "keep_inherited_servers", "resolve_groups",
 }  # fmt: skip
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}
 _NUMBERS = {
     "page_size", "connect_timeout", "operation_timeout", *(limit.setting for limit in LIMITS), "absence_runs",
-    "absence_hours", "sync_interval_hours", "full_reading_every",
+    "absence_hours", "sync_interval_hours", "full_reading_every", "groups_depth",
 }  # fmt: skip
 _REQUIRED = ("urls", "search_base")
 

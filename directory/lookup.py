@@ -9,7 +9,7 @@ from directory import scripting
 from directory.models import LdapServer
 from directory.scope import OrgScope
 from directory.sync.identity import identity
-from directory.sync.source import escape_filter, open_reading
+from directory.sync.source import GroupGraph, escape_filter, names_of, open_reading, read_graph, without_groups
 from directory.sync.values import Entry, Identity, Verdict
 from orgs.text import fold
 
@@ -52,10 +52,14 @@ def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope]) ->
 
 def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, Found]:
     found: dict[str, Found] = {}
-    wanted = {fold(name) for name in usernames}
+    wanted, graph = {fold(name) for name in usernames}, None
     with scripting.sandbox(server) as sandbox:
         for start in range(0, len(usernames), AT_ONCE):
             entries = _entries(server, usernames[start : start + AT_ONCE])
+            if entries and (search := server.group_search) is not None:
+                # As they are now: what the last sync has stored may still hold a group that somebody has left.
+                graph = graph or read_graph(server.connection, search)
+                entries = [_with_groups(entry, graph) for entry in entries]
             for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):
                 who = identity(entry, server.mapping)
                 for key in {fold(name) for name in who.usernames} & wanted:
@@ -64,6 +68,11 @@ def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, Found]:
                     else:
                         found[key] = Found(server, entry, who, verdict)
     return found
+
+
+def _with_groups(entry: Entry, graph: GroupGraph) -> Entry:
+    texts = without_groups(entry.attributes)
+    return replace(entry, attributes={**texts, "groups": tuple(graph.groups(entry.dn, names_of(texts)))})
 
 
 def _entries(server: LdapServer, usernames: Sequence[str]) -> list[Entry]:

@@ -104,6 +104,8 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "role_name_script": text,
     "search_filter": ldap_filter,
     "search_base": dn,
+    "groups_filter": ldap_filter,
+    "groups_base": dn,
     "bind_dn": name_of_entry,
     "username_attribute": line,
     "email_attribute": line,

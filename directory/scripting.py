@@ -36,4 +36,4 @@ def sandbox_for_stored(server: LdapServer, scripts: Scripts, attributes: Sequenc
 
 def _sandbox(server: LdapServer, scripts: Scripts, attributes: Sequence[str] | None, advice: str) -> Sandbox:
     asked = None if attributes is None else Asked(tuple(attributes), advice)
-    return Sandbox(scripts, server.always_list_attributes, limits(), asked)
+    return Sandbox(scripts, server.always_lists, limits(), asked)

@@ -110,7 +110,7 @@ class Directory:
     """One slapd; ``start`` it, or use it as a context manager.
 
     ``limits`` are slapd's words, such as ``size.prtotal=500``, and hold for the reader, since the administrator has
-    none. ``ldif`` is loaded before the start. ``reader_dn`` is an account that may read everything except passwords.
+    none. ``before`` are lines of the configuration before any database, such as a schema. ``ldif`` is loaded before the start. ``reader_dn`` is an account that may read everything except passwords.
     """
 
     admin_password = "Adm1n! geheim"
@@ -127,6 +127,7 @@ class Directory:
         certificate: Certificate | None = None,
         anonymous: bool = True,
         extra: str = "",
+        before: str = "",
     ) -> None:
         self.base = base
         self.admin_dn = f"cn=admin,{base}"
@@ -138,6 +139,7 @@ class Directory:
         self._certificate = certificate
         self._anonymous = anonymous
         self._extra = extra
+        self._before = before
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._tls_port = 0
@@ -276,6 +278,7 @@ class Directory:
         )
         lines = [
             *(f"include {self._schema(name)}" for name in self._schemas),
+            self._before,
             "modulepath /usr/lib/ldap",
             *(f"moduleload {name}" for name in ("back_mdb", "memberof", "refint")),
             f"pidfile {self._folder}/slapd.pid",

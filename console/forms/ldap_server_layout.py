@@ -42,6 +42,13 @@ def helper() -> FormHelper:
             HTML('{% include "ldap_servers/_test_search.html" %}'),
         ),
         _group(
+            _("Groups"),
+            "resolve_groups",
+            "groups_base",
+            "groups_filter",
+            "groups_depth",
+        ),
+        _group(
             _("Attributes"),
             _side_by_side("username_attribute", "email_attribute"),
             _side_by_side("first_name_attribute", "last_name_attribute"),

@@ -86,6 +86,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
             "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
             "search_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
+            "groups_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
             "active_script": forms.Textarea(attrs=_SCRIPT),
             "org_name_script": forms.Textarea(attrs=_SCRIPT),
             "role_name_script": forms.Textarea(attrs=_SCRIPT),

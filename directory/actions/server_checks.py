@@ -27,8 +27,8 @@ MAPPING = (
     "unique_id_attribute",
 )
 # Of one line, and shown in lists, logs and mails.
-ONE_LINE = ("name", "bind_dn", "search_base", "canary", *MAPPING)
-LONG = ("bind_password", "search_filter", "ca_certificate", *SCRIPTS)
+ONE_LINE = ("name", "bind_dn", "search_base", "canary", "groups_base", *MAPPING)
+LONG = ("bind_password", "search_filter", "groups_filter", "ca_certificate", *SCRIPTS)
 MOST_URLS = 20
 MOST_ATTRIBUTES = 500
 LONGEST_PASSWORD = 4096
@@ -123,6 +123,8 @@ def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
         # Active Directory also takes reader@corp.example.com and CORP\\reader.
         "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
         "search_filter": check_filter(stored.search_filter),
+        "groups_base": check_dn(stored.groups_base),
+        "groups_filter": check_filter(stored.groups_filter) if stored.groups_filter else None,
         "ca_certificate": _wrong_certificate(certificate) if certificate.strip() else None,
         "always_list_attributes": _wrong_always_lists(stored.always_list_attributes),
     } | {field: check_attribute(name) for field in MAPPING if (name := getattr(stored, field))}

@@ -34,6 +34,7 @@ CONNECTION = (
     "operation_timeout",
     "follow_referrals",
 )
+GROUPS = ("resolve_groups", "groups_base", "groups_filter", "groups_depth")
 SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "cannot_page", "needed_attributes_only")
 ATTRIBUTES = (*MAPPING, "always_list_attributes")
 LIMITS = (
@@ -47,6 +48,7 @@ SETTINGS = (
     "enabled",
     *CONNECTION,
     *SEARCH,
+    *GROUPS,
     *ATTRIBUTES,
     *SCRIPTS,
     *LIMITS,

@@ -3,6 +3,7 @@
 from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
+from directory.models.groups import StoredGroup
 from directory.models.heartbeats import Heartbeat
 from directory.models.known_ids import KnownId, LastSeen
 from directory.models.mails import Mail, MailKind
@@ -37,6 +38,7 @@ __all__ = [
     "ScriptVersion",
     "Standing",
     "StoredEntry",
+    "StoredGroup",
     "SyncSettings",
     "Trigger",
     "Upload",

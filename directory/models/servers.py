@@ -13,7 +13,7 @@ from directory import pasted
 from directory.models.fields import EncryptedTextField, opened
 from directory.sync.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
 from directory.sync.needed import named, needed
-from directory.sync.values import AttributeMapping, Connection, Scripts
+from directory.sync.values import AttributeMapping, Connection, GroupSearch, Scripts
 from orgs.models import Org, Role, User
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission
@@ -21,6 +21,8 @@ from orgs.permissions import Permission
 DEFAULT_ACTIVE_SCRIPT = "function(entry) {return true;}"
 # Not "and no computers": where a server's schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
 DEFAULT_FILTER = "(objectClass=person)"
+# By what, beside the DN, a person is known to groups, and where scripts find the groups.
+NAMED_BY_GROUPS = ("uid", "objectSid", "primaryGroupID", "groups")
 DEFAULT_ALWAYS_LISTS = (
     "memberOf",
     "objectClass",
@@ -126,6 +128,34 @@ class LdapServer(Keyed):
             "Those of the mapping, and those whose names stand in the scripts: less to send and to keep where entries "
             "are big. To look at any other one is then a script error, which changes nothing for that user."
         ),
+    )
+
+    resolve_groups = models.BooleanField(
+        _("resolve groups"),
+        default=False,
+        help_text=_(
+            "Scripts get entry.groups: the DNs of all groups that the person is in, directly, through other groups, as "
+            "primary group, or by name only (memberUid)."
+        ),
+    )
+    groups_base = models.CharField(
+        _("base of groups"),
+        max_length=1024,
+        blank=True,
+        default="",
+        help_text=_("Empty: everywhere in the directory where people may be."),
+    )
+    groups_filter = models.TextField(
+        _("filter of groups"),
+        blank=True,
+        default="",
+        help_text=_("Empty: whatever has a member, uniqueMember or memberUid, and the usual classes of groups."),
+    )
+    groups_depth = models.PositiveSmallIntegerField(
+        _("how many levels of groups in groups"),
+        default=10,
+        validators=[MaxValueValidator(100)],
+        help_text=_("0: only groups that name the person themselves."),
     )
 
     username_attribute = models.CharField(_("username"), max_length=255, default="uid")
@@ -249,12 +279,28 @@ class LdapServer(Keyed):
     @property
     def attributes(self) -> tuple[str, ...] | None:
         """The attributes to ask for; None for all."""
-        return needed(self.mapping, self.scripts) if self.needed_attributes_only else None
+        names = needed(self.mapping, self.scripts) if self.needed_attributes_only else None
+        if names is None or not self.resolve_groups:
+            return names
+        known = {name.lower() for name in names}
+        return (*names, *(name for name in NAMED_BY_GROUPS if name.lower() not in known))
 
     @property
     def named_attributes(self) -> tuple[str, ...]:
         """The attributes that the mapping or a script names."""
         return named(self.mapping, self.scripts)
+
+    @property
+    def group_search(self) -> GroupSearch | None:
+        """Which groups are resolved for the scripts; None where none are."""
+        if not self.resolve_groups:
+            return None
+        return GroupSearch(self.groups_base, self.groups_filter, self.groups_depth)
+
+    @property
+    def always_lists(self) -> list[str]:
+        """The attributes that scripts see as arrays even with one value."""
+        return [*self.always_list_attributes, "groups"] if self.resolve_groups else self.always_list_attributes
 
     @property
     def scripts(self) -> Scripts:
@@ -305,6 +351,8 @@ class LdapServer(Keyed):
             parts.append("needed attributes only")
         if self.cannot_page:
             parts.append("cannot page")
+        if self.resolve_groups:
+            parts.append(["groups", self.groups_base, self.groups_filter, self.groups_depth])
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -13,21 +13,28 @@ from directory.sync.source import DirectoryUnavailable, Sent, plain, texts_of
 NAMED = 5
 
 
-def same_again(repeats: Iterable[Repeat[Sent]]) -> list[str]:
-    """Return the DNs of entries that have come before and said the same.
+def same_again(repeats: Iterable[Repeat[Sent]], *, resolved: bool = False) -> list[str]:
+    """Return the DNs of entries that have come before and said the same; ``resolved`` groups are none of what they say.
 
     Raises:
         DirectoryUnavailable: one of them said another thing.
     """
+
+    def said(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        found = _sorted(attributes)
+        if resolved:
+            found.pop("groups", None)
+        return found
+
     found = []
     for entry, place, before in repeats:
         if before is not None:
-            same = before.digest == entry.digest or _sorted(_attributes(before)) == _sorted(_attributes(entry))
+            same = before.digest == entry.digest or said(_attributes(before)) == said(_attributes(entry))
         elif place.same is not None or place.stored is None:
             same = True
         else:
             kept = StoredEntry.objects.values_list("attributes", flat=True).get(pk=place.stored.pk)
-            same = _sorted(kept) == _sorted(_attributes(entry))
+            same = said(kept) == said(_attributes(entry))
         if not same:
             raise DirectoryUnavailable(
                 f"the directory changed while it was being read: {plain(entry.dn)} came twice and said two things"

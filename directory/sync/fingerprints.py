@@ -32,6 +32,7 @@ STORING = (
         for name in ("identity", "named_attributes", "needed", "rows", "script_pages", "shelf", "values")
     ),
     *(SYNC / "source").glob("*.py"),
+    ORGS / "text.py",
 )
 
 

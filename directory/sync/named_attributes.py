@@ -25,6 +25,10 @@ class NamedAttributes:
             found = self._known[spelled] = f"{sum(self._bits.get(name, 0) for name in bare):x}"
         return found
 
+    def also(self, digits: str, name: str) -> str:
+        """Return the number of an entry that has this attribute besides."""
+        return f"{int(digits or '0', 16) | self._bits.get(name.lower(), 0):x}"
+
     def counts(self, entries: Iterable[tuple[str, int]]) -> dict[str, int]:
         """Return how many entries have each attribute, by its folded name; ``entries`` are counted by their numbers."""
         counts = dict.fromkeys(self._bits, 0)

@@ -11,11 +11,12 @@ from directory.models import LdapServer, RunServer
 from directory.sync import copies, grounds, lease, matching, memberships, standing, times
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything
+from directory.sync.group_store import GroupStore
 from directory.sync.job import Job
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.sandbox import EntryText
 from directory.sync.shelf import Place, Read, Shelf, Stored
-from directory.sync.source import DirectoryUnavailable, Opened, ReadingProcess, Sent, opened
+from directory.sync.source import DirectoryUnavailable, Opened, ReadingProcess, Sent, opened, with_groups
 from directory.sync.values import AttributeMapping, Extent, Identity, Verdict
 from orgs.bulk import Json
 from orgs.text import fold
@@ -40,7 +41,7 @@ class Reader:
     """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
 
     ``twice`` are DNs that came more than once. ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
-    have changed.
+    have changed. ``groups`` are those of the server, where scripts get them resolved.
     """
 
     work: Job
@@ -51,6 +52,7 @@ class Reader:
     matched: bool = False
     incremental: bool = False
     verdicts_kept: int = 0
+    groups: GroupStore | None = None
     crew: Crew = field(init=False)
     org_ids: list[int] = field(init=False)
     mapping: AttributeMapping = field(init=False)
@@ -172,7 +174,7 @@ class Reader:
             self.shelf.arrivals.add(place.stored for place in places if place.stored)
             return list(zip(page, places, strict=True))
         first, repeated = self.shelf.arrivals.take(page, places)
-        self.twice += copies.same_again(repeated)
+        self.twice += copies.same_again(repeated, resolved=self.groups is not None)
         return first
 
     def _keep(self, read: list[Read]) -> None:
@@ -185,7 +187,12 @@ class Reader:
         """Return what the scripts have cost so far."""
         cost = self.crew.cost()
         seconds = round(cost.cpu_seconds, 3)
-        return {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
+        counts = {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
+        return (
+            counts
+            if self.groups is None
+            else {**counts, "groups": self.groups.count, "groupsChanged": self.groups.changed}
+        )
 
     @property
     def _phase(self) -> str:
@@ -193,10 +200,11 @@ class Reader:
 
     def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
-        known = self.shelf.identities({place.same.pk: each.dn for each, place in sent if place.same})
+        # What is stored is of the same person as it was, whatever else has changed about it.
+        stays = {place.stored.pk: each.dn for each, place in sent if place.stored and (place.same or not each.digest)}
+        known = self.shelf.identities(stays)
         with times.step("decoding"):
-            # Of those that say the same nobody has to know the attributes.
-            told = [Opened(known[place.same.pk], "") if place.same else self._opened(each) for each, place in sent]
+            told = [self._told(each, place, known) for each, place in sent]
         who = [each.identity for each in told]
         # Before anything is kept of this page.
         if self.incremental:
@@ -207,9 +215,20 @@ class Reader:
             for (_, place), each, candidate in zip(sent, told, found, strict=True)
         ]
 
+    def _told(self, sent: Sent, place: Place, known: Mapping[int, Identity]) -> Opened:
+        """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
+        who = known.get(place.stored.pk) if place.stored else None
+        if who is None:
+            return self._opened(sent)
+        # Of those that say the same nobody has to know the attributes.
+        return Opened(who, "") if place.same else self._opened(sent)._replace(identity=who)
+
     def _opened(self, sent: Sent) -> Opened:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
-        return opened(sent, self.mapping, self.named)
+        if self.groups is None:
+            return opened(sent, self.mapping, self.named)
+        found = opened(sent, self.mapping, self.named, for_groups=True)
+        return with_groups(found, self.groups.graph.groups(sent.dn, found.in_groups_as), self.named)
 
     def _note(self, read: list[Read]) -> None:
         """Note who has a claim to another one's entry, and the canary."""

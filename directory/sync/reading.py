@@ -23,6 +23,7 @@ from directory.sync import (
 )
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything, SyncStopped
+from directory.sync.group_store import GroupStore
 from directory.sync.job import Job
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.reader import Reader
@@ -125,7 +126,8 @@ def _read_from(
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         tried_before = shelf.wrote = shelf.begin()
-    reader = Reader(work, row, server, shelf, patience)
+    groups = _read_groups(work, server, process, shelf)
+    reader = Reader(work, row, server, shelf, patience, groups=groups)
     with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
@@ -133,7 +135,13 @@ def _read_from(
         mapping = server.mapping if increments.mostly_new(server) else None
         named = server.named_attributes
         with process.open(
-            connection, attributes=row.attributes, since=since, now=now, mapping=mapping, named=named
+            connection,
+            attributes=row.attributes,
+            since=since,
+            now=now,
+            mapping=mapping,
+            named=named,
+            for_groups=groups is not None,
         ) as reading:
             row.url, extent = reading.url, reading.extent
             reader.incremental = extent.since is not None
@@ -149,11 +157,39 @@ def _read_from(
         else:
             row.extent = increments.everything(extent.why_full or why_full)
         row.counts = reader.counts()
+        if groups is not None:
+            work.notes[row.pk] += groups.sentences()
     row.since, row.position = increments.to_json(extent.since), increments.to_json(extent.position)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
     # Whoever was matched while somebody was renamed may be matched otherwise by now.
     row.ground = ground if ground == reader.ground() else ""
+
+
+def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf) -> GroupStore | None:
+    """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
+
+    They are read whole each time: a member that is renamed gives no sign at its groups.
+    """
+    search = server.group_search
+    if search is None:
+        return None
+    phase, connection = f"reading groups of {server.name}", server.connection
+    patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    store = GroupStore(server.pk, depth=search.depth)
+    with times.step("reading groups"):
+        work.lease.renew(phase=phase, done=0, patience=patience)
+        with process.open_groups(connection, search, store.known()) as reading:
+            store.take(reading, lambda: work.lease.stay(phase=phase, done=0, patience=patience))
+    with times.step("whose groups have changed"):
+        touched = store.touched(shelf.made)
+        if store.changed:
+            # In one: whoever takes this run over, or comes after it, finds old groups, or those who are decided about again.
+            with transaction.atomic():
+                work.lease.renew(phase=phase, done=0, patience=patience)
+                store.keep()
+                shelf.decide_again(touched)
+    return store
 
 
 def _save_reading(work: Job, row: RunServer) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, Value
+from django.db.models.functions import Concat, Left, Substr
 
 from directory.models import StoredEntry
 from directory.sync import fingerprints, last_seen, rows
@@ -26,6 +27,8 @@ COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
 # What comes after the part of a digest that says what was made of the entry.
 DIGEST_AT = 16
+# What stands there in a row whose entry is to be decided about again, although the server sends the same.
+STALE = "-"
 PAGE = 1000
 
 
@@ -115,6 +118,11 @@ class Shelf:
         self.wrote = False
         self._last: int | None = None
 
+    @property
+    def made(self) -> str:
+        """What the digests of all rows begin with that were made as they would be now."""
+        return self._made
+
     def begin(self) -> bool:
         """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
         return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
@@ -148,6 +156,14 @@ class Shelf:
             return {}
         rows = StoredEntry.objects.filter(server=self._server_id, dn_key__among=keys).values_list("dn_key", *KNOWN)
         return {key: Stored(*row) for key, *row in rows}
+
+    def decide_again(self, pks: Collection[int]) -> None:
+        """Have these entries decided about again, by this run or, if it dies, by the next, although the server sends the same."""
+        wanted = sorted(pks)
+        digest = Concat(Left("digest", DIGEST_AT), Value(STALE), Substr("digest", DIGEST_AT + 1))
+        for start in range(0, len(wanted), PAGE):
+            rows = StoredEntry.objects.filter(pk__among=wanted[start : start + PAGE])
+            rows.exclude(digest__contains=STALE).update(digest=digest)
 
     def identities(self, dns: Mapping[int, str]) -> dict[int, Identity]:
         """Return who stored entries are, by the rows' ids; ``dns`` are theirs."""
@@ -207,19 +223,20 @@ class Shelf:
         return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
 
     def others(self, *, all_of_them: bool) -> Iterator[list[tuple[Place, str, dict[str, list[str]]]]]:
-        """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time.
+        """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time or again.
 
         Each entry comes with its place, its DN and its attributes.
         """
         columns = ("dn_key", "dn", "attributes", *KNOWN)
         rows = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
         if not all_of_them:
-            rows = rows.filter(Q(contested=True) | Q(user__isnull=False, settled=False))
+            again = Q(digest__contains=STALE)
+            rows = rows.filter(Q(contested=True) | Q(user__isnull=False, settled=False) | again)
         last = 0
         while page := list(rows.filter(pk__gt=last).values_list(*columns)[:PAGE]):
             last = page[-1][3]
             kept = (row for row in page if row[3] not in self.arrivals)
-            yield [(Place(key, row[1], Stored(*row)), dn, told) for key, dn, told, *row in kept]
+            yield [(Place(key, row[1].replace(STALE, ""), Stored(*row)), dn, told) for key, dn, told, *row in kept]
 
     def dns_of(self, name: str) -> list[str]:
         """Return the DNs of the stored entries with this DN or username."""

@@ -62,6 +62,19 @@ class Connection:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSearch:
+    """Which groups of a directory are resolved.
+
+    An empty ``base`` stands for all trees that may hold people, an empty ``search_filter`` for whatever has members or is of
+    a known class of groups. ``depth`` is how many levels of groups in groups are followed.
+    """
+
+    base: str = ""
+    search_filter: str = ""
+    depth: int = 10
+
+
+@dataclass(frozen=True, slots=True)
 class AttributeMapping:
     """Which attributes hold a person's identity; an empty ``unique_id`` is found by itself."""
 

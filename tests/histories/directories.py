@@ -226,7 +226,9 @@ class MemoryDirectories:
         now: datetime | None = None,
         mapping: AttributeMapping | None = None,
         named: Sequence[str] = (),
+        for_groups: bool = False,
     ) -> Iterator[MemoryReading]:
+        assert not for_groups, "these directories have no groups"
         yield MemoryReading(self._reached(connection), attributes, since if now else None)
 
     @contextmanager

@@ -12,6 +12,8 @@ from directory.sync.sandbox.messages import BROKEN, clean, closest_line, explain
 from directory.sync.values import Asked, Entry, ScriptError, ScriptName, Scripts, Verdict
 
 SCRIPTS = tuple(ScriptName)
+# The groups of an entry, which are a list also where there are none.
+GROUPS = "groups"
 
 
 class BadAnswer(Exception):
@@ -69,6 +71,11 @@ class _Shape:
         return cls(names, tuple(index for index, is_list in enumerate(always) if is_list), f"[%s,{places}]")
 
 
+def _shown(name: str, values: Sequence[str]) -> bool:
+    """Tell whether an attribute is shown to the scripts: without values only a list that we make ourselves."""
+    return bool(values) or name == GROUPS
+
+
 class Packer:
     """Turns entries into requests; names are sent once for all entries of a batch that have the same ones."""
 
@@ -84,11 +91,11 @@ class Packer:
             return self._row_of_text(*entry)
         attributes = entry.attributes
         if not all(attributes.values()):
-            attributes = {name: values for name, values in attributes.items() if values}
+            attributes = {name: values for name, values in attributes.items() if _shown(name, values)}
         names = tuple(attributes)
         row: list[str | tuple[str, ...]] = [entry.dn]
         for values, is_list in zip(attributes.values(), self._always_lists(names), strict=True):
-            row.append(values if is_list or len(values) > 1 else values[0])
+            row.append(values if is_list or len(values) != 1 else values[0])
         return Row(names, _encoded(row))
 
     def fitting(self, rows: Sequence[Row]) -> int:

@@ -6,18 +6,19 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Self
+from typing import IO, Any, Self, TypeVar
 
 from django.conf import settings
 
 from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.group_graph import NO_NAMES, Group, Names
 from directory.sync.source.sent import Opened, Sent, Texts
-from directory.sync.values import AttributeMapping, Connection, Extent, Identity, Position, ReadingProof
+from directory.sync.values import AttributeMapping, Connection, Extent, GroupSearch, Identity, Position, ReadingProof
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = "directory.sync.source.apart_child"
@@ -50,19 +51,21 @@ class ReadingProcess:
         now: datetime | None = None,
         mapping: AttributeMapping | None = None,
         named: Sequence[str] = (),
+        for_groups: bool = False,
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of what the connection's search finds; it is over at the end.
 
         With ``since`` it is a reading of what has changed since then, where the server can tell that, else of
         everything. ``now``, by our clock, has the server say where it is in its history by then.
         With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new;
-        ``named`` are attributes that are asked for besides, and of which it is noted whether an entry has them.
+        ``named`` are attributes that are asked for besides, and of which it is noted whether an entry has them, and
+        ``for_groups`` has it noted by what groups may name it.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        extent = {"since": since, "now": now, "mapping": mapping, "named": tuple(named)}
-        return self._ask({"connection": connection, "attributes": attributes, **extent})
+        extent = {"since": since, "now": now, "mapping": mapping, "named": tuple(named), "for_groups": for_groups}
+        return self._ask({"connection": connection, "attributes": attributes, **extent}, ReadingApart)
 
     def open_single(
         self,
@@ -74,17 +77,27 @@ class ReadingProcess:
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
         asked = {"attributes": attributes, "named": tuple(named)}
-        return self._ask({"connection": connection, **asked, "dns": tuple(dns)})
+        return self._ask({"connection": connection, **asked, "dns": tuple(dns)}, ReadingApart)
+
+    def open_groups(
+        self, connection: Connection, search: GroupSearch, known: Mapping[str, str]
+    ) -> AbstractContextManager[GroupsApart]:
+        """Connect, and give the reading of all groups; only those that are not as ``known`` come, digests by key.
+
+        Raises:
+            DirectoryUnavailable: the server can't be reached, or refuses.
+        """
+        return self._ask({"connection": connection, "groups": search, "known": dict(known)}, GroupsApart)
 
     @contextmanager
-    def _ask(self, wanted: dict[str, Any]) -> Iterator[ReadingApart]:
+    def _ask(self, wanted: dict[str, Any], kind: type[R]) -> Iterator[R]:
         process = self._process or self._start()
         complete = False
         try:
             # The password goes by this way, which nobody else can look into.
             known = {name: getattr(settings, name) for name in SETTINGS}
             send(process.stdin, {**wanted, "settings": known})
-            reading = ReadingApart(process)
+            reading = kind(process)
             yield reading
             complete = reading.complete
         finally:
@@ -104,38 +117,17 @@ class ReadingProcess:
             self._process = None
 
 
-class ReadingApart:
-    """A reading whose figures are told by the process that reads; they count once it is ``complete``.
-
-    ``proof`` is None for a reading of single entries, which proves nothing.
-    """
+class Apart:
+    """What is told by the process that reads; it counts once it is ``complete``."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.referrals: list[str] = []
-        self.twice: list[str] = []
-        self.escaped: list[str] = []
-        self.proof: ReadingProof | None = None
         self._process = process
-        opened = self._next("opened")
-        self.url: str = opened["url"]
-        self.extent: Extent = opened["extent"]
         self._ended = False
 
     @property
     def complete(self) -> bool:
         """Whether every page has been read and nothing spoke against it."""
         return self._ended
-
-    def sent_pages(self) -> Iterator[list[Sent]]:
-        """Yield the pages as the server sent them, once.
-
-        Raises:
-            DirectoryUnavailable: not everything could be read.
-        """
-        while (told := self._next("page", "ended")).get("page") is not None:
-            yield [_as_sent(*each) for each in told["page"]]
-        self.referrals, self.twice, self.escaped = told["referrals"], told["twice"], told["escaped"]
-        self.proof, self._ended = told["proof"], True
 
     def _next(self, *kinds: str) -> dict[str, Any]:
         told = receive(self._process.stdout)
@@ -149,6 +141,64 @@ class ReadingApart:
         return told
 
 
+R = TypeVar("R", bound=Apart)
+
+
+class GroupsApart(Apart):
+    """A reading of groups: ``gone`` are the keys of known ones that are not there any more.
+
+    ``count`` is how many there are, ``left_out`` are trees that could not be read, and ``referrals`` what lies elsewhere.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.gone: list[str] = []
+        self.count = 0
+        self.left_out: list[str] = []
+        self.referrals: list[str] = []
+
+    def changed(self) -> Iterator[list[tuple[str, str, Group]]]:
+        """Yield the groups that are new or others than known, with key and digest, in pages.
+
+        Raises:
+            DirectoryUnavailable: not all groups could be read.
+        """
+        while (told := self._next("groups", "groups ended")).get("groups") is not None:
+            yield [(key, digest, Group(*group)) for key, digest, group in told["groups"]]
+        self.gone, self.count, self.left_out, self.referrals = (
+            told[name] for name in ("gone", "count", "left_out", "referrals")
+        )
+        self._ended = True
+
+
+class ReadingApart(Apart):
+    """A reading whose figures are told by the process that reads; they count once it is ``complete``.
+
+    ``proof`` is None for a reading of single entries, which proves nothing.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.referrals: list[str] = []
+        self.twice: list[str] = []
+        self.escaped: list[str] = []
+        self.proof: ReadingProof | None = None
+        opened = self._next("opened")
+        self.url: str = opened["url"]
+        self.extent: Extent = opened["extent"]
+
+    def sent_pages(self) -> Iterator[list[Sent]]:
+        """Yield the pages as the server sent them, once.
+
+        Raises:
+            DirectoryUnavailable: not everything could be read.
+        """
+        while (told := self._next("page", "ended")).get("page") is not None:
+            yield [_as_sent(*each) for each in told["page"]]
+        self.referrals, self.twice, self.escaped = told["referrals"], told["twice"], told["escaped"]
+        self.proof, self._ended = told["proof"], True
+
+
 def as_told(sent: Sent) -> tuple[Any, ...]:
     """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
     if sent.opened is None:
@@ -156,13 +206,23 @@ def as_told(sent: Sent) -> tuple[Any, ...]:
     who = sent.opened.identity
     names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
     known = (*names, who.further_ids, who.long_id, who.not_text)
-    return sent.dn, sent.digest, b"", known, sent.opened.attributes, sent.opened.named
+    opened = (known, sent.opened.attributes, sent.opened.named)
+    known_as = sent.opened.in_groups_as
+    return (sent.dn, sent.digest, b"", *opened, *((tuple(known_as),) if known_as is not NO_NAMES else ()))
 
 
 def _as_sent(
-    dn: str, digest: bytes, content: bytes | Texts, known: Any = None, attributes: str = "", named: str = ""
+    dn: str,
+    digest: bytes,
+    content: bytes | Texts,
+    known: Any = None,
+    attributes: str = "",
+    named: str = "",
+    known_as: Any = NO_NAMES,
 ) -> Sent:
-    return Sent(dn, digest, content, known and Opened(Identity(dn, *known), attributes, named))
+    if not known:
+        return Sent(dn, digest, content)
+    return Sent(dn, digest, content, Opened(Identity(dn, *known), attributes, named, Names(*known_as)))
 
 
 def send(stream: IO[bytes] | None, told: dict[str, Any]) -> None:

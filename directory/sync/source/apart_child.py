@@ -15,6 +15,7 @@ from django.conf import settings
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.apart import as_told, receive, send
 from directory.sync.source.failures import DirectoryUnavailable
+from directory.sync.source.group_reading import GroupReading
 from directory.sync.source.probe import first_entries, tell_steps
 from directory.sync.source.reading import open_reading, read_single
 from directory.sync.source.sent import opened_pages
@@ -78,11 +79,21 @@ def _try(wanted: dict[str, Any], teller: Teller) -> None:
     teller.tell("ended")
 
 
+def _read_groups(wanted: dict[str, Any], teller: Teller) -> None:
+    reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"])
+    for page in reading.changed():
+        teller.tell("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
+    told = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
+    teller.tell("groups ended", gone=reading.gone, **told)
+
+
 def _read(wanted: dict[str, Any], teller: Teller) -> None:
     for name, value in wanted["settings"].items():
         setattr(settings, name, value)
     if "try" in wanted:
         return _try(wanted, teller)
+    if "groups" in wanted:
+        return _read_groups(wanted, teller)
     attributes = {name: wanted[name] for name in ("attributes", "named")}
     if "dns" in wanted:
         teller.tell("opened", url="", extent=Extent())
@@ -93,7 +104,10 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
     with open_reading(wanted["connection"], **attributes, **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
         mapping, pages = wanted["mapping"], reading.sent_pages()
-        for page in pages if mapping is None else opened_pages(pages, mapping, NamedAttributes(wanted["named"])):
+        if mapping is not None:
+            named = NamedAttributes(wanted["named"])
+            pages = opened_pages(pages, mapping, named, for_groups=wanted["for_groups"])
+        for page in pages:
             teller.tell("page", page=[as_told(sent) for sent in page])
     odd = {"twice": reading.twice, "escaped": reading.escaped}
     return teller.tell("ended", referrals=reading.referrals, proof=reading.proof, **odd)

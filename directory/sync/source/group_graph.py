@@ -235,7 +235,8 @@ def username(value: str) -> str:
 
 def names_of(attributes: Mapping[str, Sequence[str]]) -> Names:
     """Return by what else than the DN groups may name the person with these attributes, under any letter case."""
-    usernames, sid, relative = (), "", ""
+    usernames: tuple[str, ...] = ()
+    sid = relative = ""
     for name, values in attributes.items():
         if len(name) == 3 and name.lower() == "uid":
             usernames = tuple(map(username, values))

@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from directory.sync.identity import identity
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.failures import DirectoryUnavailable, plain
+from directory.sync.source.group_graph import NO_NAMES, Names, names_of
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.text import Decoder, decoder
 from directory.sync.values import AttributeMapping, Entry, Identity
 
 Texts = Mapping[str, tuple[str, ...]]
+GROUPS = "groups"
 
 
 class Opened(NamedTuple):
     """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON.
 
-    ``named`` says which attributes it has of those that mapping and scripts name.
+    ``named`` says which attributes it has of those that mapping and scripts name, ``in_groups_as`` by what else than the
+    DN groups may name it, where groups are resolved.
     """
 
     identity: Identity
     attributes: str
     named: str = ""
+    in_groups_as: Names = NO_NAMES
 
 
 class Sent(NamedTuple):
@@ -40,24 +44,42 @@ class Sent(NamedTuple):
     opened: Opened | None = None
 
 
-def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes) -> Opened:
-    """Return what there is to know of an entry.
+def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes, *, for_groups: bool = False) -> Opened:
+    """Return what there is to know of an entry; ``for_groups`` leaves room for the groups that it is in.
 
     Raises:
         DirectoryUnavailable: it can't be read.
     """
     if sent.opened is not None:
         return sent.opened
-    entry = Entry(sent.dn, texts_of(sent))
-    return Opened(identity(entry, mapping), json.dumps(entry.attributes), named.of(entry.attributes))
+    texts = texts_of(sent)
+    if for_groups:
+        texts = without_groups(texts)
+    entry = Entry(sent.dn, texts)
+    known_as = names_of(texts) if for_groups else NO_NAMES
+    return Opened(identity(entry, mapping), json.dumps(texts), named.of(texts), known_as)
+
+
+def without_groups(texts: Texts) -> Texts:
+    """Return attributes without one that the server itself calls ``groups``: scripts find the resolved ones under that name."""
+    if any(len(name) == len(GROUPS) and name.lower() == GROUPS for name in texts):
+        return {name: values for name, values in texts.items() if name.lower() != GROUPS}
+    return texts
+
+
+def with_groups(found: Opened, groups: Sequence[str], named: NamedAttributes) -> Opened:
+    """Return what there is to know of an entry, with the groups that it is in among the attributes."""
+    rest, told = found.attributes[:-1], json.dumps(groups)
+    attributes = f'{rest}, "{GROUPS}": {told}}}' if rest != "{" else f'{{"{GROUPS}": {told}}}'
+    return found._replace(attributes=attributes, named=named.also(found.named, GROUPS) if groups else found.named)
 
 
 def opened_pages(
-    pages: Iterable[list[Sent]], mapping: AttributeMapping, named: NamedAttributes
+    pages: Iterable[list[Sent]], mapping: AttributeMapping, named: NamedAttributes, *, for_groups: bool = False
 ) -> Iterator[list[Sent]]:
     """Yield pages of entries that have been looked into; raises as ``opened`` does."""
     for page in pages:
-        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named)) for sent in page]
+        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named, for_groups=for_groups)) for sent in page]
 
 
 def decoded(page: Iterable[Sent]) -> list[Entry]:

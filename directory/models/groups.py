@@ -1,0 +1,32 @@
+"""The groups of each LDAP server as they were last read, for servers that resolve groups."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.servers import LdapServer
+
+
+class StoredGroup(models.Model):
+    """One group: ``content`` is, as JSON, who is in it and its SID, as ``directory.sync.group_store`` writes it.
+
+    ``digest`` is a hash of what the server sent, and of what was made of it; ``key`` one of the DN as it is spelled.
+    """
+
+    id: int
+    # As for stored entries.
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="groups", db_constraint=False, db_index=False)
+    key = models.CharField(max_length=32)
+    dn = models.TextField(_("DN"))
+    digest = models.CharField(max_length=64)
+    content = models.TextField()
+
+    class Meta:
+        verbose_name = _("stored group")
+        verbose_name_plural = _("stored groups")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["server", "key"], name="a_group_is_stored_once_per_server")]
+
+    def __str__(self) -> str:
+        return self.dn

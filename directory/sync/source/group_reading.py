@@ -1,0 +1,162 @@
+"""Reads all groups of a directory to the end, and hands on only those that are new or others than known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import NamedTuple
+
+from directory.sync.source import dns
+from directory.sync.source.dn_keys import DnKeys
+from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
+from directory.sync.source.group_graph import Group, GroupGraph, bare_dn, username
+from directory.sync.source.messages import Malformed, attributes_of
+from directory.sync.source.reading import open_reading
+from directory.sync.source.referrals import may_hold_people, trees_with_people
+from directory.sync.source.sent import Sent
+from directory.sync.source.session import UNSEEN, connect
+from directory.sync.source.text import sid_of
+from directory.sync.values import Connection, GroupSearch
+
+# The usual classes: an empty group may be a primary group, and a dynamic one has no members before it is read.
+CLASSES = (
+    "group", "groupOfNames", "groupOfUniqueNames", "groupOfEntries", "groupOfMembers", "groupOfURLs", "posixGroup",
+    "univentionGroup", "ipaUserGroup", "nestedGroup",
+)  # fmt: skip
+MEMBERS = ("member", "uniqueMember", "memberUid")
+SID = "objectSid"
+DEFAULT_FILTER = "(|{}{})".format(
+    "".join(f"({name}=*)" for name in MEMBERS), "".join(f"(objectClass={name})" for name in CLASSES)
+)
+KEY_SIZE = 16
+
+
+class SentGroup(NamedTuple):
+    """One group as it was read: ``key`` is one of its DN as it is spelled, ``digest`` one of what the server sent."""
+
+    key: str
+    digest: str
+    group: Group
+
+
+class GroupReading:
+    """One reading of all groups; its figures count for something once ``changed`` has come to its end.
+
+    ``known`` are digests by key. ``gone`` are known keys that have not come, ``left_out`` trees beside the search base that the server does not show us, and
+    ``referrals`` parts that it has not got.
+    """
+
+    def __init__(self, connection: Connection, search: GroupSearch, known: Mapping[str, str]) -> None:
+        self.count = 0
+        self.left_out: list[str] = []
+        self.referrals: list[str] = []
+        self._connection = replace(
+            connection, search_scope="subtree", search_filter=search.search_filter or DEFAULT_FILTER
+        )
+        self._search = search
+        self._known = known
+        self._came: set[str] = set()
+        self._keys = DnKeys()
+
+    @property
+    def gone(self) -> list[str]:
+        """The keys of known groups that are not there any more."""
+        return [key for key in self._known if key not in self._came]
+
+    def changed(self) -> Iterator[list[SentGroup]]:
+        """Yield in pages what is new, or not as it is known.
+
+        Raises:
+            DirectoryUnavailable: not all groups could be read.
+        """
+        for tree in self._trees():
+            try:
+                yield from self._changed_below(tree)
+            except DirectoryUnavailable as refused:
+                # Many accounts may see no more than where people are searched; there, a refusal counts.
+                if self._search.base or refused.result_code not in UNSEEN or self._is_searched(tree):
+                    raise DirectoryUnavailable(
+                        f"the groups can't be read: {refused}",
+                        stage=refused.stage,
+                        server_message=refused.server_message,
+                        result_code=refused.result_code,
+                    ) from None
+                self.left_out.append(tree)
+
+    def _changed_below(self, tree: str) -> Iterator[list[SentGroup]]:
+        # Each tree by a connection of its own, and with all that proves a reading of people.
+        with open_reading(replace(self._connection, search_base=tree), attributes=(*MEMBERS, SID)) as reading:
+            for page in reading.sent_pages():
+                yield list(self._others(page))
+        self.referrals += [url for url in reading.referrals if may_hold_people(url)]
+
+    def _others(self, page: Sequence[Sent]) -> Iterator[SentGroup]:
+        for sent in page:
+            key, digest = row_key(sent.dn), sent.digest.hex()
+            # Trees may lie one in the other.
+            if key not in self._came:
+                self._came.add(key)
+                self.count += 1
+                if self._known.get(key) != digest:
+                    yield SentGroup(key, digest, _group(sent, self._keys))
+
+    def _trees(self) -> list[str]:
+        if self._search.base:
+            return [self._search.base]
+        session = connect(self._connection, _ignore)
+        try:
+            return trees_with_people(session.root.contexts, self._connection.search_base)
+        finally:
+            session.close()
+
+    def _is_searched(self, tree: str) -> bool:
+        """Tell whether people are searched below this tree."""
+        return f",{self._keys[self._connection.search_base]}".endswith(f",{self._keys[tree]}")
+
+
+def read_graph(connection: Connection, search: GroupSearch) -> GroupGraph:
+    """Read all groups of a directory, for few entries that are looked up.
+
+    Raises:
+        DirectoryUnavailable: not all groups could be read.
+    """
+    reading = GroupReading(connection, search, {})
+    groups = (each.group for page in reading.changed() for each in page)
+    return GroupGraph(groups, depth=search.depth, keys=DnKeys())
+
+
+def row_key(dn: str) -> str:
+    """Return the key under which a DN is kept once, to the letter."""
+    return blake2b(dn.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).hexdigest()
+
+
+def _group(sent: Sent, keys: DnKeys) -> Group:
+    """Return one group as a graph takes it.
+
+    Raises:
+        DirectoryUnavailable: it can't be read.
+    """
+    values = _values(sent)
+    members = [keys[dn] for dn in values.get("member", ())]
+    members += [keys[bare_dn(dn)] for dn in values.get("uniquemember", ())]
+    sid = next(iter(values.get(SID.lower(), ())), "")
+    return Group(sent.dn, tuple(members), tuple(map(username, values.get("memberuid", ()))), sid)
+
+
+def _values(sent: Sent) -> dict[str, Sequence[str]]:
+    """Return the values of all attributes, by lowered names; DNs that are no UTF-8 as those of entries are written."""
+    if not isinstance(sent.content, bytes):
+        return {name.lower(): values for name, values in sent.content.items()}
+    try:
+        told = attributes_of(sent.content)
+    except Malformed as error:
+        raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
+    return {
+        name.lower(): list(map(sid_of, values)) if name.lower() == SID.lower() else dns.texts_of(values)[0]
+        for name, values in told.items()
+    }
+
+
+def _ignore(_stage: Stage, _detail: str) -> None:
+    return None
