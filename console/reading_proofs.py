@@ -29,7 +29,14 @@ def proof_lines(reading: RunServer) -> list[str]:
         words = _("Without paging; results: %(results)s")
     lines.append(words % {"pages": proof["pages"], "results": told})
     if proof["estimate"]:
-        lines.append(_("The server expected to send %(estimate)d entries, and %(entries)d came") % proof)
+        lines.append(
+            ngettext(
+                "The server expected to send %(estimate)d entry, and %(entries)d came",
+                "The server expected to send %(estimate)d entries, and %(entries)d came",
+                proof["estimate"],
+            )
+            % proof
+        )
     if proof["counted"] is not None:
         lines.append(_("A second search found %(counted)d") % proof)
     if entries := reading.counts.get("scriptEntries"):

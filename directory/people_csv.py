@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from orgs.actions import users
-from orgs.text import fold, misleading
+from orgs.text import counted, fold, misleading
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
 LONGEST = {
@@ -69,7 +69,11 @@ class BadCsv(Exception):
         self.problems = (*problems, f"only the first {len(problems)} are named here") if more else problems
         shown = "; ".join(problems[:5])
         hidden = len(problems) - 5
-        rest = f"; and {hidden}{' or more' if more else ''} other problems" if hidden > 0 else ""
+        rest = (
+            f"; and {hidden}{' or more' if more else ''} {'other problem' if hidden == 1 and not more else 'other problems'}"
+            if hidden > 0
+            else ""
+        )
         super().__init__(f"{shown}{rest}")
 
 
@@ -157,7 +161,7 @@ def parse(text: str, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
         raise BadCsv(f"line 1: {_reason(error)}") from error
     for line, cells in _filled(reader):
         if len(rows) == size.rows:
-            raise BadCsv(f"line {line}: more than {size.rows} rows: split the file")
+            raise BadCsv(f"line {line}: more than {counted(size.rows, 'row', 'rows')}: split the file")
         row, wrong = _row(line, header, cells)
         problems += wrong
         if len(problems) >= MOST_PROBLEMS:
@@ -192,7 +196,11 @@ def _reason(error: csv.Error) -> str:
         return "a quotation mark is opened and never closed"
     if "expected after" in words:
         return "a quotation mark is closed in the middle of a cell; one that belongs to the text is written twice"
-    return f"a cell is longer than {csv.field_size_limit()} characters" if "field limit" in words else words
+    return (
+        f"a cell is longer than {counted(csv.field_size_limit(), 'character', 'characters')}"
+        if "field limit" in words
+        else words
+    )
 
 
 def _header(cells: list[str]) -> list[str]:
@@ -201,7 +209,9 @@ def _header(cells: list[str]) -> list[str]:
             if sign in cells[0]:
                 raise BadCsv(f"line 1: the columns are separated by {name}: save the file with commas")
     if len(cells) > len(COLUMNS):
-        raise BadCsv(f"line 1: {len(cells)} columns: there are {len(COLUMNS)}: {', '.join(COLUMNS)}")
+        raise BadCsv(
+            f"line 1: {counted(len(cells), 'column', 'columns')}: there are {len(COLUMNS)}: {', '.join(COLUMNS)}"
+        )
     header = [name.strip().lower() for name in cells]
     if unknown := [name for name in header if name not in COLUMNS]:
         raise BadCsv(f"line 1: there is no column {_shown(unknown[0])}; the columns are {', '.join(COLUMNS)}")
@@ -219,7 +229,7 @@ def _shown(text: str) -> str:
 
 def _row(line: int, header: list[str], cells: list[str]) -> tuple[Row, list[str]]:
     if len(cells) != len(header):
-        return Row(line, ""), [f"line {line}: {len(cells)} cells, but the header has {len(header)}"]
+        return Row(line, ""), [f"line {line}: {counted(len(cells), 'cell', 'cells')}, but the header has {len(header)}"]
     # A password may begin or end with a space.
     values = {name: cell if name == "password" else cell.strip() for name, cell in zip(header, cells, strict=True)}
     wrong = [f"line {line}, {name}: {problem}" for name, value in values.items() if (problem := _problem(name, value))]
@@ -232,7 +242,7 @@ def _row(line: int, header: list[str], cells: list[str]) -> tuple[Row, list[str]
 
 def _problem(name: str, value: str) -> str | None:
     if len(value) > LONGEST[name]:
-        return f"{len(value)} characters, {LONGEST[name]} are the most"
+        return f"{counted(len(value), 'character', 'characters')}, {LONGEST[name]} are the most"
     allowed = value.replace("\n", "").replace("\r", "").replace("\t", "") if name == "notes" else value
     if not allowed.isprintable():
         return "control characters are not allowed, nor signs that change the direction of text"

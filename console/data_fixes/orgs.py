@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fixes.site import ActingAdmin, by
 from directory.found_elsewhere import left_behind
@@ -191,7 +191,14 @@ class DeviceAdmin(ActingAdmin):
     def deactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> HttpResponse | None:
         """Deactivate, after naming the effects."""
         count = Archive.objects.filter(device__in=chosen.values("pk"), state=ArchiveState.LIVE).count()
-        effects = [_("They stop backing up; %(count)d archives go to cold storage.") % {"count": count}]
+        effects = [
+            ngettext(
+                "They stop backing up; %(count)d archive goes to cold storage.",
+                "They stop backing up; %(count)d archives go to cold storage.",
+                count,
+            )
+            % {"count": count}
+        ]
         if page := self.confirm(request, chosen, action="deactivate", title=_("Deactivate devices"), effects=effects):
             return page
         ids = list(chosen.values_list("pk", flat=True))

@@ -12,7 +12,7 @@ from directory.models import LdapServer
 from directory.sync.sandbox import SandboxBroken, compile_errors
 from directory.sync.source import check_attribute, check_certificate, check_dn, check_filter, check_place
 from directory.sync.values import ScriptName
-from orgs.text import fold
+from orgs.text import counted, fold
 
 SCRIPTS = {
     "active_script": ScriptName.ACTIVE,
@@ -96,7 +96,7 @@ def _wrong_urls(stored: LdapServer, old: Collection[str], *, may_use_any_address
     if not isinstance(stored.urls, list) or not stored.urls:
         return "a list of at least one URL, such as ldaps://dc1.example.com:636"
     if len(stored.urls) > MOST_URLS:
-        return f"{len(stored.urls)} URLs: {MOST_URLS} are the most"
+        return f"{counted(len(stored.urls), 'URL', 'URLs')}: {MOST_URLS} are the most"
     for url in map(str, stored.urls):
         if problem := check_place(url, anywhere=may_use_any_address or url in old):
             return problem if len(stored.urls) == 1 else f"{url[:255]}: {problem}"
@@ -108,7 +108,9 @@ def _wrong_bind(stored: LdapServer, given: Mapping[str, Any]) -> dict[str, str |
     if stored.start_tls and any(str(url).lower().startswith("ldaps:") for url in stored.urls):
         errors["start_tls"] = "StartTLS is for ldap:// URLs; ldaps:// is encrypted from the start"
     if len(stored.bind_password) > LONGEST_PASSWORD:
-        errors["bind_password"] = f"{len(stored.bind_password)} characters: {LONGEST_PASSWORD} are the most"
+        errors["bind_password"] = (
+            f"{counted(len(stored.bind_password), 'character', 'characters')}: {LONGEST_PASSWORD} are the most"
+        )
     if stored.bind_dn and not stored.bind_password.strip():
         errors["bind_password"] = UNBOUND
     if given.get("bind_password") and not stored.bind_dn:
@@ -132,7 +134,7 @@ def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
 
 def _wrong_certificate(text: str) -> str | None:
     if len(text) > LONGEST_CERTIFICATE:
-        return f"{len(text)} characters: {LONGEST_CERTIFICATE} are the most"
+        return f"{counted(len(text), 'character', 'characters')}: {LONGEST_CERTIFICATE} are the most"
     return check_certificate(text)
 
 
@@ -140,5 +142,5 @@ def _wrong_always_lists(names: Any) -> str | None:
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         return "a list of attribute names"
     if len(names) > MOST_ATTRIBUTES:
-        return f"{len(names)} attributes: {MOST_ATTRIBUTES} are the most"
+        return f"{counted(len(names), 'attribute', 'attributes')}: {MOST_ATTRIBUTES} are the most"
     return next(filter(None, map(check_attribute, names)), None)

@@ -14,6 +14,7 @@ from directory.sync.limit_table import Counted
 from directory.sync.values import Cause, Outcome
 from directory.void_plans import applied_since
 from orgs.models import AuditEntry
+from orgs.text import counted
 
 APPLIED = [RunState.APPLYING, RunState.APPLIED]
 # Every way in which a change that was once planned may have ended.
@@ -43,7 +44,7 @@ def overtaken(_at: datetime) -> Iterator[str]:
 
 def limits_are_said(_at: datetime) -> Iterator[str]:
     """What passes a limit is among the reasons to hold the run back, and every deactivation counts, before and after it is made."""
-    counted = RunServer.objects.exclude(limit_counts={}).filter(run__planned_at__isnull=False, server__isnull=False)
+    with_counts = RunServer.objects.exclude(limit_counts={}).filter(run__planned_at__isnull=False, server__isnull=False)
     planned: Counter[tuple[int, int, str]] = Counter()
     applied: Counter[tuple[int, int, str]] = Counter()
     rows = RunChange.objects.filter(outcome__in=PLANNED, cause__gt="", server__isnull=False).order_by()
@@ -54,19 +55,21 @@ def limits_are_said(_at: datetime) -> Iterator[str]:
         planned[run_id, server_id or 0, cause] = count
         applied[run_id, server_id or 0, cause] = made
     columns = ("run", "server", "server_name", "limit_counts", "run__held_back")
-    for run_id, server_id, name, told, reasons in counted.order_by("pk").values_list(*columns).iterator():
+    for run_id, server_id, name, told, reasons in with_counts.order_by("pk").values_list(*columns).iterator():
         if told.get("passed") and not reasons:
             yield f"run {run_id} passed limits of {name} ({', '.join(told['passed'])}) and does not say so"
         for cause, key in COUNTED.items():
             found, said = planned[run_id, server_id or 0, cause.value], told.get("counts", {}).get(key, 0)
             if found > said:
-                yield f"run {run_id} wants {found} users to leave ({cause}) by {name}, and counted {said} for its limits"
+                users = counted(found, "user", "users")
+                yield f"run {run_id} wants {users} to leave ({cause}) by {name}, and counted {said} for its limits"
             left, kept = (
                 applied[run_id, server_id or 0, cause.value],
                 told.get("applied", told.get("counts", {})).get(key, 0),
             )
             if left > kept:
-                yield f"run {run_id} has made {left} users leave ({cause}) by {name}, and counts {kept} for later limits"
+                users = counted(left, "user", "users")
+                yield f"run {run_id} has made {users} leave ({cause}) by {name}, and counts {kept} for later limits"
 
 
 def approved_by_a_second(_at: datetime) -> Iterator[str]:

@@ -14,6 +14,7 @@ from directory.models import LIVE_STATES, Mail, MailKind, Run, RunChange, RunRep
 from directory.sync import tally
 from directory.sync.values import Outcome
 from orgs.models import AuditEntry
+from orgs.text import counted
 
 # A run whose worker died is taken up again within two minutes where beat and a worker run.
 FORGOTTEN_AFTER = timedelta(minutes=15)
@@ -90,7 +91,7 @@ def plans_of_others(_at: datetime) -> Iterator[str]:
     whole = Run.objects.filter(plan_from__isnull=False, cleared_at=None, plan_from__cleared_at=None)
     for pk, source_pk in whole.values_list("pk", "plan_from_id").order_by("pk"):
         if sizes[pk] != sizes[source_pk or 0]:
-            yield f"run {pk} has {sizes[pk]} changes, the plan of run {source_pk} has {sizes[source_pk or 0]}"
+            yield f"run {pk} has {counted(sizes[pk], 'change', 'changes')}, the plan of run {source_pk} has {sizes[source_pk or 0]}"
 
 
 def repeated(_at: datetime) -> Iterator[str]:

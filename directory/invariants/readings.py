@@ -9,6 +9,7 @@ from django.db.models import Count, Exists, OuterRef
 
 from directory.invariants.proofs import FROM_THE_DIRECTORY, READER, WANTED
 from directory.models import KnownId, Match, RunChange, RunServer, StoredEntry
+from orgs.text import counted
 
 
 def stored_as_read(_at: datetime) -> Iterator[str]:
@@ -21,7 +22,7 @@ def stored_as_read(_at: datetime) -> Iterator[str]:
     for server_id, row in sorted(newest.items()):
         if row.complete and stored.get(server_id, 0) != row.entries:
             found = stored.get(server_id, 0)
-            yield f"run {row.run_id} read {row.entries} entries of {row.server_name} to the last, but {found} are stored"
+            yield f"run {row.run_id} read {counted(row.entries, 'entry', 'entries')} of {row.server_name} to the last, but {found} are stored"
 
 
 def one_entry_for_one_id(_at: datetime) -> Iterator[str]:
@@ -57,4 +58,4 @@ def ids_are_one_users(_at: datetime) -> Iterator[str]:
     twice = Match.objects.exclude(unique_id="").exclude(unique_id__contains=": ")
     alike = twice.values("unique_id").order_by().annotate(times=Count("user")).filter(times__gt=1)
     for row in alike.order_by("unique_id").iterator():
-        yield f"the immutable id {row['unique_id']} is noted as that of {row['times']} users"
+        yield f"the immutable id {row['unique_id']} is noted as that of {counted(row['times'], 'user', 'users')}"

@@ -17,7 +17,7 @@ from orgs.inheritance import effective_settings
 from orgs.models import DirectoryService, Org, Role, User
 from orgs.models.keys import Keyed
 from orgs.permissions import STANDARD_ROLES, Permission
-from orgs.text import fold
+from orgs.text import counted, fold
 
 OWN = ("orgs", "directory")
 
@@ -41,14 +41,14 @@ def tree(_at: datetime) -> Iterator[str]:
     step = Org.steplen
     below = Counter(path[:-step] for path in nodes)
     if nodes and below[""] != 1:
-        yield f"{below['']} orgs are tops of the tree, where there is one"
+        yield f"{counted(below[''], 'org is a top', 'orgs are tops')} of the tree, where there is one"
     for path, (pk, depth, count) in nodes.items():
         if len(path) != depth * step:
             yield f"org {pk} lies at depth {depth}, but its path {path} says otherwise"
         if len(path) > step and path[:-step] not in nodes:
             yield f"org {pk} at {path} lies below an org that does not exist"
         if count != below[path]:
-            yield f"org {pk} says that {count} orgs lie below it, and there are {below[path]}"
+            yield f"org {pk} says that {counted(count, 'org lies', 'orgs lie')} below it, and there are {below[path]}"
 
 
 def effective(_at: datetime) -> Iterator[str]:
@@ -64,7 +64,7 @@ def effective(_at: datetime) -> Iterator[str]:
         if org.directory_service not in DirectoryService.values:
             yield f"org {org.id} ({org.name}) has its users managed by '{org.directory_service}', which does not exist"
         if org.archive_retention_days < 1:
-            yield f"org {org.id} ({org.name}) keeps archives for {org.archive_retention_days} days"
+            yield f"org {org.id} ({org.name}) keeps archives for {counted(org.archive_retention_days, 'day', 'days')}"
         if missing := set(lists[org.id]) - known:
             yield f"org {org.id} ({org.name}) asks the LDAP servers {sorted(missing)}, which do not exist"
 

@@ -11,6 +11,7 @@ from directory import void_plans
 from directory.models import Absence, LdapServer, Run, RunServer, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.sync.values import Cause, Outcome
+from orgs.text import counted
 
 
 def waiting(
@@ -36,9 +37,9 @@ def waiting(
 def _too_early(seen: int, since: datetime, runs: int, hours: int, at: datetime) -> str:
     told = []
     if seen < runs:
-        told.append(f"absent in {seen} of the {runs} syncs in a row that it takes")
+        told.append(f"absent in {seen} of the {counted(runs, 'sync', 'syncs')} in a row that it takes")
     if hours and at - since < timedelta(hours=hours):
-        told.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {hours} hours")
+        told.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {counted(hours, 'hour', 'hours')}")
     return " and ".join(told)
 
 

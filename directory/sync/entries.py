@@ -28,7 +28,7 @@ from directory.sync.values import (
     Sighting,
 )
 from orgs.bulk import insert_rows
-from orgs.text import fold
+from orgs.text import counted, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +223,7 @@ def _doubled(server_id: int) -> frozenset[int]:
 
 
 def _amount(reading: Reading) -> str:
-    return f"{reading.entries} entries in {reading.pages} {'page' if reading.pages == 1 else 'pages'}"
+    return f"{counted(reading.entries, 'entry', 'entries')} in {counted(reading.pages, 'page', 'pages')}"
 
 
 def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tuple[str, Found | None]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from directory.models import LdapServer, Run, RunServer, RunState
 from directory.sync.values import History, Position
+from orgs.text import counted
 
 
 def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
@@ -32,7 +33,9 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
     elif _read_in_full_for_nothing(run, server):
         why_full = "it has been read in full since the last sync, and that was not applied"
     elif all(row.since for row in last):
-        why_full = f"it is time for a full reading, which comes every {server.full_reading_every} syncs"
+        why_full = (
+            f"it is time for a full reading, which comes every {counted(server.full_reading_every, 'sync', 'syncs')}"
+        )
     return (None, why_full) if why_full else (position, "")
 
 

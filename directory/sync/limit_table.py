@@ -141,7 +141,7 @@ LIMITS = (
         "script errors, percent",
         "script errors, of the entries that are users",
         (Counted.SCRIPT_ERRORS,),
-        "{count} script errors in {whole} entries",
+        "script errors in {count} of {whole} entries",
         never_under=NEVER_HELD_UNDER + 1,
         # The same entries fail in each run.
         over_time=False,
@@ -190,7 +190,7 @@ LIMITS = (
         "grants of a role that holds admin",
         "grants of a role that holds admin",
         (Counted.ADMIN_GRANTS,),
-        "{count} users would be granted a role that holds the admin permission",
+        "{users} would be granted a role that holds the admin permission",
         unit=Unit.COUNT,
         least=0,
         most=1000,
@@ -218,7 +218,7 @@ LIMITS = (
         "reactivations, percent",
         "users who are reactivated or unblocked, as a share of the active users",
         (Counted.REACTIVATIONS,),
-        "{count} users would be reactivated or unblocked, and {whole} are active",
+        "{users} would be reactivated or unblocked, and {whole} are active",
     ),
     Limit(
         "vanished_attributes_percent",

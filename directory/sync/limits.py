@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from directory.sync.limit_table import LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, Unit
 from directory.sync.tally import ServerTally, Tally
+from orgs.text import counted
 
 # The original's alert, word for word.
 TOO_MANY = (
@@ -103,8 +104,8 @@ def check(
 
     ``earlier`` is what the runs of the last 24 hours have done.
     """
-    counted = check_counts(read.server, now, limits, earlier or Sums(), org_names or {})
-    return [*_reading(read, limits), *counted]
+    reasons = check_counts(read.server, now, limits, earlier or Sums(), org_names or {})
+    return [*_reading(read, limits), *reasons]
 
 
 def check_together(
@@ -142,13 +143,13 @@ def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
         yield Reason(f"{read.server}: the search found no entries at all.", key=ENTRIES)
     elif before - read.entries >= NEVER_HELD_UNDER and read.entries * 100 < before * percent:
         yield Reason(
-            f"{read.server}: {read.entries} entries read, less than {percent} % of the {before} of the last complete "
+            f"{read.server}: {counted(read.entries, 'entry', 'entries')} read, less than {percent} % of the {before} of the last complete "
             "reading.",
             key=ENTRIES,
         )
     if read.entries and read.without_username == read.entries:
         yield Reason(
-            f"{read.server}: none of the {read.entries} entries has a username; see that the username attribute is one "
+            f"{read.server}: none of the {counted(read.entries, 'entry', 'entries')} has a username; see that the username attribute is one "
             "that the server has, and that the bind DN may read it."
         )
     yield from _vanished(read, limits.of("vanished_attributes_percent"))
@@ -165,7 +166,7 @@ def _vanished(read: Read, percent: int) -> Iterator[Reason]:
     for name, (had, entries) in sorted(read.vanished.items() if percent < 100 else ()):
         if read.entries and had >= NEVER_HELD_UNDER and had * 100 >= entries * percent:
             yield Reason(
-                f"{read.server}: no entry has the attribute {name} any more, which {had} of {entries} entries had at the "
+                f"{read.server}: no entry has the attribute {name} any more, which {had} of {counted(entries, 'entry', 'entries')} had at the "
                 "last complete reading; see that the bind DN may still read it.",
                 key=ATTRIBUTE.format(name.lower()),
             )
@@ -176,19 +177,20 @@ def check_counts(
 ) -> Iterator[Reason]:
     """Yield what passes a limit, by this plan alone or with what was done before; of several limits for one thing the first."""
     for key in sorted(now.counts):
-        counted, subject = _parts(key)
+        kind, subject = _parts(key)
         count, whole = now.counts[key], now.wholes.get(key, 0)
         sum_of_all, most = count + earlier.counts[key], max(whole, earlier.wholes.get(key, 0))
-        for limit in (each for each in LIMITS if counted in each.counted):
+        for limit in (each for each in LIMITS if kind in each.counted):
             number = limits.of(limit.name)
             alone = _passes(limit, number, count, whole)
             if not alone and not (limit.over_time and count and _passes(limit, number, sum_of_all, most)):
                 continue
             said = limit.says.format(
                 count=count if alone else sum_of_all,
+                users=counted(count if alone else sum_of_all, "user", "users"),
                 whole=whole if alone else most,
-                subject=org_names.get(int(subject), subject) if counted in OF_ORGS else subject,
-                cause=_CAUSES.get(counted, ""),
+                subject=org_names.get(int(subject), subject) if kind in OF_ORGS else subject,
+                cause=_CAUSES.get(kind, ""),
             )
             over = "" if alone else f" within 24 hours, {count} of them by this run"
             unit = " %" if limit.unit is Unit.PERCENT else ""

@@ -51,6 +51,7 @@ from directory.sync.tally import Tally, filled
 from directory.sync.values import Outcome
 from orgs.bulk import refresh_statistics
 from orgs.models import AuditEntry, RoleGrant
+from orgs.text import counted
 
 log = logging.getLogger("rollcall.sync")
 
@@ -167,7 +168,9 @@ def _warnings(work: Job, tally: Tally) -> list[str]:
     for row in work.readings:
         if row.referrals:
             parts = ", ".join(row.referrals[:5])
-            found.append(f"{row.server_name}: {len(row.referrals)} referrals were not followed: {parts}")
+            found.append(
+                f"{row.server_name}: {counted(len(row.referrals), 'referral was', 'referrals were')} not followed: {parts}"
+            )
         found += unidentified.warnings(row.server_name, row.counts)
         found += [f"{row.server_name}: {note}" for note in work.notes.get(row.pk, ())]
     if tally.waiting:

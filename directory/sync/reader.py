@@ -19,7 +19,7 @@ from directory.sync.shelf import Place, Read, Shelf, Stored
 from directory.sync.source import DirectoryUnavailable, Opened, ReadingProcess, Sent, opened, with_groups
 from directory.sync.values import AttributeMapping, Extent, Identity, Verdict
 from orgs.bulk import Json
-from orgs.text import fold
+from orgs.text import counted, fold
 
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
 SLICE = 200
@@ -87,7 +87,9 @@ class Reader:
         # Whose immutable id has come under another DN has been renamed, if the one DN is not there any more.
         doubled = self.shelf.doubled()
         if len(singles) > MOST_SINGLES or len(doubled) > MOST_SINGLES:
-            raise ReadEverything(f"the groups or names of {max(len(singles), len(doubled))} entries have changed")
+            raise ReadEverything(
+                f"the groups or names of {counted(max(len(singles), len(doubled)), 'entry', 'entries')} have changed"
+            )
         # Whoever may have lost the right to read it is told no change of it.
         canary = self.server.canary
         known = self.shelf.dns_of(canary) if canary and not self.row.canary_seen else []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from directory.sync.tally import COUNTED
 from directory.sync.unchecked import Unchecked
 from directory.sync.values import Account, Action, Change
+from orgs.text import counted
 
 
 def safe(text: str) -> str:
@@ -151,7 +152,7 @@ def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int], undon
     if kind not in {"summary", "incomplete"}:
         return f"{name} {kind}"
     changed = sum(counts.get(key, 0) for key in ("deactivated", "blocked", "activated", "moved", "rolesChanged"))
-    done = f"{counts.get('users', 0)} users, {changed} changes"
+    done = f"{counted(counts.get('users', 0), 'user', 'users')}, {counted(changed, 'change', 'changes')}"
     if kind == "incomplete":
         return f"{name} incomplete: {done}, {counts.get('notChecked', 0)} not checked"
     return f"{name}: {done}"

@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from directory.invariants import RULES, Broken, Rule, check, one_moment
+from orgs.text import counted
 
 BROKEN = 1
 
@@ -46,7 +47,7 @@ class Command(BaseCommand):
             for row in rows:
                 self.stdout.write(f"  {row.what}")
             self.stdout.write(f"  What to do: {rule.todo}")
-        self.stdout.write(f"{len(RULES)} rules, {len(failed)} broken, {seconds} s")
+        self.stdout.write(f"{counted(len(RULES), 'rule', 'rules')}, {len(failed)} broken, {seconds} s")
 
 
 def _as_json(failed: dict[Rule, list[Broken]], seconds: float) -> dict[str, Any]:

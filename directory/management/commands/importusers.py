@@ -19,6 +19,7 @@ from orgs.actions.users import Profile
 from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, RoleGrant, User
 from orgs.standard import DEFAULT_ORG
+from orgs.text import counted
 
 
 class Command(BaseCommand):
@@ -61,7 +62,7 @@ class Command(BaseCommand):
         self._say_powers(made)
         for name in made.orgs:
             self.stdout.write(f"created the org {name}")
-        self.stdout.write(f"created {len(made.users)} users, refused {len(made.refused)}")
+        self.stdout.write(f"created {counted(len(made.users), 'user', 'users')}, refused {len(made.refused)}")
 
     def _say_powers(self, made: creation.Created) -> None:
         """Name the roles of those who may do more than handle themselves: nobody's own roles limit this command."""

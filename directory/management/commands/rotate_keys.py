@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from directory.actions import secrets
 from orgs.actors import COMMAND_LINE
+from orgs.text import counted
 
 
 class Command(BaseCommand):
@@ -32,7 +33,7 @@ class Command(BaseCommand):
             self.stdout.write(Fernet.generate_key().decode("ascii"))
             return
         done = secrets.rotate(by=COMMAND_LINE, at=timezone.now())
-        self.stdout.write(f"{done.count} secrets are encrypted with the newest key")
+        self.stdout.write(f"{counted(done.count, 'secret is', 'secrets are')} encrypted with the newest key")
         if done.unreadable:
             lines = [
                 "these can't be read with any key and stay as they are; keep the older keys, or enter them again:",

@@ -161,7 +161,9 @@ class Child:
             raise self._death() from error
         except TimeoutExpired as error:
             self.close()
-            raise ChildDied(f"gave no answer within {self._limits.wall_seconds:g} seconds and was stopped") from error
+            raise ChildDied(
+                f"gave no answer within {self._limits.wall_seconds:g} {'second' if self._limits.wall_seconds == 1 else 'seconds'} and was stopped"
+            ) from error
         except AnswerTooLong as error:
             self.close()
             raise ChildDied("gave an answer that is too long") from error

@@ -10,6 +10,7 @@ from directory.sync.sandbox.process import Child, ChildDied
 from directory.sync.sandbox.wire import Answer, Packer, Row
 from directory.sync.sandbox.worker import ON_THE_WAY, RequestFailed, Worker
 from directory.sync.values import ScriptError, ScriptName, Verdict
+from orgs.text import counted
 
 TRIES = 3
 # So many entries before deaths are seen to.
@@ -63,7 +64,7 @@ class Search:
         """Raise SandboxBroken when all entries together have used up their computing time."""
         if self.spent > self._limits.cpu_seconds:
             raise SandboxBroken(
-                f"The scripts used more than {self._limits.cpu_seconds / 60:g} minutes of computing time altogether. "
+                f"The scripts used more than {self._limits.cpu_seconds:g} s of computing time altogether. "
                 "Make them simpler. The run was ended and nothing was applied."
             )
 
@@ -106,7 +107,7 @@ class Search:
         self.culprits += 1
         if self.culprits > self._limits.culprits:
             raise SandboxBroken(
-                f"The {error.script} script had to be stopped for more than {self._limits.culprits} entries "
+                f"The {error.script} script had to be stopped for more than {counted(self._limits.culprits, 'entry', 'entries')} "
                 f"({error.message}). The run was ended and nothing was applied."
             )
         return answer.verdict

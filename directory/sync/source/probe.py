@@ -102,11 +102,15 @@ def _try_search(connection: Connection, session: Session, note: Note) -> None:
     for page in search.pages():
         count += len(page)
         if search.pages_read >= PAGES_COUNTED:
-            note(Stage.FILTER, f"more than {count - 1:,} entries found")
+            note(Stage.FILTER, "more than " + _found(count - 1))
             return
     if not count:
         raise DirectoryUnavailable("No entry is found: check base, filter and read rights", stage=Stage.FILTER)
-    note(Stage.FILTER, "1 entry found" if count == 1 else f"{count:,} entries found")
+    note(Stage.FILTER, _found(count))
+
+
+def _found(count: int) -> str:
+    return "1 entry found" if count == 1 else f"{count:,} entries found"
 
 
 def _recorder(steps: list[ConnectionStep], url: Url) -> Note:

@@ -18,6 +18,7 @@ from directory.sync.source.session import Session, connect, open_session
 from directory.sync.source.targets import Target, parse_referral, place
 from directory.sync.source.urls import Url
 from directory.sync.values import Connection, Entry, Extent, Position, ReadingProof
+from orgs.text import counted
 
 MOST_HOPS = 10
 # Who comes and goes while a large directory is read is no sign of a fault.
@@ -129,7 +130,7 @@ class Reading:
             again.names()
         except DirectoryUnavailable as failure:
             raise DirectoryUnavailable(
-                f"{len(search.seen)} entries came, but they could not be counted again: {failure}",
+                f"{counted(len(search.seen), 'entry', 'entries')} came, but they could not be counted again: {failure}",
                 stage=failure.stage,
                 server_message=failure.server_message,
                 result_code=failure.result_code,
@@ -141,7 +142,7 @@ class Reading:
         usual = max(USUAL_CHANGES, (len(search.seen) + overlooked) * USUAL_PERCENT // 100)
         if max(overlooked, gone) > usual:
             raise DirectoryUnavailable(
-                f"{session.url}: the directory changed while it was being read: {len(search.seen)} entries came, "
+                f"{session.url}: the directory changed while it was being read: {counted(len(search.seen), 'entry', 'entries')} came, "
                 f"{gone} of them are gone by now, and {overlooked} others are there"
             )
 

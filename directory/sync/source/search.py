@@ -19,6 +19,7 @@ from directory.sync.source.sent import Sent, Texts, decoded, texts_of
 from directory.sync.source.session import PAGED_RESULTS, PageEnd, Session
 from directory.sync.source.targets import Target
 from directory.sync.values import Entry
+from orgs.text import counted
 
 # All user attributes, and by name the operational ones that identify somebody or say that an account is closed.
 ATTRIBUTES = (
@@ -180,7 +181,7 @@ class Search:
             if not self.seen:
                 self._make_sure_of_the_base()
             raise DirectoryUnavailable(
-                f"The server left out the paging control after {len(self.seen)} entries, "
+                f"The server left out the paging control after {counted(len(self.seen), 'entry', 'entries')}, "
                 f"so that there is no proof that this is all. {CANNOT_PAGE}"
             )
         return end.cookie or b""
@@ -236,7 +237,7 @@ class Search:
         if count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
             return
         twice = [dn_text(name) for name, times in self.seen.times(self._last).items() if times > 1]
-        told = f"{count} entries" + (f", {plain(twice[0])} among them," if twice else "")
+        told = counted(count, "entry", "entries") + (f", {plain(twice[0])} among them," if twice else "")
         raise DirectoryUnavailable(f"{self._session.url}: {told} came twice, so that others may not have come at all")
 
     def _complete_ranges(self) -> None:
