@@ -46,10 +46,12 @@ class Caution:
     text: str
 
 
-def cautions(servers: Iterable[LdapServer]) -> list[Caution]:
+def cautions(servers: Iterable[LdapServer], *, at: datetime) -> list[Caution]:
     """Return what to know about these servers."""
     enabled, listed = list(LdapServer.objects.enabled()), list(servers)
-    found = [Caution(server.name, text) for server in listed for text in server_warnings.of_server(server, enabled)]
+    found = [
+        Caution(server.name, text) for server in listed for text in server_warnings.of_server(server, enabled, at=at)
+    ]
     closed = server_warnings.closed_passwords(listed)
     return found + [Caution(server.name, closed[server.pk]) for server in listed if server.pk in closed]
 

@@ -20,13 +20,14 @@ from orgs.models import Org, Role
 from orgs.text import fold
 
 _TEXT = {
-    "name", "ca_certificate", "bind_dn", "bind_password", "search_base", "search_scope", "search_filter",
+    "name", "ca_certificate", "bind_dn", "bind_password", "client_certificate", "client_key",
+    "search_base", "search_scope", "search_filter",
     "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
     "active_script", "org_name_script", "role_name_script", "canary", "groups_base", "groups_filter",
 }  # fmt: skip
 _FLAGS = {
-    "enabled", "start_tls", "verify_certificates", "follow_referrals", "cannot_page", "needed_attributes_only", "requires_approval",
-    "keep_inherited_servers", "resolve_groups",
+    "enabled", "start_tls", "verify_certificates", "follow_referrals", "sasl_external", "cannot_page",
+    "needed_attributes_only", "requires_approval", "keep_inherited_servers", "resolve_groups",
 }  # fmt: skip
 _LISTS = {"orgs", "urls", "always_list_attributes", "grantable_roles"}
 _NUMBERS = {
@@ -139,11 +140,11 @@ def _roles(names: list[str]) -> list[Role]:
 
 
 def as_json(server: LdapServer) -> dict[str, Any]:
-    """Return a server in the same form, without its password."""
+    """Return a server in the same form, without its password and key."""
     shown: dict[str, Any] = {"name": server.name, "enabled": server.enabled}
     shown["orgs"] = sorted(server.orgs.values_list("name", flat=True))
     for key in servers.SETTINGS:
-        if key not in {"name", "enabled", "bind_password"}:
+        if key not in {"name", "enabled", *servers.SECRETS}:
             shown[key] = getattr(server, key)
     shown["grantable_roles"] = sorted(server.grantable_roles.values_list("name", flat=True))
     return shown

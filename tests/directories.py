@@ -77,6 +77,15 @@ class Authority:
         )
         return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
 
+    def issue_to(self, name: str, *, expired: bool = False, days: int = 30) -> tuple[str, str]:
+        """Return certificate and key as PEM for somebody, named by their DN, for so many days."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        certificate = self._sign(x509.Name.from_rfc4514_string(name), key, expired=expired, days=days)
+        private = key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+        return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+
     def _sign(
         self,
         subject: x509.Name,
@@ -85,9 +94,10 @@ class Authority:
         host: str = "",
         authority: bool = False,
         expired: bool = False,
+        days: int = 30,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
-        end = now - timedelta(days=1) if expired else now + timedelta(days=30)
+        end = now - timedelta(days=1) if expired else now + timedelta(days=days)
         builder = (
             x509.CertificateBuilder()
             .subject_name(subject)

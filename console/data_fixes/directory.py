@@ -21,10 +21,10 @@ from directory.models import LdapServer, Match
 
 
 class LdapServerAdmin(ReadOnlyAdmin):
-    """LDAP servers as they are stored, without the password; they are changed on their own page."""
+    """LDAP servers as they are stored, without password and key; they are changed on their own page."""
 
     list_display = ("name", "enabled", "search_base", "position", "its_page")
-    exclude = ("bind_password",)
+    exclude = ("bind_password", "client_key")
     search_fields = ("name",)
 
     def its_page(self, obj: LdapServer) -> SafeString:

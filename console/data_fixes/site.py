@@ -28,7 +28,7 @@ from orgs.actors import Actor, person
 from orgs.models import User
 
 Done = TypeVar("Done")
-_SECRETS = frozenset({"password", "bind_password"})
+_SECRETS = frozenset({"password", "bind_password", "client_key"})
 _TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 
 

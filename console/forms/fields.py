@@ -14,6 +14,14 @@ from directory.actions.errors import Invalid
 from orgs.models import Org
 
 
+class SecretTextarea(forms.Textarea):
+    """Lines that are never sent back to a browser, like a password."""
+
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002
+        """Show none of what was entered."""
+        return super().get_context(name, "", attrs)
+
+
 class LinesField(forms.CharField):
     """A list of texts, one a line."""
 

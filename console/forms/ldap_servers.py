@@ -10,7 +10,7 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.forms.fields import LinesField, OrgsField
+from console.forms.fields import LinesField, OrgsField, SecretTextarea
 from console.forms.ldap_server_layout import helper
 from directory import pasted
 from directory.actions import server_powers, servers
@@ -44,6 +44,13 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         strip=False,
         max_length=4096,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    client_key = forms.CharField(
+        label=_("Client key"),
+        required=False,
+        max_length=256 * 1024,
+        widget=SecretTextarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off", "class": "script"}),
+        help_text=_("PEM text, without a passphrase: it is encrypted here, and never shown again."),
     )
     always_list_attributes = LinesField(
         label=_("Always lists"),
@@ -81,10 +88,11 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = LdapServer
-        fields = [name for name in servers.SETTINGS if name not in {"urls", "bind_password", "always_list_attributes"}]
+        fields = [name for name in servers.SETTINGS if name not in {"urls", *servers.SECRETS, "always_list_attributes"}]
         widgets = {
             "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
             "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
+            "client_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
             "search_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
             "groups_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
             "active_script": forms.Textarea(attrs=_SCRIPT),
@@ -125,25 +133,29 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
                 "grantable_roles": list(server.grantable_roles.all()),
                 "urls": server.urls,
                 "always_list_attributes": server.always_list_attributes,
-                "anonymous_bind": not server.bind_dn,
+                "anonymous_bind": not server.bind_dn and not server.sasl_external,
                 "version": server.version,
             }
             # Read before the form changes the object.
-            self.where = {name: getattr(server, name) for name in servers.WHERE_THE_PASSWORD_GOES}
-            self.stored_password = server.bind_password
+            self.where = {
+                secret: {name: getattr(server, name) for name in names} for secret, names in servers.SECRETS.items()
+            }
+            self.stored = {secret: getattr(server, secret) for secret in servers.SECRETS}
         if server is None:
             self.initial["always_list_attributes"] = LdapServer().always_list_attributes
-            self.where, self.stored_password = {}, ""
-        if isinstance(self.stored_password, Sealed):
-            self.fields["bind_password"].help_text = _("The stored one can't be decrypted: enter it again.")
-        elif self.stored_password:
-            self.fields["bind_password"].help_text = _("Stored. Leave it empty to keep it.")
+            self.where = {secret: {} for secret in servers.SECRETS}
+            self.stored = dict.fromkeys(servers.SECRETS, "")
+        for secret, value in self.stored.items():
+            if isinstance(value, Sealed):
+                self.fields[secret].help_text = _("The stored one can't be decrypted: enter it again.")
+            elif value:
+                self.fields[secret].help_text = _("Stored. Leave it empty to keep it.")
         self.helper = helper()
 
     def clean(self) -> dict[str, Any]:
-        """Clear the bind DN of an anonymous bind, and stop who would overwrite what someone else saved meanwhile."""
+        """Clear the bind DN of an anonymous bind or a bind by certificate, and stop who would overwrite what someone else saved meanwhile."""
         found: dict[str, Any] = pasted.normalized(super().clean() or self.cleaned_data)
-        if found.get("anonymous_bind"):
+        if found.get("anonymous_bind") or found.get("sasl_external"):
             found["bind_dn"] = ""
             found["bind_password"] = ""
         elif not found.get("bind_dn") and "bind_dn" not in self.errors:
@@ -162,10 +174,11 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         """Leave the model alone: the action fills it in and checks it."""
 
     def values(self) -> dict[str, Any]:
-        """Return the settings as the action takes them; an empty password means that the stored one is kept."""
+        """Return the settings as the action takes them; an empty secret means that the stored one is kept."""
         values = {name: self.cleaned_data[name] for name in servers.SETTINGS if name in self.cleaned_data}
-        if not values.get("bind_password"):
-            values.pop("bind_password", None)
+        for secret in servers.SECRETS:
+            if not values.get(secret):
+                values.pop(secret, None)
         return values
 
     def served_orgs(self) -> list[Org]:
@@ -197,21 +210,33 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
     def wants_another_password(self) -> bool:
         """Whether a bind needs a password and the stored one may not be used."""
         given = self.cleaned_data
-        return bool(given.get("bind_dn")) and not given.get("bind_password") and not self._may_use_stored_password()
+        return bool(given.get("bind_dn")) and not given.get("bind_password") and not self._may_use("bind_password")
 
-    def _may_use_stored_password(self) -> bool:
-        same = all(pasted.same(name, self.cleaned_data.get(name), value) for name, value in self.where.items())
-        return bool(self.stored_password) and same
+    @property
+    def wants_another_key(self) -> bool:
+        """Whether a client certificate needs its key and the stored one may not be used."""
+        given = self.cleaned_data
+        return bool(given.get("client_certificate")) and not given.get("client_key") and not self._may_use("client_key")
 
-    def _stored_password(self) -> str:
-        may_use = bool(self.cleaned_data.get("bind_dn")) and self._may_use_stored_password()
-        return opened(self.stored_password) if may_use else ""
+    def _may_use(self, secret: str) -> bool:
+        """Whether the stored secret may be used: only where it was entered for."""
+        where = self.where[secret].items()
+        return bool(self.stored[secret]) and all(
+            pasted.same(key, self.cleaned_data.get(key), old) for key, old in where
+        )
+
+    def _secret(self, secret: str, belongs_to: str) -> str:
+        """Return what was entered, else what is stored and may be used; empty without what it belongs to."""
+        given = self.cleaned_data
+        if given[secret] or not given.get(belongs_to) or not self._may_use(secret):
+            return str(given[secret])
+        return opened(self.stored[secret], secret.replace("_", " "))
 
     def connection(self) -> Connection:
         """Return how to reach the server with what is filled in, saved or not.
 
         Raises:
-            Undecryptable: when that takes the stored password and no key opens it.
+            Undecryptable: when that takes a stored secret and no key opens it.
         """
         given = self.cleaned_data
         return Connection(
@@ -224,12 +249,15 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             verify_certificates=given["verify_certificates"],
             ca_certificate=given["ca_certificate"],
             bind_dn=given["bind_dn"],
-            bind_password=given["bind_password"] or self._stored_password(),
+            bind_password=self._secret("bind_password", "bind_dn"),
             page_size=given["page_size"],
             connect_timeout=given["connect_timeout"],
             operation_timeout=given["operation_timeout"],
             follow_referrals=given["follow_referrals"],
             cannot_page=given["cannot_page"],
+            client_certificate=given["client_certificate"],
+            client_key=self._secret("client_key", "client_certificate"),
+            sasl_external=given["sasl_external"],
         )
 
     def is_stored(self, connection: Connection) -> bool:
@@ -261,6 +289,8 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             found = {name: [message] for name, message in wrong.items() if name in needed}
             if self.wants_another_password:
                 found.pop("bind_password", None)
+            if self.wants_another_key:
+                found.pop("client_key", None)
         return {str(self[name].label): messages for name, messages in found.items()}
 
 

@@ -36,7 +36,7 @@ def server_list(request: ConsoleRequest) -> HttpResponse:
     context = {
         "rows": server_rows(found, at=timezone.now()),
         "unchecked": found.unchecked(),
-        "cautions": cautions(found.enabled()),
+        "cautions": cautions(found.enabled(), at=timezone.now()),
         "interval": IntervalForm(instance=SyncSettings.load()),
     }
     return render_page(request, "ldap_servers/list.html", context)
@@ -65,7 +65,7 @@ def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:
     return True
 
 
-@sensitive_post_parameters("bind_password")
+@sensitive_post_parameters("bind_password", "client_key")
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def server_add(request: ConsoleRequest) -> HttpResponse:
@@ -73,7 +73,7 @@ def server_add(request: ConsoleRequest) -> HttpResponse:
     return _form_page(request, None)
 
 
-@sensitive_post_parameters("bind_password")
+@sensitive_post_parameters("bind_password", "client_key")
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
@@ -93,7 +93,7 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
         "questions": questions,
         "unchecked": unchecked,
         "warnings": warnings(server),
-        "cautions": cautions([server]) if server else [],
+        "cautions": cautions([server], at=timezone.now()) if server else [],
     }
     return render_page(request, "ldap_servers/form.html", context)
 
@@ -167,7 +167,7 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
     return redirect("ldap_servers:list")
 
 
-@sensitive_post_parameters("bind_password")
+@sensitive_post_parameters("bind_password", "client_key")
 @require_POST
 @require(Permission.SYSTEM)
 def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
@@ -178,7 +178,7 @@ def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpRespon
     )
 
 
-@sensitive_post_parameters("bind_password")
+@sensitive_post_parameters("bind_password", "client_key")
 @require_POST
 @require(Permission.SYSTEM)
 def try_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
@@ -234,5 +234,10 @@ def _not_ready(form: LdapServerForm) -> dict[str, Any]:
         found["problem"] = _(
             "Enter the bind password: a stored one is not sent to another address, under other TLS settings, with "
             "referrals or for another bind DN."
+        )
+    elif form.wants_another_key:
+        found["problem"] = _(
+            "Enter the client key: a stored one is not used at another address, under other TLS settings, with referrals or "
+            "to sign in otherwise."
         )
     return found

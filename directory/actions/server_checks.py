@@ -8,9 +8,17 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from directory import scripting
+from directory.certificates import check_client_certificate
 from directory.models import LdapServer
+from directory.models.fields import Sealed
 from directory.sync.sandbox import SandboxBroken, compile_errors
-from directory.sync.source import check_attribute, check_certificate, check_dn, check_filter, check_place
+from directory.sync.source import (
+    check_attribute,
+    check_certificate,
+    check_dn,
+    check_filter,
+    check_place,
+)
 from directory.sync.values import ScriptName
 from orgs.text import counted, fold
 
@@ -28,7 +36,9 @@ MAPPING = (
 )
 # Of one line, and shown in lists, logs and mails.
 ONE_LINE = ("name", "bind_dn", "search_base", "canary", "groups_base", *MAPPING)
-LONG = ("bind_password", "search_filter", "groups_filter", "ca_certificate", *SCRIPTS)
+LONG = (
+    "bind_password", "search_filter", "groups_filter", "ca_certificate", "client_certificate", "client_key", *SCRIPTS,
+)  # fmt: skip
 MOST_URLS = 20
 MOST_ATTRIBUTES = 500
 LONGEST_PASSWORD = 4096
@@ -38,6 +48,8 @@ UNBOUND = (
     "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
     "a directory would take you for anonymous"
 )
+# The message of the field client_key.
+UNKEYED = "a client certificate needs its private key (a changed URL or TLS setting needs it again)"
 
 
 def wrong(
@@ -54,6 +66,7 @@ def wrong(
     errors = _wrong_fields(stored)
     errors |= _only_new(errors, {"urls": _wrong_urls(stored, old_urls, may_use_any_address=may_use_any_address)})
     errors |= _only_new(errors, _wrong_bind(stored, given))
+    errors |= _only_new(errors, _wrong_client_certificate(stored, given))
     errors |= _only_new(errors, _wrong_syntax(stored))
     if LdapServer.objects.filter(name_key=fold(stored.name)).exclude(pk=stored.pk).exists():
         errors.setdefault("name", f"the name {stored.name} is taken (letter case does not count)")
@@ -116,6 +129,25 @@ def _wrong_bind(stored: LdapServer, given: Mapping[str, Any]) -> dict[str, str |
     if given.get("bind_password") and not stored.bind_dn:
         errors["bind_dn"] = "a bind password needs a bind DN; leave both empty to bind anonymously"
     return errors
+
+
+def _wrong_client_certificate(stored: LdapServer, given: Mapping[str, Any]) -> dict[str, str]:
+    if not stored.client_certificate:
+        missing = {
+            "client_certificate": "a client key needs its certificate" if given.get("client_key") else "",
+            "sasl_external": "SASL EXTERNAL needs a client certificate" if stored.sasl_external else "",
+        }
+        return {field: message for field, message in missing.items() if message}
+    if stored.sasl_external and stored.bind_dn:
+        return {"sasl_external": "the certificate says who connects: leave the bind DN and its password empty"}
+    if not stored.start_tls and any(not str(url).lower().startswith("ldaps:") for url in stored.urls):
+        return {"client_certificate": "a client certificate is shown in TLS: use ldaps:// URLs or StartTLS"}
+    if len(stored.client_certificate) > LONGEST_CERTIFICATE or len(stored.client_key) > LONGEST_CERTIFICATE:
+        return {"client_certificate": f"{LONGEST_CERTIFICATE} characters are the most, for certificate and key each"}
+    # Of a stored one that no key opens it is said where it is used.
+    if not stored.client_key or isinstance(stored.client_key, Sealed):
+        return {} if stored.client_key else {"client_key": UNKEYED}
+    return check_client_certificate(stored.client_certificate, stored.client_key)
 
 
 def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:

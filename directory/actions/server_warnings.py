@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
 from directory import pasted
+from directory.certificates import ends, validity
 from directory.models import LdapServer, OrgServer
 from directory.sync.source import names_this_machine
 from directory.sync.values import Connection
 from orgs import local_sign_in
+
+# Before its end, a new certificate is to be got.
+SOON = timedelta(days=21)
 
 
 def unencrypted(*, urls: Iterable[str], start_tls: bool, bind_dn: str) -> list[str]:
@@ -26,10 +31,12 @@ def of_connection(connection: Connection) -> list[str]:
     return [_in_the_clear(open_urls)] if open_urls else []
 
 
-def of_server(server: LdapServer, others: Iterable[LdapServer]) -> list[str]:
+def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime) -> list[str]:
     """Return what to know about a stored server among the others."""
     open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
     found = [_in_the_clear(open_urls)] if open_urls else []
+    if ending := ending_certificate(server, at=at):
+        found.append(ending)
     if server.limits_off:
         found.append(limits_off(server))
     same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
@@ -43,6 +50,17 @@ def of_server(server: LdapServer, others: Iterable[LdapServer]) -> list[str]:
             % {"names": ", ".join(same)}
         )
     return found
+
+
+def ending_certificate(server: LdapServer, *, at: datetime) -> str:
+    """Return that a server's client certificate ends soon, or can't be used now; empty where neither is so."""
+    if problem := validity(server.client_certificate, at):
+        return f"{problem[0].upper()}{problem[1:]}."
+    if server.client_certificate and (last := ends(server.client_certificate)) < at + SOON:
+        return _("The client certificate ends on %(day)s; from then on nothing can be read.") % {
+            "day": f"{last:%Y-%m-%d}"
+        }
+    return ""
 
 
 def limits_off(server: LdapServer) -> str:

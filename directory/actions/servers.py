@@ -30,6 +30,9 @@ CONNECTION = (
     "ca_certificate",
     "bind_dn",
     "bind_password",
+    "client_certificate",
+    "client_key",
+    "sasl_external",
     "connect_timeout",
     "operation_timeout",
     "follow_referrals",
@@ -66,6 +69,17 @@ WHERE_THE_PASSWORD_GOES = (
     # A referral takes the password along to another server.
     "follow_referrals",
 )
+# Whoever connects elsewhere with a stored key passes for its owner there.
+WHERE_THE_KEY_GOES = (
+    "urls",
+    "start_tls",
+    "verify_certificates",
+    "ca_certificate",
+    "sasl_external",
+    "follow_referrals",
+)
+# What is encrypted and never shown again, with what must not change without it being entered again.
+SECRETS = {"bind_password": WHERE_THE_PASSWORD_GOES, "client_key": WHERE_THE_KEY_GOES}
 
 
 def problems(*, server: LdapServer | None, values: Mapping[str, Any]) -> dict[str, str]:
@@ -100,7 +114,8 @@ def save(
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
     before, lists = _told(stored) if server else {}, server_powers.lists()
-    password, old_urls, off_before = stored.bind_password, stored.urls, {limit.setting for limit in stored.limits_off}
+    secrets = {name: getattr(stored, name) for name in SECRETS}
+    old_urls, off_before = stored.urls, {limit.setting for limit in stored.limits_off}
     old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
     _set(stored, values, is_new=server is None)
     errors = wrong(stored, given=values, old_urls=old_urls, may_use_any_address=by.user_id is None)
@@ -126,8 +141,10 @@ def save(
     server_questions.ask_about_left_behind(asked, confirmed)
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
     after = _told(stored)
-    if server and stored.bind_password and stored.bind_password != password:
-        after |= {"bind_password": "changed"}
+    if server:
+        after |= {
+            name: "changed" for name, old in secrets.items() if getattr(stored, name) and getattr(stored, name) != old
+        }
     if before != after:
         _note_saved(stored, before, after, by=by, at=at)
     return stored
@@ -153,7 +170,7 @@ def _note_saved(
 
 
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
-    where = [getattr(stored, key) for key in WHERE_THE_PASSWORD_GOES]
+    before = _where_secrets_go(stored)
     for key, value in pasted.normalized(values).items():
         # What differs in line ends or blanks alone stays: it was changed by nobody.
         if is_new or not pasted.same(key, getattr(stored, key), value):
@@ -162,11 +179,18 @@ def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None
     if is_new:
         last = LdapServer.objects.aggregate(last=Max("position"))["last"]
         stored.position = 0 if last is None else last + 1
-    moved = where != [getattr(stored, key) for key in WHERE_THE_PASSWORD_GOES]
-    if not is_new and moved and "bind_password" not in values:
-        stored.bind_password = ""
+    after = _where_secrets_go(stored)
+    for secret in SECRETS:
+        if not is_new and before[secret] != after[secret] and secret not in values:
+            setattr(stored, secret, "")
     if not stored.bind_dn:
         stored.bind_password = ""
+    if not stored.client_certificate:
+        stored.client_key = ""
+
+
+def _where_secrets_go(stored: LdapServer) -> dict[str, list[Any]]:
+    return {secret: [getattr(stored, key) for key in keys] for secret, keys in SECRETS.items()}
 
 
 def _ways_round_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence[Org] | None) -> dict[str, str]:
@@ -208,9 +232,9 @@ def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime,
 
 
 def _told(server: LdapServer) -> dict[str, Any]:
-    """Return the settings as the audit trail keeps them: of the password only whether there is one."""
-    told = {key: getattr(server, key) for key in SETTINGS if key != "bind_password"}
-    told["bind_password"] = "set" if server.bind_password else "none"
+    """Return the settings as the audit trail keeps them: of a secret only whether there is one."""
+    told = {key: getattr(server, key) for key in SETTINGS if key not in SECRETS}
+    told |= {key: "set" if getattr(server, key) else "none" for key in SECRETS}
     if server.pk:
         told["grantable_roles"] = sorted(server.grantable_roles.values_list("name", flat=True))
         told["orgs"] = sorted(server.orgs.values_list("name", flat=True))

@@ -51,7 +51,7 @@ def _is_token(text: str) -> bool:
 
 
 def nowhere_else(_at: datetime) -> Iterator[str]:
-    """No text holds a bind password, SECRET_KEY or an encryption key."""
+    """No text holds a bind password, a client key, SECRET_KEY or an encryption key."""
     wanted = _secrets()
     for model in apps.get_models(include_auto_created=True):
         columns = [
@@ -69,9 +69,18 @@ def _secrets() -> dict[str, str]:
     for server in LdapServer.objects.order_by("pk"):
         if not isinstance(server.bind_password, Sealed):
             wanted[server.bind_password] = f"the bind password of LDAP server {server.pk}"
+        if not isinstance(server.client_key, Sealed):
+            wanted |= dict.fromkeys(_parts(server.client_key), f"the client key of LDAP server {server.pk}")
     long = {secret: what for secret, what in wanted.items() if len(secret) >= SHORTEST_SECRET}
     # JSON spells some characters otherwise.
     return {json.dumps(secret)[1:-1]: what for secret, what in long.items()} | long
+
+
+def _parts(key: str) -> Iterator[str]:
+    """Yield a key, and a line of its middle, which stays where line ends become others."""
+    yield key
+    if body := [line for line in key.splitlines() if not line.startswith("-")]:
+        yield body[len(body) // 2]
 
 
 def _found_in(model: type[Model], columns: list[str], wanted: dict[str, str]) -> Iterator[str]:

@@ -26,7 +26,7 @@ class Sealed(str):
     __slots__ = ()
 
 
-def opened(value: str) -> str:
+def opened(value: str, name: str = "bind password") -> str:
     """Return a secret that could be read.
 
     Raises:
@@ -34,8 +34,8 @@ def opened(value: str) -> str:
     """
     if isinstance(value, Sealed):
         raise Undecryptable(
-            "the stored bind password can't be decrypted with the configured keys: restore SECRET_KEY or "
-            "ENCRYPTION_KEYS, or enter the password again"
+            f"the stored {name} can't be decrypted with the configured keys: restore SECRET_KEY or "
+            f"ENCRYPTION_KEYS, or enter the {name.rsplit(maxsplit=1)[-1]} again"
         )
     return value
 

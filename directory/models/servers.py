@@ -10,6 +10,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory import pasted
+from directory.certificates import holder
 from directory.models.fields import EncryptedTextField, opened
 from directory.sync.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
 from directory.sync.needed import named, needed
@@ -97,6 +98,19 @@ class LdapServer(Keyed):
     ca_certificate = models.TextField(_("CA certificate"), blank=True)
     bind_dn = models.CharField(_("bind DN"), max_length=1024, blank=True)
     bind_password = EncryptedTextField(_("bind password"), blank=True, default="")
+    client_certificate = models.TextField(
+        _("client certificate"),
+        blank=True,
+        help_text=_(
+            "PEM text, with intermediate certificates below it, for servers that ask who connects. Empty: none."
+        ),
+    )
+    client_key = EncryptedTextField(_("client key"), blank=True, default="")
+    sasl_external = models.BooleanField(
+        _("sign in with the client certificate (SASL EXTERNAL)"),
+        default=False,
+        help_text=_("Instead of a bind DN and a password: the server knows by the certificate who connects."),
+    )
     connect_timeout = models.PositiveIntegerField(
         _("connect time-out"), default=10, validators=[MinValueValidator(1), MaxValueValidator(300)]
     )
@@ -242,7 +256,7 @@ class LdapServer(Keyed):
 
     @property
     def connection(self) -> Connection:
-        """How to reach the server, as a value that holds the bind password; raises Undecryptable.
+        """How to reach the server, as a value that holds the bind password and the client key; raises Undecryptable.
 
         What was stored before it was normalized is normalized here and not where it is stored, which would be another
         ``configuration_digest`` of a server that nobody has changed.
@@ -263,6 +277,9 @@ class LdapServer(Keyed):
             operation_timeout=self.operation_timeout,
             follow_referrals=self.follow_referrals,
             cannot_page=self.cannot_page,
+            client_certificate=self.client_certificate,
+            client_key=opened(self.client_key, "client key"),
+            sasl_external=self.sasl_external,
         )
 
     @property
@@ -353,6 +370,10 @@ class LdapServer(Keyed):
             parts.append("cannot page")
         if self.resolve_groups:
             parts.append(["groups", self.groups_base, self.groups_filter, self.groups_depth])
+        if self.client_certificate:
+            parts.append(f"client certificate of {holder(self.client_certificate)}")
+        if self.sasl_external:
+            parts.append("SASL EXTERNAL")
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

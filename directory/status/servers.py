@@ -10,6 +10,7 @@ from django.utils.translation import ngettext
 from directory import schedule
 from directory.actions import server_warnings
 from directory.actions.schedule import timetables
+from directory.certificates import validity
 from directory.models import LdapServer, RunServer
 from directory.models.fields import Sealed
 from directory.schedule import Timetable
@@ -27,7 +28,7 @@ def look(*, at: datetime) -> list[Line]:
         if not server.enabled:
             lines.append(Line(server.name, State.OK, _("It is disabled."), about=("server", server.pk)))
             continue
-        lines += [*_dangers(server), _reading(server, newest.get(server.pk))]
+        lines += [*_dangers(server, at=at), _reading(server, newest.get(server.pk))]
         lines += _unchecked(server, newest.get(server.pk))
         if server.pk in used:
             last = successes.get(server.pk)
@@ -38,13 +39,21 @@ def look(*, at: datetime) -> list[Line]:
     return lines or [Line(_("LDAP servers"), State.OK, _("There is none yet."))]
 
 
-def _dangers(server: LdapServer) -> list[Line]:
+def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
     about = ("server", server.pk)
     found = []
     if isinstance(server.bind_password, Sealed):
         advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the bind password again.")
         fact = _("Its bind password can't be decrypted with the keys there are.")
-        found.append(Line(server.name, State.PROBLEM, fact, advice, about=("server", server.pk)))
+        found.append(Line(server.name, State.PROBLEM, fact, advice, about=about))
+    if isinstance(server.client_key, Sealed):
+        advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the client key again.")
+        fact = _("Its client key can't be decrypted with the keys there are.")
+        found.append(Line(server.name, State.PROBLEM, fact, advice, about=about))
+    if fact := server_warnings.ending_certificate(server, at=at):
+        expired = bool(validity(server.client_certificate, at))
+        advice = _("Enter a new certificate with its key on the server's page.")
+        found.append(Line(server.name, State.PROBLEM if expired else State.WARNING, fact, advice, about=about))
     if not server.verify_certificates:
         advice = _("Switch the checks on: until then anyone on the way can decide who is deactivated.")
         found.append(Line(server.name, State.WARNING, _("Its certificate is not checked."), advice, about=about))

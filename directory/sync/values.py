@@ -41,7 +41,8 @@ class Connection:
 
     ``urls`` are tried in order until one answers. An empty ``bind_dn`` binds anonymously. ``search_scope`` is one of
     ``base``, ``onelevel`` and ``subtree``. ``ca_certificate`` is PEM text, empty for the system's authorities.
-    ``cannot_page`` asks for everything at once, which a second search has to confirm.
+    ``client_certificate`` and ``client_key`` are PEM text, shown to servers that ask for them; with ``sasl_external`` they
+    are also what the server knows us by, instead of a bind DN. ``cannot_page`` asks for everything at once, which a second search has to confirm.
     """
 
     name: str
@@ -59,6 +60,9 @@ class Connection:
     operation_timeout: int = 60
     follow_referrals: bool = False
     cannot_page: bool = False
+    client_certificate: str = ""
+    client_key: str = field(default="", repr=False)
+    sasl_external: bool = False
 
 
 @dataclass(frozen=True, slots=True)

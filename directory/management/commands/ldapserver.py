@@ -79,7 +79,8 @@ class Command(BaseCommand):
         enabled = list(LdapServer.objects.enabled())
         closed = server_warnings.closed_passwords(server for server, _ in done)
         for server, _ in done:
-            for warning in (*server_warnings.of_server(server, enabled), *filter(None, [closed.get(server.pk)])):
+            found = server_warnings.of_server(server, enabled, at=timezone.now())
+            for warning in (*found, *filter(None, [closed.get(server.pk)])):
                 self.stderr.write(f"{server.name}: {warning}")
             if server.pk in asking and not server.requires_approval:
                 self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import ldap
 
+from directory.certificates import validity
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.filters import check_filter
 from directory.sync.source.urls import Url, parse_url
@@ -27,6 +30,11 @@ def check_settings(connection: Connection) -> list[Url]:
     if connection.bind_dn and not connection.bind_password.strip():
         # RFC 4513, 5.1.2: servers answer success, and bind anonymously.
         raise DirectoryUnavailable("The bind DN has no password, which would bind anonymously", stage=Stage.BIND)
+    if connection.sasl_external and not connection.client_certificate:
+        raise DirectoryUnavailable("SASL EXTERNAL needs a client certificate", stage=Stage.BIND)
+    # As TLS does, by this machine's clock.
+    if ended := validity(connection.client_certificate, datetime.now(UTC)):  # noqa: TID251
+        raise DirectoryUnavailable(f"{ended[0].upper()}{ended[1:]}", stage=Stage.TLS)
     _check_text("bind DN", connection.bind_dn, Stage.BIND)
     _check_text("bind password", connection.bind_password, Stage.BIND)
     _check_text("search base", connection.search_base, Stage.BASE)

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from directory.sync.source import dns
+from directory.sync.source.connecting import connect
 from directory.sync.source.dn_keys import DnKeys
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.group_graph import Group, GroupGraph, bare_dn, username
@@ -15,7 +16,7 @@ from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.reading import open_reading
 from directory.sync.source.referrals import may_hold_people, trees_with_people
 from directory.sync.source.sent import Sent
-from directory.sync.source.session import UNSEEN, connect
+from directory.sync.source.session import UNSEEN
 from directory.sync.source.text import sid_of
 from directory.sync.values import Connection, GroupSearch
 

@@ -9,10 +9,11 @@ from typing import Self
 
 from directory.sync.identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
 from directory.sync.source.checks import escape_filter
+from directory.sync.source.connecting import connect
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.referrals import trees_with_people
 from directory.sync.source.search import Search
-from directory.sync.source.session import UNSEEN, Session, connect
+from directory.sync.source.session import UNSEEN, Session
 from directory.sync.source.targets import Target
 from directory.sync.source.text import values_of
 from directory.sync.source.visibility import Finding, Neighbours, Visibility

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from directory.sync.source.connecting import UNREACHABLE, connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.fitness import check_settings
 from directory.sync.source.search import ATTRIBUTES, Search
-from directory.sync.source.session import UNREACHABLE, Session, connect, open_session
+from directory.sync.source.session import Session
 from directory.sync.source.targets import Target
 from directory.sync.source.urls import Url
 from directory.sync.source.wire import Note

@@ -11,10 +11,11 @@ from datetime import datetime
 import ldap
 
 from directory.sync.source import dns, history
+from directory.sync.source.connecting import connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.search import Search, asked_for
 from directory.sync.source.sent import Sent, decoded
-from directory.sync.source.session import Session, connect, open_session
+from directory.sync.source.session import Session
 from directory.sync.source.targets import Target, parse_referral, place
 from directory.sync.source.urls import Url
 from directory.sync.values import Connection, Entry, Extent, Position, ReadingProof

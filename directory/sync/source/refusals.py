@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import ldap
 
-from directory.sync.source import advice
+from directory.sync.source import advice, client_certificates
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.urls import Url
 from directory.sync.values import Connection
@@ -37,7 +37,8 @@ def failure_of(
         seconds = counted(connection.operation_timeout, "second", "seconds")
         return DirectoryUnavailable(f"{url}: no answer within {seconds}{lost}", stage=_unanswered(stage))
     if isinstance(error, ldap.SERVER_DOWN | ldap.CONNECT_ERROR):
-        return _broken_off(details, connection, f"{url}: {name}", stage, trouble, lost)
+        encrypted = connection.start_tls or url.scheme == "ldaps"
+        return _broken_off(details, connection, f"{url}: {name}", stage, trouble, lost, encrypted=encrypted)
     if isinstance(error, ldap.REFERRAL) and stage is not Stage.BIND:
         urls = tuple(str(details.get("info") or "").splitlines()[1:])
         message = f"{url} has not got the base and refers to {plain(' '.join(urls))}"
@@ -46,13 +47,24 @@ def failure_of(
 
 
 def _broken_off(
-    details: Mapping[str, object], connection: Connection, message: str, stage: Stage, trouble: str, lost: str
+    details: Mapping[str, object],
+    connection: Connection,
+    message: str,
+    stage: Stage,
+    trouble: str,
+    lost: str,
+    *,
+    encrypted: bool,
 ) -> DirectoryUnavailable:
     # How libldap calls an answer that is too long to be one.
     garbled = "the answer can't be read" if details.get("errno") == errno.ERANGE else ""
     words = "" if details.get("errno") == errno.EAGAIN else _words(details, "info", connection)
-    reason = trouble or garbled or words or "connection lost"
-    return DirectoryUnavailable(f"{message} ({reason}){lost}", stage=_unanswered(stage), server_message=words)
+    reason = trouble or garbled or words or client_certificates.LOST
+    # With TLS 1.3 the handshake is over before the server looks at our certificate.
+    early = stage is Stage.BIND and encrypted
+    to_do = client_certificates.advice(reason, shown=bool(connection.client_certificate)) if early else ""
+    message = f"{message} ({reason}){lost}"
+    return DirectoryUnavailable(message, stage=_unanswered(stage), server_message=words, advice=to_do)
 
 
 def _refused(
@@ -67,6 +79,8 @@ def _refused(
     code, reached = details.get("result"), _stage(error, stage)
     result = code if isinstance(code, int) else 0
     to_do = advice.of_result(result, words, binding=stage is Stage.BIND)
+    if stage is Stage.BIND and connection.sasl_external:
+        to_do = client_certificates.EXTERNAL_REFUSED
     return DirectoryUnavailable(
         message,
         stage=reached,

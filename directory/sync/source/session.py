@@ -13,20 +13,19 @@ from ldap.controls import SimplePagedResultsControl
 from ldap.syncrepl import SyncRequestControl
 from pyasn1.error import PyAsn1Error
 
+from directory import certificates
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
-from directory.sync.source.fitness import SCOPES, check_settings
+from directory.sync.source.fitness import SCOPES
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.refusals import failure_of
 from directory.sync.source.root import ACTIVE_DIRECTORY_NAME, ROOT_ATTRIBUTES, RootDse, root_of
 from directory.sync.source.urls import Url
-from directory.sync.source.wire import Note, Wire, open_wire
+from directory.sync.source.wire import Wire, open_wire
 from directory.sync.values import Connection, FailedUrl
 
 PAGED_RESULTS = SimplePagedResultsControl.controlType
 # What a server answers for a tree that it has not got, or that we may not see.
 UNSEEN = frozenset({ldap.REFERRAL.errnum, ldap.NO_SUCH_OBJECT.errnum, ldap.INSUFFICIENT_ACCESS.errnum})
-# Only here may another of the server's URLs help; a refused password is refused everywhere.
-UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
 # Once the connection is lost, libldap would open a new one by itself: without TLS and anonymous.
 NOWHERE = "ldap://255.255.255.255:1"
 
@@ -113,12 +112,17 @@ class Session:
 
     def bind(self) -> None:
         """Sign in as the connection says, and make sure that the server took it as more than anonymous."""
-        dn = self._connection.bind_dn
+        dn, external = self._connection.bind_dn, self._connection.sasl_external
         password = self._connection.bind_password if dn else ""
         with self._translated(Stage.BIND), self._wire.relay.carried():
-            self._ldap.simple_bind_s(dn, password)
-            self.bound_as = dn or "anonymous"
-            if not dn:
+            if external:
+                # With credentials, though empty: without any the server would ask for them first (RFC 4422, 5.1).
+                self._ldap.sasl_bind_s("", "EXTERNAL", b"")
+                self.bound_as = certificates.subject(self._connection.client_certificate)
+            else:
+                self._ldap.simple_bind_s(dn, password)
+                self.bound_as = dn or "anonymous"
+            if not dn and not external:
                 return
             try:
                 identity = self._ldap.whoami_s()
@@ -128,7 +132,7 @@ class Session:
         self.authorization = plain(identity)
         if not identity.removeprefix("dn:").strip():
             raise DirectoryUnavailable(
-                f"{self.url}: the server took the bind as {dn} for an anonymous one", stage=Stage.BIND
+                f"{self.url}: the server took the bind as {self.bound_as} for an anonymous one", stage=Stage.BIND
             )
 
     def read_root(self) -> None:
@@ -215,47 +219,6 @@ class Session:
             trouble=self._wire.relay.trouble,
             after=after() if after else None,
         )
-
-
-def connect(connection: Connection, note: Note) -> Session:
-    """Return a session with the first of the server's URLs that can be reached.
-
-    Raises:
-        DirectoryUnavailable: none can be reached, with the reason of each, or one refuses the bind.
-    """
-    failures: list[DirectoryUnavailable] = []
-    tried: list[FailedUrl] = []
-    for url in check_settings(connection):
-        try:
-            session = open_session(connection, url, note)
-        except DirectoryUnavailable as failure:
-            if failure.stage not in UNREACHABLE:
-                raise
-            failures.append(failure)
-            tried.append(FailedUrl(str(url), failure.problem.removeprefix(f"{url}: ")))
-        else:
-            session.failed_urls = tuple(tried)
-            return session
-    if len(failures) == 1:
-        raise failures[0]
-    raise DirectoryUnavailable(
-        "; ".join(map(str, failures)),
-        stage=failures[-1].stage,
-        server_message="; ".join(failure.server_message for failure in failures if failure.server_message),
-    )
-
-
-def open_session(connection: Connection, url: Url, note: Note) -> Session:
-    """Return a session with one server."""
-    session = Session(connection, url, open_wire(connection, url, note))
-    try:
-        session.bind()
-        session.read_root()
-    except BaseException:
-        session.close()
-        raise
-    note(Stage.BIND, f"signed in as {session.bound_as}; the server is {session.root.product or 'of an unknown make'}")
-    return session
 
 
 def _unnoted(_stage: Stage, _detail: str) -> None:

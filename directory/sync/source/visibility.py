@@ -19,10 +19,11 @@ import ldap
 
 from directory.sync.identity import id_attributes, identity
 from directory.sync.source import dns
+from directory.sync.source.connecting import open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.root import ACTIVE_DIRECTORY_NAME
 from directory.sync.source.sent import Sent, decoded
-from directory.sync.source.session import Session, open_session
+from directory.sync.source.session import Session
 from directory.sync.source.targets import Target, parse_referral
 from directory.sync.values import AttributeMapping, Connection, Encoded, Entry, Sought
 from orgs.text import fold

@@ -13,7 +13,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from directory.sync.source import advice, messages
+from directory.sync.source import advice, client_certificates, messages
 from directory.sync.source.addresses import allowed
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.messages import Malformed
@@ -116,6 +116,14 @@ def _end_waits(end: socket.socket, seconds: int) -> None:
 
 def _trust(connection: Connection, url: Url) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if connection.client_certificate:
+        try:
+            client_certificates.present(context, connection.client_certificate, connection.client_key)
+        except OSError as error:
+            reason = why(error)
+            raise DirectoryUnavailable(
+                f"{url}: the client certificate can't be used ({reason})", stage=Stage.TLS, server_message=reason
+            ) from None
     if not connection.verify_certificates:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -148,7 +156,14 @@ def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connecti
         )
     except OSError as error:
         reason = why(error, connection.connect_timeout)
-        message, to_do = f"{url}: TLS failed ({reason})", advice.of_tls(error)
+        of_certificate = client_certificates.advice(reason, shown=bool(connection.client_certificate))
+        # That it closes the connection has several possible reasons.
+        to_do = (
+            "; ".join(filter(None, [advice.of_tls(error), of_certificate]))
+            if client_certificates.is_silent(reason)
+            else ""
+        )
+        message, to_do = f"{url}: TLS failed ({reason})", to_do or of_certificate or advice.of_tls(error)
     raise DirectoryUnavailable(message, stage=Stage.TLS, server_message=reason, advice=to_do)
 
 

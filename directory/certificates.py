@@ -1,0 +1,77 @@
+"""Client certificates and their keys as PEM text: whether they fit each other, whose they are, how long they last. Pure."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+
+NO_CERTIFICATE = "no certificate in PEM form (-----BEGIN CERTIFICATE----- ...)"
+
+
+def check_client_certificate(certificate: str, key: str) -> dict[str, str]:
+    """Return what is wrong with a certificate (PEM, with intermediate ones below it) and its key, by setting."""
+    if "PRIVATE KEY" in certificate:
+        return {
+            "client_certificate": "that holds a private key: it belongs into the field of the key, which is encrypted"
+        }
+    try:
+        first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+    except ValueError:
+        return {"client_certificate": NO_CERTIFICATE}
+    if problem := _wrong_key(first, key):
+        return {"client_key": problem}
+    return {}
+
+
+def _wrong_key(certificate: x509.Certificate, key: str) -> str:
+    if not key.strip():
+        return "a client certificate needs its private key"
+    if "PRIVATE KEY" not in key:
+        return "no private key in PEM form (-----BEGIN PRIVATE KEY----- ...)"
+    try:
+        private = load_pem_private_key(key.encode(), password=None)
+    except TypeError:
+        return "the key is encrypted: take its passphrase off first (openssl pkey -in key.pem -out plain.pem); it is encrypted here"
+    except (ValueError, UnsupportedAlgorithm):
+        return "the private key can't be read"
+    form = Encoding.DER, PublicFormat.SubjectPublicKeyInfo
+    if private.public_key().public_bytes(*form) != certificate.public_key().public_bytes(*form):
+        return "the private key is not the one of the first client certificate"
+    return ""
+
+
+def validity(certificate: str, at: datetime) -> str:
+    """Return why a certificate can't be used at a time, empty where it can; what is no certificate has no time."""
+    try:
+        first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+    except ValueError:
+        return ""
+    if at > first.not_valid_after_utc:
+        return f"the client certificate has expired on {first.not_valid_after_utc:%Y-%m-%d}"
+    if at < first.not_valid_before_utc:
+        return f"the client certificate is not valid before {first.not_valid_before_utc:%Y-%m-%d}"
+    return ""
+
+
+def ends(certificate: str) -> datetime:
+    """Return until when a certificate is valid."""
+    first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+    return first.not_valid_after_utc
+
+
+def holder(certificate: str) -> str:
+    """Return whose certificate it is and who says so, which stays when it is renewed; what can't be read as it is."""
+    try:
+        first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+    except ValueError:
+        return certificate
+    return f"{first.subject.rfc4514_string()} by {first.issuer.rfc4514_string()}"
+
+
+def subject(certificate: str) -> str:
+    """Return whose certificate it is, as a DN."""
+    first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+    return first.subject.rfc4514_string()

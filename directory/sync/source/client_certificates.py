@@ -1,0 +1,73 @@
+"""The certificate by which a server knows us: how TLS gets it, and why a server refused it."""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# What a server says in TLS (RFC 8446, 6) of the certificate that it got, and what that means; in OpenSSL's words.
+REFUSALS = {
+    "unknown ca": "it does not know the authority that signed it; intermediate certificates belong below it",
+    "certificate expired": "it has expired",
+    "certificate revoked": "it has been revoked",
+    "unsupported certificate": "it is of a kind that the server does not take, such as not for client authentication",
+    "bad certificate": "it is damaged, or its signature can't be verified",
+    "certificate unknown": "the server says no more",
+    "certificate required": "the server got none that it could use",
+    "access denied": "its holder may not connect",
+    "handshake failure": "the server says no more",
+}
+SILENT_DEMAND = "a server that demands a client certificate may end it so, and none is set"
+SILENT_REFUSAL = (
+    "a server that refuses the client certificate may end it so: it may not know the authority that signed it"
+)
+# What an LDAP server may mean that refuses SASL EXTERNAL.
+EXTERNAL_REFUSED = (
+    "the server asks its clients for no certificate, or knows nobody by this one: see its settings for TLS and SASL EXTERNAL "
+    "(OpenLDAP: TLSVerifyClient, authz-regexp)"
+)
+# How a connection ends without a word.
+LOST = "connection lost"
+WITHOUT_A_WORD = (LOST, "connection reset by peer", "connection closed", "closed (eof)", "eof occurred", "broken pipe")
+DEMANDS = ("certificate required", "handshake failure", "bad certificate")
+
+
+def present(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """Let TLS show the certificate to servers that ask for one; raises OSError where it can't be used."""
+    with _in_memory(f"{certificate}\n{key}\n") as path:
+        # Without a function OpenSSL would ask for a passphrase on the terminal.
+        context.load_cert_chain(path, password=lambda: "")
+
+
+def is_silent(reason: str) -> bool:
+    """Tell whether a connection ended without a word, by what is said of its end."""
+    return any(words in reason.lower() for words in WITHOUT_A_WORD)
+
+
+def advice(reason: str, *, shown: bool) -> str:
+    """Return what a refusal in TLS has to do with a client certificate, empty where nothing.
+
+    ``shown`` says whether there is one.
+    """
+    if is_silent(reason):
+        return SILENT_REFUSAL if shown else SILENT_DEMAND
+    if not shown:
+        certainly = "demands" if "certificate required" in reason else "may demand"
+        demands = any(each in reason for each in DEMANDS)
+        return f"the server {certainly} a client certificate, and none is set" if demands else ""
+    found = next((words for each, words in REFUSALS.items() if f"alert {each}" in reason), "")
+    return f"the server refuses the client certificate: {found}" if found else ""
+
+
+@contextmanager
+def _in_memory(text: str) -> Iterator[str]:
+    """Give the path of a file that exists in this process's memory only: Python's TLS reads keys from files."""
+    number = os.memfd_create("client certificate")
+    try:
+        with os.fdopen(os.dup(number), "wb") as file:
+            file.write(text.encode())
+        yield f"/proc/self/fd/{number}"
+    finally:
+        os.close(number)
