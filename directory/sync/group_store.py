@@ -10,6 +10,7 @@ from itertools import chain
 from directory.models import StoredEntry, StoredGroup
 from directory.sync import fingerprints
 from directory.sync.source import DirectoryUnavailable, DnKeys, Group, GroupGraph, GroupsApart, names_of, plain
+from directory.sync.values import Entry
 from orgs.bulk import insert_rows
 
 COLUMNS = ("server", "key", "dn", "digest", "content")
@@ -104,6 +105,10 @@ class GroupStore:
             [(self._server_id, key, group.dn, MADE + digest, _content(group)) for key, (digest, group) in new],
         )
         self._new, self._gone, self._before = {}, (), {}
+
+    def ways(self, entry: Entry) -> list[tuple[str, ...]]:
+        """Return how an entry, as it is stored, is in groups that do not name it: the DNs from each group down to one that does."""
+        return self.graph.ways(entry.dn, names_of(entry.attributes))
 
     def sentences(self) -> list[str]:
         """Return what there is to say about the groups once the people have been read."""

@@ -8,6 +8,7 @@ from typing import Any
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, asked_digests, orgs_in_scope
 from directory.sync.crew import Helpers
+from directory.sync.group_store import GroupStore
 from directory.sync.lease import Lease
 from directory.sync.matching import Present
 from directory.sync.shelf import Shelf
@@ -20,7 +21,7 @@ class Job:
 
     ``asked`` is which orgs ask each server, as a hash by its id, and ``asking`` their ids, also of those that the run
     does not look after: whose an entry is does not change with the scope of a run. ``servers`` are those that have been read, by id, as
-    they were set then, and ``shelves`` where their entries are kept. ``seen`` says who was in scope when the reading
+    they were set then, and ``shelves`` where their entries are kept, and ``groups`` where their groups are. ``seen`` says who was in scope when the reading
     began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
     what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
     row's id. ``helpers`` are the workers that could run scripts for it.
@@ -37,6 +38,7 @@ class Job:
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)
+    groups: dict[int, GroupStore] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=dict)
     helpers: Helpers = field(default_factory=Helpers)

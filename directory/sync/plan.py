@@ -76,6 +76,8 @@ def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str
         draft.warnings.append(warning)
         if not _same_person(draft.known.account, identity):
             return draft.untouched(Outcome.CONFLICT, OTHER_PERSON)
+    if sighting.ways:
+        draft.steps.append(sighting.ways)
     draft.steps += sighting.proofs
     if verdict.error is not None:
         return draft.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")

@@ -9,7 +9,19 @@ from dataclasses import dataclass, field, replace
 from directory import last_found
 from directory.models import RunServer
 from directory.scope import orgs_in_scope
-from directory.sync import absences, accounts, closing, entries, lease, plan, recheck, record, standing, times
+from directory.sync import (
+    absences,
+    accounts,
+    closing,
+    entries,
+    group_ways,
+    lease,
+    plan,
+    recheck,
+    record,
+    standing,
+    times,
+)
 from directory.sync.ahead import got_ahead
 from directory.sync.job import Job
 from directory.sync.name_chains import NameChains
@@ -105,10 +117,28 @@ class Planner:
         with times.step("asking again"):
             for pk, sighting in self.second_look.at(grave, seen).items():
                 seen[pk], changes[pk] = sighting, self._decide(known[pk], sighting, taken[pk])
+        for pk, sighting in self._with_ways(changes, seen).items():
+            seen[pk], changes[pk] = sighting, self._decide(known[pk], sighting, taken[pk])
         decided = [(changes[pk], user, seen[pk]) for pk, user in known.items()]
         self.late += [planned for planned in decided if not self.guard.passes(planned[0])]
         late = {planned[0].user_id for planned in self.late}
         self._store([planned for planned in decided if planned[0].user_id not in late])
+
+    def _with_ways(self, changes: Mapping[int, Change], seen: Mapping[int, Sighting]) -> dict[int, Sighting]:
+        """Return, of those whom the plan changes, who are in groups through other groups, with the ways to these."""
+        found: dict[int, Sighting] = {}
+        for server_id, store in self.work.groups.items():
+            scripts = self.work.servers[server_id].scripts
+            theirs = {
+                pk: seen[pk].entry_id
+                for pk, change in changes.items()
+                if change.actions and seen[pk].server_id == server_id and seen[pk].presence is Presence.FOUND
+            }
+            if theirs and group_ways.look_at_groups(scripts):
+                for pk, entry in self.directory.entries(theirs).items():
+                    if told := group_ways.sentence(store.ways(entry), scripts):
+                        found[pk] = replace(seen[pk], ways=told)
+        return found
 
     def skip(self, unchanged: Mapping[tuple[int, int, bool], int]) -> None:
         """Count those for whom there still is nothing to do, by (org id, server id, whether active)."""

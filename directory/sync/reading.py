@@ -176,7 +176,7 @@ def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: 
         return None
     phase, connection = f"reading groups of {server.name}", server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
-    store = GroupStore(server.pk, depth=search.depth)
+    store = work.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with times.step("reading groups"):
         work.lease.renew(phase=phase, done=0, patience=patience)
         with process.open_groups(connection, search, store.known()) as reading:

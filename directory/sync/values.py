@@ -311,7 +311,8 @@ class Sighting:
     ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
     about again. ``unchecked`` are LDAP server and reason that many users share who could not be checked, where
     ``reason`` speaks of this one. ``elsewhere`` says where somebody who is not found was last, if their org does not ask
-    there. ``namesakes`` are entries of other people who have the username of somebody absent.
+    there. ``namesakes`` are entries of other people who have the username of somebody absent. ``ways`` says by which groups
+    somebody is in others.
     """
 
     presence: Presence
@@ -329,6 +330,7 @@ class Sighting:
     unchecked: tuple[str, str] | None = None
     elsewhere: str = ""
     namesakes: tuple[Identity, ...] = ()
+    ways: str = ""
 
     @property
     def lost_id(self) -> bool:

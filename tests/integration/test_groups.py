@@ -17,9 +17,9 @@ from directory.sync.values import Scripts
 from orgs.actions.users import Profile
 from orgs.actors import SYSTEM
 from orgs.models import CreatedBy, User
-from tests.directories import Directory, Values
+from tests.directories import Directory, Values, escape_rdn
 from tests.integration.employer import Employer
-from tests.worlds import NO_LIMITS, NOON, org, simulate, simulate_and_sync, sync, user
+from tests.worlds import NO_LIMITS, NOON, change_of, org, simulate, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
 
@@ -58,7 +58,8 @@ class Company(Employer):
         return dn
 
     def group_dn(self, name: str) -> str:
-        return f"cn={name},ou=Groups,{self.directory.base}"
+        escaped = escape_rdn(name).replace("\n", "\\0A")
+        return f"cn={escaped},ou=Groups,{self.directory.base}"
 
     def serves(self, **values: Any) -> LdapServer:
         given = {"role_name_script": ROLE_NAME, "org_name_script": "", "resolve_groups": True, **NO_LIMITS}
@@ -377,6 +378,31 @@ class TestAChange:
 
         assert run.state == RunState.FAILED
         assert [roles_of(name) for name in PEOPLE] == [IN, IN, OUT]
+
+
+class TestTheSteps:
+    def test_name_the_way_to_groups_that_the_scripts_look_for_first(self, company: Company) -> None:
+        company.group("HelpDesk\nUK", member=company.dn("ann"))
+        company.group("Support", member=company.group_dn("HelpDesk\nUK"))
+        company.group("Admins, all", member=company.group_dn("Support"))
+        for number in range(10):
+            company.group(f"A{number}", member=company.group_dn("HelpDesk\nUK"))
+        company.serves()
+
+        run = simulate()
+
+        (told,) = [step for step in change_of(run, "ann").steps if "through other groups" in step]
+        assert told.startswith("Groups through other groups: Support ← HelpDesk UK; A0 ← HelpDesk UK; ")
+        assert told.endswith("A8 ← HelpDesk UK; and 2 more.")
+
+    def test_say_nothing_of_groups_where_nobody_is_changed_or_no_script_looks_at_them(self, company: Company) -> None:
+        company.group("HelpDesk", member=company.dn("ann"))
+        company.group("Support", member=company.group_dn("HelpDesk"))
+        company.serves(role_name_script="e => ['PROe User']")
+
+        run = simulate()
+
+        assert [step for change in run.changes.all() for step in change.steps if "other groups" in step] == []
 
 
 def _die(*_: object, **__: object) -> None:

@@ -58,6 +58,14 @@ def parent(dn: str) -> str:
     return dn[found.end() :].strip() if found else ""
 
 
+def text_of_first(dn: str) -> str:
+    """Return the value of the first RDN as text, such as the name of a group; the RDN itself where it has several."""
+    found = FIRST.match(dn)
+    rdn = dn[: found.end() - 1] if found else dn
+    _, _, value = rdn.partition("=")
+    return rdn if len(_split(rdn, "+")) > 1 else unescaped(value.strip()) or rdn
+
+
 def folded(dn: str) -> str:
     """Return what is equal for spellings that differ in case and in spaces only; quicker than ``parsed``."""
     separated = ",".join([part.strip() for part in dn.lower().split(",")])
