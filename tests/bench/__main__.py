@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench import machine, options, publishing, results
-from tests.bench.claims import growth, impact, pages, peers, reading, sandbox, statements, workers
+from tests.bench.claims import groups, growth, impact, pages, peers, reading, sandbox, statements, workers
 from tests.bench.measuring import CommandFailed
 from tests.bench.options import Options
 from tests.bench.results import Result
@@ -27,6 +27,7 @@ GROUPS: dict[str, ModuleType] = {
     "peers": peers,
     "sandbox": sandbox,
     "growth": growth,
+    "groups": groups,
     "workers": workers,
     "impact": impact,
     "statements": statements,

@@ -54,8 +54,8 @@ class Console:
         command = [sys.executable, "-m", "tests.bench.inside", module, *arguments]
         return json.loads(run(command, environment=self.environment, folder=ROOT).output.splitlines()[-1])
 
-    def follow(self, url: str, base: str, scripts: Mapping[str, str]) -> None:
-        """Set the LDAP server ``Corp``, which all orgs follow, with these scripts; raises CommandFailed."""
+    def follow(self, url: str, base: str, scripts: Mapping[str, object]) -> None:
+        """Set the LDAP server ``Corp``, which all orgs follow, with these scripts and settings; raises CommandFailed."""
         server = {
             "name": "Corp",
             "urls": [url],

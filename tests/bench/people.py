@@ -23,6 +23,8 @@ GRANTING = tuple(f"{kind} {place}" for kind in ("Support", "Managers") for place
 ONE_IN = 200
 # As many as one department holds; the peers' samples are departments.
 DEPARTMENT = 2000
+# So many groups are in each of the first ones.
+FIRST_TEAMS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,22 @@ def write_ldif(path: Path, count: int, seed: int = 1) -> None:
             file.write(to_ldif(f"ou={unit},{BASE}", {"objectClass": "organizationalUnit", "ou": unit}))
         for person in people(count, seed):
             file.write(person.ldif())
+
+
+def add_groups(path: Path, count: int, groups: int, members: int, seed: int = 1) -> None:
+    """Add groups to a file of so many people; each but the first few is in one that came long before it."""
+    chance, top = random.Random(seed), f"ou=Teams,{BASE}"
+    above: dict[int, list[int]] = {}
+    for number in range(FIRST_TEAMS, groups):
+        above.setdefault(number // FIRST_TEAMS, []).append(number)
+    with path.open("a", encoding="utf-8") as file:
+        file.write(to_ldif(top, {"objectClass": "organizationalUnit", "ou": "Teams"}))
+        for number in range(groups):
+            nested = [f"cn=Team {below},{top}" for below in above.get(number, ())][: members - 1]
+            numbers = chance.sample(range(1, count + 1), members - len(nested))
+            persons = [f"uid={username(each)},ou={UNITS[each % len(UNITS)]},{BASE}" for each in numbers]
+            shown = {"objectClass": "groupOfNames", "cn": f"Team {number}", "member": [*nested, *persons]}
+            file.write(to_ldif(f"cn=Team {number},{top}", shown))
 
 
 def write_csv(path: Path, persons: Iterable[Person]) -> None:

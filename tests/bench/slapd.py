@@ -18,12 +18,16 @@ SPACE_PER_PERSON = 8 * 1024
 
 
 class LargeDirectory(Directory):
-    """One slapd with people of ``tests.bench.people``; whoever reads it binds as nobody, and there are no limits."""
+    """One slapd with people of ``tests.bench.people``; whoever reads it binds as nobody, and there are no limits.
 
-    def __init__(self, count: int, seed: int = 1) -> None:
+    ``groups`` entries have ``members`` each, some of which are other groups.
+    """
+
+    def __init__(self, count: int, seed: int = 1, *, groups: int = 0, members: int = 0) -> None:
         super().__init__(base=people.BASE, extra="index departmentNumber eq")
         self.count = count
         self._seed = seed
+        self._groups, self._members = groups, members
 
     def load(self, ldif: str) -> None:
         """Load the root entries, then everybody."""
@@ -32,6 +36,8 @@ class LargeDirectory(Directory):
         with tempfile.TemporaryDirectory(prefix="ldif-") as folder:
             file = Path(folder) / "people.ldif"
             people.write_ldif(file, self.count, self._seed)
+            if self._groups:
+                people.add_groups(file, self.count, self._groups, self._members)
             command = [SLAPADD, "-q", "-f", str(self._folder / "slapd.conf"), "-l", str(file)]
             done = subprocess.run(command, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()[-2000:]
@@ -48,6 +54,6 @@ class LargeDirectory(Directory):
         super()._write_configuration()
         assert self._folder
         file = self._folder / "slapd.conf"
-        space = GIGABYTE + self.count * SPACE_PER_PERSON
+        space = GIGABYTE + (self.count + self._groups) * SPACE_PER_PERSON
         text = file.read_text().replace("maxsize 1073741824", f"maxsize {space}")
         file.write_text(text.replace("threads 4\n", "threads 4\ntool-threads 2\n"))

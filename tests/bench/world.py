@@ -23,9 +23,9 @@ TROUBLE = ("scriptErrors", "notChecked", "conflicts", "notApplied")
 class World:
     """One slapd and one console, whose next sync would change nobody."""
 
-    def __init__(self, folder: Path, database_url: str, count: int) -> None:
+    def __init__(self, folder: Path, database_url: str, count: int, *, groups: int = 0, members: int = 0) -> None:
         self.count = count
-        self.directory = LargeDirectory(count)
+        self.directory = LargeDirectory(count, groups=groups, members=members)
         self.console = Console(folder, database_url)
 
     def __enter__(self) -> Self:
@@ -42,8 +42,8 @@ class World:
     ) -> None:
         self.directory.stop()
 
-    def follow(self, scripts: dict[str, str]) -> None:
-        """Let these scripts decide from now on."""
+    def follow(self, scripts: Mapping[str, object]) -> None:
+        """Let these scripts decide from now on, under settings that may stand beside them."""
         self.console.follow(self.directory.url, self.directory.base, scripts)
 
     def sync(self, expected: Mapping[str, int] | None = None) -> Measured:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from django.db import connection
 
-from directory.models import Heartbeat, Match, Standing, StoredEntry
+from directory.models import Heartbeat, Match, Standing, StoredEntry, StoredGroup
 
 
 def main() -> None:
-    """Empty the tables of stored entries and of matches, and have the database look at its tables once.
+    """Empty the tables of stored entries, groups and matches, and have the database look at its tables once.
 
     Workers that have ended are forgotten, too: for a while they would be taken for some that could help.
     """
     Heartbeat.objects.all().delete()
-    tables = [connection.ops.quote_name(model._meta.db_table) for model in (StoredEntry, Match, Standing)]
+    tables = [connection.ops.quote_name(model._meta.db_table) for model in (StoredEntry, StoredGroup, Match, Standing)]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"TRUNCATE {', '.join(tables)}")
