@@ -15,6 +15,8 @@ from directory.decisions import Decision
 from directory.lookup import Found, look_up
 from directory.models import Match
 from directory.sync import known_ids, role_names
+from directory.sync.addresses import addresses, spelled_as
+from directory.sync.follow import no_address
 from directory.sync.values import Identity
 from orgs.actions import orgs as org_actions
 from orgs.actions import users
@@ -161,6 +163,8 @@ def _of_entry(
     # Whoever is not created makes no org either.
     place, makes = places.walk(applicant.org, () if refusal else way)
     roles, warnings = ((), []) if refusal else _roles_of_entry(applicant, place, hit, places)
+    if not refusal and (problem := no_address(applicant.profile.email, hit.identity)):
+        warnings = [*warnings, problem]
     return Decision(
         line=applicant.line,
         profile=_profile(applicant.profile, hit.identity),
@@ -238,11 +242,9 @@ def _known_by_id(found: Mapping[str, Found]) -> dict[str, str]:
 
 def _profile(given: Profile, who: Identity) -> Profile:
     """The directory's names count; what it does not say is as given."""
-    spelled = next((name for name in who.usernames if fold(name) == fold(given.username)), given.username)
-    known = fold(given.email) in map(fold, who.emails)
     return Profile(
-        username=spelled,
-        email=(given.email if known else next(iter(who.emails), given.email))[:320],
+        username=spelled_as(given.username, who.usernames) or given.username,
+        email=addresses(who.emails).chosen(given.email) or given.email,
         first_name=(who.first_name or given.first_name)[:255],
         last_name=(who.last_name or given.last_name)[:255],
     )

@@ -10,6 +10,7 @@ from typing import Any
 from directory.sync.belongings import put_back_belongings
 from directory.sync.draft import Draft
 from directory.sync.values import Account, Action, Change, Known, Outcome
+from orgs.text import fold
 
 PROFILE = ("email", "first_name", "last_name")
 _WHO = {"sync": "a sync", "person": "a person"}
@@ -149,13 +150,16 @@ def _as_the_hold_demands(draft: Draft, before: Account, states: Mapping[str, Any
 
 def _profile(draft: Draft, done: Done, *, taken: bool) -> None:
     now, before = draft.known.account, done.before
-    if before.username != now.username:
+    # Another letter case is the same username.
+    same = fold(before.username) == fold(now.username)
+    fields = ("username", *PROFILE) if same else PROFILE
+    if not same:
         if taken:
             _can_not(draft, f"The username {before.username} is another user's now: stays {now.username}")
         else:
             step = f"Renamed back from {now.username} to {before.username}."
             draft.want(Action.RENAME, step, username=before.username)
-    changed = {name: getattr(before, name) for name in PROFILE if getattr(before, name) != getattr(now, name)}
+    changed = {name: getattr(before, name) for name in fields if getattr(before, name) != getattr(now, name)}
     if changed:
         told = "; ".join(f"{_WORDS.get(name, name)} {value or 'empty'}" for name, value in changed.items())
         draft.want(Action.PROFILE, f"Profile as before: {told}.", **changed)

@@ -5,27 +5,33 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from directory.sync import role_names
+from directory.sync.addresses import addresses, is_address, spelled_as
 from directory.sync.draft import Draft
 from directory.sync.values import Account, Action, Change, House, Identity, OrgFacts, Outcome, Sighting, Verdict
 from orgs.text import fold
 
 MAX_NAME = 255
-MAX_EMAIL = 320
 
 
 def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change | None:
-    """Names and email follow the directory; an attribute that is absent there says nothing."""
+    """Names and email follow the directory, letter by letter; an attribute that is absent there says nothing.
+
+    A username in another letter case is the same one: that is no rename.
+    """
     account = draft.known.account
     wanted = names(account, identity)
-    username = wanted.pop("username")
-    if username != account.username:
+    username = wanted["username"]
+    if fold(username) != fold(account.username):
         if (clash := _clash(draft, username, taken)) is not None:
             return clash
-        draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=username)
+        draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=wanted.pop("username"))
     changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
     if changed:
         listed = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
         draft.want(Action.PROFILE, f"Profile from the directory: {listed}.", **changed)
+    if problem := no_address(account.email, identity):
+        draft.steps.append(f"{problem}.")
+        draft.warnings.append(problem)
     return None
 
 
@@ -42,23 +48,37 @@ def _clash(draft: Draft, username: str, taken: Collection[str]) -> Change | None
 
 def names(account: Account, identity: Identity) -> dict[str, str]:
     """Return the username, email and names that an account has once it follows this entry, by the account's fields."""
-    username = _chosen(account.username, identity.usernames, MAX_NAME)
     return {
-        "username": account.username if fold(username) == fold(account.username) else username,
-        "email": _chosen(account.email, identity.emails, MAX_EMAIL),
+        "username": _username(account.username, identity.usernames),
+        "email": _email(account.email, identity),
         "first_name": (identity.first_name or account.first_name)[:MAX_NAME],
         "last_name": (identity.last_name or account.last_name)[:MAX_NAME],
     }
 
 
-def _chosen(current: str, values: tuple[str, ...], longest: int) -> str:
+def no_address(current: str, identity: Identity) -> str:
+    """Return what to know where all that the directory has for an address is none, without a full stop; else nothing."""
+    # Nearly everybody has just this one.
+    if identity.emails == (current,) and is_address(current):
+        return ""
+    found = addresses(identity.emails)
+    if found.chosen(current) or not found.wrong:
+        return ""
+    stays = f"{current} stays" if current else "this user goes on without one"
+    return f"The directory's email address {found.wrong[0][:MAX_NAME]} is none: {stays}"
+
+
+def _username(current: str, values: tuple[str, ...]) -> str:
     """Of several values the one in use stays, else the first counts; a directory keeps them in no order."""
     if not values:
         return current
-    for value in values:
-        if value == current or fold(value) == fold(current):
-            return current
-    return values[0][:longest]
+    return spelled_as(current, values) or values[0][:MAX_NAME]
+
+
+def _email(current: str, identity: Identity) -> str:
+    if not identity.emails or identity.emails == (current,):
+        return current
+    return addresses(identity.emails).chosen(current) or current
 
 
 def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts | None:

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from directory.sync.limit_table import Counted
 from directory.sync.values import Account, Action, Cause, Change, Outcome
+from orgs.text import fold
 
 # The keys of counts, in the order in which pages, mails and the command line show them.
 COUNTED = (
@@ -79,13 +80,13 @@ def filled(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def _replaces_names(before: Account, after: Account) -> bool:
-    """Tell whether a name or an address is another one than before; to fill in an empty one is none."""
+    """Tell whether a name or an address is another one than before; an empty one that is filled in, or another letter case, is none."""
     pairs = (
         (before.email, after.email),
         (before.first_name, after.first_name),
         (before.last_name, after.last_name),
     )
-    return any(old and old != new for old, new in pairs)
+    return any(old and old != new and fold(old) != fold(new) for old, new in pairs)
 
 
 def counted_for_limits(change: Change, admin_roles: frozenset[str]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.sync.plan import decide
+from directory.sync.tally import counted_for_limits
 from directory.sync.values import (
     Account,
     Action,
@@ -256,7 +257,69 @@ class TestNames:
     def test_a_username_that_differs_in_letter_case_is_no_rename(self) -> None:
         change = decide(known(), found(identity=replace(HERE, usernames=("SEAN",))), HOUSE)
 
+        assert change.actions == (Action.PROFILE,)
+        assert change.after == replace(SEAN, username="SEAN")
+        assert "Profile from the directory: username SEAN." in change.steps
+        assert list(counted_for_limits(change, frozenset())) == []
+
+    def test_letter_case_of_names_and_addresses_follows_and_counts_against_no_limit(self) -> None:
+        identity = replace(HERE, emails=("Sean@Example.com",), first_name="SEAN", last_name="RYAN")
+
+        change = decide(known(), found(identity=identity), HOUSE)
+
+        assert change.actions == (Action.PROFILE,)
+        assert change.after == replace(SEAN, email="Sean@Example.com", first_name="SEAN", last_name="RYAN")
+        assert list(counted_for_limits(change, frozenset())) == []
+
+    def test_of_two_spellings_the_one_in_use_stays(self) -> None:
+        identity = replace(HERE, usernames=("SEAN", "sean"), emails=("SEAN@example.com", "sean@example.com"))
+
+        assert decide(known(), found(identity=identity), HOUSE).outcome is Outcome.UNCHANGED
+
+    def test_nothing_follows_for_a_user_who_is_managed_locally(self) -> None:
+        change = decide(known(managed_locally=True), found(identity=replace(HERE, usernames=("SEAN",))), HOUSE)
+
+        assert change.actions == ()
+
+    def test_a_rename_takes_other_letters_of_the_address_along(self) -> None:
+        identity = replace(HERE, usernames=("SRyan",), emails=("SEAN@example.com",))
+
+        change = decide(known(), found(identity=identity), HOUSE)
+
+        assert change.actions == (Action.RENAME, Action.PROFILE)
+        assert change.after == replace(SEAN, username="SRyan", email="SEAN@example.com")
+
+    @pytest.mark.parametrize(
+        "wrong", ["sean at example.com", "jürgen@example.com", "smtp:", "a@b@", f"{'a' * 320}@example.com"]
+    )
+    def test_what_is_no_address_is_a_warning_and_the_address_stays(self, wrong: str) -> None:
+        change = decide(known(), found(identity=replace(HERE, emails=(wrong,))), HOUSE)
+
         assert change.outcome is Outcome.UNCHANGED
+        assert change.after == SEAN
+        [warning] = change.warnings
+        assert warning.startswith("The directory's email address ")
+        assert warning.endswith(" is none: sean@example.com stays")
+
+    def test_a_user_without_an_address_goes_on_without_one(self) -> None:
+        change = decide(known(replace(SEAN, email="")), found(identity=replace(HERE, emails=("none",))), HOUSE)
+
+        assert change.warnings == ("The directory's email address none is none: this user goes on without one",)
+
+    def test_of_proxy_addresses_the_primary_one_counts(self) -> None:
+        values = ("smtp:sean@example.com", "X500:/o=Corp/cn=Sean", "SMTP:S.Ryan@example.com", "sip:sean@example.com")
+
+        change = decide(known(), found(identity=replace(HERE, emails=values)), HOUSE)
+
+        assert change.after == replace(SEAN, email="S.Ryan@example.com")
+        assert change.warnings == ()
+
+    def test_a_typed_address_is_stored_without_its_type(self) -> None:
+        change = decide(
+            known(replace(SEAN, email="")), found(identity=replace(HERE, emails=("smtp:a@example.com",))), HOUSE
+        )
+
+        assert change.after.email == "a@example.com"
 
     def test_of_several_addresses_the_one_in_use_stays(self) -> None:
         change = decide(known(), found(identity=replace(HERE, emails=("a@example.com", "sean@example.com"))), HOUSE)
