@@ -2,7 +2,7 @@
 
 from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
-from directory.models.entries import Match, PlannedMatch, Standing, StoredEntry
+from directory.models.entries import Match, NamedGroup, PlannedMatch, Standing, StoredEntry
 from directory.models.groups import StoredGroup
 from directory.models.heartbeats import Heartbeat
 from directory.models.known_ids import KnownId, LastSeen
@@ -27,6 +27,7 @@ __all__ = [
     "Mail",
     "MailKind",
     "Match",
+    "NamedGroup",
     "OrgServer",
     "PlannedMatch",
     "Run",

@@ -140,3 +140,24 @@ class StoredEntry(models.Model):
 
     def __str__(self) -> str:
         return self.dn
+
+
+class NamedGroup(models.Model):
+    """A group that stored entries of an LDAP server name as one that they are in, or did not long ago."""
+
+    id: int
+    # As for stored entries.
+    server = models.ForeignKey(
+        LdapServer, models.CASCADE, related_name="named_groups", db_constraint=False, db_index=False
+    )
+    key = models.CharField(max_length=64)
+    dn = models.TextField(_("DN"))
+
+    class Meta:
+        verbose_name = _("group that entries name")
+        verbose_name_plural = _("groups that entries name")
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["server", "key"], name="a_group_is_named_once_per_server")]
+
+    def __str__(self) -> str:
+        return self.dn

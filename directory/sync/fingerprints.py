@@ -29,7 +29,17 @@ MATCHING = (
 STORING = (
     *(
         SYNC / f"{name}.py"
-        for name in ("identity", "named_attributes", "needed", "rows", "script_pages", "shelf", "values")
+        for name in (
+            "dn_spellings",
+            "group_names",
+            "identity",
+            "named_attributes",
+            "needed",
+            "rows",
+            "script_pages",
+            "shelf",
+            "values",
+        )
     ),
     *(SYNC / "source").glob("*.py"),
     ORGS / "text.py",

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from directory.models import LdapServer, RunServer
-from directory.sync import copies, grounds, lease, matching, memberships, standing, times
+from directory.sync import copies, grounds, lease, matching, standing, times, unsent
 from directory.sync.crew import Crew
 from directory.sync.errors import ReadEverything
 from directory.sync.group_store import GroupStore
@@ -19,12 +19,10 @@ from directory.sync.shelf import Place, Read, Shelf, Stored
 from directory.sync.source import DirectoryUnavailable, Opened, ReadingProcess, Sent, opened, with_groups
 from directory.sync.values import AttributeMapping, Extent, Identity, Verdict
 from orgs.bulk import Json
-from orgs.text import counted, fold
+from orgs.text import fold
 
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
 SLICE = 200
-# Single entries are read one by one; where there are more, reading everything is no slower.
-MOST_SINGLES = 1000
 
 
 @dataclass(slots=True)
@@ -82,26 +80,18 @@ class Reader:
         Raises:
             ReadEverything: it has to be.
         """
-        with times.step("changed groups"):
-            singles = memberships.changed(extent.groups, self.shelf.told()) if extent.groups else []
-        # Whose immutable id has come under another DN has been renamed, if the one DN is not there any more.
-        doubled = self.shelf.doubled()
-        if len(singles) > MOST_SINGLES or len(doubled) > MOST_SINGLES:
-            raise ReadEverything(
-                f"the groups or names of {counted(max(len(singles), len(doubled)), 'entry', 'entries')} have changed"
-            )
-        # Whoever may have lost the right to read it is told no change of it.
-        canary = self.server.canary
-        known = self.shelf.dns_of(canary) if canary and not self.row.canary_seen else []
-        if wanted := list(dict.fromkeys([*singles, *doubled, *known])):
+        singles = unsent.look_at(self, extent.around, process)
+        self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
+        self.row.entries, self.row.matched = self.shelf.counts()
+        return singles
+
+    def read_again(self, process: ReadingProcess, dns: Sequence[str]) -> None:
+        """Read these entries as they are now, each once."""
+        if wanted := list(dict.fromkeys(dns)):
             attributes, named = self.row.attributes, self.server.named_attributes
             with process.open_single(self.server.connection, wanted, attributes=attributes, named=named) as reading:
                 self._again = True
                 self.read(reading.sent_pages())
-        standing.drop(self.shelf.forget_renamed())
-        self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
-        self.row.entries, self.row.matched = self.shelf.counts()
-        return len(singles)
 
     def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
         for verdicts in times.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):

@@ -15,6 +15,7 @@ from directory.sync import (
     helping,
     increments,
     matching,
+    named_groups,
     notify,
     record,
     standing,
@@ -142,6 +143,7 @@ def _read_from(
             mapping=mapping,
             named=named,
             for_groups=groups is not None,
+            groups_named=named_groups.of(server.pk) if since else (),
         ) as reading:
             row.url, extent = reading.url, reading.extent
             reader.incremental = extent.since is not None

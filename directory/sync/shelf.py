@@ -12,10 +12,11 @@ from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat, Left, Substr
 
 from directory.models import StoredEntry
-from directory.sync import fingerprints, last_seen, rows
+from directory.sync import fingerprints, group_names, last_seen, rows
 from directory.sync.arrivals import Arrivals
 from directory.sync.identity import traits
 from directory.sync.named_attributes import NamedAttributes
+from directory.sync.named_groups import NamedGroups
 from directory.sync.values import Candidate, Identity, MatchedBy, Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
@@ -116,6 +117,7 @@ class Shelf:
         self._made = _prefix(made)
         self.arrivals: Arrivals[Any] = Arrivals(server_id)
         self.wrote = False
+        self._named_groups = NamedGroups(server_id)
         self._last: int | None = None
 
     @property
@@ -179,18 +181,23 @@ class Shelf:
         changed: dict[int, dict[str, Any]] = {}
         moved: dict[int, dict[str, Any]] = {}
         users: set[int | None] = set()
+        groups: set[str] = set()
         for each in page:
             stored, same = each.place.stored, each.place.same
             if same and (not each.asks or told.get(same.pk) == each.verdict):
                 if same.fits(each.candidate):
                     continue
                 moved[same.pk] = dict(zip(MOVED, (self._run_id, *_match(each.candidate)), strict=True))
-            elif stored:
+                users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
+                continue
+            groups.update(group_names.named_in(each.attributes or ""))
+            if stored:
                 changed[stored.pk] = dict(zip(WRITTEN, self._values(each), strict=True))
             else:
                 new.append((self._server_id, each.place.key, each.identity.dn, *self._values(each)))
             users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
         self.wrote = self.wrote or bool(new or changed)
+        self._named_groups.add(groups)
         insert_rows(StoredEntry, COLUMNS, new)
         update_rows(StoredEntry, changed, columns=WRITTEN)
         update_rows(StoredEntry, moved, columns=MOVED)

@@ -194,17 +194,42 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberList:
+    """A group as it is now: the DNs of its members, and the usernames of those whom it lists by name only."""
+
+    dn: str
+    members: tuple[str, ...] = ()
+    usernames: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What has changed beside the people of a directory, and what that may mean for those who have not.
+
+    ``groups`` have changed, ``nested`` are members of these, directly or not, or of the groups that the filter asks for,
+    which are ``asked_for``. ``gone`` are groups that entries name and that are not there, or can't be seen. ``branches``
+    may have people below them, and whether they have changed for certain since the last reading.
+    """
+
+    groups: tuple[MemberList, ...] = ()
+    nested: tuple[MemberList, ...] = ()
+    asked_for: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
+    branches: tuple[tuple[str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Extent:
     """Which part of a directory a reading reads: what has changed since ``since``, or everything where that is None.
 
     ``position`` is where the directory was before anything was read; None where nobody asked, or it can't tell.
-    ``groups`` are those that have changed since, by DN, with the DNs of their members. ``why_full`` says why everything
-    is read although there was something to begin from.
+    ``around`` is what else has changed since. ``why_full`` says why everything is read although there was something to
+    begin from.
     """
 
     since: Position | None = None
     position: Position | None = None
-    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    around: Surroundings = field(default_factory=Surroundings)
     why_full: str = ""
 
 

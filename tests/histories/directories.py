@@ -227,6 +227,7 @@ class MemoryDirectories:
         mapping: AttributeMapping | None = None,
         named: Sequence[str] = (),
         for_groups: bool = False,
+        groups_named: Sequence[str] = (),
     ) -> Iterator[MemoryReading]:
         assert not for_groups, "these directories have no groups"
         yield MemoryReading(self._reached(connection), attributes, since if now else None)

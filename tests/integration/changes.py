@@ -8,7 +8,7 @@ from typing import Any
 
 from directory.models import Run, RunServer, RunState
 from orgs.models import User
-from tests.directories import Directory
+from tests.directories import COMMON_SCHEMAS, Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.integration.employer import Employer
 from tests.worlds import ldap_server, simulate_and_sync, sync, user
@@ -49,10 +49,15 @@ def planned(run: Run) -> list[tuple[Any, ...]]:
 
 @contextmanager
 def employed(
-    *, extra: str = SYNCPROV, memberof: bool = True, names: Sequence[str] = NAMES, **values: Any
+    *,
+    extra: str = SYNCPROV,
+    memberof: bool = True,
+    schemas: Sequence[str] = COMMON_SCHEMAS,
+    names: Sequence[str] = NAMES,
+    **values: Any,
 ) -> Iterator[Employer]:
     """Yield an employer whose people are users, in a directory that was read in full and applied."""
-    with Directory(memberof=memberof, extra=extra) as directory:
+    with Directory(memberof=memberof, extra=extra, schemas=schemas) as directory:
         employer = Employer(directory)
         for name in names:
             employer.hires(name)
@@ -62,8 +67,8 @@ def employed(
         yield employer
 
 
-def accounts(count: int = 4, **changed: Mapping[str, list[bytes]]) -> Entries:
-    """Return accounts ``p0``, ``p1``, ... as a domain controller has them, each with what ``changed`` says of it."""
+def accounts(**changed: Mapping[str, list[bytes]]) -> Entries:
+    """Return the accounts ``p0`` to ``p3`` as a domain controller has them, each with what ``changed`` says of it."""
     people = {
         f"p{number}": {
             "objectClass": [b"top", b"person", b"user"],
@@ -72,7 +77,7 @@ def accounts(count: int = 4, **changed: Mapping[str, list[bytes]]) -> Entries:
             "objectGUID": [bytes([number + 1]) * 16],
             "uSNChanged": [b"%d" % (1000 + number)],
         }
-        for number in range(count)
+        for number in range(4)
     }
     return [(f"CN={name},DC=example", {**told, **changed.get(name, {})}) for name, told in people.items()]
 

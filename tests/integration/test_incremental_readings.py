@@ -212,6 +212,8 @@ def roles_of(username: str) -> set[str]:
 @either
 def test_a_branch_that_changes_has_everything_read(staff: Employer) -> None:
     staff.directory.add(f"ou=new,{staff.directory.base}", {"objectClass": "organizationalUnit", "ou": "new"})
+    person = {"objectClass": "inetOrgPerson", "uid": "deep", "cn": "deep", "sn": "Deep"}
+    staff.directory.add(f"uid=deep,ou=new,{staff.directory.base}", person)
     sync()
     # Time stamps of entries tell seconds.
     time.sleep(1.1)

@@ -42,7 +42,7 @@ class ReadingProcess:
     ) -> None:
         self._end()
 
-    def open(
+    def open(  # noqa: PLR0913 - each is one thing to ask for, by its name
         self,
         connection: Connection,
         *,
@@ -52,6 +52,7 @@ class ReadingProcess:
         mapping: AttributeMapping | None = None,
         named: Sequence[str] = (),
         for_groups: bool = False,
+        groups_named: Sequence[str] = (),
     ) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of what the connection's search finds; it is over at the end.
 
@@ -59,13 +60,15 @@ class ReadingProcess:
         everything. ``now``, by our clock, has the server say where it is in its history by then.
         With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new;
         ``named`` are attributes that are asked for besides, and of which it is noted whether an entry has them, and
-        ``for_groups`` has it noted by what groups may name it.
+        ``for_groups`` has it noted by what groups may name it. ``groups_named`` are the DNs of the groups that stored
+        entries name.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
         extent = {"since": since, "now": now, "mapping": mapping, "named": tuple(named), "for_groups": for_groups}
-        return self._ask({"connection": connection, "attributes": attributes, **extent}, ReadingApart)
+        asked = {"attributes": attributes, "groups_named": tuple(groups_named)}
+        return self._ask({"connection": connection, **asked, **extent}, ReadingApart)
 
     def open_single(
         self,
@@ -88,6 +91,15 @@ class ReadingProcess:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
         return self._ask({"connection": connection, "groups": search, "known": dict(known)}, GroupsApart)
+
+    def branches_with_people(self, connection: Connection, dns: Sequence[str]) -> list[str]:
+        """Return below which of these entries the connection's filter finds anybody.
+
+        Raises:
+            DirectoryUnavailable: the server can't tell.
+        """
+        with self._ask({"connection": connection, "branches": tuple(dns)}, ReadingApart) as reading:
+            return [sent.dn for page in reading.sent_pages() for sent in page]
 
     @contextmanager
     def _ask(self, wanted: dict[str, Any], kind: type[R]) -> Iterator[R]:

@@ -14,6 +14,7 @@ from django.conf import settings
 
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.apart import as_told, receive, send
+from directory.sync.source.extents import branches_with_people
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.group_reading import GroupReading
 from directory.sync.source.probe import first_entries, tell_steps
@@ -94,13 +95,18 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
         return _try(wanted, teller)
     if "groups" in wanted:
         return _read_groups(wanted, teller)
+    if "branches" in wanted:
+        teller.tell("opened", url="", extent=Extent())
+        found = branches_with_people(wanted["connection"], wanted["branches"])
+        teller.tell("page", page=[(dn, b"", b"") for dn in found])
+        return teller.tell("ended", referrals=[], twice=[], escaped=[], proof=None)
     attributes = {name: wanted[name] for name in ("attributes", "named")}
     if "dns" in wanted:
         teller.tell("opened", url="", extent=Extent())
         for page in read_single(wanted["connection"], wanted["dns"], **attributes):
             teller.tell("page", page=[as_told(sent) for sent in page])
         return teller.tell("ended", referrals=[], twice=[], escaped=[], proof=None)
-    extent = {name: wanted[name] for name in ("since", "now")}
+    extent = {name: wanted[name] for name in ("since", "now", "groups_named")}
     with open_reading(wanted["connection"], **attributes, **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
         mapping, pages = wanted["mapping"], reading.sent_pages()

@@ -6,7 +6,19 @@ import re
 from collections.abc import Sequence
 from functools import lru_cache
 
+from directory.sync.dn_spellings import FIRST, folded, key, parent
 from orgs.text import fold
+
+__all__ = [
+    "child_on_the_way",
+    "folded",
+    "key",
+    "parent",
+    "parsed",
+    "same",
+    "text_of",
+    "texts_of",
+]
 
 # One type and its value, or several of them.
 Rdn = frozenset[tuple[str, str]]
@@ -18,7 +30,6 @@ TYPES = {
     "organizationalunitname": "ou", "0.9.2342.19200300.100.1.1": "uid", "userid": "uid",
     "0.9.2342.19200300.100.1.25": "dc", "domaincomponent": "dc",
 }  # fmt: skip
-FIRST = re.compile(r"(?:[^\\,]|\\.)*,", re.DOTALL)
 # Octets that are no UTF-8, as Python has them, and NUL, which PostgreSQL can't store; with what stands before.
 NO_TEXT = re.compile("(\\\\*)([\\0\udc80-\udcff])")
 ESCAPED = re.compile(rb"\\([0-9a-fA-F]{2})|\\(.)", re.DOTALL)
@@ -52,24 +63,12 @@ def _escaped(found: re.Match[str]) -> str:
     return f"{kept}\\{sign.encode(errors='surrogateescape')[0]:02X}"
 
 
-def parent(dn: str) -> str:
-    """Return the DN above one, as it is spelled there; empty at the top."""
-    found = FIRST.match(dn)
-    return dn[found.end() :].strip() if found else ""
-
-
 def text_of_first(dn: str) -> str:
     """Return the value of the first RDN as text, such as the name of a group; the RDN itself where it has several."""
     found = FIRST.match(dn)
     rdn = dn[: found.end() - 1] if found else dn
     _, _, value = rdn.partition("=")
     return rdn if len(_split(rdn, "+")) > 1 else unescaped(value.strip()) or rdn
-
-
-def folded(dn: str) -> str:
-    """Return what is equal for spellings that differ in case and in spaces only; quicker than ``parsed``."""
-    separated = ",".join([part.strip() for part in dn.lower().split(",")])
-    return "=".join([part.strip() for part in separated.split("=")]) if " " in separated else separated
 
 
 @lru_cache(maxsize=4096)

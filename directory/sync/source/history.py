@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.messages import Malformed, attributes_of
-from directory.sync.source.referrals import trees_with_people
-from directory.sync.source.root import ACTIVE_DIRECTORY_NAME
 from directory.sync.source.search import Search
-from directory.sync.source.session import UNSEEN, Session
+from directory.sync.source.session import Session
 from directory.sync.source.targets import Target
 from directory.sync.values import Connection, Entry, History, Position
 
@@ -21,23 +18,12 @@ SYNC_REQUEST = "1.3.6.1.4.1.4203.1.9.1.1"
 LATE = timedelta(hours=1)
 # How far back the newest time stamp is looked for, in days, one after the other; None is for ever.
 WINDOWS = (1, 60, 3650, None)
-# An entry tells who its members are, and theirs tell where they are, without a change of their own.
-GROUPS = ("group", "groupOfNames", "groupOfUniqueNames", "groupOfEntries", "groupOfURLs")
-BRANCHES = ("organizationalUnit", "organization", "locality", "country", "container")
-MEMBERS = ("member", "uniqueMember")
 STAMPS = ("modifyTimestamp", "createTimestamp")
-MOST_GROUPS = 500
-
-
-@dataclass(frozen=True, slots=True)
-class Around:
-    """What has changed beside the entries themselves: groups by DN, with the DNs of their members.
-
-    ``why_full`` says why nothing but a reading of everything will do; empty where the changes are enough.
-    """
-
-    groups: dict[str, tuple[str, ...]]
-    why_full: str = ""
+NUMBER = "uSNChanged"
+# What no entry can have, and what every one has: a server that filters by its stamps finds nobody with the one, and
+# somebody with the other.
+NEVER, EVER = "20990101000000Z", "19700101000000Z"
+NEVER_USED = 10**15
 
 
 def position(session: Session, connection: Connection, now: datetime) -> Position | None:
@@ -47,7 +33,7 @@ def position(session: Session, connection: Connection, now: datetime) -> Positio
     keeps the newest change of each replica (contextCSN) and takes it for a cookie (RFC 4533), and nearly every server
     stamps entries with the time of their last change (RFC 4512, 3.4).
     """
-    if session.root.product == ACTIVE_DIRECTORY_NAME and (found := _by_number(session)):
+    if session.root.is_active_directory and (found := _by_number(session)):
         return found
     if SYNC_REQUEST in (session.root.controls or ()) and (found := _by_cookie(session, connection)):
         return found
@@ -65,13 +51,19 @@ def comparable(since: Position, now: Position | None) -> str:
     return ""
 
 
-def changed(since: Position, search_filter: str) -> str:
-    """Return the filter for what matches and has changed since, by number or by time."""
-    if since.by == History.NUMBER:
-        # A change has a number above all that were given before it.
-        return f"(&{search_filter.strip()}(uSNChanged>={int(since.at) + 1}))"
-    stamp = _stamp(_time_of(since) - LATE)
-    return f"(&{search_filter.strip()}(|(modifyTimestamp>={stamp})(createTimestamp>={stamp})))"
+def changed(since: Position, search_filter: str, *, late: bool = True) -> str:
+    """Return the filter for what matches and has changed since, by number or by time; an empty one is for all that has.
+
+    ``late`` asks for what may have come late from other replicas, too.
+    """
+    # A change has a number above all that were given before it.
+    by_number = since.by == History.NUMBER
+    stamped = (
+        f"({NUMBER}>={int(since.at) + 1})"
+        if by_number
+        else _stamped(_stamp(asked_from(since) if late else time_of(since)))
+    )
+    return f"(&{search_filter.strip()}{stamped})" if search_filter else stamped
 
 
 def cookie(since: Position) -> str | None:
@@ -79,49 +71,53 @@ def cookie(since: Position) -> str | None:
     return f"rid=000,csn={since.at}" if since.by == History.COOKIE else None
 
 
-def around(session: Session, connection: Connection, since: Position) -> Around:
-    """Return which groups have changed since, or why everything has to be read: a branch has, or too many groups.
+def asked_from(since: Position) -> datetime:
+    """Return from which time on changes are asked for, where that is not by number."""
+    return time_of(since) - LATE
 
-    Whose group has got another member, or whose branch another name, is changed without a sign at their own entry.
+
+def doubt(session: Session, connection: Connection, since: Position) -> str:
+    """Return why a server does not filter by the stamps that it gives, so that it can't be asked for changes; empty where it does.
+
+    Of a cookie's changes the server itself knows; that of groups is asked for by their stamps all the same.
     """
-    kinds = "".join(f"(objectClass={name})" for name in (*GROUPS, *BRANCHES))
-    wanted, groups = changed(since, f"(|{kinds})"), dict[str, tuple[str, ...]]()
-    for entry in _everywhere(session, connection, wanted, ("objectClass", *MEMBERS, *STAMPS)):
-        if not _is_a(entry, BRANCHES):
-            groups[entry.dn] = tuple(dn for name in MEMBERS for dn in entry.values(name))
-        elif _is_after(entry, since):
-            return Around({}, f"the branch {entry.dn} has changed")
-        if len(groups) > MOST_GROUPS:
-            return Around({}, f"more than {MOST_GROUPS} groups have changed")
-    return Around(groups)
+    wanted, by = connection.search_filter.strip(), NUMBER if since.by == History.NUMBER else "modifyTimestamp"
+    if since.by == History.NUMBER:
+        nobody, somebody = f"({NUMBER}>={int(since.at) + NEVER_USED})", f"({NUMBER}>=1)"
+    else:
+        nobody, somebody = _stamped(NEVER), _stamped(EVER)
+    try:
+        if _finds(session, connection, f"(&{wanted}{nobody})"):
+            return f"the server finds entries by a {by} that no entry can have"
+        if not _finds(session, connection, f"(&{wanted}{somebody})"):
+            return f"the server finds nobody by {by}, which the bind DN may not be allowed to search"
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return f"the server does not search by {by} ({refused})"
+    return ""
 
 
-def _everywhere(session: Session, connection: Connection, wanted: str, attributes: Sequence[str]) -> Iterator[Entry]:
-    """Yield what matches anywhere in the directory, as far as we may see it."""
-    for tree in trees_with_people(session.root.contexts, connection.search_base):
-        search = Search(session, Target(tree, "subtree", wanted), attributes, connection.page_size)
-        try:
-            for page in search.pages():
-                yield from page
-        except DirectoryUnavailable as refused:
-            if refused.result_code not in UNSEEN:
-                raise
+def _finds(session: Session, connection: Connection, wanted: str) -> bool:
+    target = Target(connection.search_base, connection.search_scope, wanted)
+    return bool(Search(session, target, ("1.1",), 1).first(1))
 
 
-def _is_a(entry: Entry, kinds: Sequence[str]) -> bool:
-    wanted = {kind.lower() for kind in kinds}
-    return any(value.lower() in wanted for value in entry.values("objectClass"))
+def _stamped(stamp: str) -> str:
+    return f"(|(modifyTimestamp>={stamp})(createTimestamp>={stamp}))"
 
 
-def _is_after(entry: Entry, since: Position) -> bool:
-    """Tell whether a branch has changed since then, without regard to what comes late: that would go on for an hour."""
-    stamps = _stamps(entry)
-    return since.by == History.NUMBER or not stamps or max(stamps) > _time_of(since)
-
-
-def _stamps(entry: Entry) -> list[datetime]:
+def stamps(entry: Entry) -> list[datetime]:
+    """Return the times that an entry is stamped with."""
     told = (_time(value) for name in STAMPS for value in entry.values(name))
     return [stamp for stamp in told if stamp is not None]
+
+
+def not_before(position: Position | None, stamp: datetime | None) -> Position | None:
+    """Return a position by time that is not before the stamp of another entry; any other one as it is."""
+    if position is None or position.by != History.TIME or stamp is None or stamp <= time_of(position):
+        return position
+    return Position(History.TIME, "", _stamp(stamp))
 
 
 def _by_number(session: Session) -> Position | None:
@@ -159,9 +155,9 @@ def _by_time(session: Session, connection: Connection, now: datetime) -> Positio
             wanted = changed(guessed, wanted)
         target = Target(connection.search_base, connection.search_scope, wanted)
         search = Search(session, target, STAMPS, connection.page_size)
-        stamps = [stamp for page in search.pages() for entry in page for stamp in _stamps(entry)]
-        if stamps:
-            return Position(History.TIME, "", _stamp(max(stamps)))
+        found = [stamp for page in search.pages() for entry in page for stamp in stamps(entry)]
+        if found:
+            return Position(History.TIME, "", _stamp(max(found)))
     return None
 
 
@@ -189,7 +185,7 @@ def _text(value: bytes) -> str:
     return text if text.isprintable() else value.hex()
 
 
-def _time_of(since: Position) -> datetime:
+def time_of(since: Position) -> datetime:
     """Return the time of a position; that of a cookie is the newest of its changes."""
     found = [stamp for text in since.at.split(";") if (stamp := _time(text)) is not None]
     if not found:

@@ -10,7 +10,7 @@ from datetime import datetime
 
 import ldap
 
-from directory.sync.source import dns, history
+from directory.sync.source import dns, extents, history
 from directory.sync.source.connecting import connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.search import Search, asked_for
@@ -207,44 +207,25 @@ def open_reading(
     named: Sequence[str] = (),
     since: Position | None = None,
     now: datetime | None = None,
+    groups_named: Sequence[str] = (),
 ) -> Iterator[Reading]:
     """Connect, and give the reading of what the connection's search finds; the connection is closed at the end.
 
     It asks for these ``attributes``, or for all, and for those that mapping and scripts name besides.
 
     With ``now``, the time by our clock, the server is asked where it is in its history, and with ``since`` besides it
-    is a reading of what has changed since then, where the server can tell that, else of everything.
+    is a reading of what has changed since then, where the server can tell that, else of everything. ``groups_named`` are
+    the DNs of the groups that entries name which were read before.
 
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.
     """
     session = connect(connection, _ignore)
     try:
-        extent = _extent(session, connection, since, now) if now else Extent()
+        extent = extents.extent(session, connection, since, now, groups_named) if now else Extent()
         yield Reading(connection, session, asked_for(attributes, named), extent)
     finally:
         session.close()
-
-
-def _extent(session: Session, connection: Connection, since: Position | None, now: datetime) -> Extent:
-    """Find out where the directory is, before anything is read, and whether what has changed since then will do."""
-    try:
-        position = history.position(session, connection, now)
-    except DirectoryUnavailable as refused:
-        if refused.result_code is None:
-            raise
-        return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
-    if since is None:
-        return Extent(position=position)
-    if why_full := history.comparable(since, position):
-        return Extent(position=position, why_full=why_full)
-    if connection.follow_referrals:
-        # Each of those servers has a history of its own.
-        return Extent(position=position, why_full="referrals are followed")
-    around = history.around(session, connection, since)
-    if around.why_full:
-        return Extent(position=position, why_full=around.why_full)
-    return Extent(since, position, around.groups)
 
 
 def read_single(

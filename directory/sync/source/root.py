@@ -16,11 +16,20 @@ ROOT_ATTRIBUTES = [
 
 @dataclass(frozen=True, slots=True)
 class RootDse:
-    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees."""
+    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees.
+
+    ``capabilities`` are Active Directory's, which Samba has too (MS-ADTS, 3.1.1.3.2.19).
+    """
 
     controls: frozenset[str] | None = None
     product: str = ""
     contexts: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+
+    @property
+    def is_active_directory(self) -> bool:
+        """Whether it works as a domain controller does, whoever has made it."""
+        return ACTIVE_DIRECTORY in self.capabilities
 
 
 def root_of(attributes: Mapping[str, Sequence[bytes]]) -> RootDse:
@@ -38,4 +47,5 @@ def root_of(attributes: Mapping[str, Sequence[bytes]]) -> RootDse:
         controls=None if controls is None else frozenset(controls),
         product=plain(vendor),
         contexts=tuple(texts.get("namingcontexts", ())),
+        capabilities=frozenset(texts.get("supportedcapabilities", ())),
     )

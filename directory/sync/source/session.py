@@ -18,7 +18,7 @@ from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.fitness import SCOPES
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.refusals import failure_of
-from directory.sync.source.root import ACTIVE_DIRECTORY_NAME, ROOT_ATTRIBUTES, RootDse, root_of
+from directory.sync.source.root import ROOT_ATTRIBUTES, RootDse, root_of
 from directory.sync.source.urls import Url
 from directory.sync.source.wire import Wire, open_wire
 from directory.sync.values import Connection, FailedUrl
@@ -107,7 +107,7 @@ class Session:
         ("subordinate"): all other entries are left out. Each controller of an Active Directory counts its own changes,
         so what is asked of one is asked by one connection.
         """
-        if self._has_paged and self.root.product != ACTIVE_DIRECTORY_NAME:
+        if self._has_paged and not self.root.is_active_directory:
             self.renew()
 
     def bind(self) -> None:

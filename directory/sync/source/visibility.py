@@ -21,7 +21,6 @@ from directory.sync.identity import id_attributes, identity
 from directory.sync.source import dns
 from directory.sync.source.connecting import open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
-from directory.sync.source.root import ACTIVE_DIRECTORY_NAME
 from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session
 from directory.sync.source.targets import Target, parse_referral
@@ -88,7 +87,7 @@ class Visibility:
             return Finding(
                 f"whether {dn} is gone can't be told, as the bind DN may not see all of {branch}: {answer.words}"
             )
-        if not self._is_active_directory(answer.session) and answer.matched:
+        if not answer.session.root.is_active_directory and answer.matched:
             return self._by_matched(answer, who.dn)
         return self._by_neighbours(answer, who.dn)
 
@@ -134,7 +133,7 @@ class Visibility:
     def _doubt_of_branch(self, session: Session, branch: str) -> str:
         """Return why a branch may be hidden, or parts of it; empty where known people of it can be seen."""
         named = plain(branch) or "the top"
-        if not self._is_active_directory(session):
+        if not session.root.is_active_directory:
             # Nobody has this name: an answer other than for the one in question shows that that one is hidden.
             nobody = self._read(session, f"cn={uuid.uuid4()},{branch}")
             if nobody.matched:
@@ -193,9 +192,6 @@ class Visibility:
             except DirectoryUnavailable as failure:
                 words = failure.problem
         return _Answer(session, words=words or "the referral leads nowhere")
-
-    def _is_active_directory(self, session: Session) -> bool:
-        return session.root.product == ACTIVE_DIRECTORY_NAME
 
     def _usernames(self, entry: Entry) -> set[str]:
         return {fold(value) for value in entry.values(self.mapping.username) if not isinstance(value, Encoded)}

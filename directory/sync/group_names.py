@@ -1,0 +1,67 @@
+"""By what attributes entries name their groups, and whether a filter goes by one of them. Pure."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+# Active Directory and most others; 389 Directory Server's and Oracle's; eDirectory; IBM.
+NAMING = ("memberOf", "isMemberOf", "groupMembership", "ibm-allGroups")
+_NAMING = frozenset(name.lower() for name in NAMING)
+# In the JSON of an entry, where a quote inside of a text has a backslash before it.
+IN_JSON = re.compile(rf'"(?:{"|".join(NAMING)})(?:;[^"\\]*)?": ', re.IGNORECASE)
+# An assertion of a filter, or one of the signs between them (RFC 4515; brackets in values are escaped).
+PART = re.compile(
+    r"\(\s*(?P<operator>[&|!])|(?P<end>\))|\(\s*(?P<name>[^()&|!=~<>:]+)(?P<rule>[^()=]*)=(?P<value>[^()]*)"
+)
+ESCAPED = re.compile(r"\\([0-9a-fA-F]{2})")
+# A DN in a group may have the bit string of an X.500 unique identifier behind it (RFC 4517, 3.3.21).
+UNIQUE_IDENTIFIER = re.compile(r"#'[01]*'B$")
+
+
+def names_groups(attribute: str) -> bool:
+    """Tell whether this attribute names the groups of an entry."""
+    return attribute.partition(";")[0].lower() in _NAMING
+
+
+def named_by(attributes: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    """Yield the DNs of the groups that an entry with these attributes names."""
+    for name, values in attributes.items():
+        if names_groups(name):
+            yield from values
+
+
+def named_in(attributes: str) -> list[str]:
+    """Return the DNs of the groups that an entry names whose attributes are this JSON."""
+    decoder = json.JSONDecoder()
+    return [dn for found in IN_JSON.finditer(attributes) for dn in decoder.raw_decode(attributes, found.end())[0]]
+
+
+def of_member(value: str) -> str:
+    """Return the DN of a member as a group has it, without what may stand behind it."""
+    return UNIQUE_IDENTIFIER.sub("", value)
+
+
+def _sign(pair: re.Match[str]) -> str:
+    """Return what an escape of a filter stands for; octets that are no ASCII are escaped alike in a DN."""
+    number = int(pair[1], 16)
+    return pair[0] if number > 127 else chr(number)
+
+
+def asked_for(search_filter: str) -> tuple[tuple[str, ...], bool]:
+    """Return the groups by which a filter goes, "" for any, and whether it asks for who is not in one of them."""
+    groups, negated, operators = list[str](), False, list[str]()
+    text = search_filter.strip()
+    for found in PART.finditer(text if text.startswith("(") else f"({text})"):
+        if found["end"]:
+            operators = operators[:-1]
+        elif found["operator"]:
+            operators.append(found["operator"])
+        else:
+            operators.append("")
+            if names_groups(found["name"].strip()):
+                value = ESCAPED.sub(_sign, found["value"].strip())
+                groups.append("" if "*" in value else value)
+                negated = negated or operators.count("!") % 2 == 1
+    return tuple(groups), negated

@@ -1,0 +1,59 @@
+"""Decides before a reading whether what has changed since the last one is enough, by what the server tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from directory.sync.source import around, dns, history
+from directory.sync.source.connecting import connect
+from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.session import Session
+from directory.sync.values import Connection, Extent, Position
+
+
+def extent(
+    session: Session, connection: Connection, since: Position | None, now: datetime, groups_named: Sequence[str]
+) -> Extent:
+    """Find out where the directory is, before anything is read, and whether what has changed since then will do.
+
+    ``groups_named`` are the DNs of the groups that stored entries name.
+    """
+    try:
+        position = history.position(session, connection, now)
+        if since is None and position is not None:
+            # Else a branch that has changed after everybody would have everything read again the next time.
+            position = history.not_before(position, around.newest(session, connection, position))
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
+    if since is None:
+        return Extent(position=position)
+    why_full = history.comparable(since, position)
+    if not why_full and connection.follow_referrals:
+        # Each of those servers has a history of its own.
+        why_full = "referrals are followed"
+    if why_full or (why_full := history.doubt(session, connection, since)):
+        return Extent(position=position, why_full=why_full)
+    named = {dns.key(dn): dn for dn in groups_named}
+    changed, newest, why_full = around.look(session, connection, since, named)
+    position = history.not_before(position, newest)
+    return Extent(position=position, why_full=why_full) if why_full else Extent(since, position, changed)
+
+
+def branches_with_people(connection: Connection, entries: Sequence[str]) -> list[str]:
+    """Return below which of these entries the connection's filter finds anybody.
+
+    Raises:
+        DirectoryUnavailable: the server can't tell.
+    """
+    session = connect(connection, _ignore)
+    try:
+        return [dn for dn in entries if around.people_below(session, connection, dn)]
+    finally:
+        session.close()
+
+
+def _ignore(_stage: Stage, _detail: str) -> None:
+    return None

@@ -1,0 +1,112 @@
+"""What has not come with the changes of a server, but may have changed otherwise: by groups, branches, names, ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from directory.models import StoredEntry
+from directory.sync import dn_spellings, group_names, memberships, named_groups, standing, times
+from directory.sync.errors import ReadEverything
+from directory.sync.source import ReadingProcess, Sent, texts_of
+from directory.sync.values import Surroundings
+
+if TYPE_CHECKING:
+    from directory.sync.reader import Reader
+
+# Single entries are read one by one; where there are more, reading everything is no slower.
+MOST_SINGLES = 1000
+# Each is searched for people below it.
+MOST_BRANCHES = 500
+PAGE = 1000
+
+
+def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> int:
+    """Read single entries that may have changed although they did not come; return of how many the groups have.
+
+    Raises:
+        ReadEverything: it has to be.
+    """
+    if around.branches:
+        _refuse_branches(reader, around.branches, process)
+    singles = _whose_groups_changed(reader, around, process) if around.groups or around.gone else []
+    # Whose immutable id has come under another DN has been renamed, if the one DN is not there any more.
+    doubled = reader.shelf.doubled()
+    # Whoever may have lost the right to read it is told no change of it.
+    canary = reader.server.canary
+    known = reader.shelf.dns_of(canary) if canary and not reader.row.canary_seen else []
+    for many in (singles, doubled):
+        if len(many) > MOST_SINGLES:
+            raise ReadEverything(f"the groups or names of {len(many)} entries have changed")
+    reader.read_again(process, [*singles, *doubled, *known])
+    standing.drop(reader.shelf.forget_renamed())
+    return len(singles)
+
+
+def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
+    """Raise ReadEverything where one of these entries is a branch with people below it, who may have other DNs by now."""
+    stored: set[str] = set()
+    wanted = {dn_spellings.key(dn): (dn, surely) for dn, surely in branches}
+    parents: set[str] = set()
+    with times.step("branches"):
+        stored_dns = StoredEntry.objects.filter(server=reader.server.pk).values_list("dn", flat=True)
+        for dn in stored_dns.iterator(PAGE):
+            key = dn_spellings.key(dn)
+            if key in wanted:
+                stored.add(key)
+            parent = dn_spellings.parent(key)
+            while parent and parent not in parents:
+                parents.add(parent)
+                parent = dn_spellings.parent(parent)
+    above = wanted.keys() & parents
+    for key in above:
+        dn, surely = wanted[key]
+        if surely:
+            raise ReadEverything(f"the branch {dn} has changed")
+    unknown = [dn for key, (dn, _) in wanted.items() if key not in above and key not in stored]
+    if len(unknown) > MOST_BRANCHES:
+        raise ReadEverything(f"{len(unknown)} entries have changed below which there may be people")
+    found = process.branches_with_people(reader.server.connection, unknown) if unknown else []
+    if found:
+        raise ReadEverything(f"the branch {found[0]} has changed")
+
+
+def _whose_groups_changed(reader: Reader, around: Surroundings, process: ReadingProcess) -> list[str]:
+    """Return the DNs of entries that may name other groups by now, or that the filter may find by now."""
+    try:
+        with times.step("changed groups"):
+            found = memberships.look(around, reader.shelf.told(), username=reader.mapping.username)
+    except memberships.TooMany:
+        raise ReadEverything("very many people are in the groups that have changed") from None
+    named_groups.forget(
+        (dn for dn in around.gone if dn_spellings.key(dn) not in found.named), server_id=reader.server.pk
+    )
+    if found.unknown:
+        raise ReadEverything("a group that the filter asks for lists people by their usernames only")
+    singles = list(found.changed)
+    if found.doubts:
+        samples = list(dict.fromkeys(dn for doubt in found.doubts for dn in doubt.samples()))
+        now = _named_now(reader, process, samples)
+        singles += [dn for doubt in found.doubts if doubt.is_confirmed(now) for dn in doubt.dns]
+    base = dn_spellings.key(reader.server.search_base)
+    singles += [
+        dn
+        for dn in found.joined
+        if not base or dn_spellings.key(dn) == base or dn_spellings.key(dn).endswith(f",{base}")
+    ]
+    return list(dict.fromkeys(singles))
+
+
+def _named_now(reader: Reader, process: ReadingProcess, wanted: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return which groups, by their keys, entries name now, by the DNs by which they are asked for."""
+    if len(wanted) > MOST_SINGLES:
+        raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
+    attributes, named = reader.row.attributes, reader.server.named_attributes
+    with process.open_single(reader.server.connection, wanted, attributes=attributes, named=named) as reading:
+        sent = [each for page in reading.sent_pages() for each in page]
+    found = {dn_spellings.key(each.dn): frozenset(_groups_of(each)) for each in sent}
+    return {dn: found[dn_spellings.key(dn)] for dn in wanted if dn_spellings.key(dn) in found}
+
+
+def _groups_of(sent: Sent) -> Iterable[str]:
+    return (dn_spellings.key(dn) for dn in group_names.named_by(texts_of(sent)))
