@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,7 +9,7 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory import found_elsewhere
+from directory import found_elsewhere, script_hints
 from directory.actions import schedule, server_warnings
 from directory.models import LdapServer, OrgServer, RunServer
 from directory.scope import asked_by_orgs, orgs_in_scope, own_lists
@@ -95,44 +94,6 @@ def _left_behind_without(server: LdapServer) -> list[str]:
     return found_elsewhere.left_behind(asked_by_orgs(), asked_by_orgs(own=remaining))
 
 
-# A regular expression literal, after something that can't be a value to divide.
-_REGULAR_EXPRESSION = re.compile(
-    r"(?:[=(,:;!&|?{}\[]|\breturn)\s*/(?![/*])[^/\n]+/|\bnew\s+RegExp\b|\.match\(|\.replace\(\s*/"
-)
-_COMMENTS_AND_TEXTS = re.compile(r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'", re.DOTALL)
-
-
 def warnings(server: LdapServer | None) -> dict[str, list[str]]:
-    """Return hints about the stored scripts, by field: what is allowed but probably not meant."""
-    if server is None:
-        return {}
-    sources = {name: getattr(server, name) for name in ("active_script", "org_name_script", "role_name_script")}
-    return {name: found for name, source in sources.items() if (found := _hints(source))}
-
-
-def _hints(source: str) -> list[str]:
-    code = _COMMENTS_AND_TEXTS.sub('""', source)
-    hints = []
-    if _REGULAR_EXPRESSION.search(code):
-        hints.append(_("This script uses a regular expression, which takes much longer than indexOf or includes."))
-    if code.strip() and "return" not in code and "=>" not in code:
-        hints.append(_("This script returns nothing, so it never decides anything."))
-    if (name := _lost_entry(code)) is not None:
-        hints.append(
-            _(
-                "%(name)s stands there without “entry.” before it: it reads the attribute where the entry has it, and "
-                "is a script error where not."
-            )
-            % {"name": name}
-        )
-    return hints
-
-
-def _lost_entry(code: str) -> str | None:
-    """Return an attribute that is read from ``entry`` in one place and without it in another (a common slip)."""
-    attributes = {name.lower() for name in re.findall(r"\bentry\.(\w+)", code)}
-    declared = set(re.findall(r"\b(?:var|let|const|function)\s+(\w+)", code))
-    for name in re.findall(r"(?<![\w.$])([A-Za-z_]\w*)\s*(?=[.\[])", code):
-        if name.lower() in attributes and name not in declared and name != "entry":
-            return str(name)
-    return None
+    """Return hints about the stored scripts, by field."""
+    return script_hints.of_server(server) if server else {}

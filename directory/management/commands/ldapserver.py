@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory import configuration, found_elsewhere
+from directory import configuration, found_elsewhere, script_hints
 from directory.actions import server_warnings, servers
 from directory.actions.errors import Invalid
 from directory.models import LdapServer
@@ -82,6 +82,9 @@ class Command(BaseCommand):
             found = server_warnings.of_server(server, enabled, at=timezone.now())
             for warning in (*found, *filter(None, [closed.get(server.pk)])):
                 self.stderr.write(f"{server.name}: {warning}")
+            for field, hints in script_hints.of_server(server).items():
+                for hint in hints:
+                    self.stderr.write(f"{server.name}: {field}: {hint}")
             if server.pk in asking and not server.requires_approval:
                 self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")
         for warning in [

@@ -1,0 +1,112 @@
+"""What a script may do but probably is not meant to, as sentences for who wrote it; said on the page and the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from django.utils.translation import gettext as _
+
+from directory.models import LdapServer
+
+# Attributes that hold the texts TRUE and FALSE in every directory that has them: a text is true, whatever it says.
+TEXTS_OF_TRUTH = (
+    "nsAccountLock", "loginDisabled", "ds-pwp-account-disabled", "lockedByIntruder", "pwdReset", "pwdLockout",
+    "ibm-pwdAccountLocked", "nsAccountInactive", "krbAccountLocked", "zimbraAccountDisabled", "loginAllowed",
+    "isDeleted", "isCriticalSystemObject", "msExchHideFromAddressLists",
+)  # fmt: skip
+_SPELLINGS = {name.lower(): name for name in TEXTS_OF_TRUTH}
+# A regular expression literal, after something that can't be a value to divide.
+_REGULAR_EXPRESSION = re.compile(
+    r"(?:[=(,:;!&|?{}\[]|\breturn)\s*/(?![/*])[^/\n]+/|\bnew\s+RegExp\b|\.match\(|\.replace\(\s*/"
+)
+_TEXT = r"\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'"
+_COMMENTS_AND_TEXTS = re.compile(rf"//[^\n]*|/\*.*?\*/|{_TEXT}", re.DOTALL)
+_PARAMETER = re.compile(r"\bfunction\s*\w*\s*\(\s*(\w+)|\(\s*(\w+)\s*\)\s*=>|\b(\w+)\s*=>")
+_ATTRIBUTE = r"(?:\s*\??\.\s*(?P<bare>[A-Za-z]\w*)|\s*(?:\?\.)?\[\s*[\"'`](?P<text>[A-Za-z][\w-]*)[\"'`]\s*\])"
+_ALIAS = re.compile(r"\b(?:var|let|const)\s+(\w+)\s*=\s*$")
+_ENDS = r"\s*(?:[;})\n,:]|$)"
+
+
+def of_server(server: LdapServer) -> dict[str, list[str]]:
+    """Return hints about a server's scripts, by field."""
+    sources = {name: getattr(server, name) for name in ("active_script", "org_name_script", "role_name_script")}
+    return {name: found for name, source in sources.items() if (found := list(hints(source)))}
+
+
+def hints(source: str) -> Iterator[str]:
+    """Yield what is allowed in a script but probably not meant."""
+    code = _COMMENTS_AND_TEXTS.sub('""', source)
+    if _REGULAR_EXPRESSION.search(code):
+        yield _("This script uses a regular expression, which takes much longer than indexOf or includes.")
+    if code.strip() and "return" not in code and "=>" not in code:
+        yield _("This script returns nothing, so it never decides anything.")
+    if (name := _lost_entry(code)) is not None:
+        yield _(
+            "%(name)s stands there without “entry.” before it: it reads the attribute where the entry has it, and "
+            "is a script error where not."
+        ) % {"name": name}
+    for attribute in texts_taken_for_truth(source):
+        yield _(
+            "%(name)s holds the text TRUE or FALSE, and each text counts as true: compare it, as in "
+            'String(entry["%(name)s"]).toUpperCase() === "TRUE".'
+        ) % {"name": attribute}
+
+
+def _lost_entry(code: str) -> str | None:
+    """Return an attribute that is read from ``entry`` in one place and without it in another (a common slip)."""
+    attributes = {name.lower() for name in re.findall(r"\bentry\.(\w+)", code)}
+    declared = set(re.findall(r"\b(?:var|let|const|function)\s+(\w+)", code))
+    for name in re.findall(r"(?<![\w.$])([A-Za-z_]\w*)\s*(?=[.\[])", code):
+        if name.lower() in attributes and name not in declared and name != "entry":
+            return str(name)
+    return None
+
+
+def texts_taken_for_truth(source: str) -> list[str]:
+    """Return the attributes that hold TRUE or FALSE as texts and that a script asks for being there alone.
+
+    A script that compares such an attribute anywhere is let be: to ask first whether it is there is right then.
+    """
+    code = _COMMENTS_AND_TEXTS.sub(_without_texts, source)
+    uses: dict[str, list[bool]] = {}
+    for name, start, end in _uses(code):
+        uses.setdefault(name, []).append(_is_condition(code[:start], code[end:]))
+    return [_SPELLINGS[name] for name, conditions in sorted(uses.items()) if all(conditions)]
+
+
+def _without_texts(found: re.Match[str]) -> str:
+    """Leave only texts that name an attribute, as in entry["mail"]."""
+    is_name = found.string[: found.start()].rstrip().endswith("[")
+    return found[0] if is_name else '""' if found[0][0] in "\"'" else " "
+
+
+def _uses(code: str) -> Iterator[tuple[str, int, int]]:
+    """Yield each use of such an attribute, or of a variable that holds it, with where it begins and ends."""
+    parameters = {next(filter(None, found.groups())) for found in _PARAMETER.finditer(code)} | {"entry"}
+    reading = re.compile(rf"(?<![\w.$])(?:{'|'.join(map(re.escape, sorted(parameters)))}){_ATTRIBUTE}")
+    aliases: Mapping[str, str] = {}
+    for found in reading.finditer(code):
+        if (name := (found["bare"] or found["text"]).lower()) not in _SPELLINGS:
+            continue
+        alias = _ALIAS.search(code[: found.start()])
+        if alias and re.match(_ENDS, code[found.end() :]):
+            aliases = {**aliases, alias[1]: name}
+        else:
+            yield name, found.start(), found.end()
+    for alias_name, name in aliases.items():
+        for use in re.finditer(rf"(?<![\w.$])(?<!var )(?<!let )(?<!const ){re.escape(alias_name)}\b", code):
+            yield name, use.start(), use.end()
+
+
+def _is_condition(before: str, after: str) -> bool:
+    """Tell whether what stands between counts as true or false as it is, whatever it says."""
+    before, after = before.rstrip(), after.lstrip()
+    if after.startswith((".", "[", "?.", "(", "==", "!=", "+", "<", ">", "??")):
+        return False
+    if before.endswith("!"):
+        return True
+    if after.startswith(("?", "&&")):
+        return True
+    asked = re.search(r"(?:\b(?:if|while)\s*\(|\bBoolean\(|&&|\breturn|=>)$", before) is not None
+    return asked and re.match(r"(?:[;})\n]|\|\||$)", after) is not None
