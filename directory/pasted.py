@@ -114,7 +114,11 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "unique_id_attribute": line,
     "canary": name_of_entry,
 }
-_LISTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {"urls": words, "always_list_attributes": words}
+_LISTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
+    "urls": words,
+    "always_list_attributes": words,
+    "left_out_contexts": dns,
+}
 # Beside these, a text is a name, chosen from a list, or a password, in which each blank counts.
 NORMALIZED = frozenset({*_TEXTS, *_LISTS})
 

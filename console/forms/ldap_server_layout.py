@@ -32,6 +32,8 @@ def helper() -> FormHelper:
             Div("bind_dn", "bind_password", css_class="bind-fields"),
             _side_by_side("connect_timeout", "operation_timeout"),
             "follow_referrals",
+            "left_out_contexts",
+            "dereference_aliases",
             HTML('{% include "ldap_servers/_test_connection.html" %}'),
         ),
         _group(

@@ -12,12 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from console.forms.fields import LinesField, OrgsField, SecretTextarea
 from console.forms.ldap_server_layout import helper
+from console.forms.stored_secrets import StoredSecrets
 from directory import pasted
 from directory.actions import server_powers, servers
 from directory.actions.server_orgs import inherited
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
-from directory.models.fields import Sealed, Undecryptable, opened
+from directory.models.fields import Sealed, Undecryptable
 from directory.sync.limit_table import LIMITS
 from directory.sync.values import AttributeMapping, Connection
 from orgs.actors import person
@@ -30,7 +31,7 @@ _SCRIPT = {"rows": 14, "spellcheck": "false", "autocapitalize": "none", "autocom
 KEEP, DROP = "keep", "drop"
 
 
-class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
+class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
     """Everything about an LDAP server; ``viewer`` decides which orgs and roles may be chosen."""
 
     urls = LinesField(
@@ -51,6 +52,11 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         max_length=256 * 1024,
         widget=SecretTextarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off", "class": "script"}),
         help_text=_("PEM text, without a passphrase: it is encrypted here, and never shown again."),
+    )
+    left_out_contexts = LinesField(
+        label=_("Referrals left out"),
+        required=False,
+        help_text=LdapServer._meta.get_field("left_out_contexts").help_text,
     )
     always_list_attributes = LinesField(
         label=_("Always lists"),
@@ -88,7 +94,11 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = LdapServer
-        fields = [name for name in servers.SETTINGS if name not in {"urls", *servers.SECRETS, "always_list_attributes"}]
+        fields = [
+            name
+            for name in servers.SETTINGS
+            if name not in {"urls", *servers.SECRETS, "left_out_contexts", "always_list_attributes"}
+        ]
         widgets = {
             "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
             "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
@@ -132,6 +142,7 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
                 "orgs": list(server.orgs.all()),
                 "grantable_roles": list(server.grantable_roles.all()),
                 "urls": server.urls,
+                "left_out_contexts": server.left_out_contexts,
                 "always_list_attributes": server.always_list_attributes,
                 "anonymous_bind": not server.bind_dn and not server.sasl_external,
                 "version": server.version,
@@ -206,32 +217,6 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
         already = set(self.server.grantable_roles.all()) if self.server else set()
         return [role.name for role in self.cleaned_data["grantable_roles"] if role.holds_admin and role not in already]
 
-    @property
-    def wants_another_password(self) -> bool:
-        """Whether a bind needs a password and the stored one may not be used."""
-        given = self.cleaned_data
-        return bool(given.get("bind_dn")) and not given.get("bind_password") and not self._may_use("bind_password")
-
-    @property
-    def wants_another_key(self) -> bool:
-        """Whether a client certificate needs its key and the stored one may not be used."""
-        given = self.cleaned_data
-        return bool(given.get("client_certificate")) and not given.get("client_key") and not self._may_use("client_key")
-
-    def _may_use(self, secret: str) -> bool:
-        """Whether the stored secret may be used: only where it was entered for."""
-        where = self.where[secret].items()
-        return bool(self.stored[secret]) and all(
-            pasted.same(key, self.cleaned_data.get(key), old) for key, old in where
-        )
-
-    def _secret(self, secret: str, belongs_to: str) -> str:
-        """Return what was entered, else what is stored and may be used; empty without what it belongs to."""
-        given = self.cleaned_data
-        if given[secret] or not given.get(belongs_to) or not self._may_use(secret):
-            return str(given[secret])
-        return opened(self.stored[secret], secret.replace("_", " "))
-
     def connection(self) -> Connection:
         """Return how to reach the server with what is filled in, saved or not.
 
@@ -258,6 +243,8 @@ class LdapServerForm(forms.ModelForm):  # type: ignore[type-arg]
             client_certificate=given["client_certificate"],
             client_key=self._secret("client_key", "client_certificate"),
             sasl_external=given["sasl_external"],
+            left_out_contexts=tuple(given["left_out_contexts"]),
+            dereference_aliases=given["dereference_aliases"],
         )
 
     def is_stored(self, connection: Connection) -> bool:

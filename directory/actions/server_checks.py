@@ -11,6 +11,7 @@ from directory import scripting
 from directory.certificates import check_client_certificate
 from directory.models import LdapServer
 from directory.models.fields import Sealed
+from directory.models.servers import Scope
 from directory.sync.sandbox import SandboxBroken, compile_errors
 from directory.sync.source import (
     check_attribute,
@@ -41,6 +42,7 @@ LONG = (
 )  # fmt: skip
 MOST_URLS = 20
 MOST_ATTRIBUTES = 500
+MOST_CONTEXTS = 100
 LONGEST_PASSWORD = 4096
 LONGEST_CERTIFICATE = 256 * 1024
 # The message of the field bind_password.
@@ -48,6 +50,8 @@ UNBOUND = (
     "a bind DN needs a password (a changed URL, TLS setting or bind DN needs it again); with an empty one "
     "a directory would take you for anonymous"
 )
+# The message of the field search_scope.
+UNROOTED = "without a search base the whole subtree is searched: nobody stands at the root, or directly below it"
 # The message of the field client_key.
 UNKEYED = "a client certificate needs its private key (a changed URL or TLS setting needs it again)"
 
@@ -99,7 +103,7 @@ def _wrong_fields(stored: LdapServer) -> dict[str, str]:
         if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
             errors[field] = "holds a character that can't be stored (NUL, or half of a surrogate pair)"
     try:
-        stored.clean_fields(exclude=["urls", "always_list_attributes", "name_key", *errors])
+        stored.clean_fields(exclude=["urls", "always_list_attributes", "left_out_contexts", "name_key", *errors])
     except ValidationError as error:
         errors |= {field: " ".join(messages) for field, messages in error.message_dict.items()}
     return errors
@@ -154,6 +158,8 @@ def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
     certificate = stored.ca_certificate
     return {
         "search_base": check_dn(stored.search_base),
+        "search_scope": None if stored.search_base or stored.search_scope == Scope.SUBTREE else UNROOTED,
+        "left_out_contexts": _wrong_contexts(stored.left_out_contexts),
         # Active Directory also takes reader@corp.example.com and CORP\\reader.
         "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
         "search_filter": check_filter(stored.search_filter),
@@ -162,6 +168,14 @@ def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
         "ca_certificate": _wrong_certificate(certificate) if certificate.strip() else None,
         "always_list_attributes": _wrong_always_lists(stored.always_list_attributes),
     } | {field: check_attribute(name) for field in MAPPING if (name := getattr(stored, field))}
+
+
+def _wrong_contexts(names: Any) -> str | None:
+    if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
+        return "a list of DNs"
+    if len(names) > MOST_CONTEXTS:
+        return f"{len(names)} DNs: {MOST_CONTEXTS} are the most"
+    return next(filter(None, map(check_dn, names)), None)
 
 
 def _wrong_certificate(text: str) -> str | None:

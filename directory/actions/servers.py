@@ -36,6 +36,8 @@ CONNECTION = (
     "connect_timeout",
     "operation_timeout",
     "follow_referrals",
+    "left_out_contexts",
+    "dereference_aliases",
 )
 GROUPS = ("resolve_groups", "groups_base", "groups_filter", "groups_depth")
 SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "cannot_page", "needed_attributes_only")

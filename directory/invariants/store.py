@@ -73,7 +73,16 @@ def servers(_at: datetime) -> Iterator[str]:
     """The settings of every LDAP server are within their bounds."""
     for server in LdapServer.objects.order_by("pk"):
         try:
-            server.clean_fields(exclude=["urls", "always_list_attributes", "name_key", "bind_password", "client_key"])
+            server.clean_fields(
+                exclude=[
+                    "urls",
+                    "always_list_attributes",
+                    "left_out_contexts",
+                    "name_key",
+                    "bind_password",
+                    "client_key",
+                ]
+            )
         except ValidationError as error:
             wrong = "; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())
             yield f"LDAP server {server.pk} ({server.name}): {wrong}"

@@ -119,7 +119,30 @@ class LdapServer(Keyed):
     )
     follow_referrals = models.BooleanField(_("follow referrals"), default=False)
 
-    search_base = models.CharField(_("search base"), max_length=1024)
+    left_out_contexts = models.JSONField(
+        _("referrals left out"),
+        default=list,
+        blank=True,
+        help_text=_(
+            "DNs, one a line: of a child domain, say. Referrals to them and to what is below are not followed, and do not keep "
+            "anybody from being taken for absent."
+        ),
+    )
+    dereference_aliases = models.BooleanField(
+        _("dereference aliases"),
+        default=False,
+        help_text=_(
+            "Entries of class alias then stand for those that they point to, also outside of the search base. Each sync reads "
+            "everything."
+        ),
+    )
+
+    search_base = models.CharField(
+        _("search base"),
+        max_length=1024,
+        blank=True,
+        help_text=_("Empty: the whole directory, for a Global Catalog of Active Directory (port 3268 or 3269)."),
+    )
     search_scope = models.CharField(_("search scope"), max_length=8, choices=Scope.choices, default=Scope.SUBTREE)
     search_filter = models.TextField(_("search filter"), default=DEFAULT_FILTER)
     page_size = models.PositiveIntegerField(
@@ -280,6 +303,8 @@ class LdapServer(Keyed):
             client_certificate=self.client_certificate,
             client_key=opened(self.client_key, "client key"),
             sasl_external=self.sasl_external,
+            left_out_contexts=tuple(self.left_out_contexts),
+            dereference_aliases=self.dereference_aliases,
         )
 
     @property
@@ -374,6 +399,10 @@ class LdapServer(Keyed):
             parts.append(f"client certificate of {holder(self.client_certificate)}")
         if self.sasl_external:
             parts.append("SASL EXTERNAL")
+        if self.left_out_contexts:
+            parts.append(["referrals left out", *self.left_out_contexts])
+        if self.dereference_aliases:
+            parts.append("aliases are dereferenced")
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

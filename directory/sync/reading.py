@@ -14,6 +14,7 @@ from directory.sync import (
     grounds,
     helping,
     increments,
+    left_out,
     matching,
     named_groups,
     notify,
@@ -154,6 +155,7 @@ def _read_from(
             reader.read(reading.sent_pages())
             row.referrals = list(reading.referrals)
             work.notes[row.pk] = copies.sentences([*reader.twice, *reading.twice], reading.escaped)
+            work.notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)
         if reader.incremental:
             row.extent = increments.told(extent.since, reader.read_rest(extent, process))
         else:

@@ -42,7 +42,8 @@ class Connection:
     ``urls`` are tried in order until one answers. An empty ``bind_dn`` binds anonymously. ``search_scope`` is one of
     ``base``, ``onelevel`` and ``subtree``. ``ca_certificate`` is PEM text, empty for the system's authorities.
     ``client_certificate`` and ``client_key`` are PEM text, shown to servers that ask for them; with ``sasl_external`` they
-    are also what the server knows us by, instead of a bind DN. ``cannot_page`` asks for everything at once, which a second search has to confirm.
+    are also what the server knows us by, instead of a bind DN. Referrals to
+    what is in ``left_out_contexts``, DNs, are neither followed nor missed. ``cannot_page`` asks for everything at once, which a second search has to confirm.
     """
 
     name: str
@@ -63,6 +64,8 @@ class Connection:
     client_certificate: str = ""
     client_key: str = field(default="", repr=False)
     sasl_external: bool = False
+    left_out_contexts: tuple[str, ...] = ()
+    dereference_aliases: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,7 +103,8 @@ BIND = (
 )  # fmt: skip
 
 SEARCH = (
-    one("an empty search base", "search_base", ""),
+    Bad("an empty search base and one level", {"search_base": "", "search_scope": "onelevel"}, "search_scope", "without a search base"),
+    one("a referral left out that is no DN", "left_out_contexts", ["child.example.com"], "is no DN"),
     one("a search base that is no DN", "search_base", "example.com", "is no DN", fast=True),
     one("a search base of 2,000 characters", "search_base", "dc=" + "x" * 2000),
     one("a search base with an escape sequence of terminals", "search_base", "dc=\x1b[2J", "control characters"),

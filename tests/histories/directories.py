@@ -160,6 +160,8 @@ class MemoryReading:
         self._only = only
         self.url = server.url
         self.referrals: list[str] = []
+        self.left_out: list[str] = []
+        self.aliases = 0
         self.twice: list[str] = []
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None

@@ -9,7 +9,7 @@ import pytest
 from directory.models import LdapServer, Match, RunState, StoredEntry
 from directory.sync import source
 from directory.sync.source import dns
-from directory.sync.source.reading import read_single
+from directory.sync.source.singles import read_single
 from tests.fake_ldap import Attributes, FakeDirectory
 from tests.worlds import again, change_of, ldap_server, simulate, simulate_and_sync, sync, user
 

@@ -192,6 +192,8 @@ class ReadingApart(Apart):
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         super().__init__(process)
         self.referrals: list[str] = []
+        self.left_out: list[str] = []
+        self.aliases = 0
         self.twice: list[str] = []
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
@@ -208,6 +210,7 @@ class ReadingApart(Apart):
         while (told := self._next("page", "ended")).get("page") is not None:
             yield [_as_sent(*each) for each in told["page"]]
         self.referrals, self.twice, self.escaped = told["referrals"], told["twice"], told["escaped"]
+        self.left_out, self.aliases = told["left_out"], told["aliases"]
         self.proof, self._ended = told["proof"], True
 
 

@@ -18,8 +18,9 @@ from directory.sync.source.extents import branches_with_people
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.group_reading import GroupReading
 from directory.sync.source.probe import first_entries, tell_steps
-from directory.sync.source.reading import open_reading, read_single
+from directory.sync.source.reading import open_reading
 from directory.sync.source.sent import opened_pages
+from directory.sync.source.singles import read_single
 from directory.sync.values import Extent
 
 # So many pages wait for the reader, besides the one that it works on and the one that comes.
@@ -105,7 +106,7 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
         teller.tell("opened", url="", extent=Extent())
         for page in read_single(wanted["connection"], wanted["dns"], **attributes):
             teller.tell("page", page=[as_told(sent) for sent in page])
-        return teller.tell("ended", referrals=[], twice=[], escaped=[], proof=None)
+        return teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], proof=None)
     extent = {name: wanted[name] for name in ("since", "now", "groups_named")}
     with open_reading(wanted["connection"], **attributes, **extent) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
@@ -115,8 +116,9 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
             pages = opened_pages(pages, mapping, named, for_groups=wanted["for_groups"])
         for page in pages:
             teller.tell("page", page=[as_told(sent) for sent in page])
-    odd = {"twice": reading.twice, "escaped": reading.escaped}
-    return teller.tell("ended", referrals=reading.referrals, proof=reading.proof, **odd)
+        aliases = reading.count_aliases()
+    odd = {"twice": reading.twice, "escaped": reading.escaped, "left_out": reading.left_out}
+    return teller.tell("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
 
 
 if __name__ == "__main__":

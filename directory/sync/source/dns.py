@@ -86,6 +86,12 @@ def same(one: str, other: str) -> bool:
     return left is not None and left == parsed(other)
 
 
+def is_within(dn: str, top: str) -> bool:
+    """Tell whether a DN is ``top`` or below it; what is no DN is nowhere."""
+    whole, above = parsed(dn), parsed(top)
+    return bool(whole and above) and whole[-len(above) :] == above  # type: ignore[index,arg-type]  # neither is None
+
+
 def child_on_the_way(top: str, dn: str) -> str:
     """Return the DN directly below ``top`` in which ``dn`` is, or that it is; empty where ``top`` is not above it."""
     above, whole = parsed(top), parsed(dn)

@@ -34,6 +34,9 @@ def extent(
     if not why_full and connection.follow_referrals:
         # Each of those servers has a history of its own.
         why_full = "referrals are followed"
+    if not why_full and connection.dereference_aliases:
+        # Whom a new alias points to has not changed.
+        why_full = "aliases are dereferenced"
     if why_full or (why_full := history.doubt(session, connection, since)):
         return Extent(position=position, why_full=why_full)
     named = {dns.key(dn): dn for dn in groups_named}

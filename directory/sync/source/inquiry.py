@@ -182,7 +182,8 @@ class Inquiry:
         # Of what the bind DN may not see, a filter is neither true nor false (RFC 4511, 4.5.1.7).
         yield _Place(base, scope, f"(!{matching})", absent=True, words=UNMATCHED)
         yield _Place(base, scope, "", absent=False, words=UNDECIDED)
-        for tree in trees:
+        # The whole directory, with an empty base, has been searched by then.
+        for tree in filter(None, trees):
             yield _Place(tree, "subtree", "", absent=True, words=MOVED)
 
     def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> tuple[dict[int, list[Entry]], bool]:
@@ -249,7 +250,7 @@ def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> 
 
 def _nobody(who: Sought, trees: Sequence[str]) -> str:
     by = f"immutable id {' or '.join(who.unique_ids)}" if who.unique_ids else f"username {who.username}"
-    return plain(f"nobody with the {by} anywhere in {' and '.join(trees)}")
+    return plain(f"nobody with the {by} anywhere in {' and '.join(trees) or 'the whole directory'}")
 
 
 def _ignore(_stage: Stage, _detail: str) -> None:

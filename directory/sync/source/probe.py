@@ -92,12 +92,7 @@ def first_entries(connection: Connection, *, limit: int = 10) -> list[Entry]:
 
 
 def _try_search(connection: Connection, session: Session, note: Note) -> None:
-    base = Target(connection.search_base, "base", "(objectClass=*)")
-    # A base that exists but may not be seen gives no entry and no error.
-    seen = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
-    note(
-        Stage.BASE, f"{connection.search_base} found" if seen else f"{connection.search_base} exists but can't be seen"
-    )
+    _try_base(connection, session, note)
     search = Search(session, _target(connection), ("1.1",), connection.page_size)
     count = 0
     for page in search.pages():
@@ -112,6 +107,18 @@ def _try_search(connection: Connection, session: Session, note: Note) -> None:
 
 def _found(count: int) -> str:
     return "1 entry found" if count == 1 else f"{count:,} entries found"
+
+
+def _try_base(connection: Connection, session: Session, note: Note) -> None:
+    if not connection.search_base:
+        return note(Stage.BASE, "the whole directory is searched")
+    base = Target(connection.search_base, "base", "(objectClass=*)")
+    # A base that exists but may not be seen gives no entry and no error.
+    seen = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
+    note(
+        Stage.BASE, f"{connection.search_base} found" if seen else f"{connection.search_base} exists but can't be seen"
+    )
+    return None
 
 
 def _recorder(steps: list[ConnectionStep], url: Url) -> Note:

@@ -8,11 +8,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-import ldap
-
 from directory.sync.source import dns, extents, history
 from directory.sync.source.connecting import connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
+from directory.sync.source.referrals import is_left_out, may_hold_people
 from directory.sync.source.search import Search, asked_for
 from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session
@@ -22,6 +21,7 @@ from directory.sync.values import Connection, Entry, Extent, Position, ReadingPr
 from orgs.text import counted
 
 MOST_HOPS = 10
+MOST_ALIASES = 1000
 # Who comes and goes while a large directory is read is no sign of a fault.
 USUAL_CHANGES = 5
 USUAL_PERCENT = 1
@@ -30,9 +30,10 @@ USUAL_PERCENT = 1
 class Reading:
     """One reading of a directory; its figures count for something once there is a ``proof``.
 
-    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read. ``twice`` are DNs to
-    which a followed referral led although they had been read: what the server sent first counts. ``escaped`` are DNs that
-    are no UTF-8, as they can be written. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
+    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read, ``left_out`` of those
+    that are left out on purpose; of partitions without people nothing is said. ``twice`` are DNs to which a followed referral
+    led although they had been read: what the server sent first counts. ``escaped`` are DNs that are no UTF-8, as they can be
+    written. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
     """
 
     def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: Extent) -> None:
@@ -40,6 +41,7 @@ class Reading:
         self.entries = 0
         self.pages_read = 0
         self.referrals: list[str] = []
+        self.left_out: list[str] = []
         self.twice: list[str] = []
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
@@ -106,10 +108,25 @@ class Reading:
         self.escaped += search.escaped
         self._look_again(session, target, search)
         for urls in search.references:
-            if self._connection.follow_referrals:
+            if urls and not any(map(may_hold_people, urls)):
+                continue
+            if urls and all(is_left_out(url, self._connection.left_out_contexts) for url in urls):
+                self.left_out.append(plain(urls[0]))
+            elif self._connection.follow_referrals:
                 yield from self._follow(urls, target, hops + 1)
             else:
                 self.referrals.append(plain(urls[0] if urls else ""))
+
+    def count_aliases(self) -> int:
+        """Return how many aliases were searched and not followed, counted up to ``MOST_ALIASES``, while it is open."""
+        if self.extent.since is not None or self._connection.dereference_aliases:
+            return 0
+        target = Target(self._connection.search_base, self._connection.search_scope, "(objectClass=alias)")
+        try:
+            return len(Search(self._session, target, ("1.1",), MOST_ALIASES).first(MOST_ALIASES))
+        except DirectoryUnavailable:
+            # Whoever was read was read without them.
+            return 0
 
     def _fresh(self, page: list[Sent], earlier: frozenset[int]) -> list[Sent]:
         """Return a page without what earlier searches have brought."""
@@ -224,35 +241,6 @@ def open_reading(
     try:
         extent = extents.extent(session, connection, since, now, groups_named) if now else Extent()
         yield Reading(connection, session, asked_for(attributes, named), extent)
-    finally:
-        session.close()
-
-
-def read_single(
-    connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None, named: Sequence[str] = ()
-) -> Iterator[list[Sent]]:
-    """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
-
-    They come with the attributes that ``open_reading`` would ask for.
-
-    Raises:
-        DirectoryUnavailable: one of them could not be read.
-    """
-    session, found = connect(connection, _ignore), list[Sent]()
-    try:
-        for dn in dns:
-            target = Target(dn, "base", connection.search_filter)
-            search = Search(session, target, asked_for(attributes, named), 1)
-            try:
-                found += (sent for page in search.sent_pages() for sent in page)
-            except DirectoryUnavailable as refused:
-                if refused.result_code != ldap.NO_SUCH_OBJECT.errnum:
-                    raise
-            if len(found) >= connection.page_size:
-                yield found
-                found = []
-        if found:
-            yield found
     finally:
         session.close()
 

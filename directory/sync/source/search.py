@@ -234,7 +234,8 @@ class Search:
         """
         self._looked_at = max(len(self.seen), FIRST_LOOK)
         self.repeated = count = self.seen.repeated()
-        if count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
+        # Some servers send a person for each alias that leads to them; a second look has to bring just the same then.
+        if self._session.dereferences or count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
             return
         twice = [dn_text(name) for name, times in self.seen.times(self._last).items() if times > 1]
         told = counted(count, "entry", "entries") + (f", {plain(twice[0])} among them," if twice else "")

@@ -52,6 +52,7 @@ class Session:
         self.url = url
         self.encrypted = wire.encrypted
         self.cannot_page = connection.cannot_page
+        self.dereferences = connection.dereference_aliases
         self.root = RootDse()
         self.bound_as = ""
         self.authorization = ""
@@ -64,7 +65,7 @@ class Session:
         for option, value in (
             (ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3),
             (ldap.OPT_REFERRALS, ldap.OPT_OFF),
-            (ldap.OPT_DEREF, ldap.DEREF_NEVER),
+            (ldap.OPT_DEREF, ldap.DEREF_ALWAYS if connection.dereference_aliases else ldap.DEREF_NEVER),
             (ldap.OPT_SIZELIMIT, ldap.NO_LIMIT),
             (ldap.OPT_TIMELIMIT, ldap.NO_LIMIT),
             (ldap.OPT_NETWORK_TIMEOUT, connection.connect_timeout),

@@ -1,0 +1,23 @@
+"""What a reading left out as its server is set, as sentences for the run: parts of the tree, and aliases; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from orgs.text import counted
+
+MOST_NAMED = 5
+
+
+def sentences(referrals: Sequence[str], aliases: int) -> list[str]:
+    """Return what to say of referrals that are left out on purpose, by URL, and of so many aliases."""
+    found = []
+    if referrals:
+        named = ", ".join(referrals[:MOST_NAMED])
+        found.append(f"{counted(len(referrals), 'referral is', 'referrals are')} left out as the settings say: {named}")
+    if aliases:
+        found.append(
+            f"{counted(aliases, 'entry is an alias', 'entries are aliases')}: whom they point to is not read for that; if people "
+            "are to be found by them, turn “dereference aliases” on"
+        )
+    return found

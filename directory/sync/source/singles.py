@@ -1,0 +1,47 @@
+"""Reads single entries again, by their DNs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import ldap
+
+from directory.sync.source.connecting import connect
+from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.search import Search, asked_for
+from directory.sync.source.sent import Sent
+from directory.sync.source.targets import Target
+from directory.sync.values import Connection
+
+
+def read_single(
+    connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None, named: Sequence[str] = ()
+) -> Iterator[list[Sent]]:
+    """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
+
+    They come with the attributes that ``open_reading`` would ask for.
+
+    Raises:
+        DirectoryUnavailable: one of them could not be read.
+    """
+    session, found = connect(connection, _ignore), list[Sent]()
+    try:
+        for dn in dns:
+            target = Target(dn, "base", connection.search_filter)
+            search = Search(session, target, asked_for(attributes, named), 1)
+            try:
+                found += (sent for page in search.sent_pages() for sent in page)
+            except DirectoryUnavailable as refused:
+                if refused.result_code != ldap.NO_SUCH_OBJECT.errnum:
+                    raise
+            if len(found) >= connection.page_size:
+                yield found
+                found = []
+        if found:
+            yield found
+    finally:
+        session.close()
+
+
+def _ignore(_stage: Stage, _detail: str) -> None:
+    return None
