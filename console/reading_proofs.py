@@ -39,6 +39,13 @@ def proof_lines(reading: RunServer) -> list[str]:
         )
     if proof["counted"] is not None:
         lines.append(_("A second search found %(counted)d") % proof)
+    if (groups := reading.counts.get("groups")) is not None:
+        words = ngettext(
+            "%(groups)d group was read before the people, %(changed)d not as at the last reading",
+            "%(groups)d groups were read before the people, %(changed)d not as at the last reading",
+            groups,
+        )
+        lines.append(words % {"groups": groups, "changed": reading.counts.get("groupsChanged", 0)})
     if entries := reading.counts.get("scriptEntries"):
         cost = 1000 * reading.counts["scriptSeconds"] / entries
         lines.append(

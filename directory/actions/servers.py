@@ -15,7 +15,7 @@ from directory.actions.errors import Invalid, Refused
 from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
 from directory.actions.server_powers import default_grantable_roles
 from directory.actions.server_questions import NOTHING_CONFIRMED, Confirmed
-from directory.models import LdapServer, RunServer, ScriptVersion
+from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
 from directory.scope import asked_by_orgs, own_lists, server_lists
 from directory.sync import limit_table
 from directory.sync.values import ScriptName, Scripts
@@ -133,6 +133,8 @@ def save(
         server_questions.ask_at_once(stored, off_before, orgs or (), confirmed)
     stored.version += 0 if server is None else 1
     stored.save()
+    # Groups that are not resolved any more are of no use to anybody.
+    StoredGroup.objects.filter(server=stored, server__resolve_groups=False).delete()
     if roles is not None:
         stored.grantable_roles.set(roles)
     asked = asked_by_orgs() if by.user_id else {}

@@ -34,7 +34,7 @@ class Job:
     scope: dict[int, OrgScope]
     asked: dict[int, str] = field(default_factory=dict)
     asking: dict[int, list[int]] = field(default_factory=dict)
-    seen: Present = field(default_factory=lambda: Present(()))
+    seen: Present | None = None
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, Shelf] = field(default_factory=dict)

@@ -18,7 +18,7 @@ TOO_MANY = (
 # What is counted for each org, or each role, and may be decided by several servers together.
 OF_ORGS = (Counted.ORG_ABSENT, Counted.ORG_INACTIVE)
 SHARED = (*OF_ORGS, Counted.ROLE_LOSSES)
-ENTRIES, ATTRIBUTE = "entries", "attribute/{}"
+ENTRIES, GROUPS, ATTRIBUTE = "entries", "groups", "attribute/{}"
 _ABSENT, _INACTIVE = " (absent from the directory)", " (inactive by the active script)"
 _CAUSES = {
     Counted.ABSENT: _ABSENT,
@@ -33,7 +33,7 @@ class Read:
     """What is known about one server's reading; ``last_entries`` is None before the first complete one.
 
     ``vanished`` are the attributes that no entry has any more, with how many of how many entries had them at the last
-    complete reading.
+    complete reading. ``groups`` are those that were resolved.
     """
 
     server: str
@@ -43,6 +43,8 @@ class Read:
     configuration_seen: bool = True
     vanished: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     without_username: int = 0
+    groups: int = 0
+    last_groups: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,12 @@ def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
             f"{read.server}: {counted(read.entries, 'entry', 'entries')} read, less than {percent} % of the {before} of the last complete "
             "reading.",
             key=ENTRIES,
+        )
+    if read.last_groups - read.groups >= NEVER_HELD_UNDER and read.groups * 100 < read.last_groups * percent:
+        yield Reason(
+            f"{read.server}: {counted(read.groups, 'group', 'groups')} read, less than {percent} % of the {read.last_groups} of the last "
+            "complete reading; see that the bind DN may still read all of them.",
+            key=GROUPS,
         )
     if read.entries and read.without_username == read.entries:
         yield Reason(

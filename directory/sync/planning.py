@@ -202,7 +202,7 @@ class Planner:
 
     def _looked_for(self, user: Known, sighting: Sighting) -> Sighting:
         """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
-        looked_for = self.work.seen.was(user.id, user.account.username)
+        looked_for = self.work.seen is not None and self.work.seen.was(user.id, user.account.username)
         if sighting.presence is not Presence.ABSENT or looked_for:
             return sighting
         reason = "came into the scope of the sync, or was renamed, while the directory was being read"

@@ -65,9 +65,7 @@ def read_servers(work: Job) -> None:
         with transaction.atomic():
             work.lease.save(state=RunState.READING, started_at=work.lease.clock())
             record.forget(run=work.run)
-        with times.step("who is in scope"):
-            work.seen = matching.present(work.org_ids)
-        work.rivals, work.servers = {}, {}
+        work.rivals, work.servers, work.seen = {}, {}, None
         for row in work.readings:
             row.complete, row.error = False, ""
             try:
@@ -129,6 +127,7 @@ def _read_from(
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         tried_before = shelf.wrote = shelf.begin()
     groups = _read_groups(work, server, process, shelf)
+    _note_who_is_in_scope(work)
     reader = Reader(work, row, server, shelf, patience, groups=groups)
     with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
@@ -170,6 +169,13 @@ def _read_from(
     row.ground = ground if ground == reader.ground() else ""
 
 
+def _note_who_is_in_scope(work: Job) -> None:
+    """Note it before any people are read, once for all servers."""
+    if work.seen is None:
+        with times.step("who is in scope"):
+            work.seen = matching.present(work.org_ids)
+
+
 def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf) -> GroupStore | None:
     """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
 
@@ -184,6 +190,8 @@ def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: 
     with times.step("reading groups"):
         work.lease.renew(phase=phase, done=0, patience=patience)
         with process.open_groups(connection, search, store.known()) as reading:
+            # The groups come meanwhile.
+            _note_who_is_in_scope(work)
             store.take(reading, lambda: work.lease.stay(phase=phase, done=0, patience=patience))
     with times.step("whose groups have changed"):
         touched = store.touched(shelf.made)

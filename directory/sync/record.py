@@ -179,6 +179,13 @@ def last_complete_reading(row: RunServer) -> tuple[int, dict[str, int]] | None:
     )
 
 
+def last_groups(row: RunServer) -> int:
+    """Return how many groups the server had when an applied run last read it whole, and resolved them."""
+    applied = RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
+    counts = applied.exclude(run=row.run_id).order_by("-pk").values_list("counts", flat=True).first() or {}
+    return int(counts.get("groups", 0))
+
+
 def configuration_seen(row: RunServer) -> bool:
     """Tell whether exactly this configuration, with the orgs that ask the server, was simulated to the end, or applied."""
     done = RunServer.objects.filter(

@@ -33,6 +33,7 @@ class Earlier:
 
     sums: Sums = field(default_factory=Sums)
     entries: int = 0
+    groups: int = 0
     attributes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, reading: RunServer) -> None:
@@ -44,6 +45,8 @@ class Earlier:
         self.sums.add(applied, counted.get("wholes", {}), without=passed)
         if reading.complete:
             self.entries = reading.entries if limits.ENTRIES in passed else max(self.entries, reading.entries)
+            groups = reading.counts.get("groups", 0)
+            self.groups = groups if limits.GROUPS in passed else max(self.groups, groups)
             self._add_attributes(reading, passed)
 
     def _add_attributes(self, reading: RunServer, passed: Collection[str]) -> None:
@@ -132,6 +135,8 @@ def _read(work: Job, row: RunServer, server: LdapServer, earlier: Earlier) -> li
         canary_seen=row.canary_seen,
         configuration_seen=work.run.simulated or record.configuration_seen(row),
         without_username=row.counts.get(unidentified.WITHOUT_USERNAME, 0),
+        groups=row.counts.get("groups", 0),
+        last_groups=max(record.last_groups(row), earlier.groups) if server.resolve_groups else 0,
     )
 
 

@@ -27,6 +27,7 @@ pytestmark = pytest.mark.django_db
 SCHEMA = """
 objectclass ( 1.3.6.1.4.1.99999.1.1 NAME 'groupOfMembers' SUP top STRUCTURAL MUST cn MAY ( member $ description ) )
 objectclass ( 1.3.6.1.4.1.99999.1.2 NAME 'acmeTeam' SUP top STRUCTURAL MUST cn MAY ( member $ uniqueMember $ memberUid ) )
+objectclass ( 1.3.6.1.4.1.99999.1.4 NAME 'group' SUP top STRUCTURAL MUST cn MAY ( member $ objectSid ) )
 objectclass ( 1.3.6.1.4.1.99999.1.3 NAME 'acmeAny' SUP top AUXILIARY MAY ( objectSid $ primaryGroupID $ groups $ member ) )
 """
 ATTRIBUTES = """
@@ -145,8 +146,8 @@ class TestGroups:
                 "primaryGroupID": "513" if number else "514",
             }
             company.directory.modify(company.dn(name), {**person, **more})
-        company.group("Domain Users", "groupOfMembers acmeAny", objectSid=sid(513))
-        company.group("Other", "groupOfMembers acmeAny", objectSid=sid(514, domain=10))
+        company.group("Domain Users", "group", objectSid=sid(513))
+        company.group("Other", "group", objectSid=sid(514, domain=10))
         company.group("Support", member=company.group_dn("Domain Users"))
         company.serves(needed_attributes_only=True)
 
@@ -307,7 +308,7 @@ class TestAChange:
     def test_of_a_primary_group_is_seen(self, staff: Company, incremental: bool) -> None:
         person: dict[str, Values | None] = {"objectSid": sid(1100), "primaryGroupID": "513"}
         staff.directory.modify(staff.dn("zoe"), {"objectClass": ["inetOrgPerson", "acmeAny"], **person})
-        staff.group("Domain Users", "groupOfMembers acmeAny", objectSid=sid(513))
+        staff.group("Domain Users", "group", objectSid=sid(513))
         sync()
         assert groups_of("zoe") == ["Domain Users", "Others"]
 
@@ -403,6 +404,31 @@ class TestTheSteps:
         run = simulate()
 
         assert [step for change in run.changes.all() for step in change.steps if "other groups" in step] == []
+
+    def test_that_leaves_far_fewer_groups_holds_the_run_back(self, company: Company) -> None:
+        for number in range(20):
+            company.group(f"g{number}", member=company.dn("ann"))
+        company.group("Support", member=company.dn("bob"))
+        company.serves(limit_entries_percent=80)
+        simulate_and_sync()
+        for number in range(12):
+            company.directory.delete(company.group_dn(f"g{number}"))
+
+        run = sync()
+
+        assert run.state == RunState.HELD_BACK
+        (reason,) = [reason for reason in run.held_back if "groups" in reason]
+        assert reason.startswith("Corp: 9 groups read, less than 80 % of the 21 of the last complete reading; see ")
+
+    def test_of_the_setting_to_off_forgets_the_groups(self, company: Company) -> None:
+        company.group("Support", member=company.dn("ann"))
+        company.serves()
+        simulate()
+        assert StoredGroup.objects.count() == 1
+
+        company.serves(resolve_groups=False)
+
+        assert not StoredGroup.objects.exists()
 
 
 def _die(*_: object, **__: object) -> None:

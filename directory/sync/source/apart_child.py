@@ -100,7 +100,7 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
         teller.tell("opened", url="", extent=Extent())
         found = branches_with_people(wanted["connection"], wanted["branches"])
         teller.tell("page", page=[(dn, b"", b"") for dn in found])
-        return teller.tell("ended", referrals=[], twice=[], escaped=[], proof=None)
+        return teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], proof=None)
     attributes = {name: wanted[name] for name in ("attributes", "named")}
     if "dns" in wanted:
         teller.tell("opened", url="", extent=Extent())

@@ -14,17 +14,15 @@ from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.group_graph import Group, GroupGraph, bare_dn, username
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.reading import open_reading
-from directory.sync.source.referrals import may_hold_people, trees_with_people
+from directory.sync.source.referrals import is_left_out, may_hold_people, trees_with_people
 from directory.sync.source.sent import Sent
 from directory.sync.source.session import UNSEEN
 from directory.sync.source.text import sid_of
 from directory.sync.values import Connection, GroupSearch
 
-# The usual classes: an empty group may be a primary group, and a dynamic one has no members before it is read.
-CLASSES = (
-    "group", "groupOfNames", "groupOfUniqueNames", "groupOfEntries", "groupOfMembers", "groupOfURLs", "posixGroup",
-    "univentionGroup", "ipaUserGroup", "nestedGroup",
-)  # fmt: skip
+# What has no members in the entry itself, and still is a group of somebody: primary groups of Active Directory, and
+# dynamic groups, whose members come as they are read. Each condition is looked at for each person, too.
+CLASSES = ("group", "groupOfURLs")
 MEMBERS = ("member", "uniqueMember", "memberUid")
 SID = "objectSid"
 DEFAULT_FILTER = "(|{}{})".format(
@@ -90,7 +88,8 @@ class GroupReading:
         with open_reading(replace(self._connection, search_base=tree), attributes=(*MEMBERS, SID)) as reading:
             for page in reading.sent_pages():
                 yield list(self._others(page))
-        self.referrals += [url for url in reading.referrals if may_hold_people(url)]
+        left_out = self._connection.left_out_contexts
+        self.referrals += [url for url in reading.referrals if may_hold_people(url) and not is_left_out(url, left_out)]
 
     def _others(self, page: Sequence[Sent]) -> Iterator[SentGroup]:
         for sent in page:
@@ -113,7 +112,7 @@ class GroupReading:
 
     def _is_searched(self, tree: str) -> bool:
         """Tell whether people are searched below this tree."""
-        return f",{self._keys[self._connection.search_base]}".endswith(f",{self._keys[tree]}")
+        return not tree or f",{self._keys[self._connection.search_base]}".endswith(f",{self._keys[tree]}")
 
 
 def read_graph(connection: Connection, search: GroupSearch) -> GroupGraph:
