@@ -1,6 +1,6 @@
 # Start with `make run`; `make help` lists the rest. ARGS is passed on: make test ARGS="-k sandbox"
 .DEFAULT_GOAL := help
-.PHONY: help setup run test test-postgres check format coverage bench load soak faults attacks
+.PHONY: help setup run test test-postgres check format coverage bench load soak faults attacks directories
 
 PYTHON_IN := .venv/bin/python
 STEP := @.ci/step
@@ -51,6 +51,10 @@ faults: ## Try every fault on SQLite and PostgreSQL and write the table in docs/
 attacks: ## Try every hostile script, request, upload and setting and write the tables in docs/reliability.md
 	@.ci/setup test
 	@.ci/catalogue attacks $(ARGS)
+
+directories: ## Try every act and random histories on Samba AD, 389-ds and OpenLDAP, and write docs/directories.md
+	@.ci/setup test
+	@.ci/directories $(ARGS)
 
 load: ## Have 50 browsers work during syncs of 20,000 users, on SQLite and PostgreSQL, and write docs/reliability.md
 	@.ci/setup test

@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -72,29 +72,42 @@ def noted(kind: str, name: str, *, how: str, expected: str, where: str = "") -> 
         assert row.wrongly_changed is not None, f"{name}: the test did not say what it saw"
         row.held = True
     finally:
-        _keep(row)
+        keep(asdict(row))
 
 
-def _keep(row: Row) -> None:
+def keep(row: Mapping[str, Any]) -> None:
+    """Collect one row of any table, where rows are collected."""
     folder = os.environ.get(FOLDER)
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with (Path(folder) / f"{os.getpid()}.jsonl").open("a") as file:
-            file.write(json.dumps(asdict(row)) + "\n")
+            file.write(json.dumps(row) + "\n")
+
+
+def kept(folder: Path) -> list[dict[str, Any]]:
+    """Return all rows that were collected in a folder."""
+    lines = (line for path in sorted(folder.glob("*.jsonl")) for line in path.read_text().splitlines())
+    return [json.loads(line) for line in lines]
+
+
+def put_between(text: str, name: str, content: str) -> str:
+    """Return a page with this between the marks of that name."""
+    start, end = f"<!-- {name} -->", f"<!-- end of {name} -->"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{content}\n{end}{after}"
 
 
 def collected(folder: Path) -> list[dict[str, Any]]:
     """Return the rows in a folder, one for each kind and name; the databases it was seen on are joined."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for path in sorted(folder.glob("*.jsonl")):
-        for line in path.read_text().splitlines():
-            row = json.loads(line)
-            first = found.setdefault((row["kind"], row["name"]), row)
-            if first is not row:
-                first["where"] = ", ".join(sorted({*filter(None, first["where"].split(", ")), row["where"]} - {""}))
-                first["held"] = first["held"] and row["held"]
-                for count in ("wrongly_changed", "lost"):
-                    first[count] = None if None in {first[count], row[count]} else max(first[count], row[count])
+    for row in kept(folder):
+        first = found.setdefault((row["kind"], row["name"]), row)
+        if first is not row:
+            first["where"] = ", ".join(sorted({*filter(None, first["where"].split(", ")), row["where"]} - {""}))
+            first["held"] = first["held"] and row["held"]
+            for count in ("wrongly_changed", "lost"):
+                first[count] = None if None in {first[count], row[count]} else max(first[count], row[count])
     return [found[key] for key in sorted(found)]
 
 
@@ -129,14 +142,11 @@ def publish(folder: Path, page: Path = PAGE) -> None:
     for kind, title in KINDS.items():
         mine = [row for row in rows if row["kind"] == kind]
         if mine:
-            start, end = f"<!-- {kind} -->", f"<!-- end of {kind} -->"
-            before, _, rest = text.partition(start)
-            _, _, after = rest.partition(end)
             wrong = sum(row["wrongly_changed"] or 0 for row in mine)
             lost = sum(row["lost"] or 0 for row in mine)
             held = sum(row["held"] for row in mine)
             told = f"{len(mine)} rows, {held} held; users wrongly changed: {wrong}; data lost: {lost}."
-            text = f"{before}{start}\n## {title}\n\n{told}\n\n{table(mine)}\n{end}{after}"
+            text = put_between(text, kind, f"## {title}\n\n{told}\n\n{table(mine)}")
             print(f"{title}: {told}")
     page.write_text(text)
     if not all(row["held"] for row in rows):

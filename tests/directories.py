@@ -47,6 +47,7 @@ objectclass ( 1.2.840.113556.1.5.6 NAME 'securityPrincipal' SUP top AUXILIARY
   MAY ( sAMAccountName $ objectSid $ sIDHistory $ sAMAccountType $ thumbnailPhoto ) )
 """
 
+LONG_AGO = datetime(2024, 1, 31, 8, tzinfo=UTC)
 ACCESS = ("to attrs=userPassword by anonymous auth by * none", "to * by * read")
 
 Certificate = Literal["good", "expired", "wrong host", "self-signed"]
@@ -116,11 +117,59 @@ class Authority:
         return builder.sign(self._key, hashes.SHA256())
 
 
-class Directory:
+class Administered:
+    """A directory that its administrator changes over LDAP, whatever its make."""
+
+    admin_dn: str
+    admin_password: str
+    reader_dn: str
+    reader_password: str
+
+    @property
+    def url(self) -> str:
+        raise NotImplementedError
+
+    def add(self, dn: str, attributes: Mapping[str, Values]) -> None:
+        with self.administrator() as connection:
+            connection.add_s(dn, [(name, _bytes(values)) for name, values in attributes.items()])
+
+    def add_ldif(self, ldif: str) -> None:
+        self._tool("ldapadd", ldif)
+
+    def modify(self, dn: str, attributes: Mapping[str, Values | None]) -> None:
+        """Replace attributes; None removes one."""
+        with self.administrator() as connection:
+            changes = [
+                (ldap.MOD_REPLACE, name, None if values is None else _bytes(values))
+                for name, values in attributes.items()
+            ]
+            connection.modify_s(dn, changes)
+
+    def delete(self, dn: str) -> None:
+        with self.administrator() as connection:
+            # A referral would be followed instead.
+            connection.delete_ext_s(dn, serverctrls=[ManageDSAITControl()])
+
+    def rename(self, dn: str, rdn: str, *, parent: str | None = None) -> None:
+        with self.administrator() as connection:
+            connection.rename_s(dn, rdn, parent)
+
+    def administrator(self) -> _Session:
+        return _Session(self.url, self.admin_dn, self.admin_password)
+
+    def _tool(self, program: str, ldif: str) -> None:
+        command = [program, "-x", "-H", self.url, "-D", self.admin_dn, "-w", self.admin_password]
+        done = subprocess.run(command, input=ldif.encode(), capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+
+
+class Directory(Administered):
     """One slapd; ``start`` it, or use it as a context manager.
 
     ``limits`` are slapd's words, such as ``size.prtotal=500``, and hold for the reader, since the administrator has
-    none. ``before`` are lines of the configuration before any database, such as a schema. ``ldif`` is loaded before the start. ``reader_dn`` is an account that may read everything except passwords.
+    none. ``ldif`` is loaded before the start; ``aged`` says that all of it was written long ago. ``reader_dn`` is an
+    account that may read everything except passwords. ``extra`` are lines for the database, ``before`` lines before
+    any, such as a schema or another database.
     """
 
     admin_password = "Adm1n! geheim"
@@ -138,6 +187,7 @@ class Directory:
         anonymous: bool = True,
         extra: str = "",
         before: str = "",
+        aged: bool = False,
     ) -> None:
         self.base = base
         self.admin_dn = f"cn=admin,{base}"
@@ -150,6 +200,7 @@ class Directory:
         self._anonymous = anonymous
         self._extra = extra
         self._before = before
+        self._aged = aged
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._tls_port = 0
@@ -186,7 +237,8 @@ class Directory:
             self._folder = Path(tempfile.mkdtemp(prefix="slapd-"))
             try:
                 self._write_configuration()
-                self.load(self._root_entries() + self._ldif)
+                ldif = self._root_entries() + self._ldif
+                self.load(aged(ldif) if self._aged else ldif)
             except BaseException:
                 self.stop()
                 raise
@@ -208,34 +260,9 @@ class Directory:
     def load(self, ldif: str) -> None:
         """Load LDIF in bulk while slapd is not running."""
         assert self._folder
-        command = [SLAPADD, "-q", "-f", str(self._folder / "slapd.conf")]
+        command = [SLAPADD, "-q", "-f", str(self._folder / "slapd.conf"), "-b", self.base]
         done = subprocess.run(command, input=ldif.encode(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
-
-    def add(self, dn: str, attributes: Mapping[str, Values]) -> None:
-        with self._administrator() as connection:
-            connection.add_s(dn, [(name, _bytes(values)) for name, values in attributes.items()])
-
-    def add_ldif(self, ldif: str) -> None:
-        self._tool("ldapadd", ldif)
-
-    def modify(self, dn: str, attributes: Mapping[str, Values | None]) -> None:
-        """Replace attributes; None removes one."""
-        with self._administrator() as connection:
-            changes = [
-                (ldap.MOD_REPLACE, name, None if values is None else _bytes(values))
-                for name, values in attributes.items()
-            ]
-            connection.modify_s(dn, changes)
-
-    def delete(self, dn: str) -> None:
-        with self._administrator() as connection:
-            # A referral would be followed instead.
-            connection.delete_ext_s(dn, serverctrls=[ManageDSAITControl()])
-
-    def rename(self, dn: str, rdn: str, *, parent: str | None = None) -> None:
-        with self._administrator() as connection:
-            connection.rename_s(dn, rdn, parent)
 
     def allow(self, *rules: str) -> None:
         """Replace who may see what, at once, in slapd's words; without rules it is as at the start."""
@@ -280,6 +307,7 @@ class Directory:
     def _write_configuration(self) -> None:
         assert self._folder
         (self._folder / "data").mkdir()
+        (self._folder / "branch").mkdir()
         overlays = (
             "overlay memberof",
             "memberof-refint TRUE",
@@ -288,7 +316,6 @@ class Directory:
         )
         lines = [
             *(f"include {self._schema(name)}" for name in self._schemas),
-            self._before,
             "modulepath /usr/lib/ldap",
             *(f"moduleload {name}" for name in ("back_mdb", "memberof", "refint")),
             f"pidfile {self._folder}/slapd.pid",
@@ -297,6 +324,7 @@ class Directory:
             "threads 4",
             "" if self._anonymous else "disallow bind_anon\nrequire authc",
             self._tls_lines(),
+            self._before.replace("FOLDER", str(self._folder)),
             "database mdb",
             f"directory {self._folder}/data",
             "maxsize 1073741824",
@@ -353,14 +381,6 @@ class Directory:
         }
         return to_ldif(self.base, root) + to_ldif(self.reader_dn, {"cn": "reader", **reader})
 
-    def _administrator(self) -> _Session:
-        return _Session(self.url, self.admin_dn, self.admin_password)
-
-    def _tool(self, program: str, ldif: str) -> None:
-        command = [program, "-x", "-H", self.url, "-D", self.admin_dn, "-w", self.admin_password]
-        done = subprocess.run(command, input=ldif.encode(), capture_output=True, check=False)
-        assert done.returncode == 0, done.stderr.decode()
-
 
 class _Session:
     def __init__(self, url: str, dn: str, password: str) -> None:
@@ -372,6 +392,20 @@ class _Session:
 
     def __exit__(self, *exception: object) -> None:
         self._connection.unbind_s()
+
+
+def aged(ldif: str) -> str:
+    """Return entries as if nobody had touched them for long: each was written a day after the one before, groups first.
+
+    A reading by stamps takes the newest one for the present, and what is not much older than that comes again each time.
+    """
+    entries = [entry for entry in ldif.split("\n\n") if entry.strip()]
+    parts = []
+    for number, entry in enumerate(entries):
+        days = number if "\nmember:" not in entry else number - 1000
+        stamp = f"{LONG_AGO + timedelta(days=days):%Y%m%d%H%M%S}Z"
+        parts.append(f"{entry}\ncreateTimestamp: {stamp}\nmodifyTimestamp: {stamp}\n\n")
+    return "".join(parts)
 
 
 def free_port() -> int:

@@ -44,7 +44,7 @@ class LargeDirectory(Directory):
 
     def rename_people(self, numbers: Iterable[int], surname: str) -> None:
         """Give these people another surname."""
-        with self._administrator() as connection:
+        with self.administrator() as connection:
             for number in numbers:
                 unit = people.UNITS[number % len(people.UNITS)]
                 dn = f"uid={people.username(number)},ou={unit},{self.base}"

@@ -499,5 +499,5 @@ def _edit(company: Company, chance: random.Random, names: Sequence[str]) -> None
 
 
 def _groups(company: Company) -> Mapping[str, object]:
-    with company.directory._administrator() as connection:
+    with company.directory.administrator() as connection:
         return {dn: None for dn, _ in connection.search_s(f"ou=Groups,{company.directory.base}", 1)}

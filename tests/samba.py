@@ -1,0 +1,183 @@
+"""Real Samba domain controllers for tests: Active Directory's LDAP server, each in a folder of its own, on free ports.
+
+A domain is provisioned once for each test process (about 10 s) and copied for each controller; a controller starts in
+less than a second and takes some 55 MB. It serves LDAP and nothing else, and only on the loopback address.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Self
+
+from tests.directories import Administered, accepts, free_port
+
+SAMBA = "/usr/sbin/samba"
+SAMBA_TOOL = "/usr/bin/samba-tool"
+REALM = "CORP.EXAMPLE.COM"
+BASE = "DC=corp,DC=example,DC=com"
+PASSWORD = "Adm1n! geheim of Samba"
+# Samba's ports can't be chosen, and the first ones belong to root.
+PORTS = (389, 636, 3268, 3269)
+SHIM = """
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+int bind(int fd, const struct sockaddr *address, socklen_t length) {
+    int (*original)(int, const struct sockaddr *, socklen_t) = dlsym(RTLD_NEXT, "bind");
+    if (address->sa_family == AF_INET) {
+        struct sockaddr_in other = *(const struct sockaddr_in *)address;
+        char name[32];
+        snprintf(name, sizeof name, "PORT_%d", ntohs(other.sin_port));
+        const char *port = getenv(name);
+        if (port) {
+            other.sin_port = htons(atoi(port));
+            return original(fd, (struct sockaddr *)&other, length);
+        }
+    }
+    return original(fd, address, length);
+}
+"""
+
+
+class Controller(Administered):
+    """One domain controller; ``start`` it, or use it as a context manager."""
+
+    admin_dn = f"CN=Administrator,CN=Users,{BASE}"
+    reader_dn = admin_dn
+    admin_password = reader_password = PASSWORD
+    base = BASE
+
+    def __init__(self) -> None:
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.ports = dict.fromkeys(PORTS, 0)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.stop()
+
+    @property
+    def url(self) -> str:
+        return f"ldap://127.0.0.1:{self.ports[389]}"
+
+    @property
+    def catalog_url(self) -> str:
+        """Return the address of the Global Catalog."""
+        return f"ldap://127.0.0.1:{self.ports[3268]}"
+
+    def start(self) -> None:
+        """Start Samba and wait until it answers; the data of an earlier start are still there."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="samba-"))
+            shutil.copytree(template(), self._folder, dirs_exist_ok=True)
+            configure(self._folder)
+        for _ in range(5):
+            if self._launch():
+                return
+        log = (self._folder / "log").read_text()
+        self.stop()
+        raise RuntimeError(f"samba does not start: {log}")
+
+    def stop(self) -> None:
+        self._end()
+        if self._folder:
+            shutil.rmtree(self._folder)
+            self._folder = None
+
+    def _end(self) -> None:
+        if self._process:
+            # Its own children end with it.
+            self._process.send_signal(signal.SIGTERM)
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait(10)
+            self._process = None
+
+    def _launch(self) -> bool:
+        assert self._folder
+        self.ports = {port: free_port() for port in PORTS}
+        environment = {f"PORT_{port}": str(chosen) for port, chosen in self.ports.items()}
+        command = [SAMBA, "--foreground", "--no-process-group", "--model=single"]
+        with (self._folder / "log").open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, f"--configfile={self._folder}/etc/smb.conf", "--debug-stdout"],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env={**os.environ, **environment, "LD_PRELOAD": str(self._folder / "shim.so")},
+                start_new_session=True,
+            )
+        for _ in range(600):
+            if self._process.poll() is not None:
+                self._process = None
+                return False
+            if accepts(self.ports[389]) and accepts(self.ports[3268]):
+                return True
+            time.sleep(0.05)
+        self._end()
+        return False
+
+
+@functools.cache
+def template() -> Path:
+    """Return the folder of a domain that was provisioned once, and is copied for each controller."""
+    folder = Path(tempfile.mkdtemp(prefix="samba-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    source = folder / "shim.c"
+    source.write_text(SHIM)
+    subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / "shim.so", source, "-ldl"], check=True)
+    command = [
+        SAMBA_TOOL, "domain", "provision", f"--targetdir={folder}", f"--realm={REALM}", "--domain=CORP",
+        "--server-role=dc", "--dns-backend=NONE", "--host-name=dc1", "--host-ip=127.0.0.1", f"--adminpass={PASSWORD}",
+        "--use-rfc2307", "--option=vfs objects=",
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    if done.returncode:
+        raise RuntimeError(f"samba-tool does not provision: {done.stdout}{done.stderr}")
+    return folder
+
+
+def configure(folder: Path) -> None:
+    """Write the settings of a controller whose files are in this folder."""
+    folders = ("private", "state", "cache", "bind-dns")
+    lines = [
+        "[global]",
+        f"realm = {REALM}",
+        "workgroup = CORP",
+        "netbios name = DC1",
+        "server role = active directory domain controller",
+        "server services = ldap",
+        "dcerpc endpoint servers =",
+        "interfaces = 127.0.0.1/8",
+        "bind interfaces only = yes",
+        "ldap server require strong auth = no",
+        "tls enabled = no",
+        "log level = 1",
+        f"lock directory = {folder}/state",
+        f"state directory = {folder}/state",
+        f"cache directory = {folder}/cache",
+        f"private dir = {folder}/private",
+        f"binddns dir = {folder}/bind-dns",
+        f"pid directory = {folder}/run",
+        f"ncalrpc dir = {folder}/run/ncalrpc",
+    ]
+    for name in (*folders, "run", "etc"):
+        (folder / name).mkdir(exist_ok=True)
+    (folder / "etc" / "smb.conf").write_text("\n".join(lines) + "\n")

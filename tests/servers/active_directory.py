@@ -1,0 +1,86 @@
+"""Companies on a Samba domain controller: each has a branch of its own, as starting a controller takes a while."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, ClassVar
+
+import ldap
+from ldap.controls import RequestControl
+
+from tests.directories import Values
+from tests.samba import BASE, Controller
+from tests.servers.company import LOCKED_SECONDS, ORG_NAME, PASSWORD, ROLE_NAME, Company
+
+ACCOUNT_DISABLED = 0x2
+NORMAL_ACCOUNT = 0x200
+# MS-ADTS, 3.1.1.3.4.1.11.
+TREE_DELETE = "1.2.840.113556.1.4.805"
+_running: list[Controller] = []
+_stack = ExitStack()
+_numbers = itertools.count(1)
+
+
+class Domain(Company):
+    """A company as Active Directory keeps it."""
+
+    settings: ClassVar[dict[str, Any]] = {
+        "search_filter": "(&(objectCategory=person)(objectClass=user))",
+        "username_attribute": "sAMAccountName",
+        "active_script": """
+            function (entry) {
+                return !(entry.userAccountControl & 2) && !(entry['msDS-User-Account-Control-Computed'] & 16);
+            }""",
+        "org_name_script": ORG_NAME,
+        "role_name_script": ROLE_NAME,
+    }
+    username = "sAMAccountName"
+    classes = ("user",)
+    group_class = "group"
+
+    def account(self) -> dict[str, Values]:
+        return {"userAccountControl": str(NORMAL_ACCOUNT), "unicodePwd": f'"{PASSWORD}"'.encode("utf-16-le")}
+
+    def group(self, members: list[str], name: str) -> dict[str, Values]:
+        return {**super().group(members, name), "sAMAccountName": f"{name}-{self.base.partition(',')[0][3:]}"}
+
+    def disables(self, name: str) -> None:
+        self.directory.modify(self.dns[name], {"userAccountControl": str(NORMAL_ACCOUNT | ACCOUNT_DISABLED)})
+
+    def enables(self, name: str) -> None:
+        self.directory.modify(self.dns[name], {"userAccountControl": str(NORMAL_ACCOUNT)})
+
+
+def controller() -> Controller:
+    """Return this test process's controller."""
+    if not _running:
+        started = _stack.enter_context(Controller())
+        ticks = str(-LOCKED_SECONDS * 10_000_000)
+        policy = {"lockoutThreshold": "3", "lockoutDuration": ticks, "lockOutObservationWindow": ticks}
+        started.modify(BASE, policy)
+        _running.append(started)
+    return _running[0]
+
+
+def stop() -> None:
+    """Stop the controller, if there is one."""
+    _stack.close()
+    _running.clear()
+
+
+@contextmanager
+def domain(*, resolved: bool = False) -> Iterator[Domain]:
+    """A company in a branch of its own, which is gone afterwards; ``resolved`` has Rollcall read the groups itself."""
+    directory = controller()
+    branch = f"OU=Company{next(_numbers)},{BASE}"
+    directory.add(branch, {"objectClass": "organizationalUnit"})
+    company = Domain(directory, branch, nests=resolved)
+    company.read_with = {"resolve_groups": resolved, "groups_base": branch if resolved else ""}
+    company.found()
+    try:
+        yield company
+    finally:
+        with directory.administrator() as connection, suppress(ldap.NO_SUCH_OBJECT):
+            connection.delete_ext_s(branch, serverctrls=[RequestControl(TREE_DELETE, criticality=True)])
