@@ -19,6 +19,7 @@ from directory.actions.server_orgs import inherited
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.models.fields import Sealed, Undecryptable
+from directory.presets import Preset
 from directory.sync.limit_table import LIMITS
 from directory.sync.values import AttributeMapping, Connection
 from orgs.actors import person
@@ -124,7 +125,9 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             **{limit.setting: _(limit.help) for limit in LIMITS},
         }
 
-    def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, viewer: User, server: LdapServer | None, preset: Preset | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
         for name in pasted.NORMALIZED & self.fields.keys():
@@ -161,7 +164,15 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
                 self.fields[secret].help_text = _("The stored one can't be decrypted: enter it again.")
             elif value:
                 self.fields[secret].help_text = _("Stored. Leave it empty to keep it.")
+        if preset:
+            # Filled in, and stored by nobody but who saves the form.
+            self.initial.update(preset.settings)
         self.helper = helper()
+
+    def is_like(self, preset: Preset) -> bool:
+        """Tell whether a preset's filter and username are filled in already."""
+        given = self.cleaned_data
+        return all(given.get(name) == preset.settings[name] for name in ("search_filter", "username_attribute"))
 
     def clean(self) -> dict[str, Any]:
         """Clear the bind DN of an anonymous bind or a bind by certificate, and stop who would overwrite what someone else saved meanwhile."""

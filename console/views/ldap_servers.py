@@ -20,6 +20,7 @@ from console.forms.settings import IntervalForm
 from console.http import browser_has_gone, render_page
 from console.server_pages import Caution, cautions, effects_of_deleting, server_rows, warnings
 from console.sessions import is_confirmed
+from directory import presets
 from directory.actions import alerts, probe, server_warnings, servers, settings
 from directory.actions.errors import Invalid, Refused, Unanswered
 from directory.actions.probe import DirectoryUnavailable
@@ -82,7 +83,8 @@ def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 
 def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpResponse:
-    form = LdapServerForm(request.POST or None, viewer=request.user, server=server)
+    preset = presets.BY_KEY.get(request.GET.get("preset", ""))
+    form = LdapServerForm(request.POST or None, viewer=request.user, server=server, preset=preset)
     questions: dict[str, list[str]] = {}
     if request.method == "POST" and form.is_valid() and (saved := _save(request, form, questions)):
         return redirect("ldap_servers:edit", pk=saved.pk)
@@ -90,6 +92,8 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
     context = {
         "form": form,
         "server": server,
+        "preset": preset,
+        "presets": presets.PRESETS,
         "questions": questions,
         "unchecked": unchecked,
         "warnings": warnings(server),
@@ -204,8 +208,11 @@ def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
         return {"problem": str(error)}
     if form.server is not None and form.is_stored(connection) and all(step.ok for step in steps):
         alerts.connection_works(server=form.server, at=timezone.now())
+    found = probe.suggested(steps)
     return {
         "steps": steps,
+        "suggested": found if found and not form.is_like(found) else None,
+        "server": form.server,
         "cautions": [Caution("", text) for text in server_warnings.of_connection(connection)],
     }
 

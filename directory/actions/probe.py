@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from directory import trial_slots
+from directory import presets, trial_slots
+from directory.presets import Preset
 from directory.sync import source
 from directory.sync.identity import identity
-from directory.sync.source import ConnectionStep, DirectoryUnavailable
+from directory.sync.source import ConnectionStep, DirectoryUnavailable, parse_url
 from directory.sync.values import AttributeMapping, Connection, Entry, Identity
 
-__all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "test_connection"]
+__all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested", "test_connection"]
 
 
 def test_connection(*, connection: Connection, owner: str, waits: Callable[[], bool]) -> list[ConnectionStep]:
@@ -24,6 +25,15 @@ def test_connection(*, connection: Connection, owner: str, waits: Callable[[], b
     """
     with trial_slots.held(owner):
         return source.try_connection(connection, waits)
+
+
+def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
+    """Return the preset that fits the server of a test by what it says of itself, None where it says nothing known."""
+    for step in steps:
+        if step.product or step.is_domain:
+            url = parse_url(step.url)
+            return presets.suggested(step.product, is_domain=step.is_domain, host=url.host, port=url.port)
+    return None
 
 
 def first_entries(

@@ -19,7 +19,9 @@ from django.urls import reverse
 
 from console.http import browser_has_gone
 from directory import trial_slots
+from directory.actions import probe
 from directory.models import Alert, AlertKind
+from directory.presets import BY_KEY
 from directory.sync import source
 from directory.sync.source import NobodyWaits, Stage, trial
 from directory.sync.values import Connection
@@ -53,6 +55,11 @@ class TestATrial:
         assert [step.stage for step in steps] == [Stage.NAME, Stage.CONNECT, Stage.BIND, Stage.BASE, Stage.FILTER]
         assert all(step.ok for step in steps)
         assert len(entries) == 2
+
+    def test_suggests_the_preset_that_goes_with_the_server(self, company: Directory) -> None:
+        found = probe.suggested(source.try_connection(to(company.url, search_base=company.base)))
+
+        assert found is BY_KEY["openldap"]
 
     def test_tells_the_servers_own_words(self, company: Directory) -> None:
         wrong = to(company.url, bind_dn=company.admin_dn, bind_password="wrong")
@@ -197,8 +204,8 @@ class TestThePage:
     @pytest.mark.parametrize(
         ("wrong", "advice"),
         [
-            ({"bind_password": "wrong"}, "does not accept the bind DN with this password"),
-            ({"search_base": "ou=gone,dc=example,dc=com"}, "look at the search base"),
+            ({"bind_password": "wrong"}, "Enter the bind DN as the directory has it"),
+            ({"search_base": "ou=gone,dc=example,dc=com"}, "correct the search base"),
         ],
     )
     @pytest.mark.parametrize("button", ["test-connection", "test-search"])

@@ -15,6 +15,7 @@ from directory import configuration, found_elsewhere, script_hints
 from directory.actions import server_warnings, servers
 from directory.actions.errors import Invalid
 from directory.models import LdapServer
+from directory.presets import BY_KEY, PRESETS
 from directory.scope import asked_by_orgs
 from orgs.actors import COMMAND_LINE
 from orgs.models import Org
@@ -34,7 +35,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class Command(BaseCommand):
-    """``ldapserver apply FILE.json``, ``ldapserver order NAME...`` and ``ldapserver show [NAME]``."""
+    """``ldapserver apply FILE.json``, ``order NAME...``, ``show [NAME]`` and ``presets [PRESET]``."""
 
     help = (
         "Creates or updates LDAP servers from JSON, orders them, or prints them in the same form, without the password."
@@ -54,6 +55,10 @@ class Command(BaseCommand):
         order.add_argument("names", nargs="+", metavar="name", help="those not named come after, as they are")
         show = verbs.add_parser("show", help="print LDAP servers")
         show.add_argument("name", nargs="?", help="only this one")
+        listed = verbs.add_parser(
+            "presets", help="list settings to begin with, or print one of them as a file for apply"
+        )
+        listed.add_argument("preset", nargs="?", choices=sorted(BY_KEY), help="print this one")
 
     def handle(self, *_args: Any, verb: str, file: str = "", name: str | None = None, **options: Any) -> None:
         """Do what the verb says."""
@@ -61,8 +66,17 @@ class Command(BaseCommand):
             self._apply(file, approval_may_end=options["turn_off_approval"])
         elif verb == "order":
             self._order(options["names"])
+        elif verb == "presets":
+            self._presets(options["preset"])
         else:
             self._show(name)
+
+    def _presets(self, key: str | None) -> None:
+        if key is None:
+            for preset in PRESETS:
+                self.stdout.write(f"{preset.key:18}{preset.name}")
+        else:
+            self.stdout.write(json.dumps(BY_KEY[key].as_file(), indent=2, ensure_ascii=False))
 
     def _apply(self, file: str, *, approval_may_end: bool) -> None:
         listed = self._read(file)

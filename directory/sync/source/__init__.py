@@ -15,7 +15,7 @@ from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.search import ATTRIBUTES
 from directory.sync.source.sent import Opened, Sent, opened, texts_of, with_groups, without_groups
 from directory.sync.source.trial import NobodyWaits, try_connection, try_search
-from directory.sync.source.urls import check_url
+from directory.sync.source.urls import check_url, parse_url
 
 __all__ = [
     "ATTRIBUTES",
@@ -46,6 +46,7 @@ __all__ = [
     "open_reading",
     "opened",
     "pages",
+    "parse_url",
     "plain",
     "read_graph",
     "test_connection",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from directory.sync.source.connecting import UNREACHABLE, connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.fitness import check_settings
+from directory.sync.source.root import RootDse
 from directory.sync.source.search import ATTRIBUTES, Search
 from directory.sync.source.session import Session
 from directory.sync.source.targets import Target
@@ -20,12 +21,18 @@ PAGES_COUNTED = 10
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStep:
-    """One stage of a test and how it went; ``detail`` is a sentence for the administrator."""
+    """One stage of a test and how it went; ``detail`` is a sentence for the administrator.
+
+    ``product`` and ``is_domain`` are what the root DSE says, once it has been read: who made the server, and whether it
+    works as a domain controller does.
+    """
 
     stage: Stage
     ok: bool
     detail: str
     url: str = ""
+    product: str = ""
+    is_domain: bool = False
 
 
 class Steps(list[ConnectionStep]):
@@ -65,9 +72,9 @@ def tell_steps(connection: Connection, tell: Callable[[ConnectionStep], object])
             break
         try:
             if not searched:
-                _try_search(connection, session, _recorder(steps, url))
+                _try_search(connection, session, _recorder(steps, url, session.root))
         except DirectoryUnavailable as failure:
-            steps.append(ConnectionStep(failure.stage, ok=False, detail=str(failure), url=str(url)))
+            steps.append(_step(failure.stage, str(failure), url, session.root, ok=False))
         finally:
             session.close()
         searched = True
@@ -121,11 +128,16 @@ def _try_base(connection: Connection, session: Session, note: Note) -> None:
     return None
 
 
-def _recorder(steps: list[ConnectionStep], url: Url) -> Note:
+def _recorder(steps: list[ConnectionStep], url: Url, root: RootDse | None = None) -> Note:
     def note(stage: Stage, detail: str) -> None:
-        steps.append(ConnectionStep(stage, ok=True, detail=detail, url=str(url)))
+        steps.append(_step(stage, detail, url, root, ok=True))
 
     return note
+
+
+def _step(stage: Stage, detail: str, url: Url, root: RootDse | None, *, ok: bool) -> ConnectionStep:
+    known = root or RootDse()
+    return ConnectionStep(stage, ok, detail, str(url), known.product, known.is_active_directory)
 
 
 def _target(connection: Connection) -> Target:
