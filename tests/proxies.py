@@ -10,14 +10,23 @@ from tests.directories import Directory
 class Proxy(Directory):
     """A slapd without data of its own that sends what it is asked on to ``behind``.
 
-    ``limit`` is its own size limit; slapd's is 500 where none is set, for a proxy as for anything else.
+    ``limit`` is its own size limit; slapd's is 500 where none is set, for a proxy as for anything else. ``branch`` is a
+    DN below the base and the URL of another server that has it, which back-meta puts together with the rest.
     """
 
-    def __init__(self, kind: Literal["ldap", "meta"], behind: Directory, *, limit: str = "unlimited") -> None:
+    def __init__(
+        self,
+        kind: Literal["ldap", "meta"],
+        behind: Directory,
+        *,
+        limit: str = "unlimited",
+        branch: tuple[str, str] | None = None,
+    ) -> None:
         super().__init__(base=behind.base)
         self._kind = kind
         self._behind = behind
         self._limit = limit
+        self._branch = branch
 
     def load(self, ldif: str) -> None:
         """Load nothing: the data are those of the one behind."""
@@ -37,5 +46,6 @@ class Proxy(Directory):
             target,
             # Whoever binds is bound there, too.
             "rebind-as-user yes",
+            f'uri "{self._branch[1]}/{self._branch[0]}"' if self._branch else "",
         ]
         (self._folder / "slapd.conf").write_text("\n".join(lines) + "\n")

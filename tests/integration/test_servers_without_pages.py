@@ -11,7 +11,7 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Inquiry, Reading, Stage
 from directory.sync.values import AttributeMapping, Connection, Sought
-from tests.directories import Directory, people
+from tests.directories import Directory, free_port, people
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.proxies import Proxy
 
@@ -83,6 +83,28 @@ class TestBackMeta:
 
         assert [step for step in steps if not step.ok] == []
         assert steps[-1].detail == f"{COUNT} entries found"
+
+
+class TestBackMetaWithAServerBehindItThatIsDown:
+    """Its searches end in success then, and it says of that server's people that they are not there (``onerr continue``)."""
+
+    def test_takes_nobody_of_that_server_for_absent(self, behind: Directory) -> None:
+        west = f"ou=West,{behind.base}"
+        with Proxy("meta", behind, branch=(west, f"ldap://127.0.0.1:{free_port()}")) as proxy:
+            wanted = connection(proxy, cannot_page=True)
+            assert whole(wanted).complete
+            lost = Sought(1, "w1", dn=f"uid=w1,{west}")
+            elsewhere = Sought(2, "nobody", dn=f"uid=nobody,ou=People,{behind.base}")
+            newcomer = Sought(3, "new", never_found=True)
+            with Inquiry(wanted, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as asked:
+                found = asked.whereabouts([lost, elsewhere, newcomer])
+
+        assert [found[pk].absent for pk in (1, 2, 3)] == [False, True, False]
+        assert "the bind DN sees nobody else in the branch ou=West" in found[1].told
+        assert "others of ou=People" in found[2].told
+
+    def neighbours(self, branch: str) -> list[str]:
+        return [f"uid=u00001,{branch}"] if "People" in branch else []
 
 
 @pytest.mark.parametrize(("kind", "cannot_page"), [("ldap", False), ("ldap", True), ("meta", True)])

@@ -2,8 +2,8 @@
 
 A search says nothing of what an access rule hides from the bind DN. A read of the DN itself does (RFC 4511, 4.1.9): for
 an entry that is not there a server names as matchedDN the last part of the way that is there; for one that is hidden it
-names none, or refuses. Where a server names none at all, and on Active Directory, where that is not known to be so, another
-known person of the same branch has to be found.
+names none, or refuses. Where a server names none at all, on Active Directory, where that is not known to be so, and where
+it may be a proxy that hides servers which are down, another known person of the same branch has to be found.
 
 Whoever was moved to where the bind DN has never seen anybody is gone, as far as this directory tells us anything: that is
 how leavers are put away.
@@ -87,7 +87,7 @@ class Visibility:
             return Finding(
                 f"whether {dn} is gone can't be told, as the bind DN may not see all of {branch}: {answer.words}"
             )
-        if not answer.session.root.is_active_directory and answer.matched:
+        if self._goes_by_matched(answer.session) and answer.matched:
             return self._by_matched(answer, who.dn)
         return self._by_neighbours(answer, who.dn)
 
@@ -133,7 +133,7 @@ class Visibility:
     def _doubt_of_branch(self, session: Session, branch: str) -> str:
         """Return why a branch may be hidden, or parts of it; empty where known people of it can be seen."""
         named = plain(branch) or "the top"
-        if not session.root.is_active_directory:
+        if self._goes_by_matched(session):
             # Nobody has this name: an answer other than for the one in question shows that that one is hidden.
             nobody = self._read(session, f"cn={uuid.uuid4()},{branch}")
             if nobody.matched:
@@ -192,6 +192,14 @@ class Visibility:
             except DirectoryUnavailable as failure:
                 words = failure.problem
         return _Answer(session, words=words or "the referral leads nowhere")
+
+    def _goes_by_matched(self, session: Session) -> bool:
+        """Tell whether the matchedDN of a server proves anything: not one of a proxy that has several servers behind it.
+
+        OpenLDAP's back-meta leaves a server that is down out of its answers, and calls what is there not there; its
+        searches end in success. It is among those that can't page.
+        """
+        return not (session.root.is_active_directory or self.connection.cannot_page)
 
     def _usernames(self, entry: Entry) -> set[str]:
         return {fold(value) for value in entry.values(self.mapping.username) if not isinstance(value, Encoded)}
