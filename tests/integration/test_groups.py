@@ -501,3 +501,51 @@ def _edit(company: Company, chance: random.Random, names: Sequence[str]) -> None
 def _groups(company: Company) -> Mapping[str, object]:
     with company.directory.administrator() as connection:
         return {dn: None for dn, _ in connection.search_s(f"ou=Groups,{company.directory.base}", 1)}
+
+
+DYNLIST = "moduleload dynlist\noverlay dynlist\ndynlist-attrset groupOfURLs memberURL member"
+
+
+def test_members_of_dynamic_groups_are_those_that_the_server_lists() -> None:
+    with Directory(before="include /etc/ldap/schema/dyngroup.schema", extra=DYNLIST) as directory:
+        company = Company(directory)
+        directory.add(f"ou=Groups,{directory.base}", {"objectClass": "organizationalUnit", "ou": "Groups"})
+        for name in PEOPLE:
+            company.hires(name, title="Technician" if name != "zoe" else "Clerk")
+            user(name, last_name=name.title())
+        url = f"ldap:///{directory.base}??sub?(title=Technician)"
+        company.group("Support", "groupOfURLs", memberURL=url)
+        company.serves(full_reading_every=50)
+        simulate_and_sync()
+        assert [roles_of(name) for name in PEOPLE] == [IN, IN, OUT]
+        assert groups_of("zoe") == []
+
+        # The group itself has not changed.
+        directory.modify(company.dn("bob"), {"title": "Clerk"})
+        directory.modify(company.dn("zoe"), {"title": "Technician"})
+        sync(incremental=True)
+
+        assert [roles_of(name) for name in PEOPLE] == [IN, OUT, IN]
+
+
+@pytest.mark.parametrize("incremental", [False, True])
+def test_whoever_is_renamed_stays_in_their_groups(incremental: bool) -> None:
+    """The server writes the new name into the groups; nothing else of them changes."""
+    with Directory(memberof=True) as directory:
+        company = Company(directory)
+        directory.add(f"ou=Groups,{directory.base}", {"objectClass": "organizationalUnit", "ou": "Groups"})
+        for name in PEOPLE:
+            company.hires(name)
+            user(name, last_name=name.title())
+        company.group("Support", "groupOfNames", member=[company.dn("ann"), company.dn("bob")])
+        company.serves(full_reading_every=50)
+        simulate_and_sync()
+        assert [roles_of(name) for name in PEOPLE] == [IN, IN, OUT]
+
+        directory.rename(company.dn("ann"), "uid=ann2")
+        directory.rename(company.group_dn("Support"), "cn=support")
+        run = sync(incremental=incremental)
+
+        assert bool(run.readings.get().since) == incremental
+        assert [roles_of(name) for name in ("ann2", "bob", "zoe")] == [IN, IN, OUT]
+        assert groups_of("ann2") == groups_of("bob") == ["support"]
