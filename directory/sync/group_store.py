@@ -35,6 +35,8 @@ class GroupStore:
         self._new: dict[str, tuple[str, Group]] = {}
         self._gone: Collection[str] = ()
         self._before: dict[str, Group] = {}
+        # Digests of all rows by key, also of those that another version of Rollcall has made.
+        self._rows: dict[str, str] = {}
         self._left_out: list[str] = []
         self._elsewhere: list[str] = []
         self.count = self.changed = 0
@@ -48,8 +50,9 @@ class GroupStore:
 
     def known(self) -> dict[str, str]:
         """Return the digests of what the server sent of each group, by key."""
-        rows = StoredGroup.objects.filter(server=self._server_id, digest__startswith=MADE)
-        return {key: digest[len(MADE) :] for key, digest in rows.values_list("key", "digest").iterator(chunk_size=5000)}
+        rows = StoredGroup.objects.filter(server=self._server_id).values_list("key", "digest")
+        self._rows = dict(rows.iterator(chunk_size=5000))
+        return {key: digest[len(MADE) :] for key, digest in self._rows.items() if digest.startswith(MADE)}
 
     def take(self, reading: GroupsApart, stay: Callable[[], None]) -> None:
         """Take what has changed; ``stay`` is called for each page.
@@ -60,13 +63,12 @@ class GroupStore:
         for page in reading.changed():
             self._new |= {key: (digest, group) for key, digest, group in page}
             stay()
-        # Rows of another version of Rollcall were not known, so that they have to be looked for.
-        rows = StoredGroup.objects.filter(server=self._server_id).exclude(digest__startswith=MADE)
-        outdated = [key for key in rows.values_list("key", flat=True) if key not in self._new]
+        # What another version has stored was not known over there.
+        outdated = [key for key, digest in self._rows.items() if not digest.startswith(MADE) and key not in self._new]
         self._gone, self.count = [*reading.gone, *outdated], reading.count
         self.changed = len(self._new) + len(self._gone)
         self._left_out, self._elsewhere = reading.left_out, reading.referrals
-        self._before = {row[0]: _group(*row[1:]) for row in self._rows([*self._new, *self._gone])}
+        self._before = {key: _group(dn, content) for key, dn, content in self._stored_as(self._replaced())}
         for tree in reading.left_out:
             top = f",{self._keys[tree]}"
             if lost := next((g.dn for g in self._before.values() if f",{self._keys[g.dn]}".endswith(top)), None):
@@ -78,8 +80,7 @@ class GroupStore:
         if not self.changed or not entries.exists():
             return []
         after = {key: group for key, (_, group) in self._new.items()}
-        rest = (group for group in self._stored(without={*self._new, *self._gone}))
-        self._graph = GroupGraph(chain(rest, after.values()), depth=self._depth, keys=self._keys)
+        self._graph = self._graph_of_what_came()
         touched = self._graph.touched(self._by_dn(self._before), self._by_dn(after))
         keys, members = self._keys, touched.members
         found = []
@@ -96,7 +97,10 @@ class GroupStore:
         """Store the groups as they were read; for a transaction in which who is touched is decided about again."""
         if not self.changed:
             return
-        for keys in _parts([*self._new, *self._gone]):
+        if self._graph is None and len(self._new) == self.count:
+            # All that there is is at hand.
+            self._graph = self._graph_of_what_came()
+        for keys in _parts(self._replaced()):
             StoredGroup.objects.filter(server=self._server_id, key__among=keys).delete()
         new = self._new.items()
         insert_rows(
@@ -104,7 +108,7 @@ class GroupStore:
             COLUMNS,
             [(self._server_id, key, group.dn, MADE + digest, _content(group)) for key, (digest, group) in new],
         )
-        self._new, self._gone, self._before = {}, (), {}
+        self._new, self._gone, self._before, self._rows = {}, (), {}, {}
 
     def ways(self, entry: Entry) -> list[tuple[str, ...]]:
         """Return how an entry, as it is stored, is in groups that do not name it: the DNs from each group down to one that does."""
@@ -124,6 +128,14 @@ class GroupStore:
             )
         return found
 
+    def _replaced(self) -> list[str]:
+        """Return the keys of stored groups that are gone or others by now."""
+        return [*self._gone, *filter(self._rows.__contains__, self._new)]
+
+    def _graph_of_what_came(self) -> GroupGraph:
+        rest = self._stored(without={*self._new, *self._gone}) if len(self._new) < self.count else ()
+        return GroupGraph(chain(rest, (group for _, group in self._new.values())), depth=self._depth, keys=self._keys)
+
     def _by_dn(self, groups: Mapping[str, Group]) -> dict[str, Group]:
         """Return groups by what is equal for all spellings of their DNs."""
         return {self._keys[group.dn]: group for group in groups.values()}
@@ -132,7 +144,7 @@ class GroupStore:
         rows = StoredGroup.objects.filter(server=self._server_id).order_by("pk").values_list("key", "dn", "content")
         return (_group(dn, content) for key, dn, content in rows.iterator(chunk_size=PAGE) if key not in without)
 
-    def _rows(self, keys: Collection[str]) -> Iterator[tuple[str, str, str]]:
+    def _stored_as(self, keys: Collection[str]) -> Iterator[tuple[str, str, str]]:
         rows = StoredGroup.objects.filter(server=self._server_id)
         for part in _parts(keys):
             yield from rows.filter(key__among=part).values_list("key", "dn", "content")
