@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -105,6 +106,20 @@ class TestBackMetaWithAServerBehindItThatIsDown:
 
     def neighbours(self, branch: str) -> list[str]:
         return [f"uid=u00001,{branch}"] if "People" in branch else []
+
+
+def test_are_read_whole_each_time(behind: Directory) -> None:
+    now = datetime.now(UTC)
+    with Proxy("meta", behind) as proxy:
+        wanted = connection(proxy, cannot_page=True)
+        with source.open_reading(wanted, now=now) as first:
+            list(first)
+        with source.open_reading(wanted, since=first.extent.position, now=now) as second:
+            list(second)
+
+    assert first.extent.position
+    assert (second.extent.since, second.entries) == (None, COUNT)
+    assert second.extent.why_full == "the server can't page, and may be several servers in one"
 
 
 @pytest.mark.parametrize(("kind", "cannot_page"), [("ldap", False), ("ldap", True), ("meta", True)])

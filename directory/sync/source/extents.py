@@ -30,19 +30,26 @@ def extent(
         return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
     if since is None:
         return Extent(position=position)
-    why_full = history.comparable(since, position)
-    if not why_full and connection.follow_referrals:
-        # Each of those servers has a history of its own.
-        why_full = "referrals are followed"
-    if not why_full and connection.dereference_aliases:
-        # Whom a new alias points to has not changed.
-        why_full = "aliases are dereferenced"
+    why_full = history.comparable(since, position) or _never_by_changes(connection)
     if why_full or (why_full := history.doubt(session, connection, since)):
         return Extent(position=position, why_full=why_full)
     named = {dns.key(dn): dn for dn in groups_named}
     changed, newest, why_full = around.look(session, connection, since, named)
     position = history.not_before(position, newest)
     return Extent(position=position, why_full=why_full) if why_full else Extent(since, position, changed)
+
+
+def _never_by_changes(connection: Connection) -> str:
+    """Return why the settings of a server ask for everything each time, empty where they do not."""
+    reasons = {
+        # Each of those servers has a history of its own.
+        "referrals are followed": connection.follow_referrals,
+        # Whom a new alias points to has not changed.
+        "aliases are dereferenced": connection.dereference_aliases,
+        # Such a proxy puts servers together, each with a clock of its own, and hides those that are down.
+        "the server can't page, and may be several servers in one": connection.cannot_page,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
 
 
 def branches_with_people(connection: Connection, entries: Sequence[str]) -> list[str]:
