@@ -84,15 +84,9 @@ def dns(value: list[Any]) -> list[Any]:
     return [each for item in value if (each := dn(item) if isinstance(item, str) else item) != ""]
 
 
-def words(value: list[Any]) -> list[Any]:
-    """Return a list of texts in which no blank and no comma can be, such as URLs; several in one line are several.
-
-    What is no text stays.
-    """
-    found: list[Any] = []
-    for item in value:
-        found += re.split(rf"(?:{_BLANK}|,)+", item) if isinstance(item, str) else [item]
-    return [each for each in found if each != ""]
+def lines(value: list[Any]) -> list[Any]:
+    """Return a list of texts without what stands around each, and without empty ones; what is no text stays."""
+    return [each for item in value if (each := line(item) if isinstance(item, str) else item) != ""]
 
 
 _TEXTS: Mapping[str, Callable[[str], str]] = {
@@ -115,8 +109,8 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "canary": name_of_entry,
 }
 _LISTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
-    "urls": words,
-    "always_list_attributes": words,
+    "urls": lines,
+    "always_list_attributes": lines,
     "left_out_contexts": dns,
 }
 # Beside these, a text is a name, chosen from a list, or a password, in which each blank counts.

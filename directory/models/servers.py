@@ -286,7 +286,7 @@ class LdapServer(Keyed):
         """
         return Connection(
             name=self.name,
-            urls=tuple(pasted.words(self.urls)),
+            urls=tuple(pasted.lines(self.urls)),
             search_base=pasted.dn(self.search_base),
             search_filter=pasted.ldap_filter(self.search_filter),
             search_scope=self.search_scope,

@@ -10,6 +10,7 @@ from directory.sync import dn_spellings, group_names, memberships, named_groups,
 from directory.sync.errors import ReadEverything
 from directory.sync.source import ReadingProcess, Sent, texts_of
 from directory.sync.values import Surroundings
+from orgs.text import counted
 
 if TYPE_CHECKING:
     from directory.sync.reader import Reader
@@ -37,7 +38,7 @@ def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> in
     known = reader.shelf.dns_of(canary) if canary and not reader.row.canary_seen else []
     for many in (singles, doubled):
         if len(many) > MOST_SINGLES:
-            raise ReadEverything(f"the groups or names of {len(many)} entries have changed")
+            raise ReadEverything(f"the groups or names of {counted(len(many), 'entry', 'entries')} have changed")
     reader.read_again(process, [*singles, *doubled, *known])
     standing.drop(reader.shelf.forget_renamed())
     return len(singles)
@@ -65,7 +66,9 @@ def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], proce
             raise ReadEverything(f"the branch {dn} has changed")
     unknown = [dn for key, (dn, _) in wanted.items() if key not in above and key not in stored]
     if len(unknown) > MOST_BRANCHES:
-        raise ReadEverything(f"{len(unknown)} entries have changed below which there may be people")
+        raise ReadEverything(
+            f"{counted(len(unknown), 'entry has', 'entries have')} changed below which there may be people"
+        )
     found = process.branches_with_people(reader.server.connection, unknown) if unknown else []
     if found:
         raise ReadEverything(f"the branch {found[0]} has changed")

@@ -132,7 +132,7 @@ class TestARunOfWhichOneServerFails:
 
         subjects = {str(message["To"]): message["Subject"] for message in mailbox.messages}
         assert subjects["ola@example.com"].startswith("Simulated directory sync incomplete: 3 users")
-        assert subjects["max@example.com"].startswith("Simulated directory sync: 1 users")
+        assert subjects["max@example.com"].startswith("Simulated directory sync: 1 user,")
 
     def test_raises_an_alert_that_the_next_complete_one_ends(self, silent: LdapServer, branch: Employer) -> None:
         sync()

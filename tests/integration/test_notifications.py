@@ -94,7 +94,7 @@ class TestMail:
         assert mailbox.recipients == [["it@example.com"], ["ada@example.com"]]
         assert [message["To"] for message in mailbox.messages] == ["it@example.com", "ada@example.com"]
         message = mailbox.messages[0]
-        assert message["Subject"] == "Simulated directory sync: 1 users, 1 changes"
+        assert message["Subject"] == "Simulated directory sync: 1 user, 1 change"
         assert f"run-{run.pk}-summary" in message["Message-ID"]
         assert "Deactivated: 1" in message.get_content()
 
@@ -123,7 +123,7 @@ class TestMail:
         assert "/Students" in bodies["ola"]
         assert "/Default" not in bodies["ola"]
         assert "Deactivated: 1" in bodies["ola"]
-        assert told["ola@example.com"]["Subject"] == "Simulated directory sync: 1 users, 1 changes"
+        assert told["ola@example.com"]["Subject"] == "Simulated directory sync: 1 user, 1 change"
         for name in ("ola", "max", "all"):
             assert f"/history/{run.pk}/" not in bodies[name]
             assert "There is no org Nowhere" not in bodies[name]

@@ -601,8 +601,8 @@ class TestAnUndoTells:
         undone(left)
 
         assert [mail["Subject"] for mail in mailbox.messages][-2:] == [
-            f"Simulated undo of run {left.pk}: 1 users, 1 changes",
-            f"Undo of run {left.pk}: 1 users, 1 changes",
+            f"Simulated undo of run {left.pk}: 1 user, 1 change",
+            f"Undo of run {left.pk}: 1 user, 1 change",
         ]
 
 

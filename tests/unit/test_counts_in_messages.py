@@ -65,7 +65,8 @@ class _Counts(ast.NodeVisitor):
                 continue
             expression = ast.unparse(value.value)
             last = expression.rpartition(".")[2]
-            if PLURAL.match(str(after.value)) and not last.isupper() and last not in NO_COUNTS:
+            right = last.isupper() or last in NO_COUNTS or expression.startswith("counted(")
+            if PLURAL.match(str(after.value)) and not right:
                 self.found.append(f"{expression}{str(after.value)[:30]}")
 
     def visit_Constant(self, node: ast.Constant) -> None:

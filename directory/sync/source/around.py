@@ -19,6 +19,7 @@ from directory.sync.source.search import Search
 from directory.sync.source.session import UNSEEN, Session
 from directory.sync.source.targets import Target
 from directory.sync.values import Connection, Entry, History, MemberList, Position, Surroundings
+from orgs.text import counted
 
 MEMBERS = ("member", "uniqueMember")
 # RFC 2307's groups list usernames.
@@ -169,7 +170,7 @@ class _Looking:
         unlisted = [dn for key, dn in self.named.items() if key not in there]
         if len(unlisted) > MOST_UNLISTED:
             raise TooMuch(
-                f"{len(unlisted)} groups that entries name are gone, or the bind DN may not see them; with the right to "
+                f"{counted(len(unlisted), 'group', 'groups')} that entries name are gone, or the bind DN may not see them; with the right to "
                 "see them all, reading what has changed would do"
             )
         return tuple(dn for dn in unlisted if not any(self._single(dn, ("1.1",))))
