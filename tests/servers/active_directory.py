@@ -44,7 +44,10 @@ class Domain(Company):
         return {"userAccountControl": str(NORMAL_ACCOUNT), "unicodePwd": f'"{PASSWORD}"'.encode("utf-16-le")}
 
     def group(self, members: list[str], name: str) -> dict[str, Values]:
-        return {**super().group(members, name), "sAMAccountName": f"{name}-{self.base.partition(',')[0][3:]}"}
+        return {
+            **super().group(members, name),
+            "sAMAccountName": f"{name.replace(',', '')}-{self.base.partition(',')[0][3:]}",
+        }
 
     def disables(self, name: str) -> None:
         self.directory.modify(self.dns[name], {"userAccountControl": str(NORMAL_ACCOUNT | ACCOUNT_DISABLED)})

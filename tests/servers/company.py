@@ -132,7 +132,7 @@ class Company:
         return self.dns[name]
 
     def _grouped(self, name: str) -> str:
-        self.groups[name] = f"cn={name},{self.branch_dn('Groups')}"
+        self.groups[name] = f"cn={escape_rdn(name)},{self.branch_dn('Groups')}"
         return self.groups[name]
 
     # What is done to people.
