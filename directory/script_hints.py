@@ -25,13 +25,28 @@ _COMMENTS_AND_TEXTS = re.compile(rf"//[^\n]*|/\*.*?\*/|{_TEXT}", re.DOTALL)
 _PARAMETER = re.compile(r"\bfunction\s*\w*\s*\(\s*(\w+)|\(\s*(\w+)\s*\)\s*=>|\b(\w+)\s*=>")
 _ATTRIBUTE = r"(?:\s*\??\.\s*(?P<bare>[A-Za-z]\w*)|\s*(?:\?\.)?\[\s*[\"'`](?P<text>[A-Za-z][\w-]*)[\"'`]\s*\])"
 _ALIAS = re.compile(r"\b(?:var|let|const)\s+(\w+)\s*=\s*$")
+# entry.groups and entry["groups"].
+_GROUPS = re.compile(r"\w\s*\??\.\s*groups\b(?!\s*\()|\w\s*\[\s*[\"'`]groups[\"'`]\s*\]", re.IGNORECASE)
 _ENDS = r"\s*(?:[;})\n,:]|$)"
 
 
 def of_server(server: LdapServer) -> dict[str, list[str]]:
     """Return hints about a server's scripts, by field."""
     sources = {name: getattr(server, name) for name in ("active_script", "org_name_script", "role_name_script")}
-    return {name: found for name, source in sources.items() if (found := list(hints(source)))}
+    resolved = server.resolve_groups
+    return {
+        name: found
+        for name, source in sources.items()
+        if (found := [*hints(source), *_of_groups(source, resolved=resolved)])
+    }
+
+
+def _of_groups(source: str, *, resolved: bool) -> Iterator[str]:
+    if not resolved and _GROUPS.search(_COMMENTS_AND_TEXTS.sub(_without_texts, source)):
+        yield _(
+            "This script looks at the groups of the entry, which this server does not resolve: they are undefined unless "
+            "the directory itself has an attribute of that name. Turn “resolve groups” on, or use memberOf."
+        )
 
 
 def hints(source: str) -> Iterator[str]:

@@ -10,6 +10,7 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
+from directory import script_hints
 from directory.script_hints import texts_taken_for_truth
 from tests.makers import make_server, make_sysadmin, signed_in
 
@@ -77,3 +78,22 @@ def test_the_page_and_the_command_line_say_it(tmp_path: Path) -> None:
 
     assert "loginDisabled holds the text TRUE or FALSE" in page.content.decode()
     assert f"{server.name}: active_script: loginDisabled holds the text TRUE or FALSE" in said.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("source", "resolved", "said"),
+    [
+        ("e => e.groups.length", False, True),
+        ("e => ldap.has(e['Groups'], 'Support')", False, True),
+        ("e => e.groups.length", True, False),
+        ("e => e.memberOf // groups, e.groups", False, False),
+        ("e => found.groups()", False, False),
+    ],
+)
+@pytest.mark.django_db
+def test_a_script_that_looks_at_groups_that_nobody_resolves_is_told(source: str, resolved: bool, said: bool) -> None:
+    server = make_server(role_name_script=source, resolve_groups=resolved)
+
+    found = script_hints.of_server(server).get("role_name_script", [])
+
+    assert any("resolve groups" in hint for hint in found) == said
