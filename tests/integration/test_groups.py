@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from console.reading_proofs import proof_lines
 from directory import creation, impact
 from directory.models import LdapServer, Run, RunState, StoredEntry, StoredGroup
 from directory.sync import group_store, reading
@@ -258,6 +259,8 @@ class TestAChange:
         assert list(StoredGroup.objects.values_list("pk", "digest")) == before
         counts = run.readings.get().counts
         assert (counts["groups"], counts["groupsChanged"], counts["verdictsKept"]) == (3, 0, 3)
+        told = "3 groups were read before the people, 0 not as at the last reading"
+        assert told in proof_lines(run.readings.get())
 
     @pytest.mark.parametrize("incremental", [False, True])
     @pytest.mark.parametrize(
