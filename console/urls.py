@@ -67,6 +67,7 @@ ldap_server_pages = [
     path("<int:pk>/", ldap_servers.server_edit, name="edit"),
     path("<int:pk>/delete/", ldap_servers.server_delete, name="delete"),
     path("<int:pk>/move/", ldap_servers.server_move, name="move"),
+    path("<int:pk>/sync-searches/", ldap_servers.allow_sync_searches, name="sync-searches"),
     path("<int:pk>/test-connection/", ldap_servers.try_connection, name="test-connection"),
     path("<int:pk>/test-search/", ldap_servers.try_search, name="test-search"),
 ]

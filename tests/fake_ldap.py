@@ -34,6 +34,8 @@ class FakeDirectory:
     there is not ends with ``base_result`` and the ``matched`` DN; with ``silent_pages`` one that asks for pages ends in success,
     without the control, as with 389 Directory Server. It hangs up on a search whose filter has ``hang_up_on`` in it, and
     refuses one that has ``refuse`` in it; with ``..._singles`` it does so on the question for one person.
+    It hangs up on a search with the control ``hang_up_on_control``, and with ``dies_of_control`` on all that come after;
+    what a filter says of the attribute ``blind_to`` counts for nothing.
     """
 
     entries: Sequence[tuple[str, Attributes]] = ()
@@ -63,9 +65,14 @@ class FakeDirectory:
     hang_up_on: bytes = b""
     refuse: bytes = b""
     hang_up_on_singles: bool = False
+    hang_up_on_control: bytes = b""
+    dies_of_control: bool = False
+    silent_from_now_on: bool = False
+    blind_to: bytes = b""
     refuse_singles: bool = False
 
     requests: list[str] = field(default_factory=list)
+    controls_seen: list[bytes] = field(default_factory=list)
     passwords: list[bytes] = field(default_factory=list)
     page_sizes: list[int] = field(default_factory=list)
     received: bytes = b""
@@ -123,7 +130,12 @@ class FakeDirectory:
         parts = list(_parts(_only(message)[1]))
         number, (operation, body) = parts[0][1], parts[1]
         controls = list(_parts(parts[2][1])) if len(parts) > 2 else []
-        if operation == UNBIND:
+        seen = [next(_parts(control))[1] for _, control in controls]
+        self.controls_seen += seen
+        if self.hang_up_on_control and self.hang_up_on_control in seen:
+            self.silent_from_now_on = self.dies_of_control
+            raise Hangup
+        if operation == UNBIND or self.silent_from_now_on:
             raise Hangup
         if operation == BIND:
             self.requests.append("bind")
@@ -171,7 +183,7 @@ class FakeDirectory:
             _send(client, number, SEARCH_DONE, result(*self.base_result, matched=self.matched))
             return
         if self.filters:
-            found = [entry for entry in found if _matches(fields[6], entry[1])]
+            found = [entry for entry in found if _matches(fields[6], entry[1], self.blind_to)]
         if page:
             self.page_sizes.append(page[0])
             if self.largest_page and page[0] > self.largest_page:
@@ -254,23 +266,25 @@ def _in_scope(dn: str, base: str, scope: int) -> bool:
     return dn.lower().endswith(base.lower())
 
 
-def _matches(condition: tuple[int, bytes], attributes: Attributes) -> bool:
+def _matches(condition: tuple[int, bytes], attributes: Attributes, blind_to: bytes = b"") -> bool:
     """Evaluate a filter of and, or, not, equality, greater-or-equal and presence (RFC 4511, 4.5.1.7)."""
     kind, body = condition
     if kind in {0xA0, 0xA1}:
-        return (all if kind == 0xA0 else any)(_matches(part, attributes) for part in _parts(body))
+        return (all if kind == 0xA0 else any)(_matches(part, attributes, blind_to) for part in _parts(body))
     if kind == 0xA2:
-        return not _matches(_only(body), attributes)
+        return not _matches(_only(body), attributes, blind_to)
     told = {name.lower(): [value.lower() for value in values] for name, values in attributes.items()}
-    if kind == 0x87:
-        return body.lower() == b"objectclass" or body.decode().lower() in told
+    # An extensible one, as for bits, is true of all.
+    if kind in {0x87, 0xA9}:
+        return kind == 0xA9 or body.lower() == b"objectclass" or body.decode().lower() in told
     name, value = (part.lower() for _, part in _parts(body))
     values = told.get(name.decode(), [])
     if kind == 0xA3:
         return value in values
     assert kind == 0xA5, kind
+    blind = bool(blind_to) and name == blind_to.lower()
     # Numbers are of different lengths, time stamps are not.
-    return any((len(each), each) >= (len(value), value) for each in values)
+    return blind or any((len(each), each) >= (len(value), value) for each in values)
 
 
 def _page(controls: list[tuple[int, bytes]]) -> tuple[int, int] | None:

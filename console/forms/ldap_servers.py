@@ -63,6 +63,14 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         label=_("Always lists"),
         help_text=_("Attributes that scripts see as arrays even when there is one value, one a line."),
     )
+    unstamped_attributes = LinesField(
+        label=_("Attributes that change without a stamp"),
+        required=False,
+        help_text=_(
+            "One a line, beside those that are known: where the mapping or a script names one, each sync reads everything. "
+            "With - before it, one that is known does not count."
+        ),
+    )
     orgs = OrgsField(
         label=_("Orgs"),
         required=False,
@@ -98,7 +106,8 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         fields = [
             name
             for name in servers.SETTINGS
-            if name not in {"urls", *servers.SECRETS, "left_out_contexts", "always_list_attributes"}
+            if name
+            not in {"urls", *servers.SECRETS, "left_out_contexts", "always_list_attributes", "unstamped_attributes"}
         ]
         widgets = {
             "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
@@ -147,6 +156,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
                 "urls": server.urls,
                 "left_out_contexts": server.left_out_contexts,
                 "always_list_attributes": server.always_list_attributes,
+                "unstamped_attributes": server.unstamped_attributes,
                 "anonymous_bind": not server.bind_dn and not server.sasl_external,
                 "version": server.version,
             }

@@ -26,6 +26,7 @@ from directory.actions.errors import Invalid, Refused, Unanswered
 from directory.actions.probe import DirectoryUnavailable
 from directory.models import LdapServer, SyncSettings
 from directory.models.fields import Undecryptable
+from directory.sync import sync_searches
 from orgs.permissions import Permission
 
 
@@ -169,6 +170,16 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
             request, _("%(name)s is number %(place)d now.") % {"name": server.name, "place": order.index(pk) + 1}
         )
     return redirect("ldap_servers:list")
+
+
+@require_POST
+@require(Permission.SYSTEM)
+def allow_sync_searches(request: ConsoleRequest, pk: int) -> HttpResponse:
+    """Ask a server by syncrepl again for what has changed, although it broke off once."""
+    server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
+    sync_searches.allow_again(server=server, by=author(request), at=timezone.now())
+    messages.success(request, _("%(name)s is asked by syncrepl again for what has changed.") % {"name": server.name})
+    return redirect("ldap_servers:edit", pk=server.pk)
 
 
 @sensitive_post_parameters("bind_password", "client_key")

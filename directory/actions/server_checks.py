@@ -12,6 +12,7 @@ from directory.certificates import check_client_certificate
 from directory.models import LdapServer
 from directory.models.fields import Sealed
 from directory.models.servers import Scope
+from directory.sync.computed import EXCEPT
 from directory.sync.sandbox import SandboxBroken, compile_errors
 from directory.sync.source import (
     check_attribute,
@@ -103,7 +104,9 @@ def _wrong_fields(stored: LdapServer) -> dict[str, str]:
         if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
             errors[field] = "holds a character that can't be stored (NUL, or half of a surrogate pair)"
     try:
-        stored.clean_fields(exclude=["urls", "always_list_attributes", "left_out_contexts", "name_key", *errors])
+        stored.clean_fields(
+            exclude=["urls", "always_list_attributes", "unstamped_attributes", "left_out_contexts", "name_key", *errors]
+        )
     except ValidationError as error:
         errors |= {field: " ".join(messages) for field, messages in error.message_dict.items()}
     return errors
@@ -166,7 +169,8 @@ def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
         "groups_base": check_dn(stored.groups_base),
         "groups_filter": check_filter(stored.groups_filter) if stored.groups_filter else None,
         "ca_certificate": _wrong_certificate(certificate) if certificate.strip() else None,
-        "always_list_attributes": _wrong_always_lists(stored.always_list_attributes),
+        "always_list_attributes": _wrong_attributes(stored.always_list_attributes),
+        "unstamped_attributes": _wrong_attributes(stored.unstamped_attributes, may_begin_with=EXCEPT),
     } | {field: check_attribute(name) for field in MAPPING if (name := getattr(stored, field))}
 
 
@@ -184,9 +188,10 @@ def _wrong_certificate(text: str) -> str | None:
     return check_certificate(text)
 
 
-def _wrong_always_lists(names: Any) -> str | None:
+def _wrong_attributes(names: Any, *, may_begin_with: str = "") -> str | None:
     if not isinstance(names, list) or not all(isinstance(name, str) and name.strip() for name in names):
         return "a list of attribute names"
     if len(names) > MOST_ATTRIBUTES:
         return f"{counted(len(names), 'attribute', 'attributes')}: {MOST_ATTRIBUTES} are the most"
-    return next(filter(None, map(check_attribute, names)), None)
+    bare = (name.strip().removeprefix(may_begin_with) for name in names)
+    return next(filter(None, map(check_attribute, bare)), None)

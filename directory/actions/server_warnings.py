@@ -39,6 +39,8 @@ def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime)
         found.append(ending)
     if server.limits_off:
         found.append(limits_off(server))
+    if failed := sync_search_failed(server):
+        found.append(failed)
     same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
     if same and server.enabled:
         found.append(
@@ -61,6 +63,16 @@ def ending_certificate(server: LdapServer, *, at: datetime) -> str:
             "day": f"{last:%Y-%m-%d}"
         }
     return ""
+
+
+def sync_search_failed(server: LdapServer) -> str:
+    """Return that a server broke off a search for changes and gets none any more, as a sentence; empty where it did not."""
+    if server.sync_search_failed_at is None:
+        return ""
+    return _(
+        "On %(day)s the server broke off when it was asked by syncrepl what has changed (%(failure)s). Changes are asked for "
+        "by time stamps since then."
+    ) % {"day": f"{server.sync_search_failed_at:%Y-%m-%d %H:%M} UTC", "failure": server.sync_search_failure}
 
 
 def limits_off(server: LdapServer) -> str:

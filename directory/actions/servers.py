@@ -60,6 +60,7 @@ SETTINGS = (
     "requires_approval",
     "sync_interval_hours",
     "full_reading_every",
+    "unstamped_attributes",
 )
 # Where a stored password would be sent to: whoever changes one of these has to know the password.
 WHERE_THE_PASSWORD_GOES = (
@@ -174,11 +175,14 @@ def _note_saved(
 
 
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
-    before = _where_secrets_go(stored)
+    before, old_urls = _where_secrets_go(stored), stored.urls
     for key, value in pasted.normalized(values).items():
         # What differs in line ends or blanks alone stays: it was changed by nobody.
         if is_new or not pasted.same(key, getattr(stored, key), value):
             setattr(stored, key, value)
+    if stored.urls != old_urls:
+        # It may be another server.
+        stored.sync_search_failed_at, stored.sync_search_failure = None, ""
     stored.name = " ".join(str(stored.name).split())
     if is_new:
         last = LdapServer.objects.aggregate(last=Max("position"))["last"]

@@ -273,6 +273,8 @@ class RunServer(models.Model):
     position: Any = models.JSONField(default=dict, blank=True)
     since: Any = models.JSONField(_("only changes since"), default=dict, blank=True)
     extent = models.TextField(_("what was read"), blank=True)
+    # Attributes that mapping or scripts name and that the server says it computes; asked for with a full reading only.
+    computed: Any = models.JSONField(default=list, blank=True)
     # A hash of what the stored entries were matched by; empty where that changed meanwhile.
     ground = models.CharField(max_length=64, blank=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -260,6 +261,10 @@ class LdapServer(Keyed):
             "and take nobody for absent."
         ),
     )
+    unstamped_attributes: Any = models.JSONField(_("attributes that change without a stamp"), default=list, blank=True)
+    # When and how the server broke off a search by which it tells what has changed (RFC 4533): it gets none any more.
+    sync_search_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    sync_search_failure = models.TextField(blank=True, default="", editable=False)
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
     version = models.PositiveIntegerField(default=1, editable=False)
 
@@ -300,6 +305,7 @@ class LdapServer(Keyed):
             operation_timeout=self.operation_timeout,
             follow_referrals=self.follow_referrals,
             cannot_page=self.cannot_page,
+            sync_searches=self.sync_search_failed_at is None,
             client_certificate=self.client_certificate,
             client_key=opened(self.client_key, "client key"),
             sasl_external=self.sasl_external,

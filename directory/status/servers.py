@@ -60,6 +60,11 @@ def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
     if server.limits_off:
         advice = _("Set them lower again, unless that is meant to stay.")
         found.append(Line(server.name, State.WARNING, server_warnings.limits_off(server), advice, about=about))
+    if fact := server_warnings.sync_search_failed(server):
+        advice = _(
+            "OpenLDAP dies of it with overlay syncprov before dynlist: put it after, then ask by syncrepl again."
+        )
+        found.append(Line(server.name, State.WARNING, fact, advice, about=about))
     return found
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from directory.models import LdapServer, Run, RunServer, RunState
+from directory.sync import computed
 from directory.sync.values import History, Position
 from orgs.text import counted
 
@@ -28,6 +29,8 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
         why_full = "where it was in its history at the last reading is not known"
     elif last[0].configuration_digest != server.configuration_digest:
         why_full = "its settings have changed"
+    elif computed_why := _computed(server, last):
+        why_full = computed_why
     elif _broke_off(run, server):
         why_full = "the last reading of it was not complete"
     elif _read_in_full_for_nothing(run, server):
@@ -37,6 +40,12 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
             f"it is time for a full reading, which comes every {counted(server.full_reading_every, 'sync', 'syncs')}"
         )
     return (None, why_full) if why_full else (position, "")
+
+
+def _computed(server: LdapServer, last: Sequence[RunServer]) -> str:
+    """Return why attributes that mapping or scripts name have to be read of everybody, by what the last full reading found."""
+    by_schema = next((row.computed for row in last if not row.since), ())
+    return computed.why_full(server.named_attributes, setting=server.unstamped_attributes, by_schema=by_schema)
 
 
 def _broke_off(run: Run, server: LdapServer) -> bool:

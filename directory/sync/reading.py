@@ -20,6 +20,7 @@ from directory.sync import (
     notify,
     record,
     standing,
+    sync_searches,
     times,
     unidentified,
 )
@@ -53,6 +54,7 @@ READ = (
     "ground",
     "since",
     "position",
+    "computed",
     "extent",
     "counts",
     "error",
@@ -101,7 +103,32 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
         # the bind, gets no second chance: too many of those lock the account.
         if since is None or (not row.url and failure.stage in BEFORE_A_SEARCH):
             raise
-        _read_from(None, f"what has changed could not be read ({failure})", work, row, server, process)
+        why_full = f"what has changed could not be read ({failure})"
+        if failure.broke_off_sync:
+            at = work.lease.clock()
+            sync_searches.note_failure(server=server, failure=str(failure), by=work.actor, at=at)
+            why_full = f"the server broke off when it was asked by syncrepl what has changed ({failure})"
+        _read_after(failure, why_full, work, row, server, process)
+
+
+def _read_after(
+    failure: DirectoryUnavailable,
+    why_full: str,
+    work: Job,
+    row: RunServer,
+    server: LdapServer,
+    process: ReadingProcess,
+) -> None:
+    """Read everything after a failure; where that broke the server, say so."""
+    try:
+        _read_from(None, why_full, work, row, server, process)
+    except DirectoryUnavailable as again:
+        if not failure.broke_off_sync:
+            raise
+        raise DirectoryUnavailable(
+            f"the server broke off when it was asked by syncrepl what has changed, and does not answer any more: {again}. "
+            "It is not asked that way again; look whether it is still running"
+        ) from None
 
 
 def _read_from(
@@ -117,7 +144,7 @@ def _read_from(
     work.notes.pop(row.pk, None)
     row.attributes = server.attributes
     row.proof, row.counts, row.ground = {}, {}, ""
-    row.since, row.position, row.extent = {}, {}, ""
+    row.since, row.position, row.extent, row.computed = {}, {}, "", []
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     made = helping.made_by(server)
@@ -163,6 +190,7 @@ def _read_from(
         if groups is not None:
             work.notes[row.pk] += groups.sentences()
     row.since, row.position = increments.to_json(extent.since), increments.to_json(extent.position)
+    row.computed = list(extent.computed)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
     # Whoever was matched while somebody was renamed may be matched otherwise by now.

@@ -225,6 +225,10 @@ class Shelf:
         stored = StoredEntry.objects.filter(pk__among=pks, verdict__isnull=False).values_list("pk", "verdict")
         return {pk: rows.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
 
+    def has_come(self, pk: int, run_id: int) -> bool:
+        """Tell whether a row, written by this run or left alone, is of an entry that this reading has found."""
+        return run_id == self._run_id or pk in self.arrivals
+
     def told(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
         """Yield all stored entries as DN and attributes."""
         return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
@@ -261,39 +265,13 @@ class Shelf:
         entries = StoredEntry.objects.filter(server=self._server_id).order_by().values_list("named")
         return named.counts(entries.annotate(Count("pk")).iterator())
 
-    def doubled(self) -> list[str]:
-        """Return the DNs of what did not come and has the immutable id of what came: another DN of the same, or another's."""
-        return [dn for _, dn, _ in self._doubled().values()]
-
-    def forget_renamed(self) -> set[int]:
-        """Drop what still has not come and has the immutable id of what came; return the users of those.
-
-        By what is stored, not by what is new: an attempt that died may have stored the new DN before.
-        """
-        older = self._doubled()
-        self._forget([(pk, user, dn, unique_id) for pk, (unique_id, dn, user) in older.items()])
-        return {user for _, _, user in older.values() if user is not None}
-
-    def _forget(self, entries: Sequence[tuple[int, int | None, str, str]]) -> None:
+    def forget(self, entries: Sequence[tuple[int, int | None, str, str]]) -> None:
         """Drop entries, and note where their users were last; they come as row id, user, DN and immutable id."""
         StoredEntry.objects.filter(pk__among=[pk for pk, *_ in entries]).delete()
         self.wrote = self.wrote or bool(entries)
         theirs = {user: (dn, unique_id) for _, user, dn, unique_id in entries if user is not None}
         if theirs:
             last_seen.note_missed(theirs, server_id=self._server_id)
-
-    def _doubled(self) -> dict[int, tuple[str, str, int | None]]:
-        stored = StoredEntry.objects.filter(server=self._server_id).exclude(unique_id="")
-        twice = stored.values("unique_id").annotate(times=Count("pk")).filter(times__gt=1).values("unique_id")
-        came: set[str] = set()
-        missed: dict[int, tuple[str, str, int | None]] = {}
-        columns = ("unique_id", "pk", "run_id", "dn", "user")
-        for unique_id, pk, run_id, dn, user in stored.filter(unique_id__in=twice).values_list(*columns):
-            if run_id == self._run_id or pk in self.arrivals:
-                came.add(unique_id)
-            else:
-                missed[pk] = (unique_id, dn, user)
-        return {pk: entry for pk, entry in missed.items() if entry[0] in came}
 
     def forget_unseen(self) -> set[int]:
         """Drop what a complete reading did not find any more; return the users of those entries."""
@@ -305,7 +283,7 @@ class Shelf:
         unseen: Iterator[tuple[int, int | None, str, str]] = (row for row in rows if row[0] not in self.arrivals)
         users: set[int] = set()
         while part := list(islice(unseen, PAGE)):
-            self._forget(part)
+            self.forget(part)
             users.update(user for _, user, _, _ in part if user is not None)
         return users
 

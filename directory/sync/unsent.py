@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from directory.models import StoredEntry
-from directory.sync import dn_spellings, group_names, memberships, named_groups, standing, times
+from directory.sync import claimants, dn_spellings, group_names, memberships, named_groups, standing, times
 from directory.sync.errors import ReadEverything
 from directory.sync.source import ReadingProcess, Sent, texts_of
 from directory.sync.values import Surroundings
@@ -31,17 +31,33 @@ def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> in
     if around.branches:
         _refuse_branches(reader, around.branches, process)
     singles = _whose_groups_changed(reader, around, process) if around.groups or around.gone else []
-    # Whose immutable id has come under another DN has been renamed, if the one DN is not there any more.
-    doubled = reader.shelf.doubled()
+    if len(singles) > MOST_SINGLES:
+        raise ReadEverything(f"the groups of {counted(len(singles), 'entry', 'entries')} have changed")
     # Whoever may have lost the right to read it is told no change of it.
     canary = reader.server.canary
     known = reader.shelf.dns_of(canary) if canary and not reader.row.canary_seen else []
-    for many in (singles, doubled):
-        if len(many) > MOST_SINGLES:
-            raise ReadEverything(f"the groups or names of {counted(len(many), 'entry', 'entries')} have changed")
-    reader.read_again(process, [*singles, *doubled, *known])
-    standing.drop(reader.shelf.forget_renamed())
+    reader.read_again(process, [*singles, *known])
+    _read_claimants(reader, process)
     return len(singles)
+
+
+def _read_claimants(reader: Reader, process: ReadingProcess) -> None:
+    """Read again who claims what an entry that came is taken for, before that is a conflict, and forget who is gone."""
+    asked: set[int] = set()
+    while new := [each for each in _claimants(reader) if each.pk not in asked]:
+        asked.update(each.pk for each in new)
+        if len(asked) > MOST_SINGLES:
+            raise ReadEverything(f"the names or ids of {counted(len(asked), 'entry', 'entries')} are others' by now")
+        reader.read_again(process, [each.dn for each in new])
+    gone = [each for each in _claimants(reader) if each.pk in asked]
+    reader.shelf.forget([(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
+    standing.drop({each.user_id for each in gone if each.user_id is not None})
+
+
+def _claimants(reader: Reader) -> list[claimants.Claimant]:
+    claims = ((server, {owner, *rivals}) for (server, owner), rivals in reader.work.rivals.items())
+    users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
+    return claimants.missed(reader.shelf, reader.server.pk, users)
 
 
 def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:

@@ -66,6 +66,8 @@ class Connection:
     sasl_external: bool = False
     left_out_contexts: tuple[str, ...] = ()
     dereference_aliases: bool = False
+    # Whether it may be asked by a cookie for what has changed (RFC 4533).
+    sync_searches: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +228,8 @@ class Extent:
     """Which part of a directory a reading reads: what has changed since ``since``, or everything where that is None.
 
     ``position`` is where the directory was before anything was read; None where nobody asked, or it can't tell.
-    ``around`` is what else has changed since. ``why_full`` says why everything is read although there was something to
+    ``around`` is what else has changed since, ``computed`` are those of the named attributes of which the server says that it
+    computes them, where it was asked. ``why_full`` says why everything is read although there was something to
     begin from.
     """
 
@@ -234,6 +237,7 @@ class Extent:
     position: Position | None = None
     around: Surroundings = field(default_factory=Surroundings)
     why_full: str = ""
+    computed: tuple[str, ...] = ()
 
 
 class MatchedBy(StrEnum):

@@ -17,6 +17,7 @@ from directory.actions.errors import Invalid
 from directory.models import LdapServer
 from directory.presets import BY_KEY, PRESETS
 from directory.scope import asked_by_orgs
+from directory.sync import sync_searches
 from orgs.actors import COMMAND_LINE
 from orgs.models import Org
 from orgs.text import fold
@@ -35,14 +36,14 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 class Command(BaseCommand):
-    """``ldapserver apply FILE.json``, ``order NAME...``, ``show [NAME]`` and ``presets [PRESET]``."""
+    """``ldapserver apply FILE.json``, ``order NAME...``, ``ask-by-syncrepl NAME``, ``show [NAME]``, ``presets [PRESET]``."""
 
     help = (
         "Creates or updates LDAP servers from JSON, orders them, or prints them in the same form, without the password."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the two verbs."""
+        """Take the verbs."""
         verbs = parser.add_subparsers(dest="verb", required=True)
         apply = verbs.add_parser("apply", help="create or update LDAP servers, by name")
         apply.add_argument("file", help="one JSON object or a list of them; - reads standard input")
@@ -53,6 +54,8 @@ class Command(BaseCommand):
         )
         order = verbs.add_parser("order", help="put LDAP servers into this order, in the list of every org, too")
         order.add_argument("names", nargs="+", metavar="name", help="those not named come after, as they are")
+        again = verbs.add_parser("ask-by-syncrepl", help="ask a server that way again for what has changed")
+        again.add_argument("name")
         show = verbs.add_parser("show", help="print LDAP servers")
         show.add_argument("name", nargs="?", help="only this one")
         listed = verbs.add_parser(
@@ -68,6 +71,8 @@ class Command(BaseCommand):
             self._order(options["names"])
         elif verb == "presets":
             self._presets(options["preset"])
+        elif verb == "ask-by-syncrepl":
+            self._ask_by_syncrepl(name or "")
         else:
             self._show(name)
 
@@ -130,6 +135,14 @@ class Command(BaseCommand):
         servers.reorder(ids=[found[fold(name)] for name in names], by=COMMAND_LINE, at=timezone.now())
         for number, server in enumerate(LdapServer.objects.in_order(), 1):
             self.stdout.write(f"{number}. {server.name}")
+
+    def _ask_by_syncrepl(self, name: str) -> None:
+        server = LdapServer.objects.filter(name_key=fold(name)).first()
+        if server is None:
+            raise CommandError(f"there is no LDAP server {name}")
+        had_not_been = sync_searches.allow_again(server=server, by=COMMAND_LINE, at=timezone.now())
+        again = "is asked by syncrepl again" if had_not_been else "has not broken off a search by syncrepl"
+        self.stdout.write(f"{server.name} {again}")
 
     def _show(self, name: str | None) -> None:
         if name is None:

@@ -68,6 +68,7 @@ def main() -> None:
                 stage=str(failure.stage),
                 server_message=failure.server_message,
                 result_code=failure.result_code,
+                broke_off_sync=failure.broke_off_sync,
             )
         except Exception:  # noqa: BLE001 - it ends the run over there, with these words
             teller.tell("crashed", crash=traceback.format_exc())

@@ -40,6 +40,8 @@ CLASSES = (
 # All groups that there are, for their DNs. Active Directory has one class for them all.
 OF_ACTIVE_DIRECTORY = "(objectClass=group)"
 ANY_GROUP = f"(|{''.join(f'({name}=*)' for name in (*MEMBERS, NAMES_ONLY))}{''.join(f'(objectClass={name})' for name in CLASSES)})"
+# Trees in which 389 Directory Server and OpenLDAP keep what has been done, with an entry for each change.
+OF_THE_SERVER = frozenset({"cn=changelog", "cn=accesslog", "cn=log", "cn=monitor"})
 MOST_GROUPS = 500
 MOST_MEMBERS = 500_000
 MOST_BRANCHES = 20_000
@@ -201,8 +203,10 @@ class _Looking:
 
 
 def _everywhere(session: Session, connection: Connection, wanted: str, attributes: Sequence[str]) -> Iterator[Entry]:
-    """Yield what matches anywhere in the directory, as far as we may see it."""
+    """Yield what matches anywhere in the directory, as far as we may see it, but for what servers keep of themselves."""
     for tree in trees_with_people(session.root.contexts, connection.search_base):
+        if dns.key(tree) in OF_THE_SERVER:
+            continue
         yield from _seen(Search(session, Target(tree, "subtree", wanted), attributes, connection.page_size))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from directory.sync.source import around, dns, history
+from directory.sync.source import around, dns, history, schema
 from directory.sync.source.connecting import connect
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.session import Session
@@ -13,11 +13,16 @@ from directory.sync.values import Connection, Extent, Position
 
 
 def extent(
-    session: Session, connection: Connection, since: Position | None, now: datetime, groups_named: Sequence[str]
+    session: Session,
+    connection: Connection,
+    since: Position | None,
+    now: datetime,
+    named: Sequence[str],
+    groups_named: Sequence[str],
 ) -> Extent:
     """Find out where the directory is, before anything is read, and whether what has changed since then will do.
 
-    ``groups_named`` are the DNs of the groups that stored entries name.
+    ``named`` are the attributes that mapping and scripts name, ``groups_named`` the DNs of the groups that stored entries name.
     """
     try:
         position = history.position(session, connection, now)
@@ -29,12 +34,12 @@ def extent(
             raise
         return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
     if since is None:
-        return Extent(position=position)
+        return Extent(position=position, computed=schema.computed(session, named))
     why_full = history.comparable(since, position) or _never_by_changes(connection)
     if why_full or (why_full := history.doubt(session, connection, since)):
         return Extent(position=position, why_full=why_full)
-    named = {dns.key(dn): dn for dn in groups_named}
-    changed, newest, why_full = around.look(session, connection, since, named)
+    groups = {dns.key(dn): dn for dn in groups_named}
+    changed, newest, why_full = around.look(session, connection, since, groups)
     position = history.not_before(position, newest)
     return Extent(position=position, why_full=why_full) if why_full else Extent(since, position, changed)
 

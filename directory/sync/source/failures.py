@@ -25,6 +25,7 @@ class DirectoryUnavailable(Exception):
 
     ``server_message`` is what the server itself said, ``result_code`` its LDAP result (RFC 4511, 4.1.9) where it gave
     one, and ``matched_dn`` how much of the way to the base is there, as it came. The bind password is in none of them.
+    ``broke_off`` says that the connection was lost, ``broke_off_sync`` that it was on a search for changes (RFC 4533).
     ``advice`` is what to do about it, a sentence without a full stop; the message ends in it, ``problem`` does not.
     """
 
@@ -37,6 +38,7 @@ class DirectoryUnavailable(Exception):
         result_code: int | None = None,
         matched_dn: str = "",
         advice: str = "",
+        broke_off_sync: bool = False,
     ) -> None:
         super().__init__(f"{message.rstrip('.')}. {advice[:1].upper()}{advice[1:]}" if advice else message)
         self.problem = message
@@ -45,6 +47,8 @@ class DirectoryUnavailable(Exception):
         self.server_message = server_message
         self.result_code = result_code
         self.matched_dn = matched_dn
+        self.broke_off = False
+        self.broke_off_sync = broke_off_sync
 
 
 class Referred(DirectoryUnavailable):

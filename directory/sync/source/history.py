@@ -35,7 +35,8 @@ def position(session: Session, connection: Connection, now: datetime) -> Positio
     """
     if session.root.is_active_directory and (found := _by_number(session)):
         return found
-    if SYNC_REQUEST in (session.root.controls or ()) and (found := _by_cookie(session, connection)):
+    may_sync = connection.sync_searches and SYNC_REQUEST in (session.root.controls or ())
+    if may_sync and (found := _by_cookie(session, connection)):
         return found
     return _by_time(session, connection, now)
 
@@ -121,12 +122,12 @@ def not_before(position: Position | None, stamp: datetime | None) -> Position | 
 
 
 def _by_number(session: Session) -> Position | None:
-    root = _one(session, "", ("highestCommittedUSN", "dsServiceName"))
+    root = first_values(session, "", ("highestCommittedUSN", "dsServiceName"))
     number, service = root.get("highestcommittedusn", ""), root.get("dsservicename", "")
     if not (number.isascii() and number.isdecimal()) or not service:
         return None
     # A domain controller that was restored has another one from then on.
-    invocation = _one(session, service, ("invocationId",)).get("invocationid", "")
+    invocation = first_values(session, service, ("invocationId",)).get("invocationid", "")
     return Position(History.NUMBER, f"{service} {invocation}".strip(), number)
 
 
@@ -161,7 +162,7 @@ def _by_time(session: Session, connection: Connection, now: datetime) -> Positio
     return None
 
 
-def _one(session: Session, dn: str, names: Sequence[str]) -> dict[str, str]:
+def first_values(session: Session, dn: str, names: Sequence[str]) -> dict[str, str]:
     """Return the first value of attributes of one entry, by lowered names; empty where we may not see it."""
     found: list[bytes] = []
     try:

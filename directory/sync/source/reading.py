@@ -104,6 +104,9 @@ class Reading:
             if not self._connection.follow_referrals:
                 raise
             search.references.append(elsewhere.urls)
+        except DirectoryUnavailable as failure:
+            failure.broke_off_sync = failure.broke_off and cookie is not None
+            raise
         self.pages_read = before + search.pages_read
         self.escaped += search.escaped
         self._look_again(session, target, search)
@@ -239,7 +242,7 @@ def open_reading(
     """
     session = connect(connection, _ignore)
     try:
-        extent = extents.extent(session, connection, since, now, groups_named) if now else Extent()
+        extent = extents.extent(session, connection, since, now, named, groups_named) if now else Extent()
         yield Reading(connection, session, asked_for(attributes, named), extent)
     finally:
         session.close()

@@ -64,7 +64,9 @@ def _broken_off(
     early = stage is Stage.BIND and encrypted
     to_do = client_certificates.advice(reason, shown=bool(connection.client_certificate)) if early else ""
     message = f"{message} ({reason}){lost}"
-    return DirectoryUnavailable(message, stage=_unanswered(stage), server_message=words, advice=to_do)
+    failure = DirectoryUnavailable(message, stage=_unanswered(stage), server_message=words, advice=to_do)
+    failure.broke_off = True
+    return failure
 
 
 def _refused(

@@ -1,0 +1,76 @@
+"""Which attributes change without a stamp at their entry, so that a reading of changes would not see it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+# What makes them, and where that is said.
+TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
+    # MS-ADTS 3.1.1.4.5: constructed attributes. Those that only change with what is stamped, such as canonicalName,
+    # primaryGroupToken and modifyTimestamp, are left out.
+    (
+        "Active Directory computes it when it is read",
+        (
+            "msDS-User-Account-Control-Computed", "msDS-UserPasswordExpiryTimeComputed", "msDS-ResultantPSO",
+            "msDS-PSOApplied", "tokenGroups", "tokenGroupsGlobalAndUniversal", "tokenGroupsNoGCAcceptable",
+            "msDS-TokenGroupNames", "msDS-TokenGroupNamesGlobalAndUniversal", "msDS-TokenGroupNamesNoGCAcceptable",
+            "msds-memberOfTransitive", "msds-memberTransitive", "msDS-isRODC", "msDS-RevealedListBL",
+        ),
+    ),
+    # MS-ADA1 to MS-ADA3: FLAG_ATTR_NOT_REPLICATED. Each controller keeps its own, and no uSNChanged moves with them.
+    (
+        "each controller of Active Directory keeps its own",
+        ("lastLogon", "lastLogoff", "badPwdCount", "badPasswordTime", "logonCount"),
+    ),
+    # 389 Directory Server, Administration Guide: roles and classes of service are computed when an entry is read. Its
+    # password policy keeps the rest in the entry, without a stamp where passwordIsGlobalPolicy is off.
+    (
+        "389 Directory Server computes it, from roles, classes of service or the password policy",
+        (
+            "nsRole", "nsAccountLock", "passwordExpirationTime", "passwordExpWarned", "passwordRetryCount",
+            "retryCountResetTime", "accountUnlockTime", "passwordGraceUserTime", "lastLoginTime", "pwdPolicySubentry",
+        ),
+    ),
+    # slapo-ppolicy(5), slapo-lastbind(5): the provider stamps them (tried with 2.5.13), a replica keeps its own without.
+    (
+        "a replica of OpenLDAP keeps its own",
+        (
+            "pwdAccountLockedTime", "pwdFailureTime", "pwdLastSuccess", "pwdGraceUseTime", "pwdAccountTmpLockoutEnd",
+            "authTimestamp",
+        ),
+    ),
+    # Oracle Unified Directory and OpenDJ compute these from the password policy.
+    ("the server computes it from its password policy", ("ds-pwp-account-disabled", "ds-pwp-password-expiration-time")),
+    # RFC 3672, and what servers call the like: they speak of the tree below.
+    ("the server computes it from what is below", ("hasSubordinates", "numSubordinates", "numAllSubordinates")),
+)  # fmt: skip
+REASONS = {name.lower(): why for why, names in TABLE for name in names}
+# What Active Directory's schema calls constructed, and what changes with a stamp all the same (MS-ADTS 3.1.1.4.5).
+STAMPED = frozenset(
+    name.lower()
+    for name in (
+        "canonicalName", "createTimestamp", "modifyTimestamp", "primaryGroupToken", "msDS-PrincipalName", "parentGUID",
+        "structuralObjectClass", "subSchemaSubEntry", "objectClasses", "attributeTypes", "fromEntry", "entryTTL",
+        "allowedAttributes", "allowedChildClasses", "memberOf", "msDS-User-Account-Control",
+    )
+)  # fmt: skip
+BY_SCHEMA = "the server's schema says that it is computed"
+BY_SETTING = "the server's settings say so"
+# Before the name of one that is stamped on this server, whatever the table says.
+EXCEPT = "-"
+
+
+def why_full(named: Iterable[str], *, setting: Sequence[str], by_schema: Collection[str]) -> str:
+    """Return why entries with these named attributes have to be read in full each time; empty where they have not.
+
+    ``setting`` are names that an administrator adds, or takes out with a ``-`` before them, ``by_schema`` those that the
+    server itself calls computed.
+    """
+    given = [name.strip().lower() for name in setting]
+    left_out = {name.removeprefix(EXCEPT) for name in given if name.startswith(EXCEPT)}
+    reasons = {**dict.fromkeys((name.lower() for name in by_schema), BY_SCHEMA), **REASONS}
+    reasons |= dict.fromkeys((name for name in given if not name.startswith(EXCEPT)), BY_SETTING)
+    for name in named:
+        if (why := reasons.get(name.lower())) and name.lower() not in left_out:
+            return f"the mapping or a script names {name}, which changes without a sign at the entry ({why})"
+    return ""

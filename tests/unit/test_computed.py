@@ -1,0 +1,28 @@
+"""Which attributes change without a stamp, by the table, the server's schema and its settings."""
+
+from __future__ import annotations
+
+import pytest
+
+from directory.sync import computed
+
+
+@pytest.mark.parametrize(
+    "name", ["lastLogon", "LASTLOGON", "nsRole", "tokenGroups", "msDS-User-Account-Control-Computed"]
+)
+def test_a_known_one_has_everything_read(name: str) -> None:
+    assert f"names {name}, which" in computed.why_full(["entry", name], setting=[], by_schema=[])
+
+
+@pytest.mark.parametrize("name", ["memberOf", "canonicalName", "uid", "modifyTimestamp"])
+def test_others_have_not(name: str) -> None:
+    assert computed.why_full([name], setting=[], by_schema=[]) == ""
+
+
+def test_settings_add_and_take_out() -> None:
+    assert computed.BY_SETTING in computed.why_full(["shoeSize"], setting=[" ShoeSize "], by_schema=[])
+    assert computed.why_full(["nsAccountLock"], setting=["-nsaccountlock"], by_schema=["nsAccountLock"]) == ""
+
+
+def test_what_the_schema_calls_computed_counts() -> None:
+    assert computed.BY_SCHEMA in computed.why_full(["acmeLevel"], setting=[], by_schema=["acmelevel"])
