@@ -6,7 +6,6 @@ less than a second and takes some 55 MB. It serves LDAP and nothing else, and on
 
 from __future__ import annotations
 
-import atexit
 import functools
 import os
 import shutil
@@ -20,12 +19,24 @@ from typing import Self
 from tests.directories import Administered, accepts, free_port
 
 SAMBA = "/usr/sbin/samba"
-SAMBA_TOOL = "/usr/bin/samba-tool"
 REALM = "CORP.EXAMPLE.COM"
 BASE = "DC=corp,DC=example,DC=com"
 PASSWORD = "Adm1n! geheim of Samba"
 # Samba's ports can't be chosen, and the first ones belong to root.
 PORTS = (389, 636, 3268, 3269)
+# As ``samba-tool domain provision`` does, without the owners of files on SYSVOL, which only root could give.
+PROVISION = f"""
+import logging, sys
+from samba import dsdb
+from samba.auth import system_session
+from samba.provision import provision
+
+provision(
+    logging.getLogger(), system_session(), targetdir=sys.argv[1], realm={REALM!r}, domain="CORP", hostname="dc1",
+    hostip="127.0.0.1", hostip6="::1", adminpass={PASSWORD!r}, serverrole="active directory domain controller",
+    dns_backend="NONE", use_rfc2307=True, skip_sysvolacl=True, dom_for_fun_level=dsdb.DS_DOMAIN_FUNCTION_2008_R2,
+)
+"""
 SHIM = """
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -139,19 +150,22 @@ class Controller(Administered):
 def template() -> Path:
     """Return the folder of a domain that was provisioned once, and is copied for each controller."""
     folder = Path(tempfile.mkdtemp(prefix="samba-template-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     source = folder / "shim.c"
     source.write_text(SHIM)
     subprocess.run(["gcc", "-shared", "-fPIC", "-o", folder / "shim.so", source, "-ldl"], check=True)
-    command = [
-        SAMBA_TOOL, "domain", "provision", f"--targetdir={folder}", f"--realm={REALM}", "--domain=CORP",
-        "--server-role=dc", "--dns-backend=NONE", "--host-name=dc1", "--host-ip=127.0.0.1", f"--adminpass={PASSWORD}",
-        "--use-rfc2307", "--option=vfs objects=",
-    ]  # fmt: skip
+    # The interpreter of Debian's own package, which samba-tool uses, too.
+    command = ["/usr/bin/python3", "-c", PROVISION, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
     if done.returncode:
-        raise RuntimeError(f"samba-tool does not provision: {done.stdout}{done.stderr}")
+        raise RuntimeError(f"the domain is not provisioned: {done.stdout}{done.stderr}")
     return folder
+
+
+def remove_template() -> None:
+    """Remove the folder of the domain, if there is one; the next controller provisions another."""
+    if template.cache_info().currsize:
+        shutil.rmtree(template(), ignore_errors=True)
+        template.cache_clear()
 
 
 def configure(folder: Path) -> None:

@@ -11,7 +11,7 @@ import ldap
 from ldap.controls import RequestControl
 
 from tests.directories import Values
-from tests.samba import BASE, Controller
+from tests.samba import BASE, Controller, remove_template
 from tests.servers.company import LOCKED_SECONDS, ORG_NAME, PASSWORD, ROLE_NAME, Company
 
 ACCOUNT_DISABLED = 0x2
@@ -71,6 +71,7 @@ def stop() -> None:
     """Stop the controller, if there is one."""
     _stack.close()
     _running.clear()
+    remove_template()
 
 
 @contextmanager

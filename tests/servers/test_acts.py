@@ -12,7 +12,7 @@ from tests.servers.acts import ACTS, Act
 from tests.servers.makes import MAKES, Make
 from tests.servers.rollcall import Rollcall
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # What is wrong by now, by make, reading and act.
 WRONG: dict[tuple[str, str, str], str] = {}

@@ -9,7 +9,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.servers import active_directory, histories, netscape, openldap, table
 from tests.servers.histories import SETTINGS
 
-pytestmark = [pytest.mark.django_db, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.django_db, pytest.mark.once, pytest.mark.timeout(1800)]
 # So many are tried at a time, so that several processes share them.
 PART = 10
 COMPANIES = {

@@ -20,7 +20,7 @@ from tests.servers.rollcall import Rollcall, wanted
 from tests.servers.table import PAGE
 from tests.worlds import org, simulate_and_sync, sync
 
-pytestmark = [pytest.mark.django_db]
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 EPOCH = datetime(1601, 1, 1, tzinfo=UTC)
 NEVER = "9223372036854775807"
 
