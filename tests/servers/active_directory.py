@@ -29,13 +29,14 @@ class Domain(Company):
     settings: ClassVar[dict[str, Any]] = {
         "search_filter": "(&(objectCategory=person)(objectClass=user))",
         "username_attribute": "sAMAccountName",
-        "active_script": """
-            function (entry) {
-                return !(entry.userAccountControl & 2) && !(entry['msDS-User-Account-Control-Computed'] & 16);
-            }""",
+        "active_script": "function (entry) { return !(entry.userAccountControl & 2) }",
         "org_name_script": ORG_NAME,
         "role_name_script": ROLE_NAME,
     }
+    lock_script = """
+        function (entry) {
+            return !(entry.userAccountControl & 2) && !(entry['msDS-User-Account-Control-Computed'] & 16);
+        }"""
     username = "sAMAccountName"
     classes = ("user",)
     group_class = "group"

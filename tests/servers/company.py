@@ -43,16 +43,18 @@ class Company:
 
     settings: ClassVar[dict[str, Any]] = {
         "search_filter": "(objectClass=inetOrgPerson)",
-        "active_script": """
-            function (entry) {
-                var at = entry.pwdAccountLockedTime;
-                if (at && Date.now() < Date.UTC(at.substr(0, 4), at.substr(4, 2) - 1, at.substr(6, 2), at.substr(8, 2),
-                                                at.substr(10, 2), at.substr(12, 2)) + 5000) return false;
-                return entry.employeeType != 'inactive';
-            }""",
+        "active_script": "function (entry) { return entry.employeeType != 'inactive' }",
         "org_name_script": ORG_NAME,
         "role_name_script": ROLE_NAME,
     }
+    # For acts that lock passwords: an attribute that changes without a sign has everything read each time.
+    lock_script = """
+        function (entry) {
+            var at = entry.pwdAccountLockedTime;
+            if (at && Date.now() < Date.UTC(at.substr(0, 4), at.substr(4, 2) - 1, at.substr(6, 2), at.substr(8, 2),
+                                            at.substr(10, 2), at.substr(12, 2)) + 5000) return false;
+            return entry.employeeType != 'inactive';
+        }"""
     username = "uid"
     classes: ClassVar[tuple[str, ...]] = ("inetOrgPerson",)
     # What an entry with memberOf has to be besides.

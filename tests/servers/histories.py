@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from directory.sync.values import Cause
 from tests.servers.company import GROUPS, PEOPLE, Company
@@ -30,8 +30,6 @@ SETTINGS = settings(
 )
 BRANCHES = ("Staff", "Sales")
 NAMES = ("helpdesk", "night", "idle", "frontline")
-# Who is deleted and made anew is a conflict by now until everything is read; a test of its own says so.
-MADE_ANEW = False
 COUNTED: Counter[str] = Counter()
 
 
@@ -125,7 +123,6 @@ class Histories(RuleBasedStateMachine):
         if not plain(self.here.dns[name]).endswith(plain(f",{self.here.branch_dn(branch)}")):
             self.here.moves(name, branch)
 
-    @precondition(lambda _: MADE_ANEW)
     @rule(pick=picks, branch=st.sampled_from(BRANCHES))
     def somebody_is_deleted_and_made_anew(self, pick: int, branch: str) -> None:
         name = self._one(pick)

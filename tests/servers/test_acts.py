@@ -54,7 +54,7 @@ def _is(patterns: tuple[str, str, str], names: tuple[str, str, str]) -> bool:
 def test_an_act_is_seen(make: Make, act: Act, reading: str) -> None:
     with table.noted(make.name, reading, act.name) as row, make.company() as company:
         act.before(company)
-        rollcall = Rollcall(company)
+        rollcall = Rollcall(company, **({"active_script": company.lock_script} if act.needs == "lock" else {}))
         first = rollcall.begins()
         if reading != table.FULL:
             assert first.readings.get().position["by"] == make.reading
