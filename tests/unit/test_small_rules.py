@@ -129,7 +129,7 @@ class TestCsv:
             ("username\n", "line 2: there is nobody in the file"),
             ("user\nsean\n", "line 1: there is no column 'user'"),
             ("username,username\na,b\n", "line 1: the column username stands there twice"),
-            ("username,org\nsean\n", "line 2: 1 cells, but the header has 2"),
+            ("username,org\nsean\n", "line 2: 1 cell, but the header has 2"),
             ("username\nsean\nSEAN\n", "line 3: the username SEAN stands in line 2 already"),
             ("username,email\n,a@example.com\n", "line 2: the username is empty"),
             ("username,email\nsean,nonsense\n", "line 2, email: nonsense is no email address"),
