@@ -236,12 +236,19 @@ class MemoryDirectories:
 
     @contextmanager
     def open_single(
-        self, connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None
+        self,
+        connection: Connection,
+        dns: Sequence[str],
+        *,
+        attributes: Sequence[str] | None = None,
+        named: Sequence[str] = (),
     ) -> Iterator[MemoryReading]:
         yield MemoryReading(self._reached(connection), attributes, None, only=frozenset(dns))
 
     @contextmanager
-    def lookup(self, connection: Connection, *, attributes: Sequence[str] | None = None) -> Iterator[MemoryLookup]:
+    def lookup(
+        self, connection: Connection, *, attributes: Sequence[str] | None = None, named: Sequence[str] = ()
+    ) -> Iterator[MemoryLookup]:
         yield MemoryLookup(self._reached(connection))
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:

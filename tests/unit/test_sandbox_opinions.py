@@ -115,7 +115,7 @@ class TestCost:
 
         with (
             Sandbox(scripts, (), limits) as sandbox,
-            pytest.raises(SandboxBroken, match=r"0.002 minutes .* altogether"),
+            pytest.raises(SandboxBroken, match=r"0.12 s .* altogether"),
         ):
             sandbox.evaluate(NUMBERED)
 
