@@ -67,7 +67,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         label=_("Attributes that change without a stamp"),
         required=False,
         help_text=_(
-            "One a line, beside those that are known: where the mapping or a script names one, each sync reads everything. "
+            "One a line, beside those that are known: where the mapping, the filter or a script names one, each sync reads everything. "
             "With - before it, one that is known does not count."
         ),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Sequence
 
 # What makes them, and where that is said.
@@ -58,6 +59,13 @@ BY_SCHEMA = "the server's schema says that it is computed"
 BY_SETTING = "the server's settings say so"
 # Before the name of one that is stamped on this server, whatever the table says.
 EXCEPT = "-"
+# Of a part of a filter, such as (nsAccountLock=true) or (userAccountControl:1.2.840.113556.1.4.803:=2).
+COMPARED = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)[^=()]*=")
+
+
+def names_in_filter(search_filter: str) -> tuple[str, ...]:
+    """Return the attributes that a filter compares: whom it finds changes with them."""
+    return tuple(dict.fromkeys(COMPARED.findall(search_filter)))
 
 
 def why_full(named: Iterable[str], *, setting: Sequence[str], by_schema: Collection[str]) -> str:
@@ -72,5 +80,7 @@ def why_full(named: Iterable[str], *, setting: Sequence[str], by_schema: Collect
     reasons |= dict.fromkeys((name for name in given if not name.startswith(EXCEPT)), BY_SETTING)
     for name in named:
         if (why := reasons.get(name.lower())) and name.lower() not in left_out:
-            return f"the mapping or a script names {name}, which changes without a sign at the entry ({why})"
+            return (
+                f"the mapping, the filter or a script names {name}, which changes without a sign at the entry ({why})"
+            )
     return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from directory.models import LdapServer, Run, RunServer, RunState
 from directory.sync import computed
@@ -43,9 +43,17 @@ def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
 
 
 def _computed(server: LdapServer, last: Sequence[RunServer]) -> str:
-    """Return why attributes that mapping or scripts name have to be read of everybody, by what the last full reading found."""
-    by_schema = next((row.computed for row in last if not row.since), ())
-    return computed.why_full(server.named_attributes, setting=server.unstamped_attributes, by_schema=by_schema)
+    """Return why attributes that are named have to be read of everybody, by what the last full reading found."""
+    return named_computed(server, next((row.computed for row in last if not row.since), ()))
+
+
+def named_computed(server: LdapServer, by_schema: Collection[str]) -> str:
+    """Return why everything has to be read for an attribute that mapping, filter or scripts name; empty where it has not.
+
+    ``by_schema`` are those that the server says it computes.
+    """
+    named = (*server.named_attributes, *computed.names_in_filter(server.search_filter))
+    return computed.why_full(named, setting=server.unstamped_attributes, by_schema=by_schema)
 
 
 def _broke_off(run: Run, server: LdapServer) -> bool:

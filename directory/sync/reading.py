@@ -173,6 +173,8 @@ def _read_from(
             groups_named=named_groups.of(server.pk) if since else (),
         ) as reading:
             row.url, extent = reading.url, reading.extent
+            if since and (computed := increments.named_computed(server, extent.computed)):
+                raise ReadEverything(computed)
             reader.incremental = extent.since is not None
             # The first pages come meanwhile.
             with times.step("what entries are matched by"):

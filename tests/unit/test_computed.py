@@ -26,3 +26,18 @@ def test_settings_add_and_take_out() -> None:
 
 def test_what_the_schema_calls_computed_counts() -> None:
     assert computed.BY_SCHEMA in computed.why_full(["acmeLevel"], setting=[], by_schema=["acmelevel"])
+
+
+@pytest.mark.parametrize(
+    ("search_filter", "names"),
+    [
+        ("(&(objectClass=person)(!(nsAccountLock=true)))", ("objectClass", "nsAccountLock")),
+        (
+            "(&(objectClass=user)(!(userAccountControl:1.2.840.113556.1.4.803:=2)))",
+            ("objectClass", "userAccountControl"),
+        ),
+        ("(| (lastLogon>=1)( cn;lang-de~=a=b)(:dn:2.5.13.5:=x))", ("lastLogon", "cn")),
+    ],
+)
+def test_what_a_filter_compares_is_named_by_it(search_filter: str, names: tuple[str, ...]) -> None:
+    assert computed.names_in_filter(search_filter) == names

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from directory.sync.computed import names_in_filter
 from directory.sync.source import around, dns, history, schema
 from directory.sync.source.connecting import connect
 from directory.sync.source.failures import DirectoryUnavailable, Stage
@@ -24,6 +25,7 @@ def extent(
 
     ``named`` are the attributes that mapping and scripts name, ``groups_named`` the DNs of the groups that stored entries name.
     """
+    named = (*named, *names_in_filter(connection.search_filter))
     try:
         position = history.position(session, connection, now)
         if since is None and position is not None:
@@ -41,7 +43,10 @@ def extent(
     groups = {dns.key(dn): dn for dn in groups_named}
     changed, newest, why_full = around.look(session, connection, since, groups)
     position = history.not_before(position, newest)
-    return Extent(position=position, why_full=why_full) if why_full else Extent(since, position, changed)
+    if why_full:
+        return Extent(position=position, why_full=why_full)
+    # What administrators have made since: a server's schema is as it was at the last full reading.
+    return Extent(since, position, changed, computed=schema.computed_by_service(session, named))
 
 
 def _never_by_changes(connection: Connection) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from directory.sync.computed import STAMPED
 from directory.sync.source import history
@@ -31,11 +31,24 @@ def computed(session: Session, named: Sequence[str]) -> tuple[str, ...]:
     Raises:
         DirectoryUnavailable: the connection is lost.
     """
+    return _those(named, lambda wanted: _computed(session, wanted))
+
+
+def computed_by_service(session: Session, named: Sequence[str]) -> tuple[str, ...]:
+    """Return which of these attributes a class of service gives, on a server that has those.
+
+    Raises:
+        DirectoryUnavailable: the connection is lost.
+    """
+    return _those(named, lambda _: _by_service(session)) if _has_services(session) else ()
+
+
+def _those(named: Sequence[str], find: Callable[[set[str]], Iterable[str]]) -> tuple[str, ...]:
     wanted = {name.lower() for name in named if WORD.fullmatch(name)} - STAMPED
     if not wanted:
         return ()
     try:
-        found = {name.lower() for name in _computed(session, wanted)}
+        found = {name.lower() for name in find(wanted)}
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
             raise
@@ -46,13 +59,21 @@ def computed(session: Session, named: Sequence[str]) -> tuple[str, ...]:
 def _computed(session: Session, wanted: set[str]) -> Iterator[str]:
     if session.root.is_active_directory:
         yield from _constructed(session, wanted)
-    elif WITH_CLASSES_OF_SERVICE.search(session.root.product):
-        for tree in session.root.contexts:
-            for entry in _found(session, Target(tree, "subtree", CLASSES_OF_SERVICE), ("cosAttribute",)):
-                # As in "nsAccountLock operational".
-                yield from (value.split()[0] for value in entry.values("cosAttribute") if value.split())
+    elif _has_services(session):
+        yield from _by_service(session)
     else:
         yield from _of_one_server(session)
+
+
+def _has_services(session: Session) -> bool:
+    return not session.root.is_active_directory and bool(WITH_CLASSES_OF_SERVICE.search(session.root.product))
+
+
+def _by_service(session: Session) -> Iterator[str]:
+    for tree in session.root.contexts:
+        for entry in _found(session, Target(tree, "subtree", CLASSES_OF_SERVICE), ("cosAttribute",)):
+            # As in "nsAccountLock operational".
+            yield from (value.split()[0] for value in entry.values("cosAttribute") if value.split())
 
 
 def _constructed(session: Session, wanted: set[str]) -> Iterator[str]:
