@@ -30,7 +30,7 @@ STORING = (
     *(
         SYNC / f"{name}.py"
         for name in (
-            "dn_spellings",
+            "dns",
             "group_names",
             "identity",
             "named_attributes",

@@ -16,8 +16,6 @@ PART = re.compile(
     r"\(\s*(?P<operator>[&|!])|(?P<end>\))|\(\s*(?P<name>[^()&|!=~<>:]+)(?P<rule>[^()=]*)=(?P<value>[^()]*)"
 )
 ESCAPED = re.compile(r"\\([0-9a-fA-F]{2})")
-# A DN in a group may have the bit string of an X.500 unique identifier behind it (RFC 4517, 3.3.21).
-UNIQUE_IDENTIFIER = re.compile(r"#'[01]*'B$")
 
 
 def names_groups(attribute: str) -> bool:
@@ -36,11 +34,6 @@ def named_in(attributes: str) -> list[str]:
     """Return the DNs of the groups that an entry names whose attributes are this JSON."""
     decoder = json.JSONDecoder()
     return [dn for found in IN_JSON.finditer(attributes) for dn in decoder.raw_decode(attributes, found.end())[0]]
-
-
-def of_member(value: str) -> str:
-    """Return the DN of a member as a group has it, without what may stand behind it."""
-    return UNIQUE_IDENTIFIER.sub("", value)
 
 
 def _sign(pair: re.Match[str]) -> str:

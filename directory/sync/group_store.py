@@ -8,8 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
 from directory.models import StoredEntry, StoredGroup
-from directory.sync import fingerprints
-from directory.sync.source import DirectoryUnavailable, DnKeys, Group, GroupGraph, GroupsApart, names_of, plain
+from directory.sync import dns, fingerprints
+from directory.sync.source import DirectoryUnavailable, Group, GroupGraph, GroupsApart, names_of, plain
 from directory.sync.values import Entry
 from orgs.bulk import insert_rows
 
@@ -30,7 +30,7 @@ class GroupStore:
     def __init__(self, server_id: int, *, depth: int) -> None:
         self._server_id = server_id
         self._depth = depth
-        self._keys = DnKeys()
+        self._keys = dns.Keys()
         self._graph: GroupGraph | None = None
         self._new: dict[str, tuple[str, Group]] = {}
         self._gone: Collection[str] = ()
@@ -70,8 +70,8 @@ class GroupStore:
         self._left_out, self._elsewhere = reading.left_out, reading.referrals
         self._before = {key: _group(dn, content) for key, dn, content in self._stored_as(self._replaced())}
         for tree in reading.left_out:
-            top = f",{self._keys[tree]}"
-            if lost := next((g.dn for g in self._before.values() if f",{self._keys[g.dn]}".endswith(top)), None):
+            top, groups = self._keys[tree], self._before.values()
+            if lost := next((g.dn for g in groups if dns.key_is_within(self._keys[g.dn], top)), None):
                 raise DirectoryUnavailable(f"the groups below {tree}, such as {lost}, can't be read any more")
 
     def touched(self, made: str) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from directory.sync.source.dns import text_of_first
+from directory.sync.dns import text_of_first
 from directory.sync.source.failures import plain
 from directory.sync.values import Scripts
 

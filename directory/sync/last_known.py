@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from django.db.models import Exists, OuterRef
 
 from directory.models import LastSeen, Match, PlannedMatch, RunServer, StoredEntry
-from directory.sync import last_seen
-from directory.sync.source import dns
+from directory.sync import dns, last_seen
 from directory.sync.source.visibility import MOST_NEIGHBOURS
 from directory.sync.values import Sought
 
@@ -47,7 +46,7 @@ def lost(server_id: int) -> list[Sought]:
             if len(found) == MOST_BRANCHES:
                 break
             ids = (unique_id,) if unique_id else ()
-            found.setdefault(dns.parent(dn).lower(), Sought(pk, username, ids, dn))
+            found.setdefault(dns.key(dns.parent(dn)), Sought(pk, username, ids, dn))
     return list(found.values())
 
 
@@ -56,19 +55,19 @@ class Neighbours:
 
     def __init__(self, server_id: int) -> None:
         self._server_id = server_id
-        self._by_branch: dict[object, list[str]] | None = None
+        self._by_branch: dict[str, list[str]] | None = None
 
     def of(self, branch: str) -> Sequence[str]:
         """Return the DNs of a few users' entries of a branch."""
         if self._by_branch is None:
             self._by_branch = self._collected()
-        return self._by_branch.get(dns.parsed(branch), ())
+        return self._by_branch.get(dns.key(branch), ())
 
-    def _collected(self) -> dict[object, list[str]]:
-        found: dict[object, list[str]] = {}
+    def _collected(self) -> dict[str, list[str]]:
+        found: dict[str, list[str]] = {}
         stored = StoredEntry.objects.filter(server=self._server_id, user__isnull=False).order_by("pk")
         for dn in stored.values_list("dn", flat=True).iterator(chunk_size=5000):
-            known = found.setdefault(dns.parsed(dns.parent(dn)), [])
+            known = found.setdefault(dns.key(dns.parent(dn)), [])
             if len(known) < MOST_NEIGHBOURS:
                 known.append(dn)
         return found

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from directory.sync import dn_spellings, group_names
+from directory.sync import dns, group_names
 from directory.sync.values import MemberList, Surroundings
 from orgs.text import fold
 
@@ -32,7 +32,7 @@ class Doubt:
 
     def samples(self) -> list[str]:
         """Return some of the entries, from as many branches as there are."""
-        by_branch = {dn_spellings.parent(dn): dn for dn in self.dns}
+        by_branch = {dns.parent(dn): dn for dn in self.dns}
         return list(dict.fromkeys([*by_branch.values(), *self.dns]))[:SAMPLES]
 
     def is_confirmed(self, now: Mapping[str, frozenset[str]]) -> bool:
@@ -76,22 +76,14 @@ def look(around: Surroundings, entries: Iterable[tuple[str, Attributes]], *, use
 NAME = "name:"
 
 
-class _Keys(dict[str, str]):
-    """The key of each DN: many entries name the same few groups."""
-
-    def __missing__(self, dn: str) -> str:
-        self[dn] = found = dn_spellings.key(dn)
-        return found
-
-
 class _Graph:
     """Who is in which of the changed groups, directly or as a member of a group in it, also where they go in circles."""
 
     def __init__(self, around: Surroundings) -> None:
-        self.changed = {dn_spellings.key(lists.dn) for lists in around.groups}
+        self.changed = {dns.key(lists.dn) for lists in around.groups}
         self.spelled: dict[str, str] = {}
-        self._lists = {dn_spellings.key(lists.dn): self._people(lists) for lists in (*around.nested, *around.groups)}
-        self._roots = self.changed if "" in around.asked_for else {dn_spellings.key(dn) for dn in around.asked_for}
+        self._lists = {dns.key(lists.dn): self._people(lists) for lists in (*around.nested, *around.groups)}
+        self._roots = self.changed if "" in around.asked_for else {dns.key(dn) for dn in around.asked_for}
         self._direct = self._by_person({group: self._lists[group] for group in self.changed})
         below = {group: self._below(group) for group in self.changed}
         self._nested = self._by_person(
@@ -116,7 +108,7 @@ class _Graph:
     def _people(self, lists: MemberList) -> list[str]:
         found = [f"{NAME}{fold(name)}" for name in lists.usernames]
         for dn in lists.members:
-            key = dn_spellings.key(dn)
+            key = dns.key(dn)
             self.spelled[key] = dn
             found.append(key)
         return found
@@ -150,12 +142,13 @@ class _Comparison:
         self._graph = _Graph(around)
         self._joined = self._graph.asked_for()
         self._usernames = usernames
-        self._keys = _Keys()
+        # Many entries name the same few groups.
+        self._keys = dns.Keys()
         self._found = Memberships()
         # By group, and whether it lists them itself: those who do not name it, and whether others of these do.
         self._missing: dict[tuple[str, bool], Doubt] = {}
         self._certain: set[tuple[str, bool]] = set()
-        self._naming = {key: Doubt(key, names_it=True) for key in map(dn_spellings.key, around.gone)}
+        self._naming = {key: Doubt(key, names_it=True) for key in map(dns.key, around.gone)}
 
     def take(self, dn: str, attributes: Attributes) -> None:
         named, who = self._names(dn, attributes)
@@ -176,7 +169,7 @@ class _Comparison:
 
     def _names(self, dn: str, attributes: Attributes) -> tuple[set[str], set[str]]:
         """Return the keys of the groups that an entry names, and by what groups may list it."""
-        named, who = set[str](), {dn_spellings.key(dn)}
+        named, who = set[str](), {dns.key(dn)}
         for kind, values in attributes.items():
             if group_names.names_groups(kind):
                 named.update(self._keys[value] for value in values)

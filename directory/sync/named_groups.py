@@ -1,4 +1,8 @@
-"""Which groups the stored entries of a server name: one that is deleted gives no other sign than that it is missing."""
+"""Which groups the stored entries of a server name: one that is deleted gives no other sign than that it is missing.
+
+Groups are compared by the keys of their DNs, made anew each time: the stored ones, which another version of Rollcall may
+have made otherwise, only keep two workers from noting a group twice.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import hashlib
 from collections.abc import Collection, Iterable
 
 from directory.models import NamedGroup
-from directory.sync import dn_spellings
+from directory.sync import dns
 
 
 class NamedGroups:
@@ -21,10 +25,10 @@ class NamedGroups:
         if not named:
             return
         if self._known is None:
-            self._known = set(NamedGroup.objects.filter(server=self._server_id).values_list("key", flat=True))
-        new = {key: dn for dn in set(named) if (key := _key(dn)) not in self._known}
+            self._known = set(map(dns.key, of(self._server_id)))
+        new = {key: dn for dn in set(named) if (key := dns.key(dn)) not in self._known}
         NamedGroup.objects.bulk_create(
-            [NamedGroup(server_id=self._server_id, key=key, dn=dn) for key, dn in new.items()],
+            [NamedGroup(server_id=self._server_id, key=_stored_key(key), dn=dn) for key, dn in new.items()],
             batch_size=500,
             ignore_conflicts=True,
         )
@@ -38,10 +42,14 @@ def of(server_id: int) -> list[str]:
 
 def forget(groups: Iterable[str], *, server_id: int) -> None:
     """Forget groups, given by their DNs, that nobody names any more."""
-    keys = [_key(dn) for dn in groups]
-    for start in range(0, len(keys), 500):
-        NamedGroup.objects.filter(server=server_id, key__in=keys[start : start + 500]).delete()
+    keys = set(map(dns.key, groups))
+    if not keys:
+        return
+    named = NamedGroup.objects.filter(server=server_id)
+    nobodys = [pk for pk, dn in named.values_list("pk", "dn") if dns.key(dn) in keys]
+    for start in range(0, len(nobodys), 500):
+        named.filter(pk__in=nobodys[start : start + 500]).delete()
 
 
-def _key(dn: str) -> str:
-    return hashlib.sha256(dn_spellings.key(dn).encode("utf-8", "surrogatepass")).hexdigest()
+def _stored_key(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

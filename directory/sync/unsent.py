@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from directory.models import StoredEntry
-from directory.sync import claimants, dn_spellings, group_names, memberships, named_groups, standing, times
+from directory.sync import claimants, dns, group_names, memberships, named_groups, standing, times
 from directory.sync.errors import ReadEverything
 from directory.sync.source import ReadingProcess, Sent, texts_of
 from directory.sync.values import Surroundings
@@ -63,18 +63,18 @@ def _claimants(reader: Reader) -> list[claimants.Claimant]:
 def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
     """Raise ReadEverything where one of these entries is a branch with people below it, who may have other DNs by now."""
     stored: set[str] = set()
-    wanted = {dn_spellings.key(dn): (dn, surely) for dn, surely in branches}
+    wanted = {dns.key(dn): (dn, surely) for dn, surely in branches}
     parents: set[str] = set()
     with times.step("branches"):
         stored_dns = StoredEntry.objects.filter(server=reader.server.pk).values_list("dn", flat=True)
         for dn in stored_dns.iterator(PAGE):
-            key = dn_spellings.key(dn)
+            key = dns.key(dn)
             if key in wanted:
                 stored.add(key)
-            parent = dn_spellings.parent(key)
+            parent = dns.parent(key)
             while parent and parent not in parents:
                 parents.add(parent)
-                parent = dn_spellings.parent(parent)
+                parent = dns.parent(parent)
     above = wanted.keys() & parents
     for key in above:
         dn, surely = wanted[key]
@@ -97,9 +97,7 @@ def _whose_groups_changed(reader: Reader, around: Surroundings, process: Reading
             found = memberships.look(around, reader.shelf.told(), username=reader.mapping.username)
     except memberships.TooMany:
         raise ReadEverything("very many people are in the groups that have changed") from None
-    named_groups.forget(
-        (dn for dn in around.gone if dn_spellings.key(dn) not in found.named), server_id=reader.server.pk
-    )
+    named_groups.forget((dn for dn in around.gone if dns.key(dn) not in found.named), server_id=reader.server.pk)
     if found.unknown:
         raise ReadEverything("a group that the filter asks for lists people by their usernames only")
     singles = list(found.changed)
@@ -107,12 +105,8 @@ def _whose_groups_changed(reader: Reader, around: Surroundings, process: Reading
         samples = list(dict.fromkeys(dn for doubt in found.doubts for dn in doubt.samples()))
         now = _named_now(reader, process, samples)
         singles += [dn for doubt in found.doubts if doubt.is_confirmed(now) for dn in doubt.dns]
-    base = dn_spellings.key(reader.server.search_base)
-    singles += [
-        dn
-        for dn in found.joined
-        if not base or dn_spellings.key(dn) == base or dn_spellings.key(dn).endswith(f",{base}")
-    ]
+    base = dns.key(reader.server.search_base)
+    singles += [dn for dn in found.joined if dns.key_is_within(dns.key(dn), base)]
     return list(dict.fromkeys(singles))
 
 
@@ -123,9 +117,9 @@ def _named_now(reader: Reader, process: ReadingProcess, wanted: Sequence[str]) -
     attributes, named = reader.row.attributes, reader.server.named_attributes
     with process.open_single(reader.server.connection, wanted, attributes=attributes, named=named) as reading:
         sent = [each for page in reading.sent_pages() for each in page]
-    found = {dn_spellings.key(each.dn): frozenset(_groups_of(each)) for each in sent}
-    return {dn: found[dn_spellings.key(dn)] for dn in wanted if dn_spellings.key(dn) in found}
+    found = {dns.key(each.dn): frozenset(_groups_of(each)) for each in sent}
+    return {dn: found[dns.key(dn)] for dn in wanted if dns.key(dn) in found}
 
 
 def _groups_of(sent: Sent) -> Iterable[str]:
-    return (dn_spellings.key(dn) for dn in group_names.named_by(texts_of(sent)))
+    return (dns.key(dn) for dn in group_names.named_by(texts_of(sent)))

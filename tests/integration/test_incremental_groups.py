@@ -100,6 +100,23 @@ def test_a_deleted_group_gives_no_roles_any_more(told_by: str) -> None:
         assert not NamedGroup.objects.exists()
 
 
+@either
+def test_a_group_that_another_version_has_noted_is_found_deleted_and_forgotten(told_by: str) -> None:
+    with employed(extra=told_by) as employer:
+        group = helpdesk(employer, "p1")
+        incremental_as_full()
+        NamedGroup.objects.update(key="as another version makes it")
+        employer.directory.modify(employer.dn("p2"), {"title": "Nurse"})
+        changes()
+
+        employer.directory.delete(group)
+
+        incremental_as_full()
+        assert "Org Admin" not in roles_of("p1")
+        changes()
+        assert not NamedGroup.objects.exists()
+
+
 def test_a_deleted_group_of_many_gives_no_roles_any_more() -> None:
     with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=WITH_URLS) as employer:
         group = helpdesk(employer, *(f"p{number}" for number in range(8)))

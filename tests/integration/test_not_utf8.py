@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from directory.models import LdapServer, Match, RunState, StoredEntry
-from directory.sync import source
-from directory.sync.source import dns
+from directory.sync import dns, source
 from directory.sync.source.singles import read_single
 from tests.fake_ldap import Attributes, FakeDirectory
 from tests.worlds import again, change_of, ldap_server, simulate, simulate_and_sync, sync, user

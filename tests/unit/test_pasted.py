@@ -11,8 +11,8 @@ from hypothesis import given, strategies
 from directory import pasted
 from directory.actions import servers
 from directory.models import LdapServer
+from directory.sync.dns import parsed
 from directory.sync.source import check_dn, check_filter
-from directory.sync.source.dns import parsed
 
 # No letter of a value may make it longer by itself, as an escape would.
 VALUES = strategies.text("abc =&|!*,;+/äß", max_size=8)

@@ -3,7 +3,6 @@
 from directory.sync.source.addresses import check_place, names_this_machine
 from directory.sync.source.apart import GroupsApart, ReadingProcess
 from directory.sync.source.checks import check_attribute, check_certificate, check_dn, escape_filter
-from directory.sync.source.dn_keys import DnKeys
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.filters import check_filter
 from directory.sync.source.group_graph import Group, GroupGraph, names_of
@@ -21,7 +20,6 @@ __all__ = [
     "ATTRIBUTES",
     "ConnectionStep",
     "DirectoryUnavailable",
-    "DnKeys",
     "Group",
     "GroupGraph",
     "GroupsApart",

@@ -11,8 +11,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from directory.sync import group_names
-from directory.sync.source import dns, history
+from directory.sync import dns, group_names
+from directory.sync.source import history
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.referrals import trees_with_people
 from directory.sync.source.search import Search
@@ -158,8 +158,8 @@ class _Looking:
         if key in map(dns.key, self.session.root.contexts):
             return False
         base = dns.key(self.connection.search_base)
-        above = base == key or base.endswith(f",{key}")
-        return above or (self.connection.search_scope == "subtree" and (not base or key.endswith(f",{base}")))
+        below = self.connection.search_scope == "subtree" and dns.key_is_within(key, base)
+        return below or dns.key_is_within(base, key)
 
     def _listed(self) -> dict[str, str]:
         """Return the DNs of all groups that there are, by their keys."""
@@ -220,7 +220,7 @@ def _seen(search: Search) -> Iterator[Entry]:
 
 
 def _members(entry: Entry) -> MemberList:
-    members = (group_names.of_member(value) for name in MEMBERS for value in entry.values(name))
+    members = (dns.of_member(value) for name in MEMBERS for value in entry.values(name))
     return MemberList(entry.dn, tuple(members), entry.values(NAMES_ONLY))
 
 

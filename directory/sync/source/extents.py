@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from directory.sync import dns
 from directory.sync.computed import names_in_filter
-from directory.sync.source import around, dns, history, schema
+from directory.sync.source import around, history, schema
 from directory.sync.source.connecting import connect
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.session import Session

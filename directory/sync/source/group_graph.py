@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from directory.sync.source.dn_keys import DnKeys
+from directory.sync.dns import Keys
 
-# A uniqueMember may carry a unique identifier behind the DN (RFC 4517, 3.3.21).
-UNIQUE_IDENTIFIER = re.compile(r"#'[01]*'B\Z")
 # The person is in none, or in the group itself.
 DIRECT = -1
 NOBODY: Sequence[int] = ()
@@ -59,7 +56,7 @@ class GroupGraph:
     It holds half a million memberships in about 60 MB: members and groups are numbered.
     """
 
-    def __init__(self, groups: Iterable[Group], *, depth: int, keys: DnKeys) -> None:
+    def __init__(self, groups: Iterable[Group], *, depth: int, keys: Keys) -> None:
         self._depth = depth
         self._keys = keys
         self._dns: list[str] = []
@@ -221,11 +218,6 @@ class GroupGraph:
 def _name_all(found: Touched, group: Group) -> None:
     found.usernames.update(group.usernames)
     found.sids |= {group.sid} - {""}
-
-
-def bare_dn(value: str) -> str:
-    """Return the DN of a uniqueMember's value, without the unique identifier that may stand behind it."""
-    return UNIQUE_IDENTIFIER.sub("", value) if value.endswith("'B") else value
 
 
 def username(value: str) -> str:

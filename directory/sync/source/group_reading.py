@@ -7,11 +7,10 @@ from dataclasses import replace
 from hashlib import blake2b
 from typing import NamedTuple
 
-from directory.sync.source import dns
+from directory.sync import dns
 from directory.sync.source.connecting import connect
-from directory.sync.source.dn_keys import DnKeys
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
-from directory.sync.source.group_graph import Group, GroupGraph, bare_dn, username
+from directory.sync.source.group_graph import Group, GroupGraph, username
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.reading import open_reading
 from directory.sync.source.referrals import is_left_out, may_hold_people, trees_with_people
@@ -56,7 +55,7 @@ class GroupReading:
         self._search = search
         self._known = known
         self._came: set[str] = set()
-        self._keys = DnKeys()
+        self._keys = dns.Keys()
 
     @property
     def gone(self) -> list[str]:
@@ -112,7 +111,7 @@ class GroupReading:
 
     def _is_searched(self, tree: str) -> bool:
         """Tell whether people are searched below this tree."""
-        return not tree or f",{self._keys[self._connection.search_base]}".endswith(f",{self._keys[tree]}")
+        return dns.key_is_within(self._keys[self._connection.search_base], self._keys[tree])
 
 
 def read_graph(connection: Connection, search: GroupSearch) -> GroupGraph:
@@ -123,7 +122,7 @@ def read_graph(connection: Connection, search: GroupSearch) -> GroupGraph:
     """
     reading = GroupReading(connection, search, {})
     groups = (each.group for page in reading.changed() for each in page)
-    return GroupGraph(groups, depth=search.depth, keys=DnKeys())
+    return GroupGraph(groups, depth=search.depth, keys=dns.Keys())
 
 
 def row_key(dn: str) -> str:
@@ -131,7 +130,7 @@ def row_key(dn: str) -> str:
     return blake2b(dn.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).hexdigest()
 
 
-def _group(sent: Sent, keys: DnKeys) -> Group:
+def _group(sent: Sent, keys: dns.Keys) -> Group:
     """Return one group as a graph takes it.
 
     Raises:
@@ -139,7 +138,7 @@ def _group(sent: Sent, keys: DnKeys) -> Group:
     """
     values = _values(sent)
     members = [keys[dn] for dn in values.get("member", ())]
-    members += [keys[bare_dn(dn)] for dn in values.get("uniquemember", ())]
+    members += [keys[dns.of_member(dn)] for dn in values.get("uniquemember", ())]
     sid = next(iter(values.get(SID.lower(), ())), "")
     return Group(sent.dn, tuple(members), tuple(map(username, values.get("memberuid", ()))), sid)
 

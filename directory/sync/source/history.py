@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
+from directory.sync import dns
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.search import Search
@@ -132,8 +133,8 @@ def _by_number(session: Session) -> Position | None:
 
 
 def _by_cookie(session: Session, connection: Connection) -> Position | None:
-    base = _plain(connection.search_base)
-    around_base = [dn for dn in session.root.contexts if f",{base}".endswith(f",{_plain(dn)}")]
+    base = dns.key(connection.search_base)
+    around_base = [dn for dn in session.root.contexts if dns.key_is_within(base, dns.key(dn))]
     suffix = max(around_base, key=len, default="")
     if not suffix:
         return None
@@ -204,10 +205,6 @@ def _time(text: str) -> datetime | None:
 
 def _stamp(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y%m%d%H%M%S}Z"
-
-
-def _plain(dn: str) -> str:
-    return ",".join(part.strip() for part in dn.lower().split(","))
 
 
 def _ignore(_urls: Sequence[str]) -> None:

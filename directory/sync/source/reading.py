@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 
-from directory.sync.source import dns, extents, history
+from directory.sync import dns
+from directory.sync.source import extents, history
 from directory.sync.source.connecting import connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.referrals import is_left_out, may_hold_people
@@ -133,7 +134,7 @@ class Reading:
 
     def _fresh(self, page: list[Sent], earlier: frozenset[int]) -> list[Sent]:
         """Return a page without what earlier searches have brought."""
-        keys = [hash(dns.folded(sent.dn)) for sent in page]
+        keys = [hash(dns.key(sent.dn)) for sent in page]
         self._came.update(keys)
         fresh = [sent for sent, key in zip(page, keys, strict=True) if key not in earlier]
         if len(fresh) < len(page):

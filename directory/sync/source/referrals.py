@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 from ldap import dn as ldap_dn
 
-from directory.sync.source import dns
+from directory.sync import dns
 
 # Active Directory refers every search at a domain's root to these partitions, which hold no accounts
 # (MS-ADTS, 3.1.1.1.5 and 6.1.1.1).

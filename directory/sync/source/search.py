@@ -9,9 +9,9 @@ from hashlib import blake2b
 
 import ldap
 
+from directory.sync.dns import text_of as dn_text
+from directory.sync.dns import texts_of as dn_texts
 from directory.sync.source.advice import CANNOT_PAGE, with_advice
-from directory.sync.source.dns import text_of as dn_text
-from directory.sync.source.dns import texts_of as dn_texts
 from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
 from directory.sync.source.messages import attributes_of, names_of
 from directory.sync.source.seen import Seen

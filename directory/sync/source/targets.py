@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from urllib.parse import unquote, urlsplit
 
+from directory.sync import dns
 from directory.sync.source.addresses import check_port
 from directory.sync.source.filters import check_filter
 from directory.sync.source.urls import Url, check_url, parse_url
@@ -24,7 +25,7 @@ class Target:
 
 def place(url: Url, target: Target) -> tuple[str, int, Target]:
     """Return what is equal when two referrals lead to the same search."""
-    return url.host, url.port, replace(target, base=target.base.lower())
+    return url.host, url.port, replace(target, base=dns.key(target.base))
 
 
 def parse_referral(text: str, target: Target) -> tuple[Url, Target] | None:

@@ -17,8 +17,8 @@ from dataclasses import dataclass, field, replace
 
 import ldap
 
+from directory.sync import dns
 from directory.sync.identity import id_attributes, identity
-from directory.sync.source import dns
 from directory.sync.source.connecting import open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.sent import Sent, decoded
