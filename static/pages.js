@@ -2,9 +2,13 @@
 (() => {
   "use strict";
 
-  let changed = false;
+  const filledIn = () => document.querySelector("form[data-unsaved][data-changed], form[data-unsaved] [data-changed]") !== null;
+  let changed = filledIn();
   document.addEventListener("input", (event) => {
     if (event.target.form?.dataset.unsaved) changed = true;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (filledIn()) changed = true;
   });
   document.addEventListener("submit", () => {
     changed = false;

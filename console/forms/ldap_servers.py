@@ -10,11 +10,12 @@ from django import forms
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.forms.fields import LinesField, OrgsField, SecretTextarea
+from console.forms.fields import LinesField, OrgsField, SecretTextarea, show_errors
 from console.forms.ldap_server_layout import helper
 from console.forms.stored_secrets import StoredSecrets
 from directory import pasted
 from directory.actions import server_powers, servers
+from directory.actions.errors import Invalid
 from directory.actions.server_orgs import inherited
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
@@ -134,9 +135,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             **{limit.setting: _(limit.help) for limit in LIMITS},
         }
 
-    def __init__(
-        self, *args: Any, viewer: User, server: LdapServer | None, preset: Preset | None = None, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
         for name in pasted.NORMALIZED & self.fields.keys():
@@ -174,9 +173,6 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
                 self.fields[secret].help_text = _("The stored one can't be decrypted: enter it again.")
             elif value:
                 self.fields[secret].help_text = _("Stored. Leave it empty to keep it.")
-        if preset:
-            # Filled in, and stored by nobody but who saves the form.
-            self.initial.update(preset.settings)
         self.helper = helper()
 
     def is_like(self, preset: Preset) -> bool:
@@ -204,6 +200,11 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
     def _post_clean(self) -> None:
         """Leave the model alone: the action fills it in and checks it."""
+
+    def add_problems(self) -> None:
+        """Name what a save would refuse as well, so that everything that is wrong is said at once."""
+        found = servers.problems(server=self.server, values=self.values())
+        show_errors(self, Invalid({name: message for name, message in found.items() if name not in self.errors}))
 
     def values(self) -> dict[str, Any]:
         """Return the settings as the action takes them; an empty secret means that the stored one is kept."""

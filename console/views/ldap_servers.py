@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from console.access import ConsoleRequest, author, require
 from console.forms.fields import show_errors
+from console.forms.filling_in import fill_in
 from console.forms.ldap_servers import LdapServerForm
 from console.forms.settings import IntervalForm
 from console.http import browser_has_gone, render_page
@@ -84,16 +85,20 @@ def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 
 def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpResponse:
-    preset = presets.BY_KEY.get(request.GET.get("preset", ""))
-    form = LdapServerForm(request.POST or None, viewer=request.user, server=server, preset=preset)
+    form = LdapServerForm(request.POST or None, viewer=request.user, server=server)
     questions: dict[str, list[str]] = {}
-    if request.method == "POST" and form.is_valid() and (saved := _save(request, form, questions)):
+    filled = None
+    if "fill_in" in request.POST:
+        key = request.POST["fill_in"] or request.POST.get("preset", "")
+        filled = fill_in(form, presets.BY_KEY.get(key))
+        form = filled.form
+    elif request.method == "POST" and (saved := _save_valid(request, form, questions)):
         return redirect("ldap_servers:edit", pk=saved.pk)
     unchecked = server is not None and not server.verify_certificates
     context = {
         "form": form,
         "server": server,
-        "preset": preset,
+        "filled": filled,
         "presets": presets.PRESETS,
         "questions": questions,
         "unchecked": unchecked,
@@ -101,6 +106,14 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
         "cautions": cautions([server], at=timezone.now()) if server else [],
     }
     return render_page(request, "ldap_servers/form.html", context)
+
+
+def _save_valid(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, list[str]]) -> LdapServer | None:
+    """Save what is right by itself; name all that is wrong with what is not."""
+    if form.is_valid():
+        return _save(request, form, questions)
+    form.add_problems()
+    return None
 
 
 def _save(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, list[str]]) -> LdapServer | None:
@@ -223,6 +236,7 @@ def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
     return {
         "steps": steps,
         "suggested": found if found and not form.is_like(found) else None,
+        "presets": presets.PRESETS,
         "server": form.server,
         "cautions": [Caution("", text) for text in server_warnings.of_connection(connection)],
     }

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.test import Client
 from django.urls import reverse
 
 from directory import script_hints
@@ -35,6 +36,10 @@ def verdict(key: str, dn: str, **attributes: str | list[str]) -> Verdict:
         [found] = sandbox.evaluate([Entry(dn, values)])
     assert found.error is None
     return found
+
+
+def fill_in(client: Client, address: str, key: str, **typed: Any) -> Any:
+    return client.post(address, {**typed, "fill_in": "", "preset": key})
 
 
 DOMAIN_DN = "CN=Jane,OU=Research\\, Labs,OU=Staff,DC=example,DC=com"
@@ -119,23 +124,80 @@ class TestEach:
     def test_fills_the_form_in_and_stores_nothing(self, preset: Preset) -> None:
         server, client = make_server(), signed_in(make_sysadmin())
         for address in (reverse("ldap_servers:add"), reverse("ldap_servers:edit", args=[server.pk])):
-            page = client.get(address, {"preset": preset.key})
+            page = fill_in(client, address, preset.key)
 
             form = page.context["form"]
-            assert {name: form.initial[name] for name in preset.settings} == dict(preset.settings)
+            assert {name: form[name].initial for name in preset.settings} == dict(preset.settings)
             assert "is filled in below and not saved yet" in page.content.decode()
         assert LdapServer.objects.get().search_filter == server.search_filter
 
     def test_is_saved_by_who_saves_the_form(self, preset: Preset) -> None:
         server, client = make_server(), signed_in(make_sysadmin())
         address = reverse("ldap_servers:edit", args=[server.pk])
-        form = as_sent(client.get(address, {"preset": preset.key}).context["form"])
+        typed = as_sent(client.get(address).context["form"])
+        form = as_sent(fill_in(client, address, preset.key, **typed).context["form"])
 
         answer = client.post(address, form)
 
         assert answer.status_code == 302, answer.context["form"].errors
         server.refresh_from_db()
         assert {name: getattr(server, name) for name in preset.settings} == dict(preset.settings)
+
+
+@pytest.mark.django_db
+class TestOverWhatIsTyped:
+    def test_keeps_everything_but_its_own_settings(self) -> None:
+        client, typed = (
+            signed_in(make_sysadmin()),
+            {"name": "Corp", "urls": "ldaps://dc1.example.com\nldaps://dc2.example.com"},
+        )
+        typed |= {"search_base": "dc=corp", "start_tls": "on", "groups_depth": "999", "limit_moves_percent": "7"}
+
+        form = fill_in(client, reverse("ldap_servers:add"), "samba", **typed).context["form"]
+
+        shown = as_sent(form)
+        assert {name: shown[name] for name in typed} == typed
+        assert "verify_certificates" not in shown
+        assert form.errors == {}
+
+    def test_shows_what_it_replaced(self) -> None:
+        server, client = make_server(search_filter="(uid=a*)"), signed_in(make_sysadmin())
+        address = reverse("ldap_servers:edit", args=[server.pk])
+        typed = as_sent(client.get(address).context["form"]) | {
+            "active_script": "function (entry) {\r\n  return 1;\r\n}"
+        }
+
+        replaced = fill_in(client, address, "samba", **typed).context["filled"].replaced
+
+        assert ("Search filter", "(uid=a*)") in [(each.label, each.value) for each in replaced]
+        assert ("Active script", "function (entry) {\n  return 1;\n}") in [
+            (each.label, each.value) for each in replaced
+        ]
+
+    def test_replaces_nothing_that_is_there_already(self) -> None:
+        client, address = signed_in(make_sysadmin()), reverse("ldap_servers:add")
+        typed = as_sent(fill_in(client, address, "samba").context["form"])
+
+        assert fill_in(client, address, "samba", **typed).context["filled"].replaced == ()
+
+    def test_asks_for_the_secrets_again_that_a_page_cannot_show(self) -> None:
+        client, typed = signed_in(make_sysadmin()), {"bind_password": "opensesame", "client_key": "a key"}
+
+        page = fill_in(client, reverse("ldap_servers:add"), "samba", **typed).content.decode()
+
+        assert "Enter again, as a page never shows it: Bind password, Client key." in page
+        assert "opensesame" not in page
+        assert "a key" not in page
+
+    def test_of_another_editor_is_told_when_it_is_saved(self) -> None:
+        server, client = make_server(), signed_in(make_sysadmin())
+        address = reverse("ldap_servers:edit", args=[server.pk])
+        typed = as_sent(client.get(address).context["form"])
+        LdapServer.objects.update(version=2)
+
+        form = as_sent(fill_in(client, address, "samba", **typed).context["form"])
+
+        assert "Someone else has saved this server" in client.post(address, form).content.decode()
 
 
 def test_they_are_listed_with_what_each_is_for() -> None:
@@ -146,11 +208,12 @@ def test_they_are_listed_with_what_each_is_for() -> None:
 
 
 @pytest.mark.django_db
-def test_a_preset_that_is_none_fills_in_nothing() -> None:
-    page = signed_in(make_sysadmin()).get(reverse("ldap_servers:add"), {"preset": "nonsense"})
+@pytest.mark.parametrize("key", ["", "nonsense"])
+def test_a_preset_that_is_none_fills_in_nothing(key: str) -> None:
+    page = fill_in(signed_in(make_sysadmin()), reverse("ldap_servers:add"), key, search_filter="(uid=a*)")
 
-    assert page.context["preset"] is None
-    assert page.context["form"]["search_filter"].value() == LdapServer().search_filter
+    assert page.context["form"]["search_filter"].value() == "(uid=a*)"
+    assert "Choose a preset first" in page.content.decode()
 
 
 @pytest.mark.parametrize(
@@ -185,12 +248,15 @@ def test_a_test_of_the_connection_shows_the_one_that_fits(monkeypatch: pytest.Mo
     address = reverse("ldap_servers:edit", args=[server.pk])
     given = as_sent(client.get(address).context["form"])
 
-    page = client.post(reverse("ldap_servers:test-connection", args=[server.pk]), given).content.decode()
-    filled = as_sent(client.get(address, {"preset": "samba"}).context["form"])
-    again = client.post(reverse("ldap_servers:test-connection", args=[server.pk]), filled).content.decode()
+    test, asked = reverse("ldap_servers:test-connection", args=[server.pk]), {"HX-Request": "true"}
+    page = client.post(test, given, headers=asked).content.decode()
+    filled = as_sent(fill_in(client, address, "samba").context["form"])
+    again = client.post(test, filled, headers=asked).content.decode()
+    without_script = client.post(test, given).content.decode()
 
-    assert f"{address}?preset=samba" in page
-    assert "?preset=" not in again
+    assert 'name="fill_in" value="samba"' in page
+    assert "fill_in" not in again
+    assert "Go back and choose it" in without_script
     assert LdapServer.objects.get().search_filter == server.search_filter
 
 

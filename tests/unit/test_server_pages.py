@@ -351,3 +351,19 @@ class TestALimitThatIsSwitchedOff:
     def test_is_not_what_it_is_from_the_start(self, limit: Limit) -> None:
         assert not limit.is_off(limit.default)
         assert limit.is_off(limit.off)
+
+
+@pytest.mark.django_db
+def test_everything_that_is_wrong_is_named_at_once() -> None:
+    typed = {
+        "urls": "ldap://dc1.example.com",
+        "groups_filter": "(cn=",
+        "client_certificate": "hello",
+        "groups_depth": "999",
+    }
+
+    page = signed_in(make_sysadmin()).post(reverse("ldap_servers:add"), typed)
+
+    assert {"name", "bind_dn", "groups_filter", "client_certificate", "groups_depth"} <= page.context[
+        "form"
+    ].errors.keys()

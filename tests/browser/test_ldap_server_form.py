@@ -1,0 +1,73 @@
+"""The form of an LDAP server in a browser: presets over what is typed, and what the Enter key does."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from directory.models import LdapServer
+from tests.makers import PASSWORD, make_server, make_sysadmin
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def form(page: Page, live_server: LiveServer) -> Page:
+    """The page of a new LDAP server, opened by a SYSADMIN."""
+    make_sysadmin("admin")
+    page.goto(f"{live_server.url}/settings/security/ldap/add/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("heading", name="New LDAP server").wait_for()
+    return page
+
+
+def test_a_preset_leaves_what_is_typed_and_the_password(form: Page) -> None:
+    form.get_by_label("URLs").fill("ldaps://dc1.example.com")
+    form.get_by_label("Bind password").fill("opensesame")
+    form.get_by_label("Search filter").fill("(uid=a*)")
+    form.get_by_label("Preset").select_option("Samba AD")
+
+    form.get_by_role("button", name="Fill in").press("Enter")
+
+    filled = form.get_by_text("“Samba AD” is filled in below and not saved yet.")
+    expect(filled).to_be_focused()
+    expect(form.get_by_label("URLs")).to_have_value("ldaps://dc1.example.com")
+    expect(form.get_by_label("Bind password")).to_have_value("opensesame")
+    expect(form.get_by_label("Search filter")).to_have_value("(&(objectCategory=person)(objectClass=user))")
+    expect(form.get_by_label("Active script")).to_have_value(re.compile("accountExpires"))
+    form.get_by_text("1 value was replaced").click()
+    expect(form.get_by_text("(uid=a*)")).to_be_visible()
+
+
+def test_leaving_after_a_preset_asks_first(form: Page) -> None:
+    asked: list[str] = []
+
+    def leave(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.accept()
+
+    form.on("dialog", leave)
+    form.get_by_label("Preset").select_option("Samba AD")
+    form.get_by_role("button", name="Fill in").click()
+    form.get_by_text("is filled in below").wait_for()
+
+    form.get_by_role("link", name="Back without saving").click()
+    form.get_by_role("heading", name="LDAP servers").wait_for()
+
+    assert asked == ["beforeunload"]
+
+
+def test_the_enter_key_saves(live_server: LiveServer, form: Page) -> None:
+    server = make_server("Corp")
+    form.goto(f"{live_server.url}/settings/security/ldap/{server.pk}/")
+    form.get_by_label("Name", exact=False).first.fill("Corp 2")
+
+    form.get_by_label("Name", exact=False).first.press("Enter")
+
+    expect(form.get_by_text("Corp 2 is saved.")).to_be_visible()
+    assert LdapServer.objects.get().name == "Corp 2"
