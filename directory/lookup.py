@@ -9,7 +9,15 @@ from directory import scripting
 from directory.models import LdapServer
 from directory.scope import OrgScope
 from directory.sync.identity import identity
-from directory.sync.source import GroupGraph, escape_filter, names_of, open_reading, read_graph, without_groups
+from directory.sync.source import (
+    GroupGraph,
+    ReadingRequest,
+    escape_filter,
+    names_of,
+    open_reading,
+    read_graph,
+    without_groups,
+)
 from directory.sync.values import Entry, Identity, Verdict
 from orgs.text import fold
 
@@ -79,5 +87,5 @@ def _entries(server: LdapServer, usernames: Sequence[str]) -> list[Entry]:
     matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
     connection = server.connection
     asked = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
-    with open_reading(asked, attributes=server.attributes, named=server.named_attributes) as reading:
+    with open_reading(ReadingRequest(asked, server.attributes, server.named_attributes)) as reading:
         return [entry for page in reading.pages() for entry in page]

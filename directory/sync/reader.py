@@ -16,7 +16,15 @@ from directory.sync.job import Job
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.sandbox import EntryText
 from directory.sync.shelf import Place, Read, Shelf, Stored
-from directory.sync.source import DirectoryUnavailable, Opened, ReadingProcess, Sent, opened, with_groups
+from directory.sync.source import (
+    DirectoryUnavailable,
+    Opened,
+    ReadingProcess,
+    ReadingRequest,
+    Sent,
+    opened,
+    with_groups,
+)
 from directory.sync.values import AttributeMapping, Extent, Identity, Verdict
 from orgs.bulk import Json
 from orgs.text import fold
@@ -67,6 +75,11 @@ class Reader:
         """Return the hash of what entries are matched by now."""
         return grounds.present(self.org_ids, at=self.work.lease.clock())
 
+    @property
+    def request(self) -> ReadingRequest:
+        """What every reading of this server's people asks for."""
+        return ReadingRequest(self.server.connection, self.row.attributes, self.server.named_attributes)
+
     def read(self, pages: Iterable[list[Sent]]) -> None:
         """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
         self._look_at(self._come(pages))
@@ -88,8 +101,7 @@ class Reader:
     def read_again(self, process: ReadingProcess, dns: Sequence[str]) -> None:
         """Read these entries as they are now, each once."""
         if wanted := list(dict.fromkeys(dns)):
-            attributes, named = self.row.attributes, self.server.named_attributes
-            with process.open_single(self.server.connection, wanted, attributes=attributes, named=named) as reading:
+            with process.open_single(self.request, wanted) as reading:
                 self._again = True
                 self.read(reading.sent_pages())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from django.db import transaction
 
@@ -161,17 +161,15 @@ def _read_from(
         now = work.lease.clock() if server.full_reading_every > 1 else None
         # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
         mapping = server.mapping if increments.mostly_new(server) else None
-        named = server.named_attributes
-        with process.open(
-            connection,
-            attributes=row.attributes,
+        request = replace(
+            reader.request,
             since=since,
             now=now,
-            mapping=mapping,
-            named=named,
-            for_groups=groups is not None,
             groups_named=named_groups.of(server.pk) if since else (),
-        ) as reading:
+            mapping=mapping,
+            for_groups=groups is not None,
+        )
+        with process.open(request) as reading:
             row.url, extent = reading.url, reading.extent
             if since and (computed := increments.named_computed(server, extent.computed)):
                 raise ReadEverything(computed)

@@ -114,8 +114,7 @@ def _named_now(reader: Reader, process: ReadingProcess, wanted: Sequence[str]) -
     """Return which groups, by their keys, entries name now, by the DNs by which they are asked for."""
     if len(wanted) > MOST_SINGLES:
         raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
-    attributes, named = reader.row.attributes, reader.server.named_attributes
-    with process.open_single(reader.server.connection, wanted, attributes=attributes, named=named) as reading:
+    with process.open_single(reader.request, wanted) as reading:
         sent = [each for page in reading.sent_pages() for each in page]
     found = {dns.key(each.dn): frozenset(_groups_of(each)) for each in sent}
     return {dn: found[dns.key(dn)] for dn in wanted if dns.key(dn) in found}

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import Any, Self
 
 import pytest
@@ -13,7 +14,6 @@ from pytest_django import Settings
 
 from directory.models import RunState
 from directory.sync import source
-from directory.sync.values import Connection
 from tests.attacks.bad_settings import TEST
 from tests.attacks.ldap_pages import Ear, on_the_page
 from tests.attacks.ldap_world import SECRET, corp, tried, unchanged
@@ -62,10 +62,8 @@ class ReadingHere:
     def __exit__(self, *_exception: object) -> None:
         return None
 
-    def open(
-        self, wanted: Connection, *, attributes: Sequence[str] | None = None, **_more: object
-    ) -> AbstractContextManager[source.Reading]:
-        return source.open_reading(wanted, attributes=attributes)
+    def open(self, wanted: source.ReadingRequest) -> AbstractContextManager[source.Reading]:
+        return source.open_reading(replace(wanted, since=None, now=None))
 
 
 class TestANameThatLeadsElsewhere:

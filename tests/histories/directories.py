@@ -7,13 +7,12 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Self
 from unittest import mock
 from uuid import UUID
 
 from directory.sync.sandbox import EntryText, Sandbox
-from directory.sync.source import DirectoryUnavailable, Sent
+from directory.sync.source import DirectoryUnavailable, ReadingRequest, Sent
 from directory.sync.values import (
     AttributeMapping,
     Connection,
@@ -151,12 +150,10 @@ class MemoryServer:
 
 
 class MemoryReading:
-    """One reading of a server in memory, of these attributes or of all."""
+    """One reading of a server in memory."""
 
-    def __init__(
-        self, server: MemoryServer, attributes: Sequence[str] | None, since: Position | None, only: Collection[str] = ()
-    ) -> None:
-        self.extent = Extent(since, server.now())
+    def __init__(self, server: MemoryServer, wanted: ReadingRequest, only: Collection[str] = ()) -> None:
+        self.extent = Extent(wanted.since if wanted.now else None, server.now())
         self._only = only
         self.url = server.url
         self.referrals: list[str] = []
@@ -166,7 +163,7 @@ class MemoryReading:
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
         self._server = server
-        self._attributes = None if attributes is None else {name.lower() for name in attributes}
+        self._attributes = None if wanted.attributes is None else {name.lower() for name in wanted.attributes}
 
     @property
     def complete(self) -> bool:
@@ -219,37 +216,17 @@ class MemoryDirectories:
         yield self
 
     @contextmanager
-    def open(
-        self,
-        connection: Connection,
-        *,
-        attributes: Sequence[str] | None = None,
-        since: Position | None = None,
-        now: datetime | None = None,
-        mapping: AttributeMapping | None = None,
-        named: Sequence[str] = (),
-        for_groups: bool = False,
-        groups_named: Sequence[str] = (),
-    ) -> Iterator[MemoryReading]:
-        assert not for_groups, "these directories have no groups"
-        yield MemoryReading(self._reached(connection), attributes, since if now else None)
+    def open(self, wanted: ReadingRequest) -> Iterator[MemoryReading]:
+        assert not wanted.for_groups, "these directories have no groups"
+        yield MemoryReading(self._reached(wanted.connection), wanted)
 
     @contextmanager
-    def open_single(
-        self,
-        connection: Connection,
-        dns: Sequence[str],
-        *,
-        attributes: Sequence[str] | None = None,
-        named: Sequence[str] = (),
-    ) -> Iterator[MemoryReading]:
-        yield MemoryReading(self._reached(connection), attributes, None, only=frozenset(dns))
+    def open_single(self, wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[MemoryReading]:
+        yield MemoryReading(self._reached(wanted.connection), wanted, only=frozenset(dns))
 
     @contextmanager
-    def lookup(
-        self, connection: Connection, *, attributes: Sequence[str] | None = None, named: Sequence[str] = ()
-    ) -> Iterator[MemoryLookup]:
-        yield MemoryLookup(self._reached(connection))
+    def lookup(self, wanted: ReadingRequest) -> Iterator[MemoryLookup]:
+        yield MemoryLookup(self._reached(wanted.connection))
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))

@@ -55,7 +55,7 @@ def names(wanted: Connection) -> list[str]:
 
 
 def test_are_left_out_and_counted_by_default(company: Directory) -> None:
-    with source.open_reading(connection(company)) as reading:
+    with source.open_reading(source.ReadingRequest(connection(company))) as reading:
         count, aliases = sum(map(len, reading)), reading.count_aliases()
 
     assert (count, reading.complete, aliases) == (12, True, 4)
@@ -69,7 +69,7 @@ def test_lead_to_each_person_once_whatever_the_page_size(company: Directory) -> 
 
 
 def test_that_are_dereferenced_are_counted_again_and_nothing_to_warn_of(company: Directory) -> None:
-    with source.open_reading(connection(company, dereference_aliases=True)) as reading:
+    with source.open_reading(source.ReadingRequest(connection(company, dereference_aliases=True))) as reading:
         list(reading)
         aliases = reading.count_aliases()
 
@@ -79,11 +79,13 @@ def test_that_are_dereferenced_are_counted_again_and_nothing_to_warn_of(company:
 
 def test_that_are_dereferenced_make_each_reading_a_full_one(company: Directory) -> None:
     now = datetime.now(UTC)
-    with source.open_reading(connection(company), now=now) as reading:
+    with source.open_reading(source.ReadingRequest(connection(company), now=now)) as reading:
         position = reading.extent.position
     assert isinstance(position, Position)
 
-    with source.open_reading(connection(company, dereference_aliases=True), since=position, now=now) as reading:
+    with source.open_reading(
+        source.ReadingRequest(connection(company, dereference_aliases=True), since=position, now=now)
+    ) as reading:
         list(reading)
 
     assert (reading.extent.since, reading.extent.why_full) == (None, "aliases are dereferenced")
@@ -95,7 +97,7 @@ def test_may_bring_many_people_twice_from_a_server_that_sends_them_for_each_alia
         plain = Connection(name="Fake", urls=(server.url,), search_base=server.base, page_size=10)
         with pytest.raises(DirectoryUnavailable, match="came twice"):
             list(source.pages(plain))
-        with source.open_reading(replace(plain, dereference_aliases=True)) as reading:
+        with source.open_reading(source.ReadingRequest(replace(plain, dereference_aliases=True))) as reading:
             count = sum(map(len, reading))
 
     assert reading.proof

@@ -58,7 +58,7 @@ def failure(wanted: Connection) -> DirectoryUnavailable:
 
 class TestAClientCertificate:
     def test_is_shown_over_ldaps_and_the_password_binds(self, demanding: MutualDirectory) -> None:
-        with source.open_reading(connection(demanding)) as reading:
+        with source.open_reading(source.ReadingRequest(connection(demanding))) as reading:
             list(reading)
 
         assert reading.proof
@@ -110,7 +110,7 @@ class TestAClientCertificate:
 
 class TestSaslExternal:
     def test_reads_as_whom_the_server_takes_the_certificate_for(self, demanding: MutualDirectory) -> None:
-        with source.open_reading(external(demanding)) as reading:
+        with source.open_reading(source.ReadingRequest(external(demanding))) as reading:
             list(reading)
 
         assert reading.proof

@@ -53,7 +53,7 @@ def connection(directory: Directory, **settings: object) -> Connection:
 
 
 def test_is_read_to_its_end(catalog: Catalog) -> None:
-    with source.open_reading(connection(catalog), now=datetime.now(UTC)) as reading:
+    with source.open_reading(source.ReadingRequest(connection(catalog), now=datetime.now(UTC))) as reading:
         list(reading)
 
     assert reading.proof
@@ -64,9 +64,11 @@ def test_is_read_to_its_end(catalog: Catalog) -> None:
 
 def test_finds_what_has_changed_since(catalog: Catalog) -> None:
     now = datetime.now(UTC)
-    with source.open_reading(connection(catalog), now=now) as reading:
+    with source.open_reading(source.ReadingRequest(connection(catalog), now=now)) as reading:
         list(reading)
-    with source.open_reading(connection(catalog), since=reading.extent.position, now=now) as changes:
+    with source.open_reading(
+        source.ReadingRequest(connection(catalog), since=reading.extent.position, now=now)
+    ) as changes:
         list(changes)
 
     assert changes.extent.since == reading.extent.position

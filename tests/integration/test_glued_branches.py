@@ -36,7 +36,7 @@ def connection(directory: GluedDirectory, **settings: object) -> Connection:
 
 @pytest.mark.parametrize("page_size", [7, PAGE, 15, EACH, 1000])
 def test_are_read_and_counted_again_whatever_the_page_size(glued: GluedDirectory, page_size: int) -> None:
-    with source.open_reading(connection(glued, page_size=page_size)) as reading:
+    with source.open_reading(source.ReadingRequest(connection(glued, page_size=page_size))) as reading:
         names = {entry.values("uid")[0] for page in reading for entry in page}
 
     assert len(names) == reading.entries == 2 * EACH
@@ -47,7 +47,7 @@ def test_are_read_and_counted_again_whatever_the_page_size(glued: GluedDirectory
 def test_are_read_and_counted_again_over_tls(glued: GluedDirectory) -> None:
     wanted = connection(glued, urls=(glued.ldaps_url,), ca_certificate=glued.ca_certificate)
 
-    with source.open_reading(wanted) as reading:
+    with source.open_reading(source.ReadingRequest(wanted)) as reading:
         list(reading)
 
     assert reading.proof
@@ -55,7 +55,7 @@ def test_are_read_and_counted_again_over_tls(glued: GluedDirectory) -> None:
 
 
 def test_are_read_whole_after_the_newest_time_stamp_was_looked_for(glued: GluedDirectory) -> None:
-    with source.open_reading(connection(glued), now=datetime.now(UTC)) as reading:
+    with source.open_reading(source.ReadingRequest(connection(glued), now=datetime.now(UTC))) as reading:
         names = [entry.values("uid")[0] for page in reading for entry in page]
 
     assert len(names) == 2 * EACH

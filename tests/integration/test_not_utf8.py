@@ -52,7 +52,7 @@ def test_a_dn_is_kept_with_escaped_octets_and_named_in_every_run(server: FakeDir
 def test_its_entry_is_found_again_by_the_escaped_dn(server: FakeDirectory) -> None:
     connection = serve(server).connection
 
-    [[sent]] = read_single(connection, [ESCAPED])
+    [[sent]] = read_single(source.ReadingRequest(connection), [ESCAPED])
 
     assert sent.dn == ESCAPED
     assert [entry.dn for page in source.pages(connection) for entry in page] == ["uid=mia,dc=example", ESCAPED]

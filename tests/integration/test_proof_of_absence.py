@@ -41,7 +41,7 @@ def fake(server: FakeDirectory, **settings: Any) -> Connection:
 
 
 def proof_of(wanted: Connection) -> ReadingProof:
-    with source.open_reading(wanted) as reading:
+    with source.open_reading(source.ReadingRequest(wanted)) as reading:
         list(reading)
     assert reading.proof
     return reading.proof
@@ -104,7 +104,7 @@ class TestProof:
         assert (proof.bound_as, proof.authorization) == ("anonymous", "")
 
     def test_is_not_there_before_the_end(self, company: Directory) -> None:
-        with source.open_reading(connection(company, page_size=100)) as reading:
+        with source.open_reading(source.ReadingRequest(connection(company, page_size=100))) as reading:
             next(iter(reading))
 
         assert reading.proof is None
@@ -126,7 +126,10 @@ class TestDoubt:
 
     @pytest.mark.parametrize("now", [PEOPLE[:15], [*PEOPLE, *((f"cn={n}", {}) for n in range(9))]])
     def test_of_a_directory_that_is_another_one_by_then_ends_the_reading(self, now: list[Any]) -> None:
-        with FakeDirectory(PEOPLE) as server, source.open_reading(fake(server, page_size=20)) as reading:
+        with (
+            FakeDirectory(PEOPLE) as server,
+            source.open_reading(source.ReadingRequest(fake(server, page_size=20))) as reading,
+        ):
             pages = iter(reading)
             next(pages)
             next(pages)
@@ -136,7 +139,10 @@ class TestDoubt:
                 next(pages)
 
     def test_is_none_where_a_few_come_and_go(self) -> None:
-        with FakeDirectory(PEOPLE) as server, source.open_reading(fake(server, page_size=20)) as reading:
+        with (
+            FakeDirectory(PEOPLE) as server,
+            source.open_reading(source.ReadingRequest(fake(server, page_size=20))) as reading,
+        ):
             pages = iter(reading)
             next(pages)
             next(pages)

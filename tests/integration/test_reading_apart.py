@@ -54,9 +54,9 @@ def allowed(settings: object) -> None:
 def test_it_says_what_a_reading_in_this_process_says() -> None:
     with FakeDirectory(PEOPLE) as server:
         wanted = connection(server.url, page_size=300)
-        with source.open_reading(wanted) as here:
+        with source.open_reading(source.ReadingRequest(wanted)) as here:
             entries = [entry for page in here for entry in page]
-        with ReadingProcess() as process, process.open(wanted) as apart:
+        with ReadingProcess() as process, process.open(source.ReadingRequest(wanted)) as apart:
             pages = [decoded(page) for page in apart.sent_pages()]
 
     assert [entry for page in pages for entry in page] == entries
@@ -68,9 +68,9 @@ def test_it_looks_into_entries_as_this_process_does() -> None:
     with FakeDirectory(PEOPLE) as server:
         wanted = connection(server.url, page_size=300)
         with ReadingProcess() as process:
-            with process.open(wanted) as apart:
+            with process.open(source.ReadingRequest(wanted)) as apart:
                 here = [source.opened(sent, mapping, named) for page in apart.sent_pages() for sent in page]
-            with process.open(wanted, mapping=mapping, named=("uid", "photo")) as apart:
+            with process.open(source.ReadingRequest(wanted, mapping=mapping, named=("uid", "photo"))) as apart:
                 there = [sent for page in apart.sent_pages() for sent in page]
 
     assert [sent.opened for sent in there] == here
@@ -82,26 +82,29 @@ def test_one_process_reads_several_directories() -> None:
     with FakeDirectory(PEOPLE[:3]) as first, FakeDirectory(PEOPLE[:5]) as second, ReadingProcess() as process:
         before = children()
         for server, count in ((first, 3), (second, 5)):
-            with process.open(connection(server.url)) as reading:
+            with process.open(source.ReadingRequest(connection(server.url))) as reading:
                 assert sum(map(len, reading.sent_pages())) == count
         assert children() == before
 
 
 def test_a_failure_comes_over_with_all_that_it_says() -> None:
     with FakeDirectory(PEOPLE[:3], search_result=(50, "go away")) as server, ReadingProcess() as process:
-        with pytest.raises(DirectoryUnavailable) as refused, process.open(connection(server.url)) as reading:
+        with (
+            pytest.raises(DirectoryUnavailable) as refused,
+            process.open(source.ReadingRequest(connection(server.url))) as reading,
+        ):
             list(reading.sent_pages())
 
         assert (refused.value.stage, refused.value.result_code) == (Stage.SEARCH, 50)
         assert "go away" in refused.value.server_message
-        with FakeDirectory(PEOPLE[:2]) as other, process.open(connection(other.url)) as reading:
+        with FakeDirectory(PEOPLE[:2]) as other, process.open(source.ReadingRequest(connection(other.url))) as reading:
             assert sum(map(len, reading.sent_pages())) == 2
 
 
 def test_a_reading_that_nobody_goes_on_with_leaves_no_process() -> None:
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
-        with process.open(connection(server.url, page_size=10)) as reading:
+        with process.open(source.ReadingRequest(connection(server.url, page_size=10))) as reading:
             next(reading.sent_pages())
         assert not reading.complete
         assert children() == before
@@ -110,7 +113,7 @@ def test_a_reading_that_nobody_goes_on_with_leaves_no_process() -> None:
 def test_a_process_that_is_killed_proves_nothing() -> None:
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
-        with process.open(connection(server.url, page_size=10)) as reading:
+        with process.open(source.ReadingRequest(connection(server.url, page_size=10))) as reading:
             pages = reading.sent_pages()
             next(pages)
             for pid in children() - before:
@@ -156,7 +159,7 @@ def test_the_bind_password_is_in_no_command_line_and_in_no_environment() -> None
             bind_password=directory.admin_password,
             page_size=1,
         )
-        with ReadingProcess() as process, process.open(wanted) as reading:
+        with ReadingProcess() as process, process.open(source.ReadingRequest(wanted)) as reading:
             [pid] = children() - before
             seen = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
             list(reading.sent_pages())

@@ -78,7 +78,7 @@ def test_a_context_is_left_out_with_all_that_is_below_it(dn: str, is_so: bool) -
 
 def reading_of(server: FakeDirectory, **settings: object) -> source.Reading:
     values: dict[str, object] = {"name": "Fake", "urls": (server.url,), "search_base": server.base}
-    with source.open_reading(Connection(**values | settings)) as reading:  # type: ignore[arg-type]
+    with source.open_reading(source.ReadingRequest(Connection(**values | settings))) as reading:  # type: ignore[arg-type]
         list(reading)
     return reading
 

@@ -45,7 +45,7 @@ def fake(server: FakeDirectory, **settings: Any) -> Connection:
 
 
 def whole(wanted: Connection) -> Reading:
-    with source.open_reading(wanted) as reading:
+    with source.open_reading(source.ReadingRequest(wanted)) as reading:
         list(reading)
     return reading
 
@@ -112,9 +112,9 @@ def test_are_read_whole_each_time(behind: Directory) -> None:
     now = datetime.now(UTC)
     with Proxy("meta", behind) as proxy:
         wanted = connection(proxy, cannot_page=True)
-        with source.open_reading(wanted, now=now) as first:
+        with source.open_reading(source.ReadingRequest(wanted, now=now)) as first:
             list(first)
-        with source.open_reading(wanted, since=first.extent.position, now=now) as second:
+        with source.open_reading(source.ReadingRequest(wanted, since=first.extent.position, now=now)) as second:
             list(second)
 
     assert first.extent.position
@@ -205,7 +205,10 @@ def test_what_came_without_pages_is_counted_again_where_the_control_is_not_liste
 
 
 def test_a_second_answer_that_is_another_one_fails_what_came_without_pages(behind: Directory) -> None:
-    with FakeDirectory(PEOPLE, paging=False) as server, source.open_reading(fake(server, cannot_page=True)) as reading:
+    with (
+        FakeDirectory(PEOPLE, paging=False) as server,
+        source.open_reading(source.ReadingRequest(fake(server, cannot_page=True))) as reading,
+    ):
         pages = reading.pages()
         next(pages)
         server.entries = PEOPLE[:10]

@@ -163,20 +163,20 @@ class TestPages:
 
 class TestReading:
     def test_tells_what_was_read(self, company: Directory) -> None:
-        with source.open_reading(connection(company, page_size=100)) as reading:
+        with source.open_reading(source.ReadingRequest(connection(company, page_size=100))) as reading:
             count = sum(map(len, reading))
 
         assert (reading.entries, reading.pages_read, reading.complete) == (count, 3, True)
         assert reading.url == company.url
 
     def test_is_not_complete_before_its_end(self, company: Directory) -> None:
-        with source.open_reading(connection(company, page_size=100)) as reading:
+        with source.open_reading(source.ReadingRequest(connection(company, page_size=100))) as reading:
             next(iter(reading))
 
         assert not reading.complete
 
     def test_happens_once(self, company: Directory) -> None:
-        with source.open_reading(connection(company)) as reading:
+        with source.open_reading(source.ReadingRequest(connection(company))) as reading:
             list(reading)
 
             with pytest.raises(RuntimeError):
@@ -305,7 +305,7 @@ class TestLimits:
     def test_a_server_without_paging_is_read_at_once(self) -> None:
         with (
             FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server,
-            source.open_reading(fake(server)) as reading,
+            source.open_reading(source.ReadingRequest(fake(server))) as reading,
         ):
             count = sum(map(len, reading))
 
@@ -408,7 +408,7 @@ class TestFailover:
     def test_goes_on_to_the_url_that_answers(self, company: Directory) -> None:
         dead = f"ldap://127.0.0.1:{free_port()}"
 
-        with source.open_reading(connection(company, urls=(dead, company.url))) as reading:
+        with source.open_reading(source.ReadingRequest(connection(company, urls=(dead, company.url)))) as reading:
             count = sum(map(len, reading))
 
         assert (reading.url, count) == (company.url, 250)
@@ -500,7 +500,7 @@ class TestReferrals:
         with (
             FakeDirectory(PEOPLE) as other,
             FakeDirectory(PEOPLE, references=[f"{other.url}/dc=example"]) as server,
-            source.open_reading(fake(server)) as reading,
+            source.open_reading(source.ReadingRequest(fake(server))) as reading,
         ):
             count = sum(map(len, reading))
 
@@ -512,7 +512,7 @@ class TestReferrals:
         with (
             FakeDirectory(others, base="dc=far") as far,
             FakeDirectory(PEOPLE, references=[f"{far.url}/dc=far??sub"]) as server,
-            source.open_reading(fake(server, follow_referrals=True)) as reading,
+            source.open_reading(source.ReadingRequest(fake(server, follow_referrals=True))) as reading,
         ):
             names = [entry.dn for page in reading for entry in page]
 
@@ -551,7 +551,7 @@ class TestReferrals:
     def test_to_anything_but_ldap_are_only_listed(self, url: str) -> None:
         with (
             FakeDirectory(PEOPLE, references=[url]) as server,
-            source.open_reading(fake(server, follow_referrals=True)) as reading,
+            source.open_reading(source.ReadingRequest(fake(server, follow_referrals=True))) as reading,
         ):
             list(reading)
 
@@ -585,7 +585,7 @@ class TestReferrals:
         entry = {"objectClass": ["referral", "extensibleObject"], "ou": "Far", "ref": far}
         with (
             Directory(ldif=people(20) + to_ldif("ou=Far,dc=example,dc=com", entry)) as directory,
-            source.open_reading(connection(directory, page_size=5)) as reading,
+            source.open_reading(source.ReadingRequest(connection(directory, page_size=5))) as reading,
         ):
             count = sum(map(len, reading))
 

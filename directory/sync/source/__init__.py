@@ -11,6 +11,7 @@ from directory.sync.source.inquiry import Inquiry
 from directory.sync.source.probe import ConnectionStep, first_entries, test_connection
 from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
+from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.search import ATTRIBUTES
 from directory.sync.source.sent import Opened, Sent, opened, texts_of, with_groups, without_groups
 from directory.sync.source.trial import NobodyWaits, try_connection, try_search
@@ -28,6 +29,7 @@ __all__ = [
     "Opened",
     "Reading",
     "ReadingProcess",
+    "ReadingRequest",
     "Sent",
     "Stage",
     "check_attribute",

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
@@ -17,8 +16,9 @@ from django.conf import settings
 
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.group_graph import NO_NAMES, Group, Names
+from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.sent import Opened, Sent, Texts
-from directory.sync.values import AttributeMapping, Connection, Extent, GroupSearch, Identity, Position, ReadingProof
+from directory.sync.values import Connection, Extent, GroupSearch, Identity, ReadingProof
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = "directory.sync.source.apart_child"
@@ -42,45 +42,17 @@ class ReadingProcess:
     ) -> None:
         self._end()
 
-    def open(  # noqa: PLR0913 - each is one thing to ask for, by its name
-        self,
-        connection: Connection,
-        *,
-        attributes: Sequence[str] | None = None,
-        since: Position | None = None,
-        now: datetime | None = None,
-        mapping: AttributeMapping | None = None,
-        named: Sequence[str] = (),
-        for_groups: bool = False,
-        groups_named: Sequence[str] = (),
-    ) -> AbstractContextManager[ReadingApart]:
-        """Connect, and give the reading of what the connection's search finds; it is over at the end.
-
-        With ``since`` it is a reading of what has changed since then, where the server can tell that, else of
-        everything. ``now``, by our clock, has the server say where it is in its history by then.
-        With a ``mapping`` every entry is looked into over there, which is worth while where most of them are new;
-        ``named`` are attributes that are asked for besides, and of which it is noted whether an entry has them, and
-        ``for_groups`` has it noted by what groups may name it. ``groups_named`` are the DNs of the groups that stored
-        entries name.
+    def open(self, wanted: ReadingRequest) -> AbstractContextManager[ReadingApart]:
+        """Connect, and give the reading that is asked for; it is over at the end.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        extent = {"since": since, "now": now, "mapping": mapping, "named": tuple(named), "for_groups": for_groups}
-        asked = {"attributes": attributes, "groups_named": tuple(groups_named)}
-        return self._ask({"connection": connection, **asked, **extent}, ReadingApart)
+        return self._ask({"reading": wanted}, ReadingApart)
 
-    def open_single(
-        self,
-        connection: Connection,
-        dns: Sequence[str],
-        *,
-        attributes: Sequence[str] | None = None,
-        named: Sequence[str] = (),
-    ) -> AbstractContextManager[ReadingApart]:
+    def open_single(self, wanted: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
-        asked = {"attributes": attributes, "named": tuple(named)}
-        return self._ask({"connection": connection, **asked, "dns": tuple(dns)}, ReadingApart)
+        return self._ask({"single": wanted, "dns": tuple(dns)}, ReadingApart)
 
     def open_groups(
         self, connection: Connection, search: GroupSearch, known: Mapping[str, str]

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterable
 from typing import IO, Any
 
 from django.conf import settings
@@ -19,7 +20,8 @@ from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.group_reading import GroupReading
 from directory.sync.source.probe import first_entries, tell_steps
 from directory.sync.source.reading import open_reading
-from directory.sync.source.sent import opened_pages
+from directory.sync.source.requests import ReadingRequest
+from directory.sync.source.sent import Sent, opened_pages
 from directory.sync.source.singles import read_single
 from directory.sync.values import Extent
 
@@ -98,28 +100,32 @@ def _read(wanted: dict[str, Any], teller: Teller) -> None:
     if "groups" in wanted:
         return _read_groups(wanted, teller)
     if "branches" in wanted:
-        teller.tell("opened", url="", extent=Extent())
         found = branches_with_people(wanted["connection"], wanted["branches"])
-        teller.tell("page", page=[(dn, b"", b"") for dn in found])
-        return teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], proof=None)
-    attributes = {name: wanted[name] for name in ("attributes", "named")}
-    if "dns" in wanted:
-        teller.tell("opened", url="", extent=Extent())
-        for page in read_single(wanted["connection"], wanted["dns"], **attributes):
-            teller.tell("page", page=[as_told(sent) for sent in page])
-        return teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], proof=None)
-    extent = {name: wanted[name] for name in ("since", "now", "groups_named")}
-    with open_reading(wanted["connection"], **attributes, **extent) as reading:
+        return _tell_single([[Sent(dn, b"", b"") for dn in found]], teller)
+    if "single" in wanted:
+        return _tell_single(read_single(wanted["single"], wanted["dns"]), teller)
+    return _read_people(wanted["reading"], teller)
+
+
+def _tell_single(pages: Iterable[list[Sent]], teller: Teller) -> None:
+    """Tell single entries, which prove nothing."""
+    teller.tell("opened", url="", extent=Extent())
+    for page in pages:
+        teller.tell("page", page=[as_told(sent) for sent in page])
+    teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], proof=None)
+
+
+def _read_people(wanted: ReadingRequest, teller: Teller) -> None:
+    with open_reading(wanted) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
-        mapping, pages = wanted["mapping"], reading.sent_pages()
-        if mapping is not None:
-            named = NamedAttributes(wanted["named"])
-            pages = opened_pages(pages, mapping, named, for_groups=wanted["for_groups"])
+        pages = reading.sent_pages()
+        if wanted.mapping is not None:
+            pages = opened_pages(pages, wanted.mapping, NamedAttributes(wanted.named), for_groups=wanted.for_groups)
         for page in pages:
             teller.tell("page", page=[as_told(sent) for sent in page])
         aliases = reading.count_aliases()
     odd = {"twice": reading.twice, "escaped": reading.escaped, "left_out": reading.left_out}
-    return teller.tell("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
+    teller.tell("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
 
 
 if __name__ == "__main__":

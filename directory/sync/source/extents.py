@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
 
 from directory.sync import dns
 from directory.sync.computed import names_in_filter
 from directory.sync.source import around, history, schema
 from directory.sync.source.connecting import connect
 from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.session import Session
-from directory.sync.values import Connection, Extent, Position
+from directory.sync.values import Connection, Extent
 
 
-def extent(
-    session: Session,
-    connection: Connection,
-    since: Position | None,
-    now: datetime,
-    named: Sequence[str],
-    groups_named: Sequence[str],
-) -> Extent:
-    """Find out where the directory is, before anything is read, and whether what has changed since then will do.
-
-    ``named`` are the attributes that mapping and scripts name, ``groups_named`` the DNs of the groups that stored entries name.
-    """
-    named = (*named, *names_in_filter(connection.search_filter))
+def extent(session: Session, wanted: ReadingRequest) -> Extent:
+    """Find out where the directory is, before anything is read, and whether what has changed since then will do."""
+    if wanted.now is None:
+        return Extent()
+    connection, since = wanted.connection, wanted.since
+    named = (*wanted.named, *names_in_filter(connection.search_filter))
     try:
-        position = history.position(session, connection, now)
+        position = history.position(session, connection, wanted.now)
         if since is None and position is not None:
             # Else a branch that has changed after everybody would have everything read again the next time.
             position = history.not_before(position, around.newest(session, connection, position))
@@ -41,7 +34,7 @@ def extent(
     why_full = history.comparable(since, position) or _never_by_changes(connection)
     if why_full or (why_full := history.doubt(session, connection, since)):
         return Extent(position=position, why_full=why_full)
-    groups = {dns.key(dn): dn for dn in groups_named}
+    groups = {dns.key(dn): dn for dn in wanted.groups_named}
     changed, newest, why_full = around.look(session, connection, since, groups)
     position = history.not_before(position, newest)
     if why_full:

@@ -14,6 +14,7 @@ from directory.sync.source.group_graph import Group, GroupGraph, username
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.reading import open_reading
 from directory.sync.source.referrals import is_left_out, may_hold_people, trees_with_people
+from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.sent import Sent
 from directory.sync.source.session import UNSEEN
 from directory.sync.source.text import sid_of
@@ -84,7 +85,7 @@ class GroupReading:
 
     def _changed_below(self, tree: str) -> Iterator[list[SentGroup]]:
         # Each tree by a connection of its own, and with all that proves a reading of people.
-        with open_reading(replace(self._connection, search_base=tree), attributes=(*MEMBERS, SID)) as reading:
+        with open_reading(ReadingRequest(replace(self._connection, search_base=tree), (*MEMBERS, SID))) as reading:
             for page in reading.sent_pages():
                 yield list(self._others(page))
         left_out = self._connection.left_out_contexts

@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
 
 from directory.sync import dns
 from directory.sync.source import extents, history
 from directory.sync.source.connecting import connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
 from directory.sync.source.referrals import is_left_out, may_hold_people
+from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.search import Search, asked_for
 from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session
 from directory.sync.source.targets import Target, parse_referral, place
 from directory.sync.source.urls import Url
-from directory.sync.values import Connection, Entry, Extent, Position, ReadingProof
+from directory.sync.values import Connection, Entry, Extent, ReadingProof
 from orgs.text import counted
 
 MOST_HOPS = 10
@@ -221,30 +221,16 @@ class Reading:
 
 
 @contextmanager
-def open_reading(
-    connection: Connection,
-    *,
-    attributes: Sequence[str] | None = None,
-    named: Sequence[str] = (),
-    since: Position | None = None,
-    now: datetime | None = None,
-    groups_named: Sequence[str] = (),
-) -> Iterator[Reading]:
-    """Connect, and give the reading of what the connection's search finds; the connection is closed at the end.
-
-    It asks for these ``attributes``, or for all, and for those that mapping and scripts name besides.
-
-    With ``now``, the time by our clock, the server is asked where it is in its history, and with ``since`` besides it
-    is a reading of what has changed since then, where the server can tell that, else of everything. ``groups_named`` are
-    the DNs of the groups that entries name which were read before.
+def open_reading(wanted: ReadingRequest) -> Iterator[Reading]:
+    """Connect, and give the reading that is asked for; the connection is closed at the end.
 
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.
     """
-    session = connect(connection, _ignore)
+    session = connect(wanted.connection, _ignore)
     try:
-        extent = extents.extent(session, connection, since, now, named, groups_named) if now else Extent()
-        yield Reading(connection, session, asked_for(attributes, named), extent)
+        extent = extents.extent(session, wanted)
+        yield Reading(wanted.connection, session, asked_for(wanted.attributes, wanted.named), extent)
     finally:
         session.close()
 
@@ -255,7 +241,7 @@ def pages(connection: Connection, *, attributes: Sequence[str] | None = None) ->
     Raises:
         DirectoryUnavailable: not everything could be read; nothing may be concluded from the pages so far.
     """
-    with open_reading(connection, attributes=attributes) as reading:
+    with open_reading(ReadingRequest(connection, attributes)) as reading:
         yield from reading.pages()
 
 

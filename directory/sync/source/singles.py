@@ -8,15 +8,13 @@ import ldap
 
 from directory.sync.source.connecting import connect
 from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.search import Search, asked_for
 from directory.sync.source.sent import Sent
 from directory.sync.source.targets import Target
-from directory.sync.values import Connection
 
 
-def read_single(
-    connection: Connection, dns: Sequence[str], *, attributes: Sequence[str] | None = None, named: Sequence[str] = ()
-) -> Iterator[list[Sent]]:
+def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Sent]]:
     """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
 
     They come with the attributes that ``open_reading`` would ask for.
@@ -24,11 +22,12 @@ def read_single(
     Raises:
         DirectoryUnavailable: one of them could not be read.
     """
+    connection, attributes = wanted.connection, asked_for(wanted.attributes, wanted.named)
     session, found = connect(connection, _ignore), list[Sent]()
     try:
         for dn in dns:
             target = Target(dn, "base", connection.search_filter)
-            search = Search(session, target, asked_for(attributes, named), 1)
+            search = Search(session, target, attributes, 1)
             try:
                 found += (sent for page in search.sent_pages() for sent in page)
             except DirectoryUnavailable as refused:
