@@ -26,10 +26,30 @@ _BEFORE_RDN = re.compile(r",\n(?=[A-Za-z][A-Za-z0-9-]*=)")
 # A DN's escaped signs, its quoted values (RFC 2253, 4), what parts it, blanks, and everything else.
 _DN_TOKEN = re.compile(rf'\\.|"(?:[^"\\]|\\.)*"|[,;+=]|(?:{_BLANK}|[{_ENDS}])+|.', re.DOTALL)
 
+# A certificate or key (RFC 7468); what it holds, where that is nothing but base64, stands on lines of 64 signs.
+_PEM_BLOCK = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.*?)-----END \1-----", re.DOTALL)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+_PEM_LINE = 64
+
 
 def text(value: str) -> str:
-    """Return a script or a certificate with one kind of line end and nothing around it."""
+    """Return a script with one kind of line end and nothing around it."""
     return value.replace("\r\n", "\n").replace("\r", "\n").strip(_AROUND)
+
+
+def pem(value: str) -> str:
+    """Return certificates and keys without what was pasted around and between their lines, which TLS does not read."""
+    clean = "\n".join(line(each) for each in text(value).split("\n"))
+    return re.sub(r"\n{2,}(?=-----BEGIN)|(?<=-----)\n{2,}", "\n", _PEM_BLOCK.sub(_pem_block, clean)).strip(_AROUND)
+
+
+def _pem_block(found: re.Match[str]) -> str:
+    label, content = found[1], found[2]
+    joined = re.sub(_BLANK, "", content)
+    if _BASE64.fullmatch(joined):
+        content = "\n" + "".join(f"{joined[at : at + _PEM_LINE]}\n" for at in range(0, len(joined), _PEM_LINE))
+    begin, end = (f"-----{word} {label}-----" for word in ("BEGIN", "END"))
+    return f"\n{begin}{content}{end}\n"
 
 
 def line(value: str) -> str:
@@ -90,9 +110,9 @@ def lines(value: list[Any]) -> list[Any]:
 
 
 _TEXTS: Mapping[str, Callable[[str], str]] = {
-    "ca_certificate": text,
-    "client_certificate": text,
-    "client_key": text,
+    "ca_certificate": pem,
+    "client_certificate": pem,
+    "client_key": pem,
     "active_script": text,
     "org_name_script": text,
     "role_name_script": text,

@@ -176,7 +176,9 @@ def _told(value: Any) -> str:
 @register.simple_tag
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | SafeString:
     """Show what differs, each as before → after."""
-    keys = [key for key in {**before, **after} if key != "org_id" and before.get(key) != after.get(key)]
+    pairs = {key: (before.get(key), after.get(key)) for key in {**before, **after} if key != "org_id"}
+    # What was empty and is empty in another way is no difference to read.
+    keys = [key for key, (old, new) in pairs.items() if old != new and _told(old) != _told(new)]
     if not keys:
         return "–"
     arrow = f'<span aria-hidden="true">→</span><span class="visually-hidden">{conditional_escape(gettext("becomes"))}</span>'

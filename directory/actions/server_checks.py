@@ -152,7 +152,9 @@ def _wrong_client_certificate(stored: LdapServer, given: Mapping[str, Any]) -> d
     if len(stored.client_certificate) > LONGEST_CERTIFICATE or len(stored.client_key) > LONGEST_CERTIFICATE:
         return {"client_certificate": f"{LONGEST_CERTIFICATE} characters are the most, for certificate and key each"}
     # Of a stored one that no key opens it is said where it is used.
-    if not stored.client_key or isinstance(stored.client_key, Sealed):
+    unread = not stored.client_key or isinstance(stored.client_key, Sealed)
+    # Whoever pastes the key beside the certificate may leave its own field empty.
+    if unread and "PRIVATE KEY" not in stored.client_certificate:
         return {} if stored.client_key else {"client_key": UNKEYED}
     return check_client_certificate(stored.client_certificate, stored.client_key)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from directory import pasted
 from directory.certificates import ends, validity
@@ -44,10 +45,14 @@ def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime)
     same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
     if same and server.enabled:
         found.append(
-            _(
+            ngettext(
                 "%(names)s has the same search base, scope and filter and is enabled too: where an org asks both, both "
                 "claim the same people, and only the first in its list counts. For a second address of one "
-                "directory, add a URL instead of a server."
+                "directory, add a URL instead of a server.",
+                "%(names)s have the same search base, scope and filter and are enabled too: where an org asks several of them, all "
+                "claim the same people, and only the first in its list counts. For a second address of one "
+                "directory, add a URL instead of a server.",
+                len(same),
             )
             % {"names": ", ".join(same)}
         )
@@ -57,11 +62,13 @@ def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime)
 def ending_certificate(server: LdapServer, *, at: datetime) -> str:
     """Return that a server's client certificate ends soon, or can't be used now; empty where neither is so."""
     if problem := validity(server.client_certificate, at):
-        return f"{problem[0].upper()}{problem[1:]}."
-    if server.client_certificate and (last := ends(server.client_certificate)) < at + SOON:
-        return _("The client certificate ends on %(day)s; from then on nothing can be read.") % {
-            "day": f"{last:%Y-%m-%d}"
+        return _("%(problem)s. Nothing can be read with it: enter another one, with its key.") % {
+            "problem": f"{problem[0].upper()}{problem[1:]}"
         }
+    if server.client_certificate and (last := ends(server.client_certificate)) < at + SOON:
+        return _(
+            "The client certificate ends on %(day)s; from then on nothing can be read. Enter a new one, with its key, before that."
+        ) % {"day": f"{last:%Y-%m-%d}"}
     return ""
 
 

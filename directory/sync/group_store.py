@@ -116,15 +116,22 @@ class GroupStore:
 
     def sentences(self) -> list[str]:
         """Return what there is to say about the groups once the people have been read."""
-        found = [f"Groups below {tree} were not read, as the bind DN may not see it." for tree in self._left_out]
-        found += [f"Groups at {url} were not read, as referrals are not followed." for url in self._elsewhere[:NAMED]]
+        found = [
+            f"Groups below {tree} were not read, as the bind DN may not see it: give it read access there, or set “base of groups”."
+            for tree in self._left_out
+        ]
+        found += [
+            f"Groups at {url} were not read, as referrals are not followed: where people's groups are there, turn “follow referrals” on."
+            for url in self._elsewhere[:NAMED]
+        ]
         too_deep = self._graph.too_deep if self._graph is not None and self._depth else []
         if too_deep:
             rest = f" and {len(too_deep) - NAMED} more" if len(too_deep) > NAMED else ""
-            levels = "1 level" if self._depth == 1 else f"{self._depth} levels"
+            levels = "1 level that is" if self._depth == 1 else f"{self._depth} levels that are"
             found.append(
-                f"Groups lie deeper in one another than the {levels} that are followed: those of "
-                f"{'; '.join(map(plain, too_deep[:NAMED]))}{rest} were left out."
+                f"Groups lie deeper in one another than the {levels} followed: those of "
+                f"{'; '.join(map(plain, too_deep[:NAMED]))}{rest} were left out. Raise “how many levels of groups in groups” "
+                "to have them too."
             )
         return found
 

@@ -17,7 +17,7 @@ def sentences(referrals: Sequence[str], aliases: int) -> list[str]:
         found.append(f"{counted(len(referrals), 'referral is', 'referrals are')} left out as the settings say: {named}")
     if aliases:
         found.append(
-            f"{counted(aliases, 'entry is an alias', 'entries are aliases')}: whom they point to is not read for that; if people "
-            "are to be found by them, turn “dereference aliases” on"
+            f"{counted(aliases, 'entry is an alias: whom it points to', 'entries are aliases: whom they point to')} is not read "
+            "for that; where people are to be found so, turn “dereference aliases” on"
         )
     return found

@@ -169,7 +169,8 @@ def _warnings(work: Job, tally: Tally) -> list[str]:
         if row.referrals:
             parts = ", ".join(row.referrals[:5])
             found.append(
-                f"{row.server_name}: {counted(len(row.referrals), 'referral was', 'referrals were')} not followed: {parts}"
+                f"{row.server_name}: {counted(len(row.referrals), 'referral was', 'referrals were')} not followed: "
+                f"{parts}. Turn “follow referrals” on to read what is there, or put the DN into “referrals left out” where nobody is"
             )
         found += unidentified.warnings(row.server_name, row.counts)
         found += [f"{row.server_name}: {note}" for note in work.notes.get(row.pk, ())]

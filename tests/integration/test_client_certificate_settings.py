@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -25,6 +25,7 @@ from directory.actions.errors import Invalid
 from directory.certificates import ends
 from directory.invariants import broken
 from directory.models import LdapServer, RunState, ScriptVersion
+from directory.sync import source
 from orgs.actors import SYSTEM
 from orgs.models import AuditEntry
 from tests.attacks.ldap_pages import Ear, applied, filled_in, on_the_page
@@ -87,6 +88,7 @@ def errors(**values: Any) -> dict[str, str]:
         ({"client_key": KEY.replace(BODY, "AAAA")}, "client_key", "the private key can't be read"),
         ({"client_key": ""}, "client_key", "a client certificate needs its private key"),
         ({"client_certificate": KEY}, "client_certificate", "it belongs into the field of the key"),
+        ({"client_certificate": CERTIFICATE + KEY, "client_key": ""}, "client_certificate", "it belongs into the field of the key"),
         ({"client_certificate": "MIIB"}, "client_certificate", "no certificate in PEM form"),
         ({"client_certificate": ""}, "client_certificate", "a client key needs its certificate"),
         ({"url": "ldap://corp.invalid"}, "client_certificate", "use ldaps:// URLs or StartTLS"),
@@ -101,6 +103,20 @@ def test_what_does_not_fit_is_refused_beside_its_field(values: dict[str, Any], f
 
 def test_a_certificate_may_be_followed_by_those_of_its_authorities() -> None:
     assert corp(client_certificate=f"{CERTIFICATE}\n{AUTHORITY.pem}").connection.client_key == KEY.strip()
+
+
+@pytest.mark.parametrize("mangled", [lambda pem: pem.replace("\n", " \r\n   "), lambda pem: pem.replace("\n", " ")])
+def test_what_was_pasted_with_blanks_is_read_by_tls(mangled: Callable[[str], str], demanding: MutualDirectory) -> None:
+    shown = by_certificate(demanding)
+    clean = shown.connection
+
+    values = {name: mangled(getattr(clean, name)) for name in ("ca_certificate", "client_certificate", "client_key")}
+    assert servers.problems(server=shown, values=values) == {}
+    LdapServer.objects.filter(pk=shown.pk).update(**values)
+
+    shown.refresh_from_db()
+    assert shown.connection == clean
+    assert all(step.ok for step in source.test_connection(shown.connection))
 
 
 def test_a_simulation_reads_by_the_certificate(demanding: MutualDirectory) -> None:

@@ -92,6 +92,7 @@ def test_is_refused_in_its_own_words_by_a_server_that_has_no_such_base(company: 
         list(source.pages(connection(company)))
     failed = [step for step in source.test_connection(connection(company)) if not step.ok]
     assert ["No such object" in step.detail for step in failed] == [True]
+    assert "Enter a search base" in failed[0].detail
 
 
 @pytest.mark.django_db

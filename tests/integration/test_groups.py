@@ -195,7 +195,7 @@ class TestGroups:
         deep = [warning for warning in run.warnings if "deeper" in warning]
         assert deep == (
             [
-                f"Corp: Groups lie deeper in one another than the 1 level that are followed: those of {company.group_dn('B')} were left out."
+                f"Corp: Groups lie deeper in one another than the 1 level that is followed: those of {company.group_dn('B')} were left out. Raise “how many levels of groups in groups” to have them too."
             ]
             if depth == 1
             else []

@@ -18,6 +18,9 @@ from directory.sync.source import check_dn, check_filter
 VALUES = strategies.text("abc =&|!*,;+/äß", max_size=8)
 BETWEEN = strategies.sampled_from(["", "", " ", "\t", "\r\n", "\n  ", " \r\n\t", "\u00a0", "\ufeff", "\u200b\n"])
 
+BEGIN, END, LONG = "-----BEGIN CERTIFICATE-----", "-----END CERTIFICATE-----", "MIIB" * 20 + "AA=="
+PEM = f"{BEGIN}\n{LONG[:64]}\n{LONG[64:]}\n{END}"
+
 
 @pytest.mark.parametrize(
     ("name", "given", "meant"),
@@ -26,6 +29,14 @@ BETWEEN = strategies.sampled_from(["", "", " ", "\t", "\r\n", "\n  ", " \r\n\t",
         ("active_script", "\ufeff function (entry) {\r  return 'a  b';\r}", "function (entry) {\n  return 'a  b';\n}"),
         ("org_name_script", "", ""),
         ("ca_certificate", "-----BEGIN-----\r\nAAAA\r\n-----END-----\r\n", "-----BEGIN-----\nAAAA\n-----END-----"),
+        (
+            "client_certificate",
+            f"  note\r\n   {BEGIN}\r\n \u00a0{LONG[:64]} \r\n  {LONG[64:]}\r\n {END} ",
+            f"note\n{PEM}",
+        ),
+        ("ca_certificate", f"{BEGIN} {LONG[:64]} {LONG[64:]} {END}", PEM),
+        ("client_key", f"{PEM}\n\n{PEM}", f"{PEM}\n{PEM}"),
+        ("client_key", f"{BEGIN}\nProc-Type: 4\n\nAA\n{END}", f"{BEGIN}\nProc-Type: 4\n\nAA\n{END}"),
         ("search_filter", "(&\r\n  (objectClass=person)\r\n  (!(ou=ex))\r\n)\r\n", "(&(objectClass=person)(!(ou=ex)))"),
         ("search_filter", " ( | (cn=John  Smith) (sn= x) ) ", "(|(cn=John  Smith)(sn= x))"),
         ("search_filter", "(cn=John\r\n  Smith)", "(cn=John Smith)"),

@@ -367,3 +367,14 @@ def test_everything_that_is_wrong_is_named_at_once() -> None:
     assert {"name", "bind_dn", "groups_filter", "client_certificate", "groups_depth"} <= page.context[
         "form"
     ].errors.keys()
+
+
+def test_the_audit_trail_names_no_setting_that_is_empty_before_and_after(ada: Client) -> None:
+    values = {"name": "Corp", "urls": ["ldaps://ldap.invalid"], "search_base": "dc=example"}
+    servers.save(server=None, values=values, by=SYSTEM, at=NOW)
+
+    page = ada.get(reverse("audit:list")).content.decode()
+
+    assert "search base:" in page
+    assert "client certificate:" not in page
+    assert "groups filter:" not in page

@@ -185,8 +185,10 @@ def of_result(code: int, words: str, *, binding: bool = False) -> str:
     return (_OF_BIND.get(code, "") if binding else "") or _BY_RESULT.get(code, "")
 
 
-def of_base(matched: str) -> str:
-    """Return what to do where the search base is not there; ``matched`` is how much of the way to it is, as a DN."""
+def of_base(base: str, matched: str) -> str:
+    """Return what to do where a search base is not there; ``matched`` is how much of the way to it is, as a DN."""
+    if not base:
+        return "enter a search base, such as dc=example,dc=com: only a Global Catalog (port 3268 or 3269) is searched without one"
     there = (
         f"the directory has nothing below {matched} on the way to it" if matched else "the directory has no part of it"
     )

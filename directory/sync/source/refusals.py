@@ -83,6 +83,8 @@ def _refused(
     to_do = advice.of_result(result, words, binding=stage is Stage.BIND)
     if stage is Stage.BIND and connection.sasl_external:
         to_do = client_certificates.EXTERNAL_REFUSED
+    if isinstance(error, ldap.NO_SUCH_OBJECT) and reached is Stage.BASE:
+        to_do = advice.of_base(connection.search_base, matched)
     return DirectoryUnavailable(
         message,
         stage=reached,
@@ -90,7 +92,7 @@ def _refused(
         # libldap's own results are negative.
         result_code=result if result > 0 else None,
         matched_dn=str(details.get("matched") or ""),
-        advice=advice.of_base(matched) if isinstance(error, ldap.NO_SUCH_OBJECT) and reached is Stage.BASE else to_do,
+        advice=to_do,
     )
 
 
