@@ -19,7 +19,9 @@ def proof_lines(reading: RunServer) -> list[str]:
         lines.append(_("The server is %(product)s") % proof)
     lines.append(_("Encrypted") if proof["encrypted"] else _("Not encrypted"))
     told = ", ".join(f"{name} ({count})" for name, count in sorted(proof["results"].items()))
-    if proof["paged"]:
+    if not told:
+        words = _("Nobody was asked for: by the server's own cookie nothing had changed")
+    elif proof["paged"]:
         words = ngettext(
             "%(pages)d page, with the last cookie empty; results: %(results)s",
             "%(pages)d pages, with the last cookie empty; results: %(results)s",

@@ -231,6 +231,11 @@ class Directory(Administered):
         assert self._process, "the directory is not running"
         return self._process.pid
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether slapd has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def start(self) -> None:
         """Start slapd and wait until it answers; the data of an earlier start are still there."""
         if self._folder is None:

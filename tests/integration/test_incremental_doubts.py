@@ -184,6 +184,9 @@ def test_a_server_that_drops_the_connection_on_a_sync_search_gets_none_any_more(
         simulate_and_sync()
         assert reading_of(Run.objects.latest("pk")).position["by"] == "syncrepl"
         server.dies_of_control = dead
+        # Else nothing had changed, and nothing would be asked for.
+        newest = {"objectClass": [b"domain"], "contextCSN": [b"20260102000000.000000Z#000000#000#000000"]}
+        server.entries = [("dc=example", newest), *server.entries[1:]]
 
         run = changes()
 

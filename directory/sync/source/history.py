@@ -73,6 +73,14 @@ def cookie(since: Position) -> str | None:
     return f"rid=000,csn={since.at}" if since.by == History.COOKIE else None
 
 
+def nothing_since(since: Position | None, now: Position | None) -> bool:
+    """Tell whether a server that gives cookies says by its own that nothing has changed.
+
+    Then it is not asked: some versions of slapd die of such a search (2.5.13 with syncprov before dynlist).
+    """
+    return since is not None and since.by == History.COOKIE and since == now
+
+
 def asked_from(since: Position) -> datetime:
     """Return from which time on changes are asked for, where that is not by number."""
     return time_of(since) - LATE

@@ -79,6 +79,9 @@ class Reading:
             raise RuntimeError("a reading is read once")
         self._begun = True
         connection, since = self._connection, self.extent.since
+        if history.nothing_since(since, self.extent.position):
+            self.proof = self._prove()
+            return
         wanted = connection.search_filter
         if since is not None and history.cookie(since) is None:
             wanted = history.changed(since, wanted)
