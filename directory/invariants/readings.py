@@ -8,8 +8,13 @@ from datetime import datetime
 from django.db.models import Count, Exists, OuterRef
 
 from directory.invariants.proofs import FROM_THE_DIRECTORY, READER, WANTED
-from directory.models import KnownId, Match, RunChange, RunServer, StoredEntry
+from directory.models import KnownId, LdapServer, Match, RunChange, RunServer, StoredEntry
+from directory.sync.group_store import GroupStore
+from directory.sync.source import names_of
 from orgs.text import counted
+
+# The attribute that entry.groups is stored as.
+GROUPS = "groups"
 
 
 def stored_as_read(_at: datetime) -> Iterator[str]:
@@ -59,3 +64,31 @@ def ids_are_one_users(_at: datetime) -> Iterator[str]:
     alike = twice.values("unique_id").order_by().annotate(times=Count("user")).filter(times__gt=1)
     for row in alike.order_by("unique_id").iterator():
         yield f"the immutable id {row['unique_id']} is noted as that of {counted(row['times'], 'user', 'users')}"
+
+
+def groups_as_the_graph_says(_at: datetime) -> Iterator[str]:
+    """Of a server that resolves groups, and was last read to its end, stored entries have the groups that the stored graph says."""
+    for server in LdapServer.objects.filter(resolve_groups=True).order_by("pk"):
+        last = RunServer.objects.that_read(server.pk).first()
+        store = GroupStore(server.pk, depth=server.groups_depth)
+        # Else the next reading makes all of it anew.
+        as_set_now = last is not None and last.configuration_digest == server.configuration_digest
+        if last is None or not last.complete or not as_set_now or not store.is_of_this_version():
+            continue
+        entries = StoredEntry.objects.filter(server=server).order_by("pk").values_list("dn", "attributes")
+        for dn, attributes in entries.iterator(chunk_size=1000):
+            stored, right = list(attributes.get(GROUPS, ())), store.graph.groups(dn, names_of(attributes))
+            if stored != right:
+                yield (
+                    f"{dn} of {server.name} is stored with {counted(len(stored), 'group', 'groups')}, and the groups that were read "
+                    f"say {len(right)}; {_difference(stored, right)}"
+                )
+
+
+def _difference(stored: list[str], right: list[str]) -> str:
+    """Return in words one group in which two lists differ."""
+    if more := sorted(set(stored) - set(right)):
+        return f"it should not have {more[0]}"
+    if missing := sorted(set(right) - set(stored)):
+        return f"it lacks {missing[0]}"
+    return "they are in another order"

@@ -48,6 +48,10 @@ class GroupStore:
             self._graph = GroupGraph(self._stored(), depth=self._depth, keys=self._keys)
         return self._graph
 
+    def is_of_this_version(self) -> bool:
+        """Tell whether all groups were stored by this version of Rollcall: others are made anew by the next reading."""
+        return not StoredGroup.objects.filter(server=self._server_id).exclude(digest__startswith=MADE).exists()
+
     def known(self) -> dict[str, str]:
         """Return the digests of what the server sent of each group, by key."""
         rows = StoredGroup.objects.filter(server=self._server_id).values_list("key", "digest")

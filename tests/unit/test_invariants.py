@@ -32,8 +32,11 @@ from directory.models import (
     RunState,
     ScriptVersion,
     StoredEntry,
+    StoredGroup,
     SyncSettings,
 )
+from directory.sync import group_store
+from directory.sync.source import DnKeys
 from directory.sync.values import Cause, Outcome
 from orgs.actions import archives, devices, legal_holds, orgs, users
 from orgs.actions.audit import Fact, note
@@ -467,6 +470,18 @@ def one_id_of_two_users() -> None:
     Match.objects.filter(user=one.user).update(unique_id=other.unique_id)
 
 
+def a_group_that_an_entry_does_not_have() -> None:
+    """The server resolves groups, and one of them has a member whose stored entry says nothing of it."""
+    entry = StoredEntry.objects.order_by("pk").first()
+    assert entry
+    LdapServer.objects.filter(pk=entry.server_id).update(resolve_groups=True)
+    server = LdapServer.objects.get(pk=entry.server_id)
+    last = RunServer.objects.that_read(server.pk).values_list("pk", flat=True)[:1]
+    RunServer.objects.filter(pk__in=list(last)).update(configuration_digest=server.configuration_digest)
+    content = json.dumps([[DnKeys()[entry.dn]], [], ""])
+    StoredGroup.objects.create(server=server, key="1", dn="cn=admins", digest=group_store.MADE, content=content)
+
+
 def a_plan_that_was_overtaken_and_applied() -> None:
     old = Run.objects.filter(state=RunState.APPLIED, simulated=False, undo_of=None).earliest("pk")
     Run.objects.filter(pk=old.pk).update(approved_at=NOON + timedelta(days=999), approved_by_label="ada")
@@ -535,6 +550,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "I12.2": a_change_by_one_of_two_entries_with_one_id,
     "I12.3": a_known_id_that_is_forgotten,
     "I12.4": one_id_of_two_users,
+    "I12.5": a_group_that_an_entry_does_not_have,
     "I13.1": a_plan_that_was_overtaken_and_applied,
     "I13.2": a_limit_that_was_passed_in_silence,
     "I13.3": a_plan_that_its_author_approved,
