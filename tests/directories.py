@@ -231,9 +231,8 @@ class Directory(Administered):
         assert self._process, "the directory is not running"
         return self._process.pid
 
-    @property
     def has_ended(self) -> bool:
-        """Whether slapd has ended by itself."""
+        """Tell whether slapd has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:

@@ -16,6 +16,8 @@ from tests.servers.company import LOCKED_SECONDS, ORG_NAME, PASSWORD, ROLE_NAME,
 
 ACCOUNT_DISABLED = 0x2
 NORMAL_ACCOUNT = 0x200
+# "Domain Users", by the last part of its SID.
+EVERYBODYS_GROUP = 513
 # MS-ADTS, 3.1.1.3.4.1.11.
 TREE_DELETE = "1.2.840.113556.1.4.805"
 _running: list[Controller] = []
@@ -40,6 +42,7 @@ class Domain(Company):
     username = "sAMAccountName"
     classes = ("user",)
     group_class = "group"
+    has_primary_groups = True
 
     def account(self) -> dict[str, Values]:
         return {"userAccountControl": str(NORMAL_ACCOUNT), "unicodePwd": f'"{PASSWORD}"'.encode("utf-16-le")}
@@ -49,6 +52,14 @@ class Domain(Company):
             **super().group(members, name),
             "sAMAccountName": f"{name.replace(',', '')}-{self.base.partition(',')[0][3:]}",
         }
+
+    def takes_as_primary(self, name: str, group: str) -> None:
+        number = EVERYBODYS_GROUP
+        if group:
+            with self.directory.administrator() as connection:
+                [sid] = connection.read_s(self.groups[group], attrlist=["objectSid"])["objectSid"]
+            number = int.from_bytes(sid[-4:], "little")
+        self.directory.modify(self.dns[name], {"primaryGroupID": str(number)})
 
     def disables(self, name: str) -> None:
         self.directory.modify(self.dns[name], {"userAccountControl": str(NORMAL_ACCOUNT | ACCOUNT_DISABLED)})

@@ -62,6 +62,8 @@ class Company:
     group_class = "groupOfNames"
     branch_rdn = "ou"
     nests = False
+    # Whether one of a person's groups is their primary group, which does not list them.
+    has_primary_groups = False
 
     def __init__(self, directory: Administered, base: str, *, nests: bool = False) -> None:
         self.directory = directory
@@ -191,6 +193,10 @@ class Company:
     def nests_group(self, inner: str, outer: str) -> None:
         """Make a group a member of another one."""
         self._change(outer, ldap.MOD_ADD, self.groups[inner])
+
+    def takes_as_primary(self, name: str, group: str) -> None:
+        """Make a group that a person is in their primary group, or none of ours where it is empty."""
+        raise NotImplementedError
 
     def makes_group(self, name: str, members: list[str]) -> None:
         self.directory.add(self._grouped(name), self.group([self.dns[each] for each in members], name))

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING
 from django.db import transaction
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from directory.invariants.readings import groups_as_the_graph_says
 from directory.sync.values import Cause
 from tests.servers.company import GROUPS, PEOPLE, Company
 from tests.servers.rollcall import Rollcall, plain, wanted
+from tests.worlds import NOON
 
 if TYPE_CHECKING:
     from directory.models import RunServer
@@ -50,6 +52,8 @@ class Histories(RuleBasedStateMachine):
         self.branches = dict.fromkeys(BRANCHES)
         self.names = {name: name for name in PEOPLE}
         self.members = {group: set(members) for group, members in GROUPS.items()}
+        # Whose primary group is one of ours.
+        self.primary: dict[str, str] = {}
         self.number = 0
         self.log: list[str] = []
         self.rollcall.begins()
@@ -134,11 +138,22 @@ class Histories(RuleBasedStateMachine):
     def a_group_is_joined_or_left(self, pick: int, group: int) -> None:
         name, of = self._one(pick), self._group(group)
         if of and name in self.members[of] and len(self.members[of]) > 1:
+            self._has_no_primary_group(name, of)
             self.here.quits(name, of)
             self.members[of].discard(name)
         elif of and name not in self.members[of]:
             self.here.joins(name, of)
             self.members[of].add(name)
+
+    @precondition(lambda self: self.here.has_primary_groups)
+    @rule(pick=picks, group=picks)
+    def a_primary_group_is_changed(self, pick: int, group: int) -> None:
+        name, of = self._one(pick), self._group(group)
+        if of and name in self.members[of] and self.primary.get(name) != of:
+            self.here.takes_as_primary(name, of)
+            self.primary[name] = of
+        else:
+            self._has_no_primary_group(name)
 
     @rule(inner=picks, outer=picks)
     def a_group_is_nested(self, inner: int, outer: int) -> None:
@@ -151,6 +166,9 @@ class Histories(RuleBasedStateMachine):
     def a_group_is_deleted(self, group: int) -> None:
         name = self._group(group)
         if name and not self._nested(name):
+            for person, group_of in list(self.primary.items()):
+                if group_of == name:
+                    self._has_no_primary_group(person)
             self.here.deletes_group(name)
             del self.members[name]
 
@@ -167,6 +185,7 @@ class Histories(RuleBasedStateMachine):
         if name and new not in self.members:
             self.here.renames_group(name, new)
             self.members[new] = self.members.pop(name)
+            self.primary = {person: new if of == name else of for person, of in self.primary.items()}
             for members in self.members.values():
                 if f"group {name}" in members:
                     members.remove(f"group {name}")
@@ -190,6 +209,7 @@ class Histories(RuleBasedStateMachine):
         left = wanted()
         assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.extent)
         assert not left or reading.since, left
+        assert list(groups_as_the_graph_says(NOON)) == []
 
     def _group(self, pick: int) -> str:
         return _pick(sorted(self.members), pick) if self.members else ""
@@ -198,8 +218,15 @@ class Histories(RuleBasedStateMachine):
         """Tell whether a group would be the last member of another one."""
         return any(members == {f"group {group}"} for members in self.members.values())
 
+    def _has_no_primary_group(self, name: str, group: str = "") -> None:
+        """Have a person whose primary group is this one, or any of ours, be in it as others are."""
+        if name in self.primary and group in {"", self.primary[name]}:
+            self.here.takes_as_primary(name, "")
+            del self.primary[name]
+
     def _quits_all(self, name: str) -> None:
         """Have a person leave all groups, as one whose last member goes is refused or left as it is."""
+        self._has_no_primary_group(name)
         for group, members in self.members.items():
             if name in members:
                 if len(members) == 1:

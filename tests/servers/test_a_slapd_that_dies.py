@@ -53,7 +53,7 @@ def test_it_is_not_asked_what_has_changed_where_nothing_has() -> None:
 
         reading = here.rollcall.reads(incremental=True)
 
-        assert not here.directory.has_ended
+        assert not here.directory.has_ended()
         assert (reading.since["by"], reading.proof["results"]) == ("syncrepl", {})
         page = signed_in(make_sysadmin("boss")).get(reverse("runs:detail", args=[reading.run_id])).content.decode()
         assert "by the server&#x27;s own cookie nothing had changed" in page
@@ -72,7 +72,7 @@ def test_where_it_dies_all_the_same_the_run_says_so_and_the_next_one_works() -> 
 
         failed = sync(incremental=True)
 
-        assert here.directory.has_ended
+        assert here.directory.has_ended()
         assert failed.state == RunState.FAILED
         error = failed.readings.get().error
         assert "broke off when it was asked by syncrepl" in error
@@ -92,7 +92,7 @@ def test_where_it_dies_all_the_same_the_run_says_so_and_the_next_one_works() -> 
         here.company.joins("bo", "helpdesk")
         assert here.rollcall.reads(incremental=True).since["by"] == "modifyTimestamp"
         assert here.rollcall.facts()["bo"]["administrator"]
-        assert not here.directory.has_ended
+        assert not here.directory.has_ended()
         assert not wanted()
         server = LdapServer.objects.get()
         assert (

@@ -17,6 +17,8 @@ COMPANIES = {
     "389-ds": netscape.instance,
     "OpenLDAP memberof": lambda: openldap.memberof(syncprov=True),
     "OpenLDAP dynlist": lambda: openldap.dynlist(syncprov=False),
+    "Samba AD, groups resolved": lambda: active_directory.domain(resolved=True),
+    "OpenLDAP memberof, groups resolved": lambda: openldap.memberof(syncprov=True, resolved=True),
 }
 
 
@@ -34,6 +36,8 @@ def _carry_out(make: str, count: int, chance: int) -> None:
         pytest.param("OpenLDAP dynlist", 2, id="dynlist"),
         pytest.param("Samba AD", 3, id="samba"),
         pytest.param("389-ds", 1, id="389-ds"),
+        pytest.param("OpenLDAP memberof, groups resolved", 3, id="memberof-resolved"),
+        pytest.param("Samba AD, groups resolved", 3, id="samba-resolved"),
     ],
 )
 def test_in_a_few_histories_changes_say_what_everything_says(make: str, count: int) -> None:
@@ -44,6 +48,13 @@ def test_in_a_few_histories_changes_say_what_everything_says(make: str, count: i
 @pytest.mark.parametrize("part", range(3))
 def test_in_30_histories_on_samba(part: int) -> None:
     _carry_out("Samba AD", PART, part)
+
+
+@pytest.mark.directories
+@pytest.mark.parametrize("part", range(3))
+@pytest.mark.parametrize("make", ["Samba AD", "OpenLDAP memberof"])
+def test_in_30_histories_with_groups_resolved(make: str, part: int) -> None:
+    _carry_out(f"{make}, groups resolved", PART, part)
 
 
 @pytest.mark.directories

@@ -35,8 +35,7 @@ from directory.models import (
     StoredGroup,
     SyncSettings,
 )
-from directory.sync import group_store
-from directory.sync.source import DnKeys
+from directory.sync import dns, group_store
 from directory.sync.values import Cause, Outcome
 from orgs.actions import archives, devices, legal_holds, orgs, users
 from orgs.actions.audit import Fact, note
@@ -478,7 +477,7 @@ def a_group_that_an_entry_does_not_have() -> None:
     server = LdapServer.objects.get(pk=entry.server_id)
     last = RunServer.objects.that_read(server.pk).values_list("pk", flat=True)[:1]
     RunServer.objects.filter(pk__in=list(last)).update(configuration_digest=server.configuration_digest)
-    content = json.dumps([[DnKeys()[entry.dn]], [], ""])
+    content = json.dumps([[dns.key(entry.dn)], [], ""])
     StoredGroup.objects.create(server=server, key="1", dn="cn=admins", digest=group_store.MADE, content=content)
 
 
