@@ -132,9 +132,10 @@ PRESETS = (
     Preset(
         "openldap",
         "OpenLDAP",
-        _settings("(objectClass=inetOrgPerson)", "uid", _NOT_LOCKED_FOR_GOOD, _ORG_OF_OU_BELOW_PEOPLE),
+        _settings("(&(objectClass=inetOrgPerson)(uid=*))", "uid", _NOT_LOCKED_FOR_GOOD, _ORG_OF_OU_BELOW_PEOPLE),
         {"urls": ["ldaps://ldap.example.com"], **_TREE},
         (
+            "Address books hold customers of the same class without a uid (RFC 2798, 3): they are nobody who signs in.",
             "pwdAccountLockedTime 000001010000Z: locked until an administrator unlocks it (slapo-ppolicy(5)).",
             "shadowExpire: the day since 1970-01-01 on which the account ends (RFC 2307, 3.1; shadow(5)).",
             "memberOf takes the overlay memberof or dynlist, or “resolve groups” here (slapo-memberof(5)).",
