@@ -5,7 +5,6 @@ from __future__ import annotations
 import email
 import email.policy
 import secrets
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker, Settings
 
 from directory.sync.source import ReadingProcess
+from tests.server_process import ending_with_us, free_port
 
 # As it is without the fixture below.
 START = ReadingProcess._start
@@ -87,14 +87,6 @@ def reading_processes_serve_again() -> Iterator[None]:
         process.communicate()
 
 
-def free_port() -> int:
-    """Return a port of the loopback address that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @pytest.fixture(scope="session")
 def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A Redis of this test process's own, as Rollcall runs it; the value is its address."""
@@ -102,7 +94,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     port, password = free_port(), secrets.token_hex(8)
     options = ["--bind", "127.0.0.1", "--dir", str(folder), "--appendonly", "yes", "--save", ""]
     command = ["redis-server", "--port", str(port), "--requirepass", password, "--maxmemory-policy", "noeviction"]
-    with (folder / "log").open("wb") as log, subprocess.Popen([*command, *options], stdout=log) as server:
+    with (
+        (folder / "log").open("wb") as log,
+        subprocess.Popen(ending_with_us([*command, *options]), stdout=log) as server,
+    ):
         address = f"redis://:{password}@127.0.0.1:{port}/0"
         try:
             _wait_for_redis(address, server, folder / "log")

@@ -6,18 +6,13 @@ import base64
 import hashlib
 import random
 import re
-import shutil
-import signal
-import socket
 import subprocess
-import tempfile
-import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 import ldap
 from cryptography import x509
@@ -25,6 +20,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from ldap.controls.simple import ManageDSAITControl
+
+from tests.server_process import ServerProcess, free_port
 
 SLAPD = "/usr/sbin/slapd"
 SLAPADD = "/usr/sbin/slapadd"
@@ -163,7 +160,7 @@ class Administered:
         assert done.returncode == 0, done.stderr.decode()
 
 
-class Directory(Administered):
+class Directory(ServerProcess, Administered):
     """One slapd; ``start`` it, or use it as a context manager.
 
     ``limits`` are slapd's words, such as ``size.prtotal=500``, and hold for the reader, since the administrator has
@@ -172,6 +169,7 @@ class Directory(Administered):
     any, such as a schema or another database.
     """
 
+    program = "slapd"
     admin_password = "Adm1n! geheim"
     reader_password = "Read3r? geheim"
 
@@ -189,6 +187,7 @@ class Directory(Administered):
         before: str = "",
         aged: bool = False,
     ) -> None:
+        super().__init__()
         self.base = base
         self.admin_dn = f"cn=admin,{base}"
         self.reader_dn = f"cn=reader,{base}"
@@ -201,18 +200,9 @@ class Directory(Administered):
         self._extra = extra
         self._before = before
         self._aged = aged
-        self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
         self._tls_port = 0
         self.port = 0
         self.ca_certificate = ""
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -225,41 +215,6 @@ class Directory(Administered):
     @property
     def tls_port(self) -> int:
         return self._tls_port
-
-    @property
-    def pid(self) -> int:
-        assert self._process, "the directory is not running"
-        return self._process.pid
-
-    def has_ended(self) -> bool:
-        """Tell whether slapd has ended by itself."""
-        return self._process is not None and self._process.poll() is not None
-
-    def start(self) -> None:
-        """Start slapd and wait until it answers; the data of an earlier start are still there."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="slapd-"))
-            try:
-                self._write_configuration()
-                ldif = self._root_entries() + self._ldif
-                self.load(aged(ldif) if self._aged else ldif)
-            except BaseException:
-                self.stop()
-                raise
-        for _ in range(5):
-            if self._launch():
-                return
-        raise RuntimeError(f"slapd does not start: {(self._folder / 'log').read_text()}")
-
-    def stop(self, *, remove: bool = True) -> None:
-        self._end(signal.SIGTERM)
-        if remove and self._folder:
-            shutil.rmtree(self._folder)
-            self._folder = None
-
-    def kill(self) -> None:
-        """End slapd as a power cut would."""
-        self._end(signal.SIGKILL)
 
     def load(self, ldif: str) -> None:
         """Load LDIF in bulk while slapd is not running."""
@@ -281,32 +236,18 @@ class Directory(Administered):
             database = "olcDatabase={1}mdb,cn=config"
             connection.modify_s(database, [(ldap.MOD_REPLACE, name, _bytes(values) or None)])
 
-    def _end(self, number: signal.Signals) -> None:
-        if self._process:
-            self._process.send_signal(number)
-            self._process.wait(10)
-            self._process = None
+    def _fill_folder(self) -> None:
+        self._write_configuration()
+        ldif = self._root_entries() + self._ldif
+        self.load(aged(ldif) if self._aged else ldif)
 
-    def _launch(self) -> bool:
-        assert self._folder
+    def _choose_ports(self) -> Sequence[int]:
         self.port, self._tls_port = free_port(), free_port()
+        return (self.port, self._tls_port) if self._certificate else (self.port,)
+
+    def _command(self) -> Sequence[str]:
         listeners = self.url + (f" {self.ldaps_url}" if self._certificate else "")
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [SLAPD, "-f", str(self._folder / "slapd.conf"), "-h", listeners, "-d", "0"],
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        for _ in range(500):
-            if self._process.poll() is not None:
-                self._process = None
-                return False
-            if accepts(self.port) and (not self._certificate or accepts(self._tls_port)):
-                return True
-            time.sleep(0.01)
-        self._end(signal.SIGKILL)
-        return False
+        return [SLAPD, "-f", f"{self._folder}/slapd.conf", "-h", listeners, "-d", "0"]
 
     def _write_configuration(self) -> None:
         assert self._folder
@@ -410,18 +351,6 @@ def aged(ldif: str) -> str:
         stamp = f"{LONG_AGO + timedelta(days=days):%Y%m%d%H%M%S}Z"
         parts.append(f"{entry}\ncreateTimestamp: {stamp}\nmodifyTimestamp: {stamp}\n\n")
     return "".join(parts)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def accepts(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(1)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def hashed(password: str) -> str:

@@ -8,15 +8,12 @@ from __future__ import annotations
 
 import getpass
 import os
-import shutil
-import signal
 import subprocess
-import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Self
 
-from tests.directories import Administered, accepts, aged, free_port, hashed, to_ldif
+from tests.directories import Administered, aged, hashed, to_ldif
+from tests.server_process import ServerProcess, free_port
 
 NS_SLAPD = "/usr/sbin/ns-slapd"
 TEMPLATE = Path("/usr/share/dirsrv/data/template-dse.ldif")
@@ -48,7 +45,7 @@ nsslapd-backend: userRoot
 """
 
 
-class Instance(Administered):
+class Instance(ServerProcess, Administered):
     """One 389 Directory Server; ``start`` it, or use it as a context manager.
 
     ``ldif`` is imported before the start as if it had been written long ago. ``member_of``, ``referential`` and
@@ -56,6 +53,7 @@ class Instance(Administered):
     changelog with RFC 4533. ``locked_seconds`` is how long three wrong passwords lock an account.
     """
 
+    program = "ns-slapd"
     admin_dn = "cn=Directory Manager"
     admin_password = "Adm1n! geheim"
     reader_dn = f"cn=reader,{BASE}"
@@ -71,6 +69,7 @@ class Instance(Administered):
         changelog: bool = False,
         locked_seconds: int = 0,
     ) -> None:
+        super().__init__()
         self._ldif = ldif
         self._plugins = {
             "MemberOf Plugin": member_of,
@@ -81,74 +80,31 @@ class Instance(Administered):
             "7-bit check": False,
         }
         self._locked_seconds = locked_seconds
-        self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
         return f"ldap://127.0.0.1:{self.port}"
 
-    def start(self) -> None:
-        """Start the server and wait until it answers; the data of an earlier start are still there."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="ns-slapd-"))
-            try:
-                self._write_configuration()
-                self._load(aged(self._root_entries() + self._ldif))
-            except BaseException:
-                self.stop()
-                raise
-        for _ in range(5):
-            if self._launch():
-                return
-        log = (self._folder / "log" / "errors").read_text()
-        self.stop()
-        raise RuntimeError(f"ns-slapd does not start: {log}")
+    def _fill_folder(self) -> None:
+        self._write_configuration()
+        self._load(aged(self._root_entries() + self._ldif))
 
-    def stop(self) -> None:
-        if self._process:
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(20)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait(10)
-            self._process = None
-        if self._folder:
-            shutil.rmtree(self._folder)
-            self._folder = None
-
-    def _launch(self) -> bool:
+    def _choose_ports(self) -> Sequence[int]:
         assert self._folder
         self.port = free_port()
         settings = self._folder / "dse.ldif"
         lines = settings.read_text().splitlines()
         lines = [f"nsslapd-port: {self.port}" if line.startswith("nsslapd-port:") else line for line in lines]
         settings.write_text("\n".join(lines) + "\n")
-        with (self._folder / "output").open("wb") as log:
-            self._process = subprocess.Popen(
-                [NS_SLAPD, "-D", self._folder, "-i", self._folder / "run" / "pid", "-d", "0"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        for _ in range(600):
-            if self._process.poll() is not None:
-                self._process = None
-                return False
-            if accepts(self.port):
-                return True
-            time.sleep(0.05)
-        return False
+        return (self.port,)
+
+    def _command(self) -> Sequence[str]:
+        return [NS_SLAPD, "-D", f"{self._folder}", "-i", f"{self._folder}/run/pid", "-d", "0"]
+
+    def _words(self, folder: Path) -> str:
+        log = folder / "log" / "errors"
+        return super()._words(folder) + (log.read_text() if log.exists() else "")
 
     def _write_configuration(self) -> None:
         folder = self._folder

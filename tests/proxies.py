@@ -38,6 +38,8 @@ class Proxy(Directory):
             *(f"include {self._schema(name)}" for name in self._schemas),
             "modulepath /usr/lib/ldap",
             "moduleload back_ldap",
+            # For its schema.
+            "moduleload memberof",
             *(["moduleload back_meta"] if self._kind == "meta" else []),
             f"pidfile {self._folder}/slapd.pid",
             f"sizelimit {self._limit}" if self._limit else "",

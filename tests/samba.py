@@ -7,16 +7,14 @@ less than a second and takes some 55 MB. It serves LDAP and nothing else, and on
 from __future__ import annotations
 
 import functools
-import os
 import shutil
-import signal
 import subprocess
 import tempfile
-import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
 
-from tests.directories import Administered, accepts, free_port
+from tests.directories import Administered
+from tests.server_process import ServerProcess, free_port
 
 SAMBA = "/usr/sbin/samba"
 REALM = "CORP.EXAMPLE.COM"
@@ -62,25 +60,18 @@ int bind(int fd, const struct sockaddr *address, socklen_t length) {
 """
 
 
-class Controller(Administered):
+class Controller(ServerProcess, Administered):
     """One domain controller; ``start`` it, or use it as a context manager."""
 
+    program = "samba"
     admin_dn = f"CN=Administrator,CN=Users,{BASE}"
     reader_dn = admin_dn
     admin_password = reader_password = PASSWORD
     base = BASE
 
     def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__()
         self.ports = dict.fromkeys(PORTS, 0)
-
-    def __enter__(self) -> Self:
-        self.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        self.stop()
 
     @property
     def url(self) -> str:
@@ -91,59 +82,22 @@ class Controller(Administered):
         """Return the address of the Global Catalog."""
         return f"ldap://127.0.0.1:{self.ports[3268]}"
 
-    def start(self) -> None:
-        """Start Samba and wait until it answers; the data of an earlier start are still there."""
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="samba-"))
-            shutil.copytree(template(), self._folder, dirs_exist_ok=True)
-            configure(self._folder)
-        for _ in range(5):
-            if self._launch():
-                return
-        log = (self._folder / "log").read_text()
-        self.stop()
-        raise RuntimeError(f"samba does not start: {log}")
-
-    def stop(self) -> None:
-        self._end()
-        if self._folder:
-            shutil.rmtree(self._folder)
-            self._folder = None
-
-    def _end(self) -> None:
-        if self._process:
-            # Its own children end with it.
-            self._process.send_signal(signal.SIGTERM)
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                os.killpg(self._process.pid, signal.SIGKILL)
-                self._process.wait(10)
-            self._process = None
-
-    def _launch(self) -> bool:
+    def _fill_folder(self) -> None:
         assert self._folder
+        shutil.copytree(template(), self._folder, dirs_exist_ok=True)
+        configure(self._folder)
+
+    def _choose_ports(self) -> Sequence[int]:
         self.ports = {port: free_port() for port in PORTS}
-        environment = {f"PORT_{port}": str(chosen) for port, chosen in self.ports.items()}
-        command = [SAMBA, "--foreground", "--no-process-group", "--model=single"]
-        with (self._folder / "log").open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, f"--configfile={self._folder}/etc/smb.conf", "--debug-stdout"],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, **environment, "LD_PRELOAD": str(self._folder / "shim.so")},
-                start_new_session=True,
-            )
-        for _ in range(600):
-            if self._process.poll() is not None:
-                self._process = None
-                return False
-            if accepts(self.ports[389]) and accepts(self.ports[3268]):
-                return True
-            time.sleep(0.05)
-        self._end()
-        return False
+        return self.ports[389], self.ports[3268]
+
+    def _command(self) -> Sequence[str]:
+        settings = f"--configfile={self._folder}/etc/smb.conf"
+        return [SAMBA, "--foreground", "--no-process-group", "--model=single", settings, "--debug-stdout"]
+
+    def _environment(self) -> Mapping[str, str]:
+        chosen = {f"PORT_{port}": str(chosen) for port, chosen in self.ports.items()}
+        return {**chosen, "LD_PRELOAD": f"{self._folder}/shim.so"}
 
 
 @functools.cache

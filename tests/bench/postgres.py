@@ -14,7 +14,7 @@ from typing import Any, Self
 import psycopg
 from psycopg import sql
 
-from tests.directories import free_port
+from tests.server_process import free_port
 
 # Everything else is as PostgreSQL comes: fsync, synchronous_commit and full_page_writes are on.
 SETTINGS = {"shared_buffers": "1GB", "effective_cache_size": "4GB", "work_mem": "16MB", "max_wal_size": "4GB"}

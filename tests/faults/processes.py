@@ -18,8 +18,7 @@ from typing import Self, TypeVar
 import redis
 
 from directory.models import Run
-from tests.conftest import free_port
-from tests.directories import accepts
+from tests.server_process import accepts, ending_with_us, free_port
 
 PATIENCE = 60.0
 T = TypeVar("T")
@@ -41,8 +40,7 @@ class Process:
         self.output = folder / f"{name}-{secrets.token_hex(4)}.log"
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
-                # When the tests are killed nothing of theirs is left behind.
-                ["setpriv", "--pdeathsig", "KILL", *command],
+                ending_with_us(command),
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=output,

@@ -9,10 +9,11 @@ import pytest_django
 
 from directory.models import Alert, LdapServer, RunState
 from directory.sync.values import Outcome
-from tests.directories import Certificate, Directory, free_port, to_ldif
+from tests.directories import Certificate, Directory, to_ldif
 from tests.faults import damage
 from tests.faults.ldap_world import BASE, World, staff
 from tests.faults.proxy import BlackHole, Fault, Proxy, Stage
+from tests.server_process import free_port
 from tests.worlds import again, change_of, ldap_server, org, simulate, user
 
 pytestmark = [pytest.mark.django_db, pytest.mark.whole]

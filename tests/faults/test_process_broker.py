@@ -21,11 +21,11 @@ from directory.actions import runs
 from directory.models import LIVE_STATES, LdapServer, Run, RunState, SyncSettings, Trigger
 from orgs.actors import SYSTEM
 from tests.catalogue import noted
-from tests.conftest import free_port
 from tests.faults import processes
 from tests.faults.process_world import Scene
 from tests.faults.processes import Process, wait_for
 from tests.makers import make_sysadmin, signed_in
+from tests.server_process import free_port
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.timeout(300)]
 AS_TWIN = "rows, audit, history lines and mail as if nothing had happened"

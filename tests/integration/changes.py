@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from directory.models import Run, RunServer, RunState
+from directory.sync.values import Outcome
 from orgs.models import User
 from tests.directories import COMMON_SCHEMAS, Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
@@ -116,3 +117,19 @@ def controlled(entries: Entries | None = None, **server: Any) -> Iterator[FakeDi
         )
         assert simulate_and_sync().state == RunState.APPLIED
         yield fake
+
+
+def helpdesk(employer: Employer, *members: str, kind: str = "groupOfNames", name: str = "helpdesk") -> str:
+    """Make a group of these people, or of whatever has these DNs."""
+    dn = f"cn={name},{employer.directory.base}"
+    listed = [member if "=" in member else employer.dn(member) for member in members]
+    employer.directory.add(dn, {"objectClass": kind, "cn": name, **({"member": listed} if listed else {})})
+    return dn
+
+
+def incremental_as_full(*, expected: bool = True) -> None:
+    """Carry out a run of changes; a full one then has nothing to do."""
+    run = changes()
+    assert run.state == RunState.APPLIED, reading_of(run).error
+    assert was_incremental(run) == expected, reading_of(run).extent
+    assert [row for row in planned(sync()) if row[-1] != Outcome.UNCHANGED] == []

@@ -7,9 +7,7 @@ import time
 import pytest
 
 from directory.models import LdapServer, NamedGroup, RunState, StoredEntry
-from directory.sync.values import Outcome
 from orgs.models import User
-from tests.directories import COMMON_SCHEMAS
 from tests.integration.changes import (
     SETTINGS,
     SYNCPROV,
@@ -17,12 +15,13 @@ from tests.integration.changes import (
     changes,
     controlled,
     employed,
-    planned,
+    helpdesk,
+    incremental_as_full,
     reading_of,
     roles_of,
     was_incremental,
 )
-from tests.integration.employer import Employer
+from tests.overlays import DYNAMIC_SCHEMAS, DYNLIST
 from tests.worlds import simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
@@ -32,30 +31,8 @@ TEAM = (
 )
 # A class whose name says nothing, in a directory where it is by the overlay alone that people name it.
 TEAMS = f"{TEAM}\noverlay memberof\nmemberof-group-oc acmeTeam\nmemberof-member-ad member"
-# People name their groups, also those that theirs are in, as they are read.
-DYNLIST = (
-    "moduleload dynlist\noverlay dynlist\n"
-    "dynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*"
-)  # fmt: skip
-WITH_URLS = (*COMMON_SCHEMAS, "dyngroup")
 BY_TIME, BY_COOKIE = "", SYNCPROV
 either = pytest.mark.parametrize("told_by", [BY_TIME, BY_COOKIE], ids=["modifyTimestamp", "syncrepl"])
-
-
-def helpdesk(employer: Employer, *members: str, kind: str = "groupOfNames", name: str = "helpdesk") -> str:
-    """Make a group of these people, or of whatever has these DNs."""
-    dn = f"cn={name},{employer.directory.base}"
-    listed = [member if "=" in member else employer.dn(member) for member in members]
-    employer.directory.add(dn, {"objectClass": kind, "cn": name, **({"member": listed} if listed else {})})
-    return dn
-
-
-def incremental_as_full(*, expected: bool = True) -> None:
-    """Carry out a run of changes; a full one then has nothing to do."""
-    run = changes()
-    assert run.state == RunState.APPLIED, reading_of(run).error
-    assert was_incremental(run) == expected, reading_of(run).extent
-    assert [row for row in planned(sync()) if row[-1] != Outcome.UNCHANGED] == []
 
 
 @either
@@ -118,7 +95,7 @@ def test_a_group_that_another_version_has_noted_is_found_deleted_and_forgotten(t
 
 
 def test_a_deleted_group_of_many_gives_no_roles_any_more() -> None:
-    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=WITH_URLS) as employer:
+    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=DYNAMIC_SCHEMAS) as employer:
         group = helpdesk(employer, *(f"p{number}" for number in range(8)))
         incremental_as_full()
         assert "Org Admin" in roles_of("p7")
@@ -159,7 +136,7 @@ def test_a_group_that_the_bind_dn_may_not_see_is_no_trouble() -> None:
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_who_is_in_a_group_by_other_groups_is_looked_at_when_that_changes(depth: int) -> None:
-    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=WITH_URLS) as employer:
+    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=DYNAMIC_SCHEMAS) as employer:
         inner = helpdesk(employer, "p1", "p2", name="inner")
         for level in range(1, depth):
             inner = helpdesk(employer, inner, name=f"inner{level}")
@@ -178,7 +155,7 @@ def test_who_is_in_a_group_by_other_groups_is_looked_at_when_that_changes(depth:
 
 
 def test_groups_in_a_circle_are_no_trouble() -> None:
-    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=WITH_URLS) as employer:
+    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=DYNAMIC_SCHEMAS) as employer:
         one = helpdesk(employer, "p1", name="one")
         two = helpdesk(employer, one, "p2")
         employer.directory.modify(one, {"member": [two, employer.dn("p1"), employer.dn("p3")]})
@@ -189,7 +166,7 @@ def test_groups_in_a_circle_are_no_trouble() -> None:
 
 
 def test_a_group_that_goes_by_a_search_has_everything_read() -> None:
-    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=WITH_URLS) as employer:
+    with employed(extra=f"{SYNCPROV}\n{DYNLIST}", memberof=False, schemas=DYNAMIC_SCHEMAS) as employer:
         group = f"cn=helpdesk,{employer.directory.base}"
         url = f"ldap:///{employer.directory.base}??sub?(uid=p1)"
         employer.directory.add(group, {"objectClass": "groupOfURLs", "cn": "helpdesk", "memberURL": url})

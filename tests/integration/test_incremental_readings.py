@@ -9,21 +9,29 @@ from typing import Any
 import pytest
 
 from directory.actions import runs
-from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry, Trigger
+from directory.models import LdapServer, Run, RunState, StoredEntry, Trigger
 from directory.sync import pipeline
 from directory.sync.values import Outcome
 from orgs.actors import SYSTEM
 from orgs.models import User
 from tests.directories import ACCESS, Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
+from tests.integration.changes import (
+    IN_HELPDESK,
+    NAMES,
+    SETTINGS,
+    SYNCPROV,
+    accounts,
+    changes,
+    controlled,
+    reading_of,
+    roles_of,
+    was_incremental,
+)
 from tests.integration.employer import ROLE_NAME, Employer
-from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate_and_sync, sync, user
+from tests.worlds import NOON, Clock, again, change_of, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db
-
-SYNCPROV = "moduleload syncprov\noverlay syncprov\nsyncprov-checkpoint 1 1"
-NAMES = [f"p{number}" for number in range(9)]
-IN_GROUPS = "function (entry) { return /helpdesk/i.test(String(entry.memberOf)) ? 'Org Admin' : [] }"
 
 
 @pytest.fixture
@@ -43,19 +51,6 @@ def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
 
 
 either = pytest.mark.parametrize("staff", ["modifyTimestamp", "syncrepl"], indirect=True)
-
-
-def changes(*, simulated: bool = False) -> Run:
-    """Carry out a run that may read only what has changed."""
-    return sync(simulated=simulated, incremental=True)
-
-
-def reading_of(run: Run) -> RunServer:
-    return run.readings.get()
-
-
-def was_incremental(run: Run) -> bool:
-    return bool(reading_of(run).since)
 
 
 @either
@@ -186,7 +181,7 @@ def dies(*_given: object) -> None:
 
 @either
 def test_whoever_comes_into_a_group_or_leaves_it_has_other_roles(staff: Employer) -> None:
-    LdapServer.objects.update(role_name_script=IN_GROUPS)
+    LdapServer.objects.update(role_name_script=IN_HELPDESK)
     staff.directory.add(
         f"cn=helpdesk,{staff.directory.base}",
         {"objectClass": "groupOfNames", "cn": "helpdesk", "member": [staff.dn("p1"), staff.dn("p2")]},
@@ -203,10 +198,6 @@ def test_whoever_comes_into_a_group_or_leaves_it_has_other_roles(staff: Employer
     assert "Org Admin" not in roles_of("p1")
     assert "Org Admin" in roles_of("p2")
     assert "Org Admin" in roles_of("p7")
-
-
-def roles_of(username: str) -> set[str]:
-    return set(User.objects.get(username=username).roles.values_list("name", flat=True))
 
 
 @either
@@ -355,64 +346,21 @@ def test_a_run_of_changes_plans_what_one_of_everything_would(staff: Employer) ->
     only_changes, everything = changes(simulated=True), sync(simulated=True)
 
     assert was_incremental(only_changes)
-    assert told(only_changes) == told(everything)
+    assert plan_of(only_changes) == plan_of(everything)
 
 
-def told(run: Run) -> list[tuple[Any, ...]]:
+def plan_of(run: Run) -> list[tuple[Any, ...]]:
     return list(run.changes.order_by("username").values_list("username", "actions", "before", "after", "steps"))
-
-
-USERS: list[tuple[str, dict[str, list[bytes]]]] = [
-    (
-        f"CN=p{number},DC=example",
-        {
-            "objectClass": [b"top", b"person", b"user"],
-            "uid": [b"p%d" % number],
-            "sn": [b"P%d" % number],
-            "objectGUID": [bytes([number]) * 16],
-            "uSNChanged": [b"%d" % (1000 + number)],
-        },
-    )
-    for number in range(4)
-]
-SETTINGS = ("CN=NTDS Settings,CN=DC1,DC=example", {"objectClass": [b"nTDSDSA"], "invocationId": [b"\x01" * 16]})
 
 
 @pytest.fixture
 def controller() -> Iterator[FakeDirectory]:
-    """A domain controller that counts changes, with four people who are users, read in full and applied."""
-    root = {
-        "supportedControl": [PAGED_RESULTS],
-        "supportedCapabilities": [b"1.2.840.113556.1.4.800"],
-        "dsServiceName": [SETTINGS[0].encode()],
-        "highestCommittedUSN": [b"2000"],
-        "defaultNamingContext": [b"DC=example"],
-    }
-    with FakeDirectory(entries=[*USERS, SETTINGS], filters=True, root=root) as server:
-        for number in range(4):
-            user(f"p{number}", last_name=f"P{number}")
-        ldap_server(
-            server.url,
-            search_base="DC=example",
-            bind_dn="",
-            bind_password="",
-            full_reading_every=3,
-            search_filter="(objectClass=user)",
-        )
-        assert simulate_and_sync().state == RunState.APPLIED
+    with controlled() as server:
         yield server
 
 
-def edited(number: int, usn: int, **values: list[bytes]) -> list[tuple[str, dict[str, list[bytes]]]]:
-    """Return the people with one of them changed under this number."""
-    return [
-        (dn, {**told, **values, "uSNChanged": [b"%d" % usn]}) if dn.startswith(f"CN=p{number},") else (dn, told)
-        for dn, told in USERS
-    ]
-
-
 def test_a_domain_controller_is_asked_by_its_own_count(controller: FakeDirectory) -> None:
-    controller.entries = [*edited(2, 2001, sn=[b"Married"]), SETTINGS]
+    controller.entries = [*accounts(p2={"sn": [b"Married"], "uSNChanged": [b"2001"]}), SETTINGS]
 
     run = changes()
 
@@ -437,7 +385,7 @@ def test_a_count_that_is_not_the_same_has_everything_read(controller: FakeDirect
         case "another controller":
             controller.root = {**root, "dsServiceName": [b"CN=NTDS Settings,CN=DC2,DC=example"]}
         case "a restored one":
-            controller.entries = [*USERS, (SETTINGS[0], {**SETTINGS[1], "invocationId": [b"\x02" * 16]})]
+            controller.entries = [*accounts(), (SETTINGS[0], {**SETTINGS[1], "invocationId": [b"\x02" * 16]})]
         case "an older count":
             controller.root = {**root, "highestCommittedUSN": [b"1500"]}
         case _:

@@ -12,8 +12,9 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Inquiry
 from directory.sync.values import AttributeMapping, Connection, ReadingProof, Sought, Whereabouts
-from tests.directories import ACCESS, Directory, free_port, people, to_ldif
+from tests.directories import ACCESS, Directory, people, to_ldif
 from tests.fake_ldap import FakeDirectory
+from tests.server_process import free_port
 
 BASE = "dc=example,dc=com"
 PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(30)]

@@ -10,9 +10,10 @@ from directory.sync import source
 from directory.sync.source import may_hold_people
 from directory.sync.source.referrals import is_left_out
 from directory.sync.values import Connection, Outcome
-from tests.directories import Directory, free_port
+from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
 from tests.integration.employer import Employer
+from tests.server_process import free_port
 from tests.worlds import change_of, simulate, user
 
 PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(5)]

@@ -15,8 +15,9 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Stage, advice
 from directory.sync.values import Connection
-from tests.directories import Authority, Certificate, Directory, free_port
+from tests.directories import Authority, Certificate, Directory
 from tests.fake_ldap import FakeDirectory
+from tests.server_process import free_port
 
 
 def to(*urls: str, **settings: Any) -> Connection:

@@ -12,9 +12,10 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Inquiry, Reading, Stage
 from directory.sync.values import AttributeMapping, Connection, Sought
-from tests.directories import Directory, free_port, people
+from tests.directories import Directory, people
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.proxies import Proxy
+from tests.server_process import free_port
 
 COUNT = 620
 SETTING = 'tick "This server can\'t page"'

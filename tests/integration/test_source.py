@@ -15,8 +15,9 @@ from directory.sync import source
 from directory.sync.identity import identity
 from directory.sync.source import DirectoryUnavailable, Stage
 from directory.sync.values import AttributeMapping, Connection, Entry
-from tests.directories import Authority, Directory, Values, free_port, people, to_ldif
+from tests.directories import Authority, Directory, Values, people, to_ldif
 from tests.fake_ldap import FakeDirectory
+from tests.server_process import free_port
 
 PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(30)]
 

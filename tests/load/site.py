@@ -22,9 +22,9 @@ from orgs.actions import users
 from orgs.actions.users import NewUser, Profile
 from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
-from tests.conftest import free_port
 from tests.directories import Directory
 from tests.makers import make_alert, signed_in
+from tests.server_process import free_port
 from tests.worlds import NO_LIMITS, ldap_server
 from tests.worlds import org as org_named
 

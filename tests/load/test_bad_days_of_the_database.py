@@ -24,7 +24,7 @@ import pytest
 from console import exports, services
 from console.unavailable import RETRY_AFTER
 from tests.bench.postgres import PostgresServer
-from tests.conftest import free_port
+from tests.server_process import free_port
 
 ROOT = Path(__file__).parents[2]
 ENTRIES, EXPORTS = 87_000, 8

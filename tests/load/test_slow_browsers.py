@@ -19,8 +19,8 @@ import pytest
 
 from console import health, services, web_worker
 from console.uploads import MOST_READ
-from tests.conftest import free_port
 from tests.load.slow import crowd, seconds_of
+from tests.server_process import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = "/sign-in/"

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Literal
 
 from tests import overlays
 from tests.directories import Directory
+from tests.proxies import Proxy
 from tests.servers.company import LOCKED_SECONDS, Company
 
 BASE = "dc=example,dc=com"
@@ -85,13 +87,13 @@ def glue() -> Iterator[Company]:
 
 
 @contextmanager
-def proxied(kind: str) -> Iterator[Company]:
+def proxied(kind: Literal["ldap", "meta"]) -> Iterator[Company]:
     """A company whose directory is read through a proxy: ``ldap`` or ``meta``."""
     with ExitStack() as stack:
         company = stack.enter_context(memberof(syncprov=False))
         origin = company.directory
         assert isinstance(origin, Directory)
-        proxy = stack.enter_context({"ldap": overlays.back_ldap, "meta": overlays.back_meta}[kind](origin))
+        proxy = stack.enter_context(Proxy(kind, origin))
         company.read_at = proxy.url
         # It leaves the paging control out of its answers.
         company.read_with = {"cannot_page": kind == "meta"}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import free_port
+from tests.server_process import free_port
 
 ROOT = Path(__file__).parents[2]
 PAGE = "\n## Known and lived with\n\n| dukpy | CVE-2026-0002 | bearable |\n"

@@ -21,7 +21,7 @@ from tests.bench.measuring import CommandFailed
 from tests.bench.rows import Goal, Row, not_measured
 from tests.bench.suite import Suite
 from tests.bench.world import World
-from tests.directories import free_port
+from tests.server_process import free_port
 
 WORKERS = Row(
     "workers",
