@@ -43,8 +43,8 @@ def proof_lines(reading: RunServer) -> list[str]:
         lines.append(_("A second search found %(counted)d") % proof)
     if (groups := reading.counts.get("groups")) is not None:
         words = ngettext(
-            "%(groups)d group was read before the people, %(changed)d not as at the last reading",
-            "%(groups)d groups were read before the people, %(changed)d not as at the last reading",
+            "%(groups)d group was read before the people, %(changed)d of them new or changed since the last reading",
+            "%(groups)d groups were read before the people, %(changed)d of them new or changed since the last reading",
             groups,
         )
         lines.append(words % {"groups": groups, "changed": reading.counts.get("groupsChanged", 0)})

@@ -118,9 +118,9 @@ _DOMAIN_FACTS = (
         "Computers are of the class user too, and contacts of the category person: both conditions together are people "
         "(Microsoft: Active Directory, search filter syntax)."
     ),
-    "userAccountControl, 0x2 ACCOUNTDISABLE (MS-ADTS, 2.2.16).",
+    "An account is disabled while bit 2 of userAccountControl is set (MS-ADTS, 2.2.16: ACCOUNTDISABLE).",
 )
-_EXPIRY = "accountExpires: 0 and 0x7FFFFFFFFFFFFFFF mean never (MS-ADA1, accountExpires)."
+_EXPIRY = "0 and the largest number in accountExpires mean that an account never expires (MS-ADA1, accountExpires)."
 PRESETS = (
     Preset(
         "active-directory",
@@ -136,9 +136,12 @@ PRESETS = (
         {"urls": ["ldaps://ldap.example.com"], **_TREE},
         (
             "Address books hold customers of the same class without a uid (RFC 2798, 3): they are nobody who signs in.",
-            "pwdAccountLockedTime 000001010000Z: locked until an administrator unlocks it (slapo-ppolicy(5)).",
-            "shadowExpire: the day since 1970-01-01 on which the account ends (RFC 2307, 3.1; shadow(5)).",
-            "memberOf takes the overlay memberof or dynlist, or “resolve groups” here (slapo-memberof(5)).",
+            "pwdAccountLockedTime 000001010000Z means locked until an administrator unlocks it (slapo-ppolicy(5)).",
+            "shadowExpire is the day on which the account ends, counted from 1970-01-01 (RFC 2307, 3.1; shadow(5)).",
+            (
+                "Entries have memberOf only with the overlay memberof or dynlist (slapo-memberof(5)); without one, turn “resolve "
+                "groups” on and use entry.groups."
+            ),
         ),
     ),
     Preset(
@@ -153,7 +156,7 @@ PRESETS = (
             "bind_dn": "uid=rollcall,cn=sysaccounts,cn=etc,dc=example,dc=com",
         },
         (
-            "nsAccountLock: true stops the account; a lock by a role is computed (port389.org: How to inactivate accounts).",
+            "nsAccountLock true stops the account; a lock by a role is computed (port389.org: How to inactivate accounts).",
             (
                 "FreeIPA keeps people in cn=users,cn=accounts and copies of them, of another class, in cn=compat "
                 "(freeipa.org: LDAP directory layout)."
@@ -168,7 +171,7 @@ PRESETS = (
         (
             *_DOMAIN_FACTS,
             _EXPIRY,
-            "Simple binds take TLS unless “ldap server require strong auth” says otherwise (smb.conf(5)).",
+            "To sign in by DN and password takes TLS, unless “ldap server require strong auth” says otherwise (smb.conf(5)).",
         ),
     ),
     Preset(

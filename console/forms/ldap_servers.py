@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from console.forms.fields import LinesField, OrgsField, SecretTextarea, show_errors
+from console.forms.ldap_server_help import HELP
 from console.forms.ldap_server_layout import helper
 from console.forms.stored_secrets import StoredSecrets
 from directory import pasted
@@ -21,7 +22,6 @@ from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.models.fields import Sealed, Undecryptable
 from directory.presets import Preset
-from directory.sync.limit_table import LIMITS
 from directory.sync.values import AttributeMapping, Connection
 from orgs.actors import person
 from orgs.models import Org, Role, User
@@ -36,10 +36,7 @@ KEEP, DROP = "keep", "drop"
 class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
     """Everything about an LDAP server; ``viewer`` decides which orgs and roles may be chosen."""
 
-    urls = LinesField(
-        label=_("URLs"),
-        help_text=_("One a line, asked in this order until one answers, such as ldaps://dc1.example.com"),
-    )
+    urls = LinesField(label=_("URLs"))
     anonymous_bind = forms.BooleanField(label=_("Anonymous bind"), required=False)
     bind_password = forms.CharField(
         label=_("Bind password"),
@@ -53,36 +50,16 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         required=False,
         max_length=256 * 1024,
         widget=SecretTextarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off", "class": "script"}),
-        help_text=_("PEM text, without a passphrase: it is encrypted here, and never shown again."),
     )
-    left_out_contexts = LinesField(
-        label=_("Referrals left out"),
-        required=False,
-        help_text=LdapServer._meta.get_field("left_out_contexts").help_text,
-    )
-    always_list_attributes = LinesField(
-        label=_("Always lists"),
-        help_text=_("Attributes that scripts see as arrays even when there is one value, one a line."),
-    )
-    unstamped_attributes = LinesField(
-        label=_("Attributes that change without a stamp"),
-        required=False,
-        help_text=_(
-            "One a line, beside those that are known: where the mapping, the filter or a script names one, each sync reads everything. "
-            "With - before it, one that is known does not count."
-        ),
-    )
-    orgs = OrgsField(
-        label=_("Orgs"),
-        required=False,
-        help_text=_("Users of these orgs, and of orgs below them without a list of their own, are looked for here."),
-    )
+    left_out_contexts = LinesField(label=_("Referrals left out"), required=False)
+    always_list_attributes = LinesField(label=_("Always lists"))
+    unstamped_attributes = LinesField(label=_("Attributes that change without a stamp"), required=False)
+    orgs = OrgsField(label=_("Orgs"), required=False)
     grantable_roles = forms.ModelMultipleChoiceField(
         label=_("Roles that this server may grant"),
         queryset=Role.objects.order_by("name"),
         required=False,
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("The role name script can't grant any other. Only a SYSADMIN may add one that holds admin."),
     )
     inherited = forms.ChoiceField(
         label=_("Servers that orgs inherit"),
@@ -120,20 +97,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             "org_name_script": forms.Textarea(attrs=_SCRIPT),
             "role_name_script": forms.Textarea(attrs=_SCRIPT),
         }
-        help_texts = {
-            "ca_certificate": _("PEM text of the authority that signed the server's certificate. Empty: the system's."),
-            "verify_certificates": _("Without it anyone on the way can pass for the server and read the password."),
-            "canary": _("The username or DN of an entry that every reading must find."),
-            "start_tls": _("Encrypts ldap:// connections before anything else is sent."),
-            "follow_referrals": _("Ask other servers that this one points to; they are sent the bind password too."),
-            "unique_id_attribute": _("Empty: found by itself (entryUUID, objectGUID, ipaUniqueID and the like)."),
-            "active_script": _("Decides whether a user found in the directory is active."),
-            "org_name_script": _("Returns the name of the org; nothing leaves the user where they are."),
-            "role_name_script": _(
-                "Returns all roles of the user; nothing leaves them alone, an empty list means the org's default roles."
-            ),
-            **{limit.setting: _(limit.help) for limit in LIMITS},
-        }
+        help_texts = HELP
 
     def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"instance": server})
@@ -142,6 +106,8 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             field: Any = self.fields[name]
             # An escaped blank at the end of a DN is a part of it.
             field.strip = False
+        for name in self.declared_fields.keys() & HELP.keys():
+            self.fields[name].help_text = HELP[name]
         self.visible = Org.objects.visible_to(viewer).active()
         orgs: Any = self.fields["orgs"]
         orgs.queryset, orgs.asked = self.visible, names_of_inherited(self.visible)

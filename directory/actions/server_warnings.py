@@ -37,7 +37,7 @@ def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime)
     open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
     found = [_in_the_clear(open_urls)] if open_urls else []
     if ending := ending_certificate(server, at=at):
-        found.append(ending)
+        found.append(f"{ending} {_('Enter a new certificate, with its key.')}")
     if server.limits_off:
         found.append(limits_off(server))
     if failed := sync_search_failed(server):
@@ -62,13 +62,11 @@ def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime)
 def ending_certificate(server: LdapServer, *, at: datetime) -> str:
     """Return that a server's client certificate ends soon, or can't be used now; empty where neither is so."""
     if problem := validity(server.client_certificate, at):
-        return _("%(problem)s. Nothing can be read with it: enter another one, with its key.") % {
-            "problem": f"{problem[0].upper()}{problem[1:]}"
-        }
+        return f"{problem[0].upper()}{problem[1:]}."
     if server.client_certificate and (last := ends(server.client_certificate)) < at + SOON:
-        return _(
-            "The client certificate ends on %(day)s; from then on nothing can be read. Enter a new one, with its key, before that."
-        ) % {"day": f"{last:%Y-%m-%d}"}
+        return _("The client certificate ends on %(day)s; from then on nothing can be read.") % {
+            "day": f"{last:%Y-%m-%d}"
+        }
     return ""
 
 

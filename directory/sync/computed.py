@@ -80,7 +80,9 @@ def why_full(named: Iterable[str], *, setting: Sequence[str], by_schema: Collect
     reasons |= dict.fromkeys((name for name in given if not name.startswith(EXCEPT)), BY_SETTING)
     for name in named:
         if (why := reasons.get(name.lower())) and name.lower() not in left_out:
+            way_out = f"; where it does not, put {EXCEPT}{name} into “attributes that change without a stamp”"
             return (
                 f"the mapping, the filter or a script names {name}, which changes without a sign at the entry ({why})"
+                f"{'' if why == BY_SETTING else way_out}"
             )
     return ""

@@ -119,6 +119,13 @@ IN_READ_ONLY_MEMORY = """unshare -Urm sh -c 'mount -t tmpfs -o ro tmpfs /dev/shm
 
 
 class TestAMachineWithoutSharedMemory:
+    def test_of_a_database_that_is_not_migrated_serve_says_what_to_do(self, tmp_path: Path) -> None:
+        found = ran(tmp_path, "manage.py", "serve", DEMO="0")
+
+        assert found.returncode == 1
+        assert "CommandError: The database is not up to date: run “python manage.py migrate” first" in found.stderr
+        assert "Traceback" not in found.stderr
+
     @pytest.mark.parametrize("entry", ["manage.py serve", "worker"])
     def test_is_told_in_one_sentence(self, tmp_path: Path, entry: str) -> None:
         if subprocess.run([*shlex.split(IN_READ_ONLY_MEMORY), "true"], capture_output=True, check=False).returncode:

@@ -259,7 +259,7 @@ class TestAChange:
         assert list(StoredGroup.objects.values_list("pk", "digest")) == before
         counts = run.readings.get().counts
         assert (counts["groups"], counts["groupsChanged"], counts["verdictsKept"]) == (3, 0, 3)
-        told = "3 groups were read before the people, 0 not as at the last reading"
+        told = "3 groups were read before the people, 0 of them new or changed since the last reading"
         assert told in proof_lines(run.readings.get())
 
     @pytest.mark.parametrize("incremental", [False, True])

@@ -11,7 +11,10 @@ from directory.sync import computed
     "name", ["lastLogon", "LASTLOGON", "nsRole", "tokenGroups", "msDS-User-Account-Control-Computed"]
 )
 def test_a_known_one_has_everything_read(name: str) -> None:
-    assert f"names {name}, which" in computed.why_full(["entry", name], setting=[], by_schema=[])
+    why = computed.why_full(["entry", name], setting=[], by_schema=[])
+
+    assert f"names {name}, which" in why
+    assert f"put -{name} into" in why
 
 
 @pytest.mark.parametrize("name", ["memberOf", "canonicalName", "uid", "modifyTimestamp"])
@@ -20,7 +23,7 @@ def test_others_have_not(name: str) -> None:
 
 
 def test_settings_add_and_take_out() -> None:
-    assert computed.BY_SETTING in computed.why_full(["shoeSize"], setting=[" ShoeSize "], by_schema=[])
+    assert computed.why_full(["shoeSize"], setting=[" ShoeSize "], by_schema=[]).endswith(f"({computed.BY_SETTING})")
     assert computed.why_full(["nsAccountLock"], setting=["-nsaccountlock"], by_schema=["nsAccountLock"]) == ""
 
 

@@ -21,6 +21,8 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import connection, connections
+from django.db.migrations.executor import MigrationExecutor
+from django.db.utils import OperationalError as DatabaseUnavailable
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
@@ -103,6 +105,23 @@ class Command(BaseCommand):
             sys.stdout, self.stdout = nowhere, OutputWrapper(nowhere)
 
 
+def _end_without_tables() -> None:
+    """Name what to do first where the database is new, or older than this release.
+
+    Raises:
+        CommandError: when migrations are missing.
+    """
+    try:
+        executor = MigrationExecutor(connection)
+    except DatabaseUnavailable:
+        # A database that is away for a while: pages say so until it is back.
+        return
+    if executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise CommandError(
+            "The database is not up to date: run “python manage.py migrate” first (“make run” does that by itself)."
+        )
+
+
 def _only_one_at_a_time(folder: Path) -> TextIO:
     lock = (folder / "serve.lock").open("a+", encoding="ascii")
     try:
@@ -137,7 +156,9 @@ def _prepare() -> Start:
     app.conf.update(broker_url=start.environment["REDIS_URL"])
     for each in services.workers():
         start.answers[each.name] = partial(_worker_answers, each.name, start.environment["REDIS_URL"])
-    if flag("DEMO", default=True):
+    demo = flag("DEMO", default=True)
+    _end_without_tables()
+    if demo:
         directory, ldap_port = _demo()
         start.services.append(directory)
         start.answers["ldap"] = lambda: _accepts(ldap_port)
