@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+if TYPE_CHECKING:
+    from cryptography.x509 import Certificate
 
 NO_CERTIFICATE = "no certificate in PEM form (-----BEGIN CERTIFICATE----- ...)"
 
@@ -18,7 +18,7 @@ def check_client_certificate(certificate: str, key: str) -> dict[str, str]:
             "client_certificate": "that holds a private key: it belongs into the field of the key, which is encrypted"
         }
     try:
-        first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+        first = _first(certificate)
     except ValueError:
         return {"client_certificate": NO_CERTIFICATE}
     if problem := _wrong_key(first, key):
@@ -26,7 +26,22 @@ def check_client_certificate(certificate: str, key: str) -> dict[str, str]:
     return {}
 
 
-def _wrong_key(certificate: x509.Certificate, key: str) -> str:
+def _first(certificate: str) -> Certificate:
+    """Return the first certificate of a text; raises ValueError where there is none."""
+    # Each process that reads would spend a fifth of its start on it, and few servers have one.
+    from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
+
+    return load_pem_x509_certificates(certificate.encode())[0]
+
+
+def _wrong_key(certificate: Certificate, key: str) -> str:
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415  # as above
+    from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415  # as above
+        Encoding,
+        PublicFormat,
+        load_pem_private_key,
+    )
+
     if not key.strip():
         return "a client certificate needs its private key"
     if "PRIVATE KEY" not in key:
@@ -45,8 +60,10 @@ def _wrong_key(certificate: x509.Certificate, key: str) -> str:
 
 def validity(certificate: str, at: datetime) -> str:
     """Return why a certificate can't be used at a time, empty where it can; what is no certificate has no time."""
+    if not certificate:
+        return ""
     try:
-        first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+        first = _first(certificate)
     except ValueError:
         return ""
     if at > first.not_valid_after_utc:
@@ -58,14 +75,13 @@ def validity(certificate: str, at: datetime) -> str:
 
 def ends(certificate: str) -> datetime:
     """Return until when a certificate is valid."""
-    first, *_ = x509.load_pem_x509_certificates(certificate.encode())
-    return first.not_valid_after_utc
+    return _first(certificate).not_valid_after_utc
 
 
 def holder(certificate: str) -> str:
     """Return whose certificate it is and who says so, which stays when it is renewed; what can't be read as it is."""
     try:
-        first, *_ = x509.load_pem_x509_certificates(certificate.encode())
+        first = _first(certificate)
     except ValueError:
         return certificate
     return f"{first.subject.rfc4514_string()} by {first.issuer.rfc4514_string()}"
@@ -73,5 +89,4 @@ def holder(certificate: str) -> str:
 
 def subject(certificate: str) -> str:
     """Return whose certificate it is, as a DN."""
-    first, *_ = x509.load_pem_x509_certificates(certificate.encode())
-    return first.subject.rfc4514_string()
+    return _first(certificate).subject.rfc4514_string()
