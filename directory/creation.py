@@ -67,11 +67,16 @@ def create(
         DirectoryUnavailable: when a directory that has to be asked can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    return carry_out(decide(applicants, by=by, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
+    return carry_out(decide(applicants, by=by, at=at, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
 
 
 def decide(
-    applicants: Sequence[Applicant], *, by: Actor, with_scripts: bool = True, within: Collection[int] | None = None
+    applicants: Sequence[Applicant],
+    *,
+    by: Actor,
+    at: datetime,
+    with_scripts: bool = True,
+    within: Collection[int] | None = None,
 ) -> list[Decision]:
     """Return what would become of each, and write nothing; nobody is put into an existing org outside ``within``.
 
@@ -89,7 +94,7 @@ def decide(
         for applicant in applicants
         if not applicant.managed_locally
     ]
-    found = look_up(asked, scope)
+    found = look_up(asked, scope, at=at)
     known = _known_by_id(found)
     decisions = []
     for applicant in applicants:

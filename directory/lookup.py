@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from directory import scripting
 from directory.models import LdapServer
@@ -18,7 +19,7 @@ from directory.sync.source import (
     read_graph,
     without_groups,
 )
-from directory.sync.values import Entry, Identity, Verdict
+from directory.sync.values import Connection, Entry, Identity, Verdict
 from orgs.text import fold
 
 # So many usernames are asked for with one search.
@@ -36,7 +37,7 @@ class Found:
     rival: str = ""
 
 
-def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope]) -> dict[str, Found]:
+def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime) -> dict[str, Found]:
     """Return by folded username what the first server of their org that knows them, and its scripts, say.
 
     ``wanted`` are usernames with the id of the org whose servers are asked; orgs outside the scope are not.
@@ -54,19 +55,19 @@ def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope]) ->
     for server_ids, names in asking.items():
         for server in (servers[pk] for pk in server_ids if pk in servers):
             if missing := [name for key, name in names.items() if key not in found]:
-                found |= _ask(server, missing)
+                found |= _ask(server, missing, at)
     return found
 
 
-def _ask(server: LdapServer, usernames: Sequence[str]) -> dict[str, Found]:
+def _ask(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, Found]:
     found: dict[str, Found] = {}
-    wanted, graph = {fold(name) for name in usernames}, None
+    wanted, graph, connection = {fold(name) for name in usernames}, None, server.connection_at(at)
     with scripting.sandbox(server) as sandbox:
         for start in range(0, len(usernames), AT_ONCE):
-            entries = _entries(server, usernames[start : start + AT_ONCE])
+            entries = _entries(server, connection, usernames[start : start + AT_ONCE])
             if entries and (search := server.group_search) is not None:
                 # As they are now: what the last sync has stored may still hold a group that somebody has left.
-                graph = graph or read_graph(server.connection, search)
+                graph = graph or read_graph(connection, search)
                 entries = [_with_groups(entry, graph) for entry in entries]
             for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):
                 who = identity(entry, server.mapping)
@@ -83,9 +84,8 @@ def _with_groups(entry: Entry, graph: GroupGraph) -> Entry:
     return replace(entry, attributes={**texts, "groups": tuple(graph.groups(entry.dn, names_of(texts)))})
 
 
-def _entries(server: LdapServer, usernames: Sequence[str]) -> list[Entry]:
+def _entries(server: LdapServer, connection: Connection, usernames: Sequence[str]) -> list[Entry]:
     matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
-    connection = server.connection
     asked = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
     with open_reading(ReadingRequest(asked, server.attributes, server.named_attributes)) as reading:
         return [entry for page in reading.pages() for entry in page]

@@ -56,7 +56,7 @@ def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
         name = next(iter(taken.values()))
         return Fate(None, _("The username %(name)s is taken (letter case does not count).") % {"name": name})
     try:
-        decision = creation.decide([applicant], by=by)[0]
+        decision = creation.decide([applicant], by=by, at=timezone.now())[0]
     except (DirectoryUnavailable, SandboxBroken) as error:
         return Fate(None, _("Nobody is created: %(reason)s") % {"reason": error})
     asked = follows_directory(applicant.org) and not applicant.managed_locally

@@ -17,7 +17,7 @@ from orgs.models import Org
 class SecretTextarea(forms.Textarea):
     """Lines that are never sent back to a browser, like a password."""
 
-    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002
+    def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002  # Django's
         """Show none of what was entered."""
         return super().get_context(name, "", attrs)
 

@@ -243,9 +243,9 @@ def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
 
 
 def _trial(request: ConsoleRequest) -> dict[str, Any]:
-    """Return whose test this is, and how to know whether they still wait for it."""
+    """Return whose test this is, when, and how to know whether they still wait for it."""
     owner = request.session.session_key or f"user {request.user.pk}"
-    return {"owner": owner, "waits": lambda: not browser_has_gone(request)}
+    return {"owner": owner, "at": timezone.now(), "waits": lambda: not browser_has_gone(request)}
 
 
 def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
 
 from directory import presets, trial_slots
 from directory.presets import Preset
@@ -14,7 +16,9 @@ from directory.sync.values import AttributeMapping, Connection, Entry, Identity
 __all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested", "test_connection"]
 
 
-def test_connection(*, connection: Connection, owner: str, waits: Callable[[], bool]) -> list[ConnectionStep]:
+def test_connection(
+    *, connection: Connection, owner: str, waits: Callable[[], bool], at: datetime
+) -> list[ConnectionStep]:
     """Return what each step of using the server came to, up to the first that failed, or the end of 10 seconds.
 
     ``owner`` is whose test it is, who may have one at a time; ``waits`` tells whether they still wait for it.
@@ -24,7 +28,7 @@ def test_connection(*, connection: Connection, owner: str, waits: Callable[[], b
         DirectoryUnavailable: when nobody waits any more.
     """
     with trial_slots.held(owner):
-        return source.try_connection(connection, waits)
+        return source.try_connection(replace(connection, at=at), waits)
 
 
 def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
@@ -37,7 +41,7 @@ def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
 
 
 def first_entries(
-    *, connection: Connection, mapping: AttributeMapping, owner: str, waits: Callable[[], bool]
+    *, connection: Connection, mapping: AttributeMapping, owner: str, waits: Callable[[], bool], at: datetime
 ) -> list[tuple[Entry, Identity]]:
     """Return the first ten entries that the search finds, with who they are by the mapping; ``owner`` as for a test.
 
@@ -46,5 +50,5 @@ def first_entries(
         DirectoryUnavailable: with the server's own words, or when 10 seconds have passed.
     """
     with trial_slots.held(owner):
-        found = source.try_search(connection, limit=10, waits=waits)
+        found = source.try_search(replace(connection, at=at), limit=10, waits=waits)
     return [(entry, identity(entry, mapping)) for entry in found]

@@ -39,7 +39,7 @@ def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], 
         raise BadCsv(*problems[: people_csv.MOST_PROBLEMS], more=len(problems) > people_csv.MOST_PROBLEMS)
     applicants = [_applicant(row, orgs[fold(row.org)] if row.org else org) for row in rows]
     # Asked before anything is written: nobody else has to wait while a directory thinks.
-    decisions = creation.decide(applicants, by=person(user), within={each.pk for each in within})
+    decisions = creation.decide(applicants, by=person(user), at=at, within={each.pk for each in within})
     refused = sum(bool(decision.refusal) for decision in decisions)
     with transaction.atomic():
         forget_expired(at=at)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -312,6 +314,10 @@ class LdapServer(Keyed):
             left_out_contexts=tuple(self.left_out_contexts),
             dereference_aliases=self.dereference_aliases,
         )
+
+    def connection_at(self, at: datetime) -> Connection:
+        """Return how to reach the server at this time; raises Undecryptable."""
+        return replace(self.connection, at=at)
 
     @property
     def mapping(self) -> AttributeMapping:

@@ -25,7 +25,7 @@ from directory.sync.source import (
     opened,
     with_groups,
 )
-from directory.sync.values import AttributeMapping, Extent, Identity, Verdict
+from directory.sync.values import AttributeMapping, Connection, Extent, Identity, Verdict
 from orgs.bulk import Json
 from orgs.text import fold
 
@@ -76,9 +76,14 @@ class Reader:
         return grounds.present(self.org_ids, at=self.work.lease.clock())
 
     @property
+    def connection(self) -> Connection:
+        """How to reach the server now."""
+        return self.server.connection_at(self.work.lease.clock())
+
+    @property
     def request(self) -> ReadingRequest:
         """What every reading of this server's people asks for."""
-        return ReadingRequest(self.server.connection, self.row.attributes, self.server.named_attributes)
+        return ReadingRequest(self.connection, self.row.attributes, self.server.named_attributes)
 
     def read(self, pages: Iterable[list[Sent]]) -> None:
         """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""

@@ -212,7 +212,7 @@ def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: 
     search = server.group_search
     if search is None:
         return None
-    phase, connection = f"reading groups of {server.name}", server.connection
+    phase, connection = f"reading groups of {server.name}", server.connection_at(work.lease.clock())
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     store = work.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with times.step("reading groups"):

@@ -108,7 +108,7 @@ class SecondLook:
     def _inquiry(self, server: LdapServer) -> Inquiry:
         if server.pk not in self._inquiries:
             inquiry = Inquiry(
-                server.connection,
+                server.connection_at(self._work.lease.clock()),
                 server.mapping,
                 neighbours=last_known.Neighbours(server.pk).of,
                 lost=lambda: last_known.lost(server.pk),

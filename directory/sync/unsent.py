@@ -85,7 +85,7 @@ def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], proce
         raise ReadEverything(
             f"{counted(len(unknown), 'entry has', 'entries have')} changed below which there may be people"
         )
-    found = process.branches_with_people(reader.server.connection, unknown) if unknown else []
+    found = process.branches_with_people(reader.connection, unknown) if unknown else []
     if found:
         raise ReadEverything(f"the branch {found[0]} has changed")
 

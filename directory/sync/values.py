@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -68,6 +69,8 @@ class Connection:
     dereference_aliases: bool = False
     # Whether it may be asked by a cookie for what has changed (RFC 4533).
     sync_searches: bool = True
+    # When it is used, by our clock: the client certificate has to be valid then. Where that is not known, the server finds out.
+    at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from tests.attacks.ldap_world import saved_by_page, tried
 from tests.directories import Authority, people
 from tests.makers import make_sysadmin, signed_in
 from tests.mutual_tls import READER, MutualDirectory
-from tests.worlds import NOON, ldap_server, simulate, user
+from tests.worlds import NOON, ldap_server, simulate, sync, user
 
 pytestmark = pytest.mark.django_db
 AUTHORITY = Authority()
@@ -127,6 +127,15 @@ def test_a_simulation_reads_by_the_certificate(demanding: MutualDirectory) -> No
 
     assert run.state == RunState.PLANNED, run.error
     assert run.readings.get().proof["bound_as"] == READER
+
+
+def test_a_run_goes_by_its_own_time(demanding: MutualDirectory) -> None:
+    user("u00001")
+    by_certificate(demanding)
+
+    run = sync(simulated=True, at=datetime.now(UTC) + timedelta(days=400))
+
+    assert "client certificate has expired on" in run.readings.get().error
 
 
 class TestTheKey:

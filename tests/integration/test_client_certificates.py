@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -87,7 +88,7 @@ class TestAClientCertificate:
     def test_that_has_expired_is_not_tried(self, demanding: MutualDirectory) -> None:
         certificate, key = demanding.authority.issue_to(READER, expired=True)
 
-        refused = failure(connection(demanding, client_certificate=certificate, client_key=key))
+        refused = failure(connection(demanding, client_certificate=certificate, client_key=key, at=datetime.now(UTC)))
 
         assert "The client certificate has expired on 20" in str(refused)
         assert refused.stage == Stage.TLS

@@ -178,7 +178,9 @@ class TestWhatAServerSendsOnlyWhereItIsNamed:
         staff.hires("eve")
         staff.server(active_script="e => /^20/.test(e.createTimestamp)", role_name_script="")
 
-        assert lookup.look_up([("eve", User.objects.get(username="mia").org_id)], orgs_in_scope())["eve"].verdict.active
+        assert lookup.look_up([("eve", User.objects.get(username="mia").org_id)], orgs_in_scope(), at=NOON)[
+            "eve"
+        ].verdict.active
 
     def test_comes_with_an_incremental_reading_and_its_single_entries(self, staff: Employer) -> None:
         staff.server(active_script="e => /^20/.test(e.createTimestamp)", full_reading_every=5)

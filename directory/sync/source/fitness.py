@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
 import ldap
 
 from directory.certificates import validity
@@ -32,8 +30,7 @@ def check_settings(connection: Connection) -> list[Url]:
         raise DirectoryUnavailable("The bind DN has no password, which would bind anonymously", stage=Stage.BIND)
     if connection.sasl_external and not connection.client_certificate:
         raise DirectoryUnavailable("SASL EXTERNAL needs a client certificate", stage=Stage.BIND)
-    # As TLS does, by this machine's clock.
-    if ended := validity(connection.client_certificate, datetime.now(UTC)):  # noqa: TID251
+    if connection.at and (ended := validity(connection.client_certificate, connection.at)):
         raise DirectoryUnavailable(f"{ended[0].upper()}{ended[1:]}", stage=Stage.TLS)
     _check_text("bind DN", connection.bind_dn, Stage.BIND)
     _check_text("bind password", connection.bind_password, Stage.BIND)
