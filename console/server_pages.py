@@ -94,6 +94,6 @@ def _left_behind_without(server: LdapServer) -> list[str]:
     return found_elsewhere.left_behind(asked_by_orgs(), asked_by_orgs(own=remaining))
 
 
-def warnings(server: LdapServer | None) -> dict[str, list[str]]:
-    """Return hints about the stored scripts, by field."""
-    return script_hints.of_server(server) if server else {}
+def warnings(server: LdapServer) -> dict[str, list[str]]:
+    """Return hints about the scripts of a server, stored or not, by field."""
+    return script_hints.of_server(server)

@@ -17,6 +17,7 @@ from console.forms.stored_secrets import StoredSecrets
 from directory import pasted
 from directory.actions import server_powers, servers
 from directory.actions.errors import Invalid
+from directory.actions.server_checks import SCRIPTS
 from directory.actions.server_orgs import inherited
 from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
@@ -179,6 +180,11 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             if not values.get(secret):
                 values.pop(secret, None)
         return values
+
+    def scripts(self) -> LdapServer:
+        """Return an object with the scripts as they stand in the form, saved or not, and what they may look at."""
+        sources = {name: str(self[name].value() or "") for name in SCRIPTS}
+        return LdapServer(resolve_groups=bool(self["resolve_groups"].value()), **sources)
 
     def served_orgs(self) -> list[Org]:
         """Return the orgs that were ticked, and those served already that the viewer does not see."""

@@ -102,7 +102,7 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
         "presets": presets.PRESETS,
         "questions": questions,
         "unchecked": unchecked,
-        "warnings": warnings(server),
+        "warnings": warnings(form.scripts()),
         "cautions": cautions([server], at=timezone.now()) if server else [],
     }
     return render_page(request, "ldap_servers/form.html", context)

@@ -9,6 +9,7 @@ from playwright.sync_api import Dialog, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from directory.models import LdapServer
+from directory.sync.source import ConnectionStep, Stage
 from tests.makers import PASSWORD, make_server, make_sysadmin
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +43,23 @@ def test_a_preset_leaves_what_is_typed_and_the_password(form: Page) -> None:
     expect(form.get_by_label("Active script")).to_have_value(re.compile("accountExpires"))
     form.get_by_text("1 value was replaced").click()
     expect(form.get_by_text("(uid=a*)")).to_be_visible()
+
+
+def test_a_suggested_preset_is_filled_in_and_seen(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = ConnectionStep(Stage.BASE, True, "found", "ldaps://dc1.example.com", "Samba Team", True)
+    monkeypatch.setattr("directory.sync.source.try_connection", lambda *_: [found])
+    typed = {"URLs": "ldaps://dc1.example.com", "Bind DN": "cn=a", "Bind password": "opensesame", "Search base": "dc=a"}
+    for label, value in typed.items():
+        form.get_by_label(label).fill(value)
+    form.get_by_role("button", name="Test connection").click()
+
+    form.get_by_role("button", name="Fill it in").click()
+
+    filled = form.get_by_text("“Samba AD” is filled in below and not saved yet.")
+    expect(filled).to_be_focused()
+    expect(filled).to_be_in_viewport()
+    expect(form.get_by_label("Preset")).to_have_value("samba")
+    expect(form.get_by_label("Bind password")).to_have_value("opensesame")
 
 
 def test_leaving_after_a_preset_asks_first(form: Page) -> None:

@@ -378,3 +378,17 @@ def test_the_audit_trail_names_no_setting_that_is_empty_before_and_after(ada: Cl
     assert "search base:" in page
     assert "client certificate:" not in page
     assert "groups filter:" not in page
+
+
+def test_hints_are_about_the_scripts_that_the_form_shows(ada: Client) -> None:
+    server = make_server("Corp", active_script="function (entry) { return !entry.nsAccountLock; }")
+    address = reverse("ldap_servers:edit", args=[server.pk])
+    stored = ada.get(address)
+    typed = as_sent(stored.context["form"])
+
+    filled = ada.post(address, {**typed, "fill_in": "samba"})
+    refused = ada.post(address, {**typed, "name": "", "active_script": "function (entry) { return entry.groups; }"})
+
+    assert "nsAccountLock holds" in stored.content.decode()
+    assert filled.context["warnings"] == {}
+    assert ["does not resolve" in hint for hint in refused.context["warnings"]["active_script"]] == [True]
