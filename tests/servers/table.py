@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from tests.catalogue import FOLDER, keep, kept, put_between
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "directories.md"
 FULL = "full"
+EVERYTHING = "everything"
 FAILED = "**planned otherwise**"
 
 
@@ -38,54 +39,70 @@ def noted(make: str, reading: str, act: str) -> Iterator[Row]:
         keep({"table": "acts", **asdict(row)})
 
 
-def note_histories(make: str, count: int, steps: int) -> None:
-    """Collect how many random histories of a directory held."""
-    keep({"table": "histories", "make": make, "count": count, "steps": steps})
+def note_histories(make: str, count: int, steps: int, *, failed: bool) -> None:
+    """Collect how many random histories of a directory were tried, and whether one of them did not hold."""
+    keep({"table": "histories", "make": make, "count": count, "steps": steps, "failed": int(failed)})
 
 
-def told(extent: str) -> str:
+def what_was_read(extent: str) -> str:
     """Return what a reading says that it read, in few words and without what differs from run to run."""
     if not extent:
-        return "everything"
-    if not extent.startswith("everything"):
+        return EVERYTHING
+    if not extent.startswith(EVERYTHING):
         return "changes"
-    reason = extent.removeprefix("everything, because ")
+    reason = extent.removeprefix(f"{EVERYTHING}, because ")
     reason = re.sub(r"(cn|ou|dc|uid)=[^ ]*(?:\\2C [^ ]*)?", "…", reason, flags=re.IGNORECASE)
-    return f"everything: {reason}"
+    return f"{EVERYTHING}: {reason}"
 
 
-def acts(rows: Iterable[Mapping[str, Any]], order: Iterable[str]) -> str:
-    """Return a table for each make; a reading of everything comes last."""
-    by_make: dict[str, dict[str, dict[str, str]]] = {}
-    for row in rows:
-        by_make.setdefault(row["make"], {}).setdefault(row["act"], {})[row["reading"]] = row["seen"] or FAILED
-    parts = []
-    for make in sorted(by_make):
-        cells = by_make[make]
-        readings = sorted(
-            {reading for each in cells.values() for reading in each}, key=lambda name: (name == FULL, name)
-        )
-        lines = [f"### {make}", "", f"| act | {' | '.join(readings)} |", "|---" * (1 + len(readings)) + "|"]
+def acts(rows: Sequence[Mapping[str, Any]], order: Iterable[str]) -> str:
+    """Return one table, a column for each make and reading; why everything was read stands in notes below it."""
+    cells = {(row["make"], row["reading"], row["act"]): row["seen"] or FAILED for row in rows}
+    columns = [key for key in dict.fromkeys((row["make"], row["reading"]) for row in rows) if key[1] != FULL]
+    columns.sort()
+    notes: dict[str, int] = {}
+    lines = ["| act | " + " | ".join(f"{make}: {reading}" for make, reading in columns) + " |"]
+    lines.append("|---" * (1 + len(columns)) + "|")
+    for act in order:
+        seen = [_short(cells.get((*column, act), "–"), notes) for column in columns]
+        if set(seen) != {"–"}:
+            lines.append(f"| {act} | " + " | ".join(seen) + " |")
+    lines += ["", *(f"{number}. {_sentence(reason)}" for reason, number in notes.items())]
+    full = {key: seen for key, seen in cells.items() if key[1] == FULL}
+    if full:
+        wrong = [f"{make}, {act}" for (make, _, act), seen in full.items() if seen == FAILED]
+        makes = len({make for make, _, _ in full})
         lines += [
-            f"| {act} | " + " | ".join(cells[act].get(reading, "–") for reading in readings) + " |"
-            for act in order
-            if act in cells
+            "",
+            f"Read in full on purpose, {len(full) - len(wrong)} of {len(full)} acts in {makes} makes were planned alike.",
         ]
-        parts.append("\n".join(lines))
-    return "\n\n".join(parts)
+        lines += [f"Not so: {'; '.join(wrong)}."] if wrong else []
+    return "\n".join(lines)
+
+
+def _short(seen: str, notes: dict[str, int]) -> str:
+    """Return what stands in a cell, with the number of its note."""
+    what, _, reason = seen.partition(": ")
+    return f"{what} ({notes.setdefault(reason, len(notes) + 1)})" if reason else what
+
+
+def _sentence(reason: str) -> str:
+    return f"{reason[0].upper()}{reason[1:]}."
 
 
 def histories(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Return a table of how many histories there were in which make."""
+    """Return a table of how many histories there were in which make, and how many did not hold."""
     counts: dict[str, list[int]] = {}
     for row in rows:
-        count = counts.setdefault(row["make"], [0, 0])
-        count[0] += row["count"]
-        count[1] += row["steps"]
-    lines = ["| directory | histories | readings compared | planned otherwise |", "|---|---|---|---|"]
-    return "\n".join(
-        [*lines, *(f"| {make} | {count} | {steps} | 0 |" for make, (count, steps) in sorted(counts.items()))]
-    )
+        count = counts.setdefault(row["make"], [0, 0, 0])
+        for at, name in enumerate(("count", "steps", "failed")):
+            count[at] += row[name]
+    lines = [
+        "| directory | histories | readings compared | parts with a history planned otherwise |",
+        "|---|---|---|---|",
+    ]
+    cells = (" | ".join(map(str, (make, *count))) for make, count in sorted(counts.items()))
+    return "\n".join([*lines, *(f"| {each} |" for each in cells)])
 
 
 def publish(folder: Path, order: Iterable[str], page: Path = PAGE) -> bool:

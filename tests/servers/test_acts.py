@@ -62,4 +62,4 @@ def test_an_act_is_seen(make: Make, act: Act, reading: str) -> None:
         read = rollcall.does(act, incremental=reading != table.FULL)
 
         assert reading != table.FULL or not read.since
-        row.seen = table.told(read.extent)
+        row.seen = table.what_was_read(read.extent)

@@ -24,9 +24,12 @@ COMPANIES = {
 
 def _carry_out(make: str, count: int, chance: int) -> None:
     machine = seed(chance)(histories.of(COMPANIES[make]))
-    before = histories.COUNTED["compared"]
-    run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=count))
-    table.note_histories(make, count, histories.COUNTED["compared"] - before)
+    before, held = histories.COUNTED["compared"], False
+    try:
+        run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=count))
+        held = True
+    finally:
+        table.note_histories(make, count, histories.COUNTED["compared"] - before, failed=not held)
 
 
 @pytest.mark.parametrize(
