@@ -18,8 +18,8 @@ def proof_lines(reading: RunServer) -> list[str]:
     if proof["product"]:
         lines.append(_("The server is %(product)s") % proof)
     lines.append(_("Encrypted") if proof["encrypted"] else _("Not encrypted"))
-    told = ", ".join(f"{name} ({count})" for name, count in sorted(proof["results"].items()))
-    if not told:
+    results = ", ".join(f"{name} ({count})" for name, count in sorted(proof["results"].items()))
+    if not results:
         words = _("Nobody was asked for: by the server's own cookie nothing had changed")
     elif proof["paged"]:
         words = ngettext(
@@ -29,7 +29,7 @@ def proof_lines(reading: RunServer) -> list[str]:
         )
     else:
         words = _("Without paging; results: %(results)s")
-    lines.append(words % {"pages": proof["pages"], "results": told})
+    lines.append(words % {"pages": proof["pages"], "results": results})
     if proof["estimate"]:
         lines.append(
             ngettext(
@@ -55,10 +55,10 @@ def proof_lines(reading: RunServer) -> list[str]:
             % {"cost": cost, "entries": entries}
         )
     if kept := reading.counts.get("verdictsKept"):
-        told = ngettext(
+        sentence = ngettext(
             "%(kept)d entry was as it was at the last reading, and kept its verdict",
             "%(kept)d entries were as they were at the last reading, and kept their verdicts",
             kept,
         )
-        lines.append(told % {"kept": kept})
+        lines.append(sentence % {"kept": kept})
     return lines

@@ -116,7 +116,7 @@ def save(
     if unknown := values.keys() - set(SETTINGS):
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
-    before, lists = _told(stored) if server else {}, server_powers.lists()
+    before, lists = _snapshot(stored) if server else {}, server_powers.lists()
     secrets = {name: getattr(stored, name) for name in SECRETS}
     old_urls, off_before = stored.urls, {limit.setting for limit in stored.limits_off}
     old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
@@ -145,7 +145,7 @@ def save(
         raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
     server_questions.ask_about_left_behind(asked, confirmed)
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
-    after = _told(stored)
+    after = _snapshot(stored)
     if server:
         after |= {
             name: "changed" for name, old in secrets.items() if getattr(stored, name) and getattr(stored, name) != old
@@ -239,14 +239,14 @@ def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime,
     )
 
 
-def _told(server: LdapServer) -> dict[str, Any]:
+def _snapshot(server: LdapServer) -> dict[str, Any]:
     """Return the settings as the audit trail keeps them: of a secret only whether there is one."""
-    told = {key: getattr(server, key) for key in SETTINGS if key not in SECRETS}
-    told |= {key: "set" if getattr(server, key) else "none" for key in SECRETS}
+    snapshot = {key: getattr(server, key) for key in SETTINGS if key not in SECRETS}
+    snapshot |= {key: "set" if getattr(server, key) else "none" for key in SECRETS}
     if server.pk:
-        told["grantable_roles"] = sorted(server.grantable_roles.values_list("name", flat=True))
-        told["orgs"] = sorted(server.orgs.values_list("name", flat=True))
-    return told
+        snapshot["grantable_roles"] = sorted(server.grantable_roles.values_list("name", flat=True))
+        snapshot["orgs"] = sorted(server.orgs.values_list("name", flat=True))
+    return snapshot
 
 
 @transaction.atomic
@@ -263,7 +263,7 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
     if stored.requires_approval and not server_powers.is_sysadmin(by):
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
     own, lists, name = own_lists(), server_powers.lists(), stored.name
-    fact = Fact("LDAP server", stored.pk, name, before=_told(stored))
+    fact = Fact("LDAP server", stored.pk, name, before=_snapshot(stored))
     matches.keep_name(server=stored)
     stored.delete()
     if problem := server_powers.wrong_lists(lists, by=by):

@@ -55,17 +55,17 @@ def limits_are_said(_at: datetime) -> Iterator[str]:
         planned[run_id, server_id or 0, cause] = count
         applied[run_id, server_id or 0, cause] = made
     columns = ("run", "server", "server_name", "limit_counts", "run__held_back")
-    for run_id, server_id, name, told, reasons in with_counts.order_by("pk").values_list(*columns).iterator():
-        if told.get("passed") and not reasons:
-            yield f"run {run_id} passed limits of {name} ({', '.join(told['passed'])}) and does not say so"
+    for run_id, server_id, name, limits, reasons in with_counts.order_by("pk").values_list(*columns).iterator():
+        if limits.get("passed") and not reasons:
+            yield f"run {run_id} passed limits of {name} ({', '.join(limits['passed'])}) and does not say so"
         for cause, key in COUNTED.items():
-            found, said = planned[run_id, server_id or 0, cause.value], told.get("counts", {}).get(key, 0)
+            found, said = planned[run_id, server_id or 0, cause.value], limits.get("counts", {}).get(key, 0)
             if found > said:
                 users = counted(found, "user", "users")
                 yield f"run {run_id} wants {users} to leave ({cause}) by {name}, and counted {said} for its limits"
             left, kept = (
                 applied[run_id, server_id or 0, cause.value],
-                told.get("applied", told.get("counts", {})).get(key, 0),
+                limits.get("applied", limits.get("counts", {})).get(key, 0),
             )
             if left > kept:
                 users = counted(left, "user", "users")

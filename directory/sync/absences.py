@@ -35,12 +35,12 @@ def waiting(
 
 
 def _too_early(seen: int, since: datetime, runs: int, hours: int, at: datetime) -> str:
-    told = []
+    reasons = []
     if seen < runs:
-        told.append(f"absent in {seen} of the {counted(runs, 'sync', 'syncs')} in a row that it takes")
+        reasons.append(f"absent in {seen} of the {counted(runs, 'sync', 'syncs')} in a row that it takes")
     if hours and at - since < timedelta(hours=hours):
-        told.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {counted(hours, 'hour', 'hours')}")
-    return " and ".join(told)
+        reasons.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {counted(hours, 'hour', 'hours')}")
+    return " and ".join(reasons)
 
 
 def remember(run: Run, *, at: datetime) -> None:

@@ -27,7 +27,7 @@ class Claimant(NamedTuple):
     run_id: int
 
 
-def missed(shelf: Shelf, server_id: int, rivals: Collection[int]) -> list[Claimant]:
+def not_come(shelf: Shelf, server_id: int, rivals: Collection[int]) -> list[Claimant]:
     """Return these entries; ``rivals`` are users who claim an entry that came, beside the one that it is taken for.
 
     By what is stored, not by what is new: an attempt that died may have stored the new entry before.

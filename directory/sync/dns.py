@@ -1,6 +1,6 @@
 """Distinguished names compared as a directory compares them: without regard to case, spaces, escapes and names of types. Pure.
 
-``key`` is the one thing by which two spellings of a DN are told to be the same; all else here follows from it. Keys are
+``key`` is the one thing by which two spellings of a DN are known to be the same; all else here follows from it. Keys are
 compared with keys that the same version of Rollcall has made: where one is stored, it goes by the fingerprint of this file
 (``StoredGroup``), or is never compared with a new one (``NamedGroup``), so that another form of them needs no migration.
 """

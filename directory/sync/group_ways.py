@@ -29,9 +29,9 @@ def sentence(ways: Sequence[Sequence[str]], scripts: Scripts) -> str:
     named = [list(map(text_of_first, way)) for way in ways]
     # In their order otherwise.
     named.sort(key=lambda way: way[0].lower() not in text)
-    told = [plain(" ← ".join(way)) for way in named[:MOST]]
+    shown = [plain(" ← ".join(way)) for way in named[:MOST]]
     rest = [f"and {len(named) - MOST} more"] if len(named) > MOST else []
-    return f"Groups through other groups: {'; '.join([*told, *rest])}."
+    return f"Groups through other groups: {'; '.join([*shown, *rest])}."
 
 
 def _text(scripts: Scripts) -> str:

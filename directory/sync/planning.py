@@ -136,8 +136,8 @@ class Planner:
             }
             if theirs and group_ways.look_at_groups(scripts):
                 for pk, entry in self.directory.entries(theirs).items():
-                    if told := group_ways.sentence(store.ways(entry), scripts):
-                        found[pk] = replace(seen[pk], ways=told)
+                    if ways := group_ways.sentence(store.ways(entry), scripts):
+                        found[pk] = replace(seen[pk], ways=ways)
         return found
 
     def skip(self, unchanged: Mapping[tuple[int, int, bool], int]) -> None:

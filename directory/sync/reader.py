@@ -213,18 +213,18 @@ class Reader:
         stays = {place.stored.pk: each.dn for each, place in sent if place.stored and (place.same or not each.digest)}
         known = self.shelf.identities(stays)
         with times.step("decoding"):
-            told = [self._told(each, place, known) for each, place in sent]
-        who = [each.identity for each in told]
+            looked_into = [self._looked_into(each, place, known) for each, place in sent]
+        who = [each.identity for each in looked_into]
         # Before anything is kept of this page.
         if self.incremental:
             _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
         found = matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
             Read(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
-            for (_, place), each, candidate in zip(sent, told, found, strict=True)
+            for (_, place), each, candidate in zip(sent, looked_into, found, strict=True)
         ]
 
-    def _told(self, sent: Sent, place: Place, known: Mapping[int, Identity]) -> Opened:
+    def _looked_into(self, sent: Sent, place: Place, known: Mapping[int, Identity]) -> Opened:
         """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
         who = known.get(place.stored.pk) if place.stored else None
         if who is None:

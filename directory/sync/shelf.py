@@ -229,7 +229,7 @@ class Shelf:
         """Tell whether a row, written by this run or left alone, is of an entry that this reading has found."""
         return run_id == self._run_id or pk in self.arrivals
 
-    def told(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
+    def contents(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
         """Yield all stored entries as DN and attributes."""
         return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
 
@@ -247,7 +247,10 @@ class Shelf:
         while page := list(rows.filter(pk__gt=last).values_list(*columns)[:PAGE]):
             last = page[-1][3]
             kept = (row for row in page if row[3] not in self.arrivals)
-            yield [(Place(key, row[1].replace(STALE, ""), Stored(*row)), dn, told) for key, dn, told, *row in kept]
+            yield [
+                (Place(key, row[1].replace(STALE, ""), Stored(*row)), dn, attributes)
+                for key, dn, attributes, *row in kept
+            ]
 
     def dns_of(self, name: str) -> list[str]:
         """Return the DNs of the stored entries with this DN or username."""

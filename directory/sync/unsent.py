@@ -33,7 +33,7 @@ def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> in
     singles = _whose_groups_changed(reader, around, process) if around.groups or around.gone else []
     if len(singles) > MOST_SINGLES:
         raise ReadEverything(f"the groups of {counted(len(singles), 'entry', 'entries')} have changed")
-    # Whoever may have lost the right to read it is told no change of it.
+    # Whoever may have lost the right to read it learns of no change of it.
     canary = reader.server.canary
     known = reader.shelf.dns_of(canary) if canary and not reader.row.canary_seen else []
     reader.read_again(process, [*singles, *known])
@@ -57,7 +57,7 @@ def _read_claimants(reader: Reader, process: ReadingProcess) -> None:
 def _claimants(reader: Reader) -> list[claimants.Claimant]:
     claims = ((server, {owner, *rivals}) for (server, owner), rivals in reader.work.rivals.items())
     users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
-    return claimants.missed(reader.shelf, reader.server.pk, users)
+    return claimants.not_come(reader.shelf, reader.server.pk, users)
 
 
 def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
@@ -94,7 +94,7 @@ def _whose_groups_changed(reader: Reader, around: Surroundings, process: Reading
     """Return the DNs of entries that may name other groups by now, or that the filter may find by now."""
     try:
         with times.step("changed groups"):
-            found = memberships.look(around, reader.shelf.told(), username=reader.mapping.username)
+            found = memberships.look(around, reader.shelf.contents(), username=reader.mapping.username)
     except memberships.TooMany:
         raise ReadEverything("very many people are in the groups that have changed") from None
     named_groups.forget((dn for dn in around.gone if dns.key(dn) not in found.named), server_id=reader.server.pk)

@@ -80,7 +80,7 @@ def accounts(**changed: Mapping[str, list[bytes]]) -> Entries:
         }
         for number in range(4)
     }
-    return [(f"CN={name},DC=example", {**told, **changed.get(name, {})}) for name, told in people.items()]
+    return [(f"CN={name},DC=example", {**attributes, **changed.get(name, {})}) for name, attributes in people.items()]
 
 
 def root_of_a_controller(usn: int = 2000, **more: list[bytes]) -> dict[str, list[bytes]]:
@@ -99,8 +99,8 @@ def root_of_a_controller(usn: int = 2000, **more: list[bytes]) -> dict[str, list
 def controlled(entries: Entries | None = None, **server: Any) -> Iterator[FakeDirectory]:
     """Yield a domain controller that counts changes, whose four people are users, read in full and applied."""
     settings = {name: server.pop(name) for name in list(server) if name not in FakeDirectory.__dataclass_fields__}
-    told = {"filters": True, "root": root_of_a_controller(), **server}
-    with FakeDirectory(entries=[*(entries or accounts()), SETTINGS], **told) as fake:
+    behaviour = {"filters": True, "root": root_of_a_controller(), **server}
+    with FakeDirectory(entries=[*(entries or accounts()), SETTINGS], **behaviour) as fake:
         for number in range(4):
             user(f"p{number}", last_name=f"P{number}")
         ldap_server(

@@ -189,10 +189,10 @@ class TestTheKey:
         server = by_certificate(demanding)
 
         assert saved_by_page(client, server, {"page_size": 7}).status_code == 302
-        told = on_the_page(tried(client, server, {}))
+        page = on_the_page(tried(client, server, {}))
 
         assert LdapServer.objects.get(pk=server.pk).connection.client_key == demanding.key.strip()
-        assert "3 entries found" in told
+        assert "3 entries found" in page
 
     def test_goes_with_its_certificate(self) -> None:
         server = corp()
@@ -230,11 +230,11 @@ class TestTheKey:
             }
 
             response = saved_by_page(client, server, changed)
-            told = [on_the_page(tried(client, server, changed, f"test-{what}")) for what in ("connection", "search")]
+            pages = [on_the_page(tried(client, server, changed, f"test-{what}")) for what in ("connection", "search")]
             code, said = applied(tmp_path / "file.json", {"name": "Corp", **changed})
 
         assert "client_key" in response.context["form"].errors
-        assert all("Enter the client key" in each for each in told)
+        assert all("Enter the client key" in each for each in pages)
         assert (code, "client_key: " in said) == (1, True)
         assert (home.heard, evil.heard) == (b"", b"")
         assert LdapServer.objects.get(pk=server.pk).connection.client_key == KEY.strip()

@@ -117,11 +117,11 @@ class TestASetting:
         client: Client = signed_in(make_sysadmin())
 
         assert saved_by_page(client, server, {"search_base": "", "page_size": 7}).status_code == 302
-        told = on_the_page(tried(client, server, {}))
+        page = on_the_page(tried(client, server, {}))
 
         assert LdapServer.objects.get().search_base == ""
-        assert "the whole directory is searched" in told
-        assert "12 entries found" in told
+        assert "the whole directory is searched" in page
+        assert "12 entries found" in page
 
     def test_has_to_be_of_the_whole_subtree(self, catalog: Catalog, tmp_path: Path) -> None:
         self.serve(catalog)

@@ -259,8 +259,8 @@ class TestAChange:
         assert list(StoredGroup.objects.values_list("pk", "digest")) == before
         counts = run.readings.get().counts
         assert (counts["groups"], counts["groupsChanged"], counts["verdictsKept"]) == (3, 0, 3)
-        told = "3 groups were read before the people, 0 of them new or changed since the last reading"
-        assert told in proof_lines(run.readings.get())
+        line = "3 groups were read before the people, 0 of them new or changed since the last reading"
+        assert line in proof_lines(run.readings.get())
 
     @pytest.mark.parametrize("incremental", [False, True])
     @pytest.mark.parametrize(
@@ -395,9 +395,9 @@ class TestTheSteps:
 
         run = simulate()
 
-        (told,) = [step for step in change_of(run, "ann").steps if "through other groups" in step]
-        assert told.startswith("Groups through other groups: Support ← HelpDesk UK; A0 ← HelpDesk UK; ")
-        assert told.endswith("A8 ← HelpDesk UK; and 2 more.")
+        (ways,) = [step for step in change_of(run, "ann").steps if "through other groups" in step]
+        assert ways.startswith("Groups through other groups: Support ← HelpDesk UK; A0 ← HelpDesk UK; ")
+        assert ways.endswith("A8 ← HelpDesk UK; and 2 more.")
 
     def test_say_nothing_of_groups_where_nobody_is_changed_or_no_script_looks_at_them(self, company: Company) -> None:
         company.group("HelpDesk", member=company.dn("ann"))

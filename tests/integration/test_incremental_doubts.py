@@ -54,7 +54,9 @@ def test_a_server_that_does_not_filter_by_its_stamps_is_not_believed() -> None:
 
 def test_a_server_whose_stamps_may_not_be_searched_is_not_believed() -> None:
     with controlled() as server:
-        server.entries = [(dn, {k: v for k, v in told.items() if k != "uSNChanged"}) for dn, told in accounts()]
+        server.entries = [
+            (dn, {k: v for k, v in attributes.items() if k != "uSNChanged"}) for dn, attributes in accounts()
+        ]
         server.entries = [*server.entries, SETTINGS]
 
         run = changes()
@@ -159,8 +161,8 @@ STAMP = b"20260101000000Z"
 def dropping() -> FakeDirectory:
     """A server that promises to tell changes by cookies, with its people."""
     people = [
-        (dn.replace("DC=", "dc="), {**told, "modifyTimestamp": [STAMP], "createTimestamp": [STAMP]})
-        for dn, told in accounts()
+        (dn.replace("DC=", "dc="), {**attributes, "modifyTimestamp": [STAMP], "createTimestamp": [STAMP]})
+        for dn, attributes in accounts()
     ]
     suffix = ("dc=example", {"objectClass": [b"domain"], "contextCSN": [b"20260101000000.000000Z#000000#000#000000"]})
     root = {"supportedControl": [PAGED_RESULTS, SYNC], "namingContexts": [b"dc=example"]}

@@ -22,8 +22,8 @@ from tests.worlds import sync
 pytestmark = pytest.mark.django_db
 
 RENAMED = [
-    ("CN=two,DC=example", {**told, "uSNChanged": [b"2001"]}) if name.startswith("CN=p2,") else (name, told)
-    for name, told in accounts()
+    ("CN=two,DC=example", {**attributes, "uSNChanged": [b"2001"]}) if name.startswith("CN=p2,") else (name, attributes)
+    for name, attributes in accounts()
 ]
 
 

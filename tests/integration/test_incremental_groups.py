@@ -205,17 +205,21 @@ MEMBER_UIDS = {"p1": [b"CN=helpdesk,DC=example"], "p2": [b"CN=helpdesk,DC=exampl
 
 def posix_group(usn: int, *names: str) -> tuple[str, dict[str, list[bytes]]]:
     """Return a group that lists usernames only."""
-    told = {"objectClass": [b"posixGroup"], "memberUid": [name.encode() for name in names], "uSNChanged": [b"%d" % usn]}
-    return "CN=helpdesk,DC=example", told
+    attributes = {
+        "objectClass": [b"posixGroup"],
+        "memberUid": [name.encode() for name in names],
+        "uSNChanged": [b"%d" % usn],
+    }
+    return "CN=helpdesk,DC=example", attributes
 
 
 def test_a_group_that_lists_usernames_only_is_compared_by_them() -> None:
-    told = {name: {"memberOf": groups} for name, groups in MEMBER_UIDS.items()}
+    named = {name: {"memberOf": groups} for name, groups in MEMBER_UIDS.items()}
     script = "function (entry) { return entry.memberOf ? 'Org Admin' : [] }"
-    with controlled([*accounts(**told), posix_group(1500, "p1", "p2")], role_name_script=script) as server:
+    with controlled([*accounts(**named), posix_group(1500, "p1", "p2")], role_name_script=script) as server:
         assert "Org Admin" in roles_of("p1")
         # The overlay fills in what people name, and stamps nothing.
-        now = {"p2": told["p2"], "p3": told["p2"]}
+        now = {"p2": named["p2"], "p3": named["p2"]}
         server.entries = [*accounts(**now), posix_group(2001, "p2", "P3"), SETTINGS]
 
         run = changes()

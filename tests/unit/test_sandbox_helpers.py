@@ -17,7 +17,7 @@ FILETIME_BEGINS = datetime(1601, 1, 1, tzinfo=UTC)
 SOME_TIME = datetime(1900, 1, 1)  # noqa: DTZ001  # hypothesis adds the zone
 
 
-def told(expression: str, **attributes: tuple[str, ...]) -> object:
+def value_of(expression: str, **attributes: tuple[str, ...]) -> object:
     """Return what an expression of a script is, as JSON would have it; "error: ..." where it throws."""
     source = f"function (entry) {{ return 'is ' + JSON.stringify({expression}) }}"
     with Sandbox(Scripts(org_name=source), ("memberOf",)) as sandbox:
@@ -29,7 +29,7 @@ def told(expression: str, **attributes: tuple[str, ...]) -> object:
 
 
 def time(value: str) -> object:
-    return told("ldap.time(entry.when)", when=(value,))
+    return value_of("ldap.time(entry.when)", when=(value,))
 
 
 class TestNames:
@@ -56,10 +56,10 @@ class TestNames:
         ],
     )
     def test_values_are_read_unescaped_from_the_leaf_to_the_root(self, dn: str, ous: list[str]) -> None:
-        assert told('ldap.values(entry.where, "ou")', where=(dn,)) == ous
+        assert value_of('ldap.values(entry.where, "ou")', where=(dn,)) == ous
 
     def test_the_parts_of_a_name_come_in_their_order(self) -> None:
-        assert told("ldap.rdns(entry.dn)") == [
+        assert value_of("ldap.rdns(entry.dn)") == [
             {"type": "uid", "value": "ada"},
             {"type": "ou", "value": "Staff"},
             {"type": "dc", "value": "example"},
@@ -67,10 +67,10 @@ class TestNames:
         ]
 
     def test_the_first_value_of_a_type_under_any_letter_case(self) -> None:
-        assert told('[ldap.value(entry.dn, "OU"), ldap.value(entry.dn, "Dc")]') == ["Staff", "example"]
+        assert value_of('[ldap.value(entry.dn, "OU"), ldap.value(entry.dn, "Dc")]') == ["Staff", "example"]
 
     def test_what_a_name_does_not_have_is_undefined(self) -> None:
-        assert told('[ldap.value(entry.dn, "l") === undefined, ldap.cn(entry.dn) === undefined]') == [True, True]
+        assert value_of('[ldap.value(entry.dn, "l") === undefined, ldap.cn(entry.dn) === undefined]') == [True, True]
 
     @pytest.mark.parametrize(
         ("dn", "cn"),
@@ -81,16 +81,16 @@ class TestNames:
         ],
     )
     def test_the_cn_is_that_of_the_entry_and_not_of_a_branch(self, dn: str, cn: str | None) -> None:
-        assert told("ldap.cn(entry.group)", group=(dn,)) == cn
+        assert value_of("ldap.cn(entry.group)", group=(dn,)) == cn
 
     @pytest.mark.parametrize("dn", ["Staff", "cn=a,b", "cn=a,", r"cn=a\zz", 'cn="a', r"cn=\ff", "=a", "a b=c", "cn=a+"])
     def test_what_is_no_name_is_an_error_that_shows_it(self, dn: str) -> None:
-        answer = told('ldap.value(entry.where, "ou")', where=(dn,))
+        answer = value_of('ldap.value(entry.where, "ou")', where=(dn,))
         assert str(answer).startswith("error: Error: ldap.value got what is no DN, as ")
         assert str(answer).endswith(dn.strip())
 
     def test_an_absent_attribute_has_no_parts(self) -> None:
-        assert told(
+        assert value_of(
             '[ldap.rdns(entry.manager), ldap.values(entry.manager, "ou"), ldap.cn(entry.manager) ?? "none"]'
         ) == [
             [],
@@ -99,9 +99,9 @@ class TestNames:
         ]
 
     def test_several_values_have_to_be_chosen_from(self) -> None:
-        answer = told("ldap.cn(entry.memberOf)", memberOf=("cn=a,dc=x", "cn=b,dc=x"))
+        answer = value_of("ldap.cn(entry.memberOf)", memberOf=("cn=a,dc=x", "cn=b,dc=x"))
         assert answer == ("error: TypeError: ldap.cn takes one value, and got 2: choose one, or go through the list")
-        assert told("ldap.cn(entry.memberOf)", memberOf=("cn=a,dc=x",)) == "a"
+        assert value_of("ldap.cn(entry.memberOf)", memberOf=("cn=a,dc=x",)) == "a"
 
     @settings(deadline=None, max_examples=40)
     @given(
@@ -124,7 +124,7 @@ class TestNames:
         dn = ldap.dn.dn2str([[(kind, value, 1) for kind, value in rdn] for rdn in rdns])
         wanted = [{"type": kind, "value": value} for rdn in ldap.dn.str2dn(dn) for kind, value, _ in rdn]
         text = json.dumps(wanted, ensure_ascii=False, separators=(",", ":"))
-        assert told("JSON.stringify(ldap.rdns(entry.where)) === entry.text", where=(dn,), text=(text,)) is True, dn
+        assert value_of("JSON.stringify(ldap.rdns(entry.where)) === entry.text", where=(dn,), text=(text,)) is True, dn
 
 
 class TestTimes:
@@ -158,7 +158,7 @@ class TestTimes:
 
     @pytest.mark.parametrize("text", ["0", "9223372036854775807", "-9223372036854775808", "16010101000000.0Z"])
     def test_never_is_null(self, text: str) -> None:
-        assert told("ldap.time(entry.when) === null", when=(text,)) is True
+        assert value_of("ldap.time(entry.when) === null", when=(text,)) is True
 
     @pytest.mark.parametrize(
         "text",
@@ -168,7 +168,7 @@ class TestTimes:
         assert str(time(text)).startswith(f"error: Error: ldap.time knows no such time: {text}. ")
 
     def test_an_absent_time_is_undefined_and_not_never(self) -> None:
-        assert told("[ldap.time(entry.accountExpires) === undefined, ldap.time(entry.x) === null]") == [True, False]
+        assert value_of("[ldap.time(entry.accountExpires) === undefined, ldap.time(entry.x) === null]") == [True, False]
 
     @settings(deadline=None, max_examples=25)
     @given(st.datetimes(SOME_TIME, timezones=st.just(UTC)))
@@ -176,7 +176,7 @@ class TestTimes:
         at = moment.replace(microsecond=moment.microsecond // 1000 * 1000)
         ticks = (at - FILETIME_BEGINS) // timedelta(microseconds=1) * 10
         text = f"{at:%Y%m%d%H%M%S}.{at.microsecond // 1000:03}Z".zfill(19)
-        found = told("[ldap.time(entry.a), ldap.time(entry.b)]", a=(str(ticks),), b=(text,))
+        found = value_of("[ldap.time(entry.a), ldap.time(entry.b)]", a=(str(ticks),), b=(text,))
         assert found == [at.isoformat(timespec="milliseconds").replace("+00:00", "Z")] * 2
 
     def test_a_time_alone_does_not_depend_on_the_time_of_day_and_a_comparison_does(self) -> None:
@@ -213,19 +213,24 @@ class TestLists:
         ],
     )
     def test_a_name_is_there_as_a_whole_under_any_letter_case(self, name: str, *, there: bool) -> None:
-        assert told(f"ldap.has(entry.memberOf, {json.dumps(name)})", memberOf=self.GROUPS) is there
+        assert value_of(f"ldap.has(entry.memberOf, {json.dumps(name)})", memberOf=self.GROUPS) is there
 
     def test_one_value_and_none_are_lists_too(self) -> None:
-        assert told('[ldap.has(entry.title, "chief"), ldap.has(entry.none, "x")]', title=("Chief",)) == [True, False]
+        assert value_of('[ldap.has(entry.title, "chief"), ldap.has(entry.none, "x")]', title=("Chief",)) == [
+            True,
+            False,
+        ]
 
     def test_a_name_that_is_none_is_an_error(self) -> None:
-        assert str(told("ldap.has(entry.memberOf, entry.none)")).startswith("error: TypeError: ldap.has takes a name")
+        assert str(value_of("ldap.has(entry.memberOf, entry.none)")).startswith(
+            "error: TypeError: ldap.has takes a name"
+        )
 
 
 class TestTheNameOfTheHelpers:
     def test_a_script_may_have_a_variable_of_this_name(self) -> None:
-        assert told("(function () { var ldap = 1; return ldap })()") == 1
-        assert told("(function () { ldap = 2; return ldap })()") == 2
+        assert value_of("(function () { var ldap = 1; return ldap })()") == 1
+        assert value_of("(function () { ldap = 2; return ldap })()") == 2
 
     def test_what_one_call_puts_there_the_next_one_does_not_see(self) -> None:
         source = "function (entry) { var seen = typeof ldap.cn; ldap = {}; return seen }"
@@ -234,7 +239,7 @@ class TestTheNameOfTheHelpers:
         assert [verdict.org_name for verdict in verdicts] == ["function"] * 3
 
     def test_the_helpers_stay_as_they_are(self) -> None:
-        assert told(
+        assert value_of(
             "(function () { ldap.cn = null; delete ldap.has; return [typeof ldap.cn, typeof ldap.has] })()"
         ) == [
             "function",
@@ -242,11 +247,11 @@ class TestTheNameOfTheHelpers:
         ]
 
     def test_an_attribute_of_this_name_is_read_of_the_entry(self) -> None:
-        assert told("entry.ldap", ldap=("yes",)) == "yes"
+        assert value_of("entry.ldap", ldap=("yes",)) == "yes"
 
     def test_no_helper_leads_to_the_host(self) -> None:
-        names = told("Object.getOwnPropertyNames(ldap).sort()")
+        names = value_of("Object.getOwnPropertyNames(ldap).sort()")
         assert names == ["cn", "has", "rdns", "time", "value", "values"]
-        assert str(told('ldap.cn.constructor("return 1")()')).startswith(
+        assert str(value_of('ldap.cn.constructor("return 1")()')).startswith(
             "error: TypeError: code cannot be made from text"
         )

@@ -114,15 +114,15 @@ class Apart:
         return self._ended
 
     def _next(self, *kinds: str) -> dict[str, Any]:
-        told = receive(self._process.stdout)
-        if told is None:
+        message = receive(self._process.stdout)
+        if message is None:
             raise DirectoryUnavailable(f"the process that reads ended with status {self._process.wait()}")
-        kind = told.pop("kind")
+        kind = message.pop("kind")
         if kind == "failed":
-            raise DirectoryUnavailable(told.pop("message"), **{**told, "stage": Stage(told["stage"])})
+            raise DirectoryUnavailable(message.pop("message"), **{**message, "stage": Stage(message["stage"])})
         if kind not in kinds:
-            raise RuntimeError(f"the process that reads broke down: {told.get('crash', kind)}")
-        return told
+            raise RuntimeError(f"the process that reads broke down: {message.get('crash', kind)}")
+        return message
 
 
 R = TypeVar("R", bound=Apart)
@@ -147,10 +147,10 @@ class GroupsApart(Apart):
         Raises:
             DirectoryUnavailable: not all groups could be read.
         """
-        while (told := self._next("groups", "groups ended")).get("groups") is not None:
-            yield [(key, digest, Group(*group)) for key, digest, group in told["groups"]]
+        while (message := self._next("groups", "groups ended")).get("groups") is not None:
+            yield [(key, digest, Group(*group)) for key, digest, group in message["groups"]]
         self.gone, self.count, self.left_out, self.referrals = (
-            told[name] for name in ("gone", "count", "left_out", "referrals")
+            message[name] for name in ("gone", "count", "left_out", "referrals")
         )
         self._ended = True
 
@@ -179,11 +179,11 @@ class ReadingApart(Apart):
         Raises:
             DirectoryUnavailable: not everything could be read.
         """
-        while (told := self._next("page", "ended")).get("page") is not None:
-            yield [_as_sent(*each) for each in told["page"]]
-        self.referrals, self.twice, self.escaped = told["referrals"], told["twice"], told["escaped"]
-        self.left_out, self.aliases = told["left_out"], told["aliases"]
-        self.proof, self._ended = told["proof"], True
+        while (message := self._next("page", "ended")).get("page") is not None:
+            yield [_as_sent(*each) for each in message["page"]]
+        self.referrals, self.twice, self.escaped = message["referrals"], message["twice"], message["escaped"]
+        self.left_out, self.aliases = message["left_out"], message["aliases"]
+        self.proof, self._ended = message["proof"], True
 
 
 def as_told(sent: Sent) -> tuple[Any, ...]:
@@ -212,11 +212,11 @@ def _as_sent(
     return Sent(dn, digest, content, Opened(Identity(dn, *known), attributes, named, Names(*known_as)))
 
 
-def send(stream: IO[bytes] | None, told: dict[str, Any]) -> None:
+def send(stream: IO[bytes] | None, message: dict[str, Any]) -> None:
     """Write one message."""
     if stream is None:
         raise RuntimeError("there is no pipe to write to")
-    body = pickle.dumps(told, protocol=pickle.HIGHEST_PROTOCOL)
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
     stream.write(LENGTH.pack(len(body)))
     stream.write(body)
     stream.flush()
@@ -231,5 +231,5 @@ def receive(stream: IO[bytes] | None) -> dict[str, Any] | None:
         return None
     body = stream.read(LENGTH.unpack(header)[0])
     # Both ends are this very program, whatever the directory says.
-    told: dict[str, Any] | None = pickle.loads(body) if len(body) == LENGTH.unpack(header)[0] else None  # noqa: S301
-    return told
+    message: dict[str, Any] | None = pickle.loads(body) if len(body) == LENGTH.unpack(header)[0] else None  # noqa: S301
+    return message

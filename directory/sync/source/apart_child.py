@@ -88,8 +88,8 @@ def _read_groups(wanted: dict[str, Any], teller: Teller) -> None:
     reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"])
     for page in reading.changed():
         teller.tell("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
-    told = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
-    teller.tell("groups ended", gone=reading.gone, **told)
+    figures = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
+    teller.tell("groups ended", gone=reading.gone, **figures)
 
 
 def _read(wanted: dict[str, Any], teller: Teller) -> None:

@@ -149,12 +149,12 @@ def _values(sent: Sent) -> dict[str, Sequence[str]]:
     if not isinstance(sent.content, bytes):
         return {name.lower(): values for name, values in sent.content.items()}
     try:
-        told = attributes_of(sent.content)
+        attributes = attributes_of(sent.content)
     except Malformed as error:
         raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
     return {
         name.lower(): list(map(sid_of, values)) if name.lower() == SID.lower() else dns.texts_of(values)[0]
-        for name, values in told.items()
+        for name, values in attributes.items()
     }
 
 

@@ -238,8 +238,10 @@ class Search:
         if self._session.dereferences or count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
             return
         twice = [dn_text(name) for name, times in self.seen.times(self._last).items() if times > 1]
-        told = counted(count, "entry", "entries") + (f", {plain(twice[0])} among them," if twice else "")
-        raise DirectoryUnavailable(f"{self._session.url}: {told} came twice, so that others may not have come at all")
+        repeated = counted(count, "entry", "entries") + (f", {plain(twice[0])} among them," if twice else "")
+        raise DirectoryUnavailable(
+            f"{self._session.url}: {repeated} came twice, so that others may not have come at all"
+        )
 
     def _complete_ranges(self) -> None:
         ranged, self._ranged = self._ranged, []

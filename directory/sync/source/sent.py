@@ -69,8 +69,8 @@ def without_groups(texts: Texts) -> Texts:
 
 def with_groups(found: Opened, groups: Sequence[str], named: NamedAttributes) -> Opened:
     """Return what there is to know of an entry, with the groups that it is in among the attributes."""
-    rest, told = found.attributes[:-1], json.dumps(groups)
-    attributes = f'{rest}, "{GROUPS}": {told}}}' if rest != "{" else f'{{"{GROUPS}": {told}}}'
+    rest, listed = found.attributes[:-1], json.dumps(groups)
+    attributes = f'{rest}, "{GROUPS}": {listed}}}' if rest != "{" else f'{{"{GROUPS}": {listed}}}'
     return found._replace(attributes=attributes, named=named.also(found.named, GROUPS) if groups else found.named)
 
 

@@ -44,7 +44,9 @@ def try_connection(connection: Connection, waits: Waits = lambda: True) -> list[
     steps: list[ConnectionStep] = []
     try:
         # What came before the time was up stays in the list.
-        steps.extend(told["step"] for told in _tell({"try": "connection", "connection": _short(connection)}, waits))
+        steps.extend(
+            message["step"] for message in _tell({"try": "connection", "connection": _short(connection)}, waits)
+        )
     except TimeUp as error:
         reached = steps[-1].stage if steps else Stage.NAME
         following = list(Stage)[min(list(Stage).index(reached) + 1, len(Stage) - 1)] if steps else Stage.NAME
@@ -59,8 +61,8 @@ def try_search(connection: Connection, *, limit: int, waits: Waits = lambda: Tru
         DirectoryUnavailable: with the server's own words, or when the time is up.
     """
     found: list[Entry] = []
-    for told in _tell({"try": "search", "connection": _short(connection), "limit": limit}, waits):
-        found += told["entries"]
+    for message in _tell({"try": "search", "connection": _short(connection), "limit": limit}, waits):
+        found += message["entries"]
     return found
 
 
@@ -76,12 +78,12 @@ def _tell(wanted: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
     """Yield what the process tells, until it has told everything."""
     ends = time.monotonic() + SECONDS
     with _process(wanted) as come:
-        while (told := _next(come, ends, waits)) is not None and told["kind"] != "ended":
-            if told["kind"] == "failed":
-                raise DirectoryUnavailable(told["message"], stage=Stage(told["stage"]), advice=told["advice"])
-            if told["kind"] == "crashed":
-                raise RuntimeError(f"the process that tries a connection broke down: {told['crash']}")
-            yield told
+        while (message := _next(come, ends, waits)) is not None and message["kind"] != "ended":
+            if message["kind"] == "failed":
+                raise DirectoryUnavailable(message["message"], stage=Stage(message["stage"]), advice=message["advice"])
+            if message["kind"] == "crashed":
+                raise RuntimeError(f"the process that tries a connection broke down: {message['crash']}")
+            yield message
 
 
 def _next(come: queue.Queue[dict[str, Any] | None], ends: float, waits: Waits) -> dict[str, Any] | None:
@@ -103,8 +105,8 @@ def _process(wanted: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | No
     come: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
     def listen() -> None:
-        while (told := receive(process.stdout)) is not None:
-            come.put(told)
+        while (message := receive(process.stdout)) is not None:
+            come.put(message)
         come.put(None)
 
     ear = threading.Thread(target=listen, name="trial of a connection", daemon=True)

@@ -41,12 +41,12 @@ def measure(suite: Suite) -> Iterator[Row]:
         without = _runs(world, repeats, resolve=False)
         suite.say("syncs that resolve groups")
         resolving = _runs(world, repeats, resolve=True)
-    told = f"{users:,} people, {groups:,} groups, {groups * MEMBERS:,} memberships"
-    yield _against(FIRST, resolving.first, without.first, told)
-    yield _against(UNCHANGED, resolving.unchanged, without.unchanged, told)
+    size = f"{users:,} people, {groups:,} groups, {groups * MEMBERS:,} memberships"
+    yield _against(FIRST, resolving.first, without.first, size)
+    yield _against(UNCHANGED, resolving.unchanged, without.unchanged, size)
     peaks = [each.peak for each in (*resolving.first, *resolving.unchanged)]
     samples = {"peak_bytes": peaks, "without": [each.peak for each in (*without.first, *without.unchanged)]}
-    yield Row(LARGEST.key, LARGEST.what, LARGEST.against, LARGEST.goal, max(peaks) / MEGABYTE, told, samples=samples)
+    yield Row(LARGEST.key, LARGEST.what, LARGEST.against, LARGEST.goal, max(peaks) / MEGABYTE, size, samples=samples)
 
 
 def _runs(world: World, repeats: int, *, resolve: bool) -> Runs:
@@ -61,7 +61,7 @@ def _runs(world: World, repeats: int, *, resolve: bool) -> Runs:
     return Runs(first, unchanged)
 
 
-def _against(claim: Row, measured: list[Measured], others: list[Measured], told: str) -> Row:
+def _against(claim: Row, measured: list[Measured], others: list[Measured], size: str) -> Row:
     times, against = [each.seconds for each in measured], [each.seconds for each in others]
     more = short(median(times) - median(against))
     return Row(
@@ -70,6 +70,6 @@ def _against(claim: Row, measured: list[Measured], others: list[Measured], told:
         claim.against,
         claim.goal,
         measured=ratio(times, against),
-        told=f"{told}: {seconds(times)} against {seconds(against)}, {more} s more",
+        told=f"{size}: {seconds(times)} against {seconds(against)}, {more} s more",
         samples={"seconds": times, "against": against},
     )
