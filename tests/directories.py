@@ -24,7 +24,7 @@ from ldap.controls.simple import ManageDSAITControl
 from tests.server_process import ServerProcess, free_port
 
 SLAPD = "/usr/sbin/slapd"
-SLAPADD = "/usr/sbin/slapadd"
+SLAPADD, SLAPCAT = "/usr/sbin/slapadd", "/usr/sbin/slapcat"
 SCHEMAS = Path("/etc/ldap/schema")
 COMMON_SCHEMAS = ("core", "cosine", "inetorgperson", "nis")
 ACTIVE_DIRECTORY_SCHEMAS = (*COMMON_SCHEMAS, "msuser")
@@ -222,6 +222,26 @@ class Directory(ServerProcess, Administered):
         command = [SLAPADD, "-q", "-f", str(self._folder / "slapd.conf"), "-b", self.base]
         done = subprocess.run(command, input=ldif.encode(), capture_output=True, check=False)
         assert done.returncode == 0, done.stderr.decode()
+
+    def backed_up(self) -> str:
+        """Return everything as LDIF, as a backup has it, and start again; the port is another one."""
+        assert self._folder
+        # It writes its contextCSN when it ends.
+        self.stop(remove=False)
+        command = [SLAPCAT, "-f", str(self._folder / "slapd.conf"), "-b", self.base]
+        done = subprocess.run(command, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr.decode()
+        self.start()
+        return done.stdout.decode()
+
+    def restore(self, backup: str) -> None:
+        """Start again with what ``backed_up`` gave, and nothing else; the port is another one."""
+        assert self._folder
+        self.stop(remove=False)
+        for file in (self._folder / "data").iterdir():
+            file.unlink()
+        self.load(backup)
+        self.start()
 
     def allow(self, *rules: str) -> None:
         """Replace who may see what, at once, in slapd's words; without rules it is as at the start."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, ClassVar
@@ -18,6 +19,8 @@ ACCOUNT_DISABLED = 0x2
 NORMAL_ACCOUNT = 0x200
 # "Domain Users", by the last part of its SID.
 EVERYBODYS_GROUP = 513
+# What a sAMAccountName may not have in it (MS-ADTS, 3.1.1.6).
+REFUSED = re.compile(r'["/\\\\\[\]:;|=,+*?<>]')
 # MS-ADTS, 3.1.1.3.4.1.11.
 TREE_DELETE = "1.2.840.113556.1.4.805"
 _running: list[Controller] = []
@@ -50,7 +53,7 @@ class Domain(Company):
     def group(self, members: list[str], name: str) -> dict[str, Values]:
         return {
             **super().group(members, name),
-            "sAMAccountName": f"{name.replace(',', '')}-{self.base.partition(',')[0][3:]}",
+            "sAMAccountName": f"{REFUSED.sub('', name)}-{self.base.partition(',')[0][3:]}",
         }
 
     def takes_as_primary(self, name: str, group: str) -> None:

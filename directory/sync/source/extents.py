@@ -37,6 +37,7 @@ def extent(session: Session, wanted: ReadingRequest) -> Extent:
     groups = {dns.key(dn): dn for dn in wanted.groups_named}
     changed, newest, why_full = around.look(session, connection, since, groups)
     position = history.not_before(position, newest)
+    why_full = why_full or history.gone_back(since, position)
     if why_full:
         return Extent(position=position, why_full=why_full)
     # What administrators have made since: a server's schema is as it was at the last full reading.

@@ -53,6 +53,17 @@ def comparable(since: Position, now: Position | None) -> str:
     return ""
 
 
+def gone_back(since: Position, now: Position | None) -> str:
+    """Return why changes since then can't be told by time stamps; empty where they can.
+
+    ``now`` is not before the newest stamp of all that has changed. Whatever else was changed before a backup was made has
+    older stamps again once that is restored. Who deletes the entry that was changed last has the same said, once.
+    """
+    if now is None or now.by != History.TIME or since.by != History.TIME or time_of(now) >= time_of(since):
+        return ""
+    return "the server's newest time stamp has gone back, as after a restore"
+
+
 def changed(since: Position, search_filter: str, *, late: bool = True) -> str:
     """Return the filter for what matches and has changed since, by number or by time; an empty one is for all that has.
 
