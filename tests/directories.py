@@ -70,19 +70,13 @@ class Authority:
             certificate, key = lone._sign(lone._name, lone._key, host=host), lone._key
         else:
             certificate = self._sign(name, key, host=host, expired=kind == "expired")
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+        return _as_pem(certificate, key)
 
     def issue_to(self, name: str, *, expired: bool = False, days: int = 30) -> tuple[str, str]:
         """Return certificate and key as PEM for somebody, named by their DN, for so many days."""
         key = ec.generate_private_key(ec.SECP256R1())
         certificate = self._sign(x509.Name.from_rfc4514_string(name), key, expired=expired, days=days)
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        return certificate.public_bytes(serialization.Encoding.PEM).decode(), private.decode()
+        return _as_pem(certificate, key)
 
     def _sign(
         self,
@@ -112,6 +106,11 @@ class Authority:
                 names.append(x509.IPAddress(ip_address("127.0.0.1")))
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         return builder.sign(self._key, hashes.SHA256())
+
+
+def _as_pem(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> tuple[str, str]:
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    return certificate.public_bytes(serialization.Encoding.PEM).decode(), key.private_bytes(*form).decode()
 
 
 class Administered:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable
 from directory.sync.values import Connection, Outcome, Position
+from tests.connections import connection_to
 from tests.directories import Directory, people, to_ldif
 from tests.fake_ldap import FakeDirectory
 from tests.worlds import change_of, ldap_server, simulate, user
@@ -38,16 +40,8 @@ def company() -> Iterator[Directory]:
         yield directory
 
 
-def connection(directory: Directory, **settings: object) -> Connection:
-    values: dict[str, object] = {
-        "name": "Test",
-        "urls": (directory.url,),
-        "search_base": PEOPLE,
-        "bind_dn": directory.reader_dn,
-        "bind_password": directory.reader_password,
-        "page_size": 5,
-    }
-    return Connection(**values | settings)  # type: ignore[arg-type]
+def connection(directory: Directory, **settings: Any) -> Connection:
+    return connection_to(directory, **{"search_base": PEOPLE, "page_size": 5} | settings)
 
 
 def names(wanted: Connection) -> list[str]:

@@ -8,7 +8,6 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Stage
 from directory.sync.values import Connection
+from tests.connections import connection_to
 from tests.directories import Authority, Directory, people
 from tests.mutual_tls import READER, MutualDirectory
 
@@ -32,19 +32,8 @@ def demanding() -> Iterator[MutualDirectory]:
 
 
 def connection(directory: MutualDirectory, **settings: Any) -> Connection:
-    plain = Connection(
-        name="Test",
-        urls=(directory.ldaps_url,),
-        search_base=directory.base,
-        bind_dn=directory.reader_dn,
-        bind_password=directory.reader_password,
-        ca_certificate=directory.ca_certificate,
-        client_certificate=directory.certificate,
-        client_key=directory.key,
-        page_size=10,
-        operation_timeout=10,
-    )
-    return replace(plain, **settings)
+    shown = {"client_certificate": directory.certificate, "client_key": directory.key}
+    return connection_to(directory, **{"urls": (directory.ldaps_url,), "page_size": 10, **shown} | settings)
 
 
 def external(directory: MutualDirectory, **settings: Any) -> Connection:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -17,6 +18,7 @@ from directory.sync.source.referrals import trees_with_people
 from directory.sync.values import AttributeMapping, Connection, History, Outcome, Sought
 from tests.attacks.ldap_pages import applied, on_the_page
 from tests.attacks.ldap_world import saved_by_page, tried
+from tests.connections import connection_to
 from tests.directories import Directory, people
 from tests.makers import make_sysadmin, signed_in
 from tests.worlds import change_of, ldap_server, simulate, user
@@ -40,16 +42,8 @@ def catalog() -> Iterator[Catalog]:
         yield directory
 
 
-def connection(directory: Directory, **settings: object) -> Connection:
-    values: dict[str, object] = {
-        "name": "Test",
-        "urls": (directory.url,),
-        "search_base": "",
-        "bind_dn": directory.reader_dn,
-        "bind_password": directory.reader_password,
-        "page_size": 5,
-    }
-    return Connection(**values | settings)  # type: ignore[arg-type]
+def connection(directory: Directory, **settings: Any) -> Connection:
+    return connection_to(directory, **{"search_base": "", "page_size": 5} | settings)
 
 
 def test_is_read_to_its_end(catalog: Catalog) -> None:

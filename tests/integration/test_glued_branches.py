@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from directory.sync import source
 from directory.sync.source import Inquiry
 from directory.sync.values import AttributeMapping, Connection, Sought
+from tests.connections import connection_to
 from tests.glued import GluedDirectory
 
 # A branch ends where a page ends: that is when slapd forgets that a search is over.
@@ -22,16 +24,8 @@ def glued() -> Iterator[GluedDirectory]:
         yield directory
 
 
-def connection(directory: GluedDirectory, **settings: object) -> Connection:
-    values: dict[str, object] = {
-        "name": "Glued",
-        "urls": (directory.url,),
-        "search_base": directory.base,
-        "bind_dn": directory.reader_dn,
-        "bind_password": directory.reader_password,
-        "page_size": PAGE,
-    }
-    return Connection(**values | settings)  # type: ignore[arg-type]
+def connection(directory: GluedDirectory, **settings: Any) -> Connection:
+    return connection_to(directory, **{"page_size": PAGE} | settings)
 
 
 @pytest.mark.parametrize("page_size", [7, PAGE, 15, EACH, 1000])

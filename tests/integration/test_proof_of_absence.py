@@ -12,6 +12,7 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Inquiry
 from directory.sync.values import AttributeMapping, Connection, ReadingProof, Sought, Whereabouts
+from tests.connections import connection_to, connection_to_fake
 from tests.directories import ACCESS, Directory, people, to_ldif
 from tests.fake_ldap import FakeDirectory
 from tests.server_process import free_port
@@ -22,23 +23,8 @@ UNIT = f"ou=People,{BASE}"
 STAFF = f"ou=Staff,{BASE}"
 
 
-def connection(directory: Directory, **settings: Any) -> Connection:
-    plain = Connection(
-        name="Test",
-        urls=(directory.url,),
-        search_base=directory.base,
-        bind_dn=directory.reader_dn,
-        bind_password=directory.reader_password,
-        operation_timeout=10,
-    )
-    return replace(plain, **settings)
-
-
 def fake(server: FakeDirectory, **settings: Any) -> Connection:
-    plain = Connection(
-        name="Fake", urls=(server.url,), search_base=server.base, bind_dn="cn=reader", bind_password="x", page_size=10
-    )
-    return replace(plain, **settings)
+    return connection_to_fake(server, **{"bind_dn": "cn=reader", "bind_password": "x"} | settings)
 
 
 def proof_of(wanted: Connection) -> ReadingProof:
@@ -69,7 +55,7 @@ def firm() -> Iterator[Directory]:
 
 class TestProof:
     def test_tells_what_was_read_and_by_whom(self, company: Directory) -> None:
-        proof = proof_of(connection(company, page_size=100))
+        proof = proof_of(connection_to(company, page_size=100))
 
         assert (proof.url, proof.bound_as, proof.authorization) == (
             company.url,
@@ -83,14 +69,14 @@ class TestProof:
     def test_names_the_urls_that_failed_before(self, company: Directory) -> None:
         dead = f"ldap://127.0.0.1:{free_port()}"
 
-        proof = proof_of(connection(company, urls=(dead, company.url)))
+        proof = proof_of(connection_to(company, urls=(dead, company.url)))
 
         assert [(failed.url, failed.reason) for failed in proof.failed_urls] == [
             (dead, "Can't contact LDAP server (Connection refused)")
         ]
 
     def test_counts_one_page_once(self, company: Directory) -> None:
-        assert proof_of(connection(company)).counted is None
+        assert proof_of(connection_to(company)).counted is None
 
     def test_says_when_there_was_no_paging(self) -> None:
         with FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server:
@@ -105,7 +91,7 @@ class TestProof:
         assert (proof.bound_as, proof.authorization) == ("anonymous", "")
 
     def test_is_not_there_before_the_end(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection(company, page_size=100))) as reading:
+        with source.open_reading(source.ReadingRequest(connection_to(company, page_size=100))) as reading:
             next(iter(reading))
 
         assert reading.proof is None
@@ -155,7 +141,7 @@ class TestDoubt:
 
 class TestInquiry:
     def search(self, firm: Directory) -> Connection:
-        return connection(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
+        return connection_to(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
 
     def test_finds_nobody_where_nobody_is(self, firm: Directory) -> None:
         found = ask(self.search(firm), Sought(1, "ghost"), Sought(2, "late", (str(uuid.uuid4()),)))
@@ -166,7 +152,7 @@ class TestInquiry:
 
     @pytest.mark.parametrize("by_id", [True, False])
     def test_finds_whom_the_filter_does_not_match(self, firm: Directory, by_id: bool) -> None:
-        known = (id_of(connection(firm), "u00002"),) if by_id else ()
+        known = (id_of(connection_to(firm), "u00002"),) if by_id else ()
 
         found = ask(self.search(firm), Sought(7, "u00002", known))
 
@@ -181,7 +167,7 @@ class TestInquiry:
         assert found[7].told == f"moved out of the search base to cn=m,{STAFF}"
 
     def test_finds_who_is_there_after_all(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(7, "gone", (id_of(connection(firm), "u00009"),)))
+        found = ask(self.search(firm), Sought(7, "gone", (id_of(connection_to(firm), "u00009"),)))
 
         assert not found[7].absent
         assert found[7].told.startswith(f"found after all at uid=u00009,{UNIT}")
@@ -207,7 +193,7 @@ class TestInquiry:
     @pytest.mark.parametrize("name", ["objectGUID", ""])
     def test_knows_binary_ids(self, domain: Directory, name: str) -> None:
         guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe"))
-        wanted = connection(domain, search_filter="(sAMAccountName=nobody)")
+        wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
         found = ask(wanted, Sought(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
 
@@ -216,7 +202,7 @@ class TestInquiry:
 
     def test_knows_security_identifiers(self, domain: Directory) -> None:
         sid = "S-1-5-21-1004336348-1177238915-682003330-1000"
-        wanted = connection(domain, search_filter="(sAMAccountName=nobody)")
+        wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
         found = ask(wanted, Sought(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid")
 
@@ -241,7 +227,7 @@ class TestInquiry:
         rules = (f'to dn.subtree="{UNIT}" by * read', 'to dn.base="" by * read', "to * by * none")
         with Directory(ldif=people(3)) as directory:
             directory.allow(ACCESS[0], *rules)
-            found = ask(connection(directory, search_base=UNIT), Sought(1, "ghost"), Sought(2, "u00002"))
+            found = ask(connection_to(directory, search_base=UNIT), Sought(1, "ghost"), Sought(2, "u00002"))
 
         assert [found[1].absent, found[2].absent] == [True, False]
 
@@ -273,7 +259,7 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
 
     def test_is_a_conflict_for_those_whom_it_is_about_alone(self, exchange: Directory) -> None:
         ghost = Sought(3, "77777", (str(uuid.uuid4()),))
-        found = ask(connection(exchange), Sought(1, "12345"), Sought(2, "55555"), ghost, username="telephoneNumber")
+        found = ask(connection_to(exchange), Sought(1, "12345"), Sought(2, "55555"), ghost, username="telephoneNumber")
 
         assert [(one.absent, one.conflict) for one in found.values()] == [(False, True), (True, False), (True, False)]
         assert "takes cn=12 345,dc=example,dc=com for the username 12345" in found[1].told
@@ -281,6 +267,6 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
     def test_is_none_where_the_entry_is_known_to_be_another_persons(self, exchange: Directory) -> None:
         sought = Sought(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
 
-        found = ask(connection(exchange), sought, username="telephoneNumber")
+        found = ask(connection_to(exchange), sought, username="telephoneNumber")
 
         assert (found[1].absent, found[1].conflict) == (True, False)

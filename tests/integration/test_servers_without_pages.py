@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from directory.sync import source
 from directory.sync.source import DirectoryUnavailable, Inquiry, Reading, Stage
 from directory.sync.values import AttributeMapping, Connection, Sought
+from tests.connections import connection_to, connection_to_fake
 from tests.directories import Directory, people
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.proxies import Proxy
@@ -29,20 +29,7 @@ def behind() -> Iterator[Directory]:
 
 
 def connection(directory: Directory, **settings: Any) -> Connection:
-    plain = Connection(
-        name="Test",
-        urls=(directory.url,),
-        search_base=directory.base,
-        bind_dn=directory.reader_dn,
-        bind_password=directory.reader_password,
-        page_size=100,
-    )
-    return replace(plain, **settings)
-
-
-def fake(server: FakeDirectory, **settings: Any) -> Connection:
-    plain = Connection(name="Fake", urls=(server.url,), search_base=server.base, page_size=10)
-    return replace(plain, **settings)
+    return connection_to(directory, **{"page_size": 100} | settings)
 
 
 def whole(wanted: Connection) -> Reading:
@@ -181,7 +168,7 @@ def test_a_size_limit_without_pages_says_which_limit_to_raise() -> None:
 
 def test_the_control_that_is_listed_and_refused_names_the_setting() -> None:
     with FakeDirectory(search_result=(12, "")) as server:
-        said = failure(fake(server))
+        said = failure(connection_to_fake(server))
 
     assert SETTING in said
 
@@ -189,7 +176,7 @@ def test_the_control_that_is_listed_and_refused_names_the_setting() -> None:
 def test_pages_are_asked_for_where_the_control_is_not_listed() -> None:
     root = {"supportedControl": [b"1.2.840.113556.1.4.417"]}
     with FakeDirectory(PEOPLE, root=root) as server:
-        reading = whole(fake(server))
+        reading = whole(connection_to_fake(server))
 
     assert reading.proof
     assert (reading.entries, reading.pages_read, reading.proof.paged) == (30, 3, True)
@@ -198,7 +185,7 @@ def test_pages_are_asked_for_where_the_control_is_not_listed() -> None:
 def test_what_came_without_pages_is_counted_again_where_the_control_is_not_listed() -> None:
     root = {"supportedControl": [b"1.2.840.113556.1.4.417"]}
     with FakeDirectory(PEOPLE, root=root, paging=False) as server:
-        reading = whole(fake(server))
+        reading = whole(connection_to_fake(server))
 
     assert reading.proof
     assert (reading.entries, reading.pages_read, reading.proof.counted) == (30, 1, 30)
@@ -208,7 +195,7 @@ def test_what_came_without_pages_is_counted_again_where_the_control_is_not_liste
 def test_a_second_answer_that_is_another_one_fails_what_came_without_pages(behind: Directory) -> None:
     with (
         FakeDirectory(PEOPLE, paging=False) as server,
-        source.open_reading(source.ReadingRequest(fake(server, cannot_page=True))) as reading,
+        source.open_reading(source.ReadingRequest(connection_to_fake(server, cannot_page=True))) as reading,
     ):
         pages = reading.pages()
         next(pages)

@@ -15,6 +15,7 @@ from directory.sync import source
 from directory.sync.identity import identity
 from directory.sync.source import DirectoryUnavailable, Stage
 from directory.sync.values import AttributeMapping, Connection, Entry
+from tests.connections import connection_to, connection_to_fake
 from tests.directories import Authority, Directory, Values, people, to_ldif
 from tests.fake_ldap import FakeDirectory
 from tests.server_process import free_port
@@ -22,33 +23,9 @@ from tests.server_process import free_port
 PEOPLE = [(f"uid=u{number},dc=example", {"uid": [b"u%d" % number]}) for number in range(30)]
 
 
-def connection(directory: Directory, **settings: Any) -> Connection:
-    return replace(
-        Connection(
-            name="Test",
-            urls=(directory.url,),
-            search_base=directory.base,
-            bind_dn=directory.reader_dn,
-            bind_password=directory.reader_password,
-            ca_certificate=directory.ca_certificate,
-            operation_timeout=10,
-        ),
-        **settings,
-    )
-
-
 def fake(server: FakeDirectory, **settings: Any) -> Connection:
-    plain = Connection(
-        name="Fake",
-        urls=(server.url,),
-        search_base=server.base,
-        bind_dn="cn=reader",
-        bind_password="geheim-4711",
-        connect_timeout=1,
-        operation_timeout=1,
-        page_size=10,
-    )
-    return replace(plain, **settings)
+    quick = {"connect_timeout": 1, "operation_timeout": 1}
+    return connection_to_fake(server, **{"bind_dn": "cn=reader", "bind_password": "geheim-4711", **quick} | settings)
 
 
 def read(wanted: Connection) -> list[Entry]:
@@ -72,38 +49,38 @@ def silent_port() -> Iterator[int]:
 class TestPages:
     @pytest.mark.parametrize("size", [1000, 250, 100, 7])
     def test_hold_every_person_once_whatever_the_page_size(self, company: Directory, size: int) -> None:
-        pages = list(source.pages(connection(company, page_size=size)))
+        pages = list(source.pages(connection_to(company, page_size=size)))
 
         names = [entry.values("uid")[0] for page in pages for entry in page]
         assert sorted(names) == [f"u{number:05}" for number in range(1, 251)]
         assert max(map(len, pages)) <= size
 
     def test_are_read_anonymously_without_a_bind_dn(self, company: Directory) -> None:
-        entries = read(connection(company, bind_dn="", bind_password="never sent"))
+        entries = read(connection_to(company, bind_dn="", bind_password="never sent"))
 
         assert len(entries) == 250
 
     def test_hold_text_attributes_as_the_server_spells_them(self, company: Directory) -> None:
-        [entry] = read(connection(company, search_filter="(uid=u00001)"))
+        [entry] = read(connection_to(company, search_filter="(uid=u00001)"))
 
         assert entry.dn == f"uid=u00001,ou=People,{company.base}"
         assert entry.attributes["givenName"] == ("Chloé",)
         assert str(uuid.UUID(entry.values("ENTRYUUID")[0])) == entry.values("entryUUID")[0]
 
     def test_hold_only_the_attributes_that_are_asked_for(self, company: Directory) -> None:
-        [[entry]] = source.pages(connection(company, search_filter="(uid=u00001)"), attributes=["mail"])
+        [[entry]] = source.pages(connection_to(company, search_filter="(uid=u00001)"), attributes=["mail"])
 
         assert dict(entry.attributes) == {"mail": ("u00001@example.com",)}
 
     def test_keep_to_the_scope(self, company: Directory) -> None:
-        assert len(read(connection(company, search_scope="onelevel"))) == 0
-        assert len(read(connection(company, search_scope="base", search_filter="(objectClass=*)"))) == 1
+        assert len(read(connection_to(company, search_scope="onelevel"))) == 0
+        assert len(read(connection_to(company, search_scope="base", search_filter="(objectClass=*)"))) == 1
 
     def test_end_normally_where_the_filter_finds_nobody(self, company: Directory) -> None:
-        assert read(connection(company, search_filter="(uid=nobody)")) == []
+        assert read(connection_to(company, search_filter="(uid=nobody)")) == []
 
     def test_hold_the_groups_of_the_memberof_overlay(self, university: Directory) -> None:
-        entries = read(connection(university, search_filter="(objectClass=inetOrgPerson)"))
+        entries = read(connection_to(university, search_filter="(objectClass=inetOrgPerson)"))
 
         groups = {group for entry in entries for group in entry.values("memberOf")}
         assert len(entries) == 300
@@ -112,7 +89,7 @@ class TestPages:
         }
 
     def test_hold_guids_and_sids_in_their_usual_form(self, domain: Directory) -> None:
-        wanted = connection(domain, search_filter="(sAMAccountName=jdoe)")
+        wanted = connection_to(domain, search_filter="(sAMAccountName=jdoe)")
 
         [jane] = read(wanted)
 
@@ -126,7 +103,7 @@ class TestPages:
 
         found = [
             identity(entry, AttributeMapping("sAMAccountName"))
-            for entry in read(connection(domain, search_filter=users))
+            for entry in read(connection_to(domain, search_filter=users))
         ]
 
         assert len(found) == 55
@@ -144,13 +121,13 @@ class TestPages:
         ldif = to_ldif("cn=Odd,dc=example,dc=com", odd)
 
         with Directory(ldif=ldif) as directory:
-            [entry] = read(connection(directory, search_filter="(cn=Odd)"))
+            [entry] = read(connection_to(directory, search_filter="(cn=Odd)"))
 
         assert entry.values("jpegPhoto") == (base64.b64encode(b"\xff\xd8\xff\x00").decode(),)
         assert entry.values("description") == ("plain", "two\nlines")
 
     def test_hold_no_password_hashes(self, company: Directory) -> None:
-        wanted = connection(
+        wanted = connection_to(
             company,
             bind_dn=company.admin_dn,
             bind_password=company.admin_password,
@@ -164,20 +141,20 @@ class TestPages:
 
 class TestReading:
     def test_tells_what_was_read(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection(company, page_size=100))) as reading:
+        with source.open_reading(source.ReadingRequest(connection_to(company, page_size=100))) as reading:
             count = sum(map(len, reading))
 
         assert (reading.entries, reading.pages_read, reading.complete) == (count, 3, True)
         assert reading.url == company.url
 
     def test_is_not_complete_before_its_end(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection(company, page_size=100))) as reading:
+        with source.open_reading(source.ReadingRequest(connection_to(company, page_size=100))) as reading:
             next(iter(reading))
 
         assert not reading.complete
 
     def test_happens_once(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection(company))) as reading:
+        with source.open_reading(source.ReadingRequest(connection_to(company))) as reading:
             list(reading)
 
             with pytest.raises(RuntimeError):
@@ -186,7 +163,7 @@ class TestReading:
 
 class TestRefusal:
     def test_of_a_wrong_password_is_in_the_servers_words(self, company: Directory) -> None:
-        refused = failure(connection(company, bind_password="wrong"))
+        refused = failure(connection_to(company, bind_password="wrong"))
 
         assert (refused.stage, refused.problem) == (Stage.BIND, "Invalid credentials")
         assert str(refused) == "Invalid credentials. Enter the bind DN as the directory has it, and its password again"
@@ -199,28 +176,28 @@ class TestRefusal:
         assert second.received == b""
 
     def test_of_anonymous_access_is_one(self, domain: Directory) -> None:
-        refused = failure(connection(domain, bind_dn=""))
+        refused = failure(connection_to(domain, bind_dn=""))
 
         assert refused.stage == Stage.BIND
 
     def test_names_the_part_of_a_wrong_base_that_exists(self, company: Directory) -> None:
-        refused = failure(connection(company, search_base=f"ou=Gone,{company.base}"))
+        refused = failure(connection_to(company, search_base=f"ou=Gone,{company.base}"))
 
         assert (refused.stage, refused.problem) == (Stage.BASE, f"No such object: matched {company.base}")
 
     def test_of_a_base_that_is_no_dn_is_one(self, company: Directory) -> None:
-        refused = failure(connection(company, search_base="nonsense"))
+        refused = failure(connection_to(company, search_base="nonsense"))
 
         assert (refused.stage, refused.server_message) == (Stage.BASE, "invalid DN")
 
     def test_of_a_filter_names_the_position(self, company: Directory) -> None:
-        refused = failure(connection(company, search_filter="(&(uid=x)"))
+        refused = failure(connection_to(company, search_filter="(&(uid=x)"))
 
         assert refused.stage == Stage.FILTER
         assert "Position 10" in str(refused)
 
     def test_survives_pickling_as_tasks_do(self, company: Directory) -> None:
-        refused = failure(connection(company, bind_password="wrong"))
+        refused = failure(connection_to(company, bind_password="wrong"))
 
         copy = pickle.loads(pickle.dumps(refused))
 
@@ -275,18 +252,18 @@ class TestRefusal:
 class TestLimits:
     def test_a_size_limit_is_never_the_end(self) -> None:
         with Directory(ldif=people(120), limits="size=50 size.prtotal=unlimited size.pr=noEstimate") as directory:
-            assert len(read(connection(directory, page_size=20))) == 120
+            assert len(read(connection_to(directory, page_size=20))) == 120
 
     def test_a_total_limit_stops_the_reading(self) -> None:
         with Directory(ldif=people(120), limits="size.prtotal=50") as directory:
-            refused = failure(connection(directory, page_size=20))
+            refused = failure(connection_to(directory, page_size=20))
 
         assert str(refused).startswith("Size limit exceeded after")
         assert refused.result_code == 4
 
     def test_a_page_over_the_servers_maximum_is_asked_for_smaller(self) -> None:
         with Directory(ldif=people(120), limits="size.pr=30 size.prtotal=unlimited") as directory:
-            assert len(read(connection(directory, page_size=1000))) == 120
+            assert len(read(connection_to(directory, page_size=1000))) == 120
 
     def test_a_page_that_is_always_too_large_is_an_error(self) -> None:
         with FakeDirectory(PEOPLE, largest_page=3) as server:
@@ -334,13 +311,13 @@ class TestLimits:
 
 class TestEncryption:
     def test_by_ldaps_with_the_servers_authority(self, company: Directory) -> None:
-        assert len(read(connection(company, urls=(company.ldaps_url,)))) == 250
+        assert len(read(connection_to(company, urls=(company.ldaps_url,)))) == 250
 
     def test_by_start_tls_with_the_servers_authority(self, company: Directory) -> None:
-        assert len(read(connection(company, start_tls=True))) == 250
+        assert len(read(connection_to(company, start_tls=True))) == 250
 
     def test_with_a_large_answer(self, company: Directory) -> None:
-        wanted = connection(company, urls=(company.ldaps_url,), page_size=13)
+        wanted = connection_to(company, urls=(company.ldaps_url,), page_size=13)
 
         assert len(read(wanted)) == 250
 
@@ -350,31 +327,31 @@ class TestEncryption:
         reason = {"expired": "expired", "wrong host": "not valid for", "self-signed": "self-signed"}[certificate]
         with Directory(certificate=certificate) as directory:
             urls = (directory.url if start_tls else directory.ldaps_url,)
-            refused = failure(connection(directory, urls=urls, start_tls=start_tls))
+            refused = failure(connection_to(directory, urls=urls, start_tls=start_tls))
 
         assert refused.stage == Stage.TLS
         assert reason in str(refused)
 
     @pytest.mark.parametrize("authority", ["", Authority("Another").pem])
     def test_refuses_an_unknown_authority(self, company: Directory, authority: str) -> None:
-        refused = failure(connection(company, urls=(company.ldaps_url,), ca_certificate=authority))
+        refused = failure(connection_to(company, urls=(company.ldaps_url,), ca_certificate=authority))
 
         assert refused.stage == Stage.TLS
 
     def test_refuses_a_ca_certificate_that_is_none(self, company: Directory) -> None:
-        refused = failure(connection(company, urls=(company.ldaps_url,), ca_certificate="nonsense"))
+        refused = failure(connection_to(company, urls=(company.ldaps_url,), ca_certificate="nonsense"))
 
         assert refused.stage == Stage.TLS
         assert "CA certificate" in str(refused)
 
     def test_takes_any_certificate_where_checks_are_off(self) -> None:
         with Directory(ldif=people(3), certificate="expired") as directory:
-            wanted = connection(directory, urls=(directory.ldaps_url,), verify_certificates=False)
+            wanted = connection_to(directory, urls=(directory.ldaps_url,), verify_certificates=False)
 
             assert len(read(wanted)) == 3
 
     def test_settings_of_one_server_do_not_reach_another(self, company: Directory) -> None:
-        unchecked = connection(company, urls=(company.ldaps_url,), ca_certificate="", verify_certificates=False)
+        unchecked = connection_to(company, urls=(company.ldaps_url,), ca_certificate="", verify_certificates=False)
         read(unchecked)
 
         refused = failure(replace(unchecked, verify_certificates=True))
@@ -409,14 +386,14 @@ class TestFailover:
     def test_goes_on_to_the_url_that_answers(self, company: Directory) -> None:
         dead = f"ldap://127.0.0.1:{free_port()}"
 
-        with source.open_reading(source.ReadingRequest(connection(company, urls=(dead, company.url)))) as reading:
+        with source.open_reading(source.ReadingRequest(connection_to(company, urls=(dead, company.url)))) as reading:
             count = sum(map(len, reading))
 
         assert (reading.url, count) == (company.url, 250)
 
     def test_goes_on_from_a_bad_certificate(self, company: Directory) -> None:
         with Directory(certificate="expired") as expired:
-            assert len(read(connection(company, urls=(expired.ldaps_url, company.ldaps_url)))) == 250
+            assert len(read(connection_to(company, urls=(expired.ldaps_url, company.ldaps_url)))) == 250
 
     def test_names_every_url_when_none_answers(self) -> None:
         urls = tuple(f"ldap://127.0.0.1:{free_port()}" for _ in range(2))
@@ -468,7 +445,7 @@ class TestSilence:
     def test_of_a_killed_slapd_is_an_error(self, encrypted: bool) -> None:
         with Directory(ldif=people(3000), certificate="good") as directory:
             urls = (directory.ldaps_url if encrypted else directory.url,)
-            pages = source.pages(connection(directory, urls=urls, page_size=100))
+            pages = source.pages(connection_to(directory, urls=urls, page_size=100))
             next(pages)
             directory.kill()
 
@@ -576,7 +553,7 @@ class TestReferrals:
                 {"objectClass": ["referral", "extensibleObject"], "ou": "Far", "ref": f"{plain.url}/dc=example"},
             )
             with Directory(ldif=ldif, certificate="good") as directory:
-                refused = failure(connection(directory, urls=(directory.ldaps_url,), follow_referrals=True))
+                refused = failure(connection_to(directory, urls=(directory.ldaps_url,), follow_referrals=True))
 
         assert "StartTLS" in str(refused)
         assert plain.passwords == []
@@ -586,7 +563,7 @@ class TestReferrals:
         entry = {"objectClass": ["referral", "extensibleObject"], "ou": "Far", "ref": far}
         with (
             Directory(ldif=people(20) + to_ldif("ou=Far,dc=example,dc=com", entry)) as directory,
-            source.open_reading(source.ReadingRequest(connection(directory, page_size=5))) as reading,
+            source.open_reading(source.ReadingRequest(connection_to(directory, page_size=5))) as reading,
         ):
             count = sum(map(len, reading))
 
@@ -595,7 +572,7 @@ class TestReferrals:
 
 class TestConnectionTest:
     def test_tells_each_step_that_went_well(self, company: Directory) -> None:
-        steps = source.test_connection(connection(company, urls=(company.ldaps_url,)))
+        steps = source.test_connection(connection_to(company, urls=(company.ldaps_url,)))
 
         assert [step.stage for step in steps] == ["name", "connect", "TLS", "bind", "base", "filter"]
         assert all(step.ok for step in steps)
@@ -603,7 +580,7 @@ class TestConnectionTest:
         assert steps[5].detail == "250 entries found"
 
     def test_stops_at_a_wrong_password(self, company: Directory) -> None:
-        steps = source.test_connection(connection(company, bind_password="wrong"))
+        steps = source.test_connection(connection_to(company, bind_password="wrong"))
 
         assert [(step.stage, step.ok) for step in steps] == [("name", True), ("connect", True), ("bind", False)]
         assert steps[-1].detail.startswith("Invalid credentials. Enter the bind DN")
@@ -611,13 +588,13 @@ class TestConnectionTest:
     def test_tries_every_url(self, company: Directory) -> None:
         dead = f"ldap://127.0.0.1:{free_port()}"
 
-        steps = source.test_connection(connection(company, urls=(dead, company.url, dead)))
+        steps = source.test_connection(connection_to(company, urls=(dead, company.url, dead)))
 
         assert [step.stage for step in steps if not step.ok] == ["connect", "connect"]
         assert [step.ok for step in steps if step.stage == Stage.FILTER] == [True]
 
     def test_says_when_nobody_is_found(self, company: Directory) -> None:
-        steps = source.test_connection(connection(company, search_filter="(objectClas=person)"))
+        steps = source.test_connection(connection_to(company, search_filter="(objectClas=person)"))
 
         assert (steps[-1].stage, steps[-1].ok) == (Stage.FILTER, False)
 
@@ -637,12 +614,12 @@ class TestConnectionTest:
 
 class TestFirstEntries:
     def test_are_as_many_as_wanted(self, company: Directory) -> None:
-        entries = source.first_entries(connection(company), limit=4)
+        entries = source.first_entries(connection_to(company), limit=4)
 
         assert len(entries) == 4
 
     def test_are_all_where_there_are_fewer(self, company: Directory) -> None:
-        entries = source.first_entries(connection(company, search_filter="(uid=u0000*)"))
+        entries = source.first_entries(connection_to(company, search_filter="(uid=u0000*)"))
 
         assert len(entries) == 9
 
@@ -651,4 +628,4 @@ class TestSlapdAgrees:
     @pytest.mark.parametrize("text", ["(&)", "(|)", "(cn=*)", "(& (cn=a)\n (sn=b) )", "(cn:dn:=x)", r"(cn=\2a)"])
     def test_with_the_filters_that_are_accepted(self, company: Directory, text: str) -> None:
         assert source.check_filter(text) is None
-        read(connection(company, search_filter=text))
+        read(connection_to(company, search_filter=text))

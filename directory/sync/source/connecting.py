@@ -6,14 +6,14 @@ from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.fitness import check_settings
 from directory.sync.source.session import Session
 from directory.sync.source.urls import Url
-from directory.sync.source.wire import Note, open_wire
+from directory.sync.source.wire import Note, open_wire, unnoted
 from directory.sync.values import Connection, FailedUrl
 
 # Only here may another of the server's URLs help; a refused password is refused everywhere.
 UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
 
 
-def connect(connection: Connection, note: Note) -> Session:
+def connect(connection: Connection, note: Note = unnoted) -> Session:
     """Return a session with the first of the server's URLs that can be reached.
 
     Raises:
@@ -41,7 +41,7 @@ def connect(connection: Connection, note: Note) -> Session:
     )
 
 
-def open_session(connection: Connection, url: Url, note: Note) -> Session:
+def open_session(connection: Connection, url: Url, note: Note = unnoted) -> Session:
     """Return a session with one server."""
     session = Session(connection, url, open_wire(connection, url, note))
     try:

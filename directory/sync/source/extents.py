@@ -8,7 +8,7 @@ from directory.sync import dns
 from directory.sync.computed import names_in_filter
 from directory.sync.source import around, history, schema
 from directory.sync.source.connecting import connect
-from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.session import Session
 from directory.sync.values import Connection, Extent
@@ -63,12 +63,8 @@ def branches_with_people(connection: Connection, entries: Sequence[str]) -> list
     Raises:
         DirectoryUnavailable: the server can't tell.
     """
-    session = connect(connection, _ignore)
+    session = connect(connection)
     try:
         return [dn for dn in entries if around.people_below(session, connection, dn)]
     finally:
         session.close()
-
-
-def _ignore(_stage: Stage, _detail: str) -> None:
-    return None

@@ -50,6 +50,12 @@ class DirectoryUnavailable(Exception):
         self.broke_off = False
         self.broke_off_sync = broke_off_sync
 
+    def as_part_of(self, message: str) -> DirectoryUnavailable:
+        """Return the failure of what this one has made fail."""
+        return DirectoryUnavailable(
+            message, stage=self.stage, server_message=self.server_message, result_code=self.result_code
+        )
+
 
 class Referred(DirectoryUnavailable):
     """The server has not got the base, and names ``urls`` where it is."""

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from directory.sync import dns
 from directory.sync.source.connecting import connect
-from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
+from directory.sync.source.failures import DirectoryUnavailable, plain
 from directory.sync.source.group_graph import Group, GroupGraph, username
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.reading import open_reading
@@ -75,12 +75,7 @@ class GroupReading:
             except DirectoryUnavailable as refused:
                 # Many accounts may see no more than where people are searched; there, a refusal counts.
                 if self._search.base or refused.result_code not in UNSEEN or self._is_searched(tree):
-                    raise DirectoryUnavailable(
-                        f"the groups can't be read: {refused}",
-                        stage=refused.stage,
-                        server_message=refused.server_message,
-                        result_code=refused.result_code,
-                    ) from None
+                    raise refused.as_part_of(f"the groups can't be read: {refused}") from None
                 self.left_out.append(tree)
 
     def _changed_below(self, tree: str) -> Iterator[list[SentGroup]]:
@@ -104,7 +99,7 @@ class GroupReading:
     def _trees(self) -> list[str]:
         if self._search.base:
             return [self._search.base]
-        session = connect(self._connection, _ignore)
+        session = connect(self._connection)
         try:
             return trees_with_people(session.root.contexts, self._connection.search_base)
         finally:
@@ -156,7 +151,3 @@ def _values(sent: Sent) -> dict[str, Sequence[str]]:
         name.lower(): list(map(sid_of, values)) if name.lower() == SID.lower() else dns.texts_of(values)[0]
         for name, values in attributes.items()
     }
-
-
-def _ignore(_stage: Stage, _detail: str) -> None:
-    return None

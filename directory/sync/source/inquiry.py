@@ -10,7 +10,7 @@ from typing import Self
 from directory.sync.identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
 from directory.sync.source.checks import escape_filter
 from directory.sync.source.connecting import connect
-from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
+from directory.sync.source.failures import DirectoryUnavailable, plain
 from directory.sync.source.referrals import trees_with_people
 from directory.sync.source.search import Search
 from directory.sync.source.session import UNSEEN, Session
@@ -138,7 +138,7 @@ class Inquiry:
 
     def _ask(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
         if self._session is None:
-            self._session = connect(self._connection, _ignore)
+            self._session = connect(self._connection)
         trees = trees_with_people(self._session.root.contexts, self._connection.search_base)
         told: dict[int, Whereabouts] = {}
         for place in self._places(trees):
@@ -251,7 +251,3 @@ def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> 
 def _nobody(who: Sought, trees: Sequence[str]) -> str:
     by = f"immutable id {' or '.join(who.unique_ids)}" if who.unique_ids else f"username {who.username}"
     return plain(f"nobody with the {by} anywhere in {' and '.join(trees) or 'the whole directory'}")
-
-
-def _ignore(_stage: Stage, _detail: str) -> None:
-    return None

@@ -91,7 +91,7 @@ def first_entries(connection: Connection, *, limit: int = 10) -> list[Entry]:
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.
     """
-    session = connect(connection, _unnoted)
+    session = connect(connection)
     try:
         return Search(session, _target(connection), ATTRIBUTES, limit).first(limit)
     finally:
@@ -142,7 +142,3 @@ def _step(stage: Stage, detail: str, url: Url, root: RootDse | None, *, ok: bool
 
 def _target(connection: Connection) -> Target:
     return Target(connection.search_base, connection.search_scope, connection.search_filter)
-
-
-def _unnoted(_stage: Stage, _detail: str) -> None:
-    return None

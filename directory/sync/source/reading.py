@@ -10,7 +10,7 @@ from dataclasses import replace
 from directory.sync import dns
 from directory.sync.source import extents, history
 from directory.sync.source.connecting import connect, open_session
-from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
+from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
 from directory.sync.source.referrals import is_left_out, may_hold_people
 from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.search import Search, asked_for
@@ -154,12 +154,8 @@ class Reading:
             session.renew()
             again.names()
         except DirectoryUnavailable as failure:
-            raise DirectoryUnavailable(
-                f"{counted(len(search.seen), 'entry', 'entries')} came, but they could not be counted again: {failure}",
-                stage=failure.stage,
-                server_message=failure.server_message,
-                result_code=failure.result_code,
-            ) from None
+            came = counted(len(search.seen), "entry", "entries")
+            raise failure.as_part_of(f"{came} came, but they could not be counted again: {failure}") from None
         self._counted = (self._counted or 0) + len(again.seen)
         if again.seen.same_as(search.seen):
             return
@@ -215,7 +211,7 @@ class Reading:
             # What was encrypted so far stays so: the bind password goes along.
             start_tls = self._connection.start_tls or (self._session.encrypted and url.scheme == "ldap")
             try:
-                return open_session(replace(self._connection, start_tls=start_tls), url, _ignore), target
+                return open_session(replace(self._connection, start_tls=start_tls), url), target
             except DirectoryUnavailable as failure:
                 failures.append(failure)
         raise DirectoryUnavailable(
@@ -230,7 +226,7 @@ def open_reading(wanted: ReadingRequest) -> Iterator[Reading]:
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.
     """
-    session = connect(wanted.connection, _ignore)
+    session = connect(wanted.connection)
     try:
         extent = extents.extent(session, wanted)
         yield Reading(wanted.connection, session, asked_for(wanted.attributes, wanted.named), extent)
@@ -246,7 +242,3 @@ def pages(connection: Connection, *, attributes: Sequence[str] | None = None) ->
     """
     with open_reading(ReadingRequest(connection, attributes)) as reading:
         yield from reading.pages()
-
-
-def _ignore(_stage: Stage, _detail: str) -> None:
-    return None

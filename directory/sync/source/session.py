@@ -89,7 +89,7 @@ class Session:
         Raises:
             DirectoryUnavailable: there is none; the one so far stays.
         """
-        wire = open_wire(self._connection, self.url, _unnoted, address=self._wire.address)
+        wire = open_wire(self._connection, self.url, address=self._wire.address)
         fresh = Session(self._connection, self.url, wire)
         try:
             fresh.bind()
@@ -220,10 +220,6 @@ class Session:
             trouble=self._wire.relay.trouble,
             after=after() if after else None,
         )
-
-
-def _unnoted(_stage: Stage, _detail: str) -> None:
-    return None
 
 
 def _ignore_reference(_urls: Sequence[str]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import ldap
 
 from directory.sync.source.connecting import connect
-from directory.sync.source.failures import DirectoryUnavailable, Stage
+from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.search import Search, asked_for
 from directory.sync.source.sent import Sent
@@ -23,7 +23,7 @@ def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Sen
         DirectoryUnavailable: one of them could not be read.
     """
     connection, attributes = wanted.connection, asked_for(wanted.attributes, wanted.named)
-    session, found = connect(connection, _ignore), list[Sent]()
+    session, found = connect(connection), list[Sent]()
     try:
         for dn in dns:
             target = Target(dn, "base", connection.search_filter)
@@ -40,7 +40,3 @@ def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Sen
             yield found
     finally:
         session.close()
-
-
-def _ignore(_stage: Stage, _detail: str) -> None:
-    return None

@@ -20,7 +20,7 @@ import ldap
 from directory.sync import dns
 from directory.sync.identity import id_attributes, identity
 from directory.sync.source.connecting import open_session
-from directory.sync.source.failures import DirectoryUnavailable, Referred, Stage, plain
+from directory.sync.source.failures import DirectoryUnavailable, Referred, plain
 from directory.sync.source.sent import Sent, decoded
 from directory.sync.source.session import Session
 from directory.sync.source.targets import Target, parse_referral
@@ -186,7 +186,7 @@ class Visibility:
             try:
                 if str(url) not in self._elsewhere:
                     start_tls = self.connection.start_tls or (session.encrypted and url.scheme == "ldap")
-                    other = open_session(replace(self.connection, start_tls=start_tls), url, _ignore)
+                    other = open_session(replace(self.connection, start_tls=start_tls), url)
                     self._elsewhere[str(url)] = other
                 return self._read(self._elsewhere[str(url)], dn)
             except DirectoryUnavailable as failure:
@@ -206,7 +206,3 @@ class Visibility:
 
     def _ids(self, entry: Entry) -> set[str]:
         return set(map(fold, identity(entry, self.mapping).ids))
-
-
-def _ignore(_stage: Stage, _detail: str) -> None:
-    return None

@@ -42,7 +42,11 @@ class Wire:
     address: str
 
 
-def open_wire(connection: Connection, url: Url, note: Note, *, address: str = "") -> Wire:
+def unnoted(_stage: Stage, _detail: str) -> None:
+    """Take no note of a step."""
+
+
+def open_wire(connection: Connection, url: Url, note: Note = unnoted, *, address: str = "") -> Wire:
     """Connect to one server, with TLS as the connection wants it, and ``note`` each stage that went well.
 
     An ``address`` goes before the others that the name leads to.
