@@ -9,7 +9,7 @@ import ldap
 import pytest
 from ldap.controls import RequestControl
 
-from directory.models import RunServer
+from directory.models import RunServer, RunState
 from directory.sync.values import Cause
 from tests.directories import Directory
 from tests.faults.proxy import Proxy
@@ -21,9 +21,18 @@ from tests.servers.active_directory import Domain
 from tests.servers.company import Company
 from tests.servers.netscape import Netscape
 from tests.servers.rollcall import Rollcall, wanted
+from tests.worlds import sync
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
+# One of both goes with every push.
+either = pytest.mark.parametrize(
+    "syncprov",
+    [
+        pytest.param(True, id="syncrepl"),
+        pytest.param(False, id="modifyTimestamp", marks=pytest.mark.directories),
+    ],
+)
 # MS-ADTS, 3.1.1.3.4.1.14.
 SHOW_DELETED = RequestControl("1.2.840.113556.1.4.417", criticality=True)
 
@@ -195,6 +204,36 @@ class TestOnADomainController:
             moves(domain, out, domain.branch_dn("Groups"))
 
     @pytest.mark.directories
+    @pytest.mark.parametrize("resolved", [False, True])
+    def test_the_branch_of_groups_has_another_name(self, resolved: bool) -> None:
+        with active_directory.domain(resolved=resolved) as company:
+            groups = "entry.groups" if resolved else "entry.memberOf"
+            script = (
+                f"function (entry) {{ return /OU=Groups/i.test(String({groups})) ? ['Org Admin'] : ['PROe User'] }}"
+            )
+            rollcall = Rollcall(company, role_name_script=script)
+            rollcall.begins()
+            assert administrator(rollcall, "ada")
+
+            company.directory.rename(company.branch_dn("Groups"), "OU=Teams")
+
+            reads_changes(rollcall)
+            assert not administrator(rollcall, "ada")
+
+    @pytest.mark.directories
+    def test_an_account_is_disabled_and_moved_at_once(self, domain: Domain) -> None:
+        rollcall = Rollcall(domain)
+        rollcall.begins()
+        domain.quits("gus", "helpdesk")
+        domain.disables("gus")
+        domain.moves("gus", "Staff")
+        reads_changes(rollcall)
+        assert not active(rollcall, "gus")
+        domain.directory.add(f"OU=Leavers,{domain.base}", {"objectClass": "organizationalUnit"})
+        moves(domain, domain.dns["gus"], f"OU=Leavers,{domain.base}")
+        reads_changes(rollcall)
+
+    @pytest.mark.directories
     def test_names_with_everything_in_them(self, domain: Domain) -> None:
         odd_names(domain)
 
@@ -279,10 +318,54 @@ def test_memberships_are_repaired_by_a_task_of_389_directory_server() -> None:
 
 
 class TestOnOpenldap:
-    @pytest.mark.parametrize("syncprov", [True, False], ids=["syncrepl", "modifyTimestamp"])
+    @either
     def test_names_with_everything_in_them(self, syncprov: bool) -> None:
         with openldap.memberof(syncprov=syncprov) as company:
             odd_names(company)
+
+    @either
+    def test_groups_that_list_usernames(self, syncprov: bool) -> None:
+        with openldap.memberof(syncprov=syncprov, resolved=True) as company:
+            company.deletes_group("helpdesk")
+            dn = f"cn=helpdesk,{company.branch_dn('Groups')}"
+            group = {"objectClass": "posixGroup", "cn": "helpdesk", "gidNumber": "5"}
+            company.directory.add(dn, {**group, "memberUid": ["bo", "nobody"]})
+            rollcall = Rollcall(company)
+            rollcall.begins()
+            assert administrator(rollcall, "bo")
+            company.names("bo", "robert")
+            reads_changes(rollcall)
+            assert not administrator(rollcall, "bo")
+            company.names("hal", "bo")
+            reads_changes(rollcall)
+            assert administrator(rollcall, "hal")
+            company.directory.modify(dn, {"memberUid": ["cyd"]})
+            reads_changes(rollcall)
+            assert administrator(rollcall, "cyd")
+            assert not administrator(rollcall, "hal")
+            company.directory.rename(dn, "cn=frontline")
+            reads_changes(rollcall)
+            assert not administrator(rollcall, "cyd")
+
+    @either
+    def test_a_filter_by_group_beside_a_role_by_group(self, syncprov: bool) -> None:
+        with openldap.memberof(syncprov=syncprov) as company:
+            staff = ["ada", "bo", "gus", "hal", "dee"]
+            company.makes_group("staff", staff)
+            rollcall = Rollcall(
+                company, search_filter=f"(&(objectClass=inetOrgPerson)(memberOf={company.groups['staff']}))"
+            )
+            rollcall.begins()
+            company.quits("ada", "helpdesk")
+            company.quits("ada", "staff")
+            reads_changes(rollcall)
+            company.joins("ada", "staff")
+            reads_changes(rollcall)
+            assert not administrator(rollcall, "ada")
+            company.renames_group("staff", "everybody")
+            run = sync(incremental=True)
+            assert (run.state, run.held_back) == (RunState.HELD_BACK, ["Corp: the search found no entries at all."])
+            assert all(active(rollcall, name) for name in staff)
 
     @pytest.mark.parametrize(
         ("syncprov", "words"),
