@@ -17,6 +17,7 @@ from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
 from directory.sync.source.sent import decoded
 from directory.sync.values import AttributeMapping, Connection
 from tests.conftest import START
+from tests.connections import connection_to
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
 
@@ -151,14 +152,8 @@ os.kill(os.getpid(), 9)
 def test_the_bind_password_is_in_no_command_line_and_in_no_environment() -> None:
     with Directory() as directory:
         before = children()
-        wanted = Connection(
-            name="Corp",
-            urls=(directory.url,),
-            search_base=directory.base,
-            bind_dn=directory.admin_dn,
-            bind_password=directory.admin_password,
-            page_size=1,
-        )
+        administrator = {"bind_dn": directory.admin_dn, "bind_password": directory.admin_password}
+        wanted = connection_to(directory, page_size=1, **administrator)
         with ReadingProcess() as process, process.open(source.ReadingRequest(wanted)) as reading:
             [pid] = children() - before
             seen = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
