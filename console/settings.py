@@ -201,6 +201,7 @@ SESSION_COOKIE_AGE = 3600 * number("SESSION_HOURS", default=12, least=1, most=24
 SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30, least=1, most=60 * 24 * 365)
 # A dangerous page wants the password again when it was given longer ago than this.
 CONFIRMED_SECONDS = 600
+DEFAULT_EXCEPTION_REPORTER_FILTER = "console.error_reports.WithoutValues"
 CSRF_FAILURE_VIEW = "console.views.session.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

@@ -10,7 +10,6 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.access import ConsoleRequest, author, require
@@ -68,7 +67,6 @@ def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:
     return True
 
 
-@sensitive_post_parameters("bind_password", "client_key")
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def server_add(request: ConsoleRequest) -> HttpResponse:
@@ -76,7 +74,6 @@ def server_add(request: ConsoleRequest) -> HttpResponse:
     return _form_page(request, None)
 
 
-@sensitive_post_parameters("bind_password", "client_key")
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def server_edit(request: ConsoleRequest, pk: int) -> HttpResponse:
@@ -195,7 +192,6 @@ def allow_sync_searches(request: ConsoleRequest, pk: int) -> HttpResponse:
     return redirect("ldap_servers:edit", pk=server.pk)
 
 
-@sensitive_post_parameters("bind_password", "client_key")
 @require_POST
 @require(Permission.SYSTEM)
 def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
@@ -206,7 +202,6 @@ def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpRespon
     )
 
 
-@sensitive_post_parameters("bind_password", "client_key")
 @require_POST
 @require(Permission.SYSTEM)
 def try_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:

@@ -11,7 +11,6 @@ from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console import security_log, sessions, throttle
@@ -22,7 +21,6 @@ from orgs.models import User
 from orgs.permissions import Permission
 
 
-@sensitive_post_parameters("password")
 @never_cache
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -42,7 +40,6 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     return render(request, "session/sign_in.html", {"form": form, "next": _asked_next(request)})
 
 
-@sensitive_post_parameters("password")
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.CONSOLE_LOGIN)

@@ -41,6 +41,8 @@ ONE_LINE = ("name", "bind_dn", "search_base", "canary", "groups_base", *MAPPING)
 LONG = (
     "bind_password", "search_filter", "groups_filter", "ca_certificate", "client_certificate", "client_key", *SCRIPTS,
 )  # fmt: skip
+LISTS = ("urls", "left_out_contexts", "always_list_attributes", "unstamped_attributes")
+ENCRYPTED = ("bind_password", "client_key")
 MOST_URLS = 20
 MOST_ATTRIBUTES = 500
 MOST_CONTEXTS = 100
@@ -53,6 +55,8 @@ UNBOUND = (
 )
 # The message of the field search_scope.
 UNROOTED = "without a search base the whole subtree is searched: nobody stands at the root, or directly below it"
+# The message of each field into which a private key was pasted.
+MISPLACED_KEY = "that holds a private key: it belongs into the field of the key, which is encrypted; the key of an authority is wanted nowhere"
 # The message of the field client_key.
 UNKEYED = "a client certificate needs its private key (a changed URL or TLS setting needs it again)"
 
@@ -68,7 +72,9 @@ def wrong(
 
     URLs that are stored already stay allowed. ``may_use_any_address`` allows any port, and this machine itself.
     """
-    errors = _wrong_fields(stored)
+    # First: other messages repeat what was entered, and go to screens and logs.
+    errors = _holding_a_key(stored)
+    errors |= _only_new(errors, _wrong_fields(stored))
     errors |= _only_new(errors, {"urls": _wrong_urls(stored, old_urls, may_use_any_address=may_use_any_address)})
     errors |= _only_new(errors, _wrong_bind(stored, given))
     errors |= _only_new(errors, _wrong_client_certificate(stored, given))
@@ -78,6 +84,16 @@ def wrong(
     if any(field in given for field in SCRIPTS) and not errors.keys() & SCRIPTS.keys():
         errors |= _wrong_scripts(stored)
     return errors
+
+
+def _holding_a_key(stored: LdapServer) -> dict[str, str]:
+    """Return the settings into which a private key was pasted; only that of the key, and the password, are encrypted."""
+    texts = {
+        field: "\n".join(map(str, value)) if isinstance(value := getattr(stored, field), list) else str(value)
+        for field in (*ONE_LINE, *LONG, *LISTS)
+        if field not in ENCRYPTED
+    }
+    return {field: MISPLACED_KEY for field, text in texts.items() if "PRIVATE KEY-----" in text}
 
 
 def _wrong_scripts(stored: LdapServer) -> dict[str, str]:
@@ -104,9 +120,7 @@ def _wrong_fields(stored: LdapServer) -> dict[str, str]:
         if "\0" in text or any("\ud800" <= sign <= "\udfff" for sign in text):
             errors[field] = "holds a character that can't be stored (NUL, or half of a surrogate pair)"
     try:
-        stored.clean_fields(
-            exclude=["urls", "always_list_attributes", "unstamped_attributes", "left_out_contexts", "name_key", *errors]
-        )
+        stored.clean_fields(exclude=[*LISTS, "name_key", *errors])
     except ValidationError as error:
         errors |= {field: " ".join(messages) for field, messages in error.message_dict.items()}
     return errors
