@@ -177,10 +177,13 @@ class Company:
         self.directory.rename(old, rdn, parent=self.branch_dn(branch))
         self.dns[name] = f"{rdn},{self.branch_dn(branch)}"
 
-    def makes_anew(self, name: str, branch: str) -> None:
-        """Delete a person's entry, and make one of the same names elsewhere; it has another immutable id."""
+    def makes_anew(self, name: str, branch: str, *, username: str = "") -> None:
+        """Delete a person's entry, and make one of the same names elsewhere; it has another immutable id.
+
+        ``username`` is the one that it has from the beginning, as somebody else may have the first one by now.
+        """
         self.leaves(name)
-        self.hires(name, branch)
+        self.directory.add(self._placed(name, branch), {**self.person(name), self.username: username or name})
 
     # What is done to groups and branches.
 

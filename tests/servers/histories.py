@@ -131,8 +131,7 @@ class Histories(RuleBasedStateMachine):
     def somebody_is_deleted_and_made_anew(self, pick: int, branch: str) -> None:
         name = self._one(pick)
         self._quits_all(name)
-        self.here.makes_anew(name, branch)
-        self.here.names(name, self.names[name])
+        self.here.makes_anew(name, branch, username=self.names[name])
 
     @rule(pick=picks, group=picks)
     def a_group_is_joined_or_left(self, pick: int, group: int) -> None:
