@@ -34,7 +34,10 @@ HELP: Mapping[str, Any] = MappingProxyType(
         ),
         "search_filter": _("Which entries are people. It may stand on several lines."),
         "page_size": _("How many entries the server sends at once."),
-        "groups_base": _("Counts with “resolve groups” only. Empty: everywhere in the directory where people may be."),
+        "groups_base": _(
+            "Counts with “resolve groups” only. Empty: everywhere in the directory where people may be. “Test connection” counts "
+            "the groups that are found."
+        ),
         "groups_filter": _(
             "Counts with “resolve groups” only. Empty: whatever has a member, uniqueMember or memberUid, and the usual classes "
             "of groups."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer
 from directory.models.fields import Sealed, Undecryptable
 from directory.presets import Preset
-from directory.sync.values import AttributeMapping, Connection
+from directory.sync.values import AttributeMapping, Connection, GroupSearch
 from orgs.actors import person
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
@@ -260,9 +260,16 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             unique_id=given["unique_id_attribute"],
         )
 
-    def connection_errors(self) -> dict[str, list[str]]:
-        """Return what is wrong with the settings that a test needs, by label."""
-        needed = {*servers.CONNECTION, *servers.SEARCH, *servers.ATTRIBUTES}
+    def group_search(self) -> GroupSearch | None:
+        """Return which groups are resolved, as filled in; None where none are."""
+        given = self.cleaned_data
+        if not given["resolve_groups"]:
+            return None
+        return GroupSearch(given["groups_base"], given["groups_filter"], given["groups_depth"])
+
+    def connection_errors(self, besides: Collection[str]) -> dict[str, list[str]]:
+        """Return what is wrong with the settings that a test needs, ``besides`` among them, by label."""
+        needed = {*servers.CONNECTION, *servers.SEARCH, *servers.ATTRIBUTES, *besides}
         found = {name: list(map(str, errors)) for name, errors in self.errors.items() if name in needed}
         if not found:
             values = {name: value for name, value in self.values().items() if name in needed}

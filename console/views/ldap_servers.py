@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 from django.contrib import messages
@@ -218,11 +219,11 @@ def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
 
 
 def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
-    if problem := _not_ready(form):
+    if problem := _not_ready(form, servers.GROUPS):
         return problem
     try:
         connection = form.connection()
-        steps = probe.test_connection(connection=connection, **_trial(request))
+        steps = probe.test_connection(connection=connection, groups=form.group_search(), **_trial(request))
     except (DirectoryUnavailable, Refused, Undecryptable) as error:
         return {"problem": str(error)}
     if form.server is not None and form.is_stored(connection) and all(step.ok for step in steps):
@@ -253,9 +254,10 @@ def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
     return {"entries": found}
 
 
-def _not_ready(form: LdapServerForm) -> dict[str, Any]:
+def _not_ready(form: LdapServerForm, besides: Collection[str] = ()) -> dict[str, Any]:
+    """Return why a test can't be made yet; ``besides`` are settings that it needs beside those of every test."""
     found: dict[str, Any] = {}
-    if errors := form.connection_errors():
+    if errors := form.connection_errors(besides):
         found["errors"] = errors
     if form.wants_another_password:
         found["problem"] = _(

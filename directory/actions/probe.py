@@ -11,24 +11,24 @@ from directory.presets import Preset
 from directory.sync import source
 from directory.sync.identity import identity
 from directory.sync.source import ConnectionStep, DirectoryUnavailable, parse_url
-from directory.sync.values import AttributeMapping, Connection, Entry, Identity
+from directory.sync.values import AttributeMapping, Connection, Entry, GroupSearch, Identity
 
 __all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested", "test_connection"]
 
 
 def test_connection(
-    *, connection: Connection, owner: str, waits: Callable[[], bool], at: datetime
+    *, connection: Connection, groups: GroupSearch | None, owner: str, waits: Callable[[], bool], at: datetime
 ) -> list[ConnectionStep]:
     """Return what each step of using the server came to, up to the first that failed, or the end of 10 seconds.
 
-    ``owner`` is whose test it is, who may have one at a time; ``waits`` tells whether they still wait for it.
+    ``groups`` are those that are resolved for scripts, None where none are. ``owner`` is whose test it is, who may have one at a time; ``waits`` tells whether they still wait for it.
 
     Raises:
         Refused: when a test of the owner, or too many tests, are under way.
         DirectoryUnavailable: when nobody waits any more.
     """
     with trial_slots.held(owner):
-        return source.try_connection(replace(connection, at=at), waits)
+        return source.try_connection(replace(connection, at=at), waits, groups)
 
 
 def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:

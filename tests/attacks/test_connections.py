@@ -91,7 +91,7 @@ class TestANameThatLeadsElsewhere:
         monkeypatch.setattr("socket.getaddrinfo", answer)
         # Another process would ask the machine's own name server.
         monkeypatch.setattr("directory.sync.reading.ReadingProcess", ReadingHere)
-        monkeypatch.setattr(source, "try_connection", lambda wanted, _waits: source.test_connection(wanted))
+        monkeypatch.setattr(source, "try_connection", lambda wanted, _waits, _groups: source.test_connection(wanted))
         before = snapshot()
         expected = "no connection is opened; “Test connection” and the run say why"
         how = f"the name server says {where}; {TEST}, a simulation"

@@ -78,7 +78,7 @@ def main() -> None:
 
 def _try(wanted: dict[str, Any], teller: Teller) -> None:
     if wanted["try"] == "connection":
-        tell_steps(wanted["connection"], lambda step: teller.tell("step", step=step))
+        tell_steps(wanted["connection"], wanted["groups"], lambda step: teller.tell("step", step=step))
     else:
         teller.tell("entries", entries=first_entries(wanted["connection"], limit=wanted["limit"]))
     teller.tell("ended")

@@ -17,6 +17,7 @@ class Stage(StrEnum):
     BIND = "bind"
     BASE = "base"
     FILTER = "filter"
+    GROUPS = "groups"
     SEARCH = "search"
 
 

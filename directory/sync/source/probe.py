@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from directory.sync.source.connecting import UNREACHABLE, connect, open_session
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.fitness import check_settings
+from directory.sync.source.group_probe import try_groups
 from directory.sync.source.root import RootDse
 from directory.sync.source.search import ATTRIBUTES, Search
 from directory.sync.source.session import Session
 from directory.sync.source.targets import Target
 from directory.sync.source.urls import Url
 from directory.sync.source.wire import Note
-from directory.sync.values import Connection, Entry
+from directory.sync.values import Connection, Entry, GroupSearch
 
 PAGES_COUNTED = 10
 
@@ -48,12 +49,20 @@ class Steps(list[ConnectionStep]):
         self._tell(step)
 
 
-def test_connection(connection: Connection) -> list[ConnectionStep]:
-    """Try every URL up to the bind, and the search with the first that answers; stop where going on makes no sense."""
-    return tell_steps(connection, lambda _step: None)
+def test_connection(
+    connection: Connection,
+    groups: GroupSearch | None = None,  # noqa: PT028  # no test of ours
+) -> list[ConnectionStep]:
+    """Try every URL up to the bind, and the search with the first that answers; stop where going on makes no sense.
+
+    With ``groups``, the search for groups that are resolved is the last step there.
+    """
+    return tell_steps(connection, groups, lambda _step: None)
 
 
-def tell_steps(connection: Connection, tell: Callable[[ConnectionStep], object]) -> list[ConnectionStep]:
+def tell_steps(
+    connection: Connection, groups: GroupSearch | None, tell: Callable[[ConnectionStep], object]
+) -> list[ConnectionStep]:
     """Do what ``test_connection`` does, and tell each step as soon as it is over."""
     steps = Steps(tell)
     try:
@@ -72,7 +81,10 @@ def tell_steps(connection: Connection, tell: Callable[[ConnectionStep], object])
             break
         try:
             if not searched:
-                _try_search(connection, session, _recorder(steps, url, session.root))
+                note = _recorder(steps, url, session.root)
+                _try_search(connection, session, note)
+                if groups is not None:
+                    note(Stage.GROUPS, try_groups(connection, groups, session))
         except DirectoryUnavailable as failure:
             steps.append(_step(failure.stage, str(failure), url, session.root, ok=False))
         finally:

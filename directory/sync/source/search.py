@@ -121,8 +121,11 @@ class Search:
         for _ in self.sent_pages():
             pass
 
-    def first(self, limit: int) -> list[Entry]:
-        """Return no more than the first entries; that there are others is no failure here."""
+    def first(self, limit: int, *, complete: bool = True) -> list[Entry]:
+        """Return no more than the first entries; that there are others is no failure here.
+
+        Unless ``complete``, of many values those stay that the server sends at once, under a name with their range.
+        """
         target = self._target
         message = self._session.search(target.base, target.scope, target.filter, self._attributes, size_limit=limit)
         try:
@@ -130,7 +133,8 @@ class Search:
         except DirectoryUnavailable as refused:
             if refused.result_code != ldap.SIZELIMIT_EXCEEDED.errnum or not self._page:
                 raise
-        self._complete_ranges()
+        if complete:
+            self._complete_ranges()
         return decoded(self._page[:limit])
 
     @property

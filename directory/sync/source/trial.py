@@ -17,7 +17,7 @@ from django.conf import settings
 from directory.sync.source.apart import CHILD, ROOT, SETTINGS, receive, send
 from directory.sync.source.failures import DirectoryUnavailable, Stage
 from directory.sync.source.probe import ConnectionStep
-from directory.sync.values import Connection, Entry
+from directory.sync.values import Connection, Entry, GroupSearch
 
 # In all, with the time that the process takes to start; a page waits so long.
 SECONDS = 10
@@ -36,20 +36,22 @@ class NobodyWaits(DirectoryUnavailable):
     """Whoever wanted to know has gone."""
 
 
-def try_connection(connection: Connection, waits: Waits = lambda: True) -> list[ConnectionStep]:
+def try_connection(
+    connection: Connection, waits: Waits = lambda: True, groups: GroupSearch | None = None
+) -> list[ConnectionStep]:
     """Return what each step of using the server came to, up to the first that failed or the end of the time.
 
     ``waits`` tells whether anybody still waits for the answer; where nobody does, the process is ended.
+    With ``groups``, the groups that are resolved are searched as well.
     """
     steps: list[ConnectionStep] = []
     try:
         # What came before the time was up stays in the list.
-        steps.extend(
-            message["step"] for message in _tell({"try": "connection", "connection": _short(connection)}, waits)
-        )
+        wanted = {"try": "connection", "connection": _short(connection), "groups": groups}
+        steps.extend(message["step"] for message in _tell(wanted, waits))
     except TimeUp as error:
-        reached = steps[-1].stage if steps else Stage.NAME
-        following = list(Stage)[min(list(Stage).index(reached) + 1, len(Stage) - 1)] if steps else Stage.NAME
+        stages = [stage for stage in Stage if stage is not Stage.GROUPS or groups is not None]
+        following = stages[min(stages.index(steps[-1].stage) + 1, len(stages) - 1)] if steps else Stage.NAME
         steps.append(ConnectionStep(following, ok=False, detail=str(error)))
     return steps
 
