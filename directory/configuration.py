@@ -29,7 +29,7 @@ _FLAGS = {
     "enabled", "start_tls", "verify_certificates", "follow_referrals", "sasl_external", "dereference_aliases", "cannot_page",
     "needed_attributes_only", "requires_approval", "keep_inherited_servers", "resolve_groups",
 }  # fmt: skip
-_LISTS = {"orgs", "urls", "left_out_contexts", "always_list_attributes", "unstamped_attributes", "grantable_roles"}
+_LISTS = {"orgs", "urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes", "grantable_roles"}
 _NUMBERS = {
     "page_size", "connect_timeout", "operation_timeout", *(limit.setting for limit in LIMITS), "absence_runs",
     "absence_hours", "sync_interval_hours", "full_reading_every", "groups_depth",

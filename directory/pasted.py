@@ -132,7 +132,7 @@ _LISTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
     "urls": lines,
     "always_list_attributes": lines,
     "left_out_contexts": dns,
-    "unstamped_attributes": lines,
+    "unmarked_attributes": lines,
 }
 # Beside these, a text is a name, chosen from a list, or a password, in which each blank counts.
 NORMALIZED = frozenset({*_TEXTS, *_LISTS})

@@ -9,7 +9,7 @@ from tests.directories import COMMON_SCHEMAS
 
 SYNCPROV = "moduleload syncprov\noverlay syncprov\nsyncprov-checkpoint 100 10"
 REFINT = "overlay refint\nrefint_attributes member"
-# memberOf is written into the entries of members, without a sign at their stamps.
+# memberOf is written into the entries of members, without marking these as changed.
 MEMBEROF = "overlay memberof\nmemberof-refint TRUE"
 # memberOf is computed at each search; the star has it name the groups of groups, too.
 DYNLIST = "moduleload dynlist\noverlay dynlist\ndynlist-attrset groupOfURLs memberURL member+memberOf@groupOfNames*"

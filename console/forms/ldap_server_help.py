@@ -57,11 +57,10 @@ HELP: Mapping[str, Any] = MappingProxyType(
             "The role name script can't grant any other. Only a SYSADMIN may add one that holds admin."
         ),
         "canary": _("The username or DN of an entry that every reading must find."),
-        "unstamped_attributes": _(
-            "Most changes leave a stamp at the entry (modifyTimestamp, uSNChanged), by which syncs in between find it. Enter "
-            "attributes that change without one, such as lastLogon, one a line, beside those that are known: where the mapping, "
-            "the filter or a script names one, each sync reads everything. With - before it (-nsAccountLock), a known one does "
-            "not count."
+        "unmarked_attributes": _(
+            "Most changes mark the entry as changed (in modifyTimestamp or uSNChanged), by which syncs in between find it. Enter "
+            "attributes that do not, such as lastLogon, one a line, beside those that are known: where the mapping, the filter "
+            "or a script names one, each sync reads everything. With - before it (-nsAccountLock), a known one does not count."
         ),
         "orgs": _("Users of these orgs, and of orgs below them without a list of their own, are looked for here."),
         **{limit.setting: _(limit.help) for limit in LIMITS},

@@ -80,7 +80,7 @@ def helper() -> FormHelper:
         _group(
             _("Schedule and orgs"),
             _side_by_side("sync_interval_hours", "full_reading_every"),
-            "unstamped_attributes",
+            "unmarked_attributes",
             "orgs",
             HTML('{% include "ldap_servers/_questions.html" %}'),
         ),

@@ -54,7 +54,9 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
     )
     left_out_contexts = LinesField(label=_("Referrals left out"), required=False)
     always_list_attributes = LinesField(label=_("Always lists"))
-    unstamped_attributes = LinesField(label=_("Attributes that change without a stamp"), required=False)
+    unmarked_attributes = LinesField(
+        label=_("Attributes that change without marking the entry as changed"), required=False
+    )
     orgs = OrgsField(label=_("Orgs"), required=False)
     grantable_roles = forms.ModelMultipleChoiceField(
         label=_("Roles that this server may grant"),
@@ -86,7 +88,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             name
             for name in servers.SETTINGS
             if name
-            not in {"urls", *servers.SECRETS, "left_out_contexts", "always_list_attributes", "unstamped_attributes"}
+            not in {"urls", *servers.SECRETS, "left_out_contexts", "always_list_attributes", "unmarked_attributes"}
         ]
         widgets = {
             "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
@@ -122,7 +124,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
                 "urls": server.urls,
                 "left_out_contexts": server.left_out_contexts,
                 "always_list_attributes": server.always_list_attributes,
-                "unstamped_attributes": server.unstamped_attributes,
+                "unmarked_attributes": server.unmarked_attributes,
                 "anonymous_bind": not server.bind_dn and not server.sasl_external,
                 "version": server.version,
             }

@@ -41,7 +41,7 @@ ONE_LINE = ("name", "bind_dn", "search_base", "canary", "groups_base", *MAPPING)
 LONG = (
     "bind_password", "search_filter", "groups_filter", "ca_certificate", "client_certificate", "client_key", *SCRIPTS,
 )  # fmt: skip
-LISTS = ("urls", "left_out_contexts", "always_list_attributes", "unstamped_attributes")
+LISTS = ("urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes")
 ENCRYPTED = ("bind_password", "client_key")
 MOST_URLS = 20
 MOST_ATTRIBUTES = 500
@@ -186,7 +186,7 @@ def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
         "groups_filter": check_filter(stored.groups_filter) if stored.groups_filter else None,
         "ca_certificate": _wrong_certificate(certificate) if certificate.strip() else None,
         "always_list_attributes": _wrong_attributes(stored.always_list_attributes),
-        "unstamped_attributes": _wrong_attributes(stored.unstamped_attributes, may_begin_with=EXCEPT),
+        "unmarked_attributes": _wrong_attributes(stored.unmarked_attributes, may_begin_with=EXCEPT),
     } | {field: check_attribute(name) for field in MAPPING if (name := getattr(stored, field))}
 
 

@@ -60,7 +60,7 @@ SETTINGS = (
     "requires_approval",
     "sync_interval_hours",
     "full_reading_every",
-    "unstamped_attributes",
+    "unmarked_attributes",
 )
 # Where a stored password would be sent to: whoever changes one of these has to know the password.
 WHERE_THE_PASSWORD_GOES = (

@@ -263,7 +263,9 @@ class LdapServer(Keyed):
             "and take nobody for absent."
         ),
     )
-    unstamped_attributes: Any = models.JSONField(_("attributes that change without a stamp"), default=list, blank=True)
+    unmarked_attributes: Any = models.JSONField(
+        _("attributes that change without marking the entry as changed"), default=list, blank=True
+    )
     # When and how the server broke off a search by which it tells what has changed (RFC 4533): it gets none any more.
     sync_search_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
     sync_search_failure = models.TextField(blank=True, default="", editable=False)

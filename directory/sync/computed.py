@@ -1,4 +1,4 @@
-"""Which attributes change without a stamp at their entry, so that a reading of changes would not see it. Pure."""
+"""Which attributes change without marking the entry as changed, so that a reading of changes would not see it. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 # What makes them, and where that is said.
 TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # MS-ADTS 3.1.1.4.5: constructed attributes. Those that only change with what is stamped, such as canonicalName,
+    # MS-ADTS 3.1.1.4.5: constructed attributes. Those that only change with what marks the entry, such as canonicalName,
     # primaryGroupToken and modifyTimestamp, are left out.
     (
         "Active Directory computes it when it is read",
@@ -24,7 +24,7 @@ TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
         ("lastLogon", "lastLogoff", "badPwdCount", "badPasswordTime", "logonCount"),
     ),
     # 389 Directory Server, Administration Guide: roles and classes of service are computed when an entry is read. Its
-    # password policy keeps the rest in the entry, without a stamp where passwordIsGlobalPolicy is off.
+    # password policy keeps the rest in the entry, without marking it where passwordIsGlobalPolicy is off.
     (
         "389 Directory Server computes it, from roles, classes of service or the password policy",
         (
@@ -32,7 +32,7 @@ TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "retryCountResetTime", "accountUnlockTime", "passwordGraceUserTime", "lastLoginTime", "pwdPolicySubentry",
         ),
     ),
-    # slapo-ppolicy(5), slapo-lastbind(5): the provider stamps them (tried with 2.5.13), a replica keeps its own without.
+    # slapo-ppolicy(5), slapo-lastbind(5): the provider marks the entry (tried with 2.5.13), a replica does not.
     (
         "a replica of OpenLDAP keeps its own",
         (
@@ -46,8 +46,8 @@ TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("the server computes it from what is below", ("hasSubordinates", "numSubordinates", "numAllSubordinates")),
 )  # fmt: skip
 REASONS = {name.lower(): why for why, names in TABLE for name in names}
-# What Active Directory's schema calls constructed, and what changes with a stamp all the same (MS-ADTS 3.1.1.4.5).
-STAMPED = frozenset(
+# What Active Directory's schema calls constructed, and what marks the entry as changed all the same (MS-ADTS 3.1.1.4.5).
+MARKING = frozenset(
     name.lower()
     for name in (
         "canonicalName", "createTimestamp", "modifyTimestamp", "primaryGroupToken", "msDS-PrincipalName", "parentGUID",
@@ -55,9 +55,11 @@ STAMPED = frozenset(
         "allowedAttributes", "allowedChildClasses", "memberOf", "msDS-User-Account-Control",
     )
 )  # fmt: skip
+# As pages, runs and documents say it.
+UNMARKED = "without marking the entry as changed"
 BY_SCHEMA = "the server's schema says that it is computed"
 BY_SETTING = "the server's settings say so"
-# Before the name of one that is stamped on this server, whatever the table says.
+# Before the name of one that marks the entry on this server, whatever the table says.
 EXCEPT = "-"
 # Of a part of a filter, such as (nsAccountLock=true) or (userAccountControl:1.2.840.113556.1.4.803:=2).
 COMPARED = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)[^=()]*=")
@@ -80,9 +82,9 @@ def why_full(named: Iterable[str], *, setting: Sequence[str], by_schema: Collect
     reasons |= dict.fromkeys((name for name in given if not name.startswith(EXCEPT)), BY_SETTING)
     for name in named:
         if (why := reasons.get(name.lower())) and name.lower() not in left_out:
-            way_out = f"; where it does not, put {EXCEPT}{name} into “attributes that change without a stamp”"
+            way_out = f"; where it does not, put {EXCEPT}{name} into “attributes that change {UNMARKED}”"
             return (
-                f"the mapping, the filter or a script names {name}, which changes without a sign at the entry ({why})"
+                f"the mapping, the filter or a script names {name}, which changes {UNMARKED} ({why})"
                 f"{'' if why == BY_SETTING else way_out}"
             )
     return ""

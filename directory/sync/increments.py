@@ -53,7 +53,7 @@ def named_computed(server: LdapServer, by_schema: Collection[str]) -> str:
     ``by_schema`` are those that the server says it computes.
     """
     named = (*server.named_attributes, *computed.names_in_filter(server.search_filter))
-    return computed.why_full(named, setting=server.unstamped_attributes, by_schema=by_schema)
+    return computed.why_full(named, setting=server.unmarked_attributes, by_schema=by_schema)
 
 
 def _broke_off(run: Run, server: LdapServer) -> bool:

@@ -207,7 +207,7 @@ def _note_who_is_in_scope(work: Job) -> None:
 def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf) -> GroupStore | None:
     """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
 
-    They are read whole each time: a member that is renamed gives no sign at its groups.
+    They are read whole each time: a member that is renamed does not mark its groups as changed.
     """
     search = server.group_search
     if search is None:

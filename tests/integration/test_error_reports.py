@@ -38,7 +38,7 @@ FIELDS = (
     "name", "urls", "ca_certificate", "client_certificate", "client_key", "bind_dn", "bind_password", "search_base",
     "search_filter", "page_size", "left_out_contexts", "groups_base", "groups_filter", "username_attribute",
     "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute", "always_list_attributes",
-    "unstamped_attributes", "canary", "active_script", "org_name_script", "role_name_script",
+    "unmarked_attributes", "canary", "active_script", "org_name_script", "role_name_script",
 )  # fmt: skip
 
 
@@ -204,7 +204,7 @@ class TestAKeyInAWrongField:
         assert BODY not in caplog.text
 
     def test_is_refused_on_the_command_line(self, tmp_path: Path) -> None:
-        lists = {"urls", "left_out_contexts", "always_list_attributes", "unstamped_attributes"}
+        lists = {"urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes"}
         given = {"name": "Corp", "urls": ["ldaps://corp.invalid"], "search_base": "dc=example,dc=com"}
         pasted: dict[str, Any] = {field: [KEY] if field in lists else KEY for field in self.WRONG}
         # What is of a wrong type is named alone.

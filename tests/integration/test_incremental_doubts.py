@@ -66,7 +66,7 @@ def test_a_server_whose_stamps_may_not_be_searched_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize("where", ["script", "mapping", "setting", "schema"])
-def test_an_attribute_that_changes_without_a_stamp_has_everything_read(where: str) -> None:
+def test_an_attribute_that_changes_without_marking_the_entry_has_everything_read(where: str) -> None:
     schema = "CN=Schema,CN=Configuration,DC=example"
     level = {"objectClass": [b"attributeSchema"], "lDAPDisplayName": [b"acmeLevel"], "systemFlags": [b"4"]}
     root = root_of_a_controller(schemaNamingContext=[schema.encode()])
@@ -77,14 +77,14 @@ def test_an_attribute_that_changes_without_a_stamp_has_everything_read(where: st
         else:
             name = {"script": "lastLogon", "setting": "shoeSize", "schema": "acmeLevel"}[where]
             LdapServer.objects.update(active_script=f"function (entry) {{ return entry.{name} != '1' }}")
-            LdapServer.objects.update(unstamped_attributes=["shoeSize"] if where == "setting" else [])
+            LdapServer.objects.update(unmarked_attributes=["shoeSize"] if where == "setting" else [])
         simulate_and_sync()
 
         run = changes()
 
         assert not was_incremental(run)
-        assert "changes without a sign at the entry" in reading_of(run).extent
-        LdapServer.objects.update(unstamped_attributes=["-lastLogon", "-acmeLevel"])
+        assert "changes without marking the entry as changed" in reading_of(run).extent
+        LdapServer.objects.update(unmarked_attributes=["-lastLogon", "-acmeLevel"])
         assert was_incremental(changes())
 
 

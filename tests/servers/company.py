@@ -47,7 +47,7 @@ class Company:
         "org_name_script": ORG_NAME,
         "role_name_script": ROLE_NAME,
     }
-    # For acts that lock passwords: an attribute that changes without a sign has everything read each time.
+    # For acts that lock passwords: an attribute that changes without marking the entry as changed has everything read each time.
     lock_script = """
         function (entry) {
             var at = entry.pwdAccountLockedTime;

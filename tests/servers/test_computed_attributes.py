@@ -129,7 +129,7 @@ def test_a_template_of_a_class_of_service_changes_everybody(
 
         assert active(rollcall) == set(company.dns) - clerks
         assert not wanted()
-        assert "names departmentNumber, which changes without a sign" in reading.extent
+        assert "names departmentNumber, which changes without marking the entry" in reading.extent
         assert "the server's schema says that it is computed" in reading.extent
 
 
@@ -144,7 +144,7 @@ def test_a_class_of_service_that_is_made_between_two_readings_is_found_by_the_ne
 
         assert not active(rollcall)
         assert not wanted()
-        assert "names departmentNumber, which changes without a sign" in reading.extent
+        assert "names departmentNumber, which changes without marking the entry" in reading.extent
 
 
 def test_a_class_of_service_that_the_bind_dn_may_not_see_has_to_be_set(company: Netscape) -> None:
@@ -155,7 +155,7 @@ def test_a_class_of_service_that_the_bind_dn_may_not_see_has_to_be_set(company: 
             rollcall.begins()
             company.directory.modify(EVERYBODY, {"departmentNumber": "closed"})
             assert rollcall.reads(incremental=True).since
-            LdapServer.objects.update(unstamped_attributes=["departmentNumber"])
+            LdapServer.objects.update(unmarked_attributes=["departmentNumber"])
 
             reading = rollcall.reads(incremental=True)
 
@@ -176,7 +176,7 @@ def test_a_role_that_is_locked_locks_its_people(company: Netscape) -> None:
         reading = rollcall.reads(incremental=True)
 
         assert active(rollcall) == set(company.dns) - {"ada", "eve"}
-        assert "names nsAccountLock, which changes without a sign" in reading.extent
+        assert "names nsAccountLock, which changes without marking the entry" in reading.extent
         company.directory.modify(CLEANERS, {"nsRoleFilter": "(uid=bo)"})
         rollcall.reads(incremental=True)
         assert active(rollcall) == set(company.dns) - {"bo"}
@@ -194,7 +194,7 @@ def test_a_filter_that_names_a_computed_attribute_has_everything_read(company: N
 
         reading = rollcall.reads(incremental=True)
 
-        assert "names nsAccountLock, which changes without a sign" in reading.extent
+        assert "names nsAccountLock, which changes without marking the entry" in reading.extent
         assert active(rollcall) == set(company.dns)
         assert not wanted()
 
@@ -215,5 +215,5 @@ def test_openldap_says_of_an_attribute_that_it_is_of_one_server() -> None:
 
         assert active(rollcall) == set(company.dns) - {"ada"}
         assert reading.computed == ["authtimestamp"]
-        assert "names authTimestamp, which changes without a sign" in reading.extent
+        assert "names authTimestamp, which changes without marking the entry" in reading.extent
         assert not wanted()

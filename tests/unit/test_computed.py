@@ -1,9 +1,10 @@
-"""Which attributes change without a stamp, by the table, the server's schema and its settings."""
+"""Which attributes change without marking the entry as changed, by the table, the server's schema and its settings."""
 
 from __future__ import annotations
 
 import pytest
 
+from directory.models import LdapServer
 from directory.sync import computed
 
 
@@ -44,3 +45,10 @@ def test_what_the_schema_calls_computed_counts() -> None:
 )
 def test_what_a_filter_compares_is_named_by_it(search_filter: str, names: tuple[str, ...]) -> None:
     assert computed.names_in_filter(search_filter) == names
+
+
+def test_what_a_run_says_names_the_setting_as_its_page_does() -> None:
+    label = str(LdapServer._meta.get_field("unmarked_attributes").verbose_name)
+
+    assert f"“{label}”" in computed.why_full(["lastLogon"], setting=[], by_schema=[])
+    assert label.endswith(computed.UNMARKED)

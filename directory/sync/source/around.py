@@ -1,6 +1,6 @@
 """What has changed beside the people: groups, and branches of the tree, which tell of them what their entries do not.
 
-Whose group has got another member, or whose branch another name, is changed without a sign at their own entry. Nothing
+Whose group has got another member, or whose branch another name, is changed without marking their own entry as changed. Nothing
 goes by the class of an entry alone: what has members, or is named as a group, is one, and what people lie below is a
 branch.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from directory.sync.computed import STAMPED
+from directory.sync.computed import MARKING
 from directory.sync.source import history
 from directory.sync.source.failures import DirectoryUnavailable
 from directory.sync.source.search import Search
@@ -44,7 +44,7 @@ def computed_by_service(session: Session, named: Sequence[str]) -> tuple[str, ..
 
 
 def _those(named: Sequence[str], find: Callable[[set[str]], Iterable[str]]) -> tuple[str, ...]:
-    wanted = {name.lower() for name in named if WORD.fullmatch(name)} - STAMPED
+    wanted = {name.lower() for name in named if WORD.fullmatch(name)} - MARKING
     if not wanted:
         return ()
     try:
