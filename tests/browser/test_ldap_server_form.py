@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from directory.models import LdapServer
 from directory.sync.source import ConnectionStep, Stage
+from tests.directories import Authority
 from tests.makers import PASSWORD, make_server, make_sysadmin
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,3 +92,42 @@ def test_the_enter_key_saves(live_server: LiveServer, form: Page) -> None:
 
     expect(form.get_by_text("Corp 2 is saved.")).to_be_visible()
     assert LdapServer.objects.get().name == "Corp 2"
+
+
+def without_violations(page: Page) -> None:
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_form_is_accessible_with_everything_that_it_can_show(
+    theme: Literal["light", "dark"], form: Page, live_server: LiveServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    certificate, key = Authority().issue_to("CN=rollcall")
+    corp = make_server("Corp", client_certificate=certificate, client_key=key, resolve_groups=True)
+    url = "ldaps://ldap.invalid"
+    steps = [
+        ConnectionStep(Stage.FILTER, True, "3 entries found", url, "Samba Team", True),
+        ConnectionStep(Stage.GROUPS, False, "“Base of groups”: No such object", url, "Samba Team", True),
+    ]
+    monkeypatch.setattr("directory.sync.source.try_connection", lambda *_: steps)
+    form.emulate_media(color_scheme=theme, reduced_motion="reduce")
+    form.reload()
+    without_violations(form)
+
+    form.goto(f"{live_server.url}/settings/security/ldap/{corp.pk}/")
+    expect(form.locator("html")).to_have_attribute("data-bs-theme", theme)
+    expect(form.get_by_label("Client certificate", exact=True)).to_have_value(re.compile("BEGIN CERTIFICATE"))
+    expect(form.get_by_label("Resolve groups")).to_be_checked()
+    without_violations(form)
+
+    form.get_by_role("button", name="Test connection").click()
+    form.get_by_text("“Base of groups”: No such object").wait_for()
+    without_violations(form)
+
+    form.get_by_label("Base of groups").fill("nonsense")
+    form.get_by_label("Client certificate", exact=True).fill("nonsense")
+    form.get_by_label("URLs").fill("http://nonsense")
+    form.get_by_role("button", name="Save").click()
+    form.locator(".invalid-feedback").first.wait_for()
+    without_violations(form)
