@@ -61,6 +61,7 @@ def test_the_setting_that_is_wrong_is_named(groups: GroupSearch, says: str, comp
 
     assert (step.stage, step.ok) == (Stage.GROUPS, False)
     assert step.detail.startswith(says)
+    assert "search base" not in step.detail
 
 
 def test_entries_without_members_are_named_as_such(company: Directory) -> None:

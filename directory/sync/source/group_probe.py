@@ -50,7 +50,7 @@ def try_groups(connection: Connection, search: GroupSearch, session: Session) ->
         if count > MOST:
             break
     if not count:
-        raise _wrong(_where(search), "no group is found. Check them, and whether the bind DN may see groups")
+        raise _wrong(_where(search), "no group is found. Correct this, and see that the bind DN may see groups")
     return f"{_found(count)}; {described(example)}"
 
 
@@ -82,7 +82,8 @@ def _try_base(connection: Connection, base: str, session: Session) -> None:
         with _session(connection, session.url) as own:
             seen = sum(map(len, Search(own, Target(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
     except DirectoryUnavailable as refused:
-        raise _wrong(BASE, str(refused)) from None
+        # The advice that goes with a refusal is about the search base.
+        raise _wrong(BASE, f"{refused.problem.rstrip('.')}. Correct it, or leave it empty") from None
     if not seen:
         raise _wrong(BASE, f"{plain(base)} exists, and the bind DN may not see it")
 
