@@ -21,7 +21,7 @@ from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker, Settings
 
 from directory.sync.source import ReadingProcess
-from tests.server_process import ending_with_us, free_port
+from tests.server_process import free_port, start_process
 
 # As it is without the fixture below.
 START = ReadingProcess._start
@@ -96,7 +96,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     command = ["redis-server", "--port", str(port), "--requirepass", password, "--maxmemory-policy", "noeviction"]
     with (
         (folder / "log").open("wb") as log,
-        subprocess.Popen(ending_with_us([*command, *options]), stdout=log) as server,
+        start_process([*command, *options], stdout=log) as server,
     ):
         address = f"redis://:{password}@127.0.0.1:{port}/0"
         try:

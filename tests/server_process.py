@@ -10,14 +10,16 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 # The ports that are free may be taken by others before the server takes them.
 TRIES = 5
 STARTS_WITHIN = 30
 ENDS_WITHIN = 20
 LOOKS_EVERY = 0.01
+_STARTER = ThreadPoolExecutor(1, "starts servers")
 
 
 class ServerProcess:
@@ -96,8 +98,8 @@ class ServerProcess:
     def _launch(self, folder: Path) -> bool:
         ports = self._choose_ports()
         with (folder / "output").open("wb") as output:
-            self._process = process = subprocess.Popen(
-                ending_with_us(self._command()),
+            self._process = process = start_process(
+                self._command(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
@@ -125,12 +127,17 @@ class ServerProcess:
         self._process = None
 
 
-def ending_with_us(command: Sequence[str]) -> list[str]:
-    """Return the command of a process that the kernel ends when this one ends, even if that is killed (prctl(2)).
+def start_process(command: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
+    """Start a process that the kernel ends when this one ends, even if that is killed; ``options`` are Popen's.
 
-    The process has to be started by a thread that goes on for as long as it is needed, such as the main one.
+    The kernel ends it when the thread ends that has started it (prctl(2), PR_SET_PDEATHSIG), so that this is always the same
+    thread, whoever asks.
     """
-    return ["setpriv", "--pdeathsig", "KILL", *command]
+
+    def start() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command], **options)
+
+    return _STARTER.submit(start).result()
 
 
 def free_port() -> int:

@@ -18,7 +18,7 @@ from typing import Self, TypeVar
 import redis
 
 from directory.models import Run
-from tests.server_process import accepts, ending_with_us, free_port
+from tests.server_process import accepts, free_port, start_process
 
 PATIENCE = 60.0
 T = TypeVar("T")
@@ -39,8 +39,8 @@ class Process:
     def __init__(self, name: str, command: list[str], environment: Mapping[str, str], folder: Path) -> None:
         self.output = folder / f"{name}-{secrets.token_hex(4)}.log"
         with self.output.open("wb") as output:
-            self._process = subprocess.Popen(
-                ending_with_us(command),
+            self._process = start_process(
+                command,
                 env={**os.environ, **environment},
                 stdout=output,
                 stderr=output,

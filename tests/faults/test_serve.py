@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from directory import supervised
-from tests.server_process import ending_with_us, free_port
+from tests.server_process import free_port, start_process
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
@@ -50,8 +50,8 @@ class Served:
 
     def start(self) -> subprocess.Popen[bytes]:
         with self.output.open("ab") as output:
-            self.process = subprocess.Popen(
-                ending_with_us([sys.executable, "manage.py", "serve"]),
+            self.process = start_process(
+                [sys.executable, "manage.py", "serve"],
                 cwd=ROOT, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
         wait_for(lambda: self.answers("/healthz/sync") == 200 or self.process.poll() is not None, "serve starts")

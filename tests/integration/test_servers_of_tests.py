@@ -1,4 +1,4 @@
-"""Servers that tests start: they end with the process that started them, even if that one is killed from outside."""
+"""Servers that tests start: they end with the process that started them, even if that one is killed, and no earlier."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.directories import Directory
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTS_A_SERVER = """
@@ -67,3 +70,16 @@ def test_a_server_ends_with_the_process_that_started_it(module: str, name: str) 
         while time.monotonic() < ends and session(pid):
             time.sleep(0.05)
         assert not session(pid)
+
+
+def test_a_server_outlives_the_thread_that_started_it() -> None:
+    directory = Directory()
+    starting = threading.Thread(target=directory.start)
+    starting.start()
+    starting.join()
+    try:
+        time.sleep(0.1)
+
+        assert not directory.has_ended()
+    finally:
+        directory.stop()
