@@ -110,7 +110,9 @@ def _save_valid(request: ConsoleRequest, form: LdapServerForm, questions: dict[s
     """Save what is right by itself; name all that is wrong with what is not."""
     if form.is_valid():
         return _save(request, form, questions)
-    form.add_problems()
+    # A body that is no form, or an empty one, says nothing.
+    if form.is_bound:
+        form.add_problems()
     return None
 
 

@@ -353,7 +353,6 @@ class TestALimitThatIsSwitchedOff:
         assert limit.is_off(limit.off)
 
 
-@pytest.mark.django_db
 def test_everything_that_is_wrong_is_named_at_once() -> None:
     typed = {
         "urls": "ldap://dc1.example.com",
@@ -392,3 +391,11 @@ def test_hints_are_about_the_scripts_that_the_form_shows(ada: Client) -> None:
     assert "nsAccountLock holds" in stored.content.decode()
     assert filled.context["warnings"] == {}
     assert ["does not resolve" in hint for hint in refused.context["warnings"]["active_script"]] == [True]
+
+
+@pytest.mark.parametrize("content_type", ["application/json", "application/x-www-form-urlencoded"])
+def test_a_body_without_a_form_in_it_shows_the_form_again(content_type: str) -> None:
+    page = signed_in(make_sysadmin()).post(reverse("ldap_servers:add"), b"", content_type=content_type)
+
+    assert page.status_code == 200
+    assert not LdapServer.objects.exists()
