@@ -90,7 +90,7 @@ REFUSED = (
     File("a column twice", _csv("username,email,Email", "sean,a@example.com,b@example.com"), "line 1: the column email stands there twice"),
     File("the header again in line 3", _csv("username,email", "sean,", "username,email"), "line 3, email: email is no email address"),
     File("a cell too many", _csv("username,email", "sean,s@example.com,SYSADMIN"), "line 2: 3 cells, but the header has 2", fast=True),
-    File("a cell too few", _csv("username,email", "sean,s@example.com", "mia"), "line 3: 1 cells, but the header has 2"),
+    File("a cell too few", _csv("username,email", "sean,s@example.com", "mia"), "line 3: 1 cell, but the header has 2"),
     File("a comma in a name without quotation marks", _csv("username,last_name", "sean,Ryan, Jr."), "line 2: 3 cells"),
     File("50,001 rows", lambda: _rows(50_001), "more than 50000 rows: split the file", ways=(PAGE,)),
     File("500,001 rows", lambda: _rows(500_001), "more than 500000 rows: split the file", ways=(COMMAND,)),
