@@ -6,7 +6,7 @@ from collections.abc import ItemsView
 from types import FrameType
 from typing import Any
 
-from django.http import HttpRequest, QueryDict
+from django.http import HttpRequest
 from django.views.debug import SafeExceptionReporterFilter
 
 
@@ -35,4 +35,4 @@ class WithoutValues(SafeExceptionReporterFilter):
 
     def get_safe_cookies(self, request: HttpRequest) -> dict[str, Any]:
         """Return the names of the cookies."""
-        return dict.fromkeys(getattr(request, "COOKIES", QueryDict()), self.cleansed_substitute)
+        return dict.fromkeys(getattr(request, "COOKIES", ()), self.cleansed_substitute)
