@@ -126,6 +126,28 @@ def test_a_process_that_is_killed_proves_nothing() -> None:
         assert not reading.complete
 
 
+def test_a_process_that_is_stopped_for_a_moment_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    # Containers often have it so; Python's own output writes a part only then, where a signal comes.
+    monkeypatch.setenv("PYTHONUNBUFFERED", "1")
+    before = children()
+    with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
+        (pid,) = children() - before
+        with process.open(source.ReadingRequest(connection(server.url, page_size=500))) as reading:
+            pages = reading.sent_pages()
+            read = []
+            for _ in range(4):
+                # It has more to tell by then than the pipe takes.
+                time.sleep(0.1)
+                os.kill(pid, signal.SIGSTOP)
+                time.sleep(0.05)
+                os.kill(pid, signal.SIGCONT)
+                read += next(pages)
+            read += [sent for page in pages for sent in page]
+
+    assert [sent.dn for sent in read] == [dn for dn, _ in PEOPLE]
+    assert reading.complete
+
+
 def test_it_ends_with_the_process_that_started_it() -> None:
     told = """
 import os, sys

@@ -58,7 +58,8 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings.configure()
-    teller = Teller(sys.stdout.buffer)
+    # With a buffer of its own: with PYTHONUNBUFFERED, sys.stdout writes a part of a page where a signal comes, and no more.
+    teller = Teller(open(sys.stdout.fileno(), "wb", closefd=False))  # noqa: SIM115 - until the process ends
     while (wanted := receive(sys.stdin.buffer)) is not None:
         try:
             _read(wanted, teller)
