@@ -10,7 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 NAMING = ("memberOf", "isMemberOf", "groupMembership", "ibm-allGroups")
 _NAMING = frozenset(name.lower() for name in NAMING)
 # In the JSON of an entry, where a quote inside of a text has a backslash before it.
-IN_JSON = re.compile(rf'"(?:{"|".join(NAMING)})(?:;[^"\\]*)?": ', re.IGNORECASE)
+# Where nothing begins as they do, nothing else is looked at: it is done for each entry.
+IN_JSON = re.compile(
+    rf'"(?=[{"".join({name[0] for name in NAMING})}])(?:{"|".join(NAMING)})(?:;[^"\\]*)?": ', re.IGNORECASE
+)
+_DECODER = json.JSONDecoder()
 # An assertion of a filter, or one of the signs between them (RFC 4515; brackets in values are escaped).
 PART = re.compile(
     r"\(\s*(?P<operator>[&|!])|(?P<end>\))|\(\s*(?P<name>[^()&|!=~<>:]+)(?P<rule>[^()=]*)=(?P<value>[^()]*)"
@@ -32,8 +36,7 @@ def named_by(attributes: Mapping[str, Sequence[str]]) -> Iterator[str]:
 
 def named_in(attributes: str) -> list[str]:
     """Return the DNs of the groups that an entry names whose attributes are this JSON."""
-    decoder = json.JSONDecoder()
-    return [dn for found in IN_JSON.finditer(attributes) for dn in decoder.raw_decode(attributes, found.end())[0]]
+    return [dn for found in IN_JSON.finditer(attributes) for dn in _DECODER.raw_decode(attributes, found.end())[0]]
 
 
 def _sign(pair: re.Match[str]) -> str:

@@ -39,11 +39,15 @@ class GroupStore:
         self._rows: dict[str, str] = {}
         self._left_out: list[str] = []
         self._elsewhere: list[str] = []
+        self._too_deep: set[str] = set()
         self.count = self.changed = 0
 
     @property
     def graph(self) -> GroupGraph:
-        """The graph of all groups; built when it is first asked for, as most runs change nobody's groups."""
+        """The graph of all groups; built when it is first asked for, as most runs change nobody's groups.
+
+        Where nearly everybody is looked into, that is done with another one, where the groups are read.
+        """
         if self._graph is None:
             self._graph = GroupGraph(self._stored(), depth=self._depth, keys=self._keys)
         return self._graph
@@ -101,9 +105,6 @@ class GroupStore:
         """Store the groups as they were read; for a transaction in which who is touched is decided about again."""
         if not self.changed:
             return
-        if self._graph is None and len(self._new) == self.count:
-            # All that there is is at hand.
-            self._graph = self._graph_of_what_came()
         for keys in _parts(self._replaced()):
             StoredGroup.objects.filter(server=self._server_id, key__among=keys).delete()
         new = self._new.items()
@@ -118,6 +119,10 @@ class GroupStore:
         """Return how an entry, as it is stored, is in groups that do not name it: the DNs from each group down to one that does."""
         return self.graph.ways(entry.dn, names_of(entry.attributes))
 
+    def note_too_deep(self, groups: Iterable[str]) -> None:
+        """Note the DNs of groups whose own groups were not followed any more where they were resolved elsewhere."""
+        self._too_deep.update(groups)
+
     def sentences(self) -> list[str]:
         """Return what there is to say about the groups once the people have been read."""
         found = [
@@ -128,7 +133,8 @@ class GroupStore:
             f"Groups at {url} were not read, as referrals are not followed: where people's groups are there, turn “follow referrals” on."
             for url in self._elsewhere[:NAMED]
         ]
-        too_deep = self._graph.too_deep if self._graph is not None and self._depth else []
+        own = self._graph.too_deep if self._graph is not None else []
+        too_deep = sorted(self._too_deep.union(own)) if self._depth else []
         if too_deep:
             rest = f" and {len(too_deep) - NAMED} more" if len(too_deep) > NAMED else ""
             levels = "1 level that is" if self._depth == 1 else f"{self._depth} levels that are"

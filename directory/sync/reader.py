@@ -23,7 +23,6 @@ from directory.sync.source import (
     ReadingRequest,
     Sent,
     opened,
-    with_groups,
 )
 from directory.sync.values import AttributeMapping, Connection, Extent, Identity, Verdict
 from orgs.bulk import Json
@@ -234,10 +233,9 @@ class Reader:
 
     def _opened(self, sent: Sent) -> Opened:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
-        if self.groups is None:
-            return opened(sent, self.mapping, self.named)
-        found = opened(sent, self.mapping, self.named, for_groups=True)
-        return with_groups(found, self.groups.graph.groups(sent.dn, found.in_groups_as), self.named)
+        if sent.opened is not None:
+            return sent.opened
+        return opened(sent, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
 
     def _note(self, read: list[Read]) -> None:
         """Note who has a claim to another one's entry, and the canary."""

@@ -135,16 +135,7 @@ def _read_from(
     since: Position | None, why_full: str, work: Job, row: RunServer, server: LdapServer, process: ReadingProcess
 ) -> None:
     """Read what has changed since then, or everything."""
-    row.server_name, row.configuration_digest = server.name, server.configuration_digest
-    row.asked_digest = work.asked.get(server.pk, "")
-    row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
-    row.pages = row.entries = row.matched = 0
-    # What a reading has noted that was given up speaks of entries that may be others by now.
-    work.rivals = {key: rivals for key, rivals in work.rivals.items() if key[0] != server.pk}
-    work.notes.pop(row.pk, None)
-    row.attributes = server.attributes
-    row.proof, row.counts, row.ground = {}, {}, ""
-    row.since, row.position, row.extent, row.computed = {}, {}, "", []
+    _begin_row(work, row, server)
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     made = helping.made_by(server)
@@ -153,14 +144,14 @@ def _read_from(
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         tried_before = shelf.wrote = shelf.begin()
-    groups = _read_groups(work, server, process, shelf)
+    # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
+    mapping = server.mapping if increments.mostly_new(server) else None
+    groups = _read_groups(work, server, process, shelf, keep=mapping is not None)
     _note_who_is_in_scope(work)
     reader = Reader(work, row, server, shelf, patience, groups=groups)
     with scripting.sandbox(server) as sandbox:
         reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
-        # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
-        mapping = server.mapping if increments.mostly_new(server) else None
         request = replace(
             reader.request,
             since=since,
@@ -182,6 +173,8 @@ def _read_from(
             row.referrals = list(reading.referrals)
             work.notes[row.pk] = copies.sentences([*reader.twice, *reading.twice], reading.escaped)
             work.notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)
+            if groups is not None:
+                groups.note_too_deep(reading.too_deep)
         if reader.incremental:
             row.extent = increments.told(extent.since, reader.read_rest(extent, process))
         else:
@@ -197,6 +190,19 @@ def _read_from(
     row.ground = ground if ground == reader.ground() else ""
 
 
+def _begin_row(work: Job, row: RunServer, server: LdapServer) -> None:
+    """Have the row say nothing yet but how the server is set: what was given up speaks of entries that may be others by now."""
+    row.server_name, row.configuration_digest = server.name, server.configuration_digest
+    row.asked_digest = work.asked.get(server.pk, "")
+    row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
+    row.pages = row.entries = row.matched = 0
+    row.attributes = server.attributes
+    row.proof, row.counts, row.ground = {}, {}, ""
+    row.since, row.position, row.extent, row.computed = {}, {}, "", []
+    work.rivals = {key: rivals for key, rivals in work.rivals.items() if key[0] != server.pk}
+    work.notes.pop(row.pk, None)
+
+
 def _note_who_is_in_scope(work: Job) -> None:
     """Note it before any people are read, once for all servers."""
     if work.seen is None:
@@ -204,10 +210,13 @@ def _note_who_is_in_scope(work: Job) -> None:
             work.seen = matching.present(work.org_ids)
 
 
-def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf) -> GroupStore | None:
+def _read_groups(
+    work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf, *, keep: bool
+) -> GroupStore | None:
     """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
 
-    They are read whole each time: a member that is renamed does not mark its groups as changed.
+    They are read whole each time: a member that is renamed does not mark its groups as changed. With ``keep`` the process
+    that reads keeps them for the people.
     """
     search = server.group_search
     if search is None:
@@ -217,7 +226,7 @@ def _read_groups(work: Job, server: LdapServer, process: ReadingProcess, shelf: 
     store = work.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with times.step("reading groups"):
         work.lease.renew(phase=phase, done=0, patience=patience)
-        with process.open_groups(connection, search, store.known()) as reading:
+        with process.open_groups(connection, search, store.known(), keep=keep) as reading:
             # The groups come meanwhile.
             _note_who_is_in_scope(work)
             store.take(reading, lambda: work.lease.stay(phase=phase, done=0, patience=patience))

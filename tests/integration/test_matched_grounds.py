@@ -13,9 +13,8 @@ from django.test.utils import CaptureQueriesContext
 from directory.actions import runs
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
 from directory.sync import entries, fingerprints, matching, pipeline, plan, reader, source
-from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source import DirectoryUnavailable, Sent
-from directory.sync.values import AttributeMapping, Candidate, Change, Identity, Known
+from directory.sync.values import Candidate, Change, Identity, Known
 from orgs.actions import users
 from orgs.actions.users import Profile
 from orgs.actors import SYSTEM
@@ -237,9 +236,9 @@ def test_what_a_page_left_alone_counts_as_seen_when_others_are_gone(staff: Emplo
 def test_entries_are_only_looked_into_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_into: list[str] = []
 
-    def noted(sent: Sent, mapping: AttributeMapping, named: NamedAttributes) -> Any:
+    def noted(sent: Sent, *given: Any) -> Any:
         looked_into.append(sent.dn)
-        return source.opened(sent, mapping, named)
+        return source.opened(sent, *given)
 
     monkeypatch.setattr("directory.sync.reader.opened", noted)
     staff.directory.modify(staff.dn("p11"), {"sn": "Other"})

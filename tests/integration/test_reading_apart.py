@@ -76,7 +76,6 @@ def test_it_looks_into_entries_as_this_process_does() -> None:
 
     assert [sent.opened for sent in there] == here
     assert {sent.content for sent in there} == {b""}
-    assert [source.opened(sent, mapping, named) for sent in there] == here
 
 
 def test_one_process_reads_several_directories() -> None:

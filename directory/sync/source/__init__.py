@@ -13,7 +13,7 @@ from directory.sync.source.reading import Reading, open_reading, pages
 from directory.sync.source.referrals import may_hold_people
 from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.search import ATTRIBUTES
-from directory.sync.source.sent import Opened, Sent, opened, texts_of, with_groups, without_groups
+from directory.sync.source.sent import Opened, Sent, opened, texts_of, without_groups
 from directory.sync.source.trial import NobodyWaits, try_connection, try_search
 from directory.sync.source.urls import check_url, parse_url
 
@@ -53,6 +53,5 @@ __all__ = [
     "texts_of",
     "try_connection",
     "try_search",
-    "with_groups",
     "without_groups",
 ]

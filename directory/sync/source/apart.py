@@ -15,7 +15,7 @@ from typing import IO, Any, Self, TypeVar
 from django.conf import settings
 
 from directory.sync.source.failures import DirectoryUnavailable, Stage
-from directory.sync.source.group_graph import NO_NAMES, Group, Names
+from directory.sync.source.group_graph import Group
 from directory.sync.source.requests import ReadingRequest
 from directory.sync.source.sent import Opened, Sent, Texts
 from directory.sync.values import Connection, Extent, GroupSearch, Identity, ReadingProof
@@ -55,14 +55,16 @@ class ReadingProcess:
         return self._ask({"single": wanted, "dns": tuple(dns)}, ReadingApart)
 
     def open_groups(
-        self, connection: Connection, search: GroupSearch, known: Mapping[str, str]
+        self, connection: Connection, search: GroupSearch, known: Mapping[str, str], *, keep: bool
     ) -> AbstractContextManager[GroupsApart]:
         """Connect, and give the reading of all groups; only those that are not as ``known`` come, digests by key.
+
+        With ``keep`` the process keeps all of them, to resolve those of the people that it looks into next.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        return self._ask({"connection": connection, "groups": search, "known": dict(known)}, GroupsApart)
+        return self._ask({"connection": connection, "groups": search, "known": dict(known), "keep": keep}, GroupsApart)
 
     def branches_with_people(self, connection: Connection, dns: Sequence[str]) -> list[str]:
         """Return below which of these entries the connection's filter finds anybody.
@@ -158,7 +160,8 @@ class GroupsApart(Apart):
 class ReadingApart(Apart):
     """A reading whose figures are told by the process that reads; they count once it is ``complete``.
 
-    ``proof`` is None for a reading of single entries, which proves nothing.
+    ``proof`` is None for a reading of single entries, which proves nothing. ``too_deep`` are DNs of groups whose own
+    groups were not followed any more over there.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -166,6 +169,7 @@ class ReadingApart(Apart):
         self.referrals: list[str] = []
         self.left_out: list[str] = []
         self.aliases = 0
+        self.too_deep: list[str] = []
         self.twice: list[str] = []
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
@@ -182,7 +186,7 @@ class ReadingApart(Apart):
         while (message := self._next("page", "ended")).get("page") is not None:
             yield [_as_sent(*each) for each in message["page"]]
         self.referrals, self.twice, self.escaped = message["referrals"], message["twice"], message["escaped"]
-        self.left_out, self.aliases = message["left_out"], message["aliases"]
+        self.left_out, self.aliases, self.too_deep = message["left_out"], message["aliases"], message["too_deep"]
         self.proof, self._ended = message["proof"], True
 
 
@@ -193,9 +197,7 @@ def as_told(sent: Sent) -> tuple[Any, ...]:
     who = sent.opened.identity
     names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
     known = (*names, who.further_ids, who.long_id, who.not_text)
-    opened = (known, sent.opened.attributes, sent.opened.named)
-    known_as = sent.opened.in_groups_as
-    return (sent.dn, sent.digest, b"", *opened, *((tuple(known_as),) if known_as is not NO_NAMES else ()))
+    return (sent.dn, sent.digest, b"", known, sent.opened.attributes, sent.opened.named)
 
 
 def _as_sent(
@@ -205,11 +207,10 @@ def _as_sent(
     known: Any = None,
     attributes: str = "",
     named: str = "",
-    known_as: Any = NO_NAMES,
 ) -> Sent:
     if not known:
         return Sent(dn, digest, content)
-    return Sent(dn, digest, content, Opened(Identity(dn, *known), attributes, named, Names(*known_as)))
+    return Sent(dn, digest, content, Opened(Identity(dn, *known), attributes, named))
 
 
 def send(stream: IO[bytes] | None, message: dict[str, Any]) -> None:

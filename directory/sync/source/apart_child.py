@@ -9,6 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import IO, Any
 
 from django.conf import settings
@@ -17,6 +18,7 @@ from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.apart import as_told, receive, send
 from directory.sync.source.extents import branches_with_people
 from directory.sync.source.failures import DirectoryUnavailable
+from directory.sync.source.group_graph import GroupGraph
 from directory.sync.source.group_reading import GroupReading
 from directory.sync.source.probe import first_entries, tell_steps
 from directory.sync.source.reading import open_reading
@@ -52,6 +54,13 @@ class Teller:
             os._exit(GONE)
 
 
+@dataclass(slots=True)
+class Kept:
+    """What one reading leaves for the next: the graph of the groups that have been read for the people who come then."""
+
+    graph: GroupGraph | None = None
+
+
 def main() -> None:
     """Read what the standard input asks for, one after the other, and tell it on the standard output."""
     # They are for the one who reads; when that one ends, so does this.
@@ -59,10 +68,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings.configure()
     # With a buffer of its own: with PYTHONUNBUFFERED, sys.stdout writes a part of a page where a signal comes, and no more.
-    teller = Teller(open(sys.stdout.fileno(), "wb", closefd=False))  # noqa: SIM115 - until the process ends
+    teller, kept = Teller(open(sys.stdout.fileno(), "wb", closefd=False)), Kept()  # noqa: SIM115 - until the process ends
     while (wanted := receive(sys.stdin.buffer)) is not None:
         try:
-            _read(wanted, teller)
+            _read(wanted, teller, kept)
         except DirectoryUnavailable as failure:
             teller.tell(
                 "failed",
@@ -85,27 +94,31 @@ def _try(wanted: dict[str, Any], teller: Teller) -> None:
     teller.tell("ended")
 
 
-def _read_groups(wanted: dict[str, Any], teller: Teller) -> None:
-    reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"])
+def _read_groups(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
+    kept.graph = None
+    reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"], keep=wanted["keep"])
     for page in reading.changed():
         teller.tell("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
     figures = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
     teller.tell("groups ended", gone=reading.gone, **figures)
+    if wanted["keep"]:
+        # While they are stored over there.
+        kept.graph = reading.graph()
 
 
-def _read(wanted: dict[str, Any], teller: Teller) -> None:
+def _read(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
     for name, value in wanted["settings"].items():
         setattr(settings, name, value)
     if "try" in wanted:
         return _try(wanted, teller)
     if "groups" in wanted:
-        return _read_groups(wanted, teller)
+        return _read_groups(wanted, teller, kept)
     if "branches" in wanted:
         found = branches_with_people(wanted["connection"], wanted["branches"])
         return _tell_single([[Sent(dn, b"", b"") for dn in found]], teller)
     if "single" in wanted:
         return _tell_single(read_single(wanted["single"], wanted["dns"]), teller)
-    return _read_people(wanted["reading"], teller)
+    return _read_people(wanted["reading"], teller, kept)
 
 
 def _tell_single(pages: Iterable[list[Sent]], teller: Teller) -> None:
@@ -113,19 +126,23 @@ def _tell_single(pages: Iterable[list[Sent]], teller: Teller) -> None:
     teller.tell("opened", url="", extent=Extent())
     for page in pages:
         teller.tell("page", page=[as_told(sent) for sent in page])
-    teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], proof=None)
+    teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)
 
 
-def _read_people(wanted: ReadingRequest, teller: Teller) -> None:
+def _read_people(wanted: ReadingRequest, teller: Teller, kept: Kept) -> None:
+    graph, kept.graph = kept.graph, None
+    if wanted.mapping is not None and wanted.for_groups and graph is None:
+        raise RuntimeError("no groups have been read for these people")
     with open_reading(wanted) as reading:
         teller.tell("opened", url=reading.url, extent=reading.extent)
         pages = reading.sent_pages()
         if wanted.mapping is not None:
-            pages = opened_pages(pages, wanted.mapping, NamedAttributes(wanted.named), for_groups=wanted.for_groups)
+            pages = opened_pages(pages, wanted.mapping, NamedAttributes(wanted.named), graph)
         for page in pages:
             teller.tell("page", page=[as_told(sent) for sent in page])
         aliases = reading.count_aliases()
     odd = {"twice": reading.twice, "escaped": reading.escaped, "left_out": reading.left_out}
+    odd["too_deep"] = graph.too_deep if graph is not None else []
     teller.tell("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
 
 

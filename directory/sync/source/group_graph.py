@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,7 +54,7 @@ class Touched:
 class GroupGraph:
     """All groups of one directory; ``depth`` is how many levels of groups in groups are followed.
 
-    It holds half a million memberships in about 60 MB: members and groups are numbered.
+    It holds half a million memberships in about 60 MB: members are numbered, and groups in the order of their DNs.
     """
 
     def __init__(self, groups: Iterable[Group], *, depth: int, keys: Keys) -> None:
@@ -66,17 +67,20 @@ class GroupGraph:
         # A member's number by its key, and the groups that name it by its number.
         self._numbers: dict[str, int] = {}
         self._groups_of: list[list[int]] = []
+        self._texts: list[str] = []
         self._by_username: dict[str, list[int]] = {}
         self._by_sid: dict[str, list[int]] = {}
         for group in groups:
             self._add(group)
+        self._order_by_dn()
         self._above: dict[int, list[int]] = {}
         for group_number, dn in enumerate(self._dns):
             member = self._numbers.get(keys[dn])
             if member is not None:
                 self._above[group_number] = self._groups_of[member]
         self._too_deep: set[int] = set()
-        self._from: dict[int, Sequence[int]] = {}
+        # What is reached from each group, itself too, once that is known; at first of those that are in none, as most are.
+        self._from: list[Sequence[int]] = [NOBODY if each in self._above else (each,) for each in range(len(self))]
         self._remembered = 0
 
     def __len__(self) -> int:
@@ -94,20 +98,16 @@ class GroupGraph:
 
     def groups(self, dn: str, names: Names) -> list[str]:
         """Return the DNs of all groups that a person is in, sorted."""
-        direct = self._direct(dn, names)
-        if not direct:
-            return []
-        dns, above = self._dns, self._above
-        found = set(direct)
-        for number in direct:
-            # Most groups are in none.
-            if number in above:
-                found.update(self._from.get(number) or self._reached_from(number))
-        return sorted([dns[number] for number in found])
+        return [self._dns[number] for number in self._all(dn, names)]
+
+    def groups_as_json(self, dn: str, names: Names) -> str:
+        """Return what ``groups`` does as JSON: a DN is put in quotes once, not for each person."""
+        texts = self._texts = self._texts or [json.dumps(dn) for dn in self._dns]
+        return f"[{', '.join([texts[number] for number in self._all(dn, names)])}]"
 
     def ways(self, dn: str, names: Names) -> list[tuple[str, ...]]:
         """Return for each group that a person is not directly in the shortest way there: that group first, a direct one last."""
-        came = self._reached(sorted(self._direct(dn, names), key=self._dns.__getitem__))
+        came = self._reached(sorted(self._direct(dn, names)))
         found = [tuple(self._way(number, came)) for number, below in came.items() if below != DIRECT]
         return sorted(found)
 
@@ -153,6 +153,27 @@ class GroupGraph:
         self._usernames.append(group.usernames)
         self._sids.append(group.sid)
         self._members.append(members)
+
+    def _order_by_dn(self) -> None:
+        """Number the groups anew in the order of their DNs, so that numbers are sorted, and not texts, for each person."""
+        order = sorted(range(len(self._dns)), key=self._dns.__getitem__)
+        numbers = [0] * len(order)
+        for new, old in enumerate(order):
+            numbers[old] = new
+        self._dns = [self._dns[old] for old in order]
+        self._usernames = [self._usernames[old] for old in order]
+        self._sids = [self._sids[old] for old in order]
+        self._members = [self._members[old] for old in order]
+        for groups in (*self._groups_of, *self._by_username.values(), *self._by_sid.values()):
+            groups[:] = [numbers[old] for old in groups]
+
+    def _all(self, dn: str, names: Names) -> Sequence[int]:
+        """Return the numbers of all groups that a person is in, sorted."""
+        direct = self._direct(dn, names)
+        if not direct:
+            return NOBODY
+        known = self._from
+        return sorted(set().union(*[known[number] or self._reached_from(number) for number in direct]))
 
     def _direct(self, dn: str, names: Names) -> Sequence[int]:
         """Return the numbers of the groups that name a person."""

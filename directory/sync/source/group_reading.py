@@ -42,11 +42,13 @@ class SentGroup(NamedTuple):
 class GroupReading:
     """One reading of all groups; its figures count for something once ``changed`` has come to its end.
 
-    ``known`` are digests by key. ``gone`` are known keys that have not come, ``left_out`` trees beside the search base that the server does not show us, and
+    ``known`` are digests by key. With ``keep`` all groups are kept for ``graph``. ``gone`` are known keys that have not come, ``left_out`` trees beside the search base that the server does not show us, and
     ``referrals`` parts that it has not got.
     """
 
-    def __init__(self, connection: Connection, search: GroupSearch, known: Mapping[str, str]) -> None:
+    def __init__(
+        self, connection: Connection, search: GroupSearch, known: Mapping[str, str], *, keep: bool = False
+    ) -> None:
         self.count = 0
         self.left_out: list[str] = []
         self.referrals: list[str] = []
@@ -57,11 +59,23 @@ class GroupReading:
         self._known = known
         self._came: set[str] = set()
         self._keys = dns.Keys()
+        self._kept: list[Group] | None = [] if keep else None
 
     @property
     def gone(self) -> list[str]:
         """The keys of known groups that are not there any more."""
         return [key for key in self._known if key not in self._came]
+
+    def graph(self) -> GroupGraph:
+        """Return the graph of all groups, which are not kept any longer.
+
+        Raises:
+            RuntimeError: they were not to be kept.
+        """
+        if self._kept is None:
+            raise RuntimeError("the groups were not kept")
+        groups, self._kept = self._kept, None
+        return GroupGraph(groups, depth=self._search.depth, keys=self._keys)
 
     def changed(self) -> Iterator[list[SentGroup]]:
         """Yield in pages what is new, or not as it is known.
@@ -90,11 +104,18 @@ class GroupReading:
         for sent in page:
             key, digest = row_key(sent.dn), sent.digest.hex()
             # Trees may lie one in the other.
-            if key not in self._came:
-                self._came.add(key)
-                self.count += 1
-                if self._known.get(key) != digest:
-                    yield SentGroup(key, digest, _group(sent, self._keys))
+            if key in self._came:
+                continue
+            self._came.add(key)
+            self.count += 1
+            is_known = self._known.get(key) == digest
+            if is_known and self._kept is None:
+                continue
+            group = _group(sent, self._keys)
+            if self._kept is not None:
+                self._kept.append(group)
+            if not is_known:
+                yield SentGroup(key, digest, group)
 
     def _trees(self) -> list[str]:
         if self._search.base:

@@ -20,7 +20,8 @@ class ReadingRequest:
     of the groups that stored entries name.
 
     With a ``mapping`` every entry is looked into where it is read, which is worth while where most of them are new: it is
-    noted whether an entry has what is named, and with ``for_groups`` also by what groups may name it.
+    noted whether an entry has what is named, and with ``for_groups`` the groups that it is in are added, as the same
+    process has read them just before.
     """
 
     connection: Connection

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from directory.sync.identity import identity
 from directory.sync.named_attributes import NamedAttributes
 from directory.sync.source.failures import DirectoryUnavailable, plain
-from directory.sync.source.group_graph import NO_NAMES, Names, names_of
+from directory.sync.source.group_graph import GroupGraph, names_of
 from directory.sync.source.messages import Malformed, attributes_of
 from directory.sync.source.text import Decoder, decoder
 from directory.sync.values import AttributeMapping, Entry, Identity
 
 Texts = Mapping[str, tuple[str, ...]]
 GROUPS = "groups"
+# No groups, as JSON.
+NONE = "[]"
 
 
 class Opened(NamedTuple):
     """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON.
 
-    ``named`` says which attributes it has of those that mapping and scripts name, ``in_groups_as`` by what else than the
-    DN groups may name it, where groups are resolved.
+    ``named`` says which attributes it has of those that mapping and scripts name.
     """
 
     identity: Identity
     attributes: str
     named: str = ""
-    in_groups_as: Names = NO_NAMES
 
 
 class Sent(NamedTuple):
@@ -44,20 +44,20 @@ class Sent(NamedTuple):
     opened: Opened | None = None
 
 
-def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes, *, for_groups: bool = False) -> Opened:
-    """Return what there is to know of an entry; ``for_groups`` leaves room for the groups that it is in.
+def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes, graph: GroupGraph | None = None) -> Opened:
+    """Return what there is to know of an entry; with a ``graph``, the groups that it is in are added to its attributes.
 
     Raises:
         DirectoryUnavailable: it can't be read.
     """
-    if sent.opened is not None:
-        return sent.opened
     texts = texts_of(sent)
-    if for_groups:
-        texts = without_groups(texts)
-    entry = Entry(sent.dn, texts)
-    known_as = names_of(texts) if for_groups else NO_NAMES
-    return Opened(identity(entry, mapping), json.dumps(texts), named.of(texts), known_as)
+    if graph is None:
+        return Opened(identity(Entry(sent.dn, texts), mapping), json.dumps(texts), named.of(texts))
+    texts = without_groups(texts)
+    who, has = identity(Entry(sent.dn, texts), mapping), named.of(texts)
+    listed = graph.groups_as_json(sent.dn, names_of(texts))
+    attributes = json.dumps(texts)[:-1] + (", " if texts else "") + f'"{GROUPS}": {listed}}}'
+    return Opened(who, attributes, has if listed == NONE else named.also(has, GROUPS))
 
 
 def without_groups(texts: Texts) -> Texts:
@@ -67,19 +67,15 @@ def without_groups(texts: Texts) -> Texts:
     return texts
 
 
-def with_groups(found: Opened, groups: Sequence[str], named: NamedAttributes) -> Opened:
-    """Return what there is to know of an entry, with the groups that it is in among the attributes."""
-    rest, listed = found.attributes[:-1], json.dumps(groups)
-    attributes = f'{rest}, "{GROUPS}": {listed}}}' if rest != "{" else f'{{"{GROUPS}": {listed}}}'
-    return found._replace(attributes=attributes, named=named.also(found.named, GROUPS) if groups else found.named)
-
-
 def opened_pages(
-    pages: Iterable[list[Sent]], mapping: AttributeMapping, named: NamedAttributes, *, for_groups: bool = False
+    pages: Iterable[list[Sent]],
+    mapping: AttributeMapping,
+    named: NamedAttributes,
+    graph: GroupGraph | None = None,
 ) -> Iterator[list[Sent]]:
     """Yield pages of entries that have been looked into; raises as ``opened`` does."""
     for page in pages:
-        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named, for_groups=for_groups)) for sent in page]
+        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named, graph)) for sent in page]
 
 
 def decoded(page: Iterable[Sent]) -> list[Entry]:
