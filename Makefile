@@ -24,6 +24,7 @@ test-postgres: ## Run the tests that touch the database on a PostgreSQL server o
 	@.ci/setup test
 	@.ci/with-postgres $(PYTHON_IN) -m pytest --only-db $(ARGS)
 
+# The hooks in .pre-commit-config.yaml are the same steps: a test compares the two lists.
 check: ## Lint, types, layers, templates, known vulnerabilities, migrations
 	@.ci/setup test
 	$(STEP) "Ruff: rules" $(PYTHON_IN) -m ruff check .
