@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from directory.sync.source.relay import Relay
+from tests import ber
 
 
 def message(number: int, operation: int, content: bytes) -> bytes:
@@ -20,7 +25,7 @@ def length(size: int) -> bytes:
     return bytes([size]) if size < 0x80 else b"\x82" + size.to_bytes(2)
 
 
-ENTRY, END = 0x64, 0x65
+ENTRY, END, NOTICE = 0x64, 0x65, 0x79
 
 
 class Wire:
@@ -32,17 +37,19 @@ class Wire:
         outside.settimeout(5)
         self.relay = Relay(outside, inside)
 
+    def close(self) -> None:
+        self.relay.close()
+        self.server.close()
+        self.libldap.close()
+
     def entries(self, seconds: float = 5) -> list[bytes] | None:
         return self.relay.entries(1, time.monotonic() + seconds)
 
 
 @pytest.fixture
 def wire() -> Iterator[Wire]:
-    made = Wire()
-    yield made
-    made.relay.close()
-    made.server.close()
-    made.libldap.close()
+    with closing(Wire()) as made:
+        yield made
 
 
 def test_entries_that_were_written_one_by_one_come_together(wire: Wire) -> None:
@@ -81,3 +88,66 @@ def test_what_is_no_ldap_ends_the_connection(wire: Wire) -> None:
 
     assert wire.entries() is None
     assert wire.relay.trouble == "the answer can't be read"
+
+
+@pytest.mark.parametrize("number", [1, 9])
+def test_an_answer_that_has_not_ended_in_time_is_given_up_however_much_comes(wire: Wire, number: int) -> None:
+    wire.server.sendall(message(number, ENTRY, b"sean"))
+
+    with pytest.raises(TimeoutError):
+        wire.entries(0)
+
+
+@pytest.mark.parametrize("number", [0, 9])
+def test_more_notices_than_the_way_to_libldap_holds_end_the_connection(wire: Wire, number: int) -> None:
+    with flood(wire, message(number, NOTICE, b"")):
+        assert wire.entries() is None
+
+    assert wire.relay.trouble == "the answer can't be read"
+
+
+def test_notices_end_the_connection_while_libldap_looks_away(wire: Wire) -> None:
+    with flood(wire, message(0, NOTICE, b"")), wire.relay.carried():
+        time.sleep(0.2)
+
+    assert wire.relay.trouble == "the answer can't be read"
+
+
+def test_an_answer_longer_than_any_is_refused_as_soon_as_it_says_so(wire: Wire) -> None:
+    wire.server.sendall(b"\x30\x84\x7f\xff\xff\xff")
+
+    assert wire.entries() is None
+    assert wire.relay.trouble == "the answer can't be read"
+
+
+@settings(max_examples=60, deadline=None)
+@given(ber.hostile(ber.entry_messages().map(lambda each: each[2])), st.integers(1, 20))
+def test_whatever_the_server_says_it_ends_with_its_connection(data: bytes, parts: int) -> None:
+    wire, size = Wire(), len(data) // parts + 1
+    with closing(wire):
+        for at in range(0, len(data), size):
+            wire.server.sendall(data[at : at + size])
+        wire.server.close()
+        deadline = time.monotonic() + 5
+        while wire.relay.entries(1, deadline) is not None or not wire.relay._ended:
+            pass
+
+        assert wire.relay.trouble in {"", "the answer can't be read"}
+
+
+@contextmanager
+def flood(wire: Wire, told: bytes) -> Iterator[None]:
+    """Let the server say this over and over again."""
+
+    def send() -> None:
+        with suppress(OSError):
+            while True:
+                wire.server.sendall(told * 500)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        wire.server.shutdown(socket.SHUT_RDWR)
+        thread.join()

@@ -1,4 +1,4 @@
-"""LDAP messages as they come over the wire: where each begins and ends, and what an entry holds (RFC 4511, 4.1.1, 4.5.2).
+"""Decodes LDAP messages: where each begins and ends, and what entries, results and paging controls hold (RFC 4511, 5.1).
 
 libldap takes a third of the time of a whole sync to turn entries into Python's values. Most entries come as they came
 the last time, so that a hash of their bytes is all that has to be known of them.
@@ -10,12 +10,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 SEQUENCE, SET, OCTETS, INTEGER = 0x30, 0x31, 0x04, 0x02
-SEARCH_ENTRY = 0x64
+ENUMERATED = 0x0A
+SEARCH_ENTRY, EXTENDED_RESPONSE = 0x64, 0x78
 NAMED = 2 + 0x80
 # A tag, one octet that says how many follow, and four of those: more than any message may have.
 LONGEST_HEADER = 6
 # An entry with a picture has some MB; whatever announces more is no directory.
 LONGEST_MESSAGE = 1 << 27
+# No number in LDAP has more octets (maxInt, RFC 4511, 4.1.1).
+LONGEST_NUMBER = 4
 
 
 class Malformed(ValueError):
@@ -63,7 +66,7 @@ def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, of which all 
             taken.wanted = end - at
             break
         # An integer of one to four octets (RFC 4511, 4.1.1.1), then the operation.
-        if length < 4 or data[start] != INTEGER or data[start + 1] > 4:
+        if length < 4 or data[start] != INTEGER or not 0 < data[start + 1] <= LONGEST_NUMBER:
             raise Malformed("the answer is not LDAP")
         operation = start + 2 + data[start + 1]
         if operation >= end:
@@ -91,6 +94,36 @@ def message_id(message: bytes) -> int:
     return int.from_bytes(message[first:last])
 
 
+def extended_result(message: bytes) -> tuple[int, int, bytes]:
+    """Return message id, result code and the server's words of a whole message with an extended response (RFC 4511, 4.12).
+
+    Raises:
+        Malformed: it is none.
+    """
+    start, end = _expected(SEQUENCE, message, 0, len(message))
+    first, at = _expected(INTEGER, message, start, end)
+    number = _number(message[first:at])
+    at, limit = _expected(EXTENDED_RESPONSE, message, at, end)
+    first, at = _expected(ENUMERATED, message, at, limit)
+    code = _number(message[first:at])
+    _, at = _expected(OCTETS, message, at, limit)
+    first, at = _expected(OCTETS, message, at, limit)
+    return number, code, message[first:at]
+
+
+def paging_of(value: bytes) -> tuple[int, bytes]:
+    """Return the server's estimate of all entries and its cookie, from the value of a paging control (RFC 2696, 2).
+
+    Raises:
+        Malformed: it is none.
+    """
+    at, limit = _expected(SEQUENCE, value, 0, len(value))
+    first, at = _expected(INTEGER, value, at, limit)
+    size = _number(value[first:at])
+    first, at = _expected(OCTETS, value, at, limit)
+    return size, value[first:at]
+
+
 def element(data: bytes, at: int, limit: int) -> tuple[int, int]:
     """Return where the content of the BER element at ``at`` begins and ends; nothing may reach beyond ``limit``.
 
@@ -107,6 +140,19 @@ def element(data: bytes, at: int, limit: int) -> tuple[int, int]:
     return start, start + length
 
 
+def _expected(tag: int, data: bytes, at: int, limit: int) -> tuple[int, int]:
+    """Return what ``element`` does, if the element has this tag."""
+    if at >= limit or data[at] != tag:
+        raise Malformed("an element is not what has to be there")
+    return element(data, at, limit)
+
+
+def _number(octets: bytes) -> int:
+    if not 0 < len(octets) <= LONGEST_NUMBER:
+        raise Malformed("a number is not one")
+    return int.from_bytes(octets, signed=True)
+
+
 def _long(data: bytes, start: int, length: int) -> tuple[int, int]:
     """Return where the content begins and its length, for a length that has octets of its own (RFC 4511, 5.1)."""
     octets = length & 0x7F
@@ -116,13 +162,17 @@ def _long(data: bytes, start: int, length: int) -> tuple[int, int]:
 
 
 def names_of(entries: Iterable[bytes]) -> list[bytes]:
-    """Return the DNs of entries with these contents."""
+    """Return the DNs of entries with these contents.
+
+    Raises:
+        Malformed: one does not begin with a name.
+    """
     # An entry that is long enough for its name to end in it, and a name whose length takes one octet.
-    return [e[2 : 2 + e[1]] if len(e) > NAMED and e[1] < 0x80 else _name_of(e) for e in entries]
+    return [e[2 : 2 + e[1]] if len(e) > NAMED and e[1] < 0x80 and e[0] == OCTETS else _name_of(e) for e in entries]
 
 
 def _name_of(entry: bytes) -> bytes:
-    first, last = element(entry, 0, len(entry))
+    first, last = _expected(OCTETS, entry, 0, len(entry))
     return entry[first:last]
 
 
@@ -132,8 +182,8 @@ def attributes_of(entry: bytes) -> dict[str, list[bytes]]:
     Raises:
         Malformed: the content is not a SearchResultEntry.
     """
-    _, after_name = element(entry, 0, len(entry))
-    at, limit = element(entry, after_name, len(entry))
+    _, after_name = _expected(OCTETS, entry, 0, len(entry))
+    at, limit = _expected(SEQUENCE, entry, after_name, len(entry))
     try:
         return _attributes(entry, at, limit)
     except IndexError:
@@ -150,6 +200,8 @@ def _attributes(entry: bytes, at: int, limit: int) -> dict[str, list[bytes]]:  #
         if length >= 0x80:
             at, length = _long(entry, at, length)
         end = at + length
+        if entry[at] != OCTETS:
+            raise Malformed("an attribute has no name")
         length, at = entry[at + 1], at + 2
         if length >= 0x80:
             at, length = _long(entry, at, length)

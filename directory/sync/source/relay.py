@@ -42,6 +42,8 @@ class Relay:
         self._others: deque[bytes] = deque()
         self._ended = False
         outside.settimeout(0)
+        # Whoever waited here for libldap to make room could wait for ever: it reads nothing while we do.
+        inside.settimeout(0)
         self._ready = selectors.DefaultSelector()
         for end in (outside, inside):
             self._ready.register(end, selectors.EVENT_READ)
@@ -67,7 +69,7 @@ class Relay:
         been closed. ``deadline`` is by the monotonic clock.
 
         Raises:
-            TimeoutError: nothing has come until then.
+            TimeoutError: the answer has not ended until then, whatever may still come.
         """
         while True:
             entries, self._entries = self._entries, []
@@ -79,13 +81,15 @@ class Relay:
                     return None
             elif self._ended:
                 return None
+            elif (left := deadline - time.monotonic()) > 0:
+                self._carry(left)
             else:
-                self._carry(max(0.0, deadline - time.monotonic()))
+                # What a server says without an end would keep us for ever.
+                raise TimeoutError
 
     def close(self) -> None:
         """Carry what libldap has left behind, such as its goodbye, and close all ends but libldap's."""
         try:
-            self._inside.settimeout(0)
             while not self._ended:
                 self._carry_request()
         except BlockingIOError:
@@ -182,6 +186,9 @@ class Relay:
             return False
         try:
             self._inside.sendall(message)
+        except BlockingIOError:
+            # Of what is no entry, nobody has to say so much.
+            self._end("the answer can't be read")
         except OSError as error:
             self._end(why(error))
         return True

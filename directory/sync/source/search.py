@@ -34,7 +34,9 @@ SMALLEST_PAGE = 10
 USUAL_REPETITIONS, USUAL_PERCENT = 5, 1
 # What an entry with a part of an attribute's values has in it somewhere (MS-ADTS, 3.1.1.3.1.3.3).
 RANGE_OPTION = b";range="
-RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>\d+)-(?P<last>\d+|\*)", re.IGNORECASE)
+RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>[0-9]+)-(?P<last>[0-9]+|\*)", re.IGNORECASE)
+# Active Directory counts with 32 bits, and Python makes no number of thousands of digits.
+MOST_DIGITS = 10
 
 
 def asked_for(attributes: Sequence[str] | None, named: Sequence[str]) -> tuple[str, ...]:
@@ -253,6 +255,10 @@ class Search:
             sent = self._page[index]
             texts = dict(texts_of(sent))
             parts = [(name, found) for name in texts if (found := RANGED.fullmatch(name))]
+            if any(len(number) > MOST_DIGITS for _, found in parts for number in found.group("first", "last")):
+                raise DirectoryUnavailable(
+                    f"{self._session.url}: the answer can't be read ({plain(sent.dn)}: a range of values)"
+                )
             for spelled, found in parts:
                 texts[found["name"]] = (*texts.pop(spelled), *self._rest(sent.dn, found["name"], found["last"]))
             if parts:
@@ -273,9 +279,9 @@ class Search:
         for entry in decoded(self._page):
             for spelled, values in entry.attributes.items():
                 found = RANGED.fullmatch(spelled)
-                if not found or found["name"].lower() != name.lower() or int(found["first"]) != first:
+                if not found or found["name"].lower() != name.lower() or found["first"] != str(first):
                     continue
-                if found["last"] == "*" or int(found["last"]) >= first:
+                if found["last"] == "*" or (len(found["last"]) <= MOST_DIGITS and int(found["last"]) >= first):
                     return values, found["last"]
         raise DirectoryUnavailable(f"{self._target.base}: the values of {name} from {first} on can't be read")
 

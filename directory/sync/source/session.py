@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import ldap
-from ldap.controls import SimplePagedResultsControl
+from ldap.controls import ResponseControl, SimplePagedResultsControl
 from ldap.syncrepl import SyncRequestControl
-from pyasn1.error import PyAsn1Error
 
 from directory import certificates
 from directory.sync.source.failures import DirectoryUnavailable, Stage, plain
 from directory.sync.source.fitness import SCOPES
-from directory.sync.source.messages import Malformed, attributes_of
+from directory.sync.source.messages import Malformed, attributes_of, paging_of
 from directory.sync.source.refusals import failure_of
 from directory.sync.source.root import ROOT_ATTRIBUTES, RootDse, root_of
 from directory.sync.source.urls import Url
@@ -43,6 +42,30 @@ class PageEnd:
 
     cookie: bytes | None
     estimate: int = 0
+
+
+class PagingControl(ResponseControl):  # type: ignore[misc]
+    """The paging control of an answer, decoded here: libldap's own decoder ends the process where the value is empty."""
+
+    size, cookie = 0, b""
+
+    def decodeControlValue(self, encodedControlValue: bytes | None) -> None:  # noqa: N802, N803 - python-ldap's names
+        """Take the value; raises Malformed."""
+        self.size, self.cookie = paging_of(encodedControlValue or b"")
+
+
+class Controls(dict[str, Any]):
+    """How the controls of an answer are decoded: those that nothing is said of are left as they are.
+
+    Nor does it matter whether they are critical, which python-ldap asks of those that it has no class for (RFC 4511, 4.1.11).
+    """
+
+    def __missing__(self, kind: str) -> Any:
+        return ResponseControl
+
+
+OF_SEARCHES = Controls({PAGED_RESULTS: PagingControl})
+OF_BINDS = Controls({PAGED_RESULTS: ResponseControl})
 
 
 class Session:
@@ -121,12 +144,13 @@ class Session:
                 self._ldap.sasl_bind_s("", "EXTERNAL", b"")
                 self.bound_as = certificates.subject(self._connection.client_certificate)
             else:
-                self._ldap.simple_bind_s(dn, password)
+                self._ldap.result4(self._ldap.simple_bind(dn, password), resp_ctrl_classes=OF_BINDS)
                 self.bound_as = dn or "anonymous"
             if not dn and not external:
                 return
             try:
-                identity = self._ldap.whoami_s()
+                # An answer without a name says what an empty one does (RFC 4532, 2.2).
+                identity: str = self._ldap.whoami_s() or ""
             except ldap.PROTOCOL_ERROR:
                 # RFC 4511, 4.12: how a server says that it has not got this operation.
                 return
@@ -192,7 +216,9 @@ class Session:
                     taken += len(come)
                     take(come)
                     continue
-                kind, rows, _, controls, _, _ = result(message, 0, max(0.0, ends - time.monotonic()))
+                kind, rows, _, controls, _, _ = result(
+                    message, 0, max(0.0, ends - time.monotonic()), resp_ctrl_classes=OF_SEARCHES
+                )
                 for _, urls in rows or ():
                     refer(urls)
         paging = [control for control in controls if control.controlType == PAGED_RESULTS]
@@ -207,7 +233,7 @@ class Session:
             raise self._failure(error, stage, after) from None
         except TimeoutError:
             raise self._failure(ldap.TIMEOUT(), stage, after) from None
-        except (UnicodeError, PyAsn1Error, Malformed) as error:
+        except (UnicodeError, Malformed) as error:
             reason = plain(str(error), secret=self._connection.bind_password)
             raise DirectoryUnavailable(f"{self.url}: the answer can't be read ({reason})", stage=stage) from None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import socket
 import ssl
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -23,8 +24,9 @@ from directory.sync.values import Connection
 
 # RFC 4511, 4.14: message 1, extended request 1.3.6.1.4.1.1466.20037.
 START_TLS = bytes.fromhex("301d02010177188016") + b"1.3.6.1.4.1.1466.20037"
-EXTENDED_RESPONSE = 0x78
+START_TLS_ID = 1
 LONGEST_ANSWER = 1 << 16
+NO_LDAP = "the answer is not LDAP"
 
 Note = Callable[[Stage, str], None]
 
@@ -150,7 +152,7 @@ def _trust(connection: Connection, url: Url) -> ssl.SSLContext:
 def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connection, url: Url) -> ssl.SSLSocket:
     try:
         if url.scheme == "ldap":
-            _start_tls(outside, url)
+            _start_tls(outside, url, connection.connect_timeout)
         return trust.wrap_socket(outside, server_hostname=url.host)
     except ssl.SSLCertVerificationError as error:
         reason = error.verify_message.rstrip(".")
@@ -171,43 +173,49 @@ def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connecti
     raise DirectoryUnavailable(message, stage=Stage.TLS, server_message=reason, advice=to_do)
 
 
-def _start_tls(outside: socket.socket, url: Url) -> None:
+def _start_tls(outside: socket.socket, url: Url, seconds: int) -> None:
+    """Ask for TLS; the answer has to be there after so many seconds (RFC 4511, 4.14)."""
     outside.sendall(START_TLS)
-    answer = _element(outside)
-    # LDAPMessage: the message id, then ExtendedResponse: result code, matched DN, the server's words.
+    message = _message(outside, time.monotonic() + seconds)
+    outside.settimeout(seconds)
     try:
-        _, operation = messages.element(answer, 0, len(answer))
-        at, limit = messages.element(answer, operation, len(answer))
-        tag, parts = answer[operation], []
-        for _ in range(3):
-            first, at = messages.element(answer, at, limit)
-            parts.append(answer[first:at])
-        code, _, words = parts
+        number, code, said = messages.extended_result(message)
     except Malformed:
-        tag, code, words = 0, b"\x02", b""
-    if tag != EXTENDED_RESPONSE or code != b"\x00":
-        reason = plain(words.decode("utf-8", "replace")) or f"result {int.from_bytes(code)}"
+        raise OSError(None, NO_LDAP) from None
+    if code:
+        reason = plain(said.decode("utf-8", "replace")) or f"result {code}"
         raise DirectoryUnavailable(
             f"{url}: the server refuses StartTLS ({reason})",
             stage=Stage.TLS,
             server_message=reason,
-            advice=advice.of_start_tls(code[-1]),
+            advice=advice.of_start_tls(code),
         )
+    if number != START_TLS_ID:
+        raise OSError(None, NO_LDAP)
 
 
-def _element(outside: socket.socket) -> bytes:
-    """Read one BER element and nothing after it, and return what it holds."""
-    tag, length = _exactly(outside, 2)
+def _message(outside: socket.socket, ends: float) -> bytes:
+    """Read one message and nothing after it: what follows is TLS."""
+    head = _exactly(outside, 2, ends)
+    length, octets = head[1], 0
     if length >= 0x80:
-        length = int.from_bytes(_exactly(outside, length & 0x7F))
-    if tag != 0x30 or length > LONGEST_ANSWER:
-        raise OSError(None, "the answer is not LDAP")
-    return _exactly(outside, length)
+        octets = length & 0x7F
+        if not 0 < octets <= messages.LONGEST_HEADER - 2:
+            raise OSError(None, NO_LDAP)
+        head += _exactly(outside, octets, ends)
+        length = int.from_bytes(head[2:])
+    if head[0] != messages.SEQUENCE or length > LONGEST_ANSWER:
+        raise OSError(None, NO_LDAP)
+    return head + _exactly(outside, length, ends)
 
 
-def _exactly(outside: socket.socket, count: int) -> bytes:
+def _exactly(outside: socket.socket, count: int, ends: float) -> bytes:
+    """Read so many octets, until a time by the monotonic clock: a server that drips would reach no time-out of one wait."""
     received = b""
     while len(received) < count:
+        if (left := ends - time.monotonic()) <= 0:
+            raise TimeoutError
+        outside.settimeout(left)
         more = outside.recv(count - len(received))
         if not more:
             raise OSError(None, "connection closed")
