@@ -18,21 +18,28 @@ GET_VERSION = 1
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
 PORT_RIGHTS = {4: 2}
 SCOPES = {6: 2}
+# What the parts of the structure are about, in their order.
+COVERED = ("files", "TCP ports", "abstract sockets and signals")
 
 
 def give_up_files_and_ports() -> str:
     """Handle every right that the kernel knows and grant none; return what that covers, or raise OSError."""
     abi = _call(CREATE_RULESET, None, 0, GET_VERSION)
-    files, ports, scopes = (_mask(known, abi) for known in (FILE_RIGHTS, PORT_RIGHTS, SCOPES))
-    masks = [mask for mask in (files, ports, scopes) if mask]
-    attributes = struct.pack(f"<{len(masks)}Q", *masks)
+    attributes = ruleset_attributes(abi)
     ruleset = _call(CREATE_RULESET, attributes, len(attributes), 0)
     try:
         _call(RESTRICT_SELF, ruleset, 0, 0)
     finally:
         os.close(ruleset)
-    covered = ["files"] + ["TCP ports"] * (ports > 0) + ["abstract sockets and signals"] * (scopes > 0)
-    return f"ABI {abi}: {', '.join(covered)}"
+    return f"ABI {abi}: {', '.join(COVERED[: len(attributes) // 8])}"
+
+
+def ruleset_attributes(abi: int) -> bytes:
+    """Return the struct landlock_ruleset_attr that handles all rights of this ABI, as long as that ABI has it."""
+    masks = [_mask(known, abi) for known in (FILE_RIGHTS, PORT_RIGHTS, SCOPES)]
+    # The kernel refuses a part that it does not know unless it is zero, and older ones know fewer parts.
+    known = [mask for mask in masks if mask]
+    return struct.pack(f"<{len(known)}Q", *known)
 
 
 def _mask(known: dict[int, int], abi: int) -> int:

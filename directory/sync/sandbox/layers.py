@@ -48,7 +48,11 @@ class SandboxState:
 
 def read_layers(greeting: bytes) -> tuple[Layer, ...]:
     """Return what a child says of itself when it starts; raises ValueError for anything else."""
-    match json.loads(greeting):
+    try:
+        said = json.loads(greeting)
+    except RecursionError as error:
+        raise ValueError("lists in lists without an end") from error
+    match said:
         case [*rows]:
             return tuple(_layer(row) for row in rows)
         case _:

@@ -80,7 +80,7 @@ def allow_few_calls() -> str:
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise OSError(errno.ENOSYS, f"no filter is known for {platform.machine()} processors")
-    install(b"".join(_program(machine)))
+    install(program(machine, _heap_end(HEAP_END[machine.column])))
     return "all but a few calls are refused, dangerous ones end the process"
 
 
@@ -99,7 +99,12 @@ def step(code: int, value: int = 0, *, yes: int = 0, no: int = 0) -> bytes:
     return struct.pack("<HBBI", code, yes, no, value)
 
 
-def _program(machine: Machine) -> Iterator[bytes]:
+def program(machine: Machine, heap_end: int) -> bytes:
+    """Return the filter for a machine, and for a process whose heap ends at this address now."""
+    return b"".join(_steps(machine, heap_end))
+
+
+def _steps(machine: Machine, heap_end: int) -> Iterator[bytes]:
     yield from (step(LOAD, ARCHITECTURE), step(JUMP_IF_EQUAL, machine.audit, yes=1), step(RETURN, KILL))
     yield step(LOAD, CALL)
     if machine.x32:
@@ -115,7 +120,7 @@ def _program(machine: Machine) -> Iterator[bytes]:
         yield from _when(piece[machine.column], _at_most(piece[2], LARGEST_PIECE, NO_MEMORY))
     # The heap grows in one piece, too; the address of its end is measured from where it is now.
     brk = HEAP_END[machine.column]
-    yield from _when(brk, _at_most(0, _heap_end(brk) + LARGEST_PIECE, NO_HEAP))
+    yield from _when(brk, _at_most(0, heap_end + LARGEST_PIECE, NO_HEAP))
     for numbers in DEADLY.values():
         yield from _when(numbers[machine.column], [step(RETURN, KILL)])
     yield step(RETURN, REFUSE)
