@@ -163,7 +163,7 @@ WHITENOISE_AUTOREFRESH = DEBUG
 
 CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
-DJANGO_TABLES2_TEMPLATE = "partials/table.html"
+DJANGO_TABLES2_TEMPLATE = "components/table.html"
 
 # One policy for every page; Tabler draws its form marks as data: images.
 CONTENT_SECURITY_POLICY = {

@@ -83,7 +83,7 @@ def error_page(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     trouble = trouble_of(error)
     if trouble is None:
-        return server_error(request)
+        return server_error(request, template_name="errors/500.html")
     if trouble is Trouble.EXPORTS:
         log.info("an export waits: as many are under way as may be at once")
     else:
@@ -96,7 +96,7 @@ def _come_again(request: HttpRequest, trouble: Trouble) -> HttpResponse:
     looked_at = request.method in {"GET", "HEAD"}
     again = RETRY_AFTER if looked_at and "HX-Request" not in request.headers else 0
     # Without the request: nothing on this page may ask the database who is signed in.
-    response = render(None, "503.html", {"trouble": trouble.value, "again": again}, status=503)
+    response = render(None, "errors/503.html", {"trouble": trouble.value, "again": again}, status=503)
     response["Retry-After"] = str(RETRY_AFTER)
     response["Cache-Control"] = "no-store"
     # There is a line in the log already; Django would add a traceback of each page, for as long as the database is away.

@@ -95,4 +95,4 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Refuse a form that did not come from a page of ours, or from one that was open too long."""
     user = request.user.get_username() if request.user.is_authenticated else ""
     security_log.note("form refused", request, user=user, method=request.method, path=request.path, reason=reason)
-    return security_log.Noted(render(request, "403_csrf.html").content)
+    return security_log.Noted(render(request, "errors/403_csrf.html").content)

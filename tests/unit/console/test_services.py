@@ -17,6 +17,7 @@ from console.celery import app
 from console.demo_directory import ADMIN_DN, SUFFIX, DemoDirectory
 from console.secret_files import kept_secret
 
+STATIC = Path(__file__).parents[3] / "static"
 LDIF = f"""\
 dn: {SUFFIX}
 objectClass: dcObject
@@ -137,16 +138,16 @@ class TestTheDemoDirectory:
 class TestAnErrorPage:
     @pytest.mark.parametrize("name", ["400", "403", "404", "500", "403_csrf"])
     def test_needs_neither_request_nor_database(self, name: str) -> None:
-        page = render_to_string(f"{name}.html")
+        page = render_to_string(f"errors/{name}.html")
 
         assert '<html lang="en"' in page
         assert page.count("<h1") == 1
 
 
 class TestTheStaticFiles:
-    @pytest.mark.parametrize("name", ["vendor/tabler/tabler.min.css", "rollcall.css"])
+    @pytest.mark.parametrize("name", sorted(path.relative_to(STATIC).as_posix() for path in STATIC.rglob("*.css")))
     def test_fetch_nothing_from_elsewhere(self, name: str) -> None:
-        text = (Path(__file__).parents[3] / "static" / name).read_text("utf-8")
+        text = (STATIC / name).read_text("utf-8")
 
         assert "@import" not in text
         assert "url(http" not in text
