@@ -1,4 +1,5 @@
 // Sets light or dark before the page is drawn: what was chosen here, else what the system prefers.
+// No module, as modules run when the page has been read: a page in the dark would first be seen in light colours.
 (() => {
   "use strict";
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");

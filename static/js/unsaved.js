@@ -1,19 +1,17 @@
 // Asks before unsaved changes of a form are left behind.
-(() => {
-  "use strict";
+const FILLED_IN = "form[data-unsaved][data-changed], form[data-unsaved] [data-changed]";
+const filledIn = () => document.querySelector(FILLED_IN) !== null;
+let changed = filledIn();
 
-  const filledIn = () => document.querySelector("form[data-unsaved][data-changed], form[data-unsaved] [data-changed]") !== null;
-  let changed = filledIn();
-  document.addEventListener("input", (event) => {
-    if (event.target.form?.dataset.unsaved) changed = true;
-  });
-  document.addEventListener("htmx:afterSwap", () => {
-    if (filledIn()) changed = true;
-  });
-  document.addEventListener("submit", () => {
-    changed = false;
-  });
-  window.addEventListener("beforeunload", (event) => {
-    if (changed) event.preventDefault();
-  });
-})();
+document.addEventListener("input", (event) => {
+  if (event.target.form?.dataset.unsaved) changed = true;
+});
+document.addEventListener("htmx:afterSwap", () => {
+  if (filledIn()) changed = true;
+});
+document.addEventListener("submit", () => {
+  changed = false;
+});
+window.addEventListener("beforeunload", (event) => {
+  if (changed) event.preventDefault();
+});
