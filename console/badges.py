@@ -78,6 +78,9 @@ REAL = Badge(_("Sync"), "refresh-cw", "quiet")
 SIMULATED_UNDO = Badge(_("Simulated undo"), "undo-2", "info")
 UNDO = Badge(_("Undo"), "undo-2", "quiet")
 HELD_BACK_VOID = Badge(_("held back, void"), "hand", "quiet")
+WORKS = Badge(_("works"), "check", "good")
+FAILS = Badge(_("fails"), "x", "bad")
+OUT_OF_USE = Badge(_("out of use"), "circle-off", "quiet")
 WAITS_FOR_APPROVAL = Badge(_("waits for approval"), "user-check", "info")
 
 
