@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from collections.abc import Collection
 from pathlib import Path
 
 from django.conf import settings
 from django.db import Error, connection
-from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from directory.status import upgrades
 from directory.status.lines import Line, State
 from orgs.models import User
 
@@ -91,32 +90,27 @@ def _sqlite_advice() -> Line:
     return Line(_("Size"), State.WARNING, fact, _("Move to PostgreSQL and name it in DATABASE_URL."))
 
 
-@functools.cache
-def _on_disk() -> frozenset[tuple[str, str]]:
-    # Read once: the files can't change under a process that runs.
-    return frozenset(MigrationLoader(None).disk_migrations)
-
-
 def _migrations() -> Line:
-    applied = set(MigrationRecorder(connection).applied_migrations())
-    if missing := _on_disk() - applied:
+    title, applied = _("Migrations"), MigrationRecorder(connection).applied_migrations().keys()
+    if reason := upgrades.obstacle(applied):
+        return Line(title, State.PROBLEM, reason, _("Stop Rollcall, and make a backup before each of the two."))
+    if missing := upgrades.missing(applied):
         return Line(
-            _("Migrations"),
+            title,
             State.PROBLEM,
             _("Not applied: %(names)s.") % {"names": _some(missing)},
             _("Stop Rollcall, make a backup, and run manage.py migrate."),
         )
-    own = {app for app, _name in _on_disk()}
-    if unknown := {key for key in applied - _on_disk() if key[0] in own & {"console", "directory", "orgs"}}:
+    if unknown := upgrades.unknown(applied):
         return Line(
-            _("Migrations"),
+            title,
             State.WARNING,
             _("The database is newer than the code: %(names)s.") % {"names": _some(unknown)},
             _("Install the release that the database was last used with, or a newer one."),
         )
-    count = len(_on_disk())
+    count = len(upgrades.known())
     return Line(
-        _("Migrations"),
+        title,
         State.OK,
         ngettext("The one there is has been applied.", "All %(count)d are applied.", count) % {"count": count},
     )

@@ -72,11 +72,11 @@ class TestDatabase:
         assert ("SQLite" if connection.vendor == "sqlite" else "PostgreSQL") in lines[0].fact
 
     def test_misses_a_migration(self) -> None:
-        MigrationRecorder(connection).record_unapplied("orgs", "0001_initial")
+        MigrationRecorder(connection).record_unapplied("sessions", "0001_initial")
 
         line = look("database")[1]
 
-        assert (line.state, line.fact) == (State.PROBLEM, "Not applied: orgs 0001_initial.")
+        assert (line.state, line.fact) == (State.PROBLEM, "Not applied: sessions 0001_initial.")
         assert "migrate" in line.advice
 
     def test_notices_that_it_is_newer_than_the_code(self) -> None:

@@ -7,8 +7,6 @@ from io import StringIO
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
 from django.test import Client
 
 from directory.actions import matches
@@ -352,36 +350,3 @@ def test_the_audit_entry_of_a_creation_names_org_and_roles(left: Org) -> None:
         "password": "set",
     }
     assert COMMAND_LINE.user_id is None
-
-
-@pytest.mark.django_db(transaction=True)
-class TestAnUpgrade:
-    def upgraded(self) -> None:
-        executor = MigrationExecutor(connection)
-        executor.migrate([("orgs", "0005_no_index_twice")])
-        executor = MigrationExecutor(connection)
-        executor.migrate([("orgs", "0006_a_sysadmin_keeps_a_way_in")])
-
-    def closed(self, username: str, created_by: CreatedBy = CreatedBy.HAND) -> User:
-        user = with_password(username, Org.objects.get(name="Default"), "SYSADMIN")
-        User.objects.filter(pk=user.pk).update(created_by=created_by)
-        return user
-
-    def test_spares_the_first_sysadmin_where_all_would_be_locked_out(self) -> None:
-        uploaded, first, second = self.closed("x", CreatedBy.CSV), self.closed("sam"), self.closed("tom")
-        Org.objects.filter(name="Default").update(directory_service="ldap")
-
-        self.upgraded()
-
-        local = dict(User.objects.values_list("pk", "managed_locally"))
-        assert local == {uploaded.pk: False, first.pk: True, second.pk: False}
-        assert AuditEntry.objects.get(action="managed locally").actor_label == "upgrade"
-
-    def test_marks_nobody_where_a_sysadmin_has_a_way_in(self) -> None:
-        self.closed("sam")
-        make_user("root", org=Org.objects.get(depth=1), roles=["SYSADMIN"], password=PASSWORD)
-        Org.objects.filter(name="Default").update(directory_service="ldap")
-
-        self.upgraded()
-
-        assert not User.objects.get(username="sam").managed_locally

@@ -22,6 +22,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, OutputWrapper
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
+from django.db.migrations.recorder import MigrationRecorder
 from django.db.utils import OperationalError as DatabaseUnavailable
 from django.utils import timezone
 from kombu.exceptions import OperationalError
@@ -32,6 +33,7 @@ from console.demo_directory import DemoDirectory
 from console.env import BadSetting, flag, host, port, web_address
 from console.processes import ProcessDied, Service, Supervisor, end_leftovers
 from console.start import end_without_semaphores
+from directory.status import upgrades
 from orgs.actions import users
 from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, Role, User
@@ -109,9 +111,11 @@ def _end_without_tables() -> None:
     """Name what to do first where the database is new, or older than this release.
 
     Raises:
-        CommandError: when migrations are missing.
+        CommandError: when migrations are missing, or when another version has to upgrade the database first.
     """
     try:
+        if reason := upgrades.obstacle(MigrationRecorder(connection).applied_migrations().keys()):
+            raise CommandError(reason)
         executor = MigrationExecutor(connection)
     except DatabaseUnavailable:
         # A database that is away for a while: pages say so until it is back.

@@ -1,10 +1,23 @@
-"""Attempts to sign in get a table of their own, instead of the cache that kept them pickled."""
+"""Makes the table of attempts to sign in.
+
+A database that has had every migration named in ``replaces`` has it as it is made here, and nothing is done to it. Those names
+are never given to another migration: the numbers go on with 0004.
+"""
 
 from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("console", "0001_cache_table")]
+    replaces = [
+        ("console", "0001_cache_table"),
+        ("console", "0002_sign_in_attempts"),
+        ("console", "0003_sessions_under_hashed_keys"),
+    ]
+
+    initial = True
+
+    dependencies = []
+
     operations = [
         migrations.CreateModel(
             name="SignInAttempt",
@@ -18,5 +31,4 @@ class Migration(migrations.Migration):
                 "ordering": ["slot"],
             },
         ),
-        migrations.RunSQL("DROP TABLE IF EXISTS console_cache", migrations.RunSQL.noop),
     ]

@@ -1,0 +1,47 @@
+"""Compares the migrations that a database has had with those that this version has."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+
+from django.db.migrations.loader import MigrationLoader
+from django.utils.translation import gettext as _
+
+# A migration: its app and its name.
+Key = tuple[str, str]
+OWN = frozenset({"console", "directory", "orgs"})
+
+
+@functools.cache
+def known() -> Mapping[Key, tuple[Key, ...]]:
+    """Return each migration of this version with the older ones that it stands for, the oldest first."""
+    # Read once: the files can't change under a process that runs.
+    loaded = MigrationLoader(None).disk_migrations
+    return {key: tuple((app, name) for app, name in migration.replaces) for key, migration in loaded.items()}
+
+
+def missing(applied: AbstractSet[Key]) -> set[Key]:
+    """Return the migrations that are still to be applied: one that stands for others has been when those have."""
+    return {key for key, older in known().items() if not applied >= set(older or [key])}
+
+
+def unknown(applied: AbstractSet[Key]) -> set[Key]:
+    """Return what was applied by a newer version than this one."""
+    here = {*known(), *(key for older in known().values() for key in older)}
+    return {key for key in applied - here if key[0] in OWN}
+
+
+def obstacle(applied: AbstractSet[Key]) -> str:
+    """Return why this version can't upgrade the database, and which one comes first; nothing where it can."""
+    for older in known().values():
+        app, last = older[-1] if older else ("", "")
+        had = applied & set(older)
+        if app in OWN and had and len(had) < len(older):
+            return _(
+                "The database has only %(had)d of the %(all)d migrations of %(app)s that this version takes as one: first run "
+                "“manage.py migrate” of the last version that has the file %(app)s/migrations/%(last)s.py, then that of this "
+                "version."
+            ) % {"had": len(had), "all": len(older), "app": app, "last": last}
+    return ""
