@@ -14,12 +14,11 @@ import struct
 CREATE_RULESET = 444
 RESTRICT_SELF = 446
 GET_VERSION = 1
-# By the ABI that brought them (linux/landlock.h): the rights to files, to TCP ports, and to reach other processes.
-FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16}
-PORT_RIGHTS = {4: 2}
+# By the ABI that brought them (linux/landlock.h): the rights to files, to ports, and to reach other processes.
+FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16, 9: 17}
+PORT_RIGHTS = {4: 2, 10: 4}
 SCOPES = {6: 2}
-# What the parts of the structure are about, in their order.
-COVERED = ("files", "TCP ports", "abstract sockets and signals")
+WITH_UDP = 10
 
 
 def give_up_files_and_ports() -> str:
@@ -31,7 +30,13 @@ def give_up_files_and_ports() -> str:
         _call(RESTRICT_SELF, ruleset, 0, 0)
     finally:
         os.close(ruleset)
-    return f"ABI {abi}: {', '.join(COVERED[: len(attributes) // 8])}"
+    return f"ABI {abi}: {', '.join(covered(abi))}"
+
+
+def covered(abi: int) -> list[str]:
+    """Return what the parts of the structure are about, in their order."""
+    parts = ["files", "TCP and UDP ports" if abi >= WITH_UDP else "TCP ports", "abstract sockets and signals"]
+    return parts[: len(ruleset_attributes(abi)) // 8]
 
 
 def ruleset_attributes(abi: int) -> bytes:
