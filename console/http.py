@@ -20,7 +20,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django_htmx.middleware import HtmxDetails
 
-from console import status_page
+from console.presenters import status
 from orgs.permissions import Permission
 
 TIME_ZONE_COOKIE = "time_zone"
@@ -120,7 +120,7 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
         return {"menu": []}
     return {
         "menu": functools.cache(lambda: [_menu_item(request, *page) for page in _MENU if user.may(page[3])]),
-        "alarms": functools.cache(lambda: status_page.alarms(user, at=timezone.now())),
+        "alarms": functools.cache(lambda: status.alarms(user, at=timezone.now())),
     }
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from console.env import BadSetting
-from console.stored import full
+from console.process.data_folder import full
 from orgs.loglines import LogLines
 
 # Control characters, line separators, and the marks that reverse the direction of text.

@@ -28,7 +28,7 @@ from console.env import (
     time_zone,
     web_address,
 )
-from console.stored import BASE_DIR, broker_url, data_dir, database, secret_key
+from console.process.data_folder import BASE_DIR, broker_url, data_dir, database, secret_key
 
 VAR = data_dir()
 SECRET_KEY = secret_key(VAR)
@@ -65,14 +65,14 @@ MIDDLEWARE = [
     "console.http.HeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
-    "console.security_log.SecurityLogMiddleware",
+    "console.security.security_log.SecurityLogMiddleware",
     "console.http.NullMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "console.sessions.SessionLimitsMiddleware",
+    "console.security.sessions.SessionLimitsMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -134,7 +134,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 AUTH_USER_MODEL = "orgs.User"
 # Usernames are unique by their folded key (username_key), in any letter case.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
-AUTHENTICATION_BACKENDS = ["console.access.LocalBackend"]
+AUTHENTICATION_BACKENDS = ["console.security.access.LocalBackend"]
 # Scrypt needs memory as well as time; what PBKDF2 made before is still read, and made anew at the next sign-in.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
@@ -193,7 +193,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY el
 # A browser takes a cookie of such a name over HTTPS only, and from this very host.
 COOKIE_PREFIX = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}session", f"{COOKIE_PREFIX}csrf"
-SESSION_ENGINE = "console.session_store"
+SESSION_ENGINE = "console.security.session_store"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 # A session ends so long after the sign-in, and so long after the last request that a person made.
@@ -201,7 +201,7 @@ SESSION_COOKIE_AGE = 3600 * number("SESSION_HOURS", default=12, least=1, most=24
 SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30, least=1, most=60 * 24 * 365)
 # A dangerous page wants the password again when it was given longer ago than this.
 CONFIRMED_SECONDS = 600
-DEFAULT_EXCEPTION_REPORTER_FILTER = "console.error_reports.WithoutValues"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "console.security.error_reports.WithoutValues"
 CSRF_FAILURE_VIEW = "console.views.session.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"

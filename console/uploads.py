@@ -9,7 +9,7 @@ from django.core.files.uploadedfile import InMemoryUploadedFile
 from django.core.files.uploadhandler import FileUploadHandler, StopUpload
 from django.http import HttpRequest
 
-from directory.people_csv import ON_THE_PAGE
+from directory.provisioning.csv_file import ON_THE_PAGE
 
 LARGEST = ON_THE_PAGE.bytes
 # A browser that is cut off while it sends shows an error of its own, so that a little too much is read and thrown away.

@@ -7,7 +7,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from console.start import load_settings, sentences
+from console.process.start import load_settings, sentences
 
 # No page may keep a database busy for longer.
 os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "20")

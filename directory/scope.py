@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from directory.models import LdapServer, OrgServer
-from orgs.inheritance import Effective, effective_settings
-from orgs.models import DirectoryService
+from orgs.models import DirectoryService, Org
+from orgs.rules.inheritance import Effective, effective_settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,3 +92,9 @@ def servers_to_ask(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[L
         if not chosen or set(org.servers) & set(chosen):
             wanted.update(org.servers)
     return list(LdapServer.objects.enabled().filter(pk__in=wanted).in_order())
+
+
+def inherited(orgs: Iterable[Org]) -> dict[Org, tuple[int, ...]]:
+    """Return the servers that syncs ask for orgs without a list of their own; orgs that inherit none are left out."""
+    own, asked = own_lists(), asked_by_orgs()
+    return {org: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}

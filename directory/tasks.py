@@ -11,13 +11,15 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory import heartbeats
 from directory.actions import retention, schedule, uploads
-from directory.sync import closing, helping, pipeline
-from directory.sync.crew import Helpers
+from directory.scheduling import heartbeats
+from directory.scripts.distributed import remote_worker
+from directory.scripts.distributed.dispatcher import Helpers
+from directory.sync import pipeline
 from directory.sync.errors import Leaving
+from directory.sync.finish import finishing
 from orgs.actions import archives
-from orgs.actors import SYSTEM
+from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
 
@@ -53,7 +55,7 @@ def carry_out_run(*, run_id: int) -> None:
 def help_with_scripts(*, page_id: int) -> None:
     """Ask the scripts about a page of a run that another worker carries out, and about further ones of it."""
     with suppress(Leaving):
-        helping.help_with(page_id, go_on=lambda: stay("helping", 0, None))
+        remote_worker.help_with(page_id, go_on=lambda: stay("helping", 0, None))
 
 
 def _count_helpers() -> int:
@@ -84,7 +86,7 @@ def start_due() -> None:
 @shared_task(ignore_result=True, queue="mail")
 def send_waiting_mail() -> None:
     """Send the mails that wait."""
-    closing.send_waiting(at=timezone.now())
+    finishing.send_waiting(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")

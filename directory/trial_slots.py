@@ -12,7 +12,7 @@ from typing import IO
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from directory.actions.errors import Refused
+from directory.errors import Refused
 
 AT_ONCE = 3
 

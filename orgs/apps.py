@@ -15,6 +15,6 @@ class OrgsConfig(AppConfig):
     def ready(self) -> None:
         """Have the standard roles and orgs made once the tables are there, and long lists filtered in one parameter."""
         among.register()
-        from orgs.standard import make_standard_objects  # noqa: PLC0415  # models can't be imported before this
+        from orgs.rules.standard import make_standard_objects  # noqa: PLC0415  # models can't be imported before this
 
         post_migrate.connect(make_standard_objects, sender=self)

@@ -20,7 +20,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker, Settings
 
-from directory.sync.source import ReadingProcess
+from directory.ldap.process.parent import ReadingProcess
 from tests.server_process import free_port, start_process
 
 # As it is without the fixture below.

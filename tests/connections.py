@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from directory.sync.values import Connection
+from directory.values.ldap import Connection
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
 

@@ -9,12 +9,12 @@ from typing import Any
 from django.test import Client
 
 from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
-from directory.sync.values import Action, Outcome
+from directory.values.plan import Action, Outcome
 from orgs.actions import legal_holds, orgs, roles, users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, Matter, Org, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
+from orgs.rules.actors import SYSTEM
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 PASSWORD = "correct horse battery"
@@ -58,7 +58,7 @@ def make_server_administrator(username: str = "sam") -> User:
 def signed_in(user: User) -> Client:
     """Return a browser in which the user is signed in."""
     client = Client()
-    client.force_login(user, backend="console.access.LocalBackend")
+    client.force_login(user, backend="console.security.access.LocalBackend")
     return client
 
 

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from directory.actions import runs, servers
-from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer, Run, RunChange, Trigger
+from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
-from directory.sync.limit_table import LIMITS
+from directory.values.limit_table import LIMITS
 from orgs.actions import orgs as org_actions
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
+from orgs.rules.actors import SYSTEM
 
 # Numbers with which no limit holds a run back.
 NO_LIMITS = {limit.setting: limit.off for limit in LIMITS}

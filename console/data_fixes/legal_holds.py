@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fixes.site import ActingAdmin, by
 from orgs.actions import legal_holds
-from orgs.actors import Actor
 from orgs.models import Custodian, Matter, User
+from orgs.rules.actors import Actor
 
 
 def _will_be_deactivated(held: QuerySet[Custodian]) -> str:

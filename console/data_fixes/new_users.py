@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from directory import creation
-from directory.creation import Applicant, Created
-from directory.decisions import Decision, packed
-from directory.sync.sandbox import SandboxBroken
-from directory.sync.source import DirectoryUnavailable
+from directory.ldap.errors import DirectoryUnavailable
+from directory.provisioning import creation
+from directory.provisioning.creation import Applicant, Created
+from directory.provisioning.decisions import Decision, packed
+from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions import users
-from orgs.actors import Actor
-from orgs.local_sign_in import follows_directory
 from orgs.models import CreatedBy, Role
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import follows_directory
 from orgs.text import fold
 
 

@@ -16,10 +16,10 @@ from console.data_fixes.site import ActingAdmin, by
 from directory.found_elsewhere import left_behind
 from directory.scope import asked_by_orgs
 from orgs.actions import devices, orgs, roles
-from orgs.inheritance import effective_settings
-from orgs.local_sign_in import closed_to_administrators
 from orgs.models import Archive, ArchiveState, AuditEntry, Device, Org, Role
 from orgs.permissions import Permission
+from orgs.rules.inheritance import effective_settings
+from orgs.rules.local_sign_in import closed_to_administrators
 
 
 class OrgForm(forms.ModelForm):  # type: ignore[type-arg]

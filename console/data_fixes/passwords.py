@@ -15,9 +15,9 @@ from django.utils.translation import gettext as _
 
 from orgs.actions import users
 from orgs.actions.errors import Refused
-from orgs.actors import Actor
-from orgs.local_sign_in import password_counts
 from orgs.models import User
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import password_counts
 
 
 def password_page(request: HttpRequest, site: AdminSite, user: User, *, by: Actor, back: str) -> HttpResponse:

@@ -19,13 +19,13 @@ from django.shortcuts import resolve_url
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
-from console.access import ask_to_confirm
 from console.data_fixes.passwords import password_page
-from console.sessions import is_confirmed
-from directory.actions.errors import Invalid
+from console.security.access import ask_to_confirm
+from console.security.sessions import is_confirmed
+from directory.errors import Invalid
 from orgs.actions.errors import Refused
-from orgs.actors import Actor, person
 from orgs.models import User
+from orgs.rules.actors import Actor, person
 
 Done = TypeVar("Done")
 _SECRETS = frozenset({"password", "bind_password", "client_key"})

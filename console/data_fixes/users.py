@@ -22,14 +22,14 @@ from console.data_fixes import user_effects
 from console.data_fixes.new_users import Fate, carry_out, fate_of
 from console.data_fixes.passwords import password_page
 from console.data_fixes.site import ActingAdmin, by
-from directory.creation import Applicant
 from directory.models import Match
+from directory.provisioning.creation import Applicant
 from directory.scope import orgs_in_scope
 from orgs.actions import locks, users
 from orgs.actions.archives import Restored
 from orgs.actions.users import Profile
-from orgs.actors import Actor
 from orgs.models import Device, Org, Role, User
+from orgs.rules.actors import Actor
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]

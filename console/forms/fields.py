@@ -10,7 +10,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from directory.actions.errors import Invalid
+from directory.errors import Invalid
 from orgs.models import Org
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from console.forms.ldap_servers import LdapServerForm
-from directory import pasted
 from directory.actions import servers
-from directory.presets import Preset
+from directory.servers.presets import Preset
+from directory.values import pasted_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def fill_in(typed: LdapServerForm, preset: Preset | None) -> FilledIn:
 
 def _text(form: LdapServerForm, name: str) -> str:
     value = form[name].value()
-    return pasted.text("\n".join(map(str, value)) if isinstance(value, list) else str(value or ""))
+    return pasted_text.text("\n".join(map(str, value)) if isinstance(value, list) else str(value or ""))
 
 
 def _same(name: str, typed: str, value: Any) -> bool:
-    return pasted.same(name, typed.split("\n") if isinstance(value, list) else typed, value)
+    return pasted_text.same(name, typed.split("\n") if isinstance(value, list) else typed, value)

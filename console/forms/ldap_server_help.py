@@ -8,7 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext_lazy as _
 
-from directory.sync.limit_table import LIMITS
+from directory.values.limit_table import LIMITS
 
 HELP: Mapping[str, Any] = MappingProxyType(
     {

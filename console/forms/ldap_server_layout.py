@@ -9,7 +9,7 @@ from crispy_forms.helper import FormHelper
 from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django.utils.translation import gettext_lazy as _
 
-from directory.sync.limit_table import LIMITS, Limit
+from directory.values.limit_table import LIMITS, Limit
 
 
 def helper() -> FormHelper:

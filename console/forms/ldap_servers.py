@@ -14,19 +14,20 @@ from console.forms.fields import LinesField, OrgsField, SecretTextarea, show_err
 from console.forms.ldap_server_help import HELP
 from console.forms.ldap_server_layout import helper
 from console.forms.stored_secrets import StoredSecrets
-from directory import pasted
-from directory.actions import server_powers, servers
-from directory.actions.errors import Invalid
-from directory.actions.server_checks import SCRIPTS
-from directory.actions.server_orgs import inherited
-from directory.actions.server_questions import Confirmed
+from directory.actions import servers
+from directory.errors import Invalid
 from directory.models import LdapServer
 from directory.models.fields import Sealed, Undecryptable
-from directory.presets import Preset
-from directory.sync.values import AttributeMapping, Connection, GroupSearch
-from orgs.actors import person
+from directory.scope import inherited
+from directory.servers import setting_powers
+from directory.servers.presets import Preset
+from directory.servers.setting_checks import SCRIPTS
+from directory.servers.setting_questions import Confirmed
+from directory.values import pasted_text
+from directory.values.ldap import AttributeMapping, Connection, GroupSearch
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
+from orgs.rules.actors import person
 
 _SCRIPT = {"rows": 14, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "script"}
 
@@ -105,7 +106,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
     def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
-        for name in pasted.NORMALIZED & self.fields.keys():
+        for name in pasted_text.NORMALIZED & self.fields.keys():
             field: Any = self.fields[name]
             # An escaped blank at the end of a DN is a part of it.
             field.strip = False
@@ -115,7 +116,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         orgs: Any = self.fields["orgs"]
         orgs.queryset, orgs.asked = self.visible, names_of_inherited(self.visible)
         if server is None:
-            self.initial["grantable_roles"] = server_powers.default_grantable_roles(person(viewer))
+            self.initial["grantable_roles"] = setting_powers.default_grantable_roles(person(viewer))
         else:
             self.initial = {
                 **self.initial,
@@ -151,7 +152,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         """Clear the bind DN of an anonymous bind or a bind by certificate, and stop who would overwrite what someone else saved meanwhile."""
-        found: dict[str, Any] = pasted.normalized(super().clean() or self.cleaned_data)
+        found: dict[str, Any] = pasted_text.normalized(super().clean() or self.cleaned_data)
         if found.get("anonymous_bind") or found.get("sasl_external"):
             found["bind_dn"] = ""
             found["bind_password"] = ""

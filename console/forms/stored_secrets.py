@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from directory import pasted
 from directory.models.fields import opened
+from directory.values import pasted_text
 
 
 class StoredSecrets:
@@ -32,7 +32,7 @@ class StoredSecrets:
         """Whether the stored secret may be used: only where it was entered for."""
         where = self.where[secret].items()
         return bool(self.stored[secret]) and all(
-            pasted.same(key, self.cleaned_data.get(key), old) for key, old in where
+            pasted_text.same(key, self.cleaned_data.get(key), old) for key, old in where
         )
 
     def _secret(self, secret: str, belongs_to: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from directory.people_csv import COLUMNS, ON_THE_PAGE
+from directory.provisioning.csv_file import COLUMNS, ON_THE_PAGE
 from orgs.models import Org
 from orgs.models.orgs import OrgQuerySet
 

@@ -17,10 +17,10 @@ from django.utils.safestring import SafeString
 from django.utils.text import Truncator
 from django.utils.translation import get_language, gettext
 
-from console import badges, reading_proofs, status_page
-from console.badges import Badge
-from console.places import address_of
+from console.presenters import badges, reading_proofs, status
+from console.presenters.badges import Badge
 from console.templatetags.icons import lucide
+from console.url_cache import address_of
 from directory.models import Alert, Run, RunServer
 from directory.status import Line, State
 from orgs.models import Archive, Device, User
@@ -112,7 +112,7 @@ def status_state(value: State) -> Badge:
 @register.simple_tag
 def status_address(line: Line) -> str:
     """Return the page of what a line of the status is about."""
-    return status_page.address_of(line)
+    return status.address_of(line)
 
 
 @register.simple_tag

@@ -9,11 +9,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from console.access import ConsoleRequest, require
-from console.filters.alerts import AlertFilter
 from console.http import render_page
-from console.lists import show_list
-from console.tables.alerts import AlertTable
+from console.listing.filters.alerts import AlertFilter
+from console.listing.listing import show_list
+from console.listing.tables.alerts import AlertTable
+from console.security.access import ConsoleRequest, require
 from directory.actions import alerts
 from directory.models import Alert
 from orgs.permissions import Permission

@@ -10,12 +10,12 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from console.access import ConsoleRequest, require
-from console.exports import csv_file
-from console.filters.audit import AuditFilter
 from console.http import render_page
-from console.lists import show_list
-from console.tables.audit import AuditTable
+from console.listing.exports import csv_file
+from console.listing.filters.audit import AuditFilter
+from console.listing.listing import show_list
+from console.listing.tables.audit import AuditTable
+from console.security.access import ConsoleRequest, require
 from orgs.models import AuditEntry
 from orgs.models.audit import AuditEntryQuerySet
 from orgs.permissions import Permission

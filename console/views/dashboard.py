@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console.access import ConsoleRequest, require
 from console.http import render_page
+from console.security.access import ConsoleRequest, require
 from directory.actions import schedule
 from directory.models import Alert, Run
 from orgs.models import User

@@ -8,12 +8,12 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from console.access import ConsoleRequest, require
-from console.exports import csv_file
-from console.filters.devices import DeviceFilter
 from console.http import render_page
-from console.lists import show_list
-from console.tables.devices import DeviceTable
+from console.listing.exports import csv_file
+from console.listing.filters.devices import DeviceFilter
+from console.listing.listing import show_list
+from console.listing.tables.devices import DeviceTable
+from console.security.access import ConsoleRequest, require
 from orgs.models import Device, User
 from orgs.models.devices import DeviceQuerySet
 from orgs.permissions import Permission

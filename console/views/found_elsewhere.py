@@ -10,11 +10,11 @@ from django.utils.text import capfirst
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from console.access import ConsoleRequest, author, confirmed, require
 from console.http import render_page
+from console.security.access import ConsoleRequest, author, confirmed, require
 from directory import last_found
 from directory.actions import matches
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.last_found import Group
 from orgs.permissions import Permission
 

@@ -13,21 +13,21 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access import ConsoleRequest, author, require
 from console.forms.fields import show_errors
 from console.forms.filling_in import fill_in
 from console.forms.ldap_servers import LdapServerForm
 from console.forms.settings import IntervalForm
 from console.http import browser_has_gone, render_page
-from console.server_pages import Caution, cautions, effects_of_deleting, server_rows, warnings
-from console.sessions import is_confirmed
-from directory import presets
-from directory.actions import alerts, probe, server_warnings, servers, settings
-from directory.actions.errors import Invalid, Refused, Unanswered
+from console.presenters.ldap_servers import Caution, cautions, effects_of_deleting, server_rows, warnings
+from console.security.access import ConsoleRequest, author, require
+from console.security.sessions import is_confirmed
+from directory.actions import alerts, probe, servers, settings
 from directory.actions.probe import DirectoryUnavailable
+from directory.errors import Invalid, Refused, Unanswered
 from directory.models import LdapServer, SyncSettings
 from directory.models.fields import Undecryptable
-from directory.sync import sync_searches
+from directory.servers import presets, setting_warnings
+from directory.sync.read import syncrepl_failures
 from orgs.permissions import Permission
 
 
@@ -190,7 +190,7 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
 def allow_sync_searches(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Ask a server by syncrepl again for what has changed, although it broke off once."""
     server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
-    sync_searches.allow_again(server=server, by=author(request), at=timezone.now())
+    syncrepl_failures.allow_again(server=server, by=author(request), at=timezone.now())
     messages.success(request, _("%(name)s is asked by syncrepl again for what has changed.") % {"name": server.name})
     return redirect("ldap_servers:edit", pk=server.pk)
 
@@ -236,7 +236,7 @@ def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
         "suggested": found if found and not form.is_like(found) else None,
         "presets": presets.PRESETS,
         "server": form.server,
-        "cautions": [Caution("", text) for text in server_warnings.of_connection(connection)],
+        "cautions": [Caution("", text) for text in setting_warnings.of_connection(connection)],
     }
 
 

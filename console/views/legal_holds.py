@@ -6,11 +6,11 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.access import ConsoleRequest, require
-from console.filters.names import MatterFilter
 from console.http import render_page
-from console.lists import show_list
-from console.tables.legal_holds import CustodianTable, MatterTable
+from console.listing.filters.names import MatterFilter
+from console.listing.listing import show_list
+from console.listing.tables.legal_holds import CustodianTable, MatterTable
+from console.security.access import ConsoleRequest, require
 from orgs.models import Matter
 from orgs.permissions import Permission
 

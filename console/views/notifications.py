@@ -9,12 +9,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from console.access import ConsoleRequest, author, require
 from console.forms.fields import show_errors
 from console.forms.settings import NotificationForm
 from console.http import render_page
+from console.security.access import ConsoleRequest, author, require
 from directory.actions import settings
-from directory.actions.errors import Invalid
+from directory.errors import Invalid
 from directory.models import Mail, SyncSettings
 from orgs.models import User
 from orgs.permissions import Permission

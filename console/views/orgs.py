@@ -6,9 +6,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.access import ConsoleRequest, require
 from console.http import render_page
-from console.org_pages import org_card, org_rows
+from console.presenters.orgs import org_card, org_rows
+from console.security.access import ConsoleRequest, require
 from orgs.models import Org
 from orgs.permissions import Permission
 

@@ -6,12 +6,12 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.access import ConsoleRequest, require
-from console.filters.names import RoleFilter
 from console.http import render_page
-from console.lists import show_list
-from console.permission_grid import grid
-from console.tables.roles import RoleTable
+from console.listing.filters.names import RoleFilter
+from console.listing.listing import show_list
+from console.listing.tables.roles import RoleTable
+from console.presenters.permission_grid import grid
+from console.security.access import ConsoleRequest, require
 from orgs.models import Role, RoleGrant
 from orgs.permissions import Permission
 

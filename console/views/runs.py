@@ -14,18 +14,19 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access import ConsoleRequest, author, confirmed, require
-from console.exports import csv_file, json_file
-from console.filters.runs import ChangeFilter, RunFilter
 from console.http import render_page
-from console.lists import show_list
-from console.run_pages import CHANGE_COLUMNS, change_rows, plan_of, results, run_page, tiles
-from console.tables.runs import RunTable
+from console.listing.exports import csv_file, json_file
+from console.listing.filters.runs import ChangeFilter, RunFilter
+from console.listing.listing import show_list
+from console.listing.tables.runs import RunTable
+from console.presenters.runs import CHANGE_COLUMNS, change_rows, plan_of, run_page, tiles
+from console.security.access import ConsoleRequest, author, confirmed, require
 from directory.actions import approval, runs
 from directory.actions import undo as undo_actions
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LdapServer, Run, Trigger
 from directory.models.runs import RunQuerySet
+from directory.sync.finish import json_summary
 from orgs.permissions import Permission
 
 # Tells htmx to stop polling.
@@ -78,7 +79,7 @@ def run_csv(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
 def run_json(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
     """Return the run with all its changes as JSON."""
     run = get_object_or_404(_visible(request), pk=pk)
-    return json_file(f"run-{run.pk}.json", results.summary(run), "changes", results.changes(run))
+    return json_file(f"run-{run.pk}.json", json_summary.summary(run), "changes", json_summary.changes(run))
 
 
 @require_POST

@@ -13,10 +13,10 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from console import security_log, sessions, throttle
-from console.access import ConsoleRequest, require
 from console.forms.session import ConfirmForm, SignInForm
 from console.http import render_page
+from console.security import security_log, sessions, throttle
+from console.security.access import ConsoleRequest, require
 from orgs.models import User
 from orgs.permissions import Permission
 

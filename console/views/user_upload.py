@@ -12,19 +12,19 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.access import ConsoleRequest, author, require
 from console.forms.user_upload import UserUploadForm
 from console.http import render_page
-from console.lists import Listing, show_table
-from console.tables.user_upload import UploadTable
+from console.listing.listing import Listing, show_table
+from console.listing.tables.user_upload import UploadTable
+from console.security.access import ConsoleRequest, author, require
 from console.uploads import too_large
 from directory.actions import uploads
-from directory.actions.errors import Refused
-from directory.decisions import Decision
+from directory.errors import Refused
+from directory.ldap.errors import DirectoryUnavailable
 from directory.models import Upload
-from directory.people_csv import BadCsv
-from directory.sync.sandbox import SandboxBroken
-from directory.sync.source import DirectoryUnavailable
+from directory.provisioning.csv_file import BadCsv
+from directory.provisioning.decisions import Decision
+from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.models import Org, Role
 from orgs.permissions import Permission
 

@@ -15,15 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.access import ConsoleRequest, author, confirmed, require
-from console.exports import csv_file
-from console.filters.users import UserFilter
 from console.http import render_page
-from console.lists import show_list
-from console.tables.users import UserTable
-from console.user_page import may_manage, user_card
+from console.listing.exports import csv_file
+from console.listing.filters.users import UserFilter
+from console.listing.listing import show_list
+from console.listing.tables.users import UserTable
+from console.presenters.users import may_manage, user_card
+from console.security.access import ConsoleRequest, author, confirmed, require
 from directory.actions import namesakes
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from directory.models import Alert, LdapServer
-from directory.sync import notify
+from directory.sync import notifications
 from orgs.models import User
 
 
@@ -16,4 +16,4 @@ def dismiss(*, alert: Alert, by: User, at: datetime) -> None:
 
 def connection_works(*, server: LdapServer, at: datetime) -> None:
     """End the alerts that a server can't be used: a test with its stored settings has just succeeded."""
-    notify.connection_works(server, at=at)
+    notifications.connection_works(server, at=at)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from directory.actions import plan_parts
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LdapServer, Run
-from directory.sync import notify
-from directory.sync.values import Outcome
-from orgs.actors import Actor
+from directory.sync import notifications
+from directory.sync.review import plan_contributors
+from directory.values.plan import Outcome
 from orgs.models import Role, User
 from orgs.permissions import Permission, holds
+from orgs.rules.actors import Actor
 
 # So many names are enough to know whom to ask.
 _NAMED = 5
@@ -47,7 +47,7 @@ def refuse_unless_second(*, run: Run, by: Actor) -> None:
     if by.user_id is None:
         raise Refused(
             f"the plan of run {run.pk} needs the approval of a second administrator, who gives it in the console: "
-            f"{notify.address_of(run)}"
+            f"{notifications.address_of(run)}"
         )
     parts = _parts(run)
     if by.user_id in parts:
@@ -60,7 +60,7 @@ def refuse_unless_second(*, run: Run, by: Actor) -> None:
 def _parts(run: Run) -> dict[int, str]:
     """Return who had a part in the plan, by id: started it, or changed what it was made by and was never applied."""
     # An undo goes by what a run has done, not by any settings.
-    parts = plan_parts.editors(run) if run.undo_of_id is None else {}
+    parts = plan_contributors.editors(run) if run.undo_of_id is None else {}
     if run.started_by_id is not None:
         parts[run.started_by_id] = "started it"
     return parts

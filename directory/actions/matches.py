@@ -8,14 +8,15 @@ from datetime import datetime
 from django.db import transaction
 
 from directory import last_found
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.last_found import Group
 from directory.models import KnownId, LastSeen, LdapServer, Match
-from directory.sync import known_ids, standing
-from directory.sync.known_ids import Noted
+from directory.sync.identify import known_ids
+from directory.sync.identify.known_ids import Noted
+from directory.sync.stored import decision_cache
 from orgs.actions import guard, users
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 
 
 @transaction.atomic
@@ -37,7 +38,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     Match.objects.filter(pk__in=[match.pk for match in found]).delete()
     KnownId.objects.filter(user__in=user_ids).delete()
     LastSeen.objects.filter(user__in=user_ids).delete()
-    standing.drop([match.user_id for match in found])
+    decision_cache.drop([match.user_id for match in found])
     note([_fact(match, further[match.user_id]) for match in found], action="match forgotten", by=by, at=at)
     return len(found)
 
@@ -63,7 +64,7 @@ def give_up(*, server: Group, user_ids: Collection[int] | None = None, by: Actor
     people = [match.user_id for match in chosen]
     LastSeen.objects.filter(user__in=people, server__in={match.server_id for match in chosen} - {None}).delete()
     Match.objects.filter(pk__in=[match.pk for match in chosen]).update(server=None, deleted_server="")
-    standing.drop(people)
+    decision_cache.drop(people)
     further = known_ids.of(people)
     note(
         [_fact(match, further[match.user_id]) for match in chosen],

@@ -7,17 +7,18 @@ from datetime import datetime
 
 from django.db import transaction
 
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import RunChange, RunRepeat, StoredEntry
-from directory.sync import known_ids, standing
-from directory.sync.claims import COLUMNS, Found
-from directory.sync.known_ids import NOTHING
-from directory.sync.values import ANOTHER_PERSON
+from directory.sync.identify import known_ids
+from directory.sync.identify.claims import COLUMNS, Found
+from directory.sync.identify.known_ids import NOTHING
+from directory.sync.stored import decision_cache
+from directory.values.scripts import ANOTHER_PERSON
 from orgs.actions import users
 from orgs.actions.audit import Fact, note
 from orgs.actions.users import Profile
-from orgs.actors import Actor
 from orgs.models import User
+from orgs.rules.actors import Actor
 from orgs.text import fold
 
 LONGEST = 255
@@ -86,7 +87,7 @@ def free_username(*, user_id: int, by: Actor, at: datetime) -> str:
         raise Refused("the user has been deleted")
     before, name = user.username, _free_name(user)
     users.update_profiles(profiles={user.pk: Profile(name, user.email, user.first_name, user.last_name)}, by=by, at=at)
-    standing.drop([user.pk])
+    decision_cache.drop([user.pk])
     note([Fact("user", user.pk, name, after={"freed username": before})], action="username freed", by=by, at=at)
     return name
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from directory import presets, trial_slots
-from directory.presets import Preset
-from directory.sync import source
-from directory.sync.identity import identity
-from directory.sync.source import ConnectionStep, DirectoryUnavailable, parse_url
-from directory.sync.values import AttributeMapping, Connection, Entry, GroupSearch, Identity
+from directory import trial_slots
+from directory.ldap.connection_test.connection_test import ConnectionStep
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.identity import identity
+from directory.ldap.process.isolated_test import try_connection, try_search
+from directory.ldap.url import parse_url
+from directory.servers import presets
+from directory.servers.presets import Preset
+from directory.values.ldap import AttributeMapping, Connection, Entry, GroupSearch, Identity
 
 __all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested", "test_connection"]
 
@@ -28,7 +31,7 @@ def test_connection(
         DirectoryUnavailable: when nobody waits any more.
     """
     with trial_slots.held(owner):
-        return source.try_connection(replace(connection, at=at), waits, groups)
+        return try_connection(replace(connection, at=at), waits, groups)
 
 
 def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
@@ -50,5 +53,5 @@ def first_entries(
         DirectoryUnavailable: with the server's own words, or when 10 seconds have passed.
     """
     with trial_slots.held(owner):
-        found = source.try_search(replace(connection, at=at), limit=10, waits=waits)
+        found = try_search(replace(connection, at=at), limit=10, waits=waits)
     return [(entry, identity(entry, mapping)) for entry in found]

@@ -14,14 +14,14 @@ from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 
 from directory import retention
-from directory.actions import plan_parts
 from directory.models import Alert, Mail, Run, RunChange, RunRepeat
 from directory.models.repeats import within
-from directory.sync import repeats
+from directory.sync.review import plan_contributors
+from directory.sync.stored import repeated_rows
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
-from orgs.local_sign_in import with_a_password
 from orgs.models import Archive, AuditEntry, Device, User
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import with_a_password
 
 REMOVED = "old rows removed"
 # Rows that go in one transaction.
@@ -85,7 +85,7 @@ def _audit_parts(before: datetime) -> Steps:
 
     Those after it stay as well, so that the trail goes on without a gap.
     """
-    entries, wanted, last = _old_entries(before), plan_parts.wanted_entries(), 0
+    entries, wanted, last = _old_entries(before), plan_contributors.wanted_entries(), 0
     columns = ("pk", "object_type", "object_id")
     while page := list(entries.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PART]):
         last = page[-1][0]
@@ -137,7 +137,7 @@ def _runs(before: datetime, at: datetime) -> Steps:
 @transaction.atomic
 def _clear(run_id: int, at: datetime) -> int:
     """Remove changes of a run, but for those of users on hold, and those that later runs repeat; return how many went."""
-    repeats.lock(shared=False)
+    repeated_rows.lock(shared=False)
     if _is_wanted(run_id):
         return 0
     repeated = RunRepeat.objects.filter(first__lte=OuterRef("pk"), last__gte=OuterRef("pk")).exclude(run=run_id)
@@ -162,14 +162,14 @@ def _is_wanted(run_id: int) -> bool:
 @transaction.atomic
 def _end(run_id: int, at: datetime) -> int:
     """Remove a run that has nothing left, or note that it is not whole any more."""
-    repeats.lock(shared=False)
+    repeated_rows.lock(shared=False)
     if _is_wanted(run_id):
         return 0
     if ranges := RunRepeat.objects.of(run_id):
         held = User.objects.held().values("pk")
         kept = list(RunChange.objects.filter(within(ranges), user__in=held).values_list("pk", flat=True))
         RunRepeat.objects.filter(run=run_id).delete()
-        repeats.store(run_id, kept)
+        repeated_rows.store(run_id, kept)
     run = Run.objects.get(pk=run_id)
     if run.stored_changes.exists() or run.repeats.exists() or run.undos.exists():
         Run.objects.filter(pk=run_id, cleared_at=None).update(cleared_at=at)

@@ -12,15 +12,16 @@ from django.db.models.functions import Coalesce
 
 from directory import void_plans
 from directory.actions import approval
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
 from directory.scope import asked_digests, orgs_in_scope, servers_to_ask
-from directory.sync import closing, review
+from directory.sync.finish import finishing
 from directory.sync.lease import MAX_ATTEMPTS
-from directory.sync.values import Outcome
+from directory.sync.review import limit_review
+from directory.values.plan import Outcome
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 
 log = logging.getLogger("rollcall.sync")
 
@@ -124,7 +125,7 @@ def who_holds(servers: Collection[LdapServer]) -> str:
 def wake_worker(run_id: int) -> None:
     """Tell a worker that a run waits; when the broker is down, the next tick after it is back does."""
     # Only here, as Celery takes a tenth of a second to load, and a sync in the foreground wakes nobody.
-    from directory import queues  # noqa: PLC0415
+    from directory.scheduling import queues  # noqa: PLC0415
 
     try:
         queues.put("directory.tasks.carry_out_run", queue="sync", run_id=run_id)
@@ -251,7 +252,7 @@ def _refuse_another_configuration(run: Run) -> None:
 
 def _refuse_beyond_a_limit(run: Run, at: datetime) -> None:
     """Limits may have been lowered since the plan was made; whatever else was applied meanwhile counts, too."""
-    if reasons := review.passed_by_now(run, at=at):
+    if reasons := limit_review.passed_by_now(run, at=at):
         raise Refused(
             f"the plan of run {run.pk} passes a limit by now: {reasons[0].message.removesuffix('.')}: simulate again"
         )
@@ -343,7 +344,7 @@ def close_dead(*, at: datetime) -> int:
     dead = abandoned.annotate(begins=Coalesce("approved_at", "created_at")).filter(
         Q(attempts__gte=MAX_ATTEMPTS) | foreground
     )
-    closed = sum(closing.close_dead(run, at=at) for run in dead)
+    closed = sum(finishing.close_dead(run, at=at) for run in dead)
     # Whatever has ended holds nothing, however it ended.
     RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES).update(live=False)
     return closed

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from django.db.models import Max
 
-from directory import schedule
 from directory.actions import runs
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LdapServer, Run, RunServer, SyncSettings, Trigger
+from directory.scheduling import due
 from directory.scope import orgs_in_scope, servers_to_ask
-from orgs.actors import SYSTEM
+from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
 
@@ -21,7 +21,7 @@ def start_due(*, at: datetime) -> Run | None:
     """Start one real run of all servers that are due; None when there are none or a run is under way."""
     settings = _settings(at)
     timetables = _timetables(settings)
-    ids = schedule.due(timetables, since=settings.interval_since or at, now=at)
+    ids = due.due(timetables, since=settings.interval_since or at, now=at)
     servers = list(LdapServer.objects.filter(pk__in=ids).in_order())
     if not servers:
         return None
@@ -34,7 +34,7 @@ def start_due(*, at: datetime) -> Run | None:
         return None
 
 
-def timetables(*, at: datetime) -> tuple[list[schedule.Timetable], datetime]:
+def timetables(*, at: datetime) -> tuple[list[due.Timetable], datetime]:
     """Return the timetables of the servers that orgs use, and since when their intervals count."""
     settings = _settings(at)
     return _timetables(settings), settings.interval_since or at
@@ -44,7 +44,7 @@ def next_runs(*, at: datetime) -> dict[int, datetime]:
     """Return when each server that orgs use is due next, by id; a server that is never due is left out."""
     settings = _settings(at)
     since = settings.interval_since or at
-    times = {row.server_id: schedule.next_run(row, since=since) for row in _timetables(settings)}
+    times = {row.server_id: due.next_run(row, since=since) for row in _timetables(settings)}
     return {pk: when for pk, when in times.items() if when is not None}
 
 
@@ -66,13 +66,13 @@ def _settings(at: datetime) -> SyncSettings:
     return settings
 
 
-def _timetables(settings: SyncSettings) -> list[schedule.Timetable]:
+def _timetables(settings: SyncSettings) -> list[due.Timetable]:
     used = [server.pk for server in servers_to_ask((), orgs_in_scope().values())]
     # A server that was read only because a neighbour was due has had no run of its own.
     real = RunServer.objects.filter(server__in=used, run__simulated=False, chosen=True)
     last_runs = dict(real.values_list("server_id").annotate(Max("run__created_at")))
     return [
-        schedule.Timetable(
+        due.Timetable(
             server_id=server.pk,
             interval_hours=settings.interval_hours
             if server.sync_interval_hours is None

@@ -12,7 +12,7 @@ from django.db.models import Model, QuerySet
 
 from directory.models.fields import EncryptedTextField, Sealed
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 
 
 @dataclass(slots=True)

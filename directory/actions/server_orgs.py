@@ -6,26 +6,20 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from directory.actions.errors import Invalid, Refused
+from directory.errors import Invalid, Refused
 from directory.models import LdapServer, OrgServer
-from directory.scope import asked_by_orgs, own_lists, server_lists
+from directory.scope import own_lists, server_lists
 from orgs.actions import locks
 from orgs.actions import orgs as org_actions
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
-from orgs.inheritance import effective_settings
 from orgs.models import AuditEntry, DirectoryService, Org
+from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
 
 LISTS_CHANGED = "LDAP servers of org changed"
 SERVICE = "directory_service"
 # In the row about the list: that about the org's settings says what became of the org.
 WITH_LIST = "directory_service_with_list"
-
-
-def inherited(orgs: Iterable[Org]) -> dict[Org, tuple[int, ...]]:
-    """Return the servers that syncs ask for orgs without a list of their own; orgs that inherit none are left out."""
-    own, asked = own_lists(), asked_by_orgs()
-    return {org: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}
 
 
 def serve(

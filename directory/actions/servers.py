@@ -9,19 +9,19 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from directory import pasted
-from directory.actions import matches, server_orgs, server_powers, server_questions
-from directory.actions.errors import Invalid, Refused
-from directory.actions.server_checks import MAPPING, SCRIPTS, wrong
-from directory.actions.server_powers import default_grantable_roles
-from directory.actions.server_questions import NOTHING_CONFIRMED, Confirmed
+from directory.actions import matches, server_orgs
+from directory.errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
 from directory.scope import asked_by_orgs, own_lists, server_lists
-from directory.sync import limit_table
-from directory.sync.values import ScriptName, Scripts
+from directory.servers import setting_powers, setting_questions
+from directory.servers.setting_checks import MAPPING, SCRIPTS, wrong
+from directory.servers.setting_powers import default_grantable_roles
+from directory.servers.setting_questions import NOTHING_CONFIRMED, Confirmed
+from directory.values import limit_table, pasted_text
+from directory.values.scripts import ScriptName, Scripts
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
 from orgs.models import Org, Role
+from orgs.rules.actors import Actor
 
 CONNECTION = (
     "urls",
@@ -116,7 +116,7 @@ def save(
     if unknown := values.keys() - set(SETTINGS):
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
-    before, lists = _snapshot(stored) if server else {}, server_powers.lists()
+    before, lists = _snapshot(stored) if server else {}, setting_powers.lists()
     secrets = {name: getattr(stored, name) for name in SECRETS}
     old_urls, off_before = stored.urls, {limit.setting for limit in stored.limits_off}
     old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
@@ -124,14 +124,14 @@ def save(
     errors = wrong(stored, given=values, old_urls=old_urls, may_use_any_address=by.user_id is None)
     roles = default_grantable_roles(by) if grantable_roles is None and server is None else grantable_roles
     decides_anew = stored.configuration_digest != old_digest
-    errors |= server_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
-    if not server_powers.is_sysadmin(by):
+    errors |= setting_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
+    if not setting_powers.is_sysadmin(by):
         round_approval = {} if confirmed.approval_may_end else _ways_round_approval(stored, before, orgs)
         errors |= _only_for_sysadmins(stored, round_approval, off_before, by)
     if errors:
         raise Invalid(errors)
     if by.user_id:
-        server_questions.ask_at_once(stored, off_before, orgs or (), confirmed)
+        setting_questions.ask_at_once(stored, off_before, orgs or (), confirmed)
     stored.version += 0 if server is None else 1
     stored.save()
     # Groups that are not resolved any more are of no use to anybody.
@@ -141,9 +141,9 @@ def save(
     asked = asked_by_orgs() if by.user_id else {}
     if orgs is not None:
         server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
-    if problem := server_powers.wrong_lists(lists, by=by):
+    if problem := setting_powers.wrong_lists(lists, by=by):
         raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
-    server_questions.ask_about_left_behind(asked, confirmed)
+    setting_questions.ask_about_left_behind(asked, confirmed)
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
     after = _snapshot(stored)
     if server:
@@ -161,7 +161,7 @@ def _only_for_sysadmins(
     """Return, by field, what a person may not save, or a file on the command line not without its option."""
     if by.user_id is None:
         return {field: f"{message}; here that takes --turn-off-approval" for field, message in round_approval.items()}
-    return {**server_questions.wrong_limits(stored, off_before), **round_approval}
+    return {**setting_questions.wrong_limits(stored, off_before), **round_approval}
 
 
 def _note_saved(
@@ -176,9 +176,9 @@ def _note_saved(
 
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
     before, old_urls = _where_secrets_go(stored), stored.urls
-    for key, value in pasted.normalized(values).items():
+    for key, value in pasted_text.normalized(values).items():
         # What differs in line ends or blanks alone stays: it was changed by nobody.
-        if is_new or not pasted.same(key, getattr(stored, key), value):
+        if is_new or not pasted_text.same(key, getattr(stored, key), value):
             setattr(stored, key, value)
     if stored.urls != old_urls:
         # It may be another server.
@@ -260,13 +260,13 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
     stored = LdapServer.objects.select_for_update().get(pk=server.pk)
     if (held := RunServer.objects.filter(server=stored, live=True).first()) is not None:
         raise Refused(f"run {held.run_id} holds {stored.name}: wait for it or cancel it")
-    if stored.requires_approval and not server_powers.is_sysadmin(by):
+    if stored.requires_approval and not setting_powers.is_sysadmin(by):
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
-    own, lists, name = own_lists(), server_powers.lists(), stored.name
+    own, lists, name = own_lists(), setting_powers.lists(), stored.name
     fact = Fact("LDAP server", stored.pk, name, before=_snapshot(stored))
     matches.keep_name(server=stored)
     stored.delete()
-    if problem := server_powers.wrong_lists(lists, by=by):
+    if problem := setting_powers.wrong_lists(lists, by=by):
         raise Refused(problem)
     note([fact], action="LDAP server deleted", by=by, at=at)
     server_orgs.note_changed(own, by=by, at=at, deleted={fact.object_id: name})
@@ -283,13 +283,13 @@ def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
     list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
     servers = {server.pk: server for server in LdapServer.objects.in_order()}
     order = [pk for pk in dict.fromkeys(ids) if pk in servers] + [pk for pk in servers if pk not in ids]
-    own, lists = own_lists(), server_powers.lists()
+    own, lists = own_lists(), setting_powers.lists()
     for position, pk in enumerate(order):
         LdapServer.objects.filter(pk=pk).update(position=position)
     server_orgs.sort_all()
     if order == list(servers) and own == own_lists():
         return
-    if problem := server_powers.wrong_lists(lists, by=by):
+    if problem := setting_powers.wrong_lists(lists, by=by):
         raise Refused(problem)
     names = {"before": list(servers), "after": order}
     old, new = ({"order": [servers[pk].name for pk in names[when]]} for when in ("before", "after"))

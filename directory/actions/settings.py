@@ -10,10 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from directory.actions.errors import Invalid
+from directory.errors import Invalid
 from directory.models import SyncSettings
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 
 SETTINGS = (
     "interval_hours",

@@ -7,11 +7,11 @@ from datetime import datetime
 from django.db import transaction
 
 from directory.actions import runs
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import Run, RunServer, Trigger
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 
 
 def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND, wake: bool = True) -> Run:

@@ -8,18 +8,18 @@ from typing import BinaryIO
 
 from django.db import transaction
 
-from directory import creation, people_csv
-from directory.actions.errors import Refused
-from directory.creation import Applicant, Created
-from directory.decisions import Decision, packed, unpacked
+from directory.errors import Refused
 from directory.models import LdapServer, Upload
 from directory.models.fields import Undecryptable, opened
-from directory.people_csv import ON_THE_PAGE, BadCsv, Row
-from directory.sync import known_ids
+from directory.provisioning import creation, csv_file
+from directory.provisioning.creation import Applicant, Created
+from directory.provisioning.csv_file import ON_THE_PAGE, BadCsv, Row
+from directory.provisioning.decisions import Decision, packed, unpacked
+from directory.sync.identify import known_ids
 from orgs.actions.audit import Fact, note
 from orgs.actions.users import Profile
-from orgs.actors import Actor, person
 from orgs.models import CreatedBy, Org, Role, User
+from orgs.rules.actors import Actor, person
 from orgs.text import fold
 
 
@@ -33,10 +33,10 @@ def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], 
         DirectoryUnavailable: when a directory that has to be asked can't be.
         SandboxBroken: when the scripts can't be run.
     """
-    rows = people_csv.read_open(file, size=ON_THE_PAGE)
+    rows = csv_file.read_open(file, size=ON_THE_PAGE)
     orgs = {each.name_key: each for each in within}
     if problems := list(_wrong(rows, orgs)):
-        raise BadCsv(*problems[: people_csv.MOST_PROBLEMS], more=len(problems) > people_csv.MOST_PROBLEMS)
+        raise BadCsv(*problems[: csv_file.MOST_PROBLEMS], more=len(problems) > csv_file.MOST_PROBLEMS)
     applicants = [_applicant(row, orgs[fold(row.org)] if row.org else org) for row in rows]
     # Asked before anything is written: nobody else has to wait while a directory thinks.
     decisions = creation.decide(applicants, by=person(user), at=at, within={each.pk for each in within})
@@ -60,7 +60,7 @@ def _one_line(name: str) -> str:
 
 
 def _wrong(rows: Sequence[Row], orgs: Collection[str]) -> Iterator[str]:
-    yield from people_csv.taken(rows)
+    yield from csv_file.taken(rows)
     for row in rows:
         if row.org and fold(row.org) not in orgs:
             yield f"line {row.line}, org: there is no org {row.org} whose users you administer"

@@ -15,9 +15,9 @@ from directory.models import LdapServer
 from orgs.actions import legal_holds, users
 from orgs.actions import orgs as org_actions
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, Org, Role, SetBy, User
-from orgs.standard import DEFAULT_ORG
+from orgs.rules.actors import SYSTEM
+from orgs.rules.standard import DEFAULT_ORG
 
 SERVER = "Kestrel College"
 GIGABYTE = 10**9

@@ -11,8 +11,8 @@ from django.db.models.functions import Coalesce, Now
 
 from directory.invariants.proofs import UNTOUCHED
 from directory.models import LIVE_STATES, Mail, MailKind, Run, RunChange, RunRepeat, RunServer, RunState
-from directory.sync import tally
-from directory.sync.values import Outcome
+from directory.sync.stored import plan_counts
+from directory.values.plan import Outcome
 from orgs.models import AuditEntry
 from orgs.text import counted
 
@@ -126,7 +126,7 @@ def counts(_at: datetime) -> Iterator[str]:
     made: dict[int, Counter[str]] = {}
     applied = RunChange.objects.filter(outcome=Outcome.APPLIED).exclude(run__state__in=LIVE_STATES)
     for run_id, outcome, actions in applied.values_list("run_id", "outcome", "actions").iterator(chunk_size=2000):
-        made.setdefault(run_id, Counter()).update(tally.counts_of(outcome, actions, 0))
+        made.setdefault(run_id, Counter()).update(plan_counts.counts_of(outcome, actions, 0))
     whole = Run.objects.filter(cleared_at=None).order_by("pk")
     for pk, state, told in whole.values_list("pk", "state", "counts").iterator():
         if pk not in made and state != RunState.APPLIED:

@@ -7,10 +7,10 @@ from datetime import datetime
 
 from django.db.models import Max, Q
 
-from orgs.inheritance import effective_settings
-from orgs.local_sign_in import with_a_closed_password
 from orgs.models import AuditEntry, Role
 from orgs.permissions import PERSONAL, holds
+from orgs.rules.inheritance import effective_settings
+from orgs.rules.local_sign_in import with_a_closed_password
 
 # After each of these somebody else may decide about a user than before.
 DECIDES_ANEW = Q(action__in=["user moved", "managed locally", "managed by the directory"])

@@ -9,7 +9,7 @@ from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from directory.models import Run, RunChange, RunServer, RunState, StoredEntry, SyncSettings
-from directory.sync.values import Cause, MatchedBy, Outcome
+from directory.values.plan import Cause, MatchedBy, Outcome
 from orgs.models import AuditEntry, User
 
 # What is refused or has changed may be so before anything is applied, where an undo finds it so.

@@ -9,8 +9,8 @@ from django.db.models import Count, Exists, OuterRef
 
 from directory.invariants.proofs import FROM_THE_DIRECTORY, READER, WANTED
 from directory.models import KnownId, LdapServer, Match, RunChange, RunServer, StoredEntry
-from directory.sync.group_store import GroupStore
-from directory.sync.source import names_of
+from directory.sync.entries.group_store import GroupStore
+from directory.values.group_graph import names_of
 from orgs.text import counted
 
 # The attribute that entry.groups is stored as.

@@ -13,10 +13,10 @@ from django.db.models import Exists, ForeignKey, Model, OuterRef
 
 from directory.models import LdapServer
 from directory.scope import server_lists
-from orgs.inheritance import effective_settings
 from orgs.models import DirectoryService, Org, Role, User
 from orgs.models.keys import Keyed
 from orgs.permissions import STANDARD_ROLES, Permission
+from orgs.rules.inheritance import effective_settings
 from orgs.text import counted, fold
 
 OWN = ("orgs", "directory")

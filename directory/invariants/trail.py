@@ -11,7 +11,7 @@ from typing import Any
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 
 from directory.models import Run, RunChange
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
 
 PAGE = 1000

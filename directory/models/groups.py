@@ -9,7 +9,7 @@ from directory.models.servers import LdapServer
 
 
 class StoredGroup(models.Model):
-    """One group: ``content`` is, as JSON, who is in it and its SID, as ``directory.sync.group_store`` writes it.
+    """One group: ``content`` is, as JSON, who is in it and its SID, as ``directory.sync.entries.group_store`` writes it.
 
     ``digest`` is a hash of what the server sent, and of what was made of it; ``key`` one of the DN as it is spelled.
     """

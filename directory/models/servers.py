@@ -12,12 +12,13 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory import pasted
-from directory.certificates import holder
+from directory.ldap.attributes.requested_attributes import named, needed
 from directory.models.fields import EncryptedTextField, opened
-from directory.sync.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
-from directory.sync.needed import named, needed
-from directory.sync.values import AttributeMapping, Connection, GroupSearch, Scripts
+from directory.values import pasted_text
+from directory.values.ldap import AttributeMapping, Connection, GroupSearch
+from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
+from directory.values.pem_certificates import holder
+from directory.values.scripts import Scripts
 from orgs.models import Org, Role, User
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission
@@ -295,14 +296,14 @@ class LdapServer(Keyed):
         """
         return Connection(
             name=self.name,
-            urls=tuple(pasted.lines(self.urls)),
-            search_base=pasted.dn(self.search_base),
-            search_filter=pasted.ldap_filter(self.search_filter),
+            urls=tuple(pasted_text.lines(self.urls)),
+            search_base=pasted_text.dn(self.search_base),
+            search_filter=pasted_text.ldap_filter(self.search_filter),
             search_scope=self.search_scope,
             start_tls=self.start_tls,
             verify_certificates=self.verify_certificates,
-            ca_certificate=pasted.pem(self.ca_certificate),
-            bind_dn=pasted.name_of_entry(self.bind_dn),
+            ca_certificate=pasted_text.pem(self.ca_certificate),
+            bind_dn=pasted_text.name_of_entry(self.bind_dn),
             bind_password=opened(self.bind_password),
             page_size=self.page_size,
             connect_timeout=self.connect_timeout,
@@ -310,8 +311,8 @@ class LdapServer(Keyed):
             follow_referrals=self.follow_referrals,
             cannot_page=self.cannot_page,
             sync_searches=self.sync_search_failed_at is None,
-            client_certificate=pasted.pem(self.client_certificate),
-            client_key=pasted.pem(opened(self.client_key, "client key")),
+            client_certificate=pasted_text.pem(self.client_certificate),
+            client_key=pasted_text.pem(opened(self.client_key, "client key")),
             sasl_external=self.sasl_external,
             left_out_contexts=tuple(self.left_out_contexts),
             dereference_aliases=self.dereference_aliases,

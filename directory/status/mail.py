@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from directory.models import Mail, SyncSettings
 from directory.status.lines import Line, State
-from directory.sync.notify import GIVE_UP_AFTER
+from directory.sync.notifications import GIVE_UP_AFTER
 from orgs.models import User
 
 # How long a mail that never left is told of.

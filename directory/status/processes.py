@@ -10,12 +10,12 @@ from django.db import connection
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory import queues, supervised
-from directory.heartbeats import ALIVE
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
+from directory.scheduling import queues, supervised
+from directory.scheduling.heartbeats import ALIVE
+from directory.scheduling.supervised import Supervised
 from directory.status.lines import Line, State
-from directory.supervised import Supervised
 
 # What the clock rings for in about five minutes; more than that means that the workers of a queue don't keep up.
 MANY = 50

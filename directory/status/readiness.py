@@ -10,10 +10,10 @@ from datetime import datetime
 from django.conf import settings
 from django.db import Error
 
-from directory import queues
-from directory.heartbeats import ALIVE
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
+from directory.scheduling import queues
+from directory.scheduling.heartbeats import ALIVE
 from directory.status import broker, database, scripts
 from directory.status.lines import State
 

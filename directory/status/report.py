@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import Error
 from django.utils.translation import gettext as _
 
-from directory import queues
+from directory.scheduling import queues
 from directory.status import broker, database, kept, mail, processes, safety, scripts, servers, work
 from directory.status.lines import Line, Section, State
 

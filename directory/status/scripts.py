@@ -7,8 +7,10 @@ import functools
 from django.conf import settings
 from django.utils.translation import gettext as _
 
+from directory.scripts.sandbox.protections import Layer, LayerState, SandboxState
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.scripts.sandbox.sandbox import state
 from directory.status.lines import Line, State
-from directory.sync.sandbox import Layer, LayerState, SandboxLimits, SandboxState, state
 
 _STATES = {LayerState.IN_FORCE: State.OK, LayerState.NOT_NEEDED: State.OK, LayerState.MISSING: State.WARNING}
 

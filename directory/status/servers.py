@@ -7,15 +7,15 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory import schedule
-from directory.actions import server_warnings
 from directory.actions.schedule import timetables
-from directory.certificates import validity
 from directory.models import LdapServer, RunServer
 from directory.models.fields import Sealed
-from directory.schedule import Timetable
+from directory.scheduling import due
+from directory.scheduling.due import Timetable
+from directory.servers import setting_warnings
 from directory.status.lines import Line, State
-from directory.sync import unchecked
+from directory.sync.stored import not_checked
+from directory.values.pem_certificates import validity
 
 
 def look(*, at: datetime) -> list[Line]:
@@ -32,7 +32,7 @@ def look(*, at: datetime) -> list[Line]:
         lines += _unchecked(server, newest.get(server.pk))
         if server.pk in used:
             last = successes.get(server.pk)
-            late = schedule.late(used[server.pk], last_success=last, since=since, now=at)
+            late = due.late(used[server.pk], last_success=last, since=since, now=at)
             lines.append(_success(server, used[server.pk], last, late=late))
         else:
             lines.append(Line(server.name, State.OK, _("No org uses it."), about=("server", server.pk)))
@@ -50,7 +50,7 @@ def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
         advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the client key again.")
         fact = _("Its client key can't be decrypted with the keys there are.")
         found.append(Line(server.name, State.PROBLEM, fact, advice, about=about))
-    if fact := server_warnings.ending_certificate(server, at=at):
+    if fact := setting_warnings.ending_certificate(server, at=at):
         expired = bool(validity(server.client_certificate, at))
         advice = _("Enter a new certificate with its key on the server's page.")
         found.append(Line(server.name, State.PROBLEM if expired else State.WARNING, fact, advice, about=about))
@@ -59,8 +59,8 @@ def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
         found.append(Line(server.name, State.WARNING, _("Its certificate is not checked."), advice, about=about))
     if server.limits_off:
         advice = _("Set them lower again, unless that is meant to stay.")
-        found.append(Line(server.name, State.WARNING, server_warnings.limits_off(server), advice, about=about))
-    if fact := server_warnings.sync_search_failed(server):
+        found.append(Line(server.name, State.WARNING, setting_warnings.limits_off(server), advice, about=about))
+    if fact := setting_warnings.sync_search_failed(server):
         advice = _(
             "OpenLDAP dies of it with overlay syncprov before dynlist: put it after, then ask by syncrepl again."
         )
@@ -89,7 +89,7 @@ def _reading(server: LdapServer, reading: RunServer | None) -> Line:
 
 def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
     """Return of whom the last run could not say whether they are in the directory, because of this server."""
-    told = unchecked.from_json(reading.run.incomplete) if reading is not None else []
+    told = not_checked.from_json(reading.run.incomplete) if reading is not None else []
     advice = _("Open the run: until they are checked, nobody of them is deactivated.")
     return [
         Line(

@@ -1,0 +1,1 @@
+"""A sync: read, plan, review, apply, undo, finish. pipeline.py is the order."""

@@ -12,36 +12,37 @@ from pathlib import Path
 
 SYNC = Path(__file__).parent
 PROJECT = SYNC.parents[1]
-ORGS = PROJECT / "orgs"
+DIRECTORY, ORGS = PROJECT / "directory", PROJECT / "orgs"
 
 # What decides about a user: who was found, and what follows from it.
 DECIDING = (
-    *SYNC.glob("*.py"),
-    *(PROJECT / "directory").glob("*.py"),
+    *SYNC.rglob("*.py"),
+    *(DIRECTORY / "values").glob("*.py"),
+    *(DIRECTORY / "provisioning").glob("*.py"),
+    *DIRECTORY.glob("*.py"),
+    DIRECTORY / "ldap" / "identity.py",
+    DIRECTORY / "scripts" / "verdict_json.py",
     *ORGS.glob("*.py"),
+    *(ORGS / "rules").glob("*.py"),
 )
 # What decides whose entry one is.
 MATCHING = (
-    *(SYNC / f"{name}.py" for name in ("grounds", "identity", "known_ids", "matching", "rows", "shelf", "values")),
+    *(SYNC / "identify").glob("*.py"),
+    *(DIRECTORY / "values").glob("*.py"),
+    SYNC / "entries" / "entry_store.py",
+    SYNC / "read" / "match_fingerprint.py",
+    SYNC / "stored" / "serialization.py",
+    DIRECTORY / "ldap" / "identity.py",
     ORGS / "text.py",
 )
 # What decides what is stored of an entry, beside the sandbox, which has a version of its own.
 STORING = (
-    *(
-        SYNC / f"{name}.py"
-        for name in (
-            "dns",
-            "group_names",
-            "identity",
-            "named_attributes",
-            "needed",
-            "rows",
-            "script_pages",
-            "shelf",
-            "values",
-        )
-    ),
-    *(SYNC / "source").glob("*.py"),
+    *(DIRECTORY / "ldap").rglob("*.py"),
+    *(DIRECTORY / "values").glob("*.py"),
+    DIRECTORY / "scripts" / "verdict_json.py",
+    DIRECTORY / "scripts" / "distributed" / "evaluation_batches.py",
+    SYNC / "entries" / "entry_store.py",
+    SYNC / "stored" / "serialization.py",
     ORGS / "text.py",
 )
 

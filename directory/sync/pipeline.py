@@ -19,36 +19,23 @@ from directory.models import (
     RunState,
     StoredEntry,
 )
-from directory.sync import (
-    absences,
-    accounts,
-    applied_counts,
-    apply,
-    approval,
-    closing,
-    entries,
-    grounds,
-    job,
-    lease,
-    limits,
-    notify,
-    recheck,
-    record,
-    report,
-    review,
-    times,
-    unchecked,
-    undo,
-    unidentified,
-)
-from directory.sync.crew import Helpers
+from directory.scripts.distributed.dispatcher import Helpers
+from directory.sync import lease, notifications, report, run_context, timing
+from directory.sync.apply import apply_changes
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
-from directory.sync.job import Job
+from directory.sync.finish import finishing
+from directory.sync.identify import unidentified_entries
 from directory.sync.lease import Clock, Progress
-from directory.sync.planning import make_plan
-from directory.sync.reading import read_servers
-from directory.sync.tally import Tally, filled
-from directory.sync.values import Outcome
+from directory.sync.plan import absence_grace, directory_view, plan_context, users_in_scope
+from directory.sync.plan.planning import make_plan
+from directory.sync.read import match_fingerprint
+from directory.sync.read.reading import read_servers
+from directory.sync.review import applied_counts, approval, limit_review, limits
+from directory.sync.run_context import Job
+from directory.sync.stored import not_checked, plan_rows
+from directory.sync.stored.plan_counts import Tally, filled
+from directory.sync.undo import undo_planning
+from directory.values.plan import Outcome
 from orgs.bulk import refresh_statistics
 from orgs.models import AuditEntry, RoleGrant
 from orgs.text import counted
@@ -96,28 +83,29 @@ def execute(
 
 def _to_its_end(run_id: int, held: lease.Lease, helpers: Helpers) -> None:
     try:
-        _carry_out(job.load(run_id, held, helpers))
+        _carry_out(run_context.load(run_id, held, helpers))
     except SyncStopped as stop:
-        _stop(job.load(run_id, held), RunState.FAILED, str(stop))
+        _stop(run_context.load(run_id, held), RunState.FAILED, str(stop))
     except Cancelled:
-        _stop(job.load(run_id, held), RunState.CANCELLED)
+        _stop(run_context.load(run_id, held), RunState.CANCELLED)
 
 
 def _carry_out(work: Job) -> None:
-    if closing.half_written(work.run):
+    if finishing.half_written(work.run):
         return _end_again(work)
     if work.run.state != RunState.APPLYING:
         if work.run.undo_of is not None:
-            undo.make_plan(work)
+            undo_planning.make_plan(work)
             return finish(work, RunState.PLANNED)
-        closing.write_beginning(work.org_ids)
-        with times.step("beginning to read"):
+        finishing.write_beginning(work.org_ids)
+        with timing.step("beginning to read"):
             read_servers(work)
             refresh_statistics(StoredEntry)
-        with times.step("beginning to plan"):
+        finishing.write_orgs_begin({pk: org.org.name for pk, org in work.scope.items()})
+        with timing.step("beginning to plan"):
             tally = make_plan(work)
             refresh_statistics(RunChange, RunRepeat, PlannedMatch)
-        with times.step("limits"):
+        with timing.step("limits"):
             reasons = check_limits(work, tally)
         waits = approval.reasons(work.run)
         work.lease.save(approval=waits)
@@ -127,11 +115,11 @@ def _carry_out(work: Job) -> None:
             return hold_back(work, reasons, waits)
         work.lease.save(state=RunState.APPLYING)
     elif work.run.undo_of is None:
-        closing.write_beginning([part["id"] for part in work.run.org_counts])
-        closing.write_orgs_begin({part["id"]: part["name"] for part in work.run.org_counts})
-    with times.step("copying the plan"):
+        finishing.write_beginning([part["id"] for part in work.run.org_counts])
+        finishing.write_orgs_begin({part["id"]: part["name"] for part in work.run.org_counts})
+    with timing.step("copying the plan"):
         copy_plan(work)
-    with times.step("applying"):
+    with timing.step("applying"):
         apply_plan(work)
     return finish(work, RunState.APPLIED)
 
@@ -140,7 +128,7 @@ def _end_again(work: Job) -> None:
     """Go on with the end of a run whose worker was killed there."""
     if work.run.simulated:
         return finish(work, RunState.PLANNED)
-    if work.run.cancel_requested and apply.waiting(work.run.pk, size=1):
+    if work.run.cancel_requested and apply_changes.waiting(work.run.pk, size=1):
         raise Cancelled
     return finish(work, RunState.APPLIED)
 
@@ -148,16 +136,16 @@ def _end_again(work: Job) -> None:
 def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
     """Store the plan's counts and the limits that it passes; a simulation counts and says the same."""
     names = {pk: org.org.name for pk, org in work.scope.items()}
-    reasons = review.reasons(work, tally)
+    reasons = limit_review.reasons(work, tally)
     failed = [(row.server_name, row.error) for row in work.readings if not row.complete]
     work.lease.save(
         counts=tally.totals(),
         org_counts=[{"id": pk, "name": names[pk], **filled(part)} for pk, part in tally.orgs.items() if pk in names],
         unknown_orgs=dict(tally.unknown_orgs),
         warnings=_warnings(work, tally),
-        incomplete=unchecked.to_json(unchecked.summed(tally.unchecked, failed)),
+        incomplete=not_checked.to_json(not_checked.summed(tally.unchecked, failed)),
         held_back=[reason.message for reason in reasons],
-        surroundings=work.surroundings if apply.waiting(work.run.pk, size=1) else {},
+        surroundings=work.surroundings if apply_changes.waiting(work.run.pk, size=1) else {},
         planned_at=work.lease.clock(),
     )
     return reasons
@@ -172,7 +160,7 @@ def _warnings(work: Job, tally: Tally) -> list[str]:
                 f"{row.server_name}: {counted(len(row.referrals), 'referral was', 'referrals were')} not followed: "
                 f"{parts}. Turn “follow referrals” on to read what is there, or put the DN into “referrals left out” where nobody is"
             )
-        found += unidentified.warnings(row.server_name, row.counts)
+        found += unidentified_entries.warnings(row.server_name, row.counts)
         found += [f"{row.server_name}: {note}" for note in work.notes.get(row.pk, ())]
     if tally.waiting:
         found.append(f"{tally.waiting} absent {'user waits' if tally.waiting == 1 else 'users wait'}: see their steps.")
@@ -190,14 +178,14 @@ def hold_back(work: Job, reasons: list[limits.Reason], waits: list[str]) -> None
         opening = limits.TOO_MANY
     level, what = (logging.WARNING, "Held back") if reasons else (logging.INFO, "Waiting for approval")
     log.log(level, "DIRSYNC:: %s run:%d, nothing was written. %s %s", what, work.run.pk, opening, report.safe(told))
-    closing.write_log(work)
+    finishing.write_log(work)
     with transaction.atomic():
         at = work.lease.clock()
-        notify.raise_alert(kind=alert, message=f"{opening} {told}", run_id=work.run.pk, at=at)
-        notify.tell_incomplete(work.run, at=at)
+        notifications.raise_alert(kind=alert, message=f"{opening} {told}", run_id=work.run.pk, at=at)
+        notifications.tell_incomplete(work.run, at=at)
         work.lease.finish(RunState.HELD_BACK)
-        closing.write_mails(work, mail, f"{opening}\nNothing was written.", told)
-    closing.send(work)
+        finishing.write_mails(work, mail, f"{opening}\nNothing was written.", told)
+    finishing.send(work)
 
 
 def copy_plan(work: Job) -> None:
@@ -207,17 +195,17 @@ def copy_plan(work: Job) -> None:
         return
     work.lease.renew(phase="copying the plan", done=0)
     with transaction.atomic():
-        copied = record.copy_plan(source_id=source_id, target_id=work.run.pk)
+        copied = plan_rows.copy_plan(source_id=source_id, target_id=work.run.pk)
         # At the end: who is not in charge of the run any more copies nothing, and the lease can be renewed meanwhile.
         work.lease.save(total=copied)
 
 
 def apply_plan(work: Job) -> None:
     """Make the stored changes, batch by batch, each in one transaction that this worker must still be in charge of."""
-    terms = apply.Terms(
+    terms = apply_changes.Terms(
         by=work.actor,
-        load=lambda ids: accounts.load(ids, lock=True),
-        relied=recheck.relied_on(work),
+        load=lambda ids: users_in_scope.load(ids, lock=True),
+        relied=plan_context.relied_on(work),
         with_devices=work.settings.reactivate_devices,
     )
     if work.run.undo_of is not None:
@@ -226,10 +214,10 @@ def apply_plan(work: Job) -> None:
     done = work.run.stored_changes.exclude(outcome=Outcome.PLANNED).count()
     size = min(BATCH, BATCH_SQLITE) if connection.vendor == "sqlite" else BATCH
     last = 0
-    while waiting := apply.waiting(work.run.pk, size=size, after=last):
+    while waiting := apply_changes.waiting(work.run.pk, size=size, after=last):
         with transaction.atomic():
             work.lease.renew(phase="applying", done=done, total=total)
-            apply.batch(waiting, terms=terms, now=recheck.now(work, waiting), at=work.lease.clock())
+            apply_changes.batch(waiting, terms=terms, now=plan_context.now(work, waiting), at=work.lease.clock())
             work.lease.got_further()
         done, last = done + len(waiting), max(row.pk for row in waiting[:size])
         if connection.vendor == "sqlite" and len(waiting) >= size:
@@ -237,40 +225,40 @@ def apply_plan(work: Job) -> None:
     if terms.undo:
         # Where users are in the directory is not for an undo to say.
         return
-    with times.step("noting matches"), transaction.atomic():
+    with timing.step("noting matches"), transaction.atomic():
         work.lease.renew(phase="noting matches", done=done, total=total)
         at = work.lease.clock()
         plan_id, run_id = work.run.plan_from_id or work.run.pk, work.run.pk
-        foreseen = grounds.foresee(work.readings, work.asking, plan_id=plan_id, run_id=run_id, at=at)
-        entries.remember_matches(plan_id=plan_id, run_id=run_id, at=at)
-        grounds.follow(foreseen, noted_at=at)
-        absences.remember(work.run, at=work.lease.clock())
+        foreseen = match_fingerprint.foresee(work.readings, work.asking, plan_id=plan_id, run_id=run_id, at=at)
+        directory_view.remember_matches(plan_id=plan_id, run_id=run_id, at=at)
+        match_fingerprint.follow(foreseen, noted_at=at)
+        absence_grace.remember(work.run, at=work.lease.clock())
     refresh_statistics(Match, KnownId, RoleGrant, AuditEntry)
 
 
 def finish(work: Job, state: RunState) -> None:
     """End the run and tell what it did, in the log, on the page and by mail."""
-    with times.step("telling"):
+    with timing.step("telling"):
         _finish(work, state)
 
 
 def _finish(work: Job, state: RunState) -> None:
     name = report.name_of(simulated=work.run.simulated, undone=work.run.undo_of_id)
     if state == RunState.APPLIED:
-        record.settle_counts(work.run)
-    closing.write_log(work)
+        plan_rows.settle_counts(work.run)
+    finishing.write_log(work)
     kind = MailKind.INCOMPLETE if work.run.incomplete else MailKind.SUMMARY
     applied = applied_counts.of(work.run) if state == RunState.APPLIED else {}
     with transaction.atomic():
         work.lease.finish(state)
         applied_counts.store(applied)
         if state == RunState.APPLIED and work.run.undo_of_id is None:
-            notify.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
-            notify.tell_incomplete(work.run, at=work.lease.clock())
-        closing.write_mails(work, kind, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
-    closing.send(work)
+            notifications.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
+            notifications.tell_incomplete(work.run, at=work.lease.clock())
+        finishing.write_mails(work, kind, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
+    finishing.send(work)
 
 
 def _stop(work: Job, state: RunState, error: str = "") -> None:
-    closing.stop(work, state, error)
-    closing.send(work)
+    finishing.stop(work, state, error)
+    finishing.send(work)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from directory.sync.tally import COUNTED
-from directory.sync.unchecked import Unchecked
-from directory.sync.values import Account, Action, Change
+from directory.sync.stored.not_checked import Unchecked
+from directory.sync.stored.plan_counts import COUNTED
+from directory.values.plan import Account, Action, Change
 from orgs.text import counted
 
 

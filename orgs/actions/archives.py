@@ -11,9 +11,9 @@ from django.db.models import Exists, Max, OuterRef, Q
 
 from orgs.actions import locks
 from orgs.actions.audit import Fact, note
-from orgs.actors import Actor
-from orgs.inheritance import effective_settings
 from orgs.models import Archive, ArchiveState, Custodian
+from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
 
 # An expired archive can still be named for this long before it is purged (the original's figure).
 EXPIRED_FOR = timedelta(days=20)

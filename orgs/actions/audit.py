@@ -9,9 +9,9 @@ from typing import Any
 
 from django.db import connection
 
-from orgs.actors import Actor
 from orgs.bulk import insert_rows
 from orgs.models.audit import AuditEntry
+from orgs.rules.actors import Actor
 
 
 @dataclass(frozen=True, slots=True)

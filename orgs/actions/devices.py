@@ -11,8 +11,8 @@ from orgs.actions import archives, locks
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actors import Actor
 from orgs.models import Device, SetBy
+from orgs.rules.actors import Actor
 
 
 @transaction.atomic

@@ -6,9 +6,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from orgs.actions.errors import Refused
 from orgs.actions.powers import NOTHING, Holding, beyond, within
-from orgs.actors import Actor
-from orgs.inheritance import effective_settings
 from orgs.models import Role, RoleGrant, User
+from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
 
 # So many permissions are named in a refusal.
 _MOST_NAMED = 4

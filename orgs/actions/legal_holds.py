@@ -10,8 +10,8 @@ from django.db import transaction
 from orgs.actions import archives, users
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actors import Actor
 from orgs.models import Custodian, Matter, SetBy, User
+from orgs.rules.actors import Actor
 
 
 @transaction.atomic

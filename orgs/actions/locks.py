@@ -13,8 +13,8 @@ from contextvars import ContextVar
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
-from orgs.inheritance import effective_settings
 from orgs.models import Archive, Device, Org, Role, RoleGrant, User
+from orgs.rules.inheritance import effective_settings
 
 # Users whose rows this transaction holds already, as far as it says so: locking many again takes as long as the first time.
 _held: ContextVar[frozenset[int]] = ContextVar("users that are held", default=frozenset())

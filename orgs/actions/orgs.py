@@ -12,9 +12,9 @@ from django.db import transaction
 from orgs.actions import guard, locks, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actors import Actor
-from orgs.inheritance import effective_settings
 from orgs.models import Org, Role, User
+from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
 from orgs.text import fold, registration_key
 
 

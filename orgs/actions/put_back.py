@@ -12,8 +12,8 @@ from django.db.models import QuerySet
 from orgs.actions import archives, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actors import Actor
 from orgs.models import Archive, ArchiveState, Device, RoleGrant, User
+from orgs.rules.actors import Actor
 
 Remembered = Mapping[int, Mapping[str, Any]]
 

@@ -12,10 +12,10 @@ from orgs.actions import guard, locks, ways_in
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actions.powers import EVERYWHERE
-from orgs.actors import Actor
-from orgs.local_sign_in import whose_password_would_count
 from orgs.models import Role, RoleGrant, User
 from orgs.permissions import Permission
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import whose_password_would_count
 from orgs.text import fold
 
 

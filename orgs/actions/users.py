@@ -14,10 +14,10 @@ from orgs.actions import archives, devices, guard, locks, ways_in
 from orgs.actions.archives import Restored
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actors import Actor
 from orgs.bulk import insert_rows, update_rows
-from orgs.local_sign_in import follows_directory, password_counts
 from orgs.models import CreatedBy, Device, Org, Role, RoleGrant, SetBy, User
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import follows_directory, password_counts
 from orgs.text import fold, misleading
 
 # What is written of a grant.

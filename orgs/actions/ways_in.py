@@ -14,14 +14,9 @@ from orgs.actions import guard
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.actions.powers import NOTHING, Holding, beyond
-from orgs.actors import Actor
-from orgs.local_sign_in import (
-    with_a_closed_password,
-    with_a_local_way_in,
-    with_a_password,
-    with_an_open_password,
-)
 from orgs.models import AuditEntry, User
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import with_a_closed_password, with_a_local_way_in, with_a_password, with_an_open_password
 
 
 def no_password() -> str:

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from directory import creation
 from directory.actions import matches, namesakes, servers, uploads
-from directory.actions.server_questions import Confirmed
-from directory.creation import Applicant
 from directory.models import LdapServer
+from directory.provisioning import creation
+from directory.provisioning.creation import Applicant
+from directory.servers.setting_questions import Confirmed
 from orgs.actions import orgs, roles, users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import Actor
 from orgs.models import CreatedBy, Org, User
+from orgs.rules.actors import Actor
 from tests.attacks.powers_world import org, role, user
 from tests.makers import NOW
 

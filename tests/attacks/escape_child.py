@@ -18,7 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SANDBOX = str(Path(__file__).resolve().parents[2] / "directory" / "sync" / "sandbox")
+SANDBOX = str(Path(__file__).resolve().parents[2] / "directory" / "scripts" / "sandbox" / "child")
 sys.path.insert(0, SANDBOX)
 import landlock  # type: ignore[import-not-found]  # noqa: E402
 import lockdown  # type: ignore[import-not-found]  # noqa: E402

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from directory.sync.values import ScriptName
+from directory.values.scripts import ScriptName
 
 ACTIVE, ORG_NAME, ROLE_NAME = ScriptName
 EVERY_SLOT = tuple(ScriptName)

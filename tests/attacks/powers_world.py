@@ -8,10 +8,10 @@ from directory.models import LdapServer, Match
 from orgs.actions import guard, orgs, users
 from orgs.actions.powers import EVERYWHERE, NOTHING, Holding, beyond
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM, Actor
-from orgs.inheritance import effective_settings
-from orgs.local_sign_in import with_a_local_way_in
 from orgs.models import CreatedBy, Org, Role, User
+from orgs.rules.actors import SYSTEM, Actor
+from orgs.rules.inheritance import effective_settings
+from orgs.rules.local_sign_in import with_a_local_way_in
 from tests.makers import NOW, PASSWORD, make_org, make_role, make_server, make_sysadmin, make_user
 
 SYNC = Actor("a sync", run_id=7)

@@ -12,8 +12,11 @@ import pytest
 from django.test import Client
 from pytest_django import Settings
 
+from directory.ldap.connection_test.connection_test import test_connection
+from directory.ldap.errors import Stage
+from directory.ldap.reading.reader import Reading, open_reading
+from directory.ldap.search.requests import ReadingRequest
 from directory.models import RunState
-from directory.sync import source
 from tests.attacks.bad_settings import TEST
 from tests.attacks.ldap_pages import Ear, on_the_page
 from tests.attacks.ldap_world import SECRET, corp, tried, unchanged
@@ -62,8 +65,8 @@ class ReadingHere:
     def __exit__(self, *_exception: object) -> None:
         return None
 
-    def open(self, wanted: source.ReadingRequest) -> AbstractContextManager[source.Reading]:
-        return source.open_reading(replace(wanted, since=None, now=None))
+    def open(self, wanted: ReadingRequest) -> AbstractContextManager[Reading]:
+        return open_reading(replace(wanted, since=None, now=None))
 
 
 class TestANameThatLeadsElsewhere:
@@ -90,8 +93,10 @@ class TestANameThatLeadsElsewhere:
 
         monkeypatch.setattr("socket.getaddrinfo", answer)
         # Another process would ask the machine's own name server.
-        monkeypatch.setattr("directory.sync.reading.ReadingProcess", ReadingHere)
-        monkeypatch.setattr(source, "try_connection", lambda wanted, _waits, _groups: source.test_connection(wanted))
+        monkeypatch.setattr("directory.sync.read.reading.ReadingProcess", ReadingHere)
+        monkeypatch.setattr(
+            "directory.actions.probe.try_connection", lambda wanted, _waits, _groups: test_connection(wanted)
+        )
         before = snapshot()
         expected = "no connection is opened; “Test connection” and the run say why"
         how = f"the name server says {where}; {TEST}, a simulation"
@@ -127,8 +132,8 @@ class TestANameThatLeadsElsewhere:
 
             monkeypatch.setattr("socket.getaddrinfo", answer)
             server = ldap_server(f"ldap://dc1.example.net:{fake.port}", search_base="dc=example")
-            steps = source.test_connection(server.connection)
-            connected = [step.detail for step in steps if step.stage == source.Stage.CONNECT]
+            steps = test_connection(server.connection)
+            connected = [step.detail for step in steps if step.stage == Stage.CONNECT]
             assert connected == [f"connected to 127.0.0.1, port {fake.port}"]
             row.saw(connected[0], wrongly_changed=0)
 

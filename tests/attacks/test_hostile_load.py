@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from directory.sync.sandbox import Sandbox, SandboxBroken, SandboxLimits
-from directory.sync.sandbox.process import Child
-from directory.sync.values import Entry, Scripts, Verdict
+from directory.scripts.sandbox.child_process import Child
+from directory.scripts.sandbox.resource_limits import SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts, Verdict
 from tests import seed_scripts
 from tests.attacks.test_hostile_scripts import children
 from tests.catalogue import noted

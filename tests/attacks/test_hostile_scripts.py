@@ -12,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from directory.sync.sandbox import Sandbox, SandboxLimits, compile_errors
-from directory.sync.values import Entry, ScriptName, Scripts, Verdict
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
+from directory.values.ldap import Entry
+from directory.values.scripts import ScriptName, Scripts, Verdict
 from tests.attacks import hostile_answers, hostile_reach, hostile_work
 from tests.attacks.hostile import ACTIVE, ORG_NAME, ROLE_NAME, Hostile
 from tests.catalogue import Row, noted

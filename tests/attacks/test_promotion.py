@@ -16,9 +16,9 @@ from directory.invariants import broken
 from directory.models import LdapServer
 from orgs.actions import orgs, roles, users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM, person
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
 from orgs.permissions import Permission
+from orgs.rules.actors import SYSTEM, person
 from tests.attacks.attempts import attack
 from tests.attacks.ldap_pages import on_the_page
 from tests.attacks.upload_pages import PREVIEW, created, uploaded

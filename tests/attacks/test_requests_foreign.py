@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from directory.sync.values import Action
+from directory.values.plan import Action
 from orgs.models import User
 from tests.attacks.attempts import attack, body
 from tests.attacks.urls import PAGES, SCOPED, mostly_whole, of_area

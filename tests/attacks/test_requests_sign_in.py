@@ -15,11 +15,11 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from console import throttle
-from console.session_store import SessionStore
+from console.security import throttle
+from console.security.session_store import SessionStore
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import Role, User
+from orgs.rules.actors import SYSTEM
 from tests.attacks.attempts import attack
 from tests.attacks.forms import as_sent
 from tests.attacks.world import World, make_world

@@ -25,11 +25,13 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from directory.actions import servers
 from directory.invariants import broken
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.reading.reader import pages as read_pages
 from directory.models import LdapServer, Run, RunState
-from directory.sync import closing, source
-from directory.sync.values import Connection
-from orgs.actors import SYSTEM
+from directory.sync.finish import finishing
+from directory.values.ldap import Connection
 from orgs.models import AuditEntry
+from orgs.rules.actors import SYSTEM
 from tests.attacks.ldap_pages import filled_in
 from tests.brokers import messages_go_to
 from tests.catalogue import noted
@@ -110,7 +112,7 @@ class TestSecrets:
             }
             run = simulate_and_sync(corp)
             assert run.state in {RunState.APPLIED, RunState.HELD_BACK}, run.error
-            closing.send_waiting(at=NOON)
+            finishing.send_waiting(at=NOON)
             seen |= {route: _content(client, address(route, corp, run)) for route in pages(get_resolver())}
             seen["mails"] = b" ".join(each.message().as_bytes() for each in mail.outbox)
             seen["ldapserver show"] = _printed("ldapserver", "show").encode()
@@ -149,8 +151,8 @@ class TestSecrets:
         values = {name: getattr(corp.connection, name) for name in Connection.__slots__}
         asked = Connection(**(values | change))
 
-        with pytest.raises(source.DirectoryUnavailable) as failure:
-            list(source.pages(asked))
+        with pytest.raises(DirectoryUnavailable) as failure:
+            list(read_pages(asked))
 
         told = f"{failure.value!r} {failure.value.server_message} {asked!r}"
         assert CANARY not in told

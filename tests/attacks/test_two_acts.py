@@ -17,13 +17,13 @@ from django.test import Client
 
 import directory.actions
 import orgs.actions
-from directory import creation
-from directory.actions.errors import Invalid, Refused
-from directory.people_csv import BadCsv
-from directory.sync.source import DirectoryUnavailable
-from orgs.actors import Actor, person
+from directory.errors import Invalid, Refused
+from directory.ldap.errors import DirectoryUnavailable
+from directory.provisioning import creation
+from directory.provisioning.csv_file import BadCsv
 from orgs.models import Role, User
 from orgs.permissions import STANDARD_ROLES
+from orgs.rules.actors import Actor, person
 from tests.attacks.acts import ACTS, Act
 from tests.attacks.forms import as_sent
 from tests.attacks.powers_world import Powers, gained, make_powers_world
@@ -75,17 +75,17 @@ HARMLESS = {
     "directory.actions.settings": {"save"},
     # Parts of saving a server.
     "directory.actions.server_orgs": {"serve", "note_changed"},
-    "directory.actions.server_powers": {
+    "directory.servers.setting_powers": {
         "is_sysadmin",
         "beyond",
         "default_grantable_roles",
         "wrong_grants",
         "wrong_lists",
     },
-    "directory.actions.server_questions": {"questions"},
+    "directory.servers.setting_questions": {"questions"},
     "directory.actions.servers": {"reorder"},
     # Parts of creating users.
-    "directory.creation": {"decide", "carry_out"},
+    "directory.provisioning.creation": {"decide", "carry_out"},
 }
 # The role whose acts are tried with every push: who administers an org, and may do most without being allowed everything.
 OFTEN = "Org Admin"

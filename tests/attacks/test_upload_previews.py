@@ -15,8 +15,8 @@ from pytest_django import Settings
 from directory.models import Upload
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles, users
-from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
+from orgs.rules.actors import SYSTEM
 from tests.attacks.bad_uploads import PAGE
 from tests.attacks.ldap_pages import on_the_page
 from tests.attacks.upload_pages import (
@@ -150,7 +150,7 @@ class TestThePreview:
             else:
                 settings.SECRET_KEY = "another " * 8
                 settings.SECRET_KEY_FALLBACKS = []
-                olga.force_login(User.objects.get(username="olga"), backend="console.access.LocalBackend")
+                olga.force_login(User.objects.get(username="olga"), backend="console.security.access.LocalBackend")
             before = snapshot()
             waiting = Upload.objects.get()
             page = on_the_page(olga.post(reverse(CREATE), {"upload": waiting.pk}, follow=True).content)
@@ -226,7 +226,7 @@ class TestTheForm:
 
     def test_needs_a_token(self, left: Org) -> None:
         strict = Client(enforce_csrf_checks=True)
-        strict.force_login(User.objects.get(username="olga"), backend="console.access.LocalBackend")
+        strict.force_login(User.objects.get(username="olga"), backend="console.security.access.LocalBackend")
         before = snapshot()
         with noted("uploads", "a form without a token", how=PAGE, expected="403, nobody is created") as row:
             response = uploaded(strict, left, b"username\nsean\n")

@@ -11,11 +11,12 @@ from django.test import Client
 
 from directory.actions import schedule
 from directory.models import Mail, Match, RunState, ScriptVersion, StoredEntry, SyncSettings
-from directory.sync.rows import identity_to_json
-from directory.sync.values import Action, Identity
+from directory.sync.stored.serialization import identity_to_json
+from directory.values.ldap import Identity
+from directory.values.plan import Action
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import Device, Org, User
+from orgs.rules.actors import SYSTEM
 from tests.makers import (
     NOW,
     PASSWORD,
@@ -33,7 +34,7 @@ from tests.makers import (
     signed_in,
 )
 
-BACKEND = "console.access.LocalBackend"
+BACKEND = "console.security.access.LocalBackend"
 ANONYMOUS = "nobody signed in"
 PLAIN = "a plain user"
 ORG_ADMIN = "the other company's org admin"

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from directory.sync import limit_table
+from directory.values import limit_table
 from tests.bench.machine import ROOT
 from tests.bench.measuring import Measured, run
 from tests.seed_scripts import ACTIVE_EMPLOYEE_TYPE, ORG_NAME, ROLE_NAME

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from directory.sync.values import Entry
+from directory.values.ldap import Entry
 from tests.directories import FIRST_NAMES, LAST_NAMES, Values, to_ldif
 
 BASE = "dc=example,dc=com"

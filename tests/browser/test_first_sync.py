@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, again, device, org, user
 

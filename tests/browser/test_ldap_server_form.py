@@ -10,8 +10,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Dialog, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
+from directory.ldap.connection_test.connection_test import ConnectionStep
+from directory.ldap.errors import Stage
 from directory.models import LdapServer
-from directory.sync.source import ConnectionStep, Stage
 from tests.directories import Authority
 from tests.makers import PASSWORD, make_server, make_sysadmin
 
@@ -50,7 +51,7 @@ def test_a_preset_leaves_what_is_typed_and_the_password(form: Page) -> None:
 
 def test_a_suggested_preset_is_filled_in_and_seen(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     found = ConnectionStep(Stage.BASE, True, "found", "ldaps://dc1.example.com", "Samba Team", True)
-    monkeypatch.setattr("directory.sync.source.try_connection", lambda *_: [found])
+    monkeypatch.setattr("directory.actions.probe.try_connection", lambda *_: [found])
     typed = {"URLs": "ldaps://dc1.example.com", "Bind DN": "cn=a", "Bind password": "opensesame", "Search base": "dc=a"}
     for label, value in typed.items():
         form.get_by_label(label).fill(value)
@@ -110,7 +111,7 @@ def test_the_form_is_accessible_with_everything_that_it_can_show(
         ConnectionStep(Stage.FILTER, True, "3 entries found", url, "Samba Team", True),
         ConnectionStep(Stage.GROUPS, False, "“Base of groups”: No such object", url, "Samba Team", True),
     ]
-    monkeypatch.setattr("directory.sync.source.try_connection", lambda *_: steps)
+    monkeypatch.setattr("directory.actions.probe.try_connection", lambda *_: steps)
     form.emulate_media(color_scheme=theme, reduced_motion="reduce")
     form.reload()
     without_violations(form)

@@ -14,8 +14,8 @@ from django.db import transaction
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunState
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import CreatedBy, User
+from orgs.rules.actors import SYSTEM
 from tests.catalogue import Row, noted
 from tests.directories import Directory, to_ldif
 from tests.faults.proxy import Fault, Proxy

@@ -20,11 +20,11 @@ from directory import invariants
 from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
 from directory.models import LIVE_STATES, Mail, Run, RunState, Standing, StoredEntry, SyncSettings, Trigger
-from directory.sync import closing
+from directory.sync.finish import finishing
 from orgs.actions import legal_holds, users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, User
+from orgs.rules.actors import SYSTEM
 from tests.brokers import messages_go_to
 from tests.catalogue import Row
 from tests.conftest import Mailbox
@@ -45,7 +45,7 @@ ORG_NAME = f'function (entry) {{ return "Team " + entry.departmentNumber % {TEAM
 ROLE_NAME = 'function (entry) { return entry.title == "Nurse" ? ["PROe User", "Org Help Desk"] : ["PROe User"] }'
 # A line of the log without its time and thread; and how one ends that may have been written once before.
 _LINE = re.compile(r"^\[[^]]*\] (.*)$", re.MULTILINE)
-REPEATED = closing.REPEATED
+REPEATED = finishing.REPEATED
 
 
 def populate(directory: Directory, count: int) -> None:
@@ -139,10 +139,10 @@ class Scene:
         with suppress(AssertionError):
             wait_for(all_sent, "mail", seconds=2)
         # What nobody has taken for sending yet; then what somebody has, who must be dead by now.
-        closing.send_waiting(at=timezone.now())
+        finishing.send_waiting(at=timezone.now())
         with suppress(AssertionError):
             wait_for(all_sent, "mail", seconds=8)
-        closing.send_waiting(at=timezone.now() + timedelta(minutes=6))
+        finishing.send_waiting(at=timezone.now() + timedelta(minutes=6))
         assert all_sent(), Mail.objects.filter(run=run).values("kind", "error")
 
     def lines(self) -> Counter[str]:

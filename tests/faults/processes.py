@@ -237,7 +237,7 @@ def clock(folder: Path, environment: Mapping[str, str]) -> Process:
 def web(folder: Path, environment: Mapping[str, str], port: int) -> Process:
     """Start the web server and wait until it answers."""
     options = ["--bind", f"127.0.0.1:{port}", "--workers", "1", "--no-control-socket"]
-    options += ["--worker-class", "console.web_worker.Worker", "--threads", "4"]
+    options += ["--worker-class", "console.process.web_worker.Worker", "--threads", "4"]
     command = [sys.executable, "-m", "gunicorn", "tests.faults.crashing_web:application", *options]
     server = Process("web", command, environment, folder)
     wait_for(lambda: accepts(port) or not server.runs, "the web server answers")

@@ -8,7 +8,7 @@ import pytest
 import pytest_django
 
 from directory.models import Alert, LdapServer, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from tests.directories import Certificate, Directory, to_ldif
 from tests.faults import damage
 from tests.faults.ldap_world import BASE, World, staff

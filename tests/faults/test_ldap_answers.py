@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pytest
 
 from directory.models import Run, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from tests.faults import damage
 from tests.faults.ldap_world import IMPATIENT, LEAVERS, PATIENT, World, first_often
 from tests.faults.proxy import Action, Fault, Stage

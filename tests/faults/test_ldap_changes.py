@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from directory.models import RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from tests.directories import ACCESS, Directory
 from tests.faults import damage
 from tests.faults.ldap_world import BASE, LEAVERS, PAGE, STAFF, UNIT, World, dn_of, first_often, person, staff

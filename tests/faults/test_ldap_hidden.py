@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from directory.models import LastSeen, LdapServer, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import User
 from tests.directories import ACCESS, Directory, to_ldif
 from tests.fake_ldap import FakeDirectory

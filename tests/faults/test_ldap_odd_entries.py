@@ -11,7 +11,7 @@ import pytest
 
 from directory.invariants import broken
 from directory.models import RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import User
 from tests.catalogue import Row, noted
 from tests.fake_ldap import FakeDirectory

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from directory.actions import runs
 from directory.models import LIVE_STATES, LdapServer, Run, RunState, SyncSettings, Trigger
-from orgs.actors import SYSTEM
+from orgs.rules.actors import SYSTEM
 from tests.catalogue import noted
 from tests.faults import processes
 from tests.faults.process_world import Scene

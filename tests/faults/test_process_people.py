@@ -9,13 +9,13 @@ from django.db import connection
 from django.utils import timezone
 
 from directory.actions import runs, servers
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LdapServer, Mail, Run, RunChange, RunState, Trigger
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import legal_holds, users
 from orgs.actions.users import Profile
-from orgs.actors import SYSTEM, Actor
 from orgs.models import AuditEntry, Matter, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.catalogue import noted
 from tests.faults import stages
 from tests.faults.process_world import Scene

@@ -12,8 +12,8 @@ from django.db import connection
 from django.utils import timezone
 
 from orgs.actions import users
-from orgs.actors import Actor
 from orgs.models import User
+from orgs.rules.actors import Actor
 from tests.catalogue import noted
 from tests.faults.process_world import Scene, active_users
 

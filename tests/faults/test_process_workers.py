@@ -13,10 +13,10 @@ from django.db import connection
 from django.db.models import F
 from django.utils import timezone
 
-from directory import heartbeats
 from directory.actions import runs
 from directory.models import Mail, Run, RunState, ScriptPage
 from directory.models.heartbeats import Part
+from directory.scheduling import heartbeats
 from directory.sync.lease import MAX_ATTEMPTS
 from orgs.models import AuditEntry
 from tests.catalogue import noted

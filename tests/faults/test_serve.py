@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from directory import supervised
+from directory.scheduling import supervised
 from tests.server_process import free_port, start_process
 
 ROOT = Path(__file__).parents[2]

@@ -11,9 +11,12 @@ from typing import Any, Self
 from unittest import mock
 from uuid import UUID
 
-from directory.sync.sandbox import EntryText, Sandbox
-from directory.sync.source import DirectoryUnavailable, ReadingRequest, Sent
-from directory.sync.values import (
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.requests import ReadingRequest
+from directory.scripts.sandbox.protocol import EntryText
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import (
     AttributeMapping,
     Connection,
     Entry,
@@ -21,13 +24,10 @@ from directory.sync.values import (
     History,
     Position,
     ReadingProof,
-    ScriptError,
-    ScriptName,
-    Scripts,
     Sought,
-    Verdict,
     Whereabouts,
 )
+from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
 from orgs.text import fold
 
 PAGE = 2
@@ -236,11 +236,11 @@ class MemoryDirectories:
         """Let runs read these directories and decide by the scripts in Python."""
         with ExitStack() as stack:
             for place, stand_in in {
-                "directory.sync.reading.ReadingProcess": self.reading_process,
-                "directory.scripting.Sandbox": MemorySandbox,
-                "directory.sync.second_look.Inquiry": self.inquiry,
-                "directory.lookup.open_reading": self.lookup,
-                "directory.actions.server_checks.compile_errors": lambda *_: {},
+                "directory.sync.read.reading.ReadingProcess": self.reading_process,
+                "directory.scripts.server_sandbox.Sandbox": MemorySandbox,
+                "directory.sync.plan.confirmation.Inquiry": self.inquiry,
+                "directory.provisioning.directory_lookup.open_reading": self.lookup,
+                "directory.servers.setting_checks.compile_errors": lambda *_: {},
             }.items():
                 stack.enter_context(mock.patch(place, stand_in))
             yield

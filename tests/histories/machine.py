@@ -13,10 +13,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from directory.actions import runs, undo
 from directory.actions import servers as server_actions
-from directory.actions.errors import Invalid
+from directory.errors import Invalid
 from directory.invariants import RULES, broken
 from directory.models import Run, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import archives
 from orgs.actions.errors import Refused
 from orgs.models import User

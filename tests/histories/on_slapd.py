@@ -11,8 +11,8 @@ from unittest import mock
 import ldap
 from ldap.controls.simple import RelaxRulesControl
 
-from directory.sync import reading
-from directory.sync.job import Job
+from directory.sync.read import reading
+from directory.sync.run_context import Job
 from orgs.text import fold
 from tests.directories import Directory
 from tests.histories.directories import Fault, MemoryDirectories, MemoryServer, Person

@@ -9,7 +9,8 @@ from django.db.models import Q
 
 from directory.models import LdapServer, Run, RunServer, RunState, Standing, StoredEntry
 from directory.scope import orgs_in_scope
-from directory.sync.values import Cause, Outcome, Verdict
+from directory.values.plan import Cause, Outcome
+from directory.values.scripts import Verdict
 from orgs.text import fold
 from tests.histories.directories import EVERYONE, Person, verdict
 from tests.histories.facts import Facts, Moment, cut_off

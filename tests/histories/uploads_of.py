@@ -7,13 +7,13 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from directory.actions import uploads
-from directory.people_csv import BadCsv
-from directory.sync.source import DirectoryUnavailable
+from directory.ldap.errors import DirectoryUnavailable
+from directory.provisioning.csv_file import BadCsv
 from orgs.actions.errors import Refused
-from orgs.actors import person
-from orgs.inheritance import effective_settings
 from orgs.models import DirectoryService, Org, RoleGrant, User
 from orgs.permissions import PERSONAL, holds
+from orgs.rules.actors import person
+from orgs.rules.inheritance import effective_settings
 
 if TYPE_CHECKING:
     from tests.histories.world import World

@@ -14,16 +14,16 @@ from django.db.models.functions import Now
 
 from directory.actions import runs, servers
 from directory.actions import settings as sync_settings
-from directory.actions.server_questions import Confirmed
 from directory.models import LdapServer, Run, StoredEntry, Trigger
+from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.sync.lease import Progress
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor, person
 from orgs.models import DirectoryService, Org
 from orgs.permissions import Permission
+from orgs.rules.actors import SYSTEM, Actor, person
 from tests.histories.directories import (
     ACTIVE,
     ORG_NAME,
@@ -60,17 +60,17 @@ USUAL = {
 LAST_ATTEMPT = 20
 # Where a worker can be killed: at the nth call of one of these.
 CRASHES = (
-    "directory.sync.pipeline.apply.batch",
+    "directory.sync.pipeline.apply_changes.batch",
     "directory.sync.pipeline.read_servers",
     "directory.sync.pipeline.make_plan",
-    "directory.sync.pipeline.entries.remember_matches",
-    "directory.sync.pipeline.record.settle_counts",
-    "directory.sync.pipeline.closing.write_log",
-    "directory.sync.pipeline.closing.write_mails",
-    "directory.sync.shelf.Shelf.keep",
-    "directory.sync.shelf.Shelf.forget_unseen",
-    "directory.sync.record.planned",
-    "directory.sync.standing.note",
+    "directory.sync.pipeline.directory_view.remember_matches",
+    "directory.sync.pipeline.plan_rows.settle_counts",
+    "directory.sync.pipeline.finishing.write_log",
+    "directory.sync.pipeline.finishing.write_mails",
+    "directory.sync.entries.entry_store.Shelf.keep",
+    "directory.sync.entries.entry_store.Shelf.forget_unseen",
+    "directory.sync.stored.plan_rows.planned",
+    "directory.sync.stored.decision_cache.note",
     "directory.sync.lease.Lease.renew",
     "directory.sync.lease.Lease.finish",
     "orgs.actions.users.block",

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from directory.models import Run, RunServer, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import User
 from tests.directories import COMMON_SCHEMAS, Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory

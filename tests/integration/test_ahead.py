@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.db import connection, transaction
 
-from directory.sync.ahead import got_ahead
+from directory.sync.prefetch import got_ahead
 from orgs.models import User
 from tests.worlds import user
 

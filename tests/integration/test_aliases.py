@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import DirectoryUnavailable
-from directory.sync.values import Connection, Outcome, Position
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import Connection, Position
+from directory.values.plan import Outcome
 from tests.connections import connection_to
 from tests.directories import Directory, people, to_ldif
 from tests.fake_ldap import FakeDirectory
@@ -45,11 +48,11 @@ def connection(directory: Directory, **settings: Any) -> Connection:
 
 
 def names(wanted: Connection) -> list[str]:
-    return [entry.values("uid")[0] for page in source.pages(wanted) for entry in page]
+    return [entry.values("uid")[0] for page in read_pages(wanted) for entry in page]
 
 
 def test_are_left_out_and_counted_by_default(company: Directory) -> None:
-    with source.open_reading(source.ReadingRequest(connection(company))) as reading:
+    with open_reading(ReadingRequest(connection(company))) as reading:
         count, aliases = sum(map(len, reading)), reading.count_aliases()
 
     assert (count, reading.complete, aliases) == (12, True, 4)
@@ -63,7 +66,7 @@ def test_lead_to_each_person_once_whatever_the_page_size(company: Directory) -> 
 
 
 def test_that_are_dereferenced_are_counted_again_and_nothing_to_warn_of(company: Directory) -> None:
-    with source.open_reading(source.ReadingRequest(connection(company, dereference_aliases=True))) as reading:
+    with open_reading(ReadingRequest(connection(company, dereference_aliases=True))) as reading:
         list(reading)
         aliases = reading.count_aliases()
 
@@ -73,12 +76,12 @@ def test_that_are_dereferenced_are_counted_again_and_nothing_to_warn_of(company:
 
 def test_that_are_dereferenced_make_each_reading_a_full_one(company: Directory) -> None:
     now = datetime.now(UTC)
-    with source.open_reading(source.ReadingRequest(connection(company), now=now)) as reading:
+    with open_reading(ReadingRequest(connection(company), now=now)) as reading:
         position = reading.extent.position
     assert isinstance(position, Position)
 
-    with source.open_reading(
-        source.ReadingRequest(connection(company, dereference_aliases=True), since=position, now=now)
+    with open_reading(
+        ReadingRequest(connection(company, dereference_aliases=True), since=position, now=now)
     ) as reading:
         list(reading)
 
@@ -90,8 +93,8 @@ def test_may_bring_many_people_twice_from_a_server_that_sends_them_for_each_alia
     with FakeDirectory(entries) as server:
         plain = Connection(name="Fake", urls=(server.url,), search_base=server.base, page_size=10)
         with pytest.raises(DirectoryUnavailable, match="came twice"):
-            list(source.pages(plain))
-        with source.open_reading(source.ReadingRequest(replace(plain, dereference_aliases=True))) as reading:
+            list(read_pages(plain))
+        with open_reading(ReadingRequest(replace(plain, dereference_aliases=True))) as reading:
             count = sum(map(len, reading))
 
     assert reading.proof

@@ -16,21 +16,21 @@ from pytest_django import Settings
 from directory.actions import approval, runs, schedule, servers, undo
 from directory.actions import matches as match_actions
 from directory.actions import settings as settings_actions
-from directory.actions.errors import Invalid
-from directory.actions.server_questions import Confirmed
+from directory.errors import Invalid
 from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunState, Trigger
 from directory.scope import orgs_in_scope
+from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
-from directory.sync.job import Job
-from directory.sync.planning import make_plan
-from directory.sync.tally import Tally
+from directory.sync.plan.planning import make_plan
+from directory.sync.run_context import Job
+from directory.sync.stored.plan_counts import Tally
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions import users as user_actions
 from orgs.actions.errors import Refused
-from orgs.actors import COMMAND_LINE, SYSTEM, Actor, person
 from orgs.models import AuditEntry, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
+from orgs.rules.actors import COMMAND_LINE, SYSTEM, Actor, person
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
 from tests.makers import make_role

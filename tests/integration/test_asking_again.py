@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import pytest
 
-from directory.sync.sandbox import Sandbox
-from directory.sync.second_look import CONFIRMED
-from directory.sync.values import Entry, Outcome, Verdict
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.sync.plan.confirmation import CONFIRMED
+from directory.values.ldap import Entry
+from directory.values.plan import Outcome
+from directory.values.scripts import Verdict
 from orgs.models import User
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, simulate, simulate_and_sync, user

@@ -9,10 +9,10 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from directory.sync import accounts
+from directory.sync.plan import users_in_scope
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.worlds import NOON, user
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -50,7 +50,7 @@ def block_and_unblock(*people: User) -> None:
 
 @transaction.atomic
 def as_a_run_does(*people: User) -> None:
-    accounts.load([each.pk for each in people], lock=True)
+    users_in_scope.load([each.pk for each in people], lock=True)
     block_and_unblock(*people)
 
 

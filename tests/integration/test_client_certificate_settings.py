@@ -21,13 +21,13 @@ from pytest_django import Settings
 
 from directory import status
 from directory.actions import servers
-from directory.actions.errors import Invalid
-from directory.certificates import ends
+from directory.errors import Invalid
 from directory.invariants import broken
+from directory.ldap.connection_test.connection_test import test_connection
 from directory.models import LdapServer, RunState, ScriptVersion
-from directory.sync import source
-from orgs.actors import SYSTEM
+from directory.values.pem_certificates import ends
 from orgs.models import AuditEntry
+from orgs.rules.actors import SYSTEM
 from tests.attacks.ldap_pages import Ear, applied, filled_in, on_the_page
 from tests.attacks.ldap_world import saved_by_page, tried
 from tests.directories import Authority, people
@@ -116,7 +116,7 @@ def test_what_was_pasted_with_blanks_is_read_by_tls(mangled: Callable[[str], str
 
     shown.refresh_from_db()
     assert shown.connection == clean
-    assert all(step.ok for step in source.test_connection(shown.connection))
+    assert all(step.ok for step in test_connection(shown.connection))
 
 
 def test_a_simulation_reads_by_the_certificate(demanding: MutualDirectory) -> None:

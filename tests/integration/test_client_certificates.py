@@ -14,9 +14,12 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import DirectoryUnavailable, Stage
-from directory.sync.values import Connection
+from directory.ldap.connection_test.connection_test import test_connection
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import Connection
 from tests.connections import connection_to
 from tests.directories import Authority, Directory, people
 from tests.mutual_tls import READER, MutualDirectory
@@ -42,13 +45,13 @@ def external(directory: MutualDirectory, **settings: Any) -> Connection:
 
 def failure(wanted: Connection) -> DirectoryUnavailable:
     with pytest.raises(DirectoryUnavailable) as caught:
-        list(source.pages(wanted))
+        list(read_pages(wanted))
     return caught.value
 
 
 class TestAClientCertificate:
     def test_is_shown_over_ldaps_and_the_password_binds(self, demanding: MutualDirectory) -> None:
-        with source.open_reading(source.ReadingRequest(connection(demanding))) as reading:
+        with open_reading(ReadingRequest(connection(demanding))) as reading:
             list(reading)
 
         assert reading.proof
@@ -57,7 +60,7 @@ class TestAClientCertificate:
     def test_is_shown_with_starttls_too(self, demanding: MutualDirectory) -> None:
         wanted = connection(demanding, urls=(demanding.url,), start_tls=True)
 
-        assert sum(map(len, source.pages(wanted))) == 25
+        assert sum(map(len, read_pages(wanted))) == 25
 
     @pytest.mark.parametrize("versions", ["", TLS_1_2])
     def test_that_is_missing_is_named_as_what_the_server_may_demand(self, versions: str) -> None:
@@ -90,7 +93,7 @@ class TestAClientCertificate:
         assert "the client certificate can't be used" in str(refused)
 
     def test_is_used_by_every_step_of_a_test(self, demanding: MutualDirectory) -> None:
-        assert [step.stage for step in source.test_connection(connection(demanding)) if not step.ok] == []
+        assert [step.stage for step in test_connection(connection(demanding)) if not step.ok] == []
 
     def test_key_is_in_no_message(self, demanding: MutualDirectory) -> None:
         body = demanding.key.splitlines()[1]
@@ -100,7 +103,7 @@ class TestAClientCertificate:
 
 class TestSaslExternal:
     def test_reads_as_whom_the_server_takes_the_certificate_for(self, demanding: MutualDirectory) -> None:
-        with source.open_reading(source.ReadingRequest(external(demanding))) as reading:
+        with open_reading(ReadingRequest(external(demanding))) as reading:
             list(reading)
 
         assert reading.proof
@@ -109,7 +112,7 @@ class TestSaslExternal:
         assert reading.proof.authorization == f"dn:{demanding.reader_dn}"
 
     def test_takes_starttls_too(self, demanding: MutualDirectory) -> None:
-        assert sum(map(len, source.pages(external(demanding, urls=(demanding.url,), start_tls=True)))) == 25
+        assert sum(map(len, read_pages(external(demanding, urls=(demanding.url,), start_tls=True)))) == 25
 
     def test_without_a_certificate_is_not_tried(self, demanding: MutualDirectory) -> None:
         refused = failure(external(demanding, client_certificate="", client_key=""))

@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 
 from directory.models import LdapServer, Match, Run, RunState
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, DirectoryService, Org, User
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
 from tests.worlds import NOON, again, org, user
 

@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from directory import scripting
 from directory.models import LdapServer, Run, RunServer, ScriptPage, Trigger
-from directory.sync import crew, helping, script_pages
-from directory.sync.crew import Crew, Helpers
-from directory.sync.sandbox import EntryText, Sandbox
-from directory.sync.values import Verdict
-from orgs.actors import SYSTEM
+from directory.scripts import server_sandbox
+from directory.scripts.distributed import dispatcher, evaluation_batches, remote_worker
+from directory.scripts.distributed.dispatcher import Crew, Helpers
+from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.sandbox.protocol import EntryText
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.scripts import Verdict
+from orgs.rules.actors import SYSTEM
 from tests.worlds import NOON, ldap_server
 
 pytestmark = pytest.mark.django_db
@@ -41,13 +43,13 @@ def run(server: LdapServer) -> Run:
 
 @pytest.fixture
 def sandbox(server: LdapServer) -> Iterator[Sandbox]:
-    with scripting.sandbox(server) as made:
+    with server_sandbox.sandbox(server) as made:
         yield made
 
 
 @pytest.fixture
 def expected(server: LdapServer) -> list[list[Verdict]]:
-    with scripting.sandbox(server) as alone:
+    with server_sandbox.sandbox(server) as alone:
         return list(alone.evaluate_pages(PAGES))
 
 
@@ -59,21 +61,23 @@ def crew_of(run: Run, server: LdapServer, sandbox: Sandbox, call: Callable[[int]
     def called(page: int) -> None:
         call(page)
 
-    return Crew(sandbox, Helpers(lambda: count, called), run.pk, server.pk, helping.made_by(server), nobody_leaves)
+    return Crew(
+        sandbox, Helpers(lambda: count, called), run.pk, server.pk, evaluation_fingerprint(server), nobody_leaves
+    )
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     # On a machine that is quick enough the scripts above would not be worth any help.
-    monkeypatch.setattr(crew, "WORTH_HELP", 0.0)
-    monkeypatch.setattr(helping, "LINGERS", 0.0)
+    monkeypatch.setattr(dispatcher, "WORTH_HELP", 0.0)
+    monkeypatch.setattr(remote_worker, "LINGERS", 0.0)
 
 
 def test_a_helper_answers_some_pages_and_the_verdicts_are_the_same(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
 ) -> None:
     helped: list[int] = []
-    made = crew_of(run, server, sandbox, lambda page: helped.append(helping.help_with(page, go_on=nobody_leaves)))
+    made = crew_of(run, server, sandbox, lambda page: helped.append(remote_worker.help_with(page, go_on=nobody_leaves)))
 
     assert list(made.evaluate_pages(PAGES)) == expected
     assert sum(helped) > 0
@@ -86,7 +90,7 @@ def test_the_last_pages_are_shared_as_well_however_few_there_are(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
 ) -> None:
     helped: list[int] = []
-    made = crew_of(run, server, sandbox, lambda page: helped.append(helping.help_with(page, go_on=nobody_leaves)))
+    made = crew_of(run, server, sandbox, lambda page: helped.append(remote_worker.help_with(page, go_on=nobody_leaves)))
 
     assert list(made.evaluate_pages(PAGES[:10])) == expected[:10]
     assert sum(helped) > 1
@@ -95,18 +99,18 @@ def test_the_last_pages_are_shared_as_well_however_few_there_are(
 def test_a_worker_that_comes_while_a_run_is_under_way_helps_as_well(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "COUNTS_EVERY", 0.0)
+    monkeypatch.setattr(dispatcher, "COUNTS_EVERY", 0.0)
     counts, helped = iter([0, 0, 0]), list[int]()
 
     def call(page: int) -> None:
-        helped.append(helping.help_with(page, go_on=nobody_leaves))
+        helped.append(remote_worker.help_with(page, go_on=nobody_leaves))
 
     made = Crew(
         sandbox,
         Helpers(lambda: next(counts, 1), call),
         run.pk,
         server.pk,
-        helping.made_by(server),
+        evaluation_fingerprint(server),
         nobody_leaves,
     )
 
@@ -121,7 +125,7 @@ def test_a_bounded_number_of_pages_waits_for_helpers(
     made = crew_of(run, server, sandbox, lambda _page: waiting.append(ScriptPage.objects.count()), count=2)
 
     assert list(made.evaluate_pages(PAGES)) == expected
-    assert 0 < max(waiting) <= 2 * crew.LAID_OUT
+    assert 0 < max(waiting) <= 2 * dispatcher.LAID_OUT
 
 
 def test_each_helper_is_called_once_and_stays(
@@ -136,23 +140,23 @@ def test_each_helper_is_called_once_and_stays(
 def test_the_last_pages_are_cut_so_that_all_end_together(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "KNOWN_AFTER", 0)
+    monkeypatch.setattr(dispatcher, "KNOWN_AFTER", 0)
     sizes: list[int] = []
 
     def call(_page: int) -> None:
-        sizes.extend(len(script_pages.entries_of(page)) for page in ScriptPage.objects.all())
+        sizes.extend(len(evaluation_batches.entries_of(page)) for page in ScriptPage.objects.all())
 
     assert list(crew_of(run, server, sandbox, call).evaluate_pages([ENTRIES[:100], ENTRIES[100:200]])) == [
         [verdict for page in expected[:2] for verdict in page],
         [verdict for page in expected[2:4] for verdict in page],
     ]
-    assert crew.SMALLEST <= min(sizes) < 100
+    assert dispatcher.SMALLEST <= min(sizes) < 100
 
 
 def test_helpers_are_called_at_once_for_scripts_that_were_slow_the_last_time(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "WORTH_HELP", 0.2)
+    monkeypatch.setattr(dispatcher, "WORTH_HELP", 0.2)
     _ran_before(server, entries=1000, seconds=1.0)
     known: list[int] = []
 
@@ -168,14 +172,14 @@ def test_what_scripts_cost_is_not_known_where_others_ran_the_last_time(server: L
     _ran_before(server, entries=1000, seconds=1.0)
     RunServer.objects.update(configuration_digest=digest)
 
-    assert helping.cost_before(server.pk, helping.made_by(server)).entries == 0
+    assert remote_worker.cost_before(server.pk, evaluation_fingerprint(server)).entries == 0
 
 
 def test_what_scripts_cost_is_that_of_the_last_time_they_ran(server: LdapServer) -> None:
     for entries, seconds in ((1000, 1.0), (500, 1.5), (0, 0.0)):
         _ran_before(server, entries=entries, seconds=seconds)
 
-    assert helping.cost_before(server.pk, helping.made_by(server)).milliseconds_per_entry == 3.0
+    assert remote_worker.cost_before(server.pk, evaluation_fingerprint(server)).milliseconds_per_entry == 3.0
 
 
 def _ran_before(server: LdapServer, *, entries: int, seconds: float) -> None:
@@ -192,14 +196,14 @@ def _ran_before(server: LdapServer, *, entries: int, seconds: float) -> None:
 def test_quick_scripts_are_run_without_asking_who_could_help(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "WORTH_HELP", 1000.0)
+    monkeypatch.setattr(dispatcher, "WORTH_HELP", 1000.0)
     asked: list[None] = []
 
     def count() -> int:
         asked.append(None)
         return 1
 
-    made = Crew(sandbox, Helpers(count), run.pk, server.pk, helping.made_by(server), nobody_leaves)
+    made = Crew(sandbox, Helpers(count), run.pk, server.pk, evaluation_fingerprint(server), nobody_leaves)
 
     assert list(made.evaluate_pages(PAGES)) == expected
     assert not asked
@@ -210,7 +214,7 @@ def _nobody_comes(_page: int) -> None:
 
 
 def _dies(page: int) -> None:
-    script_pages.claim(page, by="lost")
+    evaluation_batches.claim(page, by="lost")
     _long_ago(page)
 
 
@@ -225,17 +229,17 @@ def _is_gone(page: int) -> None:
 
 def _is_set_otherwise(page: int) -> None:
     ScriptPage.objects.filter(pk=page).update(made="other")
-    helping.help_with(page, go_on=nobody_leaves)
+    remote_worker.help_with(page, go_on=nobody_leaves)
 
 
 def _can_not(page: int) -> None:
-    script_pages.claim(page, by="weak")
-    script_pages.refuse(page, by="weak")
+    evaluation_batches.claim(page, by="weak")
+    evaluation_batches.refuse(page, by="weak")
 
 
 def _answers_twice(page: int) -> None:
     for _ in range(2):
-        helping.help_with(page, go_on=nobody_leaves)
+        remote_worker.help_with(page, go_on=nobody_leaves)
 
 
 @pytest.mark.parametrize(
@@ -259,45 +263,45 @@ def test_what_nobody_answers_is_answered_by_the_runs_own_worker(
 
 
 def test_a_page_of_other_settings_is_refused_by_a_helper(run: Run, server: LdapServer) -> None:
-    page = script_pages.post(run_id=run.pk, server_id=server.pk, made="other", entries=PAGES[0])
+    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, made="other", entries=PAGES[0])
 
-    assert helping.help_with(page, go_on=nobody_leaves) == 0
+    assert remote_worker.help_with(page, go_on=nobody_leaves) == 0
     assert ScriptPage.objects.get().refused
-    assert not script_pages.claim(page, by="another helper")
-    assert script_pages.claim(page, by=crew.OWN, refused=True)
+    assert not evaluation_batches.claim(page, by="another helper")
+    assert evaluation_batches.claim(page, by=dispatcher.OWN, refused=True)
 
 
 def test_a_helper_goes_on_with_further_pages_of_the_same_run(run: Run, server: LdapServer) -> None:
     ids = [
-        script_pages.post(run_id=run.pk, server_id=server.pk, made=helping.made_by(server), entries=page)
+        evaluation_batches.post(run_id=run.pk, server_id=server.pk, made=evaluation_fingerprint(server), entries=page)
         for page in PAGES[:3]
     ]
 
-    assert helping.help_with(ids[1], go_on=nobody_leaves) == 3
-    assert script_pages.answers(ids).keys() == set(ids)
+    assert remote_worker.help_with(ids[1], go_on=nobody_leaves) == 3
+    assert evaluation_batches.answers(ids).keys() == set(ids)
 
 
 def test_an_answer_that_comes_too_late_changes_nothing(run: Run, server: LdapServer) -> None:
-    page = script_pages.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
-    assert script_pages.claim(page, by="slow")
+    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
+    assert evaluation_batches.claim(page, by="slow")
     _long_ago(page)
-    assert script_pages.claim(page, by="quick")
+    assert evaluation_batches.claim(page, by="quick")
 
-    script_pages.answer(page, [Verdict()], cpu_seconds=1, by="slow")
+    evaluation_batches.answer(page, [Verdict()], cpu_seconds=1, by="slow")
 
-    assert script_pages.answers([page]) == {}
-    assert not script_pages.renew(page, by="slow")
+    assert evaluation_batches.answers([page]) == {}
+    assert not evaluation_batches.renew(page, by="slow")
 
 
 def test_what_comes_back_is_what_was_sent(run: Run, server: LdapServer, expected: list[list[Verdict]]) -> None:
-    page = script_pages.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
-    script_pages.claim(page, by="me")
-    assert script_pages.entries_of(ScriptPage.objects.get()) == PAGES[0]
+    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
+    evaluation_batches.claim(page, by="me")
+    assert evaluation_batches.entries_of(ScriptPage.objects.get()) == PAGES[0]
     varied = [Verdict(varies=True), Verdict(active=False, varies=True)]
 
-    script_pages.answer(page, [*expected[0], *varied], cpu_seconds=0.5, by="me")
+    evaluation_batches.answer(page, [*expected[0], *varied], cpu_seconds=0.5, by="me")
 
-    answer = script_pages.answers([page])[page]
+    answer = evaluation_batches.answers([page])[page]
     assert answer.verdicts == [*expected[0], *varied]
     assert [verdict.varies for verdict in answer.verdicts[-2:]] == [True, True]
 

@@ -7,11 +7,11 @@ import pytest
 from directory.actions import runs
 from directory.models import Match, Run, RunState, StoredEntry
 from directory.sync import pipeline
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import legal_holds, users
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor
 from orgs.models import AuditEntry, Org, SetBy, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
 from tests.integration.employer import PLENTY, Employer
 from tests.worlds import (

@@ -11,11 +11,16 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.connection_test.connection_test import test_connection
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.search.referrals import trees_with_people
+from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, RunState
-from directory.sync import source
-from directory.sync.source import DirectoryUnavailable, Inquiry
-from directory.sync.source.referrals import trees_with_people
-from directory.sync.values import AttributeMapping, Connection, History, Outcome, Sought
+from directory.values.ldap import AttributeMapping, Connection, History, Sought
+from directory.values.plan import Outcome
 from tests.attacks.ldap_pages import applied, on_the_page
 from tests.attacks.ldap_world import saved_by_page, tried
 from tests.connections import connection_to
@@ -47,7 +52,7 @@ def connection(directory: Directory, **settings: Any) -> Connection:
 
 
 def test_is_read_to_its_end(catalog: Catalog) -> None:
-    with source.open_reading(source.ReadingRequest(connection(catalog), now=datetime.now(UTC))) as reading:
+    with open_reading(ReadingRequest(connection(catalog), now=datetime.now(UTC))) as reading:
         list(reading)
 
     assert reading.proof
@@ -58,11 +63,9 @@ def test_is_read_to_its_end(catalog: Catalog) -> None:
 
 def test_finds_what_has_changed_since(catalog: Catalog) -> None:
     now = datetime.now(UTC)
-    with source.open_reading(source.ReadingRequest(connection(catalog), now=now)) as reading:
+    with open_reading(ReadingRequest(connection(catalog), now=now)) as reading:
         list(reading)
-    with source.open_reading(
-        source.ReadingRequest(connection(catalog), since=reading.extent.position, now=now)
-    ) as changes:
+    with open_reading(ReadingRequest(connection(catalog), since=reading.extent.position, now=now)) as changes:
         list(changes)
 
     assert changes.extent.since == reading.extent.position
@@ -83,8 +86,8 @@ def test_stands_for_the_whole_directory_whatever_contexts_it_names() -> None:
 
 def test_is_refused_in_its_own_words_by_a_server_that_has_no_such_base(company: Directory) -> None:
     with pytest.raises(DirectoryUnavailable, match="No such object"):
-        list(source.pages(connection(company)))
-    failed = [step for step in source.test_connection(connection(company)) if not step.ok]
+        list(read_pages(connection(company)))
+    failed = [step for step in test_connection(connection(company)) if not step.ok]
     assert ["No such object" in step.detail for step in failed] == [True]
     assert "Enter a search base" in failed[0].detail
 

@@ -101,7 +101,7 @@ class TestAnErrorInAView:
             ("edit", "directory.actions.servers.save"),
             ("test-connection", "directory.actions.probe.test_connection"),
             ("test-search", "directory.actions.probe.first_entries"),
-            ("edit", "console.forms.ldap_servers.pasted.normalized"),
+            ("edit", "console.forms.ldap_servers.pasted_text.normalized"),
         ],
     )
     def test_of_an_ldap_server(
@@ -157,7 +157,9 @@ class TestAnErrorInAView:
             answer = client.post(reverse("admin:password_change"), {"new_password1": SECRET, "new_password2": SECRET})
         is_silent(written, caplog, answer.content)
 
-    @pytest.mark.parametrize("broken", ["directory.actions.uploads.preview", "directory.people_csv.validate_password"])
+    @pytest.mark.parametrize(
+        "broken", ["directory.actions.uploads.preview", "directory.provisioning.csv_file.validate_password"]
+    )
     def test_that_takes_a_file_with_passwords(
         self, broken: str, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:

@@ -12,9 +12,9 @@ from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
 from directory.sync.errors import TakenOver
 from directory.sync.lease import claim
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, simulate_and_sync, sync, user

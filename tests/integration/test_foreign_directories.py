@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from directory.models import Match, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import User
 from tests.directories import active_directory_like, memberof_directory
 from tests.worlds import again, ldap_server, org, simulate, simulate_and_sync, user

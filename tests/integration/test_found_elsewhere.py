@@ -12,12 +12,12 @@ from django.urls import reverse
 
 from directory import last_found
 from directory.actions import matches, servers
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LastSeen, LdapServer, Match, OrgServer, Run
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import users
-from orgs.actors import SYSTEM, Actor
 from orgs.models import AuditEntry, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.makers import PASSWORD, make_server_administrator, make_sysadmin, signed_in

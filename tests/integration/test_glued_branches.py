@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import Inquiry
-from directory.sync.values import AttributeMapping, Connection, Sought
+from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import AttributeMapping, Connection, Sought
 from tests.connections import connection_to
 from tests.glued import GluedDirectory
 
@@ -30,7 +31,7 @@ def connection(directory: GluedDirectory, **settings: Any) -> Connection:
 
 @pytest.mark.parametrize("page_size", [7, PAGE, 15, EACH, 1000])
 def test_are_read_and_counted_again_whatever_the_page_size(glued: GluedDirectory, page_size: int) -> None:
-    with source.open_reading(source.ReadingRequest(connection(glued, page_size=page_size))) as reading:
+    with open_reading(ReadingRequest(connection(glued, page_size=page_size))) as reading:
         names = {entry.values("uid")[0] for page in reading for entry in page}
 
     assert len(names) == reading.entries == 2 * EACH
@@ -41,7 +42,7 @@ def test_are_read_and_counted_again_whatever_the_page_size(glued: GluedDirectory
 def test_are_read_and_counted_again_over_tls(glued: GluedDirectory) -> None:
     wanted = connection(glued, urls=(glued.ldaps_url,), ca_certificate=glued.ca_certificate)
 
-    with source.open_reading(source.ReadingRequest(wanted)) as reading:
+    with open_reading(ReadingRequest(wanted)) as reading:
         list(reading)
 
     assert reading.proof
@@ -49,7 +50,7 @@ def test_are_read_and_counted_again_over_tls(glued: GluedDirectory) -> None:
 
 
 def test_are_read_whole_after_the_newest_time_stamp_was_looked_for(glued: GluedDirectory) -> None:
-    with source.open_reading(source.ReadingRequest(connection(glued), now=datetime.now(UTC))) as reading:
+    with open_reading(ReadingRequest(connection(glued), now=datetime.now(UTC))) as reading:
         names = [entry.values("uid")[0] for page in reading for entry in page]
 
     assert len(names) == 2 * EACH

@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 from django.urls import reverse
 
-from directory.sync import source
-from directory.sync.source import ConnectionStep, Stage, group_probe
-from directory.sync.values import Connection, Entry, GroupSearch
+from directory.ldap.connection_test import group_test
+from directory.ldap.connection_test.connection_test import ConnectionStep, test_connection
+from directory.ldap.errors import Stage
+from directory.ldap.process.isolated_test import try_connection
+from directory.values.ldap import Connection, Entry, GroupSearch
 from tests.attacks.ldap_pages import filled_in, on_the_page
 from tests.directories import Directory, people
 from tests.makers import make_sysadmin, signed_in
@@ -28,7 +30,7 @@ def company() -> Iterator[Directory]:
 
 def last_step(company: Directory, groups: GroupSearch | None, **values: Any) -> ConnectionStep:
     wanted = Connection(name="Corp", urls=(company.url,), search_base=company.base, search_filter="(uid=*)", **values)
-    return source.try_connection(wanted, groups=groups)[-1]
+    return try_connection(wanted, groups=groups)[-1]
 
 
 def test_without_groups_there_is_no_such_step(company: Directory) -> None:
@@ -75,12 +77,12 @@ def test_entries_without_members_are_named_as_such(company: Directory) -> None:
 def test_of_very_many_groups_not_all_are_counted(
     cannot_page: bool, company: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(group_probe, "MOST", 2)
+    monkeypatch.setattr(group_test, "MOST", 2)
     wanted = Connection(
         name="Corp", urls=(company.url,), search_base=company.base, search_filter="(uid=*)", cannot_page=cannot_page
     )
 
-    step = source.test_connection(wanted, GroupSearch("", "(objectClass=*)"))[-1]
+    step = test_connection(wanted, GroupSearch("", "(objectClass=*)"))[-1]
 
     assert step.detail.startswith("more than 2 groups found; cn=staff,")
 
@@ -96,7 +98,7 @@ def test_of_very_many_groups_not_all_are_counted(
 def test_of_a_long_list_of_members_only_those_that_come_at_once_are_counted(
     attributes: dict[str, tuple[str, ...]], says: str
 ) -> None:
-    assert group_probe.described(Entry("cn=staff", attributes)) == f"cn=staff is one of them, {says}"
+    assert group_test.described(Entry("cn=staff", attributes)) == f"cn=staff is one of them, {says}"
 
 
 @pytest.mark.django_db

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
-from console.reading_proofs import proof_lines
-from directory import creation, impact
+from console.presenters.reading_proofs import proof_lines
+from directory.impact import impact
 from directory.models import LdapServer, Run, RunState, StoredEntry, StoredGroup
-from directory.sync import group_store, reading
-from directory.sync.reader import Reader
-from directory.sync.shelf import Shelf
-from directory.sync.values import Scripts
+from directory.provisioning import creation
+from directory.sync.entries import group_store
+from directory.sync.entries.entry_store import Shelf
+from directory.sync.read import reading
+from directory.sync.read.page_processor import Reader
+from directory.values.scripts import Scripts
 from orgs.actions.users import Profile
-from orgs.actors import SYSTEM
 from orgs.models import CreatedBy, User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory, Values, escape_rdn
 from tests.integration.employer import Employer
 from tests.worlds import NO_LIMITS, NOON, change_of, org, simulate, simulate_and_sync, sync, user

@@ -7,15 +7,17 @@ from dataclasses import replace
 
 import pytest
 
-from directory import impact, scripting
-from directory.impact import Impact
+from directory.impact import impact
+from directory.impact.impact import Impact
+from directory.impact.verdict_diff import Difference
 from directory.models import LdapServer, Run, StoredEntry
-from directory.sync.differences import Difference
-from directory.sync.sandbox import SandboxBroken
-from directory.sync.values import Action, Outcome, ScriptName, Scripts
+from directory.scripts import server_sandbox
+from directory.scripts.sandbox.resource_limits import SandboxBroken
+from directory.values.plan import Action, Outcome
+from directory.values.scripts import ScriptName, Scripts
 from orgs.actions import legal_holds, users
-from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, User
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
 from tests.worlds import NOON, again, change_of, ldap_server, org, simulate, simulate_and_sync, user
 
@@ -214,8 +216,8 @@ class TestNothingCanBeSaid:
     def test_of_scripts_that_have_to_be_stopped_again_and_again(
         self, server: LdapServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        quick = replace(scripting.limits(), cpu_seconds_per_entry=0.1, culprits=1)
-        monkeypatch.setattr(scripting, "limits", lambda: quick)
+        quick = replace(server_sandbox.limits(), cpu_seconds_per_entry=0.1, culprits=1)
+        monkeypatch.setattr(server_sandbox, "limits", lambda: quick)
 
         with pytest.raises(SandboxBroken, match="active script"):
             last(server, replace(SAVED, active="e => { for (;;); }"))

@@ -19,8 +19,8 @@ from directory.actions import settings as sync_settings
 from directory.models import Alert, AlertKind, LdapServer, MailKind, RunState
 from directory.status import State
 from directory.sync import pipeline
-from directory.sync.values import Outcome
-from orgs.actors import SYSTEM
+from directory.values.plan import Outcome
+from orgs.rules.actors import SYSTEM
 from tests.conftest import Mailbox
 from tests.directories import Directory
 from tests.integration.employer import Employer

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from directory.models import LastSeen, LdapServer, Run, RunState, StoredEntry
 from directory.status import servers as status
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import AuditEntry, User
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.integration.changes import (

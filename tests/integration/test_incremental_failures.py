@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from directory.ldap.connection_test.connection_test import test_connection as steps_of_connection
 from directory.models import LdapServer, Run, RunState
-from directory.sync.source import test_connection as steps_of_connection
 from orgs.models import User
 from tests.integration.changes import (
     SETTINGS,

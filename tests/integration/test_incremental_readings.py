@@ -11,9 +11,9 @@ import pytest
 from directory.actions import runs
 from directory.models import LdapServer, Run, RunState, StoredEntry, Trigger
 from directory.sync import pipeline
-from directory.sync.values import Outcome
-from orgs.actors import SYSTEM
+from directory.values.plan import Outcome
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.directories import ACCESS, Directory
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
 from tests.integration.changes import (
@@ -145,7 +145,7 @@ def test_a_renamed_entry_is_the_same_person_after_a_run_that_died_on_the_way(
 ) -> None:
     staff.directory.rename(staff.dn("p6"), "uid=p6new")
     with monkeypatch.context() as patch:
-        patch.setattr("directory.sync.shelf.Shelf.forget", dies)
+        patch.setattr("directory.sync.entries.entry_store.Shelf.forget", dies)
         with pytest.raises(Died):
             changes()
     dead = Run.objects.latest("pk")

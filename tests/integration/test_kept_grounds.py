@@ -8,19 +8,21 @@ import pytest
 from django.db.models import Model
 
 from directory.actions import runs, servers
-from directory.actions.server_questions import Confirmed
 from directory.invariants import proofs
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.search.raw_entry import Sent
 from directory.models import Absence, Match, Run, RunState, Standing, Trigger
-from directory.sync import pipeline, planning
-from directory.sync import reader as reader_stage
-from directory.sync.job import Job
+from directory.servers.setting_questions import Confirmed
+from directory.sync import pipeline
 from directory.sync.lease import Progress
-from directory.sync.source import DirectoryUnavailable, Sent
-from directory.sync.tally import Tally
-from directory.sync.values import Outcome
+from directory.sync.plan import planning
+from directory.sync.read import page_processor as reader_stage
+from directory.sync.run_context import Job
+from directory.sync.stored.plan_counts import Tally
+from directory.values.plan import Outcome
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.integration.employer import ACTIVE, Employer
 from tests.worlds import NOON, Clock, again, change_of, org, simulate, simulate_and_sync, sync, user

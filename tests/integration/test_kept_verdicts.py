@@ -7,19 +7,20 @@ from typing import Any
 
 import pytest
 
-from directory import scripting
 from directory.actions import matches
 from directory.actions import settings as sync_settings
 from directory.models import LdapServer, Match, PlannedMatch, Run, RunState, StoredEntry
-from directory.sync import fingerprints, plan
-from directory.sync.values import Change, Known, Outcome
+from directory.scripts import server_sandbox
+from directory.sync import fingerprints
+from directory.sync.plan.rules import decision_table
+from directory.values.plan import Change, Known, Outcome
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions import users
 from orgs.actions.users import Profile
-from orgs.actors import SYSTEM
 from orgs.models import User
 from orgs.permissions import Permission
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.makers import make_matter
@@ -89,7 +90,7 @@ class TestAnEntryThatIsAsItWas:
         assert asked_and_kept(simulate()) == (0, 2)
 
     def test_is_evaluated_again_by_another_engine(self, staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(scripting, "version", lambda: "the next one")
+        monkeypatch.setattr(server_sandbox, "version", lambda: "the next one")
 
         assert asked_and_kept(simulate()) == (2, 0)
 
@@ -166,13 +167,13 @@ class TestAUserForWhomThereWasNothingToDo:
     def decided(self, staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         """Whom runs decide about from now on; so far there was nothing to do for anybody."""
         names: list[str] = []
-        decide = plan.decide
+        decide = decision_table.decide
 
         def noted(known: Known, *rest: Any, **more: Any) -> Change:
             names.append(known.account.username)
             return decide(known, *rest, **more)
 
-        monkeypatch.setattr(plan, "decide", noted)
+        monkeypatch.setattr(decision_table, "decide", noted)
         return names
 
     def test_is_not_decided_about_again_and_counts_as_ever(self, decided: list[str]) -> None:

@@ -8,10 +8,11 @@ import pytest
 
 from directory.actions import matches, runs
 from directory.models import KnownId, LastSeen, Match, Run, RunState
-from directory.sync import known_ids, pipeline
-from directory.sync.values import Outcome
-from orgs.actors import SYSTEM
+from directory.sync import pipeline
+from directory.sync.identify import known_ids
+from directory.values.plan import Outcome
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.directories import ACCESS
 from tests.fake_ldap import FakeDirectory
 from tests.integration.employer import Employer

@@ -10,15 +10,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs, servers, undo
-from directory.actions.errors import Invalid
+from directory.errors import Invalid
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
 from directory.sync.lease import MAX_ATTEMPTS, Progress
 from orgs.actions import roles as role_actions
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import Role, User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, org, simulate_and_sync, sync, user

@@ -10,8 +10,8 @@ from directory.sync import pipeline
 from orgs.actions import users
 from orgs.actions.errors import Refused
 from orgs.actions.users import Profile
-from orgs.actors import Actor
 from orgs.models import User
+from orgs.rules.actors import Actor
 from tests.integration.employer import Employer
 from tests.integration.test_old_plans import mark, staff
 from tests.makers import make_sysadmin

@@ -14,15 +14,14 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from directory import configuration
-from directory.actions import namesakes, server_orgs, servers
+from directory.actions import namesakes, server_orgs, servers, servers_json
 from directory.models import LdapServer, RunChange
-from directory.sync import recheck
+from directory.sync.plan import plan_context
 from orgs.actions import locks, orgs, roles, users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM, person
-from orgs.local_sign_in import with_a_local_way_in
 from orgs.models import CreatedBy, Org, Role, User
+from orgs.rules.actors import SYSTEM, person
+from orgs.rules.local_sign_in import with_a_local_way_in
 from tests.makers import PASSWORD, make_role, make_run, make_server, make_sysadmin, make_user, signed_in
 from tests.worlds import NOON, org
 
@@ -90,11 +89,11 @@ def with_password(username: str, org_: Org, role: str) -> User:
 
 
 def as_a_run_does(*ids: int) -> None:
-    recheck._lock_orgs([RunChange(org_id=pk) for pk in ids])
+    plan_context._lock_orgs([RunChange(org_id=pk) for pk in ids])
 
 
 def read_servers(*ids: int) -> None:
-    recheck._locked_servers(ids)
+    plan_context._locked_servers(ids)
 
 
 def test_an_org_is_brought_back_into_use_while_a_run_changes_users_of_it() -> None:
@@ -262,7 +261,7 @@ def test_servers_are_deployed_while_a_run_applies_what_they_decided() -> None:
         read_servers(first.pk, second.pk)
         as_a_run_does(lab.pk)
 
-    troubles = behind(Org.objects.filter(pk=lab.pk), partial(configuration.apply, listed, by=SYSTEM, at=NOON), run)
+    troubles = behind(Org.objects.filter(pk=lab.pk), partial(servers_json.apply, listed, by=SYSTEM, at=NOON), run)
 
     assert troubles == []
     assert lab.server_links.count() == 2
@@ -319,11 +318,11 @@ class TestARoleIsChangedWhileItIsGiven:
     def test_a_run_sees_that_it_is_another_one_than_in_the_plan(self) -> None:
         clerk, planned = make_role("Clerk", "admin.computer.read"), make_run(make_server("Corp"))
         work: Any = SimpleNamespace(readings=[], run=planned)
-        before, seen = recheck._roles(), []
+        before, seen = plan_context._roles(), []
 
         troubles = between(
             partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=SYSTEM, at=NOON),
-            lambda: seen.append(recheck.now(work, []).roles),
+            lambda: seen.append(plan_context.now(work, []).roles),
         )
 
         assert troubles == []

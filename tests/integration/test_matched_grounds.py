@@ -11,14 +11,20 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.search.raw_entry import Sent, opened
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
-from directory.sync import entries, fingerprints, matching, pipeline, plan, reader, source
-from directory.sync.source import DirectoryUnavailable, Sent
-from directory.sync.values import Candidate, Change, Identity, Known
+from directory.sync import fingerprints, pipeline
+from directory.sync.identify import user_matching
+from directory.sync.plan import directory_view
+from directory.sync.plan.rules import decision_table
+from directory.sync.read import page_processor
+from directory.values.ldap import Identity
+from directory.values.plan import Candidate, Change, Known
 from orgs.actions import users
 from orgs.actions.users import Profile
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, org, simulate, simulate_and_sync, sync, user
 
@@ -44,13 +50,13 @@ def staff(employer: Employer) -> Employer:
 def looked_at(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The usernames of entries that runs match from now on."""
     found: list[str] = []
-    candidates = matching.candidates
+    candidates = user_matching.candidates
 
     def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
         found.extend(name for identity in identities for name in identity.usernames)
         return candidates(identities, **more)
 
-    monkeypatch.setattr(matching, "candidates", noted)
+    monkeypatch.setattr(user_matching, "candidates", noted)
     return found
 
 
@@ -64,8 +70,8 @@ def found_by(*, noted_on: LdapServer | None = None) -> set[str]:
     asked, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
     if noted_on is not None:
         Match.objects.update(server=noted_on)
-    reading = entries.Reading(asked.pk, asked.name, complete=True)
-    sightings = entries.Directory([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
+    reading = directory_view.Reading(asked.pk, asked.name, complete=True)
+    sightings = directory_view.Directory([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
     return {sighting.matched_by for sighting in sightings.values()}
 
 
@@ -103,13 +109,13 @@ def test_entries_that_change_on_several_pages_are_matched_together(
     staff: Employer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
-    candidates = matching.candidates
+    candidates = user_matching.candidates
 
     def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
         asked.append(len(identities))
         return candidates(identities, **more)
 
-    monkeypatch.setattr(matching, "candidates", noted)
+    monkeypatch.setattr(user_matching, "candidates", noted)
     for name in ("p01", "p08", "p19"):
         staff.directory.modify(staff.dn(name), {"sn": "Married"})
 
@@ -147,14 +153,14 @@ def test_all_are_matched_once_a_day(looked_at: list[str]) -> None:
 
 
 def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    read = reader.Reader.read
+    read = page_processor.Reader.read
 
-    def broken_off(itself: reader.Reader, pages: Any) -> None:
+    def broken_off(itself: page_processor.Reader, pages: Any) -> None:
         read(itself, pages)
         raise DirectoryUnavailable("connection lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reader.Reader, "read", broken_off)
+        patch.setattr(page_processor.Reader, "read", broken_off)
         simulate()
     assert looked_at == []
 
@@ -166,14 +172,14 @@ def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], mo
 def test_all_are_matched_after_somebody_was_renamed_while_they_were_read(
     looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = reader.Reader.read
+    read = page_processor.Reader.read
 
-    def renamed_meanwhile(itself: reader.Reader, pages: Any) -> None:
+    def renamed_meanwhile(itself: page_processor.Reader, pages: Any) -> None:
         read(itself, pages)
         User.objects.filter(username="p00").update(username="p77", username_key="p77")
 
     with monkeypatch.context() as patch:
-        patch.setattr(reader.Reader, "read", renamed_meanwhile)
+        patch.setattr(page_processor.Reader, "read", renamed_meanwhile)
         simulate()
     assert looked_at == []
 
@@ -238,9 +244,9 @@ def test_entries_are_only_looked_into_where_they_changed(staff: Employer, monkey
 
     def noted(sent: Sent, *given: Any) -> Any:
         looked_into.append(sent.dn)
-        return source.opened(sent, *given)
+        return opened(sent, *given)
 
-    monkeypatch.setattr("directory.sync.reader.opened", noted)
+    monkeypatch.setattr("directory.sync.read.page_processor.opened", noted)
     staff.directory.modify(staff.dn("p11"), {"sn": "Other"})
 
     simulate()
@@ -255,13 +261,13 @@ def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again
     first = sync()
     looked_at.clear()
     decided: list[int] = []
-    decide = plan.decide
+    decide = decision_table.decide
 
     def noted(known: Known, *told: Any, **more: Any) -> Change:
         decided.append(known.id)
         return decide(known, *told, **more)
 
-    monkeypatch.setattr(plan, "decide", noted)
+    monkeypatch.setattr(decision_table, "decide", noted)
 
     second = sync()
 

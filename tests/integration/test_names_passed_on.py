@@ -7,11 +7,12 @@ from itertools import pairwise
 import pytest
 
 from directory.models import RunState
-from directory.sync import accounts, pipeline
-from directory.sync.job import Job
-from directory.sync.limits import Reason
-from directory.sync.tally import Tally
-from directory.sync.values import Known, Outcome
+from directory.sync import pipeline
+from directory.sync.plan import users_in_scope
+from directory.sync.review.limits import Reason
+from directory.sync.run_context import Job
+from directory.sync.stored.plan_counts import Tally
+from directory.values.plan import Known, Outcome
 from orgs.models import User
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, simulate, simulate_and_sync, sync, user
@@ -120,13 +121,13 @@ class TestUsernamesThatArePassedOn:
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of users that each look at the stored users has loaded so far."""
-    load, sizes = accounts.load, list[int]()
+    load, sizes = users_in_scope.load, list[int]()
 
     def counted(user_ids: list[int], *, lock: bool = False) -> dict[int, Known]:
         sizes.append(len(user_ids))
         return load(user_ids, lock=lock)
 
-    monkeypatch.setattr(accounts, "load", counted)
+    monkeypatch.setattr(users_in_scope, "load", counted)
     return sizes
 
 

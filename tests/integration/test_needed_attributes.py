@@ -7,16 +7,19 @@ from collections.abc import Mapping
 
 import pytest
 
-from directory import creation, impact, lookup
+from directory.impact import impact
 from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry, Trigger
+from directory.provisioning import creation, directory_lookup
 from directory.scope import orgs_in_scope
-from directory.sync import helping, script_pages
-from directory.sync.sandbox import EntryText
-from directory.sync.second_look import CONFIRMED
-from directory.sync.values import Outcome, Scripts
+from directory.scripts.distributed import evaluation_batches, remote_worker
+from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.sandbox.protocol import EntryText
+from directory.sync.plan.confirmation import CONFIRMED
+from directory.values.plan import Outcome
+from directory.values.scripts import Scripts
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, CreatedBy, User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Authority, Values
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
 from tests.worlds import NOON, again, change_of, org, simulate, simulate_and_sync, sync, user
@@ -178,7 +181,7 @@ class TestWhatAServerSendsOnlyWhereItIsNamed:
         staff.hires("eve")
         staff.server(active_script="e => /^20/.test(e.createTimestamp)", role_name_script="")
 
-        assert lookup.look_up([("eve", User.objects.get(username="mia").org_id)], orgs_in_scope(), at=NOON)[
+        assert directory_lookup.look_up([("eve", User.objects.get(username="mia").org_id)], orgs_in_scope(), at=NOON)[
             "eve"
         ].verdict.active
 
@@ -267,11 +270,13 @@ class TestANameThatIsPutTogether:
         server = staff.server(role_name_script=COMPUTED, needed_attributes_only=True)
         run = simulate()
         entry = EntryText("uid=mia", '{"uid": ["mia"]}')
-        page = script_pages.post(run_id=run.pk, server_id=server.pk, made=helping.made_by(server), entries=[entry])
+        page = evaluation_batches.post(
+            run_id=run.pk, server_id=server.pk, made=evaluation_fingerprint(server), entries=[entry]
+        )
 
-        assert helping.help_with(page, go_on=lambda: None) == 1
+        assert remote_worker.help_with(page, go_on=lambda: None) == 1
 
-        verdict = script_pages.answers([page])[page].verdicts[0]
+        verdict = evaluation_batches.answers([page])[page].verdicts[0]
         assert verdict.error is not None
         assert verdict.error.message == NOT_ASKED_FOR
 
@@ -279,11 +284,11 @@ class TestANameThatIsPutTogether:
         self, staff: Employer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server = staff.server(needed_attributes_only=True)
-        made = helping.made_by(server)
+        made = evaluation_fingerprint(server)
 
         monkeypatch.setattr("directory.models.servers.needed", lambda *_: ("uid", "objectClass"))
 
-        assert helping.made_by(server) != made
+        assert evaluation_fingerprint(server) != made
 
     def test_keeps_a_new_user_from_being_created(self, staff: Employer) -> None:
         staff.hires("eve", departmentNumber="Lab", title="PROe User")

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.impact import impact
+from directory.impact.impact import impact
 from directory.models import LdapServer, RunState, StoredEntry
-from directory.sync.values import Scripts
+from directory.values.scripts import Scripts
 from orgs.models import User
 from tests.fake_ldap import Attributes, FakeDirectory
 from tests.worlds import change_of, ldap_server, org, simulate, simulate_and_sync, sync, user

@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.reading.single_entries import read_single
+from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, Match, RunState, StoredEntry
-from directory.sync import dns, source
-from directory.sync.source.singles import read_single
+from directory.values import distinguished_names
 from tests.fake_ldap import Attributes, FakeDirectory
 from tests.worlds import again, change_of, ldap_server, simulate, simulate_and_sync, sync, user
 
@@ -52,10 +54,10 @@ def test_a_dn_is_kept_with_escaped_octets_and_named_in_every_run(server: FakeDir
 def test_its_entry_is_found_again_by_the_escaped_dn(server: FakeDirectory) -> None:
     connection = serve(server).connection
 
-    [[sent]] = read_single(source.ReadingRequest(connection), [ESCAPED])
+    [[sent]] = read_single(ReadingRequest(connection), [ESCAPED])
 
     assert sent.dn == ESCAPED
-    assert [entry.dn for page in source.pages(connection) for entry in page] == ["uid=mia,dc=example", ESCAPED]
+    assert [entry.dn for page in read_pages(connection) for entry in page] == ["uid=mia,dc=example", ESCAPED]
 
 
 def test_whose_names_are_hidden_there_is_not_gone(server: FakeDirectory) -> None:
@@ -135,7 +137,10 @@ def test_an_attributes_name_stops_nothing(server: FakeDirectory) -> None:
     ],
 )
 def test_a_dn_as_text_is_the_same_dn(octets: bytes, text: str) -> None:
-    assert dns.text_of(octets) == text
-    assert dns.texts_of([b"uid=x", octets]) == (["uid=x", text], [] if text.encode() == octets else [text])
+    assert distinguished_names.text_of(octets) == text
+    assert distinguished_names.texts_of([b"uid=x", octets]) == (
+        ["uid=x", text],
+        [] if text.encode() == octets else [text],
+    )
     assert "\0" not in text
     assert text.encode()

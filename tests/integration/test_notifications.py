@@ -12,8 +12,8 @@ from pytest_django import Settings
 from directory.actions import runs
 from directory.actions import settings as sync_settings
 from directory.models import Alert, AlertKind, Mail, MailKind, RunState
-from directory.sync import notify, pipeline
-from orgs.actors import SYSTEM
+from directory.sync import notifications, pipeline
+from orgs.rules.actors import SYSTEM
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, org, simulate, simulate_and_sync, user
@@ -157,8 +157,8 @@ class TestMail:
         Mail.objects.all().delete()
 
         for _ in range(2):
-            letter = notify.Letter("it@example.com", "again", "again")
-            notify.write_mails(run=first, kind=MailKind.SUMMARY, letters=[letter], at=NOON)
+            letter = notifications.Letter("it@example.com", "again", "again")
+            notifications.write_mails(run=first, kind=MailKind.SUMMARY, letters=[letter], at=NOON)
 
         again = Mail.objects.get()
         assert re.fullmatch(rf"<run-{first.pk}-summary-[0-9a-f]{{16}}@\S+>", again.message_id)
@@ -173,8 +173,8 @@ class TestMail:
         assert "451" in Mail.objects.get().error
         mailbox.refuse = ""
 
-        notify.send_waiting(at=NOON.replace(hour=13))
-        notify.send_waiting(at=NOON.replace(hour=14))
+        notifications.send_waiting(at=NOON.replace(hour=13))
+        notifications.send_waiting(at=NOON.replace(hour=14))
 
         assert len(mailbox.messages) == 1
         assert Mail.objects.get().sent_at == NOON.replace(hour=13)
@@ -189,7 +189,7 @@ class TestMail:
         run = simulate()
 
         for hours in (49, 50):
-            notify.send_waiting(at=NOON + timedelta(hours=hours))
+            notifications.send_waiting(at=NOON + timedelta(hours=hours))
 
         alert = Alert.objects.get(kind=AlertKind.MAIL)
         assert "was never sent: Simulated directory sync" in alert.message

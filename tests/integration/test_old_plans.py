@@ -13,12 +13,12 @@ from django.test.utils import CaptureQueriesContext
 from directory.actions import runs, servers
 from directory.models import Alert, AlertKind, LdapServer, OrgServer, PlannedMatch, Run, RunState
 from directory.sync import pipeline
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor
 from orgs.models import User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.makers import make_sysadmin, signed_in

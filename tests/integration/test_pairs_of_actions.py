@@ -15,13 +15,13 @@ from django.db import connection, transaction
 from directory import invariants
 from directory.actions import matches
 from directory.models import Match
-from directory.sync import accounts
+from directory.sync.plan import users_in_scope
 from orgs.actions import archives, devices, legal_holds, orgs, put_back, roles, users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM, Actor
 from orgs.models import Archive, ArchiveState, AuditEntry, CreatedBy, Device, Matter, Org, Role, SetBy, User
 from orgs.permissions import Permission
+from orgs.rules.actors import SYSTEM, Actor
 from tests.worlds import NOON, device, org, user
 
 pytestmark = [
@@ -74,7 +74,7 @@ def as_a_run_does(scene: Scene) -> None:
     """Lock first, as each batch of a run does, then do several things."""
     with transaction.atomic():
         list(Org.objects.select_for_update(no_key=True).filter(pk__in=[scene.here.pk, scene.there.pk]).order_by("pk"))
-        accounts.load([scene.user.pk], lock=True)
+        users_in_scope.load([scene.user.pk], lock=True)
         ids = [scene.user.pk]
         users.reactivate(user_ids=ids, by=SYNC, at=AT)
         users.unblock(user_ids=ids, by=SYNC, at=AT)

@@ -7,9 +7,9 @@ import pytest
 from directory.actions import runs, undo
 from directory.sync import pipeline
 from orgs.actions import orgs, users
-from orgs.actors import SYSTEM
-from orgs.local_sign_in import password_counts
 from orgs.models import AuditEntry, CreatedBy, User
+from orgs.rules.actors import SYSTEM
+from orgs.rules.local_sign_in import password_counts
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, org, simulate_and_sync, user
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Iterator, Sequence
 import pytest
 
 from directory.models import RunState
-from directory.sync import accounts
-from directory.sync.values import Known, Outcome
+from directory.sync.plan import users_in_scope
+from directory.values.plan import Known, Outcome
 from orgs.models import Org, User
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, org, simulate, simulate_and_sync, sync, user
@@ -31,13 +31,13 @@ class TestWhileAPlanIsMade:
         simulate_and_sync()
         before = roles_of(mia)
         assert before == ["Desktop User", "PROe User"]
-        pages = accounts.pages
+        pages = users_in_scope.pages
 
         def renamed_meanwhile(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
             Org.objects.filter(pk=berlin.pk).update(name="Berlin 2", name_key="berlin 2")
             yield from pages(user_ids, org_ids)
 
-        monkeypatch.setattr(accounts, "pages", renamed_meanwhile)
+        monkeypatch.setattr(users_in_scope, "pages", renamed_meanwhile)
 
         sync()
 
@@ -52,13 +52,13 @@ class TestWhileAPlanIsMade:
         employer.server()
         mia = user("mia")
         user("sean")
-        load = accounts.load
+        load = users_in_scope.load
 
         def moved_meanwhile(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
             User.objects.filter(pk=mia.pk).update(org=outside)
             return load(user_ids, lock=lock)
 
-        monkeypatch.setattr(accounts, "load", moved_meanwhile)
+        monkeypatch.setattr(users_in_scope, "load", moved_meanwhile)
 
         run = simulate()
 

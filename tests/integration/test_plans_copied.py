@@ -8,10 +8,12 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
 from directory.models import Run, RunState
-from directory.sync import apply, pipeline, record
-from directory.sync.values import Outcome
-from orgs.actors import SYSTEM
+from directory.sync import pipeline
+from directory.sync.apply import apply_changes
+from directory.sync.stored import plan_rows
+from directory.values.plan import Outcome
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, simulate, user
 
@@ -69,7 +71,7 @@ def test_a_worker_that_dies_of_it_leaves_all_to_the_next_one(
     plan: Run, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     run = begun(plan)
-    copy, batch = record.copy_plan, apply.batch
+    copy, batch = plan_rows.copy_plan, apply_changes.batch
 
     def die(*_: object, **known: int) -> int:
         if when == "within":
@@ -77,7 +79,7 @@ def test_a_worker_that_dies_of_it_leaves_all_to_the_next_one(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(*((apply, "batch") if when == "after" else (record, "copy_plan")), die)
+        patched.setattr(*((apply_changes, "batch") if when == "after" else (plan_rows, "copy_plan")), die)
         with pytest.raises(Killed):
             carried_out(run)
     left = run.changes.count()
@@ -87,17 +89,17 @@ def test_a_worker_that_dies_of_it_leaves_all_to_the_next_one(
     assert left == (PEOPLE if when == "after" else 0)
     assert run.state == RunState.APPLIED
     assert run.changes.filter(outcome=Outcome.APPLIED).count() == PEOPLE == User.objects.exclude(last_name="").count()
-    assert apply.batch is batch
+    assert apply_changes.batch is batch
 
 
 def test_a_worker_that_was_overtaken_meanwhile_copies_nothing(plan: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, copy = begun(plan), record.copy_plan
+    run, copy = begun(plan), plan_rows.copy_plan
 
     def overtaken(**known: int) -> int:
         Run.objects.filter(pk=run.pk).update(fence=run.fence + 5)
         return copy(**known)
 
-    monkeypatch.setattr(record, "copy_plan", overtaken)
+    monkeypatch.setattr(plan_rows, "copy_plan", overtaken)
     carried_out(run)
 
     assert (run.state, run.changes.count()) == (RunState.APPLYING, 0)

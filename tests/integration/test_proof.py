@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from directory.sync import results
+from directory.sync.finish import json_summary
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, simulate, simulate_and_sync, user
 
@@ -19,7 +19,7 @@ class TestAReading:
             employer.hires(uid)
         employer.server(page_size=2)
 
-        reading = results.summary(simulate())["readings"][0]
+        reading = json_summary.summary(simulate())["readings"][0]
 
         proof = reading["proof"]
         assert (reading["complete"], reading["entries"]) == (True, 3)
@@ -33,7 +33,7 @@ class TestAReading:
 
         run = simulate()
 
-        reading = results.summary(run)["readings"][0]
+        reading = json_summary.summary(run)["readings"][0]
         assert (reading["complete"], reading["proof"]) == (False, {})
         assert "No such object" in reading["error"]
 

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import DirectoryUnavailable, Inquiry
-from directory.sync.values import AttributeMapping, Connection, ReadingProof, Sought, Whereabouts
+from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import AttributeMapping, Connection, ReadingProof, Sought, Whereabouts
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import ACCESS, Directory, people, to_ldif
 from tests.fake_ldap import FakeDirectory
@@ -28,14 +31,14 @@ def fake(server: FakeDirectory, **settings: Any) -> Connection:
 
 
 def proof_of(wanted: Connection) -> ReadingProof:
-    with source.open_reading(source.ReadingRequest(wanted)) as reading:
+    with open_reading(ReadingRequest(wanted)) as reading:
         list(reading)
     assert reading.proof
     return reading.proof
 
 
 def id_of(wanted: Connection, username: str) -> str:
-    [[entry]] = source.pages(replace(wanted, search_filter=f"(uid={username})"))
+    [[entry]] = read_pages(replace(wanted, search_filter=f"(uid={username})"))
     return entry.values("entryUUID")[0]
 
 
@@ -91,7 +94,7 @@ class TestProof:
         assert (proof.bound_as, proof.authorization) == ("anonymous", "")
 
     def test_is_not_there_before_the_end(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection_to(company, page_size=100))) as reading:
+        with open_reading(ReadingRequest(connection_to(company, page_size=100))) as reading:
             next(iter(reading))
 
         assert reading.proof is None
@@ -115,7 +118,7 @@ class TestDoubt:
     def test_of_a_directory_that_is_another_one_by_then_ends_the_reading(self, now: list[Any]) -> None:
         with (
             FakeDirectory(PEOPLE) as server,
-            source.open_reading(source.ReadingRequest(fake(server, page_size=20))) as reading,
+            open_reading(ReadingRequest(fake(server, page_size=20))) as reading,
         ):
             pages = iter(reading)
             next(pages)
@@ -128,7 +131,7 @@ class TestDoubt:
     def test_is_none_where_a_few_come_and_go(self) -> None:
         with (
             FakeDirectory(PEOPLE) as server,
-            source.open_reading(source.ReadingRequest(fake(server, page_size=20))) as reading,
+            open_reading(ReadingRequest(fake(server, page_size=20))) as reading,
         ):
             pages = iter(reading)
             next(pages)

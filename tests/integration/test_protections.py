@@ -7,17 +7,18 @@ from datetime import timedelta
 
 import pytest
 
-from directory import creation, invariants
+from directory import invariants
 from directory.actions import runs
 from directory.models import Match, Run, RunState, Trigger
+from directory.provisioning import creation
 from directory.sync import pipeline
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import legal_holds, users
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor
 from orgs.models import Archive, ArchiveState, CreatedBy, Role, SetBy, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.worlds import (

@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from directory.sync import source
-from directory.sync.named_attributes import NamedAttributes
-from directory.sync.source import DirectoryUnavailable, ReadingProcess, Stage
-from directory.sync.source.sent import decoded
-from directory.sync.values import AttributeMapping, Connection
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.process.parent import ReadingProcess
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.search.raw_entry import decoded, opened
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import AttributeMapping, Connection
+from directory.values.named_attributes import NamedAttributes
 from tests.conftest import START
 from tests.connections import connection_to
 from tests.directories import Directory
@@ -55,9 +57,9 @@ def allowed(settings: object) -> None:
 def test_it_says_what_a_reading_in_this_process_says() -> None:
     with FakeDirectory(PEOPLE) as server:
         wanted = connection(server.url, page_size=300)
-        with source.open_reading(source.ReadingRequest(wanted)) as here:
+        with open_reading(ReadingRequest(wanted)) as here:
             entries = [entry for page in here for entry in page]
-        with ReadingProcess() as process, process.open(source.ReadingRequest(wanted)) as apart:
+        with ReadingProcess() as process, process.open(ReadingRequest(wanted)) as apart:
             pages = [decoded(page) for page in apart.sent_pages()]
 
     assert [entry for page in pages for entry in page] == entries
@@ -69,9 +71,9 @@ def test_it_looks_into_entries_as_this_process_does() -> None:
     with FakeDirectory(PEOPLE) as server:
         wanted = connection(server.url, page_size=300)
         with ReadingProcess() as process:
-            with process.open(source.ReadingRequest(wanted)) as apart:
-                here = [source.opened(sent, mapping, named) for page in apart.sent_pages() for sent in page]
-            with process.open(source.ReadingRequest(wanted, mapping=mapping, named=("uid", "photo"))) as apart:
+            with process.open(ReadingRequest(wanted)) as apart:
+                here = [opened(sent, mapping, named) for page in apart.sent_pages() for sent in page]
+            with process.open(ReadingRequest(wanted, mapping=mapping, named=("uid", "photo"))) as apart:
                 there = [sent for page in apart.sent_pages() for sent in page]
 
     assert [sent.opened for sent in there] == here
@@ -82,7 +84,7 @@ def test_one_process_reads_several_directories() -> None:
     with FakeDirectory(PEOPLE[:3]) as first, FakeDirectory(PEOPLE[:5]) as second, ReadingProcess() as process:
         before = children()
         for server, count in ((first, 3), (second, 5)):
-            with process.open(source.ReadingRequest(connection(server.url))) as reading:
+            with process.open(ReadingRequest(connection(server.url))) as reading:
                 assert sum(map(len, reading.sent_pages())) == count
         assert children() == before
 
@@ -91,20 +93,20 @@ def test_a_failure_comes_over_with_all_that_it_says() -> None:
     with FakeDirectory(PEOPLE[:3], search_result=(50, "go away")) as server, ReadingProcess() as process:
         with (
             pytest.raises(DirectoryUnavailable) as refused,
-            process.open(source.ReadingRequest(connection(server.url))) as reading,
+            process.open(ReadingRequest(connection(server.url))) as reading,
         ):
             list(reading.sent_pages())
 
         assert (refused.value.stage, refused.value.result_code) == (Stage.SEARCH, 50)
         assert "go away" in refused.value.server_message
-        with FakeDirectory(PEOPLE[:2]) as other, process.open(source.ReadingRequest(connection(other.url))) as reading:
+        with FakeDirectory(PEOPLE[:2]) as other, process.open(ReadingRequest(connection(other.url))) as reading:
             assert sum(map(len, reading.sent_pages())) == 2
 
 
 def test_a_reading_that_nobody_goes_on_with_leaves_no_process() -> None:
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
-        with process.open(source.ReadingRequest(connection(server.url, page_size=10))) as reading:
+        with process.open(ReadingRequest(connection(server.url, page_size=10))) as reading:
             next(reading.sent_pages())
         assert not reading.complete
         assert children() == before
@@ -113,7 +115,7 @@ def test_a_reading_that_nobody_goes_on_with_leaves_no_process() -> None:
 def test_a_process_that_is_killed_proves_nothing() -> None:
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
-        with process.open(source.ReadingRequest(connection(server.url, page_size=10))) as reading:
+        with process.open(ReadingRequest(connection(server.url, page_size=10))) as reading:
             pages = reading.sent_pages()
             next(pages)
             for pid in children() - before:
@@ -131,7 +133,7 @@ def test_a_process_that_is_stopped_for_a_moment_loses_nothing(monkeypatch: pytes
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
         (pid,) = children() - before
-        with process.open(source.ReadingRequest(connection(server.url, page_size=500))) as reading:
+        with process.open(ReadingRequest(connection(server.url, page_size=500))) as reading:
             pages = reading.sent_pages()
             read = []
             for _ in range(4):
@@ -152,7 +154,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
 import os, sys
 from django.conf import settings
 settings.configure(LDAP_LOOPBACK=True, LDAP_PORTS=range(1, 65536))
-from directory.sync.source import ReadingProcess
+from directory.ldap.process.parent import ReadingProcess
 process = ReadingProcess()
 process.__enter__()
 print(process._process.pid, flush=True)
@@ -175,7 +177,7 @@ def test_the_bind_password_is_in_no_command_line_and_in_no_environment() -> None
         before = children()
         administrator = {"bind_dn": directory.admin_dn, "bind_password": directory.admin_password}
         wanted = connection_to(directory, page_size=1, **administrator)
-        with ReadingProcess() as process, process.open(source.ReadingRequest(wanted)) as reading:
+        with ReadingProcess() as process, process.open(ReadingRequest(wanted)) as reading:
             [pid] = children() - before
             seen = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
             list(reading.sent_pages())

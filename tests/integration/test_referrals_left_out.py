@@ -6,10 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import may_hold_people
-from directory.sync.source.referrals import is_left_out
-from directory.sync.values import Connection, Outcome
+from directory.ldap.reading.reader import Reading, open_reading
+from directory.ldap.search.referrals import is_left_out, may_hold_people
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import Connection
+from directory.values.plan import Outcome
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
 from tests.integration.employer import Employer
@@ -77,9 +78,9 @@ def test_a_context_is_left_out_with_all_that_is_below_it(dn: str, is_so: bool) -
     assert is_left_out(f"ldap://child.corp.example/{dn}??sub", [CHILD]) is is_so
 
 
-def reading_of(server: FakeDirectory, **settings: object) -> source.Reading:
+def reading_of(server: FakeDirectory, **settings: object) -> Reading:
     values: dict[str, object] = {"name": "Fake", "urls": (server.url,), "search_base": server.base}
-    with source.open_reading(source.ReadingRequest(Connection(**values | settings))) as reading:  # type: ignore[arg-type]
+    with open_reading(ReadingRequest(Connection(**values | settings))) as reading:  # type: ignore[arg-type]
         list(reading)
     return reading
 

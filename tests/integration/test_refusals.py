@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import DirectoryUnavailable, Stage, advice
-from directory.sync.values import Connection
+from directory.ldap import error_advice
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.reading.reader import pages as read_pages
+from directory.values.ldap import Connection
 from tests.directories import Authority, Certificate, Directory
 from tests.fake_ldap import FakeDirectory
 from tests.server_process import free_port
@@ -33,7 +34,7 @@ def to(*urls: str, **settings: Any) -> Connection:
 
 def refused(connection: Connection) -> DirectoryUnavailable:
     with pytest.raises(DirectoryUnavailable) as caught:
-        for _ in source.pages(connection):
+        for _ in read_pages(connection):
             pass
     return caught.value
 
@@ -212,7 +213,7 @@ def test_a_name_that_nobody_knows_says_what_to_look_at() -> None:
 def test_each_sentence_goes_on_after_a_full_stop_and_has_none_itself() -> None:
     tables = [
         value
-        for name, value in vars(advice).items()
+        for name, value in vars(error_advice).items()
         if name.startswith(("_BY", "_OF", "_SUB")) and isinstance(value, dict)
     ]
     sentences = [sentence for table in tables for sentence in table.values()]

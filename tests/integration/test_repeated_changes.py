@@ -17,12 +17,13 @@ from django.utils import timezone
 from directory import invariants
 from directory.actions import runs
 from directory.models import Absence, Match, Run, RunChange, RunRepeat, RunState
-from directory.sync import pipeline, results
-from directory.sync.values import Outcome
+from directory.sync import pipeline
+from directory.sync.finish import json_summary
+from directory.values.plan import Outcome
 from orgs.actions import users
-from orgs.actors import SYSTEM, Actor
 from orgs.models import User
 from orgs.permissions import SYSADMIN
+from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory, people
 from tests.makers import make_org, make_user, signed_in
 from tests.worlds import NOON, Clock, change_of, ldap_server, org, simulate, simulate_and_sync, sync, user
@@ -53,7 +54,7 @@ def console() -> Client:
 
 def said(run: Run) -> list[dict[str, Any]]:
     """Return what a run says, in the order of names."""
-    return sorted(results.changes(run), key=lambda each: str(each["username"]))
+    return sorted(json_summary.changes(run), key=lambda each: str(each["username"]))
 
 
 def listed(console: Client, run: Run, **query: str) -> list[str]:

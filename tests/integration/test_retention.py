@@ -15,17 +15,18 @@ from pytest_django import Settings
 
 from directory import invariants, status
 from directory import retention as rules
-from directory.actions import plan_parts, retention, runs, servers, undo
+from directory.actions import retention, runs, servers, undo
 from directory.actions import settings as sync_settings
 from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Match, Run, RunChange, RunState
 from directory.status import State
 from directory.sync import pipeline
+from directory.sync.review import plan_contributors
 from orgs.actions import devices, legal_holds, orgs, roles, users, ways_in
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM, Actor, person
-from orgs.local_sign_in import with_a_password
 from orgs.models import AuditEntry, CreatedBy, Matter, Org, Role, User
 from orgs.permissions import Permission
+from orgs.rules.actors import SYSTEM, Actor, person
+from orgs.rules.local_sign_in import with_a_password
 from tests.directories import Directory, people
 from tests.makers import PASSWORD, make_role, make_sysadmin, make_user, signed_in
 from tests.worlds import NOON, Clock, device, ldap_server, simulate, simulate_and_sync, sync, user
@@ -361,7 +362,7 @@ class TestWhoHasAPartInThePlanOfTheNextRun:
 
         assert self.kinds_by(mona) == self.ALL
         assert not invariants.broken(at=at)
-        assert mona.pk in plan_parts.editors(simulate())
+        assert mona.pk in plan_contributors.editors(simulate())
 
     def test_is_forgotten_once_such_a_plan_was_applied(self, corp: Directory, mona: User, settings: Settings) -> None:
         settings.KEEP_AUDIT_DAYS = 365
@@ -373,7 +374,7 @@ class TestWhoHasAPartInThePlanOfTheNextRun:
         remove(at)
 
         assert self.kinds_by(mona) == set()
-        assert mona.pk not in plan_parts.editors(simulate())
+        assert mona.pk not in plan_contributors.editors(simulate())
 
     def test_is_not_kept_for_a_server_that_is_off_but_for_its_own(
         self, corp: Directory, mona: User, settings: Settings
@@ -394,7 +395,7 @@ class TestWhoHasAPartInThePlanOfTheNextRun:
 
         remove(NOON + 3 * YEAR)
 
-        assert mona.pk not in plan_parts.editors(simulate())
+        assert mona.pk not in plan_contributors.editors(simulate())
 
 
 class TestOtherRows:

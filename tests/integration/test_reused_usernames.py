@@ -7,12 +7,12 @@ from collections.abc import Iterator
 import pytest
 
 from directory.models import Match, Run, RunState, StoredEntry
-from directory.sync import known_ids
-from directory.sync.values import Outcome
+from directory.sync.identify import known_ids
+from directory.values.plan import Outcome
 from orgs.actions import users
 from orgs.actions.users import Profile
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.worlds import NOON, again, change_of, device, simulate, simulate_and_sync, sync, user

@@ -17,15 +17,16 @@ from pytest_django import Settings
 from directory.actions import runs, schedule, servers
 from directory.actions import settings as sync_settings
 from directory.models import Alert, Run, RunServer, RunState, Trigger
-from directory.sync import closing, job, lease, pipeline
+from directory.sync import lease, pipeline, run_context
 from directory.sync.errors import TakenOver
+from directory.sync.finish import finishing
 from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
-from directory.sync.limits import Reason
-from directory.sync.reading import read_servers
-from directory.sync.tally import Tally
-from directory.sync.values import Outcome
-from orgs.actors import SYSTEM
+from directory.sync.read.reading import read_servers
+from directory.sync.review.limits import Reason
+from directory.sync.stored.plan_counts import Tally
+from directory.values.plan import Outcome
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, user
@@ -137,7 +138,7 @@ class TestAWorkerThatIsOvertaken:
         pipeline.execute(run.pk, clock=Clock())
 
         with pytest.raises(TakenOver):
-            read_servers(job.load(run.pk, late))
+            read_servers(run_context.load(run.pk, late))
 
         assert change_of(run, "sean").outcome == Outcome.APPLIED
         assert not again(sean).active
@@ -168,7 +169,7 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def late_check(work: job.Job, tally: Tally) -> list[Reason]:
+        def late_check(work: run_context.Job, tally: Tally) -> list[Reason]:
             monkeypatch.setattr(pipeline, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
@@ -275,7 +276,7 @@ class TestAnAttemptThatFails:
                 carried_out(run)
 
         schedule.wake_abandoned(at=NOON)
-        closing.send_waiting(at=NOON)
+        finishing.send_waiting(at=NOON)
 
         run.refresh_from_db()
         assert run.state == RunState.FAILED
@@ -350,7 +351,7 @@ class TestCancelling:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def cancel_meanwhile(work: job.Job, tally: Tally) -> list[Reason]:
+        def cancel_meanwhile(work: run_context.Job, tally: Tally) -> list[Reason]:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
             return check_limits(work, tally)
 

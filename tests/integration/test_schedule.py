@@ -9,7 +9,7 @@ import pytest
 from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
 from directory.models import Run, RunState, Trigger
-from orgs.actors import SYSTEM
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, ldap_server
 

@@ -9,9 +9,9 @@ import pytest
 from directory.actions import runs
 from directory.models import Match
 from directory.sync import pipeline
-from directory.sync.values import Action, Outcome
+from directory.values.plan import Action, Outcome
 from orgs.actions import users
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, org, simulate, simulate_and_sync, sync, user

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from directory import scripting
 from directory.models import RunState
-from directory.sync.sandbox import SandboxLimits
-from directory.sync.values import Outcome
+from directory.scripts import server_sandbox
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.values.plan import Outcome
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import Role
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.seed_scripts import ACTIVE_USER_ACCOUNT_CONTROL, ORG_NAME, ROLE_NAME
 from tests.worlds import NOON, again, change_of, ldap_server, org, simulate, simulate_and_sync, user
@@ -186,7 +186,7 @@ class TestHostileScripts:
     def test_a_script_that_never_ends_for_anyone_stops_the_run_and_nobody_is_touched(
         self, employer: Employer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(scripting, "limits", lambda: SandboxLimits(cpu_seconds_per_entry=0.1))
+        monkeypatch.setattr(server_sandbox, "limits", lambda: SandboxLimits(cpu_seconds_per_entry=0.1))
         names = [f"user{number}" for number in range(40)]
         made = []
         for name in names:

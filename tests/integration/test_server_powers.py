@@ -7,15 +7,16 @@ from typing import Any
 
 import pytest
 
-from directory.actions import server_powers, servers
-from directory.actions.errors import Invalid, Refused
-from directory.actions.server_questions import Confirmed
+from directory.actions import servers
+from directory.errors import Invalid, Refused
 from directory.models import LdapServer
 from directory.scope import orgs_in_scope
+from directory.servers import setting_powers
+from directory.servers.setting_questions import Confirmed
 from orgs.actions import orgs
-from orgs.actors import SYSTEM, Actor, person
 from orgs.models import AuditEntry, Org, Role
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
+from orgs.rules.actors import SYSTEM, Actor, person
 from tests.makers import make_role
 from tests.worlds import NOON, ldap_server, org, user
 
@@ -77,7 +78,7 @@ class TestANewServer:
         everything = set(Role.objects.values_list("name", flat=True)) - {SYSADMIN, SERVER_ADMINISTRATOR}
 
         assert granted(new_server(ada)) == everything
-        assert {role.name for role in server_powers.default_grantable_roles(SYSTEM)} == everything
+        assert {role.name for role in setting_powers.default_grantable_roles(SYSTEM)} == everything
 
     def test_is_refused_where_it_shall_grant_more(self, bob: Actor) -> None:
         with pytest.raises(Invalid, match="only a SYSADMIN may let a server grant All Org Admin"):

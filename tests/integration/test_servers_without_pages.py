@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.source import DirectoryUnavailable, Inquiry, Reading, Stage
-from directory.sync.values import AttributeMapping, Connection, Sought
+from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.connection_test.connection_test import test_connection
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.reading.reader import Reading, open_reading
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.ldap import AttributeMapping, Connection, Sought
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import Directory, people
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
@@ -33,7 +36,7 @@ def connection(directory: Directory, **settings: Any) -> Connection:
 
 
 def whole(wanted: Connection) -> Reading:
-    with source.open_reading(source.ReadingRequest(wanted)) as reading:
+    with open_reading(ReadingRequest(wanted)) as reading:
         list(reading)
     return reading
 
@@ -68,7 +71,7 @@ class TestBackMeta:
 
     def test_passes_every_step_of_a_test(self, behind: Directory) -> None:
         with Proxy("meta", behind) as proxy:
-            steps = source.test_connection(connection(proxy, cannot_page=True))
+            steps = test_connection(connection(proxy, cannot_page=True))
 
         assert [step for step in steps if not step.ok] == []
         assert steps[-1].detail == f"{COUNT} entries found"
@@ -100,9 +103,9 @@ def test_are_read_whole_each_time(behind: Directory) -> None:
     now = datetime.now(UTC)
     with Proxy("meta", behind) as proxy:
         wanted = connection(proxy, cannot_page=True)
-        with source.open_reading(source.ReadingRequest(wanted, now=now)) as first:
+        with open_reading(ReadingRequest(wanted, now=now)) as first:
             list(first)
-        with source.open_reading(source.ReadingRequest(wanted, since=first.extent.position, now=now)) as second:
+        with open_reading(ReadingRequest(wanted, since=first.extent.position, now=now)) as second:
             list(second)
 
     assert first.extent.position
@@ -152,7 +155,7 @@ class TestAServerThatAllowsNoPages:
         assert (reading.entries, reading.proof.counted) == (40, 40)
 
     def test_is_explained_by_a_test_of_the_connection(self, forbidding: Directory) -> None:
-        [failed] = [step for step in source.test_connection(connection(forbidding)) if not step.ok]
+        [failed] = [step for step in test_connection(connection(forbidding)) if not step.ok]
 
         assert failed.stage == Stage.SEARCH
         assert SETTING in failed.detail
@@ -195,7 +198,7 @@ def test_what_came_without_pages_is_counted_again_where_the_control_is_not_liste
 def test_a_second_answer_that_is_another_one_fails_what_came_without_pages(behind: Directory) -> None:
     with (
         FakeDirectory(PEOPLE, paging=False) as server,
-        source.open_reading(source.ReadingRequest(connection_to_fake(server, cannot_page=True))) as reading,
+        open_reading(ReadingRequest(connection_to_fake(server, cannot_page=True))) as reading,
     ):
         pages = reading.pages()
         next(pages)

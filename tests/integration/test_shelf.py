@@ -8,10 +8,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from directory.ldap.search.raw_entry import Sent
 from directory.models import LdapServer, StoredEntry
-from directory.sync.shelf import Read, Shelf, dn_key
-from directory.sync.source import Sent
-from directory.sync.values import Identity
+from directory.sync.entries.entry_store import Read, Shelf, dn_key
+from directory.values.ldap import Identity
 from tests.makers import make_server
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,14 @@ from typing import Any
 
 import pytest
 
-from directory.sync import source
-from directory.sync.identity import identity
-from directory.sync.source import DirectoryUnavailable, Stage
-from directory.sync.values import AttributeMapping, Connection, Entry
+from directory.ldap.connection_test.connection_test import first_entries, test_connection
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.identity import identity
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.validation.filter_syntax import check_filter
+from directory.values.ldap import AttributeMapping, Connection, Entry
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import Authority, Directory, Values, people, to_ldif
 from tests.fake_ldap import FakeDirectory
@@ -29,7 +33,7 @@ def fake(server: FakeDirectory, **settings: Any) -> Connection:
 
 
 def read(wanted: Connection) -> list[Entry]:
-    return [entry for page in source.pages(wanted) for entry in page]
+    return [entry for page in read_pages(wanted) for entry in page]
 
 
 def failure(wanted: Connection) -> DirectoryUnavailable:
@@ -49,7 +53,7 @@ def silent_port() -> Iterator[int]:
 class TestPages:
     @pytest.mark.parametrize("size", [1000, 250, 100, 7])
     def test_hold_every_person_once_whatever_the_page_size(self, company: Directory, size: int) -> None:
-        pages = list(source.pages(connection_to(company, page_size=size)))
+        pages = list(read_pages(connection_to(company, page_size=size)))
 
         names = [entry.values("uid")[0] for page in pages for entry in page]
         assert sorted(names) == [f"u{number:05}" for number in range(1, 251)]
@@ -68,7 +72,7 @@ class TestPages:
         assert str(uuid.UUID(entry.values("ENTRYUUID")[0])) == entry.values("entryUUID")[0]
 
     def test_hold_only_the_attributes_that_are_asked_for(self, company: Directory) -> None:
-        [[entry]] = source.pages(connection_to(company, search_filter="(uid=u00001)"), attributes=["mail"])
+        [[entry]] = read_pages(connection_to(company, search_filter="(uid=u00001)"), attributes=["mail"])
 
         assert dict(entry.attributes) == {"mail": ("u00001@example.com",)}
 
@@ -141,20 +145,20 @@ class TestPages:
 
 class TestReading:
     def test_tells_what_was_read(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection_to(company, page_size=100))) as reading:
+        with open_reading(ReadingRequest(connection_to(company, page_size=100))) as reading:
             count = sum(map(len, reading))
 
         assert (reading.entries, reading.pages_read, reading.complete) == (count, 3, True)
         assert reading.url == company.url
 
     def test_is_not_complete_before_its_end(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection_to(company, page_size=100))) as reading:
+        with open_reading(ReadingRequest(connection_to(company, page_size=100))) as reading:
             next(iter(reading))
 
         assert not reading.complete
 
     def test_happens_once(self, company: Directory) -> None:
-        with source.open_reading(source.ReadingRequest(connection_to(company))) as reading:
+        with open_reading(ReadingRequest(connection_to(company))) as reading:
             list(reading)
 
             with pytest.raises(RuntimeError):
@@ -283,7 +287,7 @@ class TestLimits:
     def test_a_server_without_paging_is_read_at_once(self) -> None:
         with (
             FakeDirectory(PEOPLE, paging=False, root={"supportedControl": [b"1.2.3"]}) as server,
-            source.open_reading(source.ReadingRequest(fake(server))) as reading,
+            open_reading(ReadingRequest(fake(server))) as reading,
         ):
             count = sum(map(len, reading))
 
@@ -386,7 +390,7 @@ class TestFailover:
     def test_goes_on_to_the_url_that_answers(self, company: Directory) -> None:
         dead = f"ldap://127.0.0.1:{free_port()}"
 
-        with source.open_reading(source.ReadingRequest(connection_to(company, urls=(dead, company.url)))) as reading:
+        with open_reading(ReadingRequest(connection_to(company, urls=(dead, company.url)))) as reading:
             count = sum(map(len, reading))
 
         assert (reading.url, count) == (company.url, 250)
@@ -445,7 +449,7 @@ class TestSilence:
     def test_of_a_killed_slapd_is_an_error(self, encrypted: bool) -> None:
         with Directory(ldif=people(3000), certificate="good") as directory:
             urls = (directory.ldaps_url if encrypted else directory.url,)
-            pages = source.pages(connection_to(directory, urls=urls, page_size=100))
+            pages = read_pages(connection_to(directory, urls=urls, page_size=100))
             next(pages)
             directory.kill()
 
@@ -478,7 +482,7 @@ class TestReferrals:
         with (
             FakeDirectory(PEOPLE) as other,
             FakeDirectory(PEOPLE, references=[f"{other.url}/dc=example"]) as server,
-            source.open_reading(source.ReadingRequest(fake(server))) as reading,
+            open_reading(ReadingRequest(fake(server))) as reading,
         ):
             count = sum(map(len, reading))
 
@@ -490,7 +494,7 @@ class TestReferrals:
         with (
             FakeDirectory(others, base="dc=far") as far,
             FakeDirectory(PEOPLE, references=[f"{far.url}/dc=far??sub"]) as server,
-            source.open_reading(source.ReadingRequest(fake(server, follow_referrals=True))) as reading,
+            open_reading(ReadingRequest(fake(server, follow_referrals=True))) as reading,
         ):
             names = [entry.dn for page in reading for entry in page]
 
@@ -529,7 +533,7 @@ class TestReferrals:
     def test_to_anything_but_ldap_are_only_listed(self, url: str) -> None:
         with (
             FakeDirectory(PEOPLE, references=[url]) as server,
-            source.open_reading(source.ReadingRequest(fake(server, follow_referrals=True))) as reading,
+            open_reading(ReadingRequest(fake(server, follow_referrals=True))) as reading,
         ):
             list(reading)
 
@@ -563,7 +567,7 @@ class TestReferrals:
         entry = {"objectClass": ["referral", "extensibleObject"], "ou": "Far", "ref": far}
         with (
             Directory(ldif=people(20) + to_ldif("ou=Far,dc=example,dc=com", entry)) as directory,
-            source.open_reading(source.ReadingRequest(connection_to(directory, page_size=5))) as reading,
+            open_reading(ReadingRequest(connection_to(directory, page_size=5))) as reading,
         ):
             count = sum(map(len, reading))
 
@@ -572,7 +576,7 @@ class TestReferrals:
 
 class TestConnectionTest:
     def test_tells_each_step_that_went_well(self, company: Directory) -> None:
-        steps = source.test_connection(connection_to(company, urls=(company.ldaps_url,)))
+        steps = test_connection(connection_to(company, urls=(company.ldaps_url,)))
 
         assert [step.stage for step in steps] == ["name", "connect", "TLS", "bind", "base", "filter"]
         assert all(step.ok for step in steps)
@@ -580,7 +584,7 @@ class TestConnectionTest:
         assert steps[5].detail == "250 entries found"
 
     def test_stops_at_a_wrong_password(self, company: Directory) -> None:
-        steps = source.test_connection(connection_to(company, bind_password="wrong"))
+        steps = test_connection(connection_to(company, bind_password="wrong"))
 
         assert [(step.stage, step.ok) for step in steps] == [("name", True), ("connect", True), ("bind", False)]
         assert steps[-1].detail.startswith("Invalid credentials. Enter the bind DN")
@@ -588,38 +592,38 @@ class TestConnectionTest:
     def test_tries_every_url(self, company: Directory) -> None:
         dead = f"ldap://127.0.0.1:{free_port()}"
 
-        steps = source.test_connection(connection_to(company, urls=(dead, company.url, dead)))
+        steps = test_connection(connection_to(company, urls=(dead, company.url, dead)))
 
         assert [step.stage for step in steps if not step.ok] == ["connect", "connect"]
         assert [step.ok for step in steps if step.stage == Stage.FILTER] == [True]
 
     def test_says_when_nobody_is_found(self, company: Directory) -> None:
-        steps = source.test_connection(connection_to(company, search_filter="(objectClas=person)"))
+        steps = test_connection(connection_to(company, search_filter="(objectClas=person)"))
 
         assert (steps[-1].stage, steps[-1].ok) == (Stage.FILTER, False)
 
     def test_names_the_make_of_the_server(self) -> None:
         root = {"vendorName": [b"389 Project"], "vendorVersion": [b"389-Directory/2.4"]}
         with FakeDirectory([("dc=example", {"dc": [b"example"]}), *PEOPLE], root=root) as server:
-            steps = source.test_connection(fake(server))
+            steps = test_connection(fake(server))
 
         assert "389 Project 389-Directory/2.4" in next(step.detail for step in steps if step.stage == Stage.BIND)
 
     def test_tells_a_bad_setting_without_any_network(self) -> None:
         with FakeDirectory() as server:
-            [step] = source.test_connection(fake(server, search_filter="(cn="))
+            [step] = test_connection(fake(server, search_filter="(cn="))
 
         assert (step.stage, step.ok, server.received) == (Stage.FILTER, False, b"")
 
 
 class TestFirstEntries:
     def test_are_as_many_as_wanted(self, company: Directory) -> None:
-        entries = source.first_entries(connection_to(company), limit=4)
+        entries = first_entries(connection_to(company), limit=4)
 
         assert len(entries) == 4
 
     def test_are_all_where_there_are_fewer(self, company: Directory) -> None:
-        entries = source.first_entries(connection_to(company, search_filter="(uid=u0000*)"))
+        entries = first_entries(connection_to(company, search_filter="(uid=u0000*)"))
 
         assert len(entries) == 9
 
@@ -627,5 +631,5 @@ class TestFirstEntries:
 class TestSlapdAgrees:
     @pytest.mark.parametrize("text", ["(&)", "(|)", "(cn=*)", "(& (cn=a)\n (sn=b) )", "(cn:dn:=x)", r"(cn=\2a)"])
     def test_with_the_filters_that_are_accepted(self, company: Directory, text: str) -> None:
-        assert source.check_filter(text) is None
+        assert check_filter(text) is None
         read(connection_to(company, search_filter=text))

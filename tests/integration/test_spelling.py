@@ -9,8 +9,8 @@ import pytest
 from directory.actions import runs, undo
 from directory.models import Run, RunState
 from directory.sync import pipeline
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.worlds import NOON, Clock, again, change_of, ldap_server, simulate, sync, user
 

@@ -12,7 +12,7 @@ from directory.models import Run, RunState, Trigger
 from directory.sync import lease, pipeline
 from directory.sync.lease import Clock as RunClock
 from directory.sync.lease import Lease, Progress
-from orgs.actors import SYSTEM
+from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, user
 

@@ -20,11 +20,12 @@ from django.urls import reverse
 from console.http import browser_has_gone
 from directory import trial_slots
 from directory.actions import probe
+from directory.ldap.errors import Stage
+from directory.ldap.process import isolated_test
+from directory.ldap.process.isolated_test import NobodyWaits, try_connection, try_search
 from directory.models import Alert, AlertKind
-from directory.presets import BY_KEY
-from directory.sync import source
-from directory.sync.source import NobodyWaits, Stage, trial
-from directory.sync.values import Connection
+from directory.servers.presets import BY_KEY
+from directory.values.ldap import Connection
 from orgs.actions.errors import Refused
 from tests.attacks.forms import as_sent
 from tests.directories import Directory, people
@@ -49,36 +50,36 @@ class TestATrial:
     def test_tells_what_the_connection_comes_to(self, company: Directory) -> None:
         wanted = to(company.url, search_base=company.base, search_filter="(uid=*)")
 
-        steps = source.try_connection(wanted)
-        entries = source.try_search(wanted, limit=2)
+        steps = try_connection(wanted)
+        entries = try_search(wanted, limit=2)
 
         assert [step.stage for step in steps] == [Stage.NAME, Stage.CONNECT, Stage.BIND, Stage.BASE, Stage.FILTER]
         assert all(step.ok for step in steps)
         assert len(entries) == 2
 
     def test_suggests_the_preset_that_goes_with_the_server(self, company: Directory) -> None:
-        found = probe.suggested(source.try_connection(to(company.url, search_base=company.base)))
+        found = probe.suggested(try_connection(to(company.url, search_base=company.base)))
 
         assert found is BY_KEY["openldap"]
 
     def test_tells_the_servers_own_words(self, company: Directory) -> None:
         wrong = to(company.url, bind_dn=company.admin_dn, bind_password="wrong")
 
-        assert "Invalid credentials" in source.try_connection(wrong)[-1].detail
+        assert "Invalid credentials" in try_connection(wrong)[-1].detail
 
     def test_of_a_silent_server_ends_soon_whatever_the_settings_say(self) -> None:
         with FakeDirectory(silent=True) as server:
             began = time.monotonic()
-            steps = source.try_connection(to(server.url))
+            steps = try_connection(to(server.url))
 
-        assert time.monotonic() - began < trial.SECONDS + 2
+        assert time.monotonic() - began < isolated_test.SECONDS + 2
         assert [step.ok for step in steps] == [True, True, False]
 
     def test_of_servers_that_keep_it_waiting_ends_after_all_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(trial, "SECONDS", 3)
+        monkeypatch.setattr(isolated_test, "SECONDS", 3)
         with FakeDirectory(silent=True) as server:
             began = time.monotonic()
-            steps = source.try_connection(to(server.url))
+            steps = try_connection(to(server.url))
 
         assert time.monotonic() - began < 6
         assert steps[-1].detail == "no answer to everything within 3 seconds: the test was ended"
@@ -89,7 +90,7 @@ class TestATrial:
         with FakeDirectory(silent=True) as server:
             began = time.monotonic()
             with pytest.raises(NobodyWaits):
-                source.try_connection(to(server.url), lambda: False)
+                try_connection(to(server.url), lambda: False)
 
         assert time.monotonic() - began < 3
         assert _children() <= before
@@ -229,7 +230,7 @@ def test_three_at_once_end_in_their_time() -> None:
 
     def one(url: str) -> None:
         began = time.monotonic()
-        source.try_connection(to(url))
+        try_connection(to(url))
         ended.append(time.monotonic() - began)
 
     with FakeDirectory(silent=True) as server:
@@ -240,4 +241,4 @@ def test_three_at_once_end_in_their_time() -> None:
             thread.join()
 
     assert len(ended) == 3
-    assert max(ended) < trial.SECONDS + 3
+    assert max(ended) < isolated_test.SECONDS + 3

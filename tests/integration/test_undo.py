@@ -14,14 +14,16 @@ from django.core.management import CommandError, call_command
 
 from directory.actions import runs, schedule, servers, undo
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Trigger
-from directory.sync import apply, pipeline, record
-from directory.sync.values import Outcome
+from directory.sync import pipeline
+from directory.sync.apply import apply_changes
+from directory.sync.stored import plan_rows
+from directory.values.plan import Outcome
 from orgs.actions import archives, devices, legal_holds, users
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor, person
 from orgs.models import Archive, ArchiveState, AuditEntry, Role, SetBy, User
+from orgs.rules.actors import SYSTEM, Actor, person
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, device, org, simulate, simulate_and_sync, sync, user
@@ -473,7 +475,7 @@ class TestAnUndoThatIsStopped:
 
     def test_between_two_batches_goes_on_where_it_was(self, many: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         run = runs.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
-        batch: Callable[..., None] = apply.batch
+        batch: Callable[..., None] = apply_changes.batch
         made: list[int] = []
 
         def fail_at_the_second(changes: list[Any], **terms: Any) -> None:
@@ -483,7 +485,7 @@ class TestAnUndoThatIsStopped:
             batch(changes, **terms)
 
         with monkeypatch.context() as patched:
-            patched.setattr(apply, "batch", fail_at_the_second)
+            patched.setattr(apply_changes, "batch", fail_at_the_second)
             with pytest.raises(Killed):
                 pipeline.execute(run.pk, clock=Clock(LATER))
         half = User.objects.filter(active=True).count()
@@ -529,14 +531,14 @@ class TestAnUndoThatIsStopped:
 
     def test_while_its_plan_is_made_begins_anew(self, many: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         plan = undo.start(run=many, by=ADA, at=LATER, wake=False)
-        planned_rows: Callable[..., int] = record.planned
+        planned_rows: Callable[..., int] = plan_rows.planned
 
         def store_and_die(**given: Any) -> int:
             planned_rows(**given)
             raise Killed
 
         with monkeypatch.context() as patched:
-            patched.setattr(record, "planned", store_and_die)
+            patched.setattr(plan_rows, "planned", store_and_die)
             with pytest.raises(Killed):
                 pipeline.execute(plan.pk, clock=Clock(LATER))
         pipeline.execute(plan.pk, clock=Clock(LATER))
@@ -561,7 +563,7 @@ class TestAnUndoIsNoReading:
 
         undone(left)
 
-        assert record.last_complete_reading(RunServer(server=reading.server, run=Run(pk=0))) == (
+        assert plan_rows.last_complete_reading(RunServer(server=reading.server, run=Run(pk=0))) == (
             reading.entries,
             reading.attribute_counts,
         )

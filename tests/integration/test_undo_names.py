@@ -9,10 +9,10 @@ import pytest
 from directory.actions import runs, undo
 from directory.models import Run
 from directory.sync import pipeline
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import users
 from orgs.actions.users import Profile
-from orgs.actors import Actor
+from orgs.rules.actors import Actor
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, simulate_and_sync, sync, user
 

@@ -13,11 +13,11 @@ from directory.actions import runs, undo
 from directory.actions import settings as sync_settings
 from directory.models import Run, RunState, Trigger
 from directory.sync import pipeline
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.actions import archives, devices, legal_holds, users
 from orgs.actions import orgs as org_actions
-from orgs.actors import SYSTEM, Actor
 from orgs.models import Device, Matter, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests import state
 from tests.directories import Directory
 from tests.integration.employer import PLENTY, Employer

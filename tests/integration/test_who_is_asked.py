@@ -11,8 +11,8 @@ from directory.models import LdapServer, Run, RunServer, RunState
 from directory.scope import asked_digests
 from orgs.actions import orgs as org_actions
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor
 from orgs.models import Org, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
 from tests.integration.employer import Employer
 from tests.worlds import NOON, again, org, simulate, simulate_and_sync, sync, user

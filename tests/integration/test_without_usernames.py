@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from directory.models import Run, RunState
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import User
 from tests.directories import ACCESS
 from tests.integration.employer import Employer

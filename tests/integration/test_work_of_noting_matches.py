@@ -11,7 +11,7 @@ import pytest
 from django.db import connection
 
 from directory.models import KnownId, LdapServer, Match, PlannedMatch, Run
-from directory.sync import known_ids
+from directory.sync.identify import known_ids
 from orgs.bulk import insert_rows
 from orgs.models import User
 from tests.makers import NOW, make_run, make_server, make_user

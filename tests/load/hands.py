@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 import django
 
 if TYPE_CHECKING:
-    from orgs.actors import Actor
     from orgs.models import Matter
+    from orgs.rules.actors import Actor
 
 THREADS = 2
 
@@ -86,8 +86,8 @@ def main(job: dict[str, Any], results: Path) -> None:
     from django.utils import timezone
 
     from orgs.actions import legal_holds
-    from orgs.actors import person
     from orgs.models import User
+    from orgs.rules.actors import person
 
     by = person(User.objects.get(pk=job["by"]))
     matter = legal_holds.open_matter(name=f"Inquiry {os.getpid()}", by=by, at=timezone.now())

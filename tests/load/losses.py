@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from directory import invariants
 from directory.models import Alert, Run, RunChange, SyncSettings
-from directory.sync.values import Outcome
+from directory.values.plan import Outcome
 from orgs.models import Custodian, SetBy, User
 
 # How a change that was planned may have ended while others acted on the same users.

@@ -15,13 +15,13 @@ from django.conf import settings
 from django.db import connection
 from django.utils import timezone
 
-from console import services
-from console.processes import Service
+from console.process import services
+from console.process.supervision import Service
 from directory.models import LdapServer
 from orgs.actions import users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
+from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
 from tests.makers import make_alert, signed_in
 from tests.server_process import free_port

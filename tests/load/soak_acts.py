@@ -18,13 +18,13 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from directory.actions import runs, schedule
-from directory.actions.errors import Refused as RunRefused
+from directory.errors import Refused as RunRefused
 from directory.models import LdapServer, Run, RunState, Trigger
 from orgs.actions import devices, legal_holds, orgs, users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM, Actor
 from orgs.models import CreatedBy, Device, Matter, Org, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.load.soak_world import Place, World
 
 ADA = Actor(label="ada")

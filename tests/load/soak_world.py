@@ -15,8 +15,8 @@ from directory.actions import settings as sync_settings
 from directory.models import LdapServer, SyncSettings
 from orgs.actions import users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import Archive, CreatedBy, Device
+from orgs.rules.actors import SYSTEM
 from tests.brokers import messages_go_to
 from tests.directories import Directory, people
 from tests.faults import stages

@@ -21,7 +21,8 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 
-from console import exports, services
+from console.listing import exports
+from console.process import services
 from console.unavailable import RETRY_AFTER
 from tests.bench.postgres import PostgresServer
 from tests.server_process import free_port

@@ -16,10 +16,10 @@ from django.utils import timezone
 
 from directory.actions import runs
 from directory.models import Run, RunChange, RunState, Trigger
-from directory.sync.values import Outcome
-from orgs.actors import SYSTEM
+from directory.values.plan import Outcome
 from orgs.models import Device, Org
 from orgs.permissions import Permission
+from orgs.rules.actors import SYSTEM
 from tests.brokers import messages_go_to
 from tests.directories import Directory, people
 from tests.load import site

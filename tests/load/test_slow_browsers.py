@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from console import health, services, web_worker
+from console import health
+from console.process import services, web_worker
 from console.uploads import MOST_READ
 from tests.load.slow import crowd, seconds_of
 from tests.server_process import free_port

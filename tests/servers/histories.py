@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from directory.invariants.readings import groups_as_the_graph_says
-from directory.sync.values import Cause
+from directory.values.plan import Cause
 from tests.servers.company import GROUPS, PEOPLE, Company
 from tests.servers.rollcall import Rollcall, plain, wanted
 from tests.worlds import NOON

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from directory.models import Run, RunServer, RunState, StoredEntry
-from directory.sync.values import Cause, Outcome
+from directory.values.plan import Cause, Outcome
 from orgs.models import User
 from tests.histories.world import rolled_back
 from tests.servers.acts import Act

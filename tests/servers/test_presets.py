@@ -9,7 +9,7 @@ import ldap
 import pytest
 
 from directory.models import RunState, StoredEntry
-from directory.presets import BY_KEY
+from directory.servers.presets import BY_KEY
 from orgs.models import User
 from tests import overlays
 from tests.directories import COMMON_SCHEMAS, Administered, Directory, Values

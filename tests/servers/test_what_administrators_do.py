@@ -10,7 +10,7 @@ import pytest
 from ldap.controls import RequestControl
 
 from directory.models import RunServer, RunState
-from directory.sync.values import Cause
+from directory.values.plan import Cause
 from tests.directories import Directory
 from tests.faults.proxy import Proxy
 from tests.netscape import BASE as NETSCAPE_BASE

@@ -8,7 +8,7 @@ from django.core.validators import validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.addresses import Addresses, addresses, is_address, spelled_as
+from directory.sync.plan.rules.email_addresses import Addresses, addresses, is_address, spelled_as
 
 SIGNS = st.text("abZ019.-_@\"\\\\[]:+' äßé\u2028\n%", max_size=24)
 

@@ -12,10 +12,12 @@ from django.urls import reverse
 
 from directory.actions import namesakes
 from directory.models import KnownId, LdapServer, Match, RunChange, RunRepeat, StoredEntry
-from directory.sync import rows
-from directory.sync.values import ANOTHER_PERSON, Identity, MatchedBy, Outcome
-from orgs.actors import SYSTEM
+from directory.sync.stored import serialization
+from directory.values.ldap import Identity
+from directory.values.plan import MatchedBy, Outcome
+from directory.values.scripts import ANOTHER_PERSON
 from orgs.models import AuditEntry, User
+from orgs.rules.actors import SYSTEM
 from tests.makers import (
     NOW,
     PASSWORD,
@@ -55,7 +57,7 @@ def stored(user: User, who: Identity, matched_by: MatchedBy = MatchedBy.USERNAME
         dn=who.dn,
         dn_key=who.dn,
         unique_id=who.unique_id,
-        identity=rows.identity_to_json(who),
+        identity=serialization.identity_to_json(who),
         user=user,
         matched_by=matched_by,
         run_id=0,

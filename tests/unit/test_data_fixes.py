@@ -12,8 +12,8 @@ from console.admin import data_fixes
 from directory.actions import settings
 from directory.models import LdapServer, Match
 from orgs.actions import devices, users
-from orgs.actors import SYSTEM, person
 from orgs.models import Archive, ArchiveState, AuditEntry, Device, DirectoryService, Matter, Org, Role, User
+from orgs.rules.actors import SYSTEM, person
 from tests.makers import (
     BIND_PASSWORD,
     NOW,

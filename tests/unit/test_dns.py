@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from directory.sync import dns
+from directory.values import distinguished_names
 from orgs.text import fold
 
 
@@ -22,7 +22,7 @@ from orgs.text import fold
     ],
 )
 def test_two_spellings_of_one_dn_are_the_same(one: str, other: str) -> None:
-    assert dns.same(one, other)
+    assert distinguished_names.same(one, other)
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_two_spellings_of_one_dn_are_the_same(one: str, other: str) -> None:
     ],
 )
 def test_two_dns_are_not(one: str, other: str) -> None:
-    assert not dns.same(one, other)
+    assert not distinguished_names.same(one, other)
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_two_dns_are_not(one: str, other: str) -> None:
     [("uid=a,ou=b,dc=c", "ou=b,dc=c"), ("cn=Doe\\, Jane, ou=b", "ou=b"), ("cn=x\\\\,ou=b", "ou=b"), ("dc=c", "")],
 )
 def test_the_parent_begins_after_the_first_comma_that_separates(dn: str, above: str) -> None:
-    assert dns.parent(dn) == above
+    assert distinguished_names.parent(dn) == above
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_the_parent_begins_after_the_first_comma_that_separates(dn: str, above: 
     ],
 )
 def test_the_child_on_the_way_is_directly_below_the_top(top: str, dn: str, child: str) -> None:
-    assert dns.child_on_the_way(top, dn) == child
+    assert distinguished_names.child_on_the_way(top, dn) == child
 
 
 TYPES = [
@@ -159,12 +159,12 @@ def split(text: str, separator: str) -> list[str]:
 @example("+", "")
 def test_keys_are_equal_for_the_spellings_of_one_dn_and_for_no_other(one: str, other: str) -> None:
     left, right = read_slowly(one), read_slowly(other)
-    equal = dns.key(one) == dns.key(other)
+    equal = distinguished_names.key(one) == distinguished_names.key(other)
 
     if left is not None or right is not None:
         assert equal == (left == right)
-    assert dns.same(one, other) == (left is not None and left == right)
-    assert dns.parsed(one) == (None if left is None else tuple(map(frozenset, left)))
+    assert distinguished_names.same(one, other) == (left is not None and left == right)
+    assert distinguished_names.parsed(one) == (None if left is None else tuple(map(frozenset, left)))
 
 
 @given(RDNS, DNS)
@@ -173,7 +173,11 @@ def test_another_spelling_has_the_same_key(rdn: str, above: str) -> None:
     otherwise = f" {'+'.join(reversed(split(rdn, '+')))} , {above}"
 
     if read_slowly(spelled) and len(split(rdn, ",")) == 1 and not rdn.endswith("\\"):
-        assert dns.key(spelled) == dns.key(otherwise) == dns.Keys()[otherwise]
+        assert (
+            distinguished_names.key(spelled)
+            == distinguished_names.key(otherwise)
+            == distinguished_names.Keys()[otherwise]
+        )
 
 
 @given(DNS, DNS)
@@ -182,11 +186,17 @@ def test_a_key_is_within_another_where_the_dn_is(dn: str, top: str) -> None:
 
     if whole and above:
         inside = whole[-len(above) :] == above
-        assert dns.is_within(dn, top) == dns.key_is_within(dns.key(dn), dns.key(top)) == inside
+        assert (
+            distinguished_names.is_within(dn, top)
+            == distinguished_names.key_is_within(distinguished_names.key(dn), distinguished_names.key(top))
+            == inside
+        )
     else:
-        assert not dns.is_within(dn, top)
+        assert not distinguished_names.is_within(dn, top)
 
 
 def test_a_comma_that_belongs_to_a_name_does_not_put_an_entry_below_another() -> None:
-    assert not dns.is_within("cn=x\\,ou=b", "ou=b")
-    assert not dns.key_is_within(dns.key("cn=x\\,ou=b"), dns.key("ou=b"))
+    assert not distinguished_names.is_within("cn=x\\,ou=b", "ou=b")
+    assert not distinguished_names.key_is_within(
+        distinguished_names.key("cn=x\\,ou=b"), distinguished_names.key("ou=b")
+    )

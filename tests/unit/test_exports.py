@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from console.exports import cell, csv_lines, json_file
+from console.listing.exports import cell, csv_lines, json_file
 
 
 class TestACell:

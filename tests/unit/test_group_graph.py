@@ -9,15 +9,15 @@ from itertools import pairwise
 
 import pytest
 
-from directory.sync import dns
-from directory.sync.source.group_graph import NO_NAMES, Group, GroupGraph, Names, names_of
+from directory.values import distinguished_names
+from directory.values.group_graph import NO_NAMES, Group, GroupGraph, Names, names_of
 
 DOMAIN = "S-1-5-21-7-8-9"
 
 
 def graph(*groups: tuple[str, list[str]], depth: int = 10) -> GroupGraph:
     """Return a graph of groups, each with the CNs of its members."""
-    keys = dns.Keys()
+    keys = distinguished_names.Keys()
     return GroupGraph(
         (Group(dn_of(name), tuple(keys[dn_of(member)] for member in members)) for name, members in groups),
         depth=depth,
@@ -53,7 +53,7 @@ class TestGroups:
         assert names(found.too_deep) == ({0: ["A"], 1: ["B"], 2: []}[depth])
 
     def test_are_found_by_username_in_the_letter_case_of_the_directory(self) -> None:
-        keys = dns.Keys()
+        keys = distinguished_names.Keys()
         posix = Group(dn_of("posix"), usernames=("ann",))
         above = Group(dn_of("above"), (keys[dn_of("posix")],))
         found = GroupGraph([posix, above], depth=10, keys=keys)
@@ -62,7 +62,7 @@ class TestGroups:
         assert found.groups("uid=1,dc=example", names_of({"uid": ["Ann"]})) == []
 
     def test_are_found_as_primary_group(self) -> None:
-        keys = dns.Keys()
+        keys = distinguished_names.Keys()
         users = Group(dn_of("Domain Users"), sid=f"{DOMAIN}-513")
         foreign = Group(dn_of("Other Domain"), sid="S-1-5-21-1-1-1-513")
         above = Group(dn_of("Users"), (keys[dn_of("Domain Users")],))
@@ -75,7 +75,7 @@ class TestGroups:
         assert names_of({"primaryGroupID": ["513"]}) is NO_NAMES
 
     def test_name_members_in_any_spelling(self) -> None:
-        keys = dns.Keys()
+        keys = distinguished_names.Keys()
         group = Group("CN=R\\26D\\, Labs,DC=Example", (keys["CN=Doe\\2C  Jane , OU=Staff,dc=EXAMPLE"],))
         found = GroupGraph([group], depth=10, keys=keys)
 
@@ -103,7 +103,7 @@ class TestGroups:
     ],
 )
 def test_a_unique_member_may_have_an_identifier_behind_its_dn(value: str, expected: str) -> None:
-    assert dns.of_member(value) == expected
+    assert distinguished_names.of_member(value) == expected
 
 
 class TestKeys:
@@ -121,13 +121,13 @@ class TestKeys:
         ],
     )
     def test_are_the_same_for_all_spellings_of_a_dn(self, spellings: tuple[str, ...]) -> None:
-        keys = dns.Keys()
+        keys = distinguished_names.Keys()
 
         assert len({keys[spelling] for spelling in spellings}) == 1
-        assert all(dns.same(spellings[0], spelling) for spelling in spellings)
+        assert all(distinguished_names.same(spellings[0], spelling) for spelling in spellings)
 
     def test_are_others_for_other_dns(self) -> None:
-        keys = dns.Keys()
+        keys = distinguished_names.Keys()
         others = [
             "cn=a\\,b,dc=example",
             "cn=a,b=,dc=example",
@@ -148,7 +148,7 @@ class TestKeys:
     def test_of_a_dn_with_very_many_parts_are_found(self) -> None:
         long = ",".join(f"ou={number}" for number in range(5000))
 
-        assert dns.Keys()[long.replace(",", ", ").upper()] == dns.Keys()[long]
+        assert distinguished_names.Keys()[long.replace(",", ", ").upper()] == distinguished_names.Keys()[long]
 
     def test_agree_with_the_slow_comparison(self) -> None:
         chance = random.Random(1)
@@ -172,12 +172,12 @@ class TestKeys:
             ";",
         ]
         spelled = ["cn=" + "".join(chance.choices(pieces, k=chance.randint(1, 5))) + ",dc=x" for _ in range(400)]
-        keys = dns.Keys()
+        keys = distinguished_names.Keys()
 
         for one in spelled:
             for other in chance.sample(spelled, 40):
-                if dns.parsed(one) is not None and dns.parsed(other) is not None:
-                    assert (keys[one] == keys[other]) == dns.same(one, other), (one, other)
+                if distinguished_names.parsed(one) is not None and distinguished_names.parsed(other) is not None:
+                    assert (keys[one] == keys[other]) == distinguished_names.same(one, other), (one, other)
 
 
 @dataclass
@@ -201,7 +201,7 @@ class Naive:
                     found.add(name)
         return sorted(self.spelled[name] for name in found)
 
-    def stored(self, keys: dns.Keys) -> dict[str, Group]:
+    def stored(self, keys: distinguished_names.Keys) -> dict[str, Group]:
         return {
             keys[dn_of(name)]: Group(
                 self.spelled[name],
@@ -249,7 +249,7 @@ PERSONS: Mapping[str, Names] = {
 
 @pytest.mark.parametrize("seed", range(300))
 def test_groups_are_those_of_a_naive_closure_and_a_change_touches_all_whose_groups_it_changes(seed: int) -> None:
-    chance, keys = random.Random(seed), dns.Keys()
+    chance, keys = random.Random(seed), distinguished_names.Keys()
     before = invented(chance)
     after = changed(before, chance)
     old, new = before.stored(keys), after.stored(keys)
@@ -268,7 +268,7 @@ def test_groups_are_those_of_a_naive_closure_and_a_change_touches_all_whose_grou
 
 @pytest.mark.parametrize("seed", range(100))
 def test_ways_lead_from_each_group_that_is_not_direct_to_one_that_is(seed: int) -> None:
-    chance, keys = random.Random(seed), dns.Keys()
+    chance, keys = random.Random(seed), distinguished_names.Keys()
     naive = invented(chance)
     stored = naive.stored(keys)
     found = GroupGraph(stored.values(), depth=20, keys=keys)

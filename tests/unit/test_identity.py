@@ -2,8 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.identity import UNIQUE_IDS, identity, is_theirs
-from directory.sync.values import AttributeMapping, Encoded, Entry, Identity
+from directory.ldap.identity import UNIQUE_IDS, identity, is_theirs
+from directory.values.ldap import AttributeMapping, Encoded, Entry, Identity
 
 DN = "uid=jane,dc=example,dc=com"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.ids import Ids
+from directory.sync.entries.id_set import Ids
 
 NUMBERS = st.integers(0, 2**40) | st.integers(0, 300)
 

@@ -35,11 +35,11 @@ from directory.models import (
     StoredGroup,
     SyncSettings,
 )
-from directory.sync import dns, group_store
-from directory.sync.values import Cause, Outcome
+from directory.sync.entries import group_store
+from directory.values import distinguished_names
+from directory.values.plan import Cause, Outcome
 from orgs.actions import archives, devices, legal_holds, orgs, users
 from orgs.actions.audit import Fact, note
-from orgs.actors import SYSTEM, Actor, person
 from orgs.models import (
     Archive,
     ArchiveState,
@@ -53,6 +53,7 @@ from orgs.models import (
     SetBy,
     User,
 )
+from orgs.rules.actors import SYSTEM, Actor, person
 from tests import state
 from tests.histories.directories import MemoryDirectories, Person, unique_id
 from tests.histories.world import World
@@ -477,7 +478,7 @@ def a_group_that_an_entry_does_not_have() -> None:
     server = LdapServer.objects.get(pk=entry.server_id)
     last = RunServer.objects.that_read(server.pk).values_list("pk", flat=True)[:1]
     RunServer.objects.filter(pk__in=list(last)).update(configuration_digest=server.configuration_digest)
-    content = json.dumps([[dns.key(entry.dn)], [], ""])
+    content = json.dumps([[distinguished_names.key(entry.dn)], [], ""])
     StoredGroup.objects.create(server=server, key="1", dn="cn=admins", digest=group_store.MADE, content=content)
 
 

@@ -11,8 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from directory.models import Run, RunChange, StoredEntry
-from directory.sync import record
-from directory.sync.values import Account, Change, Known, Outcome, Presence, Sighting
+from directory.sync.stored import plan_rows
+from directory.values.plan import Account, Change, Known, Outcome, Presence, Sighting
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.models import User
 from tests.makers import make_change, make_run, make_server, make_sysadmin, make_user, signed_in
@@ -108,7 +108,7 @@ def plan(run: Run, user: User, steps: list[str]) -> None:
         roles=frozenset(),
     )
     change = Change(user.pk, Outcome.KEPT, account, account, tuple(steps))
-    record.planned(run=run, changes=[(change, Known(user.pk, account), Sighting(Presence.ABSENT))])
+    plan_rows.planned(run=run, changes=[(change, Known(user.pk, account), Sighting(Presence.ABSENT))])
 
 
 @pytest.mark.django_db

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.sandbox.landlock import covered, ruleset_attributes
+from directory.scripts.sandbox.child.landlock import covered, ruleset_attributes
 
 # The ABI that brought each right, by its name and bit (Documentation/userspace-api/landlock.rst; linux/landlock.h).
 FILES = {

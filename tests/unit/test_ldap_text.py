@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.source import check_filter, check_url
-from directory.sync.source.search import RANGED
-from directory.sync.source.text import decoder, guid_of, sid_of, text_of, values_of
+from directory.ldap.search.decoding import decoder, guid_of, sid_of, text_of, values_of
+from directory.ldap.search.search import RANGED
+from directory.ldap.url import check_url
+from directory.ldap.validation.filter_syntax import check_filter
 
 
 class TestTextOf:

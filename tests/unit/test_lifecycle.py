@@ -10,8 +10,8 @@ from orgs.actions import archives, legal_holds, users
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
-from orgs.actors import SYSTEM, Actor
 from orgs.models import ArchiveState, AuditEntry, Custodian, Matter, Org, Role, SetBy, User
+from orgs.rules.actors import SYSTEM, Actor
 from tests.worlds import NOON, again, device, org, user
 
 pytestmark = pytest.mark.django_db

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.models import LdapServer
-from directory.sync.limit_table import LIMITS, Counted, Limit, Limits, Unit
-from directory.sync.limits import Read, Sums, check, check_together, sums_of
-from directory.sync.tally import ServerTally, Tally
-from directory.sync.values import Account, Action, Cause, Change, Outcome
+from directory.sync.review.limits import Read, Sums, check, check_together, sums_of
+from directory.sync.stored.plan_counts import ServerTally, Tally
+from directory.values.limit_table import LIMITS, Counted, Limit, Limits, Unit
+from directory.values.plan import Account, Action, Cause, Change, Outcome
 
 READ = Read("Corp", entries=1000, last_entries=1000)
 ORGS = {2: "Default"}

@@ -8,8 +8,8 @@ from django.urls import reverse
 from orgs.actions import users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import CreatedBy, Org, User
+from orgs.rules.actors import SYSTEM
 from orgs.text import fold, misleading
 from tests.makers import NOW, make_sysadmin, make_user, signed_in
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.source import messages
-from directory.sync.source.messages import Malformed
+from directory.ldap.transport import ber
+from directory.ldap.transport.ber import Malformed
 from tests.fake_ldap import ENTRY, OCTETS, SEARCH_DONE, SEQUENCE, SET, element
 
 NAMES = st.text("abcdefghijklmnopqrstuvwxyz-;=0123456789", min_size=1, max_size=12)
@@ -41,12 +41,12 @@ def test_all_that_is_whole_is_taken_and_the_rest_is_left(
     done = message(number, SEARCH_DONE, b"\x0a\x01\x00\x04\x00\x04\x00")
     data = b"".join(message(number, ENTRY, body) for body in bodies) + done + message(number, ENTRY, b"x" * 300)[:cut]
 
-    taken = messages.take(data)
+    taken = ber.take(data)
 
     whole = bodies + ([b"x" * 300] if cut >= len(message(number, ENTRY, b"x" * 300)) else [])
     assert taken.entries == [(number, body) for body in whole]
     assert taken.others == [done]
-    assert messages.message_id(done) == number
+    assert ber.message_id(done) == number
     assert not data[taken.rest :] or len(data) - taken.rest < max(taken.wanted, 8)
 
 
@@ -54,8 +54,8 @@ def test_all_that_is_whole_is_taken_and_the_rest_is_left(
 def test_an_entry_comes_back_as_it_was_written(entries: list[tuple[str, dict[str, list[bytes]]]]) -> None:
     bodies = [content(*entry) for entry in entries]
 
-    assert messages.names_of(bodies) == [dn.encode("utf-8", "replace") for dn, _ in entries]
-    assert [messages.attributes_of(body) for body in bodies] == [attributes for _, attributes in entries]
+    assert ber.names_of(bodies) == [dn.encode("utf-8", "replace") for dn, _ in entries]
+    assert [ber.attributes_of(body) for body in bodies] == [attributes for _, attributes in entries]
 
 
 @given(st.text(max_size=20), ATTRIBUTES, st.data())
@@ -63,7 +63,7 @@ def test_an_entry_that_is_cut_off_is_refused(dn: str, attributes: dict[str, list
     body = content(dn, attributes)
 
     with pytest.raises(Malformed):
-        messages.attributes_of(body[: data.draw(st.integers(0, len(body) - 1))])
+        ber.attributes_of(body[: data.draw(st.integers(0, len(body) - 1))])
 
 
 @given(st.text(max_size=20), ATTRIBUTES, st.data())
@@ -74,13 +74,13 @@ def test_an_entry_with_a_wrong_octet_is_read_or_refused(
     body[data.draw(st.integers(0, len(body) - 1))] = data.draw(st.integers(0, 255))
 
     with suppress(Malformed, UnicodeDecodeError):
-        assert isinstance(messages.attributes_of(bytes(body)), dict)
+        assert isinstance(ber.attributes_of(bytes(body)), dict)
 
 
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_messages_are_refused_or_waited_for(data: bytes) -> None:
     try:
-        taken = messages.take(data)
+        taken = ber.take(data)
     except Malformed:
         return
     assert taken.rest <= len(data)
@@ -91,4 +91,4 @@ def test_bytes_that_are_no_messages_are_refused_or_waited_for(data: bytes) -> No
 )
 def test_what_is_no_ldap_or_much_too_long_is_refused_at_once(data: bytes) -> None:
     with pytest.raises(Malformed):
-        messages.take(data)
+        ber.take(data)

@@ -15,19 +15,19 @@ from pyasn1.error import PyAsn1Error
 from pyasn1.type import namedtype, univ
 from pyasn1_modules import rfc2251
 
-from directory.sync.source import messages
-from directory.sync.source.messages import Malformed
+from directory.ldap.transport import ber as ber_module
+from directory.ldap.transport.ber import Malformed
 from tests import ber
 from tests.fake_ldap import ENTRY, EXTENDED_DONE, INTEGER, OCTETS, SEARCH_DONE, SEQUENCE, SET, element, packet
 
 Decoder = Callable[[bytes], object]
 DECODERS: dict[str, Decoder] = {
-    "take": messages.take,
-    "message_id": messages.message_id,
-    "extended_result": messages.extended_result,
-    "paging_of": messages.paging_of,
-    "names_of": lambda data: messages.names_of([data]),
-    "attributes_of": messages.attributes_of,
+    "take": ber_module.take,
+    "message_id": ber_module.message_id,
+    "extended_result": ber_module.extended_result,
+    "paging_of": ber_module.paging_of,
+    "names_of": lambda data: ber_module.names_of([data]),
+    "attributes_of": ber_module.attributes_of,
 }
 EVERY_DECODER = pytest.mark.parametrize("decode", DECODERS.values(), ids=DECODERS)
 # What a message may be full of: the least of each kind, and what never ends.
@@ -76,26 +76,26 @@ class TestWhateverComes:
     @given(data=ber.hostile(ber.entry_messages().map(lambda each: each[2])))
     def test_is_taken_from_the_beginning_on_without_a_gap(self, data: bytes) -> None:
         try:
-            taken = messages.take(data)
+            taken = ber_module.take(data)
         except Malformed:
             return
         assert 0 <= taken.rest <= len(data)
         assert sum(map(len, taken.others)) + sum(len(content) for _, content in taken.entries) <= taken.rest
         # It is known how much to wait for as soon as the header is there, and that is more than has come.
-        assert not taken.wanted or len(data) - taken.rest < taken.wanted <= messages.LONGEST_MESSAGE + 6
+        assert not taken.wanted or len(data) - taken.rest < taken.wanted <= ber_module.LONGEST_MESSAGE + 6
 
     @given(ber.hostile(ber.entry_contents().map(lambda each: each[2])))
     def test_no_attribute_is_read_otherwise_than_by_pyasn1(self, data: bytes) -> None:
         try:
-            found = messages.names_of([data])[0].decode(errors="backslashreplace"), messages.attributes_of(data)
+            found = ber_module.names_of([data])[0].decode(errors="backslashreplace"), ber_module.attributes_of(data)
         except Malformed:
             return
         try:
             assert found == ber.attributes_by_pyasn1(data)
         except PyAsn1Error:
             # Parts that follow the last known one are to be left aside (RFC 4511, 4), which pyasn1 does not.
-            _, after_name = messages.element(data, 0, len(data))
-            _, end = messages.element(data, after_name, len(data))
+            _, after_name = ber_module.element(data, 0, len(data))
+            _, end = ber_module.element(data, after_name, len(data))
             assert end < len(data)
             assert found == ber.attributes_by_pyasn1(data[:end])
 
@@ -138,11 +138,11 @@ class TestBesidePyasn1:
     def test_an_entry_that_pyasn1_wrote_is_read(self, number: int, entry: tuple[str, ber.Attributes]) -> None:
         dn, attributes = entry
 
-        taken = messages.take(ber.encoded_entry(number, dn, attributes))
+        taken = ber_module.take(ber.encoded_entry(number, dn, attributes))
 
         assert [of for of, _ in taken.entries] == [number]
-        assert messages.names_of([taken.entries[0][1]]) == [dn.encode()]
-        assert messages.attributes_of(taken.entries[0][1]) == attributes
+        assert ber_module.names_of([taken.entries[0][1]]) == [dn.encode()]
+        assert ber_module.attributes_of(taken.entries[0][1]) == attributes
 
     @given(ber.entry_messages())
     def test_a_message_with_lengths_of_any_form_is_read_alike(self, message: tuple[int, bytes, bytes]) -> None:
@@ -151,21 +151,21 @@ class TestBesidePyasn1:
 
         # Ours takes ids of one octet of length only, as everybody sends them.
         try:
-            taken = messages.take(data)
+            taken = ber_module.take(data)
         except Malformed:
             assert any(data[at] == INTEGER and data[at + 1] > 4 for at in range(8))
             return
 
         assert (taken.entries, taken.others, rest) == ([(number, content)], [], b"")
         assert int(by_pyasn1["messageID"]) == number
-        assert ber.attributes_by_pyasn1(content)[1] == messages.attributes_of(content)
+        assert ber.attributes_by_pyasn1(content)[1] == ber_module.attributes_of(content)
 
     @given(ber.entry_contents())
     def test_an_entry_with_lengths_of_any_form_is_read_alike(self, entry: tuple[str, ber.Attributes, bytes]) -> None:
         dn, attributes, content = entry
 
-        assert messages.names_of([content]) == [dn.encode()]
-        assert messages.attributes_of(content) == attributes
+        assert ber_module.names_of([content]) == [dn.encode()]
+        assert ber_module.attributes_of(content) == attributes
         assert ber.attributes_by_pyasn1(content) == (dn, attributes)
 
     @given(ber.MESSAGE_IDS, st.sampled_from([0, 1, 2, 10, 32, 49, 52, 80]), WORDS, WORDS)
@@ -174,13 +174,13 @@ class TestBesidePyasn1:
     ) -> None:
         message = ber.encoded(number, "extendedResp", resultCode=code, matchedDN=matched, errorMessage=words)
 
-        assert messages.extended_result(message) == (number, code, words)
-        assert messages.take(message).others == [message]
-        assert messages.message_id(message) == number
+        assert ber_module.extended_result(message) == (number, code, words)
+        assert ber_module.take(message).others == [message]
+        assert ber_module.message_id(message) == number
 
     @given(st.integers(0, 2**31 - 1), st.binary(max_size=300))
     def test_a_paging_value_that_pyasn1_wrote_is_read(self, size: int, cookie: bytes) -> None:
-        assert messages.paging_of(paging(size, cookie)) == (size, cookie)
+        assert ber_module.paging_of(paging(size, cookie)) == (size, cookie)
 
     @given(ber.MESSAGE_IDS, st.lists(WORDS, min_size=1, max_size=4))
     def test_a_reference_goes_to_libldap_as_it_is(self, number: int, urls: list[bytes]) -> None:
@@ -190,8 +190,8 @@ class TestBesidePyasn1:
             message["protocolOp"]["searchResRef"][index] = url
         data = bytes(encoder.encode(message))
 
-        assert messages.take(data + data).others == [data, data]
-        assert messages.message_id(data) == number
+        assert ber_module.take(data + data).others == [data, data]
+        assert ber_module.message_id(data) == number
 
 
 class TestRefused:
@@ -212,7 +212,7 @@ class TestRefused:
     )
     def test_is_an_entry_without_an_end(self, data: bytes) -> None:
         with pytest.raises(Malformed):
-            messages.attributes_of(data)
+            ber_module.attributes_of(data)
 
     @pytest.mark.parametrize("value", [
         b"", b"\x30", b"\x30\x00", b"\x30\x80\x02\x01\x00\x04\x00\x00\x00", b"\x30\x04\x02\x00\x04\x00",
@@ -221,17 +221,17 @@ class TestRefused:
     ], ids=lambda value: value.hex())  # fmt: skip
     def test_is_a_paging_value_that_leads_nowhere(self, value: bytes) -> None:
         with pytest.raises(Malformed):
-            messages.paging_of(value)
+            ber_module.paging_of(value)
 
     @pytest.mark.parametrize("number", [b"", b"\0\0\0\0\1"], ids=["no octet", "five octets"])
     def test_is_a_message_with_no_number(self, number: bytes) -> None:
         with pytest.raises(Malformed):
-            messages.take(packet(number, SEARCH_DONE, ber.result(0)))
+            ber_module.take(packet(number, SEARCH_DONE, ber.result(0)))
 
 
 def read(content: bytes) -> tuple[bytes, ber.Attributes]:
     """Return name and attributes of one entry."""
-    return messages.names_of([content])[0], messages.attributes_of(content)
+    return ber_module.names_of([content])[0], ber_module.attributes_of(content)
 
 
 def _tags(data: bytes, at: int, end: int) -> list[int]:
@@ -239,7 +239,7 @@ def _tags(data: bytes, at: int, end: int) -> list[int]:
     found = []
     while at < end:
         found.append(at)
-        first, last = messages.element(data, at, end)
+        first, last = ber_module.element(data, at, end)
         if data[at] in {SEQUENCE, SET}:
             found += _tags(data, first, last)
         at = last

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.name_chains import NameChains
+from directory.sync.plan.rules.rename_chains import NameChains
 
 wishes = st.dictionaries(st.integers(0, 8), st.integers(0, 12), max_size=9)
 

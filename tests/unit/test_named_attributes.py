@@ -7,9 +7,10 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.named_attributes import NamedAttributes
-from directory.sync.needed import MOST, named
-from directory.sync.values import AttributeMapping, Scripts
+from directory.ldap.attributes.requested_attributes import MOST, named
+from directory.values.ldap import AttributeMapping
+from directory.values.named_attributes import NamedAttributes
+from directory.values.scripts import Scripts
 
 NAMES = ("uid", "mail", "memberOf", "departmentNumber")
 SPELLED = ("uid", "UID", "mail", "mail;lang-de", "MemberOf", "memberof", "departmentNumber", "jpegPhoto")

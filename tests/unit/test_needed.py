@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.identity import UNIQUE_IDS
-from directory.sync.needed import MOST, needed
-from directory.sync.source.checks import check_attribute
-from directory.sync.values import AttributeMapping, Scripts
+from directory.ldap.attributes.requested_attributes import MOST, needed
+from directory.ldap.identity import UNIQUE_IDS
+from directory.ldap.validation.syntax import check_attribute
+from directory.values.ldap import AttributeMapping
+from directory.values.scripts import Scripts
 
 WITH_ID = AttributeMapping(unique_id="employeeNumber")
 OF_MAPPING = ("uid", "mail", "givenName", "sn", "employeeNumber", *UNIQUE_IDS, "objectClass")

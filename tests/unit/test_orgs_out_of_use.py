@@ -7,8 +7,8 @@ import pytest
 from orgs.actions import orgs, users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import CreatedBy, Org
+from orgs.rules.actors import SYSTEM
 from tests.worlds import NOON, again, org, user
 
 pytestmark = pytest.mark.django_db

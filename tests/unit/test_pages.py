@@ -19,10 +19,11 @@ from pytest_django import Settings
 
 from console.admin import data_fixes
 from directory.models import Alert, LdapServer, RunState, SyncSettings
-from directory.sync.values import Action, Connection
+from directory.values.ldap import Connection
+from directory.values.plan import Action
 from orgs.actions.audit import Fact, note
-from orgs.actors import SYSTEM
 from orgs.models import AuditEntry, Org, Role, User
+from orgs.rules.actors import SYSTEM
 from tests.attacks.forms import as_sent
 from tests.makers import (
     BIND_PASSWORD,
@@ -598,7 +599,7 @@ class TestSettings:
 class TestCsrf:
     def test_protects_every_post(self, world: dict[str, Any]) -> None:
         client = Client(enforce_csrf_checks=True)
-        client.force_login(User.objects.get(username="ada"), backend="console.access.LocalBackend")
+        client.force_login(User.objects.get(username="ada"), backend="console.security.access.LocalBackend")
 
         for page in ("ldap_servers:simulate", "ldap_servers:add", "notifications:form", "session:sign-out"):
             assert client.post(reverse(page)).status_code == 403

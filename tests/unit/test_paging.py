@@ -12,11 +12,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from console import paging
-from console.lists import PAGE_SIZES
-from console.paging import in_full_order
+from console.listing import pagination
+from console.listing.listing import PAGE_SIZES
+from console.listing.pagination import in_full_order
 from directory.models import Alert, Match, RunChange
-from directory.sync.values import Action
+from directory.values.plan import Action
 from orgs.models import Archive, AuditEntry, Device, Org, SetBy, User
 from tests.makers import (
     NOW,
@@ -154,7 +154,7 @@ class TestWhatASearchLeaves:
         query: dict[str, Any] = {"q": "u0", "page": page, "sort": sort}
         few, statements = shown(client, **query), len(asked(client, **query))
 
-        monkeypatch.setattr(paging, "FEW", 3)
+        monkeypatch.setattr(pagination, "FEW", 3)
 
         assert (shown(client, **query), len(asked(client, **query))) == (few, statements)
         assert few

@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies
 
-from directory import pasted
 from directory.actions import servers
+from directory.ldap.validation.filter_syntax import check_filter
+from directory.ldap.validation.syntax import check_dn
 from directory.models import LdapServer
-from directory.sync.dns import parsed
-from directory.sync.source import check_dn, check_filter
+from directory.values import pasted_text
+from directory.values.distinguished_names import parsed
 
 # No letter of a value may make it longer by itself, as an escape would.
 VALUES = strategies.text("abc =&|!*,;+/äß", max_size=8)
@@ -68,8 +69,8 @@ PEM = f"{BEGIN}\n{LONG[:64]}\n{LONG[64:]}\n{END}"
     ],
 )
 def test_it_is_normalized(name: str, given: Any, meant: Any) -> None:
-    assert pasted.normalized({name: given}) == {name: meant}
-    assert pasted.normalized({name: meant}) == {name: meant}
+    assert pasted_text.normalized({name: given}) == {name: meant}
+    assert pasted_text.normalized({name: meant}) == {name: meant}
 
 
 @pytest.mark.parametrize(
@@ -80,17 +81,17 @@ def test_it_is_normalized(name: str, given: Any, meant: Any) -> None:
     ],
 )
 def test_a_filter_on_several_lines_is_one_afterwards(text: str) -> None:
-    assert check_filter(pasted.ldap_filter(text)) is None
+    assert check_filter(pasted_text.ldap_filter(text)) is None
 
 
 def test_a_dn_on_several_lines_is_one_afterwards() -> None:
-    assert check_dn(pasted.dn("ou=People,\r\n\tdc=example ,\r\ndc=com")) is None
+    assert check_dn(pasted_text.dn("ou=People,\r\n\tdc=example ,\r\ndc=com")) is None
 
 
 def test_only_line_ends_and_blanks_make_no_difference() -> None:
-    assert pasted.same("active_script", "a\r\nb\r\n", "a\nb")
-    assert not pasted.same("active_script", "a b", "a  b")
-    assert not pasted.same("bind_password", "a ", "a")
+    assert pasted_text.same("active_script", "a\r\nb\r\n", "a\nb")
+    assert not pasted_text.same("active_script", "a b", "a  b")
+    assert not pasted_text.same("bind_password", "a ", "a")
 
 
 @strategies.composite
@@ -114,7 +115,7 @@ def filters(draw: strategies.DrawFn, depth: int = 3) -> tuple[str, str]:
 def test_a_filter_laid_out_at_will_is_the_filter_that_is_meant(of: tuple[str, str], before: str, after: str) -> None:
     plain, typed = of
 
-    assert pasted.ldap_filter(f"{before}{typed}{after}") == plain
+    assert pasted_text.ldap_filter(f"{before}{typed}{after}") == plain
 
 
 @given(strategies.lists(strategies.tuples(BETWEEN, VALUES, BETWEEN), min_size=1, max_size=4))
@@ -122,15 +123,15 @@ def test_a_dn_laid_out_at_will_is_the_dn_that_is_meant(rdns: list[tuple[str, str
     escaped = [(before, re.sub(r"(^ | $|[,;+=])", r"\\\1", value), after) for before, value, after in rdns]
     typed = ",".join(f"{before}cn{after}={before}{value}{after}" for before, value, after in escaped)
 
-    assert parsed(pasted.dn(typed)) == parsed(",".join(f"cn={value}" for _, value, _ in escaped))
+    assert parsed(pasted_text.dn(typed)) == parsed(",".join(f"cn={value}" for _, value, _ in escaped))
 
 
 @given(strategies.text('()&|!=,;+\\" \t\r\n\u00a0\u200b\u2028ab*'))
 def test_to_normalize_twice_is_to_normalize_once(text: str) -> None:
-    for name in sorted(pasted.NORMALIZED):
+    for name in sorted(pasted_text.NORMALIZED):
         for value in (text, [text, f" {text}"]):
-            once = pasted.normalized({name: value})
-            assert pasted.normalized(once) == once, name
+            once = pasted_text.normalized({name: value})
+            assert pasted_text.normalized(once) == once, name
 
 
 def test_every_setting_that_is_pasted_is_normalized() -> None:
@@ -142,4 +143,4 @@ def test_every_setting_that_is_pasted_is_normalized() -> None:
         and not getattr(field, "choices", None)
     }
 
-    assert pastes - pasted.NORMALIZED == {"name", "bind_password"}
+    assert pastes - pasted_text.NORMALIZED == {"name", "bind_password"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from directory.sync.persons import Likeness, Person, likeness
-from directory.sync.values import Identity
+from directory.sync.identify.same_person import Likeness, Person, likeness
+from directory.values.ldap import Identity
 
 
 @pytest.mark.parametrize(

@@ -8,24 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.plan import decide
-from directory.sync.tally import counted_for_limits
-from directory.sync.values import (
-    Account,
-    Action,
-    Cause,
-    House,
-    Identity,
-    Known,
-    MatchedBy,
-    OrgFacts,
-    Outcome,
-    Presence,
-    ScriptError,
-    ScriptName,
-    Sighting,
-    Verdict,
-)
+from directory.sync.plan.rules.decision_table import decide
+from directory.sync.stored.plan_counts import counted_for_limits
+from directory.values.ldap import Identity
+from directory.values.plan import Account, Action, Cause, House, Known, MatchedBy, OrgFacts, Outcome, Presence, Sighting
+from directory.values.scripts import ScriptError, ScriptName, Verdict
 
 SEAN = Account(
     username="sean",

@@ -11,15 +11,17 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from directory import script_hints
 from directory.actions import servers
-from directory.actions.server_checks import SCRIPTS
+from directory.ldap.connection_test.connection_test import ConnectionStep
+from directory.ldap.errors import Stage
 from directory.models import LdapServer
 from directory.models.servers import DEFAULT_ALWAYS_LISTS
-from directory.presets import ALWAYS_LISTS, BY_KEY, PRESETS, Preset, suggested
-from directory.sync.sandbox import Sandbox
-from directory.sync.source import ConnectionStep, Stage
-from directory.sync.values import Entry, Scripts, Verdict
+from directory.scripts import script_hints
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.servers.presets import ALWAYS_LISTS, BY_KEY, PRESETS, Preset, suggested
+from directory.servers.setting_checks import SCRIPTS
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts, Verdict
 from tests.attacks.forms import as_sent
 from tests.makers import make_server, make_sysadmin, signed_in
 
@@ -244,7 +246,7 @@ def test_a_test_of_the_connection_shows_the_one_that_fits(monkeypatch: pytest.Mo
         ConnectionStep(Stage.BIND, ok=True, detail="signed in", url="ldaps://dc1:636"),
         ConnectionStep(Stage.BASE, True, "found", "ldaps://dc1:636", "Samba Team (https://www.samba.org)", True),
     ]
-    monkeypatch.setattr("directory.sync.source.try_connection", lambda *_: steps)
+    monkeypatch.setattr("directory.actions.probe.try_connection", lambda *_: steps)
     address = reverse("ldap_servers:edit", args=[server.pk])
     given = as_sent(client.get(address).context["form"])
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.sync.source.relay import Relay
+from directory.ldap.transport.stream import Relay
 from tests import ber
 
 

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.sync.sandbox import Sandbox, SandboxLimits, compile_errors
-from directory.sync.values import Entry, ScriptError, ScriptName, Scripts, Verdict
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
+from directory.values.ldap import Entry
+from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
 from tests import seed_scripts
 
 QUICK = SandboxLimits(cpu_seconds_per_entry=0.1)

@@ -6,9 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.sync.needed import needed
-from directory.sync.sandbox import EntryText, Sandbox
-from directory.sync.values import Asked, AttributeMapping, Entry, ScriptError, ScriptName, Scripts, Verdict
+from directory.ldap.attributes.requested_attributes import needed
+from directory.scripts.sandbox.protocol import EntryText
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import AttributeMapping, Entry
+from directory.values.scripts import Asked, ScriptError, ScriptName, Scripts, Verdict
 
 ADVICE = "as nobody wrote it"
 ADA = Entry(

@@ -13,10 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.sync.sandbox import EntryText, Sandbox, SandboxBroken, SandboxLimits
-from directory.sync.sandbox import batches as sandbox_batches
-from directory.sync.sandbox import process as child_process
-from directory.sync.values import Entry, Scripts, Verdict
+from directory.scripts.sandbox import batch_scheduler as sandbox_batches
+from directory.scripts.sandbox import child_process
+from directory.scripts.sandbox.protocol import EntryText
+from directory.scripts.sandbox.resource_limits import SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts, Verdict
 from tests import seed_scripts
 
 ECHO = Scripts(org_name="e => e.n")

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from directory.sync.sandbox import Sandbox
-from directory.sync.values import Entry, Scripts
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts
 
 FILETIME_BEGINS = datetime(1601, 1, 1, tzinfo=UTC)
 SOME_TIME = datetime(1900, 1, 1)  # noqa: DTZ001  # hypothesis adds the zone

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from directory.sync.sandbox import Sandbox, SandboxBroken, SandboxLimits, compile_errors
-from directory.sync.sandbox import process as child_process
-from directory.sync.values import Entry, ScriptName, Scripts, Verdict
+from directory.scripts.sandbox import child_process
+from directory.scripts.sandbox.resource_limits import SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
+from directory.values.ldap import Entry
+from directory.values.scripts import ScriptName, Scripts, Verdict
 
 SHORT = SandboxLimits(cpu_seconds_per_entry=0.1)
 NUMBERED = [Entry(f"cn={n}", {"n": (str(n),), "list": ("b", "a")}) for n in range(60)]

@@ -12,12 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from directory.actions.server_checks import wrong
 from directory.models import LdapServer
-from directory.sync.sandbox import LayerState, Sandbox, SandboxBroken, SandboxLimits, state
-from directory.sync.sandbox import process as child_process
-from directory.sync.sandbox.seccomp import MACHINES
-from directory.sync.values import Entry, Scripts
+from directory.scripts.sandbox import child_process
+from directory.scripts.sandbox.child.seccomp import MACHINES
+from directory.scripts.sandbox.protections import LayerState
+from directory.scripts.sandbox.resource_limits import SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox, state
+from directory.servers.setting_checks import wrong
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts
 
 ROOT = Path(__file__).parent.parent.parent
 COLUMN = MACHINES[platform.machine()].column
@@ -33,9 +36,11 @@ CALLS = {
 # Fails one system call from here on, as another kernel or a container would, and then runs a script.
 ELSEWHERE = """
 import ctypes, json, sys
-from directory.sync.sandbox import Sandbox, SandboxBroken, SandboxLimits, state
-from directory.sync.sandbox.seccomp import (ALLOW, ARGUMENTS, CALL, JUMP_IF_EQUAL, LOAD, RETURN, install, step)
-from directory.sync.values import Entry, Scripts
+from directory.scripts.sandbox.resource_limits import SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox, state
+from directory.scripts.sandbox.child.seccomp import (ALLOW, ARGUMENTS, CALL, JUMP_IF_EQUAL, LOAD, RETURN, install, step)
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts
 
 number, argument, code, weak = json.loads(sys.argv[1])
 limits = SandboxLimits(allow_weak=weak)
@@ -117,7 +122,7 @@ class TestWithoutALayer:
 def test_an_ordinary_user_needs_no_other_user() -> None:
     code = (
         "import os; os.setgroups([]); os.setgid(65534); os.setuid(65534);"
-        "from directory.sync.sandbox import state; found = state(); print(found.problem, found.layers[1].state)"
+        "from directory.scripts.sandbox.sandbox import state; found = state(); print(found.problem, found.layers[1].state)"
     )
     # The folders above may be closed to other users; what this one reads is not.
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}

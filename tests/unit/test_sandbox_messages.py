@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from directory.sync.sandbox import Sandbox, compile_errors
-from directory.sync.sandbox.limits import SandboxLimits
-from directory.sync.sandbox.wire import source_of
-from directory.sync.sandbox.worker import Worker
-from directory.sync.values import Entry, ScriptError, ScriptName, Scripts
+from directory.scripts.sandbox.protocol import source_of
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
+from directory.scripts.sandbox.worker import Worker
+from directory.values.ldap import Entry
+from directory.values.scripts import ScriptError, ScriptName, Scripts
 
 ENTRY = Entry("uid=ada,ou=Staff", {"uid": ("ada",), "memberOf": ("cn=Help",), "n": ("1234.5",)})
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from directory.sync.sandbox import Cost, Sandbox, SandboxBroken, SandboxLimits
-from directory.sync.sandbox import process as child_process
-from directory.sync.values import Entry, ScriptName, Scripts, Verdict
+from directory.scripts.sandbox import child_process
+from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import Entry
+from directory.values.scripts import ScriptName, Scripts, Verdict
 from tests import seed_scripts
 
 NUMBERED = [Entry(f"cn={n},ou=Staff", {"n": (str(n),), "memberOf": ("CN=Support",)}) for n in range(60)]
@@ -36,7 +38,7 @@ class TestSecondOpinion:
         folder = Path(shutil.copytree(child_process.CHILD.parent, tmp_path / "sandbox"))
         prelude = (folder / "prelude.js").read_text()
         (folder / "prelude.js").write_text(prelude.replace("const wipe = () => {", "const wipe = () => { return;"))
-        monkeypatch.setattr(child_process, "CHILD", folder / "child.py")
+        monkeypatch.setattr(child_process, "CHILD", folder / "main.py")
         source = "function (entry) { if (typeof kept != 'undefined') return false; kept = 1; return true }"
 
         with Sandbox(Scripts(active=source), ()) as sandbox:

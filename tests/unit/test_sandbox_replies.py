@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.sandbox.layers import read_layers
-from directory.sync.sandbox.wire import BadAnswer, unpack_answers, unpack_failure, unpack_load
-from directory.sync.values import ScriptName, Scripts
+from directory.scripts.sandbox.protections import read_layers
+from directory.scripts.sandbox.protocol import BadAnswer, unpack_answers, unpack_failure, unpack_load
+from directory.values.scripts import ScriptName, Scripts
 
 SCRIPTS = Scripts(active="e => e.cn === 'x'", org_name="e => e.o", role_name="e => e.roles")
 ATOMS = st.one_of(

@@ -10,8 +10,8 @@ import pytest
 from django.core.management import call_command
 from django.urls import reverse
 
-from directory import script_hints
-from directory.script_hints import texts_taken_for_truth
+from directory.scripts import script_hints
+from directory.scripts.script_hints import texts_taken_for_truth
 from tests.makers import make_server, make_sysadmin, signed_in
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.sandbox.seccomp import (
+from directory.scripts.sandbox.child.seccomp import (  # fmt: skip
     ALLOW,
     ALLOWED,
     DEADLY,
@@ -30,7 +30,7 @@ from directory.sync.sandbox.seccomp import (
     RETURN,
     program,
     step,
-)  # fmt: skip
+)
 from tests import bpf
 
 HEAP = 0x5555_5555_0000

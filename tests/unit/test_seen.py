@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.source import seen
-from directory.sync.source.seen import Seen
+from directory.ldap.search import dn_hashes
+from directory.ldap.search.dn_hashes import Seen
 
 NAMES = st.lists(st.sampled_from([f"uid={number}".encode() for number in range(20)]), max_size=60)
 
@@ -23,7 +23,7 @@ def seen_of(names: list[bytes]) -> Seen:
 @pytest.fixture(params=[1, 3, 250_000], ids="{} at once".format, autouse=True, scope="module")
 def at_once(request: pytest.FixtureRequest) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(seen, "AT_ONCE", request.param)
+        patched.setattr(dn_hashes, "AT_ONCE", request.param)
         yield
 
 

@@ -15,9 +15,9 @@ from django.urls import reverse
 
 from directory.actions import servers
 from directory.models import Alert, AlertKind, LdapServer, Match, OrgServer, RunState, ScriptVersion
-from directory.sync.limit_table import LIMITS, Limit
-from orgs.actors import SYSTEM
+from directory.values.limit_table import LIMITS, Limit
 from orgs.models import AuditEntry, Org
+from orgs.rules.actors import SYSTEM
 from tests.attacks.forms import as_sent
 from tests.makers import (
     NOW,

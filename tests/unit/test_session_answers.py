@@ -12,12 +12,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory.sync.source.failures import DirectoryUnavailable, Stage
-from directory.sync.source.relay import Relay
-from directory.sync.source.session import PageEnd, Session
-from directory.sync.source.urls import Url
-from directory.sync.source.wire import START_TLS, Wire, _end_waits, open_wire
-from directory.sync.values import Connection
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.transport.session import PageEnd, Session
+from directory.ldap.transport.sockets import START_TLS, Wire, _end_waits, open_wire
+from directory.ldap.transport.stream import Relay
+from directory.ldap.url import Url
+from directory.values.ldap import Connection
 from tests import ber
 from tests.fake_ldap import (
     BIND_DONE,
@@ -252,9 +252,9 @@ class TestStartTls:
 
 
 def test_a_range_that_ends_nowhere_is_refused() -> None:
-    from directory.sync.source.connecting import connect
-    from directory.sync.source.search import Search
-    from directory.sync.source.targets import Target
+    from directory.ldap.search.search import Search
+    from directory.ldap.search.search_targets import Target
+    from directory.ldap.transport.connect import connect
 
     name = f"member;range=0-{'9' * 5000}"
     with FakeDirectory([("cn=g,dc=example", {name: [b"cn=a"]})]) as server:

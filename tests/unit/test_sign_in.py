@@ -11,11 +11,11 @@ import pytest
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from console import throttle
-from console.access import LocalBackend
+from console.security import throttle
+from console.security.access import LocalBackend
 from orgs.actions import users
-from orgs.actors import SYSTEM
 from orgs.models import User
+from orgs.rules.actors import SYSTEM
 from tests.makers import NOW, PASSWORD, make_sysadmin, make_user, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory import people_csv
-from directory.people_csv import BadCsv
-from directory.schedule import Timetable, due, next_run
-from directory.sync.limit_table import Counted
-from directory.sync.protect import LastSysadmin
-from directory.sync.tally import Tally
-from directory.sync.values import Account, Action, Cause, Change, Outcome
+from directory.provisioning import csv_file
+from directory.provisioning.csv_file import BadCsv
+from directory.scheduling.due import Timetable, due, next_run
+from directory.sync.plan.rules.last_sysadmin import LastSysadmin
+from directory.sync.stored.plan_counts import Tally
+from directory.values.limit_table import Counted
+from directory.values.plan import Account, Action, Cause, Change, Outcome
 from orgs.permissions import Permission, holds
 from orgs.text import fold, registration_key
 
@@ -118,7 +118,7 @@ class TestTally:
 
 class TestCsv:
     def test_reads_people_with_and_without_the_optional_columns(self) -> None:
-        rows = people_csv.parse("username,org\r\nsean,Staff\r\n\r\nmia,\r\n")
+        rows = csv_file.parse("username,org\r\nsean,Staff\r\n\r\nmia,\r\n")
 
         assert [(row.line, row.username, row.org) for row in rows] == [(2, "sean", "Staff"), (4, "mia", "")]
 
@@ -139,4 +139,4 @@ class TestCsv:
     )
     def test_names_the_line_of_what_is_wrong(self, text: str, message: str) -> None:
         with pytest.raises(BadCsv, match=message.replace("(", r"\(")):
-            people_csv.parse(text)
+            csv_file.parse(text)

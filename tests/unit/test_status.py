@@ -25,15 +25,15 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from console import heartbeats as pulses
 from console.env import encryption_keys
-from directory import heartbeats, schedule, supervised
+from console.process import heartbeats as pulses
 from directory.models import Heartbeat, Mail, MailKind, Run, RunState, SyncSettings
 from directory.models.heartbeats import Part
-from directory.schedule import Timetable
+from directory.scheduling import due, heartbeats, supervised
+from directory.scheduling.due import Timetable
+from directory.scripts.sandbox.protections import Layer, LayerState, SandboxState
+from directory.scripts.sandbox.sandbox import state as sandbox_state
 from directory.status import Line, State, broker, database, processes, readiness, safety, scripts, sections
-from directory.sync import sandbox
-from directory.sync.sandbox import Layer, LayerState, SandboxState
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
@@ -249,7 +249,7 @@ class TestAHeartbeat:
     def test_is_written_every_ten_seconds_at_most(self, monkeypatch: pytest.MonkeyPatch) -> None:
         pulse = pulses.Pulse()
         times = iter([0.0, 0.0, 8.0, 10.0, 10.0])
-        monkeypatch.setattr("console.heartbeats.time.monotonic", lambda: next(times))
+        monkeypatch.setattr("console.process.heartbeats.time.monotonic", lambda: next(times))
 
         assert [pulse.due(), pulse.due(), pulse.due()] == [True, False, True]
 
@@ -354,7 +354,7 @@ class TestServers:
     def test_never_synchronized_by_itself_are_never_late(self) -> None:
         never = Timetable(server_id=1, interval_hours=0, last_run=None)
 
-        assert not schedule.late(never, last_success=None, since=NOW, now=NOW + timedelta(days=999))
+        assert not due.late(never, last_success=None, since=NOW, now=NOW + timedelta(days=999))
 
 
 class TestMail:
@@ -444,7 +444,7 @@ class TestSandbox:
     def test_tells_of_every_layer_of_a_real_child(self) -> None:
         lines = look("sandbox")
 
-        assert len(lines) == len(sandbox.state().layers) > 3
+        assert len(lines) == len(sandbox_state().layers) > 3
         assert {line.state for line in lines} == {State.OK}
 
     def test_misses_a_layer(self, monkeypatch: pytest.MonkeyPatch) -> None:

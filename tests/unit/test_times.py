@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.sync import times
+from directory.sync import timing
 
 
 @pytest.fixture(autouse=True)
@@ -19,32 +19,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_a_step_counts_without_the_steps_inside_it(clock: list[float]) -> None:
-    with times.measured() as spent:
-        with times.step("reading"):
+    with timing.measured() as spent:
+        with timing.step("reading"):
             clock[0] += 1
             for _ in range(2):
-                with times.step("scripts"):
+                with timing.step("scripts"):
                     clock[0] += 10
-        with times.step("planning"):
+        with timing.step("planning"):
             clock[0] += 100
 
     assert list(spent.by_step.items()) == [
-        ("reading", times.Spent(1, 1)),
-        ("scripts", times.Spent(20, 2)),
-        ("planning", times.Spent(100, 1)),
+        ("reading", timing.Spent(1, 1)),
+        ("scripts", timing.Spent(20, 2)),
+        ("planning", timing.Spent(100, 1)),
     ]
 
 
 def test_a_step_that_fails_counts(clock: list[float]) -> None:
     def breaks() -> None:
-        with times.step("reading"):
+        with timing.step("reading"):
             clock[0] += 3
             raise ValueError("no")
 
-    with times.measured() as spent, pytest.raises(ValueError, match="no"):
+    with timing.measured() as spent, pytest.raises(ValueError, match="no"):
         breaks()
 
-    assert spent.by_step == {"reading": times.Spent(3, 1)}
+    assert spent.by_step == {"reading": timing.Spent(3, 1)}
 
 
 def test_waiting_for_items_is_a_step_and_working_on_them_is_none(clock: list[float]) -> None:
@@ -53,15 +53,15 @@ def test_waiting_for_items_is_a_step_and_working_on_them_is_none(clock: list[flo
             clock[0] += 5
             yield page
 
-    with times.measured() as spent:
-        for _ in times.each("reading LDAP", pages()):
+    with timing.measured() as spent:
+        for _ in timing.each("reading LDAP", pages()):
             clock[0] += 50
 
-    assert spent.by_step == {"reading LDAP": times.Spent(10, 3)}
+    assert spent.by_step == {"reading LDAP": timing.Spent(10, 3)}
 
 
 def test_nothing_is_counted_where_nobody_asks() -> None:
-    with times.step("reading"):
-        assert list(times.each("pages", "ab")) == ["a", "b"]
-    with times.measured() as spent:
+    with timing.step("reading"):
+        assert list(timing.each("pages", "ab")) == ["a", "b"]
+    with timing.measured() as spent:
         assert spent.by_step == {}

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from directory.actions import runs
 from directory.models import LdapServer, Run, RunChange, RunState
-from directory.sync.values import Action, Outcome
+from directory.values.plan import Action, Outcome
 from orgs.models import User
 from tests.makers import (
     PASSWORD,
@@ -265,7 +265,7 @@ class TestAPlanThatNeedsApproval:
 
 
 def _actor(user: User) -> Any:
-    from orgs.actors import person
+    from orgs.rules.actors import person
 
     return person(user)
 

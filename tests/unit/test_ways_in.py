@@ -14,8 +14,8 @@ from directory.models import Match
 from orgs.actions import orgs, roles, users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import COMMAND_LINE, SYSTEM, Actor, person
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
+from orgs.rules.actors import COMMAND_LINE, SYSTEM, Actor, person
 from tests.makers import NOW, PASSWORD, make_org, make_role, make_sysadmin, make_user, signed_in
 from tests.state import differences, snapshot
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 from orgs.actions import locks, users
 from orgs.actions.errors import Refused
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
-from orgs.standard import TOP_ORG
+from orgs.rules.actors import COMMAND_LINE
+from orgs.rules.standard import TOP_ORG
 
 
 class Command(BaseCommand):

@@ -27,16 +27,16 @@ from django.db.utils import OperationalError as DatabaseUnavailable
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from console import services
 from console.celery import app
-from console.demo_directory import DemoDirectory
 from console.env import BadSetting, flag, host, port, web_address
-from console.processes import ProcessDied, Service, Supervisor, end_leftovers
-from console.start import end_without_semaphores
+from console.process import services
+from console.process.demo_directory import DemoDirectory
+from console.process.start import end_without_semaphores
+from console.process.supervision import ProcessDied, Service, Supervisor, end_leftovers
 from directory.status import upgrades
 from orgs.actions import users
-from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, Role, User
+from orgs.rules.actors import COMMAND_LINE
 
 PATIENCE = 60
 

@@ -10,9 +10,9 @@ from django.utils import timezone
 
 from directory import last_found
 from directory.actions import matches
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.last_found import Group
-from orgs.actors import COMMAND_LINE
+from orgs.rules.actors import COMMAND_LINE
 from orgs.text import fold
 
 

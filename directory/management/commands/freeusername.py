@@ -9,8 +9,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from directory.actions import namesakes
-from orgs.actors import COMMAND_LINE
 from orgs.models import User
+from orgs.rules.actors import COMMAND_LINE
 
 
 class Command(BaseCommand):

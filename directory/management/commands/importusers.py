@@ -9,16 +9,16 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory import creation, people_csv
-from directory.creation import Applicant
-from directory.people_csv import BadCsv, Row
-from directory.sync.sandbox import SandboxBroken
-from directory.sync.source import DirectoryUnavailable
+from directory.ldap.errors import DirectoryUnavailable
+from directory.provisioning import creation, csv_file
+from directory.provisioning.creation import Applicant
+from directory.provisioning.csv_file import BadCsv, Row
+from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions.errors import Refused
 from orgs.actions.users import Profile
-from orgs.actors import COMMAND_LINE
 from orgs.models import CreatedBy, Org, RoleGrant, User
-from orgs.standard import DEFAULT_ORG
+from orgs.rules.actors import COMMAND_LINE
+from orgs.rules.standard import DEFAULT_ORG
 from orgs.text import counted
 
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     refused as on the console.
     """
 
-    help = f"Creates users from a CSV file with the columns {', '.join(people_csv.COLUMNS)} (only username is needed)."
+    help = f"Creates users from a CSV file with the columns {', '.join(csv_file.COLUMNS)} (only username is needed)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the file, the org and whether the scripts run."""
@@ -43,8 +43,8 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, file: Path, org: str, no_scripts: bool, **_options: Any) -> None:
         """Create everyone in the file, or nobody when anything is wrong with it."""
         try:
-            rows = people_csv.read(file)
-            if problems := list(people_csv.taken(rows)):
+            rows = csv_file.read(file)
+            if problems := list(csv_file.taken(rows)):
                 raise BadCsv(*problems)
             made = self._create(rows, org, with_scripts=not no_scripts)
         except BadCsv as error:

@@ -11,15 +11,17 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory import configuration, found_elsewhere, script_hints
-from directory.actions import server_warnings, servers
-from directory.actions.errors import Invalid
+from directory import found_elsewhere
+from directory.actions import servers, servers_json
+from directory.errors import Invalid
 from directory.models import LdapServer
-from directory.presets import BY_KEY, PRESETS
 from directory.scope import asked_by_orgs
-from directory.sync import sync_searches
-from orgs.actors import COMMAND_LINE
+from directory.scripts import script_hints
+from directory.servers import setting_warnings
+from directory.servers.presets import BY_KEY, PRESETS
+from directory.sync.read import syncrepl_failures
 from orgs.models import Org
+from orgs.rules.actors import COMMAND_LINE
 from orgs.text import fold
 
 
@@ -89,16 +91,16 @@ class Command(BaseCommand):
         asked = asked_by_orgs()
         asking = set(LdapServer.objects.asking_for_approval().values_list("pk", flat=True))
         try:
-            done = configuration.apply(listed, by=COMMAND_LINE, at=timezone.now(), approval_may_end=approval_may_end)
+            done = servers_json.apply(listed, by=COMMAND_LINE, at=timezone.now(), approval_may_end=approval_may_end)
         except Invalid as error:
             lines = [f"  {key}: {message}" for key, message in error.errors.items()]
             raise CommandError("\n".join([f"{file}: nothing was changed", *lines])) from error
         for server, is_new in done:
             self.stdout.write(f"{'created' if is_new else 'updated'} {server.name}")
         enabled = list(LdapServer.objects.enabled())
-        closed = server_warnings.closed_passwords(server for server, _ in done)
+        closed = setting_warnings.closed_passwords(server for server, _ in done)
         for server, _ in done:
-            found = server_warnings.of_server(server, enabled, at=timezone.now())
+            found = setting_warnings.of_server(server, enabled, at=timezone.now())
             for warning in (*found, *filter(None, [closed.get(server.pk)])):
                 self.stderr.write(f"{server.name}: {warning}")
             for field, hints in script_hints.of_server(server).items():
@@ -140,16 +142,16 @@ class Command(BaseCommand):
         server = LdapServer.objects.filter(name_key=fold(name)).first()
         if server is None:
             raise CommandError(f"there is no LDAP server {name}")
-        had_not_been = sync_searches.allow_again(server=server, by=COMMAND_LINE, at=timezone.now())
+        had_not_been = syncrepl_failures.allow_again(server=server, by=COMMAND_LINE, at=timezone.now())
         again = "is asked by syncrepl again" if had_not_been else "has not broken off a search by syncrepl"
         self.stdout.write(f"{server.name} {again}")
 
     def _show(self, name: str | None) -> None:
         if name is None:
-            shown: Any = [configuration.as_json(server) for server in LdapServer.objects.in_order()]
+            shown: Any = [servers_json.as_json(server) for server in LdapServer.objects.in_order()]
         else:
             server = LdapServer.objects.filter(name_key=fold(name)).first()
             if server is None:
                 raise CommandError(f"there is no LDAP server {name}")
-            shown = configuration.as_json(server)
+            shown = servers_json.as_json(server)
         self.stdout.write(json.dumps(shown, indent=2, ensure_ascii=False))

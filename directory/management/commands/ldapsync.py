@@ -18,12 +18,13 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from directory.actions import runs, undo
-from directory.actions.errors import Refused
+from directory.errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
-from directory.sync import notify, pipeline, results, times
+from directory.sync import notifications, pipeline, timing
+from directory.sync.finish import json_summary
 from directory.sync.lease import Progress as Follow
-from directory.sync.values import Outcome
-from orgs.actors import COMMAND_LINE
+from directory.values.plan import Outcome
+from orgs.rules.actors import COMMAND_LINE
 from orgs.text import fold
 
 HELD_BACK, FAILED, INCOMPLETE = 3, 4, 5
@@ -72,13 +73,13 @@ class Command(BaseCommand):
         changes = _open(options["changes"])
         try:
             run = self._start(options)
-            with times.measured() as spent:
+            with timing.measured() as spent:
                 self._carry_out(run)
             run.refresh_from_db()
             if options["profile"]:
                 self._tell_times(spent)
             if changes is not None:
-                for line in results.changes(run):
+                for line in json_summary.changes(run):
                     changes.write(json.dumps(line, ensure_ascii=False) + "\n")
         finally:
             if changes is not None:
@@ -116,7 +117,7 @@ class Command(BaseCommand):
             pipeline.execute(run.pk, clock=timezone.now)
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
 
-    def _tell_times(self, spent: times.Times) -> None:
+    def _tell_times(self, spent: timing.Times) -> None:
         """Print what each step took without the ones inside it, in their order, with its part of the whole."""
         whole = sum(each.seconds for each in spent.by_step.values()) or 1.0
         self.stderr.write(f"{'seconds':>9} {'part':>6} {'times':>7}  step")
@@ -126,9 +127,9 @@ class Command(BaseCommand):
 
     def _tell(self, run: Run, *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(results.summary(run), ensure_ascii=False))
+            self.stdout.write(json.dumps(json_summary.summary(run), ensure_ascii=False))
         else:
-            for line in results.text(run):
+            for line in json_summary.text(run):
                 self.stdout.write(line)
         if run.state == RunState.FAILED:
             self.stderr.write(run.error)
@@ -136,7 +137,7 @@ class Command(BaseCommand):
             self.stderr.write(f"run {run.pk} was cancelled")
         elif run.state == RunState.HELD_BACK and run.approval:
             what = "Held back and waits" if run.held_back else "Waits"
-            where = notify.address_of(run)
+            where = notifications.address_of(run)
             self.stderr.write(f"{what} for the approval of a second administrator, nothing was written: {where}")
         elif run.state == RunState.HELD_BACK:
             self.stderr.write(f"Held back, nothing was written. To apply this plan: ldapsync --apply {run.pk}")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from directory.actions import secrets
-from orgs.actors import COMMAND_LINE
+from orgs.rules.actors import COMMAND_LINE
 from orgs.text import counted
 
 

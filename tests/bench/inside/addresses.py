@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import setup_test_environment, teardown_test_environment
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
-from console.lists import PAGE_SIZES
+from console.listing.listing import PAGE_SIZES
 from directory.models import LdapServer, Run, RunChange
 from orgs.models import Device, Matter, Role, User
 from tests.bench.inside.filling import NOW

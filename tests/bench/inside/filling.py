@@ -13,7 +13,6 @@ from django.db.models import Model
 
 from directory.models import LdapServer, Match
 from orgs.actions import legal_holds, orgs
-from orgs.actors import SYSTEM
 from orgs.models import (
     Archive,
     ArchiveState,
@@ -27,6 +26,7 @@ from orgs.models import (
     SetBy,
     User,
 )
+from orgs.rules.actors import SYSTEM
 from orgs.text import fold
 from tests.bench.inside import history
 

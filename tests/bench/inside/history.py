@@ -11,7 +11,7 @@ from typing import Protocol, TypeVar
 from django.db.models import Model
 
 from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
-from directory.sync.values import Action, Outcome
+from directory.values.plan import Action, Outcome
 from orgs.models import AuditEntry, User
 
 START = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)

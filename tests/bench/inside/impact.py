@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from directory import scripting
-from directory.impact import Impact, impact
+from directory.impact.impact import Impact, impact
 from directory.models import LdapServer, StoredEntry
-from directory.sync.values import Entry, Scripts
+from directory.scripts import server_sandbox
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts
 
 # One person in a hundred would move, and nothing else happen.
 ONE_IN = 100
@@ -59,7 +60,7 @@ def _told(server: LdapServer, scripts: Scripts, count: int) -> tuple[float, floa
 
 
 def _evaluated(server: LdapServer, scripts: Scripts, entries: Sequence[Entry]) -> float:
-    with scripting.sandbox_for_stored(server, scripts, None) as sandbox:
+    with server_sandbox.sandbox_for_stored(server, scripts, None) as sandbox:
         sandbox.evaluate(entries[:1])
         started = time.perf_counter()
         sandbox.evaluate(entries)

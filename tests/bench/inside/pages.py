@@ -13,9 +13,9 @@ from django.test.utils import CaptureQueriesContext
 
 from orgs.actions import users
 from orgs.actions.users import NewUser, Profile
-from orgs.actors import SYSTEM
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
+from orgs.rules.actors import SYSTEM
 from tests.bench.inside.addresses import Page, pages
 from tests.bench.inside.filling import NOW, Size, fill, look_at_tables
 

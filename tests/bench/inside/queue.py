@@ -7,11 +7,11 @@ from typing import Any
 
 from django.utils import timezone
 
-from directory import heartbeats, queues
 from directory.actions import runs
 from directory.models import Run, Trigger
-from directory.sync import results
-from orgs.actors import COMMAND_LINE
+from directory.scheduling import heartbeats, queues
+from directory.sync.finish import json_summary
+from orgs.rules.actors import COMMAND_LINE
 
 PATIENCE = 1800.0
 # Asking costs a core half a millisecond, and who asks every few would be a third one at work on two cores.
@@ -33,4 +33,4 @@ def main(workers: str) -> dict[str, Any]:
         time.sleep(ASKS_EVERY)
     seconds = time.perf_counter() - started
     run.refresh_from_db()
-    return results.summary(run) | {"seconds": seconds}
+    return json_summary.summary(run) | {"seconds": seconds}

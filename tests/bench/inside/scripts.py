@@ -10,8 +10,10 @@ import dukpy
 from django.conf import settings
 
 from directory.models.servers import DEFAULT_ALWAYS_LISTS
-from directory.sync.sandbox import Sandbox, SandboxLimits
-from directory.sync.values import Entry, Scripts, Verdict
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.ldap import Entry
+from directory.values.scripts import Scripts, Verdict
 from tests.bench import people
 from tests.seed_scripts import ACTIVE_EMPLOYEE_TYPE, ORG_NAME, ROLE_NAME
 

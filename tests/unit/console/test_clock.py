@@ -8,7 +8,7 @@ from unittest import mock
 import pytest
 
 from console.celery import TICKS, app
-from console.clock import Clock
+from console.process.beat_schedule import Clock
 
 
 def test_everything_is_rung_for_once_as_it_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,4 +27,4 @@ def test_everything_is_rung_for_once_as_it_starts(tmp_path: Path, monkeypatch: p
 
 
 def test_is_what_beat_uses_whoever_starts_it() -> None:
-    assert app.conf.beat_scheduler == "console.clock:Clock"
+    assert app.conf.beat_scheduler == "console.process.beat_schedule:Clock"

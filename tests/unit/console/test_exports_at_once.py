@@ -10,8 +10,8 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from console import exports
-from console.exports import Export, csv_lines
+from console.listing import exports
+from console.listing.exports import Export, csv_lines
 from console.unavailable import Busy
 from tests.makers import make_sysadmin, signed_in
 

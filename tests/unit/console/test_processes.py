@@ -15,16 +15,16 @@ from unittest import mock
 
 import pytest
 
-from console import process_logs, processes
-from console.process_logs import ProcessLog
-from console.processes import ProcessDied, Service, Supervisor
-from directory import supervised
-from directory.supervised import Report, Supervised
+from console.process import process_logs, supervision
+from console.process.process_logs import ProcessLog
+from console.process.supervision import ProcessDied, Service, Supervisor
+from directory.scheduling import supervised
+from directory.scheduling.supervised import Report, Supervised
 
 SUPERVISE = """
 import os, sys
 from pathlib import Path
-from console.processes import Service, Supervisor
+from console.process.supervision import Service, Supervisor
 folder = Path(sys.argv[1])
 logs = folder / "log"
 logs.mkdir(exist_ok=True)
@@ -120,7 +120,7 @@ class TestTheSupervisor:
         assert (tmp_path / "log" / "worker.log").read_text() == "no broker\n"
 
     def test_kills_what_does_not_stop_when_asked(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(processes, "STOP_WITHIN", 1.0)
+        monkeypatch.setattr(supervision, "STOP_WITHIN", 1.0)
         deaf = "trap '' TERM INT; echo ready; sleep 60 & wait; sleep 60"
         stubborn = Supervisor(tmp_path / "log", lambda: None)
         stubborn.add(Service("worker", ("sh", "-c", deaf)), os.environ)
@@ -155,18 +155,18 @@ class TestTheSupervisor:
         assert supervised.read(tmp_path) is None
 
     def test_waits_longer_each_time_and_in_the_end_leaves_it_alone(self, tmp_path: Path) -> None:
-        each = processes._Running(Service("mail", ("false",)), os.environ, ProcessLog(tmp_path / "mail.log"))
+        each = supervision._Running(Service("mail", ("false",)), os.environ, ProcessLog(tmp_path / "mail.log"))
         pauses = []
-        for _ in range(processes.MOST_ENDS + 1):
+        for _ in range(supervision.MOST_ENDS + 1):
             each._count(1)
             assert each.next_start is not None
             pauses.append(round((each.next_start - each.ended[-1]).total_seconds()))
 
         assert pauses == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60, 600]
         # Ends of long ago count no more, though they are still told of.
-        each.ended = [at - processes.COUNTED for at in each.ended]
+        each.ended = [at - supervision.COUNTED for at in each.ended]
         each._count(1)
-        assert len(each.ended) == processes.MOST_ENDS + 2
+        assert len(each.ended) == supervision.MOST_ENDS + 2
         assert each.next_start == each.ended[-1] + timedelta(seconds=1)
 
     def test_that_is_killed_leaves_nothing_that_the_next_start_meets(
@@ -177,11 +177,11 @@ class TestTheSupervisor:
         supervisor.kill()
         supervisor.wait(10)
         stranger = Supervised("clock", os.getpid(), "1")
-        worker = Supervised("worker", left.pid, processes.start_time(left.pid))
+        worker = Supervised("worker", left.pid, supervision.start_time(left.pid))
         supervised.write(tmp_path, Report(datetime.now(UTC), (worker, stranger)))
 
-        with mock.patch.object(processes, "STOP_WITHIN", 1.0):
-            assert processes.end_leftovers(tmp_path) == ["worker"]
+        with mock.patch.object(supervision, "STOP_WITHIN", 1.0):
+            assert supervision.end_leftovers(tmp_path) == ["worker"]
 
         assert left.wait(5) == -signal.SIGKILL
         assert supervised.read(tmp_path) is None

@@ -12,10 +12,10 @@ import pytest
 import redis
 from django.template.loader import render_to_string
 
-from console import services
 from console.celery import app
-from console.demo_directory import ADMIN_DN, SUFFIX, DemoDirectory
-from console.secret_files import kept_secret
+from console.process import services
+from console.process.demo_directory import ADMIN_DN, SUFFIX, DemoDirectory
+from console.process.secret_files import kept_secret
 
 STATIC = Path(__file__).parents[3] / "static"
 LDIF = f"""\

@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 
-from console.session_store import SessionStore, hashed
+from console.security.session_store import SessionStore, hashed
 from tests.makers import make_sysadmin, signed_in
 
 pytestmark = pytest.mark.django_db

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from console.stored import keep_to_owner
+from console.process.data_folder import keep_to_owner
 from directory.status import safety
 
 ROOT = Path(__file__).parents[3]

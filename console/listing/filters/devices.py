@@ -1,0 +1,45 @@
+"""What the list of devices can be narrowed by."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_filters as filters
+from django.utils.translation import gettext_lazy as _
+
+from console.listing.filters.fields import search_filter, subtree
+from orgs.models import ArchiveState, Device
+from orgs.models.devices import DeviceQuerySet
+
+STATES: dict[str, tuple[Any, dict[str, Any]]] = {
+    "active": (_("Active"), {"active": True, "blocked": False, "authorized": True}),
+    "deactivated": (_("Deactivated"), {"active": False}),
+    "blocked": (_("Blocked"), {"blocked": True}),
+    "deauthorized": (_("Has to sign in again"), {"authorized": False}),
+}
+
+
+class DeviceFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
+    """Search, org subtree, state, state of the archives."""
+
+    q = search_filter(_("Name, GUID or user"), "name", "guid", "user__username")
+    org = subtree("user__org")
+    state = filters.ChoiceFilter(
+        label=_("State"),
+        empty_label=_("Any state"),
+        choices=[(key, label) for key, (label, _state) in STATES.items()],
+        method="in_state",
+    )
+    archive = filters.ChoiceFilter(
+        label=_("Archive"), empty_label=_("Any archive"), choices=ArchiveState.choices, method="with_archive"
+    )
+
+    class Meta:
+        model = Device
+        fields: list[str] = []
+
+    def in_state(self, rows: DeviceQuerySet, _name: str, value: str) -> DeviceQuerySet:
+        return rows.filter(**STATES[value][1])
+
+    def with_archive(self, rows: DeviceQuerySet, _name: str, value: str) -> DeviceQuerySet:
+        return rows.filter(pk__in=Device.objects.filter(archives__state=value).values("pk"))

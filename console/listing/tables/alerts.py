@@ -1,0 +1,63 @@
+"""The list of alerts."""
+
+from __future__ import annotations
+
+import functools
+
+import django_tables2 as tables
+from django.middleware.csrf import get_token
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from console.listing.tables.columns import TEXT, Table, TimeColumn, link, plain
+from console.presenters.badges import Badge
+from console.templatetags.console import dismiss_button, when
+from console.url_cache import address_of
+from directory.models import Alert, AlertKind
+
+_KIND = {
+    AlertKind.CONNECTION: Badge(AlertKind.CONNECTION.label, "unplug", "bad"),
+    AlertKind.HELD_BACK: Badge(AlertKind.HELD_BACK.label, "hand", "warn"),
+    AlertKind.APPROVAL: Badge(AlertKind.APPROVAL.label, "user-check", "info"),
+    AlertKind.INCOMPLETE: Badge(AlertKind.INCOMPLETE.label, "triangle-alert", "warn"),
+    AlertKind.MAIL: Badge(AlertKind.MAIL.label, "mail-x", "bad"),
+}
+
+
+class AlertTable(Table):
+    """Alerts, newest first; open ones can be dismissed."""
+
+    fragment = "alert-list"
+
+    created_at = TimeColumn(verbose_name=_("Raised"))
+    kind = tables.Column(verbose_name=_("Kind"))
+    message = plain(_("Message"), attrs=TEXT)
+    dismiss = tables.Column(verbose_name=_("Dismissed"), empty_values=(), order_by="dismissed_at")
+
+    class Meta:
+        empty_text = _(
+            "There are no alerts. Trouble with an LDAP server or with mail, or a sync that was held back, shows up here."
+        )
+
+    @functools.cached_property
+    def _token(self) -> str:
+        # One for all forms of the page: each that is asked for is made anew.
+        return get_token(self.request)
+
+    def render_kind(self, record: Alert) -> Badge:
+        return _KIND[AlertKind(record.kind)]
+
+    def render_message(self, record: Alert) -> str | SafeString:
+        if record.run_id is None:
+            return record.message
+        run = link(address_of("runs:detail", record.run_id), gettext("Run %(id)s") % {"id": record.run_id})
+        return format_html("{}<div>{}</div>", record.message, run)
+
+    def render_dismiss(self, record: Alert) -> str | SafeString:
+        if record.dismissed_at is None:
+            return dismiss_button(record, self._token)
+        if record.dismissed_by is None:
+            return when(record.dismissed_at)
+        return format_html("{} · {}", when(record.dismissed_at), record.dismissed_by.username)

@@ -1,0 +1,44 @@
+"""The audit trail."""
+
+from __future__ import annotations
+
+import django_tables2 as tables
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from console.listing.tables.columns import TEXT, Table, TimeColumn, link, plain
+from console.templatetags.console import differences
+from console.url_cache import address_of
+from orgs.models import AuditEntry
+
+
+class AuditTable(Table):
+    """Who did what to whom, newest first."""
+
+    fragment = "audit-list"
+
+    at = TimeColumn(verbose_name=_("When"))
+    actor_label = tables.Column(verbose_name=_("Who"))
+    action = tables.Column(verbose_name=_("What"))
+    object_label = tables.Column(verbose_name=_("Object"))
+    difference = plain(_("Before → after"), empty_values=(), attrs=TEXT)
+
+    class Meta:
+        empty_text = _("Nothing has been written yet.")
+
+    def render_actor_label(self, record: AuditEntry) -> str | SafeString:
+        if record.run_id is None:
+            return record.actor_label
+        run = link(address_of("runs:detail", record.run_id), f"{_('run')} {record.run_id}")
+        return SafeString(f"{conditional_escape(record.actor_label)} · {run}")
+
+    def render_object_label(self, record: AuditEntry) -> SafeString:
+        label: str | SafeString = record.object_label
+        if record.object_type == "run":
+            label = link(address_of("runs:detail", record.object_id), label)
+        kind = conditional_escape(record.object_type)
+        return SafeString(f'<span class="text-secondary">{kind}</span> {conditional_escape(label)}')
+
+    def render_difference(self, record: AuditEntry) -> str | SafeString:
+        return differences(record.before, record.after)

@@ -1,0 +1,36 @@
+"""The list of roles."""
+
+from __future__ import annotations
+
+import django_tables2 as tables
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from console.listing.tables.columns import NUMBER, Table, link
+from console.presenters import badges
+from console.presenters.badges import Badge
+from console.url_cache import address_of
+from orgs.models import Role
+
+
+class RoleTable(Table):
+    """Roles with how many of the visible users hold each."""
+
+    fragment = "role-list"
+
+    name = tables.Column(verbose_name=_("Name"), order_by="name_key")
+    kind = tables.Column(verbose_name=_("Kind"), accessor="locked")
+    permissions = tables.Column(verbose_name=_("Permissions"), orderable=False, attrs=NUMBER)
+    members = tables.Column(verbose_name=_("Members"), accessor="member_count", attrs=NUMBER)
+
+    class Meta:
+        empty_text = _("No role has that name.")
+
+    def render_name(self, record: Role) -> SafeString:
+        return link(address_of("roles:detail", record.pk), record.name)
+
+    def render_kind(self, record: Role) -> Badge:
+        return badges.STANDARD if record.locked else badges.CUSTOM
+
+    def render_permissions(self, record: Role) -> int:
+        return len(record.permissions)

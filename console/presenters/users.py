@@ -1,0 +1,111 @@
+"""What the page of one user shows beside the user: states, roles, devices, holds, what runs did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.listing.listing import show_table
+from console.listing.tables.runs import UserChangeTable
+from console.presenters.badges import set_by
+from directory.actions import namesakes
+from directory.models import KnownId, Match, Run, RunChange, RunRepeat
+from orgs.models import Custodian, Device, DirectoryService, Org, RoleGrant, User
+from orgs.permissions import Permission
+from orgs.rules.inheritance import effective_settings
+from orgs.text import misleading
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One flag with who set it and when."""
+
+    label: str | Promise
+    on: bool
+    by: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class UserCard:
+    """What stands around a user."""
+
+    states: list[State]
+    grants: Iterable[RoleGrant]
+    match: Match | None
+    further_ids: list[str]
+    doubt: namesakes.Doubt
+    may_free: bool
+    from_ldap: bool
+    misleading: str
+    devices: Iterable[Device] | None
+    holds: Iterable[Custodian]
+    history: Any
+    system: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """What a run said of a user as an earlier run had said it, as the table of changes shows it."""
+
+    pk: int
+    run: Run
+    change: RunChange
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.change, name)
+
+    @property
+    def run_id(self) -> int:
+        """The run that repeats the change, not the one that stored it."""
+        return self.run.pk
+
+
+def _history(user: User) -> Any:
+    """Return what runs said of a user: as a query, or as a list where some runs repeat what others said."""
+    changes = RunChange.objects.about(user).with_runs_named()
+    repeated = RunRepeat.objects.about(user)
+    if not repeated:
+        return changes
+    stored = {change.pk: change for change in changes}
+    runs = Run.objects.only("created_at", "simulated", "undo_of").in_bulk({run for _, run in repeated})
+    again = [Repeated(pk, runs[run], stored[pk]) for pk, run in repeated]
+    return sorted([*stored.values(), *again], key=lambda said: (said.run.created_at, said.run_id), reverse=True)
+
+
+def may_manage(viewer: User, user: User) -> bool:
+    """Tell whether the viewer may change a user, not only look."""
+    return viewer.may(Permission.USER) and Org.objects.with_users_managed_by(viewer).filter(pk=user.org_id).exists()
+
+
+def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
+    """Return what the viewer may see around a user."""
+    match = Match.objects.select_related("server").filter(user=user).first()
+    service = effective_settings()[user.org_id].directory_service
+    system = viewer.may(Permission.SYSTEM)
+    return UserCard(
+        states=[
+            State(_("Deactivated"), not user.active, set_by(user.deactivated_by), user.deactivated_at),
+            State(_("Blocked"), user.blocked, set_by(user.blocked_by), user.blocked_at),
+            State(_("Deactivation pending"), user.pending, set_by(user.pending_by), user.pending_at),
+        ],
+        grants=user.grants.select_related("role").order_by("role__name", "pk"),
+        match=match,
+        further_ids=list(KnownId.objects.filter(user=user).values_list("unique_id", flat=True)),
+        doubt=namesakes.doubt(user),
+        may_free=may_manage(viewer, user),
+        from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
+        misleading=misleading(user.username),
+        devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")
+        if viewer.may(Permission.COMPUTER_READ)
+        else None,
+        holds=user.custodianships.select_related("matter").order_by("-added_at", "-pk"),
+        history=show_table(request, UserChangeTable(_history(user), linked=system, order_by="-at")),
+        system=system,
+    )

@@ -1,0 +1,1 @@
+"""Rollcall's processes: start, supervise, log."""

@@ -1,0 +1,237 @@
+"""Runs Rollcall's processes side by side: a log for each, one that ends starts again, and none is left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+from console.process.process_logs import ProcessLog
+from directory.scheduling import supervised
+from directory.scheduling.supervised import Report, Supervised
+
+# After an end a process starts again after 1 s, 2 s, 4 s ... and at most a minute; ends of longer ago don't count.
+LONGEST_PAUSE = 60.0
+COUNTED = timedelta(minutes=10)
+KEPT = timedelta(hours=1)
+# A process that ends more often than this in that time is left alone for as long; the others go on without it.
+MOST_ENDS = 10
+# How long processes have to end by themselves before they are killed.
+STOP_WITHIN = 12.0
+_LOOK = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One process that runs as long as Rollcall does; ``last`` is stopped after the others, which need it to stop."""
+
+    name: str
+    command: tuple[str, ...]
+    last: bool = False
+
+
+class ProcessDied(Exception):
+    """A process ended by itself before everything had started, and so all were stopped."""
+
+
+@dataclass(slots=True)
+class _Running:
+    """A service with its present process, if there is one, and its latest ends."""
+
+    service: Service
+    environment: Mapping[str, str]
+    log: ProcessLog
+    process: subprocess.Popen[bytes] | None = None
+    started: str = ""
+    ended: list[datetime] = field(default_factory=list)
+    status: int = 0
+    next_start: datetime | None = None
+
+    def start(self) -> None:
+        """Start the process; when it can't be started that counts as an end of it."""
+        self.next_start = None
+        command = ["setpriv", "--pdeathsig", "TERM", *self.service.command]
+        try:
+            # In a session of its own: Ctrl-C reaches the supervisor alone, which stops everything in order.
+            self.process = subprocess.Popen(
+                command, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            self.log.write(f"could not be started: {error}\n".encode())
+            self._count(1)
+            return
+        self.started = start_time(self.process.pid)
+        self.log.follow(self.process.stdout)
+
+    def look(self) -> bool:
+        """Tell whether the process has just ended; note when, and when the next one starts."""
+        if self.process is None or (status := self.process.poll()) is None:
+            return False
+        # What it had started itself must not be in the way of the next one.
+        self.signal(signal.SIGKILL, all_of_it=True)
+        self.process = None
+        self._count(status)
+        return True
+
+    def _count(self, status: int) -> None:
+        now = datetime.now(UTC)
+        self.status = status
+        self.ended = [*(at for at in self.ended if now - at < KEPT), now]
+        often = sum(now - at < COUNTED for at in self.ended)
+        pause = timedelta(seconds=min(2.0 ** (often - 1), LONGEST_PAUSE))
+        self.next_start = now + (COUNTED if often > MOST_ENDS else pause)
+
+    def signal(self, number: signal.Signals, *, all_of_it: bool = False) -> None:
+        """Send a signal to the process, or also to all that it has started."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                (os.killpg if all_of_it else os.kill)(self.process.pid, number)
+
+    def report(self) -> Supervised:
+        """Return what there is to say about it."""
+        pid = self.process.pid if self.process else 0
+        return Supervised(
+            self.service.name, pid, self.started if pid else "", tuple(self.ended), self.status, self.next_start
+        )
+
+
+class Supervisor:
+    """Starts all processes, starts again what ends, and stops all of them however it ends itself."""
+
+    def __init__(self, logs: Path, started: Callable[[], None]) -> None:
+        self._logs = logs
+        self._started = started
+        self._all: list[_Running] = []
+        self._wake = threading.Event()
+        self._signals = 0
+        self._up = False
+        self._reported = 0.0
+
+    def add(self, service: Service, environment: Mapping[str, str]) -> None:
+        """Add a process; nothing runs before ``run``."""
+        self._all.append(_Running(service, environment, ProcessLog(self._logs / f"{service.name}.log")))
+
+    def run(self) -> None:
+        """Run all processes until a signal asks them to stop; when this returns all have ended.
+
+        Raises:
+            ProcessDied: when a process ended by itself before ``up``; says which one, and where its log is.
+        """
+        with self._listening():
+            try:
+                for each in self._all:
+                    each.start()
+                threading.Thread(target=self._started, daemon=True).start()
+                self._watch()
+            finally:
+                self._stop()
+
+    def up(self) -> None:
+        """Take everything for started: from now on what ends is started again."""
+        self._up = True
+
+    def terminate(self) -> None:
+        """Ask all processes to stop."""
+        self._signals += 1
+        self._wake.set()
+
+    def _watch(self) -> None:
+        while not self._signals:
+            ended = [each for each in self._all if each.look()]
+            if ended and not self._up:
+                first = ended[0]
+                raise ProcessDied(f"{first.service.name} ended (exit status {first.status}): see {first.log.path}")
+            now = datetime.now(UTC)
+            due = [each for each in self._all if each.next_start and each.next_start <= now]
+            for each in due:
+                each.start()
+            self._report(at_once=bool(ended or due))
+            self._wake.wait(_LOOK)
+
+    def _report(self, *, at_once: bool) -> None:
+        if at_once or time.monotonic() - self._reported > supervised.EVERY.total_seconds():
+            self._reported = time.monotonic()
+            # On a full disk nobody reads it, and the processes go on.
+            with suppress(OSError):
+                supervised.write(
+                    self._logs.parent, Report(datetime.now(UTC), tuple(each.report() for each in self._all))
+                )
+
+    def _stop(self) -> None:
+        for last in (False, True):
+            some = [each for each in self._all if each.service.last is last]
+            for each in some:
+                each.signal(signal.SIGTERM)
+            self._wait_for(some)
+            for each in some:
+                # Also what the process itself has left behind.
+                each.signal(signal.SIGKILL, all_of_it=True)
+                if each.process is not None:
+                    with suppress(subprocess.TimeoutExpired):
+                        each.process.wait(STOP_WITHIN)
+                each.log.close()
+        with suppress(OSError):
+            supervised.forget(self._logs.parent)
+
+    def _wait_for(self, some: list[_Running]) -> None:
+        ends, asked = time.monotonic() + STOP_WITHIN, self._signals
+        # A second Ctrl-C waits no longer.
+        while time.monotonic() < ends and self._signals <= max(asked, 1):
+            if all(each.process is None or each.process.poll() is not None for each in some):
+                return
+            time.sleep(0.05)
+
+    @contextmanager
+    def _listening(self) -> Iterator[None]:
+        def asked(_number: int, _frame: FrameType | None) -> None:
+            self.terminate()
+
+        before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def start_time(pid: int) -> str:
+    """Return when a process began, in the kernel's own count; empty where there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""
+
+
+def end_leftovers(folder: Path) -> list[str]:
+    """End what an earlier supervisor that was killed has left running with this data folder; return the names."""
+    report = supervised.read(folder)
+    left = [each for each in report.processes if _runs(each)] if report else []
+    for number, seconds in ((signal.SIGTERM, STOP_WITHIN), (signal.SIGKILL, STOP_WITHIN)):
+        for each in filter(_runs, left):
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(each.pid, number)
+        ends = time.monotonic() + seconds
+        while any(map(_runs, left)) and time.monotonic() < ends:
+            time.sleep(0.05)
+    with suppress(OSError):
+        supervised.forget(folder)
+    return [each.name for each in left]
+
+
+def _runs(each: Supervised) -> bool:
+    return bool(each.pid and each.started) and start_time(each.pid) == each.started and not _is_zombie(each.pid)
+
+
+def _is_zombie(pid: int) -> bool:
+    with suppress(OSError):
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text("ascii", "replace")
+    return True

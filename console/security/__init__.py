@@ -1,0 +1,1 @@
+"""Sessions, throttling, permissions of pages, and the security log."""

@@ -1,0 +1,118 @@
+"""Who may sign in with a local password, and what a page wants: a permission, and some the password again."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth.backends import BaseBackend
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme, urlencode
+from django_htmx.http import HttpResponseClientRedirect
+
+from console.http import ConsoleRequest as HtmxRequest
+from console.security import security_log
+from console.security.sessions import is_confirmed
+from orgs.models import User
+from orgs.permissions import Permission
+from orgs.rules.actors import Actor, person
+from orgs.rules.local_sign_in import password_counts
+
+P = ParamSpec("P")
+# For the log alone: who signs in is not told whether the password was right.
+CLOSED = "right local password refused, the user's org follows LDAP and the user is not managed locally"
+
+
+class ConsoleRequest(HtmxRequest):
+    """A request of someone who is signed in (for types only)."""
+
+    user: User
+
+
+class LocalBackend(BaseBackend):
+    """Signs in with the local password, where it counts, ignoring the letter case of the username."""
+
+    def authenticate(
+        self,
+        request: HttpRequest | None,
+        username: str | None = None,
+        password: str | None = None,
+        **_: Any,
+    ) -> User | None:
+        """Return the user whose password this is, if they may use the console."""
+        if not username or not password:
+            return None
+        try:
+            user = User.objects.get_by_natural_key(username)
+        except User.DoesNotExist:
+            # As long as a real check takes, so that the time does not tell which usernames exist.
+            User().set_password(password)
+            return None
+        if not (user.check_password(password) and may_sign_in(user)):
+            return None
+        if not password_counts(user):
+            if request is not None:
+                security_log.note(CLOSED, request, user=user.username)
+            return None
+        return user
+
+    def get_user(self, user_id: int) -> User | None:
+        """Return whom a password has signed in, as long as they may still use the console and the password counts."""
+        user = User.objects.select_related("org").filter(pk=user_id).first()
+        return user if user is not None and may_sign_in(user) and password_counts(user) else None
+
+
+def may_sign_in(user: User) -> bool:
+    """Tell whether the user is active, not blocked, and has a role that opens the console."""
+    return user.may(Permission.CONSOLE_LOGIN)
+
+
+View = Callable[Concatenate[ConsoleRequest, P], HttpResponseBase]
+
+
+def require(permission: Permission) -> Callable[[View[P]], View[P]]:
+    """Open a page to those who hold the permission, for their own org or everywhere; what they see there is scoped."""
+
+    def guard(view: View[P]) -> View[P]:
+        @functools.wraps(view)
+        def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+            if not request.user.may(permission):
+                raise PermissionDenied
+            return view(request, *args, **kwargs)
+
+        guarded.permission = permission  # type: ignore[attr-defined]  # the test that walks all pages reads it
+        return guarded
+
+    return guard
+
+
+def confirmed(view: View[P]) -> View[P]:
+    """Ask for the password again before a dangerous page, unless it was given in the last ten minutes.
+
+    It stands below ``require``: who may not open the page is not asked.
+    """
+
+    @functools.wraps(view)
+    def guarded(request: ConsoleRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        return view(request, *args, **kwargs) if is_confirmed(request) else ask_to_confirm(request)
+
+    guarded.confirmed = True  # type: ignore[attr-defined]  # the test that walks all pages reads it
+    return guarded
+
+
+def ask_to_confirm(request: HttpRequest) -> HttpResponseBase:
+    """Send to the page that asks for the password again, and from there back to the page; nothing is done yet."""
+    back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
+        back = reverse("dashboard")
+    address = f"{reverse('session:confirm')}?{urlencode({'next': back})}"
+    asked_by_htmx = "HX-Request" in request.headers
+    return HttpResponseClientRedirect(address) if asked_by_htmx else HttpResponseRedirect(address)
+
+
+def author(request: ConsoleRequest) -> Actor:
+    """Return who is doing this, for actions."""
+    return person(request.user)

@@ -1,0 +1,51 @@
+"""One line in the log for each request that was turned away; no value can forge a line or a field."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
+
+from console.security.client_address import client_address
+
+log = logging.getLogger("rollcall.security")
+
+# What an answer says, where the request was somebody's who is signed in.
+_TOLD = {
+    403: "not allowed",
+    404: "not there, or outside what this user may see",
+}
+
+
+class Noted(HttpResponseForbidden):
+    """A refusal that has its line in the log already."""
+
+
+def note(event: str, request: HttpRequest, **facts: object) -> None:
+    """Write a line; values that came with the request stand in quotation marks, with marks of their own escaped."""
+    about = {"address": client_address(request), **facts}
+    log.warning("SECURITY:: %s %s", event, ", ".join(f"{name}:{_quoted(value)}" for name, value in about.items()))
+
+
+def _quoted(value: object) -> str:
+    return json.dumps(str(value)[:200], ensure_ascii=False)
+
+
+class SecurityLogMiddleware:
+    """Notes who was refused a page, and who asked for an object that is not there or is none of theirs."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        if response.status_code == 400:
+            note("request refused", request, method=request.method, path=request.path)
+        elif (told := _TOLD.get(response.status_code)) and not isinstance(response, Noted):
+            user = getattr(request, "user", None)
+            # A wrong address is no attempt at anything: only pages of objects count, and pages that exist.
+            if user is not None and user.is_authenticated and request.resolver_match is not None:
+                note(told, request, user=user.get_username(), method=request.method, path=request.path)
+        return response

@@ -1,0 +1,76 @@
+"""How long a session lasts: idle, at most, and how long a password that was given counts for dangerous pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.contrib.auth import SESSION_KEY, logout
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from console.security import security_log
+from orgs.models import User
+
+# What a session remembers, in seconds since 1970.
+BEGAN, SEEN, CONFIRMED = "began", "seen", "confirmed"
+# The last request is noted no more often than this, so that not every page writes.
+_GRAIN = 60
+
+
+class SessionLimitsMiddleware:
+    """Signs out whose session has lasted too long or was not used for too long."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.user.is_authenticated:
+            _check(request, now=int(timezone.now().timestamp()))
+        elif SESSION_KEY in request.session:
+            _end(request)
+        return self.get_response(request)
+
+
+def _end(request: HttpRequest) -> None:
+    """End a session whose user may not use the console any more, and say so in the log, once."""
+    user = User.objects.filter(pk=request.session[SESSION_KEY]).first()
+    security_log.note(
+        "session ended, the account is closed or its local password counts no longer",
+        request,
+        user=user.username if user is not None else "",
+    )
+    logout(request)
+
+
+def _check(request: HttpRequest, *, now: int) -> None:
+    session = request.session
+    if BEGAN not in session:
+        begin(request)
+    elif now - session[BEGAN] >= settings.SESSION_COOKIE_AGE or now - session[SEEN] >= settings.SESSION_IDLE_SECONDS:
+        logout(request)
+    elif now - session[SEEN] >= _GRAIN and not _asked_by_the_page_itself(request):
+        session[SEEN] = now
+
+
+def _asked_by_the_page_itself(request: HttpRequest) -> bool:
+    """Tell whether a part of an open page asks for itself again, with nobody there to press anything."""
+    element = request.headers.get("HX-Trigger")
+    return request.method == "GET" and element is not None and element == request.headers.get("HX-Target")
+
+
+def begin(request: HttpRequest) -> None:
+    """Start counting: someone has just signed in."""
+    now = int(timezone.now().timestamp())
+    request.session.update({BEGAN: now, SEEN: now, CONFIRMED: now})
+
+
+def confirm(request: HttpRequest) -> None:
+    """Remember that the password was given just now."""
+    request.session[CONFIRMED] = int(timezone.now().timestamp())
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    """Tell whether the password was given lately."""
+    now = int(timezone.now().timestamp())
+    return now - int(request.session.get(CONFIRMED, 0)) < settings.CONFIRMED_SECONDS

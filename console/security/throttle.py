@@ -1,0 +1,110 @@
+"""Slows down guessing passwords, without letting anybody lock somebody else out.
+
+Every attempt takes one of the few that are left for the username from one address, one of those that are left for the
+address, and one of those that are left for the username from anywhere; the right password gives them back. A browser
+in which the user has signed in before has attempts of its own: whoever guesses elsewhere takes none of them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.core import signing
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from console.models import SignInAttempt
+from console.security.client_address import client_network
+from orgs.text import fold
+
+SECONDS = 15 * 60
+# For one username from one address, or from one known browser.
+ATTEMPTS = 5
+# For one address, whatever the usernames: many people may share it.
+ADDRESS_ATTEMPTS = 50
+# For one username from anywhere.
+USERNAME_ATTEMPTS = 50
+KNOWN_FOR = 90 * 24 * 3600
+_SALT = "console.security.throttle.known-browser"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt to sign in: what it took, and all that its username and address may have taken before."""
+
+    taken: tuple[str, ...]
+    forgiven: tuple[str, ...]
+
+
+def begin(request: HttpRequest, username: str) -> Attempt | None:
+    """Take one of the attempts that are left; None when there is none.
+
+    It is taken before the password is checked and given back by ``forgive``: many requests at once get no more of them,
+    since a row can be added only once.
+    """
+    SignInAttempt.objects.filter(until__lte=timezone.now()).delete()
+    who = fold(username)
+    if browser := _known_browser(request, who):
+        own = _slots(f"browser {browser} {who}", ATTEMPTS)
+        return _take(own, [own])
+    network = client_network(request)
+    own = _slots(f"both {network} {who}", ATTEMPTS)
+    others = [_slots(f"address {network}", ADDRESS_ATTEMPTS), _slots(f"username {who}", USERNAME_ATTEMPTS)]
+    return _take(own, [own, *others])
+
+
+def forgive(attempt: Attempt) -> None:
+    """Give back what the right password has taken, and forget earlier failures of this username from this address."""
+    SignInAttempt.objects.filter(slot__in=[*attempt.taken, *attempt.forgiven]).delete()
+
+
+def know_browser(response: HttpResponse, username: str) -> None:
+    """Let the browser show from now on that this user has signed in there."""
+    value = signing.dumps([fold(username), secrets.token_urlsafe(12)], salt=_SALT)
+    response.set_cookie(
+        _cookie(), value, max_age=KNOWN_FOR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
+    )
+
+
+def _cookie() -> str:
+    return f"{settings.COOKIE_PREFIX}known"
+
+
+def _known_browser(request: HttpRequest, who: str) -> str:
+    """Return the name of the browser, if it belongs to this user."""
+    try:
+        username, name = signing.loads(request.COOKIES.get(_cookie(), ""), salt=_SALT, max_age=KNOWN_FOR)
+    except (signing.BadSignature, ValueError):
+        return ""
+    return str(name) if username == who else ""
+
+
+def _slots(what: str, number: int) -> tuple[str, ...]:
+    hashed = hashlib.sha256(what.encode()).hexdigest()
+    return tuple(f"sign-in:{hashed}:{slot}" for slot in range(number))
+
+
+def _take(own: tuple[str, ...], limits: list[tuple[str, ...]]) -> Attempt | None:
+    taken = []
+    for slots in limits:
+        used = set(SignInAttempt.objects.filter(slot__in=slots).values_list("slot", flat=True))
+        slot = next((slot for slot in slots if slot not in used and _add(slot)), None)
+        if slot is None:
+            return None
+        taken.append(slot)
+    return Attempt(tuple(taken), own)
+
+
+def _add(slot: str) -> bool:
+    """Take this one, unless another request has just been faster."""
+    until = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=SECONDS))
+    table = connection.ops.quote_name(SignInAttempt._meta.db_table)
+    with connection.cursor() as cursor:
+        # No error where it is there already: PostgreSQL would log it, and whoever guesses makes many.
+        cursor.execute(f"INSERT INTO {table} (slot, until) VALUES (%s, %s) ON CONFLICT DO NOTHING", [slot, until])  # noqa: S608
+        return bool(cursor.rowcount == 1)

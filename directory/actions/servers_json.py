@@ -1,0 +1,150 @@
+"""LDAP servers as JSON: the form that the command line reads and prints."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from directory.actions import servers
+from directory.errors import Invalid, Refused
+from directory.models import LdapServer
+from directory.servers.setting_questions import Confirmed
+from directory.values.limit_table import LIMITS
+from orgs.actions import locks
+from orgs.actions import orgs as org_actions
+from orgs.models import Org, Role
+from orgs.rules.actors import Actor
+from orgs.text import fold
+
+_TEXT = {
+    "name", "ca_certificate", "bind_dn", "bind_password", "client_certificate", "client_key",
+    "search_base", "search_scope", "search_filter",
+    "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
+    "active_script", "org_name_script", "role_name_script", "canary", "groups_base", "groups_filter",
+}  # fmt: skip
+_FLAGS = {
+    "enabled", "start_tls", "verify_certificates", "follow_referrals", "sasl_external", "dereference_aliases", "cannot_page",
+    "needed_attributes_only", "requires_approval", "keep_inherited_servers", "resolve_groups",
+}  # fmt: skip
+_LISTS = {"orgs", "urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes", "grantable_roles"}
+_NUMBERS = {
+    "page_size", "connect_timeout", "operation_timeout", *(limit.setting for limit in LIMITS), "absence_runs",
+    "absence_hours", "sync_interval_hours", "full_reading_every", "groups_depth",
+}  # fmt: skip
+_REQUIRED = ("urls", "search_base")
+
+
+@transaction.atomic
+def apply(listed: Any, *, by: Actor, at: datetime, approval_may_end: bool = False) -> list[tuple[LdapServer, bool]]:
+    """Make or change LDAP servers, by name, from one JSON object or a list; returns each with whether it is new.
+
+    Plans that need approval go on needing it, unless ``approval_may_end`` says otherwise.
+
+    Raises:
+        Invalid: when anything is wrong anywhere; nothing has been changed then, and the messages are by key.
+    """
+    objects = listed if isinstance(listed, list) else [listed]
+    if not objects:
+        raise Invalid({"(file)": "no LDAP server in it"})
+    # As runs take them: all servers, then orgs, then users.
+    list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
+    locks.settings_of_orgs(list(Org.objects.values_list("pk", flat=True)))
+    done = []
+    seen: set[str] = set()
+    for number, given in enumerate(objects, 1):
+        where = f"server {number}: " if len(objects) > 1 else ""
+        try:
+            done.append(_apply_one(given, seen, by=by, at=at, approval_may_end=approval_may_end))
+        except Invalid as error:
+            raise Invalid({f"{where}{key}": message for key, message in error.errors.items()}) from error
+    return done
+
+
+def _apply_one(
+    given: Any, seen: set[str], *, by: Actor, at: datetime, approval_may_end: bool
+) -> tuple[LdapServer, bool]:
+    if not isinstance(given, dict):
+        raise Invalid({"(file)": "an LDAP server is a JSON object"})
+    if errors := _wrong_types(given):
+        raise Invalid(errors)
+    key = fold(given["name"])
+    if key in seen:
+        raise Invalid({"name": f"{given['name']} stands there twice"})
+    seen.add(key)
+    server = LdapServer.objects.filter(name_key=key).first()
+    if server is None and (missing := [name for name in _REQUIRED if name not in given]):
+        raise Invalid(dict.fromkeys(missing, "a new LDAP server needs it"))
+    # By name, in any letter case: the name of a server that exists only finds it.
+    elsewhere = {"orgs", "keep_inherited_servers", "grantable_roles"} | ({"name"} if server else set())
+    values = {name: value for name, value in given.items() if name not in elsewhere}
+    orgs = _orgs(given["orgs"], by=by, at=at) if "orgs" in given else None
+    kept = frozenset(org.pk for org in orgs or ()) if given.get("keep_inherited_servers") else frozenset()
+    saved = servers.save(
+        server=server,
+        values=values,
+        by=by,
+        at=at,
+        orgs=orgs,
+        grantable_roles=_roles(given["grantable_roles"]) if "grantable_roles" in given else None,
+        confirmed=Confirmed(keep_inherited=kept, approval_may_end=approval_may_end),
+    )
+    return saved, server is None
+
+
+def _wrong_types(given: Mapping[str, Any]) -> dict[str, str]:
+    errors = {}
+    for key, value in given.items():
+        if key in _TEXT:
+            wrong = "" if isinstance(value, str) else "text"
+        elif key in _FLAGS:
+            wrong = "" if isinstance(value, bool) else "true or false"
+        elif key in _LISTS:
+            listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
+            wrong = "" if listed else "a list of texts"
+        elif key in _NUMBERS:
+            empty = value is None and key == "sync_interval_hours"
+            wrong = "" if empty or (isinstance(value, int) and not isinstance(value, bool)) else "a whole number"
+        else:
+            errors[key] = "there is no such key"
+            continue
+        if wrong:
+            errors[key] = f"must be {wrong}"
+    if not isinstance(given.get("name"), str) or not given["name"].strip():
+        errors["name"] = "an LDAP server needs a name"
+    return errors
+
+
+def _orgs(names: list[str], *, by: Actor, at: datetime) -> list[Org]:
+    """Return the active orgs of these names, made below the top of the tree where they are missing."""
+    found = []
+    top = Org.objects.order_by("path").first()
+    for name in names:
+        org = Org.objects.named(name).first()
+        if org is None:
+            try:
+                org = org_actions.create(name=name, parent=top, by=by, at=at)
+            except Refused as error:
+                raise Invalid({"orgs": str(error)}) from error
+        found.append(org)
+    return found
+
+
+def _roles(names: list[str]) -> list[Role]:
+    roles = {role.name_key: role for role in Role.objects.all()}
+    if unknown := [name for name in names if fold(name) not in roles]:
+        raise Invalid({"grantable_roles": f"there is no role {', '.join(unknown)}"})
+    return [roles[fold(name)] for name in names]
+
+
+def as_json(server: LdapServer) -> dict[str, Any]:
+    """Return a server in the same form, without its password and key."""
+    shown: dict[str, Any] = {"name": server.name, "enabled": server.enabled}
+    shown["orgs"] = sorted(server.orgs.values_list("name", flat=True))
+    for key in servers.SETTINGS:
+        if key not in {"name", "enabled", *servers.SECRETS}:
+            shown[key] = getattr(server, key)
+    shown["grantable_roles"] = sorted(server.grantable_roles.values_list("name", flat=True))
+    return shown

@@ -1,0 +1,293 @@
+"""The impact of a script edit: whose verdict another version would change, over the entries as they were last read."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from time import monotonic
+
+from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
+from django.db.models.functions import Cast
+
+from directory.impact.verdict_diff import Difference, Totals, difference, edited_scripts, joined
+from directory.models import LdapServer, Match, RunServer, StoredEntry
+from directory.scope import OrgScope, orgs_in_scope
+from directory.scripts import server_sandbox, verdict_json
+from directory.scripts.sandbox.protocol import EntryText
+from directory.scripts.sandbox.resource_limits import Cost
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.sync.plan import directory_view, users_in_scope
+from directory.sync.stored.plan_counts import filled
+from directory.values.plan import Known
+from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
+
+# Pages grow, so that the first numbers are there at once, however slow the scripts are.
+FIRST_PAGE, PAGE = 16, 1000
+# Seconds between two snapshots: to decide about a few users costs nearly as much as about many.
+EVERY = 1.0
+# Most verdicts are alike; so many of their texts are remembered.
+REMEMBERED = 10_000
+NEVER_READ = "No entries of this server that belong to users are stored: simulate a synchronization first."
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Which entries are asked about: how many, and of when; ``outdated`` where the server was set otherwise then.
+
+    The stored verdicts are by the scripts of that time, which need not be those that are saved by now. ``missing`` counts
+    active users whom this server had last and of whom no entry is stored: the impact says nothing of them.
+    """
+
+    total: int
+    read_at: datetime | None = None
+    outdated: bool = False
+    missing: int = 0
+
+    @property
+    def incomplete(self) -> str:
+        """What the impact leaves out; empty where it is whole."""
+        if not self.missing:
+            return ""
+        users = "1 active user" if self.missing == 1 else f"{self.missing} active users"
+        return (
+            f"{users} of this server have no stored entry and are not counted: the impact is not whole. "
+            "Simulate a synchronization, and look whom it could not check."
+        )
+
+    @property
+    def problem(self) -> str:
+        """Why nothing can be said; empty when something can."""
+        return "" if self.total else NEVER_READ
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What is known so far, of ``done`` entries; ``finished`` when that is all.
+
+    ``verdicts`` counts the entries about which the edited scripts say another thing than is stored, ``users`` those of
+    them whose user would fare otherwise. ``stored`` and ``edited`` are what a sync would do to these users by the one
+    and by the other, with the keys of a run's counts; for everybody else both would do the same. ``new`` are the
+    differences that have come since the snapshot before: whoever wants them all has to keep them.
+    """
+
+    basis: Basis
+    done: int = 0
+    verdicts: int = 0
+    users: int = 0
+    stored: Mapping[str, int] = field(default_factory=lambda: filled({}))
+    edited: Mapping[str, int] = field(default_factory=lambda: filled({}))
+    unknown_orgs: Mapping[str, int] = field(default_factory=dict)
+    new: tuple[Difference, ...] = ()
+    errors: Mapping[ScriptName, ScriptError] = field(default_factory=dict)
+    cost: Cost = field(default_factory=Cost)
+    finished: bool = False
+
+
+def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
+    """Yield what would change if the server had these scripts: at once with the total, then with more and more entries.
+
+    Reads no directory and writes nothing. An edited script that looks at an attribute that was not asked for when the
+    entries were read is in error: nobody knows what it would say. Ends at once when nothing is stored, or when a script cannot be run at all
+    (``errors``). New usernames are taken to be free, and the last SYSADMIN is not looked after: both are a plan's work.
+
+    Raises:
+        SandboxBroken: when the scripts cannot be run any further.
+    """
+    asked = _Asked(server, orgs_in_scope())
+    basis = asked.basis()
+    if basis.problem:
+        yield Impact(basis, finished=True)
+        return
+    # Of what was read under other settings nothing can be kept: then all scripts count as edited.
+    some, edited = edited_scripts(Scripts() if basis.outdated else server.scripts, scripts)
+    with asked.sandbox(some) as sandbox, asked.sandbox(scripts) as whole:
+        if errors := sandbox.compile_errors():
+            yield Impact(basis, errors=errors, finished=True)
+            return
+        known = Impact(basis)
+        yield known
+        progress = _Progress(asked, known, None if basis.outdated else edited, whole)
+        taken = deque[list[_Stored]]()
+        for said in sandbox.evaluate_pages(_texts(asked.pages(), taken), total=basis.total):
+            progress.add(taken.popleft(), said)
+            if progress.is_due:
+                yield progress.snapshot(sandbox.cost())
+        yield replace(progress.snapshot(sandbox.cost()), finished=True)
+
+
+# The id of a stored entry and its user's, whether the verdict holds, DN, attributes and verdict; the last two as texts,
+# as few have to be read.
+_Stored = tuple[int, int, bool, str, str, str]
+
+
+def _texts(pages: Iterator[list[_Stored]], taken: deque[list[_Stored]]) -> Iterator[list[EntryText]]:
+    """Yield pages as the sandbox takes them, and keep them until it has answered."""
+    for page in pages:
+        taken.append(page)
+        yield [EntryText(row[3], row[4]) for row in page]
+
+
+class _Asked:
+    """The stored entries of one server that are taken for users in its scope, and what is decided of these users."""
+
+    def __init__(self, server: LdapServer, scope: Mapping[int, OrgScope]) -> None:
+        self._server = server
+        self._scope = scope
+        self._house = users_in_scope.house(scope)
+        # Whatever is stored counts as read: this is about scripts, not about whether a reading was whole.
+        servers = LdapServer.objects.filter(Q(enabled=True) | Q(pk=server.pk))
+        self._directory = directory_view.Directory(
+            [directory_view.Reading(each.pk, each.name, complete=True) for each in servers],
+            {},
+        )
+
+    def basis(self) -> Basis:
+        """Return how many entries there are, and when and how they were read."""
+        reading = (
+            RunServer.objects.filter(server=self._server, pages__gt=0).select_related("run").order_by("-pk").first()
+        )
+        total, missing = self._rows().count(), self._missing()
+        if reading is None:
+            return Basis(total, outdated=True, missing=missing)
+        # A reading that broke off has left entries of the one before.
+        outdated = not reading.complete or reading.configuration_digest != self._server.configuration_digest
+        return Basis(total, reading.run.started_at, outdated, missing)
+
+    def _missing(self) -> int:
+        """Return how many active users this server had last of whom it has no entry in store."""
+        orgs = [pk for pk, org in self._scope.items() if self._server.pk in org.servers]
+        stored = StoredEntry.objects.filter(server=self._server, user=OuterRef("user"), verdict__isnull=False)
+        noted = Match.objects.filter(server=self._server, user__active=True, user__org__in=orgs)
+        return noted.filter(~Exists(stored)).count()
+
+    def sandbox(self, scripts: Scripts) -> Sandbox:
+        """Return a sandbox for these scripts that knows which attributes the entries may lack."""
+        names = RunServer.objects.attributes_stored(self._server.pk)
+        return server_sandbox.sandbox_for_stored(self._server, scripts, names)
+
+    def pages(self) -> Iterator[list[_Stored]]:
+        """Yield the entries in the order of their ids."""
+        found = self._rows().annotate(
+            # As it is kept: the scripts get it as text.
+            attributes_text=Cast("attributes", TextField()),
+            verdict_text=Cast("verdict", TextField()),
+        )
+        columns = ("pk", "user_id", "settled", "dn", "attributes_text", "verdict_text")
+        last, size = 0, FIRST_PAGE
+        while page := list(found.filter(pk__gt=last).order_by("pk").values_list(*columns)[:size]):
+            last, size = page[-1][0], min(2 * size, PAGE)
+            yield page
+
+    def _rows(self) -> QuerySet[StoredEntry]:
+        """Return the entries of users; whether these still are in scope is only looked at where it makes a difference."""
+        if not any(self._server.pk in org.servers for org in self._scope.values()):
+            return StoredEntry.objects.none()
+        return StoredEntry.objects.filter(server=self._server, user__isnull=False, verdict__isnull=False)
+
+    def differences(self, others: Mapping[int, tuple[int, Verdict]]) -> list[Difference]:
+        """Return what it means for users that entries (by id) of theirs get other verdicts, where it means anything.
+
+        An entry by which nobody is decided means nothing: two for one user, or one that another server comes before.
+        """
+        known = users_in_scope.load({user for user, _ in others.values()})
+        servers = {pk: self._servers(user) for pk, user in known.items()}
+        seen = self._directory.sightings({pk: asked for pk, asked in servers.items() if asked})
+        found = []
+        for pk, sighting in sorted(seen.items()):
+            user, verdict = others.get(sighting.entry_id, (0, None))
+            if user == pk and verdict is not None:
+                found.append(difference(known[pk], sighting, verdict, self._house))
+        return [each for each in found if each.matters]
+
+    def _servers(self, user: Known) -> tuple[int, ...]:
+        org = self._scope.get(user.account.org_id)
+        return org.servers if org else ()
+
+
+class _Progress:
+    """Compares verdicts with the texts of stored ones, and decides about users whenever there is something to show.
+
+    ``edited`` are the scripts that were asked, None for all. Where their word is not enough, ``whole`` is asked.
+    """
+
+    def __init__(self, asked: _Asked, known: Impact, edited: Collection[ScriptName] | None, whole: Sandbox) -> None:
+        self._asked = asked
+        self._known = known
+        self._edited = edited
+        self._whole = whole
+        self._totals = Totals()
+        self._done = 0
+        self._others: dict[int, tuple[int, Verdict]] = {}
+        self._unsure: list[_Stored] = []
+        self._shown_at = float("-inf")
+        self._read: dict[str, Verdict] = {}
+
+    def add(self, page: Sequence[_Stored], said: Sequence[Verdict]) -> None:
+        """Note which entries of a page have got other verdicts than are stored."""
+        self._done += len(page)
+        # Many entries of a page have one verdict, the very same object, so each pair is compared once.
+        known: dict[tuple[str, int, bool], tuple[Verdict, Verdict | None]] = {}
+        for row, verdict in zip(page, said, strict=True):
+            key = (row[5], id(verdict), row[2])
+            pair = known.get(key)
+            if pair is None:
+                pair = known[key] = self._pair(row, verdict)
+            stored, edited = pair
+            if edited is None:
+                self._unsure.append(row)
+            elif edited is not stored:
+                self._others[row[0]] = (row[1], edited)
+
+    def _pair(self, row: _Stored, said: Verdict) -> tuple[Verdict, Verdict | None]:
+        """Return the stored verdict and the one of the edited scripts: the same object where they are equal."""
+        stored = self._verdict(row[5])
+        edited: Verdict | None = said
+        if self._edited is not None:
+            # A verdict that does not hold, as a script looked at the time, is nothing to start from.
+            edited = joined(stored, said, self._edited) if row[2] else None
+        return stored, stored if edited == stored else edited
+
+    def _ask_again(self) -> None:
+        page, self._unsure = self._unsure, []
+        for said in self._whole.evaluate_pages([[EntryText(row[3], row[4]) for row in page]]):
+            for row, verdict in zip(page, said, strict=True):
+                if verdict != self._verdict(row[5]):
+                    self._others[row[0]] = (row[1], verdict)
+
+    def _verdict(self, text: str) -> Verdict:
+        found = self._read.get(text)
+        if found is None:
+            if len(self._read) >= REMEMBERED:
+                self._read.clear()
+            found = self._read[text] = verdict_json.verdict_from_json(json.loads(text))
+        return found
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for a snapshot: after a while, or when there are many to decide about."""
+        return max(len(self._others), len(self._unsure)) >= PAGE or monotonic() - self._shown_at >= EVERY
+
+    def snapshot(self, cost: Cost) -> Impact:
+        """Decide about the users of all entries that were noted, and return what is known by now."""
+        if self._unsure:
+            self._ask_again()
+        again = self._whole.cost()
+        found = self._asked.differences(self._others) if self._others else []
+        self._totals.add(found)
+        self._known = Impact(
+            basis=self._known.basis,
+            done=self._done,
+            verdicts=self._known.verdicts + len(self._others),
+            users=self._totals.users,
+            stored=filled(self._totals.stored),
+            edited=filled(self._totals.edited),
+            unknown_orgs=dict(self._totals.unknown_orgs),
+            new=tuple(found),
+            cost=Cost(self._done, cost.cpu_seconds + again.cpu_seconds),
+        )
+        self._others = {}
+        self._shown_at = monotonic()
+        return self._known

@@ -1,0 +1,1 @@
+"""Everything that speaks LDAP. A reading reads everything or raises, never a part."""

@@ -1,0 +1,1 @@
+"""Proves that a person is gone from the directory, not hidden."""

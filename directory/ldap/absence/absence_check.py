@@ -1,0 +1,254 @@
+"""Asks a whole directory for those whom a reading did not find: nowhere, moved away, no longer matched, or overlooked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+from directory.ldap.absence.visibility import Finding, Neighbours, Visibility
+from directory.ldap.errors import DirectoryUnavailable, plain
+from directory.ldap.identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
+from directory.ldap.search.decoding import values_of
+from directory.ldap.search.referrals import trees_with_people
+from directory.ldap.search.search import Search
+from directory.ldap.search.search_targets import Target
+from directory.ldap.transport.connect import connect
+from directory.ldap.transport.session import UNSEEN, Session
+from directory.ldap.validation.syntax import escape_filter
+from directory.values.ldap import AttributeMapping, Connection, Entry, Sought, Whereabouts
+from directory.values.scripts import ANOTHER_PERSON
+from orgs.text import fold
+
+# So many are asked for with one search.
+AT_ONCE = 50
+OVERLOOKED = "found after all at {}: the directory changed while it was being read"
+UNMATCHED = "still in the directory at {}, but the filter does not match"
+UNDECIDED = (
+    "still in the directory at {}, but whether the filter matches can't be told, as if the bind DN can't see all that the "
+    "filter asks for"
+)
+MOVED = "moved out of the search base to {}"
+ALIKE = (
+    "the directory takes {} for the username {}, though it is spelled otherwise there; if it is the same person, rename the "
+    f"user, else press {ANOTHER_PERSON} on the user's page"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where to look, what has to match there besides, and what it means to be found there.
+
+    ``by_name_too`` looks for usernames even where immutable ids are known, as a reading does.
+    """
+
+    base: str
+    scope: str
+    matching: str
+    absent: bool
+    words: str
+    by_name_too: bool = False
+
+
+def _nobody_else(_branch: str) -> Sequence[str]:
+    return ()
+
+
+def _nobody_lost() -> Sequence[Sought]:
+    return ()
+
+
+def _go_on() -> None:
+    return None
+
+
+class _Unreadable(DirectoryUnavailable):
+    """An entry was found of which the bind DN can't see who it is."""
+
+
+class Inquiry:
+    """One server, to be asked for users; it connects when it is first asked, and is asked no more once that failed.
+
+    ``neighbours`` names people whom the last reading found in a branch, and ``lost`` some whom this server had and the
+    reading did not find. ``stay`` is called before each read of a single DN.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        mapping: AttributeMapping,
+        *,
+        neighbours: Neighbours = _nobody_else,
+        lost: Callable[[], Sequence[Sought]] = _nobody_lost,
+        stay: Callable[[], None] = _go_on,
+    ) -> None:
+        self._connection = connection
+        self._mapping = mapping
+        self._names = (mapping.username, *id_attributes(mapping))
+        self._visibility = Visibility(connection, mapping, neighbours, stay)
+        self._stay = stay
+        self._lost = lost
+        self._hidden: str | None = None
+        self._session: Session | None = None
+        self._trouble = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._visibility.close()
+        if self._session:
+            self._session.close()
+            self._session = None
+
+    def whereabouts(self, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+        """Return for each of them, by user id, what the directory says; an error leaves the absence unconfirmed."""
+        told: dict[int, Whereabouts] = {}
+        # Numbers of an attribute that was chosen before can't be compared with what is read now.
+        own = {"", own_attribute(self._mapping)}
+        askable = [
+            replace(who, unique_ids=tuple(one for one in who.unique_ids if parts_of_id(one)[0] in own))
+            for who in sought
+        ]
+        for start in range(0, len(askable), AT_ONCE):
+            batch = askable[start : start + AT_ONCE]
+            if not self._trouble:
+                try:
+                    told |= self._ask_in_parts(batch)
+                    continue
+                except DirectoryUnavailable as failure:
+                    self._trouble = failure.problem.rstrip(".")
+            words = f"a second search could not confirm the absence: {self._trouble}"
+            told |= {who.user_id: Whereabouts(absent=False, told=words) for who in batch}
+        return told
+
+    def _ask_in_parts(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
+        """Ask for all at once, and for halves where an entry comes that may be anybody's of them."""
+        try:
+            return self._ask(batch)
+        except _Unreadable as entry:
+            if len(batch) == 1:
+                words = f"a second search could not confirm the absence: {entry}"
+                return {batch[0].user_id: Whereabouts(absent=False, told=words)}
+        self._stay()
+        middle = len(batch) // 2
+        return self._ask_in_parts(batch[:middle]) | self._ask_in_parts(batch[middle:])
+
+    def _ask(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
+        if self._session is None:
+            self._session = connect(self._connection)
+        trees = trees_with_people(self._session.root.contexts, self._connection.search_base)
+        told: dict[int, Whereabouts] = {}
+        for place in self._places(trees):
+            rest = [who for who in batch if who.user_id not in told]
+            entries, loose = self._find(self._session, place, rest)
+            for pk, found in entries.items():
+                dns = tuple(entry.dn for entry in found)
+                told[pk] = Whereabouts(place.absent, place.words.format(plain(" and ".join(dns))), dns)
+            if loose:
+                rest = [who for who in rest if who.user_id not in told and (place.by_name_too or not who.unique_ids)]
+                told |= self._taken_for(self._session, place, rest)
+        for who in batch:
+            if who.user_id not in told:
+                told[who.user_id] = self._gone_or_hidden(self._session, who, trees)
+        return told
+
+    def _gone_or_hidden(self, session: Session, who: Sought, trees: Sequence[str]) -> Whereabouts:
+        """Return whether somebody whom no search finds is gone, by their last known DN."""
+        finding = Finding()
+        if who.dn:
+            finding = self._visibility.finding(session, who)
+        elif who.never_found:
+            finding = Finding(doubt=self._something_hidden(session))
+        nobody = _nobody(who, trees)
+        if finding.doubt:
+            return Whereabouts(absent=False, told=f"{nobody}, but {finding.doubt}")
+        return Whereabouts(absent=True, told=f"{nobody}, {finding.proof}" if finding.proof else nobody)
+
+    def _something_hidden(self, session: Session) -> str:
+        """Return which part of the directory is hidden by now, in which somebody may be whom it never had; asked once."""
+        if self._hidden is None:
+            findings = [self._visibility.finding(session, other) for other in self._lost()]
+            doubt = next((finding.doubt for finding in findings if finding.doubt), "")
+            self._hidden = doubt and f"a part of the directory may be hidden: {doubt}"
+        return self._hidden
+
+    def _places(self, trees: Sequence[str]) -> Iterator[_Place]:
+        base, scope = self._connection.search_base, self._connection.search_scope
+        matching = self._connection.search_filter.strip()
+        yield _Place(base, scope, matching, absent=False, words=OVERLOOKED, by_name_too=True)
+        # Of what the bind DN may not see, a filter is neither true nor false (RFC 4511, 4.5.1.7).
+        yield _Place(base, scope, f"(!{matching})", absent=True, words=UNMATCHED)
+        yield _Place(base, scope, "", absent=False, words=UNDECIDED)
+        # The whole directory, with an empty base, has been searched by then.
+        for tree in filter(None, trees):
+            yield _Place(tree, "subtree", "", absent=True, words=MOVED)
+
+    def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> tuple[dict[int, list[Entry]], bool]:
+        """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
+        if not sought:
+            return {}, False
+        anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in sought)
+        target = Target(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
+        found: dict[int, list[Entry]] = {}
+        loose = False
+        try:
+            for page in Search(session, target, self._names, self._connection.page_size).pages():
+                for entry in page:
+                    whom = self._whom(entry, sought, by_name_too=place.by_name_too)
+                    loose |= not whom and not any(entry.dn in who.namesakes for who in sought)
+                    for pk in whom:
+                        found.setdefault(pk, []).append(entry)
+        except DirectoryUnavailable as refused:
+            # Many accounts may see no more than the search base; there, a refusal counts.
+            if refused.result_code not in UNSEEN or place.words != MOVED:
+                raise
+        return found, loose
+
+    def _taken_for(self, session: Session, place: _Place, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+        """Return for whom the directory has an entry under its own matching: Active Directory takes Renée for renee.
+
+        Each is asked about alone, as the answer for many does not say for whom an entry came.
+        """
+        told = {}
+        for who in sought:
+            name = f"({self._mapping.username}={escape_filter(who.username)})"
+            target = Target(place.base, place.scope, f"(&{place.matching}{name})")
+            pages = Search(session, target, self._names, self._connection.page_size).pages()
+            dns = tuple(entry.dn for page in pages for entry in page if entry.dn not in who.namesakes)
+            if dns:
+                words = ALIKE.format(plain(" and ".join(dns)), plain(who.username))
+                told[who.user_id] = Whereabouts(absent=False, told=words, dns=dns, conflict=True)
+        return told
+
+    def _whom(self, entry: Entry, sought: Sequence[Sought], *, by_name_too: bool) -> list[int]:
+        """Return whom an entry is that matched; a server may compare more loosely than we do."""
+        username = {fold(value) for value in entry.values(self._mapping.username)}
+        known = {fold(one) for one in identity(entry, self._mapping).ids}
+        if not known and not username:
+            raise _Unreadable(f"who {plain(entry.dn)} is can't be read")
+        by_id = [who.user_id for who in sought if not known.isdisjoint(map(fold, who.unique_ids))]
+        named = [who for who in sought if by_name_too or not who.unique_ids]
+        by_name = [who.user_id for who in named if fold(who.username) in username and entry.dn not in who.namesakes]
+        return [*by_id, *(pk for pk in by_name if pk not in by_id)]
+
+
+def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> str:
+    """Return the filter for one user: by immutable ids where some are known, whatever attributes they came from."""
+    terms = [
+        f"({name}={escape_filter(value)})"
+        for attribute, unique_id in map(parts_of_id, who.unique_ids)
+        for name in ((attribute,) if attribute else UNIQUE_IDS)
+        for value in values_of(name, unique_id)
+    ]
+    if by_name_too or not terms:
+        terms.append(f"({mapping.username}={escape_filter(who.username)})")
+    return f"(|{''.join(terms)})"
+
+
+def _nobody(who: Sought, trees: Sequence[str]) -> str:
+    by = f"immutable id {' or '.join(who.unique_ids)}" if who.unique_ids else f"username {who.username}"
+    return plain(f"nobody with the {by} anywhere in {' and '.join(trees) or 'the whole directory'}")

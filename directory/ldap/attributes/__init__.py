@@ -1,0 +1,1 @@
+"""Attributes: which to request, which are computed, and their values as text."""

@@ -1,0 +1,1 @@
+"""Tries connection settings out before they are saved."""

@@ -1,0 +1,123 @@
+"""What an administrator tries before saving, where groups are resolved: which groups would be found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from directory.ldap.errors import DirectoryUnavailable, Stage, plain
+from directory.ldap.groups.group_reader import DEFAULT_FILTER, MEMBERS
+from directory.ldap.search.referrals import trees_with_people
+from directory.ldap.search.search import RANGED, Search
+from directory.ldap.search.search_targets import Target
+from directory.ldap.transport.connect import open_session
+from directory.ldap.transport.session import UNSEEN, Session
+from directory.ldap.url import Url
+from directory.ldap.validation.filter_syntax import check_filter
+from directory.values import distinguished_names
+from directory.values.ldap import Connection, Entry, GroupSearch
+from orgs.text import counted
+
+# A test counts no further, over all trees: by names alone, in pages where the server has them.
+MOST = 5_000
+ANY_MEMBER = "(|{})".format("".join(f"({name}=*)" for name in MEMBERS))
+# The settings by their names on the page.
+BASE, FILTER = "“Base of groups”", "“Filter of groups”"
+
+
+def try_groups(connection: Connection, search: GroupSearch, session: Session) -> str:
+    """Return a sentence on the groups that a run would find: how many, and one of them with its number of members.
+
+    ``session`` has been opened already; each search is made on one of its own, as in a run.
+
+    Raises:
+        DirectoryUnavailable: with the setting that is wrong.
+    """
+    if search.search_filter and (problem := check_filter(search.search_filter)):
+        raise _wrong(FILTER, problem)
+    if search.base:
+        _try_base(connection, search.base, session)
+    wanted = search.search_filter or DEFAULT_FILTER
+    count, example = 0, None
+    for tree in [search.base] if search.base else trees_with_people(session.root.contexts, connection.search_base):
+        try:
+            count += _count(connection, session.url, Target(tree, "subtree", wanted), MOST + 1 - count)
+            example = example or _example(connection, session.url, tree, wanted)
+        except DirectoryUnavailable as refused:
+            # Such a tree is left out by a run as well.
+            if (
+                search.base
+                or refused.result_code not in UNSEEN
+                or distinguished_names.is_within(connection.search_base, tree)
+            ):
+                raise _wrong(_where(search), str(refused)) from None
+        if count > MOST:
+            break
+    if not count:
+        raise _wrong(_where(search), "no group is found. Correct this, and see that the bind DN may see groups")
+    return f"{_found(count)}; {described(example)}"
+
+
+def _wrong(setting: str, problem: str) -> DirectoryUnavailable:
+    return DirectoryUnavailable(f"{setting}: {problem}", stage=Stage.GROUPS)
+
+
+def _where(search: GroupSearch) -> str:
+    """Return the settings that decide what is found, as far as they are filled in."""
+    given = [name for name, value in ((BASE, search.base), (FILTER, search.search_filter)) if value]
+    return " and ".join(given or (BASE, FILTER))
+
+
+def _found(count: int) -> str:
+    return f"more than {MOST:,} groups found" if count > MOST else f"{counted(count, 'group', 'groups')} found"
+
+
+@contextmanager
+def _session(connection: Connection, url: Url) -> Iterator[Session]:
+    session = open_session(connection, url)
+    try:
+        yield session
+    finally:
+        session.close()
+
+
+def _try_base(connection: Connection, base: str, session: Session) -> None:
+    try:
+        with _session(connection, session.url) as own:
+            seen = sum(map(len, Search(own, Target(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
+    except DirectoryUnavailable as refused:
+        # The advice that goes with a refusal is about the search base.
+        raise _wrong(BASE, f"{refused.problem.rstrip('.')}. Correct it, or leave it empty") from None
+    if not seen:
+        raise _wrong(BASE, f"{plain(base)} exists, and the bind DN may not see it")
+
+
+def _count(connection: Connection, url: Url, target: Target, most: int) -> int:
+    """Return how many entries are found, by their names alone, and no more than a page beyond ``most``."""
+    with _session(connection, url) as session:
+        search = Search(session, target, ("1.1",), min(connection.page_size, most))
+        if connection.cannot_page:
+            return len(search.first(most))
+        count = 0
+        for page in search.pages():
+            count += len(page)
+            if count >= most:
+                break
+        return count
+
+
+def _example(connection: Connection, url: Url, tree: str, wanted: str) -> Entry | None:
+    """Return the first group with members, in the server's order; of many members only those that come at once."""
+    with _session(connection, url) as session:
+        search = Search(session, Target(tree, "subtree", f"(&{wanted}{ANY_MEMBER})"), MEMBERS, 1)
+        return next(iter(search.first(1, complete=False)), None)
+
+
+def described(example: Entry | None) -> str:
+    """Return what is said of the group that is shown, without a full stop."""
+    if example is None:
+        return f"none of them lists members ({', '.join(MEMBERS)})"
+    # Of a long list a server sends a part, under a name such as member;range=0-1499.
+    more = any((found := RANGED.fullmatch(name)) and found["last"] != "*" for name in example.attributes)
+    members = sum(map(len, example.attributes.values()))
+    return f"{plain(example.dn)} is one of them, with {'more than ' if more else ''}{counted(members, 'member', 'members')}"

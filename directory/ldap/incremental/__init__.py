@@ -1,0 +1,1 @@
+"""Reads only what has changed, where the server can tell that."""

@@ -1,0 +1,232 @@
+"""Where a directory is in its own history, and what has changed since: by whatever the server offers for that."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.search.search import Search
+from directory.ldap.search.search_targets import Target
+from directory.ldap.transport.ber import Malformed, attributes_of
+from directory.ldap.transport.session import Session
+from directory.values import distinguished_names
+from directory.values.ldap import Connection, Entry, History, Position
+
+# RFC 4533, 2.2.
+SYNC_REQUEST = "1.3.6.1.4.1.4203.1.9.1.1"
+# What one replica stamped may reach another one after what that one has stamped itself in the meantime.
+LATE = timedelta(hours=1)
+# How far back the newest time stamp is looked for, in days, one after the other; None is for ever.
+WINDOWS = (1, 60, 3650, None)
+STAMPS = ("modifyTimestamp", "createTimestamp")
+NUMBER = "uSNChanged"
+# What no entry can have, and what every one has: a server that filters by its stamps finds nobody with the one, and
+# somebody with the other.
+NEVER, EVER = "20990101000000Z", "19700101000000Z"
+NEVER_USED = 10**15
+
+
+def position(session: Session, connection: Connection, now: datetime) -> Position | None:
+    """Return where the directory is, ``now`` by our clock; None where it offers nothing to tell that by.
+
+    Active Directory counts what each domain controller has written (MS-ADTS, 3.1.1.1.9: highestCommittedUSN), OpenLDAP
+    keeps the newest change of each replica (contextCSN) and takes it for a cookie (RFC 4533), and nearly every server
+    stamps entries with the time of their last change (RFC 4512, 3.4).
+    """
+    if session.root.is_active_directory and (found := _by_number(session)):
+        return found
+    may_sync = connection.sync_searches and SYNC_REQUEST in (session.root.controls or ())
+    if may_sync and (found := _by_cookie(session, connection)):
+        return found
+    return _by_time(session, connection, now)
+
+
+def comparable(since: Position, now: Position | None) -> str:
+    """Return why changes since then can't be told by now; empty where they can."""
+    if now is None or now.by != since.by:
+        return "the server tells changes otherwise than at the last reading"
+    if now.of != since.of:
+        return "it is another server than the one that was read last, and each counts its changes itself"
+    if now.by == History.NUMBER and int(now.at) < int(since.at):
+        return "the server's count of changes has gone back, as after a restore"
+    return ""
+
+
+def gone_back(since: Position, now: Position | None) -> str:
+    """Return why changes since then can't be told by time stamps; empty where they can.
+
+    ``now`` is not before the newest stamp of all that has changed. Whatever else was changed before a backup was made has
+    older stamps again once that is restored. Who deletes the entry that was changed last has the same said, once.
+    """
+    if now is None or now.by != History.TIME or since.by != History.TIME or time_of(now) >= time_of(since):
+        return ""
+    return "the server's newest time stamp has gone back, as after a restore"
+
+
+def changed(since: Position, search_filter: str, *, late: bool = True) -> str:
+    """Return the filter for what matches and has changed since, by number or by time; an empty one is for all that has.
+
+    ``late`` asks for what may have come late from other replicas, too.
+    """
+    # A change has a number above all that were given before it.
+    by_number = since.by == History.NUMBER
+    stamped = (
+        f"({NUMBER}>={int(since.at) + 1})"
+        if by_number
+        else _stamped(_stamp(asked_from(since) if late else time_of(since)))
+    )
+    return f"(&{search_filter.strip()}{stamped})" if search_filter else stamped
+
+
+def cookie(since: Position) -> str | None:
+    """Return the cookie that has the server itself say what has changed (RFC 4533); None where a filter says it."""
+    return f"rid=000,csn={since.at}" if since.by == History.COOKIE else None
+
+
+def nothing_since(since: Position | None, now: Position | None) -> bool:
+    """Tell whether a server that gives cookies says by its own that nothing has changed.
+
+    Then it is not asked: some versions of slapd die of such a search (2.5.13 with syncprov before dynlist).
+    """
+    return since is not None and since.by == History.COOKIE and since == now
+
+
+def asked_from(since: Position) -> datetime:
+    """Return from which time on changes are asked for, where that is not by number."""
+    return time_of(since) - LATE
+
+
+def doubt(session: Session, connection: Connection, since: Position) -> str:
+    """Return why a server does not filter by the stamps that it gives, so that it can't be asked for changes; empty where it does.
+
+    Of a cookie's changes the server itself knows; that of groups is asked for by their stamps all the same.
+    """
+    wanted, by = connection.search_filter.strip(), NUMBER if since.by == History.NUMBER else "modifyTimestamp"
+    if since.by == History.NUMBER:
+        nobody, somebody = f"({NUMBER}>={int(since.at) + NEVER_USED})", f"({NUMBER}>=1)"
+    else:
+        nobody, somebody = _stamped(NEVER), _stamped(EVER)
+    try:
+        if _finds(session, connection, f"(&{wanted}{nobody})"):
+            return f"the server finds entries by a {by} that no entry can have"
+        if not _finds(session, connection, f"(&{wanted}{somebody})"):
+            return f"the server finds nobody by {by}, which the bind DN may not be allowed to search"
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return f"the server does not search by {by} ({refused})"
+    return ""
+
+
+def _finds(session: Session, connection: Connection, wanted: str) -> bool:
+    target = Target(connection.search_base, connection.search_scope, wanted)
+    return bool(Search(session, target, ("1.1",), 1).first(1))
+
+
+def _stamped(stamp: str) -> str:
+    return f"(|(modifyTimestamp>={stamp})(createTimestamp>={stamp}))"
+
+
+def stamps(entry: Entry) -> list[datetime]:
+    """Return the times that an entry is stamped with."""
+    told = (_time(value) for name in STAMPS for value in entry.values(name))
+    return [stamp for stamp in told if stamp is not None]
+
+
+def not_before(position: Position | None, stamp: datetime | None) -> Position | None:
+    """Return a position by time that is not before the stamp of another entry; any other one as it is."""
+    if position is None or position.by != History.TIME or stamp is None or stamp <= time_of(position):
+        return position
+    return Position(History.TIME, "", _stamp(stamp))
+
+
+def _by_number(session: Session) -> Position | None:
+    root = first_values(session, "", ("highestCommittedUSN", "dsServiceName"))
+    number, service = root.get("highestcommittedusn", ""), root.get("dsservicename", "")
+    if not (number.isascii() and number.isdecimal()) or not service:
+        return None
+    # A domain controller that was restored has another one from then on.
+    invocation = first_values(session, service, ("invocationId",)).get("invocationid", "")
+    return Position(History.NUMBER, f"{service} {invocation}".strip(), number)
+
+
+def _by_cookie(session: Session, connection: Connection) -> Position | None:
+    base = distinguished_names.key(connection.search_base)
+    around_base = [
+        dn for dn in session.root.contexts if distinguished_names.key_is_within(base, distinguished_names.key(dn))
+    ]
+    suffix = max(around_base, key=len, default="")
+    if not suffix:
+        return None
+    search = Search(session, Target(suffix, "base", "(objectClass=*)"), ("contextCSN",), 1)
+    try:
+        numbers = [value for entry in search.first(1) for value in entry.values("contextCSN")]
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return None
+    return Position(History.COOKIE, suffix, ";".join(sorted(numbers))) if any(map(_time, numbers)) else None
+
+
+def _by_time(session: Session, connection: Connection, now: datetime) -> Position | None:
+    """Return the newest time stamp of all that is read; what our clock says only decides where it is looked for first."""
+    for days in WINDOWS:
+        wanted = connection.search_filter
+        if days is not None:
+            guessed = Position(History.TIME, "", _stamp(now - timedelta(days=days)))
+            wanted = changed(guessed, wanted)
+        target = Target(connection.search_base, connection.search_scope, wanted)
+        search = Search(session, target, STAMPS, connection.page_size)
+        found = [stamp for page in search.pages() for entry in page for stamp in stamps(entry)]
+        if found:
+            return Position(History.TIME, "", _stamp(max(found)))
+    return None
+
+
+def first_values(session: Session, dn: str, names: Sequence[str]) -> dict[str, str]:
+    """Return the first value of attributes of one entry, by lowered names; empty where we may not see it."""
+    found: list[bytes] = []
+    try:
+        message = session.search(dn, "base", "(objectClass=*)", names)
+        session.receive(message, found.extend, _ignore)
+        told = attributes_of(found[0]) if found else {}
+    except Malformed:
+        return {}
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return {}
+    return {name.lower(): _text(values[0]) for name, values in told.items() if values}
+
+
+def _text(value: bytes) -> str:
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return value.hex()
+    return text if text.isprintable() else value.hex()
+
+
+def time_of(since: Position) -> datetime:
+    """Return the time of a position; that of a cookie is the newest of its changes."""
+    found = [stamp for text in since.at.split(";") if (stamp := _time(text)) is not None]
+    if not found:
+        raise ValueError(f"a position without a time: {since.at}")
+    return max(found)
+
+
+def _time(text: str) -> datetime | None:
+    """Return a generalized time in UTC (RFC 4517, 3.3.13) to the second, also at the beginning of a longer text."""
+    try:
+        return datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y%m%d%H%M%S}Z"
+
+
+def _ignore(_urls: Sequence[str]) -> None:
+    return None

@@ -1,0 +1,70 @@
+"""Decides before a reading whether what has changed since the last one is enough, by what the server tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from directory.ldap.attributes.computed_attributes import names_in_filter
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.incremental import cursor, schema, surrounding_changes
+from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.transport.connect import connect
+from directory.ldap.transport.session import Session
+from directory.values import distinguished_names
+from directory.values.ldap import Connection, Extent
+
+
+def extent(session: Session, wanted: ReadingRequest) -> Extent:
+    """Find out where the directory is, before anything is read, and whether what has changed since then will do."""
+    if wanted.now is None:
+        return Extent()
+    connection, since = wanted.connection, wanted.since
+    named = (*wanted.named, *names_in_filter(connection.search_filter))
+    try:
+        position = cursor.position(session, connection, wanted.now)
+        if since is None and position is not None:
+            # Else a branch that has changed after everybody would have everything read again the next time.
+            position = cursor.not_before(position, surrounding_changes.newest(session, connection, position))
+    except DirectoryUnavailable as refused:
+        if refused.result_code is None:
+            raise
+        return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
+    if since is None:
+        return Extent(position=position, computed=schema.computed(session, named))
+    why_full = cursor.comparable(since, position) or _never_by_changes(connection)
+    if why_full or (why_full := cursor.doubt(session, connection, since)):
+        return Extent(position=position, why_full=why_full)
+    groups = {distinguished_names.key(dn): dn for dn in wanted.groups_named}
+    changed, newest, why_full = surrounding_changes.look(session, connection, since, groups)
+    position = cursor.not_before(position, newest)
+    why_full = why_full or cursor.gone_back(since, position)
+    if why_full:
+        return Extent(position=position, why_full=why_full)
+    # What administrators have made since: a server's schema is as it was at the last full reading.
+    return Extent(since, position, changed, computed=schema.computed_by_service(session, named))
+
+
+def _never_by_changes(connection: Connection) -> str:
+    """Return why the settings of a server ask for everything each time, empty where they do not."""
+    reasons = {
+        # Each of those servers has a history of its own.
+        "referrals are followed": connection.follow_referrals,
+        # Whom a new alias points to has not changed.
+        "aliases are dereferenced": connection.dereference_aliases,
+        # Such a proxy puts servers together, each with a clock of its own, and hides those that are down.
+        "the server can't page, and may be several servers in one": connection.cannot_page,
+    }
+    return next((reason for reason, holds in reasons.items() if holds), "")
+
+
+def branches_with_people(connection: Connection, entries: Sequence[str]) -> list[str]:
+    """Return below which of these entries the connection's filter finds anybody.
+
+    Raises:
+        DirectoryUnavailable: the server can't tell.
+    """
+    session = connect(connection)
+    try:
+        return [dn for dn in entries if surrounding_changes.people_below(session, connection, dn)]
+    finally:
+        session.close()

@@ -1,0 +1,1 @@
+"""Reads a directory in a process of its own."""

@@ -1,0 +1,150 @@
+"""The process that reads a directory for another one: it gets a connection, tells pages, and ends with its reader."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import IO, Any
+
+from django.conf import settings
+
+from directory.ldap.connection_test.connection_test import first_entries, tell_steps
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.groups.group_reader import GroupReading
+from directory.ldap.incremental.read_scope import branches_with_people
+from directory.ldap.process.parent import as_told, receive, send
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.single_entries import read_single
+from directory.ldap.search.raw_entry import Sent, opened_pages
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.group_graph import GroupGraph
+from directory.values.ldap import Extent
+from directory.values.named_attributes import NamedAttributes
+
+# So many pages wait for the reader, besides the one that it works on and the one that comes.
+AHEAD = 2
+GONE = 1
+
+
+class Teller:
+    """Tells in a thread, so that the next page is read while this one waits for the reader."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(AHEAD)
+        self._thread = threading.Thread(target=self._tell, name="teller", daemon=True)
+        self._thread.start()
+
+    def tell(self, kind: str, **told: Any) -> None:
+        """Tell this as soon as what was told before is gone."""
+        self._waiting.put({"kind": kind, **told})
+
+    def _tell(self) -> None:
+        try:
+            while True:
+                send(self._stream, self._waiting.get())
+        except OSError:
+            # Nobody listens any more, and what is read is of use to nobody else.
+            os._exit(GONE)
+
+
+@dataclass(slots=True)
+class Kept:
+    """What one reading leaves for the next: the graph of the groups that have been read for the people who come then."""
+
+    graph: GroupGraph | None = None
+
+
+def main() -> None:
+    """Read what the standard input asks for, one after the other, and tell it on the standard output."""
+    # They are for the one who reads; when that one ends, so does this.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    settings.configure()
+    # With a buffer of its own: with PYTHONUNBUFFERED, sys.stdout writes a part of a page where a signal comes, and no more.
+    teller, kept = Teller(open(sys.stdout.fileno(), "wb", closefd=False)), Kept()  # noqa: SIM115 - until the process ends
+    while (wanted := receive(sys.stdin.buffer)) is not None:
+        try:
+            _read(wanted, teller, kept)
+        except DirectoryUnavailable as failure:
+            teller.tell(
+                "failed",
+                message=failure.problem,
+                advice=failure.advice,
+                stage=str(failure.stage),
+                server_message=failure.server_message,
+                result_code=failure.result_code,
+                broke_off_sync=failure.broke_off_sync,
+            )
+        except Exception:  # noqa: BLE001 - it ends the run over there, with these words
+            teller.tell("crashed", crash=traceback.format_exc())
+
+
+def _try(wanted: dict[str, Any], teller: Teller) -> None:
+    if wanted["try"] == "connection":
+        tell_steps(wanted["connection"], wanted["groups"], lambda step: teller.tell("step", step=step))
+    else:
+        teller.tell("entries", entries=first_entries(wanted["connection"], limit=wanted["limit"]))
+    teller.tell("ended")
+
+
+def _read_groups(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
+    kept.graph = None
+    reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"], keep=wanted["keep"])
+    for page in reading.changed():
+        teller.tell("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
+    figures = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
+    teller.tell("groups ended", gone=reading.gone, **figures)
+    if wanted["keep"]:
+        # While they are stored over there.
+        kept.graph = reading.graph()
+
+
+def _read(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
+    for name, value in wanted["settings"].items():
+        setattr(settings, name, value)
+    if "try" in wanted:
+        return _try(wanted, teller)
+    if "groups" in wanted:
+        return _read_groups(wanted, teller, kept)
+    if "branches" in wanted:
+        found = branches_with_people(wanted["connection"], wanted["branches"])
+        return _tell_single([[Sent(dn, b"", b"") for dn in found]], teller)
+    if "single" in wanted:
+        return _tell_single(read_single(wanted["single"], wanted["dns"]), teller)
+    return _read_people(wanted["reading"], teller, kept)
+
+
+def _tell_single(pages: Iterable[list[Sent]], teller: Teller) -> None:
+    """Tell single entries, which prove nothing."""
+    teller.tell("opened", url="", extent=Extent())
+    for page in pages:
+        teller.tell("page", page=[as_told(sent) for sent in page])
+    teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)
+
+
+def _read_people(wanted: ReadingRequest, teller: Teller, kept: Kept) -> None:
+    graph, kept.graph = kept.graph, None
+    if wanted.mapping is not None and wanted.for_groups and graph is None:
+        raise RuntimeError("no groups have been read for these people")
+    with open_reading(wanted) as reading:
+        teller.tell("opened", url=reading.url, extent=reading.extent)
+        pages = reading.sent_pages()
+        if wanted.mapping is not None:
+            pages = opened_pages(pages, wanted.mapping, NamedAttributes(wanted.named), graph)
+        for page in pages:
+            teller.tell("page", page=[as_told(sent) for sent in page])
+        aliases = reading.count_aliases()
+    odd = {"twice": reading.twice, "escaped": reading.escaped, "left_out": reading.left_out}
+    odd["too_deep"] = graph.too_deep if graph is not None else []
+    teller.tell("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+"""Tries a connection in a process of its own, which is ended when its time is up or nobody waits for the answer."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from django.conf import settings
+
+from directory.ldap.connection_test.connection_test import ConnectionStep
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.process.parent import CHILD, ROOT, SETTINGS, receive, send
+from directory.values.ldap import Connection, Entry, GroupSearch
+
+# In all, with the time that the process takes to start; a page waits so long.
+SECONDS = 10
+# For each answer, so that a server that says nothing is named before the time is up.
+ANSWER_SECONDS = 4
+LOOKS_EVERY = 0.2
+
+Waits = Callable[[], bool]
+
+
+class TimeUp(DirectoryUnavailable):
+    """The trial has taken as long as it may."""
+
+
+class NobodyWaits(DirectoryUnavailable):
+    """Whoever wanted to know has gone."""
+
+
+def try_connection(
+    connection: Connection, waits: Waits = lambda: True, groups: GroupSearch | None = None
+) -> list[ConnectionStep]:
+    """Return what each step of using the server came to, up to the first that failed or the end of the time.
+
+    ``waits`` tells whether anybody still waits for the answer; where nobody does, the process is ended.
+    With ``groups``, the groups that are resolved are searched as well.
+    """
+    steps: list[ConnectionStep] = []
+    try:
+        # What came before the time was up stays in the list.
+        wanted = {"try": "connection", "connection": _short(connection), "groups": groups}
+        steps.extend(message["step"] for message in _tell(wanted, waits))
+    except TimeUp as error:
+        stages = [stage for stage in Stage if stage is not Stage.GROUPS or groups is not None]
+        following = stages[min(stages.index(steps[-1].stage) + 1, len(stages) - 1)] if steps else Stage.NAME
+        steps.append(ConnectionStep(following, ok=False, detail=str(error)))
+    return steps
+
+
+def try_search(connection: Connection, *, limit: int, waits: Waits = lambda: True) -> list[Entry]:
+    """Return the first entries that the connection's search finds.
+
+    Raises:
+        DirectoryUnavailable: with the server's own words, or when the time is up.
+    """
+    found: list[Entry] = []
+    for message in _tell({"try": "search", "connection": _short(connection), "limit": limit}, waits):
+        found += message["entries"]
+    return found
+
+
+def _short(connection: Connection) -> Connection:
+    return replace(
+        connection,
+        connect_timeout=min(connection.connect_timeout, ANSWER_SECONDS),
+        operation_timeout=min(connection.operation_timeout, ANSWER_SECONDS),
+    )
+
+
+def _tell(wanted: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
+    """Yield what the process tells, until it has told everything."""
+    ends = time.monotonic() + SECONDS
+    with _process(wanted) as come:
+        while (message := _next(come, ends, waits)) is not None and message["kind"] != "ended":
+            if message["kind"] == "failed":
+                raise DirectoryUnavailable(message["message"], stage=Stage(message["stage"]), advice=message["advice"])
+            if message["kind"] == "crashed":
+                raise RuntimeError(f"the process that tries a connection broke down: {message['crash']}")
+            yield message
+
+
+def _next(come: queue.Queue[dict[str, Any] | None], ends: float, waits: Waits) -> dict[str, Any] | None:
+    while True:
+        left = ends - time.monotonic()
+        if left <= 0:
+            raise TimeUp(f"no answer to everything within {SECONDS} seconds: the test was ended")
+        try:
+            return come.get(timeout=min(left, LOOKS_EVERY))
+        except queue.Empty:
+            if not waits():
+                raise NobodyWaits("the test was ended: nobody waits for it any more") from None
+
+
+@contextmanager
+def _process(wanted: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | None]]:
+    """Start a process that does what is wanted, give what it tells, None at its end, and end it."""
+    process = subprocess.Popen([sys.executable, "-m", CHILD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    come: queue.Queue[dict[str, Any] | None] = queue.Queue()
+
+    def listen() -> None:
+        while (message := receive(process.stdout)) is not None:
+            come.put(message)
+        come.put(None)
+
+    ear = threading.Thread(target=listen, name="trial of a connection", daemon=True)
+    try:
+        # The password goes by this way, which nobody else can look into.
+        send(process.stdin, {**wanted, "settings": {name: getattr(settings, name) for name in SETTINGS}})
+        ear.start()
+        yield come
+    finally:
+        process.kill()
+        if ear.ident is not None:
+            ear.join()
+        for pipe in (process.stdin, process.stdout):
+            if pipe is not None:
+                pipe.close()
+        process.wait()

@@ -1,0 +1,236 @@
+"""Reads a directory in a process of its own: what comes is taken off the wire while this one works on what has come."""
+
+from __future__ import annotations
+
+import pickle
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, Self, TypeVar
+
+from django.conf import settings
+
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.search.raw_entry import Opened, Sent, Texts
+from directory.ldap.search.requests import ReadingRequest
+from directory.values.group_graph import Group
+from directory.values.ldap import Connection, Extent, GroupSearch, Identity, ReadingProof
+
+ROOT = Path(__file__).resolve().parents[3]
+CHILD = "directory.ldap.process.child"
+# What the reader has to know of the settings.
+SETTINGS = ("LDAP_LOOPBACK", "LDAP_PORTS")
+LENGTH = struct.Struct("<Q")
+
+
+class ReadingProcess:
+    """A process that reads directories, one after another; it starts at once, so that it is ready when it is asked."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self._start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def open(self, wanted: ReadingRequest) -> AbstractContextManager[ReadingApart]:
+        """Connect, and give the reading that is asked for; it is over at the end.
+
+        Raises:
+            DirectoryUnavailable: the server can't be reached, or refuses.
+        """
+        return self._ask({"reading": wanted}, ReadingApart)
+
+    def open_single(self, wanted: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[ReadingApart]:
+        """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
+        return self._ask({"single": wanted, "dns": tuple(dns)}, ReadingApart)
+
+    def open_groups(
+        self, connection: Connection, search: GroupSearch, known: Mapping[str, str], *, keep: bool
+    ) -> AbstractContextManager[GroupsApart]:
+        """Connect, and give the reading of all groups; only those that are not as ``known`` come, digests by key.
+
+        With ``keep`` the process keeps all of them, to resolve those of the people that it looks into next.
+
+        Raises:
+            DirectoryUnavailable: the server can't be reached, or refuses.
+        """
+        return self._ask({"connection": connection, "groups": search, "known": dict(known), "keep": keep}, GroupsApart)
+
+    def branches_with_people(self, connection: Connection, dns: Sequence[str]) -> list[str]:
+        """Return below which of these entries the connection's filter finds anybody.
+
+        Raises:
+            DirectoryUnavailable: the server can't tell.
+        """
+        with self._ask({"connection": connection, "branches": tuple(dns)}, ReadingApart) as reading:
+            return [sent.dn for page in reading.sent_pages() for sent in page]
+
+    @contextmanager
+    def _ask(self, wanted: dict[str, Any], kind: type[R]) -> Iterator[R]:
+        process = self._process or self._start()
+        complete = False
+        try:
+            # The password goes by this way, which nobody else can look into.
+            known = {name: getattr(settings, name) for name in SETTINGS}
+            send(process.stdin, {**wanted, "settings": known})
+            reading = kind(process)
+            yield reading
+            complete = reading.complete
+        finally:
+            if not complete:
+                self._end()
+
+    def _start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", CHILD]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        return self._process
+
+    def _end(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            # With its pipes.
+            self._process.communicate()
+            self._process = None
+
+
+class Apart:
+    """What is told by the process that reads; it counts once it is ``complete``."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._ended = False
+
+    @property
+    def complete(self) -> bool:
+        """Whether every page has been read and nothing spoke against it."""
+        return self._ended
+
+    def _next(self, *kinds: str) -> dict[str, Any]:
+        message = receive(self._process.stdout)
+        if message is None:
+            raise DirectoryUnavailable(f"the process that reads ended with status {self._process.wait()}")
+        kind = message.pop("kind")
+        if kind == "failed":
+            raise DirectoryUnavailable(message.pop("message"), **{**message, "stage": Stage(message["stage"])})
+        if kind not in kinds:
+            raise RuntimeError(f"the process that reads broke down: {message.get('crash', kind)}")
+        return message
+
+
+R = TypeVar("R", bound=Apart)
+
+
+class GroupsApart(Apart):
+    """A reading of groups: ``gone`` are the keys of known ones that are not there any more.
+
+    ``count`` is how many there are, ``left_out`` are trees that could not be read, and ``referrals`` what lies elsewhere.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.gone: list[str] = []
+        self.count = 0
+        self.left_out: list[str] = []
+        self.referrals: list[str] = []
+
+    def changed(self) -> Iterator[list[tuple[str, str, Group]]]:
+        """Yield the groups that are new or others than known, with key and digest, in pages.
+
+        Raises:
+            DirectoryUnavailable: not all groups could be read.
+        """
+        while (message := self._next("groups", "groups ended")).get("groups") is not None:
+            yield [(key, digest, Group(*group)) for key, digest, group in message["groups"]]
+        self.gone, self.count, self.left_out, self.referrals = (
+            message[name] for name in ("gone", "count", "left_out", "referrals")
+        )
+        self._ended = True
+
+
+class ReadingApart(Apart):
+    """A reading whose figures are told by the process that reads; they count once it is ``complete``.
+
+    ``proof`` is None for a reading of single entries, which proves nothing. ``too_deep`` are DNs of groups whose own
+    groups were not followed any more over there.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        super().__init__(process)
+        self.referrals: list[str] = []
+        self.left_out: list[str] = []
+        self.aliases = 0
+        self.too_deep: list[str] = []
+        self.twice: list[str] = []
+        self.escaped: list[str] = []
+        self.proof: ReadingProof | None = None
+        opened = self._next("opened")
+        self.url: str = opened["url"]
+        self.extent: Extent = opened["extent"]
+
+    def sent_pages(self) -> Iterator[list[Sent]]:
+        """Yield the pages as the server sent them, once.
+
+        Raises:
+            DirectoryUnavailable: not everything could be read.
+        """
+        while (message := self._next("page", "ended")).get("page") is not None:
+            yield [_as_sent(*each) for each in message["page"]]
+        self.referrals, self.twice, self.escaped = message["referrals"], message["twice"], message["escaped"]
+        self.left_out, self.aliases, self.too_deep = message["left_out"], message["aliases"], message["too_deep"]
+        self.proof, self._ended = message["proof"], True
+
+
+def as_told(sent: Sent) -> tuple[Any, ...]:
+    """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
+    if sent.opened is None:
+        return sent[:3]
+    who = sent.opened.identity
+    names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
+    known = (*names, who.further_ids, who.long_id, who.not_text)
+    return (sent.dn, sent.digest, b"", known, sent.opened.attributes, sent.opened.named)
+
+
+def _as_sent(
+    dn: str,
+    digest: bytes,
+    content: bytes | Texts,
+    known: Any = None,
+    attributes: str = "",
+    named: str = "",
+) -> Sent:
+    if not known:
+        return Sent(dn, digest, content)
+    return Sent(dn, digest, content, Opened(Identity(dn, *known), attributes, named))
+
+
+def send(stream: IO[bytes] | None, message: dict[str, Any]) -> None:
+    """Write one message."""
+    if stream is None:
+        raise RuntimeError("there is no pipe to write to")
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.write(LENGTH.pack(len(body)))
+    stream.write(body)
+    stream.flush()
+
+
+def receive(stream: IO[bytes] | None) -> dict[str, Any] | None:
+    """Read one message; None when whoever writes has gone, in whatever state."""
+    if stream is None:
+        return None
+    header = stream.read(LENGTH.size)
+    if len(header) < LENGTH.size:
+        return None
+    body = stream.read(LENGTH.unpack(header)[0])
+    # Both ends are this very program, whatever the directory says.
+    message: dict[str, Any] | None = pickle.loads(body) if len(body) == LENGTH.unpack(header)[0] else None  # noqa: S301
+    return message

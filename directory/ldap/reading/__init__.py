@@ -1,0 +1,1 @@
+"""Complete readings of a directory, with their proof."""

@@ -1,0 +1,42 @@
+"""Reads single entries again, by their DNs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import ldap
+
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.search import Search, asked_for
+from directory.ldap.search.search_targets import Target
+from directory.ldap.transport.connect import connect
+
+
+def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Sent]]:
+    """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
+
+    They come with the attributes that ``open_reading`` would ask for.
+
+    Raises:
+        DirectoryUnavailable: one of them could not be read.
+    """
+    connection, attributes = wanted.connection, asked_for(wanted.attributes, wanted.named)
+    session, found = connect(connection), list[Sent]()
+    try:
+        for dn in dns:
+            target = Target(dn, "base", connection.search_filter)
+            search = Search(session, target, attributes, 1)
+            try:
+                found += (sent for page in search.sent_pages() for sent in page)
+            except DirectoryUnavailable as refused:
+                if refused.result_code != ldap.NO_SUCH_OBJECT.errnum:
+                    raise
+            if len(found) >= connection.page_size:
+                yield found
+                found = []
+        if found:
+            yield found
+    finally:
+        session.close()

@@ -1,0 +1,1 @@
+"""Searches, page by page, and the entries that come."""

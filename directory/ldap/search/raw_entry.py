@@ -1,0 +1,113 @@
+"""Entries as the server sent them, which are opened when somebody has to look into them: most have not changed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from directory.ldap.errors import DirectoryUnavailable, plain
+from directory.ldap.identity import identity
+from directory.ldap.search.decoding import Decoder, decoder
+from directory.ldap.transport.ber import Malformed, attributes_of
+from directory.values.group_graph import GroupGraph, names_of
+from directory.values.ldap import AttributeMapping, Entry, Identity
+from directory.values.named_attributes import NamedAttributes
+
+Texts = Mapping[str, tuple[str, ...]]
+GROUPS = "groups"
+# No groups, as JSON.
+NONE = "[]"
+
+
+class Opened(NamedTuple):
+    """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON.
+
+    ``named`` says which attributes it has of those that mapping and scripts name.
+    """
+
+    identity: Identity
+    attributes: str
+    named: str = ""
+
+
+class Sent(NamedTuple):
+    """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
+
+    ``digest`` is a hash of all that the server sent of the entry. ``opened`` is there where whoever read it had to look
+    into each entry; ``content`` is empty then.
+    """
+
+    dn: str
+    digest: bytes
+    content: bytes | Texts
+    opened: Opened | None = None
+
+
+def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes, graph: GroupGraph | None = None) -> Opened:
+    """Return what there is to know of an entry; with a ``graph``, the groups that it is in are added to its attributes.
+
+    Raises:
+        DirectoryUnavailable: it can't be read.
+    """
+    texts = texts_of(sent)
+    if graph is None:
+        return Opened(identity(Entry(sent.dn, texts), mapping), json.dumps(texts), named.of(texts))
+    texts = without_groups(texts)
+    who, has = identity(Entry(sent.dn, texts), mapping), named.of(texts)
+    listed = graph.groups_as_json(sent.dn, names_of(texts))
+    attributes = json.dumps(texts)[:-1] + (", " if texts else "") + f'"{GROUPS}": {listed}}}'
+    return Opened(who, attributes, has if listed == NONE else named.also(has, GROUPS))
+
+
+def without_groups(texts: Texts) -> Texts:
+    """Return attributes without one that the server itself calls ``groups``: scripts find the resolved ones under that name."""
+    if any(len(name) == len(GROUPS) and name.lower() == GROUPS for name in texts):
+        return {name: values for name, values in texts.items() if name.lower() != GROUPS}
+    return texts
+
+
+def opened_pages(
+    pages: Iterable[list[Sent]],
+    mapping: AttributeMapping,
+    named: NamedAttributes,
+    graph: GroupGraph | None = None,
+) -> Iterator[list[Sent]]:
+    """Yield pages of entries that have been looked into; raises as ``opened`` does."""
+    for page in pages:
+        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named, graph)) for sent in page]
+
+
+def decoded(page: Iterable[Sent]) -> list[Entry]:
+    """Return entries as text.
+
+    Raises:
+        DirectoryUnavailable: one of them can't be read.
+    """
+    return [Entry(sent.dn, texts_of(sent), sent.digest) for sent in page]
+
+
+def texts_of(sent: Sent) -> Texts:
+    """Return the attributes of one entry as text; raises as ``decoded`` does."""
+    if not isinstance(sent.content, bytes):
+        return sent.content
+    try:
+        # Active Directory sends member without values beside member;range=0-1499.
+        told = attributes_of(sent.content)
+        return {name: texts for name, values in told.items() if (texts := _decoders[name](values))}
+    except (Malformed, UnicodeError) as error:
+        raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
+
+
+class Decoders(dict[str, Decoder]):
+    """The decoder of each attribute by the server's spelling."""
+
+    def __missing__(self, name: str) -> Decoder:
+        # Spellings are few, but nobody has to send only a few.
+        if len(self) > 10_000:
+            self.clear()
+        self[name] = decoder(name)
+        return self[name]
+
+
+_decoders = Decoders()

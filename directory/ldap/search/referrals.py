@@ -1,0 +1,60 @@
+"""Which parts of a directory may hold people: those that a server refers to, and the trees that it names itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from urllib.parse import unquote
+
+from ldap import dn as ldap_dn
+
+from directory.values import distinguished_names
+
+# Active Directory refers every search at a domain's root to these partitions, which hold no accounts
+# (MS-ADTS, 3.1.1.1.5 and 6.1.1.1).
+WITHOUT_PEOPLE = frozenset(
+    {("dc", "domaindnszones"), ("dc", "forestdnszones"), ("cn", "configuration"), ("cn", "schema")}
+)
+CONFIGURATION = ("cn", "configuration")
+
+
+def may_hold_people(url: str) -> bool:
+    """Tell whether a part of the tree that was not read, named by its URL (RFC 4516), may hold people."""
+    return holds_people(dn_of(url))
+
+
+def dn_of(url: str) -> str:
+    """Return the DN that a URL names (RFC 4516), empty where it names none."""
+    _, _, rest = url.partition("://")
+    _, _, path = rest.partition("/")
+    return unquote(path.partition("?")[0])
+
+
+def is_left_out(url: str, contexts: Sequence[str]) -> bool:
+    """Tell whether what a URL names is in one of these parts of the tree."""
+    return any(distinguished_names.is_within(dn_of(url), context) for context in contexts)
+
+
+def holds_people(dn: str) -> bool:
+    """Tell whether a tree, named by its top, may hold people; as a directory would, however it is spelled."""
+    parts = distinguished_names.parsed(dn)
+    if not parts or len(parts) == 1:
+        return True
+    top, *above = parts
+    # A tree of that name elsewhere than in a domain is no partition of Active Directory.
+    in_domain = all(kind == "dc" or (kind, value) == CONFIGURATION for rdn in above for kind, value in rdn)
+    return not (in_domain and WITHOUT_PEOPLE.issuperset(top))
+
+
+def trees_with_people(contexts: Sequence[str], base: str) -> list[str]:
+    """Return the trees of a directory that may hold people; where it names none, the top of the search base.
+
+    With an empty base, as of a Global Catalog, it is searched as one tree: it names those of its own domain only.
+    """
+    if not base.strip():
+        return [""]
+    named = [dn for dn in contexts if holds_people(dn)]
+    if named or not ldap_dn.is_dn(base):
+        return named
+    parts = ldap_dn.explode_dn(base)
+    domain = [part for part in parts if part.lower().startswith("dc=")]
+    return [",".join(domain or parts[-1:])]

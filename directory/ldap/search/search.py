@@ -1,0 +1,296 @@
+"""One search, page by page, and what its answers say about their own completeness."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from hashlib import blake2b
+
+import ldap
+
+from directory.ldap.error_advice import CANNOT_PAGE, with_advice
+from directory.ldap.errors import DirectoryUnavailable, Referred, plain
+from directory.ldap.search.dn_hashes import Seen
+from directory.ldap.search.raw_entry import Sent, Texts, decoded, texts_of
+from directory.ldap.search.search_targets import Target
+from directory.ldap.transport.ber import attributes_of, names_of
+from directory.ldap.transport.session import PAGED_RESULTS, PageEnd, Session
+from directory.values.distinguished_names import text_of as dn_text
+from directory.values.distinguished_names import texts_of as dn_texts
+from directory.values.ldap import Entry
+from orgs.text import counted
+
+# All user attributes, and by name the operational ones that identify somebody or say that an account is closed.
+ATTRIBUTES = (
+    "*", "entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid", "memberOf",
+    "isMemberOf", "nsRole", "nsAccountLock", "pwdAccountLockedTime", "ds-pwp-account-disabled", "loginDisabled",
+)  # fmt: skip
+MOST_EMPTY_PAGES = 100
+FIRST_LOOK = 1000
+DIGEST_SIZE = 16
+SMALLEST_PAGE = 10
+# More that come twice are the sign of pages that go wrong.
+USUAL_REPETITIONS, USUAL_PERCENT = 5, 1
+# What an entry with a part of an attribute's values has in it somewhere (MS-ADTS, 3.1.1.3.1.3.3).
+RANGE_OPTION = b";range="
+RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>[0-9]+)-(?P<last>[0-9]+|\*)", re.IGNORECASE)
+# Active Directory counts with 32 bits, and Python makes no number of thousands of digits.
+MOST_DIGITS = 10
+
+
+def asked_for(attributes: Sequence[str] | None, named: Sequence[str]) -> tuple[str, ...]:
+    """Return what a search asks for: ``attributes``, or all where that is None, and in both cases what is ``named``.
+
+    "All" are a server's user attributes only (RFC 4511, 4.5.1.8): operational and computed ones have to be named.
+    """
+    wanted = {name.lower(): name for name in (*(ATTRIBUTES if attributes is None else attributes), *named)}
+    return tuple(wanted.values())
+
+
+class Search:
+    """One search on one session; ``references`` are the servers that it was sent on to.
+
+    ``seen`` holds every DN that came, ``repeated`` is how many came once more than they should,
+    ``escaped`` are those that are no UTF-8, and ``results`` counts the answers by their result. With ``changed_since``, a
+    cookie, the server sends what has changed since that was given (RFC 4533), in one page.
+    """
+
+    def __init__(
+        self,
+        session: Session,
+        target: Target,
+        attributes: Sequence[str],
+        page_size: int,
+        *,
+        changed_since: str | None = None,
+    ) -> None:
+        self.references: list[tuple[str, ...]] = []
+        self.pages_read = 0
+        self.page_size = page_size
+        self.seen = Seen()
+        self.repeated = 0
+        self.escaped: list[str] = []
+        self.results: Counter[str] = Counter()
+        self.estimate = 0
+        self.paged = False
+        self.controls_missing = 0
+        self._session = session
+        self._target = target
+        self._attributes = attributes
+        self._changed_since = changed_since
+        self._entries = 0
+        self._page: list[Sent] = []
+        self._ranged: list[int] = []
+        self._last: Sequence[bytes] = ()
+        self._names_only = False
+        self._looked_at = FIRST_LOOK
+
+    def pages(self) -> Iterator[list[Entry]]:
+        """Return the pages as entries; raises as ``sent_pages`` does."""
+        return map(decoded, self.sent_pages())
+
+    def sent_pages(self) -> Iterator[list[Sent]]:
+        """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
+        self.paged = paged = self._may_page()
+        # Some know the control and do not list it; who does not know it leaves it aside then.
+        insist = PAGED_RESULTS in (self._session.root.controls or ())
+        if paged:
+            self._session.begin_paging()
+        message = self._ask(b"", paged=paged, insist=insist)
+        empty = 0
+        while True:
+            cookie = self._receive(message, paged=paged, insist=insist)
+            self._complete_ranges()
+            self.pages_read += 1
+            page, self._page = self._page, []
+            came, self._entries = len(self.seen) > self._entries, len(self.seen)
+            if cookie:
+                empty = 0 if came else empty + 1
+                if empty > MOST_EMPTY_PAGES:
+                    raise DirectoryUnavailable("The server sends empty pages without an end")
+                message = self._ask(cookie, paged=True, insist=insist)
+            if not cookie:
+                self._look_for_repetitions()
+            if page:
+                yield page
+            if not cookie:
+                return
+
+    def names(self) -> None:
+        """Take the DNs only, page by page, into ``seen``; raises as ``sent_pages`` does."""
+        self._names_only = True
+        for _ in self.sent_pages():
+            pass
+
+    def first(self, limit: int, *, complete: bool = True) -> list[Entry]:
+        """Return no more than the first entries; that there are others is no failure here.
+
+        Unless ``complete``, of many values those stay that the server sends at once, under a name with their range.
+        """
+        target = self._target
+        message = self._session.search(target.base, target.scope, target.filter, self._attributes, size_limit=limit)
+        try:
+            self._session.receive(message, self._take, self._refer)
+        except DirectoryUnavailable as refused:
+            if refused.result_code != ldap.SIZELIMIT_EXCEEDED.errnum or not self._page:
+                raise
+        if complete:
+            self._complete_ranges()
+        return decoded(self._page[:limit])
+
+    @property
+    def unproven(self) -> bool:
+        """Whether a second answer has to confirm it: parts are of different times, or nothing says that it is whole."""
+        if self._is_single or self._changed_since is not None:
+            return False
+        doubts = self.pages_read > 1, self.estimate > len(self.seen), self.repeated, self.controls_missing
+        return not self.paged or any(doubts)
+
+    @property
+    def _untouched(self) -> bool:
+        return not self.pages_read and not self.seen
+
+    @property
+    def _is_single(self) -> bool:
+        return self._target.scope == "base"
+
+    def _may_page(self) -> bool:
+        """Whether to ask page by page: not for one entry, of which 389 Directory Server sends no control if it is gone."""
+        return not (self._is_single or self._changed_since is not None or self._session.cannot_page)
+
+    def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
+        target = self._target
+        page = (self.page_size, cookie, insist) if paged else None
+        since = self._changed_since
+        return self._session.search(
+            target.base, target.scope, target.filter, self._attributes, page=page, changed_since=since
+        )
+
+    def _receive(self, message: int, *, paged: bool, insist: bool) -> bytes:
+        """Take one page and return the cookie that leads to the next one, empty after the last."""
+        end = None
+        while end is None:
+            try:
+                end = self._session.receive(message, self._take, self._refer, already=self._entries)
+            except Referred:
+                self.results["referral"] += 1
+                raise
+            except DirectoryUnavailable as refused:
+                if not self._may_ask_for_less(refused):
+                    raise with_advice(refused, paged=self.paged, untouched=self._untouched) from None
+                self.results["adminLimitExceeded"] += 1
+                self.page_size = max(self.page_size // 2, SMALLEST_PAGE)
+                message = self._ask(b"", paged=paged, insist=insist)
+        self._note(end)
+        if end.cookie is None and paged and (insist or self.pages_read):
+            if not self.seen:
+                self._make_sure_of_the_base()
+            raise DirectoryUnavailable(
+                f"The server left out the paging control after {counted(len(self.seen), 'entry', 'entries')}, "
+                f"so that there is no proof that this is all. {CANNOT_PAGE}"
+            )
+        return end.cookie or b""
+
+    def _make_sure_of_the_base(self) -> None:
+        """Raise what the server says of the base itself: of one that is missing some say nothing to a paged search."""
+        message = self._session.search(self._target.base, "base", "(objectClass=*)", ("1.1",))
+        self._session.receive(message, _ignore, _ignore)
+
+    def _note(self, end: PageEnd) -> None:
+        self.results["success"] += 1
+        self.estimate = max(self.estimate, end.estimate)
+        self.controls_missing += self.paged and end.cookie is None
+
+    def _may_ask_for_less(self, refused: DirectoryUnavailable) -> bool:
+        """Whether the server may only have found the page too large: a refusal at once, before any entry."""
+        limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
+        return limit and self._untouched and self.page_size > SMALLEST_PAGE
+
+    def _refer(self, urls: Sequence[str]) -> None:
+        self.references.append(tuple(map(str, urls)))
+
+    def _take(self, contents: Sequence[bytes]) -> None:
+        if self._changed_since is not None:
+            # A bare name says that the entry is still there, or has gone (RFC 4533, 3.3.2).
+            contents = [content for content in contents if attributes_of(content)]
+        names = names_of(contents)
+        self.seen.add(names)
+        self._last = names
+        if len(self.seen) >= self._looked_at * 2:
+            # Now and then, so that a server that goes round in circles is found out.
+            self._look_for_repetitions()
+        if self._names_only:
+            return
+        for index, content in enumerate(contents, start=len(self._page)):
+            if RANGE_OPTION in content:
+                self._ranged.append(index)
+        dns, escaped = dn_texts(names)
+        self.escaped += escaped
+        # An order of attributes or values other than before makes another digest, which only costs time.
+        self._page += [
+            Sent(dn, blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
+            for dn, content in zip(dns, contents, strict=True)
+        ]
+
+    def _look_for_repetitions(self) -> None:
+        """Make sure that hardly any entry came twice; those that have come just now can be named.
+
+        Whoever keeps a few that say the same counts them once, and looks for what should have come instead.
+        """
+        self._looked_at = max(len(self.seen), FIRST_LOOK)
+        self.repeated = count = self.seen.repeated()
+        # Some servers send a person for each alias that leads to them; a second look has to bring just the same then.
+        if self._session.dereferences or count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
+            return
+        twice = [dn_text(name) for name, times in self.seen.times(self._last).items() if times > 1]
+        repeated = counted(count, "entry", "entries") + (f", {plain(twice[0])} among them," if twice else "")
+        raise DirectoryUnavailable(
+            f"{self._session.url}: {repeated} came twice, so that others may not have come at all"
+        )
+
+    def _complete_ranges(self) -> None:
+        ranged, self._ranged = self._ranged, []
+        for index in ranged:
+            sent = self._page[index]
+            texts = dict(texts_of(sent))
+            parts = [(name, found) for name in texts if (found := RANGED.fullmatch(name))]
+            if any(len(number) > MOST_DIGITS for _, found in parts for number in found.group("first", "last")):
+                raise DirectoryUnavailable(
+                    f"{self._session.url}: the answer can't be read ({plain(sent.dn)}: a range of values)"
+                )
+            for spelled, found in parts:
+                texts[found["name"]] = (*texts.pop(spelled), *self._rest(sent.dn, found["name"], found["last"]))
+            if parts:
+                self._page[index] = Sent(sent.dn, _digest(sent.dn, texts), texts)
+
+    def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
+        """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""
+        while last != "*":
+            first = int(last) + 1
+            search = Search(self._session, Target(dn, "base", "(objectClass=*)"), (f"{name};range={first}-*",), 1)
+            values, last = search.one_range(name, first)
+            yield from values
+
+    def one_range(self, name: str, first: int) -> tuple[tuple[str, ...], str]:
+        """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
+        message = self._ask(b"", paged=False, insist=False)
+        self._session.receive(message, self._take, self._refer)
+        for entry in decoded(self._page):
+            for spelled, values in entry.attributes.items():
+                found = RANGED.fullmatch(spelled)
+                if not found or found["name"].lower() != name.lower() or found["first"] != str(first):
+                    continue
+                if found["last"] == "*" or (len(found["last"]) <= MOST_DIGITS and int(found["last"]) >= first):
+                    return values, found["last"]
+        raise DirectoryUnavailable(f"{self._target.base}: the values of {name} from {first} on can't be read")
+
+
+def _ignore(_come: Sequence[object]) -> None:
+    return None
+
+
+def _digest(dn: str, texts: Texts) -> bytes:
+    """Return a hash of an entry that came in several parts."""
+    told = (dn, {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()})
+    return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()

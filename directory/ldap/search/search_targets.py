@@ -1,0 +1,42 @@
+"""What is searched and where: what the connection says, or what a referral changes of it (RFC 4516)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from urllib.parse import unquote, urlsplit
+
+from directory.ldap.url import Url, check_url, parse_url
+from directory.ldap.validation.addresses import check_port
+from directory.ldap.validation.filter_syntax import check_filter
+from directory.values import distinguished_names
+
+# RFC 4516, 2; without one the search keeps its own.
+URL_SCOPES = {"base": "base", "one": "onelevel", "sub": "subtree"}
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is searched: the part of a search that a referral may change."""
+
+    base: str
+    scope: str
+    filter: str
+
+
+def place(url: Url, target: Target) -> tuple[str, int, Target]:
+    """Return what is equal when two referrals lead to the same search."""
+    return url.host, url.port, replace(target, base=distinguished_names.key(target.base))
+
+
+def parse_referral(text: str, target: Target) -> tuple[Url, Target] | None:
+    """Return where a referral leads, None where it is no server that we may speak to."""
+    try:
+        parts = urlsplit(text, allow_fragments=False)
+    except ValueError:
+        return None
+    address = f"{parts.scheme}://{parts.netloc}"
+    _, scope, search_filter = [*map(unquote, parts.query.split("?")), "", "", ""][:3]
+    if check_url(address) or check_port(parse_url(address)) or (search_filter and check_filter(search_filter)):
+        return None
+    base = unquote(parts.path.removeprefix("/")) or target.base
+    return parse_url(address), Target(base, URL_SCOPES.get(scope.lower(), target.scope), search_filter or target.filter)

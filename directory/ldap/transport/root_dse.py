@@ -1,0 +1,51 @@
+"""What a server says about itself in its root DSE (RFC 4512, 5.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from directory.ldap.errors import plain
+
+ACTIVE_DIRECTORY = "1.2.840.113556.1.4.800"
+ACTIVE_DIRECTORY_NAME = "Active Directory"
+ROOT_ATTRIBUTES = [
+    "objectClass", "namingContexts", "supportedControl", "supportedCapabilities", "vendorName", "vendorVersion",
+]  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RootDse:
+    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees.
+
+    ``capabilities`` are Active Directory's, which Samba has too (MS-ADTS, 3.1.1.3.2.19).
+    """
+
+    controls: frozenset[str] | None = None
+    product: str = ""
+    contexts: tuple[str, ...] = ()
+    capabilities: frozenset[str] = frozenset()
+
+    @property
+    def is_active_directory(self) -> bool:
+        """Whether it works as a domain controller does, whoever has made it."""
+        return ACTIVE_DIRECTORY in self.capabilities
+
+
+def root_of(attributes: Mapping[str, Sequence[bytes]]) -> RootDse:
+    """Return what the attributes of the root DSE say."""
+    texts = {
+        name.lower(): [value.decode("utf-8", "replace") for value in values] for name, values in attributes.items()
+    }
+    controls = texts.get("supportedcontrol")
+    vendor = " ".join([*texts.get("vendorname", [])[:1], *texts.get("vendorversion", [])[:1]])
+    if not vendor and ACTIVE_DIRECTORY in texts.get("supportedcapabilities", []):
+        vendor = ACTIVE_DIRECTORY_NAME
+    if not vendor and "OpenLDAProotDSE" in texts.get("objectclass", []):
+        vendor = "OpenLDAP"
+    return RootDse(
+        controls=None if controls is None else frozenset(controls),
+        product=plain(vendor),
+        contexts=tuple(texts.get("namingcontexts", ())),
+        capabilities=frozenset(texts.get("supportedcapabilities", ())),
+    )

@@ -1,0 +1,1 @@
+"""Checks addresses, DNs, filters and connection settings before they are used."""

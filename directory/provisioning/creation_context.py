@@ -1,0 +1,83 @@
+"""What user creation is decided against: orgs that there are or would be, roles, and what the acting person may give."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from directory.scope import orgs_in_scope
+from directory.sync.plan import users_in_scope
+from directory.values.plan import OrgFacts
+from orgs.actions import guard
+from orgs.models import DirectoryService, Org, Role
+from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
+from orgs.text import fold
+
+
+@dataclass(frozen=True, slots=True)
+class TargetOrg:
+    """An org that there is, or, without an id, that there would be; new ones inherit everything.
+
+    ``path`` is the tree path of the org or, of one that would be made, of the one that it would be made below.
+    """
+
+    facts: OrgFacts
+    org_id: int | None
+    path: str
+    follows_directory: bool
+
+
+class CreationContext:
+    """The active orgs and those that would be made, by folded name, all roles, and what the acting person holds."""
+
+    def __init__(self, by: Actor) -> None:
+        self.actor = guard.acting(by)
+        self._ids: dict[tuple[frozenset[str], str], tuple[tuple[int, ...], list[str]]] = {}
+        self.scope = orgs_in_scope()
+        self.house = users_in_scope.house(self.scope)
+        self.roles = {role.name: role for role in Role.objects.all()}
+        self.orgs = {
+            fold(org.name): TargetOrg(
+                self.house.by_id[org.id], org.id, org.path, org.directory_service == DirectoryService.LDAP
+            )
+            for org in effective_settings().values()
+            if org.active
+        }
+
+    def nearest(self, org: Org, way: Sequence[str]) -> int:
+        """Return the id of the deepest org on the way from ``org`` that exists."""
+        ids = (found.org_id for name in way if (found := self.orgs.get(fold(name))) is not None)
+        return ([pk for pk in ids if pk is not None] or [org.pk])[-1]
+
+    def walk(self, start: Org, way: Iterable[str]) -> tuple[TargetOrg, list[str]]:
+        """Return where a way leads, and the names of orgs that it would make."""
+        target = self.orgs[start.name_key]
+        makes = []
+        for name in way:
+            found = self.orgs.get(fold(name))
+            if found is None:
+                facts = replace(target.facts, id=0, name=" ".join(name.split()))
+                found = self.orgs[fold(name)] = replace(target, facts=facts, org_id=None)
+                makes.append(facts.name)
+            target = found
+        return target, makes
+
+    def ids(self, names: frozenset[str], target: TargetOrg) -> tuple[tuple[int, ...], list[str]]:
+        """Return the ids of roles, and what to say of those that the acting person may not give in this org."""
+        key = (names, target.path)
+        if key not in self._ids:
+            wanted = [self.roles[name] for name in sorted(names)]
+            refused = {} if self.actor is None else guard.not_grantable(self.actor, wanted, org_path=target.path)
+            warnings = [
+                f"you do not hold all that {name} does ({missing}), so the role is left out"
+                for name, missing in refused.items()
+            ]
+            self._ids[key] = tuple(role.pk for role in wanted if role.name not in refused), warnings
+        ids, warnings = self._ids[key]
+        return ids, list(warnings)
+
+    def names(self, role_ids: Iterable[int]) -> frozenset[str]:
+        """Return the names of these roles."""
+        wanted = set(role_ids)
+        return frozenset(name for name, role in self.roles.items() if role.pk in wanted)

@@ -1,0 +1,89 @@
+"""Looks new users up in the directory of their org, and asks its scripts about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from directory.ldap.groups.group_reader import read_graph
+from directory.ldap.identity import identity
+from directory.ldap.reading.reader import open_reading
+from directory.ldap.search.raw_entry import without_groups
+from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.validation.syntax import escape_filter
+from directory.models import LdapServer
+from directory.scope import OrgScope
+from directory.scripts import server_sandbox
+from directory.values.group_graph import GroupGraph, names_of
+from directory.values.ldap import Connection, Entry, Identity
+from directory.values.scripts import Verdict
+from orgs.text import fold
+
+# So many usernames are asked for with one search.
+AT_ONCE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The entry of one username, what the scripts say of it, and the DN of a second entry that claims the name too."""
+
+    server: LdapServer
+    entry: Entry
+    identity: Identity
+    verdict: Verdict
+    rival: str = ""
+
+
+def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime) -> dict[str, Found]:
+    """Return by folded username what the first server of their org that knows them, and its scripts, say.
+
+    ``wanted`` are usernames with the id of the org whose servers are asked; orgs outside the scope are not.
+
+    Raises:
+        DirectoryUnavailable: when a directory that has to be asked can't be.
+        SandboxBroken: when the scripts can't be run.
+    """
+    servers = {server.pk: server for server in LdapServer.objects.enabled().prefetch_related("grantable_roles")}
+    asking: dict[tuple[int, ...], dict[str, str]] = {}
+    for username, org_id in wanted:
+        if org_id in scope:
+            asking.setdefault(scope[org_id].servers, {})[fold(username)] = username
+    found: dict[str, Found] = {}
+    for server_ids, names in asking.items():
+        for server in (servers[pk] for pk in server_ids if pk in servers):
+            if missing := [name for key, name in names.items() if key not in found]:
+                found |= _ask(server, missing, at)
+    return found
+
+
+def _ask(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, Found]:
+    found: dict[str, Found] = {}
+    wanted, graph, connection = {fold(name) for name in usernames}, None, server.connection_at(at)
+    with server_sandbox.sandbox(server) as sandbox:
+        for start in range(0, len(usernames), AT_ONCE):
+            entries = _entries(server, connection, usernames[start : start + AT_ONCE])
+            if entries and (search := server.group_search) is not None:
+                # As they are now: what the last sync has stored may still hold a group that somebody has left.
+                graph = graph or read_graph(connection, search)
+                entries = [_with_groups(entry, graph) for entry in entries]
+            for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):
+                who = identity(entry, server.mapping)
+                for key in {fold(name) for name in who.usernames} & wanted:
+                    if (first := found.get(key)) is not None:
+                        found[key] = replace(first, rival=entry.dn)
+                    else:
+                        found[key] = Found(server, entry, who, verdict)
+    return found
+
+
+def _with_groups(entry: Entry, graph: GroupGraph) -> Entry:
+    texts = without_groups(entry.attributes)
+    return replace(entry, attributes={**texts, "groups": tuple(graph.groups(entry.dn, names_of(texts)))})
+
+
+def _entries(server: LdapServer, connection: Connection, usernames: Sequence[str]) -> list[Entry]:
+    matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
+    asked = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
+    with open_reading(ReadingRequest(asked, server.attributes, server.named_attributes)) as reading:
+        return [entry for page in reading.pages() for entry in page]

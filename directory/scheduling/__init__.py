@@ -1,0 +1,1 @@
+"""When syncs are due, the queues of the workers, and who is alive."""

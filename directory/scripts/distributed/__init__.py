@@ -1,0 +1,1 @@
+"""Spreads script evaluation over the workers."""

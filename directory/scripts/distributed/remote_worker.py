@@ -1,0 +1,89 @@
+"""What a worker does for another one's run: asks the scripts about pages until none waits any more."""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable
+
+from directory.models import LdapServer, RunServer, ScriptPage
+from directory.scripts import server_sandbox
+from directory.scripts.distributed import evaluation_batches
+from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.values.scripts import Verdict
+
+log = logging.getLogger("rollcall.sync")
+
+# A claim is renewed between parts of so many entries.
+PART = 20
+RENEW_EVERY = 5.0
+# So long a worker waits for a further page of the same run before it takes up something else.
+LINGERS = 1.0
+LOOKS_EVERY = 0.05
+
+
+def cost_before(server_id: int, made: str) -> Cost:
+    """Return what a server's scripts, as they are set now, cost when they last ran; nothing where that is not known."""
+    readings = RunServer.objects.filter(server=server_id, configuration_digest=made.partition(" ")[0])
+    counts = readings.filter(counts__scriptEntries__gt=0).order_by("-pk").values_list("counts", flat=True).first()
+    return Cost(counts["scriptEntries"], counts["scriptSeconds"]) if counts else Cost()
+
+
+def help_with(page_id: int, *, go_on: Callable[[], None]) -> int:
+    """Answer a page and further ones of its run, and return how many; ``go_on`` raises when it is time to leave.
+
+    A page whose server is set otherwise by now, or whose scripts can't be run here, is left to the run's own worker.
+    """
+    me = f"{socket.gethostname()}:{os.getpid()}"[:64]
+    page = ScriptPage.objects.select_related("server").filter(pk=page_id).first()
+    if page is None:
+        return 0
+    server, run_id, done = page.server, page.run_id, 0
+    next_id = page_id if evaluation_batches.claim(page_id, by=me) else evaluation_batches.claim_another(run_id, by=me)
+    if next_id is None:
+        return 0
+    with server_sandbox.sandbox(server) as sandbox:
+        while next_id is not None:
+            done += _answer(next_id, server, sandbox, me)
+            go_on()
+            next_id = _another(run_id, me, go_on)
+    return done
+
+
+def _another(run_id: int, me: str, go_on: Callable[[], None]) -> int | None:
+    ends = time.monotonic() + LINGERS
+    while (found := evaluation_batches.claim_another(run_id, by=me)) is None and time.monotonic() < ends:
+        go_on()
+        time.sleep(LOOKS_EVERY)
+    return found
+
+
+def _answer(page_id: int, server: LdapServer, sandbox: Sandbox, me: str) -> int:
+    """Answer one claimed page; return 0 where that was not to be."""
+    page = ScriptPage.objects.filter(pk=page_id).first()
+    if page is None:
+        return 0
+    if page.server_id != server.pk or page.made != evaluation_fingerprint(server):
+        evaluation_batches.refuse(page_id, by=me)
+        return 0
+    entries, before = evaluation_batches.entries_of(page), sandbox.cost().cpu_seconds
+    verdicts: list[Verdict] = []
+    renewed = time.monotonic()
+    try:
+        parts = (entries[start : start + PART] for start in range(0, len(entries), PART))
+        for part in sandbox.evaluate_pages(parts):
+            verdicts += part
+            if time.monotonic() > renewed + RENEW_EVERY:
+                renewed = time.monotonic()
+                if not evaluation_batches.renew(page_id, by=me):
+                    return 0
+    except SandboxBroken as error:
+        log.warning("scripts for run %s are left to its own worker: %s", page.run_id, error)
+        evaluation_batches.refuse(page_id, by=me)
+        return 0
+    evaluation_batches.answer(page_id, verdicts, cpu_seconds=sandbox.cost().cpu_seconds - before, by=me)
+    return 1

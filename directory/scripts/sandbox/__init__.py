@@ -1,0 +1,1 @@
+"""Runs scripts behind an operating-system boundary."""

@@ -1,0 +1,259 @@
+"""Keeps all children busy with batches of entries, and gives the verdicts in the order of the entries."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+
+from directory.scripts.sandbox.child_process import ChildDied, first_to_answer
+from directory.scripts.sandbox.isolated import Search
+from directory.scripts.sandbox.protocol import Answer, EntryText, Packer, Row
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, Worker
+from directory.values.ldap import Entry
+from directory.values.scripts import Verdict
+
+FIRST_BATCH = 1
+# Parts of the time of one entry: a batch that took more is halved, one that took less may grow.
+SLOW_BATCH = 0.2
+QUICK_BATCH = 0.05
+# Another child is started once so many seconds of work are known, which is about what its start takes.
+WORTH_A_CHILD = 0.1
+# What is left at the end is divided among the children, but into nothing that takes less than this.
+WORTH_A_BATCH = 0.004
+# A realm can be spoiled before its first entry; the same batch in a second one can't, unless it does that itself.
+EMPTY_ANSWERS = 2
+# Batches that wait, for each child, until one that is slower and comes before them is done.
+WAITING = 8
+
+
+class Pace:
+    """What is known of the scripts' speed: how many entries make a batch, and what one of them takes."""
+
+    def __init__(self, limits: SandboxLimits) -> None:
+        self.batch = FIRST_BATCH
+        self._limits = limits
+        self._entries = 0
+        self._cpu_seconds = 0.0
+
+    @property
+    def seconds(self) -> float:
+        """What one entry takes; 0 before the first."""
+        return self._cpu_seconds / self._entries if self._entries else 0.0
+
+    def learn(self, count: int, cpu_seconds: float) -> None:
+        """Take in what a batch of so many entries has cost."""
+        self._entries += count
+        self._cpu_seconds += cpu_seconds
+        # A batch has the time of one entry, so slow scripts get small batches instead of being stopped.
+        part = cpu_seconds / self._limits.cpu_seconds_per_entry
+        if part > SLOW_BATCH:
+            self.batch = max(1, min(self.batch, count // 2))
+        elif part < QUICK_BATCH:
+            # One that was on its way before its successors grew says nothing about more than twice its size.
+            self.batch = max(self.batch, min(self._limits.batch_size, 2 * self.batch, 2 * count))
+
+    def learn_from_search(self, count: int, culprits: int) -> None:
+        """Take in how many entries of a batch that died were to blame."""
+        # Nobody did it alone: together they were too much. All of them did: a batch only costs time.
+        if culprits == 0:
+            self.batch = max(1, self.batch // 4)
+        elif culprits == count:
+            self.batch = 1
+
+
+@dataclass(slots=True)
+class Batch:
+    """Entries that are sent together; ``start`` is the number of the first, ``empty`` how often no answer came."""
+
+    start: int
+    rows: Sequence[Row]
+    empty: int = 0
+
+
+class Batches:
+    """One evaluation: what waits to be sent, what is on its way to the children, and what has come back.
+
+    ``total`` is how many entries there are, where that is known.
+    """
+
+    def __init__(
+        self,
+        entries: Iterator[Entry | EntryText],
+        workers: Sequence[Worker],
+        packer: Packer,
+        search: Search,
+        pace: Pace,
+        *,
+        limits: SandboxLimits,
+        total: int | None = None,
+    ) -> None:
+        self._entries = entries
+        self._workers = workers
+        self._packer = packer
+        self._search = search
+        self._pace = pace
+        self._limits = limits
+        self._total = total
+        self._on_the_way: dict[Worker, deque[Batch]] = {worker: deque() for worker in workers}
+        self._again: deque[Batch] = deque()
+        self._failed: list[Batch] = []
+        self._done: dict[int, list[Verdict]] = {}
+        self._taken = 0
+        self._given = 0
+        self._careful = True
+
+    def verdicts(self) -> Generator[list[Verdict], None, None]:
+        """Yield the verdicts as they come, in the entries' order; raises SandboxBroken."""
+        try:
+            while True:
+                self._send_what_can_be_sent()
+                if any(self._on_the_way.values()):
+                    self._receive()
+                elif not self._evaluate_apart():
+                    return
+                if self._failed:
+                    self._find_culprits()
+                self._search.keep_to_budget()
+                while (verdicts := self._done.pop(self._given, None)) is not None:
+                    self._given += len(verdicts)
+                    yield verdicts
+        finally:
+            # Whoever asks next must not get the answers to these.
+            for worker in self._busy():
+                worker.close()
+
+    def _busy(self) -> list[Worker]:
+        return [worker for worker, batches in self._on_the_way.items() if batches]
+
+    # ---- out ----
+
+    def _send_what_can_be_sent(self) -> None:
+        # Batches of one are no batches: each goes into a realm of its own.
+        while self._pace.batch > 1 and not self._failed:
+            worker = self._free_worker()
+            batch = self._next_batch(self._share()) if worker else None
+            if worker is None or batch is None:
+                return
+            try:
+                worker.send(self._packer.request(batch.rows))
+            except ChildDied:
+                self._blame_the_oldest(worker, batch)
+            else:
+                self._on_the_way[worker].append(batch)
+
+    def _free_worker(self) -> Worker | None:
+        """Return the running worker with the least to do, else one to start; None when all have enough to do."""
+        running = [worker for worker in self._workers if worker.child]
+        free = [worker for worker in running if worker.takes_more]
+        if free:
+            return min(free, key=lambda worker: len(self._on_the_way[worker]))
+        if running and not self._is_worth_a_child():
+            return None
+        return next((worker for worker in self._workers if not worker.child), None)
+
+    def _is_worth_a_child(self) -> bool:
+        known = 0 if self._total is None else (self._total - self._taken) * self._pace.seconds
+        return max(known, self._search.spent) > WORTH_A_CHILD
+
+    def _share(self) -> int:
+        """Return how many entries the next batch has: fewer at the end, so that all children end together."""
+        if self._total is None or not self._pace.seconds:
+            return self._pace.batch
+        left = self._total - self._taken + sum(len(batch.rows) for batch in self._again)
+        even = ceil(left / len(self._workers) / ON_THE_WAY)
+        return min(self._pace.batch, max(even, ceil(WORTH_A_BATCH / self._pace.seconds)))
+
+    def _next_batch(self, size: int) -> Batch | None:
+        """Return what is to be sent next: what has to be sent again, else the next entries; None when there is nothing."""
+        if not self._again:
+            if self._taken - self._given > WAITING * len(self._workers) * self._limits.batch_size:
+                return None
+            rows = [self._packer.row(entry) for entry in islice(self._entries, size)]
+            if not rows:
+                return None
+            self._again.append(Batch(self._taken, rows))
+            self._taken += len(rows)
+        batch = self._again.popleft()
+        fitting = self._packer.fitting(batch.rows[:size])
+        if fitting < len(batch.rows):
+            self._again.appendleft(Batch(batch.start + fitting, batch.rows[fitting:]))
+            batch = Batch(batch.start, batch.rows[:fitting], batch.empty)
+        return batch
+
+    # ---- back ----
+
+    def _receive(self) -> None:
+        """Take the answer of whichever child has one first."""
+        busy = {worker.child: worker for worker in self._busy() if worker.child}
+        worker = busy[first_to_answer(list(busy), self._limits.wall_seconds)]
+        batch = self._on_the_way[worker].popleft()
+        before = worker.cpu_seconds
+        try:
+            answers = worker.answers(len(batch.rows))
+        except (ChildDied, RequestFailed):
+            self._failed.append(batch)
+        else:
+            self._accept(batch, answers, worker.cpu_seconds - before)
+        if worker.child is None:
+            self._send_again(worker)
+
+    def _accept(self, batch: Batch, answers: list[Answer] | None, cpu_seconds: float) -> None:
+        if answers is None:
+            self._again.append(batch)
+        elif not answers:
+            # Work left over by an earlier entry had spoiled the realm.
+            batch.empty += 1
+            (self._failed if batch.empty == EMPTY_ANSWERS else self._again).append(batch)
+        elif any(answer.limit for answer in answers):
+            # Memory can have run out for an entry that only came after the one that took it.
+            self._failed.append(batch)
+        else:
+            self._pace.learn(len(answers), cpu_seconds)
+            self._done[batch.start] = [answer.verdict for answer in answers]
+            if rest := batch.rows[len(answers) :]:
+                self._again.append(Batch(batch.start + len(answers), rest))
+
+    def _send_again(self, worker: Worker) -> None:
+        """What was on its way to a child that is no more has not been looked at."""
+        self._again.extend(self._on_the_way[worker])
+        self._on_the_way[worker].clear()
+
+    def _blame_the_oldest(self, worker: Worker, batch: Batch) -> None:
+        """The child was gone when this batch was to be sent: of what one before had in it, or of nothing that we know."""
+        waiting = self._on_the_way[worker]
+        waiting.append(batch)
+        self._failed.append(waiting.popleft())
+        self._send_again(worker)
+
+    # ---- one by one ----
+
+    def _find_culprits(self) -> None:
+        """Evaluate again, one by one, the entries of batches that died; nothing else is on its way meanwhile."""
+        while any(self._on_the_way.values()):
+            self._receive()
+        failed, self._failed = self._failed, []
+        for batch in sorted(failed, key=lambda batch: batch.start):
+            before, spent = self._search.culprits, self._search.spent
+            self._done[batch.start] = self._search.in_fresh_realms(batch.rows)
+            self._pace.learn_from_search(len(batch.rows), self._search.culprits - before)
+            self._pace.learn(len(batch.rows), self._search.spent - spent)
+
+    def _evaluate_apart(self) -> bool:
+        """Evaluate a few entries without a batch: the first of all, and those of very slow scripts; False if none is left."""
+        batch = self._next_batch(1 if self._careful else ON_THE_WAY * len(self._workers))
+        if batch is None:
+            return False
+        before, spent = self._search.culprits, self._search.spent
+        if len(batch.rows) == 1:
+            verdicts = [self._search.alone(batch.rows[0])]
+        else:
+            verdicts = self._search.in_fresh_realms(batch.rows)
+        self._done[batch.start] = verdicts
+        self._pace.learn(1, (self._search.spent - spent) / len(verdicts))
+        # Whoever dies is asked again, script by script, so there is nothing to be gained where many die.
+        self._careful = self._search.culprits > before
+        return True

@@ -1,0 +1,1 @@
+"""The child process that evaluates scripts. It imports nothing of Rollcall."""

@@ -1,0 +1,113 @@
+"""Evaluates entries one by one, each in a realm of its own: for second opinions, and to find out whom a batch died of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+
+from directory.scripts.sandbox.child_process import Child, ChildDied
+from directory.scripts.sandbox.protocol import Answer, Packer, Row
+from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE, SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, Worker
+from directory.values.scripts import ScriptError, ScriptName, Verdict
+from orgs.text import counted
+
+TRIES = 3
+# So many entries before deaths are seen to.
+FRESH_SLICE = 16
+
+
+class Search:
+    """Asks all workers, none of which may have a batch on its way; counts the entries that had to be stopped."""
+
+    def __init__(
+        self, workers: Sequence[Worker], packer: Packer, scripts: Iterable[ScriptName], limits: SandboxLimits
+    ) -> None:
+        self.culprits = 0
+        self._workers = workers
+        self._packer = packer
+        self._scripts = tuple(scripts)
+        self._limits = limits
+
+    def in_fresh_realms(self, rows: Sequence[Row]) -> list[Verdict]:
+        """Return a verdict for each entry; raises SandboxBroken."""
+        verdicts: list[Verdict] = []
+        for start in range(0, len(rows), FRESH_SLICE):
+            part = rows[start : start + FRESH_SLICE]
+            # All answers first: an entry is only tried again while no other is on its way.
+            for row, answer in zip(part, list(self._fresh_answers(part)), strict=True):
+                verdicts.append(self.alone(row) if answer is None else self._counted(answer))
+            self.keep_to_budget()
+        return verdicts
+
+    def alone(self, row: Row) -> Verdict:
+        """Run the scripts one at a time, so that the one that dies is known; raises SandboxBroken."""
+        verdict = Verdict()
+        for script in self._scripts:
+            said = self._counted(self._alone_by(row, script))
+            said = replace(said, varies=said.varies or verdict.varies)
+            if said.error or not said.active:
+                return said
+            verdict = replace(verdict, varies=said.varies)
+            if script is ScriptName.ORG_NAME:
+                verdict = replace(verdict, org_name=said.org_name)
+            if script is ScriptName.ROLE_NAME:
+                verdict = replace(verdict, roles=said.roles)
+        return verdict
+
+    @property
+    def spent(self) -> float:
+        """The computing time of all workers in seconds."""
+        return sum(worker.cpu_seconds for worker in self._workers)
+
+    def keep_to_budget(self) -> None:
+        """Raise SandboxBroken when all entries together have used up their computing time."""
+        if self.spent > self._limits.cpu_seconds:
+            raise SandboxBroken(
+                f"The scripts used more than {self._limits.cpu_seconds:g} s of computing time altogether. "
+                "Make them simpler. The run was ended and nothing was applied."
+            )
+
+    def _fresh_answers(self, rows: Sequence[Row]) -> Iterator[Answer | None]:
+        """Yield an answer for each entry, None where there came none; all workers are busy meanwhile."""
+        workers = self._workers if len(rows) > ON_THE_WAY else self._workers[:1]
+        tickets: list[Child | None] = []
+        ahead = ON_THE_WAY * len(workers)
+        for number in range(len(rows) + ahead):
+            worker = workers[number % len(workers)]
+            if number >= ahead:
+                try:
+                    yield worker.finish(tickets[number - ahead])
+                except (ChildDied, RequestFailed):
+                    yield None
+            if number < len(rows):
+                tickets.append(worker.begin(self._packer.request([rows[number]])))
+
+    def _alone_by(self, row: Row, script: ScriptName) -> Answer:
+        worker = self._workers[0]
+        request = self._packer.request([row], [script])
+        reason = ""
+        for _ in range(TRIES):
+            try:
+                return worker.alone(request)
+            except RequestFailed as error:
+                reason = str(error)
+                return Answer(Verdict(error=ScriptError(script, reason)), limit=reason == MEMORY_MESSAGE)
+            except ChildDied as death:
+                reason = str(death)
+                # Anything but computing time may come from outside, such as a kill, and is tried again.
+                if death.certain:
+                    break
+        return Answer(Verdict(error=ScriptError(script, reason)), limit=True)
+
+    def _counted(self, answer: Answer) -> Verdict:
+        error = answer.verdict.error
+        if not answer.limit or error is None:
+            return answer.verdict
+        self.culprits += 1
+        if self.culprits > self._limits.culprits:
+            raise SandboxBroken(
+                f"The {error.script} script had to be stopped for more than {counted(self._limits.culprits, 'entry', 'entries')} "
+                f"({error.message}). The run was ended and nothing was applied."
+            )
+        return answer.verdict

@@ -1,0 +1,247 @@
+"""What travels between parent and child: entries packed small, and answers checked again as they come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
+
+from directory.scripts.sandbox.error_messages import BROKEN, clean, closest_line, explained
+from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE
+from directory.values.ldap import Entry
+from directory.values.scripts import Asked, ScriptError, ScriptName, Scripts, Verdict
+
+SCRIPTS = tuple(ScriptName)
+# The groups of an entry, which are a list also where there are none.
+GROUPS = "groups"
+
+
+class BadAnswer(Exception):
+    """The child said something that the prelude never says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The verdict of one request about one entry; ``limit`` when a script used up its memory."""
+
+    verdict: Verdict
+    limit: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Some entries ready to be sent."""
+
+    body: bytes
+    count: int
+
+
+class EntryText(NamedTuple):
+    """One entry as a database keeps it: ``attributes`` is a JSON object of lists of texts, as text."""
+
+    dn: str
+    attributes: str
+
+
+class Row(NamedTuple):
+    """One entry as it is sent, and the names of its attributes."""
+
+    names: tuple[str, ...]
+    text: str
+
+
+def source_of(scripts: Scripts, script: ScriptName) -> str:
+    """Return a script with the line ends that the engine counts."""
+    source = (scripts.active, scripts.org_name, scripts.role_name)[SCRIPTS.index(script)]
+    return source.replace("\r\n", "\n").replace("\r", "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What entries with the same names have in common: which values always are ``lists``, and the row around them all."""
+
+    names: tuple[str, ...]
+    lists: tuple[int, ...]
+    template: str
+
+    @classmethod
+    def of(cls, names: tuple[str, ...], always: Sequence[bool]) -> Self:
+        """Return the shape of entries of which no value is a list that needn't be one."""
+        places = ",".join('["%s"]' if is_list else '"%s"' for is_list in always)
+        return cls(names, tuple(index for index, is_list in enumerate(always) if is_list), f"[%s,{places}]")
+
+
+def _shown(name: str, values: Sequence[str]) -> bool:
+    """Tell whether an attribute is shown to the scripts: without values only a list that we make ourselves."""
+    return bool(values) or name == GROUPS
+
+
+class Packer:
+    """Turns entries into requests; names are sent once for all entries of a batch that have the same ones."""
+
+    def __init__(self, always_lists: Collection[str], batch_bytes: int) -> None:
+        self._always = frozenset(name.lower() for name in always_lists)
+        self._batch_bytes = batch_bytes
+        self._lists: dict[tuple[str, ...], tuple[bool, ...]] = {}
+        self._shapes: dict[tuple[str, ...], _Shape] = {}
+
+    def row(self, entry: Entry | EntryText) -> Row:
+        """Return one entry as it is sent."""
+        if isinstance(entry, EntryText):
+            return self._row_of_text(*entry)
+        attributes = entry.attributes
+        if not all(attributes.values()):
+            attributes = {name: values for name, values in attributes.items() if _shown(name, values)}
+        names = tuple(attributes)
+        row: list[str | tuple[str, ...]] = [entry.dn]
+        for values, is_list in zip(attributes.values(), self._always_lists(names), strict=True):
+            row.append(values if is_list or len(values) != 1 else values[0])
+        return Row(names, _encoded(row))
+
+    def fitting(self, rows: Sequence[Row]) -> int:
+        """Return how many of the first entries fit into one request, one at least."""
+        size = 0
+        for count, row in enumerate(rows):
+            size += len(row.text)
+            if count and size > self._batch_bytes:
+                return count
+        return len(rows)
+
+    def request(self, rows: Sequence[Row], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
+        """Return the request for all these entries."""
+        shapes: dict[tuple[str, ...], int] = {}
+        kinds = [shapes.setdefault(row.names, len(shapes)) for row in rows]
+        slots = [SCRIPTS.index(script) for script in scripts]
+        head = json.dumps({"shapes": list(shapes), "kinds": kinds, "slots": slots})
+        body = f'{head[:-1]},"rows":[{",".join([row.text for row in rows])}]}}'
+        return Request(body.encode("utf-8"), len(rows))
+
+    def _row_of_text(self, dn: str, text: str) -> Row:
+        """Return the row of an entry, for which its JSON is only cut: much faster than reading and writing all of it."""
+        # Attributes without values are left out, and quotes in names and values look like those around them.
+        if "[]" in text or '\\"' in text or not text.startswith('{"'):
+            return self._row_of_json(dn, text)
+        # These two stand between a list and the next name, and between a name and its list.
+        parts = text[2:-3].replace('"], "', '": ["').split('": ["')
+        names, values = tuple(parts[::2]), parts[1::2]
+        if len(names) != len(values) or ("\\" in text and any("\\" in name for name in names)):
+            return self._row_of_json(dn, text)
+        shape = self._shapes.get(names)
+        if shape is None:
+            shape = self._shapes[names] = _Shape.of(names, self._always_lists(names))
+        # This stands between two values. Where there are several only in what always is a list, all is known by its names.
+        if text.count('", "') == sum([values[index].count('", "') for index in shape.lists]):
+            return Row(shape.names, shape.template % (_quoted(dn), *values))
+        shown = [
+            f'["{told}"]' if is_list or '", "' in told else f'"{told}"'
+            for told, is_list in zip(values, self._always_lists(names), strict=True)
+        ]
+        return Row(shape.names, f"[{_quoted(dn)},{','.join(shown)}]")
+
+    def _row_of_json(self, dn: str, text: str) -> Row:
+        return self.row(Entry(dn, {name: tuple(values) for name, values in json.loads(text).items()}))
+
+    def _always_lists(self, names: tuple[str, ...]) -> tuple[bool, ...]:
+        always = self._lists.get(names)
+        if always is None:
+            always = tuple(name.lower() in self._always for name in names)
+            self._lists[names] = always
+        return always
+
+
+_encoded = json.JSONEncoder(separators=(",", ":")).encode
+_quoted = json.encoder.encode_basestring_ascii
+
+
+def pack_source(script: ScriptName, source: str, asked: Asked | None = None) -> bytes:
+    """Return the request that loads one script, and tells what its entries were asked for."""
+    told: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "asked": None}
+    if asked is not None:
+        told |= {"asked": [name.lower() for name in asked.names], "advice": asked.advice}
+    return json.dumps(told).encode("ascii")
+
+
+class Loaded(NamedTuple):
+    """Why a script can't be run, None where it can, and whether it could leave work behind for after its call."""
+
+    error: ScriptError | None
+    leaves_work_behind: bool = False
+
+
+def unpack_load(reply: bytes, script: ScriptName, source: str) -> Loaded:
+    """Return what came of loading a script; raises BadAnswer."""
+    match _parse(reply):
+        case {"error": None, "behind": bool(behind)}:
+            return Loaded(None, behind)
+        case {"failed": str(text)}:
+            return Loaded(ScriptError(script, clean(text)))
+        case {"error": [str(message), int() | None as line]}:
+            return Loaded(ScriptError(script, clean(message), closest_line(source, line, message)))
+        case _:
+            raise BadAnswer
+
+
+def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[Answer], bool]:
+    """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer."""
+    match _parse(reply):
+        case {"distinct": list(distinct), "answers": list(numbers), "spoiled": bool(spoiled)}:
+            complete = len(numbers) == asked or (spoiled and len(numbers) < asked)
+            if complete and all(type(number) is int and 0 <= number < len(distinct) for number in numbers):
+                answers = [_answer(answer, scripts) for answer in distinct]
+                return [answers[number] for number in numbers], spoiled
+        case _:
+            pass
+    raise BadAnswer
+
+
+def unpack_failure(reply: bytes) -> str | None:
+    """Return what ended a whole request in the child, such as a promise that failed afterwards; None for an answer."""
+    if not reply.startswith(b'{"failed"'):
+        return None
+    match _parse(reply):
+        case {"failed": str(text)}:
+            first = clean(text.partition("\n")[0])
+            # The engine throws null when there is no memory left for an error.
+            return MEMORY_MESSAGE if first in {"null", "InternalError: out of memory"} else first
+        case _:
+            raise BadAnswer
+
+
+def _parse(reply: bytes) -> object:
+    try:
+        parsed: object = json.loads(reply)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswer from error
+    return parsed
+
+
+def _answer(answer: object, scripts: Scripts) -> Answer:
+    match answer:
+        case [bool(active), None | str() as org_name, None | list() as roles, bool(varies)]:
+            names = None if roles is None else _names(roles)
+            if org_name is not None:
+                _names([org_name])
+            if not active:
+                return Answer(Verdict(active=False, varies=varies))
+            return Answer(Verdict(org_name=org_name, roles=names, varies=varies))
+        case {
+            "script": 0 | 1 | 2 as slot,
+            "message": str(message),
+            "line": int() | None as line,
+            "memory": bool(memory),
+            "absent": str() | None as absent,
+        }:
+            script = SCRIPTS[slot]
+            helpful, near = explained(message, source_of(scripts, script), line, absent)
+            shown = MEMORY_MESSAGE if memory else clean(helpful)
+            return Answer(Verdict(error=ScriptError(script, shown, near)), limit=memory)
+        case _:
+            raise BadAnswer
+
+
+def _names(names: Sequence[object]) -> tuple[str, ...]:
+    good = tuple(name for name in names if isinstance(name, str) and len(name) <= 255 and not BROKEN.search(name))
+    if len(good) != len(names) or len(good) > 64:
+        raise BadAnswer
+    return good

@@ -1,0 +1,218 @@
+"""The sandbox as the rest of Rollcall knows it: scripts and entries in, verdicts out."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from itertools import chain
+from types import TracebackType
+from typing import Self
+
+from directory.scripts.sandbox.batch_scheduler import Batches, Pace
+from directory.scripts.sandbox.child_process import Child, ChildDied
+from directory.scripts.sandbox.isolated import TRIES, Search
+from directory.scripts.sandbox.protections import SandboxState, refusal
+from directory.scripts.sandbox.protocol import SCRIPTS, EntryText, Packer, source_of
+from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
+from directory.scripts.sandbox.worker import Worker
+from directory.values.ldap import Entry
+from directory.values.scripts import Asked, ScriptError, ScriptName, Scripts, Verdict
+
+# One child for each core; more than this many, one process could hardly feed.
+WORKERS = 8
+
+
+class Sandbox:
+    """Evaluates one server's scripts in locked child processes; use it as a context manager, from one thread.
+
+    A child starts with the first evaluation, further ones where they are worth it, and each is replaced when an entry
+    brings it down. A script that looks at anything but what was ``asked`` for (None: everything) is in error.
+    """
+
+    def __init__(
+        self,
+        scripts: Scripts,
+        always_lists: Collection[str],
+        limits: SandboxLimits = SandboxLimits(),  # noqa: B008 - frozen
+        asked: Asked | None = None,
+    ) -> None:
+        self._limits = limits
+        self._packer = Packer(always_lists, limits.batch_bytes)
+        self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
+        # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
+        self._apart = False
+        self._errors: dict[ScriptName, ScriptError] | None = None
+        self._workers = [Worker(scripts, self._sources, limits, asked) for _ in range(min(WORKERS, cores()))]
+        self._worker = self._workers[0]
+        self._search = Search(self._workers, self._packer, self._sources, limits)
+        self._pace = Pace(limits)
+        self._busy = False
+        self._cost = Cost()
+        # What all had been spent when the last verdicts were counted.
+        self._counted = 0.0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the child processes."""
+        for worker in self._workers:
+            worker.close()
+
+    def cost(self) -> Cost:
+        """Return what the evaluations have cost so far; second opinions are not among them."""
+        return self._cost
+
+    def compile_errors(self) -> dict[ScriptName, ScriptError]:
+        """Return the scripts that cannot be run at all; raises SandboxBroken."""
+        if self._errors is None:
+            found = {script: self._load_error(script) for script in self._sources}
+            self._errors = {script: error for script, error in found.items() if error}
+        return dict(self._errors)
+
+    def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Return a verdict for each entry, in their order; raises SandboxBroken, and then none of them counts."""
+        return [verdict for verdicts in self._pages([entries], total=len(entries)) for verdict in verdicts]
+
+    def evaluate_pages(
+        self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
+    ) -> Iterator[list[Verdict]]:
+        """Yield the verdicts page by page, while the children are busy with pages that come after; raises SandboxBroken.
+
+        ``total`` is about how many entries there are, where that is known: further children start at once for many.
+        Some pages are taken before the verdicts of the first are given, and nothing else may be asked until the last
+        page is given or the iterator is closed.
+        """
+        return self._pages(pages, total=total)
+
+    def second_opinion(self, entry: Entry) -> Verdict:
+        """Return what the scripts say of one entry in a realm that has seen no other; raises SandboxBroken."""
+        return self.second_opinions([entry])[0]
+
+    def second_opinions(self, entries: Sequence[Entry]) -> list[Verdict]:
+        """Return what the scripts say of each entry, each in a realm of its own; raises SandboxBroken."""
+        with self._alone_at_work():
+            known = self._known()
+            return self._in_fresh_realms(entries) if known is None else [known] * len(entries)
+
+    @contextmanager
+    def _alone_at_work(self) -> Iterator[None]:
+        if self._busy:
+            raise RuntimeError("the sandbox is busy with pages of which not all verdicts have been taken")
+        self._busy = True
+        try:
+            yield
+        finally:
+            self._busy = False
+
+    def _known(self) -> Verdict | None:
+        """Return the verdict on every entry when no script has to be run for it."""
+        if errors := self.compile_errors():
+            return Verdict(error=next(iter(errors.values())))
+        return None if self._sources else Verdict()
+
+    def _pages(
+        self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
+    ) -> Iterator[list[Verdict]]:
+        with self._alone_at_work():
+            coming = iter(pages)
+            first = next(coming, None)
+            # Most syncs have nothing to ask: no child is started for them.
+            if first is None:
+                return
+            pages = chain([first], coming)
+            if (known := self._known()) is not None:
+                yield from ([known] * len(page) for page in pages)
+                return
+            self._counted = self._search.spent
+            if not self._apart:
+                yield from self._in_batches(pages, total)
+                return
+            for page in pages:
+                verdicts = self._in_fresh_realms(page)
+                self._count(verdicts)
+                yield verdicts
+
+    def _count(self, verdicts: Sequence[Verdict]) -> None:
+        """Count these, with what has been spent since the ones before."""
+        spent = self._search.spent
+        self._cost = Cost(self._cost.entries + len(verdicts), self._cost.cpu_seconds + spent - self._counted)
+        self._counted = spent
+
+    def _in_fresh_realms(self, entries: Sequence[Entry | EntryText]) -> list[Verdict]:
+        return self._search.in_fresh_realms([self._packer.row(entry) for entry in entries])
+
+    def _in_batches(self, pages: Iterable[Sequence[Entry | EntryText]], total: int | None) -> Iterator[list[Verdict]]:
+        sizes: deque[int] = deque()
+        batches = Batches(
+            _one_by_one(pages, sizes),
+            self._workers,
+            self._packer,
+            self._search,
+            self._pace,
+            limits=self._limits,
+            total=total,
+        )
+        ready: list[Verdict] = []
+        with closing(batches.verdicts()) as found:
+            for verdicts in found:
+                self._count(verdicts)
+                ready += verdicts
+                while sizes and len(ready) >= sizes[0]:
+                    size = sizes.popleft()
+                    page, ready = ready[:size], ready[size:]
+                    yield page
+        # Pages without entries at the end.
+        yield from ([] for _ in sizes)
+
+    def _load_error(self, script: ScriptName) -> ScriptError | None:
+        if len(self._sources[script].encode("utf-8", "surrogatepass")) > self._limits.source_bytes:
+            return ScriptError(script, f"is longer than {self._limits.source_bytes // 1024} KB")
+        reason = ""
+        for _ in range(TRIES):
+            try:
+                loaded = self._worker.load(script)
+            except ChildDied as death:
+                reason = f"cannot be loaded: {death}"
+                if death.certain:
+                    break
+            else:
+                self._apart = self._apart or loaded.leaves_work_behind
+                return loaded.error
+        return ScriptError(script, reason)
+
+
+def _one_by_one(pages: Iterable[Sequence[Entry | EntryText]], sizes: deque[int]) -> Iterator[Entry | EntryText]:
+    """Yield the entries of all pages, and note the size of each page as it is begun."""
+    for page in pages:
+        sizes.append(len(page))
+        yield from page
+
+
+def cores() -> int:
+    """Return how many cores this process may use: a worker can be given one of several."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def compile_errors(scripts: Scripts, limits: SandboxLimits = SandboxLimits()) -> dict[ScriptName, ScriptError]:  # noqa: B008
+    """Return the scripts that do not compile or are not exactly one function; raises SandboxBroken."""
+    with Sandbox(scripts, (), limits) as sandbox:
+        return sandbox.compile_errors()
+
+
+def state(limits: SandboxLimits = SandboxLimits()) -> SandboxState:  # noqa: B008
+    """Start a child and return which layers lock it, and why scripts don't run if they don't."""
+    try:
+        child = Child(replace(limits, allow_weak=True))
+    except SandboxBroken as error:
+        return SandboxState(problem=str(error))
+    child.close()
+    return SandboxState(child.layers, "" if limits.allow_weak else refusal(child.layers))

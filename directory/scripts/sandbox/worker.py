@@ -1,0 +1,181 @@
+"""One child with a server's scripts in it: evaluates batches in a realm that lasts, and single entries in fresh ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from directory.scripts.sandbox.child_process import Child, ChildDied, Reply
+from directory.scripts.sandbox.protocol import (
+    Answer,
+    BadAnswer,
+    Loaded,
+    Request,
+    pack_source,
+    unpack_answers,
+    unpack_failure,
+    unpack_load,
+)
+from directory.scripts.sandbox.resource_limits import SandboxLimits
+from directory.values.scripts import Asked, ScriptName, Scripts
+
+CRASHED = "the script engine crashed"
+RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
+# One is worked on, and the next one waits at the child's door.
+ON_THE_WAY = 2
+# Of batches more wait, so that a child has something to do while its parent waits for a database.
+BATCHES_ON_THE_WAY = 4
+
+
+class RequestFailed(Exception):
+    """The engine gave up a whole request; the message says why."""
+
+
+class Worker:
+    """Starts its child when it is first needed, replaces it when it dies, and adds up what it costs."""
+
+    def __init__(
+        self,
+        scripts: Scripts,
+        sources: Mapping[ScriptName, str],
+        limits: SandboxLimits,
+        asked: Asked | None = None,
+    ) -> None:
+        self.cpu_seconds = 0.0
+        self._scripts = scripts
+        self._sources = sources
+        self._limits = limits
+        self._asked = asked
+        self._child: Child | None = None
+        # Whether the child knows the sources, and whether its lasting realm is as good as new.
+        self._taught = False
+        self._clean = False
+        self._on_the_way = 0
+
+    @property
+    def child(self) -> Child | None:
+        """The child, where one is running."""
+        return self._child
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether another batch may be sent: while one is on its way, only into the realm that it is in."""
+        return self._on_the_way == 0 or (self._clean and self._on_the_way < BATCHES_ON_THE_WAY)
+
+    def close(self) -> None:
+        """End the child; requests that were begun stay without an answer."""
+        if self._child is not None:
+            self._child.close()
+            self._child = None
+        self._taught = self._clean = False
+        self._on_the_way = 0
+
+    def load(self, script: ScriptName) -> Loaded:
+        """Return what came of loading a script; raises ChildDied."""
+        self._clean = False
+        source = self._sources[script]
+        reply = self._exchange(self._open(), LOAD, pack_source(script, source, self._asked))
+        try:
+            return unpack_load(reply.body, script, source)
+        except BadAnswer as error:
+            raise self._crashed() from error
+
+    def send(self, request: Request) -> None:
+        """Put a batch on its way; raises ChildDied."""
+        child = self._open()
+        if not self._clean:
+            self._exchange(child, RESET)
+            self._teach(child)
+            self._clean = True
+        try:
+            child.send(EVALUATE, request.body)
+        except ChildDied:
+            self.close()
+            raise
+        self._on_the_way += 1
+
+    def answers(self, count: int) -> list[Answer] | None:
+        """Return the answers to the first entries of the oldest batch, of so many; raises ChildDied and RequestFailed.
+
+        None when the realm was spoiled before it came to this batch, whose answers would count for nothing.
+        """
+        child = self._child
+        if child is None:
+            raise ChildDied(CRASHED)
+        reply = self._counted(child.receive)
+        self._on_the_way -= 1
+        if not self._clean:
+            return None
+        answers = self._answers(reply, count)
+        if reply.large:
+            self.close()
+            raise RequestFailed("took much memory")
+        return answers
+
+    def begin(self, request: Request) -> Child | None:
+        """Send one entry to be evaluated in a fresh realm, and return the ticket for its answer."""
+        try:
+            child = self._open()
+            if not self._taught:
+                self._teach(child)
+            child.send(ALONE, request.body)
+        except ChildDied:
+            self.close()
+            return None
+        return child
+
+    def finish(self, ticket: Child | None) -> Answer:
+        """Return the answer to the oldest request of this ticket; raises ChildDied and RequestFailed."""
+        child = self._child
+        if child is None or ticket is not child:
+            raise ChildDied(CRASHED)
+        reply = self._counted(child.receive)
+        answers = self._answers(reply, 1)
+        if reply.large:
+            self.close()
+        if not answers:
+            raise RequestFailed("left work behind that failed")
+        return answers[0]
+
+    def alone(self, request: Request) -> Answer:
+        """Evaluate one entry in a fresh realm; raises ChildDied and RequestFailed."""
+        return self.finish(self.begin(request))
+
+    def _open(self) -> Child:
+        if self._child is None:
+            self._child = Child(self._limits)
+        return self._child
+
+    def _teach(self, child: Child) -> None:
+        for script, source in self._sources.items():
+            self._exchange(child, LOAD, pack_source(script, source, self._asked))
+        self._taught = True
+
+    def _exchange(self, child: Child, command: bytes, data: bytes = b"") -> Reply:
+        return self._counted(lambda: child.ask(command, data))
+
+    def _counted(self, answer: Callable[[], Reply]) -> Reply:
+        try:
+            reply = answer()
+        except ChildDied as death:
+            self.close()
+            if death.certain:
+                self.cpu_seconds += self._limits.cpu_seconds_per_entry
+            raise
+        self.cpu_seconds += reply.cpu_seconds
+        return reply
+
+    def _answers(self, reply: Reply, asked: int) -> list[Answer]:
+        try:
+            if failure := unpack_failure(reply.body):
+                self._clean = False
+                raise RequestFailed(failure)
+            answers, spoiled = unpack_answers(reply.body, self._scripts, asked)
+        except BadAnswer as error:
+            raise self._crashed() from error
+        if spoiled:
+            self._clean = False
+        return answers
+
+    def _crashed(self) -> ChildDied:
+        self.close()
+        return ChildDied(CRASHED)

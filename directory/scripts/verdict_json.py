@@ -1,0 +1,60 @@
+"""Verdicts as JSON, as rows keep them, and back. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import lru_cache
+from typing import Any
+
+from directory.values.scripts import ScriptError, ScriptName, Verdict
+from orgs.bulk import Json
+
+
+def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Return a verdict as a row keeps it."""
+    if verdict is None:
+        return None
+    error = verdict.error
+    return {
+        "active": verdict.active,
+        "org_name": verdict.org_name,
+        "roles": verdict.roles,
+        "error": {"script": error.script, "message": error.message, "line": error.line} if error else None,
+    }
+
+
+@lru_cache(maxsize=4096)
+def verdict_to_text(verdict: Verdict | None) -> Json | None:
+    """Return a verdict as the JSON text that a row keeps: nearly all are the same few."""
+    told = verdict_to_json(verdict)
+    return None if told is None else Json(json.dumps(told))
+
+
+def verdict_told(stored: Mapping[str, Any], *, varies: bool) -> Verdict:
+    """Return a verdict with what a stored entry's row says elsewhere: whether it varies."""
+    return replace(verdict_from_json(stored), varies=varies)
+
+
+@lru_cache(maxsize=4096)
+def verdict_from_text(stored: str | None) -> Verdict:
+    """Return a verdict as it was before it became a row's JSON; raises as ``verdict_from_json`` does."""
+    return verdict_from_json(None if stored is None else json.loads(stored))
+
+
+def verdict_from_json(stored: Mapping[str, Any] | None) -> Verdict:
+    """Return a verdict as it was before it became a row.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    if stored is None:
+        raise ValueError("an entry that matches a user was stored without a verdict")
+    error = stored["error"]
+    return Verdict(
+        active=stored["active"],
+        org_name=stored["org_name"],
+        roles=None if stored["roles"] is None else tuple(stored["roles"]),
+        error=ScriptError(ScriptName(error["script"]), error["message"], error["line"]) if error else None,
+    )

@@ -1,0 +1,1 @@
+"""LDAP servers: what their settings may be, warnings, presets, JSON."""

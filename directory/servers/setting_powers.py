@@ -1,0 +1,121 @@
+"""What a person who saves, orders or deletes LDAP servers may not bring about: grants beyond what they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+
+from directory.models import LdapServer
+from directory.scope import orgs_in_scope
+from orgs.actions import guard
+from orgs.actions.powers import EVERYWHERE
+from orgs.models import Role, User
+from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
+from orgs.rules.actors import Actor
+from orgs.rules.inheritance import effective_settings
+
+# The enabled LDAP servers that each org asks, in order, by the org's id.
+Lists = Mapping[int, tuple[int, ...]]
+
+# So many roles are named in a refusal.
+_MOST_NAMED = 6
+_NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
+
+
+def is_sysadmin(by: Actor) -> bool:
+    """Tell whether the author is a person who may do everything: nobody is behind the command line."""
+    return by.user_id is not None and User.objects.select_related("org").get(pk=by.user_id).may(Permission.ADMIN)
+
+
+def beyond(by: Actor, roles: Iterable[Role]) -> list[str]:
+    """Return the names of the roles that hold a permission which the author does not hold in every org."""
+    actor = guard.acting(by)
+    return [] if actor is None else sorted(guard.not_grantable(actor, roles, org_path=EVERYWHERE))
+
+
+def _out_of_reach(by: Actor, granted: Iterable[Role]) -> list[str]:
+    """Return what a server with these roles to grant can give that the author does not hold.
+
+    That is also the default roles of any org: a script may put anybody there, and ask for them by an empty list. Those
+    that hold ``admin`` need the server's leave, like any other role.
+    """
+    if (actor := guard.acting(by)) is None:
+        return []
+    roles = {role.name: role for role in Role.objects.all() if not role.holds_admin}
+    found = beyond(by, granted)
+    for org in sorted(effective_settings().values(), key=lambda org: org.path):
+        usual = [roles[name] for name in org.default_roles if org.active and name in roles]
+        refused = guard.not_grantable(actor, usual, org_path=org.path)
+        found += [f"{name} (default role of {org.name})" for name in sorted(refused)]
+    return found
+
+
+def default_grantable_roles(by: Actor) -> list[Role]:
+    """Return what a new server of this author may grant: every role within what they hold.
+
+    Never those that administer the server itself.
+    """
+    usual = [role for role in Role.objects.all() if role.name not in _NEVER_GRANTED_BY_DEFAULT and not role.holds_admin]
+    refused = set(beyond(by, usual))
+    return [role for role in usual if role.name not in refused]
+
+
+def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor, decides_anew: bool) -> dict[str, str]:
+    """Return what is wrong, by field, with what the server as it would be saved may grant.
+
+    ``roles`` are the new list, None where it stays. Roles that the server may grant already were allowed by somebody who
+    holds them. ``decides_anew`` says that the save changes what decides who gets them, or the default roles of any org:
+    connection, search, attributes or scripts.
+    """
+    granted = set(server.grantable_roles.all()) if server.pk else set()
+    wanted = granted if roles is None else set(roles)
+    if refused := beyond(by, wanted - granted):
+        return {
+            "grantable_roles": f"only a SYSADMIN may let a server grant {', '.join(refused)}: "
+            "you do not hold all of these permissions in every org"
+        }
+    if server.pk and decides_anew and (powers := _out_of_reach(by, wanted)):
+        return {
+            "grantable_roles": "only a SYSADMIN may change connection, search, attributes or scripts of a server that "
+            f"may grant {_named(powers)}: you do not hold all of these permissions in every org"
+        }
+    return {}
+
+
+def lists() -> dict[int, tuple[int, ...]]:
+    """Return the enabled LDAP servers that each org in scope asks, in order, by the org's id."""
+    enabled = set(LdapServer.objects.enabled().values_list("pk", flat=True))
+    return {pk: tuple(each for each in org.servers if each in enabled) for pk, org in orgs_in_scope().items()}
+
+
+def gaining(before: Lists, after: Lists) -> set[int]:
+    """Return the servers that decide about users of an org about whom they did not decide before.
+
+    An org asks its servers in order, and the first that finds a user decides: a server also gains users when one that
+    stood before it is gone.
+    """
+    found = set()
+    for org_id, asked in after.items():
+        old = before.get(org_id, ())
+        for place, server in enumerate(asked):
+            if server not in old or not set(old[: old.index(server)]) <= set(asked[:place]):
+                found.add(server)
+    return found
+
+
+def wrong_lists(before: Lists, *, by: Actor) -> str:
+    """Return why the author may not have the orgs' lists as they are now instead of ``before``; empty if they may."""
+    if by.user_id is None:
+        return ""
+    servers = LdapServer.objects.filter(pk__in=gaining(before, lists())).in_order()
+    for server in servers.prefetch_related("grantable_roles"):
+        if powers := _out_of_reach(by, server.grantable_roles.all()):
+            return (
+                f"only a SYSADMIN may do this: {server.name} would decide about users about whom it does not decide now, "
+                f"and it may grant {_named(powers)}, whose permissions you do not hold in every org"
+            )
+    return ""
+
+
+def _named(powers: Collection[str]) -> str:
+    more = len(powers) - _MOST_NAMED
+    return f"{', '.join(list(powers)[:_MOST_NAMED])}{f' and {more} more' if more > 0 else ''}"

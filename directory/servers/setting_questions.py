@@ -1,0 +1,94 @@
+"""What a person has to answer before an LDAP server's settings are saved: about inherited servers, and users left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+
+from django.utils.translation import gettext as _
+
+from directory import found_elsewhere
+from directory.errors import Unanswered
+from directory.found_elsewhere import Asked
+from directory.models import LdapServer
+from directory.scope import asked_by_orgs, inherited
+from orgs.models import Org
+from orgs.text import fold
+
+INHERITED, LEFT_BEHIND, LIMITS_OFF = "inherited", "left_behind", "limits_off"
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """What has been said yes to beside the values that are saved.
+
+    ``keep_inherited`` are orgs, by id, that go on asking the servers that they have inherited so far, ``drop_inherited``
+    those that ask the saved server alone. ``left_behind`` says that users may be found on no server any more that their
+    org asks. ``limits_off`` is the server's name, typed to switch limits off. ``approval_may_end`` lets the command line turn the approval of plans off, or go round it; else only a
+    SYSADMIN may.
+    """
+
+    keep_inherited: frozenset[int] = frozenset()
+    drop_inherited: frozenset[int] = frozenset()
+    left_behind: bool = False
+    limits_off: str = ""
+    approval_may_end: bool = False
+
+
+NOTHING_CONFIRMED = Confirmed()
+
+
+def ask_at_once(server: LdapServer, off_before: Collection[str], orgs: Iterable[Org], confirmed: Confirmed) -> None:
+    """Ask what can be asked before anything is written.
+
+    Raises:
+        Unanswered: with the first question that nothing is confirmed of.
+    """
+    _ask_about_limits(server, off_before, confirmed)
+    _ask_about_inherited(orgs, confirmed)
+
+
+def _ask_about_inherited(orgs: Iterable[Org], confirmed: Confirmed) -> None:
+    """Ask about orgs that inherit servers and shall get a list of their own."""
+    answered = confirmed.keep_inherited | confirmed.drop_inherited
+    asked = {org: servers for org, servers in inherited(orgs).items() if org.pk not in answered}
+    if not asked:
+        return
+    names = dict(LdapServer.objects.values_list("pk", "name"))
+    sentence = _("%(org)s has no list of its own so far and asks what it inherits: %(servers)s.")
+    raise Unanswered(
+        INHERITED,
+        [
+            sentence % {"org": org.name, "servers": ", ".join(names[pk] for pk in servers)}
+            for org, servers in sorted(asked.items(), key=lambda item: item[0].path)
+        ],
+    )
+
+
+def wrong_limits(server: LdapServer, off_before: Collection[str]) -> dict[str, str]:
+    """Return, by field, the limits that only a SYSADMIN may switch off; ``off_before`` names those that are already."""
+    return {
+        limit.setting: _("only a SYSADMIN may switch this limit off, which is as good as done by %(number)d")
+        % {"number": getattr(server, limit.setting)}
+        for limit in server.limits_off
+        if limit.setting not in off_before
+    }
+
+
+def _ask_about_limits(server: LdapServer, off_before: Collection[str], confirmed: Confirmed) -> None:
+    """Ask for the server's name where limits are switched off that were not ``off_before``."""
+    new = [limit for limit in server.limits_off if limit.setting not in off_before]
+    if new and fold(confirmed.limits_off) != server.name_key:
+        sentence = _("%(limit)s: %(number)d holds nothing back any more, or next to nothing.")
+        values = [{"limit": _(limit.label), "number": getattr(server, limit.setting)} for limit in new]
+        raise Unanswered(LIMITS_OFF, [sentence % each for each in values])
+
+
+def ask_about_left_behind(before: Asked, confirmed: Confirmed) -> None:
+    """Ask about users whom no server that their org asks by now was found to have.
+
+    Raises:
+        Unanswered: with a sentence for each server that they were found on.
+    """
+    if not confirmed.left_behind and (found := found_elsewhere.left_behind(before, asked_by_orgs())):
+        raise Unanswered(LEFT_BEHIND, found)

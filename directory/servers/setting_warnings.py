@@ -1,0 +1,120 @@
+"""What an LDAP server's settings allow and an administrator should know: a password in the clear, people claimed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from directory.ldap.validation.addresses import names_this_machine
+from directory.models import LdapServer, OrgServer
+from directory.values import pasted_text
+from directory.values.ldap import Connection
+from directory.values.pem_certificates import ends, validity
+from orgs.rules import local_sign_in
+
+# Before its end, a new certificate is to be got.
+SOON = timedelta(days=21)
+
+
+def unencrypted(*, urls: Iterable[str], start_tls: bool, bind_dn: str) -> list[str]:
+    """Return the URLs to which the bind password goes in the clear over a network."""
+    if start_tls or not bind_dn:
+        return []
+    return [url for url in urls if url.lower().startswith("ldap:") and not names_this_machine(url)]
+
+
+def of_connection(connection: Connection) -> list[str]:
+    """Return what to know about a connection, saved or not."""
+    open_urls = unencrypted(urls=connection.urls, start_tls=connection.start_tls, bind_dn=connection.bind_dn)
+    return [_in_the_clear(open_urls)] if open_urls else []
+
+
+def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime) -> list[str]:
+    """Return what to know about a stored server among the others."""
+    open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
+    found = [_in_the_clear(open_urls)] if open_urls else []
+    if ending := ending_certificate(server, at=at):
+        found.append(f"{ending} {_('Enter a new certificate, with its key.')}")
+    if server.limits_off:
+        found.append(limits_off(server))
+    if failed := sync_search_failed(server):
+        found.append(failed)
+    same = [other.name for other in others if other.pk != server.pk and _people(other) == _people(server)]
+    if same and server.enabled:
+        found.append(
+            ngettext(
+                "%(names)s has the same search base, scope and filter and is enabled too: where an org asks both, both "
+                "claim the same people, and only the first in its list counts. For a second address of one "
+                "directory, add a URL instead of a server.",
+                "%(names)s have the same search base, scope and filter and are enabled too: where an org asks several of them, all "
+                "claim the same people, and only the first in its list counts. For a second address of one "
+                "directory, add a URL instead of a server.",
+                len(same),
+            )
+            % {"names": ", ".join(same)}
+        )
+    return found
+
+
+def ending_certificate(server: LdapServer, *, at: datetime) -> str:
+    """Return that a server's client certificate ends soon, or can't be used now; empty where neither is so."""
+    if problem := validity(server.client_certificate, at):
+        return f"{problem[0].upper()}{problem[1:]}."
+    if server.client_certificate and (last := ends(server.client_certificate)) < at + SOON:
+        return _("The client certificate ends on %(day)s; from then on nothing can be read.") % {
+            "day": f"{last:%Y-%m-%d}"
+        }
+    return ""
+
+
+def sync_search_failed(server: LdapServer) -> str:
+    """Return that a server broke off a search for changes and gets none any more, as a sentence; empty where it did not."""
+    if server.sync_search_failed_at is None:
+        return ""
+    return _(
+        "On %(day)s the server broke off when it was asked by syncrepl what has changed (%(failure)s). Changes are asked for "
+        "by time stamps since then."
+    ) % {"day": f"{server.sync_search_failed_at:%Y-%m-%d %H:%M} UTC", "failure": server.sync_search_failure}
+
+
+def limits_off(server: LdapServer) -> str:
+    """Return which of a server's limits are switched off, as a sentence."""
+    named = [f"{_(limit.label)} ({getattr(server, limit.setting)})" for limit in server.limits_off]
+    return _("These limits are as good as switched off, so that a mistake is not held back: %(limits)s.") % {
+        "limits": "; ".join(named)
+    }
+
+
+def _in_the_clear(urls: list[str]) -> str:
+    return _(
+        "The bind password and everything that is read goes unencrypted over the network to %(urls)s: whoever is on "
+        "the way can read it and decide who is deactivated. Use ldaps:// or StartTLS."
+    ) % {"urls": ", ".join(urls)}
+
+
+def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
+    """Return, by the id of the server, what to know where administrators can't sign in with their local passwords."""
+    closed = local_sign_in.closed_to_administrators()
+    if not closed:
+        return {}
+    paths: dict[int, list[str]] = {}
+    for server_id, path in OrgServer.objects.values_list("server_id", "org__path"):
+        paths.setdefault(server_id, []).append(path)
+    found = {}
+    for server in servers:
+        above = tuple(paths.get(server.pk, ()))
+        if names := sorted(name for name, path in closed.items() if path.startswith(above)):
+            found[server.pk] = _(
+                "These administrators' orgs follow LDAP, so their local passwords do not open the console any more: "
+                "%(names)s. Whoever has to sign in when LDAP does not answer is marked as managed locally in the data "
+                "fixes, and gets a new password there."
+            ) % {"names": ", ".join(names)}
+    return found
+
+
+def _people(server: LdapServer) -> tuple[str, str, str]:
+    base, wanted = pasted_text.dn(server.search_base), pasted_text.ldap_filter(server.search_filter)
+    return base.lower(), server.search_scope, wanted.lower()

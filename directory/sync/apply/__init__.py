@@ -1,0 +1,1 @@
+"""Fourth stage: apply the stored plan in batches."""

@@ -1,0 +1,289 @@
+"""Rows → orgs.actions → outcomes: batches, each one transaction, each change checked again before it is made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import DataError, IntegrityError, connection, transaction
+
+from directory.models import RunChange
+from directory.models.jsontext import as_text
+from directory.sync.plan.rules import devices_archives, preconditions
+from directory.sync.plan.rules.preconditions import Now, Relied
+from directory.sync.stored import serialization, side_effects
+from directory.sync.stored.side_effects import Moment
+from directory.values.plan import Account, Action, Change, Known, Outcome
+from orgs.actions import locks, put_back, users
+from orgs.actions.errors import Refused
+from orgs.bulk import update_rows
+from orgs.models import Role, User
+from orgs.rules.actors import Actor
+from orgs.text import fold
+
+FOR_PEOPLE = ("steps", "warnings", "traces")
+
+Load = Callable[[Collection[int]], Mapping[int, Known]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How changes are made: by whom, reading users how, and what their plan was made against.
+
+    ``load`` returns users as values and keeps their rows locked. An undo puts back what it remembers.
+    """
+
+    by: Actor
+    load: Load
+    relied: Relied
+    with_devices: bool = True
+
+    @property
+    def undo(self) -> bool:
+        """Whether the plan goes back."""
+        return self.relied.undo
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Changes that are made in one transaction, by the ids of their rows, and what holds meanwhile."""
+
+    terms: Terms
+    now: Now
+    at: datetime
+    changes: Mapping[int, Change]
+
+
+def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
+    """Return the next changes of a plan that are still to be made, with those that pass usernames on to them.
+
+    They come in the order of their ids, with those of passed-on usernames at the end. ``after`` is the id up to which
+    all have been made, so that a database need not pass these over once more for each batch.
+    """
+    # What is only for people to read is loaded where something is to be added to it.
+    planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order().defer(*FOR_PEOPLE)
+    found = {row.pk: row for row in planned.filter(pk__gt=after)[:size]}
+    new = list(found.values())
+    while new:
+        names = {fold(row.after["username"]) for row in new if Action.RENAME in row.actions}
+        there = {row.user_id for row in found.values() if row.user_id is not None}
+        owners = User.objects.filter(username_key__in=names).exclude(pk__in=there).values("pk")
+        new = list(planned.filter(user__in=owners)) if names else []
+        found.update((row.pk, row) for row in new)
+    return list(found.values())
+
+
+def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime) -> None:
+    """Make these changes and note how each fared, inside the caller's transaction; ``now`` is what holds meanwhile."""
+    known = terms.load([row.user_id for row in changes if row.user_id is not None])
+    before = _moments([row for row in changes if row.user_id in known])
+    batch = Batch(
+        terms, now, at, {row.pk: serialization.change_from_row(row) for row in changes if row.user_id in known}
+    )
+    objections = {row.pk: reason for row in changes if (reason := _objection(row, known, before, batch))}
+    same = [row for row in changes if row.pk not in objections]
+    if terms.undo:
+        for row in same:
+            _leave_out_what_has_changed(row, before[row.user_id or 0], on_hold=known[row.user_id or 0].on_hold, at=at)
+    for row in changes:
+        row.outcome = Outcome.CHANGED_MEANWHILE
+    with locks.holding(known):
+        _make(same, batch)
+    found = _traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
+    when = connection.ops.adapt_datetimefield_value(at)
+    fared = {row.pk: {"outcome": row.outcome, "applied_at": when, "traces": found.get(row.pk, {})} for row in changes}
+    update_rows(RunChange, fared, columns=["outcome", "applied_at", "traces"])
+    _say_why_not(objections)
+
+
+def _say_why_not(objections: Mapping[int, str]) -> None:
+    """Add to the steps of changes (ids) why they were not made."""
+    stored = dict(RunChange.objects.filter(pk__among=objections).values_list("pk", "steps")) if objections else {}
+    told = {pk: {"steps": as_text([*steps, f"Changed meanwhile: {objections[pk]}."])} for pk, steps in stored.items()}
+    update_rows(RunChange, told, columns=["steps"])
+
+
+def _moments(changes: Sequence[RunChange]) -> dict[int, Moment]:
+    """Return what the users of these changes have beside their accounts now."""
+    return side_effects.read({row.user_id: row.actions for row in changes if row.user_id is not None})
+
+
+def _traces(changes: Sequence[RunChange], before: Mapping[int, Moment]) -> dict[int, dict[str, Any]]:
+    """Return what each change, by its id, has left beside the account: an undo needs it."""
+    after = {**before, **_moments([row for row in changes if side_effects.leaves_traces(row.actions)])}
+    users_by_change = {row.pk: row.user_id or 0 for row in changes}
+    return {pk: side_effects.between(before[user], after[user]) for pk, user in users_by_change.items()}
+
+
+def _objection(row: RunChange, known: Mapping[int, Known], before: Mapping[int, Moment], batch: Batch) -> str:
+    """Return why a change can't be made as it was planned; empty where it can."""
+    user, change = known.get(row.user_id or 0), batch.changes.get(row.pk)
+    if user is None or change is None:
+        return "the user has been deleted"
+    if user.account != change.before:
+        return f"the user has changed since the plan was made ({_differences(user.account, change.before)})"
+    if user.managed_locally:
+        return "the user is managed locally by now"
+    if serialization.facts_to_json(user) != row.facts:
+        return "who set the user's state, or the legal hold, has changed since the plan was made"
+    if batch.terms.undo and before[user.id].states != row.put_back["states_now"]:
+        return "the user's state was set anew since the plan was made"
+    return preconditions.objection(change, row.server_id, batch.terms.relied, batch.now)
+
+
+def _differences(account: Account, planned: Account) -> str:
+    names = [name for name in Account.__slots__ if getattr(account, name) != getattr(planned, name)]
+    return ", ".join(name.replace("_", " ") for name in names if name != "org_id")
+
+
+def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, at: datetime) -> None:
+    """Take what can't be put back any more out of an undo's change, and say so with it."""
+    possible, problems = devices_archives.still_possible(
+        row.put_back, devices=now.devices, archives=now.archives, at=at, on_hold=on_hold
+    )
+    row.put_back |= possible
+    if new := [problem for problem in problems if problem not in row.warnings]:
+        row.steps, row.warnings = [*row.steps, *(f"{problem}." for problem in new)], [*row.warnings, *new]
+        row.save(update_fields=["steps", "warnings"])
+
+
+def _make(changes: Sequence[RunChange], batch: Batch) -> None:
+    """Make all changes at once; when a rule forbids one of them, make each half apart, and so on, to find which.
+
+    Those who pass usernames on to each other stay together for as long as they can.
+    """
+    if not changes:
+        return
+    try:
+        with transaction.atomic():
+            _write(changes, batch)
+    except (Refused, IntegrityError, DataError) as error:
+        if len(changes) > 1:
+            for half in _halves(changes):
+                _make(half, batch)
+            return
+        row = changes[0]
+        row.outcome = Outcome.REFUSED
+        reason = str(error) if isinstance(error, Refused) else "the database refuses the new name or address"
+        row.steps = [*row.steps, f"Not applied: {reason}."]
+        row.warnings = [*row.warnings, f"Not applied: {reason}"]
+        row.save(update_fields=["steps", "warnings"])
+    else:
+        for row in changes:
+            row.outcome = Outcome.APPLIED
+
+
+def _halves(changes: Sequence[RunChange]) -> list[list[RunChange]]:
+    """Return the changes in two parts, of which none separates those who pass usernames on to each other.
+
+    Where all are one such group it is cut: whoever gives a name up comes first.
+    """
+    groups = _groups(changes)
+    if len(groups) == 1:
+        groups = [[row] for row in groups[0]]
+    middle = len(groups) // 2
+    return [[row for group in part for row in group] for part in (groups[:middle], groups[middle:])]
+
+
+def _groups(changes: Sequence[RunChange]) -> list[list[RunChange]]:
+    """Return the changes in groups that pass usernames on to each other."""
+    owners = {fold(row.before["username"]): row for row in changes if Action.RENAME in row.actions}
+    group_of = {row.pk: [row] for row in changes}
+    for row in owners.values():
+        owner = owners.get(fold(row.after["username"]))
+        if owner is not None and group_of[owner.pk] is not group_of[row.pk]:
+            # Whoever gives a name up comes first, for when they are made one by one.
+            joined = [*group_of[owner.pk], *group_of[row.pk]]
+            group_of.update((each.pk, joined) for each in joined)
+    return list({id(group): group for group in group_of.values()}.values())
+
+
+def _write(stored: Sequence[RunChange], batch: Batch) -> None:
+    changes = [batch.changes[row.pk] for row in stored]
+    found_by = {row.user_id: row.server_id for row in stored}
+    signed_out: set[int] = set()
+    for action in Action:
+        mine = [change for change in changes if action in change.actions]
+        if mine:
+            _do(action, mine, found_by, signed_out, batch)
+    if batch.terms.undo:
+        _put_back(stored, by=batch.terms.by, at=batch.at)
+
+
+def _do(
+    action: Action,
+    changes: Sequence[Change],
+    found_by: Mapping[int | None, int | None],
+    signed_out: set[int],
+    batch: Batch,
+) -> None:
+    """Do one thing to these users; ``signed_out`` are those whose sessions have ended by then, for what follows."""
+    terms, at = batch.terms, batch.at
+    ids, by = [change.user_id for change in changes], terms.by
+    match action:
+        case Action.REACTIVATE:
+            # An undo puts devices back as they were, one by one.
+            users.reactivate(user_ids=ids, by=by, at=at, with_devices=terms.with_devices and not terms.undo)
+        case Action.UNBLOCK:
+            users.unblock(user_ids=ids, by=by, at=at)
+        case Action.CLEAR_PENDING:
+            users.clear_pending(user_ids=ids, by=by, at=at)
+        case Action.RENAME | Action.PROFILE:
+            users.update_profiles(profiles={change.user_id: _profile(change) for change in changes}, by=by, at=at)
+        case Action.MOVE:
+            moves = {change.user_id: change.after.org_id for change in changes}
+            strangers = (
+                [] if terms.undo else [pk for pk, org in moves.items() if found_by[pk] not in batch.now.asked_by(org)]
+            )
+            ending = {change.user_id for change in changes if Action.SET_ROLES in change.actions}
+            moved = users.move(moves=moves, strangers=strangers, ending_sessions_of=ending, by=by, at=at)
+            signed_out |= moved & ending
+        case Action.SET_ROLES:
+            ids_by_name = dict(Role.objects.values_list("name", "pk"))
+            wanted = {change.user_id: _role_ids(change, ids_by_name) for change in changes}
+            users.set_roles(roles=wanted, sessions_ended_of=signed_out, by=by, at=at)
+        case Action.BLOCK:
+            users.block(user_ids=ids, by=by, at=at)
+        case Action.DEACTIVATE:
+            users.deactivate(user_ids=ids, by=by, at=at)
+        case Action.SET_PENDING:
+            users.set_pending(user_ids=ids, by=by, at=at)
+
+
+def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
+    """Put back what an undo remembers beside the accounts, once these are as they were."""
+    remembered = {row.user_id: row.put_back for row in changes if row.user_id is not None}
+    put_back.states(users={pk: side_effects.times(each["states"]) for pk, each in remembered.items()}, by=by, at=at)
+    put_back.grants(
+        roles={
+            (pk, role): (granted_by, datetime.fromisoformat(granted_at))
+            for pk, each in remembered.items()
+            for role, (granted_by, granted_at) in each["grants"].items()
+        }
+    )
+    devices = [item for each in remembered.values() for item in each["devices"].items()]
+    put_back.devices(
+        remembered={
+            int(key): side_effects.times(side_effects.only(row["then"], side_effects.DEVICE)) for key, row in devices
+        },
+        by=by,
+        at=at,
+    )
+    archives = {int(key): row["then"] for each in remembered.values() for key, row in each["archives"].items()}
+    live = [pk for pk, then in archives.items() if then["state"] == devices_archives.LIVE]
+    put_back.live_archives(archive_ids=live, at=at)
+    cold = {pk: side_effects.times(then) for pk, then in archives.items() if then["state"] == devices_archives.COLD}
+    put_back.cold_archives(dates=cold, by=by, at=at)
+
+
+def _profile(change: Change) -> users.Profile:
+    after = change.after
+    return users.Profile(after.username, after.email, after.first_name, after.last_name)
+
+
+def _role_ids(change: Change, ids_by_name: Mapping[str, int]) -> frozenset[int]:
+    if gone := change.after.roles - ids_by_name.keys():
+        raise Refused(f"there is no role {min(gone)} any more")
+    return frozenset(ids_by_name[name] for name in change.after.roles)

@@ -1,0 +1,1 @@
+"""Entries and groups of one server, as they were last read."""

@@ -1,0 +1,74 @@
+"""Which entries of one reading have come: each counts once, whatever repeats it, and who did not come is known exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+
+from django.db.models import Max
+
+from directory.models import StoredEntry
+from directory.sync.entries.id_set import Ids
+
+if TYPE_CHECKING:
+    from directory.sync.entries.entry_store import Place, Stored
+
+E = TypeVar("E")
+
+
+class Repeat(NamedTuple, Generic[E]):
+    """An entry that has come before; ``before`` is the first copy where that has no row yet."""
+
+    entry: E
+    place: Place
+    before: E | None
+
+
+class Arrivals(Generic[E]):
+    """The rows of the entries that have come, and those that are still on their way to a row."""
+
+    def __init__(self, server_id: int) -> None:
+        stored = StoredEntry.objects.filter(server=server_id).aggregate(newest=Max("pk"))
+        # Whatever has a higher id was stored by this very reading, so that it has come.
+        self._newest = stored["newest"] or 0
+        self._rows, self._written = Ids(), Ids()
+        self._coming: dict[str, E] = {}
+
+    @property
+    def left_alone(self) -> int:
+        """How many rows have come that were there before and are as they were."""
+        return len(self._rows) - len(self._written)
+
+    def __contains__(self, pk: int) -> bool:
+        return pk in self._rows
+
+    def take(self, page: Sequence[E], places: Sequence[Place]) -> tuple[list[tuple[E, Place]], list[Repeat[E]]]:
+        """Return what comes for the first time, and what has come before."""
+        first: list[tuple[E, Place]] = []
+        repeats: list[Repeat[E]] = []
+        rows, coming, newest = self._rows, self._coming, self._newest
+        for both in zip(page, places, strict=True):
+            entry, place = both
+            stored = place.stored
+            if stored is not None and stored.pk <= newest and rows.add(stored.pk):
+                if stored.digest != place.digest:
+                    coming[place.key] = entry
+            elif stored is None and place.key not in coming:
+                coming[place.key] = entry
+            else:
+                repeats.append(Repeat(entry, place, coming.get(place.key)))
+                continue
+            first.append(both)
+        return first, repeats
+
+    def add(self, stored: Iterable[Stored]) -> None:
+        """Count these rows as come, however often."""
+        for each in stored:
+            self._rows.add(each.pk)
+
+    def kept(self, keys: Iterable[str], written: Iterable[int]) -> None:
+        """Take note that these entries have their rows by now, of which this reading has ``written`` some over."""
+        for key in keys:
+            self._coming.pop(key, None)
+        for pk in written:
+            self._written.add(pk)

@@ -1,0 +1,309 @@
+"""Keeps what one run reads from one server: rows that still say the same are left alone, with the verdicts in them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db.models import Count, Q, Value
+from django.db.models.functions import Concat, Left, Substr
+
+from directory.ldap.identity import traits
+from directory.models import StoredEntry
+from directory.scripts import verdict_json
+from directory.sync import fingerprints
+from directory.sync.entries.arrivals import Arrivals
+from directory.sync.entries.named_groups import NamedGroups
+from directory.sync.identify import last_seen
+from directory.sync.stored import serialization
+from directory.values import group_names
+from directory.values.ldap import Identity
+from directory.values.named_attributes import NamedAttributes
+from directory.values.plan import Candidate, MatchedBy
+from directory.values.scripts import Verdict
+from orgs.bulk import Json, insert_rows, update_rows
+from orgs.text import fold
+
+MOVED = ("run_id", "user", "contested", "matched_by")
+WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
+COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
+# What there is to know of a row, as ``Stored`` has it.
+KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
+# What comes after the part of a digest that says what was made of the entry.
+DIGEST_AT = 16
+# What stands there in a row whose entry is to be decided about again, although the server sends the same.
+STALE = "-"
+PAGE = 1000
+
+
+class Stored(NamedTuple):
+    """What a reading has to know of a stored entry to leave it as it is; ``settled`` says that its verdict holds."""
+
+    pk: int
+    digest: str
+    user_id: int | None
+    matched_by: str
+    contested: bool
+    settled: bool
+
+    @property
+    def stands(self) -> bool:
+        """Whether nothing has to be asked about the entry, as far as it is matched as it was."""
+        return not self.contested and (self.settled or self.user_id is None)
+
+    def fits(self, candidate: Candidate | None) -> bool:
+        """Tell whether the entry is still taken for the same user.
+
+        One that was matched by username may carry the immutable id that has been noted for its user since: whoever asks
+        about the user sees that from the match, so that rows need not be written again for it, unless others claim them.
+        """
+        user_id, contested, matched_by = _match(candidate)
+        alike = self.matched_by == matched_by or (
+            not contested and self.matched_by == MatchedBy.USERNAME and matched_by == MatchedBy.ID
+        )
+        return alike and (self.user_id, self.contested) == (user_id, contested)
+
+
+class Place(NamedTuple):
+    """Where an entry is kept: its key and what it says as a hash; ``stored`` is the row that is there, if any."""
+
+    key: str
+    digest: str
+    stored: Stored | None = None
+
+    @property
+    def same(self) -> Stored | None:
+        """The stored row where it still holds all that the entry says."""
+        return self.stored if self.stored is not None and self.stored.digest == self.digest else None
+
+
+@dataclass(slots=True)
+class Read:
+    """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
+
+    ``attributes`` are None where nobody has to look into them: the row holds what they say. ``named`` says which of
+    those that mapping and scripts name are among them.
+    """
+
+    place: Place
+    identity: Identity
+    candidate: Candidate | None
+    attributes: Json | None = None
+    named: str = ""
+    verdict: Verdict | None = None
+
+    @property
+    def asks(self) -> bool:
+        """Whether the scripts have to be asked about the entry."""
+        return self.candidate is not None and not (self.place.same and self.place.same.settled)
+
+
+def made_alike(server_id: int, made: str) -> bool:
+    """Tell whether all that is stored of a server was made as it would be now."""
+    return not StoredEntry.objects.filter(server=server_id).exclude(digest__startswith=_prefix(made)).exists()
+
+
+def _prefix(made: str) -> str:
+    return hashlib.sha256(f"{fingerprints.ENTRIES} {made}".encode()).hexdigest()[:DIGEST_AT]
+
+
+class Shelf:
+    """Where one run keeps what it reads from one server.
+
+    ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings. ``wrote`` says
+    whether any row says something else of its entry than before, or has come or gone.
+    """
+
+    def __init__(self, *, run_id: int, server_id: int, made: str) -> None:
+        self._run_id = run_id
+        self._server_id = server_id
+        self._made = _prefix(made)
+        self.arrivals: Arrivals[Any] = Arrivals(server_id)
+        self.wrote = False
+        self._named_groups = NamedGroups(server_id)
+        self._last: int | None = None
+
+    @property
+    def made(self) -> str:
+        """What the digests of all rows begin with that were made as they would be now."""
+        return self._made
+
+    def begin(self) -> bool:
+        """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
+        return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
+
+    def places(self, page: Sequence[tuple[str, bytes]]) -> list[Place]:
+        """Return where the entries of a page are kept: DNs, each with a hash of what the server sent."""
+        keys, made = [dn_key(dn) for dn, _ in page], self._made
+        guessed = self._behind_the_last(len(keys))
+        missing = [key for key in keys if key not in guessed]
+        stored = guessed | self._by_key(missing)
+        places = [Place(key, made + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)]
+        in_order = not guessed or 2 * len(missing) < len(keys)
+        last = next((place.stored.pk for place in reversed(places) if place.stored), None)
+        self._last = last if in_order else None
+        return places
+
+    def _behind_the_last(self, many: int) -> dict[str, Stored]:
+        """Return as many rows, by their keys, as come behind that of the last entry.
+
+        A directory mostly sends entries in the order in which it sent them before, which is that of the rows: to read
+        on there takes a third of looking each of them up.
+        """
+        if self._last is None:
+            return {}
+        rows = StoredEntry.objects.filter(pk__gt=self._last).order_by("pk").values_list("server_id", "dn_key", *KNOWN)
+        # Without the server in the question, which could be answered by another index, that has no order.
+        return {key: Stored(*row) for server, key, *row in rows[:many] if server == self._server_id}
+
+    def _by_key(self, keys: Sequence[str]) -> dict[str, Stored]:
+        if not keys:
+            return {}
+        rows = StoredEntry.objects.filter(server=self._server_id, dn_key__among=keys).values_list("dn_key", *KNOWN)
+        return {key: Stored(*row) for key, *row in rows}
+
+    def decide_again(self, pks: Collection[int]) -> None:
+        """Have these entries decided about again, by this run or, if it dies, by the next, although the server sends the same."""
+        wanted = sorted(pks)
+        digest = Concat(Left("digest", DIGEST_AT), Value(STALE), Substr("digest", DIGEST_AT + 1))
+        for start in range(0, len(wanted), PAGE):
+            rows = StoredEntry.objects.filter(pk__among=wanted[start : start + PAGE])
+            rows.exclude(digest__contains=STALE).update(digest=digest)
+
+    def identities(self, dns: Mapping[int, str]) -> dict[int, Identity]:
+        """Return who stored entries are, by the rows' ids; ``dns`` are theirs."""
+        if not dns:
+            return {}
+        found = StoredEntry.objects.filter(pk__among=dns).values_list("pk", "identity")
+        return {pk: serialization.identity_from_json(dns[pk], stored) for pk, stored in found}
+
+    def keep(self, page: Sequence[Read]) -> set[int]:
+        """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
+        told = self._said_before([each.place.same.pk for each in page if each.place.same and each.asks])
+        new: list[tuple[Any, ...]] = []
+        changed: dict[int, dict[str, Any]] = {}
+        moved: dict[int, dict[str, Any]] = {}
+        users: set[int | None] = set()
+        groups: set[str] = set()
+        for each in page:
+            stored, same = each.place.stored, each.place.same
+            if same and (not each.asks or told.get(same.pk) == each.verdict):
+                if same.fits(each.candidate):
+                    continue
+                moved[same.pk] = dict(zip(MOVED, (self._run_id, *_match(each.candidate)), strict=True))
+                users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
+                continue
+            groups.update(group_names.named_in(each.attributes or ""))
+            if stored:
+                changed[stored.pk] = dict(zip(WRITTEN, self._values(each), strict=True))
+            else:
+                new.append((self._server_id, each.place.key, each.identity.dn, *self._values(each)))
+            users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
+        self.wrote = self.wrote or bool(new or changed)
+        self._named_groups.add(groups)
+        insert_rows(StoredEntry, COLUMNS, new)
+        update_rows(StoredEntry, changed, columns=WRITTEN)
+        update_rows(StoredEntry, moved, columns=MOVED)
+        self.arrivals.add(each.place.stored for each in page if each.place.stored)
+        self.arrivals.kept((each.place.key for each in page), (*changed, *moved))
+        return {pk for pk in users if pk is not None}
+
+    def _values(self, read: Read) -> tuple[Any, ...]:
+        verdict = read.verdict
+        return (
+            self._run_id,
+            *_match(read.candidate),
+            read.place.digest,
+            read.identity.unique_id,
+            int(traits(read.identity)),
+            serialization.identity_to_json(read.identity),
+            read.attributes or Json("{}"),
+            read.named,
+            verdict_json.verdict_to_text(verdict),
+            verdict is not None and verdict.error is None and not verdict.varies,
+        )
+
+    def _said_before(self, pks: Sequence[int]) -> dict[int, Verdict]:
+        """Return the stored verdicts of entries about which the scripts were asked again."""
+        stored = StoredEntry.objects.filter(pk__among=pks, verdict__isnull=False).values_list("pk", "verdict")
+        return {pk: verdict_json.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
+
+    def has_come(self, pk: int, run_id: int) -> bool:
+        """Tell whether a row, written by this run or left alone, is of an entry that this reading has found."""
+        return run_id == self._run_id or pk in self.arrivals
+
+    def contents(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
+        """Yield all stored entries as DN and attributes."""
+        return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
+
+    def others(self, *, all_of_them: bool) -> Iterator[list[tuple[Place, str, dict[str, list[str]]]]]:
+        """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time or again.
+
+        Each entry comes with its place, its DN and its attributes.
+        """
+        columns = ("dn_key", "dn", "attributes", *KNOWN)
+        rows = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
+        if not all_of_them:
+            again = Q(digest__contains=STALE)
+            rows = rows.filter(Q(contested=True) | Q(user__isnull=False, settled=False) | again)
+        last = 0
+        while page := list(rows.filter(pk__gt=last).values_list(*columns)[:PAGE]):
+            last = page[-1][3]
+            kept = (row for row in page if row[3] not in self.arrivals)
+            yield [
+                (Place(key, row[1].replace(STALE, ""), Stored(*row)), dn, attributes)
+                for key, dn, attributes, *row in kept
+            ]
+
+    def dns_of(self, name: str) -> list[str]:
+        """Return the DNs of the stored entries with this DN or username."""
+        wanted, stored = fold(name), StoredEntry.objects.filter(server=self._server_id)
+        named = stored.values_list("dn", "identity__usernames").iterator(PAGE)
+        return [dn for dn, usernames in named if wanted in map(fold, (dn, *usernames))]
+
+    def counts(self) -> tuple[int, int]:
+        """Return how many entries are stored, and how many of them are users."""
+        told = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
+        return told["all"], told["users"]
+
+    def named_attributes(self, named: NamedAttributes) -> dict[str, int]:
+        """Return how many of the stored entries have each of these attributes, by its folded name."""
+        entries = StoredEntry.objects.filter(server=self._server_id).order_by().values_list("named")
+        return named.counts(entries.annotate(Count("pk")).iterator())
+
+    def forget(self, entries: Sequence[tuple[int, int | None, str, str]]) -> None:
+        """Drop entries, and note where their users were last; they come as row id, user, DN and immutable id."""
+        StoredEntry.objects.filter(pk__among=[pk for pk, *_ in entries]).delete()
+        self.wrote = self.wrote or bool(entries)
+        theirs = {user: (dn, unique_id) for _, user, dn, unique_id in entries if user is not None}
+        if theirs:
+            last_seen.note_missed(theirs, server_id=self._server_id)
+
+    def forget_unseen(self) -> set[int]:
+        """Drop what a complete reading did not find any more; return the users of those entries."""
+        # What this run has written has come. Of the rest those that were left alone have: mostly that is all of it.
+        older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id)
+        if older.count() == self.arrivals.left_alone:
+            return set()
+        rows = older.order_by("pk").values_list("pk", "user", "dn", "unique_id").iterator(chunk_size=5000)
+        unseen: Iterator[tuple[int, int | None, str, str]] = (row for row in rows if row[0] not in self.arrivals)
+        users: set[int] = set()
+        while part := list(islice(unseen, PAGE)):
+            self.forget(part)
+            users.update(user for _, user, _, _ in part if user is not None)
+        return users
+
+
+def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:
+    """Return as columns whose entry it is taken for, whether others have a claim to it, and by what."""
+    if candidate is None:
+        return None, False, ""
+    return candidate.user_id, bool(candidate.rivals), candidate.by.value
+
+
+def dn_key(dn: str) -> str:
+    """Return the key under which one DN is stored once; to the letter, as only the server knows what it compares."""
+    return hashlib.sha256(dn.encode("utf-8", "surrogatepass")).hexdigest()

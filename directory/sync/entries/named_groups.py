@@ -1,0 +1,55 @@
+"""Which groups the stored entries of a server name: one that is deleted gives no other sign than that it is missing.
+
+Groups are compared by the keys of their DNs, made anew each time: the stored ones, which another version of Rollcall may
+have made otherwise, only keep two workers from noting a group twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable
+
+from directory.models import NamedGroup
+from directory.values import distinguished_names
+
+
+class NamedGroups:
+    """The groups that the entries of one server name, and some that they did not long ago."""
+
+    def __init__(self, server_id: int) -> None:
+        self._server_id = server_id
+        self._known: set[str] | None = None
+
+    def add(self, named: Collection[str]) -> None:
+        """Note these, given by their DNs, inside the caller's transaction."""
+        if not named:
+            return
+        if self._known is None:
+            self._known = set(map(distinguished_names.key, of(self._server_id)))
+        new = {key: dn for dn in set(named) if (key := distinguished_names.key(dn)) not in self._known}
+        NamedGroup.objects.bulk_create(
+            [NamedGroup(server_id=self._server_id, key=_stored_key(key), dn=dn) for key, dn in new.items()],
+            batch_size=500,
+            ignore_conflicts=True,
+        )
+        self._known |= new.keys()
+
+
+def of(server_id: int) -> list[str]:
+    """Return the DNs of the groups that the entries of a server name."""
+    return list(NamedGroup.objects.filter(server=server_id).order_by("pk").values_list("dn", flat=True))
+
+
+def forget(groups: Iterable[str], *, server_id: int) -> None:
+    """Forget groups, given by their DNs, that nobody names any more."""
+    keys = set(map(distinguished_names.key, groups))
+    if not keys:
+        return
+    named = NamedGroup.objects.filter(server=server_id)
+    nobodys = [pk for pk, dn in named.values_list("pk", "dn") if distinguished_names.key(dn) in keys]
+    for start in range(0, len(nobodys), 500):
+        named.filter(pk__in=nobodys[start : start + 500]).delete()
+
+
+def _stored_key(key: str) -> str:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,1 @@
+"""Last stage: log lines, mails and summaries of a run."""

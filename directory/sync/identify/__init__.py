@@ -1,0 +1,1 @@
+"""Which user an entry belongs to."""

@@ -1,0 +1,144 @@
+"""Which stored entries claim a user, by id or by username, and which of these claims are another person's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from directory.ldap.identity import is_theirs
+from directory.models import StoredEntry
+from directory.sync.identify import known_ids
+from directory.sync.identify.known_ids import NOTHING, Noted
+from directory.sync.identify.same_person import Likeness, Person, likeness
+from directory.sync.stored import serialization
+from directory.values.ldap import Identity
+from directory.values.plan import MatchedBy
+from orgs.models import User
+from orgs.text import fold
+
+COLUMNS = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
+PAGE = 1000
+# The id of a server and that of a user.
+Key = tuple[int, int]
+
+
+class Found(NamedTuple):
+    """One stored entry that claims a user."""
+
+    pk: int
+    server_id: int
+    user_id: int
+    dn: str
+    matched_by: str
+    contested: bool
+    identity: Mapping[str, Any]
+    verdict: str | None = None
+
+    @property
+    def who(self) -> Identity:
+        """Who the entry is."""
+        return serialization.identity_from_json(self.dn, self.identity)
+
+    @property
+    def usernames(self) -> set[str]:
+        """The folded usernames of the entry."""
+        return {fold(name) for name in self.identity["usernames"]}
+
+    def is_of(self, noted: Noted) -> bool:
+        """Tell whether the entry carries an id that is known of a user, noted since it was matched or before."""
+        return bool(noted.ids) and is_theirs(self.who, self.server_id, noted.ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Who claims entries of others.
+
+    ``claimed`` are users with a claim to another user's entry on a server, ``contested`` the users of such entries where
+    it is open whose they are. ``namesakes`` are entries that carry a user's username, but are another person's.
+    """
+
+    claimed: frozenset[Key]
+    contested: frozenset[Key]
+    namesakes: Mapping[Key, Sequence[Identity]]
+
+
+def look(rivals: Mapping[Key, Collection[int]], complete: Collection[int]) -> Claims:
+    """Return what the claims of a run's readings come to; ``rivals`` are those who claim a user's entry as well.
+
+    ``complete`` are the servers that were read to their end.
+    """
+    claimed = {(server, rival) for (server, _), users in rivals.items() for rival in users}
+    if not claimed:
+        return Claims(frozenset(), frozenset(), {})
+    everybody = {rival for _, rival in claimed}
+    noted = _noted(everybody)
+    settled = _found_by_id(everybody, noted, complete)
+    void = _void(rivals, noted)
+    contested = {
+        (server, owner)
+        for (server, owner), users in rivals.items()
+        if not all(rival in settled or (server, owner, rival) in void for rival in users)
+    }
+    namesakes: dict[Key, list[Identity]] = {}
+    real = {(server, owner, rival) for (server, owner), users in rivals.items() for rival in users} - void.keys()
+    for (server, _, rival), who in void.items():
+        namesakes.setdefault((server, rival), []).append(who)
+    return Claims(frozenset((server, rival) for server, _, rival in real), frozenset(contested), namesakes)
+
+
+def of_others(entries: Sequence[Found], noted: Noted, person: Person | None) -> list[Found]:
+    """Return a user's entries where all of them are another person's, by another id and another name."""
+    if person is None or not noted.ids or any(row.matched_by == MatchedBy.ID for row in entries):
+        return []
+    others = [row for row in entries if row.who.ids and likeness(person, row.who) is Likeness.OTHER]
+    return others if len(others) == len(entries) else []
+
+
+def people(user_ids: Collection[int]) -> dict[int, Person]:
+    """Return the names of these users."""
+    columns = ("pk", "first_name", "last_name", "active")
+    return {pk: Person(*row) for pk, *row in User.objects.filter(pk__among=user_ids).values_list(*columns)}
+
+
+def _noted(users: Collection[int]) -> dict[int, Noted]:
+    return {pk: each for part in _parts(users) for pk, each in known_ids.of(part).items()}
+
+
+def _found_by_id(users: Collection[int], noted: Mapping[int, Noted], complete: Collection[int]) -> set[int]:
+    """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
+    return {
+        row.user_id
+        for row in _entries(users, complete)
+        if row.matched_by == MatchedBy.ID or row.is_of(noted.get(row.user_id, NOTHING))
+    }
+
+
+def _void(rivals: Mapping[Key, Collection[int]], noted: Mapping[int, Noted]) -> dict[tuple[int, int, int], Identity]:
+    """Return the claims by username alone of users who are known by other ids: server, owner, rival, and the entry.
+
+    The name has to tell that it is another person's, also where the entry is its owner's by id: a directory that was
+    restored may have given ids anew.
+    """
+    known = {pk for pk, each in noted.items() if each.ids}
+    persons = {pk: person for part in _parts(known) for pk, person in people(part).items()}
+    found = {}
+    servers = {server for server, _ in rivals}
+    for row in _entries({owner for _, owner in rivals}, servers):
+        for rival in known.intersection(rivals.get((row.server_id, row.user_id), ())):
+            if not row.who.ids or row.is_of(noted[rival]):
+                continue
+            if likeness(persons[rival], row.who) is Likeness.OTHER:
+                found[row.server_id, row.user_id, rival] = row.who
+    return found
+
+
+def _entries(users: Collection[int], servers: Collection[int]) -> Iterator[Found]:
+    for part in _parts(users):
+        rows_of_part = StoredEntry.objects.filter(server__in=servers, user__among=part).order_by("pk")
+        yield from (Found(*row) for row in rows_of_part.values_list(*COLUMNS))
+
+
+def _parts(users: Collection[int]) -> Iterator[list[int]]:
+    wanted = sorted(users)
+    yield from (wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE))

@@ -1,0 +1,168 @@
+"""Which immutable ids are known of which users: any that was ever noted of one counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Count
+
+from directory.ldap.identity import counts_on, id_key
+from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat, StoredEntry
+from directory.values.ldap import IdKey
+from directory.values.plan import DOUBTFUL, Outcome
+from orgs.models import User
+
+PAGE = 1000
+MOST_IDS = 50
+# Which planned matches are noted: the first of a user, and another one where the user is active or was found by an id
+# that is known. A deactivated user keeps what is noted: the username may be another person's by now. An id by which two
+# users of one plan were found, on two servers, is noted of neither.
+NOTED = """
+    FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
+    WHERE p.run_id = %s
+      AND p.user_id NOT IN (SELECT c.user_id FROM {changes} c WHERE c.run_id = %s AND c.user_id IS NOT NULL
+                            AND c.outcome = %s)
+      AND p.user_id NOT IN (SELECT c.user_id FROM {repeats} r JOIN {changes} c ON c.id BETWEEN r.first AND r.last
+                            WHERE r.run_id = %s AND c.user_id IS NOT NULL AND c.outcome = %s)
+      AND (m.user_id IS NULL OR u.active OR p.by_id
+           OR (m.unique_id = '' AND NOT EXISTS (SELECT 1 FROM {known} k WHERE k.user_id = p.user_id)))
+      AND p.unique_id NOT IN (SELECT d.unique_id FROM {planned} d WHERE d.run_id = %s AND d.unique_id <> ''
+                              AND d.unique_id NOT LIKE '%%: %%' GROUP BY d.unique_id HAVING count(*) > 1)
+"""
+# A company's own number, which stays with its server.
+OWN = "m.unique_id LIKE '%%: %%'"
+# A table that a statement reads and fills at once is looked through anew for each row, as far as it is filled by then,
+# where PostgreSQL has taken it for empty. Sorted by what no index has, all rows are read before the first one is written.
+ALL_READ_FIRST = " ORDER BY p.server_id, p.user_id"
+# The id of a match that is about to have another one, or another server.
+KEEP_IDS = (
+    "INSERT INTO {known} (user_id, unique_id, server_id, noted_at) "
+    f"SELECT m.user_id, m.unique_id, CASE WHEN {OWN} THEN m.server_id END, %s"
+    f"{NOTED} AND m.unique_id <> '' AND NOT ({OWN} AND m.server_id IS NULL)"
+    f" AND (p.unique_id NOT IN ('', m.unique_id) OR ({OWN} AND m.server_id <> p.server_id))"
+    f"{ALL_READ_FIRST} ON CONFLICT DO NOTHING"
+)
+# An entry without an id leaves the one that is known.
+UNIQUE_ID = f"CASE WHEN p.unique_id = '' AND NOT ({OWN} AND m.server_id <> p.server_id) THEN m.unique_id END"
+NOTE_MATCHES = (
+    "INSERT INTO {match} (user_id, server_id, dn, unique_id, matched_at) "
+    f"SELECT p.user_id, p.server_id, p.dn, coalesce({UNIQUE_ID}, p.unique_id), %s {NOTED}{ALL_READ_FIRST}"
+    " ON CONFLICT (user_id) DO UPDATE SET server_id = EXCLUDED.server_id, dn = EXCLUDED.dn,"
+    " unique_id = EXCLUDED.unique_id, matched_at = EXCLUDED.matched_at"
+)
+
+
+class Noted(NamedTuple):
+    """What is known of a user in directories: the last match, and all ids, with the servers where they count."""
+
+    server: int | None = None
+    dn: str = ""
+    unique_id: str = ""
+    ids: frozenset[IdKey] = frozenset()
+
+    @property
+    def known_id(self) -> str:
+        """One of the ids, the last match's where it has one; empty where none is known."""
+        if self.unique_id or not self.ids:
+            return self.unique_id
+        return min(one for one, _ in self.ids)
+
+
+NOTHING = Noted()
+
+
+def of(user_ids: Collection[int]) -> dict[int, Noted]:
+    """Return what is known of these users; who is left out has never been matched."""
+    further: dict[int, set[IdKey]] = {}
+    for pk, unique_id, server in KnownId.objects.filter(user__among=user_ids).values_list(
+        "user_id", "unique_id", "server_id"
+    ):
+        further.setdefault(pk, set()).add(id_key(unique_id, server))
+    matches = Match.objects.filter(user__among=user_ids).values_list("user_id", "server_id", "dn", "unique_id")
+    noted = {}
+    for pk, server, dn, unique_id in matches:
+        ids = frozenset([id_key(unique_id, server)] if unique_id else ())
+        noted[pk] = Noted(server, dn, unique_id, ids | further[pk] if pk in further else ids)
+    return noted
+
+
+def owners(unique_ids: Collection[str], *, server_id: int) -> Iterator[tuple[str, int, int]]:
+    """Yield of whom these ids, which entries of this server carry, are known: id, user and org."""
+    columns = ("unique_id", "server_id", "user_id", "user__org_id")
+    for model in (Match, KnownId):
+        for unique_id, server, pk, org_id in model.objects.filter(unique_id__among=unique_ids).values_list(*columns):
+            if counts_on(server_id, unique_id, server):
+                yield unique_id, pk, org_id
+
+
+def usernames(unique_ids: Collection[str], *, server_id: int) -> dict[str, str]:
+    """Return the usernames of those of whom these ids, which entries of this server carry, are known, by id."""
+    found = {one: pk for one, pk, _ in owners(unique_ids, server_id=server_id)}
+    names = dict(User.objects.filter(pk__among=set(found.values())).values_list("pk", "username"))
+    return {one: names[pk] for one, pk in found.items()}
+
+
+def note(*, plan_id: int, run_id: int, at: datetime) -> None:
+    """Note by which entries the users of a plan were decided, but those that the run found doubtful, and all their ids."""
+    if PlannedMatch.objects.filter(run=plan_id).exists():
+        _note_planned(plan_id=plan_id, run_id=run_id, at=at)
+    _note_conflicts(run_id, at=at)
+
+
+def _note_planned(*, plan_id: int, run_id: int, at: datetime) -> None:
+    models = {"match": Match, "planned": PlannedMatch, "users": User, "changes": RunChange}
+    models |= {"repeats": RunRepeat, "known": KnownId}
+    tables = {name: connection.ops.quote_name(model._meta.db_table) for name, model in models.items()}
+    which: list[Any] = [plan_id, *(run_id, DOUBTFUL) * 2, plan_id]
+    when: Any = connection.ops.adapt_datetimefield_value(at)
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT p.user_id {NOTED} AND p.further_ids <> ''".format(**tables), which)
+        several = [row[0] for row in cursor.fetchall()]
+        cursor.execute(KEEP_IDS.format(**tables), [when, *which])
+        kept = cursor.rowcount
+        cursor.execute(NOTE_MATCHES.format(**tables), [when, *which])
+    for start in range(0, len(several), PAGE):
+        planned = PlannedMatch.objects.filter(run=plan_id, user__among=several[start : start + PAGE])
+        rows = planned.values_list("user_id", "server_id", "further_ids")
+        add(((pk, server, one) for pk, server, ids in rows for one in json.loads(ids)), at=at)
+    if several or kept:
+        _forget_the_oldest()
+
+
+def _note_conflicts(run_id: int, *, at: datetime) -> None:
+    """Note on which server users were found of whom nothing is noted and whose entry is in doubt, but none of its ids.
+
+    They are not proven gone when their org does not ask that server any more.
+    """
+    unknown = RunChange.objects.of(run_id).filter(
+        outcome=Outcome.CONFLICT, user__active=True, user__match=None, server__isnull=False
+    )
+    wanted = dict(unknown.values_list("user", "server"))
+    entries = StoredEntry.objects.filter(user__among=wanted).order_by("pk").values_list("user", "server", "dn")
+    found = {pk: dn for pk, server, dn in entries if wanted[pk] == server}
+    Match.objects.bulk_create(
+        [Match(user_id=pk, server_id=wanted[pk], dn=dn, matched_at=at) for pk, dn in sorted(found.items())],
+        batch_size=500,
+        ignore_conflicts=True,
+    )
+
+
+def _forget_the_oldest() -> None:
+    """Keep so many ids of each user: some servers make all their ids anew each time that they are set up."""
+    many = KnownId.objects.order_by().values("user").annotate(Count("pk")).filter(pk__count__gt=MOST_IDS)
+    for user in list(many.values_list("user", flat=True)):
+        newest = KnownId.objects.filter(user=user).order_by("-noted_at", "-pk").values_list("pk", flat=True)
+        KnownId.objects.filter(pk__in=list(newest[MOST_IDS:])).delete()
+
+
+def add(ids: Iterable[tuple[int, int, str]], *, at: datetime) -> None:
+    """Note further ids, each with its user and the server where it was read; what is known already stays as it is."""
+    new = [
+        KnownId(user_id=pk, unique_id=unique_id, server_id=id_key(unique_id, server)[1] or None, noted_at=at)
+        for pk, server, unique_id in ids
+    ]
+    KnownId.objects.bulk_create(new, batch_size=500, ignore_conflicts=True)

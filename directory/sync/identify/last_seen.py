@@ -1,0 +1,67 @@
+"""Keeps where each LDAP server had the entries of users whom it has no more, whichever run read that."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from django.db.models import Exists, OuterRef
+
+from directory.ldap.identity import id_key
+from directory.models import LastSeen, Match, PlannedMatch, StoredEntry
+from directory.sync.identify import known_ids
+
+
+def dns_of(users: Collection[int], server_id: int) -> dict[int, str]:
+    """Return where this server had these users whom it has no more, by user id."""
+    rows = LastSeen.objects.filter(server=server_id, user__among=users).values_list("user_id", "dn", "unique_id")
+    seen = {pk: (dn, unique_id) for pk, dn, unique_id in rows}
+    return {pk: seen[pk][0] for pk in _theirs(seen, server_id)} if seen else {}
+
+
+def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:
+    """Return whose entries, given as DN and immutable id, may be theirs: one with none of their ids is another person's."""
+    ids = {pk: noted.ids for pk, noted in known_ids.of(entries).items() if noted.ids}
+    return {
+        pk
+        for pk, (_, unique_id) in entries.items()
+        if not unique_id or pk not in ids or id_key(unique_id, server_id) in ids[pk]
+    }
+
+
+def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> None:
+    """Note where a server had users whom it has no more; ``entries`` are DNs and immutable ids, by users."""
+    there = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
+    gone = {pk: entries[pk] for pk in sorted(entries.keys() - there)}
+    theirs = _theirs(gone, server_id)
+    LastSeen.objects.bulk_create(
+        [
+            LastSeen(user_id=pk, server_id=server_id, dn=dn, unique_id=unique_id)
+            for pk, (dn, unique_id) in gone.items()
+            if pk in theirs
+        ],
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=["server", "user"],
+        update_fields=["dn", "unique_id"],
+    )
+
+
+def moved_on(plan_id: int) -> dict[int, int]:
+    """Return whom a plan found on another server than the noted one, which had their entry before, with that server."""
+    elsewhere = PlannedMatch.objects.filter(run=plan_id, user=OuterRef("user")).exclude(server=OuterRef("server"))
+    noted = Match.objects.filter(user=OuterRef("user"), server=OuterRef("server"))
+    found: dict[int, int] = dict(
+        LastSeen.objects.filter(Exists(noted), Exists(elsewhere)).values_list("user", "server")
+    )
+    return found
+
+
+def forget_where_they_left(left: Mapping[int, int]) -> None:
+    """Forget where servers had users who are noted as found on another one by now; ``left`` is from ``moved_on``."""
+    now = dict(Match.objects.filter(user__among=left).values_list("user", "server"))
+    by_server: dict[int, list[int]] = {}
+    for pk, server_id in left.items():
+        if now.get(pk) not in (None, server_id):
+            by_server.setdefault(server_id, []).append(pk)
+    for server_id, users in by_server.items():
+        LastSeen.objects.filter(server=server_id, user__among=users).delete()

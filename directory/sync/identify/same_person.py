@@ -1,0 +1,48 @@
+"""Whether an entry that carries a user's username, but none of the ids that are known, is the same person's. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from directory.values.ldap import Identity
+from orgs.text import fold
+
+
+class Person(NamedTuple):
+    """What is known of a user's person beside the ids."""
+
+    first_name: str
+    last_name: str
+    active: bool
+
+
+class Likeness(StrEnum):
+    """What the names say; only where both sides have names they can say anything."""
+
+    SAME = "same"
+    OTHER = "other"
+    UNSURE = "unsure"
+
+
+def likeness(person: Person, who: Identity) -> Likeness:
+    """Compare a user with an entry that has the user's username.
+
+    A username can pass to another person, with the address, who must not get the first one's archives; a directory that
+    was restored or moved gives everybody a new id. So the name decides, whatever the address. A deactivated user may
+    have been hired again, or have a namesake: only a person can tell.
+    """
+    first = _compared(person.first_name, who.first_name)
+    last = _compared(person.last_name, who.last_name)
+    if Likeness.OTHER in (first, last):
+        return Likeness.OTHER
+    no_first_names = not person.first_name.strip() and not who.first_name.strip()
+    alike = last is Likeness.SAME and (first is Likeness.SAME or no_first_names)
+    return Likeness.SAME if alike and person.active else Likeness.UNSURE
+
+
+def _compared(one: str, other: str) -> Likeness:
+    one, other = fold(one), fold(other)
+    if not one or not other:
+        return Likeness.UNSURE
+    return Likeness.SAME if one == other else Likeness.OTHER

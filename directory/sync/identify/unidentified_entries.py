@@ -1,0 +1,116 @@
+"""Entries of which nobody can tell who they are: they may be anybody who was not found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from django.db.models import Count
+
+from directory.ldap.identity import LONGEST_ID, Trait
+from directory.models import StoredEntry
+from directory.sync.identify import claims, known_ids
+from directory.sync.identify.known_ids import NOTHING
+from directory.sync.identify.same_person import Likeness, likeness
+from directory.sync.stored import serialization
+from directory.values.ldap import Identity
+from orgs.models import User
+from orgs.text import fold
+
+PAGE = 1000
+# So many DNs stand in a warning.
+NAMED = 5
+# What a reading leaves in the counts of its row.
+WITHOUT_USERNAME, LONG_IDS = "withoutUsername", "longIds"
+
+
+def counts(server_id: int) -> dict[str, int]:
+    """Return how many stored entries of a server have no username, and how many an id that is too long, for its row."""
+    both = Trait.NO_USERNAME | Trait.LONG_ID
+    stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(both)).order_by()
+    found = {Trait(traits): count for traits, count in stored.values_list("traits").annotate(Count("pk"))}
+    return {
+        WITHOUT_USERNAME: sum(count for traits, count in found.items() if Trait.NO_USERNAME in traits),
+        LONG_IDS: sum(count for traits, count in found.items() if Trait.LONG_ID in traits),
+    }
+
+
+def not_text(server_id: int) -> list[str]:
+    """Return what there is to say of stored entries with a name or address that is no text: one sentence, or nothing."""
+    stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(Trait.NOT_TEXT)).order_by("pk")
+    if not (count := stored.count()):
+        return []
+    names = stored.values_list("dn", flat=True)[:NAMED]
+    entries = "1 entry has" if count == 1 else f"{count} entries have"
+    return [
+        f"{entries} a username, a name or an email address that is not UTF-8, which counts as missing: {'; '.join(names)}"
+        + (" and others" if count > NAMED else "")
+        + ". Correct the values in the directory."
+    ]
+
+
+def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
+    """Yield what there is to say of a reading with these counts."""
+    if nameless := counts.get(WITHOUT_USERNAME, 0):
+        entries = "1 entry has" if nameless == 1 else f"{nameless} entries have"
+        yield (
+            f"{server}: {entries} no username, and may be anybody whose immutable id is not known. See that the bind DN "
+            "may read the username attribute; if they are no users' entries, let the search filter leave them out."
+        )
+    if long_ids := counts.get(LONG_IDS, 0):
+        entries = "1 entry has" if long_ids == 1 else f"{long_ids} entries have"
+        yield f"{server}: {entries} an immutable id of more than {LONGEST_ID} characters, which is not used."
+
+
+class Unidentified:
+    """The stored entries of one server without a username, or without an id, of which nobody can say whose they are."""
+
+    def __init__(self, server_id: int) -> None:
+        self._server_id = server_id
+        self._found: dict[Trait, str] = {}
+
+    def without_username(self) -> str:
+        """Return the DN of an entry without a username whose ids are nobody's; empty where there is none."""
+        return self._first(Trait.NO_USERNAME)
+
+    def without_id(self) -> str:
+        """Return the DN of an entry without an id whose username is nobody's, or not surely its person's; else nothing.
+
+        A username may have passed on: to be sure, whoever is known by an id has to have the name of the entry, too.
+        """
+        return self._first(Trait.NO_ID)
+
+    def _first(self, trait: Trait) -> str:
+        if trait not in self._found:
+            self._found[trait] = next((each.dn for page in self._pages(trait) for each in self._unknown(page)), "")
+        return self._found[trait]
+
+    def _pages(self, trait: Trait) -> Iterator[list[Identity]]:
+        stored = StoredEntry.objects.filter(server=self._server_id, traits__in=_with(trait)).order_by("pk")
+        last = 0
+        while page := list(stored.filter(pk__gt=last).values_list("pk", "dn", "identity")[:PAGE]):
+            last = page[-1][0]
+            yield [serialization.identity_from_json(dn, identity) for _, dn, identity in page]
+
+    def _unknown(self, page: Sequence[Identity]) -> Iterator[Identity]:
+        """Yield those that are nobody's, also of nobody in an org that does not ask this server."""
+        ids = {one for each in page for one in each.ids}
+        owned = {one for one, _, _ in known_ids.owners(ids, server_id=self._server_id)}
+        keys = {fold(name) for each in page for name in each.usernames}
+        by_name = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
+        users = set(by_name.values())
+        noted, persons = known_ids.of(users), claims.people(users)
+        for each in page:
+            named = {by_name[key] for key in map(fold, each.usernames) if key in by_name}
+            sure = any(
+                not noted.get(pk, NOTHING).ids
+                # A deactivated user's entry may well have stayed.
+                or likeness(persons[pk]._replace(active=True), each) is Likeness.SAME
+                for pk in named
+            )
+            if owned.isdisjoint(each.ids) and not sure:
+                yield each
+
+
+def _with(trait: Trait) -> list[int]:
+    """Return all values of the column in which one of these traits is set."""
+    return [value for value in range(sum(Trait) + 1) if value & int(trait)]

@@ -1,0 +1,168 @@
+"""Tells people how a run ended: alerts on the console, mails over SMTP that are kept until they are sent."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import smtplib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.core.mail import EmailMessage, get_connection
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Run, RunServer
+from directory.models.alerts import CONNECTION_PROBLEM
+from directory.sync.stored import not_checked
+
+log = logging.getLogger("rollcall.sync")
+
+# A mail that an SMTP server refused is tried again after this long, until it is this old.
+RETRY_AFTER = timedelta(minutes=5)
+GIVE_UP_AFTER = timedelta(days=2)
+
+
+def connection_problem(*, reading: RunServer, at: datetime) -> None:
+    """Raise the original's alert that an LDAP server can't be used, with the error of this reading."""
+    message = f"{CONNECTION_PROBLEM}: {reading.server_name}: {reading.error}"
+    raise_alert(kind=AlertKind.CONNECTION, message=message, run_id=reading.run_id, server_id=reading.server_id, at=at)
+
+
+def connection_works(server: LdapServer, *, at: datetime) -> None:
+    """End the alerts that an LDAP server can't be used: it has just been."""
+    Alert.objects.open().of_connection(server).update(dismissed_at=at)
+
+
+def raise_alert(
+    *, kind: AlertKind, message: str, run_id: int | None, at: datetime, server_id: int | None = None
+) -> None:
+    """Raise an alert, unless the same one is open already: that one then leads to the newer run."""
+    if not Alert.objects.open().filter(kind=kind, message=message).update(run_id=run_id):
+        Alert.objects.create(kind=kind, message=message, run_id=run_id, server_id=server_id, created_at=at)
+
+
+def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:
+    """Dismiss the alerts of held-back runs that a later one has made void."""
+    kinds = [AlertKind.HELD_BACK, AlertKind.APPROVAL]
+    Alert.objects.open().filter(kind__in=kinds, run_id__in=runs.values("pk")).update(dismissed_at=at)
+
+
+def tell_incomplete(run: Run, *, at: datetime) -> None:
+    """Raise an alert for each LDAP server of which a real run could not check everybody, and end those of earlier runs.
+
+    Alerts of servers that this run has not read stay, as they are.
+    """
+    told = not_checked.from_json(run.incomplete)
+    messages = [f"Directory sync incomplete: {each.sentence}" for each in told]
+    servers = dict(run.readings.filter(server__isnull=False).values_list("server_name", "server"))
+    past = Alert.objects.open().filter(Q(server=None) | Q(server__in=servers.values()), kind=AlertKind.INCOMPLETE)
+    past.exclude(message__in=messages).update(dismissed_at=at)
+    for each, message in zip(told, messages, strict=True):
+        raise_alert(
+            kind=AlertKind.INCOMPLETE, message=message, run_id=run.pk, server_id=servers.get(each.server), at=at
+        )
+
+
+def address_of(run: Run) -> str:
+    """Return where a run is shown."""
+    return f"{settings.CONSOLE_ADDRESS}/history/{run.pk}/"
+
+
+def address_of_users() -> str:
+    """Return where administrators find the users of their orgs, each with their history."""
+    return f"{settings.CONSOLE_ADDRESS}/users/"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What one address is told about a run."""
+
+    recipient: str
+    subject: str
+    body: str
+
+
+def can_mail() -> bool:
+    """Tell whether an SMTP server is set: without one no mail is written."""
+    return bool(settings.EMAIL_HOST)
+
+
+def write_mails(*, run: Run, kind: MailKind, letters: Iterable[Letter], at: datetime) -> None:
+    """Put a run's mails into the box of mails to send, each once.
+
+    A Message-ID has a random part: a run's number comes again after a backup was restored, and in another installation.
+    """
+    written = set(Mail.objects.filter(run=run, kind=kind).values_list("recipient", flat=True))
+    name, domain = f"run-{run.pk}-{kind.value.replace(' ', '-')}", settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
+    Mail.objects.bulk_create(
+        Mail(
+            run=run,
+            kind=kind,
+            recipient=letter.recipient,
+            subject=" ".join(letter.subject.split())[:255],
+            body=letter.body,
+            message_id=f"<{name}-{secrets.token_hex(8)}@{domain}>",
+            created_at=at,
+        )
+        for letter in letters
+        if letter.recipient not in written
+    )
+
+
+def send_waiting(*, at: datetime) -> list[Mail]:
+    """Send the mails that wait and return those that an SMTP server took."""
+    _give_up(at)
+    due = Mail.objects.filter(sent_at=None, given_up_at=None)
+    # Who was tried long after now was tried before the clock was set back.
+    rested = Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER) | Q(tried_at__gt=at + RETRY_AFTER)
+    sent = []
+    for mail in due.filter(rested).order_by("pk")[:50]:
+        if _claim(mail, at):
+            try:
+                _send(mail, at)
+            except OSError as error:
+                _not_taken(mail, error)
+                # A server that is away or stuck costs its time-out only once.
+                if not isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
+                    break
+            except ValueError as error:
+                _not_taken(mail, error)
+            else:
+                sent.append(mail)
+    return sent
+
+
+def _give_up(at: datetime) -> None:
+    """Try mails that have waited too long no more, and raise an alert for each: nobody has read what they say."""
+    for mail in Mail.objects.filter(sent_at=None, given_up_at=None, created_at__lte=at - GIVE_UP_AFTER):
+        with transaction.atomic():
+            if Mail.objects.filter(pk=mail.pk, sent_at=None, given_up_at=None).update(given_up_at=at):
+                said = f" The mail server said: {mail.error}" if mail.error else ""
+                message = f"A mail was never sent: {mail.subject}.{said}"
+                raise_alert(kind=AlertKind.MAIL, message=message, run_id=mail.run_id, at=at)
+
+
+def _claim(mail: Mail, at: datetime) -> bool:
+    """Mark a mail as being tried, so that two workers never send it at once."""
+    return bool(Mail.objects.filter(pk=mail.pk, sent_at=None, tried_at=mail.tried_at).update(tried_at=at))
+
+
+def _send(mail: Mail, at: datetime) -> None:
+    message = EmailMessage(
+        subject=mail.subject,
+        body=mail.body,
+        from_email=settings.DEFAULT_FROM_EMAIL,
+        to=[mail.recipient],
+        headers={"Message-ID": mail.message_id},
+        connection=get_connection(),
+    )
+    message.send()
+    Mail.objects.filter(pk=mail.pk).update(sent_at=at, error="")
+
+
+def _not_taken(mail: Mail, error: Exception) -> None:
+    Mail.objects.filter(pk=mail.pk).update(error=str(error)[:1000])
+    log.warning("mail %s of run %s was not taken by the SMTP server: %s", mail.kind, mail.run_id, error)

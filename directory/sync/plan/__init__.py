@@ -1,0 +1,1 @@
+"""Second stage: decide a change for every user in scope."""

@@ -1,0 +1,71 @@
+"""Remembers who was absent in how many runs since when, for servers that wait before they take it for granted."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime, timedelta
+
+from django.db.models import F
+
+from directory import void_plans
+from directory.models import Absence, LdapServer, Run, RunServer, StoredEntry
+from directory.scope import orgs_in_scope
+from directory.values.plan import Cause, Outcome
+from orgs.text import counted
+
+
+def waiting(
+    absent: Mapping[int, Collection[int]], servers: Mapping[int, LdapServer], *, at: datetime
+) -> dict[int, str]:
+    """Return for whom it is too early, with the reason; ``absent`` maps users to the servers that they were looked for in.
+
+    Of several servers the most patient one counts.
+    """
+    before = {row.user_id: row for row in Absence.objects.filter(user__among=absent)}
+    reasons = {}
+    for user, asked in absent.items():
+        patient = [servers[pk] for pk in asked if pk in servers]
+        runs = max((server.absence_runs for server in patient), default=1)
+        hours = max((server.absence_hours for server in patient), default=0)
+        known = before.get(user)
+        reason = _too_early(1 + (known.runs if known else 0), known.since if known else at, runs, hours, at)
+        if reason:
+            reasons[user] = reason
+    return reasons
+
+
+def _too_early(seen: int, since: datetime, runs: int, hours: int, at: datetime) -> str:
+    reasons = []
+    if seen < runs:
+        reasons.append(f"absent in {seen} of the {counted(runs, 'sync', 'syncs')} in a row that it takes")
+    if hours and at - since < timedelta(hours=hours):
+        reasons.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {counted(hours, 'hour', 'hours')}")
+    return " and ".join(reasons)
+
+
+def remember(run: Run, *, at: datetime) -> None:
+    """Count this run's absences once, and forget those of users who were found; safe to call twice."""
+    Absence.objects.exclude(user__org__in=orgs_in_scope()).delete()
+    if void_plans.overtaken_by(run) is not None:
+        # It says nothing new.
+        return
+    readings = RunServer.objects.filter(run=run)
+    if readings.exclude(since={}).exists():
+        # Not everybody was looked for; but whoever has an entry is there.
+        entries = StoredEntry.objects.filter(server__in=readings.values("server"), user__isnull=False)
+        Absence.objects.filter(user__in=entries.values("user")).delete()
+        return
+    changes = run.changes.filter(user__isnull=False)
+    # Whom the plan has decided without an entry is listed; of everybody else in its scope it has found one.
+    missed, found = changes.filter(entry__isnull=True), changes.filter(entry__isnull=False)
+    planned_for = [part["id"] for part in Run.objects.values_list("org_counts", flat=True).get(pk=run.pk)]
+    Absence.objects.filter(user__org__in=planned_for).exclude(user__in=missed.values("user")).delete()
+    # Some of those are somewhere else by now: the plan has moved them.
+    Absence.objects.filter(user__in=found.values("user")).delete()
+    gone = changes.filter(outcome=Outcome.APPLIED, cause=Cause.ABSENT)
+    Absence.objects.filter(user__in=gone.values("user")).delete()
+    absent = changes.filter(outcome=Outcome.WAITING)
+    known = Absence.objects.filter(user__in=absent.values("user")).exclude(last_run=run.pk)
+    known.update(runs=F("runs") + 1, last_run=run.pk)
+    new = absent.exclude(user__in=Absence.objects.values("user")).values_list("user", flat=True)
+    Absence.objects.bulk_create([Absence(user_id=pk, since=at, runs=1, last_run=run.pk) for pk in new], batch_size=500)

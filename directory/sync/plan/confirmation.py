@@ -1,0 +1,160 @@
+"""Asks again before someone is cut off or made powerful: the scripts in a fresh realm, the directory for who is absent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Self
+
+from directory.ldap.absence.absence_check import Inquiry
+from directory.models import LdapServer
+from directory.scripts import server_sandbox
+from directory.scripts.sandbox.resource_limits import SandboxBroken
+from directory.scripts.sandbox.sandbox import Sandbox
+from directory.sync.errors import SyncStopped
+from directory.sync.plan import directory_view, last_known_branches
+from directory.sync.run_context import Job
+from directory.values.ldap import Entry, Sought
+from directory.values.plan import Known, Presence, Sighting
+from directory.values.scripts import ScriptError, ScriptName, Verdict
+
+# So many users are asked about between two signs of life; a script may take its second for each.
+SLICE = 50
+# A question is a search below the base with the filter, one with its opposite, one without, and one for each tree; few
+# have more than two.
+# Whoever is not found costs up to six reads of single DNs, with a sign of life before them.
+SEARCHES = 7
+CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
+NOT_CONFIRMED = "asked again, it did not confirm that they are gone"
+ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"
+
+
+class SecondLook:
+    """What a run asks again, with the sandboxes and connections that it needs, each opened when it is first needed."""
+
+    def __init__(self, work: Job, directory: directory_view.Directory) -> None:
+        self._work = work
+        self._directory = directory
+        self._open = ExitStack()
+        self._sandboxes: dict[int, Sandbox] = {}
+        self._inquiries: dict[int, Inquiry] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._open.close()
+
+    def at(self, grave: Mapping[int, Known], seen: Mapping[int, Sighting]) -> dict[int, Sighting]:
+        """Return for each user with a grave change the sighting that counts, with what was found out for it."""
+        found = {pk: seen[pk] for pk in grave if seen[pk].presence is Presence.FOUND}
+        absent = {pk: (user, seen[pk]) for pk, user in grave.items() if seen[pk].presence is Presence.ABSENT}
+        return {**self._opinions(found), **self._whereabouts(absent)}
+
+    def _opinions(self, found: Mapping[int, Sighting]) -> dict[int, Sighting]:
+        sure: dict[int, Sighting] = {}
+        chosen = self._directory.entries({pk: sighting.entry_id for pk, sighting in found.items()})
+        by_server: dict[int, list[int]] = {}
+        for pk, sighting in found.items():
+            by_server.setdefault(sighting.server_id, []).append(pk)
+        for server_id, users in by_server.items():
+            for batch in self._slices(users, patience=SLICE):
+                verdicts = self._verdicts(server_id, [chosen[pk] for pk in batch])
+                sure |= {pk: _compared(found[pk], second) for pk, second in zip(batch, verdicts, strict=True)}
+        return sure
+
+    def _verdicts(self, server_id: int, chosen: list[Entry]) -> list[Verdict]:
+        try:
+            return self._sandbox(server_id).second_opinions(chosen)
+        except SandboxBroken as error:
+            raise SyncStopped(f"{self._work.servers[server_id].name}: {error}") from error
+
+    def _sandbox(self, server_id: int) -> Sandbox:
+        if server_id not in self._sandboxes:
+            server = self._work.servers[server_id]
+            sandbox = server_sandbox.sandbox(server)
+            self._sandboxes[server_id] = self._open.enter_context(sandbox)
+        return self._sandboxes[server_id]
+
+    def _whereabouts(self, absent: Mapping[int, tuple[Known, Sighting]]) -> dict[int, Sighting]:
+        """Ask every server of each user's org; what one of them can't confirm is no absence."""
+        sure = {pk: sighting for pk, (_, sighting) in absent.items()}
+        by_server: dict[int, list[Known]] = {}
+        for user, _ in absent.values():
+            for server_id in self._work.scope[user.account.org_id].servers:
+                by_server.setdefault(server_id, []).append(user)
+        for server_id, users in by_server.items():
+            server = self._work.servers[server_id]
+            asked = [user.id for user in users]
+            ids = self._directory.known_ids(asked, server_id=server.pk)
+            last = last_known_branches.last_dns(asked, server.pk)
+            sought = {
+                user.id: _sought(user, sure[user.id], server.pk, ids.get(user.id, ()), last.get(user.id))
+                for user in users
+            }
+            for batch in self._slices(list(sought), patience=_patience(server)):
+                for pk, told in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
+                    step = f"Asked {server.name} again: {told.told}."
+                    if not told.absent and sure[pk].presence is Presence.ABSENT:
+                        doubt = f"{server.name}: {told.told}"
+                        presence = Presence.CONFLICT if told.conflict else Presence.NOT_CHECKED
+                        shared = None if told.conflict else (server.name, NOT_CONFIRMED)
+                        sure[pk] = replace(sure[pk], presence=presence, reason=doubt, unchecked=shared)
+                    else:
+                        sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))
+        return sure
+
+    def _inquiry(self, server: LdapServer) -> Inquiry:
+        if server.pk not in self._inquiries:
+            inquiry = Inquiry(
+                server.connection_at(self._work.lease.clock()),
+                server.mapping,
+                neighbours=last_known_branches.Neighbours(server.pk).of,
+                lost=lambda: last_known_branches.lost(server.pk),
+                stay=lambda: self._work.lease.stay(phase="asking again", done=0, patience=_patience(server)),
+            )
+            self._inquiries[server.pk] = self._open.enter_context(inquiry)
+        return self._inquiries[server.pk]
+
+    def _slices(self, users: list[int], *, patience: int) -> Iterator[list[int]]:
+        for start in range(0, len(users), SLICE):
+            self._work.lease.renew(phase="asking again", done=start, total=len(users), patience=patience)
+            yield users[start : start + SLICE]
+
+
+def _patience(server: LdapServer) -> int:
+    """Return how many seconds one question may take: a search in each place, after connecting."""
+    return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
+
+
+def _sought(
+    user: Known,
+    sighting: Sighting,
+    server_id: int,
+    unique_ids: tuple[str, ...],
+    last: tuple[int | None, str] | None,
+) -> Sought:
+    """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
+    dn = last[1] if last is not None and last[0] == server_id else ""
+    namesakes = (who.dn for who in sighting.namesakes)
+    return Sought(user.id, user.account.username, unique_ids, dn, last is None, tuple(namesakes))
+
+
+def _compared(sighting: Sighting, second: Verdict) -> Sighting:
+    if second == sighting.verdict:
+        return replace(sighting, proofs=(*sighting.proofs, CONFIRMED))
+    return replace(sighting, verdict=Verdict(error=_disagreement(sighting.verdict, second)))
+
+
+def _disagreement(first: Verdict | None, second: Verdict) -> ScriptError:
+    """Return the error of an entry for which the scripts said two things; ``first`` is what they said at first."""
+    if second.error is not None:
+        return replace(second.error, message=f"failed when it was run a second time: {second.error.message}")
+    if first is None or first.active != second.active:
+        return ScriptError(ScriptName.ACTIVE, ANOTHER_ANSWER)
+    script = ScriptName.ORG_NAME if first.org_name != second.org_name else ScriptName.ROLE_NAME
+    return ScriptError(script, ANOTHER_ANSWER)

@@ -1,0 +1,285 @@
+"""Answers what the directory says about each user, and notes by which entry it was decided."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
+
+from django.db.models import Q, TextField
+from django.db.models.functions import Cast
+
+from directory.ldap.identity import id_key
+from directory.models import PlannedMatch, RunServer, StoredEntry
+from directory.scripts import verdict_json
+from directory.sync.identify import claims, known_ids, last_seen
+from directory.sync.identify.claims import COLUMNS, Found, Key, of_others
+from directory.sync.identify.known_ids import NOTHING, Noted
+from directory.sync.identify.same_person import Person
+from directory.sync.identify.unidentified_entries import Unidentified
+from directory.sync.plan.rules.preconditions import EntryNow
+from directory.sync.stored import serialization
+from directory.values.ldap import Entry, Identity
+from directory.values.plan import MatchedBy, Presence, Sighting
+from orgs.bulk import insert_rows
+from orgs.text import counted, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere.
+
+    ``extent`` says in words that it is a reading of changes only; empty for one of everything.
+    """
+
+    server_id: int
+    name: str
+    pages: int = 0
+    entries: int = 0
+    complete: bool = False
+    error: str = ""
+    unread: str = ""
+    extent: str = ""
+
+
+def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
+    """Note by which entry each user was decided in this plan, except for those that the run found doubtful.
+
+    What earlier plans would have noted for the servers that were read to their end is of no interest any more: they are void.
+    """
+    left = last_seen.moved_on(plan_id)
+    known_ids.note(plan_id=plan_id, run_id=run_id, at=at)
+    last_seen.forget_where_they_left(left)
+    read = RunServer.objects.filter(run=plan_id, server__isnull=False, complete=True).values("server")
+    PlannedMatch.objects.filter(Q(run=plan_id) | Q(server__in=read, run__lt=plan_id)).delete()
+
+
+def stored_since(
+    run_id: int, asked: Mapping[int, Collection[int]], names: Mapping[int, str]
+) -> dict[int, list[EntryNow]]:
+    """Return what runs after this one have stored of users (keys) on the servers that are asked for them (values).
+
+    ``names`` are those of the servers.
+    """
+    rows_since = StoredEntry.objects.filter(run_id__gt=run_id, user__among=asked).order_by("pk")
+    columns = ("user_id", "server_id", "dn", "identity", Cast("verdict", TextField()))
+    found: dict[int, list[EntryNow]] = {}
+    for user, server, dn, identity, verdict in rows_since.values_list(*columns):
+        if server in asked[user] and server in names:
+            who, said = serialization.identity_from_json(dn, identity), verdict_json.verdict_from_text(verdict)
+            found.setdefault(user, []).append(EntryNow(server, names[server], who, said))
+    return found
+
+
+class Directory:
+    """What one run read from all its servers, asked user by user."""
+
+    def __init__(self, readings: Iterable[Reading], rivals: Mapping[tuple[int, int], Collection[int]]) -> None:
+        """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
+        self._readings = {reading.server_id: reading for reading in readings}
+        self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
+        self._claims = claims.look(rivals, self._complete)
+        self._unidentified: dict[int, Unidentified] = {}
+        self._doubled: dict[int, frozenset[int]] = {}
+
+    def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
+        """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
+        noted = known_ids.of(users)
+        # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
+        # that broke off it only counts that an immutable id was known there.
+        stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
+        found: dict[Key, list[Found]] = {}
+        by_name: set[int] = set()
+        # As text, since nearly all are the same few.
+        for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
+            entry = Found(*row)
+            if entry.matched_by != MatchedBy.ID:
+                if entry.is_of(noted.get(entry.user_id, NOTHING)):
+                    entry = entry._replace(matched_by=MatchedBy.ID)
+                else:
+                    by_name.add(entry.user_id)
+            found.setdefault((entry.server_id, entry.user_id), []).append(entry)
+        persons = claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
+        return {
+            pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
+            for pk, servers in users.items()
+        }
+
+    def is_doubled(self, server_id: int, key: str) -> bool:
+        """Tell whether two entries on one server, which was read to its end, carry this folded username.
+
+        Whoever is renamed to it would be taken for both from then on.
+        """
+        if server_id not in self._doubled:
+            self._doubled[server_id] = _doubled(server_id)
+        return hash(key) in self._doubled[server_id]
+
+    def plan_matches(self, run_id: int, sightings: Mapping[int, Sighting]) -> None:
+        """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
+        new = [
+            (run_id, pk, sighting.server_id, who.dn, who.unique_id, _as_text(who.further_ids), _by_id(sighting))
+            for pk, sighting in sightings.items()
+            if sighting.newly_matched and (who := sighting.identity) is not None
+        ]
+        insert_rows(PlannedMatch, ("run", "user", "server", "dn", "unique_id", "further_ids", "by_id"), new)
+
+    def known_ids(self, users: Collection[int], *, server_id: int) -> dict[int, tuple[str, ...]]:
+        """Return the immutable ids of these users that count on a server."""
+        noted = known_ids.of(users)
+        return {pk: tuple(sorted(one for one, of in each.ids if of in {0, server_id})) for pk, each in noted.items()}
+
+    def entries(self, ids: Mapping[int, int]) -> dict[int, Entry]:
+        """Return entries by user; ``ids`` maps users to the stored entries that they were found by."""
+        stored = StoredEntry.objects.filter(pk__among=ids.values()).values_list("pk", "dn", "attributes")
+        found = {pk: Entry(dn, {name: tuple(v) for name, v in attributes.items()}) for pk, dn, attributes in stored}
+        return {user: found[pk] for user, pk in ids.items()}
+
+    def _sighting(
+        self,
+        user: int,
+        servers: Sequence[int],
+        found: Mapping[Key, Sequence[Found]],
+        noted: Noted,
+        person: Person | None,
+    ) -> Sighting:
+        """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
+        by_id = _first_by_id(user, servers, found) if len(servers) > 1 else None
+        known_id, namesakes = noted.known_id, list[Identity]()
+        for server in servers:
+            reading = self._readings.get(server)
+            if reading is None:
+                reason = "an LDAP server of this org is disabled or took no part in this run"
+                return Sighting(Presence.NOT_CHECKED, server_id=server, reason=reason, known_id=known_id)
+            if not reading.complete:
+                reason = f"{reading.name} was not read to its end: {reading.error}".rstrip(".")
+                return Sighting(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
+            if by_id is not None and server != by_id:
+                continue
+            key, theirs = (server, user), found.get((server, user), ())
+            others = of_others(theirs, noted, person)
+            clash, entry = _one_of(
+                [row for row in theirs if row not in others] if others else theirs,
+                claimed=key in self._claims.claimed,
+                contested=key in self._claims.contested,
+            )
+            if clash:
+                reason = f"{reading.name}: {clash}"
+                return Sighting(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
+            if entry is not None:
+                return _seen(reading, entry, noted)
+            namesakes += [*(row.who for row in others), *self._claims.namesakes.get(key, ())]
+        return self._absent([self._readings[server] for server in servers], noted, namesakes)
+
+    def _absent(self, searched: Sequence[Reading], noted: Noted, namesakes: Sequence[Identity]) -> Sighting:
+        """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
+        last = next((reading for reading in searched if reading.server_id == noted.server), searched[-1])
+        presence = Presence.ABSENT
+        places = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
+        whom = "nobody with a known immutable id of this user" if namesakes else "nobody matches"
+        reason = f"{whom} in {places}, searched to the last page"
+        if changes := next((reading for reading in searched if reading.extent), None):
+            presence = Presence.NOT_LOOKED_FOR
+            reason = f"{changes.name} was asked for {changes.extent}, and a full reading tells who is absent"
+        elif doubt := next(filter(None, (self._doubt(reading, noted) for reading in searched)), ""):
+            presence, reason = Presence.NOT_CHECKED, doubt
+        return Sighting(
+            presence,
+            last.name,
+            last.server_id,
+            known_id=noted.known_id,
+            reason=reason,
+            namesakes=tuple(namesakes) if presence is Presence.ABSENT else (),
+        )
+
+    def _doubt(self, reading: Reading, noted: Noted) -> str:
+        """Return why a reading proves nobody absent who was not found in it; empty where it does."""
+        if reading.unread:
+            return f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
+        unidentified = self._unidentified.setdefault(reading.server_id, Unidentified(reading.server_id))
+        if not noted.ids and (dn := unidentified.without_username()):
+            return (
+                f"{reading.name} has entries without a username, such as {dn}, and no immutable id of this user is known "
+                "by which they could be told apart"
+            )
+        # Where a server gives ids, an entry without one is a person whose id the bind DN may not see.
+        if noted.ids and noted.server == reading.server_id and (dn := unidentified.without_id()):
+            return f"{reading.name} has entries without an immutable id, such as {dn}, and this user may be one of them"
+        return ""
+
+
+def _doubled(server_id: int) -> frozenset[int]:
+    """Return the hashes of the folded usernames that two entries on a server carry."""
+    found = array("q")
+    stored = StoredEntry.objects.filter(server=server_id).values_list("identity__usernames")
+    for (names,) in stored.iterator(chunk_size=5000):
+        found.extend({hash(fold(name)) for name in names})
+    return frozenset(one for one, other in pairwise(sorted(found)) if one == other)
+
+
+def _amount(reading: Reading) -> str:
+    return f"{counted(reading.entries, 'entry', 'entries')} in {counted(reading.pages, 'page', 'pages')}"
+
+
+def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tuple[str, Found | None]:
+    """Return why the entries of one server conflict, or the one that counts, or neither.
+
+    ``claimed`` says that another user's entry carries this username, ``contested`` that a user whose own entry was not
+    found has a claim to this one.
+    """
+    if not entries:
+        return ("one entry for two users: another user's entry carries this username" if claimed else ""), None
+    by_id = list(filter(_by_known_id, entries))
+    if len(by_id) > 1:
+        return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
+    if by_id:
+        # The immutable id decides; but two entries with one username today are two claims all the same.
+        names = by_id[0].usernames
+        for row in entries:
+            if row is not by_id[0] and names & row.usernames:
+                return f"two entries for one user: {by_id[0].dn} and {row.dn}", None
+        chosen = by_id[0]
+    elif len(entries) > 1:
+        return f"two entries for one user: {entries[0].dn} and {entries[1].dn}", None
+    else:
+        chosen = entries[0]
+    if chosen.contested and (contested or chosen.matched_by != MatchedBy.ID):
+        return f"one entry for two users: {chosen.dn}", None
+    return "", chosen
+
+
+def _first_by_id(user: int, servers: Sequence[int], found: Mapping[Key, Sequence[Found]]) -> int | None:
+    """Return the first of these servers that has an entry with an immutable id of this user; None where none has."""
+    return next((pk for pk in servers if any(map(_by_known_id, found.get((pk, user), ())))), None)
+
+
+def _by_known_id(entry: Found) -> bool:
+    return entry.matched_by == MatchedBy.ID
+
+
+def _by_id(sighting: Sighting) -> bool:
+    return sighting.matched_by == MatchedBy.ID
+
+
+def _as_text(further_ids: Sequence[str]) -> str:
+    return json.dumps(further_ids) if further_ids else ""
+
+
+def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
+    who = row.who
+    fresh = not noted.ids.issuperset([id_key(one, row.server_id) for one in who.ids])
+    return Sighting(
+        presence=Presence.FOUND,
+        server=reading.name,
+        server_id=row.server_id,
+        identity=who,
+        verdict=verdict_json.verdict_from_text(row.verdict),
+        matched_by=row.matched_by,
+        known_id=noted.known_id,
+        entry_id=row.pk,
+        # What somebody else claims as well is noted of nobody.
+        newly_matched=not row.contested
+        and (fresh or noted[:3] != (row.server_id, who.dn, who.unique_id or noted.unique_id)),
+    )

@@ -1,0 +1,101 @@
+"""Reads what holds as a batch of stored changes is applied, and keeps it so until the batch is committed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping, Sequence
+
+from directory.models import LdapServer, OrgServer, RunChange
+from directory.scope import asked_by_orgs
+from directory.sync.plan import absence_grace, directory_view, users_in_scope
+from directory.sync.plan.rules import preconditions
+from directory.sync.plan.rules.preconditions import Now, Relied
+from directory.sync.run_context import Job
+from directory.values.plan import Cause, House
+from orgs.actions import locks
+from orgs.models import Org, Role
+from orgs.rules.inheritance import effective_settings
+
+
+def to_note(house: House, asked: Mapping[int, Sequence[int]]) -> dict[str, object]:
+    """Return what a plan is made against, for its run's row; ``asked`` are the servers that were asked for orgs in scope."""
+    return preconditions.to_json(house, asked, _roles())
+
+
+def relied_on(work: Job) -> Relied:
+    """Return what the plan of a run was made against."""
+    servers = {
+        row.server_id: _mark(row.configuration_digest, row.grants_digest)
+        for row in work.readings
+        if row.complete and row.server_id is not None
+    }
+    return preconditions.from_json(work.run.surroundings, servers=servers, undo=work.run.undo_of_id is not None)
+
+
+def now(work: Job, changes: Collection[RunChange]) -> Now:
+    """Return what holds for these changes now, and lock it, inside the caller's transaction.
+
+    What roles allow comes first, then servers and orgs, as where settings are saved; users, whom the caller locks, last.
+    """
+    locks.roles()
+    read = sorted({row.server_id for row in work.readings if row.server_id is not None})
+    servers = {row.pk: row for row in _locked_servers(read)}
+    _lock_orgs(changes)
+    effective = effective_settings()
+    asked_by = asked_by_orgs(effective)
+    orgs = users_in_scope.orgs(effective, asked_by)
+    if work.run.undo_of_id is not None:
+        return Now(orgs, _roles())
+    marks = {pk: _mark(row.configuration_digest, row.grants_digest) for pk, row in servers.items() if row.enabled}
+    names = {pk: row.name for pk, row in servers.items()}
+    asked = {
+        row.user_id: servers_of_org
+        for row in changes
+        if row.user_id and (servers_of_org := asked_by.get(row.org_id or 0))
+    }
+    since = work.run.plan_from_id or work.run.pk
+    return Now(
+        orgs=orgs,
+        roles=_roles(),
+        servers=marks,
+        names=names,
+        entries=directory_view.stored_since(since, asked, names),
+        waits=_waits(work, changes, asked, servers),
+    )
+
+
+def _locked_servers(ids: Sequence[int]) -> list[LdapServer]:
+    return list(LdapServer.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
+
+
+def _lock_orgs(changes: Collection[RunChange]) -> None:
+    """Hold the orgs of these changes, those above them and their lists of servers, so that nobody changes them meanwhile."""
+    ids = {row.org_id for row in changes} | {row.after.get("org_id") for row in changes}
+    steplen = Org.steplen
+    paths = Org.objects.filter(pk__in=[pk for pk in ids if pk]).values_list("path", flat=True)
+    lineage = {path[:end] for path in paths for end in range(steplen, len(path) + 1, steplen)}
+    orgs = Org.objects.select_for_update(no_key=True).filter(path__in=lineage).order_by("pk")
+    held = [org.pk for org in orgs.only("pk")]
+    list(OrgServer.objects.select_for_update(no_key=True).filter(org__in=held).order_by("pk").values_list("pk"))
+
+
+def _waits(
+    work: Job,
+    changes: Collection[RunChange],
+    asked: Mapping[int, Sequence[int]],
+    servers: Mapping[int, LdapServer],
+) -> dict[int, str]:
+    away = {row.user_id for row in changes if row.cause == Cause.ABSENT}
+    absent = {pk: each for pk, each in asked.items() if pk in away}
+    return absence_grace.waiting(absent, servers, at=work.lease.clock()) if absent else {}
+
+
+def _roles() -> dict[str, str]:
+    """Return every role's name with a mark that changes with what the role is and allows."""
+    rows = Role.objects.order_by("pk").values_list("name", "pk", "permissions")
+    return {name: _mark(pk, sorted(permissions)) for name, pk, permissions in rows}
+
+
+def _mark(*parts: object) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,1 @@
+"""The rules by which a change is decided. Pure: values in, values out."""

@@ -1,0 +1,203 @@
+"""Sighting + account → change: the decision table, and nothing else. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from directory.sync.identify.same_person import Likeness, Person, likeness
+from directory.sync.plan.rules import profile_org_roles
+from directory.sync.plan.rules.change_builder import Draft
+from directory.values.ldap import Identity
+from directory.values.plan import Account, Action, Cause, Change, House, Known, MatchedBy, Outcome, Presence, Sighting
+from directory.values.scripts import ANOTHER_PERSON, Verdict
+
+OTHER_PERSON = (
+    "Conflict: this user's username, but not the immutable id, and names or a deactivation that leave open whether it is "
+    f"the same person. Nothing changes. If it is another person, press {ANOTHER_PERSON} on the user's page; if it is the "
+    "same person, forget the user's match in the data fixes and synchronize again."
+)
+
+
+def decide(known: Known, sighting: Sighting, house: House, *, taken: Collection[str] = ()) -> Change:
+    """Return what the directory's word means for one user; ``taken`` are folded usernames of other users."""
+    draft = Draft(known, known.account)
+    change = _decide(draft, sighting, house, taken)
+    if known.managed_locally and change.actions:
+        wanted = ", ".join(change.actions)
+        return Draft(known, known.account, steps=list(change.steps)).untouched(
+            Outcome.KEPT, f"Managed locally: nothing changes (the directory asks for: {wanted})."
+        )
+    return change
+
+
+def is_grave(change: Change, house: House) -> bool:
+    """Tell whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
+    granted = change.after.roles - change.before.roles
+    return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
+
+
+def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
+    match sighting.presence:
+        case Presence.NOT_CHECKED:
+            return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.reason}. Nothing changes.")
+        case Presence.NOT_LOOKED_FOR:
+            return draft.untouched(Outcome.UNCHANGED, f"Not looked for: {sighting.reason}. Nothing changes.")
+        case Presence.CONFLICT:
+            return draft.untouched(Outcome.CONFLICT, f"Conflict: {sighting.reason}. Nothing changes.")
+        case Presence.ABSENT:
+            draft.steps.append(f"Absent: {sighting.reason}.")
+            draft.steps += sighting.proofs
+            _name_others(draft, sighting)
+            return _absent(draft, sighting)
+        case Presence.FOUND:
+            return _found(draft, sighting, house, taken)
+
+
+def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
+    identity, verdict = sighting.identity, sighting.verdict
+    if identity is None or verdict is None:
+        raise ValueError("a found user comes with an identity and a verdict")
+    draft.steps.append(f"Found in {sighting.server} by {sighting.matched_by}: {identity.dn}.")
+    if sighting.known_id and sighting.matched_by != MatchedBy.ID:
+        warning = f"The immutable id was {sighting.known_id} and is now {identity.unique_id or 'missing'}"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        if not _same_person(draft.known.account, identity):
+            return draft.untouched(Outcome.CONFLICT, OTHER_PERSON)
+    if sighting.ways:
+        draft.steps.append(sighting.ways)
+    draft.steps += sighting.proofs
+    if verdict.error is not None:
+        return draft.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")
+    draft.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
+    if not verdict.active:
+        return _leave(draft, Cause.SCRIPT)
+    return _stay(draft, sighting, verdict, house, taken)
+
+
+def _same_person(account: Account, identity: Identity) -> bool:
+    person = Person(account.first_name, account.last_name, account.active)
+    return likeness(person, identity) is Likeness.SAME
+
+
+def _name_others(draft: Draft, sighting: Sighting) -> None:
+    """Say who has the username of somebody absent by now."""
+    for who in sighting.namesakes:
+        name = f"{who.first_name} {who.last_name}".strip()
+        warning = f"Another person with this username: {who.dn}{f' ({name})' if name else ''}"
+        draft.steps.append(
+            f'{warning}. They get nothing of this account; "Another person" frees the username for them.'
+        )
+        draft.warnings.append(warning)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def _absent(draft: Draft, sighting: Sighting) -> Change:
+    """Leave, unless they were last where nobody asks, or the server's settings ask for more patience."""
+    steps = list(draft.steps)
+    change = _leave(draft, Cause.ABSENT)
+    if not change.actions or not (sighting.waits or sighting.elsewhere):
+        return change
+    waiting = Draft(draft.known, draft.known.account, steps=steps, warnings=draft.warnings)
+    if sighting.elsewhere:
+        return waiting.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.elsewhere}. Nothing changes.")
+    return waiting.untouched(Outcome.WAITING, f"Waits: {sighting.waits}. Nothing changes yet.")
+
+
+def _leave(draft: Draft, cause: Cause) -> Change:
+    """Inactive or absent: block and deactivate; on legal hold, block and leave the deactivation pending."""
+    account = draft.known.account
+    said = "absent" if cause is Cause.ABSENT else "found, inactive"
+    if not account.active:
+        draft.steps.append(f"Rule: {said}, and deactivated already: nothing changes.")
+    elif draft.known.on_hold:
+        draft.steps.append(f"Rule: {said}, user active and on legal hold: block, deactivation pending.")
+        if not account.blocked:
+            draft.want(Action.BLOCK, "On legal hold: blocked instead of deactivated.", blocked=True)
+        if not account.pending:
+            draft.want(Action.SET_PENDING, "Deactivation pending until the release from legal hold.", pending=True)
+        if not draft.actions:
+            draft.steps.append("Blocked and pending already: nothing changes.")
+    else:
+        draft.steps.append(f"Rule: {said}, user active and not on hold: block and deactivate.")
+        if not account.blocked:
+            draft.want(Action.BLOCK, "Blocked: signed out everywhere.", blocked=True)
+        draft.want(
+            Action.DEACTIVATE,
+            "Deactivated: devices too, their archives to cold storage.",
+            active=False,
+            pending=False,
+        )
+    return draft.finished(cause)
+
+
+def _stay(draft: Draft, sighting: Sighting, verdict: Verdict, house: House, taken: Collection[str]) -> Change:
+    """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
+    identity = sighting.identity
+    if identity is None:
+        raise ValueError("a found user comes with an identity")
+    if (kept := _kept(draft, house)) is not None:
+        return kept
+    draft.steps.append(f"Rule: {_rule(draft.known)}.")
+    _bring_back(draft, house)
+    if (clash := profile_org_roles.profile(draft, identity, taken)) is not None:
+        return clash
+    org = profile_org_roles.org(draft, sighting, verdict, house)
+    if org is not None:
+        profile_org_roles.roles(draft, sighting, org, verdict, house)
+    if not draft.actions:
+        draft.steps.append("Already as the directory says: nothing changes.")
+    return draft.finished()
+
+
+def _rule(known: Known) -> str:
+    then = "names and email, org and roles follow the directory"
+    if not known.account.active:
+        by = "a sync" if known.deactivated_by_sync else "a person, which the settings allow to undo"
+        return f"found, active, deactivated by {by}: reactivate, then {then}"
+    if known.account.blocked:
+        by = "a sync" if known.blocked_by_sync else "a person, which the settings allow to undo"
+        return f"found, active, blocked by {by}: unblock, nothing pending any more, then {then}"
+    return f"found, active: {then}"
+
+
+def _kept(draft: Draft, house: House) -> Change | None:
+    """A person's deactivation or block stays, unless a setting says otherwise."""
+    known, account = draft.known, draft.known.account
+    if house.reactivate_set_by_person:
+        return None
+    if not account.active and not known.deactivated_by_sync:
+        return draft.untouched(
+            Outcome.KEPT, "Rule: found, active, but deactivated by a person: a sync changes nothing."
+        )
+    if account.pending and not known.pending_by_sync:
+        return draft.untouched(
+            Outcome.KEPT, "Rule: found, active, but a person wants the deactivation: a sync changes nothing."
+        )
+    if account.active and account.blocked and not known.blocked_by_sync:
+        if account.pending:
+            draft.steps.append("Rule: found, active, blocked by a person: the block stays.")
+            draft.want(Action.CLEAR_PENDING, "The deactivation that a sync left pending is off.", pending=False)
+            return draft.finished()
+        return draft.untouched(Outcome.KEPT, "Rule: found, active, but blocked by a person: a sync changes nothing.")
+    return None
+
+
+def _bring_back(draft: Draft, house: House) -> None:
+    known, account = draft.known, draft.known.account
+    if not account.active:
+        draft.want(
+            Action.REACTIVATE,
+            "Reactivated with the devices deactivated at that time; unexpired archives leave cold storage.",
+            active=True,
+        )
+    if account.blocked and (known.blocked_by_sync or house.reactivate_set_by_person):
+        by = "a sync" if known.blocked_by_sync else "a person (the settings allow to undo that)"
+        draft.want(Action.UNBLOCK, f"Unblocked: the block was set by {by}.", blocked=False)
+    elif account.blocked:
+        draft.steps.append("Stays blocked: the block was set by a person.")
+    if account.pending:
+        draft.want(Action.CLEAR_PENDING, "The pending deactivation is off.", pending=False)

@@ -1,0 +1,132 @@
+"""Devices and archives on the way back: which can be made as they were, and what can't be, said why. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from directory.sync.plan.rules.change_builder import Draft
+from directory.values.plan import Action
+
+Values = Mapping[str, Any]
+
+LIVE, COLD = "live", "cold storage"
+_STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
+
+
+def put_back_belongings(
+    draft: Draft, traces: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime
+) -> dict[str, Any]:
+    """Return what to put back of the devices and archives that a run changed, and tell so in the steps.
+
+    ``devices`` and ``archives`` are the user's as they are now. They follow the user's own way back: where that is
+    barred, they stay too.
+    """
+    wanted = {
+        "devices": _wanted_devices(draft, traces["devices"]),
+        "archives": _wanted_archives(draft, traces["archives"]),
+    }
+    possible, problems = still_possible(wanted, devices=devices, archives=archives, at=at, on_hold=draft.known.on_hold)
+    draft.steps += [*_told_devices(possible["devices"]), *_told_archives(possible["archives"])]
+    draft.steps += [f"{problem}." for problem in problems]
+    draft.warnings += problems
+    return possible
+
+
+def _wanted_devices(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
+    whole_user = {Action.REACTIVATE, Action.DEACTIVATE} & set(draft.actions)
+    moved = Action.MOVE in draft.actions
+    wanted = {}
+    for key, device in changed.items():
+        before, after = device["before"], device["after"]
+        then = dict(after)
+        if whole_user:
+            then |= {name: before[name] for name in _STATE}
+        if moved:
+            then["authorized"] = before["authorized"]
+        if then != after:
+            wanted[key] = {"name": device["name"], "now": after, "then": then}
+    return wanted
+
+
+def _wanted_archives(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
+    ways = {(COLD, LIVE): Action.REACTIVATE, (LIVE, COLD): Action.DEACTIVATE}
+    wanted = {}
+    for key, archive in changed.items():
+        before, after = archive["before"], archive["after"]
+        way = ways.get((after["state"], before["state"]))
+        if way is not None and way in draft.actions:
+            wanted[key] = {"device": archive["device"], "bytes": archive["bytes"], "now": after, "then": before}
+    return wanted
+
+
+def still_possible(
+    wanted: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime, on_hold: bool
+) -> tuple[dict[str, Any], list[str]]:
+    """Return the part of what is wanted that can be put back as things are now, and why the rest can't."""
+    kept: dict[str, Any] = {"devices": {}, "archives": {}}
+    problems = []
+    for key, device in wanted["devices"].items():
+        if problem := _device_problem(device, devices.get(key)):
+            problems.append(problem)
+        else:
+            kept["devices"][key] = device
+    for key, archive in wanted["archives"].items():
+        now = archives.get(key)
+        if problem := _archive_problem(archive, now, at, on_hold=on_hold):
+            problems.append(problem)
+        elif now is not None and now["state"] == archive["now"]["state"]:
+            kept["archives"][key] = archive
+    return kept, problems
+
+
+def _device_problem(wanted: Values, now: Values | None) -> str:
+    if now is None:
+        return f"{wanted['name']} is not this user's device any more"
+    if any(now[name] != value for name, value in wanted["now"].items()):
+        return f"{wanted['name']} has been changed since and stays as it is"
+    return ""
+
+
+def _archive_problem(wanted: Values, now: Values | None, at: datetime, *, on_hold: bool) -> str:
+    whose = f"The archive of {wanted['device']}"
+    if not _is_live(wanted):
+        passed = datetime.fromisoformat(wanted["then"]["expires_at"]) <= at
+        return f"{whose} was to expire before now: it is kept for its org's retention from now on" if passed else ""
+    if now is None:
+        return f"{whose} has been purged since and stays lost"
+    overdue = now["state"] == COLD and datetime.fromisoformat(now["expires_at"]) <= at and not on_hold
+    if overdue or now["state"] not in {LIVE, COLD}:
+        return f"{whose} has expired since and stays lost"
+    return ""
+
+
+def _is_live(wanted: Values) -> bool:
+    return bool(wanted["then"]["state"] == LIVE)
+
+
+def _told_devices(devices: Mapping[str, Values]) -> list[str]:
+    ways: dict[str, list[str]] = {}
+    for device in devices.values():
+        now, then = device["now"], device["then"]
+        if then["active"] != now["active"]:
+            ways.setdefault("active again" if then["active"] else "deactivated again", []).append(device["name"])
+        if then["authorized"] != now["authorized"]:
+            way = "authorized again, without another sign-in" if then["authorized"] else "to sign in again"
+            ways.setdefault(way, []).append(device["name"])
+    return [f"{_number(names, 'device')} {way}: {', '.join(names)}." for way, names in ways.items()]
+
+
+def _told_archives(archives: Mapping[str, Values]) -> list[str]:
+    leaving = [archive["device"] for archive in archives.values() if _is_live(archive)]
+    returning = [archive for archive in archives.values() if not _is_live(archive)]
+    told = [f"{_number(leaving, 'archive')} out of cold storage."] if leaving else []
+    if returning:
+        dates = sorted({archive["then"]["expires_at"][:10] for archive in returning})
+        told.append(f"{_number(returning, 'archive')} back to cold storage, until {', '.join(dates)}.")
+    return told
+
+
+def _number(things: list[Any], word: str) -> str:
+    return f"{len(things)} {word}{'' if len(things) == 1 else 's'}"

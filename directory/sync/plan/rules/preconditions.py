@@ -1,0 +1,198 @@
+"""Compares what a stored change relies on with what holds as it is applied: orgs, servers, roles, entries. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from directory.sync.plan.rules import profile_org_roles
+from directory.values.ldap import Identity
+from directory.values.plan import Action, Cause, Change, House, OrgFacts
+from directory.values.scripts import Verdict
+from orgs.text import fold
+
+_CUTS_OFF = {Action.BLOCK, Action.DEACTIVATE, Action.SET_PENDING}
+_FOR_THE_ACTIVE = {Action.REACTIVATE, Action.UNBLOCK, Action.CLEAR_PENDING, Action.MOVE, Action.SET_ROLES}
+
+
+@dataclass(frozen=True, slots=True)
+class Relied:
+    """What a plan was made against.
+
+    ``orgs`` maps the ids of active orgs to the servers that they asked, in order; ``roles`` maps names to marks that
+    change with the role. Both are None in a plan that was stored without them. ``servers`` maps the ids of the servers
+    that were read to their end to the marks of their settings. An undo relies on no server.
+    """
+
+    orgs: Mapping[int, tuple[int, ...]] | None = None
+    roles: Mapping[str, str] | None = None
+    servers: Mapping[int, str] = field(default_factory=dict)
+    undo: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EntryNow:
+    """An entry of a user that was stored after the plan was made, on a server that their org asks."""
+
+    server_id: int
+    server: str
+    identity: Identity
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What holds now: active orgs by id, roles with their marks, servers with the marks of their settings.
+
+    ``names`` are those of the servers, and those that are not enabled have no mark. ``entries`` are what is stored of
+    users (ids) since the plan was made, ``waits`` why it would be too early to act on somebody's absence.
+    """
+
+    orgs: Mapping[int, OrgFacts]
+    roles: Mapping[str, str]
+    servers: Mapping[int, str] = field(default_factory=dict)
+    names: Mapping[int, str] = field(default_factory=dict)
+    entries: Mapping[int, Sequence[EntryNow]] = field(default_factory=dict)
+    waits: Mapping[int, str] = field(default_factory=dict)
+
+    def asked_by(self, org_id: int) -> tuple[int, ...]:
+        """Return the servers that an org asks; none where it does not follow LDAP."""
+        org = self.orgs.get(org_id)
+        return org.servers if org is not None and org.synchronized else ()
+
+
+def to_json(house: House, asked: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a plan is made against as its run keeps it; ``asked`` are the servers that were asked for orgs in scope."""
+    servers = {org.id: org.servers if org.synchronized else () for org in house.by_id.values()} | dict(asked)
+    return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles)}
+
+
+def from_json(stored: Mapping[str, Any], *, servers: Mapping[int, str], undo: bool) -> Relied:
+    """Return what a plan was made against, as it was before it became a row."""
+    if not stored:
+        return Relied(servers=servers, undo=undo)
+    orgs = {int(pk): tuple(each) for pk, each in stored["orgs"].items()}
+    return Relied(orgs=orgs, roles=stored["roles"], servers=servers, undo=undo)
+
+
+def objection(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
+    """Return why a change must not be made any more, without a full stop; empty where nothing speaks against it."""
+    for check in (_target, _roles) if relied.undo else (_present, _target, _settings, _roles, _entry):
+        if reason := check(change, server_id, relied, now):
+            return reason
+    return ""
+
+
+def _present(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
+    """The user must be in the care of the server that decided, and an absence proven on every server asked by now."""
+    asked = now.asked_by(change.before.org_id)
+    if server_id not in asked or (change.cause is Cause.ABSENT and not relied.servers.keys() >= set(asked)):
+        return _other_servers(change.before.org)
+    return _asks_as_before(change.before.org_id, change.before.org, relied, now)
+
+
+def _target(change: Change, _server_id: int | None, relied: Relied, now: Now) -> str:
+    after = change.after
+    if Action.MOVE not in change.actions:
+        return ""
+    org = now.orgs.get(after.org_id)
+    if org is None:
+        return f"the org {after.org} is not active any more"
+    if org.name != after.org:
+        return f"the org {after.org} is called {org.name} by now"
+    return "" if relied.undo else _asks_as_before(after.org_id, after.org, relied, now)
+
+
+def _asks_as_before(org_id: int, name: str, relied: Relied, now: Now) -> str:
+    same = relied.orgs is None or relied.orgs.get(org_id) == now.asked_by(org_id)
+    return "" if same else _other_servers(name)
+
+
+def _other_servers(org: str) -> str:
+    return f"{org} asks other LDAP servers than it did when the plan was made"
+
+
+def _settings(_change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
+    if server_id is None or relied.servers.get(server_id) == now.servers.get(server_id):
+        return ""
+    return f"the settings of {now.names.get(server_id, 'its LDAP server')} have changed since the plan was made"
+
+
+def _roles(change: Change, _server_id: int | None, relied: Relied, now: Now) -> str:
+    for role in sorted(change.after.roles - change.before.roles):
+        if role not in now.roles:
+            return f"there is no role {role} any more"
+        if relied.roles is not None and relied.roles.get(role) != now.roles[role]:
+            return f"the role {role} has been changed since the plan was made"
+    return ""
+
+
+def _entry(change: Change, server_id: int | None, _relied: Relied, now: Now) -> str:
+    """What has been read of the user since the plan was made must not say anything else."""
+    if change.cause is Cause.ABSENT and (early := now.waits.get(change.user_id)):
+        return f"it is too early by the LDAP server's settings of now: {early}"
+    for entry in now.entries.get(change.user_id, ()):
+        if reason := _contradiction(change, server_id, entry, now):
+            return reason
+    return ""
+
+
+def _contradiction(change: Change, server_id: int | None, entry: EntryNow, now: Now) -> str:
+    dn = entry.identity.dn
+    if change.cause is Cause.ABSENT:
+        return f"{entry.server} has an entry of theirs by now: {dn}"
+    reason = _other_state(change, entry.verdict) or _other_place(change, entry.verdict, now)
+    if not reason and not _asked_later(entry, server_id, now.asked_by(change.before.org_id)):
+        reason = _other_names(change, entry.identity)
+    return f"{reason} by now ({dn} in {entry.server})" if reason else ""
+
+
+def _asked_later(entry: EntryNow, server_id: int | None, asked: Sequence[int]) -> bool:
+    """Tell whether the entry's server comes after the one that decided: names are taken from the first that has an entry."""
+    return server_id in asked and entry.server_id in asked[asked.index(server_id) + 1 :]
+
+
+def _other_names(change: Change, identity: Identity) -> str:
+    """Return which names or addresses that the plan writes the entry does not have, or not any more in place of those of now."""
+    before, after = change.before, change.after
+    from_now, from_planned = profile_org_roles.names(before, identity), profile_org_roles.names(after, identity)
+    others = [
+        name.replace("_", " ")
+        for name, planned in from_planned.items()
+        if getattr(before, name) != getattr(after, name)
+        # Of several values the one in use stays: what is planned must not be replaced, what is there now must.
+        and (planned != getattr(after, name) or from_now[name] == getattr(before, name))
+    ]
+    return f"the directory has another {' and '.join(others)} for them" if others else ""
+
+
+def _other_state(change: Change, verdict: Verdict) -> str:
+    """Return what the scripts say of now that does not go with cutting somebody off, bringing them back or placing them."""
+    actions = set(change.actions)
+    if verdict.error is not None:
+        return f"the {verdict.error.script} script fails for their entry"
+    if verdict.active and actions & _CUTS_OFF:
+        return "the active script says active"
+    if not verdict.active and actions & _FOR_THE_ACTIVE:
+        return "the active script says inactive"
+    return ""
+
+
+def _other_place(change: Change, verdict: Verdict, now: Now) -> str:
+    if Action.MOVE in change.actions and fold(verdict.org_name or "") != fold(change.after.org):
+        return f"the org name script says {verdict.org_name or 'nothing'}"
+    granted = {fold(role) for role in change.after.roles - change.before.roles}
+    lost = {fold(role) for role in change.before.roles - change.after.roles}
+    wanted = _wanted(verdict, change.after.org_id, now)
+    # Where the script leaves roles alone by now, nobody loses any.
+    if Action.SET_ROLES in change.actions and (granted - wanted or lost & (lost if verdict.roles is None else wanted)):
+        return "the role name script gives other roles"
+    return ""
+
+
+def _wanted(verdict: Verdict, org_id: int, now: Now) -> set[str]:
+    """Return the folded names of the roles that a verdict gives; an empty list stands for the org's default roles."""
+    org = now.orgs.get(org_id)
+    defaults: Iterable[str] = org.default_roles if org is not None else ()
+    return {fold(name) for name in (defaults if verdict.roles == () else verdict.roles or ())}

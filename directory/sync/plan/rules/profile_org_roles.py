@@ -1,0 +1,158 @@
+"""How names, org and roles follow the directory, for a user who stays. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from directory.sync.plan.rules import role_resolution
+from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.email_addresses import addresses, is_address, spelled_as
+from directory.values.ldap import Identity
+from directory.values.plan import Account, Action, Change, House, OrgFacts, Outcome, Sighting
+from directory.values.scripts import Verdict
+from orgs.text import fold
+
+MAX_NAME = 255
+
+
+def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change | None:
+    """Names and email follow the directory, letter by letter; an attribute that is absent there says nothing.
+
+    A username in another letter case is the same one: that is no rename.
+    """
+    account = draft.known.account
+    wanted = names(account, identity)
+    username = wanted["username"]
+    if fold(username) != fold(account.username):
+        if (clash := _clash(draft, username, taken)) is not None:
+            return clash
+        draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=wanted.pop("username"))
+    changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
+    if changed:
+        listed = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
+        draft.want(Action.PROFILE, f"Profile from the directory: {listed}.", **changed)
+    if problem := no_address(account.email, identity):
+        draft.steps.append(f"{problem}.")
+        draft.warnings.append(problem)
+    return None
+
+
+def _clash(draft: Draft, username: str, taken: Collection[str]) -> Change | None:
+    if len(fold(username)) > MAX_NAME:
+        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
+    if fold(username) in taken:
+        return draft.untouched(
+            Outcome.CONFLICT,
+            f"Conflict: the directory now says {username}, which is, or is to be, another user's username. Nothing changes.",
+        )
+    return None
+
+
+def names(account: Account, identity: Identity) -> dict[str, str]:
+    """Return the username, email and names that an account has once it follows this entry, by the account's fields."""
+    return {
+        "username": _username(account.username, identity.usernames),
+        "email": _email(account.email, identity),
+        "first_name": (identity.first_name or account.first_name)[:MAX_NAME],
+        "last_name": (identity.last_name or account.last_name)[:MAX_NAME],
+    }
+
+
+def no_address(current: str, identity: Identity) -> str:
+    """Return what to know where all that the directory has for an address is none, without a full stop; else nothing."""
+    # Nearly everybody has just this one.
+    if identity.emails == (current,) and is_address(current):
+        return ""
+    found = addresses(identity.emails)
+    if found.chosen(current) or not found.wrong:
+        return ""
+    stays = f"{current} stays" if current else "this user goes on without one"
+    return f"The directory's email address {found.wrong[0][:MAX_NAME]} is none: {stays}"
+
+
+def _username(current: str, values: tuple[str, ...]) -> str:
+    """Of several values the one in use stays, else the first counts; a directory keeps them in no order."""
+    if not values:
+        return current
+    return spelled_as(current, values) or values[0][:MAX_NAME]
+
+
+def _email(current: str, identity: Identity) -> str:
+    if not identity.emails or identity.emails == (current,):
+        return current
+    return addresses(identity.emails).chosen(current) or current
+
+
+def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts | None:
+    """Move to the org that the org name script names, where there is one; return where the user ends up.
+
+    None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
+    """
+    account = draft.known.account
+    current = house.by_id.get(account.org_id)
+    if current is None or current.name != account.org:
+        warning = f"The org {account.org} was changed while the plan was made: org and roles stay as they are"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        return None
+    if verdict.org_name is None:
+        draft.steps.append("The org name script names no org: stays.")
+        return current
+    draft.steps.append(f"The org name script says {verdict.org_name}.")
+    target = house.orgs.get(fold(verdict.org_name))
+    if target is None:
+        warning = f"There is no org {verdict.org_name}, and a sync creates none: stays in {account.org}"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        draft.unknown_org = verdict.org_name[:MAX_NAME]
+        return current
+    if target.id == account.org_id:
+        return current
+    if problem := _why_not_there(draft, current, target, sighting, verdict, house):
+        warning = f"{problem}: stays in {account.org}"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+        return current
+    draft.want(Action.MOVE, f"Moved from {account.org} to {target.name}.", org=target.name, org_id=target.id)
+    if not target.synchronized:
+        warning = f"{target.name} is not synchronized with LDAP: no sync will look after this user there"
+        draft.steps.append(f"{warning}.")
+        draft.warnings.append(warning)
+    return target
+
+
+def _why_not_there(
+    draft: Draft, current: OrgFacts, target: OrgFacts, sighting: Sighting, verdict: Verdict, house: House
+) -> str:
+    """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
+    if target.synchronized and sighting.server_id not in target.servers:
+        # There the next sync would not find this user, and deactivate.
+        return f"{target.name} does not ask {sighting.server}, where this user is"
+    held = draft.known.account.roles
+    by = role_resolution.granting(sighting.server_id, sighting.server, house)
+    # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
+    limited = held & house.org_roles - by.grantable
+    if not limited or target.path.startswith(current.path):
+        return ""
+    kept = role_resolution.resolve(verdict.roles, held=held, org=target, by=by).roles
+    further = sorted(limited if kept is None else limited & kept)
+    return (
+        f"{', '.join(further)} would reach further in {target.name}, and {sighting.server} may not grant it"
+        if further
+        else ""
+    )
+
+
+def roles(draft: Draft, sighting: Sighting, place: OrgFacts, verdict: Verdict, house: House) -> None:
+    """Hold the roles that the role name script names, or the default ones of the place where the user ends up."""
+    held = draft.known.account.roles
+    by = role_resolution.granting(sighting.server_id, sighting.server, house)
+    found = role_resolution.resolve(verdict.roles, held=held, org=place, by=by)
+    draft.steps += found.steps
+    draft.warnings += found.warnings
+    wanted = found.roles
+    if wanted is not None and wanted != held:
+        told = ", ".join(
+            [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
+        )
+        draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)

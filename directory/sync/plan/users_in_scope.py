@@ -1,0 +1,142 @@
+"""Orgs → accounts: the users in scope as values, a page at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from django.db.models import Count
+
+from directory.models import LdapServer, SyncSettings
+from directory.scope import OrgScope
+from directory.values.plan import Account, House, Known, OrgFacts
+from orgs.actions import users
+from orgs.actions.powers import depends_on_org
+from orgs.models import Org, Role, RoleGrant, SetBy, User
+from orgs.rules.inheritance import Effective, effective_settings
+from orgs.text import fold
+
+PAGE = 1000
+COLUMNS = (
+    "pk",
+    "username",
+    "email",
+    "first_name",
+    "last_name",
+    "active",
+    "blocked",
+    "pending",
+    "org_id",
+    "managed_locally",
+    "deactivated_by",
+    "blocked_by",
+    "pending_by",
+    "session_epoch",
+)
+ORG = COLUMNS.index("org_id")
+
+
+def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
+    """Yield these users by id, a page at a time; whoever has moved out of these orgs meanwhile is not in scope any more."""
+    for start in range(0, len(user_ids), PAGE):
+        page = load(user_ids[start : start + PAGE])
+        yield {pk: user for pk, user in page.items() if user.account.org_id in org_ids}
+
+
+def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
+    """Return these users as values, by id; ``lock`` holds their rows until the transaction ends."""
+    if lock:
+        # Locked before anything else is read: roles and holds are looked at as they are from now on.
+        users.lock(user_ids=user_ids)
+    found = list(User.objects.filter(pk__among=user_ids).order_by("pk").values_list(*COLUMNS))
+    roles: dict[int, set[str]] = {}
+    for pk, name in RoleGrant.objects.filter(user__among=user_ids).values_list("user_id", "role__name"):
+        roles.setdefault(pk, set()).add(name)
+    held = set(User.objects.filter(pk__among=user_ids).held().values_list("pk", flat=True))
+    orgs = dict(Org.objects.filter(pk__among={row[ORG] for row in found}).values_list("pk", "name"))
+    return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in held) for row in found}
+
+
+def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> Known:
+    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *rest = row
+    off_by, blocked_by, pending_by, session_epoch = rest
+    return Known(
+        id=pk,
+        account=Account(
+            username=username,
+            email=email,
+            first_name=first_name,
+            last_name=last_name,
+            active=active,
+            blocked=blocked,
+            pending=pending,
+            org=orgs[org_id],
+            org_id=org_id,
+            roles=roles,
+        ),
+        on_hold=on_hold,
+        managed_locally=local,
+        deactivated_by_sync=off_by == SetBy.SYNC,
+        blocked_by_sync=blocked_by == SetBy.SYNC,
+        pending_by_sync=pending_by == SetBy.SYNC,
+        session_epoch=session_epoch,
+    )
+
+
+def usernames_of_others(wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, int]]:
+    """Return which of the folded usernames wanted for each user belong to someone else, and to whom."""
+    keys = {key for names in wanted.values() for key in names}
+    owners = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
+    return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in wanted.items()}
+
+
+def owner_of(user_id: int, key: str) -> int | None:
+    """Return who has this folded username, other than the user; None where nobody has."""
+    return usernames_of_others({user_id: [key]})[user_id].get(key)
+
+
+def orgs(effective: Mapping[int, Effective], asked: Mapping[int, tuple[int, ...]]) -> dict[int, OrgFacts]:
+    """Return the active orgs by id; ``asked`` are the servers that each of them asks, none where it does not follow LDAP."""
+    return {
+        org.id: OrgFacts(
+            id=org.id,
+            name=org.name,
+            default_roles=org.default_roles,
+            synchronized=bool(asked.get(org.id)),
+            servers=asked.get(org.id, ()),
+            path=org.path,
+        )
+        for org in effective.values()
+        if org.active
+    }
+
+
+def house(scope: Mapping[int, OrgScope]) -> House:
+    """Return the orgs, roles and settings that a plan is made against."""
+    roles = list(Role.objects.all())
+    asked = {pk: org.servers for pk, org in scope.items()}
+    return House(
+        orgs={fold(org.name): org for org in orgs(effective_settings(), asked).values()},
+        roles={fold(role.name): role.name for role in roles},
+        admin_roles=frozenset(role.name for role in roles if role.holds_admin),
+        powerful_roles=frozenset(role.name for role in roles if role.reaches_every_org),
+        org_roles=frozenset(role.name for role in roles if depends_on_org(role.permissions)),
+        grantable={
+            server.pk: frozenset(role.name for role in server.grantable_roles.all())
+            for server in LdapServer.objects.prefetch_related("grantable_roles")
+        },
+        reactivate_set_by_person=SyncSettings.objects.filter(reactivate_set_by_person=True).exists(),
+    )
+
+
+def holders(org_ids: Collection[int]) -> Counter[tuple[str, int]]:
+    """Return how many active users of these orgs hold each role, by its name and the server that they were matched to."""
+    held = RoleGrant.objects.filter(user__org__in=org_ids, user__active=True).order_by()
+    counted = held.values_list("role__name", "user__match__server").annotate(Count("pk"))
+    return Counter({(name, server or 0): count for name, server, count in counted})
+
+
+def sysadmins() -> set[int]:
+    """Return the ids of everyone who is an active SYSADMIN now."""
+    return set(User.objects.sysadmins().values_list("pk", flat=True))

@@ -1,0 +1,1 @@
+"""First stage: read every server of a run."""

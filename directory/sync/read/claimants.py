@@ -1,0 +1,64 @@
+"""Which stored entries claim what an entry that came is taken for, and have not come: one of both may be gone.
+
+An entry that was renamed comes under another DN with the same immutable id; one that was deleted and made anew comes
+with the same username. Nothing in the changes says that the older one is gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from django.db.models import Count, QuerySet
+
+from directory.models import StoredEntry
+from directory.sync.entries.entry_store import Shelf
+
+PART = 500
+
+
+class Claimant(NamedTuple):
+    """A stored entry."""
+
+    pk: int
+    user_id: int | None
+    dn: str
+    unique_id: str
+    run_id: int
+
+
+def not_come(shelf: Shelf, server_id: int, rivals: Collection[int]) -> list[Claimant]:
+    """Return these entries; ``rivals`` are users who claim an entry that came, beside the one that it is taken for.
+
+    By what is stored, not by what is new: an attempt that died may have stored the new entry before.
+    """
+    stored = StoredEntry.objects.filter(server=server_id)
+    found: dict[int, Claimant] = {}
+    for column in ("unique_id", "user_id"):
+        alike = stored.exclude(unique_id="") if column == "unique_id" else stored.exclude(user=None)
+        several = alike.order_by().values(column).annotate(times=Count("pk")).filter(times__gt=1).values(column)
+        found |= _beside_what_came(shelf, stored.filter(**{f"{column}__in": several}), column)
+    users = sorted(rivals)
+    for start in range(0, len(users), PART):
+        claiming = stored.filter(user__in=users[start : start + PART])
+        found |= {row.pk: row for row in _rows(claiming) if not shelf.has_come(row.pk, row.run_id)}
+    if users:
+        # Whose else these are is not kept with them.
+        contested = stored.filter(contested=True)
+        found |= {row.pk: row for row in _rows(contested) if not shelf.has_come(row.pk, row.run_id)}
+    return list(found.values())
+
+
+def _beside_what_came(shelf: Shelf, entries: QuerySet[StoredEntry], column: str) -> dict[int, Claimant]:
+    """Return which of some entries have not come, although another one has that is alike in this column."""
+    came, others = set[object](), list[Claimant]()
+    for row in _rows(entries):
+        if shelf.has_come(row.pk, row.run_id):
+            came.add(getattr(row, column))
+        else:
+            others.append(row)
+    return {row.pk: row for row in others if getattr(row, column) in came}
+
+
+def _rows(entries: QuerySet[StoredEntry]) -> Iterator[Claimant]:
+    return (Claimant(*row) for row in entries.order_by("pk").values_list(*Claimant._fields))

@@ -1,0 +1,83 @@
+"""What it means that entries come twice in one reading: the same again counts once, another thing is a change meanwhile."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from directory.ldap.errors import DirectoryUnavailable, plain
+from directory.ldap.search.raw_entry import Sent, texts_of
+from directory.models import StoredEntry
+from directory.sync.entries.arrivals import Repeat
+
+# So many of those that came twice are named.
+NAMED = 5
+
+
+def same_again(repeats: Iterable[Repeat[Sent]], *, resolved: bool = False) -> list[str]:
+    """Return the DNs of entries that have come before and said the same; ``resolved`` groups are none of what they say.
+
+    Raises:
+        DirectoryUnavailable: one of them said another thing.
+    """
+
+    def said(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+        found = _sorted(attributes)
+        if resolved:
+            found.pop("groups", None)
+        return found
+
+    found = []
+    for entry, place, before in repeats:
+        if before is not None:
+            same = before.digest == entry.digest or said(_attributes(before)) == said(_attributes(entry))
+        elif place.same is not None or place.stored is None:
+            same = True
+        else:
+            kept = StoredEntry.objects.values_list("attributes", flat=True).get(pk=place.stored.pk)
+            same = said(kept) == said(_attributes(entry))
+        if not same:
+            raise DirectoryUnavailable(
+                f"the directory changed while it was being read: {plain(entry.dn)} came twice and said two things"
+            )
+        found.append(entry.dn)
+    return found
+
+
+def sentences(twice: Sequence[str], escaped: Sequence[str]) -> list[str]:
+    """Return what there is to say about entries that came twice, and about DNs that are not UTF-8."""
+    return [*_of_twice(twice), *_of_escaped(escaped)]
+
+
+def _of_escaped(escaped: Sequence[str]) -> list[str]:
+    if not escaped:
+        return []
+    entries = "1 entry has" if len(escaped) == 1 else f"{len(escaped)} entries have"
+    return [f"{entries} a DN that is not UTF-8, written with escaped octets here: {_named(escaped)}."]
+
+
+def _named(found: Sequence[str]) -> str:
+    return "; ".join(map(plain, found[:NAMED])) + (" and others" if len(found) > NAMED else "")
+
+
+def _of_twice(twice: Sequence[str]) -> list[str]:
+    if not twice:
+        return []
+    counted = (
+        "1 entry came twice and counts once"
+        if len(twice) == 1
+        else f"{len(twice)} entries came twice, each counts once"
+    )
+    return [f"{counted}: {_named(twice)}."]
+
+
+def _attributes(sent: Sent) -> Mapping[str, Sequence[str]]:
+    if sent.opened is None:
+        return texts_of(sent)
+    told: dict[str, list[str]] = json.loads(sent.opened.attributes)
+    return told
+
+
+def _sorted(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Return attributes without what servers may order one way or another."""
+    return {name.lower(): sorted(values) for name, values in attributes.items()}

@@ -1,0 +1,161 @@
+"""What entries are matched by, as one hash: who is in scope under which name, and whose ids are known."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db import connection
+from django.db.models import Exists, OuterRef, Q
+
+from directory.ldap.identity import Trait, own_attribute
+from directory.models import KnownId, LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
+from directory.sync import fingerprints
+from directory.values.plan import DOUBTFUL, MatchedBy
+from orgs.models import User
+
+# Over all rows in any order. The texts are hashed one into the other, so that none can pass for another's part.
+HASH = """hashtextextended(u.username_key, hashtextextended(coalesce({unique_id}, ''), hashint8extended(
+    u.id, coalesce({server}, 0) * 2 + (u.org_id = ANY(%(orgs)s))::int)))"""
+# Beside what holds, the first matches that a plan is about to note for those who have none.
+POSTGRESQL = """
+    SELECT count(*) FILTER (WHERE counts), sum({now}) FILTER (WHERE counts), count(*), sum({then})
+    FROM {users} u LEFT JOIN {matches} m ON m.user_id = u.id LEFT JOIN {planned} p
+        ON p.user_id = u.id AND p.run_id = %(plan)s AND m.user_id IS NULL AND NOT (u.id = ANY(%(doubtful)s)),
+        LATERAL (SELECT u.org_id = ANY(%(orgs)s) OR m.user_id IS NOT NULL AS counts) c
+    WHERE counts OR p.user_id IS NOT NULL
+"""
+FURTHER_IDS = """
+    SELECT count(*), sum(hashtextextended(unique_id, hashint8extended(user_id, coalesce(server_id, 0)))) FROM {known}
+"""
+NOBODY = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a server's entries will be matched by once a plan's first matches are noted; ``reading`` is their row."""
+
+    server: LdapServer
+    reading: int
+    ground: str
+
+
+def present(org_ids: Collection[int], *, at: datetime) -> str:
+    """Return the hash of what the entries of a server that these orgs ask would be matched by now.
+
+    It is another one each day, so that no entry is taken for a user for longer than that without a look at both, and
+    another one with other rules.
+    """
+    return _now_and_then(org_ids, NOBODY, (), at)[0]
+
+
+def of_last_reading(row: RunServer) -> str:
+    """Return the hash that a server's stored entries were matched by; empty where they are not all of one reading."""
+    before = RunServer.objects.that_read(row.server_id).exclude(pk=row.pk)
+    last = before.values_list("complete", "ground").first()
+    return last[1] if last is not None and last[0] else ""
+
+
+def foresee(
+    readings: Iterable[RunServer], asking: Mapping[int, Collection[int]], *, plan_id: int, run_id: int, at: datetime
+) -> list[Foreseen]:
+    """Return what entries will be matched by when this run has noted the matches of its plan, and nothing else happens.
+
+    ``asking`` are the orgs that ask each server, by its id. Servers whose entries were matched by something else than what holds now are left out.
+    """
+    planned = PlannedMatch.objects.filter(run=plan_id)
+    # Where entries have several ids, the next reading looks at all of them.
+    servers = [row.server_id for row in readings if row.complete and row.server_id is not None]
+    several = StoredEntry.objects.filter(server__in=servers, traits__gte=int(Trait.SEVERAL_IDS))
+    if not planned.exists() or several.exists():
+        return []
+    doubtful = RunChange.objects.of(run_id).filter(user__isnull=False, outcome=DOUBTFUL)
+    unsure, found = list(doubtful.values_list("user_id", flat=True)), []
+    for server in LdapServer.objects.filter(pk__in=servers):
+        last = RunServer.objects.that_read(server.pk).first()
+        if last is None or not last.ground or not last.complete:
+            continue
+        org_ids = asking.get(server.pk, ())
+        now, then = _now_and_then(org_ids, plan_id, unsure, at)
+        if now == last.ground:
+            found.append(Foreseen(server, last.pk, then))
+    return found
+
+
+def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
+    """Have entries matched by the ids that have just been noted for the same users, as the next reading would match them.
+
+    Where an entry carries such an id and was taken for somebody else, nothing is done: the next reading looks at all.
+    """
+    entries = StoredEntry.objects.filter(server__in=[each.server.pk for each in foreseen]).exclude(unique_id="")
+    noted = Match.objects.filter(unique_id=OuterRef("unique_id"), matched_at=noted_at)
+    others = Q(user=None) | Q(Exists(noted.exclude(user=OuterRef("user"))))
+    if not foreseen or entries.filter(Exists(noted), others).exists():
+        return
+    for each in foreseen:
+        theirs = noted.filter(user=OuterRef("user"))
+        if own_attribute(each.server.mapping):
+            theirs = theirs.filter(server=each.server)
+        # Of what nobody else claims, the match that has been noted tells the same.
+        by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME, contested=True)
+        by_name.update(matched_by=MatchedBy.ID)
+        RunServer.objects.filter(pk=each.reading).update(ground=each.ground)
+
+
+def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[int], at: datetime) -> tuple[str, str]:
+    """Return the hash of what holds now, and of what will hold when the plan's first matches are noted.
+
+    Both are of one moment, so that whatever else happens meanwhile makes another hash.
+    """
+    told = _told_by_postgresql if connection.vendor == "postgresql" else _told
+    now, then = (f"{each} {_further_ids()}" for each in told(org_ids, plan_id, doubtful))
+    return _dated(now, org_ids, at), _dated(then, org_ids, at)
+
+
+def _further_ids() -> str:
+    """Return the hash of the ids that are known beside those of matches: most installations have none."""
+    columns = ("user_id", "unique_id", "server_id")
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
+            return repr(cursor.fetchone())
+    told = hashlib.blake2b(digest_size=16)
+    for row in KnownId.objects.order_by("pk").values_list(*columns).iterator():
+        told.update(repr(row).encode("utf-8", "surrogatepass"))
+    return told.hexdigest()
+
+
+def _dated(told: str, org_ids: Collection[int], at: datetime) -> str:
+    return hashlib.sha256(f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {told}".encode()).hexdigest()
+
+
+def _told_by_postgresql(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
+    models = {"users": User, "matches": Match, "planned": PlannedMatch}
+    quoted = {key: connection.ops.quote_name(model._meta.db_table) for key, model in models.items()}
+    now = HASH.format(unique_id="m.unique_id", server="m.server_id")
+    then = HASH.format(unique_id="m.unique_id, p.unique_id", server="m.server_id, p.server_id")
+    parameters: dict[str, Any] = {"orgs": list(org_ids), "plan": plan_id, "doubtful": list(doubtful)}
+    with connection.cursor() as cursor:
+        cursor.execute(POSTGRESQL.format(now=now, then=then, **quoted), parameters)
+        row = cursor.fetchone()
+    return repr(row[:2]), repr(row[2:])
+
+
+def _told(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
+    first = (
+        PlannedMatch.objects.filter(run=plan_id).exclude(user__in=doubtful).values_list("user", "server", "unique_id")
+    )
+    planned = {pk: (server, unique_id) for pk, server, unique_id in first}
+    inside, now, then = frozenset(org_ids), hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
+    columns = ("pk", "username_key", "org_id", "match__server_id", "match__unique_id")
+    for pk, key, org_id, server, unique_id in User.objects.order_by("pk").values_list(*columns).iterator():
+        noted = (server, unique_id) if unique_id is not None else planned.get(pk)
+        if org_id in inside or unique_id is not None:
+            now.update(repr((pk, key, org_id in inside, server, unique_id)).encode("utf-8", "surrogatepass"))
+        if org_id in inside or noted:
+            told = (pk, key, org_id in inside, *(noted or (None, None)))
+            then.update(repr(told).encode("utf-8", "surrogatepass"))
+    return now.hexdigest(), then.hexdigest()

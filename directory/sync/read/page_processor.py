@@ -1,0 +1,286 @@
+"""What becomes of each page of one server: what is as it was stays, the rest is matched, asked about and kept."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.process.parent import ReadingProcess
+from directory.ldap.search.raw_entry import Opened, Sent, opened
+from directory.ldap.search.requests import ReadingRequest
+from directory.models import LdapServer, RunServer
+from directory.scripts.distributed.dispatcher import Crew
+from directory.scripts.sandbox.protocol import EntryText
+from directory.sync import lease, timing
+from directory.sync.entries.entry_store import Place, Read, Shelf, Stored
+from directory.sync.entries.group_store import GroupStore
+from directory.sync.errors import ReadEverything
+from directory.sync.identify import user_matching
+from directory.sync.read import duplicate_entries, match_fingerprint, unsent_changes
+from directory.sync.run_context import Job
+from directory.sync.stored import decision_cache
+from directory.values.ldap import AttributeMapping, Connection, Extent, Identity
+from directory.values.named_attributes import NamedAttributes
+from directory.values.scripts import Verdict
+from orgs.bulk import Json
+from orgs.text import fold
+
+# So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
+SLICE = 200
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Entries that have been read, and the verdicts so far on those that the scripts are asked about, by index."""
+
+    read: list[Read]
+    asked: list[int]
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Reader:
+    """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
+
+    ``twice`` are DNs that came more than once. ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
+    have changed. ``groups`` are those of the server, where scripts get them resolved.
+    """
+
+    work: Job
+    row: RunServer
+    server: LdapServer
+    shelf: Shelf
+    patience: int
+    matched: bool = False
+    incremental: bool = False
+    verdicts_kept: int = 0
+    groups: GroupStore | None = None
+    crew: Crew = field(init=False)
+    org_ids: list[int] = field(init=False)
+    mapping: AttributeMapping = field(init=False)
+    named: NamedAttributes = field(init=False)
+    twice: list[str] = field(default_factory=list)
+    _again: bool = False
+    _waiting: deque[Waiting] = field(default_factory=deque)
+
+    def __post_init__(self) -> None:
+        self.org_ids = self.work.asking.get(self.server.pk, [])
+        self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
+
+    def ground(self) -> str:
+        """Return the hash of what entries are matched by now."""
+        return match_fingerprint.present(self.org_ids, at=self.work.lease.clock())
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach the server now."""
+        return self.server.connection_at(self.work.lease.clock())
+
+    @property
+    def request(self) -> ReadingRequest:
+        """What every reading of this server's people asks for."""
+        return ReadingRequest(self.connection, self.row.attributes, self.server.named_attributes)
+
+    def read(self, pages: Iterable[list[Sent]]) -> None:
+        """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
+        self._look_at(self._come(pages))
+
+    def read_rest(self, extent: Extent, process: ReadingProcess) -> int:
+        """Look at what has not come with the changes, but has changed otherwise; return how many entries were read for it.
+
+        These are entries whose groups have changed, and those that scripts are asked about each time or that are
+        matched otherwise by now, as they are stored.
+
+        Raises:
+            ReadEverything: it has to be.
+        """
+        singles = unsent_changes.look_at(self, extent.around, process)
+        self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
+        self.row.entries, self.row.matched = self.shelf.counts()
+        return singles
+
+    def read_again(self, process: ReadingProcess, dns: Sequence[str]) -> None:
+        """Read these entries as they are now, each once."""
+        if wanted := list(dict.fromkeys(dns)):
+            with process.open_single(self.request, wanted) as reading:
+                self._again = True
+                self.read(reading.sent_pages())
+
+    def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
+        for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):
+            self.stay()
+            self.hear(verdicts)
+
+    def _come(self, pages: Iterable[list[Sent]]) -> Iterator[list[tuple[Sent, Place]]]:
+        """Yield what has to be looked at of the pages that come."""
+        for page in timing.each("reading LDAP", pages):
+            with timing.step("looking entries up"):
+                rest = self._changed(page)
+            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
+            yield rest
+
+    def _asked(self, parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[EntryText]]:
+        """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
+        for rest in parts:
+            with timing.step("matching"):
+                read = self._matched(rest)
+            asked = [index for index, each in enumerate(read) if each.asks]
+            for index in asked:
+                if read[index].attributes is None:
+                    found = self._opened(rest[index][0])
+                    read[index].attributes, read[index].named = Json(found.attributes), found.named
+            self._note(read)
+            matched = sum(each.candidate is not None for each in read)
+            self.row.matched += matched
+            self.verdicts_kept += matched - len(asked)
+            if not asked:
+                self._keep(read)
+                continue
+            self._waiting.append(Waiting(read, asked))
+            for start in range(0, len(asked), SLICE):
+                part = [read[index] for index in asked[start : start + SLICE]]
+                yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
+
+    def stay(self) -> None:
+        """Stay in charge of the run while somebody else works for it."""
+        self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
+
+    def hear(self, verdicts: list[Verdict]) -> None:
+        """Take the verdicts on one slice, and keep the page when it is the last of it."""
+        waiting = self._waiting[0]
+        waiting.verdicts += verdicts
+        if len(waiting.verdicts) < len(waiting.asked):
+            return
+        self._waiting.popleft()
+        for index, verdict in zip(waiting.asked, waiting.verdicts, strict=True):
+            waiting.read[index].verdict = verdict
+        self._keep(waiting.read)
+
+    def _changed(self, page: list[Sent]) -> list[tuple[Sent, Place]]:
+        """Leave the rows of entries that are as they were, and return the others."""
+        row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
+        left: list[Stored] = []
+        rest: list[tuple[Sent, Place]] = []
+        places = self.shelf.places([each[:2] for each in page])
+        came = self._taken(page, places)
+        for sent, place in came:
+            if stays and place.same and place.same.stands:
+                left.append(place.same)
+            else:
+                rest.append((sent, place))
+        kept = sum(each.user_id is not None for each in left)
+        row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(came), row.matched + kept
+        self.verdicts_kept += kept
+        return rest
+
+    def _taken(self, page: list[Sent], places: list[Place]) -> list[tuple[Sent, Place]]:
+        """Return the entries that come for the first time; what is asked for once more counts as it is now."""
+        if self._again:
+            self.shelf.arrivals.add(place.stored for place in places if place.stored)
+            return list(zip(page, places, strict=True))
+        first, repeated = self.shelf.arrivals.take(page, places)
+        self.twice += duplicate_entries.same_again(repeated, resolved=self.groups is not None)
+        return first
+
+    def _keep(self, read: list[Read]) -> None:
+        with timing.step("keeping entries"), lease.redoable():
+            self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
+            # What was decided of these users, by this or that entry, was decided on other grounds.
+            decision_cache.drop(self.shelf.keep(read) | _rivals(read))
+
+    def counts(self) -> dict[str, Any]:
+        """Return what the scripts have cost so far."""
+        cost = self.crew.cost()
+        seconds = round(cost.cpu_seconds, 3)
+        counts = {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
+        return (
+            counts
+            if self.groups is None
+            else {**counts, "groups": self.groups.count, "groupsChanged": self.groups.changed}
+        )
+
+    @property
+    def _phase(self) -> str:
+        return f"reading {self.server.name}"
+
+    def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
+        """Return who the entries are, by their rows where these say the same, and who they may be."""
+        # What is stored is of the same person as it was, whatever else has changed about it.
+        stays = {place.stored.pk: each.dn for each, place in sent if place.stored and (place.same or not each.digest)}
+        known = self.shelf.identities(stays)
+        with timing.step("decoding"):
+            looked_into = [self._looked_into(each, place, known) for each, place in sent]
+        who = [each.identity for each in looked_into]
+        # Before anything is kept of this page.
+        if self.incremental:
+            _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
+        found = user_matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
+        return [
+            Read(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
+            for (_, place), each, candidate in zip(sent, looked_into, found, strict=True)
+        ]
+
+    def _looked_into(self, sent: Sent, place: Place, known: Mapping[int, Identity]) -> Opened:
+        """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
+        who = known.get(place.stored.pk) if place.stored else None
+        if who is None:
+            return self._opened(sent)
+        # Of those that say the same nobody has to know the attributes.
+        return Opened(who, "") if place.same else self._opened(sent)._replace(identity=who)
+
+    def _opened(self, sent: Sent) -> Opened:
+        """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
+        if sent.opened is not None:
+            return sent.opened
+        return opened(sent, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
+
+    def _note(self, read: list[Read]) -> None:
+        """Note who has a claim to another one's entry, and the canary."""
+        for each in read:
+            if each.candidate is not None and each.candidate.rivals:
+                rivals = self.work.rivals.setdefault((self.server.pk, each.candidate.user_id), set())
+                rivals.update(each.candidate.rivals)
+        if self.server.canary and not self.row.canary_seen:
+            names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
+            self.row.canary_seen = fold(self.server.canary) in names
+
+
+def _gathered(parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[tuple[Sent, Place]]]:
+    """Yield entries in parts that are worth their questions: of a page a few may have changed.
+
+    What came before the directory broke off is yielded before that is raised.
+    """
+    waiting: list[tuple[Sent, Place]] = []
+    try:
+        for part in parts:
+            waiting += part
+            if len(waiting) >= SLICE:
+                yield waiting
+                waiting = []
+    except DirectoryUnavailable:
+        if waiting:
+            yield waiting
+        raise
+    if waiting:
+        yield waiting
+
+
+def _refuse_nameless(new: Iterable[Identity]) -> None:
+    """Raise ReadEverything where an entry under a new DN has no id by which it could be known under another one."""
+    for who in new:
+        if not who.unique_id:
+            raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
+
+
+def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:
+    """Return entries as if they had come as they are stored."""
+    return [(Sent(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
+
+
+def _rivals(read: list[Read]) -> set[int]:
+    """Return who has a claim to an entry that somebody else claims, too: whose it is, others' entries decide."""
+    contested = [each.candidate for each in read if each.candidate and each.candidate.rivals]
+    return {pk for candidate in contested for pk in (candidate.user_id, *candidate.rivals)}

@@ -1,0 +1,260 @@
+"""Reads every server of a run to its end, or what has changed on it, and leaves in its row what proves that."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from django.db import transaction
+
+from directory.ldap.errors import DirectoryUnavailable, Stage
+from directory.ldap.process.parent import ReadingProcess
+from directory.models import LdapServer, RunServer, RunState
+from directory.models.fields import Undecryptable
+from directory.scripts import server_sandbox
+from directory.scripts.distributed.dispatcher import Crew
+from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.sandbox.resource_limits import SandboxBroken
+from directory.sync import notifications, timing
+from directory.sync.entries import named_groups
+from directory.sync.entries.entry_store import Shelf, made_alike
+from directory.sync.entries.group_store import GroupStore
+from directory.sync.errors import ReadEverything, SyncStopped
+from directory.sync.identify import unidentified_entries, user_matching
+from directory.sync.read import duplicate_entries, incremental, left_out, match_fingerprint, syncrepl_failures
+from directory.sync.read.page_processor import Reader
+from directory.sync.run_context import Job
+from directory.sync.stored import decision_cache, plan_rows
+from directory.values.ldap import Position
+from directory.values.named_attributes import NamedAttributes
+
+BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
+# What a reading leaves in its row.
+READ = (
+    "server_name",
+    "configuration_digest",
+    "asked_digest",
+    "attributes",
+    "grants_digest",
+    "url",
+    "pages",
+    "entries",
+    "matched",
+    "referrals",
+    "canary_seen",
+    "complete",
+    "proof",
+    "ground",
+    "since",
+    "position",
+    "computed",
+    "extent",
+    "counts",
+    "error",
+)
+
+
+def read_servers(work: Job) -> None:
+    """Read every server to its end, or note why that failed; when all fail, the run does."""
+    with ReadingProcess() as process:
+        with transaction.atomic():
+            work.lease.save(state=RunState.READING, started_at=work.lease.clock())
+            plan_rows.forget(run=work.run)
+        work.rivals, work.servers, work.seen = {}, {}, None
+        for row in work.readings:
+            row.complete, row.error = False, ""
+            try:
+                _read(work, row, process)
+            except (DirectoryUnavailable, Undecryptable) as error:
+                row.error = str(error)
+                notifications.connection_problem(reading=row, at=work.lease.clock())
+            except SandboxBroken as error:
+                raise SyncStopped(f"{row.server_name}: {error}") from error
+            else:
+                notifications.connection_works(work.servers[row.server_id or 0], at=work.lease.clock())
+            _save_reading(work, row)
+    if not any(row.complete for row in work.readings):
+        failed = " ".join(f"{row.server_name}: {row.error}" for row in work.readings)
+        raise SyncStopped(failed or "no enabled LDAP server is used by any org")
+
+
+def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
+    """Read one server page by page, as it is set now."""
+    server = LdapServer.objects.enabled().filter(readings=row.pk).first()
+    if server is None:
+        raise DirectoryUnavailable("it has been disabled or deleted")
+    work.servers[server.pk] = server
+    since, why_full = incremental.since(work.run, server)
+    if since is not None and not made_alike(server.pk, evaluation_fingerprint(server)):
+        since, why_full = None, "what is made of its entries has changed"
+    try:
+        _read_from(since, why_full, work, row, server, process)
+    except ReadEverything as error:
+        _read_from(None, str(error), work, row, server, process)
+    except DirectoryUnavailable as failure:
+        # What a server does not do for changes it may do for everything. One that was not even reached, or that refused
+        # the bind, gets no second chance: too many of those lock the account.
+        if since is None or (not row.url and failure.stage in BEFORE_A_SEARCH):
+            raise
+        why_full = f"what has changed could not be read ({failure})"
+        if failure.broke_off_sync:
+            at = work.lease.clock()
+            syncrepl_failures.note_failure(server=server, failure=str(failure), by=work.actor, at=at)
+            why_full = f"the server broke off when it was asked by syncrepl what has changed ({failure})"
+        _read_after(failure, why_full, work, row, server, process)
+
+
+def _read_after(
+    failure: DirectoryUnavailable,
+    why_full: str,
+    work: Job,
+    row: RunServer,
+    server: LdapServer,
+    process: ReadingProcess,
+) -> None:
+    """Read everything after a failure; where that broke the server, say so."""
+    try:
+        _read_from(None, why_full, work, row, server, process)
+    except DirectoryUnavailable as again:
+        if not failure.broke_off_sync:
+            raise
+        raise DirectoryUnavailable(
+            f"the server broke off when it was asked by syncrepl what has changed, and does not answer any more: {again}. "
+            "It is not asked that way again; look whether it is still running"
+        ) from None
+
+
+def _read_from(
+    since: Position | None, why_full: str, work: Job, row: RunServer, server: LdapServer, process: ReadingProcess
+) -> None:
+    """Read what has changed since then, or everything."""
+    _begin_row(work, row, server)
+    connection = server.connection
+    patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    made = evaluation_fingerprint(server)
+    shelf = work.shelves[server.pk] = Shelf(run_id=work.run.pk, server_id=server.pk, made=made)
+    with transaction.atomic():
+        work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+        RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
+        tried_before = shelf.wrote = shelf.begin()
+    # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
+    mapping = server.mapping if incremental.mostly_new(server) else None
+    groups = _read_groups(work, server, process, shelf, keep=mapping is not None)
+    _note_who_is_in_scope(work)
+    reader = Reader(work, row, server, shelf, patience, groups=groups)
+    with server_sandbox.sandbox(server) as sandbox:
+        reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
+        now = work.lease.clock() if server.full_reading_every > 1 else None
+        request = replace(
+            reader.request,
+            since=since,
+            now=now,
+            groups_named=named_groups.of(server.pk) if since else (),
+            mapping=mapping,
+            for_groups=groups is not None,
+        )
+        with process.open(request) as reading:
+            row.url, extent = reading.url, reading.extent
+            if since and (computed := incremental.named_computed(server, extent.computed)):
+                raise ReadEverything(computed)
+            reader.incremental = extent.since is not None
+            # The first pages come meanwhile.
+            with timing.step("what entries are matched by"):
+                ground = reader.ground()
+            reader.matched = not tried_before and ground == match_fingerprint.of_last_reading(row)
+            reader.read(reading.sent_pages())
+            row.referrals = list(reading.referrals)
+            work.notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
+            work.notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)
+            if groups is not None:
+                groups.note_too_deep(reading.too_deep)
+        if reader.incremental:
+            row.extent = incremental.told(extent.since, reader.read_rest(extent, process))
+        else:
+            row.extent = incremental.everything(extent.why_full or why_full)
+        row.counts = reader.counts()
+        if groups is not None:
+            work.notes[row.pk] += groups.sentences()
+    row.since, row.position = incremental.to_json(extent.since), incremental.to_json(extent.position)
+    row.computed = list(extent.computed)
+    row.proof = asdict(reading.proof) if reading.proof else {}
+    row.complete = reading.complete
+    # Whoever was matched while somebody was renamed may be matched otherwise by now.
+    row.ground = ground if ground == reader.ground() else ""
+
+
+def _begin_row(work: Job, row: RunServer, server: LdapServer) -> None:
+    """Have the row say nothing yet but how the server is set: what was given up speaks of entries that may be others by now."""
+    row.server_name, row.configuration_digest = server.name, server.configuration_digest
+    row.asked_digest = work.asked.get(server.pk, "")
+    row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
+    row.pages = row.entries = row.matched = 0
+    row.attributes = server.attributes
+    row.proof, row.counts, row.ground = {}, {}, ""
+    row.since, row.position, row.extent, row.computed = {}, {}, "", []
+    work.rivals = {key: rivals for key, rivals in work.rivals.items() if key[0] != server.pk}
+    work.notes.pop(row.pk, None)
+
+
+def _note_who_is_in_scope(work: Job) -> None:
+    """Note it before any people are read, once for all servers."""
+    if work.seen is None:
+        with timing.step("who is in scope"):
+            work.seen = user_matching.present(work.org_ids)
+
+
+def _read_groups(
+    work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf, *, keep: bool
+) -> GroupStore | None:
+    """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
+
+    They are read whole each time: a member that is renamed does not mark its groups as changed. With ``keep`` the process
+    that reads keeps them for the people.
+    """
+    search = server.group_search
+    if search is None:
+        return None
+    phase, connection = f"reading groups of {server.name}", server.connection_at(work.lease.clock())
+    patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    store = work.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
+    with timing.step("reading groups"):
+        work.lease.renew(phase=phase, done=0, patience=patience)
+        with process.open_groups(connection, search, store.known(), keep=keep) as reading:
+            # The groups come meanwhile.
+            _note_who_is_in_scope(work)
+            store.take(reading, lambda: work.lease.stay(phase=phase, done=0, patience=patience))
+    with timing.step("whose groups have changed"):
+        touched = store.touched(shelf.made)
+        if store.changed:
+            # In one: whoever takes this run over, or comes after it, finds old groups, or those who are decided about again.
+            with transaction.atomic():
+                work.lease.renew(phase=phase, done=0, patience=patience)
+                store.keep()
+                shelf.decide_again(touched)
+    return store
+
+
+def _save_reading(work: Job, row: RunServer) -> None:
+    with timing.step("forgetting what is gone"), transaction.atomic():
+        work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
+        if row.complete and row.server_id is not None:
+            if not row.since:
+                decision_cache.drop(work.shelves[row.server_id].forget_unseen())
+            row.counts |= unidentified_entries.counts(row.server_id)
+            work.notes.setdefault(row.pk, []).extend(unidentified_entries.not_text(row.server_id))
+        RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
+        if row.complete and row.server_id is not None:
+            row.attribute_counts = _named_attributes(work, row, work.servers[row.server_id])
+            RunServer.objects.filter(pk=row.pk).update(attribute_counts=row.attribute_counts)
+
+
+def _named_attributes(work: Job, row: RunServer, server: LdapServer) -> dict[str, int]:
+    """Return how many entries have each attribute that mapping and scripts name: as before where no entry has changed."""
+    shelf = work.shelves[server.pk]
+    if not shelf.wrote:
+        before = RunServer.objects.that_read(server.pk).exclude(pk=row.pk).first()
+        if before and before.complete and before.configuration_digest == row.configuration_digest:
+            counts: dict[str, int] = before.attribute_counts
+            if counts:
+                return counts
+    with timing.step("counting attributes"):
+        return shelf.named_attributes(NamedAttributes(server.named_attributes))

@@ -1,0 +1,131 @@
+"""What has not come with the changes of a server, but may have changed otherwise: by groups, branches, names, ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from directory.ldap.process.parent import ReadingProcess
+from directory.ldap.search.raw_entry import Sent, texts_of
+from directory.models import StoredEntry
+from directory.sync import timing
+from directory.sync.entries import named_groups
+from directory.sync.errors import ReadEverything
+from directory.sync.read import claimants, group_changes
+from directory.sync.stored import decision_cache
+from directory.values import distinguished_names, group_names
+from directory.values.ldap import Surroundings
+from orgs.text import counted
+
+if TYPE_CHECKING:
+    from directory.sync.read.page_processor import Reader
+
+# Single entries are read one by one; where there are more, reading everything is no slower.
+MOST_SINGLES = 1000
+# Each is searched for people below it.
+MOST_BRANCHES = 500
+PAGE = 1000
+
+
+def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> int:
+    """Read single entries that may have changed although they did not come; return of how many the groups have.
+
+    Raises:
+        ReadEverything: it has to be.
+    """
+    if around.branches:
+        _refuse_branches(reader, around.branches, process)
+    singles = _whose_groups_changed(reader, around, process) if around.groups or around.gone else []
+    if len(singles) > MOST_SINGLES:
+        raise ReadEverything(f"the groups of {counted(len(singles), 'entry', 'entries')} have changed")
+    # Whoever may have lost the right to read it learns of no change of it.
+    canary = reader.server.canary
+    known = reader.shelf.dns_of(canary) if canary and not reader.row.canary_seen else []
+    reader.read_again(process, [*singles, *known])
+    _read_claimants(reader, process)
+    return len(singles)
+
+
+def _read_claimants(reader: Reader, process: ReadingProcess) -> None:
+    """Read again who claims what an entry that came is taken for, before that is a conflict, and forget who is gone."""
+    asked: set[int] = set()
+    while new := [each for each in _claimants(reader) if each.pk not in asked]:
+        asked.update(each.pk for each in new)
+        if len(asked) > MOST_SINGLES:
+            raise ReadEverything(f"the names or ids of {counted(len(asked), 'entry', 'entries')} are others' by now")
+        reader.read_again(process, [each.dn for each in new])
+    gone = [each for each in _claimants(reader) if each.pk in asked]
+    reader.shelf.forget([(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
+    decision_cache.drop({each.user_id for each in gone if each.user_id is not None})
+
+
+def _claimants(reader: Reader) -> list[claimants.Claimant]:
+    claims = ((server, {owner, *rivals}) for (server, owner), rivals in reader.work.rivals.items())
+    users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
+    return claimants.not_come(reader.shelf, reader.server.pk, users)
+
+
+def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
+    """Raise ReadEverything where one of these entries is a branch with people below it, who may have other DNs by now."""
+    stored: set[str] = set()
+    wanted = {distinguished_names.key(dn): (dn, surely) for dn, surely in branches}
+    parents: set[str] = set()
+    with timing.step("branches"):
+        stored_dns = StoredEntry.objects.filter(server=reader.server.pk).values_list("dn", flat=True)
+        for dn in stored_dns.iterator(PAGE):
+            key = distinguished_names.key(dn)
+            if key in wanted:
+                stored.add(key)
+            parent = distinguished_names.parent(key)
+            while parent and parent not in parents:
+                parents.add(parent)
+                parent = distinguished_names.parent(parent)
+    above = wanted.keys() & parents
+    for key in above:
+        dn, surely = wanted[key]
+        if surely:
+            raise ReadEverything(f"the branch {dn} has changed")
+    unknown = [dn for key, (dn, _) in wanted.items() if key not in above and key not in stored]
+    if len(unknown) > MOST_BRANCHES:
+        raise ReadEverything(
+            f"{counted(len(unknown), 'entry has', 'entries have')} changed below which there may be people"
+        )
+    found = process.branches_with_people(reader.connection, unknown) if unknown else []
+    if found:
+        raise ReadEverything(f"the branch {found[0]} has changed")
+
+
+def _whose_groups_changed(reader: Reader, around: Surroundings, process: ReadingProcess) -> list[str]:
+    """Return the DNs of entries that may name other groups by now, or that the filter may find by now."""
+    try:
+        with timing.step("changed groups"):
+            found = group_changes.look(around, reader.shelf.contents(), username=reader.mapping.username)
+    except group_changes.TooMany:
+        raise ReadEverything("very many people are in the groups that have changed") from None
+    named_groups.forget(
+        (dn for dn in around.gone if distinguished_names.key(dn) not in found.named), server_id=reader.server.pk
+    )
+    if found.unknown:
+        raise ReadEverything("a group that the filter asks for lists people by their usernames only")
+    singles = list(found.changed)
+    if found.doubts:
+        samples = list(dict.fromkeys(dn for doubt in found.doubts for dn in doubt.samples()))
+        now = _named_now(reader, process, samples)
+        singles += [dn for doubt in found.doubts if doubt.is_confirmed(now) for dn in doubt.dns]
+    base = distinguished_names.key(reader.server.search_base)
+    singles += [dn for dn in found.joined if distinguished_names.key_is_within(distinguished_names.key(dn), base)]
+    return list(dict.fromkeys(singles))
+
+
+def _named_now(reader: Reader, process: ReadingProcess, wanted: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return which groups, by their keys, entries name now, by the DNs by which they are asked for."""
+    if len(wanted) > MOST_SINGLES:
+        raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
+    with process.open_single(reader.request, wanted) as reading:
+        sent = [each for page in reading.sent_pages() for each in page]
+    found = {distinguished_names.key(each.dn): frozenset(_groups_of(each)) for each in sent}
+    return {dn: found[distinguished_names.key(dn)] for dn in wanted if distinguished_names.key(dn) in found}
+
+
+def _groups_of(sent: Sent) -> Iterable[str]:
+    return (distinguished_names.key(dn) for dn in group_names.named_by(texts_of(sent)))

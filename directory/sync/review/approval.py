@@ -1,0 +1,14 @@
+"""Tells why a plan waits for a second administrator."""
+
+from __future__ import annotations
+
+from directory.models import LdapServer, Run
+from directory.values.plan import Outcome
+
+
+def reasons(run: Run) -> list[str]:
+    """Return a sentence for each LDAP server of the run that asks for approval; none where nothing would change."""
+    if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
+        return []
+    servers = LdapServer.objects.asking_for_approval().filter(readings__run=run).in_order()
+    return [f"{server.name}: plans need the approval of a second administrator." for server in servers]

@@ -1,0 +1,218 @@
+"""Tally + readings → reasons to hold a run back before its first write. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from directory.sync.stored.plan_counts import ServerTally, Tally
+from directory.values.limit_table import LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, Unit
+from orgs.text import counted
+
+# The original's alert, word for word.
+TOO_MANY = (
+    "Directory sync deactivation not executed. Too many users were identified for deactivation. "
+    "Check LDAP configuration."
+)
+# What is counted for each org, or each role, and may be decided by several servers together.
+OF_ORGS = (Counted.ORG_ABSENT, Counted.ORG_INACTIVE)
+SHARED = (*OF_ORGS, Counted.ROLE_LOSSES)
+ENTRIES, GROUPS, ATTRIBUTE = "entries", "groups", "attribute/{}"
+_ABSENT, _INACTIVE = " (absent from the directory)", " (inactive by the active script)"
+_CAUSES = {
+    Counted.ABSENT: _ABSENT,
+    Counted.ORG_ABSENT: _ABSENT,
+    Counted.INACTIVE: _INACTIVE,
+    Counted.ORG_INACTIVE: _INACTIVE,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What is known about one server's reading; ``last_entries`` is None before the first complete one.
+
+    ``vanished`` are the attributes that no entry has any more, with how many of how many entries had them at the last
+    complete reading. ``groups`` are those that were resolved.
+    """
+
+    server: str
+    entries: int
+    last_entries: int | None = None
+    canary_seen: bool = True
+    configuration_seen: bool = True
+    vanished: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    without_username: int = 0
+    groups: int = 0
+    last_groups: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One limit that was passed, as a sentence with the numbers; ``deactivations`` marks those of the original's alert.
+
+    ``key`` is what was counted; empty for what is not counted.
+    """
+
+    message: str
+    deactivations: bool = False
+    key: str = ""
+
+
+@dataclass(slots=True)
+class Sums:
+    """How many of how many, by the key of what is counted."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    wholes: dict[str, int] = field(default_factory=dict)
+
+    def add(self, counts: Mapping[str, int], wholes: Mapping[str, int], *, without: Collection[str] = ()) -> None:
+        """Add what a later run counted; of several wholes the largest is what there was before all of them.
+
+        What a person has seen and allowed, ``without``, is where the counting begins anew.
+        """
+        for key in without:
+            self.counts.pop(key, None)
+            self.wholes.pop(key, None)
+        for key in counts.keys() - set(without):
+            self.counts[key] += counts[key]
+            self.wholes[key] = max(self.wholes.get(key, 0), wholes.get(key, 0))
+
+
+def sums_of(server_id: int, tally: Tally, holders: Mapping[tuple[str, int], int]) -> Sums:
+    """Return what one server decides, of how many; ``holders`` counts the active ones by role and server."""
+    own = tally.servers.get(server_id, ServerTally())
+    return Sums(Counter(own.counts), {key: _whole(key, server_id, own, tally, holders) for key in own.counts})
+
+
+def _whole(key: str, server_id: int, own: ServerTally, tally: Tally, holders: Mapping[tuple[str, int], int]) -> int:
+    counted, subject = _parts(key)
+    if counted in OF_ORGS:
+        return tally.active_by_org[int(subject)]
+    if counted is Counted.ROLE_LOSSES:
+        return max(holders.get((subject, server_id), 0), own.counts[key])
+    return own.evaluated if counted is Counted.SCRIPT_ERRORS else own.active
+
+
+def _parts(key: str) -> tuple[Counted, str]:
+    counted, _, subject = key.partition("/")
+    return Counted(counted), subject
+
+
+def check(
+    read: Read, now: Sums, limits: Limits, *, earlier: Sums | None = None, org_names: Mapping[int, str] | None = None
+) -> list[Reason]:
+    """Return every reason to hold back what one server's reading leads to; none when it may go on.
+
+    ``earlier`` is what the runs of the last 24 hours have done.
+    """
+    reasons = check_counts(read.server, now, limits, earlier or Sums(), org_names or {})
+    return [*_reading(read, limits), *reasons]
+
+
+def check_together(
+    servers: Mapping[str, tuple[Sums, Limits]],
+    earlier: Mapping[str, Sums],
+    org_names: Mapping[int, str],
+    *,
+    passed: Collection[str] = (),
+) -> list[Reason]:
+    """Return where servers, by name, pass together what each of them keeps: for an org, or a role, that they share.
+
+    The largest of their limits counts. What one of them has ``passed`` alone is not said again.
+    """
+    found: list[Reason] = []
+    shared = {key for now, _ in servers.values() for key in now.counts if _parts(key)[0] in SHARED}
+    for key in sorted(shared.difference(passed)):
+        deciding = {name: pair for name, pair in servers.items() if pair[0].counts[key]}
+        if len(deciding) < 2:
+            continue
+        is_org, total, before = _parts(key)[0] in OF_ORGS, Sums(), Sums()
+        for name, (now, _) in deciding.items():
+            for into, one in ((total, now), (before, earlier.get(name, Sums()))):
+                into.counts[key] += one.counts[key]
+                # They share the users of an org; holders of a role are counted for each server apart.
+                known = (into.wholes.get(key, 0), one.wholes.get(key, 0))
+                into.wholes[key] = max(known) if is_org else sum(known)
+        numbers = {limit.name: max(of.of(limit.name) for _, of in deciding.values()) for limit in LIMITS}
+        found += check_counts(" and ".join(sorted(deciding)), total, Limits(numbers), before, org_names)
+    return found
+
+
+def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
+    percent, before = limits.of("entries_percent"), read.last_entries or 0
+    if read.entries == 0:
+        yield Reason(f"{read.server}: the search found no entries at all.", key=ENTRIES)
+    elif before - read.entries >= NEVER_HELD_UNDER and read.entries * 100 < before * percent:
+        yield Reason(
+            f"{read.server}: {counted(read.entries, 'entry', 'entries')} read, less than {percent} % of the {before} of the last complete "
+            "reading.",
+            key=ENTRIES,
+        )
+    if read.last_groups - read.groups >= NEVER_HELD_UNDER and read.groups * 100 < read.last_groups * percent:
+        yield Reason(
+            f"{read.server}: {counted(read.groups, 'group', 'groups')} read, less than {percent} % of the {read.last_groups} of the last "
+            "complete reading; see that the bind DN may still read all of them.",
+            key=GROUPS,
+        )
+    if read.entries and read.without_username == read.entries:
+        yield Reason(
+            f"{read.server}: none of the {counted(read.entries, 'entry', 'entries')} has a username; see that the username attribute is one "
+            "that the server has, and that the bind DN may read it."
+        )
+    yield from _vanished(read, limits.of("vanished_attributes_percent"))
+    if limits.canary and not read.canary_seen:
+        yield Reason(f"{read.server}: the canary entry {limits.canary} was not found.")
+    if not read.configuration_seen:
+        yield Reason(
+            f"{read.server}: the first real run with this connection, search, mapping and scripts, or with these orgs that "
+            "ask it; simulate it first, or look at this plan and apply it."
+        )
+
+
+def _vanished(read: Read, percent: int) -> Iterator[Reason]:
+    for name, (had, entries) in sorted(read.vanished.items() if percent < 100 else ()):
+        if read.entries and had >= NEVER_HELD_UNDER and had * 100 >= entries * percent:
+            yield Reason(
+                f"{read.server}: no entry has the attribute {name} any more, which {had} of {counted(entries, 'entry', 'entries')} had at the "
+                "last complete reading; see that the bind DN may still read it.",
+                key=ATTRIBUTE.format(name.lower()),
+            )
+
+
+def check_counts(
+    server: str, now: Sums, limits: Limits, earlier: Sums, org_names: Mapping[int, str]
+) -> Iterator[Reason]:
+    """Yield what passes a limit, by this plan alone or with what was done before; of several limits for one thing the first."""
+    for key in sorted(now.counts):
+        kind, subject = _parts(key)
+        count, whole = now.counts[key], now.wholes.get(key, 0)
+        sum_of_all, most = count + earlier.counts[key], max(whole, earlier.wholes.get(key, 0))
+        for limit in (each for each in LIMITS if kind in each.counted):
+            number = limits.of(limit.name)
+            alone = _passes(limit, number, count, whole)
+            if not alone and not (limit.over_time and count and _passes(limit, number, sum_of_all, most)):
+                continue
+            said = limit.says.format(
+                count=count if alone else sum_of_all,
+                users=counted(count if alone else sum_of_all, "user", "users"),
+                whole=whole if alone else most,
+                subject=org_names.get(int(subject), subject) if kind in OF_ORGS else subject,
+                cause=_CAUSES.get(kind, ""),
+            )
+            over = "" if alone else f" within 24 hours, {count} of them by this run"
+            unit = " %" if limit.unit is Unit.PERCENT else ""
+            yield Reason(f"{server}: {said}{over}; the limit is {number}{unit}.", limit.deactivations, key)
+            break
+
+
+def _passes(limit: Limit, number: int, count: int, whole: int) -> bool:
+    if limit.unit is Unit.COUNT:
+        return count > number
+    # What is done again and again within a day may be more than there is.
+    return (
+        number < limit.off
+        and count >= limit.never_under
+        and whole >= limit.counts_from
+        and count * 100 > whole * number
+    )

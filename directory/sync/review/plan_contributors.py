@@ -1,0 +1,120 @@
+"""Who had a part in a plan, by the audit trail: whoever changed what it was made by since a plan was last applied."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from directory.models import LdapServer, Run, RunServer
+from directory.scope import server_lists
+from directory.values.plan import Outcome
+from orgs.models import AuditEntry, Role
+from orgs.rules.inheritance import effective_settings
+
+# What decides nothing about a plan, by the kind of what was changed.
+_HARMLESS = {
+    "LDAP server": {"name", "sync_interval_hours"},
+    "org": {"notes"},
+    "settings": {"interval_hours", "notification_addresses", "notify_administrators"},
+}
+_HARMLESS_ACTIONS = {"registration key renewed", "password set", "put on legal hold", "released from legal hold"}
+_WORDS = {
+    "LDAP server": "have changed {} since its last sync",
+    "org": "have changed the org {}",
+    "role": "have changed the role {}",
+    "settings": "have changed the {}",
+    "user": "have changed the user {}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What a plan was made by: servers, orgs with those above them, and roles, by id."""
+
+    servers: set[int]
+    orgs: set[int]
+    roles: set[int]
+
+
+def editors(run: Run) -> dict[int, str]:
+    """Return whoever has a part in the run's plan, by id, and which, as the end of a sentence that begins with "you"."""
+    readings = list(run.readings.filter(server__isnull=False).values_list("server", flat=True))
+    asking = set(LdapServer.objects.asking_for_approval().filter(pk__in=readings).values_list("pk", flat=True))
+    scope = _scope(run, readings)
+    starts = {pk: _last_plan(pk) for pk in scope.servers}
+    first = [starts[pk] for pk in asking or readings]
+    known = [at for at in first if at is not None]
+    earliest = min(known) if known and len(known) == len(first) else None
+    acts = Q(pk__in=[])
+    for pk, since in starts.items():
+        acts |= _since(since) & Q(object_type="LDAP server", object_id=pk)
+    for kind, ids in (("org", scope.orgs), ("role", scope.roles), ("settings", {1})):
+        acts |= _since(earliest) & Q(object_type=kind, object_id__in=ids)
+    planned = run.stored_changes.filter(outcome=Outcome.PLANNED).values("user")
+    acts |= _since(earliest) & Q(object_type="user", object_id__in=planned)
+    trail = AuditEntry.objects.filter(acts, actor__isnull=False, run_id=None).exclude(action__in=_HARMLESS_ACTIONS)
+    columns = ("actor", "object_type", "object_label", "after")
+    found: dict[int, str] = {}
+    for actor, kind, label, after in trail.order_by("-pk").values_list(*columns).iterator():
+        if actor not in found and _decides(kind, after):
+            found[actor] = _WORDS[kind].format(label)
+    return found
+
+
+def wanted_entries() -> Q:
+    """Return which audit entries ``editors`` may still ask for.
+
+    Of each server those since its last plan; of orgs, roles, settings and users those since the earliest of these plans.
+    A server that is off makes no plan, so what has become of orgs and users meanwhile is not kept for it.
+    """
+    starts = {server: _last_plan(server.pk) for server in LdapServer.objects.only("pk", "enabled")}
+    wanted = Q(pk__in=[])
+    for server, since in starts.items():
+        wanted |= _since(since) & Q(object_type="LDAP server", object_id=server.pk)
+    if first := [since for server, since in starts.items() if server.enabled]:
+        known = [at for at in first if at is not None]
+        earliest = min(known) if len(known) == len(first) else None
+        wanted |= _since(earliest) & Q(object_type__in=["org", "role", "settings", "user"])
+    return wanted & Q(actor__isnull=False, run_id=None) & ~Q(action__in=_HARMLESS_ACTIONS)
+
+
+def _scope(run: Run, readings: Collection[int]) -> _Scope:
+    effective = effective_settings()
+    lists = server_lists(effective)
+    orgs = {pk for pk, servers in lists.items() if set(servers) & set(readings)}
+    # Those that asked one of the servers when the plan was made: an org may have been taken from all of them since.
+    orgs |= {part["id"] for part in run.org_counts} & effective.keys()
+    # And those into which it puts people, which may ask no server at all.
+    planned = run.stored_changes.filter(outcome=Outcome.PLANNED)
+    orgs |= set(planned.order_by().values_list("after__org_id", flat=True).distinct()) & effective.keys()
+    servers = {*readings, *(server for pk in orgs for server in lists[pk])}
+    granted = Role.objects.filter(
+        pk__in=LdapServer.grantable_roles.through.objects.filter(ldapserver__in=servers).values("role")
+    )
+    usual = Role.objects.filter(name__in={name for pk in orgs for name in effective[pk].default_roles})
+    roles = {*granted.values_list("pk", flat=True), *usual.values_list("pk", flat=True)}
+    return _Scope(servers, {above for pk in orgs for above in effective[pk].lineage}, roles)
+
+
+def _last_plan(server_id: int) -> datetime | None:
+    """Return when the settings were read for the last plan of a server that changed anybody and was applied.
+
+    A run that changed nobody was seen by nobody, so it settles nothing.
+    """
+    applied = RunServer.objects.of_plans_that_changed_somebody().filter(server=server_id).order_by("-pk")
+    # That is before the directory was read: the application of a simulation reads none.
+    return applied.values_list(Coalesce("run__plan_from__started_at", "run__started_at"), flat=True).first()
+
+
+def _since(at: datetime | None) -> Q:
+    return Q() if at is None else Q(at__gt=at)
+
+
+def _decides(kind: str, after: Any) -> bool:
+    """Tell whether an act can have changed a plan; one whose row says nothing of what it changed can."""
+    return not after or bool(set(after) - _HARMLESS.get(kind, set()))

@@ -1,0 +1,74 @@
+"""One run while it is worked on: its row, its lease, and the orgs and servers that it is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from directory.models import LdapServer, Run, RunServer, SyncSettings
+from directory.scope import OrgScope, asked_digests, orgs_in_scope
+from directory.scripts.distributed.dispatcher import Helpers
+from directory.sync.entries.entry_store import Shelf
+from directory.sync.entries.group_store import GroupStore
+from directory.sync.identify.user_matching import Present
+from directory.sync.lease import Lease
+from orgs.rules.actors import Actor
+
+
+@dataclass(slots=True)
+class Job:
+    """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
+
+    ``asked`` is which orgs ask each server, as a hash by its id, and ``asking`` their ids, also of those that the run
+    does not look after: whose an entry is does not change with the scope of a run. ``servers`` are those that have been read, by id, as
+    they were set then, and ``shelves`` where their entries are kept, and ``groups`` where their groups are. ``seen`` says who was in scope when the reading
+    began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
+    what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
+    row's id. ``helpers`` are the workers that could run scripts for it.
+    """
+
+    run: Run
+    lease: Lease
+    settings: SyncSettings
+    readings: list[RunServer]
+    scope: dict[int, OrgScope]
+    asked: dict[int, str] = field(default_factory=dict)
+    asking: dict[int, list[int]] = field(default_factory=dict)
+    seen: Present | None = None
+    rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    servers: dict[int, LdapServer] = field(default_factory=dict)
+    shelves: dict[int, Shelf] = field(default_factory=dict)
+    groups: dict[int, GroupStore] = field(default_factory=dict)
+    surroundings: dict[str, Any] = field(default_factory=dict)
+    notes: dict[int, list[str]] = field(default_factory=dict)
+    helpers: Helpers = field(default_factory=Helpers)
+
+    @property
+    def actor(self) -> Actor:
+        """Who the run's writes are put down to."""
+        person = self.run.approved_by or self.run.started_by
+        label = self.run.approved_by_label or self.run.started_by_label
+        if person is None:
+            return Actor(label=label, run_id=self.run.pk)
+        return Actor(label=label, user_id=person.pk, org_id=person.org_id, run_id=self.run.pk)
+
+    @property
+    def org_ids(self) -> list[int]:
+        """The orgs in scope, by id; an undo is about the orgs of those whom it puts back."""
+        if self.run.undo_of_id is not None:
+            return sorted(part["id"] for part in self.run.org_counts)
+        return sorted(self.scope)
+
+
+def load(run_id: int, lease: Lease, helpers: Helpers = Helpers()) -> Job:  # noqa: B008 - frozen
+    """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
+    run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
+    readings = list(run.readings.order_by("pk"))
+    chosen = {row.server_id for row in readings if row.chosen}
+    everywhere = orgs_in_scope()
+    scope = {pk: org for pk, org in everywhere.items() if set(org.servers) & chosen}
+    asking: dict[int, list[int]] = {}
+    for pk, org in everywhere.items():
+        for server_id in org.servers:
+            asking.setdefault(server_id, []).append(pk)
+    return Job(run, lease, SyncSettings.load(), readings, scope, asked_digests(), asking, helpers=helpers)

@@ -1,0 +1,1 @@
+"""What runs store in the database, as rows and back."""

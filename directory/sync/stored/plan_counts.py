@@ -1,0 +1,182 @@
+"""Counts what a plan holds, per org and per LDAP server, in the words of the log lines. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from directory.values.limit_table import Counted
+from directory.values.plan import Account, Action, Cause, Change, Outcome
+from orgs.text import fold
+
+# The keys of counts, in the order in which pages, mails and the command line show them.
+COUNTED = (
+    "users",
+    "deactivated",
+    "blocked",
+    "activated",
+    "moved",
+    "rolesChanged",
+    "renamed",
+    "profileChanged",
+    "scriptErrors",
+    "notChecked",
+    "conflicts",
+    "warnings",
+)
+_BY_OUTCOME = {
+    Outcome.SCRIPT_ERROR: "scriptErrors",
+    Outcome.NOT_CHECKED: "notChecked",
+    Outcome.CONFLICT: "conflicts",
+}
+_BY_ACTION = {
+    Action.DEACTIVATE: "deactivated",
+    Action.REACTIVATE: "activated",
+    Action.MOVE: "moved",
+    Action.SET_ROLES: "rolesChanged",
+    Action.RENAME: "renamed",
+    Action.PROFILE: "profileChanged",
+}
+# What counts against limits, beside what has a cause.
+_OF_ACTIVE_USERS = {
+    Action.MOVE: Counted.MOVES,
+    Action.SET_ROLES: Counted.ROLE_CHANGES,
+    Action.RENAME: Counted.RENAMES,
+}
+_LEAVING = {
+    Cause.ABSENT: (Counted.ABSENT, Counted.ORG_ABSENT),
+    Cause.SCRIPT: (Counted.INACTIVE, Counted.ORG_INACTIVE),
+}
+
+
+def counts_of(outcome: str, actions: Iterable[str], warnings: int, *, undone: bool = False) -> Counter[str]:
+    """Return what one user adds to the counts; ``undone`` changes (skipped while applying) add none of their actions."""
+    counts = Counter(_counted_as(outcome, () if undone else tuple(actions)))
+    counts["warnings"] = warnings
+    return counts
+
+
+# Users are many, and what is done to them is nearly always one of a few.
+@lru_cache(maxsize=1024)
+def _counted_as(outcome: str, actions: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the keys that one user adds one to."""
+    named = set(actions)
+    keys = [key for action, key in _BY_ACTION.items() if action in named]
+    if (key := _BY_OUTCOME.get(Outcome(outcome))) is not None:
+        keys.append(key)
+    # Blocked instead of deactivated, or only marked pending where a person had blocked them before.
+    if named & {Action.BLOCK, Action.SET_PENDING} and Action.DEACTIVATE not in named:
+        keys.append("blocked")
+    if Action.UNBLOCK in named and Action.REACTIVATE not in named:
+        keys.append("activated")
+    return tuple(keys)
+
+
+def filled(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counts with every key, in order."""
+    return {key: counts.get(key, 0) for key in COUNTED}
+
+
+def _replaces_names(before: Account, after: Account) -> bool:
+    """Tell whether a name or an address is another one than before; an empty one that is filled in, or another letter case, is none."""
+    pairs = (
+        (before.email, after.email),
+        (before.first_name, after.first_name),
+        (before.last_name, after.last_name),
+    )
+    return any(old and old != new and fold(old) != fold(new) for old, new in pairs)
+
+
+def counted_for_limits(change: Change, admin_roles: frozenset[str]) -> Iterator[str]:
+    """Yield the keys of all that a change which does something counts as; ``admin_roles`` are the roles that hold admin."""
+    before, after, actions = change.before, change.after, change.actions
+    if before.active:
+        # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
+        for action in actions:
+            if action in _OF_ACTIVE_USERS:
+                yield _OF_ACTIVE_USERS[action]
+        if Action.PROFILE in actions and _replaces_names(before, after):
+            yield Counted.PROFILE_CHANGES
+        if Action.SET_ROLES in actions:
+            for role in before.roles - after.roles:
+                yield Counted.ROLE_LOSSES.of(role)
+    if Action.REACTIVATE in actions or Action.UNBLOCK in actions:
+        yield Counted.REACTIVATIONS
+    if after.roles is not before.roles and not admin_roles.isdisjoint(after.roles - before.roles):
+        yield Counted.ADMIN_GRANTS
+    if change.cause is not Cause.NONE:
+        counted, in_one_org = _LEAVING[change.cause]
+        yield counted
+        yield in_one_org.of(before.org_id)
+
+
+@dataclass(slots=True)
+class ServerTally:
+    """What one LDAP server's users make up, for its limits; ``counts`` are by what is counted, or by its key for a subject."""
+
+    active: int = 0
+    evaluated: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Tally:
+    """The counts of a whole plan, kept while it is made page by page; ``unchecked`` are users by LDAP server and reason."""
+
+    admin_roles: frozenset[str]
+    orgs: dict[int, Counter[str]] = field(default_factory=dict)
+    servers: dict[int, ServerTally] = field(default_factory=dict)
+    active_by_org: Counter[int] = field(default_factory=Counter)
+    unknown_orgs: Counter[str] = field(default_factory=Counter)
+    unchecked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    waiting: int = 0
+
+    def add(self, change: Change, *, server: int, evaluated: bool, lost_id: bool = False) -> None:
+        """Count one user; ``server`` is the id of the one that answers for them.
+
+        ``lost_id`` says that their username stands for another immutable id than is known, or for none.
+        """
+        org_id = change.before.org_id
+        counts = self.orgs.setdefault(org_id, Counter())
+        counts["users"] += 1
+        if change.outcome is not Outcome.UNCHANGED or change.warnings:
+            for key in _counted_as(change.outcome, change.actions):
+                counts[key] += 1
+            counts["warnings"] += len(change.warnings)
+        self.waiting += change.outcome is Outcome.WAITING
+        if change.unknown_org:
+            self.unknown_orgs[change.unknown_org] += 1
+        tally = self.servers.setdefault(server, ServerTally())
+        if lost_id and change.before.active:
+            tally.counts[Counted.LOST_IDS] += 1
+        self._add_to_server(tally, change, evaluated=evaluated)
+
+    def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
+        """Count users for whom there was nothing to do, by (org id, server id, whether active)."""
+        for (org_id, server, active), count in counts.items():
+            self.orgs.setdefault(org_id, Counter())["users"] += count
+            tally = self.servers.setdefault(server, ServerTally())
+            tally.evaluated += count
+            if active:
+                tally.active += count
+                self.active_by_org[org_id] += count
+
+    def _add_to_server(self, tally: ServerTally, change: Change, *, evaluated: bool) -> None:
+        if change.before.active:
+            tally.active += 1
+            self.active_by_org[change.before.org_id] += 1
+        tally.evaluated += evaluated
+        if change.outcome is Outcome.SCRIPT_ERROR:
+            tally.counts[Counted.SCRIPT_ERRORS] += 1
+        elif change.actions:
+            for key in counted_for_limits(change, self.admin_roles):
+                tally.counts[key] += 1
+
+    def totals(self) -> dict[str, int]:
+        """Return the counts over all orgs."""
+        total: Counter[str] = Counter()
+        for counts in self.orgs.values():
+            total.update(counts)
+        return filled(total)

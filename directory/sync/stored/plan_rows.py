@@ -1,0 +1,198 @@
+"""Change → rows: the plan is stored before anything is applied."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from django.db import connection
+from django.db.models import Count
+
+from directory.models import PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState, ScriptPage
+from directory.models.jsontext import as_text
+from directory.sync.stored import plan_counts, repeated_rows, serialization
+from directory.values.plan import Change, Known, Outcome, Sighting
+from orgs.bulk import insert_rows
+
+COLUMNS = (
+    "run",
+    "user",
+    "username",
+    "org",
+    "server",
+    "server_name",
+    "outcome",
+    "actions",
+    "cause",
+    "facts",
+    "before",
+    "after",
+    "steps",
+    "warnings",
+    "unknown_org",
+    "entry",
+    "traces",
+    "put_back",
+    "digest",
+)
+# Where a change's values have the stored entry that decided, of which only whether there is one is part of what is said.
+ENTRY = COLUMNS.index("entry") - 1
+
+
+def planned(
+    *,
+    run: Run,
+    changes: Iterable[tuple[Change, Known, Sighting]],
+    put_back: Mapping[int, Mapping[str, Any]] | None = None,
+) -> int:
+    """Store the changes that have anything to say, each with the user and the sighting that it was decided from.
+
+    ``put_back`` says, by user, what an undo puts back beside the account. What an earlier run has stored of a user word
+    for word is not stored again: the run refers to it. Returns how many changes have anything to say.
+    """
+    new: list[tuple[Any, ...]] = []
+    alike: set[tuple[int, int]] = set()
+    for change, known, sighting in changes:
+        if change.outcome is Outcome.UNCHANGED and not change.warnings:
+            continue
+        values = _values(change, known, sighting)
+        back = dict((put_back or {}).get(change.user_id, {}))
+        digest = None
+        if change.outcome in repeated_rows.REPEATED:
+            digest = repeated_rows.digest([*values[:ENTRY], values[ENTRY] is not None, back])
+            alike.add((change.user_id, digest))
+        new.append((run.pk, *values, {}, back, digest))
+    said = repeated_rows.stored(alike)
+    insert_rows(RunChange, COLUMNS, [row for row in new if (row[1], row[-1]) not in said])
+    repeated_rows.store(run.pk, said.values())
+    return len(new)
+
+
+def _values(change: Change, known: Known, sighting: Sighting) -> tuple[Any, ...]:
+    before = serialization.account_to_json(change.before)
+    return (
+        change.user_id,
+        change.before.username,
+        change.before.org_id,
+        sighting.server_id or None,
+        sighting.server,
+        change.outcome.value,
+        change.actions,
+        change.cause.value,
+        serialization.facts_to_json(known),
+        before,
+        serialization.account_to_json(change.after) if change.actions else before,
+        as_text(change.steps),
+        change.warnings,
+        change.unknown_org,
+        sighting.entry_id or None,
+    )
+
+
+def gone(*, run: Run, changes: Iterable[RunChange], step: str) -> None:
+    """Store that users whom an earlier run has changed are deleted, so that nothing of theirs can be put back."""
+    RunChange.objects.bulk_create(
+        RunChange(
+            run=run,
+            username=row.username,
+            org_id=row.org_id,
+            server_id=row.server_id,
+            server_name=row.server_name,
+            outcome=Outcome.REFUSED,
+            before=row.after,
+            after=row.after,
+            steps=[step],
+        )
+        for row in changes
+    )
+
+
+def forget(*, run: Run) -> None:
+    """Drop a plan that was left half made, so that it can be made again from the start."""
+    RunChange.objects.filter(run=run).delete()
+    RunRepeat.objects.filter(run=run).delete()
+    PlannedMatch.objects.filter(run=run).delete()
+    ScriptPage.objects.filter(run=run).delete()
+
+
+def copy_plan(*, source_id: int, target_id: int) -> int:
+    """Store a plan's changes again as those of another run, in the same order; return how many.
+
+    What leaves users alone is repeated; the rest is copied in one statement.
+    """
+    repeated_rows.copy(source_id=source_id, target_id=target_id)
+    quote, run = connection.ops.quote_name, "run_id"
+    names = [str(field.column) for field in RunChange._meta.concrete_fields if not field.primary_key]
+    table, columns = quote(RunChange._meta.db_table), ", ".join(map(quote, names))
+    copied = ", ".join("%s" if name == run else quote(name) for name in names)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO {table} ({columns}) SELECT {copied} FROM {table} "  # noqa: S608  # only names of columns are put in
+            f"WHERE {quote(run)} = %s AND digest IS NULL ORDER BY id",
+            [target_id, source_id],
+        )
+        return int(cursor.rowcount)
+
+
+def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
+    """Return what has been applied of the stored plan, in all and by org; what was not applied counts no more.
+
+    The number of users is not in it: unchanged users leave no row.
+    """
+    by_org: dict[int, Counter[str]] = {}
+    # Most changes of a large run are alike.
+    alike = run.changes.order_by().values_list("org_id", "outcome", "actions", "warnings")
+    for org_id, outcome, actions, warnings, times in alike.annotate(Count("pk")).iterator(chunk_size=2000):
+        one = plan_counts.counts_of(outcome, actions, len(warnings), undone=outcome != Outcome.APPLIED)
+        by_org.setdefault(org_id or 0, Counter()).update({key: count * times for key, count in one.items()})
+    total: Counter[str] = Counter()
+    for part in by_org.values():
+        total.update(part)
+    return dict(total), by_org
+
+
+def settle_counts(run: Run) -> None:
+    """Make an applied run's counts say what was done: changes that could not be applied count no more."""
+    stored = Run.objects.get(pk=run.pk)
+    total, by_org = counts(run)
+    stored.counts = plan_counts.filled({**total, "users": stored.counts.get("users", 0)})
+    stored.org_counts = [
+        {
+            "id": part["id"],
+            "name": part["name"],
+            **plan_counts.filled({**by_org.get(part["id"], Counter()), "users": part["users"]}),
+        }
+        for part in stored.org_counts
+    ]
+    stored.save(update_fields=["counts", "org_counts"])
+
+
+def last_complete_reading(row: RunServer) -> tuple[int, dict[str, int]] | None:
+    """Return how many entries the server had, and how many with each attribute, when an applied run last read it whole."""
+    return (
+        RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
+        .exclude(run=row.run_id)
+        .order_by("-pk")
+        .values_list("entries", "attribute_counts")
+        .first()
+    )
+
+
+def last_groups(row: RunServer) -> int:
+    """Return how many groups the server had when an applied run last read it whole, and resolved them."""
+    applied = RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
+    counts = applied.exclude(run=row.run_id).order_by("-pk").values_list("counts", flat=True).first() or {}
+    return int(counts.get("groups", 0))
+
+
+def configuration_seen(row: RunServer) -> bool:
+    """Tell whether exactly this configuration, with the orgs that ask the server, was simulated to the end, or applied."""
+    done = RunServer.objects.filter(
+        server=row.server_id, complete=True, run__state__in=[RunState.PLANNED, RunState.APPLIED]
+    ).exclude(run=row.run_id)
+    alike = done.filter(configuration_digest=row.configuration_digest)
+    if alike.filter(asked_digest=row.asked_digest).exists():
+        return True
+    # Runs of versions that did not note which orgs asked the server count until the first one that did.
+    return alike.filter(asked_digest="").exists() and not done.exclude(asked_digest="").exists()

@@ -1,0 +1,86 @@
+"""Finds what an earlier run has said of a user word for word, so that a run refers to it instead of storing it again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+from django.db import connection
+from django.db.models import Min
+
+from directory.models import LIVE_STATES, Run, RunChange, RunRepeat
+from directory.models.repeats import Range
+from directory.values.plan import Outcome
+from orgs.bulk import insert_rows
+
+# Outcomes that leave their user alone: nobody writes such a row again once it is stored.
+REPEATED = frozenset(
+    {
+        Outcome.UNCHANGED,
+        Outcome.KEPT,
+        Outcome.SCRIPT_ERROR,
+        Outcome.CONFLICT,
+        Outcome.NOT_CHECKED,
+        Outcome.WAITING,
+    }
+)
+# PostgreSQL's number of the lock between who refers to rows of old runs and who removes these.
+LOCK = 7_420_036
+
+
+def digest(values: Sequence[Any]) -> int:
+    """Return a hash of what a change says, as a signed number of 64 bits."""
+    text = json.dumps(values, separators=(",", ":"))
+    hashed = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(hashed.digest(), signed=True)
+
+
+def stored(wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Return the change of an earlier run that says the same, for those (user id, digest) of which there is one.
+
+    A run that is under way may still make its plan again. Call it in the transaction that stores the references.
+    """
+    if not wanted:
+        return {}
+    lock(shared=True)
+    alike = RunChange.objects.filter(digest__among={digest for _, digest in wanted}, user__isnull=False)
+    ended = alike.exclude(run__in=Run.objects.filter(state__in=LIVE_STATES)).order_by()
+    found = ended.values_list("user_id", "digest").annotate(Min("pk"))
+    return {(user, one): pk for user, one, pk in found if (user, one) in wanted}
+
+
+def store(run_id: int, changes: Iterable[int]) -> None:
+    """Note that a run repeats these changes, by their ids."""
+    insert_rows(RunRepeat, ("run", "first", "last"), [(run_id, *ends) for ends in ranges(changes)])
+
+
+def copy(*, source_id: int, target_id: int) -> None:
+    """Have a run repeat what another one says of users whom it leaves alone, stored there or repeated."""
+    lock(shared=True)
+    own = RunChange.objects.filter(run=source_id, digest__isnull=False).order_by("pk").values_list("pk", flat=True)
+    repeated = RunRepeat.objects.of(source_id)
+    insert_rows(RunRepeat, ("run", "first", "last"), [(target_id, *ends) for ends in [*ranges(own), *repeated]])
+
+
+def ranges(ids: Iterable[int]) -> list[Range]:
+    """Return ids as ranges of neighbours."""
+    joined: list[Range] = []
+    for pk in sorted(ids):
+        if joined and pk == joined[-1][1] + 1:
+            joined[-1] = joined[-1][0], pk
+        else:
+            joined.append((pk, pk))
+    return joined
+
+
+def lock(*, shared: bool) -> None:
+    """Wait until nobody removes old runs (shared), or until nobody refers to them, and keep it so in this transaction.
+
+    SQLite has one writer at a time anyhow.
+    """
+    if connection.vendor == "postgresql":
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {function}(%s)", [LOCK])

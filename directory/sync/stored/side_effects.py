@@ -1,0 +1,106 @@
+"""What a change leaves beside the account: who set which state, role grants, devices, archives; as rows keep it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from directory.values.plan import Action
+from orgs.models import Archive, Device, RoleGrant, User
+
+Values = dict[str, Any]
+
+STATES = ("deactivated_by", "deactivated_at", "blocked_by", "blocked_at", "pending_by", "pending_at")
+DEVICE_STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
+DEVICE = (*DEVICE_STATE, "authorized")
+ARCHIVE = ("state", "cold_since", "expires_at", "purge_at")
+# Only these reach devices and archives.
+_REACHES_DEVICES = {Action.REACTIVATE, Action.DEACTIVATE, Action.MOVE}
+# These leave nothing beside the account.
+_LEAVES_NOTHING = {Action.RENAME, Action.PROFILE}
+
+
+@dataclass(slots=True)
+class Moment:
+    """What a user has beside the account at one moment, as JSON; devices and archives are keyed by their ids as text."""
+
+    states: Values = field(default_factory=dict)
+    grants: dict[str, list[str]] = field(default_factory=dict)
+    devices: dict[str, Values] = field(default_factory=dict)
+    archives: dict[str, Values] = field(default_factory=dict)
+
+
+def leaves_traces(actions: Collection[str]) -> bool:
+    """Tell whether these actions change anything beside the account."""
+    return not _LEAVES_NOTHING.issuperset(actions)
+
+
+def read(changes: Mapping[int, Collection[str]]) -> dict[int, Moment]:
+    """Return what these users (keys) have now that these actions (values) can change beside the account.
+
+    That is who set which state, always; role grants and devices with their archives where an action reaches them.
+    """
+    moments = {pk: Moment() for pk in changes}
+    for pk, *values in User.objects.filter(pk__among=changes).values_list("pk", *STATES):
+        moments[pk].states = _json(STATES, values)
+    if regranted := [pk for pk, actions in changes.items() if Action.SET_ROLES in actions]:
+        columns = ("user", "role__name", "granted_by", "granted_at")
+        for pk, role, granted_by, granted_at in RoleGrant.objects.filter(user__among=regranted).values_list(*columns):
+            moments[pk].grants[role] = [granted_by, granted_at.isoformat()]
+    if reached := [pk for pk, actions in changes.items() if not _REACHES_DEVICES.isdisjoint(actions)]:
+        _read_devices(moments, reached)
+    return moments
+
+
+def _read_devices(moments: Mapping[int, Moment], users: Collection[int]) -> None:
+    found = Device.objects.filter(user__among=users).order_by("pk")
+    for pk, user, name, *values in found.values_list("pk", "user_id", "name", *DEVICE):
+        moments[user].devices[str(pk)] = {"name": name, **_json(DEVICE, values)}
+    stored = Archive.objects.filter(device__user__among=users).order_by("pk")
+    columns = ("pk", "device__user_id", "device__name", "size_bytes", *ARCHIVE)
+    for pk, user, device, size, *values in stored.values_list(*columns):
+        moments[user].archives[str(pk)] = {"device": device, "bytes": size, **_json(ARCHIVE, values)}
+
+
+def between(before: Moment, after: Moment) -> Values:
+    """Return what differs between two moments, as a row keeps it: states always, the rest where it changed."""
+    return {
+        "states": {"before": before.states, "after": after.states},
+        "grants": {role: grant for role, grant in before.grants.items() if role not in after.grants},
+        "devices": _changed(before.devices, after.devices, DEVICE),
+        "archives": _changed(before.archives, after.archives, ARCHIVE),
+    }
+
+
+def _changed(before: Mapping[str, Values], after: Mapping[str, Values], columns: Collection[str]) -> dict[str, Values]:
+    found = {}
+    for key, old in before.items():
+        new = after.get(key)
+        if new is not None and only(old, columns) != only(new, columns):
+            named = {name: value for name, value in old.items() if name not in columns}
+            found[key] = {**named, "before": only(old, columns), "after": only(new, columns)}
+    return found
+
+
+def only(values: Mapping[str, Any], columns: Collection[str]) -> Values:
+    """Return these of the values."""
+    return {name: values[name] for name in columns}
+
+
+def time(value: str | None) -> datetime | None:
+    """Return a time as it was before it became JSON."""
+    return None if value is None else datetime.fromisoformat(value)
+
+
+def times(values: Mapping[str, Any]) -> Values:
+    """Return values with their times as they were before they became JSON; those have names in ``_at`` or ``_since``."""
+    return {name: time(value) if name.endswith(("_at", "_since")) else value for name, value in values.items()}
+
+
+def _json(names: Iterable[str], values: Iterable[Any]) -> Values:
+    return {
+        name: value.isoformat() if isinstance(value, datetime) else value
+        for name, value in zip(names, values, strict=True)
+    }

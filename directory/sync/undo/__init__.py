@@ -1,0 +1,1 @@
+"""Plans the undo of an applied run."""

@@ -1,0 +1,200 @@
+"""What a run did to a user + how the user is now → the change that goes back. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from typing import Any
+
+from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.devices_archives import put_back_belongings
+from directory.values.plan import Account, Action, Change, Known, Outcome
+from orgs.text import fold
+
+PROFILE = ("email", "first_name", "last_name")
+_WHO = {"sync": "a sync", "person": "a person"}
+_WORDS = {
+    "first_name": "first name",
+    "last_name": "last name",
+    "pending": "deactivation pending",
+    "deactivated_by": "deactivated by",
+    "deactivated_at": "deactivated at",
+    "blocked_by": "blocked by",
+    "blocked_at": "blocked at",
+    "pending_by": "deactivation wanted by",
+    "pending_at": "deactivation pending since",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a run did to one user: the account before and after, and what it left beside the account."""
+
+    run_id: int
+    actions: tuple[str, ...]
+    before: Account
+    after: Account
+    traces: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """What the world has now: active orgs by id, role names, and for the user in question who owns the old username.
+
+    ``states``, ``devices`` and ``archives`` are the user's own, as rows keep them.
+    """
+
+    at: datetime
+    orgs: Mapping[int, str]
+    roles: Collection[str]
+    states: Mapping[str, Any]
+    devices: Mapping[str, Mapping[str, Any]]
+    archives: Mapping[str, Mapping[str, Any]]
+    name_is_taken: bool = False
+
+
+def decide(known: Known, done: Done, present: Present) -> tuple[Change, dict[str, Any]]:
+    """Return the change that puts a user back, and what it puts back beside the account."""
+    draft = Draft(known, known.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
+    if known.managed_locally:
+        return draft.untouched(Outcome.KEPT, "Managed locally since: nothing is put back."), {}
+    if not done.traces:
+        step = "Applied before Rollcall noted what an undo needs: nothing can be put back."
+        return draft.untouched(Outcome.REFUSED, step), {}
+    left = done.traces["states"]
+    if not _differences(done.before, known.account, left["before"], present.states):
+        return draft.untouched(Outcome.KEPT, "As it was before that run already: nothing to put back."), {}
+    if changed := _differences(done.after, known.account, left["after"], present.states):
+        told = "; ".join(changed)
+        return draft.untouched(Outcome.CHANGED_MEANWHILE, f"Changed meanwhile: {told}. Nothing is put back."), {}
+    states = _states(draft, done, left["before"])
+    _profile(draft, done, taken=present.name_is_taken)
+    _org(draft, done, present)
+    grants = _roles(draft, done, present)
+    if not draft.actions:
+        return draft.untouched(Outcome.REFUSED, "Nothing can be put back."), {}
+    belongings = put_back_belongings(
+        draft, done.traces, devices=present.devices, archives=present.archives, at=present.at
+    )
+    return draft.finished(), {"states_now": dict(present.states), "states": states, "grants": grants, **belongings}
+
+
+def _differences(left: Account, now: Account, left_states: Mapping[str, Any], states: Mapping[str, Any]) -> list[str]:
+    """Return which field differs, and how; an org that has only been renamed does not count."""
+    same_org = left.org_id == now.org_id
+    told = []
+    for name in (field.name for field in fields(Account)):
+        then, here = getattr(left, name), getattr(now, name)
+        if name != "org_id" and then != here and not (name == "org" and same_org):
+            told.append(f"{_WORDS.get(name, name)} was {_said(then)} and is {_said(here)}")
+    if not told:
+        told = [
+            f"{_WORDS[name]} was {_said(then)} and is {_said(states.get(name))}"
+            for name, then in left_states.items()
+            if then != states.get(name)
+        ]
+    return told
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value)) or "none"
+    return _WHO.get(value, str(value)) if value else "none"
+
+
+def _states(draft: Draft, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
+    """Active, blocked and pending as before; what the legal hold demands now comes first. Return who set them."""
+    wanted, remembered = _as_the_hold_demands(draft, done.before, before)
+    now = draft.known.account
+    if wanted.active and not now.active:
+        draft.want(Action.REACTIVATE, "Active again, as before.", active=True)
+    if now.blocked and not wanted.blocked:
+        draft.want(Action.UNBLOCK, "Unblocked, as before.", blocked=False)
+    if now.pending and not wanted.pending and wanted.active:
+        draft.want(Action.CLEAR_PENDING, "No deactivation is pending, as before.", pending=False)
+    if wanted.blocked and not now.blocked:
+        draft.want(Action.BLOCK, f"Blocked, {_by(remembered, 'blocked')}.", blocked=True)
+    if now.active and not wanted.active:
+        step = f"Deactivated, {_by(remembered, 'deactivated')}."
+        draft.want(Action.DEACTIVATE, step, active=False, pending=False)
+    if wanted.pending and not now.pending:
+        draft.want(Action.SET_PENDING, f"Deactivation pending, {_by(remembered, 'pending')}.", pending=True)
+    return remembered
+
+
+def _by(remembered: Mapping[str, Any], state: str) -> str:
+    who = _WHO.get(remembered.get(f"{state}_by", ""), "nobody")
+    since = remembered.get(f"{state}_at")
+    return f"set by {who} on {since[:10]}, as before" if since else f"put down to {who}, from now on"
+
+
+def _as_the_hold_demands(draft: Draft, before: Account, states: Mapping[str, Any]) -> tuple[Account, dict[str, Any]]:
+    """Return the states to go back to and who set them: a hold that has come or gone since changes both."""
+    held = draft.known.on_hold
+    if not before.active and held and draft.known.account.active:
+        draft.steps.append("On legal hold now: blocked instead of deactivated, and the deactivation is pending.")
+        by = states["deactivated_by"]
+        blocked = {"blocked_by": states["blocked_by"] or by}
+        if states["blocked_at"]:
+            blocked["blocked_at"] = states["blocked_at"]
+        return replace(before, active=True, blocked=True, pending=True), {**blocked, "pending_by": by}
+    if before.pending and not draft.known.account.pending and not held:
+        draft.steps.append("On legal hold no longer: the deactivation that was pending is carried out.")
+        blocked = {name: states[name] for name in ("blocked_by", "blocked_at")}
+        return replace(before, active=False, pending=False), {**blocked, "deactivated_by": states["pending_by"]}
+    return before, dict(states)
+
+
+def _profile(draft: Draft, done: Done, *, taken: bool) -> None:
+    now, before = draft.known.account, done.before
+    # Another letter case is the same username.
+    same = fold(before.username) == fold(now.username)
+    fields = ("username", *PROFILE) if same else PROFILE
+    if not same:
+        if taken:
+            _can_not(draft, f"The username {before.username} is another user's now: stays {now.username}")
+        else:
+            step = f"Renamed back from {now.username} to {before.username}."
+            draft.want(Action.RENAME, step, username=before.username)
+    changed = {name: getattr(before, name) for name in fields if getattr(before, name) != getattr(now, name)}
+    if changed:
+        told = "; ".join(f"{_WORDS.get(name, name)} {value or 'empty'}" for name, value in changed.items())
+        draft.want(Action.PROFILE, f"Profile as before: {told}.", **changed)
+
+
+def _org(draft: Draft, done: Done, present: Present) -> None:
+    now, before = draft.known.account, done.before
+    if before.org_id == now.org_id:
+        return
+    name = present.orgs.get(before.org_id)
+    if name is None:
+        _can_not(draft, f"The org {before.org} is not active any more: stays in {now.org}")
+    else:
+        draft.want(Action.MOVE, f"Moved back from {now.org} to {name}.", org=name, org_id=before.org_id)
+
+
+def _roles(draft: Draft, done: Done, present: Present) -> dict[str, Any]:
+    """Roles as before, without those that are gone; return who had granted those that come back, and when."""
+    held, before = draft.known.account.roles, done.before.roles
+    if held == before:
+        return {}
+    there = frozenset(present.roles)
+    for gone in sorted(before - there):
+        _can_not(draft, f"There is no role {gone} any more: left out")
+    wanted = before & there
+    if before and not wanted:
+        _can_not(draft, "No role is left to give back: roles stay as they are")
+        return {}
+    if wanted == held:
+        return {}
+    told = [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
+    draft.want(Action.SET_ROLES, f"Roles as before: {', '.join(told)}.", roles=wanted)
+    return {role: grant for role, grant in done.traces["grants"].items() if role in wanted - held}
+
+
+def _can_not(draft: Draft, warning: str) -> None:
+    draft.steps.append(f"{warning}.")
+    draft.warnings.append(warning)
