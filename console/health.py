@@ -1,4 +1,4 @@
-"""Answers load balancers and monitoring: is the console there, and is everything there that a sync needs?"""
+"""Answers load balancers and monitoring: whether the console is there, and everything that a sync needs."""
 
 from __future__ import annotations
 

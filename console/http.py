@@ -46,7 +46,7 @@ class MenuItem:
     watched: bool = False
 
 
-class ConsoleRequest(HttpRequest):
+class PageRequest(HttpRequest):
     """A request as the middleware leaves it (for types only)."""
 
     htmx: HtmxDetails
@@ -162,7 +162,7 @@ def browser_has_gone(request: HttpRequest) -> bool:
 
 
 def render_page(
-    request: ConsoleRequest, template: str, context: Mapping[str, Any], *, fragments: Collection[str] = ()
+    request: PageRequest, template: str, context: Mapping[str, Any], *, fragments: Collection[str] = ()
 ) -> HttpResponse:
     """Render a page, or only that part of it which htmx asks for by the id of the element to be replaced.
 

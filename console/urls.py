@@ -92,9 +92,9 @@ audit_pages = [
     path("audit.csv", audit.audit_export, name="export"),
 ]
 
-handler400 = "console.views.errors.bad_request"
-handler403 = "console.views.errors.not_allowed"
-handler404 = "console.views.errors.not_found"
+handler400 = "console.error_pages.bad_request"
+handler403 = "console.error_pages.not_allowed"
+handler404 = "console.error_pages.not_found"
 # Also of what goes wrong before a view is reached, as when the session is read.
 handler500 = "console.unavailable.error_page"
 

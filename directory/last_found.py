@@ -17,7 +17,7 @@ SHARED = "it had them last, and their org does not ask it"
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class FoundOnServer:
     """Active users who were last found in one LDAP server, of orgs that do not ask it; no id for a deleted server."""
 
     server_id: int | None
@@ -32,7 +32,7 @@ class Group:
         return named.select_related("user__org", "server").order_by("user__username_key")
 
 
-def groups(only: Org | None = None) -> list[Group]:
+def groups(only: Org | None = None) -> list[FoundOnServer]:
     """Return everybody who was last found elsewhere, by LDAP server; ``only`` those of this org."""
     scope = orgs_in_scope()
     counted = (
@@ -47,7 +47,7 @@ def groups(only: Org | None = None) -> list[Group]:
             found.setdefault((name, server_id), {})[org_id] = count
     orgs = {org.pk: org for org in Org.objects.filter(pk__in={pk for each in found.values() for pk in each})}
     return [
-        Group(
+        FoundOnServer(
             server_id, name, sum(counts.values()), tuple(sorted((orgs[pk] for pk in counts), key=lambda org: org.name))
         )
         for (name, server_id), counts in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 0))

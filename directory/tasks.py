@@ -14,7 +14,7 @@ from kombu.exceptions import OperationalError
 from directory.actions import retention, schedule, uploads
 from directory.scheduling import heartbeats
 from directory.scripts.distributed import remote_worker
-from directory.scripts.distributed.dispatcher import Helpers
+from directory.scripts.distributed.dispatcher import WorkerPool
 from directory.sync import pipeline
 from directory.sync.errors import Leaving
 from directory.sync.finish import finishing
@@ -48,7 +48,7 @@ def stay(_phase: str, _done: int, _total: int | None) -> None:
 @shared_task(ignore_result=True, queue="sync")
 def carry_out_run(*, run_id: int) -> None:
     """Take one run to its end."""
-    pipeline.execute(run_id, clock=timezone.now, progress=stay, helpers=Helpers(_count_helpers, _call_helper))
+    pipeline.execute(run_id, clock=timezone.now, progress=stay, helpers=WorkerPool(_count_helpers, _call_helper))
 
 
 @shared_task(ignore_result=True, queue="sync")

@@ -239,7 +239,7 @@ class UserAdmin(ActingAdmin):
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ListAction:
     """An action of the list: its title, what it will do, the action itself, and the answer."""
 
     title: Any
@@ -256,31 +256,31 @@ def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozens
 
 
 STATES = {
-    "block": State(
+    "block": ListAction(
         gettext_lazy("Block users"),
         lambda _chosen: user_effects.blocking(),
         lambda ids, who, at: users.block(user_ids=ids, by=who, at=at),
         lambda done: _("Blocked: %(count)d.") % {"count": len(done)},
     ),
-    "unblock": State(
+    "unblock": ListAction(
         gettext_lazy("Unblock users"),
         user_effects.unblocking,
         lambda ids, who, at: users.unblock(user_ids=ids, by=who, at=at),
         lambda done: _("Unblocked: %(count)d.") % {"count": len(done)},
     ),
-    "deactivate": State(
+    "deactivate": ListAction(
         gettext_lazy("Deactivate users"),
         user_effects.deactivating,
         lambda ids, who, at: users.deactivate(user_ids=ids, by=who, at=at),
         user_effects.deactivated,
     ),
-    "reactivate": State(
+    "reactivate": ListAction(
         gettext_lazy("Reactivate users"),
         user_effects.reactivating,
         _reactivate,
         lambda done: user_effects.reactivated(done[0], devices=done[1]),
     ),
-    "clear_pending": State(
+    "clear_pending": ListAction(
         gettext_lazy("Clear pending deactivations"),
         user_effects.clearing,
         lambda ids, who, at: users.clear_pending(user_ids=ids, by=who, at=at),

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.templatetags.icons import lucide
 from directory import void_plans
 from directory.models import Run, RunState
-from directory.status import State
+from directory.status import LineState
 from directory.values.plan import Action, Outcome
 from orgs.models import Archive, ArchiveState, Device, SetBy, User
 
@@ -217,13 +217,13 @@ def action_choices() -> list[tuple[str, str]]:
 
 
 _STATUS = {
-    State.OK: Badge(_("OK"), "circle-check", "good"),
-    State.WARNING: Badge(_("Warning"), "triangle-alert", "warn"),
-    State.PROBLEM: Badge(_("Problem"), "circle-x", "bad"),
+    LineState.OK: Badge(_("OK"), "circle-check", "good"),
+    LineState.WARNING: Badge(_("Warning"), "triangle-alert", "warn"),
+    LineState.PROBLEM: Badge(_("Problem"), "circle-x", "bad"),
 }
 
 
-def status_state(value: State) -> Badge:
+def status_state(value: LineState) -> Badge:
     """Return how a part of Rollcall is."""
     return _STATUS[value]
 

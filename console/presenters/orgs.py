@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from directory import last_found
-from directory.last_found import Group
+from directory.last_found import FoundOnServer
 from directory.models import LdapServer
 from directory.scope import server_lists
 from orgs.models import DirectoryService, Org, User
@@ -46,7 +46,7 @@ class OrgCard:
     servers: list[LdapServer]
     servers_from: Setting
     servers_visible: bool
-    elsewhere: list[Group]
+    elsewhere: list[FoundOnServer]
 
 
 def _service(value: str) -> str:

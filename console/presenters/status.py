@@ -8,7 +8,7 @@ from datetime import datetime
 from django.urls import reverse
 
 from directory import status
-from directory.status import Line, Section, State
+from directory.status import Line, LineState, Section
 from orgs.models import User
 from orgs.permissions import Permission
 
@@ -22,7 +22,7 @@ class Alarms:
     lines: list[Line]
 
     @property
-    def state(self) -> State:
+    def state(self) -> LineState:
         """The worst state of the lines."""
         return status.worst(line.state for line in self.lines)
 
@@ -33,7 +33,7 @@ class StatusPage:
 
     sections: list[Section]
     alarms: Alarms
-    state: State
+    state: LineState
     problems: int
     warnings: int
     at: datetime
@@ -43,7 +43,7 @@ def status_page(*, at: datetime) -> StatusPage:
     """Look at everything."""
     sections = status.sections(at=at)
     states = [line.state for section in sections for line in section.lines]
-    problems, warnings = states.count(State.PROBLEM), states.count(State.WARNING)
+    problems, warnings = states.count(LineState.PROBLEM), states.count(LineState.WARNING)
     return StatusPage(sections, Alarms(status.dangers()), status.worst(states), problems, warnings, at)
 
 

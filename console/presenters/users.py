@@ -23,7 +23,7 @@ from orgs.text import misleading
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class UserState:
     """One flag with who set it and when."""
 
     label: str | Promise
@@ -36,11 +36,11 @@ class State:
 class UserCard:
     """What stands around a user."""
 
-    states: list[State]
+    states: list[UserState]
     grants: Iterable[RoleGrant]
     match: Match | None
     further_ids: list[str]
-    doubt: namesakes.Doubt
+    doubt: namesakes.NamesakeDoubt
     may_free: bool
     from_ldap: bool
     misleading: str
@@ -91,9 +91,9 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
     system = viewer.may(Permission.SYSTEM)
     return UserCard(
         states=[
-            State(_("Deactivated"), not user.active, set_by(user.deactivated_by), user.deactivated_at),
-            State(_("Blocked"), user.blocked, set_by(user.blocked_by), user.blocked_at),
-            State(_("Deactivation pending"), user.pending, set_by(user.pending_by), user.pending_at),
+            UserState(_("Deactivated"), not user.active, set_by(user.deactivated_by), user.deactivated_at),
+            UserState(_("Blocked"), user.blocked, set_by(user.blocked_by), user.blocked_at),
+            UserState(_("Deactivation pending"), user.pending, set_by(user.pending_by), user.pending_at),
         ],
         grants=user.grants.select_related("role").order_by("role__name", "pk"),
         match=match,

@@ -22,7 +22,7 @@ from console.presenters.badges import Badge
 from console.templatetags.icons import lucide
 from console.url_cache import address_of
 from directory.models import Alert, Run, RunServer
-from directory.status import Line, State
+from directory.status import Line, LineState
 from orgs.models import Archive, Device, User
 
 register = template.Library()
@@ -104,7 +104,7 @@ def run_kind(run: Run) -> Badge:
 
 
 @register.simple_tag
-def status_state(value: State) -> Badge:
+def status_state(value: LineState) -> Badge:
     """Show how a part of Rollcall is."""
     return badges.status_state(value)
 

@@ -15,7 +15,7 @@ from console.security.access import ConsoleRequest, author, confirmed, require
 from directory import last_found
 from directory.actions import matches
 from directory.errors import Refused
-from directory.last_found import Group
+from directory.last_found import FoundOnServer
 from orgs.permissions import Permission
 
 # So many of a server are listed by name; a decision about all of them needs no list.
@@ -35,7 +35,7 @@ def people(request: ConsoleRequest) -> HttpResponse:
     return render_page(request, "ldap_servers/found_elsewhere.html", {"listed": listed, "most": LISTED})
 
 
-def _decide(request: ConsoleRequest, groups: list[Group]) -> None:
+def _decide(request: ConsoleRequest, groups: list[FoundOnServer]) -> None:
     wanted = (request.POST.get("server", ""), request.POST.get("name", ""))
     group = next((each for each in groups if (str(each.server_id or ""), each.name) == wanted), None)
     ticked = {int(pk) for pk in request.POST.getlist("user") if pk.isdecimal() and len(pk) < 19}

@@ -9,10 +9,10 @@ from django.db import transaction
 
 from directory import last_found
 from directory.errors import Refused
-from directory.last_found import Group
+from directory.last_found import FoundOnServer
 from directory.models import KnownId, LastSeen, LdapServer, Match
 from directory.sync.identify import known_ids
-from directory.sync.identify.known_ids import Noted
+from directory.sync.identify.known_ids import KnownInDirectories
 from directory.sync.stored import decision_cache
 from orgs.actions import guard, users
 from orgs.actions.audit import Fact, note
@@ -44,7 +44,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
 
 
 @transaction.atomic
-def give_up(*, server: Group, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> int:
+def give_up(*, server: FoundOnServer, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> int:
     """Decide that users are gone from a server that their orgs do not ask: all of the group, or only these of it.
 
     What is known of them stays, but where they were found does not count any more: whom the next complete reading of the
@@ -75,7 +75,7 @@ def give_up(*, server: Group, user_ids: Collection[int] | None = None, by: Actor
     return len(chosen)
 
 
-def _is_same(group: Group, other: Group) -> bool:
+def _is_same(group: FoundOnServer, other: FoundOnServer) -> bool:
     return (group.server_id, group.name) == (other.server_id, other.name)
 
 
@@ -84,7 +84,7 @@ def keep_name(*, server: LdapServer) -> None:
     Match.objects.filter(server=server).update(deleted_server=server.name)
 
 
-def _fact(match: Match, noted: Noted) -> Fact:
+def _fact(match: Match, noted: KnownInDirectories) -> Fact:
     before = {
         "LDAP server": match.server.name if match.server is not None else match.deleted_server,
         "DN": match.dn,

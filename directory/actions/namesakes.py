@@ -10,7 +10,7 @@ from django.db import transaction
 from directory.errors import Refused
 from directory.models import RunChange, RunRepeat, StoredEntry
 from directory.sync.identify import known_ids
-from directory.sync.identify.claims import COLUMNS, Found
+from directory.sync.identify.claims import COLUMNS, ClaimingEntry
 from directory.sync.identify.known_ids import NOTHING
 from directory.sync.stored import decision_cache
 from directory.values.scripts import ANOTHER_PERSON
@@ -33,7 +33,7 @@ class Namesake:
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class NamesakeDoubt:
     """Why a username may be another person's: entries that carry it, and what the last run said of the user about it."""
 
     namesakes: tuple[Namesake, ...] = ()
@@ -45,16 +45,20 @@ class Doubt:
         return bool(self.steps)
 
 
-def doubt(user: User) -> Doubt:
+def doubt(user: User) -> NamesakeDoubt:
     """Return why the username of a user may be another person's by now."""
     last = _last_said(user)
     steps = [step for step in last[1] if ANOTHER_PERSON in step] if last and last[0] == user.username else []
     noted = known_ids.of([user.pk]).get(user.pk, NOTHING)
-    entries = [Found(*row) for row in StoredEntry.objects.filter(user=user).order_by("pk").values_list(*COLUMNS)]
+    entries = [
+        ClaimingEntry(*row) for row in StoredEntry.objects.filter(user=user).order_by("pk").values_list(*COLUMNS)
+    ]
     if not steps or any(each.is_of(noted) for each in entries):
-        return Doubt()
+        return NamesakeDoubt()
     named = [each.who for each in entries if noted.ids and fold(user.username) in each.usernames]
-    return Doubt(tuple(Namesake(who.dn, f"{who.first_name} {who.last_name}".strip()) for who in named), tuple(steps))
+    return NamesakeDoubt(
+        tuple(Namesake(who.dn, f"{who.first_name} {who.last_name}".strip()) for who in named), tuple(steps)
+    )
 
 
 def _last_said(user: User) -> tuple[str, list[str]] | None:

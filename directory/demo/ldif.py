@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Iterator
 
-from directory.demo.people import SUFFIX, Person, Unit
+from directory.demo.people import SUFFIX, DemoPerson, OrgUnit
 
 NORMAL_ACCOUNT, DISABLED = 512, 2
 
 
-def lines(people: Iterable[Person]) -> Iterator[str]:
+def lines(people: Iterable[DemoPerson]) -> Iterator[str]:
     """Yield the whole directory, line by line."""
     present = [person for person in people if person.in_directory]
     yield from _entry(
         SUFFIX, {"objectClass": ["dcObject", "organization"], "dc": ["kestrel"], "o": ["Kestrel College"]}
     )
-    for unit in (*Unit, "Groups"):
+    for unit in (*OrgUnit, "Groups"):
         yield from _entry(f"ou={unit},{SUFFIX}", {"objectClass": ["organizationalUnit"], "ou": [str(unit)]})
     for person in present:
         yield from _person(person)
@@ -25,7 +25,7 @@ def lines(people: Iterable[Person]) -> Iterator[str]:
         yield from _entry(_group_dn(group), {"objectClass": ["groupOfNames"], "cn": [group], "member": members})
 
 
-def _person(person: Person) -> Iterator[str]:
+def _person(person: DemoPerson) -> Iterator[str]:
     full_name = f"{person.first_name} {person.last_name}"
     yield from _entry(
         person.dn,

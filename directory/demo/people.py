@@ -31,7 +31,7 @@ BASE_ROLES = ("PROe User", "Desktop User")
 ROLES_BY_GROUP = {"Support": "All Org Admin", "Managers": "All Org Manager"}
 
 
-class Unit(StrEnum):
+class OrgUnit(StrEnum):
     """The organizational units of the directory."""
 
     STAFF = "Staff"
@@ -58,13 +58,13 @@ class Story(StrEnum):
 
 
 @dataclass(slots=True)
-class Person:
+class DemoPerson:
     """One person: ``groups`` as the directory has them today, ``story`` what differs from what Rollcall knows."""
 
     uid: str
     first_name: str
     last_name: str
-    unit: Unit
+    unit: OrgUnit
     emails: list[str]
     groups: list[str] = field(default_factory=list)
     agency: str = ""
@@ -88,7 +88,7 @@ class Person:
     @property
     def org(self) -> str:
         """The org that the org name script says."""
-        return self.agency if self.unit is Unit.CONTRACTORS else self.unit.value
+        return self.agency if self.unit is OrgUnit.CONTRACTORS else self.unit.value
 
     @property
     def roles(self) -> set[str]:
@@ -96,10 +96,10 @@ class Person:
         return {*BASE_ROLES, *(ROLES_BY_GROUP[group] for group in self.groups if group in ROLES_BY_GROUP)}
 
 
-_UNITS = {Unit.STAFF: 250, Unit.STUDENTS: 120, Unit.CONTRACTORS: 30}
+_UNITS = {OrgUnit.STAFF: 250, OrgUnit.STUDENTS: 120, OrgUnit.CONTRACTORS: 30}
 # How many of each unit have which story; the rest are as Rollcall knows them.
 _STORIES = {
-    Unit.STAFF: {
+    OrgUnit.STAFF: {
         Story.LEFT: 5,
         Story.GONE: 3,
         Story.LEFT_ON_HOLD: 1,
@@ -111,16 +111,16 @@ _STORIES = {
         Story.LOCKED_OUT: 1,
         Story.NEW: 6,
     },
-    Unit.STUDENTS: {Story.LEFT: 2, Story.GONE: 2, Story.MOVED: 4, Story.MARRIED: 2, Story.NEW: 8},
-    Unit.CONTRACTORS: {Story.UNKNOWN_AGENCY: 3, Story.NO_AGENCY: 1, Story.LEFT: 1},
+    OrgUnit.STUDENTS: {Story.LEFT: 2, Story.GONE: 2, Story.MOVED: 4, Story.MARRIED: 2, Story.NEW: 8},
+    OrgUnit.CONTRACTORS: {Story.UNKNOWN_AGENCY: 3, Story.NO_AGENCY: 1, Story.LEFT: 1},
 }
 
 
-def invent() -> list[Person]:
+def invent() -> list[DemoPerson]:
     """Return the 400 people of the college."""
     chance = random.Random(SEED)  # noqa: S311  # the same people every time is the point
     names = _names(chance, sum(_UNITS.values()))
-    people: list[Person] = []
+    people: list[DemoPerson] = []
     for unit, count in _UNITS.items():
         stories = [story for story, times in _STORIES[unit].items() for _ in range(times)]
         chance.shuffle(plain := [Story.NONE] * (count - len(stories)))
@@ -134,15 +134,15 @@ def _names(chance: random.Random, count: int) -> list[tuple[str, str]]:
     return chance.sample(pairs, count)
 
 
-def _person(chance: random.Random, name: tuple[str, str], unit: Unit, story: Story, number: int) -> Person:
+def _person(chance: random.Random, name: tuple[str, str], unit: OrgUnit, story: Story, number: int) -> DemoPerson:
     first, last = name
     plain = f"{_ascii(first)}.{_ascii(last)}"
-    uid = f"{_ascii(first)[0]}{_ascii(last)[:10]}{number + 1:03}" if unit is Unit.STUDENTS else plain
-    person = Person(uid=uid, first_name=first, last_name=last, unit=unit, emails=_emails(chance, plain, unit))
+    uid = f"{_ascii(first)[0]}{_ascii(last)[:10]}{number + 1:03}" if unit is OrgUnit.STUDENTS else plain
+    person = DemoPerson(uid=uid, first_name=first, last_name=last, unit=unit, emails=_emails(chance, plain, unit))
     person.story = story
-    if unit is Unit.STAFF:
+    if unit is OrgUnit.STAFF:
         person.groups = _groups(story, number)
-    if unit is Unit.CONTRACTORS:
+    if unit is OrgUnit.CONTRACTORS:
         person.agency = {Story.UNKNOWN_AGENCY: UNKNOWN_AGENCY, Story.NO_AGENCY: ""}.get(
             story, AGENCIES[number % len(AGENCIES)]
         )
@@ -158,8 +158,8 @@ def _ascii(name: str) -> str:
     return unicodedata.normalize("NFKD", spelled).encode("ascii", "ignore").decode().lower()
 
 
-def _emails(chance: random.Random, plain: str, unit: Unit) -> list[str]:
-    domain = "students.kestrel.example" if unit is Unit.STUDENTS else "kestrel.example"
+def _emails(chance: random.Random, plain: str, unit: OrgUnit) -> list[str]:
+    domain = "students.kestrel.example" if unit is OrgUnit.STUDENTS else "kestrel.example"
     match chance.randrange(20):
         case 0:
             return []

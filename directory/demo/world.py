@@ -10,7 +10,7 @@ from django.db import transaction
 
 from directory.actions import servers
 from directory.demo import scripts
-from directory.demo.people import AGENCIES, BASE_ROLES, SEED, SUFFIX, UNKNOWN_AGENCY, Person, Story, Unit
+from directory.demo.people import AGENCIES, BASE_ROLES, SEED, SUFFIX, UNKNOWN_AGENCY, DemoPerson, OrgUnit, Story
 from directory.models import LdapServer
 from orgs.actions import legal_holds, users
 from orgs.actions import orgs as org_actions
@@ -24,7 +24,7 @@ GIGABYTE = 10**9
 
 
 @transaction.atomic
-def build(people: Sequence[Person], *, url: str, bind_dn: str, bind_password: str, at: datetime) -> None:
+def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password: str, at: datetime) -> None:
     """Make everything that the demo starts with."""
     orgs = _orgs(at)
     roles = {role.name: role for role in Role.objects.all()}
@@ -62,22 +62,22 @@ def move_port(url: str) -> None:
 def _orgs(at: datetime) -> dict[str, Org]:
     default = Org.objects.named(DEFAULT_ORG).get()
     orgs: dict[str, Org] = {DEFAULT_ORG: default}
-    for name in (Unit.STAFF, Unit.STUDENTS, Unit.CONTRACTORS):
+    for name in (OrgUnit.STAFF, OrgUnit.STUDENTS, OrgUnit.CONTRACTORS):
         orgs[name] = org_actions.create(name=name.value, parent=default, by=SYSTEM, at=at)
     for agency in AGENCIES:
-        orgs[agency] = org_actions.create(name=agency, parent=orgs[Unit.CONTRACTORS], by=SYSTEM, at=at)
-    org_actions.change(org=orgs[Unit.STUDENTS], by=SYSTEM, at=at, archive_retention_days=90)
+        orgs[agency] = org_actions.create(name=agency, parent=orgs[OrgUnit.CONTRACTORS], by=SYSTEM, at=at)
+    org_actions.change(org=orgs[OrgUnit.STUDENTS], by=SYSTEM, at=at, archive_retention_days=90)
     return orgs
 
 
-def _user(person: Person, orgs: dict[str, Org], roles: dict[str, Role]) -> NewUser:
+def _user(person: DemoPerson, orgs: dict[str, Org], roles: dict[str, Role]) -> NewUser:
     """Return someone as Rollcall knows them, which is not always as they are now."""
     org: str = person.org
     held = set(person.roles)
     last_name, email = person.last_name, next(iter(person.emails), "")
     match person.story:
         case Story.MOVED:
-            org = Unit.STUDENTS if person.unit is Unit.STAFF else DEFAULT_ORG
+            org = OrgUnit.STUDENTS if person.unit is OrgUnit.STAFF else DEFAULT_ORG
         case Story.JOINED_SUPPORT:
             held = set(BASE_ROLES)
         case Story.LEFT_MANAGEMENT:
@@ -86,8 +86,8 @@ def _user(person: Person, orgs: dict[str, Org], roles: dict[str, Role]) -> NewUs
             last_name, email = f"{last_name}-Hill", email.replace("@", ".hill@")
         case _:
             pass
-    if person.unit is Unit.CONTRACTORS and org in {"", UNKNOWN_AGENCY}:
-        org = Unit.CONTRACTORS
+    if person.unit is OrgUnit.CONTRACTORS and org in {"", UNKNOWN_AGENCY}:
+        org = OrgUnit.CONTRACTORS
     return NewUser(
         Profile(username=person.uid, email=email, first_name=person.first_name, last_name=last_name),
         org_id=orgs[org].pk,

@@ -21,7 +21,7 @@ from directory.scripts.sandbox.resource_limits import Cost
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.plan import directory_view, users_in_scope
 from directory.sync.stored.plan_counts import filled
-from directory.values.plan import Known
+from directory.values.plan import StoredUser
 from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
 
 # Pages grow, so that the first numbers are there at once, however slow the scripts are.
@@ -139,8 +139,8 @@ class _Asked:
         self._house = users_in_scope.house(scope)
         # Whatever is stored counts as read: this is about scripts, not about whether a reading was whole.
         servers = LdapServer.objects.filter(Q(enabled=True) | Q(pk=server.pk))
-        self._directory = directory_view.Directory(
-            [directory_view.Reading(each.pk, each.name, complete=True) for each in servers],
+        self._directory = directory_view.DirectoryView(
+            [directory_view.ServerReading(each.pk, each.name, complete=True) for each in servers],
             {},
         )
 
@@ -202,7 +202,7 @@ class _Asked:
                 found.append(difference(known[pk], sighting, verdict, self._house))
         return [each for each in found if each.matters]
 
-    def _servers(self, user: Known) -> tuple[int, ...]:
+    def _servers(self, user: StoredUser) -> tuple[int, ...]:
         org = self._scope.get(user.account.org_id)
         return org.servers if org else ()
 

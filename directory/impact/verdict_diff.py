@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from directory.sync.plan.rules import decision_table
 from directory.sync.stored.plan_counts import counts_of
-from directory.values.plan import Change, House, Known, Sighting
+from directory.values.plan import Change, LookupResult, PlanContext, StoredUser
 from directory.values.scripts import ScriptName, Scripts, Verdict
 
 
@@ -66,7 +66,7 @@ def _end(change: Change) -> tuple[object, ...]:
     return change.outcome, change.after, change.actions, change.warnings, change.unknown_org
 
 
-def difference(known: Known, sighting: Sighting, verdict: Verdict, house: House) -> Difference:
+def difference(known: StoredUser, sighting: LookupResult, verdict: Verdict, house: PlanContext) -> Difference:
     """Decide about a user twice; that a new username may be taken is no matter of verdicts and left out."""
     return Difference(
         decision_table.decide(known, sighting, house),

@@ -25,13 +25,13 @@ LONGEST_LABEL = 255
 
 
 @dataclass(slots=True)
-class Names:
+class EarlierNames:
     """By which names orgs and roles were ever known, so that an entry from before a renaming is understood."""
 
     ids: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     @classmethod
-    def of(cls, kind: str, current: Mapping[int, str]) -> Names:
+    def of(cls, kind: str, current: Mapping[int, str]) -> EarlierNames:
         """Read the names that the objects of this kind have now, and those that the trail tells of."""
         names = cls()
         for pk, name in current.items():
@@ -57,12 +57,12 @@ class Names:
 
 
 @dataclass(slots=True)
-class Story:
+class AuditStory:
     """What the trail has told of one object so far."""
 
     who: str
-    orgs: Names
-    roles: Names
+    orgs: EarlierNames
+    roles: EarlierNames
     fields: Collection[str]
     known: dict[str, Any]
 
@@ -91,9 +91,9 @@ class Story:
         return self.roles.same_all(told, found) if key in {"roles", "default_roles"} else bool(told == found)
 
 
-def _names() -> tuple[Names, Names]:
-    orgs = Names.of("org", dict(Org.objects.values_list("pk", "name")))
-    return orgs, Names.of("role", dict(Role.objects.values_list("pk", "name")))
+def _names() -> tuple[EarlierNames, EarlierNames]:
+    orgs = EarlierNames.of("org", dict(Org.objects.values_list("pk", "name")))
+    return orgs, EarlierNames.of("role", dict(Role.objects.values_list("pk", "name")))
 
 
 def users(_at: datetime) -> Iterator[str]:
@@ -108,7 +108,7 @@ def users(_at: datetime) -> Iterator[str]:
             held[pk].append(name)
         told = _entries("user", first, last)
         for row in page:
-            story = Story(
+            story = AuditStory(
                 f"user {row['pk']} ({row['username']})", orgs, roles, USER_FIELDS, {} if begins else dict(NEW_USER)
             )
             for pk, action, label, before, after in told.get(row["pk"], ()):
@@ -144,7 +144,7 @@ def orgs(_at: datetime) -> Iterator[str]:
     states = {"org activated": True, "org deactivated": False}
     new = {} if _begins_later() else {"active": True}
     for org in Org.objects.prefetch_related("default_roles"):
-        story = Story(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, dict(new))
+        story = AuditStory(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, dict(new))
         for pk, action, _, before, after in _entries("org", org.pk, org.pk).get(org.pk, ()):
             yield from story.hear(pk, action, before, after)
             if action in states:
@@ -241,7 +241,7 @@ def _told_by_runs(
 
 
 def _as_planned(
-    key: str, row: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], roles: Names
+    key: str, row: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any], roles: EarlierNames
 ) -> bool:
     if key == "org":
         # The org may have been renamed between plan and apply.

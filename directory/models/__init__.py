@@ -1,11 +1,10 @@
 """The models of LDAP servers, scripts, entries, runs and alerts, one module a subject."""
 
-from directory.models.absences import Absence
 from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import Match, NamedGroup, PlannedMatch, Standing, StoredEntry
 from directory.models.groups import StoredGroup
 from directory.models.heartbeats import Heartbeat
-from directory.models.known_ids import KnownId, LastSeen
+from directory.models.known_ids import Absence, KnownId, LastSeen
 from directory.models.mails import Mail, MailKind
 from directory.models.pages import ScriptPage
 from directory.models.repeats import RunRepeat

@@ -16,7 +16,7 @@ from directory.ldap.attributes.requested_attributes import named, needed
 from directory.models.fields import EncryptedTextField, opened
 from directory.values import pasted_text
 from directory.values.ldap import AttributeMapping, Connection, GroupSearch
-from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, Unit
+from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, LimitUnit
 from directory.values.pem_certificates import holder
 from directory.values.scripts import Scripts
 from orgs.models import Org, Role, User
@@ -50,7 +50,7 @@ def default_always_lists() -> list[str]:
 def _limit(name: str) -> models.PositiveSmallIntegerField[int, int] | models.PositiveIntegerField[int, int]:
     """Return the field of a limit, as the table of limits describes it."""
     limit = BY_NAME[name]
-    small = models.PositiveSmallIntegerField if limit.unit is Unit.PERCENT else models.PositiveIntegerField
+    small = models.PositiveSmallIntegerField if limit.unit is LimitUnit.PERCENT else models.PositiveIntegerField
     bounds = [MinValueValidator(limit.least)] if limit.least else []
     return small(_(limit.label), default=limit.default, validators=[*bounds, MaxValueValidator(limit.most)])
 

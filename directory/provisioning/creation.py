@@ -13,7 +13,7 @@ from django.db.models import Q
 from directory.models import Match
 from directory.provisioning.creation_context import CreationContext, TargetOrg
 from directory.provisioning.decisions import Decision
-from directory.provisioning.directory_lookup import Found, look_up
+from directory.provisioning.directory_lookup import FoundPerson, look_up
 from directory.sync.identify import known_ids
 from directory.sync.plan.rules import role_resolution
 from directory.sync.plan.rules.email_addresses import addresses, spelled_as
@@ -157,7 +157,11 @@ def _roles_of_row(
 
 
 def _of_entry(
-    applicant: Applicant, hit: Found, places: CreationContext, known: Mapping[str, str], within: Collection[int] | None
+    applicant: Applicant,
+    hit: FoundPerson,
+    places: CreationContext,
+    known: Mapping[str, str],
+    within: Collection[int] | None,
 ) -> Decision:
     refusal = _refusal(hit, known.get(fold(applicant.profile.username), "")) or _refused_password(applicant, hit)
     way = applicant.place
@@ -187,7 +191,7 @@ def _of_entry(
     )
 
 
-def _refused_password(applicant: Applicant, hit: Found) -> str:
+def _refused_password(applicant: Applicant, hit: FoundPerson) -> str:
     """Whoever uploads a password could sign in as this person, with whatever roles the directory ever gives them."""
     if not applicant.password:
         return ""
@@ -195,7 +199,7 @@ def _refused_password(applicant: Applicant, hit: Found) -> str:
 
 
 def _roles_of_entry(
-    applicant: Applicant, place: TargetOrg, hit: Found, places: CreationContext
+    applicant: Applicant, place: TargetOrg, hit: FoundPerson, places: CreationContext
 ) -> tuple[tuple[int, ...], list[str]]:
     """Return the roles of somebody whom a server has found, as a sync would give them, and what was left out."""
     by = role_resolution.granting(hit.server.pk, hit.server.name, places.house)
@@ -210,7 +214,7 @@ def _roles_of_entry(
     return roles, [*found.warnings, *more, *decided]
 
 
-def _refusal(hit: Found, user: str) -> str:
+def _refusal(hit: FoundPerson, user: str) -> str:
     """Return why nobody is made of an entry; ``user`` is who is that person already."""
     if hit.rival:
         return f"not created: two entries claim this username: {hit.entry.dn} and {hit.rival}"
@@ -222,7 +226,7 @@ def _refusal(hit: Found, user: str) -> str:
     return "" if hit.verdict.active else f"not created: the active script of {hit.server.name} says inactive"
 
 
-def _said(hit: Found) -> str:
+def _said(hit: FoundPerson) -> str:
     """Return where the entry was found and what each script returned."""
     parts = [f"found in {hit.server.name} as {hit.entry.dn}"]
     if hit.verdict.error is None:
@@ -234,9 +238,9 @@ def _said(hit: Found) -> str:
     return "; ".join(parts)
 
 
-def _known_by_id(found: Mapping[str, Found]) -> dict[str, str]:
+def _known_by_id(found: Mapping[str, FoundPerson]) -> dict[str, str]:
     """Return who is a user already by one of the ids of the entry, by the folded username that was looked for."""
-    by_server: dict[int, dict[str, Found]] = {}
+    by_server: dict[int, dict[str, FoundPerson]] = {}
     for key, hit in found.items():
         by_server.setdefault(hit.server.pk, {})[key] = hit
     known: dict[str, str] = {}

@@ -25,7 +25,7 @@ AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class FoundPerson:
     """The entry of one username, what the scripts say of it, and the DN of a second entry that claims the name too."""
 
     server: LdapServer
@@ -35,7 +35,9 @@ class Found:
     rival: str = ""
 
 
-def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime) -> dict[str, Found]:
+def look_up(
+    wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime
+) -> dict[str, FoundPerson]:
     """Return by folded username what the first server of their org that knows them, and its scripts, say.
 
     ``wanted`` are usernames with the id of the org whose servers are asked; orgs outside the scope are not.
@@ -49,7 +51,7 @@ def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *,
     for username, org_id in wanted:
         if org_id in scope:
             asking.setdefault(scope[org_id].servers, {})[fold(username)] = username
-    found: dict[str, Found] = {}
+    found: dict[str, FoundPerson] = {}
     for server_ids, names in asking.items():
         for server in (servers[pk] for pk in server_ids if pk in servers):
             if missing := [name for key, name in names.items() if key not in found]:
@@ -57,8 +59,8 @@ def look_up(wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *,
     return found
 
 
-def _ask(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, Found]:
-    found: dict[str, Found] = {}
+def _ask(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, FoundPerson]:
+    found: dict[str, FoundPerson] = {}
     wanted, graph, connection = {fold(name) for name in usernames}, None, server.connection_at(at)
     with server_sandbox.sandbox(server) as sandbox:
         for start in range(0, len(usernames), AT_ONCE):
@@ -73,7 +75,7 @@ def _ask(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str
                     if (first := found.get(key)) is not None:
                         found[key] = replace(first, rival=entry.dn)
                     else:
-                        found[key] = Found(server, entry, who, verdict)
+                        found[key] = FoundPerson(server, entry, who, verdict)
     return found
 
 

@@ -10,7 +10,7 @@ from directory.models import LdapServer
 from directory.scripts.sandbox.engine_version import engine_version
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox
-from directory.values.scripts import Asked, Scripts
+from directory.values.scripts import RequestedAttributes, Scripts
 
 NOT_NAMED = "as its name does not stand in a script: write it out, or have the server ask for all attributes"
 NOT_STORED = "as no script had its name when the entries were read: save the script and simulate a synchronization"
@@ -37,5 +37,5 @@ def sandbox_for_stored(server: LdapServer, scripts: Scripts, attributes: Sequenc
 
 
 def _sandbox(server: LdapServer, scripts: Scripts, attributes: Sequence[str] | None, advice: str) -> Sandbox:
-    asked = None if attributes is None else Asked(tuple(attributes), advice)
+    asked = None if attributes is None else RequestedAttributes(tuple(attributes), advice)
     return Sandbox(scripts, server.always_lists, limits(), asked)

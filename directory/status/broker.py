@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 
 # A page must not wait for a Redis that is gone.
 TIMEOUT = 1.0
@@ -23,7 +23,7 @@ TAKEN = "unacked"
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BrokerAnswer:
     """What Redis said; ``problem`` where it said nothing, ``waiting`` the tasks in each queue where that is known."""
 
     problem: str = ""
@@ -32,7 +32,7 @@ class Answer:
     taken: int | None = None
 
 
-def ask(queues: Sequence[str]) -> Answer:
+def ask(queues: Sequence[str]) -> BrokerAnswer:
     """Ask Redis everything at once, for a second at most each to connect and to answer."""
     try:
         with (
@@ -51,12 +51,12 @@ def ask(queues: Sequence[str]) -> Answer:
                 line.llen(queue)
             pong, info, taken, *lengths = line.execute(raise_on_error=False)
     except ValueError:
-        return Answer(problem=_("REDIS_URL is no address of a Redis."))
+        return BrokerAnswer(problem=_("REDIS_URL is no address of a Redis."))
     except (redis.RedisError, OSError) as error:
-        return Answer(problem=_reason(error))
+        return BrokerAnswer(problem=_reason(error))
     if isinstance(pong, Exception):
-        return Answer(problem=_reason(pong))
-    return Answer(
+        return BrokerAnswer(problem=_reason(pong))
+    return BrokerAnswer(
         facts=info if isinstance(info, dict) else {},
         waiting={name: length for name, length in zip(queues, lengths, strict=True) if isinstance(length, int)},
         taken=taken if isinstance(taken, int) else None,
@@ -68,24 +68,24 @@ def _reason(error: Exception) -> str:
     return str(error) or type(error).__name__
 
 
-def look(answer: Answer) -> list[Line]:
+def look(answer: BrokerAnswer) -> list[Line]:
     """Return what there is to say about Redis."""
     where = {"where": _place(), "reason": answer.problem}
     if answer.problem:
         return [
             Line(
                 _("Connection"),
-                State.PROBLEM,
+                LineState.PROBLEM,
                 _("Redis does not answer at %(where)s: %(reason)s") % where,
                 _("Start it, and check REDIS_URL. Until then no run starts and no mail leaves; nothing is lost."),
             )
         ]
     if not answer.facts:
         said = _("Redis answers at %(where)s; it does not say more to this user.") % where
-        return [Line(_("Connection"), State.OK, said)]
+        return [Line(_("Connection"), LineState.OK, said)]
     version = {"version": answer.facts.get("redis_version", "?")}
     said = _("Redis %(version)s answers at %(where)s.") % (where | version)
-    return [Line(_("Connection"), State.OK, said), _persistence(answer.facts), _memory(answer.facts)]
+    return [Line(_("Connection"), LineState.OK, said), _persistence(answer.facts), _memory(answer.facts)]
 
 
 def _place() -> str:
@@ -105,18 +105,18 @@ def _persistence(facts: Mapping[str, Any]) -> Line:
     if facts.get("aof_last_write_status", "ok") != "ok" or facts.get("rdb_last_bgsave_status", "ok") != "ok":
         return Line(
             title,
-            State.PROBLEM,
+            LineState.PROBLEM,
             _("Redis can't write to its disk, and takes nothing until it can."),
             _("Make room on its disk and look into its log."),
         )
     if not facts.get("aof_enabled"):
         return Line(
             title,
-            State.WARNING,
+            LineState.WARNING,
             _("The append-only file is off: what waits in a queue is gone when Redis stops."),
             _("Set “appendonly yes”. Runs are not lost without it: the clock asks for them again."),
         )
-    return Line(title, State.OK, _("Everything is written to the append-only file."))
+    return Line(title, LineState.OK, _("Everything is written to the append-only file."))
 
 
 def _memory(facts: Mapping[str, Any]) -> Line:
@@ -128,8 +128,8 @@ def _memory(facts: Mapping[str, Any]) -> Line:
         fact = _("%(used)s of %(most)s in use; maxmemory-policy %(policy)s.") % known
     if most and used >= most * 0.9:
         advice = _("Give it more memory (maxmemory), or find what fills it: a full Redis takes no tasks.")
-        return Line(_("Memory"), State.PROBLEM, fact, advice)
+        return Line(_("Memory"), LineState.PROBLEM, fact, advice)
     if policy != "noeviction":
         advice = _("Set “maxmemory-policy noeviction”: any other throws waiting tasks away when memory is short.")
-        return Line(_("Memory"), State.WARNING, fact, advice)
-    return Line(_("Memory"), State.OK, fact)
+        return Line(_("Memory"), LineState.WARNING, fact, advice)
+    return Line(_("Memory"), LineState.OK, fact)

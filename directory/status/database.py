@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from directory.status import upgrades
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 from orgs.models import User
 
 # Up to here one SQLite file serves well.
@@ -26,7 +26,7 @@ def look() -> list[Line]:
     """Return what there is to say about the database."""
     try:
         lines = [_answer(), _migrations()]
-        if connection.vendor == "sqlite" and lines[1].state == State.OK:
+        if connection.vendor == "sqlite" and lines[1].state == LineState.OK:
             lines.append(_sqlite_advice())
     except Error as error:
         return [_silence(error), _space()]
@@ -45,7 +45,7 @@ def _silence(error: Error) -> Line:
     said = str(error).strip().splitlines() or [type(error).__name__]
     return Line(
         _("Connection"),
-        State.PROBLEM,
+        LineState.PROBLEM,
         _("The database does not answer: %(reason)s") % {"reason": said[0]},
         _("Start it, and check DATABASE_URL. Nothing works without it; runs under way go on when it is back."),
     )
@@ -58,7 +58,7 @@ def _answer() -> Line:
         cursor.execute("SELECT current_setting('server_version'), pg_database_size(current_database())")
         version, size = cursor.fetchone()
     known = {"version": version.split()[0], "size": filesizeformat(size)}
-    return Line(_("Connection"), State.OK, _("PostgreSQL %(version)s answers; %(size)s.") % known)
+    return Line(_("Connection"), LineState.OK, _("PostgreSQL %(version)s answers; %(size)s.") % known)
 
 
 def _sqlite() -> Line:
@@ -74,11 +74,11 @@ def _sqlite() -> Line:
     if mode not in {"wal", "memory"}:
         return Line(
             _("Connection"),
-            State.WARNING,
+            LineState.WARNING,
             fact + " " + _("Its journal is not a write-ahead log, so that pages wait for every write."),
             _("Put the data folder (ROLLCALL_VAR) on a local disk: a network share can't hold a write-ahead log."),
         )
-    return Line(_("Connection"), State.OK, fact)
+    return Line(_("Connection"), LineState.OK, fact)
 
 
 def _sqlite_advice() -> Line:
@@ -86,32 +86,32 @@ def _sqlite_advice() -> Line:
     told = ngettext("%(count)d user.", "%(count)d users.", users) % {"count": users}
     fact = f"{told} " + _("SQLite is for one worker host and up to about 50,000 users.")
     if users <= SQLITE_USERS:
-        return Line(_("Size"), State.OK, fact)
-    return Line(_("Size"), State.WARNING, fact, _("Move to PostgreSQL and name it in DATABASE_URL."))
+        return Line(_("Size"), LineState.OK, fact)
+    return Line(_("Size"), LineState.WARNING, fact, _("Move to PostgreSQL and name it in DATABASE_URL."))
 
 
 def _migrations() -> Line:
     title, applied = _("Migrations"), MigrationRecorder(connection).applied_migrations().keys()
     if reason := upgrades.obstacle(applied):
-        return Line(title, State.PROBLEM, reason, _("Stop Rollcall, and make a backup before each of the two."))
+        return Line(title, LineState.PROBLEM, reason, _("Stop Rollcall, and make a backup before each of the two."))
     if missing := upgrades.missing(applied):
         return Line(
             title,
-            State.PROBLEM,
+            LineState.PROBLEM,
             _("Not applied: %(names)s.") % {"names": _some(missing)},
             _("Stop Rollcall, make a backup, and run manage.py migrate."),
         )
     if unknown := upgrades.unknown(applied):
         return Line(
             title,
-            State.WARNING,
+            LineState.WARNING,
             _("The database is newer than the code: %(names)s.") % {"names": _some(unknown)},
             _("Install the release that the database was last used with, or a newer one."),
         )
     count = len(upgrades.known())
     return Line(
         title,
-        State.OK,
+        LineState.OK,
         ngettext("The one there is has been applied.", "All %(count)d are applied.", count) % {"count": count},
     )
 
@@ -126,5 +126,5 @@ def _space() -> Line:
     known = {"free": filesizeformat(usage.free), "total": filesizeformat(usage.total)}
     fact = _("%(free)s of %(total)s are free where the data folder lies.") % known
     if usage.free < LITTLE_SPACE:
-        return Line(_("Disk"), State.WARNING, fact, _("Make room: a full disk stops the log, Redis and SQLite."))
-    return Line(_("Disk"), State.OK, fact)
+        return Line(_("Disk"), LineState.WARNING, fact, _("Make room: a full disk stops the log, Redis and SQLite."))
+    return Line(_("Disk"), LineState.OK, fact)

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 from directory import retention
 from directory.actions.retention import REMOVED
 from directory.models import Run
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 from orgs.models import AuditEntry
 
 # Old rows go within a day where beat and a worker run; many of them take some days.
@@ -23,7 +23,7 @@ def look(*, at: datetime) -> list[Line]:
     kept = retention.chosen()
     last = AuditEntry.objects.filter(action=REMOVED).order_by("-pk").first()
     said = _("Old rows were last removed:") if last else _("No old row has been removed yet.")
-    return [_runs(kept, at), _audit(kept), Line(_("Removal"), State.OK, said, at=last.at if last else None)]
+    return [_runs(kept, at), _audit(kept), Line(_("Removal"), LineState.OK, said, at=last.at if last else None)]
 
 
 def _runs(kept: retention.Retention, at: datetime) -> Line:
@@ -32,14 +32,16 @@ def _runs(kept: retention.Retention, at: datetime) -> Line:
     before = kept.before(kept.runs, at)
     if before is not None and retention.old_runs(before - LATE, whole=True):
         advice = _("See that beat and a worker for the queue mail run: they remove old rows every hour.")
-        return Line(title, State.WARNING, _days(kept.runs) + " " + _("Older ones are there, since"), advice, at=oldest)
-    return Line(title, State.OK, _days(kept.runs) + (" " + _("The oldest:") if oldest else ""), at=oldest)
+        return Line(
+            title, LineState.WARNING, _days(kept.runs) + " " + _("Older ones are there, since"), advice, at=oldest
+        )
+    return Line(title, LineState.OK, _days(kept.runs) + (" " + _("The oldest:") if oldest else ""), at=oldest)
 
 
 def _audit(kept: retention.Retention) -> Line:
     oldest = AuditEntry.objects.aggregate(at=Min("at"))["at"]
     fact = _days(kept.audit_days) + (" " + _("The oldest:") if oldest else "")
-    return Line(_("Audit trail"), State.OK, fact, at=oldest)
+    return Line(_("Audit trail"), LineState.OK, fact, at=oldest)
 
 
 def _days(days: int) -> str:

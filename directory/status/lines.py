@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 
 
-class State(StrEnum):
+class LineState(StrEnum):
     """How something is; the members are in the order of how much they matter."""
 
     OK = "ok"
@@ -24,7 +24,7 @@ class Line:
     """
 
     title: str
-    state: State
+    state: LineState
     fact: str
     advice: str = ""
     at: datetime | None = None
@@ -40,12 +40,12 @@ class Section:
     lines: tuple[Line, ...]
 
     @property
-    def state(self) -> State:
+    def state(self) -> LineState:
         """The worst state of its lines."""
         return worst(line.state for line in self.lines)
 
 
-def worst(states: Iterable[State]) -> State:
+def worst(states: Iterable[LineState]) -> LineState:
     """Return the state that matters most; ok where there is none."""
-    order = list(State)
-    return max(states, key=order.index, default=State.OK)
+    order = list(LineState)
+    return max(states, key=order.index, default=LineState.OK)

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from directory.models import Mail, SyncSettings
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 from directory.sync.notifications import GIVE_UP_AFTER
 from orgs.models import User
 
@@ -25,7 +25,7 @@ def look(*, at: datetime) -> list[Line]:
         lines.append(
             Line(
                 _("Recipients"),
-                State.WARNING,
+                LineState.WARNING,
                 _("Nobody is told how a run ended."),
                 _("Enter addresses under Notifications, or give an administrator an email address."),
             )
@@ -44,10 +44,10 @@ def _server() -> Line:
     title = _("Mail server")
     if not settings.EMAIL_HOST:
         advice = _("Set EMAIL_HOST. Until then nobody is told by mail that a run failed or was held back.")
-        return Line(title, State.WARNING, _("No mail server is set."), advice)
+        return Line(title, LineState.WARNING, _("No mail server is set."), advice)
     last = Mail.objects.exclude(sent_at=None).aggregate(last=Max("sent_at"))["last"]
     fact = f"{settings.EMAIL_HOST}:{settings.EMAIL_PORT}. "
-    return Line(title, State.OK, fact + (_("Last sent:") if last else _("Nothing has been sent yet.")), at=last)
+    return Line(title, LineState.OK, fact + (_("Last sent:") if last else _("Nothing has been sent yet.")), at=last)
 
 
 def _box(at: datetime) -> Line:
@@ -64,11 +64,11 @@ def _box(at: datetime) -> Line:
     if counts["lost"]:
         fact = ngettext("%(count)d mail never left.", "%(count)d mails never left.", counts["lost"])
         advice = _("Repair the mail server's settings (EMAIL_HOST, EMAIL_PORT, EMAIL_USE_TLS and the sign-in).")
-        return Line(title, State.PROBLEM, fact % {"count": counts["lost"]} + said, advice, at=when)
+        return Line(title, LineState.PROBLEM, fact % {"count": counts["lost"]} + said, advice, at=when)
     if not counts["waiting"]:
-        return Line(title, State.OK, _("No mail waits."))
+        return Line(title, LineState.OK, _("No mail waits."))
     fact = ngettext("%(count)d mail waits.", "%(count)d mails wait.", counts["waiting"])
     fact = fact % {"count": counts["waiting"]} + said
     if not failed:
-        return Line(title, State.OK, fact)
-    return Line(title, State.WARNING, fact, _("It is tried again every five minutes, for two days."), at=when)
+        return Line(title, LineState.OK, fact)
+    return Line(title, LineState.WARNING, fact, _("It is tried again every five minutes, for two days."), at=when)

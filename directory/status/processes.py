@@ -15,7 +15,7 @@ from directory.models.heartbeats import Part
 from directory.scheduling import queues, supervised
 from directory.scheduling.heartbeats import ALIVE
 from directory.scheduling.supervised import Supervised
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 
 # What the clock rings for in about five minutes; more than that means that the workers of a queue don't keep up.
 MANY = 50
@@ -37,7 +37,7 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
     if connection.vendor == "sqlite" and len(hosts) > 1:
         fact = _("Workers on %(hosts)s share one SQLite file.") % {"hosts": ", ".join(hosts)}
         advice = _("SQLite is for one host: stop the others, or move to PostgreSQL.")
-        lines.append(Line(_("Hosts"), State.PROBLEM, fact, advice))
+        lines.append(Line(_("Hosts"), LineState.PROBLEM, fact, advice))
     return lines
 
 
@@ -54,7 +54,7 @@ def _queue(name: str, workers: Sequence[Heartbeat], at: datetime, waiting: int |
         fact = _("No worker is there.") if last is None else _("Its last worker, %(who)s, is silent.")
         return Line(
             title,
-            State.PROBLEM,
+            LineState.PROBLEM,
             fact % {"who": last} + tasks + (" " + _("Heard of") if last else ""),
             _("Start a worker for it and look into the log of the last one: %(command)s.")
             % {"command": f"celery -A console.celery worker --queues {name}"},
@@ -64,8 +64,8 @@ def _queue(name: str, workers: Sequence[Heartbeat], at: datetime, waiting: int |
     fact = fact % {"names": ", ".join(map(str, alive))} + tasks + " " + _("Heard of")
     if waiting is not None and waiting > MANY:
         advice = _("The worker does not keep up: give this queue a worker of its own, or one more.")
-        return Line(title, State.WARNING, fact, advice, at=alive[0].heard_at)
-    return Line(title, State.OK, fact, at=alive[0].heard_at)
+        return Line(title, LineState.WARNING, fact, advice, at=alive[0].heard_at)
+    return Line(title, LineState.OK, fact, at=alive[0].heard_at)
 
 
 def _waiting(count: int) -> str:
@@ -84,13 +84,13 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
             "Start it: celery -A console.celery beat. Without it no sync starts by schedule, no mail leaves, and no "
             "archive expires."
         )
-        return Line(title, State.PROBLEM, fact, advice, at=last.heard_at if last else None)
+        return Line(title, LineState.PROBLEM, fact, advice, at=last.heard_at if last else None)
     names = ", ".join(map(str, alive))
     if len({(beat.host, beat.pid) for beat in alive}) > 1:
         fact = _("There are more than one: %(names)s. Heard of") % {"names": names}
         advice = _("Stop all but one. Nothing is done twice, but every task is sent by each.")
-        return Line(title, State.WARNING, fact, advice, at=alive[0].heard_at)
-    return Line(title, State.OK, _("%(names)s is there. Heard of") % {"names": names}, at=alive[0].heard_at)
+        return Line(title, LineState.WARNING, fact, advice, at=alive[0].heard_at)
+    return Line(title, LineState.OK, _("%(names)s is there. Heard of") % {"names": names}, at=alive[0].heard_at)
 
 
 def _supervised(at: datetime) -> list[Line]:
@@ -101,7 +101,7 @@ def _supervised(at: datetime) -> list[Line]:
     if at - report.at > supervised.SILENT:
         fact = _("manage.py serve is silent: nothing that ends is started again. Heard of")
         advice = _("Start it again. Is its disk full, or was it killed?")
-        return [Line(_("Supervisor"), State.WARNING, fact, advice, at=report.at)]
+        return [Line(_("Supervisor"), LineState.WARNING, fact, advice, at=report.at)]
     return [line for each in report.processes if each.ended and (line := _restarted(each, at)) is not None]
 
 
@@ -119,5 +119,5 @@ def _restarted(each: Supervised, at: datetime) -> Line | None:
     fact = fact % known
     advice = _("Look into its log, %(file)s.") % {"file": settings.VAR / "log" / f"{each.name}.log"}
     if each.pid:
-        return Line(title, State.WARNING, f"{fact} {_('It was started again. Last end')}", advice, at=often[-1])
-    return Line(title, State.PROBLEM, f"{fact} {_('It is down; the next start is at')}", advice, at=each.next_start)
+        return Line(title, LineState.WARNING, f"{fact} {_('It was started again. Last end')}", advice, at=often[-1])
+    return Line(title, LineState.PROBLEM, f"{fact} {_('It is down; the next start is at')}", advice, at=each.next_start)

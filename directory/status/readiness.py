@@ -15,7 +15,7 @@ from directory.models.heartbeats import Part
 from directory.scheduling import queues
 from directory.scheduling.heartbeats import ALIVE
 from directory.status import broker, database, scripts
-from directory.status.lines import State
+from directory.status.lines import LineState
 
 OK = "ok"
 # With less than this no run gets far: database, log and broker all write.
@@ -42,7 +42,7 @@ def look(*, at: datetime) -> dict[str, str]:
         "database": OK if database.answers() else "silent",
         "broker": _broker(),
         **_processes(at),
-        "sandbox": OK if all(line.state != State.PROBLEM for line in scripts.look()) else "missing",
+        "sandbox": OK if all(line.state != LineState.PROBLEM for line in scripts.look()) else "missing",
         "disk": OK if shutil.disk_usage(settings.VAR).free >= LEAST_SPACE else "full",
     }
 
@@ -51,7 +51,7 @@ def _broker() -> str:
     answer = broker.ask(queues.names())
     if answer.problem:
         return "silent"
-    return OK if all(line.state != State.PROBLEM for line in broker.look(answer)) else "full"
+    return OK if all(line.state != LineState.PROBLEM for line in broker.look(answer)) else "full"
 
 
 def _processes(at: datetime) -> dict[str, str]:

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from directory.scheduling import queues
 from directory.status import broker, database, kept, mail, processes, safety, scripts, servers, work
-from directory.status.lines import Line, Section, State
+from directory.status.lines import Line, LineState, Section
 
 
 def sections(*, at: datetime) -> list[Section]:
@@ -35,7 +35,7 @@ def sections(*, at: datetime) -> list[Section]:
 
 def alarms(*, at: datetime) -> list[Line]:
     """Return what every page has to warn of, which one short query and the settings tell: the worst first."""
-    silent = [line for line in processes.look(at=at) if line.state == State.PROBLEM]
+    silent = [line for line in processes.look(at=at) if line.state == LineState.PROBLEM]
     return [*silent, *dangers()]
 
 
@@ -49,4 +49,4 @@ def _if_stored(look: Callable[[], list[Line]]) -> list[Line]:
         return look()
     except Error:
         advice = _("Repair the database first.")
-        return [Line(_("Unknown"), State.PROBLEM, _("The database does not tell."), advice)]
+        return [Line(_("Unknown"), LineState.PROBLEM, _("The database does not tell."), advice)]

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 
 _FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 HSTS_LEAST = 30 * 24 * 3600
@@ -28,16 +28,16 @@ def _folder() -> Line:
     known = {"folder": folder, "mode": f"{mode:04o}"}
     if not own:
         fact = _("%(folder)s belongs to another user than the one that runs Rollcall (mode %(mode)s).") % known
-        return Line(title, State.WARNING, fact, _("Give it to that user: chown -R."))
+        return Line(title, LineState.WARNING, fact, _("Give it to that user: chown -R."))
     if mode & _FOR_OTHERS:
         fact = _("Others than its owner may look into %(folder)s (mode %(mode)s).") % known
-        return Line(title, State.PROBLEM, fact, _("Run chmod -R go= on it."))
+        return Line(title, LineState.PROBLEM, fact, _("Run chmod -R go= on it."))
     if opened := sorted(
         path.name for path in folder.iterdir() if path.lstat().st_mode & _FOR_OTHERS and _is_kept(path)
     ):
         fact = _("Modes of %(files)s in %(folder)s are open to others.") % (known | {"files": ", ".join(opened[:5])})
-        return Line(title, State.WARNING, fact, _("Run chmod -R go= on it."))
-    return Line(title, State.OK, _("Only its owner may look into %(folder)s (mode %(mode)s).") % known)
+        return Line(title, LineState.WARNING, fact, _("Run chmod -R go= on it."))
+    return Line(title, LineState.OK, _("Only its owner may look into %(folder)s (mode %(mode)s).") % known)
 
 
 def _is_kept(path: Path) -> bool:
@@ -50,7 +50,7 @@ def dangers() -> list[Line]:
     if not settings.DEBUG:
         return []
     advice = _("Unset DEBUG: pages of errors show settings and data to everyone.")
-    return [Line("DEBUG", State.PROBLEM, _("DEBUG is on."), advice)]
+    return [Line("DEBUG", LineState.PROBLEM, _("DEBUG is on."), advice)]
 
 
 def _keys() -> Line:
@@ -61,13 +61,13 @@ def _keys() -> Line:
             "%(count)d keys of your own (ENCRYPTION_KEYS); the first encrypts, all decrypt.",
             count,
         )
-        return Line(title, State.OK, fact % {"count": count})
+        return Line(title, LineState.OK, fact % {"count": count})
     kept = settings.VAR / "secret_key"
     if kept.exists() and kept.read_text("ascii").strip() == settings.SECRET_KEY:
         fact = _("Made from the secret key that the first start put into the data folder: keep a copy of that file.")
     else:
         fact = _("Made from your SECRET_KEY.")
-    return Line(title, State.OK, fact)
+    return Line(title, LineState.OK, fact)
 
 
 def _https() -> Line:
@@ -75,15 +75,15 @@ def _https() -> Line:
     if not settings.HTTPS:
         return Line(
             title,
-            State.WARNING,
+            LineState.WARNING,
             _("The console is served without HTTPS: passwords and sessions can be read on the way."),
             _("Put it behind a TLS proxy and set HTTPS=true and BEHIND_PROXY=true."),
         )
     if settings.SECURE_HSTS_SECONDS < HSTS_LEAST:
         return Line(
             title,
-            State.WARNING,
+            LineState.WARNING,
             _("HTTPS is on, but browsers are not told to insist on it."),
             _("Set HSTS_SECONDS=31536000 once HTTPS works for everyone."),
         )
-    return Line(title, State.OK, _("HTTPS is on, and browsers insist on it (HSTS)."))
+    return Line(title, LineState.OK, _("HTTPS is on, and browsers insist on it (HSTS)."))

@@ -10,9 +10,13 @@ from django.utils.translation import gettext as _
 from directory.scripts.sandbox.protections import Layer, LayerState, SandboxState
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import state
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 
-_STATES = {LayerState.IN_FORCE: State.OK, LayerState.NOT_NEEDED: State.OK, LayerState.MISSING: State.WARNING}
+_STATES = {
+    LayerState.IN_FORCE: LineState.OK,
+    LayerState.NOT_NEEDED: LineState.OK,
+    LayerState.MISSING: LineState.WARNING,
+}
 
 
 def look() -> list[Line]:
@@ -24,7 +28,7 @@ def look() -> list[Line]:
     # Asked again the next time: it may have been mended.
     _sandbox.cache_clear()
     advice = _("No script runs and no sync starts until this is mended.")
-    return [Line(_("Sandbox"), State.PROBLEM, found.problem, advice), *lines]
+    return [Line(_("Sandbox"), LineState.PROBLEM, found.problem, advice), *lines]
 
 
 @functools.cache
@@ -43,4 +47,4 @@ def dangers() -> list[Line]:
     if not settings.ALLOW_WEAK_SANDBOX:
         return []
     fact = _("Scripts also run where layers of their sandbox are missing (ALLOW_WEAK_SANDBOX).")
-    return [Line(_("Weak sandbox"), State.WARNING, fact, _("Unset it as soon as the system has all layers."))]
+    return [Line(_("Weak sandbox"), LineState.WARNING, fact, _("Unset it as soon as the system has all layers."))]

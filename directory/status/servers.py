@@ -13,7 +13,7 @@ from directory.models.fields import Sealed
 from directory.scheduling import due
 from directory.scheduling.due import Timetable
 from directory.servers import setting_warnings
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 from directory.sync.stored import not_checked
 from directory.values.pem_certificates import validity
 
@@ -26,7 +26,7 @@ def look(*, at: datetime) -> list[Line]:
     lines: list[Line] = []
     for server in LdapServer.objects.in_order():
         if not server.enabled:
-            lines.append(Line(server.name, State.OK, _("It is disabled."), about=("server", server.pk)))
+            lines.append(Line(server.name, LineState.OK, _("It is disabled."), about=("server", server.pk)))
             continue
         lines += [*_dangers(server, at=at), _reading(server, newest.get(server.pk))]
         lines += _unchecked(server, newest.get(server.pk))
@@ -35,8 +35,8 @@ def look(*, at: datetime) -> list[Line]:
             late = due.late(used[server.pk], last_success=last, since=since, now=at)
             lines.append(_success(server, used[server.pk], last, late=late))
         else:
-            lines.append(Line(server.name, State.OK, _("No org uses it."), about=("server", server.pk)))
-    return lines or [Line(_("LDAP servers"), State.OK, _("There is none yet."))]
+            lines.append(Line(server.name, LineState.OK, _("No org uses it."), about=("server", server.pk)))
+    return lines or [Line(_("LDAP servers"), LineState.OK, _("There is none yet."))]
 
 
 def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
@@ -45,46 +45,46 @@ def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
     if isinstance(server.bind_password, Sealed):
         advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the bind password again.")
         fact = _("Its bind password can't be decrypted with the keys there are.")
-        found.append(Line(server.name, State.PROBLEM, fact, advice, about=about))
+        found.append(Line(server.name, LineState.PROBLEM, fact, advice, about=about))
     if isinstance(server.client_key, Sealed):
         advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the client key again.")
         fact = _("Its client key can't be decrypted with the keys there are.")
-        found.append(Line(server.name, State.PROBLEM, fact, advice, about=about))
+        found.append(Line(server.name, LineState.PROBLEM, fact, advice, about=about))
     if fact := setting_warnings.ending_certificate(server, at=at):
         expired = bool(validity(server.client_certificate, at))
         advice = _("Enter a new certificate with its key on the server's page.")
-        found.append(Line(server.name, State.PROBLEM if expired else State.WARNING, fact, advice, about=about))
+        found.append(Line(server.name, LineState.PROBLEM if expired else LineState.WARNING, fact, advice, about=about))
     if not server.verify_certificates:
         advice = _("Switch the checks on: until then anyone on the way can decide who is deactivated.")
-        found.append(Line(server.name, State.WARNING, _("Its certificate is not checked."), advice, about=about))
+        found.append(Line(server.name, LineState.WARNING, _("Its certificate is not checked."), advice, about=about))
     if server.limits_off:
         advice = _("Set them lower again, unless that is meant to stay.")
-        found.append(Line(server.name, State.WARNING, setting_warnings.limits_off(server), advice, about=about))
+        found.append(Line(server.name, LineState.WARNING, setting_warnings.limits_off(server), advice, about=about))
     if fact := setting_warnings.sync_search_failed(server):
         advice = _(
             "OpenLDAP dies of it with overlay syncprov before dynlist: put it after, then ask by syncrepl again."
         )
-        found.append(Line(server.name, State.WARNING, fact, advice, about=about))
+        found.append(Line(server.name, LineState.WARNING, fact, advice, about=about))
     return found
 
 
 def _reading(server: LdapServer, reading: RunServer | None) -> Line:
     if reading is None:
-        return Line(server.name, State.OK, _("It has not been read yet."), about=("server", server.pk))
+        return Line(server.name, LineState.OK, _("It has not been read yet."), about=("server", server.pk))
     when, about = reading.run.created_at, ("run", reading.run_id)
     if reading.error:
         advice = _("Open the server and press “Test connection”.")
         fact = _("The last reading failed: %(error)s") % {"error": reading.error}
-        return Line(server.name, State.PROBLEM, fact, advice, at=when, about=about)
+        return Line(server.name, LineState.PROBLEM, fact, advice, at=when, about=about)
     if reading.complete:
         fact = ngettext(
             "The last reading was complete: %(count)d entry.",
             "The last reading was complete: %(count)d entries.",
             reading.entries,
         )
-        return Line(server.name, State.OK, fact % {"count": reading.entries}, at=when, about=about)
+        return Line(server.name, LineState.OK, fact % {"count": reading.entries}, at=when, about=about)
     fact = _("A run is under way.") if reading.run.live else _("The last run ended before it was read.")
-    return Line(server.name, State.OK, fact, at=when, about=about)
+    return Line(server.name, LineState.OK, fact, at=when, about=about)
 
 
 def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
@@ -94,7 +94,7 @@ def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
     return [
         Line(
             server.name,
-            State.WARNING,
+            LineState.WARNING,
             f"{each.sentence}.",
             advice,
             at=reading.run.created_at,
@@ -116,5 +116,5 @@ def _success(server: LdapServer, table: Timetable, last: datetime | None, *, lat
     about = ("server", server.pk)
     if late:
         advice = _("Look under History at why its runs fail, are held back or do not start.")
-        return Line(server.name, State.WARNING, _("Late.") + " " + fact, advice, at=last, about=about)
-    return Line(server.name, State.OK, fact, at=last, about=about)
+        return Line(server.name, LineState.WARNING, _("Late.") + " " + fact, advice, at=last, about=about)
+    return Line(server.name, LineState.OK, fact, at=last, about=about)

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 
 from directory.models import Run, RunState
-from directory.status.lines import Line, State
+from directory.status.lines import Line, LineState
 from directory.sync.lease import MAX_ATTEMPTS
 
 # A worker takes a run within a second; the clock rings again for it after half a minute.
@@ -17,7 +17,7 @@ SOON = timedelta(minutes=2)
 def look(*, at: datetime) -> list[Line]:
     """Return what there is to say about the runs under way."""
     found = [_run(run, at) for run in Run.objects.live().order_by("pk")]
-    return found or [Line(_("Runs"), State.OK, _("No run is under way."))]
+    return found or [Line(_("Runs"), LineState.OK, _("No run is under way."))]
 
 
 def _run(run: Run, at: datetime) -> Line:
@@ -29,7 +29,7 @@ def _run(run: Run, at: datetime) -> Line:
     if run.lease_until < at:
         advice = _("Nothing to do: the next worker goes on with it, within a minute.")
         fact = _("%(owner)s worked on it and is silent. Heard of") % {"owner": run.owner or "?"}
-        return Line(title, State.WARNING, fact, advice, at=heard, about=about)
+        return Line(title, LineState.WARNING, fact, advice, at=heard, about=about)
     known = {"owner": run.owner or "?", "phase": run.phase or run.get_state_display(), "done": run.done}
     fact = _("%(phase)s, %(done)d done; worked on by %(owner)s, heard of") % known
     if run.total:
@@ -38,13 +38,13 @@ def _run(run: Run, at: datetime) -> Line:
         known = {"count": run.attempts, "most": MAX_ATTEMPTS}
         fact = _("Attempt %(count)d of %(most)d:") % known + " " + fact
         advice = _("Its worker was lost before: look into the worker's log.")
-        return Line(title, State.WARNING, fact, advice, at=heard, about=about)
-    return Line(title, State.OK, fact, at=heard, about=about)
+        return Line(title, LineState.WARNING, fact, advice, at=heard, about=about)
+    return Line(title, LineState.OK, fact, at=heard, about=about)
 
 
 def _waiting(run: Run, title: str, at: datetime) -> Line:
     about = ("run", run.pk)
     if at - run.created_at < SOON or run.state != RunState.QUEUED:
-        return Line(title, State.OK, _("It waits for a worker."), at=run.created_at, about=about)
+        return Line(title, LineState.OK, _("It waits for a worker."), at=run.created_at, about=about)
     advice = _("It starts by itself as soon as Redis answers and the queue sync has a worker that is free.")
-    return Line(title, State.WARNING, _("It waits for a worker, since"), advice, at=run.created_at, about=about)
+    return Line(title, LineState.WARNING, _("It waits for a worker, since"), advice, at=run.created_at, about=about)

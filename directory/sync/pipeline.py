@@ -19,7 +19,7 @@ from directory.models import (
     RunState,
     StoredEntry,
 )
-from directory.scripts.distributed.dispatcher import Helpers
+from directory.scripts.distributed.dispatcher import WorkerPool
 from directory.sync import lease, notifications, report, run_context, timing
 from directory.sync.apply import apply_changes
 from directory.sync.errors import Cancelled, Leaving, SyncStopped, TakenOver
@@ -31,9 +31,9 @@ from directory.sync.plan.planning import make_plan
 from directory.sync.read import match_fingerprint
 from directory.sync.read.reading import read_servers
 from directory.sync.review import applied_counts, approval, limit_review, limits
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from directory.sync.stored import not_checked, plan_rows
-from directory.sync.stored.plan_counts import Tally, filled
+from directory.sync.stored.plan_counts import PlanCounts, filled
 from directory.sync.undo import undo_planning
 from directory.values.plan import Outcome
 from orgs.bulk import refresh_statistics
@@ -58,7 +58,7 @@ def execute(
     *,
     clock: Clock,
     progress: Progress = ignore_progress,
-    helpers: Helpers = Helpers(),  # noqa: B008 - frozen
+    helpers: WorkerPool = WorkerPool(),  # noqa: B008 - frozen
 ) -> None:
     """Take one run from the state it is in to its end; does nothing when another worker has it.
 
@@ -81,7 +81,7 @@ def execute(
             raise
 
 
-def _to_its_end(run_id: int, held: lease.Lease, helpers: Helpers) -> None:
+def _to_its_end(run_id: int, held: lease.Lease, helpers: WorkerPool) -> None:
     try:
         _carry_out(run_context.load(run_id, held, helpers))
     except SyncStopped as stop:
@@ -90,7 +90,7 @@ def _to_its_end(run_id: int, held: lease.Lease, helpers: Helpers) -> None:
         _stop(run_context.load(run_id, held), RunState.CANCELLED)
 
 
-def _carry_out(work: Job) -> None:
+def _carry_out(work: RunContext) -> None:
     if finishing.half_written(work.run):
         return _end_again(work)
     if work.run.state != RunState.APPLYING:
@@ -124,7 +124,7 @@ def _carry_out(work: Job) -> None:
     return finish(work, RunState.APPLIED)
 
 
-def _end_again(work: Job) -> None:
+def _end_again(work: RunContext) -> None:
     """Go on with the end of a run whose worker was killed there."""
     if work.run.simulated:
         return finish(work, RunState.PLANNED)
@@ -133,7 +133,7 @@ def _end_again(work: Job) -> None:
     return finish(work, RunState.APPLIED)
 
 
-def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
+def check_limits(work: RunContext, tally: PlanCounts) -> list[limits.Reason]:
     """Store the plan's counts and the limits that it passes; a simulation counts and says the same."""
     names = {pk: org.org.name for pk, org in work.scope.items()}
     reasons = limit_review.reasons(work, tally)
@@ -151,7 +151,7 @@ def check_limits(work: Job, tally: Tally) -> list[limits.Reason]:
     return reasons
 
 
-def _warnings(work: Job, tally: Tally) -> list[str]:
+def _warnings(work: RunContext, tally: PlanCounts) -> list[str]:
     found = [f"{row.server_name}: {row.error}" for row in work.readings if row.error]
     for row in work.readings:
         if row.referrals:
@@ -169,7 +169,7 @@ def _warnings(work: Job, tally: Tally) -> list[str]:
     return found
 
 
-def hold_back(work: Job, reasons: list[limits.Reason], waits: list[str]) -> None:
+def hold_back(work: RunContext, reasons: list[limits.Reason], waits: list[str]) -> None:
     """Stop before the first write: say why on the page, as an alert and by mail, and wait for a person."""
     told = " ".join([*(reason.message for reason in reasons), *waits])
     alert, mail = (AlertKind.HELD_BACK, MailKind.HELD_BACK) if reasons else (AlertKind.APPROVAL, MailKind.APPROVAL)
@@ -188,7 +188,7 @@ def hold_back(work: Job, reasons: list[limits.Reason], waits: list[str]) -> None
     finishing.send(work)
 
 
-def copy_plan(work: Job) -> None:
+def copy_plan(work: RunContext) -> None:
     """Make the plan of another run this run's own, wholly or not at all; does nothing where that has been done."""
     source_id = work.run.plan_from_id
     if source_id is None or work.run.changes.exists():
@@ -200,7 +200,7 @@ def copy_plan(work: Job) -> None:
         work.lease.save(total=copied)
 
 
-def apply_plan(work: Job) -> None:
+def apply_plan(work: RunContext) -> None:
     """Make the stored changes, batch by batch, each in one transaction that this worker must still be in charge of."""
     terms = apply_changes.Terms(
         by=work.actor,
@@ -236,13 +236,13 @@ def apply_plan(work: Job) -> None:
     refresh_statistics(Match, KnownId, RoleGrant, AuditEntry)
 
 
-def finish(work: Job, state: RunState) -> None:
+def finish(work: RunContext, state: RunState) -> None:
     """End the run and tell what it did, in the log, on the page and by mail."""
     with timing.step("telling"):
         _finish(work, state)
 
 
-def _finish(work: Job, state: RunState) -> None:
+def _finish(work: RunContext, state: RunState) -> None:
     name = report.name_of(simulated=work.run.simulated, undone=work.run.undo_of_id)
     if state == RunState.APPLIED:
         plan_rows.settle_counts(work.run)
@@ -259,6 +259,6 @@ def _finish(work: Job, state: RunState) -> None:
     finishing.send(work)
 
 
-def _stop(work: Job, state: RunState, error: str = "") -> None:
+def _stop(work: RunContext, state: RunState, error: str = "") -> None:
     finishing.stop(work, state, error)
     finishing.send(work)

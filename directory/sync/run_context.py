@@ -7,16 +7,16 @@ from typing import Any
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, asked_digests, orgs_in_scope
-from directory.scripts.distributed.dispatcher import Helpers
-from directory.sync.entries.entry_store import Shelf
+from directory.scripts.distributed.dispatcher import WorkerPool
+from directory.sync.entries.entry_store import EntryStore
 from directory.sync.entries.group_store import GroupStore
-from directory.sync.identify.user_matching import Present
+from directory.sync.identify.user_matching import UsersInScope
 from directory.sync.lease import Lease
 from orgs.rules.actors import Actor
 
 
 @dataclass(slots=True)
-class Job:
+class RunContext:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
     ``asked`` is which orgs ask each server, as a hash by its id, and ``asking`` their ids, also of those that the run
@@ -34,14 +34,14 @@ class Job:
     scope: dict[int, OrgScope]
     asked: dict[int, str] = field(default_factory=dict)
     asking: dict[int, list[int]] = field(default_factory=dict)
-    seen: Present | None = None
+    seen: UsersInScope | None = None
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
-    shelves: dict[int, Shelf] = field(default_factory=dict)
+    shelves: dict[int, EntryStore] = field(default_factory=dict)
     groups: dict[int, GroupStore] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=dict)
-    helpers: Helpers = field(default_factory=Helpers)
+    helpers: WorkerPool = field(default_factory=WorkerPool)
 
     @property
     def actor(self) -> Actor:
@@ -60,7 +60,7 @@ class Job:
         return sorted(self.scope)
 
 
-def load(run_id: int, lease: Lease, helpers: Helpers = Helpers()) -> Job:  # noqa: B008 - frozen
+def load(run_id: int, lease: Lease, helpers: WorkerPool = WorkerPool()) -> RunContext:  # noqa: B008 - frozen
     """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
     run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))
@@ -71,4 +71,4 @@ def load(run_id: int, lease: Lease, helpers: Helpers = Helpers()) -> Job:  # noq
     for pk, org in everywhere.items():
         for server_id in org.servers:
             asking.setdefault(server_id, []).append(pk)
-    return Job(run, lease, SyncSettings.load(), readings, scope, asked_digests(), asking, helpers=helpers)
+    return RunContext(run, lease, SyncSettings.load(), readings, scope, asked_digests(), asking, helpers=helpers)

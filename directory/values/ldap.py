@@ -125,7 +125,7 @@ class Identity:
         return (self.unique_id, *self.further_ids) if self.unique_id else ()
 
 
-class History(StrEnum):
+class CursorKind(StrEnum):
     """By what a directory tells what has changed since a moment of its history."""
 
     NUMBER = "uSNChanged"
@@ -134,10 +134,10 @@ class History(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Position:
+class SyncCursor:
     """A moment in the history of a directory, as the directory itself calls it: ``at``, by the count of ``of``."""
 
-    by: History
+    by: CursorKind
     of: str
     at: str
 
@@ -168,7 +168,7 @@ class Surroundings:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class ReadScope:
     """Which part of a directory a reading reads: what has changed since ``since``, or everything where that is None.
 
     ``position`` is where the directory was before anything was read; None where nobody asked, or it can't tell.
@@ -177,8 +177,8 @@ class Extent:
     begin from.
     """
 
-    since: Position | None = None
-    position: Position | None = None
+    since: SyncCursor | None = None
+    position: SyncCursor | None = None
     around: Surroundings = field(default_factory=Surroundings)
     why_full: str = ""
     computed: tuple[str, ...] = ()
@@ -222,7 +222,7 @@ class ReadingProof:
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class MissingUser:
     """Somebody whom a reading did not find, to be asked for directly: by immutable ids where known, else by username.
 
     ``dn`` is where this directory had them last, empty where it never had. ``never_found`` says that none ever had.
@@ -238,7 +238,7 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Whereabouts:
+class AbsenceCheckResult:
     """What a search of the whole directory says about somebody whom a reading did not find.
 
     ``absent`` says that they are not where the connection searches, beyond doubt; otherwise nothing may be concluded.

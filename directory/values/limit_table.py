@@ -35,7 +35,7 @@ class Counted(StrEnum):
         return f"{self.value}/{subject}"
 
 
-class Unit(StrEnum):
+class LimitUnit(StrEnum):
     """What the number of a limit is."""
 
     PERCENT = "percent"
@@ -59,7 +59,7 @@ class Limit:
     held_back: str
     counted: tuple[Counted, ...] = ()
     says: str = ""
-    unit: Unit = Unit.PERCENT
+    unit: LimitUnit = LimitUnit.PERCENT
     least: int = 1
     most: int = 100
     off: int = 100
@@ -76,7 +76,7 @@ class Limit:
     @property
     def nearly_off(self) -> int:
         """The number from which on the limit holds back next to nothing."""
-        if self.unit is Unit.COUNT:
+        if self.unit is LimitUnit.COUNT:
             return self.off // 10
         return NEARLY_ALL if self.off > self.default else 100 - NEARLY_ALL
 
@@ -89,7 +89,7 @@ class Limit:
         """What holds a run back, as a sentence for the page."""
         few = (
             f" Fewer than {self.never_under} never hold a run back."
-            if self.unit is Unit.PERCENT and self.never_under > 1
+            if self.unit is LimitUnit.PERCENT and self.never_under > 1
             else ""
         )
         return f"Held back by: {self.held_back}.{few}"
@@ -113,7 +113,7 @@ LIMITS = (
         "deactivations and blocks, however many active users there are",
         (Counted.ABSENT, Counted.INACTIVE),
         "{count} of {whole} active users " + _CUT_OFF + "{cause}",
-        unit=Unit.COUNT,
+        unit=LimitUnit.COUNT,
         most=1_000_000,
         off=1_000_000,
         deactivations=True,
@@ -191,7 +191,7 @@ LIMITS = (
         "grants of a role that holds admin",
         (Counted.ADMIN_GRANTS,),
         "{users} would be granted a role that holds the admin permission",
-        unit=Unit.COUNT,
+        unit=LimitUnit.COUNT,
         least=0,
         most=1000,
         off=1000,

@@ -37,7 +37,7 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Sighting:
+class LookupResult:
     """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found.
 
     ``known_id`` is an immutable id that is known of the user. ``entry_id`` is the stored entry, 0 for none, and
@@ -92,7 +92,7 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class StoredUser:
     """One user as Rollcall knows them: the account, and the facts that decide what a sync may do with it.
 
     ``session_epoch`` grows with every change of roles and with whatever else ends the user's sessions.
@@ -181,7 +181,7 @@ class OrgFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class PlanContext:
     """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
 
     ``grantable`` holds the role names that each LDAP server, by id, may grant; ``powerful_roles`` hold ``admin`` or an

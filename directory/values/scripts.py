@@ -24,7 +24,7 @@ class Scripts:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RequestedAttributes:
     """What a server was asked for, where that is not everything: names of attributes, which come with all their options.
 
     Of another attribute nobody knows whether an entry has it; ``advice`` goes on from "attribute x was not asked for,".

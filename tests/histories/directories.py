@@ -12,20 +12,20 @@ from unittest import mock
 from uuid import UUID
 
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.raw_entry import RawEntry
 from directory.ldap.search.requests import ReadingRequest
 from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.ldap import (
+    AbsenceCheckResult,
     AttributeMapping,
     Connection,
+    CursorKind,
     Entry,
-    Extent,
-    History,
-    Position,
+    MissingUser,
     ReadingProof,
-    Sought,
-    Whereabouts,
+    ReadScope,
+    SyncCursor,
 )
 from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
 from orgs.text import fold
@@ -109,7 +109,7 @@ class MemoryServer:
         """Whether a reading would come to an end."""
         return self.fault in {Fault.NONE, Fault.FORGETS}
 
-    def now(self) -> Position:
+    def now(self) -> SyncCursor:
         """Return where it is in its history."""
         self.moments += 1
         digests = {entry.dn: digest_of(entry) for entry in self.entries()}
@@ -118,12 +118,12 @@ class MemoryServer:
             dn: known[dn] if dn in known and known[dn][0] == digest else (digest, self.moments)
             for dn, digest in digests.items()
         }
-        return Position(History.NUMBER, self.url, str(self.moments))
+        return SyncCursor(CursorKind.NUMBER, self.url, str(self.moments))
 
     def entries(self) -> list[Entry]:
         return [person.entry() for person in self.people.values()]
 
-    def pages(self, since: Position | None) -> Iterator[list[Entry]]:
+    def pages(self, since: SyncCursor | None) -> Iterator[list[Entry]]:
         """Yield the entries, or those that have changed since, with the fault."""
         then = int(since.at) if since else 0
         listed = [entry for entry in self.entries() if self.history[entry.dn][1] > then]
@@ -153,7 +153,7 @@ class MemoryReading:
     """One reading of a server in memory."""
 
     def __init__(self, server: MemoryServer, wanted: ReadingRequest, only: Collection[str] = ()) -> None:
-        self.extent = Extent(wanted.since if wanted.now else None, server.now())
+        self.extent = ReadScope(wanted.since if wanted.now else None, server.now())
         self._only = only
         self.url = server.url
         self.referrals: list[str] = []
@@ -169,9 +169,9 @@ class MemoryReading:
     def complete(self) -> bool:
         return self.proof is not None
 
-    def sent_pages(self) -> Iterator[list[Sent]]:
+    def sent_pages(self) -> Iterator[list[RawEntry]]:
         for page in map(self._asked_for, self._server.pages(self.extent.since)):
-            yield [Sent(entry.dn, digest_of(entry), entry.attributes) for entry in page]
+            yield [RawEntry(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()
 
     def _asked_for(self, page: list[Entry]) -> list[Entry]:
@@ -238,7 +238,7 @@ class MemoryDirectories:
             for place, stand_in in {
                 "directory.sync.read.reading.ReadingProcess": self.reading_process,
                 "directory.scripts.server_sandbox.Sandbox": MemorySandbox,
-                "directory.sync.plan.confirmation.Inquiry": self.inquiry,
+                "directory.sync.plan.confirmation.AbsenceCheck": self.inquiry,
                 "directory.provisioning.directory_lookup.open_reading": self.lookup,
                 "directory.servers.setting_checks.compile_errors": lambda *_: {},
             }.items():
@@ -268,23 +268,25 @@ class MemoryInquiry:
     def __exit__(self, *exception: object) -> None:
         return None
 
-    def whereabouts(self, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+    def whereabouts(self, sought: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         try:
             people = list(self._reached().people.values())
         except DirectoryUnavailable as error:
-            return {who.user_id: Whereabouts(absent=False, told=str(error)) for who in sought}
+            return {who.user_id: AbsenceCheckResult(absent=False, told=str(error)) for who in sought}
         return {who.user_id: self._whereabouts(who, people) for who in sought}
 
-    def _whereabouts(self, who: Sought, people: Collection[Person]) -> Whereabouts:
+    def _whereabouts(self, who: MissingUser, people: Collection[Person]) -> AbsenceCheckResult:
         # As in the search base of a real one: by name even where an immutable id is known.
         for person in people:
             by_id = person.unique_id in who.unique_ids and not person.id_hidden
             if person.id_hidden and person.dn == who.dn:
-                return Whereabouts(absent=False, told="found at its DN without its immutable id", dns=(person.dn,))
+                return AbsenceCheckResult(
+                    absent=False, told="found at its DN without its immutable id", dns=(person.dn,)
+                )
             named = fold(who.username) in map(fold, person.usernames) and person.dn not in who.namesakes
             if by_id or named:
-                return Whereabouts(absent=False, told="found after all", dns=(person.dn,))
-        return Whereabouts(absent=True, told="nobody with that name anywhere")
+                return AbsenceCheckResult(absent=False, told="found after all", dns=(person.dn,))
+        return AbsenceCheckResult(absent=True, told="nobody with that name anywhere")
 
 
 class MemorySandbox(Sandbox):

@@ -12,7 +12,7 @@ import ldap
 from ldap.controls.simple import RelaxRulesControl
 
 from directory.sync.read import reading
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from orgs.text import fold
 from tests.directories import Directory
 from tests.histories.directories import Fault, MemoryDirectories, MemoryServer, Person
@@ -66,7 +66,7 @@ class SlapdDirectories(MemoryDirectories):
     def patched(self) -> Iterator[None]:
         """Publish what is in memory before a run reads."""
 
-        def read_servers(work: Job) -> None:
+        def read_servers(work: RunContext) -> None:
             for server in self.servers.values():
                 assert isinstance(server, SlapdServer)
                 server.publish()

@@ -13,7 +13,7 @@ from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.reading.reader import pages as read_pages
 from directory.ldap.search.requests import ReadingRequest
-from directory.values.ldap import Connection, Position
+from directory.values.ldap import Connection, SyncCursor
 from directory.values.plan import Outcome
 from tests.connections import connection_to
 from tests.directories import Directory, people, to_ldif
@@ -78,7 +78,7 @@ def test_that_are_dereferenced_make_each_reading_a_full_one(company: Directory) 
     now = datetime.now(UTC)
     with open_reading(ReadingRequest(connection(company), now=now)) as reading:
         position = reading.extent.position
-    assert isinstance(position, Position)
+    assert isinstance(position, SyncCursor)
 
     with open_reading(
         ReadingRequest(connection(company, dereference_aliases=True), since=position, now=now)

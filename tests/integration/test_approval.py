@@ -22,8 +22,8 @@ from directory.scope import orgs_in_scope
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.sync.plan.planning import make_plan
-from directory.sync.run_context import Job
-from directory.sync.stored.plan_counts import Tally
+from directory.sync.run_context import RunContext
+from directory.sync.stored.plan_counts import PlanCounts
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions import users as user_actions
@@ -194,7 +194,7 @@ class TestNobodyApproves:
         sean = user("sean", last_name="Sean")
         simulate()
 
-        def edited_meanwhile(work: Job) -> Tally:
+        def edited_meanwhile(work: RunContext) -> PlanCounts:
             script = {"active_script": "function (entry) { return false }"}
             servers.save(server=server, values=script, by=person(bob), at=work.lease.clock())
             return make_plan(work)

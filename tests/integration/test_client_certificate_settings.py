@@ -282,8 +282,8 @@ def test_a_certificate_that_ends_soon_is_said_on_its_page_and_in_the_status(clie
         for at in (last - timedelta(days=5), last + timedelta(hours=1))
     )
 
-    assert [line.state for line in before] == [status.lines.State.WARNING]
-    assert [line.state for line in after] == [status.lines.State.PROBLEM]
+    assert [line.state for line in before] == [status.lines.LineState.WARNING]
+    assert [line.state for line in after] == [status.lines.LineState.PROBLEM]
     page = on_the_page(client.get(reverse("ldap_servers:edit", args=[server.pk])).content)
     assert "The client certificate ends on" in page
     assert "Enter a new certificate, with its key." in page

@@ -10,7 +10,7 @@ import pytest
 from directory.models import LdapServer, Run, RunServer, ScriptPage, Trigger
 from directory.scripts import server_sandbox
 from directory.scripts.distributed import dispatcher, evaluation_batches, remote_worker
-from directory.scripts.distributed.dispatcher import Crew, Helpers
+from directory.scripts.distributed.dispatcher import EvaluationDispatcher, WorkerPool
 from directory.scripts.fingerprint import evaluation_fingerprint
 from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.sandbox import Sandbox
@@ -57,12 +57,14 @@ def nobody_leaves() -> None:
     return None
 
 
-def crew_of(run: Run, server: LdapServer, sandbox: Sandbox, call: Callable[[int], object], count: int = 1) -> Crew:
+def crew_of(
+    run: Run, server: LdapServer, sandbox: Sandbox, call: Callable[[int], object], count: int = 1
+) -> EvaluationDispatcher:
     def called(page: int) -> None:
         call(page)
 
-    return Crew(
-        sandbox, Helpers(lambda: count, called), run.pk, server.pk, evaluation_fingerprint(server), nobody_leaves
+    return EvaluationDispatcher(
+        sandbox, WorkerPool(lambda: count, called), run.pk, server.pk, evaluation_fingerprint(server), nobody_leaves
     )
 
 
@@ -105,9 +107,9 @@ def test_a_worker_that_comes_while_a_run_is_under_way_helps_as_well(
     def call(page: int) -> None:
         helped.append(remote_worker.help_with(page, go_on=nobody_leaves))
 
-    made = Crew(
+    made = EvaluationDispatcher(
         sandbox,
-        Helpers(lambda: next(counts, 1), call),
+        WorkerPool(lambda: next(counts, 1), call),
         run.pk,
         server.pk,
         evaluation_fingerprint(server),
@@ -203,7 +205,9 @@ def test_quick_scripts_are_run_without_asking_who_could_help(
         asked.append(None)
         return 1
 
-    made = Crew(sandbox, Helpers(count), run.pk, server.pk, evaluation_fingerprint(server), nobody_leaves)
+    made = EvaluationDispatcher(
+        sandbox, WorkerPool(count), run.pk, server.pk, evaluation_fingerprint(server), nobody_leaves
+    )
 
     assert list(made.evaluate_pages(PAGES)) == expected
     assert not asked

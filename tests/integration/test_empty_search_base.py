@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.reading.reader import open_reading
@@ -19,7 +19,7 @@ from directory.ldap.reading.reader import pages as read_pages
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, RunState
-from directory.values.ldap import AttributeMapping, Connection, History, Sought
+from directory.values.ldap import AttributeMapping, Connection, CursorKind, MissingUser
 from directory.values.plan import Outcome
 from tests.attacks.ldap_pages import applied, on_the_page
 from tests.attacks.ldap_world import saved_by_page, tried
@@ -58,7 +58,7 @@ def test_is_read_to_its_end(catalog: Catalog) -> None:
     assert reading.proof
     assert (reading.entries, reading.proof.counted) == (12, 12)
     assert reading.extent.position
-    assert reading.extent.position.by == History.TIME
+    assert reading.extent.position.by == CursorKind.TIME
 
 
 def test_finds_what_has_changed_since(catalog: Catalog) -> None:
@@ -72,8 +72,8 @@ def test_finds_what_has_changed_since(catalog: Catalog) -> None:
 
 
 def test_is_asked_for_whom_nobody_found(catalog: Catalog) -> None:
-    with Inquiry(connection(catalog), AttributeMapping()) as inquiry:
-        found = inquiry.whereabouts([Sought(1, "u00003"), Sought(2, "nobody")])
+    with AbsenceCheck(connection(catalog), AttributeMapping()) as inquiry:
+        found = inquiry.whereabouts([MissingUser(1, "u00003"), MissingUser(2, "nobody")])
 
     assert "found after all" in found[1].told
     assert found[2].absent

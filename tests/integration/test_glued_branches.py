@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.search.requests import ReadingRequest
-from directory.values.ldap import AttributeMapping, Connection, Sought
+from directory.values.ldap import AttributeMapping, Connection, MissingUser
 from tests.connections import connection_to
 from tests.glued import GluedDirectory
 
@@ -59,11 +59,11 @@ def test_are_read_whole_after_the_newest_time_stamp_was_looked_for(glued: GluedD
 
 def test_hide_nobody_from_whoever_asks_for_several_batches(glued: GluedDirectory) -> None:
     east, west = (
-        [Sought(user_id=number, username=f"{name}{number:03}") for number in range(1, EACH + 1)]
+        [MissingUser(user_id=number, username=f"{name}{number:03}") for number in range(1, EACH + 1)]
         for name in ("east", "west")
     )
 
-    with Inquiry(connection(glued), AttributeMapping()) as inquiry:
+    with AbsenceCheck(connection(glued), AttributeMapping()) as inquiry:
         # The one that slapd goes on from first.
         first, second = inquiry.whereabouts(west), inquiry.whereabouts(east)
 

@@ -13,9 +13,9 @@ from directory.impact import impact
 from directory.models import LdapServer, Run, RunState, StoredEntry, StoredGroup
 from directory.provisioning import creation
 from directory.sync.entries import group_store
-from directory.sync.entries.entry_store import Shelf
+from directory.sync.entries.entry_store import EntryStore
 from directory.sync.read import reading
-from directory.sync.read.page_processor import Reader
+from directory.sync.read.page_processor import PageProcessor
 from directory.values.scripts import Scripts
 from orgs.actions.users import Profile
 from orgs.models import CreatedBy, User
@@ -328,7 +328,7 @@ class TestAChange:
     ) -> None:
         staff.directory.modify(staff.group_dn("HelpDesk"), {"member": staff.dn("zoe")})
         with monkeypatch.context() as patch:
-            patch.setattr(Reader, "read", _die)
+            patch.setattr(PageProcessor, "read", _die)
             with pytest.raises(ZeroDivisionError):
                 sync(simulated=True)
         Run.objects.filter(state=RunState.READING).update(state=RunState.FAILED)
@@ -350,7 +350,7 @@ class TestAChange:
         staff.directory.modify(staff.group_dn("HelpDesk"), {"member": staff.dn("zoe")})
         before = list(StoredGroup.objects.order_by("pk").values_list("key", "digest"))
         with monkeypatch.context() as patch:
-            patch.setattr(Shelf, "decide_again", _die)
+            patch.setattr(EntryStore, "decide_again", _die)
             with pytest.raises(ZeroDivisionError):
                 sync(simulated=True)
         Run.objects.filter(state=RunState.READING).update(state=RunState.FAILED)

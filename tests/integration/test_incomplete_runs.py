@@ -17,7 +17,7 @@ from directory import status
 from directory.actions import runs
 from directory.actions import settings as sync_settings
 from directory.models import Alert, AlertKind, LdapServer, MailKind, RunState
-from directory.status import State
+from directory.status import LineState
 from directory.sync import pipeline
 from directory.values.plan import Outcome
 from orgs.rules.actors import SYSTEM
@@ -180,7 +180,7 @@ class TestARunOfWhichOneServerFails:
 
         lines = [line for line in status.servers.look(at=NOON) if line.title == "Branch"]
 
-        assert State.PROBLEM in {line.state for line in lines}
+        assert LineState.PROBLEM in {line.state for line in lines}
         assert any("2 users could not be checked" in line.fact for line in lines)
 
     def test_is_incomplete_as_well_when_its_plan_is_applied_later(self, silent: LdapServer, employer: Employer) -> None:

@@ -145,7 +145,7 @@ def test_a_renamed_entry_is_the_same_person_after_a_run_that_died_on_the_way(
 ) -> None:
     staff.directory.rename(staff.dn("p6"), "uid=p6new")
     with monkeypatch.context() as patch:
-        patch.setattr("directory.sync.entries.entry_store.Shelf.forget", dies)
+        patch.setattr("directory.sync.entries.entry_store.EntryStore.forget", dies)
         with pytest.raises(Died):
             changes()
     dead = Run.objects.latest("pk")

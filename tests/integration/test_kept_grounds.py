@@ -10,15 +10,15 @@ from django.db.models import Model
 from directory.actions import runs, servers
 from directory.invariants import proofs
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.raw_entry import RawEntry
 from directory.models import Absence, Match, Run, RunState, Standing, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.sync.lease import Progress
 from directory.sync.plan import planning
 from directory.sync.read import page_processor as reader_stage
-from directory.sync.run_context import Job
-from directory.sync.stored.plan_counts import Tally
+from directory.sync.run_context import RunContext
+from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
 from orgs.actions import users
 from orgs.models import User
@@ -143,14 +143,14 @@ class TestAnImmutableIdOnALaterServer:
         simulate_and_sync()
         sync()
         employer.hires("sean", employeeType="inactive")
-        read = reader_stage.Reader.read
+        read = reader_stage.PageProcessor.read
 
-        def broken_off(reader: reader_stage.Reader, pages: Iterable[list[Sent]]) -> None:
+        def broken_off(reader: reader_stage.PageProcessor, pages: Iterable[list[RawEntry]]) -> None:
             read(reader, pages)
             if reader.server.pk == second.pk:
                 raise DirectoryUnavailable("connection lost")
 
-        monkeypatch.setattr(reader_stage.Reader, "read", broken_off)
+        monkeypatch.setattr(reader_stage.PageProcessor, "read", broken_off)
 
         assert change_of(simulate(), "sean").outcome == Outcome.NOT_CHECKED
 
@@ -204,7 +204,7 @@ class TestTheInvariants:
         employer.directory.modify(employer.dn("sean"), {"employeeType": "active"})
         make_plan = planning.make_plan
 
-        def killed(work: Job) -> Tally:
+        def killed(work: RunContext) -> PlanCounts:
             monkeypatch.setattr(pipeline, "make_plan", make_plan)
             raise ZeroDivisionError
 

@@ -13,7 +13,7 @@ from directory.models import LdapServer, Match, PlannedMatch, Run, RunState, Sto
 from directory.scripts import server_sandbox
 from directory.sync import fingerprints
 from directory.sync.plan.rules import decision_table
-from directory.values.plan import Change, Known, Outcome
+from directory.values.plan import Change, Outcome, StoredUser
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions import users
@@ -169,7 +169,7 @@ class TestAUserForWhomThereWasNothingToDo:
         names: list[str] = []
         decide = decision_table.decide
 
-        def noted(known: Known, *rest: Any, **more: Any) -> Change:
+        def noted(known: StoredUser, *rest: Any, **more: Any) -> Change:
             names.append(known.account.username)
             return decide(known, *rest, **more)
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.search.raw_entry import Sent, opened
+from directory.ldap.search.raw_entry import RawEntry, opened
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
 from directory.sync import fingerprints, pipeline
 from directory.sync.identify import user_matching
@@ -20,7 +20,7 @@ from directory.sync.plan import directory_view
 from directory.sync.plan.rules import decision_table
 from directory.sync.read import page_processor
 from directory.values.ldap import Identity
-from directory.values.plan import Candidate, Change, Known
+from directory.values.plan import Candidate, Change, StoredUser
 from orgs.actions import users
 from orgs.actions.users import Profile
 from orgs.models import User
@@ -70,8 +70,8 @@ def found_by(*, noted_on: LdapServer | None = None) -> set[str]:
     asked, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
     if noted_on is not None:
         Match.objects.update(server=noted_on)
-    reading = directory_view.Reading(asked.pk, asked.name, complete=True)
-    sightings = directory_view.Directory([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
+    reading = directory_view.ServerReading(asked.pk, asked.name, complete=True)
+    sightings = directory_view.DirectoryView([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
     return {sighting.matched_by for sighting in sightings.values()}
 
 
@@ -153,14 +153,14 @@ def test_all_are_matched_once_a_day(looked_at: list[str]) -> None:
 
 
 def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    read = page_processor.Reader.read
+    read = page_processor.PageProcessor.read
 
-    def broken_off(itself: page_processor.Reader, pages: Any) -> None:
+    def broken_off(itself: page_processor.PageProcessor, pages: Any) -> None:
         read(itself, pages)
         raise DirectoryUnavailable("connection lost")
 
     with monkeypatch.context() as patch:
-        patch.setattr(page_processor.Reader, "read", broken_off)
+        patch.setattr(page_processor.PageProcessor, "read", broken_off)
         simulate()
     assert looked_at == []
 
@@ -172,14 +172,14 @@ def test_all_are_matched_after_a_reading_that_broke_off(looked_at: list[str], mo
 def test_all_are_matched_after_somebody_was_renamed_while_they_were_read(
     looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read = page_processor.Reader.read
+    read = page_processor.PageProcessor.read
 
-    def renamed_meanwhile(itself: page_processor.Reader, pages: Any) -> None:
+    def renamed_meanwhile(itself: page_processor.PageProcessor, pages: Any) -> None:
         read(itself, pages)
         User.objects.filter(username="p00").update(username="p77", username_key="p77")
 
     with monkeypatch.context() as patch:
-        patch.setattr(page_processor.Reader, "read", renamed_meanwhile)
+        patch.setattr(page_processor.PageProcessor, "read", renamed_meanwhile)
         simulate()
     assert looked_at == []
 
@@ -242,7 +242,7 @@ def test_what_a_page_left_alone_counts_as_seen_when_others_are_gone(staff: Emplo
 def test_entries_are_only_looked_into_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_into: list[str] = []
 
-    def noted(sent: Sent, *given: Any) -> Any:
+    def noted(sent: RawEntry, *given: Any) -> Any:
         looked_into.append(sent.dn)
         return opened(sent, *given)
 
@@ -263,7 +263,7 @@ def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again
     decided: list[int] = []
     decide = decision_table.decide
 
-    def noted(known: Known, *told: Any, **more: Any) -> Change:
+    def noted(known: StoredUser, *told: Any, **more: Any) -> Change:
         decided.append(known.id)
         return decide(known, *told, **more)
 

@@ -10,9 +10,9 @@ from directory.models import RunState
 from directory.sync import pipeline
 from directory.sync.plan import users_in_scope
 from directory.sync.review.limits import Reason
-from directory.sync.run_context import Job
-from directory.sync.stored.plan_counts import Tally
-from directory.values.plan import Known, Outcome
+from directory.sync.run_context import RunContext
+from directory.sync.stored.plan_counts import PlanCounts
+from directory.values.plan import Outcome, StoredUser
 from orgs.models import User
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, simulate, simulate_and_sync, sync, user
@@ -93,7 +93,7 @@ class TestUsernamesThatArePassedOn:
         rename(employer, ("odd", "even"))
         check_limits = pipeline.check_limits
 
-        def take_the_name(work: Job, tally: Tally) -> list[Reason]:
+        def take_the_name(work: RunContext, tally: PlanCounts) -> list[Reason]:
             user("even", org_name="ADMIN")
             return check_limits(work, tally)
 
@@ -123,7 +123,7 @@ def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of users that each look at the stored users has loaded so far."""
     load, sizes = users_in_scope.load, list[int]()
 
-    def counted(user_ids: list[int], *, lock: bool = False) -> dict[int, Known]:
+    def counted(user_ids: list[int], *, lock: bool = False) -> dict[int, StoredUser]:
         sizes.append(len(user_ids))
         return load(user_ids, lock=lock)
 

@@ -8,7 +8,7 @@ import pytest
 
 from directory.models import RunState
 from directory.sync.plan import users_in_scope
-from directory.values.plan import Known, Outcome
+from directory.values.plan import Outcome, StoredUser
 from orgs.models import Org, User
 from tests.integration.employer import Employer
 from tests.worlds import again, change_of, org, simulate, simulate_and_sync, sync, user
@@ -33,7 +33,7 @@ class TestWhileAPlanIsMade:
         assert before == ["Desktop User", "PROe User"]
         pages = users_in_scope.pages
 
-        def renamed_meanwhile(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
+        def renamed_meanwhile(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, StoredUser]]:
             Org.objects.filter(pk=berlin.pk).update(name="Berlin 2", name_key="berlin 2")
             yield from pages(user_ids, org_ids)
 
@@ -54,7 +54,7 @@ class TestWhileAPlanIsMade:
         user("sean")
         load = users_in_scope.load
 
-        def moved_meanwhile(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
+        def moved_meanwhile(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUser]:
             User.objects.filter(pk=mia.pk).update(org=outside)
             return load(user_ids, lock=lock)
 

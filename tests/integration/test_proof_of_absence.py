@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.reading.reader import pages as read_pages
 from directory.ldap.search.requests import ReadingRequest
-from directory.values.ldap import AttributeMapping, Connection, ReadingProof, Sought, Whereabouts
+from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connection, MissingUser, ReadingProof
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import ACCESS, Directory, people, to_ldif
 from tests.fake_ldap import FakeDirectory
@@ -42,8 +42,8 @@ def id_of(wanted: Connection, username: str) -> str:
     return entry.values("entryUUID")[0]
 
 
-def ask(wanted: Connection, *sought: Sought, **mapping: str) -> dict[int, Whereabouts]:
-    with Inquiry(wanted, AttributeMapping(**mapping)) as inquiry:
+def ask(wanted: Connection, *sought: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
+    with AbsenceCheck(wanted, AttributeMapping(**mapping)) as inquiry:
         return inquiry.whereabouts(sought)
 
 
@@ -147,7 +147,7 @@ class TestInquiry:
         return connection_to(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
 
     def test_finds_nobody_where_nobody_is(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(1, "ghost"), Sought(2, "late", (str(uuid.uuid4()),)))
+        found = ask(self.search(firm), MissingUser(1, "ghost"), MissingUser(2, "late", (str(uuid.uuid4()),)))
 
         assert [one.absent for one in found.values()] == [True, True]
         assert found[1].told == f"nobody with the username ghost anywhere in {BASE}"
@@ -157,31 +157,31 @@ class TestInquiry:
     def test_finds_whom_the_filter_does_not_match(self, firm: Directory, by_id: bool) -> None:
         known = (id_of(connection_to(firm), "u00002"),) if by_id else ()
 
-        found = ask(self.search(firm), Sought(7, "u00002", known))
+        found = ask(self.search(firm), MissingUser(7, "u00002", known))
 
         dn = f"uid=u00002,{UNIT}"
         told = f"still in the directory at {dn}, but the filter does not match"
-        assert found == {7: Whereabouts(absent=True, told=told, dns=(dn,))}
+        assert found == {7: AbsenceCheckResult(absent=True, told=told, dns=(dn,))}
 
     def test_finds_who_has_moved_out_of_the_base(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(7, "MOVED*(X)"))
+        found = ask(self.search(firm), MissingUser(7, "MOVED*(X)"))
 
         assert found[7].absent
         assert found[7].told == f"moved out of the search base to cn=m,{STAFF}"
 
     def test_finds_who_is_there_after_all(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(7, "gone", (id_of(connection_to(firm), "u00009"),)))
+        found = ask(self.search(firm), MissingUser(7, "gone", (id_of(connection_to(firm), "u00009"),)))
 
         assert not found[7].absent
         assert found[7].told.startswith(f"found after all at uid=u00009,{UNIT}")
 
     def test_finds_by_name_who_is_there_under_another_id(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(7, "u00009", (str(uuid.uuid4()),)))
+        found = ask(self.search(firm), MissingUser(7, "u00009", (str(uuid.uuid4()),)))
 
         assert not found[7].absent
 
     def test_asks_for_many_in_a_few_searches(self, firm: Directory) -> None:
-        sought = [Sought(number, f"u{number:05}") for number in range(1, 121)]
+        sought = [MissingUser(number, f"u{number:05}") for number in range(1, 121)]
 
         found = ask(self.search(firm), *sought)
 
@@ -189,7 +189,7 @@ class TestInquiry:
         assert [pk for pk, one in found.items() if one.absent] == [2]
 
     def test_takes_nobody_for_another(self, firm: Directory) -> None:
-        found = ask(self.search(firm), Sought(1, "*"), Sought(2, "u00001)(uid=*"), Sought(3, "u00001\\"))
+        found = ask(self.search(firm), MissingUser(1, "*"), MissingUser(2, "u00001)(uid=*"), MissingUser(3, "u00001\\"))
 
         assert [(one.absent, one.dns) for one in found.values()] == [(True, ())] * 3
 
@@ -198,7 +198,7 @@ class TestInquiry:
         guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe"))
         wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = ask(wanted, Sought(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
+        found = ask(wanted, MissingUser(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
 
         assert "Jane (HR)" in found[1].told
         assert found[1].absent
@@ -207,13 +207,15 @@ class TestInquiry:
         sid = "S-1-5-21-1004336348-1177238915-682003330-1000"
         wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = ask(wanted, Sought(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid")
+        found = ask(
+            wanted, MissingUser(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid"
+        )
 
         assert len(found[1].dns) == 1
 
     def test_of_a_dead_server_confirms_nothing_and_asks_once(self) -> None:
         with FakeDirectory(bind_result=(51, "")) as server:
-            found = ask(fake(server), *(Sought(number, f"u{number}") for number in range(200)))
+            found = ask(fake(server), *(MissingUser(number, f"u{number}") for number in range(200)))
 
         assert not any(one.absent for one in found.values())
         assert found[199].told == "a second search could not confirm the absence: Server is busy"
@@ -221,7 +223,7 @@ class TestInquiry:
 
     def test_that_breaks_off_leaves_the_rest_unconfirmed(self) -> None:
         with FakeDirectory(search_result=(53, "no more")) as server:
-            found = ask(fake(server), Sought(1, "u1"), Sought(2, "u2"))
+            found = ask(fake(server), MissingUser(1, "u1"), MissingUser(2, "u2"))
 
         assert [one.absent for one in found.values()] == [False, False]
         assert "no more" in found[1].told
@@ -230,19 +232,19 @@ class TestInquiry:
         rules = (f'to dn.subtree="{UNIT}" by * read', 'to dn.base="" by * read', "to * by * none")
         with Directory(ldif=people(3)) as directory:
             directory.allow(ACCESS[0], *rules)
-            found = ask(connection_to(directory, search_base=UNIT), Sought(1, "ghost"), Sought(2, "u00002"))
+            found = ask(connection_to(directory, search_base=UNIT), MissingUser(1, "ghost"), MissingUser(2, "u00002"))
 
         assert [found[1].absent, found[2].absent] == [True, False]
 
     def test_without_a_root_dse_asks_from_the_top_of_the_base(self) -> None:
         with FakeDirectory([("uid=u1,dc=com", {"uid": [b"u1"]})], root=None, base="ou=a,dc=example,dc=com") as server:
-            found = ask(fake(server), Sought(1, "u1"))
+            found = ask(fake(server), MissingUser(1, "u1"))
 
         assert found[1].told == "nobody with the username u1 anywhere in dc=example,dc=com"
 
     def test_does_not_take_an_entry_that_can_not_be_read_for_nobody(self) -> None:
         with FakeDirectory([("uid=u1,dc=example", {"cn": [b"x"]})]) as server:
-            found = ask(fake(server), Sought(1, "u1"))
+            found = ask(fake(server), MissingUser(1, "u1"))
 
         assert not found[1].absent
         assert "who uid=u1,dc=example is can't be read" in found[1].told
@@ -261,14 +263,16 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
             yield directory
 
     def test_is_a_conflict_for_those_whom_it_is_about_alone(self, exchange: Directory) -> None:
-        ghost = Sought(3, "77777", (str(uuid.uuid4()),))
-        found = ask(connection_to(exchange), Sought(1, "12345"), Sought(2, "55555"), ghost, username="telephoneNumber")
+        ghost = MissingUser(3, "77777", (str(uuid.uuid4()),))
+        found = ask(
+            connection_to(exchange), MissingUser(1, "12345"), MissingUser(2, "55555"), ghost, username="telephoneNumber"
+        )
 
         assert [(one.absent, one.conflict) for one in found.values()] == [(False, True), (True, False), (True, False)]
         assert "takes cn=12 345,dc=example,dc=com for the username 12345" in found[1].told
 
     def test_is_none_where_the_entry_is_known_to_be_another_persons(self, exchange: Directory) -> None:
-        sought = Sought(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
+        sought = MissingUser(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
 
         found = ask(connection_to(exchange), sought, username="telephoneNumber")
 

@@ -18,7 +18,7 @@ from directory import retention as rules
 from directory.actions import retention, runs, servers, undo
 from directory.actions import settings as sync_settings
 from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Match, Run, RunChange, RunState
-from directory.status import State
+from directory.status import LineState
 from directory.sync import pipeline
 from directory.sync.review import plan_contributors
 from orgs.actions import devices, legal_holds, orgs, roles, users, ways_in
@@ -429,7 +429,7 @@ class TestTheStatus:
     def test_says_what_is_kept(self, corp: Directory) -> None:
         kept = next(section for section in status.sections(at=NOON) if section.key == "kept")
 
-        assert kept.state == State.OK
+        assert kept.state == LineState.OK
         assert "Kept for 365 days." in kept.lines[0].fact
 
     def test_warns_where_old_runs_are_not_removed(self, corp: Directory) -> None:
@@ -438,7 +438,7 @@ class TestTheStatus:
 
         kept = next(section for section in status.sections(at=at) if section.key == "kept")
 
-        assert kept.state == State.WARNING
+        assert kept.state == LineState.WARNING
 
 
 class TestWhatBeginsWhileOldRowsGo:

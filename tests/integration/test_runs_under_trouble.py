@@ -23,7 +23,7 @@ from directory.sync.finish import finishing
 from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
 from directory.sync.read.reading import read_servers
 from directory.sync.review.limits import Reason
-from directory.sync.stored.plan_counts import Tally
+from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
@@ -53,7 +53,7 @@ def expire(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
-def die(_work: object) -> Tally:
+def die(_work: object) -> PlanCounts:
     raise Killed
 
 
@@ -169,7 +169,7 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def late_check(work: run_context.Job, tally: Tally) -> list[Reason]:
+        def late_check(work: run_context.RunContext, tally: PlanCounts) -> list[Reason]:
             monkeypatch.setattr(pipeline, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
@@ -284,7 +284,7 @@ class TestAnAttemptThatFails:
         assert run.error in mailbox.messages[0].get_content().replace("\n", " ")
 
 
-def locked_out(_work: object) -> Tally:
+def locked_out(_work: object) -> PlanCounts:
     raise OperationalError("database is locked")
 
 
@@ -351,7 +351,7 @@ class TestCancelling:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def cancel_meanwhile(work: run_context.Job, tally: Tally) -> list[Reason]:
+        def cancel_meanwhile(work: run_context.RunContext, tally: PlanCounts) -> list[Reason]:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
             return check_limits(work, tally)
 

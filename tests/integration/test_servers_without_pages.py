@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.reading.reader import Reading, open_reading
 from directory.ldap.search.requests import ReadingRequest
-from directory.values.ldap import AttributeMapping, Connection, Sought
+from directory.values.ldap import AttributeMapping, Connection, MissingUser
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import Directory, people
 from tests.fake_ldap import PAGED_RESULTS, FakeDirectory
@@ -63,8 +63,11 @@ class TestBackMeta:
         assert SETTING in said
 
     def test_is_asked_for_single_people_too(self, behind: Directory) -> None:
-        with Proxy("meta", behind) as proxy, Inquiry(connection(proxy, cannot_page=True), AttributeMapping()) as asked:
-            found = asked.whereabouts([Sought(1, "u00007"), Sought(2, "nobody")])
+        with (
+            Proxy("meta", behind) as proxy,
+            AbsenceCheck(connection(proxy, cannot_page=True), AttributeMapping()) as asked,
+        ):
+            found = asked.whereabouts([MissingUser(1, "u00007"), MissingUser(2, "nobody")])
 
         assert "found after all" in found[1].told
         assert found[2].absent
@@ -85,10 +88,10 @@ class TestBackMetaWithAServerBehindItThatIsDown:
         with Proxy("meta", behind, branch=(west, f"ldap://127.0.0.1:{free_port()}")) as proxy:
             wanted = connection(proxy, cannot_page=True)
             assert whole(wanted).complete
-            lost = Sought(1, "w1", dn=f"uid=w1,{west}")
-            elsewhere = Sought(2, "nobody", dn=f"uid=nobody,ou=People,{behind.base}")
-            newcomer = Sought(3, "new", never_found=True)
-            with Inquiry(wanted, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as asked:
+            lost = MissingUser(1, "w1", dn=f"uid=w1,{west}")
+            elsewhere = MissingUser(2, "nobody", dn=f"uid=nobody,ou=People,{behind.base}")
+            newcomer = MissingUser(3, "new", never_found=True)
+            with AbsenceCheck(wanted, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as asked:
                 found = asked.whereabouts([lost, elsewhere, newcomer])
 
         assert [found[pk].absent for pk in (1, 2, 3)] == [False, True, False]

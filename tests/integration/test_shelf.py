@@ -8,9 +8,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.raw_entry import RawEntry
 from directory.models import LdapServer, StoredEntry
-from directory.sync.entries.entry_store import Read, Shelf, dn_key
+from directory.sync.entries.entry_store import EntryStore, ReadEntry, dn_key
 from directory.values.ldap import Identity
 from tests.makers import make_server
 
@@ -24,7 +24,7 @@ def keep(server: LdapServer, dn: str) -> None:
 
 
 def found(server: LdapServer, pages: list[list[str]]) -> list[int | None]:
-    shelf = Shelf(run_id=2, server_id=server.pk, made="")
+    shelf = EntryStore(run_id=2, server_id=server.pk, made="")
     places = [place for page in pages for place in shelf.places([(dn, b"") for dn in page])]
     assert [place.key for place in places] == [dn_key(dn) for page in pages for dn in page]
     return [place.stored.pk if place.stored else None for place in places]
@@ -57,16 +57,16 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
         server, says = make_server(), dict[str, bool]()
         for dn in rows:
             keep(server, dn)
-        shelf = Shelf(run_id=2, server_id=server.pk, made="")
+        shelf = EntryStore(run_id=2, server_id=server.pk, made="")
         StoredEntry.objects.update(digest=shelf.places([(rows[0], b"kept")])[0].digest if rows else "")
-        waiting: list[Read] = []
+        waiting: list[ReadEntry] = []
         again = 0
         for page in pages:
             # What an entry says when it comes for the first time, it says each time.
-            sent = [Sent(dn, b"changed" if says.setdefault(dn, changed) else b"kept", {}) for dn, changed in page]
+            sent = [RawEntry(dn, b"changed" if says.setdefault(dn, changed) else b"kept", {}) for dn, changed in page]
             first, repeats = shelf.arrivals.take(sent, shelf.places([each[:2] for each in sent]))
             again += len(repeats)
-            waiting += [Read(place, Identity(each.dn, "", ()), None) for each, place in first if not place.same]
+            waiting += [ReadEntry(place, Identity(each.dn, "", ()), None) for each, place in first if not place.same]
             if not late:
                 shelf.keep(waiting)
                 waiting = []
@@ -82,7 +82,7 @@ def test_entries_that_come_as_they_came_before_are_read_on_and_not_looked_up() -
     server = make_server()
     for dn in NAMES:
         keep(server, dn)
-    shelf = Shelf(run_id=2, server_id=server.pk, made="")
+    shelf = EntryStore(run_id=2, server_id=server.pk, made="")
     shelf.places([(dn, b"") for dn in NAMES[:4]])
     with CaptureQueriesContext(connection) as asked:
         for start in (4, 8):

@@ -17,7 +17,7 @@ from pytest_django import DjangoDbBlocker
 from console.management.commands import serve
 from directory.status import database as status
 from directory.status import upgrades
-from directory.status.lines import State
+from directory.status.lines import LineState
 from tests.faults.stages import Database, connected_to, present
 from tests.schemas import described, rows
 
@@ -123,7 +123,7 @@ class TestADatabaseWithAllOfThem:
     def test_has_nothing_missing_or_unknown(self, older: Database) -> None:
         call_command("migrate", verbosity=0)
 
-        assert [line.state for line in status.look() if line.title == "Migrations"] == [State.OK]
+        assert [line.state for line in status.look() if line.title == "Migrations"] == [LineState.OK]
         serve._end_without_tables()
 
     def test_misses_only_what_came_later(self, older: Database) -> None:
@@ -151,7 +151,7 @@ class TestADatabaseWithSomeOfThem:
 
         assert (described(older), rows(older)) == before
         lines = {line.title: line for line in status.look()}
-        assert (lines["Migrations"].state, lines["Migrations"].fact) == (State.PROBLEM, sentence)
+        assert (lines["Migrations"].state, lines["Migrations"].fact) == (LineState.PROBLEM, sentence)
 
 
 class TestANewDatabase:

@@ -70,6 +70,12 @@ class TestTheGlossary:
         assert len(terms) >= 50
         assert sorted(terms) == sorted(set(terms))
 
+    def test_names_classes_and_modules_that_exist(self) -> None:
+        product = [path for folder in ("console", "directory", "orgs") for path in (ROOT / folder).rglob("*.py")]
+        classes = {name for path in product for name in re.findall(r"^class (\w+)", path.read_text(), re.MULTILINE)}
+        named = [row[2].strip("`") for row in self.ROWS]
+        assert [name for name in named if not ((ROOT / name).exists() if "/" in name else name in classes)] == []
+
     def test_has_one_sentence_and_one_place_in_the_code_for_each(self) -> None:
         wrong = [
             row

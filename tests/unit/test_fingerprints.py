@@ -15,7 +15,7 @@ from directory.scripts.sandbox import engine_version
 from directory.sync import fingerprints
 from directory.sync.plan.rules import decision_table, last_sysadmin
 from directory.values.ldap import Identity
-from directory.values.plan import Account, House, Known, OrgFacts, Presence, Sighting
+from directory.values.plan import Account, LookupResult, OrgFacts, PlanContext, Presence, StoredUser
 from directory.values.scripts import Verdict
 
 PROJECT = fingerprints.PROJECT
@@ -71,7 +71,7 @@ def passed_through(act: Callable[[], Any]) -> set[Path]:
     return seen
 
 
-HOUSE = House(
+HOUSE = PlanContext(
     orgs={name.lower(): OrgFacts(pk, name, servers=(1,)) for pk, name in ((2, "Default"), (3, "Staff"))},
     roles={"org admin": "Org Admin"},
     grantable={1: frozenset({"Org Admin"})},
@@ -86,10 +86,10 @@ def decisions() -> None:
     who = Identity("uid=sean", "id-1", ("sean.other",), ("sean@example.com",), "Sean", "Smith")
     said = Verdict(org_name="Staff", roles=("Org Admin", "Nobody's"))
     for sighting in (
-        Sighting(Presence.FOUND, "Corp", 1, identity=who, verdict=said),
-        Sighting(Presence.ABSENT, "Corp", 1, reason="nobody matches"),
+        LookupResult(Presence.FOUND, "Corp", 1, identity=who, verdict=said),
+        LookupResult(Presence.ABSENT, "Corp", 1, reason="nobody matches"),
     ):
-        change = decision_table.decide(Known(1, SEAN), sighting, HOUSE)
+        change = decision_table.decide(StoredUser(1, SEAN), sighting, HOUSE)
         last_sysadmin.LastSysadmin({1}, frozenset()).passes(change)
 
 

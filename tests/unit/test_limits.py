@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.models import LdapServer
-from directory.sync.review.limits import Read, Sums, check, check_together, sums_of
-from directory.sync.stored.plan_counts import ServerTally, Tally
-from directory.values.limit_table import LIMITS, Counted, Limit, Limits, Unit
+from directory.sync.review.limits import ReadingCounts, Sums, check, check_together, sums_of
+from directory.sync.stored.plan_counts import PlanCounts, ServerCounts
+from directory.values.limit_table import LIMITS, Counted, Limit, Limits, LimitUnit
 from directory.values.plan import Account, Action, Cause, Change, Outcome
 
-READ = Read("Corp", entries=1000, last_entries=1000)
+READ = ReadingCounts("Corp", entries=1000, last_entries=1000)
 ORGS = {2: "Default"}
 USUAL = Limits()
 NOTHING = Sums()
@@ -35,7 +35,7 @@ def leaving_org(count: int, *, of: int) -> list[str]:
     return messages(sums(Counted.ORG_ABSENT.of(2), count, of=of))
 
 
-def messages(now: Sums, read: Read = READ, limits: Limits = USUAL, earlier: Sums = NOTHING) -> list[str]:
+def messages(now: Sums, read: ReadingCounts = READ, limits: Limits = USUAL, earlier: Sums = NOTHING) -> list[str]:
     return [reason.message for reason in check(read, now, limits, earlier=earlier, org_names=ORGS)]
 
 
@@ -86,7 +86,7 @@ class TestDeactivations:
 
 class TestReading:
     def test_of_no_entries_is_held(self) -> None:
-        assert messages(NOTHING, Read("Corp", entries=0)) == ["Corp: the search found no entries at all."]
+        assert messages(NOTHING, ReadingCounts("Corp", entries=0)) == ["Corp: the search found no entries at all."]
 
     @pytest.mark.parametrize(
         ("entries", "before", "held"),
@@ -95,7 +95,7 @@ class TestReading:
     def test_of_less_than_80_percent_of_the_last_one_is_held_where_10_or_more_are_missing(
         self, entries: int, before: int, held: bool
     ) -> None:
-        assert bool(messages(NOTHING, Read("Corp", entries=entries, last_entries=before))) is held
+        assert bool(messages(NOTHING, ReadingCounts("Corp", entries=entries, last_entries=before))) is held
 
     @pytest.mark.parametrize(
         ("had", "of", "held"), [(10, 200, True), (10, 201, False), (9, 9, False), (400, 500, True)]
@@ -231,7 +231,7 @@ def change(before: Account, after: Account, *actions: Action, cause: Cause = Cau
 
 class TestWhatIsCounted:
     def of(self, *changes: Change) -> Sums:
-        tally = Tally(frozenset({"SYSADMIN"}))
+        tally = PlanCounts(frozenset({"SYSADMIN"}))
         for each in changes:
             tally.add(each, server=7, evaluated=True)
         return sums_of(7, tally, {("Org Admin", 7): 8, ("Org Admin", 8): 50})
@@ -303,7 +303,7 @@ class TestEveryPlan:
     def test_with_fewer_than_10_of_anything_is_not_held_for_a_percentage(
         self, count: int, whole: int, limit: Limit
     ) -> None:
-        for counted in limit.counted if limit.unit is Unit.PERCENT else ():
+        for counted in limit.counted if limit.unit is LimitUnit.PERCENT else ():
             key = counted.of(2) if "of org" in counted else counted
             assert messages(sums(key, count, of=whole)) == []
 
@@ -327,4 +327,4 @@ class TestEveryPlan:
 
 
 def test_a_server_that_decides_nothing_has_nothing_to_hold() -> None:
-    assert sums_of(1, Tally(frozenset(), servers={2: ServerTally(active=5)}), {}) == Sums()
+    assert sums_of(1, PlanCounts(frozenset(), servers={2: ServerCounts(active=5)}), {}) == Sums()

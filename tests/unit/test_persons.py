@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory.sync.identify.same_person import Likeness, Person, likeness
+from directory.sync.identify.same_person import KnownPerson, Likeness, likeness
 from directory.values.ldap import Identity
 
 
@@ -26,10 +26,10 @@ from directory.values.ldap import Identity
 def test_names_tell_people_apart(of_user: tuple[str, str], of_entry: tuple[str, str], expected: Likeness) -> None:
     who = Identity("uid=john", "id-2", ("john",), ("john@example.com",), *of_entry)
 
-    assert likeness(Person(*of_user, active=True), who) is expected
+    assert likeness(KnownPerson(*of_user, active=True), who) is expected
 
 
 def test_a_deactivated_user_of_the_same_name_may_be_a_namesake() -> None:
     who = Identity("uid=john", "id-2", ("john",), (), "John", "Smith")
 
-    assert likeness(Person("John", "Smith", active=False), who) is Likeness.UNSURE
+    assert likeness(KnownPerson("John", "Smith", active=False), who) is Likeness.UNSURE

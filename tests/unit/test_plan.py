@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from directory.sync.plan.rules.decision_table import decide
 from directory.sync.stored.plan_counts import counted_for_limits
 from directory.values.ldap import Identity
-from directory.values.plan import Account, Action, Cause, House, Known, MatchedBy, OrgFacts, Outcome, Presence, Sighting
+from directory.values.plan import (
+    Account,
+    Action,
+    Cause,
+    LookupResult,
+    MatchedBy,
+    OrgFacts,
+    Outcome,
+    PlanContext,
+    Presence,
+    StoredUser,
+)
 from directory.values.scripts import ScriptError, ScriptName, Verdict
 
 SEAN = Account(
@@ -26,7 +37,7 @@ SEAN = Account(
     org_id=2,
     roles=frozenset({"PROe User"}),
 )
-HOUSE = House(
+HOUSE = PlanContext(
     orgs={
         "default": OrgFacts(2, "Default", frozenset({"PROe User", "Desktop User"}), servers=(1,)),
         "staff": OrgFacts(3, "Staff", frozenset({"PROe User"}), servers=(2, 1)),
@@ -37,18 +48,18 @@ HOUSE = House(
     grantable={1: frozenset({"PROe User", "Desktop User", "Org Admin"})},
 )
 HERE = Identity("uid=sean,dc=example", "id-1", ("sean",), ("sean@example.com",), "Sean", "Ryan")
-ABSENT = Sighting(Presence.ABSENT, server="Corp", reason="nobody matches in Corp (3 entries in 1 page)")
+ABSENT = LookupResult(Presence.ABSENT, server="Corp", reason="nobody matches in Corp (3 entries in 1 page)")
 
 
-def known(account: Account = SEAN, **facts: bool) -> Known:
-    return Known(5, account, **facts)
+def known(account: Account = SEAN, **facts: bool) -> StoredUser:
+    return StoredUser(5, account, **facts)
 
 
 SAYS_NOTHING = Verdict()
 
 
-def found(verdict: Verdict = SAYS_NOTHING, identity: Identity = HERE, known_id: str = "") -> Sighting:
-    return Sighting(Presence.FOUND, "Corp", 1, identity, verdict, MatchedBy.USERNAME, known_id)
+def found(verdict: Verdict = SAYS_NOTHING, identity: Identity = HERE, known_id: str = "") -> LookupResult:
+    return LookupResult(Presence.FOUND, "Corp", 1, identity, verdict, MatchedBy.USERNAME, known_id)
 
 
 INACTIVE = found(Verdict(active=False))
@@ -140,7 +151,7 @@ class TestInactiveOrAbsent:
     @pytest.mark.parametrize(
         ("sighting", "cause"), [(INACTIVE, Cause.SCRIPT), (ABSENT, Cause.ABSENT)], ids=["inactive", "absent"]
     )
-    def test_an_active_user_not_on_hold_is_blocked_and_deactivated(self, sighting: Sighting, cause: Cause) -> None:
+    def test_an_active_user_not_on_hold_is_blocked_and_deactivated(self, sighting: LookupResult, cause: Cause) -> None:
         change = decide(known(), sighting, HOUSE)
 
         assert change.actions == (Action.BLOCK, Action.DEACTIVATE)
@@ -148,7 +159,7 @@ class TestInactiveOrAbsent:
         assert change.cause is cause
 
     @pytest.mark.parametrize("sighting", [INACTIVE, ABSENT], ids=["inactive", "absent"])
-    def test_an_active_user_on_hold_is_blocked_with_the_deactivation_pending(self, sighting: Sighting) -> None:
+    def test_an_active_user_on_hold_is_blocked_with_the_deactivation_pending(self, sighting: LookupResult) -> None:
         change = decide(known(on_hold=True), sighting, HOUSE)
 
         assert change.actions == (Action.BLOCK, Action.SET_PENDING)
@@ -160,7 +171,7 @@ class TestInactiveOrAbsent:
         [(DEACTIVATED, False), (replace(SEAN, active=False), True), (replace(SEAN, blocked=True, pending=True), True)],
         ids=["deactivated", "deactivated on hold", "pending on hold"],
     )
-    def test_a_user_already_as_wanted_stays(self, sighting: Sighting, account: Account, on_hold: bool) -> None:
+    def test_a_user_already_as_wanted_stays(self, sighting: LookupResult, account: Account, on_hold: bool) -> None:
         change = decide(known(account, on_hold=on_hold), sighting, HOUSE)
 
         assert change.outcome is Outcome.UNCHANGED
@@ -184,19 +195,19 @@ class TestWhoIsLeftAlone:
         assert "org name script, line 7: cannot read property 'split' of undefined" in change.steps[-1]
 
     def test_a_conflict_changes_nothing(self) -> None:
-        change = decide(known(), Sighting(Presence.CONFLICT, reason="two entries for one user: a and b"), HOUSE)
+        change = decide(known(), LookupResult(Presence.CONFLICT, reason="two entries for one user: a and b"), HOUSE)
 
         assert change.outcome is Outcome.CONFLICT
         assert change.actions == ()
 
     def test_a_user_not_checked_changes_nothing(self) -> None:
-        change = decide(known(), Sighting(Presence.NOT_CHECKED, reason="Corp was not read to its end"), HOUSE)
+        change = decide(known(), LookupResult(Presence.NOT_CHECKED, reason="Corp was not read to its end"), HOUSE)
 
         assert change.outcome is Outcome.NOT_CHECKED
         assert change.actions == ()
 
     @pytest.mark.parametrize("sighting", [ABSENT, found(Verdict(org_name="Staff"))], ids=["absent", "moved"])
-    def test_a_user_managed_locally_never_changes(self, sighting: Sighting) -> None:
+    def test_a_user_managed_locally_never_changes(self, sighting: LookupResult) -> None:
         change = decide(known(managed_locally=True), sighting, HOUSE)
 
         assert change.outcome is Outcome.KEPT
@@ -404,7 +415,7 @@ sightings = st.one_of(st.just(ABSENT), verdicts.map(found))
 class TestEveryChange:
     @given(accounts, sightings, st.booleans(), st.booleans(), st.booleans(), st.booleans())
     def test_leaves_nothing_for_the_next_run(
-        self, account: Account, sighting: Sighting, on_hold: bool, off: bool, blocked: bool, pending: bool
+        self, account: Account, sighting: LookupResult, on_hold: bool, off: bool, blocked: bool, pending: bool
     ) -> None:
         user = known(
             account, on_hold=on_hold, deactivated_by_sync=off, blocked_by_sync=blocked, pending_by_sync=pending
@@ -424,7 +435,9 @@ class TestEveryChange:
         assert second.actions == ()
 
     @given(accounts, sightings, st.booleans())
-    def test_says_why_and_deactivates_only_on_proof(self, account: Account, sighting: Sighting, on_hold: bool) -> None:
+    def test_says_why_and_deactivates_only_on_proof(
+        self, account: Account, sighting: LookupResult, on_hold: bool
+    ) -> None:
         change = decide(known(account, on_hold=on_hold), sighting, HOUSE)
 
         assert change.steps

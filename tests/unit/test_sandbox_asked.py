@@ -10,7 +10,7 @@ from directory.ldap.attributes.requested_attributes import needed
 from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.ldap import AttributeMapping, Entry
-from directory.values.scripts import Asked, ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import RequestedAttributes, ScriptError, ScriptName, Scripts, Verdict
 
 ADVICE = "as nobody wrote it"
 ADA = Entry(
@@ -30,7 +30,7 @@ ASKED = ("uid", "cn", "memberOf", "userCertificate", "ou", "ms-DS-x", "missing",
 
 def verdict(source: str, *, script: str = "active", asked: tuple[str, ...] | None = ASKED) -> Verdict:
     """Return the verdict on Ada, which is the same in a batch, by itself, and on the text of her entry."""
-    told = None if asked is None else Asked(asked, ADVICE)
+    told = None if asked is None else RequestedAttributes(asked, ADVICE)
     with Sandbox(Scripts(**{script: source}), (), asked=told) as sandbox:
         text = EntryText(ADA.dn, '{"uid": ["ada"], "cn": ["Ada"], "cn;lang-de": ["Ada die Erste"]}')
         sandbox.evaluate([ADA])
@@ -104,7 +104,7 @@ class TestAnAttributeThatWasNotAskedFor:
         source = "function (entry) { return entry.uid == 'ada' ? entry['ma' + 'il'] : true }"
         bob = Entry("uid=bob", {"uid": ("bob",)})
 
-        with Sandbox(Scripts(source), (), asked=Asked(ASKED, ADVICE)) as sandbox:
+        with Sandbox(Scripts(source), (), asked=RequestedAttributes(ASKED, ADVICE)) as sandbox:
             said = sandbox.evaluate([bob, ADA] * 20)
 
         assert [each.error is None for each in said] == [True, False] * 20
@@ -117,7 +117,7 @@ class TestAnAttributeThatWasNotAskedFor:
     def test_is_no_matter_where_its_script_is_not_run(self) -> None:
         scripts = Scripts(active="e => false", org_name="e => e['ma' + 'il']")
 
-        with Sandbox(scripts, (), asked=Asked(ASKED, ADVICE)) as sandbox:
+        with Sandbox(scripts, (), asked=RequestedAttributes(ASKED, ADVICE)) as sandbox:
             assert sandbox.evaluate([ADA]) == [Verdict(active=False)]
 
 
@@ -205,7 +205,10 @@ class TestWhatIsNeeded:
         wanted = {name.lower() for name in names}
         sent = {name: each for name, each in EVERYTHING.attributes.items() if name.partition(";")[0].lower() in wanted}
 
-        with Sandbox(scripts, ()) as all_asked, Sandbox(scripts, (), asked=Asked(names, ADVICE)) as some_asked:
+        with (
+            Sandbox(scripts, ()) as all_asked,
+            Sandbox(scripts, (), asked=RequestedAttributes(names, ADVICE)) as some_asked,
+        ):
             said = some_asked.evaluate([Entry(EVERYTHING.dn, sent)])
 
             assert said == all_asked.evaluate([EVERYTHING])

@@ -7,7 +7,7 @@ import pytest
 from directory.scripts.sandbox.protocol import source_of
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
-from directory.scripts.sandbox.worker import Worker
+from directory.scripts.sandbox.worker import SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import ScriptError, ScriptName, Scripts
 
@@ -241,7 +241,7 @@ class TestWorkLeftBehind:
     )
     def test_is_told_by_the_code_not_by_words_in_comments_and_texts(self, source: str, expected: bool) -> None:
         scripts = Scripts(active=source)
-        worker = Worker(scripts, {ScriptName.ACTIVE: source_of(scripts, ScriptName.ACTIVE)}, SandboxLimits())
+        worker = SandboxWorker(scripts, {ScriptName.ACTIVE: source_of(scripts, ScriptName.ACTIVE)}, SandboxLimits())
         try:
             loaded = worker.load(ScriptName.ACTIVE)
         finally:

@@ -253,11 +253,11 @@ class TestStartTls:
 
 def test_a_range_that_ends_nowhere_is_refused() -> None:
     from directory.ldap.search.search import Search
-    from directory.ldap.search.search_targets import Target
+    from directory.ldap.search.search_targets import SearchLocation
     from directory.ldap.transport.connect import connect
 
     name = f"member;range=0-{'9' * 5000}"
     with FakeDirectory([("cn=g,dc=example", {name: [b"cn=a"]})]) as server:
         connection = Connection(name="Any", urls=(server.url,), search_base="dc=example")
         with closing(connect(connection)) as opened, pytest.raises(DirectoryUnavailable, match="can't be read"):
-            list(Search(opened, Target("dc=example", "subtree", "(a=b)"), ("*",), 100).pages())
+            list(Search(opened, SearchLocation("dc=example", "subtree", "(a=b)"), ("*",), 100).pages())

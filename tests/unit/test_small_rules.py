@@ -13,7 +13,7 @@ from directory.provisioning import csv_file
 from directory.provisioning.csv_file import BadCsv
 from directory.scheduling.due import Timetable, due, next_run
 from directory.sync.plan.rules.last_sysadmin import LastSysadmin
-from directory.sync.stored.plan_counts import Tally
+from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.limit_table import Counted
 from directory.values.plan import Account, Action, Cause, Change, Outcome
 from orgs.permissions import Permission, holds
@@ -94,7 +94,7 @@ class TestSchedule:
 
 class TestTally:
     def test_counts_by_org_and_by_server_and_by_cause(self) -> None:
-        tally = Tally(frozenset({"SYSADMIN"}))
+        tally = PlanCounts(frozenset({"SYSADMIN"}))
         gone = Change(
             1,
             Outcome.PLANNED,

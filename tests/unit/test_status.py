@@ -33,7 +33,7 @@ from directory.scheduling import due, heartbeats, supervised
 from directory.scheduling.due import Timetable
 from directory.scripts.sandbox.protections import Layer, LayerState, SandboxState
 from directory.scripts.sandbox.sandbox import state as sandbox_state
-from directory.status import Line, State, broker, database, processes, readiness, safety, scripts, sections
+from directory.status import Line, LineState, broker, database, processes, readiness, safety, scripts, sections
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
@@ -68,7 +68,7 @@ class TestDatabase:
     def test_says_what_it_is_and_that_it_fits_the_code(self) -> None:
         lines = look("database")
 
-        assert {line.state for line in lines if line.title != "Disk"} == {State.OK}
+        assert {line.state for line in lines if line.title != "Disk"} == {LineState.OK}
         assert ("SQLite" if connection.vendor == "sqlite" else "PostgreSQL") in lines[0].fact
 
     def test_misses_a_migration(self) -> None:
@@ -76,7 +76,7 @@ class TestDatabase:
 
         line = look("database")[1]
 
-        assert (line.state, line.fact) == (State.PROBLEM, "Not applied: sessions 0001_initial.")
+        assert (line.state, line.fact) == (LineState.PROBLEM, "Not applied: sessions 0001_initial.")
         assert "migrate" in line.advice
 
     def test_notices_that_it_is_newer_than_the_code(self) -> None:
@@ -84,7 +84,7 @@ class TestDatabase:
 
         line = look("database")[1]
 
-        assert (line.state, "0999_from_the_future" in line.fact) == (State.WARNING, True)
+        assert (line.state, "0999_from_the_future" in line.fact) == (LineState.WARNING, True)
 
     def test_warns_of_more_users_than_sqlite_is_for(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("directory.status.database.SQLITE_USERS", 0)
@@ -92,7 +92,7 @@ class TestDatabase:
 
         told = {line.title: line.state for line in look("database")}
 
-        assert told.get("Size") == (State.WARNING if connection.vendor == "sqlite" else None)
+        assert told.get("Size") == (LineState.WARNING if connection.vendor == "sqlite" else None)
 
     def test_warns_of_a_full_disk(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("directory.status.database.LITTLE_SPACE", 10**18)
@@ -116,7 +116,7 @@ class TestRedis:
 
         lines = look("redis")
 
-        assert [line.state for line in lines] == [State.OK] * 3
+        assert [line.state for line in lines] == [LineState.OK] * 3
         assert str(own_redis.info()["redis_version"]) in lines[0].fact
         assert password not in str(lines)
 
@@ -134,7 +134,7 @@ class TestRedis:
         lines = look("redis")
 
         assert told in states(lines)
-        assert all(line.advice for line in lines if line.state != State.OK)
+        assert all(line.advice for line in lines if line.state != LineState.OK)
 
     def test_counts_what_waits_in_each_queue(self, own_redis: redis.Redis) -> None:
         everyone_lives()
@@ -143,15 +143,15 @@ class TestRedis:
 
         sync, mail, _clock = look("workers")
 
-        assert (sync.state, "1 task waits." in sync.fact) == (State.OK, True)
-        assert (mail.state, "51 tasks wait." in mail.fact) == (State.WARNING, True)
+        assert (sync.state, "1 task waits." in sync.fact) == (LineState.OK, True)
+        assert (mail.state, "51 tasks wait." in mail.fact) == (LineState.WARNING, True)
 
     def test_tells_of_one_that_is_stopped(self, settings: Settings) -> None:
         settings.REDIS_URL = "redis://:geheim@127.0.0.1:1/0"
 
         (line,) = look("redis")
 
-        assert (line.state, "127.0.0.1:1" in line.fact, "geheim" in str(line)) == (State.PROBLEM, True, False)
+        assert (line.state, "127.0.0.1:1" in line.fact, "geheim" in str(line)) == (LineState.PROBLEM, True, False)
 
     def test_does_not_wait_long_for_one_that_says_nothing(self, settings: Settings) -> None:
         with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -160,7 +160,7 @@ class TestRedis:
 
             (line,) = look("redis")
 
-            assert line.state == State.PROBLEM
+            assert line.state == LineState.PROBLEM
             assert time.monotonic() - started < 30
 
     @pytest.mark.parametrize("wrong", ["redis://:geheim@host:port/0", "http://geheim@host", "geheim"])
@@ -169,15 +169,15 @@ class TestRedis:
 
         (line,) = look("redis")
 
-        assert (line.state, "geheim" in line.fact) == (State.PROBLEM, False)
+        assert (line.state, "geheim" in line.fact) == (LineState.PROBLEM, False)
 
     def test_is_content_where_it_may_not_ask_for_more(self) -> None:
-        (line,) = broker.look(broker.Answer())
+        (line,) = broker.look(broker.BrokerAnswer())
 
-        assert line.state == State.OK
+        assert line.state == LineState.OK
 
     def test_tells_that_its_disk_is_full(self) -> None:
-        lines = broker.look(broker.Answer(facts={"aof_enabled": 1, "aof_last_write_status": "err"}))
+        lines = broker.look(broker.BrokerAnswer(facts={"aof_enabled": 1, "aof_last_write_status": "err"}))
 
         assert "problem: Persistence" in states(lines)
 
@@ -191,7 +191,7 @@ class TestWorkersAndClock:
 
         lines = look("workers", at=NOW + timedelta(seconds=25))
 
-        assert {line.state for line in lines} == {State.OK}
+        assert {line.state for line in lines} == {LineState.OK}
         assert all("one:1" in line.fact and line.at == NOW for line in lines)
 
     def test_are_named_when_they_fall_silent(self) -> None:
@@ -199,7 +199,7 @@ class TestWorkersAndClock:
 
         lines = look("workers", at=NOW + timedelta(minutes=5))
 
-        assert {line.state for line in lines} == {State.PROBLEM}
+        assert {line.state for line in lines} == {LineState.PROBLEM}
         assert all("one:1" in line.fact and line.at == NOW for line in lines)
 
     def test_count_for_their_own_queues_only(self) -> None:
@@ -262,7 +262,7 @@ class TestRuns:
 
         (line,) = look("runs")
 
-        assert (line.state, line.at, line.about) == (State.OK, NOW - timedelta(seconds=4), ("run", run.pk))
+        assert (line.state, line.at, line.about) == (LineState.OK, NOW - timedelta(seconds=4), ("run", run.pk))
         assert "500 of 2000; worked on by one:11" in line.fact
 
     def test_whose_worker_is_silent_are_told(self) -> None:
@@ -270,17 +270,17 @@ class TestRuns:
 
         (line,) = look("runs")
 
-        assert (line.state, "one:11" in line.fact) == (State.WARNING, True)
+        assert (line.state, "one:11" in line.fact) == (LineState.WARNING, True)
 
     def test_that_were_taken_over_are_told(self) -> None:
         make_run(state=RunState.READING, owner="two:9", lease_until=NOW + timedelta(seconds=9), attempts=2)
 
         (line,) = look("runs")
 
-        assert (line.state, "Attempt 2 of 5" in line.fact) == (State.WARNING, True)
+        assert (line.state, "Attempt 2 of 5" in line.fact) == (LineState.WARNING, True)
 
-    @pytest.mark.parametrize(("minutes", "state"), [(1, State.OK), (10, State.WARNING)])
-    def test_wait_for_a_worker_not_for_long(self, minutes: int, state: State) -> None:
+    @pytest.mark.parametrize(("minutes", "state"), [(1, LineState.OK), (10, LineState.WARNING)])
+    def test_wait_for_a_worker_not_for_long(self, minutes: int, state: LineState) -> None:
         make_run(state=RunState.QUEUED)
 
         (line,) = look("runs", at=NOW + timedelta(minutes=minutes))
@@ -295,7 +295,7 @@ class TestServers:
 
         lines = look("servers")
 
-        assert {line.state for line in lines} == {State.OK}
+        assert {line.state for line in lines} == {LineState.OK}
         assert (lines[0].fact, lines[0].about) == ("The last reading was complete: 200 entries.", ("run", run.pk))
 
     def test_tell_what_the_last_reading_failed_at(self) -> None:
@@ -304,12 +304,12 @@ class TestServers:
 
         line = look("servers")[0]
 
-        assert (line.state, "can't contact LDAP server" in line.fact) == (State.PROBLEM, True)
+        assert (line.state, "can't contact LDAP server" in line.fact) == (LineState.PROBLEM, True)
 
     def test_are_unsafe_without_certificate_checks(self) -> None:
         make_server(verify_certificates=False)
 
-        assert State.WARNING in {line.state for line in look("servers")}
+        assert LineState.WARNING in {line.state for line in look("servers")}
 
     def test_miss_the_key_of_their_password(self, settings: Settings) -> None:
         make_server()
@@ -317,7 +317,7 @@ class TestServers:
 
         lines = look("servers")
 
-        assert State.PROBLEM in {line.state for line in lines}
+        assert LineState.PROBLEM in {line.state for line in lines}
         assert BIND_PASSWORD not in str(lines)
 
     def test_need_nothing_while_they_are_disabled(self) -> None:
@@ -325,10 +325,10 @@ class TestServers:
 
         (line,) = look("servers")
 
-        assert (line.state, line.fact) == (State.OK, "It is disabled.")
+        assert (line.state, line.fact) == (LineState.OK, "It is disabled.")
 
-    @pytest.mark.parametrize(("hours", "state"), [(12, State.OK), (14, State.WARNING)])
-    def test_are_late_an_hour_after_they_were_due(self, hours: int, state: State) -> None:
+    @pytest.mark.parametrize(("hours", "state"), [(12, LineState.OK), (14, LineState.WARNING)])
+    def test_are_late_an_hour_after_they_were_due(self, hours: int, state: LineState) -> None:
         server = make_server()
         server.org_links.create(org=make_user("wendy").org)
         server.orgs.update(directory_service="ldap")
@@ -349,7 +349,7 @@ class TestServers:
 
         line = look("servers")[-1]
 
-        assert (line.state, "No sync of it has succeeded yet" in line.fact) == (State.WARNING, True)
+        assert (line.state, "No sync of it has succeeded yet" in line.fact) == (LineState.WARNING, True)
 
     def test_never_synchronized_by_itself_are_never_late(self) -> None:
         never = Timetable(server_id=1, interval_hours=0, last_run=None)
@@ -385,14 +385,14 @@ class TestMail:
 
         line = look("mail")[1]
 
-        assert (line.state, "554 no thanks" in line.fact, line.at) == (State.WARNING, True, NOW)
+        assert (line.state, "554 no thanks" in line.fact, line.at) == (LineState.WARNING, True, NOW)
 
     def test_that_was_given_up_is_a_problem_for_a_week(self, mail: Mail) -> None:
         Mail.objects.update(tried_at=NOW, error="554 no thanks")
 
         soon, much_later = (look("mail", at=NOW + timedelta(days=days))[1] for days in (3, 8))
 
-        assert (soon.state, much_later.state) == (State.PROBLEM, State.OK)
+        assert (soon.state, much_later.state) == (LineState.PROBLEM, LineState.OK)
 
 
 class TestSafety:
@@ -410,10 +410,10 @@ class TestSafety:
 
     @pytest.mark.parametrize(
         ("https", "seconds", "state"),
-        [(False, 0, State.WARNING), (True, 0, State.WARNING), (True, 31536000, State.OK)],
+        [(False, 0, LineState.WARNING), (True, 0, LineState.WARNING), (True, 31536000, LineState.OK)],
     )
     def test_wants_https_and_browsers_that_insist(
-        self, https: bool, seconds: int, state: State, settings: Settings
+        self, https: bool, seconds: int, state: LineState, settings: Settings
     ) -> None:
         settings.HTTPS, settings.SECURE_HSTS_SECONDS = https, seconds
 
@@ -445,7 +445,7 @@ class TestSandbox:
         lines = look("sandbox")
 
         assert len(lines) == len(sandbox_state().layers) > 3
-        assert {line.state for line in lines} == {State.OK}
+        assert {line.state for line in lines} == {LineState.OK}
 
     def test_misses_a_layer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         lacking = SandboxState((Layer("Landlock", LayerState.MISSING, "no kernel support"),), "refuses to start")
@@ -671,10 +671,10 @@ class TestTheSupervisorsReport:
 
         lines = {line.title: line for line in processes.look(at=NOW)}
 
-        assert lines["Process mail"].state == State.WARNING
+        assert lines["Process mail"].state == LineState.WARNING
         assert "It ended 2 times in the last hour, the last time with exit status -9." in lines["Process mail"].fact
         assert lines["Process mail"].at == ended[-1]
-        assert lines["Process clock"].state == State.PROBLEM
+        assert lines["Process clock"].state == LineState.PROBLEM
         assert "It is down; the next start is at" in lines["Process clock"].fact
         assert lines["Process clock"].at == NOW + timedelta(seconds=8)
         assert "Process web" not in lines
@@ -682,7 +682,7 @@ class TestTheSupervisorsReport:
     def test_says_that_the_supervisor_is_silent(self, folder: Path) -> None:
         supervised.write(folder, supervised.Report(NOW - timedelta(minutes=10)))
 
-        assert any(line.title == "Supervisor" and line.state == State.WARNING for line in processes.look(at=NOW))
+        assert any(line.title == "Supervisor" and line.state == LineState.WARNING for line in processes.look(at=NOW))
 
     def test_that_can_not_be_read_is_none(self, folder: Path) -> None:
         (folder / supervised.FILE).write_text('{"at": 1, "processes": [{}]}')

@@ -13,11 +13,11 @@ from directory.ldap.identity import UNIQUE_IDS, id_attributes, identity, own_att
 from directory.ldap.search.decoding import values_of
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.connect import connect
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.ldap.validation.syntax import escape_filter
-from directory.values.ldap import AttributeMapping, Connection, Entry, Sought, Whereabouts
+from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connection, Entry, MissingUser
 from directory.values.scripts import ANOTHER_PERSON
 from orgs.text import fold
 
@@ -55,7 +55,7 @@ def _nobody_else(_branch: str) -> Sequence[str]:
     return ()
 
 
-def _nobody_lost() -> Sequence[Sought]:
+def _nobody_lost() -> Sequence[MissingUser]:
     return ()
 
 
@@ -67,7 +67,7 @@ class _Unreadable(DirectoryUnavailable):
     """An entry was found of which the bind DN can't see who it is."""
 
 
-class Inquiry:
+class AbsenceCheck:
     """One server, to be asked for users; it connects when it is first asked, and is asked no more once that failed.
 
     ``neighbours`` names people whom the last reading found in a branch, and ``lost`` some whom this server had and the
@@ -80,7 +80,7 @@ class Inquiry:
         mapping: AttributeMapping,
         *,
         neighbours: Neighbours = _nobody_else,
-        lost: Callable[[], Sequence[Sought]] = _nobody_lost,
+        lost: Callable[[], Sequence[MissingUser]] = _nobody_lost,
         stay: Callable[[], None] = _go_on,
     ) -> None:
         self._connection = connection
@@ -104,9 +104,9 @@ class Inquiry:
             self._session.close()
             self._session = None
 
-    def whereabouts(self, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+    def whereabouts(self, sought: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         """Return for each of them, by user id, what the directory says; an error leaves the absence unconfirmed."""
-        told: dict[int, Whereabouts] = {}
+        told: dict[int, AbsenceCheckResult] = {}
         # Numbers of an attribute that was chosen before can't be compared with what is read now.
         own = {"", own_attribute(self._mapping)}
         askable = [
@@ -122,32 +122,32 @@ class Inquiry:
                 except DirectoryUnavailable as failure:
                     self._trouble = failure.problem.rstrip(".")
             words = f"a second search could not confirm the absence: {self._trouble}"
-            told |= {who.user_id: Whereabouts(absent=False, told=words) for who in batch}
+            told |= {who.user_id: AbsenceCheckResult(absent=False, told=words) for who in batch}
         return told
 
-    def _ask_in_parts(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
+    def _ask_in_parts(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         """Ask for all at once, and for halves where an entry comes that may be anybody's of them."""
         try:
             return self._ask(batch)
         except _Unreadable as entry:
             if len(batch) == 1:
                 words = f"a second search could not confirm the absence: {entry}"
-                return {batch[0].user_id: Whereabouts(absent=False, told=words)}
+                return {batch[0].user_id: AbsenceCheckResult(absent=False, told=words)}
         self._stay()
         middle = len(batch) // 2
         return self._ask_in_parts(batch[:middle]) | self._ask_in_parts(batch[middle:])
 
-    def _ask(self, batch: Sequence[Sought]) -> dict[int, Whereabouts]:
+    def _ask(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         if self._session is None:
             self._session = connect(self._connection)
         trees = trees_with_people(self._session.root.contexts, self._connection.search_base)
-        told: dict[int, Whereabouts] = {}
+        told: dict[int, AbsenceCheckResult] = {}
         for place in self._places(trees):
             rest = [who for who in batch if who.user_id not in told]
             entries, loose = self._find(self._session, place, rest)
             for pk, found in entries.items():
                 dns = tuple(entry.dn for entry in found)
-                told[pk] = Whereabouts(place.absent, place.words.format(plain(" and ".join(dns))), dns)
+                told[pk] = AbsenceCheckResult(place.absent, place.words.format(plain(" and ".join(dns))), dns)
             if loose:
                 rest = [who for who in rest if who.user_id not in told and (place.by_name_too or not who.unique_ids)]
                 told |= self._taken_for(self._session, place, rest)
@@ -156,7 +156,7 @@ class Inquiry:
                 told[who.user_id] = self._gone_or_hidden(self._session, who, trees)
         return told
 
-    def _gone_or_hidden(self, session: Session, who: Sought, trees: Sequence[str]) -> Whereabouts:
+    def _gone_or_hidden(self, session: Session, who: MissingUser, trees: Sequence[str]) -> AbsenceCheckResult:
         """Return whether somebody whom no search finds is gone, by their last known DN."""
         finding = Finding()
         if who.dn:
@@ -165,8 +165,8 @@ class Inquiry:
             finding = Finding(doubt=self._something_hidden(session))
         nobody = _nobody(who, trees)
         if finding.doubt:
-            return Whereabouts(absent=False, told=f"{nobody}, but {finding.doubt}")
-        return Whereabouts(absent=True, told=f"{nobody}, {finding.proof}" if finding.proof else nobody)
+            return AbsenceCheckResult(absent=False, told=f"{nobody}, but {finding.doubt}")
+        return AbsenceCheckResult(absent=True, told=f"{nobody}, {finding.proof}" if finding.proof else nobody)
 
     def _something_hidden(self, session: Session) -> str:
         """Return which part of the directory is hidden by now, in which somebody may be whom it never had; asked once."""
@@ -187,12 +187,14 @@ class Inquiry:
         for tree in filter(None, trees):
             yield _Place(tree, "subtree", "", absent=True, words=MOVED)
 
-    def _find(self, session: Session, place: _Place, sought: Sequence[Sought]) -> tuple[dict[int, list[Entry]], bool]:
+    def _find(
+        self, session: Session, place: _Place, sought: Sequence[MissingUser]
+    ) -> tuple[dict[int, list[Entry]], bool]:
         """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
         if not sought:
             return {}, False
         anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in sought)
-        target = Target(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
+        target = SearchLocation(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
         found: dict[int, list[Entry]] = {}
         loose = False
         try:
@@ -208,7 +210,9 @@ class Inquiry:
                 raise
         return found, loose
 
-    def _taken_for(self, session: Session, place: _Place, sought: Sequence[Sought]) -> dict[int, Whereabouts]:
+    def _taken_for(
+        self, session: Session, place: _Place, sought: Sequence[MissingUser]
+    ) -> dict[int, AbsenceCheckResult]:
         """Return for whom the directory has an entry under its own matching: Active Directory takes Renée for renee.
 
         Each is asked about alone, as the answer for many does not say for whom an entry came.
@@ -216,15 +220,15 @@ class Inquiry:
         told = {}
         for who in sought:
             name = f"({self._mapping.username}={escape_filter(who.username)})"
-            target = Target(place.base, place.scope, f"(&{place.matching}{name})")
+            target = SearchLocation(place.base, place.scope, f"(&{place.matching}{name})")
             pages = Search(session, target, self._names, self._connection.page_size).pages()
             dns = tuple(entry.dn for page in pages for entry in page if entry.dn not in who.namesakes)
             if dns:
                 words = ALIKE.format(plain(" and ".join(dns)), plain(who.username))
-                told[who.user_id] = Whereabouts(absent=False, told=words, dns=dns, conflict=True)
+                told[who.user_id] = AbsenceCheckResult(absent=False, told=words, dns=dns, conflict=True)
         return told
 
-    def _whom(self, entry: Entry, sought: Sequence[Sought], *, by_name_too: bool) -> list[int]:
+    def _whom(self, entry: Entry, sought: Sequence[MissingUser], *, by_name_too: bool) -> list[int]:
         """Return whom an entry is that matched; a server may compare more loosely than we do."""
         username = {fold(value) for value in entry.values(self._mapping.username)}
         known = {fold(one) for one in identity(entry, self._mapping).ids}
@@ -236,7 +240,7 @@ class Inquiry:
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]
 
 
-def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> str:
+def _condition(who: MissingUser, mapping: AttributeMapping, *, by_name_too: bool) -> str:
     """Return the filter for one user: by immutable ids where some are known, whatever attributes they came from."""
     terms = [
         f"({name}={escape_filter(value)})"
@@ -249,6 +253,6 @@ def _condition(who: Sought, mapping: AttributeMapping, *, by_name_too: bool) -> 
     return f"(|{''.join(terms)})"
 
 
-def _nobody(who: Sought, trees: Sequence[str]) -> str:
+def _nobody(who: MissingUser, trees: Sequence[str]) -> str:
     by = f"immutable id {' or '.join(who.unique_ids)}" if who.unique_ids else f"username {who.username}"
     return plain(f"nobody with the {by} anywhere in {' and '.join(trees) or 'the whole directory'}")

@@ -19,12 +19,12 @@ import ldap
 
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
 from directory.ldap.identity import id_attributes, identity
-from directory.ldap.search.raw_entry import Sent, decoded
-from directory.ldap.search.search_targets import Target, parse_referral
+from directory.ldap.search.raw_entry import RawEntry, decoded
+from directory.ldap.search.search_targets import SearchLocation, parse_referral
 from directory.ldap.transport.connect import open_session
 from directory.ldap.transport.session import Session
 from directory.values import distinguished_names
-from directory.values.ldap import AttributeMapping, Connection, Encoded, Entry, Sought
+from directory.values.ldap import AttributeMapping, Connection, Encoded, Entry, MissingUser
 from orgs.text import fold
 
 # So many other people of a branch are asked for, as one of them may just have left.
@@ -76,7 +76,7 @@ class Visibility:
             session.close()
         self._elsewhere.clear()
 
-    def finding(self, session: Session, who: Sought) -> Finding:
+    def finding(self, session: Session, who: MissingUser) -> Finding:
         """Return what the DN of somebody says about them; raises DirectoryUnavailable where the server does not answer."""
         self.stay()
         answer, dn = self._read(session, who.dn), plain(who.dn)
@@ -91,7 +91,7 @@ class Visibility:
             return self._by_matched(answer, who.dn)
         return self._by_neighbours(answer, who.dn)
 
-    def _by_entry(self, entry: Entry, who: Sought) -> Finding:
+    def _by_entry(self, entry: Entry, who: MissingUser) -> Finding:
         """Compare an entry that stands at the DN with the one that stood there."""
         dn, branch = plain(entry.dn), plain(distinguished_names.parent(entry.dn))
         ids, usernames = self._ids(entry), self._usernames(entry)
@@ -177,14 +177,14 @@ class Visibility:
                 raise
             return _Answer(session, missing=True, matched=refused.matched_dn), ()
         if found:
-            return _Answer(session, entry=decoded([Sent(dn, b"", found[0])])[0]), ()
+            return _Answer(session, entry=decoded([RawEntry(dn, b"", found[0])])[0]), ()
         words = "it refers to another server" if references else "the answer is empty, as of an entry that is hidden"
         return _Answer(session, words=words), references
 
     def _read_elsewhere(self, session: Session, dn: str, urls: Iterable[str]) -> _Answer:
         words = ""
         for text in urls:
-            if (parts := parse_referral(text, Target(dn, "base", EVERYBODY))) is None:
+            if (parts := parse_referral(text, SearchLocation(dn, "base", EVERYBODY))) is None:
                 continue
             url, _ = parts
             try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from directory.ldap.connection_test.group_test import try_groups
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.search.search import ATTRIBUTES, Search
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.connect import UNREACHABLE, connect, open_session
 from directory.ldap.transport.root_dse import RootDse
 from directory.ldap.transport.session import Session
@@ -131,7 +131,7 @@ def _found(count: int) -> str:
 def _try_base(connection: Connection, session: Session, note: Note) -> None:
     if not connection.search_base:
         return note(Stage.BASE, "the whole directory is searched")
-    base = Target(connection.search_base, "base", "(objectClass=*)")
+    base = SearchLocation(connection.search_base, "base", "(objectClass=*)")
     # A base that exists but may not be seen gives no entry and no error.
     seen = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
     note(
@@ -152,5 +152,5 @@ def _step(stage: Stage, detail: str, url: Url, root: RootDse | None, *, ok: bool
     return ConnectionStep(stage, ok, detail, str(url), known.product, known.is_active_directory)
 
 
-def _target(connection: Connection) -> Target:
-    return Target(connection.search_base, connection.search_scope, connection.search_filter)
+def _target(connection: Connection) -> SearchLocation:
+    return SearchLocation(connection.search_base, connection.search_scope, connection.search_filter)

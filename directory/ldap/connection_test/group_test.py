@@ -9,7 +9,7 @@ from directory.ldap.errors import DirectoryUnavailable, Stage, plain
 from directory.ldap.groups.group_reader import DEFAULT_FILTER, MEMBERS
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import RANGED, Search
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.connect import open_session
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.ldap.url import Url
@@ -41,7 +41,7 @@ def try_groups(connection: Connection, search: GroupSearch, session: Session) ->
     count, example = 0, None
     for tree in [search.base] if search.base else trees_with_people(session.root.contexts, connection.search_base):
         try:
-            count += _count(connection, session.url, Target(tree, "subtree", wanted), MOST + 1 - count)
+            count += _count(connection, session.url, SearchLocation(tree, "subtree", wanted), MOST + 1 - count)
             example = example or _example(connection, session.url, tree, wanted)
         except DirectoryUnavailable as refused:
             # Such a tree is left out by a run as well.
@@ -84,7 +84,7 @@ def _session(connection: Connection, url: Url) -> Iterator[Session]:
 def _try_base(connection: Connection, base: str, session: Session) -> None:
     try:
         with _session(connection, session.url) as own:
-            seen = sum(map(len, Search(own, Target(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
+            seen = sum(map(len, Search(own, SearchLocation(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
     except DirectoryUnavailable as refused:
         # The advice that goes with a refusal is about the search base.
         raise _wrong(BASE, f"{refused.problem.rstrip('.')}. Correct it, or leave it empty") from None
@@ -92,7 +92,7 @@ def _try_base(connection: Connection, base: str, session: Session) -> None:
         raise _wrong(BASE, f"{plain(base)} exists, and the bind DN may not see it")
 
 
-def _count(connection: Connection, url: Url, target: Target, most: int) -> int:
+def _count(connection: Connection, url: Url, target: SearchLocation, most: int) -> int:
     """Return how many entries are found, by their names alone, and no more than a page beyond ``most``."""
     with _session(connection, url) as session:
         search = Search(session, target, ("1.1",), min(connection.page_size, most))
@@ -109,7 +109,7 @@ def _count(connection: Connection, url: Url, target: Target, most: int) -> int:
 def _example(connection: Connection, url: Url, tree: str, wanted: str) -> Entry | None:
     """Return the first group with members, in the server's order; of many members only those that come at once."""
     with _session(connection, url) as session:
-        search = Search(session, Target(tree, "subtree", f"(&{wanted}{ANY_MEMBER})"), MEMBERS, 1)
+        search = Search(session, SearchLocation(tree, "subtree", f"(&{wanted}{ANY_MEMBER})"), MEMBERS, 1)
         return next(iter(search.first(1, complete=False)), None)
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from directory.ldap.errors import DirectoryUnavailable, plain
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.search.decoding import sid_of
-from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.raw_entry import RawEntry
 from directory.ldap.search.referrals import is_left_out, may_hold_people, trees_with_people
 from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.transport.ber import Malformed, attributes_of
@@ -100,7 +100,7 @@ class GroupReading:
         left_out = self._connection.left_out_contexts
         self.referrals += [url for url in reading.referrals if may_hold_people(url) and not is_left_out(url, left_out)]
 
-    def _others(self, page: Sequence[Sent]) -> Iterator[SentGroup]:
+    def _others(self, page: Sequence[RawEntry]) -> Iterator[SentGroup]:
         for sent in page:
             key, digest = row_key(sent.dn), sent.digest.hex()
             # Trees may lie one in the other.
@@ -147,7 +147,7 @@ def row_key(dn: str) -> str:
     return blake2b(dn.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).hexdigest()
 
 
-def _group(sent: Sent, keys: distinguished_names.Keys) -> Group:
+def _group(sent: RawEntry, keys: distinguished_names.Keys) -> Group:
     """Return one group as a graph takes it.
 
     Raises:
@@ -160,7 +160,7 @@ def _group(sent: Sent, keys: distinguished_names.Keys) -> Group:
     return Group(sent.dn, tuple(members), tuple(map(username, values.get("memberuid", ()))), sid)
 
 
-def _values(sent: Sent) -> dict[str, Sequence[str]]:
+def _values(sent: RawEntry) -> dict[str, Sequence[str]]:
     """Return the values of all attributes, by lowered names; DNs that are no UTF-8 as those of entries are written."""
     if not isinstance(sent.content, bytes):
         return {name.lower(): values for name, values in sent.content.items()}

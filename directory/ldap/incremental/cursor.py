@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.ber import Malformed, attributes_of
 from directory.ldap.transport.session import Session
 from directory.values import distinguished_names
-from directory.values.ldap import Connection, Entry, History, Position
+from directory.values.ldap import Connection, CursorKind, Entry, SyncCursor
 
 # RFC 4533, 2.2.
 SYNC_REQUEST = "1.3.6.1.4.1.4203.1.9.1.1"
@@ -27,7 +27,7 @@ NEVER, EVER = "20990101000000Z", "19700101000000Z"
 NEVER_USED = 10**15
 
 
-def position(session: Session, connection: Connection, now: datetime) -> Position | None:
+def position(session: Session, connection: Connection, now: datetime) -> SyncCursor | None:
     """Return where the directory is, ``now`` by our clock; None where it offers nothing to tell that by.
 
     Active Directory counts what each domain controller has written (MS-ADTS, 3.1.1.1.9: highestCommittedUSN), OpenLDAP
@@ -42,35 +42,35 @@ def position(session: Session, connection: Connection, now: datetime) -> Positio
     return _by_time(session, connection, now)
 
 
-def comparable(since: Position, now: Position | None) -> str:
+def comparable(since: SyncCursor, now: SyncCursor | None) -> str:
     """Return why changes since then can't be told by now; empty where they can."""
     if now is None or now.by != since.by:
         return "the server tells changes otherwise than at the last reading"
     if now.of != since.of:
         return "it is another server than the one that was read last, and each counts its changes itself"
-    if now.by == History.NUMBER and int(now.at) < int(since.at):
+    if now.by == CursorKind.NUMBER and int(now.at) < int(since.at):
         return "the server's count of changes has gone back, as after a restore"
     return ""
 
 
-def gone_back(since: Position, now: Position | None) -> str:
+def gone_back(since: SyncCursor, now: SyncCursor | None) -> str:
     """Return why changes since then can't be told by time stamps; empty where they can.
 
     ``now`` is not before the newest stamp of all that has changed. Whatever else was changed before a backup was made has
     older stamps again once that is restored. Who deletes the entry that was changed last has the same said, once.
     """
-    if now is None or now.by != History.TIME or since.by != History.TIME or time_of(now) >= time_of(since):
+    if now is None or now.by != CursorKind.TIME or since.by != CursorKind.TIME or time_of(now) >= time_of(since):
         return ""
     return "the server's newest time stamp has gone back, as after a restore"
 
 
-def changed(since: Position, search_filter: str, *, late: bool = True) -> str:
+def changed(since: SyncCursor, search_filter: str, *, late: bool = True) -> str:
     """Return the filter for what matches and has changed since, by number or by time; an empty one is for all that has.
 
     ``late`` asks for what may have come late from other replicas, too.
     """
     # A change has a number above all that were given before it.
-    by_number = since.by == History.NUMBER
+    by_number = since.by == CursorKind.NUMBER
     stamped = (
         f"({NUMBER}>={int(since.at) + 1})"
         if by_number
@@ -79,31 +79,31 @@ def changed(since: Position, search_filter: str, *, late: bool = True) -> str:
     return f"(&{search_filter.strip()}{stamped})" if search_filter else stamped
 
 
-def cookie(since: Position) -> str | None:
+def cookie(since: SyncCursor) -> str | None:
     """Return the cookie that has the server itself say what has changed (RFC 4533); None where a filter says it."""
-    return f"rid=000,csn={since.at}" if since.by == History.COOKIE else None
+    return f"rid=000,csn={since.at}" if since.by == CursorKind.COOKIE else None
 
 
-def nothing_since(since: Position | None, now: Position | None) -> bool:
+def nothing_since(since: SyncCursor | None, now: SyncCursor | None) -> bool:
     """Tell whether a server that gives cookies says by its own that nothing has changed.
 
     Then it is not asked: some versions of slapd die of such a search (2.5.13 with syncprov before dynlist).
     """
-    return since is not None and since.by == History.COOKIE and since == now
+    return since is not None and since.by == CursorKind.COOKIE and since == now
 
 
-def asked_from(since: Position) -> datetime:
+def asked_from(since: SyncCursor) -> datetime:
     """Return from which time on changes are asked for, where that is not by number."""
     return time_of(since) - LATE
 
 
-def doubt(session: Session, connection: Connection, since: Position) -> str:
+def doubt(session: Session, connection: Connection, since: SyncCursor) -> str:
     """Return why a server does not filter by the stamps that it gives, so that it can't be asked for changes; empty where it does.
 
     Of a cookie's changes the server itself knows; that of groups is asked for by their stamps all the same.
     """
-    wanted, by = connection.search_filter.strip(), NUMBER if since.by == History.NUMBER else "modifyTimestamp"
-    if since.by == History.NUMBER:
+    wanted, by = connection.search_filter.strip(), NUMBER if since.by == CursorKind.NUMBER else "modifyTimestamp"
+    if since.by == CursorKind.NUMBER:
         nobody, somebody = f"({NUMBER}>={int(since.at) + NEVER_USED})", f"({NUMBER}>=1)"
     else:
         nobody, somebody = _stamped(NEVER), _stamped(EVER)
@@ -120,7 +120,7 @@ def doubt(session: Session, connection: Connection, since: Position) -> str:
 
 
 def _finds(session: Session, connection: Connection, wanted: str) -> bool:
-    target = Target(connection.search_base, connection.search_scope, wanted)
+    target = SearchLocation(connection.search_base, connection.search_scope, wanted)
     return bool(Search(session, target, ("1.1",), 1).first(1))
 
 
@@ -134,24 +134,24 @@ def stamps(entry: Entry) -> list[datetime]:
     return [stamp for stamp in told if stamp is not None]
 
 
-def not_before(position: Position | None, stamp: datetime | None) -> Position | None:
+def not_before(position: SyncCursor | None, stamp: datetime | None) -> SyncCursor | None:
     """Return a position by time that is not before the stamp of another entry; any other one as it is."""
-    if position is None or position.by != History.TIME or stamp is None or stamp <= time_of(position):
+    if position is None or position.by != CursorKind.TIME or stamp is None or stamp <= time_of(position):
         return position
-    return Position(History.TIME, "", _stamp(stamp))
+    return SyncCursor(CursorKind.TIME, "", _stamp(stamp))
 
 
-def _by_number(session: Session) -> Position | None:
+def _by_number(session: Session) -> SyncCursor | None:
     root = first_values(session, "", ("highestCommittedUSN", "dsServiceName"))
     number, service = root.get("highestcommittedusn", ""), root.get("dsservicename", "")
     if not (number.isascii() and number.isdecimal()) or not service:
         return None
     # A domain controller that was restored has another one from then on.
     invocation = first_values(session, service, ("invocationId",)).get("invocationid", "")
-    return Position(History.NUMBER, f"{service} {invocation}".strip(), number)
+    return SyncCursor(CursorKind.NUMBER, f"{service} {invocation}".strip(), number)
 
 
-def _by_cookie(session: Session, connection: Connection) -> Position | None:
+def _by_cookie(session: Session, connection: Connection) -> SyncCursor | None:
     base = distinguished_names.key(connection.search_base)
     around_base = [
         dn for dn in session.root.contexts if distinguished_names.key_is_within(base, distinguished_names.key(dn))
@@ -159,28 +159,28 @@ def _by_cookie(session: Session, connection: Connection) -> Position | None:
     suffix = max(around_base, key=len, default="")
     if not suffix:
         return None
-    search = Search(session, Target(suffix, "base", "(objectClass=*)"), ("contextCSN",), 1)
+    search = Search(session, SearchLocation(suffix, "base", "(objectClass=*)"), ("contextCSN",), 1)
     try:
         numbers = [value for entry in search.first(1) for value in entry.values("contextCSN")]
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
             raise
         return None
-    return Position(History.COOKIE, suffix, ";".join(sorted(numbers))) if any(map(_time, numbers)) else None
+    return SyncCursor(CursorKind.COOKIE, suffix, ";".join(sorted(numbers))) if any(map(_time, numbers)) else None
 
 
-def _by_time(session: Session, connection: Connection, now: datetime) -> Position | None:
+def _by_time(session: Session, connection: Connection, now: datetime) -> SyncCursor | None:
     """Return the newest time stamp of all that is read; what our clock says only decides where it is looked for first."""
     for days in WINDOWS:
         wanted = connection.search_filter
         if days is not None:
-            guessed = Position(History.TIME, "", _stamp(now - timedelta(days=days)))
+            guessed = SyncCursor(CursorKind.TIME, "", _stamp(now - timedelta(days=days)))
             wanted = changed(guessed, wanted)
-        target = Target(connection.search_base, connection.search_scope, wanted)
+        target = SearchLocation(connection.search_base, connection.search_scope, wanted)
         search = Search(session, target, STAMPS, connection.page_size)
         found = [stamp for page in search.pages() for entry in page for stamp in stamps(entry)]
         if found:
-            return Position(History.TIME, "", _stamp(max(found)))
+            return SyncCursor(CursorKind.TIME, "", _stamp(max(found)))
     return None
 
 
@@ -208,7 +208,7 @@ def _text(value: bytes) -> str:
     return text if text.isprintable() else value.hex()
 
 
-def time_of(since: Position) -> datetime:
+def time_of(since: SyncCursor) -> datetime:
     """Return the time of a position; that of a cookie is the newest of its changes."""
     found = [stamp for text in since.at.split(";") if (stamp := _time(text)) is not None]
     if not found:

@@ -11,13 +11,13 @@ from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.transport.connect import connect
 from directory.ldap.transport.session import Session
 from directory.values import distinguished_names
-from directory.values.ldap import Connection, Extent
+from directory.values.ldap import Connection, ReadScope
 
 
-def extent(session: Session, wanted: ReadingRequest) -> Extent:
+def extent(session: Session, wanted: ReadingRequest) -> ReadScope:
     """Find out where the directory is, before anything is read, and whether what has changed since then will do."""
     if wanted.now is None:
-        return Extent()
+        return ReadScope()
     connection, since = wanted.connection, wanted.since
     named = (*wanted.named, *names_in_filter(connection.search_filter))
     try:
@@ -28,20 +28,20 @@ def extent(session: Session, wanted: ReadingRequest) -> Extent:
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
             raise
-        return Extent(why_full=f"the server does not tell where it is in its history ({refused})")
+        return ReadScope(why_full=f"the server does not tell where it is in its history ({refused})")
     if since is None:
-        return Extent(position=position, computed=schema.computed(session, named))
+        return ReadScope(position=position, computed=schema.computed(session, named))
     why_full = cursor.comparable(since, position) or _never_by_changes(connection)
     if why_full or (why_full := cursor.doubt(session, connection, since)):
-        return Extent(position=position, why_full=why_full)
+        return ReadScope(position=position, why_full=why_full)
     groups = {distinguished_names.key(dn): dn for dn in wanted.groups_named}
     changed, newest, why_full = surrounding_changes.look(session, connection, since, groups)
     position = cursor.not_before(position, newest)
     why_full = why_full or cursor.gone_back(since, position)
     if why_full:
-        return Extent(position=position, why_full=why_full)
+        return ReadScope(position=position, why_full=why_full)
     # What administrators have made since: a server's schema is as it was at the last full reading.
-    return Extent(since, position, changed, computed=schema.computed_by_service(session, named))
+    return ReadScope(since, position, changed, computed=schema.computed_by_service(session, named))
 
 
 def _never_by_changes(connection: Connection) -> str:

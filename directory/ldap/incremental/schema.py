@@ -9,7 +9,7 @@ from directory.ldap.attributes.computed_attributes import MARKING
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.incremental import cursor
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.values.ldap import Entry
 
@@ -71,7 +71,7 @@ def _has_services(session: Session) -> bool:
 
 def _by_service(session: Session) -> Iterator[str]:
     for tree in session.root.contexts:
-        for entry in _found(session, Target(tree, "subtree", CLASSES_OF_SERVICE), ("cosAttribute",)):
+        for entry in _found(session, SearchLocation(tree, "subtree", CLASSES_OF_SERVICE), ("cosAttribute",)):
             # As in "nsAccountLock operational".
             yield from (value.split()[0] for value in entry.values("cosAttribute") if value.split())
 
@@ -82,7 +82,7 @@ def _constructed(session: Session, wanted: set[str]) -> Iterator[str]:
         return
     names = "".join(f"(lDAPDisplayName={name})" for name in sorted(wanted))
     condition = f"(&(objectClass=attributeSchema){CONSTRUCTED}(|{names}))"
-    for entry in _found(session, Target(schema, "onelevel", condition), ("lDAPDisplayName",)):
+    for entry in _found(session, SearchLocation(schema, "onelevel", condition), ("lDAPDisplayName",)):
         yield from entry.values("lDAPDisplayName")
 
 
@@ -90,13 +90,13 @@ def _of_one_server(session: Session) -> Iterator[str]:
     schema = cursor.first_values(session, "", ("subschemaSubentry",)).get("subschemasubentry", "")
     if not schema:
         return
-    for entry in _found(session, Target(schema, "base", "(objectClass=subschema)"), ("attributeTypes",)):
+    for entry in _found(session, SearchLocation(schema, "base", "(objectClass=subschema)"), ("attributeTypes",)):
         for text in entry.values("attributeTypes"):
             if OF_ONE_SERVER.search(text) and (names := NAMES.search(text)):
                 yield from [names["one"]] if names["one"] else re.findall(r"'([^']+)'", names["several"])
 
 
-def _found(session: Session, target: Target, attributes: Sequence[str]) -> Iterator[Entry]:
+def _found(session: Session, target: SearchLocation, attributes: Sequence[str]) -> Iterator[Entry]:
     try:
         for page in Search(session, target, attributes, 500).pages():
             yield from page

@@ -15,10 +15,10 @@ from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.incremental import cursor
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.values import distinguished_names, group_names
-from directory.values.ldap import Connection, Entry, History, MemberList, Position, Surroundings
+from directory.values.ldap import Connection, CursorKind, Entry, MemberList, Surroundings, SyncCursor
 from orgs.text import counted
 
 MEMBERS = ("member", "uniqueMember")
@@ -54,7 +54,7 @@ class TooMuch(Exception):
 
 
 def look(
-    session: Session, connection: Connection, since: Position, named: Mapping[str, str]
+    session: Session, connection: Connection, since: SyncCursor, named: Mapping[str, str]
 ) -> tuple[Surroundings, datetime | None, str]:
     """Return what has changed since, the newest stamp of that, and why only a full reading will do, empty where changes will.
 
@@ -70,9 +70,9 @@ def look(
         return Surroundings(), looking.newest, str(much)
 
 
-def newest(session: Session, connection: Connection, position: Position) -> datetime | None:
+def newest(session: Session, connection: Connection, position: SyncCursor) -> datetime | None:
     """Return the newest stamp of all that has changed since a position, people or not; None where that is by no stamps."""
-    if position.by != History.TIME:
+    if position.by != CursorKind.TIME:
         return None
     wanted = cursor.changed(position, "", late=False)
     found = _everywhere(session, connection, wanted, cursor.STAMPS)
@@ -83,7 +83,7 @@ def newest(session: Session, connection: Connection, position: Position) -> date
 class _Looking:
     session: Session
     connection: Connection
-    since: Position
+    since: SyncCursor
     named: Mapping[str, str]
     newest: datetime | None = None
     _groups: dict[str, MemberList] = field(default_factory=dict)
@@ -139,7 +139,7 @@ class _Looking:
 
     def _refuse_unasked(self, entry: Entry, stamps: Sequence[datetime]) -> None:
         """Make sure that an entry is one that was asked for, as far as its stamps can be seen."""
-        if self.since.by == History.NUMBER:
+        if self.since.by == CursorKind.NUMBER:
             numbers = [int(number) for number in entry.values(cursor.NUMBER) if number.isascii() and number.isdecimal()]
             unasked = bool(numbers) and max(numbers) <= int(self.since.at)
         else:
@@ -149,7 +149,7 @@ class _Looking:
 
     def _is_after(self, stamps: Sequence[datetime]) -> bool:
         """Tell whether a branch has changed since then, without regard to what comes late: that would go on for an hour."""
-        return self.since.by == History.NUMBER or not stamps or max(stamps) > cursor.time_of(self.since)
+        return self.since.by == CursorKind.NUMBER or not stamps or max(stamps) > cursor.time_of(self.since)
 
     def _is_around_the_base(self, key: str) -> bool:
         """Tell whether people that are searched for may lie below this entry; what has no name to change is no branch."""
@@ -198,7 +198,7 @@ class _Looking:
 
     def _single(self, dn: str, attributes: Sequence[str]) -> Iterator[Entry]:
         """Yield one entry, if it is there and can be seen."""
-        search = Search(self.session, Target(dn, "base", "(objectClass=*)"), attributes, 1)
+        search = Search(self.session, SearchLocation(dn, "base", "(objectClass=*)"), attributes, 1)
         yield from _seen(search)
 
 
@@ -207,7 +207,7 @@ def _everywhere(session: Session, connection: Connection, wanted: str, attribute
     for tree in trees_with_people(session.root.contexts, connection.search_base):
         if distinguished_names.key(tree) in OF_THE_SERVER:
             continue
-        yield from _seen(Search(session, Target(tree, "subtree", wanted), attributes, connection.page_size))
+        yield from _seen(Search(session, SearchLocation(tree, "subtree", wanted), attributes, connection.page_size))
 
 
 def _seen(search: Search) -> Iterator[Entry]:
@@ -238,7 +238,7 @@ def _is_leaf(entry: Entry, session: Session) -> bool:
 
 def people_below(session: Session, connection: Connection, dn: str) -> bool:
     """Tell whether the connection's filter finds anybody below an entry."""
-    search = Search(session, Target(dn, "subtree", connection.search_filter), ("1.1",), 2)
+    search = Search(session, SearchLocation(dn, "subtree", connection.search_filter), ("1.1",), 2)
     try:
         return any(distinguished_names.key(entry.dn) != distinguished_names.key(dn) for entry in search.first(2))
     except DirectoryUnavailable as refused:

@@ -21,10 +21,10 @@ from directory.ldap.incremental.read_scope import branches_with_people
 from directory.ldap.process.parent import as_told, receive, send
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.reading.single_entries import read_single
-from directory.ldap.search.raw_entry import Sent, opened_pages
+from directory.ldap.search.raw_entry import RawEntry, opened_pages
 from directory.ldap.search.requests import ReadingRequest
 from directory.values.group_graph import GroupGraph
-from directory.values.ldap import Extent
+from directory.values.ldap import ReadScope
 from directory.values.named_attributes import NamedAttributes
 
 # So many pages wait for the reader, besides the one that it works on and the one that comes.
@@ -115,15 +115,15 @@ def _read(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
         return _read_groups(wanted, teller, kept)
     if "branches" in wanted:
         found = branches_with_people(wanted["connection"], wanted["branches"])
-        return _tell_single([[Sent(dn, b"", b"") for dn in found]], teller)
+        return _tell_single([[RawEntry(dn, b"", b"") for dn in found]], teller)
     if "single" in wanted:
         return _tell_single(read_single(wanted["single"], wanted["dns"]), teller)
     return _read_people(wanted["reading"], teller, kept)
 
 
-def _tell_single(pages: Iterable[list[Sent]], teller: Teller) -> None:
+def _tell_single(pages: Iterable[list[RawEntry]], teller: Teller) -> None:
     """Tell single entries, which prove nothing."""
-    teller.tell("opened", url="", extent=Extent())
+    teller.tell("opened", url="", extent=ReadScope())
     for page in pages:
         teller.tell("page", page=[as_told(sent) for sent in page])
     teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)

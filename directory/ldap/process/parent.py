@@ -15,10 +15,10 @@ from typing import IO, Any, Self, TypeVar
 from django.conf import settings
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
-from directory.ldap.search.raw_entry import Opened, Sent, Texts
+from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, Texts
 from directory.ldap.search.requests import ReadingRequest
 from directory.values.group_graph import Group
-from directory.values.ldap import Connection, Extent, GroupSearch, Identity, ReadingProof
+from directory.values.ldap import Connection, GroupSearch, Identity, ReadingProof, ReadScope
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = "directory.ldap.process.child"
@@ -175,9 +175,9 @@ class ReadingApart(Apart):
         self.proof: ReadingProof | None = None
         opened = self._next("opened")
         self.url: str = opened["url"]
-        self.extent: Extent = opened["extent"]
+        self.extent: ReadScope = opened["extent"]
 
-    def sent_pages(self) -> Iterator[list[Sent]]:
+    def sent_pages(self) -> Iterator[list[RawEntry]]:
         """Yield the pages as the server sent them, once.
 
         Raises:
@@ -190,7 +190,7 @@ class ReadingApart(Apart):
         self.proof, self._ended = message["proof"], True
 
 
-def as_told(sent: Sent) -> tuple[Any, ...]:
+def as_told(sent: RawEntry) -> tuple[Any, ...]:
     """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
     if sent.opened is None:
         return sent[:3]
@@ -207,10 +207,10 @@ def _as_sent(
     known: Any = None,
     attributes: str = "",
     named: str = "",
-) -> Sent:
+) -> RawEntry:
     if not known:
-        return Sent(dn, digest, content)
-    return Sent(dn, digest, content, Opened(Identity(dn, *known), attributes, named))
+        return RawEntry(dn, digest, content)
+    return RawEntry(dn, digest, content, DecodedEntry(Identity(dn, *known), attributes, named))
 
 
 def send(stream: IO[bytes] | None, message: dict[str, Any]) -> None:

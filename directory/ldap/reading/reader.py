@@ -9,16 +9,16 @@ from dataclasses import replace
 
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
 from directory.ldap.incremental import cursor, read_scope
-from directory.ldap.search.raw_entry import Sent, decoded
+from directory.ldap.search.raw_entry import RawEntry, decoded
 from directory.ldap.search.referrals import is_left_out, may_hold_people
 from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.search.search import Search, asked_for
-from directory.ldap.search.search_targets import Target, parse_referral, place
+from directory.ldap.search.search_targets import SearchLocation, parse_referral, place
 from directory.ldap.transport.connect import connect, open_session
 from directory.ldap.transport.session import Session
 from directory.ldap.url import Url
 from directory.values import distinguished_names
-from directory.values.ldap import Connection, Entry, Extent, ReadingProof
+from directory.values.ldap import Connection, Entry, ReadingProof, ReadScope
 from orgs.text import counted
 
 MOST_HOPS = 10
@@ -37,7 +37,7 @@ class Reading:
     written. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
     """
 
-    def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: Extent) -> None:
+    def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: ReadScope) -> None:
         self.url = str(session.url)
         self.entries = 0
         self.pages_read = 0
@@ -55,7 +55,7 @@ class Reading:
         self._begun = False
         # By their folded DNs, only where referrals are followed: another server may spell them otherwise.
         self._came: set[int] = set()
-        self._visited: set[tuple[str, int, Target]] = set()
+        self._visited: set[tuple[str, int, SearchLocation]] = set()
 
     @property
     def complete(self) -> bool:
@@ -69,7 +69,7 @@ class Reading:
         """Return the pages as entries, once; raises as ``sent_pages`` does."""
         return map(decoded, self.sent_pages())
 
-    def sent_pages(self) -> Iterator[list[Sent]]:
+    def sent_pages(self) -> Iterator[list[RawEntry]]:
         """Yield the pages as the server sent them, once.
 
         Raises:
@@ -85,12 +85,12 @@ class Reading:
         wanted = connection.search_filter
         if since is not None and cursor.cookie(since) is None:
             wanted = cursor.changed(since, wanted)
-        target = Target(connection.search_base, connection.search_scope, wanted)
+        target = SearchLocation(connection.search_base, connection.search_scope, wanted)
         self._visited.add(place(self._session.url, target))
         yield from self._read(self._session, target, hops=0)
         self.proof = self._prove()
 
-    def _read(self, session: Session, target: Target, hops: int) -> Iterator[list[Sent]]:
+    def _read(self, session: Session, target: SearchLocation, hops: int) -> Iterator[list[RawEntry]]:
         since = self.extent.since
         cookie = cursor.cookie(since) if since else None
         size = self._connection.page_size
@@ -128,14 +128,14 @@ class Reading:
         """Return how many aliases were searched and not followed, counted up to ``MOST_ALIASES``, while it is open."""
         if self.extent.since is not None or self._connection.dereference_aliases:
             return 0
-        target = Target(self._connection.search_base, self._connection.search_scope, "(objectClass=alias)")
+        target = SearchLocation(self._connection.search_base, self._connection.search_scope, "(objectClass=alias)")
         try:
             return len(Search(self._session, target, ("1.1",), MOST_ALIASES).first(MOST_ALIASES))
         except DirectoryUnavailable:
             # Whoever was read was read without them.
             return 0
 
-    def _fresh(self, page: list[Sent], earlier: frozenset[int]) -> list[Sent]:
+    def _fresh(self, page: list[RawEntry], earlier: frozenset[int]) -> list[RawEntry]:
         """Return a page without what earlier searches have brought."""
         keys = [hash(distinguished_names.key(sent.dn)) for sent in page]
         self._came.update(keys)
@@ -144,7 +144,7 @@ class Reading:
             self.twice += [sent.dn for sent, key in zip(page, keys, strict=True) if key in earlier]
         return fresh
 
-    def _look_again(self, session: Session, target: Target, search: Search) -> None:
+    def _look_again(self, session: Session, target: SearchLocation, search: Search) -> None:
         """Compare what came with a second search, for DNs only, where nothing in the answer says that it is whole."""
         if not search.unproven:
             return
@@ -188,7 +188,7 @@ class Reading:
             referrals=tuple(self.referrals),
         )
 
-    def _follow(self, urls: tuple[str, ...], target: Target, hops: int) -> Iterator[list[Sent]]:
+    def _follow(self, urls: tuple[str, ...], target: SearchLocation, hops: int) -> Iterator[list[RawEntry]]:
         """Read what a reference leads to; its URLs name the same thing, so that the first that answers will do."""
         targets = [found for url in urls if (found := parse_referral(url, target))]
         if not targets:
@@ -205,7 +205,7 @@ class Reading:
         finally:
             session.close()
 
-    def _open_first(self, targets: list[tuple[Url, Target]]) -> tuple[Session, Target]:
+    def _open_first(self, targets: list[tuple[Url, SearchLocation]]) -> tuple[Session, SearchLocation]:
         failures = []
         for url, target in targets:
             # What was encrypted so far stays so: the bind password goes along.

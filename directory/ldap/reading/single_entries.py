@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 import ldap
 
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.search.raw_entry import Sent
+from directory.ldap.search.raw_entry import RawEntry
 from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.search.search import Search, asked_for
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.connect import connect
 
 
-def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Sent]]:
+def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[RawEntry]]:
     """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
 
     They come with the attributes that ``open_reading`` would ask for.
@@ -23,10 +23,10 @@ def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Sen
         DirectoryUnavailable: one of them could not be read.
     """
     connection, attributes = wanted.connection, asked_for(wanted.attributes, wanted.named)
-    session, found = connect(connection), list[Sent]()
+    session, found = connect(connection), list[RawEntry]()
     try:
         for dn in dns:
-            target = Target(dn, "base", connection.search_filter)
+            target = SearchLocation(dn, "base", connection.search_filter)
             search = Search(session, target, attributes, 1)
             try:
                 found += (sent for page in search.sent_pages() for sent in page)

@@ -20,7 +20,7 @@ GROUPS = "groups"
 NONE = "[]"
 
 
-class Opened(NamedTuple):
+class DecodedEntry(NamedTuple):
     """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON.
 
     ``named`` says which attributes it has of those that mapping and scripts name.
@@ -31,7 +31,7 @@ class Opened(NamedTuple):
     named: str = ""
 
 
-class Sent(NamedTuple):
+class RawEntry(NamedTuple):
     """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
 
     ``digest`` is a hash of all that the server sent of the entry. ``opened`` is there where whoever read it had to look
@@ -41,10 +41,12 @@ class Sent(NamedTuple):
     dn: str
     digest: bytes
     content: bytes | Texts
-    opened: Opened | None = None
+    opened: DecodedEntry | None = None
 
 
-def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes, graph: GroupGraph | None = None) -> Opened:
+def opened(
+    sent: RawEntry, mapping: AttributeMapping, named: NamedAttributes, graph: GroupGraph | None = None
+) -> DecodedEntry:
     """Return what there is to know of an entry; with a ``graph``, the groups that it is in are added to its attributes.
 
     Raises:
@@ -52,12 +54,12 @@ def opened(sent: Sent, mapping: AttributeMapping, named: NamedAttributes, graph:
     """
     texts = texts_of(sent)
     if graph is None:
-        return Opened(identity(Entry(sent.dn, texts), mapping), json.dumps(texts), named.of(texts))
+        return DecodedEntry(identity(Entry(sent.dn, texts), mapping), json.dumps(texts), named.of(texts))
     texts = without_groups(texts)
     who, has = identity(Entry(sent.dn, texts), mapping), named.of(texts)
     listed = graph.groups_as_json(sent.dn, names_of(texts))
     attributes = json.dumps(texts)[:-1] + (", " if texts else "") + f'"{GROUPS}": {listed}}}'
-    return Opened(who, attributes, has if listed == NONE else named.also(has, GROUPS))
+    return DecodedEntry(who, attributes, has if listed == NONE else named.also(has, GROUPS))
 
 
 def without_groups(texts: Texts) -> Texts:
@@ -68,17 +70,17 @@ def without_groups(texts: Texts) -> Texts:
 
 
 def opened_pages(
-    pages: Iterable[list[Sent]],
+    pages: Iterable[list[RawEntry]],
     mapping: AttributeMapping,
     named: NamedAttributes,
     graph: GroupGraph | None = None,
-) -> Iterator[list[Sent]]:
+) -> Iterator[list[RawEntry]]:
     """Yield pages of entries that have been looked into; raises as ``opened`` does."""
     for page in pages:
-        yield [Sent(sent.dn, sent.digest, b"", opened(sent, mapping, named, graph)) for sent in page]
+        yield [RawEntry(sent.dn, sent.digest, b"", opened(sent, mapping, named, graph)) for sent in page]
 
 
-def decoded(page: Iterable[Sent]) -> list[Entry]:
+def decoded(page: Iterable[RawEntry]) -> list[Entry]:
     """Return entries as text.
 
     Raises:
@@ -87,7 +89,7 @@ def decoded(page: Iterable[Sent]) -> list[Entry]:
     return [Entry(sent.dn, texts_of(sent), sent.digest) for sent in page]
 
 
-def texts_of(sent: Sent) -> Texts:
+def texts_of(sent: RawEntry) -> Texts:
     """Return the attributes of one entry as text; raises as ``decoded`` does."""
     if not isinstance(sent.content, bytes):
         return sent.content

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from directory.values.ldap import AttributeMapping, Connection, Position
+from directory.values.ldap import AttributeMapping, Connection, SyncCursor
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class ReadingRequest:
     connection: Connection
     attributes: Sequence[str] | None = None
     named: Sequence[str] = ()
-    since: Position | None = None
+    since: SyncCursor | None = None
     now: datetime | None = None
     groups_named: Sequence[str] = ()
     mapping: AttributeMapping | None = None

@@ -12,8 +12,8 @@ import ldap
 from directory.ldap.error_advice import CANNOT_PAGE, with_advice
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
 from directory.ldap.search.dn_hashes import Seen
-from directory.ldap.search.raw_entry import Sent, Texts, decoded, texts_of
-from directory.ldap.search.search_targets import Target
+from directory.ldap.search.raw_entry import RawEntry, Texts, decoded, texts_of
+from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.ber import attributes_of, names_of
 from directory.ldap.transport.session import PAGED_RESULTS, PageEnd, Session
 from directory.values.distinguished_names import text_of as dn_text
@@ -59,7 +59,7 @@ class Search:
     def __init__(
         self,
         session: Session,
-        target: Target,
+        target: SearchLocation,
         attributes: Sequence[str],
         page_size: int,
         *,
@@ -80,7 +80,7 @@ class Search:
         self._attributes = attributes
         self._changed_since = changed_since
         self._entries = 0
-        self._page: list[Sent] = []
+        self._page: list[RawEntry] = []
         self._ranged: list[int] = []
         self._last: Sequence[bytes] = ()
         self._names_only = False
@@ -90,7 +90,7 @@ class Search:
         """Return the pages as entries; raises as ``sent_pages`` does."""
         return map(decoded, self.sent_pages())
 
-    def sent_pages(self) -> Iterator[list[Sent]]:
+    def sent_pages(self) -> Iterator[list[RawEntry]]:
         """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
         self.paged = paged = self._may_page()
         # Some know the control and do not list it; who does not know it leaves it aside then.
@@ -229,7 +229,7 @@ class Search:
         self.escaped += escaped
         # An order of attributes or values other than before makes another digest, which only costs time.
         self._page += [
-            Sent(dn, blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
+            RawEntry(dn, blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
             for dn, content in zip(dns, contents, strict=True)
         ]
 
@@ -262,13 +262,15 @@ class Search:
             for spelled, found in parts:
                 texts[found["name"]] = (*texts.pop(spelled), *self._rest(sent.dn, found["name"], found["last"]))
             if parts:
-                self._page[index] = Sent(sent.dn, _digest(sent.dn, texts), texts)
+                self._page[index] = RawEntry(sent.dn, _digest(sent.dn, texts), texts)
 
     def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
         """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""
         while last != "*":
             first = int(last) + 1
-            search = Search(self._session, Target(dn, "base", "(objectClass=*)"), (f"{name};range={first}-*",), 1)
+            search = Search(
+                self._session, SearchLocation(dn, "base", "(objectClass=*)"), (f"{name};range={first}-*",), 1
+            )
             values, last = search.one_range(name, first)
             yield from values
 

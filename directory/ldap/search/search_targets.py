@@ -15,7 +15,7 @@ URL_SCOPES = {"base": "base", "one": "onelevel", "sub": "subtree"}
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class SearchLocation:
     """What is searched: the part of a search that a referral may change."""
 
     base: str
@@ -23,12 +23,12 @@ class Target:
     filter: str
 
 
-def place(url: Url, target: Target) -> tuple[str, int, Target]:
+def place(url: Url, target: SearchLocation) -> tuple[str, int, SearchLocation]:
     """Return what is equal when two referrals lead to the same search."""
     return url.host, url.port, replace(target, base=distinguished_names.key(target.base))
 
 
-def parse_referral(text: str, target: Target) -> tuple[Url, Target] | None:
+def parse_referral(text: str, target: SearchLocation) -> tuple[Url, SearchLocation] | None:
     """Return where a referral leads, None where it is no server that we may speak to."""
     try:
         parts = urlsplit(text, allow_fragments=False)
@@ -39,4 +39,6 @@ def parse_referral(text: str, target: Target) -> tuple[Url, Target] | None:
     if check_url(address) or check_port(parse_url(address)) or (search_filter and check_filter(search_filter)):
         return None
     base = unquote(parts.path.removeprefix("/")) or target.base
-    return parse_url(address), Target(base, URL_SCOPES.get(scope.lower(), target.scope), search_filter or target.filter)
+    return parse_url(address), SearchLocation(
+        base, URL_SCOPES.get(scope.lower(), target.scope), search_filter or target.filter
+    )

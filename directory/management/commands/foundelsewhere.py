@@ -11,7 +11,7 @@ from django.utils import timezone
 from directory import last_found
 from directory.actions import matches
 from directory.errors import Refused
-from directory.last_found import Group
+from directory.last_found import FoundOnServer
 from orgs.rules.actors import COMMAND_LINE
 from orgs.text import fold
 
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         for group in found:
             self._give_up(group, chosen)
 
-    def _list(self, found: list[Group]) -> None:
+    def _list(self, found: list[FoundOnServer]) -> None:
         for group in found:
             self.stdout.write(f"{_people(group.count)} last found in {group.name}, {_orgs(group)}:")
             for username in group.matches().values_list("user__username", flat=True).iterator():
@@ -54,7 +54,7 @@ class Command(BaseCommand):
         if not found:
             self.stdout.write("Nobody was last found in a server that their org does not ask.")
 
-    def _give_up(self, group: Group, chosen: set[int] | None) -> None:
+    def _give_up(self, group: FoundOnServer, chosen: set[int] | None) -> None:
         try:
             count = matches.give_up(server=group, user_ids=chosen, by=COMMAND_LINE, at=timezone.now())
         except Refused as reason:
@@ -67,7 +67,7 @@ class Command(BaseCommand):
         )
 
 
-def _users(found: list[Group], wanted: list[str], server: str) -> set[int]:
+def _users(found: list[FoundOnServer], wanted: list[str], server: str) -> set[int]:
     """Return the ids of the users of these groups who are so called."""
     keys = {fold(name): name for name in wanted}
     rows = [
@@ -85,5 +85,5 @@ def _people(count: int) -> str:
     return "1 user was" if count == 1 else f"{count} users were"
 
 
-def _orgs(group: Group) -> str:
+def _orgs(group: FoundOnServer) -> str:
     return f"which their orgs do not ask ({', '.join(org.name for org in group.orgs)})"

@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from directory.status import Section, State, sections, worst
+from directory.status import LineState, Section, sections, worst
 
 
 class Command(BaseCommand):
@@ -33,7 +33,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps({"state": state.value, "lines": list(_values(found))}, indent=1))
         else:
             self.stdout.write("\n".join(_told(found)))
-        if state == State.PROBLEM:
+        if state == LineState.PROBLEM:
             sys.exit(1)
 
 

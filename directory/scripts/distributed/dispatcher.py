@@ -36,7 +36,7 @@ OWN = "the run's worker"
 
 
 @dataclass(frozen=True, slots=True)
-class Helpers:
+class WorkerPool:
     """What tells how many other workers could help at the moment, and what calls one of them to a page, by its id."""
 
     count: Callable[[], int] = lambda: 0
@@ -58,14 +58,14 @@ class Page:
 
 
 @dataclass(slots=True)
-class Crew:
+class EvaluationDispatcher:
     """The scripts of one server of one run; ``made`` names them and the settings that they run under.
 
     ``meanwhile`` is done now and then while others are waited for; what it raises ends the evaluation.
     """
 
     sandbox: Sandbox
-    helpers: Helpers
+    helpers: WorkerPool
     run_id: int
     server_id: int
     made: str

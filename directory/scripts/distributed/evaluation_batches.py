@@ -20,7 +20,7 @@ CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class BatchAnswer:
     """The verdicts on one page, in the order of its entries, and the computing time that they took."""
 
     verdicts: list[Verdict]
@@ -76,11 +76,11 @@ def refuse(page_id: int, *, by: str) -> None:
     ScriptPage.objects.filter(pk=page_id, claimed_by=by).update(refused=True, claimed_by="", claimed_until=None)
 
 
-def answers(page_ids: Collection[int]) -> dict[int, Answer]:
+def answers(page_ids: Collection[int]) -> dict[int, BatchAnswer]:
     """Return what has been answered of these pages, by their ids."""
     done = ScriptPage.objects.filter(pk__among=page_ids).exclude(verdicts="")
     return {
-        pk: Answer(
+        pk: BatchAnswer(
             [verdict_json.verdict_told(told, varies=varies) for told, varies in json.loads(verdicts)], cpu_seconds
         )
         for pk, verdicts, cpu_seconds in done.values_list("pk", "verdicts", "cpu_seconds")

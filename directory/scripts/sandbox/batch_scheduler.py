@@ -9,10 +9,10 @@ from itertools import islice
 from math import ceil
 
 from directory.scripts.sandbox.child_process import ChildDied, first_to_answer
-from directory.scripts.sandbox.isolated import Search
-from directory.scripts.sandbox.protocol import Answer, EntryText, Packer, Row
+from directory.scripts.sandbox.isolated import IsolatedEvaluation
+from directory.scripts.sandbox.protocol import EntryAnswer, EntryText, PackedEntry, Packer
 from directory.scripts.sandbox.resource_limits import SandboxLimits
-from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, Worker
+from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import Verdict
 
@@ -66,11 +66,11 @@ class Pace:
 
 
 @dataclass(slots=True)
-class Batch:
+class EntryBatch:
     """Entries that are sent together; ``start`` is the number of the first, ``empty`` how often no answer came."""
 
     start: int
-    rows: Sequence[Row]
+    rows: Sequence[PackedEntry]
     empty: int = 0
 
 
@@ -83,9 +83,9 @@ class Batches:
     def __init__(
         self,
         entries: Iterator[Entry | EntryText],
-        workers: Sequence[Worker],
+        workers: Sequence[SandboxWorker],
         packer: Packer,
-        search: Search,
+        search: IsolatedEvaluation,
         pace: Pace,
         *,
         limits: SandboxLimits,
@@ -98,9 +98,9 @@ class Batches:
         self._pace = pace
         self._limits = limits
         self._total = total
-        self._on_the_way: dict[Worker, deque[Batch]] = {worker: deque() for worker in workers}
-        self._again: deque[Batch] = deque()
-        self._failed: list[Batch] = []
+        self._on_the_way: dict[SandboxWorker, deque[EntryBatch]] = {worker: deque() for worker in workers}
+        self._again: deque[EntryBatch] = deque()
+        self._failed: list[EntryBatch] = []
         self._done: dict[int, list[Verdict]] = {}
         self._taken = 0
         self._given = 0
@@ -126,7 +126,7 @@ class Batches:
             for worker in self._busy():
                 worker.close()
 
-    def _busy(self) -> list[Worker]:
+    def _busy(self) -> list[SandboxWorker]:
         return [worker for worker, batches in self._on_the_way.items() if batches]
 
     # ---- out ----
@@ -145,7 +145,7 @@ class Batches:
             else:
                 self._on_the_way[worker].append(batch)
 
-    def _free_worker(self) -> Worker | None:
+    def _free_worker(self) -> SandboxWorker | None:
         """Return the running worker with the least to do, else one to start; None when all have enough to do."""
         running = [worker for worker in self._workers if worker.child]
         free = [worker for worker in running if worker.takes_more]
@@ -167,7 +167,7 @@ class Batches:
         even = ceil(left / len(self._workers) / ON_THE_WAY)
         return min(self._pace.batch, max(even, ceil(WORTH_A_BATCH / self._pace.seconds)))
 
-    def _next_batch(self, size: int) -> Batch | None:
+    def _next_batch(self, size: int) -> EntryBatch | None:
         """Return what is to be sent next: what has to be sent again, else the next entries; None when there is nothing."""
         if not self._again:
             if self._taken - self._given > WAITING * len(self._workers) * self._limits.batch_size:
@@ -175,13 +175,13 @@ class Batches:
             rows = [self._packer.row(entry) for entry in islice(self._entries, size)]
             if not rows:
                 return None
-            self._again.append(Batch(self._taken, rows))
+            self._again.append(EntryBatch(self._taken, rows))
             self._taken += len(rows)
         batch = self._again.popleft()
         fitting = self._packer.fitting(batch.rows[:size])
         if fitting < len(batch.rows):
-            self._again.appendleft(Batch(batch.start + fitting, batch.rows[fitting:]))
-            batch = Batch(batch.start, batch.rows[:fitting], batch.empty)
+            self._again.appendleft(EntryBatch(batch.start + fitting, batch.rows[fitting:]))
+            batch = EntryBatch(batch.start, batch.rows[:fitting], batch.empty)
         return batch
 
     # ---- back ----
@@ -201,7 +201,7 @@ class Batches:
         if worker.child is None:
             self._send_again(worker)
 
-    def _accept(self, batch: Batch, answers: list[Answer] | None, cpu_seconds: float) -> None:
+    def _accept(self, batch: EntryBatch, answers: list[EntryAnswer] | None, cpu_seconds: float) -> None:
         if answers is None:
             self._again.append(batch)
         elif not answers:
@@ -215,14 +215,14 @@ class Batches:
             self._pace.learn(len(answers), cpu_seconds)
             self._done[batch.start] = [answer.verdict for answer in answers]
             if rest := batch.rows[len(answers) :]:
-                self._again.append(Batch(batch.start + len(answers), rest))
+                self._again.append(EntryBatch(batch.start + len(answers), rest))
 
-    def _send_again(self, worker: Worker) -> None:
+    def _send_again(self, worker: SandboxWorker) -> None:
         """What was on its way to a child that is no more has not been looked at."""
         self._again.extend(self._on_the_way[worker])
         self._on_the_way[worker].clear()
 
-    def _blame_the_oldest(self, worker: Worker, batch: Batch) -> None:
+    def _blame_the_oldest(self, worker: SandboxWorker, batch: EntryBatch) -> None:
         """The child was gone when this batch was to be sent: of what one before had in it, or of nothing that we know."""
         waiting = self._on_the_way[worker]
         waiting.append(batch)

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from directory.scripts.sandbox.child_process import Child, ChildDied
-from directory.scripts.sandbox.protocol import Answer, Packer, Row
+from directory.scripts.sandbox.protocol import EntryAnswer, PackedEntry, Packer
 from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE, SandboxBroken, SandboxLimits
-from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, Worker
+from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, SandboxWorker
 from directory.values.scripts import ScriptError, ScriptName, Verdict
 from orgs.text import counted
 
@@ -17,11 +17,11 @@ TRIES = 3
 FRESH_SLICE = 16
 
 
-class Search:
+class IsolatedEvaluation:
     """Asks all workers, none of which may have a batch on its way; counts the entries that had to be stopped."""
 
     def __init__(
-        self, workers: Sequence[Worker], packer: Packer, scripts: Iterable[ScriptName], limits: SandboxLimits
+        self, workers: Sequence[SandboxWorker], packer: Packer, scripts: Iterable[ScriptName], limits: SandboxLimits
     ) -> None:
         self.culprits = 0
         self._workers = workers
@@ -29,7 +29,7 @@ class Search:
         self._scripts = tuple(scripts)
         self._limits = limits
 
-    def in_fresh_realms(self, rows: Sequence[Row]) -> list[Verdict]:
+    def in_fresh_realms(self, rows: Sequence[PackedEntry]) -> list[Verdict]:
         """Return a verdict for each entry; raises SandboxBroken."""
         verdicts: list[Verdict] = []
         for start in range(0, len(rows), FRESH_SLICE):
@@ -40,7 +40,7 @@ class Search:
             self.keep_to_budget()
         return verdicts
 
-    def alone(self, row: Row) -> Verdict:
+    def alone(self, row: PackedEntry) -> Verdict:
         """Run the scripts one at a time, so that the one that dies is known; raises SandboxBroken."""
         verdict = Verdict()
         for script in self._scripts:
@@ -68,7 +68,7 @@ class Search:
                 "Make them simpler. The run was ended and nothing was applied."
             )
 
-    def _fresh_answers(self, rows: Sequence[Row]) -> Iterator[Answer | None]:
+    def _fresh_answers(self, rows: Sequence[PackedEntry]) -> Iterator[EntryAnswer | None]:
         """Yield an answer for each entry, None where there came none; all workers are busy meanwhile."""
         workers = self._workers if len(rows) > ON_THE_WAY else self._workers[:1]
         tickets: list[Child | None] = []
@@ -83,7 +83,7 @@ class Search:
             if number < len(rows):
                 tickets.append(worker.begin(self._packer.request([rows[number]])))
 
-    def _alone_by(self, row: Row, script: ScriptName) -> Answer:
+    def _alone_by(self, row: PackedEntry, script: ScriptName) -> EntryAnswer:
         worker = self._workers[0]
         request = self._packer.request([row], [script])
         reason = ""
@@ -92,15 +92,15 @@ class Search:
                 return worker.alone(request)
             except RequestFailed as error:
                 reason = str(error)
-                return Answer(Verdict(error=ScriptError(script, reason)), limit=reason == MEMORY_MESSAGE)
+                return EntryAnswer(Verdict(error=ScriptError(script, reason)), limit=reason == MEMORY_MESSAGE)
             except ChildDied as death:
                 reason = str(death)
                 # Anything but computing time may come from outside, such as a kill, and is tried again.
                 if death.certain:
                     break
-        return Answer(Verdict(error=ScriptError(script, reason)), limit=True)
+        return EntryAnswer(Verdict(error=ScriptError(script, reason)), limit=True)
 
-    def _counted(self, answer: Answer) -> Verdict:
+    def _counted(self, answer: EntryAnswer) -> Verdict:
         error = answer.verdict.error
         if not answer.limit or error is None:
             return answer.verdict

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from directory.scripts.sandbox.error_messages import BROKEN, clean, closest_line, explained
 from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE
 from directory.values.ldap import Entry
-from directory.values.scripts import Asked, ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import RequestedAttributes, ScriptError, ScriptName, Scripts, Verdict
 
 SCRIPTS = tuple(ScriptName)
 # The groups of an entry, which are a list also where there are none.
@@ -22,7 +22,7 @@ class BadAnswer(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class EntryAnswer:
     """The verdict of one request about one entry; ``limit`` when a script used up its memory."""
 
     verdict: Verdict
@@ -44,7 +44,7 @@ class EntryText(NamedTuple):
     attributes: str
 
 
-class Row(NamedTuple):
+class PackedEntry(NamedTuple):
     """One entry as it is sent, and the names of its attributes."""
 
     names: tuple[str, ...]
@@ -86,7 +86,7 @@ class Packer:
         self._lists: dict[tuple[str, ...], tuple[bool, ...]] = {}
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
-    def row(self, entry: Entry | EntryText) -> Row:
+    def row(self, entry: Entry | EntryText) -> PackedEntry:
         """Return one entry as it is sent."""
         if isinstance(entry, EntryText):
             return self._row_of_text(*entry)
@@ -97,9 +97,9 @@ class Packer:
         row: list[str | tuple[str, ...]] = [entry.dn]
         for values, is_list in zip(attributes.values(), self._always_lists(names), strict=True):
             row.append(values if is_list or len(values) != 1 else values[0])
-        return Row(names, _encoded(row))
+        return PackedEntry(names, _encoded(row))
 
-    def fitting(self, rows: Sequence[Row]) -> int:
+    def fitting(self, rows: Sequence[PackedEntry]) -> int:
         """Return how many of the first entries fit into one request, one at least."""
         size = 0
         for count, row in enumerate(rows):
@@ -108,7 +108,7 @@ class Packer:
                 return count
         return len(rows)
 
-    def request(self, rows: Sequence[Row], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
+    def request(self, rows: Sequence[PackedEntry], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
         """Return the request for all these entries."""
         shapes: dict[tuple[str, ...], int] = {}
         kinds = [shapes.setdefault(row.names, len(shapes)) for row in rows]
@@ -117,7 +117,7 @@ class Packer:
         body = f'{head[:-1]},"rows":[{",".join([row.text for row in rows])}]}}'
         return Request(body.encode("utf-8"), len(rows))
 
-    def _row_of_text(self, dn: str, text: str) -> Row:
+    def _row_of_text(self, dn: str, text: str) -> PackedEntry:
         """Return the row of an entry, for which its JSON is only cut: much faster than reading and writing all of it."""
         # Attributes without values are left out, and quotes in names and values look like those around them.
         if "[]" in text or '\\"' in text or not text.startswith('{"'):
@@ -132,14 +132,14 @@ class Packer:
             shape = self._shapes[names] = _Shape.of(names, self._always_lists(names))
         # This stands between two values. Where there are several only in what always is a list, all is known by its names.
         if text.count('", "') == sum([values[index].count('", "') for index in shape.lists]):
-            return Row(shape.names, shape.template % (_quoted(dn), *values))
+            return PackedEntry(shape.names, shape.template % (_quoted(dn), *values))
         shown = [
             f'["{told}"]' if is_list or '", "' in told else f'"{told}"'
             for told, is_list in zip(values, self._always_lists(names), strict=True)
         ]
-        return Row(shape.names, f"[{_quoted(dn)},{','.join(shown)}]")
+        return PackedEntry(shape.names, f"[{_quoted(dn)},{','.join(shown)}]")
 
-    def _row_of_json(self, dn: str, text: str) -> Row:
+    def _row_of_json(self, dn: str, text: str) -> PackedEntry:
         return self.row(Entry(dn, {name: tuple(values) for name, values in json.loads(text).items()}))
 
     def _always_lists(self, names: tuple[str, ...]) -> tuple[bool, ...]:
@@ -154,7 +154,7 @@ _encoded = json.JSONEncoder(separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring_ascii
 
 
-def pack_source(script: ScriptName, source: str, asked: Asked | None = None) -> bytes:
+def pack_source(script: ScriptName, source: str, asked: RequestedAttributes | None = None) -> bytes:
     """Return the request that loads one script, and tells what its entries were asked for."""
     told: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "asked": None}
     if asked is not None:
@@ -182,7 +182,7 @@ def unpack_load(reply: bytes, script: ScriptName, source: str) -> Loaded:
             raise BadAnswer
 
 
-def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[Answer], bool]:
+def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[EntryAnswer], bool]:
     """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer."""
     match _parse(reply):
         case {"distinct": list(distinct), "answers": list(numbers), "spoiled": bool(spoiled)}:
@@ -216,15 +216,15 @@ def _parse(reply: bytes) -> object:
     return parsed
 
 
-def _answer(answer: object, scripts: Scripts) -> Answer:
+def _answer(answer: object, scripts: Scripts) -> EntryAnswer:
     match answer:
         case [bool(active), None | str() as org_name, None | list() as roles, bool(varies)]:
             names = None if roles is None else _names(roles)
             if org_name is not None:
                 _names([org_name])
             if not active:
-                return Answer(Verdict(active=False, varies=varies))
-            return Answer(Verdict(org_name=org_name, roles=names, varies=varies))
+                return EntryAnswer(Verdict(active=False, varies=varies))
+            return EntryAnswer(Verdict(org_name=org_name, roles=names, varies=varies))
         case {
             "script": 0 | 1 | 2 as slot,
             "message": str(message),
@@ -235,7 +235,7 @@ def _answer(answer: object, scripts: Scripts) -> Answer:
             script = SCRIPTS[slot]
             helpful, near = explained(message, source_of(scripts, script), line, absent)
             shown = MEMORY_MESSAGE if memory else clean(helpful)
-            return Answer(Verdict(error=ScriptError(script, shown, near)), limit=memory)
+            return EntryAnswer(Verdict(error=ScriptError(script, shown, near)), limit=memory)
         case _:
             raise BadAnswer
 

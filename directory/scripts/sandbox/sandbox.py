@@ -13,13 +13,13 @@ from typing import Self
 
 from directory.scripts.sandbox.batch_scheduler import Batches, Pace
 from directory.scripts.sandbox.child_process import Child, ChildDied
-from directory.scripts.sandbox.isolated import TRIES, Search
+from directory.scripts.sandbox.isolated import TRIES, IsolatedEvaluation
 from directory.scripts.sandbox.protections import SandboxState, refusal
 from directory.scripts.sandbox.protocol import SCRIPTS, EntryText, Packer, source_of
 from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
-from directory.scripts.sandbox.worker import Worker
+from directory.scripts.sandbox.worker import SandboxWorker
 from directory.values.ldap import Entry
-from directory.values.scripts import Asked, ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import RequestedAttributes, ScriptError, ScriptName, Scripts, Verdict
 
 # One child for each core; more than this many, one process could hardly feed.
 WORKERS = 8
@@ -37,7 +37,7 @@ class Sandbox:
         scripts: Scripts,
         always_lists: Collection[str],
         limits: SandboxLimits = SandboxLimits(),  # noqa: B008 - frozen
-        asked: Asked | None = None,
+        asked: RequestedAttributes | None = None,
     ) -> None:
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
@@ -45,9 +45,9 @@ class Sandbox:
         # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
         self._apart = False
         self._errors: dict[ScriptName, ScriptError] | None = None
-        self._workers = [Worker(scripts, self._sources, limits, asked) for _ in range(min(WORKERS, cores()))]
+        self._workers = [SandboxWorker(scripts, self._sources, limits, asked) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
-        self._search = Search(self._workers, self._packer, self._sources, limits)
+        self._search = IsolatedEvaluation(self._workers, self._packer, self._sources, limits)
         self._pace = Pace(limits)
         self._busy = False
         self._cost = Cost()

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 
 from directory.scripts.sandbox.child_process import Child, ChildDied, Reply
 from directory.scripts.sandbox.protocol import (
-    Answer,
     BadAnswer,
+    EntryAnswer,
     Loaded,
     Request,
     pack_source,
@@ -16,7 +16,7 @@ from directory.scripts.sandbox.protocol import (
     unpack_load,
 )
 from directory.scripts.sandbox.resource_limits import SandboxLimits
-from directory.values.scripts import Asked, ScriptName, Scripts
+from directory.values.scripts import RequestedAttributes, ScriptName, Scripts
 
 CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
@@ -30,7 +30,7 @@ class RequestFailed(Exception):
     """The engine gave up a whole request; the message says why."""
 
 
-class Worker:
+class SandboxWorker:
     """Starts its child when it is first needed, replaces it when it dies, and adds up what it costs."""
 
     def __init__(
@@ -38,7 +38,7 @@ class Worker:
         scripts: Scripts,
         sources: Mapping[ScriptName, str],
         limits: SandboxLimits,
-        asked: Asked | None = None,
+        asked: RequestedAttributes | None = None,
     ) -> None:
         self.cpu_seconds = 0.0
         self._scripts = scripts
@@ -93,7 +93,7 @@ class Worker:
             raise
         self._on_the_way += 1
 
-    def answers(self, count: int) -> list[Answer] | None:
+    def answers(self, count: int) -> list[EntryAnswer] | None:
         """Return the answers to the first entries of the oldest batch, of so many; raises ChildDied and RequestFailed.
 
         None when the realm was spoiled before it came to this batch, whose answers would count for nothing.
@@ -123,7 +123,7 @@ class Worker:
             return None
         return child
 
-    def finish(self, ticket: Child | None) -> Answer:
+    def finish(self, ticket: Child | None) -> EntryAnswer:
         """Return the answer to the oldest request of this ticket; raises ChildDied and RequestFailed."""
         child = self._child
         if child is None or ticket is not child:
@@ -136,7 +136,7 @@ class Worker:
             raise RequestFailed("left work behind that failed")
         return answers[0]
 
-    def alone(self, request: Request) -> Answer:
+    def alone(self, request: Request) -> EntryAnswer:
         """Evaluate one entry in a fresh realm; raises ChildDied and RequestFailed."""
         return self.finish(self.begin(request))
 
@@ -164,7 +164,7 @@ class Worker:
         self.cpu_seconds += reply.cpu_seconds
         return reply
 
-    def _answers(self, reply: Reply, asked: int) -> list[Answer]:
+    def _answers(self, reply: Reply, asked: int) -> list[EntryAnswer]:
         try:
             if failure := unpack_failure(reply.body):
                 self._clean = False

@@ -14,8 +14,8 @@ from directory.models.jsontext import as_text
 from directory.sync.plan.rules import devices_archives, preconditions
 from directory.sync.plan.rules.preconditions import Now, Relied
 from directory.sync.stored import serialization, side_effects
-from directory.sync.stored.side_effects import Moment
-from directory.values.plan import Account, Action, Change, Known, Outcome
+from directory.sync.stored.side_effects import SideEffectSnapshot
+from directory.values.plan import Account, Action, Change, Outcome, StoredUser
 from orgs.actions import locks, put_back, users
 from orgs.actions.errors import Refused
 from orgs.bulk import update_rows
@@ -25,7 +25,7 @@ from orgs.text import fold
 
 FOR_PEOPLE = ("steps", "warnings", "traces")
 
-Load = Callable[[Collection[int]], Mapping[int, Known]]
+Load = Callable[[Collection[int]], Mapping[int, StoredUser]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class Terms:
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class ChangeBatch:
     """Changes that are made in one transaction, by the ids of their rows, and what holds meanwhile."""
 
     terms: Terms
@@ -79,7 +79,7 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime)
     """Make these changes and note how each fared, inside the caller's transaction; ``now`` is what holds meanwhile."""
     known = terms.load([row.user_id for row in changes if row.user_id is not None])
     before = _moments([row for row in changes if row.user_id in known])
-    batch = Batch(
+    batch = ChangeBatch(
         terms, now, at, {row.pk: serialization.change_from_row(row) for row in changes if row.user_id in known}
     )
     objections = {row.pk: reason for row in changes if (reason := _objection(row, known, before, batch))}
@@ -105,19 +105,21 @@ def _say_why_not(objections: Mapping[int, str]) -> None:
     update_rows(RunChange, told, columns=["steps"])
 
 
-def _moments(changes: Sequence[RunChange]) -> dict[int, Moment]:
+def _moments(changes: Sequence[RunChange]) -> dict[int, SideEffectSnapshot]:
     """Return what the users of these changes have beside their accounts now."""
     return side_effects.read({row.user_id: row.actions for row in changes if row.user_id is not None})
 
 
-def _traces(changes: Sequence[RunChange], before: Mapping[int, Moment]) -> dict[int, dict[str, Any]]:
+def _traces(changes: Sequence[RunChange], before: Mapping[int, SideEffectSnapshot]) -> dict[int, dict[str, Any]]:
     """Return what each change, by its id, has left beside the account: an undo needs it."""
     after = {**before, **_moments([row for row in changes if side_effects.leaves_traces(row.actions)])}
     users_by_change = {row.pk: row.user_id or 0 for row in changes}
     return {pk: side_effects.between(before[user], after[user]) for pk, user in users_by_change.items()}
 
 
-def _objection(row: RunChange, known: Mapping[int, Known], before: Mapping[int, Moment], batch: Batch) -> str:
+def _objection(
+    row: RunChange, known: Mapping[int, StoredUser], before: Mapping[int, SideEffectSnapshot], batch: ChangeBatch
+) -> str:
     """Return why a change can't be made as it was planned; empty where it can."""
     user, change = known.get(row.user_id or 0), batch.changes.get(row.pk)
     if user is None or change is None:
@@ -138,7 +140,7 @@ def _differences(account: Account, planned: Account) -> str:
     return ", ".join(name.replace("_", " ") for name in names if name != "org_id")
 
 
-def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, at: datetime) -> None:
+def _leave_out_what_has_changed(row: RunChange, now: SideEffectSnapshot, *, on_hold: bool, at: datetime) -> None:
     """Take what can't be put back any more out of an undo's change, and say so with it."""
     possible, problems = devices_archives.still_possible(
         row.put_back, devices=now.devices, archives=now.archives, at=at, on_hold=on_hold
@@ -149,7 +151,7 @@ def _leave_out_what_has_changed(row: RunChange, now: Moment, *, on_hold: bool, a
         row.save(update_fields=["steps", "warnings"])
 
 
-def _make(changes: Sequence[RunChange], batch: Batch) -> None:
+def _make(changes: Sequence[RunChange], batch: ChangeBatch) -> None:
     """Make all changes at once; when a rule forbids one of them, make each half apart, and so on, to find which.
 
     Those who pass usernames on to each other stay together for as long as they can.
@@ -200,7 +202,7 @@ def _groups(changes: Sequence[RunChange]) -> list[list[RunChange]]:
     return list({id(group): group for group in group_of.values()}.values())
 
 
-def _write(stored: Sequence[RunChange], batch: Batch) -> None:
+def _write(stored: Sequence[RunChange], batch: ChangeBatch) -> None:
     changes = [batch.changes[row.pk] for row in stored]
     found_by = {row.user_id: row.server_id for row in stored}
     signed_out: set[int] = set()
@@ -217,7 +219,7 @@ def _do(
     changes: Sequence[Change],
     found_by: Mapping[int | None, int | None],
     signed_out: set[int],
-    batch: Batch,
+    batch: ChangeBatch,
 ) -> None:
     """Do one thing to these users; ``signed_out`` are those whose sessions have ended by then, for what follows."""
     terms, at = batch.terms, batch.at

@@ -11,7 +11,7 @@ from directory.models import StoredEntry
 from directory.sync.entries.id_set import Ids
 
 if TYPE_CHECKING:
-    from directory.sync.entries.entry_store import Place, Stored
+    from directory.sync.entries.entry_store import EntryKey, Stored
 
 E = TypeVar("E")
 
@@ -20,7 +20,7 @@ class Repeat(NamedTuple, Generic[E]):
     """An entry that has come before; ``before`` is the first copy where that has no row yet."""
 
     entry: E
-    place: Place
+    place: EntryKey
     before: E | None
 
 
@@ -42,9 +42,9 @@ class Arrivals(Generic[E]):
     def __contains__(self, pk: int) -> bool:
         return pk in self._rows
 
-    def take(self, page: Sequence[E], places: Sequence[Place]) -> tuple[list[tuple[E, Place]], list[Repeat[E]]]:
+    def take(self, page: Sequence[E], places: Sequence[EntryKey]) -> tuple[list[tuple[E, EntryKey]], list[Repeat[E]]]:
         """Return what comes for the first time, and what has come before."""
-        first: list[tuple[E, Place]] = []
+        first: list[tuple[E, EntryKey]] = []
         repeats: list[Repeat[E]] = []
         rows, coming, newest = self._rows, self._coming, self._newest
         for both in zip(page, places, strict=True):

@@ -67,7 +67,7 @@ class Stored(NamedTuple):
         return alike and (self.user_id, self.contested) == (user_id, contested)
 
 
-class Place(NamedTuple):
+class EntryKey(NamedTuple):
     """Where an entry is kept: its key and what it says as a hash; ``stored`` is the row that is there, if any."""
 
     key: str
@@ -81,14 +81,14 @@ class Place(NamedTuple):
 
 
 @dataclass(slots=True)
-class Read:
+class ReadEntry:
     """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
 
     ``attributes`` are None where nobody has to look into them: the row holds what they say. ``named`` says which of
     those that mapping and scripts name are among them.
     """
 
-    place: Place
+    place: EntryKey
     identity: Identity
     candidate: Candidate | None
     attributes: Json | None = None
@@ -110,7 +110,7 @@ def _prefix(made: str) -> str:
     return hashlib.sha256(f"{fingerprints.ENTRIES} {made}".encode()).hexdigest()[:DIGEST_AT]
 
 
-class Shelf:
+class EntryStore:
     """Where one run keeps what it reads from one server.
 
     ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings. ``wrote`` says
@@ -135,13 +135,15 @@ class Shelf:
         """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
         return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
 
-    def places(self, page: Sequence[tuple[str, bytes]]) -> list[Place]:
+    def places(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
         """Return where the entries of a page are kept: DNs, each with a hash of what the server sent."""
         keys, made = [dn_key(dn) for dn, _ in page], self._made
         guessed = self._behind_the_last(len(keys))
         missing = [key for key in keys if key not in guessed]
         stored = guessed | self._by_key(missing)
-        places = [Place(key, made + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)]
+        places = [
+            EntryKey(key, made + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)
+        ]
         in_order = not guessed or 2 * len(missing) < len(keys)
         last = next((place.stored.pk for place in reversed(places) if place.stored), None)
         self._last = last if in_order else None
@@ -180,7 +182,7 @@ class Shelf:
         found = StoredEntry.objects.filter(pk__among=dns).values_list("pk", "identity")
         return {pk: serialization.identity_from_json(dns[pk], stored) for pk, stored in found}
 
-    def keep(self, page: Sequence[Read]) -> set[int]:
+    def keep(self, page: Sequence[ReadEntry]) -> set[int]:
         """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
         told = self._said_before([each.place.same.pk for each in page if each.place.same and each.asks])
         new: list[tuple[Any, ...]] = []
@@ -211,7 +213,7 @@ class Shelf:
         self.arrivals.kept((each.place.key for each in page), (*changed, *moved))
         return {pk for pk in users if pk is not None}
 
-    def _values(self, read: Read) -> tuple[Any, ...]:
+    def _values(self, read: ReadEntry) -> tuple[Any, ...]:
         verdict = read.verdict
         return (
             self._run_id,
@@ -239,7 +241,7 @@ class Shelf:
         """Yield all stored entries as DN and attributes."""
         return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
 
-    def others(self, *, all_of_them: bool) -> Iterator[list[tuple[Place, str, dict[str, list[str]]]]]:
+    def others(self, *, all_of_them: bool) -> Iterator[list[tuple[EntryKey, str, dict[str, list[str]]]]]:
         """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time or again.
 
         Each entry comes with its place, its DN and its attributes.
@@ -254,7 +256,7 @@ class Shelf:
             last = page[-1][3]
             kept = (row for row in page if row[3] not in self.arrivals)
             yield [
-                (Place(key, row[1].replace(STALE, ""), Stored(*row)), dn, attributes)
+                (EntryKey(key, row[1].replace(STALE, ""), Stored(*row)), dn, attributes)
                 for key, dn, attributes, *row in kept
             ]
 

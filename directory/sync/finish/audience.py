@@ -14,31 +14,31 @@ from orgs.permissions import Permission
 
 
 @dataclass(frozen=True, slots=True)
-class Reader:
+class Recipient:
     """One address; ``org_ids`` are the orgs of the run that it may be told about, None for the whole run."""
 
     address: str
     org_ids: frozenset[int] | None = None
 
 
-def readers(org_ids: Collection[int]) -> list[Reader]:
+def readers(org_ids: Collection[int]) -> list[Recipient]:
     """Return who is mailed about a run of these orgs: each address once, and nobody who may see none of them.
 
     The addresses of the settings, and server administrators, who may open the run's page, are told everything. An
     address of several people is told what one of them may see.
     """
-    found: dict[str, Reader] = {}
+    found: dict[str, Recipient] = {}
     for reader in _all(org_ids):
         before = found.setdefault(reader.address.lower(), reader)
         if before.org_ids is not None and reader.org_ids != before.org_ids:
             both = None if reader.org_ids is None else before.org_ids | reader.org_ids
-            found[reader.address.lower()] = Reader(before.address, both)
+            found[reader.address.lower()] = Recipient(before.address, both)
     return list(found.values())
 
 
-def _all(org_ids: Collection[int]) -> Iterator[Reader]:
+def _all(org_ids: Collection[int]) -> Iterator[Recipient]:
     chosen = SyncSettings.load()
-    yield from (Reader(address) for address in chosen.notification_addresses if _is_address(address))
+    yield from (Recipient(address) for address in chosen.notification_addresses if _is_address(address))
     if not chosen.notify_administrators:
         return
     paths = dict(Org.objects.filter(pk__in=org_ids).values_list("pk", "path"))
@@ -48,9 +48,9 @@ def _all(org_ids: Collection[int]) -> Iterator[Reader]:
         if not _is_address(user.email):
             continue
         if user.may(Permission.SYSTEM):
-            yield Reader(user.email)
+            yield Recipient(user.email)
         elif visible := _visible(user, paths):
-            yield Reader(user.email, visible)
+            yield Recipient(user.email, visible)
 
 
 def _visible(user: User, paths: dict[int, str]) -> frozenset[int]:

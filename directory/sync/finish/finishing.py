@@ -13,7 +13,7 @@ from directory.models import Mail, MailKind, Run, RunState
 from directory.sync import lease, notifications, report, run_context
 from directory.sync.finish import audience
 from directory.sync.review import applied_counts
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from directory.sync.stored import not_checked, plan_rows, serialization
 from directory.sync.stored.plan_counts import COUNTED, filled
 from directory.values.plan import Action, Change, Outcome
@@ -32,7 +32,7 @@ CHUNK = 500
 REPEATED = " repeated:true"
 
 
-def write_mails(work: Job, kind: MailKind, opening: str, detail: str = "") -> None:
+def write_mails(work: RunContext, kind: MailKind, opening: str, detail: str = "") -> None:
     """Put the run's mails into the box, in the transaction that ends the run: neither comes without the other.
 
     Whoever may not see the whole run is told the ``opening`` and the counts of their orgs, but no ``detail``, which
@@ -105,7 +105,7 @@ def half_written(run: Run) -> bool:
     return run.phase == WRITING and (run.simulated or run.state == RunState.APPLYING)
 
 
-def write_log(work: Job) -> None:
+def write_log(work: RunContext) -> None:
     """Write the log lines of a run that is about to end; after a crash this goes on where it stopped."""
     run = work.run
     run.refresh_from_db()
@@ -147,7 +147,7 @@ def _change(user_id: int, before: Values, after: Values, actions: Iterable[str])
     )
 
 
-def send(work: Job) -> None:
+def send(work: RunContext) -> None:
     """Send what waits in the box and say who was told."""
     send_waiting(at=work.lease.clock())
     if not work.run.mails.filter(sent_at__isnull=False).exists():
@@ -164,7 +164,7 @@ def send_waiting(*, at: datetime) -> None:
         log.info(report.mail_sent(addresses, filled(run.counts), simulated=run.simulated))
 
 
-def stop(work: Job, state: RunState, error: str = "") -> None:
+def stop(work: RunContext, state: RunState, error: str = "") -> None:
     """End a run before its time; what had been applied by then stays, is counted and is told."""
     applied = work.run.state == RunState.APPLYING
     simulated = str(work.run.simulated).lower()

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 from directory.ldap.identity import is_theirs
 from directory.models import StoredEntry
 from directory.sync.identify import known_ids
-from directory.sync.identify.known_ids import NOTHING, Noted
-from directory.sync.identify.same_person import Likeness, Person, likeness
+from directory.sync.identify.known_ids import NOTHING, KnownInDirectories
+from directory.sync.identify.same_person import KnownPerson, Likeness, likeness
 from directory.sync.stored import serialization
 from directory.values.ldap import Identity
 from directory.values.plan import MatchedBy
@@ -23,7 +23,7 @@ PAGE = 1000
 Key = tuple[int, int]
 
 
-class Found(NamedTuple):
+class ClaimingEntry(NamedTuple):
     """One stored entry that claims a user."""
 
     pk: int
@@ -45,7 +45,7 @@ class Found(NamedTuple):
         """The folded usernames of the entry."""
         return {fold(name) for name in self.identity["usernames"]}
 
-    def is_of(self, noted: Noted) -> bool:
+    def is_of(self, noted: KnownInDirectories) -> bool:
         """Tell whether the entry carries an id that is known of a user, noted since it was matched or before."""
         return bool(noted.ids) and is_theirs(self.who, self.server_id, noted.ids)
 
@@ -87,7 +87,9 @@ def look(rivals: Mapping[Key, Collection[int]], complete: Collection[int]) -> Cl
     return Claims(frozenset((server, rival) for server, _, rival in real), frozenset(contested), namesakes)
 
 
-def of_others(entries: Sequence[Found], noted: Noted, person: Person | None) -> list[Found]:
+def of_others(
+    entries: Sequence[ClaimingEntry], noted: KnownInDirectories, person: KnownPerson | None
+) -> list[ClaimingEntry]:
     """Return a user's entries where all of them are another person's, by another id and another name."""
     if person is None or not noted.ids or any(row.matched_by == MatchedBy.ID for row in entries):
         return []
@@ -95,17 +97,19 @@ def of_others(entries: Sequence[Found], noted: Noted, person: Person | None) -> 
     return others if len(others) == len(entries) else []
 
 
-def people(user_ids: Collection[int]) -> dict[int, Person]:
+def people(user_ids: Collection[int]) -> dict[int, KnownPerson]:
     """Return the names of these users."""
     columns = ("pk", "first_name", "last_name", "active")
-    return {pk: Person(*row) for pk, *row in User.objects.filter(pk__among=user_ids).values_list(*columns)}
+    return {pk: KnownPerson(*row) for pk, *row in User.objects.filter(pk__among=user_ids).values_list(*columns)}
 
 
-def _noted(users: Collection[int]) -> dict[int, Noted]:
+def _noted(users: Collection[int]) -> dict[int, KnownInDirectories]:
     return {pk: each for part in _parts(users) for pk, each in known_ids.of(part).items()}
 
 
-def _found_by_id(users: Collection[int], noted: Mapping[int, Noted], complete: Collection[int]) -> set[int]:
+def _found_by_id(
+    users: Collection[int], noted: Mapping[int, KnownInDirectories], complete: Collection[int]
+) -> set[int]:
     """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
     return {
         row.user_id
@@ -114,7 +118,9 @@ def _found_by_id(users: Collection[int], noted: Mapping[int, Noted], complete: C
     }
 
 
-def _void(rivals: Mapping[Key, Collection[int]], noted: Mapping[int, Noted]) -> dict[tuple[int, int, int], Identity]:
+def _void(
+    rivals: Mapping[Key, Collection[int]], noted: Mapping[int, KnownInDirectories]
+) -> dict[tuple[int, int, int], Identity]:
     """Return the claims by username alone of users who are known by other ids: server, owner, rival, and the entry.
 
     The name has to tell that it is another person's, also where the entry is its owner's by id: a directory that was
@@ -133,10 +139,10 @@ def _void(rivals: Mapping[Key, Collection[int]], noted: Mapping[int, Noted]) -> 
     return found
 
 
-def _entries(users: Collection[int], servers: Collection[int]) -> Iterator[Found]:
+def _entries(users: Collection[int], servers: Collection[int]) -> Iterator[ClaimingEntry]:
     for part in _parts(users):
         rows_of_part = StoredEntry.objects.filter(server__in=servers, user__among=part).order_by("pk")
-        yield from (Found(*row) for row in rows_of_part.values_list(*COLUMNS))
+        yield from (ClaimingEntry(*row) for row in rows_of_part.values_list(*COLUMNS))
 
 
 def _parts(users: Collection[int]) -> Iterator[list[int]]:

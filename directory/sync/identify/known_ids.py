@@ -56,7 +56,7 @@ NOTE_MATCHES = (
 )
 
 
-class Noted(NamedTuple):
+class KnownInDirectories(NamedTuple):
     """What is known of a user in directories: the last match, and all ids, with the servers where they count."""
 
     server: int | None = None
@@ -72,10 +72,10 @@ class Noted(NamedTuple):
         return min(one for one, _ in self.ids)
 
 
-NOTHING = Noted()
+NOTHING = KnownInDirectories()
 
 
-def of(user_ids: Collection[int]) -> dict[int, Noted]:
+def of(user_ids: Collection[int]) -> dict[int, KnownInDirectories]:
     """Return what is known of these users; who is left out has never been matched."""
     further: dict[int, set[IdKey]] = {}
     for pk, unique_id, server in KnownId.objects.filter(user__among=user_ids).values_list(
@@ -86,7 +86,7 @@ def of(user_ids: Collection[int]) -> dict[int, Noted]:
     noted = {}
     for pk, server, dn, unique_id in matches:
         ids = frozenset([id_key(unique_id, server)] if unique_id else ())
-        noted[pk] = Noted(server, dn, unique_id, ids | further[pk] if pk in further else ids)
+        noted[pk] = KnownInDirectories(server, dn, unique_id, ids | further[pk] if pk in further else ids)
     return noted
 
 

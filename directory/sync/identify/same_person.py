@@ -9,7 +9,7 @@ from directory.values.ldap import Identity
 from orgs.text import fold
 
 
-class Person(NamedTuple):
+class KnownPerson(NamedTuple):
     """What is known of a user's person beside the ids."""
 
     first_name: str
@@ -25,7 +25,7 @@ class Likeness(StrEnum):
     UNSURE = "unsure"
 
 
-def likeness(person: Person, who: Identity) -> Likeness:
+def likeness(person: KnownPerson, who: Identity) -> Likeness:
     """Compare a user with an entry that has the user's username.
 
     A username can pass to another person, with the address, who must not get the first one's archives; a directory that

@@ -75,7 +75,7 @@ def _candidate(identity: Identity, owners: Owners, by_name: dict[str, int]) -> C
     return Candidate(claims[0], MatchedBy.ID if known else MatchedBy.USERNAME, (*claims[1:], *strangers))
 
 
-class Present:
+class UsersInScope:
     """Who is in scope, by id, and under which name, in a few bytes for each."""
 
     def __init__(self, users: Iterable[tuple[int, str]]) -> None:
@@ -91,7 +91,7 @@ class Present:
         return self._ids[at : at + 1] == array("q", [user_id]) and self._names[at] == hash(fold(username))
 
 
-def present(org_ids: Collection[int]) -> Present:
+def present(org_ids: Collection[int]) -> UsersInScope:
     """Return who is in scope now: whoever joins later is not looked for in the directory."""
     users = User.objects.filter(org__in=org_ids).order_by("pk").values_list("pk", "username_key")
-    return Present(users.iterator(chunk_size=5000))
+    return UsersInScope(users.iterator(chunk_size=5000))

@@ -8,16 +8,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Self
 
-from directory.ldap.absence.absence_check import Inquiry
+from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.models import LdapServer
 from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.errors import SyncStopped
 from directory.sync.plan import directory_view, last_known_branches
-from directory.sync.run_context import Job
-from directory.values.ldap import Entry, Sought
-from directory.values.plan import Known, Presence, Sighting
+from directory.sync.run_context import RunContext
+from directory.values.ldap import Entry, MissingUser
+from directory.values.plan import LookupResult, Presence, StoredUser
 from directory.values.scripts import ScriptError, ScriptName, Verdict
 
 # So many users are asked about between two signs of life; a script may take its second for each.
@@ -34,12 +34,12 @@ ANOTHER_ANSWER = "gave another answer when it was run a second time, for this en
 class SecondLook:
     """What a run asks again, with the sandboxes and connections that it needs, each opened when it is first needed."""
 
-    def __init__(self, work: Job, directory: directory_view.Directory) -> None:
+    def __init__(self, work: RunContext, directory: directory_view.DirectoryView) -> None:
         self._work = work
         self._directory = directory
         self._open = ExitStack()
         self._sandboxes: dict[int, Sandbox] = {}
-        self._inquiries: dict[int, Inquiry] = {}
+        self._inquiries: dict[int, AbsenceCheck] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -49,14 +49,14 @@ class SecondLook:
     ) -> None:
         self._open.close()
 
-    def at(self, grave: Mapping[int, Known], seen: Mapping[int, Sighting]) -> dict[int, Sighting]:
+    def at(self, grave: Mapping[int, StoredUser], seen: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
         """Return for each user with a grave change the sighting that counts, with what was found out for it."""
         found = {pk: seen[pk] for pk in grave if seen[pk].presence is Presence.FOUND}
         absent = {pk: (user, seen[pk]) for pk, user in grave.items() if seen[pk].presence is Presence.ABSENT}
         return {**self._opinions(found), **self._whereabouts(absent)}
 
-    def _opinions(self, found: Mapping[int, Sighting]) -> dict[int, Sighting]:
-        sure: dict[int, Sighting] = {}
+    def _opinions(self, found: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
+        sure: dict[int, LookupResult] = {}
         chosen = self._directory.entries({pk: sighting.entry_id for pk, sighting in found.items()})
         by_server: dict[int, list[int]] = {}
         for pk, sighting in found.items():
@@ -80,10 +80,10 @@ class SecondLook:
             self._sandboxes[server_id] = self._open.enter_context(sandbox)
         return self._sandboxes[server_id]
 
-    def _whereabouts(self, absent: Mapping[int, tuple[Known, Sighting]]) -> dict[int, Sighting]:
+    def _whereabouts(self, absent: Mapping[int, tuple[StoredUser, LookupResult]]) -> dict[int, LookupResult]:
         """Ask every server of each user's org; what one of them can't confirm is no absence."""
         sure = {pk: sighting for pk, (_, sighting) in absent.items()}
-        by_server: dict[int, list[Known]] = {}
+        by_server: dict[int, list[StoredUser]] = {}
         for user, _ in absent.values():
             for server_id in self._work.scope[user.account.org_id].servers:
                 by_server.setdefault(server_id, []).append(user)
@@ -108,9 +108,9 @@ class SecondLook:
                         sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))
         return sure
 
-    def _inquiry(self, server: LdapServer) -> Inquiry:
+    def _inquiry(self, server: LdapServer) -> AbsenceCheck:
         if server.pk not in self._inquiries:
-            inquiry = Inquiry(
+            inquiry = AbsenceCheck(
                 server.connection_at(self._work.lease.clock()),
                 server.mapping,
                 neighbours=last_known_branches.Neighbours(server.pk).of,
@@ -132,19 +132,19 @@ def _patience(server: LdapServer) -> int:
 
 
 def _sought(
-    user: Known,
-    sighting: Sighting,
+    user: StoredUser,
+    sighting: LookupResult,
     server_id: int,
     unique_ids: tuple[str, ...],
     last: tuple[int | None, str] | None,
-) -> Sought:
+) -> MissingUser:
     """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
     dn = last[1] if last is not None and last[0] == server_id else ""
     namesakes = (who.dn for who in sighting.namesakes)
-    return Sought(user.id, user.account.username, unique_ids, dn, last is None, tuple(namesakes))
+    return MissingUser(user.id, user.account.username, unique_ids, dn, last is None, tuple(namesakes))
 
 
-def _compared(sighting: Sighting, second: Verdict) -> Sighting:
+def _compared(sighting: LookupResult, second: Verdict) -> LookupResult:
     if second == sighting.verdict:
         return replace(sighting, proofs=(*sighting.proofs, CONFIRMED))
     return replace(sighting, verdict=Verdict(error=_disagreement(sighting.verdict, second)))

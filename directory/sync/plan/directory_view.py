@@ -16,20 +16,20 @@ from directory.ldap.identity import id_key
 from directory.models import PlannedMatch, RunServer, StoredEntry
 from directory.scripts import verdict_json
 from directory.sync.identify import claims, known_ids, last_seen
-from directory.sync.identify.claims import COLUMNS, Found, Key, of_others
-from directory.sync.identify.known_ids import NOTHING, Noted
-from directory.sync.identify.same_person import Person
+from directory.sync.identify.claims import COLUMNS, ClaimingEntry, Key, of_others
+from directory.sync.identify.known_ids import NOTHING, KnownInDirectories
+from directory.sync.identify.same_person import KnownPerson
 from directory.sync.identify.unidentified_entries import Unidentified
 from directory.sync.plan.rules.preconditions import EntryNow
 from directory.sync.stored import serialization
 from directory.values.ldap import Entry, Identity
-from directory.values.plan import MatchedBy, Presence, Sighting
+from directory.values.plan import LookupResult, MatchedBy, Presence
 from orgs.bulk import insert_rows
 from orgs.text import counted, fold
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ServerReading:
     """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere.
 
     ``extent`` says in words that it is a reading of changes only; empty for one of everything.
@@ -74,10 +74,10 @@ def stored_since(
     return found
 
 
-class Directory:
+class DirectoryView:
     """What one run read from all its servers, asked user by user."""
 
-    def __init__(self, readings: Iterable[Reading], rivals: Mapping[tuple[int, int], Collection[int]]) -> None:
+    def __init__(self, readings: Iterable[ServerReading], rivals: Mapping[tuple[int, int], Collection[int]]) -> None:
         """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
         self._readings = {reading.server_id: reading for reading in readings}
         self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
@@ -85,17 +85,17 @@ class Directory:
         self._unidentified: dict[int, Unidentified] = {}
         self._doubled: dict[int, frozenset[int]] = {}
 
-    def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, Sighting]:
+    def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, LookupResult]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
         noted = known_ids.of(users)
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
         # that broke off it only counts that an immutable id was known there.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
-        found: dict[Key, list[Found]] = {}
+        found: dict[Key, list[ClaimingEntry]] = {}
         by_name: set[int] = set()
         # As text, since nearly all are the same few.
         for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
-            entry = Found(*row)
+            entry = ClaimingEntry(*row)
             if entry.matched_by != MatchedBy.ID:
                 if entry.is_of(noted.get(entry.user_id, NOTHING)):
                     entry = entry._replace(matched_by=MatchedBy.ID)
@@ -117,7 +117,7 @@ class Directory:
             self._doubled[server_id] = _doubled(server_id)
         return hash(key) in self._doubled[server_id]
 
-    def plan_matches(self, run_id: int, sightings: Mapping[int, Sighting]) -> None:
+    def plan_matches(self, run_id: int, sightings: Mapping[int, LookupResult]) -> None:
         """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
         new = [
             (run_id, pk, sighting.server_id, who.dn, who.unique_id, _as_text(who.further_ids), _by_id(sighting))
@@ -141,10 +141,10 @@ class Directory:
         self,
         user: int,
         servers: Sequence[int],
-        found: Mapping[Key, Sequence[Found]],
-        noted: Noted,
-        person: Person | None,
-    ) -> Sighting:
+        found: Mapping[Key, Sequence[ClaimingEntry]],
+        noted: KnownInDirectories,
+        person: KnownPerson | None,
+    ) -> LookupResult:
         """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
         by_id = _first_by_id(user, servers, found) if len(servers) > 1 else None
         known_id, namesakes = noted.known_id, list[Identity]()
@@ -152,10 +152,10 @@ class Directory:
             reading = self._readings.get(server)
             if reading is None:
                 reason = "an LDAP server of this org is disabled or took no part in this run"
-                return Sighting(Presence.NOT_CHECKED, server_id=server, reason=reason, known_id=known_id)
+                return LookupResult(Presence.NOT_CHECKED, server_id=server, reason=reason, known_id=known_id)
             if not reading.complete:
                 reason = f"{reading.name} was not read to its end: {reading.error}".rstrip(".")
-                return Sighting(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
+                return LookupResult(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
             if by_id is not None and server != by_id:
                 continue
             key, theirs = (server, user), found.get((server, user), ())
@@ -167,13 +167,15 @@ class Directory:
             )
             if clash:
                 reason = f"{reading.name}: {clash}"
-                return Sighting(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
+                return LookupResult(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
             if entry is not None:
                 return _seen(reading, entry, noted)
             namesakes += [*(row.who for row in others), *self._claims.namesakes.get(key, ())]
         return self._absent([self._readings[server] for server in servers], noted, namesakes)
 
-    def _absent(self, searched: Sequence[Reading], noted: Noted, namesakes: Sequence[Identity]) -> Sighting:
+    def _absent(
+        self, searched: Sequence[ServerReading], noted: KnownInDirectories, namesakes: Sequence[Identity]
+    ) -> LookupResult:
         """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
         last = next((reading for reading in searched if reading.server_id == noted.server), searched[-1])
         presence = Presence.ABSENT
@@ -185,7 +187,7 @@ class Directory:
             reason = f"{changes.name} was asked for {changes.extent}, and a full reading tells who is absent"
         elif doubt := next(filter(None, (self._doubt(reading, noted) for reading in searched)), ""):
             presence, reason = Presence.NOT_CHECKED, doubt
-        return Sighting(
+        return LookupResult(
             presence,
             last.name,
             last.server_id,
@@ -194,7 +196,7 @@ class Directory:
             namesakes=tuple(namesakes) if presence is Presence.ABSENT else (),
         )
 
-    def _doubt(self, reading: Reading, noted: Noted) -> str:
+    def _doubt(self, reading: ServerReading, noted: KnownInDirectories) -> str:
         """Return why a reading proves nobody absent who was not found in it; empty where it does."""
         if reading.unread:
             return f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
@@ -219,11 +221,11 @@ def _doubled(server_id: int) -> frozenset[int]:
     return frozenset(one for one, other in pairwise(sorted(found)) if one == other)
 
 
-def _amount(reading: Reading) -> str:
+def _amount(reading: ServerReading) -> str:
     return f"{counted(reading.entries, 'entry', 'entries')} in {counted(reading.pages, 'page', 'pages')}"
 
 
-def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tuple[str, Found | None]:
+def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, contested: bool) -> tuple[str, ClaimingEntry | None]:
     """Return why the entries of one server conflict, or the one that counts, or neither.
 
     ``claimed`` says that another user's entry carries this username, ``contested`` that a user whose own entry was not
@@ -250,16 +252,16 @@ def _one_of(entries: Sequence[Found], *, claimed: bool, contested: bool) -> tupl
     return "", chosen
 
 
-def _first_by_id(user: int, servers: Sequence[int], found: Mapping[Key, Sequence[Found]]) -> int | None:
+def _first_by_id(user: int, servers: Sequence[int], found: Mapping[Key, Sequence[ClaimingEntry]]) -> int | None:
     """Return the first of these servers that has an entry with an immutable id of this user; None where none has."""
     return next((pk for pk in servers if any(map(_by_known_id, found.get((pk, user), ())))), None)
 
 
-def _by_known_id(entry: Found) -> bool:
+def _by_known_id(entry: ClaimingEntry) -> bool:
     return entry.matched_by == MatchedBy.ID
 
 
-def _by_id(sighting: Sighting) -> bool:
+def _by_id(sighting: LookupResult) -> bool:
     return sighting.matched_by == MatchedBy.ID
 
 
@@ -267,10 +269,10 @@ def _as_text(further_ids: Sequence[str]) -> str:
     return json.dumps(further_ids) if further_ids else ""
 
 
-def _seen(reading: Reading, row: Found, noted: Noted) -> Sighting:
+def _seen(reading: ServerReading, row: ClaimingEntry, noted: KnownInDirectories) -> LookupResult:
     who = row.who
     fresh = not noted.ids.issuperset([id_key(one, row.server_id) for one in who.ids])
-    return Sighting(
+    return LookupResult(
         presence=Presence.FOUND,
         server=reading.name,
         server_id=row.server_id,

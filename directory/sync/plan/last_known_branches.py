@@ -10,7 +10,7 @@ from directory.ldap.absence.visibility import MOST_NEIGHBOURS
 from directory.models import LastSeen, Match, PlannedMatch, RunServer, StoredEntry
 from directory.sync.identify import last_seen
 from directory.values import distinguished_names
-from directory.values.ldap import Sought
+from directory.values.ldap import MissingUser
 
 # So many branches are looked into for those whom no directory ever had.
 MOST_BRANCHES = 20
@@ -36,10 +36,10 @@ def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | No
     return found
 
 
-def lost(server_id: int) -> list[Sought]:
+def lost(server_id: int) -> list[MissingUser]:
     """Return active users whom a server had and has no more, one of each branch."""
     there = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
-    found: dict[str, Sought] = {}
+    found: dict[str, MissingUser] = {}
     for model in (LastSeen, Match):
         had = model.objects.filter(~Exists(there), server=server_id, user__active=True).order_by("pk")
         columns = ("user_id", "user__username", "unique_id", "dn")
@@ -47,7 +47,9 @@ def lost(server_id: int) -> list[Sought]:
             if len(found) == MOST_BRANCHES:
                 break
             ids = (unique_id,) if unique_id else ()
-            found.setdefault(distinguished_names.key(distinguished_names.parent(dn)), Sought(pk, username, ids, dn))
+            found.setdefault(
+                distinguished_names.key(distinguished_names.parent(dn)), MissingUser(pk, username, ids, dn)
+            )
     return list(found.values())
 
 

@@ -11,19 +11,19 @@ from directory.scope import asked_by_orgs
 from directory.sync.plan import absence_grace, directory_view, users_in_scope
 from directory.sync.plan.rules import preconditions
 from directory.sync.plan.rules.preconditions import Now, Relied
-from directory.sync.run_context import Job
-from directory.values.plan import Cause, House
+from directory.sync.run_context import RunContext
+from directory.values.plan import Cause, PlanContext
 from orgs.actions import locks
 from orgs.models import Org, Role
 from orgs.rules.inheritance import effective_settings
 
 
-def to_note(house: House, asked: Mapping[int, Sequence[int]]) -> dict[str, object]:
+def to_note(house: PlanContext, asked: Mapping[int, Sequence[int]]) -> dict[str, object]:
     """Return what a plan is made against, for its run's row; ``asked`` are the servers that were asked for orgs in scope."""
     return preconditions.to_json(house, asked, _roles())
 
 
-def relied_on(work: Job) -> Relied:
+def relied_on(work: RunContext) -> Relied:
     """Return what the plan of a run was made against."""
     servers = {
         row.server_id: _mark(row.configuration_digest, row.grants_digest)
@@ -33,7 +33,7 @@ def relied_on(work: Job) -> Relied:
     return preconditions.from_json(work.run.surroundings, servers=servers, undo=work.run.undo_of_id is not None)
 
 
-def now(work: Job, changes: Collection[RunChange]) -> Now:
+def now(work: RunContext, changes: Collection[RunChange]) -> Now:
     """Return what holds for these changes now, and lock it, inside the caller's transaction.
 
     What roles allow comes first, then servers and orgs, as where settings are saved; users, whom the caller locks, last.
@@ -81,7 +81,7 @@ def _lock_orgs(changes: Collection[RunChange]) -> None:
 
 
 def _waits(
-    work: Job,
+    work: RunContext,
     changes: Collection[RunChange],
     asked: Mapping[int, Sequence[int]],
     servers: Mapping[int, LdapServer],

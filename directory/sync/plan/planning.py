@@ -17,23 +17,23 @@ from directory.sync.plan.rules import decision_table, group_paths
 from directory.sync.plan.rules.last_sysadmin import LastSysadmin
 from directory.sync.plan.rules.rename_chains import NameChains
 from directory.sync.prefetch import got_ahead
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
-from directory.sync.stored.plan_counts import Tally
-from directory.values.plan import Change, House, Known, Outcome, Presence, Sighting
+from directory.sync.stored.plan_counts import PlanCounts
+from directory.values.plan import Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.text import fold
 
-Planned = tuple[Change, Known, Sighting]
+Planned = tuple[Change, StoredUser, LookupResult]
 # One page of users, and what the directory says about them, by id.
-Looked = tuple[Mapping[int, Known], Mapping[int, Sighting]]
+Looked = tuple[Mapping[int, StoredUser], Mapping[int, LookupResult]]
 
 
-def make_plan(work: Job) -> Tally:
+def make_plan(work: RunContext) -> PlanCounts:
     """Decide for every user in scope and store what there is to say about each; return the counts."""
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     house = users_in_scope.house(orgs_in_scope())
     work.surroundings = plan_context.to_note(house, {pk: org.servers for pk, org in work.scope.items()})
-    directory = directory_view.Directory([_reading(row) for row in work.readings], work.rivals)
+    directory = directory_view.DirectoryView([_reading(row) for row in work.readings], work.rivals)
     with SecondLook(work, directory) as second_look:
         planner = Planner(
             work,
@@ -41,7 +41,7 @@ def make_plan(work: Job) -> Tally:
             directory,
             second_look,
             LastSysadmin(users_in_scope.sysadmins(), house.admin_roles),
-            Tally(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
+            PlanCounts(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
         )
         with timing.step("who has to be decided about"):
             standings = decision_cache.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
@@ -53,15 +53,15 @@ def make_plan(work: Job) -> Tally:
         return planner.tally
 
 
-def _whole_orgs(work: Job) -> list[int]:
+def _whole_orgs(work: RunContext) -> list[int]:
     """Return the orgs of which every server was read to its end, without a part that lies elsewhere."""
     read = {row.server_id for row in work.readings if row.complete}
     return [pk for pk, org in work.scope.items() if read.issuperset(org.servers)]
 
 
-def _reading(row: RunServer) -> directory_view.Reading:
+def _reading(row: RunServer) -> directory_view.ServerReading:
     unread = [url for url in row.referrals if may_hold_people(url)]
-    return directory_view.Reading(
+    return directory_view.ServerReading(
         server_id=row.server_id or 0,
         name=row.server_name,
         pages=row.pages,
@@ -77,12 +77,12 @@ def _reading(row: RunServer) -> directory_view.Reading:
 class Planner:
     """A plan while it is being made; ``late`` waits for its end, as nobody would be a SYSADMIN any more so far."""
 
-    work: Job
-    house: House
-    directory: directory_view.Directory
+    work: RunContext
+    house: PlanContext
+    directory: directory_view.DirectoryView
     second_look: SecondLook
     guard: LastSysadmin
-    tally: Tally
+    tally: PlanCounts
     late: list[Planned] = field(default_factory=list)
     names: NameChains = field(init=False)
     standing: str = field(init=False)
@@ -91,12 +91,12 @@ class Planner:
         self.standing = decision_cache.fingerprint(self.house)
         self.names = NameChains(self._renamed, users_in_scope.owner_of)
 
-    def looked_up(self, pages: Iterable[Mapping[int, Known]]) -> Iterator[Looked]:
+    def looked_up(self, pages: Iterable[Mapping[int, StoredUser]]) -> Iterator[Looked]:
         """Yield each page of users with what the directory says about them; changes nothing here."""
         for known in pages:
             yield known, self.directory.sightings(self._servers(known))
 
-    def plan(self, known: Mapping[int, Known], found: Mapping[int, Sighting]) -> None:
+    def plan(self, known: Mapping[int, StoredUser], found: Mapping[int, LookupResult]) -> None:
         """Decide for one page of users, about whom this was found in the directory, and store it."""
         with timing.step("who is absent"):
             seen = self._proven(known, found)
@@ -114,9 +114,9 @@ class Planner:
         late = {planned[0].user_id for planned in self.late}
         self._store([planned for planned in decided if planned[0].user_id not in late])
 
-    def _with_ways(self, changes: Mapping[int, Change], seen: Mapping[int, Sighting]) -> dict[int, Sighting]:
+    def _with_ways(self, changes: Mapping[int, Change], seen: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
         """Return, of those whom the plan changes, who are in groups through other groups, with the ways to these."""
-        found: dict[int, Sighting] = {}
+        found: dict[int, LookupResult] = {}
         for server_id, store in self.work.groups.items():
             scripts = self.work.servers[server_id].scripts
             theirs = {
@@ -155,7 +155,7 @@ class Planner:
             plan_rows.planned(run=self.work.run, changes=planned)
             decision_cache.note([each for each in planned if self._asked_as_it_is_now(each[1])], house=self.standing)
 
-    def _asked_as_it_is_now(self, user: Known) -> bool:
+    def _asked_as_it_is_now(self, user: StoredUser) -> bool:
         """Tell whether the servers that were asked are those of the user's org by now: its list may have changed."""
         org = self.house.by_id.get(user.account.org_id)
         return org is not None and org.servers == self.work.scope[user.account.org_id].servers
@@ -163,13 +163,13 @@ class Planner:
     def _done(self) -> int:
         return sum(org["users"] for org in self.tally.orgs.values())
 
-    def _decide(self, user: Known, sighting: Sighting, taken: frozenset[str]) -> Change:
+    def _decide(self, user: StoredUser, sighting: LookupResult, taken: frozenset[str]) -> Change:
         return decision_table.decide(user, sighting, self.house, taken=taken)
 
-    def _servers(self, known: Mapping[int, Known]) -> dict[int, Sequence[int]]:
+    def _servers(self, known: Mapping[int, StoredUser]) -> dict[int, Sequence[int]]:
         return {pk: self.work.scope[user.account.org_id].servers for pk, user in known.items()}
 
-    def _proven(self, known: Mapping[int, Known], found: Mapping[int, Sighting]) -> dict[int, Sighting]:
+    def _proven(self, known: Mapping[int, StoredUser], found: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
         """Return what was found, without absences that are not proven, and with what keeps those that are waiting."""
         seen = {pk: self._looked_for(known[pk], sighting) for pk, sighting in found.items()}
         absent = {pk: known[pk] for pk, sighting in seen.items() if sighting.presence is Presence.ABSENT}
@@ -177,7 +177,7 @@ class Planner:
         seen |= {pk: replace(seen[pk], waits=reason) for pk, reason in waits.items()}
         return seen | self._elsewhere(absent, seen)
 
-    def _elsewhere(self, absent: Mapping[int, Known], seen: Mapping[int, Sighting]) -> dict[int, Sighting]:
+    def _elsewhere(self, absent: Mapping[int, StoredUser], seen: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
         """Return what is to be said of those whom their org's servers do not have, but one that it does not ask had."""
         at_risk = {pk: user for pk, user in absent.items() if user.account.active and not user.managed_locally}
         last = last_found.of(self._servers(at_risk))
@@ -190,15 +190,15 @@ class Planner:
             for pk, (server, dn) in last.items()
         }
 
-    def _looked_for(self, user: Known, sighting: Sighting) -> Sighting:
+    def _looked_for(self, user: StoredUser, sighting: LookupResult) -> LookupResult:
         """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
         looked_for = self.work.seen is not None and self.work.seen.was(user.id, user.account.username)
         if sighting.presence is not Presence.ABSENT or looked_for:
             return sighting
         reason = "came into the scope of the sync, or was renamed, while the directory was being read"
-        return Sighting(Presence.NOT_CHECKED, sighting.server, sighting.server_id, reason=reason)
+        return LookupResult(Presence.NOT_CHECKED, sighting.server, sighting.server_id, reason=reason)
 
-    def _taken(self, known: Mapping[int, Known], seen: Mapping[int, Sighting]) -> dict[int, frozenset[str]]:
+    def _taken(self, known: Mapping[int, StoredUser], seen: Mapping[int, LookupResult]) -> dict[int, frozenset[str]]:
         """Return the username that the directory has for each user, where it is, or is to be, another one's."""
         wanted = {pk: name for pk, sighting in seen.items() if (name := _new_name(known[pk], sighting))}
         others = users_in_scope.usernames_of_others({pk: [name] for pk, name in wanted.items()})
@@ -224,7 +224,7 @@ class Planner:
         return name if self._decide(user, sighting, frozenset()).outcome is Outcome.PLANNED else ""
 
 
-def _new_name(user: Known, sighting: Sighting) -> str:
+def _new_name(user: StoredUser, sighting: LookupResult) -> str:
     """Return the folded username that a user's entry asks for; empty where the present one is among its names."""
     names = [fold(name) for name in sighting.identity.usernames] if sighting.identity else []
     return "" if not names or fold(user.account.username) in names else names[0]

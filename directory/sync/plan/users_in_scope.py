@@ -10,7 +10,7 @@ from django.db.models import Count
 
 from directory.models import LdapServer, SyncSettings
 from directory.scope import OrgScope
-from directory.values.plan import Account, House, Known, OrgFacts
+from directory.values.plan import Account, OrgFacts, PlanContext, StoredUser
 from orgs.actions import users
 from orgs.actions.powers import depends_on_org
 from orgs.models import Org, Role, RoleGrant, SetBy, User
@@ -37,14 +37,14 @@ COLUMNS = (
 ORG = COLUMNS.index("org_id")
 
 
-def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, Known]]:
+def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, StoredUser]]:
     """Yield these users by id, a page at a time; whoever has moved out of these orgs meanwhile is not in scope any more."""
     for start in range(0, len(user_ids), PAGE):
         page = load(user_ids[start : start + PAGE])
         yield {pk: user for pk, user in page.items() if user.account.org_id in org_ids}
 
 
-def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
+def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUser]:
     """Return these users as values, by id; ``lock`` holds their rows until the transaction ends."""
     if lock:
         # Locked before anything else is read: roles and holds are looked at as they are from now on.
@@ -58,10 +58,10 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, Known]:
     return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in held) for row in found}
 
 
-def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> Known:
+def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> StoredUser:
     pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *rest = row
     off_by, blocked_by, pending_by, session_epoch = rest
-    return Known(
+    return StoredUser(
         id=pk,
         account=Account(
             username=username,
@@ -112,11 +112,11 @@ def orgs(effective: Mapping[int, Effective], asked: Mapping[int, tuple[int, ...]
     }
 
 
-def house(scope: Mapping[int, OrgScope]) -> House:
+def house(scope: Mapping[int, OrgScope]) -> PlanContext:
     """Return the orgs, roles and settings that a plan is made against."""
     roles = list(Role.objects.all())
     asked = {pk: org.servers for pk, org in scope.items()}
-    return House(
+    return PlanContext(
         orgs={fold(org.name): org for org in orgs(effective_settings(), asked).values()},
         roles={fold(role.name): role.name for role in roles},
         admin_roles=frozenset(role.name for role in roles if role.holds_admin),

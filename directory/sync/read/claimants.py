@@ -12,7 +12,7 @@ from typing import NamedTuple
 from django.db.models import Count, QuerySet
 
 from directory.models import StoredEntry
-from directory.sync.entries.entry_store import Shelf
+from directory.sync.entries.entry_store import EntryStore
 
 PART = 500
 
@@ -27,7 +27,7 @@ class Claimant(NamedTuple):
     run_id: int
 
 
-def not_come(shelf: Shelf, server_id: int, rivals: Collection[int]) -> list[Claimant]:
+def not_come(shelf: EntryStore, server_id: int, rivals: Collection[int]) -> list[Claimant]:
     """Return these entries; ``rivals`` are users who claim an entry that came, beside the one that it is taken for.
 
     By what is stored, not by what is new: an attempt that died may have stored the new entry before.
@@ -49,7 +49,7 @@ def not_come(shelf: Shelf, server_id: int, rivals: Collection[int]) -> list[Clai
     return list(found.values())
 
 
-def _beside_what_came(shelf: Shelf, entries: QuerySet[StoredEntry], column: str) -> dict[int, Claimant]:
+def _beside_what_came(shelf: EntryStore, entries: QuerySet[StoredEntry], column: str) -> dict[int, Claimant]:
     """Return which of some entries have not come, although another one has that is alike in this column."""
     came, others = set[object](), list[Claimant]()
     for row in _rows(entries):

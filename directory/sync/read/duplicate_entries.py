@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 
 from directory.ldap.errors import DirectoryUnavailable, plain
-from directory.ldap.search.raw_entry import Sent, texts_of
+from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
 from directory.sync.entries.arrivals import Repeat
 
@@ -14,7 +14,7 @@ from directory.sync.entries.arrivals import Repeat
 NAMED = 5
 
 
-def same_again(repeats: Iterable[Repeat[Sent]], *, resolved: bool = False) -> list[str]:
+def same_again(repeats: Iterable[Repeat[RawEntry]], *, resolved: bool = False) -> list[str]:
     """Return the DNs of entries that have come before and said the same; ``resolved`` groups are none of what they say.
 
     Raises:
@@ -71,7 +71,7 @@ def _of_twice(twice: Sequence[str]) -> list[str]:
     return [f"{counted}: {_named(twice)}."]
 
 
-def _attributes(sent: Sent) -> Mapping[str, Sequence[str]]:
+def _attributes(sent: RawEntry) -> Mapping[str, Sequence[str]]:
     if sent.opened is None:
         return texts_of(sent)
     told: dict[str, list[str]] = json.loads(sent.opened.attributes)

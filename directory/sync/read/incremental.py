@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 from directory.ldap.attributes import computed_attributes
 from directory.models import LdapServer, Run, RunServer, RunState
-from directory.values.ldap import History, Position
+from directory.values.ldap import CursorKind, SyncCursor
 from orgs.text import counted
 
 
-def since(run: Run, server: LdapServer) -> tuple[Position | None, str]:
+def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
     """Return from where on changes are enough, or None and why everything has to be read.
 
     The words are empty where nobody has asked for less. A position counts once what was read from it has been applied;
@@ -78,17 +78,17 @@ def mostly_new(server: LdapServer) -> bool:
     return last != server.configuration_digest or not server.entries.exists()
 
 
-def to_json(position: Position | None) -> dict[str, str]:
+def to_json(position: SyncCursor | None) -> dict[str, str]:
     """Return a position as it is stored; an empty object stands for none."""
     return {"by": position.by.value, "of": position.of, "at": position.at} if position else {}
 
 
-def from_json(stored: Mapping[str, str]) -> Position | None:
+def from_json(stored: Mapping[str, str]) -> SyncCursor | None:
     """Return a stored position."""
-    return Position(History(stored["by"]), stored["of"], stored["at"]) if stored else None
+    return SyncCursor(CursorKind(stored["by"]), stored["of"], stored["at"]) if stored else None
 
 
-def told(position: Position | None, singles: int) -> str:
+def told(position: SyncCursor | None, singles: int) -> str:
     """Return in words what was read of changes, beside ``singles`` that were read one by one."""
     if position is None:
         return ""

@@ -9,20 +9,20 @@ from typing import Any
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.process.parent import ReadingProcess
-from directory.ldap.search.raw_entry import Opened, Sent, opened
+from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, opened
 from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, RunServer
-from directory.scripts.distributed.dispatcher import Crew
+from directory.scripts.distributed.dispatcher import EvaluationDispatcher
 from directory.scripts.sandbox.protocol import EntryText
 from directory.sync import lease, timing
-from directory.sync.entries.entry_store import Place, Read, Shelf, Stored
+from directory.sync.entries.entry_store import EntryKey, EntryStore, ReadEntry, Stored
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.errors import ReadEverything
 from directory.sync.identify import user_matching
 from directory.sync.read import duplicate_entries, match_fingerprint, unsent_changes
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache
-from directory.values.ldap import AttributeMapping, Connection, Extent, Identity
+from directory.values.ldap import AttributeMapping, Connection, Identity, ReadScope
 from directory.values.named_attributes import NamedAttributes
 from directory.values.scripts import Verdict
 from orgs.bulk import Json
@@ -36,29 +36,29 @@ SLICE = 200
 class Waiting:
     """Entries that have been read, and the verdicts so far on those that the scripts are asked about, by index."""
 
-    read: list[Read]
+    read: list[ReadEntry]
     asked: list[int]
     verdicts: list[Verdict] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Reader:
+class PageProcessor:
     """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
 
     ``twice`` are DNs that came more than once. ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
     have changed. ``groups`` are those of the server, where scripts get them resolved.
     """
 
-    work: Job
+    work: RunContext
     row: RunServer
     server: LdapServer
-    shelf: Shelf
+    shelf: EntryStore
     patience: int
     matched: bool = False
     incremental: bool = False
     verdicts_kept: int = 0
     groups: GroupStore | None = None
-    crew: Crew = field(init=False)
+    crew: EvaluationDispatcher = field(init=False)
     org_ids: list[int] = field(init=False)
     mapping: AttributeMapping = field(init=False)
     named: NamedAttributes = field(init=False)
@@ -84,11 +84,11 @@ class Reader:
         """What every reading of this server's people asks for."""
         return ReadingRequest(self.connection, self.row.attributes, self.server.named_attributes)
 
-    def read(self, pages: Iterable[list[Sent]]) -> None:
+    def read(self, pages: Iterable[list[RawEntry]]) -> None:
         """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
         self._look_at(self._come(pages))
 
-    def read_rest(self, extent: Extent, process: ReadingProcess) -> int:
+    def read_rest(self, extent: ReadScope, process: ReadingProcess) -> int:
         """Look at what has not come with the changes, but has changed otherwise; return how many entries were read for it.
 
         These are entries whose groups have changed, and those that scripts are asked about each time or that are
@@ -109,12 +109,12 @@ class Reader:
                 self._again = True
                 self.read(reading.sent_pages())
 
-    def _look_at(self, parts: Iterable[list[tuple[Sent, Place]]]) -> None:
+    def _look_at(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> None:
         for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):
             self.stay()
             self.hear(verdicts)
 
-    def _come(self, pages: Iterable[list[Sent]]) -> Iterator[list[tuple[Sent, Place]]]:
+    def _come(self, pages: Iterable[list[RawEntry]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
         """Yield what has to be looked at of the pages that come."""
         for page in timing.each("reading LDAP", pages):
             with timing.step("looking entries up"):
@@ -122,7 +122,7 @@ class Reader:
             self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
             yield rest
 
-    def _asked(self, parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[EntryText]]:
+    def _asked(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
         """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
         for rest in parts:
             with timing.step("matching"):
@@ -159,11 +159,11 @@ class Reader:
             waiting.read[index].verdict = verdict
         self._keep(waiting.read)
 
-    def _changed(self, page: list[Sent]) -> list[tuple[Sent, Place]]:
+    def _changed(self, page: list[RawEntry]) -> list[tuple[RawEntry, EntryKey]]:
         """Leave the rows of entries that are as they were, and return the others."""
         row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
         left: list[Stored] = []
-        rest: list[tuple[Sent, Place]] = []
+        rest: list[tuple[RawEntry, EntryKey]] = []
         places = self.shelf.places([each[:2] for each in page])
         came = self._taken(page, places)
         for sent, place in came:
@@ -176,7 +176,7 @@ class Reader:
         self.verdicts_kept += kept
         return rest
 
-    def _taken(self, page: list[Sent], places: list[Place]) -> list[tuple[Sent, Place]]:
+    def _taken(self, page: list[RawEntry], places: list[EntryKey]) -> list[tuple[RawEntry, EntryKey]]:
         """Return the entries that come for the first time; what is asked for once more counts as it is now."""
         if self._again:
             self.shelf.arrivals.add(place.stored for place in places if place.stored)
@@ -185,7 +185,7 @@ class Reader:
         self.twice += duplicate_entries.same_again(repeated, resolved=self.groups is not None)
         return first
 
-    def _keep(self, read: list[Read]) -> None:
+    def _keep(self, read: list[ReadEntry]) -> None:
         with timing.step("keeping entries"), lease.redoable():
             self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
             # What was decided of these users, by this or that entry, was decided on other grounds.
@@ -206,7 +206,7 @@ class Reader:
     def _phase(self) -> str:
         return f"reading {self.server.name}"
 
-    def _matched(self, sent: list[tuple[Sent, Place]]) -> list[Read]:
+    def _matched(self, sent: list[tuple[RawEntry, EntryKey]]) -> list[ReadEntry]:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
         # What is stored is of the same person as it was, whatever else has changed about it.
         stays = {place.stored.pk: each.dn for each, place in sent if place.stored and (place.same or not each.digest)}
@@ -219,25 +219,25 @@ class Reader:
             _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
         found = user_matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
-            Read(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
+            ReadEntry(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
             for (_, place), each, candidate in zip(sent, looked_into, found, strict=True)
         ]
 
-    def _looked_into(self, sent: Sent, place: Place, known: Mapping[int, Identity]) -> Opened:
+    def _looked_into(self, sent: RawEntry, place: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
         """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
         who = known.get(place.stored.pk) if place.stored else None
         if who is None:
             return self._opened(sent)
         # Of those that say the same nobody has to know the attributes.
-        return Opened(who, "") if place.same else self._opened(sent)._replace(identity=who)
+        return DecodedEntry(who, "") if place.same else self._opened(sent)._replace(identity=who)
 
-    def _opened(self, sent: Sent) -> Opened:
+    def _opened(self, sent: RawEntry) -> DecodedEntry:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
         if sent.opened is not None:
             return sent.opened
         return opened(sent, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
 
-    def _note(self, read: list[Read]) -> None:
+    def _note(self, read: list[ReadEntry]) -> None:
         """Note who has a claim to another one's entry, and the canary."""
         for each in read:
             if each.candidate is not None and each.candidate.rivals:
@@ -248,12 +248,12 @@ class Reader:
             self.row.canary_seen = fold(self.server.canary) in names
 
 
-def _gathered(parts: Iterable[list[tuple[Sent, Place]]]) -> Iterator[list[tuple[Sent, Place]]]:
+def _gathered(parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
     """Yield entries in parts that are worth their questions: of a page a few may have changed.
 
     What came before the directory broke off is yielded before that is raised.
     """
-    waiting: list[tuple[Sent, Place]] = []
+    waiting: list[tuple[RawEntry, EntryKey]] = []
     try:
         for part in parts:
             waiting += part
@@ -275,12 +275,12 @@ def _refuse_nameless(new: Iterable[Identity]) -> None:
             raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
 
 
-def _as_stored(page: Iterable[tuple[Place, str, Mapping[str, Sequence[str]]]]) -> list[tuple[Sent, Place]]:
+def _as_stored(page: Iterable[tuple[EntryKey, str, Mapping[str, Sequence[str]]]]) -> list[tuple[RawEntry, EntryKey]]:
     """Return entries as if they had come as they are stored."""
-    return [(Sent(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
+    return [(RawEntry(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
 
 
-def _rivals(read: list[Read]) -> set[int]:
+def _rivals(read: list[ReadEntry]) -> set[int]:
     """Return who has a claim to an entry that somebody else claims, too: whose it is, others' entries decide."""
     contested = [each.candidate for each in read if each.candidate and each.candidate.rivals]
     return {pk for candidate in contested for pk in (candidate.user_id, *candidate.rivals)}

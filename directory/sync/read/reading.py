@@ -11,20 +11,20 @@ from directory.ldap.process.parent import ReadingProcess
 from directory.models import LdapServer, RunServer, RunState
 from directory.models.fields import Undecryptable
 from directory.scripts import server_sandbox
-from directory.scripts.distributed.dispatcher import Crew
+from directory.scripts.distributed.dispatcher import EvaluationDispatcher
 from directory.scripts.fingerprint import evaluation_fingerprint
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.sync import notifications, timing
 from directory.sync.entries import named_groups
-from directory.sync.entries.entry_store import Shelf, made_alike
+from directory.sync.entries.entry_store import EntryStore, made_alike
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.errors import ReadEverything, SyncStopped
 from directory.sync.identify import unidentified_entries, user_matching
 from directory.sync.read import duplicate_entries, incremental, left_out, match_fingerprint, syncrepl_failures
-from directory.sync.read.page_processor import Reader
-from directory.sync.run_context import Job
+from directory.sync.read.page_processor import PageProcessor
+from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
-from directory.values.ldap import Position
+from directory.values.ldap import SyncCursor
 from directory.values.named_attributes import NamedAttributes
 
 BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
@@ -53,7 +53,7 @@ READ = (
 )
 
 
-def read_servers(work: Job) -> None:
+def read_servers(work: RunContext) -> None:
     """Read every server to its end, or note why that failed; when all fail, the run does."""
     with ReadingProcess() as process:
         with transaction.atomic():
@@ -77,7 +77,7 @@ def read_servers(work: Job) -> None:
         raise SyncStopped(failed or "no enabled LDAP server is used by any org")
 
 
-def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
+def _read(work: RunContext, row: RunServer, process: ReadingProcess) -> None:
     """Read one server page by page, as it is set now."""
     server = LdapServer.objects.enabled().filter(readings=row.pk).first()
     if server is None:
@@ -106,7 +106,7 @@ def _read(work: Job, row: RunServer, process: ReadingProcess) -> None:
 def _read_after(
     failure: DirectoryUnavailable,
     why_full: str,
-    work: Job,
+    work: RunContext,
     row: RunServer,
     server: LdapServer,
     process: ReadingProcess,
@@ -124,14 +124,19 @@ def _read_after(
 
 
 def _read_from(
-    since: Position | None, why_full: str, work: Job, row: RunServer, server: LdapServer, process: ReadingProcess
+    since: SyncCursor | None,
+    why_full: str,
+    work: RunContext,
+    row: RunServer,
+    server: LdapServer,
+    process: ReadingProcess,
 ) -> None:
     """Read what has changed since then, or everything."""
     _begin_row(work, row, server)
     connection = server.connection
     patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     made = evaluation_fingerprint(server)
-    shelf = work.shelves[server.pk] = Shelf(run_id=work.run.pk, server_id=server.pk, made=made)
+    shelf = work.shelves[server.pk] = EntryStore(run_id=work.run.pk, server_id=server.pk, made=made)
     with transaction.atomic():
         work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
@@ -140,9 +145,9 @@ def _read_from(
     mapping = server.mapping if incremental.mostly_new(server) else None
     groups = _read_groups(work, server, process, shelf, keep=mapping is not None)
     _note_who_is_in_scope(work)
-    reader = Reader(work, row, server, shelf, patience, groups=groups)
+    reader = PageProcessor(work, row, server, shelf, patience, groups=groups)
     with server_sandbox.sandbox(server) as sandbox:
-        reader.crew = Crew(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
+        reader.crew = EvaluationDispatcher(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
         request = replace(
             reader.request,
@@ -182,7 +187,7 @@ def _read_from(
     row.ground = ground if ground == reader.ground() else ""
 
 
-def _begin_row(work: Job, row: RunServer, server: LdapServer) -> None:
+def _begin_row(work: RunContext, row: RunServer, server: LdapServer) -> None:
     """Have the row say nothing yet but how the server is set: what was given up speaks of entries that may be others by now."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.asked_digest = work.asked.get(server.pk, "")
@@ -195,7 +200,7 @@ def _begin_row(work: Job, row: RunServer, server: LdapServer) -> None:
     work.notes.pop(row.pk, None)
 
 
-def _note_who_is_in_scope(work: Job) -> None:
+def _note_who_is_in_scope(work: RunContext) -> None:
     """Note it before any people are read, once for all servers."""
     if work.seen is None:
         with timing.step("who is in scope"):
@@ -203,7 +208,7 @@ def _note_who_is_in_scope(work: Job) -> None:
 
 
 def _read_groups(
-    work: Job, server: LdapServer, process: ReadingProcess, shelf: Shelf, *, keep: bool
+    work: RunContext, server: LdapServer, process: ReadingProcess, shelf: EntryStore, *, keep: bool
 ) -> GroupStore | None:
     """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
 
@@ -233,7 +238,7 @@ def _read_groups(
     return store
 
 
-def _save_reading(work: Job, row: RunServer) -> None:
+def _save_reading(work: RunContext, row: RunServer) -> None:
     with timing.step("forgetting what is gone"), transaction.atomic():
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         if row.complete and row.server_id is not None:
@@ -247,7 +252,7 @@ def _save_reading(work: Job, row: RunServer) -> None:
             RunServer.objects.filter(pk=row.pk).update(attribute_counts=row.attribute_counts)
 
 
-def _named_attributes(work: Job, row: RunServer, server: LdapServer) -> dict[str, int]:
+def _named_attributes(work: RunContext, row: RunServer, server: LdapServer) -> dict[str, int]:
     """Return how many entries have each attribute that mapping and scripts name: as before where no entry has changed."""
     shelf = work.shelves[server.pk]
     if not shelf.wrote:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from directory.ldap.process.parent import ReadingProcess
-from directory.ldap.search.raw_entry import Sent, texts_of
+from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
 from directory.sync import timing
 from directory.sync.entries import named_groups
@@ -18,7 +18,7 @@ from directory.values.ldap import Surroundings
 from orgs.text import counted
 
 if TYPE_CHECKING:
-    from directory.sync.read.page_processor import Reader
+    from directory.sync.read.page_processor import PageProcessor
 
 # Single entries are read one by one; where there are more, reading everything is no slower.
 MOST_SINGLES = 1000
@@ -27,7 +27,7 @@ MOST_BRANCHES = 500
 PAGE = 1000
 
 
-def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> int:
+def look_at(reader: PageProcessor, around: Surroundings, process: ReadingProcess) -> int:
     """Read single entries that may have changed although they did not come; return of how many the groups have.
 
     Raises:
@@ -46,7 +46,7 @@ def look_at(reader: Reader, around: Surroundings, process: ReadingProcess) -> in
     return len(singles)
 
 
-def _read_claimants(reader: Reader, process: ReadingProcess) -> None:
+def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
     """Read again who claims what an entry that came is taken for, before that is a conflict, and forget who is gone."""
     asked: set[int] = set()
     while new := [each for each in _claimants(reader) if each.pk not in asked]:
@@ -59,13 +59,13 @@ def _read_claimants(reader: Reader, process: ReadingProcess) -> None:
     decision_cache.drop({each.user_id for each in gone if each.user_id is not None})
 
 
-def _claimants(reader: Reader) -> list[claimants.Claimant]:
+def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
     claims = ((server, {owner, *rivals}) for (server, owner), rivals in reader.work.rivals.items())
     users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
     return claimants.not_come(reader.shelf, reader.server.pk, users)
 
 
-def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
+def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
     """Raise ReadEverything where one of these entries is a branch with people below it, who may have other DNs by now."""
     stored: set[str] = set()
     wanted = {distinguished_names.key(dn): (dn, surely) for dn, surely in branches}
@@ -95,7 +95,7 @@ def _refuse_branches(reader: Reader, branches: Sequence[tuple[str, bool]], proce
         raise ReadEverything(f"the branch {found[0]} has changed")
 
 
-def _whose_groups_changed(reader: Reader, around: Surroundings, process: ReadingProcess) -> list[str]:
+def _whose_groups_changed(reader: PageProcessor, around: Surroundings, process: ReadingProcess) -> list[str]:
     """Return the DNs of entries that may name other groups by now, or that the filter may find by now."""
     try:
         with timing.step("changed groups"):
@@ -117,7 +117,7 @@ def _whose_groups_changed(reader: Reader, around: Surroundings, process: Reading
     return list(dict.fromkeys(singles))
 
 
-def _named_now(reader: Reader, process: ReadingProcess, wanted: Sequence[str]) -> Mapping[str, frozenset[str]]:
+def _named_now(reader: PageProcessor, process: ReadingProcess, wanted: Sequence[str]) -> Mapping[str, frozenset[str]]:
     """Return which groups, by their keys, entries name now, by the DNs by which they are asked for."""
     if len(wanted) > MOST_SINGLES:
         raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
@@ -127,5 +127,5 @@ def _named_now(reader: Reader, process: ReadingProcess, wanted: Sequence[str]) -
     return {dn: found[distinguished_names.key(dn)] for dn in wanted if distinguished_names.key(dn) in found}
 
 
-def _groups_of(sent: Sent) -> Iterable[str]:
+def _groups_of(sent: RawEntry) -> Iterable[str]:
     return (distinguished_names.key(dn) for dn in group_names.named_by(texts_of(sent)))

@@ -16,9 +16,9 @@ from directory.sync.identify import unidentified_entries
 from directory.sync.plan import users_in_scope
 from directory.sync.review import limits
 from directory.sync.review.limits import Reason, Sums
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows
-from directory.sync.stored.plan_counts import Tally
+from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.limit_table import Counted, Limits
 from directory.values.plan import Outcome
 from orgs.models import Org
@@ -60,7 +60,7 @@ class Earlier:
                 self.attributes[name] = count, reading.entries
 
 
-def reasons(work: Job, tally: Tally) -> list[Reason]:
+def reasons(work: RunContext, tally: PlanCounts) -> list[Reason]:
     """Return every reason to hold the plan back, and note on the readings what was counted for that."""
     rows = [row for row in work.readings if row.complete]
     servers = {row.pk: _server(work, row) for row in rows}
@@ -117,7 +117,7 @@ def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
     return [reason for reason in found if reason.key not in seen]
 
 
-def _server(work: Job, row: RunServer) -> LdapServer:
+def _server(work: RunContext, row: RunServer) -> LdapServer:
     """Return the server of a reading as it was read; raises SyncStopped where it is gone."""
     server = work.servers[row.server_id or 0]
     if not LdapServer.objects.filter(pk=server.pk).exists():
@@ -125,12 +125,12 @@ def _server(work: Job, row: RunServer) -> LdapServer:
     return server
 
 
-def _read(work: Job, row: RunServer, server: LdapServer, earlier: Earlier) -> limits.Read:
+def _read(work: RunContext, row: RunServer, server: LdapServer, earlier: Earlier) -> limits.ReadingCounts:
     last = plan_rows.last_complete_reading(row)
     entries, counts = last or (0, {})
     had = {name: (count, entries) for name, count in counts.items()} | earlier.attributes
     named = {name.lower(): name for name in server.named_attributes}
-    return limits.Read(
+    return limits.ReadingCounts(
         server=row.server_name,
         entries=row.entries,
         last_entries=None if last is None else max(entries, earlier.entries),
@@ -143,7 +143,7 @@ def _read(work: Job, row: RunServer, server: LdapServer, earlier: Earlier) -> li
     )
 
 
-def _holders(work: Job, tally: Tally) -> Mapping[tuple[str, int], int]:
+def _holders(work: RunContext, tally: PlanCounts) -> Mapping[tuple[str, int], int]:
     """Return how many active users in scope hold each role, by server; nothing where nobody loses one."""
     lost = Counted.ROLE_LOSSES.of("")
     if not any(key.startswith(lost) for own in tally.servers.values() for key in own.counts):

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from directory.sync.stored.plan_counts import ServerTally, Tally
-from directory.values.limit_table import LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, Unit
+from directory.sync.stored.plan_counts import PlanCounts, ServerCounts
+from directory.values.limit_table import LIMITS, NEVER_HELD_UNDER, Counted, Limit, Limits, LimitUnit
 from orgs.text import counted
 
 # The original's alert, word for word.
@@ -29,7 +29,7 @@ _CAUSES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Read:
+class ReadingCounts:
     """What is known about one server's reading; ``last_entries`` is None before the first complete one.
 
     ``vanished`` are the attributes that no entry has any more, with how many of how many entries had them at the last
@@ -79,13 +79,15 @@ class Sums:
             self.wholes[key] = max(self.wholes.get(key, 0), wholes.get(key, 0))
 
 
-def sums_of(server_id: int, tally: Tally, holders: Mapping[tuple[str, int], int]) -> Sums:
+def sums_of(server_id: int, tally: PlanCounts, holders: Mapping[tuple[str, int], int]) -> Sums:
     """Return what one server decides, of how many; ``holders`` counts the active ones by role and server."""
-    own = tally.servers.get(server_id, ServerTally())
+    own = tally.servers.get(server_id, ServerCounts())
     return Sums(Counter(own.counts), {key: _whole(key, server_id, own, tally, holders) for key in own.counts})
 
 
-def _whole(key: str, server_id: int, own: ServerTally, tally: Tally, holders: Mapping[tuple[str, int], int]) -> int:
+def _whole(
+    key: str, server_id: int, own: ServerCounts, tally: PlanCounts, holders: Mapping[tuple[str, int], int]
+) -> int:
     counted, subject = _parts(key)
     if counted in OF_ORGS:
         return tally.active_by_org[int(subject)]
@@ -100,7 +102,12 @@ def _parts(key: str) -> tuple[Counted, str]:
 
 
 def check(
-    read: Read, now: Sums, limits: Limits, *, earlier: Sums | None = None, org_names: Mapping[int, str] | None = None
+    read: ReadingCounts,
+    now: Sums,
+    limits: Limits,
+    *,
+    earlier: Sums | None = None,
+    org_names: Mapping[int, str] | None = None,
 ) -> list[Reason]:
     """Return every reason to hold back what one server's reading leads to; none when it may go on.
 
@@ -139,7 +146,7 @@ def check_together(
     return found
 
 
-def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
+def _reading(read: ReadingCounts, limits: Limits) -> Iterator[Reason]:
     percent, before = limits.of("entries_percent"), read.last_entries or 0
     if read.entries == 0:
         yield Reason(f"{read.server}: the search found no entries at all.", key=ENTRIES)
@@ -170,7 +177,7 @@ def _reading(read: Read, limits: Limits) -> Iterator[Reason]:
         )
 
 
-def _vanished(read: Read, percent: int) -> Iterator[Reason]:
+def _vanished(read: ReadingCounts, percent: int) -> Iterator[Reason]:
     for name, (had, entries) in sorted(read.vanished.items() if percent < 100 else ()):
         if read.entries and had >= NEVER_HELD_UNDER and had * 100 >= entries * percent:
             yield Reason(
@@ -201,13 +208,13 @@ def check_counts(
                 cause=_CAUSES.get(kind, ""),
             )
             over = "" if alone else f" within 24 hours, {count} of them by this run"
-            unit = " %" if limit.unit is Unit.PERCENT else ""
+            unit = " %" if limit.unit is LimitUnit.PERCENT else ""
             yield Reason(f"{server}: {said}{over}; the limit is {number}{unit}.", limit.deactivations, key)
             break
 
 
 def _passes(limit: Limit, number: int, count: int, whole: int) -> bool:
-    if limit.unit is Unit.COUNT:
+    if limit.unit is LimitUnit.COUNT:
         return count > number
     # What is done again and again within a day may be more than there is.
     return (

@@ -14,7 +14,7 @@ from django.db.models import Case, Count, F, Q, Value, When
 
 from directory.models import Standing
 from directory.sync import fingerprints
-from directory.values.plan import Account, Change, House, Known, Outcome, Presence, Sighting
+from directory.values.plan import Account, Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.bulk import insert_rows
 from orgs.models import SetBy, User
 
@@ -48,7 +48,7 @@ class Standings:
     undecided: Sequence[int]
 
 
-def fingerprint(house: House) -> str:
+def fingerprint(house: PlanContext) -> str:
     """Return one hash of all that decisions are made against, beside users and entries: the rules' own source, too."""
     told = [
         fingerprints.DECISIONS,
@@ -85,7 +85,7 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
     return Standings(unchanged, undecided)
 
 
-def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> None:
+def note(decided: Iterable[tuple[Change, StoredUser, LookupResult]], *, house: str) -> None:
     """Remember those for whom there was nothing to do and nothing to say, as they were when that was decided."""
     new: list[tuple[Any, ...]] = [
         (known.id, house, sighting.server_id, *_matched(sighting), *_values(known, known.account))
@@ -96,7 +96,7 @@ def note(decided: Iterable[tuple[Change, Known, Sighting]], *, house: str) -> No
     insert_rows(Standing, COLUMNS, new)
 
 
-def _stands(change: Change, known: Known, sighting: Sighting) -> bool:
+def _stands(change: Change, known: StoredUser, sighting: LookupResult) -> bool:
     """Tell whether the same would be decided again; whoever was not found or is on hold is looked at each time.
 
     Whoever is matched by another entry than noted stands as decided once that one is noted: with no warning, it is the
@@ -107,11 +107,11 @@ def _stands(change: Change, known: Known, sighting: Sighting) -> bool:
     return silent and found and not known.on_hold and not known.account.pending
 
 
-def _matched(sighting: Sighting) -> tuple[str, str]:
+def _matched(sighting: LookupResult) -> tuple[str, str]:
     return (sighting.identity.dn, sighting.identity.unique_id) if sighting.identity else ("", "")
 
 
-def _values(known: Known, account: Account) -> tuple[object, ...]:
+def _values(known: StoredUser, account: Account) -> tuple[object, ...]:
     set_by = {True: SetBy.SYNC.value, False: SetBy.PERSON.value}
     return (
         account.username,

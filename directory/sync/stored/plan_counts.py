@@ -113,7 +113,7 @@ def counted_for_limits(change: Change, admin_roles: frozenset[str]) -> Iterator[
 
 
 @dataclass(slots=True)
-class ServerTally:
+class ServerCounts:
     """What one LDAP server's users make up, for its limits; ``counts`` are by what is counted, or by its key for a subject."""
 
     active: int = 0
@@ -122,12 +122,12 @@ class ServerTally:
 
 
 @dataclass(slots=True)
-class Tally:
+class PlanCounts:
     """The counts of a whole plan, kept while it is made page by page; ``unchecked`` are users by LDAP server and reason."""
 
     admin_roles: frozenset[str]
     orgs: dict[int, Counter[str]] = field(default_factory=dict)
-    servers: dict[int, ServerTally] = field(default_factory=dict)
+    servers: dict[int, ServerCounts] = field(default_factory=dict)
     active_by_org: Counter[int] = field(default_factory=Counter)
     unknown_orgs: Counter[str] = field(default_factory=Counter)
     unchecked: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -148,7 +148,7 @@ class Tally:
         self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
-        tally = self.servers.setdefault(server, ServerTally())
+        tally = self.servers.setdefault(server, ServerCounts())
         if lost_id and change.before.active:
             tally.counts[Counted.LOST_IDS] += 1
         self._add_to_server(tally, change, evaluated=evaluated)
@@ -157,13 +157,13 @@ class Tally:
         """Count users for whom there was nothing to do, by (org id, server id, whether active)."""
         for (org_id, server, active), count in counts.items():
             self.orgs.setdefault(org_id, Counter())["users"] += count
-            tally = self.servers.setdefault(server, ServerTally())
+            tally = self.servers.setdefault(server, ServerCounts())
             tally.evaluated += count
             if active:
                 tally.active += count
                 self.active_by_org[org_id] += count
 
-    def _add_to_server(self, tally: ServerTally, change: Change, *, evaluated: bool) -> None:
+    def _add_to_server(self, tally: ServerCounts, change: Change, *, evaluated: bool) -> None:
         if change.before.active:
             tally.active += 1
             self.active_by_org[change.before.org_id] += 1

@@ -12,7 +12,7 @@ from django.db.models import Count
 from directory.models import PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState, ScriptPage
 from directory.models.jsontext import as_text
 from directory.sync.stored import plan_counts, repeated_rows, serialization
-from directory.values.plan import Change, Known, Outcome, Sighting
+from directory.values.plan import Change, LookupResult, Outcome, StoredUser
 from orgs.bulk import insert_rows
 
 COLUMNS = (
@@ -43,7 +43,7 @@ ENTRY = COLUMNS.index("entry") - 1
 def planned(
     *,
     run: Run,
-    changes: Iterable[tuple[Change, Known, Sighting]],
+    changes: Iterable[tuple[Change, StoredUser, LookupResult]],
     put_back: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> int:
     """Store the changes that have anything to say, each with the user and the sighting that it was decided from.
@@ -69,7 +69,7 @@ def planned(
     return len(new)
 
 
-def _values(change: Change, known: Known, sighting: Sighting) -> tuple[Any, ...]:
+def _values(change: Change, known: StoredUser, sighting: LookupResult) -> tuple[Any, ...]:
     before = serialization.account_to_json(change.before)
     return (
         change.user_id,

@@ -7,7 +7,7 @@ from typing import Any
 
 from directory.models import RunChange
 from directory.values.ldap import Identity
-from directory.values.plan import Account, Action, Cause, Change, Known, Outcome
+from directory.values.plan import Account, Action, Cause, Change, Outcome, StoredUser
 
 
 def account_to_json(account: Account) -> dict[str, Any]:
@@ -26,7 +26,7 @@ def account_to_json(account: Account) -> dict[str, Any]:
     }
 
 
-def facts_to_json(known: Known) -> dict[str, bool]:
+def facts_to_json(known: StoredUser) -> dict[str, bool]:
     """Return what a plan relied on beside the account: who set its states, and the legal hold."""
     return {
         "on_hold": known.on_hold,

@@ -23,7 +23,7 @@ _LEAVES_NOTHING = {Action.RENAME, Action.PROFILE}
 
 
 @dataclass(slots=True)
-class Moment:
+class SideEffectSnapshot:
     """What a user has beside the account at one moment, as JSON; devices and archives are keyed by their ids as text."""
 
     states: Values = field(default_factory=dict)
@@ -37,12 +37,12 @@ def leaves_traces(actions: Collection[str]) -> bool:
     return not _LEAVES_NOTHING.issuperset(actions)
 
 
-def read(changes: Mapping[int, Collection[str]]) -> dict[int, Moment]:
+def read(changes: Mapping[int, Collection[str]]) -> dict[int, SideEffectSnapshot]:
     """Return what these users (keys) have now that these actions (values) can change beside the account.
 
     That is who set which state, always; role grants and devices with their archives where an action reaches them.
     """
-    moments = {pk: Moment() for pk in changes}
+    moments = {pk: SideEffectSnapshot() for pk in changes}
     for pk, *values in User.objects.filter(pk__among=changes).values_list("pk", *STATES):
         moments[pk].states = _json(STATES, values)
     if regranted := [pk for pk, actions in changes.items() if Action.SET_ROLES in actions]:
@@ -54,7 +54,7 @@ def read(changes: Mapping[int, Collection[str]]) -> dict[int, Moment]:
     return moments
 
 
-def _read_devices(moments: Mapping[int, Moment], users: Collection[int]) -> None:
+def _read_devices(moments: Mapping[int, SideEffectSnapshot], users: Collection[int]) -> None:
     found = Device.objects.filter(user__among=users).order_by("pk")
     for pk, user, name, *values in found.values_list("pk", "user_id", "name", *DEVICE):
         moments[user].devices[str(pk)] = {"name": name, **_json(DEVICE, values)}
@@ -64,7 +64,7 @@ def _read_devices(moments: Mapping[int, Moment], users: Collection[int]) -> None
         moments[user].archives[str(pk)] = {"device": device, "bytes": size, **_json(ARCHIVE, values)}
 
 
-def between(before: Moment, after: Moment) -> Values:
+def between(before: SideEffectSnapshot, after: SideEffectSnapshot) -> Values:
     """Return what differs between two moments, as a row keeps it: states always, the rest where it changed."""
     return {
         "states": {"before": before.states, "after": after.states},

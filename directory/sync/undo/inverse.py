@@ -9,7 +9,7 @@ from typing import Any
 
 from directory.sync.plan.rules.change_builder import Draft
 from directory.sync.plan.rules.devices_archives import put_back_belongings
-from directory.values.plan import Account, Action, Change, Known, Outcome
+from directory.values.plan import Account, Action, Change, Outcome, StoredUser
 from orgs.text import fold
 
 PROFILE = ("email", "first_name", "last_name")
@@ -39,7 +39,7 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class PresentState:
     """What the world has now: active orgs by id, role names, and for the user in question who owns the old username.
 
     ``states``, ``devices`` and ``archives`` are the user's own, as rows keep them.
@@ -54,7 +54,7 @@ class Present:
     name_is_taken: bool = False
 
 
-def decide(known: Known, done: Done, present: Present) -> tuple[Change, dict[str, Any]]:
+def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change, dict[str, Any]]:
     """Return the change that puts a user back, and what it puts back beside the account."""
     draft = Draft(known, known.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
     if known.managed_locally:
@@ -165,7 +165,7 @@ def _profile(draft: Draft, done: Done, *, taken: bool) -> None:
         draft.want(Action.PROFILE, f"Profile as before: {told}.", **changed)
 
 
-def _org(draft: Draft, done: Done, present: Present) -> None:
+def _org(draft: Draft, done: Done, present: PresentState) -> None:
     now, before = draft.known.account, done.before
     if before.org_id == now.org_id:
         return
@@ -176,7 +176,7 @@ def _org(draft: Draft, done: Done, present: Present) -> None:
         draft.want(Action.MOVE, f"Moved back from {now.org} to {name}.", org=name, org_id=before.org_id)
 
 
-def _roles(draft: Draft, done: Done, present: Present) -> dict[str, Any]:
+def _roles(draft: Draft, done: Done, present: PresentState) -> dict[str, Any]:
     """Roles as before, without those that are gone; return who had granted those that come back, and when."""
     held, before = draft.known.account.roles, done.before.roles
     if held == before:

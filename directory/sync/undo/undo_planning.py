@@ -15,12 +15,12 @@ from directory.sync.plan import plan_context, users_in_scope
 from directory.sync.plan.rules.last_sysadmin import LastSysadmin
 from directory.sync.plan.rules.rename_chains import NameChains
 from directory.sync.review import approval
-from directory.sync.run_context import Job
+from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows, serialization, side_effects
-from directory.sync.stored.plan_counts import Tally, filled
+from directory.sync.stored.plan_counts import PlanCounts, filled
 from directory.sync.undo import inverse
-from directory.sync.undo.inverse import Done, Present
-from directory.values.plan import Action, Change, House, Known, Outcome, Presence, Sighting
+from directory.sync.undo.inverse import Done, PresentState
+from directory.values.plan import Action, Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.text import fold
 
 log = logging.getLogger("rollcall.sync")
@@ -29,7 +29,7 @@ PAGE = 500
 DELETED = "The user has been deleted since: nothing can be put back."
 
 
-def make_plan(work: Job) -> None:
+def make_plan(work: RunContext) -> None:
     """Decide for every user whom the run has changed, and store the plan with its counts."""
     undone = work.run.undo_of
     if undone is None:
@@ -39,8 +39,8 @@ def make_plan(work: Job) -> None:
         work.lease.save(state=RunState.READING, started_at=work.lease.clock())
         plan_rows.forget(run=work.run)
     house = users_in_scope.house(orgs_in_scope())
-    planner = Planner(
-        work, undone, house, LastSysadmin(users_in_scope.sysadmins(), house.admin_roles), Tally(house.admin_roles)
+    planner = UndoPlanner(
+        work, undone, house, LastSysadmin(users_in_scope.sysadmins(), house.admin_roles), PlanCounts(house.admin_roles)
     )
     for page in _pages(undone):
         planner.plan(page)
@@ -61,20 +61,20 @@ class Decided:
     """What is decided for one user, and what it was decided from."""
 
     change: Change
-    known: Known
+    known: StoredUser
     done: RunChange
     put_back: dict[str, object]
 
 
 @dataclass(slots=True)
-class Planner:
+class UndoPlanner:
     """A plan that goes back while it is being made; ``late`` waits, as nobody would be a SYSADMIN any more so far."""
 
-    work: Job
+    work: RunContext
     undone: Run
-    house: House
+    house: PlanContext
     guard: LastSysadmin
-    tally: Tally
+    tally: PlanCounts
     late: list[Decided] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     deleted: int = 0
@@ -108,7 +108,7 @@ class Planner:
         return self._decided(known, done, taken=self._taken({pk: done[pk] for pk in known}))
 
     def _decided(
-        self, known: Mapping[int, Known], done: Mapping[int, RunChange], *, taken: Collection[int]
+        self, known: Mapping[int, StoredUser], done: Mapping[int, RunChange], *, taken: Collection[int]
     ) -> list[Decided]:
         """Decide for these users; whose former username is ``taken`` does not get it back."""
         at = self.work.lease.clock()
@@ -117,7 +117,7 @@ class Planner:
         roles = frozenset(self.house.roles.values())
         decided = []
         for pk, user in known.items():
-            present = Present(
+            present = PresentState(
                 at=at,
                 orgs=orgs,
                 roles=roles,
@@ -215,5 +215,5 @@ def _done(row: RunChange) -> Done:
     )
 
 
-def _sighting(row: RunChange) -> Sighting:
-    return Sighting(Presence.NOT_CHECKED, row.server_name, row.server_id or 0)
+def _sighting(row: RunChange) -> LookupResult:
+    return LookupResult(Presence.NOT_CHECKED, row.server_name, row.server_id or 0)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
 from console import http
-from console.http import ConsoleRequest, TimeZoneMiddleware, navigation, render_page
+from console.http import PageRequest, TimeZoneMiddleware, navigation, render_page
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ class TestRenderPage:
     def test_gives_the_fragment_that_the_view_allows_or_the_page(
         self, rf: RequestFactory, rendered: list[str], headers: dict[str, str], expected: str
     ) -> None:
-        request = cast("ConsoleRequest", rf.get("/runs/", headers=headers))
+        request = cast("PageRequest", rf.get("/runs/", headers=headers))
         request.htmx = HtmxDetails(request)
 
         response = render_page(request, "runs/list.html", {}, fragments=("run-table",))

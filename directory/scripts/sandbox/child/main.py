@@ -58,7 +58,7 @@ class Realm:
         return answer or b"null"
 
 
-class Service:
+class ScriptService:
     """Answers requests in one realm that lasts, or each in a realm of its own."""
 
     def __init__(self, engine: Any, prelude: str, stack: Stack) -> None:
@@ -98,7 +98,7 @@ class Service:
         return Realm(self._engine, self._prelude, self._stack)
 
 
-def answer_requests(service: Service, cpu_seconds: float) -> None:
+def answer_requests(service: ScriptService, cpu_seconds: float) -> None:
     """Serve until the parent closes the pipe. The timer's signal is not handled: the kernel ends the process."""
     before = time.process_time()
     while request := _receive(sys.stdin.buffer):
@@ -132,7 +132,7 @@ def main() -> None:
     time.tzset()
     layers = lock_down(memory_bytes=memory_bytes, parent=parent)
     try:
-        service = Service(engine, prelude, stack)
+        service = ScriptService(engine, prelude, stack)
         _send(json.dumps(layers).encode(), 0.0)
         answer_requests(service, cpu_seconds)
     except MemoryError:

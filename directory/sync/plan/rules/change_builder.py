@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from directory.values.plan import Account, Action, Cause, Change, Known, Outcome
+from directory.values.plan import Account, Action, Cause, Change, Outcome, StoredUser
 
 
 @dataclass(slots=True)
 class Draft:
     """A change while it is being thought through."""
 
-    known: Known
+    known: StoredUser
     after: Account
     steps: list[str] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)

@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from directory.sync.identify.same_person import Likeness, Person, likeness
+from directory.sync.identify.same_person import KnownPerson, Likeness, likeness
 from directory.sync.plan.rules import profile_org_roles
 from directory.sync.plan.rules.change_builder import Draft
 from directory.values.ldap import Identity
-from directory.values.plan import Account, Action, Cause, Change, House, Known, MatchedBy, Outcome, Presence, Sighting
+from directory.values.plan import (
+    Account,
+    Action,
+    Cause,
+    Change,
+    LookupResult,
+    MatchedBy,
+    Outcome,
+    PlanContext,
+    Presence,
+    StoredUser,
+)
 from directory.values.scripts import ANOTHER_PERSON, Verdict
 
 OTHER_PERSON = (
@@ -18,7 +29,7 @@ OTHER_PERSON = (
 )
 
 
-def decide(known: Known, sighting: Sighting, house: House, *, taken: Collection[str] = ()) -> Change:
+def decide(known: StoredUser, sighting: LookupResult, house: PlanContext, *, taken: Collection[str] = ()) -> Change:
     """Return what the directory's word means for one user; ``taken`` are folded usernames of other users."""
     draft = Draft(known, known.account)
     change = _decide(draft, sighting, house, taken)
@@ -30,13 +41,13 @@ def decide(known: Known, sighting: Sighting, house: House, *, taken: Collection[
     return change
 
 
-def is_grave(change: Change, house: House) -> bool:
+def is_grave(change: Change, house: PlanContext) -> bool:
     """Tell whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
     granted = change.after.roles - change.before.roles
     return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
 
 
-def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
+def _decide(draft: Draft, sighting: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
     match sighting.presence:
         case Presence.NOT_CHECKED:
             return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.reason}. Nothing changes.")
@@ -53,7 +64,7 @@ def _decide(draft: Draft, sighting: Sighting, house: House, taken: Collection[st
             return _found(draft, sighting, house, taken)
 
 
-def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str]) -> Change:
+def _found(draft: Draft, sighting: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
     identity, verdict = sighting.identity, sighting.verdict
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
@@ -76,11 +87,11 @@ def _found(draft: Draft, sighting: Sighting, house: House, taken: Collection[str
 
 
 def _same_person(account: Account, identity: Identity) -> bool:
-    person = Person(account.first_name, account.last_name, account.active)
+    person = KnownPerson(account.first_name, account.last_name, account.active)
     return likeness(person, identity) is Likeness.SAME
 
 
-def _name_others(draft: Draft, sighting: Sighting) -> None:
+def _name_others(draft: Draft, sighting: LookupResult) -> None:
     """Say who has the username of somebody absent by now."""
     for who in sighting.namesakes:
         name = f"{who.first_name} {who.last_name}".strip()
@@ -95,7 +106,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _absent(draft: Draft, sighting: Sighting) -> Change:
+def _absent(draft: Draft, sighting: LookupResult) -> Change:
     """Leave, unless they were last where nobody asks, or the server's settings ask for more patience."""
     steps = list(draft.steps)
     change = _leave(draft, Cause.ABSENT)
@@ -134,7 +145,7 @@ def _leave(draft: Draft, cause: Cause) -> Change:
     return draft.finished(cause)
 
 
-def _stay(draft: Draft, sighting: Sighting, verdict: Verdict, house: House, taken: Collection[str]) -> Change:
+def _stay(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanContext, taken: Collection[str]) -> Change:
     """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
     identity = sighting.identity
     if identity is None:
@@ -153,7 +164,7 @@ def _stay(draft: Draft, sighting: Sighting, verdict: Verdict, house: House, take
     return draft.finished()
 
 
-def _rule(known: Known) -> str:
+def _rule(known: StoredUser) -> str:
     then = "names and email, org and roles follow the directory"
     if not known.account.active:
         by = "a sync" if known.deactivated_by_sync else "a person, which the settings allow to undo"
@@ -164,7 +175,7 @@ def _rule(known: Known) -> str:
     return f"found, active: {then}"
 
 
-def _kept(draft: Draft, house: House) -> Change | None:
+def _kept(draft: Draft, house: PlanContext) -> Change | None:
     """A person's deactivation or block stays, unless a setting says otherwise."""
     known, account = draft.known, draft.known.account
     if house.reactivate_set_by_person:
@@ -186,7 +197,7 @@ def _kept(draft: Draft, house: House) -> Change | None:
     return None
 
 
-def _bring_back(draft: Draft, house: House) -> None:
+def _bring_back(draft: Draft, house: PlanContext) -> None:
     known, account = draft.known, draft.known.account
     if not account.active:
         draft.want(

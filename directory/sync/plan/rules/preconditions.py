@@ -8,7 +8,7 @@ from typing import Any
 
 from directory.sync.plan.rules import profile_org_roles
 from directory.values.ldap import Identity
-from directory.values.plan import Action, Cause, Change, House, OrgFacts
+from directory.values.plan import Action, Cause, Change, OrgFacts, PlanContext
 from directory.values.scripts import Verdict
 from orgs.text import fold
 
@@ -62,7 +62,7 @@ class Now:
         return org.servers if org is not None and org.synchronized else ()
 
 
-def to_json(house: House, asked: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
+def to_json(house: PlanContext, asked: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
     """Return what a plan is made against as its run keeps it; ``asked`` are the servers that were asked for orgs in scope."""
     servers = {org.id: org.servers if org.synchronized else () for org in house.by_id.values()} | dict(asked)
     return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles)}

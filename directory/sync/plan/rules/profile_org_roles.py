@@ -8,7 +8,7 @@ from directory.sync.plan.rules import role_resolution
 from directory.sync.plan.rules.change_builder import Draft
 from directory.sync.plan.rules.email_addresses import addresses, is_address, spelled_as
 from directory.values.ldap import Identity
-from directory.values.plan import Account, Action, Change, House, OrgFacts, Outcome, Sighting
+from directory.values.plan import Account, Action, Change, LookupResult, OrgFacts, Outcome, PlanContext
 from directory.values.scripts import Verdict
 from orgs.text import fold
 
@@ -83,7 +83,7 @@ def _email(current: str, identity: Identity) -> str:
     return addresses(identity.emails).chosen(current) or current
 
 
-def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> OrgFacts | None:
+def org(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanContext) -> OrgFacts | None:
     """Move to the org that the org name script names, where there is one; return where the user ends up.
 
     None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
@@ -122,7 +122,7 @@ def org(draft: Draft, sighting: Sighting, verdict: Verdict, house: House) -> Org
 
 
 def _why_not_there(
-    draft: Draft, current: OrgFacts, target: OrgFacts, sighting: Sighting, verdict: Verdict, house: House
+    draft: Draft, current: OrgFacts, target: OrgFacts, sighting: LookupResult, verdict: Verdict, house: PlanContext
 ) -> str:
     """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
     if target.synchronized and sighting.server_id not in target.servers:
@@ -143,7 +143,7 @@ def _why_not_there(
     )
 
 
-def roles(draft: Draft, sighting: Sighting, place: OrgFacts, verdict: Verdict, house: House) -> None:
+def roles(draft: Draft, sighting: LookupResult, place: OrgFacts, verdict: Verdict, house: PlanContext) -> None:
     """Hold the roles that the role name script names, or the default ones of the place where the user ends up."""
     held = draft.known.account.roles
     by = role_resolution.granting(sighting.server_id, sighting.server, house)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from directory.values.plan import House, OrgFacts
+from directory.values.plan import OrgFacts, PlanContext
 from orgs.text import fold
 
 
@@ -33,7 +33,7 @@ class Resolved:
         self.steps.append(f"{warning}: left out.")
 
 
-def granting(server_id: int, server: str, house: House) -> Granting:
+def granting(server_id: int, server: str, house: PlanContext) -> Granting:
     """Return what a server may grant, out of what a plan is made against."""
     return Granting(server, house.grantable.get(server_id, frozenset()), house.roles, house.admin_roles)
 
