@@ -34,11 +34,11 @@ POINTS = {
     "lease": "directory.sync.lease:Lease.renew",
     "release": "directory.sync.lease:Lease.release",
     "forget": "directory.sync.stored.plan_rows:forget",
-    "begin": "directory.sync.entries.entry_store:Shelf.begin",
-    "scripts": "directory.sync.read.page_processor:Reader.hear",
+    "begin": "directory.sync.entries.entry_store:EntryStore.begin",
+    "scripts": "directory.sync.read.page_processor:PageProcessor.hear",
     "help": "directory.scripts.distributed.remote_worker:_answer",
-    "keep": "directory.sync.entries.entry_store:Shelf.keep",
-    "unseen": "directory.sync.entries.entry_store:Shelf.forget_unseen",
+    "keep": "directory.sync.entries.entry_store:EntryStore.keep",
+    "unseen": "directory.sync.entries.entry_store:EntryStore.forget_unseen",
     "plan": "directory.sync.plan.rules.decision_table:decide",
     "record": "directory.sync.stored.plan_rows:planned",
     "limits": "directory.sync.review.limits:check_together",
@@ -151,9 +151,12 @@ def arm(**_: object) -> None:
     setattr(importlib.import_module("directory.sync.pipeline"), "BATCH", BATCH)  # noqa: B010  # of any module
     if "HELPED" in os.environ:
         # However quick the scripts are, others are called; and one that is lost is not waited for as long as in earnest.
-        crew, pages = (importlib.import_module(f"directory.sync.{name}") for name in ("crew", "script_pages"))
-        vars(crew).update(WORTH_HELP=0.0, KNOWN_AFTER=0)
-        vars(pages).update(CLAIM=timedelta(seconds=2))
+        dispatcher, batches = (
+            importlib.import_module(f"directory.scripts.distributed.{name}")
+            for name in ("dispatcher", "evaluation_batches")
+        )
+        vars(dispatcher).update(WORTH_HELP=0.0, KNOWN_AFTER=0)
+        vars(batches).update(CLAIM=timedelta(seconds=2))
     for point, place in POINTS.items():
         module, path = place.split(":")
         owner: Any = importlib.import_module(module)

@@ -14,7 +14,8 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from directory.actions import namesakes, server_orgs, servers, servers_json
+from directory.actions import namesakes, server_orgs, servers
+from directory.management import servers_json
 from directory.models import LdapServer, RunChange
 from directory.sync.plan import plan_context
 from orgs.actions import locks, orgs, roles, users

@@ -12,8 +12,9 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from directory import found_elsewhere
-from directory.actions import servers, servers_json
+from directory.actions import servers
 from directory.errors import Invalid
+from directory.management import servers_json
 from directory.models import LdapServer
 from directory.scope import asked_by_orgs
 from directory.scripts import script_hints
