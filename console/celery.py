@@ -67,7 +67,7 @@ def configuration() -> dict[str, Any]:
 
 app.add_defaults(configuration)
 app.autodiscover_tasks(["directory"])
-app.autodiscover_tasks(["console"], related_name="heartbeats")
+app.autodiscover_tasks(["console.process"], related_name="heartbeats")
 
 
 @worker_init.connect

@@ -59,7 +59,7 @@ def children() -> list[str]:
             command = (folder / "cmdline").read_text()
         except OSError:
             continue
-        if int(parent) == os.getpid() and "sandbox/child.py" in command:
+        if int(parent) == os.getpid() and "sandbox/child/main.py" in command:
             found.append(folder.name)
     return found
 

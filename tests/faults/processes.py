@@ -104,7 +104,7 @@ def script_children_of(pid: int) -> list[int]:
     found = []
     for child in children_of(pid):
         with suppress(OSError):
-            if b"sandbox/child.py" in Path(f"/proc/{child}/cmdline").read_bytes():
+            if b"sandbox/child/main.py" in Path(f"/proc/{child}/cmdline").read_bytes():
                 found.append(child)
     return found
 

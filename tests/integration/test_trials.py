@@ -101,7 +101,7 @@ def _children() -> set[str]:
     listed = subprocess.run(
         ["ps", "-o", "pid=,args=", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
     )
-    return {line.split()[0] for line in listed.stdout.splitlines() if "apart_child" in line}
+    return {line.split()[0] for line in listed.stdout.splitlines() if "directory.ldap.process.child" in line}
 
 
 class TestSlots:
