@@ -44,7 +44,7 @@ class PageEnd:
     estimate: int = 0
 
 
-class PagingControl(ResponseControl):  # type: ignore[misc]
+class PagingControl(ResponseControl):  # type: ignore[misc]  # python-ldap has no types
     """The paging control of an answer, decoded here: libldap's own decoder ends the process where the value is empty."""
 
     size, cookie = 0, b""
