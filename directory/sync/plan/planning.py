@@ -16,7 +16,6 @@ from directory.sync.plan.confirmation import SecondLook
 from directory.sync.plan.rules import decision_table, group_paths
 from directory.sync.plan.rules.last_sysadmin import LastSysadmin
 from directory.sync.plan.rules.rename_chains import NameChains
-from directory.sync.prefetch import got_ahead
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
 from directory.sync.stored.plan_counts import PlanCounts
@@ -46,9 +45,9 @@ def make_plan(work: RunContext) -> PlanCounts:
         with timing.step("who has to be decided about"):
             standings = decision_cache.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
         planner.skip(standings.unchanged)
-        with got_ahead(planner.looked_up(users_in_scope.pages(standings.undecided, work.org_ids))) as pages:
-            for known, seen in timing.each("looking users up", pages):
-                planner.plan(known, seen)
+        pages = planner.looked_up(users_in_scope.pages(standings.undecided, work.org_ids))
+        for known, seen in timing.each("looking users up", pages):
+            planner.plan(known, seen)
         planner.settle()
         return planner.tally
 
