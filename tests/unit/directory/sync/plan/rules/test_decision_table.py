@@ -16,50 +16,14 @@ from directory.values.plan import (
     Action,
     Cause,
     LookupResult,
-    MatchedBy,
     OrgFacts,
     Outcome,
-    PlanContext,
     Presence,
-    StoredUser,
 )
 from directory.values.scripts import ScriptError, ScriptName, Verdict
+from tests.unit.directory.sync.plan.rules.facts import CONTEXT, HERE, SEAN, found, known
 
-SEAN = Account(
-    username="sean",
-    email="sean@example.com",
-    first_name="Sean",
-    last_name="Ryan",
-    active=True,
-    blocked=False,
-    pending=False,
-    org="Default",
-    org_id=2,
-    roles=frozenset({"PROe User"}),
-)
-HOUSE = PlanContext(
-    orgs={
-        "default": OrgFacts(2, "Default", frozenset({"PROe User", "Desktop User"}), servers=(1,)),
-        "staff": OrgFacts(3, "Staff", frozenset({"PROe User"}), servers=(2, 1)),
-        "archive": OrgFacts(4, "Archive", synchronized=False),
-    },
-    roles={"proe user": "PROe User", "desktop user": "Desktop User", "org admin": "Org Admin", "sysadmin": "SYSADMIN"},
-    admin_roles=frozenset({"SYSADMIN"}),
-    grantable={1: frozenset({"PROe User", "Desktop User", "Org Admin"})},
-)
-HERE = Identity("uid=sean,dc=example", "id-1", ("sean",), ("sean@example.com",), "Sean", "Ryan")
 ABSENT = LookupResult(Presence.ABSENT, server="Corp", reason="nobody matches in Corp (3 entries in 1 page)")
-
-
-def known(account: Account = SEAN, **facts: bool) -> StoredUser:
-    return StoredUser(5, account, **facts)
-
-
-SAYS_NOTHING = Verdict()
-
-
-def found(verdict: Verdict = SAYS_NOTHING, identity: Identity = HERE, known_id: str = "") -> LookupResult:
-    return LookupResult(Presence.FOUND, "Corp", 1, identity, verdict, MatchedBy.USERNAME, known_id)
 
 
 INACTIVE = found(Verdict(active=False))
@@ -71,7 +35,7 @@ class TestFoundAndActive:
         identity = replace(HERE, usernames=("sryan",), emails=("s.ryan@example.com",), last_name="Ryan-Hill")
         verdict = Verdict(org_name="staff", roles=("Org Admin",))
 
-        change = decide(known(), found(verdict, identity), HOUSE)
+        change = decide(known(), found(verdict, identity), CONTEXT)
 
         assert change.actions == (Action.RENAME, Action.PROFILE, Action.MOVE, Action.SET_ROLES)
         assert change.after == replace(
@@ -85,7 +49,7 @@ class TestFoundAndActive:
         )
 
     def test_an_active_user_who_is_as_wanted_stays(self) -> None:
-        change = decide(known(), found(Verdict(org_name="Default", roles=("PROe User",))), HOUSE)
+        change = decide(known(), found(Verdict(org_name="Default", roles=("PROe User",))), CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
         assert change.actions == ()
@@ -93,13 +57,13 @@ class TestFoundAndActive:
     def test_a_user_deactivated_by_a_sync_is_reactivated_and_unblocked_then_moved_and_re_roled(self) -> None:
         user = known(DEACTIVATED, deactivated_by_sync=True, blocked_by_sync=True)
 
-        change = decide(user, found(Verdict(org_name="Staff", roles=("Org Admin",))), HOUSE)
+        change = decide(user, found(Verdict(org_name="Staff", roles=("Org Admin",))), CONTEXT)
 
         assert change.actions == (Action.REACTIVATE, Action.UNBLOCK, Action.MOVE, Action.SET_ROLES)
         assert (change.after.active, change.after.blocked, change.after.org) == (True, False, "Staff")
 
     def test_a_user_deactivated_by_a_sync_but_blocked_by_a_person_is_reactivated_and_stays_blocked(self) -> None:
-        change = decide(known(DEACTIVATED, deactivated_by_sync=True), found(), HOUSE)
+        change = decide(known(DEACTIVATED, deactivated_by_sync=True), found(), CONTEXT)
 
         assert change.actions == (Action.REACTIVATE,)
         assert change.after.blocked
@@ -108,14 +72,14 @@ class TestFoundAndActive:
         "account", [replace(SEAN, active=False), replace(SEAN, blocked=True)], ids=["deactivated", "blocked"]
     )
     def test_a_user_deactivated_or_blocked_by_a_person_is_kept_and_listed(self, account: Account) -> None:
-        change = decide(known(account), found(Verdict(org_name="Staff")), HOUSE)
+        change = decide(known(account), found(Verdict(org_name="Staff")), CONTEXT)
 
         assert change.outcome is Outcome.KEPT
         assert change.actions == ()
         assert "by a person" in change.steps[-1]
 
     def test_a_setting_allows_to_reactivate_whom_a_person_deactivated(self) -> None:
-        house = replace(HOUSE, reactivate_set_by_person=True)
+        house = replace(CONTEXT, reactivate_set_by_person=True)
 
         change = decide(known(DEACTIVATED), found(), house)
 
@@ -125,7 +89,7 @@ class TestFoundAndActive:
         account = replace(SEAN, blocked=True, pending=True)
         user = known(account, on_hold=True, blocked_by_sync=True, pending_by_sync=True)
 
-        change = decide(user, found(), HOUSE)
+        change = decide(user, found(), CONTEXT)
 
         assert change.actions == (Action.UNBLOCK, Action.CLEAR_PENDING)
         assert change.after == SEAN
@@ -133,7 +97,7 @@ class TestFoundAndActive:
     def test_a_user_on_hold_blocked_by_a_person_stays_blocked_and_the_pending_deactivation_is_off(self) -> None:
         user = known(replace(SEAN, blocked=True, pending=True), on_hold=True, pending_by_sync=True)
 
-        change = decide(user, found(Verdict(org_name="Staff")), HOUSE)
+        change = decide(user, found(Verdict(org_name="Staff")), CONTEXT)
 
         assert change.actions == (Action.CLEAR_PENDING,)
         assert change.after == replace(SEAN, blocked=True)
@@ -141,7 +105,7 @@ class TestFoundAndActive:
     def test_a_deactivation_that_a_person_left_pending_stays(self) -> None:
         user = known(replace(SEAN, blocked=True, pending=True), on_hold=True, blocked_by_sync=True)
 
-        change = decide(user, found(), HOUSE)
+        change = decide(user, found(), CONTEXT)
 
         assert change.outcome is Outcome.KEPT
         assert change.after.pending
@@ -152,7 +116,7 @@ class TestInactiveOrAbsent:
         ("sighting", "cause"), [(INACTIVE, Cause.SCRIPT), (ABSENT, Cause.ABSENT)], ids=["inactive", "absent"]
     )
     def test_an_active_user_not_on_hold_is_blocked_and_deactivated(self, sighting: LookupResult, cause: Cause) -> None:
-        change = decide(known(), sighting, HOUSE)
+        change = decide(known(), sighting, CONTEXT)
 
         assert change.actions == (Action.BLOCK, Action.DEACTIVATE)
         assert change.after == DEACTIVATED
@@ -160,7 +124,7 @@ class TestInactiveOrAbsent:
 
     @pytest.mark.parametrize("sighting", [INACTIVE, ABSENT], ids=["inactive", "absent"])
     def test_an_active_user_on_hold_is_blocked_with_the_deactivation_pending(self, sighting: LookupResult) -> None:
-        change = decide(known(on_hold=True), sighting, HOUSE)
+        change = decide(known(on_hold=True), sighting, CONTEXT)
 
         assert change.actions == (Action.BLOCK, Action.SET_PENDING)
         assert change.after == replace(SEAN, blocked=True, pending=True)
@@ -172,14 +136,14 @@ class TestInactiveOrAbsent:
         ids=["deactivated", "deactivated on hold", "pending on hold"],
     )
     def test_a_user_already_as_wanted_stays(self, sighting: LookupResult, account: Account, on_hold: bool) -> None:
-        change = decide(known(account, on_hold=on_hold), sighting, HOUSE)
+        change = decide(known(account, on_hold=on_hold), sighting, CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
 
     def test_a_user_about_to_be_deactivated_is_neither_moved_nor_re_roled_nor_renamed(self) -> None:
         verdict = Verdict(active=False, org_name="Staff", roles=("Org Admin",))
 
-        change = decide(known(), found(verdict, replace(HERE, usernames=("sryan",))), HOUSE)
+        change = decide(known(), found(verdict, replace(HERE, usernames=("sryan",))), CONTEXT)
 
         assert (change.after.username, change.after.org, change.after.roles) == ("sean", "Default", SEAN.roles)
 
@@ -188,33 +152,33 @@ class TestWhoIsLeftAlone:
     def test_a_script_error_changes_nothing_and_names_script_line_and_message(self) -> None:
         error = ScriptError(ScriptName.ORG_NAME, "cannot read property 'split' of undefined", 7)
 
-        change = decide(known(), found(Verdict(error=error)), HOUSE)
+        change = decide(known(), found(Verdict(error=error)), CONTEXT)
 
         assert change.outcome is Outcome.SCRIPT_ERROR
         assert change.after == change.before
         assert "org name script, line 7: cannot read property 'split' of undefined" in change.steps[-1]
 
     def test_a_conflict_changes_nothing(self) -> None:
-        change = decide(known(), LookupResult(Presence.CONFLICT, reason="two entries for one user: a and b"), HOUSE)
+        change = decide(known(), LookupResult(Presence.CONFLICT, reason="two entries for one user: a and b"), CONTEXT)
 
         assert change.outcome is Outcome.CONFLICT
         assert change.actions == ()
 
     def test_a_user_not_checked_changes_nothing(self) -> None:
-        change = decide(known(), LookupResult(Presence.NOT_CHECKED, reason="Corp was not read to its end"), HOUSE)
+        change = decide(known(), LookupResult(Presence.NOT_CHECKED, reason="Corp was not read to its end"), CONTEXT)
 
         assert change.outcome is Outcome.NOT_CHECKED
         assert change.actions == ()
 
     @pytest.mark.parametrize("sighting", [ABSENT, found(Verdict(org_name="Staff"))], ids=["absent", "moved"])
     def test_a_user_managed_locally_never_changes(self, sighting: LookupResult) -> None:
-        change = decide(known(managed_locally=True), sighting, HOUSE)
+        change = decide(known(managed_locally=True), sighting, CONTEXT)
 
         assert change.outcome is Outcome.KEPT
         assert change.after == SEAN
 
     def test_a_rename_to_a_name_that_another_user_has_is_a_conflict(self) -> None:
-        change = decide(known(), found(identity=replace(HERE, usernames=("Mia",))), HOUSE, taken={"mia"})
+        change = decide(known(), found(identity=replace(HERE, usernames=("Mia",))), CONTEXT, taken={"mia"})
 
         assert change.outcome is Outcome.CONFLICT
         assert change.after == SEAN
@@ -222,7 +186,7 @@ class TestWhoIsLeftAlone:
     def test_a_deactivated_users_name_under_another_id_is_a_conflict(self) -> None:
         user = known(DEACTIVATED, deactivated_by_sync=True, blocked_by_sync=True)
 
-        change = decide(user, found(known_id="id-of-someone-else"), HOUSE)
+        change = decide(user, found(known_id="id-of-someone-else"), CONTEXT)
 
         assert change.outcome is Outcome.CONFLICT
 
@@ -230,7 +194,7 @@ class TestWhoIsLeftAlone:
     def test_the_conflict_comes_before_what_the_scripts_say(self, active: bool) -> None:
         user = known(DEACTIVATED, deactivated_by_sync=True, blocked_by_sync=True)
 
-        change = decide(user, found(Verdict(active=active), known_id="id-of-someone-else"), HOUSE)
+        change = decide(user, found(Verdict(active=active), known_id="id-of-someone-else"), CONTEXT)
 
         assert change.outcome is Outcome.CONFLICT
 
@@ -240,12 +204,12 @@ class TestWhoIsLeftAlone:
     ) -> None:
         newcomer = Identity("uid=sean,ou=new", unique_id, ("sean",), (SEAN.email,), "Sean", "Hill")
 
-        change = decide(known(), found(identity=newcomer, known_id="id-1"), HOUSE)
+        change = decide(known(), found(identity=newcomer, known_id="id-1"), CONTEXT)
 
         assert change.outcome is Outcome.CONFLICT
 
     def test_an_active_users_new_id_with_the_same_name_is_taken_on_with_a_warning(self) -> None:
-        change = decide(known(), found(known_id="id-before"), HOUSE)
+        change = decide(known(), found(known_id="id-before"), CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
         assert change.warnings == ("The immutable id was id-before and is now id-1",)
@@ -253,7 +217,7 @@ class TestWhoIsLeftAlone:
 
 class TestNames:
     def test_a_username_that_differs_in_letter_case_is_no_rename(self) -> None:
-        change = decide(known(), found(identity=replace(HERE, usernames=("SEAN",))), HOUSE)
+        change = decide(known(), found(identity=replace(HERE, usernames=("SEAN",))), CONTEXT)
 
         assert change.actions == (Action.PROFILE,)
         assert change.after == replace(SEAN, username="SEAN")
@@ -263,7 +227,7 @@ class TestNames:
     def test_letter_case_of_names_and_addresses_follows_and_counts_against_no_limit(self) -> None:
         identity = replace(HERE, emails=("Sean@Example.com",), first_name="SEAN", last_name="RYAN")
 
-        change = decide(known(), found(identity=identity), HOUSE)
+        change = decide(known(), found(identity=identity), CONTEXT)
 
         assert change.actions == (Action.PROFILE,)
         assert change.after == replace(SEAN, email="Sean@Example.com", first_name="SEAN", last_name="RYAN")
@@ -272,17 +236,17 @@ class TestNames:
     def test_of_two_spellings_the_one_in_use_stays(self) -> None:
         identity = replace(HERE, usernames=("SEAN", "sean"), emails=("SEAN@example.com", "sean@example.com"))
 
-        assert decide(known(), found(identity=identity), HOUSE).outcome is Outcome.UNCHANGED
+        assert decide(known(), found(identity=identity), CONTEXT).outcome is Outcome.UNCHANGED
 
     def test_nothing_follows_for_a_user_who_is_managed_locally(self) -> None:
-        change = decide(known(managed_locally=True), found(identity=replace(HERE, usernames=("SEAN",))), HOUSE)
+        change = decide(known(managed_locally=True), found(identity=replace(HERE, usernames=("SEAN",))), CONTEXT)
 
         assert change.actions == ()
 
     def test_a_rename_takes_other_letters_of_the_address_along(self) -> None:
         identity = replace(HERE, usernames=("SRyan",), emails=("SEAN@example.com",))
 
-        change = decide(known(), found(identity=identity), HOUSE)
+        change = decide(known(), found(identity=identity), CONTEXT)
 
         assert change.actions == (Action.RENAME, Action.PROFILE)
         assert change.after == replace(SEAN, username="SRyan", email="SEAN@example.com")
@@ -291,7 +255,7 @@ class TestNames:
         "wrong", ["sean at example.com", "jürgen@example.com", "smtp:", "a@b@", f"{'a' * 320}@example.com"]
     )
     def test_what_is_no_address_is_a_warning_and_the_address_stays(self, wrong: str) -> None:
-        change = decide(known(), found(identity=replace(HERE, emails=(wrong,))), HOUSE)
+        change = decide(known(), found(identity=replace(HERE, emails=(wrong,))), CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
         assert change.after == SEAN
@@ -300,49 +264,49 @@ class TestNames:
         assert warning.endswith(" is none: sean@example.com stays")
 
     def test_a_user_without_an_address_goes_on_without_one(self) -> None:
-        change = decide(known(replace(SEAN, email="")), found(identity=replace(HERE, emails=("none",))), HOUSE)
+        change = decide(known(replace(SEAN, email="")), found(identity=replace(HERE, emails=("none",))), CONTEXT)
 
         assert change.warnings == ("The directory's email address none is none: this user goes on without one",)
 
     def test_of_proxy_addresses_the_primary_one_counts(self) -> None:
         values = ("smtp:sean@example.com", "X500:/o=Corp/cn=Sean", "SMTP:S.Ryan@example.com", "sip:sean@example.com")
 
-        change = decide(known(), found(identity=replace(HERE, emails=values)), HOUSE)
+        change = decide(known(), found(identity=replace(HERE, emails=values)), CONTEXT)
 
         assert change.after == replace(SEAN, email="S.Ryan@example.com")
         assert change.warnings == ()
 
     def test_a_typed_address_is_stored_without_its_type(self) -> None:
         change = decide(
-            known(replace(SEAN, email="")), found(identity=replace(HERE, emails=("smtp:a@example.com",))), HOUSE
+            known(replace(SEAN, email="")), found(identity=replace(HERE, emails=("smtp:a@example.com",))), CONTEXT
         )
 
         assert change.after.email == "a@example.com"
 
     def test_of_several_addresses_the_one_in_use_stays(self) -> None:
-        change = decide(known(), found(identity=replace(HERE, emails=("a@example.com", "sean@example.com"))), HOUSE)
+        change = decide(known(), found(identity=replace(HERE, emails=("a@example.com", "sean@example.com"))), CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
 
     def test_an_attribute_that_the_entry_lacks_says_nothing(self) -> None:
-        change = decide(known(), found(identity=Identity("uid=sean", "id-1", ("sean",))), HOUSE)
+        change = decide(known(), found(identity=Identity("uid=sean", "id-1", ("sean",))), CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
 
 
 class TestOrgs:
     def test_an_unknown_org_is_a_warning_and_the_user_stays(self) -> None:
-        change = decide(known(), found(Verdict(org_name="Nowhere")), HOUSE)
+        change = decide(known(), found(Verdict(org_name="Nowhere")), CONTEXT)
 
         assert change.actions == ()
         assert change.unknown_org == "Nowhere"
         assert change.warnings == ("There is no org Nowhere, and a sync creates none: stays in Default",)
 
     def test_no_org_name_leaves_the_user_in_place(self) -> None:
-        assert decide(known(), found(Verdict(org_name=None)), HOUSE).outcome is Outcome.UNCHANGED
+        assert decide(known(), found(Verdict(org_name=None)), CONTEXT).outcome is Outcome.UNCHANGED
 
     def test_an_org_that_asks_other_servers_is_a_warning_and_the_user_stays(self) -> None:
-        house = replace(HOUSE, orgs={**HOUSE.orgs, "staff": OrgFacts(3, "Staff", servers=(2,))})
+        house = replace(CONTEXT, orgs={**CONTEXT.orgs, "staff": OrgFacts(3, "Staff", servers=(2,))})
 
         change = decide(known(), found(Verdict(org_name="Staff")), house)
 
@@ -350,7 +314,7 @@ class TestOrgs:
         assert change.warnings == ("Staff does not ask Corp, where this user is: stays in Default",)
 
     def test_an_org_out_of_reach_of_syncs_is_said_so(self) -> None:
-        change = decide(known(), found(Verdict(org_name="Archive")), HOUSE)
+        change = decide(known(), found(Verdict(org_name="Archive")), CONTEXT)
 
         assert change.actions == (Action.MOVE,)
         assert "not synchronized" in change.warnings[0]
@@ -358,20 +322,20 @@ class TestOrgs:
 
 class TestRoles:
     def test_null_leaves_roles_alone(self) -> None:
-        assert decide(known(), found(Verdict(roles=None)), HOUSE).after.roles == SEAN.roles
+        assert decide(known(), found(Verdict(roles=None)), CONTEXT).after.roles == SEAN.roles
 
     def test_an_empty_list_means_the_default_roles_of_the_org_the_user_ends_up_in(self) -> None:
-        assert decide(known(), found(Verdict(roles=())), HOUSE).after.roles == {"PROe User", "Desktop User"}
-        assert decide(known(), found(Verdict(org_name="Staff", roles=())), HOUSE).after.roles == {"PROe User"}
+        assert decide(known(), found(Verdict(roles=())), CONTEXT).after.roles == {"PROe User", "Desktop User"}
+        assert decide(known(), found(Verdict(org_name="Staff", roles=())), CONTEXT).after.roles == {"PROe User"}
 
     def test_an_unknown_role_is_a_warning_and_the_others_apply(self) -> None:
-        change = decide(known(), found(Verdict(roles=("Org Admin", "Org Admn"))), HOUSE)
+        change = decide(known(), found(Verdict(roles=("Org Admin", "Org Admn"))), CONTEXT)
 
         assert change.after.roles == {"Org Admin"}
         assert change.warnings == ("There is no role Org Admn",)
 
     def test_a_role_that_the_server_may_not_grant_is_a_warning_and_the_others_apply(self) -> None:
-        change = decide(known(), found(Verdict(roles=("SYSADMIN", "Org Admin"))), HOUSE)
+        change = decide(known(), found(Verdict(roles=("SYSADMIN", "Org Admin"))), CONTEXT)
 
         assert change.after.roles == {"Org Admin"}
         assert change.warnings == ("Corp may not grant the role SYSADMIN",)
@@ -379,13 +343,13 @@ class TestRoles:
     def test_a_role_that_the_user_holds_already_needs_no_grant(self) -> None:
         account = replace(SEAN, roles=frozenset({"SYSADMIN"}))
 
-        change = decide(known(account), found(Verdict(roles=("SYSADMIN",))), HOUSE)
+        change = decide(known(account), found(Verdict(roles=("SYSADMIN",))), CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
         assert change.warnings == ()
 
     def test_when_no_role_is_left_to_give_roles_are_left_alone(self) -> None:
-        change = decide(known(), found(Verdict(roles=("Org Admn",))), HOUSE)
+        change = decide(known(), found(Verdict(roles=("Org Admn",))), CONTEXT)
 
         assert change.after.roles == SEAN.roles
 
@@ -420,7 +384,7 @@ class TestEveryChange:
         user = known(
             account, on_hold=on_hold, deactivated_by_sync=off, blocked_by_sync=blocked, pending_by_sync=pending
         )
-        first = decide(user, sighting, HOUSE)
+        first = decide(user, sighting, CONTEXT)
         # What the sync set, the sync has set.
         afterwards = replace(
             user,
@@ -430,7 +394,7 @@ class TestEveryChange:
             pending_by_sync=pending or Action.SET_PENDING in first.actions,
         )
 
-        second = decide(afterwards, sighting, HOUSE)
+        second = decide(afterwards, sighting, CONTEXT)
 
         assert second.actions == ()
 
@@ -438,7 +402,7 @@ class TestEveryChange:
     def test_says_why_and_deactivates_only_on_proof(
         self, account: Account, sighting: LookupResult, on_hold: bool
     ) -> None:
-        change = decide(known(account, on_hold=on_hold), sighting, HOUSE)
+        change = decide(known(account, on_hold=on_hold), sighting, CONTEXT)
 
         assert change.steps
         if Action.DEACTIVATE in change.actions:
