@@ -228,6 +228,8 @@ ENCRYPTION_KEYS = encryption_keys("ENCRYPTION_KEYS")
 # Where LDAP servers may be: any other port, and this machine itself, only where the operator says so.
 LDAP_PORTS = ports("LDAP_PORTS", default=(389, 636, 3268, 3269))
 LDAP_LOOPBACK = flag("LDAP_LOOPBACK", default=False)
+# Whether a process that has read to its end waits for the next run, instead of ending with its own.
+LDAP_READERS_WAIT = False
 # Celery hard-kills nothing here: the database owns a run, and its lease says when it may be taken over.
 RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30, least=2, most=3600)
 

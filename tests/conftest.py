@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from email.message import EmailMessage
 from pathlib import Path
-from unittest import mock
 
 import pytest
 import redis
@@ -20,11 +19,8 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker, Settings
 
-from directory.ldap.process.parent import ReadingProcess
 from tests.server_process import free_port, start_process
 
-# As it is without the fixture below.
-START = ReadingProcess._start
 DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
 
@@ -60,31 +56,6 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
             with connection.cursor() as cursor:
                 cursor.execute(f"{others} AND pid <> pg_backend_pid()")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def reading_processes_serve_again() -> Iterator[None]:
-    """A process that reads LDAP takes a fifth of a second to start: one that has read to the end serves the next run too."""
-    idle: list[subprocess.Popen[bytes]] = []
-
-    def start_or_take(self: ReadingProcess) -> subprocess.Popen[bytes]:
-        self._process = idle.pop() if idle else START(self)
-        return self._process
-
-    def hand_on(self: ReadingProcess, *_exception: object) -> None:
-        # A reading that was not read to its end has ended its process.
-        if self._process is not None:
-            idle.append(self._process)
-            self._process = None
-
-    with (
-        mock.patch.object(ReadingProcess, "_start", start_or_take),
-        mock.patch.object(ReadingProcess, "__exit__", hand_on),
-    ):
-        yield
-    for process in idle:
-        process.kill()
-        process.communicate()
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,8 @@ REDIS_URL = os.environ.get("TESTS_REDIS_URL", "redis://127.0.0.1:1/0")
 # Directories of tests are on this machine, at whatever port is free.
 LDAP_LOOPBACK = True
 LDAP_PORTS = frozenset(range(1, 65536))
+# Each takes a fifth of a second to start, and tests carry out thousands of runs.
+LDAP_READERS_WAIT = True
 
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     # A file as in earnest: threads and processes of a test see the same data, and wait for each other as they would.

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from pytest_django import Settings
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import ReadingProcess
@@ -18,7 +19,6 @@ from directory.ldap.search.raw_entry import decoded, opened
 from directory.ldap.search.requests import ReadingRequest
 from directory.values.ldap import AttributeMapping, Connection
 from directory.values.named_attributes import NamedAttributes
-from tests.conftest import START
 from tests.connections import connection_to
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory
@@ -38,20 +38,9 @@ def children() -> set[int]:
 
 
 @pytest.fixture(autouse=True)
-def one_process_for_each_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_process_for_each_run(settings: Settings) -> None:
     """As in earnest, not as tests that read something have it."""
-
-    def leave(self: ReadingProcess, *_exception: object) -> None:
-        self._end()
-
-    monkeypatch.setattr(ReadingProcess, "_start", START)
-    monkeypatch.setattr(ReadingProcess, "__exit__", leave)
-
-
-@pytest.fixture(autouse=True)
-def allowed(settings: object) -> None:
-    settings.LDAP_LOOPBACK = True  # type: ignore[attr-defined]
-    settings.LDAP_PORTS = range(1, 65536)  # type: ignore[attr-defined]
+    settings.LDAP_READERS_WAIT = False
 
 
 def test_it_says_what_a_reading_in_this_process_says() -> None:
@@ -153,7 +142,7 @@ def test_it_ends_with_the_process_that_started_it() -> None:
     told = """
 import os, sys
 from django.conf import settings
-settings.configure(LDAP_LOOPBACK=True, LDAP_PORTS=range(1, 65536))
+settings.configure(LDAP_LOOPBACK=True, LDAP_PORTS=range(1, 65536), LDAP_READERS_WAIT=False)
 from directory.ldap.process.parent import ReadingProcess
 process = ReadingProcess()
 process.__enter__()

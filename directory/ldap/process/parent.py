@@ -7,7 +7,7 @@ import struct
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self, TypeVar
@@ -25,6 +25,8 @@ CHILD = "directory.ldap.process.child"
 # What the reader has to know of the settings.
 SETTINGS = ("LDAP_LOOPBACK", "LDAP_PORTS")
 LENGTH = struct.Struct("<Q")
+# Those that wait for the next run, where the settings have them wait.
+_WAITING: list[subprocess.Popen[bytes]] = []
 
 
 class ReadingProcess:
@@ -40,6 +42,10 @@ class ReadingProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        # A reading that was not read to its end has ended its process.
+        if settings.LDAP_READERS_WAIT and self._process is not None:
+            _WAITING.append(self._process)
+            self._process = None
         self._end()
 
     def open(self, wanted: ReadingRequest) -> AbstractContextManager[ReadingApart]:
@@ -91,8 +97,7 @@ class ReadingProcess:
                 self._end()
 
     def _start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", CHILD]
-        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._process = _waiting_or_new()
         return self._process
 
     def _end(self) -> None:
@@ -101,6 +106,14 @@ class ReadingProcess:
             # With its pipes.
             self._process.communicate()
             self._process = None
+
+
+def _waiting_or_new() -> subprocess.Popen[bytes]:
+    if settings.LDAP_READERS_WAIT:
+        with suppress(IndexError):
+            return _WAITING.pop()
+    command = [sys.executable, "-m", CHILD]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
 class Apart:

@@ -22,7 +22,7 @@ class TestEditedScripts:
         assert names == {ORG}
 
     def test_may_be_one_that_was_taken_out(self) -> None:
-        assert edited_scripts(Scripts("a", "o", "r"), Scripts("", "o", "r")) == (Scripts(), {ACTIVE})
+        assert edited_scripts(Scripts("a", "o", "r"), Scripts("", "o", "r")) == (Scripts(), frozenset({ACTIVE}))
 
     def test_are_none_where_nothing_was_edited(self) -> None:
         assert edited_scripts(Scripts("a"), Scripts("a")) == (Scripts(), frozenset())

@@ -11,8 +11,8 @@ from directory.values.pem_certificates import check_client_certificate, ends, ho
 from tests.directories import Authority
 
 AUTHORITY = Authority()
-CERTIFICATE, KEY = AUTHORITY.issue_to("reader", days=30)
-OTHER, OTHER_KEY = AUTHORITY.issue_to("reader", days=90)
+CERTIFICATE, KEY = AUTHORITY.issue_to("CN=reader", days=30)
+OTHER, OTHER_KEY = AUTHORITY.issue_to("CN=reader", days=90)
 ENCRYPTED = (
     serialization.load_pem_private_key(KEY.encode(), password=None)
     .private_bytes(

@@ -20,7 +20,7 @@ def resolved(said: tuple[str, ...] | None, *held: str, org: OrgFacts = DEFAULT) 
 
 class TestWhatTheScriptSays:
     def test_is_taken_in_any_spelling(self) -> None:
-        assert resolved(("ORG ADMIN", " proe user ")).roles == {"Org Admin", "PROe User"}
+        assert resolved(("ORG ADMIN", " proe user ")).roles == frozenset({"Org Admin", "PROe User"})
 
     def test_may_be_nothing_so_that_roles_stay(self) -> None:
         found = resolved(None, "SYSADMIN")
@@ -39,12 +39,12 @@ class TestWhatTheScriptSays:
     def test_is_left_out_where_it_can_not_be_given(self, name: str, told: str) -> None:
         found = resolved((name, "Org Admin"))
 
-        assert found.roles == {"Org Admin"}
+        assert found.roles == frozenset({"Org Admin"})
         assert found.warnings == [told]
         assert f"{told}: left out." in found.steps
 
     def test_leaves_a_role_that_the_user_holds_though_the_server_may_not_grant_it(self) -> None:
-        assert resolved(("SYSADMIN",), "SYSADMIN").roles == {"SYSADMIN"}
+        assert resolved(("SYSADMIN",), "SYSADMIN").roles == frozenset({"SYSADMIN"})
 
     def test_takes_nobody_all_roles_because_none_could_be_given(self) -> None:
         found = resolved(("Wizard",), "PROe User")
@@ -60,11 +60,11 @@ class TestADefaultRoleThatHoldsAdmin:
     def test_takes_the_servers_leave(self) -> None:
         found = resolved((), org=WITH_SYSADMIN)
 
-        assert found.roles == {"PROe User"}
+        assert found.roles == frozenset({"PROe User"})
         assert found.warnings == ["Corp may not grant SYSADMIN, a default role of Admins"]
 
     def test_stays_with_who_has_it(self) -> None:
-        assert resolved((), "SYSADMIN", org=WITH_SYSADMIN).roles == {"SYSADMIN", "PROe User"}
+        assert resolved((), "SYSADMIN", org=WITH_SYSADMIN).roles == frozenset({"SYSADMIN", "PROe User"})
 
 
 class TestANewUser:
@@ -76,7 +76,7 @@ class TestANewUser:
             assert found.steps[-1] == "A new user begins with the default roles of Default."
 
     def test_gets_what_the_script_says_and_no_default_beside_it(self) -> None:
-        assert role_resolution.of_new_user(("Org Admin",), org=DEFAULT, by=BY).roles == {"Org Admin"}
+        assert role_resolution.of_new_user(("Org Admin",), org=DEFAULT, by=BY).roles == frozenset({"Org Admin"})
 
 
 def test_a_server_without_a_list_may_grant_nothing() -> None:
