@@ -17,6 +17,7 @@ from directory import void_plans
 from directory.models import Run, RunState
 from directory.status import LineState
 from directory.values.plan import Action, Outcome
+from directory.values.run_counts import USERS, WARNINGS, RunCount
 from orgs.models import Archive, ArchiveState, Device, SetBy, User
 
 
@@ -204,6 +205,18 @@ def outcome(value: str) -> Badge:
 def action(value: str) -> Badge:
     """Return what a run does to a user."""
     return _ACTION[Action(value)]
+
+
+# Those that count neither an outcome nor something that is done.
+_COUNT = {USERS: ("users", "quiet"), WARNINGS: ("triangle-alert", "warn")}
+
+
+def run_count(count: RunCount) -> Badge:
+    """Return what a count of a run is called, with the icon and the tone of what it counts."""
+    if count in _COUNT:
+        return Badge(_(count.label), *_COUNT[count])
+    of = _OUTCOME[count.outcome] if count.outcome is not None else _ACTION[count.actions[0]]
+    return Badge(_(count.label), of.icon, of.tone)
 
 
 def outcome_choices() -> list[tuple[str, str]]:

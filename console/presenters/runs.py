@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.urls import reverse
 from django.utils import timezone
@@ -14,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from console.listing.filters.runs import ChangeFilter
 from console.listing.listing import Listing, show_list
 from console.listing.tables.runs import ChangeTable
+from console.presenters import badges
 from console.presenters.undo_effects import undo_effects
 from console.security.access import ConsoleRequest, author
 from directory import last_found
@@ -21,31 +23,13 @@ from directory.actions import approval, runs, undo
 from directory.models import Run, RunChange, RunState
 from directory.sync.stored import not_checked
 from directory.sync.stored.not_checked import Unchecked
+from directory.values import run_counts
 from directory.values.plan import Outcome
+from directory.values.run_counts import RunCount
 from orgs.models import Org
 from orgs.permissions import Permission
 
 __all__ = ["CHANGE_COLUMNS", "change_rows", "plan_of", "run_page", "tiles"]
-
-# What is counted: key, label, icon, tone where there are any, and the filter that lists them.
-_COUNTED: tuple[tuple[str, str | Promise, str, str, str], ...] = (
-    ("users", _("Users checked"), "users", "quiet", ""),
-    ("deactivated", _("Deactivated"), "circle-off", "bad", "action=deactivate"),
-    ("blocked", _("Blocked, deactivation pending"), "hourglass", "warn", "action=deactivation+pending"),
-    ("activated", _("Reactivated"), "rotate-ccw", "good", "action=activated"),
-    ("moved", _("Moved"), "arrow-right-left", "info", "action=move"),
-    ("rolesChanged", _("Roles changed"), "key-round", "info", "action=set+roles"),
-    ("renamed", _("Renamed"), "id-card", "info", "action=rename"),
-    ("profileChanged", _("Name or email changed"), "pencil", "info", "action=update+profile"),
-    ("scriptErrors", _("Script errors"), "circle-x", "bad", "outcome=script+error"),
-    ("notChecked", _("Not checked"), "circle-question-mark", "warn", "outcome=not+checked"),
-    ("conflicts", _("Conflicts"), "git-fork", "bad", "outcome=conflict"),
-    ("warnings", _("Warnings"), "triangle-alert", "warn", "warnings=yes"),
-)
-
-
-# An undo reads no directory and asks no script.
-_BY_READING = {"scriptErrors", "notChecked", "conflicts"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,23 +45,25 @@ class Tile:
 
 def tiles(run: Run) -> list[Tile]:
     """Return the counts of a run."""
-    counts = run.counts or {}
-    return [
-        Tile(
-            _label(run, key, label),
-            count,
-            icon,
-            tone if count else "quiet",
-            query if count else "",
-        )
-        for key, label, icon, tone, query in _COUNTED
-        if (count := counts.get(key, 0)) is not None and counts and (key not in _BY_READING or run.undo_of_id is None)
-    ]
+    return [_tile(run, count, run.counts.get(count.key, 0)) for count in _counts_of(run)] if run.counts else []
 
 
-def _label(run: Run, key: str, label: str | Promise) -> str | Promise:
+def _counts_of(run: Run) -> list[RunCount]:
+    return [count for count in run_counts.COUNTS if count.in_undo or run.undo_of_id is None]
+
+
+def _tile(run: Run, count: RunCount, number: int) -> Tile:
+    badge = badges.run_count(count)
+    if not number:
+        return Tile(_label(run, count), number, badge.icon, "quiet", "")
+    return Tile(_label(run, count), number, badge.icon, badge.tone, urlencode([count.filter] if count.filter else []))
+
+
+def _label(run: Run, count: RunCount) -> str | Promise:
     """An undo looks at those only whom the run had changed."""
-    return _("Users changed by the run") if key == "users" and run.undo_of_id is not None else label
+    if count is run_counts.USERS and run.undo_of_id is not None:
+        return _("Users changed by the run")
+    return badges.run_count(count).text
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +114,11 @@ class RunPage:
 
 def run_page(run: Run, request: ConsoleRequest) -> RunPage:
     """Return what the page of one run shows."""
-    shown = [column for column in _COUNTED if any(row.get(column[0]) for row in run.org_counts)]
+    shown = [count for count in run_counts.COUNTS if any(row.get(count.key) for row in run.org_counts)]
     return RunPage(
         tiles=tiles(run),
-        columns=[_label(run, column[0], column[1]) for column in shown],
-        orgs=_org_counts(run, [column[0] for column in shown]),
+        columns=[_label(run, count) for count in shown],
+        orgs=_org_counts(run, [count.key for count in shown]),
         readings=list(run.readings.order_by("pk")),
         plan=plan_of(run, request),
         undo=_undo_of(run, request),

@@ -20,8 +20,8 @@ from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.resource_limits import Cost
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.plan import directory_view, users_in_scope
-from directory.sync.stored.plan_counts import filled
 from directory.values.plan import StoredUser
+from directory.values.run_counts import filled
 from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
 
 # Pages grow, so that the first numbers are there at once, however slow the scripts are.

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from directory.sync.plan.rules import decision_table
 from directory.sync.stored.plan_counts import counts_of
 from directory.values.plan import Change, LookupResult, PlanContext, StoredUser
+from directory.values.run_counts import USERS
 from directory.values.scripts import ScriptName, Scripts, Verdict
 
 
@@ -94,5 +95,5 @@ class Totals:
 
 
 def _count(counts: Counter[str], change: Change) -> None:
-    counts["users"] += 1
+    counts[USERS.key] += 1
     counts.update(counts_of(change.outcome, change.actions, len(change.warnings)))

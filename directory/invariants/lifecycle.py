@@ -12,6 +12,7 @@ from django.db.models.functions import Coalesce, Now
 from directory.invariants.proofs import UNTOUCHED
 from directory.models import LIVE_STATES, Mail, MailKind, Run, RunChange, RunRepeat, RunServer, RunState
 from directory.sync.stored import plan_counts
+from directory.values import run_counts
 from directory.values.plan import Outcome
 from orgs.models import AuditEntry
 from orgs.text import counted
@@ -118,9 +119,6 @@ def undos(_at: datetime) -> Iterator[str]:
         yield f"run {change.run_id} undid something for user {change.user_id} ({change.username}) that was not done"
 
 
-ACTIONS_COUNTED = ("deactivated", "blocked", "activated", "moved", "rolesChanged", "renamed", "profileChanged")
-
-
 def counts(_at: datetime) -> Iterator[str]:
     """The counts of a run that applied its plan, or part of it, are those of its applied changes."""
     made: dict[int, Counter[str]] = {}
@@ -132,7 +130,7 @@ def counts(_at: datetime) -> Iterator[str]:
         if pk not in made and state != RunState.APPLIED:
             continue
         found = made.get(pk, Counter())
-        for key in ACTIONS_COUNTED:
+        for key in (count.key for count in run_counts.of_actions()):
             if told.get(key, 0) != found[key]:
                 yield f"run {pk} says {key}: {told.get(key, 0)}, but its applied changes are {found[key]}"
 

@@ -33,9 +33,10 @@ from directory.sync.read.reading import read_servers
 from directory.sync.review import applied_counts, approval, limit_review, limits
 from directory.sync.run_context import RunContext
 from directory.sync.stored import not_checked, plan_rows
-from directory.sync.stored.plan_counts import PlanCounts, filled
+from directory.sync.stored.plan_counts import PlanCounts
 from directory.sync.undo import undo_planning
 from directory.values.plan import Outcome
+from directory.values.run_counts import filled
 from orgs.bulk import refresh_statistics
 from orgs.models import AuditEntry, RoleGrant
 from orgs.text import counted

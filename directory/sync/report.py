@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from directory.sync.stored.not_checked import Unchecked
-from directory.sync.stored.plan_counts import COUNTED
+from directory.values import run_counts
 from directory.values.plan import Account, Action, Change
+from directory.values.run_counts import DEACTIVATED, NOT_CHECKED, ROLES_CHANGED, USERS
 from orgs.text import counted
+
+# The original calls one count by two names.
+_IN_SUMMARY = {ROLES_CHANGED.key: "roleChanges"}
 
 
 def safe(text: str) -> str:
@@ -34,13 +38,13 @@ def running(org_id: int, name: str) -> str:
 
 def completed(org_id: int, name: str, counts: Mapping[str, int]) -> str:
     """Return the line that closes one org."""
-    return f"DIRSYNC:: Completed for org:{org_id}/{safe(name)} {_numbers(counts, 'rolesChanged')}"
+    return f"DIRSYNC:: Completed for org:{org_id}/{safe(name)} {_numbers(counts)}"
 
 
 def summary(org_ids: Sequence[int], counts: Mapping[str, int], *, simulated: bool) -> str:
     """Return the line that sums a run up."""
     return (
-        f"DIRSYNC:: Summary for orgIds:, {_ids(org_ids)}, {_numbers(counts, 'roleChanges')}, "
+        f"DIRSYNC:: Summary for orgIds:, {_ids(org_ids)}, {_numbers(counts, renamed=_IN_SUMMARY)}, "
         f"simulated:{_FLAGS[simulated]}"
     )
 
@@ -57,7 +61,7 @@ def mail_sent(addresses: Sequence[str], counts: Mapping[str, int], *, simulated:
     """Return the line that says who was told."""
     told = ", ".join(safe(address) for address in addresses)
     return (
-        f"DIRSYNC:: summary email sent to:[{told}], users:{counts['users']}, deactivated:{counts['deactivated']}, "
+        f"DIRSYNC:: summary email sent to:[{told}], users:{counts[USERS.key]}, deactivated:{counts[DEACTIVATED.key]}, "
         f"simulated:{_FLAGS[simulated]}"
     )
 
@@ -111,30 +115,13 @@ def _ids(org_ids: Sequence[int]) -> str:
     return f"[{','.join(map(str, org_ids))}]"
 
 
-def _numbers(counts: Mapping[str, int], roles: str) -> str:
-    return (
-        f"users:{counts['users']}, deactivated:{counts['deactivated']}, activated:{counts['activated']}, "
-        f"moved:{counts['moved']}, {roles}:{counts['rolesChanged']}"
-    )
+def _numbers(counts: Mapping[str, int], *, renamed: Mapping[str, str] | None = None) -> str:
+    """Return the counts of a log line; ``renamed`` are those that have another name in it."""
+    logged = (count.key for count in run_counts.COUNTS if count.in_log)
+    return ", ".join(f"{(renamed or {}).get(key, key)}:{counts.get(key, 0)}" for key in logged)
 
 
 _FLAGS = {True: "true", False: "false"}
-
-
-_LABELS = {
-    "users": "Users looked at",
-    "deactivated": "Deactivated",
-    "blocked": "Blocked, deactivation pending (legal hold)",
-    "activated": "Activated or unblocked",
-    "moved": "Moved to another org",
-    "rolesChanged": "Roles changed",
-    "renamed": "Renamed",
-    "profileChanged": "Name or email changed",
-    "scriptErrors": "Script errors",
-    "notChecked": "Not checked",
-    "conflicts": "Conflicts",
-    "warnings": "Warnings",
-}
 
 
 def name_of(*, simulated: bool, undone: int | None = None) -> str:
@@ -151,10 +138,10 @@ def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int], undon
         return f"{name} waits for approval"
     if kind not in {"summary", "incomplete"}:
         return f"{name} {kind}"
-    changed = sum(counts.get(key, 0) for key in ("deactivated", "blocked", "activated", "moved", "rolesChanged"))
-    done = f"{counted(counts.get('users', 0), 'user', 'users')}, {counted(changed, 'change', 'changes')}"
+    changed = sum(counts.get(count.key, 0) for count in run_counts.COUNTS if count.in_subject)
+    done = f"{counted(counts.get(USERS.key, 0), 'user', 'users')}, {counted(changed, 'change', 'changes')}"
     if kind == "incomplete":
-        return f"{name} incomplete: {done}, {counts.get('notChecked', 0)} not checked"
+        return f"{name} incomplete: {done}, {counts.get(NOT_CHECKED.key, 0)} not checked"
     return f"{name}: {done}"
 
 
@@ -163,7 +150,7 @@ def mail_body(
 ) -> str:
     """Return a mail's text: what happened, the numbers, the orgs, what to look at, and ``where`` there is more."""
     parts = [opening, ""]
-    parts += [f"{_LABELS[key]}: {counts.get(key, 0)}" for key in COUNTED]
+    parts += [f"{count.in_mail or count.label}: {counts.get(count.key, 0)}" for count in run_counts.COUNTS]
     if org_lines:
         parts += ["", "By org:", *(f"  {safe(line)}" for line in org_lines)]
     if warnings:

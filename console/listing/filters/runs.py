@@ -14,6 +14,8 @@ from django.utils.translation import gettext_lazy as _
 from console.listing.filters.fields import ReadingFilter, search_filter, subtree
 from console.presenters import badges
 from directory.models import Run, RunChange, RunState, Trigger
+from directory.values import run_counts
+from directory.values.plan import Action
 
 
 class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
@@ -52,12 +54,16 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
         return queryset.filter(pk__in=found.order_by().values("pk"))
 
 
-# Counted as one, so listed as one.
-_TOGETHER = {"activated": ("reactivate", "unblock")}
+def _counted_together() -> dict[str, tuple[Action, ...]]:
+    """Return the actions that a run counts as one, and that are listed as one, by the value of the filter."""
+    listed = [(count.filter, count.actions) for count in run_counts.COUNTS if count.filter is not None]
+    known = {action.value for action in Action}
+    return {value: actions for (name, value), actions in listed if name == "action" and value not in known}
 
 
 def _action_choices() -> list[tuple[str, Any]]:
-    return [*badges.action_choices(), ("activated", _("reactivate or unblock"))]
+    together = [(value, _(" or ".join(actions))) for value, actions in _counted_together().items()]
+    return [*badges.action_choices(), *together]
 
 
 class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
@@ -81,7 +87,7 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
         fields: list[str] = []
 
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
-        actions = _TOGETHER.get(value, (value,))
+        actions = _counted_together().get(value, (value,))
         if connections[rows.db].vendor == "postgresql":
             # It looks for a text in a list as for a key, in half the time that it takes to put the text of it together.
             return rows.filter(actions__has_any_keys=actions)

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.db.models.functions import Collate, Lower
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, ngettext, ngettext_lazy
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from console.listing.tables.columns import NUMBER, TEXT, Table, TimeColumn, link, plain
@@ -19,20 +19,8 @@ from console.presenters.badges import Badge
 from console.templatetags.console import actions, differences
 from console.url_cache import address_of
 from directory.models import Run, RunChange
-
-# Counts that are shown in a row of the history, with how each is said.
-_SHOWN = {
-    "deactivated": ngettext_lazy("%d deactivated", "%d deactivated"),
-    "blocked": ngettext_lazy("%d blocked", "%d blocked"),
-    "activated": ngettext_lazy("%d activated", "%d activated"),
-    "moved": ngettext_lazy("%d moved", "%d moved"),
-    "rolesChanged": ngettext_lazy("%d with other roles", "%d with other roles"),
-    "renamed": ngettext_lazy("%d renamed", "%d renamed"),
-    "profileChanged": ngettext_lazy("%d with another name or email", "%d with another name or email"),
-    "scriptErrors": ngettext_lazy("%d script error", "%d script errors"),
-    "conflicts": ngettext_lazy("%d conflict", "%d conflicts"),
-    "notChecked": ngettext_lazy("%d not checked", "%d not checked"),
-}
+from directory.values import run_counts
+from directory.values.run_counts import RunCount
 
 
 class RunTable(Table):
@@ -71,11 +59,17 @@ class RunTable(Table):
         return str(record.counts.get("users", "–"))
 
     def render_changes(self, record: Run) -> str:
-        counts = [str(label % count) for key, label in _SHOWN.items() if (count := record.counts.get(key))]
-        return ", ".join(counts) or (gettext("none") if record.counts else "–")
+        listed = [count for count in run_counts.COUNTS if count.in_list and record.counts.get(count.key)]
+        return ", ".join(_in_words(count, record.counts[count.key]) for count in listed) or (
+            gettext("none") if record.counts else "–"
+        )
 
     def render_duration(self, value: float) -> str:
         return duration(value)
+
+
+def _in_words(count: RunCount, number: int) -> str:
+    return f"{number} {ngettext(count.short or count.one, count.short or count.many, number)}"
 
 
 def duration(seconds: float) -> str:

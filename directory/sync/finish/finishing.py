@@ -15,8 +15,9 @@ from directory.sync.finish import audience
 from directory.sync.review import applied_counts
 from directory.sync.run_context import RunContext
 from directory.sync.stored import not_checked, plan_rows, serialization
-from directory.sync.stored.plan_counts import COUNTED, filled
+from directory.values import run_counts
 from directory.values.plan import Action, Change, Outcome
+from directory.values.run_counts import NOT_CHECKED, filled
 from orgs.loglines import LogLines
 
 log = logging.getLogger("rollcall.sync")
@@ -72,8 +73,8 @@ def _incomplete(run: Run) -> list[str]:
 
 def _part_of_mail(run: Run, kind: MailKind, opening: str, parts: Sequence[Values]) -> tuple[str, str]:
     """Return subject and text of the mail about these orgs, for somebody who may not open the run's page."""
-    counts = filled({key: sum(part.get(key, 0) for part in parts) for key in COUNTED})
-    if kind == MailKind.INCOMPLETE and not counts["notChecked"]:
+    counts = filled({count.key: sum(part.get(count.key, 0) for part in parts) for count in run_counts.COUNTS})
+    if kind == MailKind.INCOMPLETE and not counts[NOT_CHECKED.key]:
         kind = MailKind.SUMMARY
     body = report.mail_body(
         opening=f"{opening}\nThis mail is about the orgs that you administer.",

@@ -7,7 +7,7 @@ from typing import Any
 
 from directory.models import Run, RunChange, RunServer, RunState
 from directory.sync.stored import not_checked
-from directory.sync.stored.plan_counts import filled
+from directory.values import run_counts
 from directory.values.plan import Outcome
 
 ACCOUNT_KEYS = ("username", "email", "first_name", "last_name", "active", "blocked", "org", "roles")
@@ -22,7 +22,7 @@ def summary(run: Run) -> dict[str, Any]:
         "undoOf": run.undo_of_id,
         "heldBack": list(run.held_back),
         "needsApproval": list(run.approval),
-        **filled(run.counts),
+        **run_counts.filled(run.counts),
         "orgs": list(run.org_counts),
         "readings": [_reading(reading) for reading in run.readings.order_by("pk")],
         "seconds": run.seconds,
@@ -72,30 +72,14 @@ def _account(stored: Mapping[str, Any]) -> dict[str, Any]:
     return {key: stored[key] for key in ACCOUNT_KEYS}
 
 
-_WORDS = {
-    "users": ("user", "users"),
-    "deactivated": ("deactivated", "deactivated"),
-    "blocked": ("blocked, deactivation pending", "blocked, deactivation pending"),
-    "activated": ("activated", "activated"),
-    "moved": ("moved", "moved"),
-    "rolesChanged": ("with other roles", "with other roles"),
-    "renamed": ("renamed", "renamed"),
-    "profileChanged": ("with another name or email", "with another name or email"),
-    "scriptErrors": ("script error", "script errors"),
-    "notChecked": ("not checked", "not checked"),
-    "conflicts": ("conflict", "conflicts"),
-    "warnings": ("warning", "warnings"),
-}
-
-
 def text(run: Run) -> Iterator[str]:
     """Yield a run's summary as lines for a person."""
     yield f"{_kind(run)} {run.pk}: {RunState(run.state).label}"
     if run.counts:
-        for key, count in filled(run.counts).items():
-            if count or key == "users":
-                one, many = _WORDS[key]
-                yield f"  {count:>7} {one if count == 1 else many}"
+        for count in run_counts.COUNTS:
+            number = run.counts.get(count.key, 0)
+            if number or count is run_counts.USERS:
+                yield f"  {number:>7} {count.one if number == 1 else count.many}"
     if skipped := _not_applied(run):
         yield f"  {skipped:>7} not applied: changed meanwhile, or refused"
     for reading in run.readings.exclude(extent="").order_by("pk"):

@@ -5,40 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from directory.values.limit_table import Counted
 from directory.values.plan import Account, Action, Cause, Change, Outcome
+from directory.values.run_counts import USERS, WARNINGS, counted_as, filled
 from orgs.text import fold
 
-# The keys of counts, in the order in which pages, mails and the command line show them.
-COUNTED = (
-    "users",
-    "deactivated",
-    "blocked",
-    "activated",
-    "moved",
-    "rolesChanged",
-    "renamed",
-    "profileChanged",
-    "scriptErrors",
-    "notChecked",
-    "conflicts",
-    "warnings",
-)
-_BY_OUTCOME = {
-    Outcome.SCRIPT_ERROR: "scriptErrors",
-    Outcome.NOT_CHECKED: "notChecked",
-    Outcome.CONFLICT: "conflicts",
-}
-_BY_ACTION = {
-    Action.DEACTIVATE: "deactivated",
-    Action.REACTIVATE: "activated",
-    Action.MOVE: "moved",
-    Action.SET_ROLES: "rolesChanged",
-    Action.RENAME: "renamed",
-    Action.PROFILE: "profileChanged",
-}
 # What counts against limits, beside what has a cause.
 _OF_ACTIVE_USERS = {
     Action.MOVE: Counted.MOVES,
@@ -53,30 +25,9 @@ _LEAVING = {
 
 def counts_of(outcome: str, actions: Iterable[str], warnings: int, *, undone: bool = False) -> Counter[str]:
     """Return what one user adds to the counts; ``undone`` changes (skipped while applying) add none of their actions."""
-    counts = Counter(_counted_as(outcome, () if undone else tuple(actions)))
-    counts["warnings"] = warnings
+    counts = Counter(counted_as(outcome, () if undone else tuple(actions)))
+    counts[WARNINGS.key] = warnings
     return counts
-
-
-# Users are many, and what is done to them is nearly always one of a few.
-@lru_cache(maxsize=1024)
-def _counted_as(outcome: str, actions: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the keys that one user adds one to."""
-    named = set(actions)
-    keys = [key for action, key in _BY_ACTION.items() if action in named]
-    if (key := _BY_OUTCOME.get(Outcome(outcome))) is not None:
-        keys.append(key)
-    # Blocked instead of deactivated, or only marked pending where a person had blocked them before.
-    if named & {Action.BLOCK, Action.SET_PENDING} and Action.DEACTIVATE not in named:
-        keys.append("blocked")
-    if Action.UNBLOCK in named and Action.REACTIVATE not in named:
-        keys.append("activated")
-    return tuple(keys)
-
-
-def filled(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the counts with every key, in order."""
-    return {key: counts.get(key, 0) for key in COUNTED}
 
 
 def _replaces_names(before: Account, after: Account) -> bool:
@@ -140,11 +91,11 @@ class PlanCounts:
         """
         org_id = change.before.org_id
         counts = self.orgs.setdefault(org_id, Counter())
-        counts["users"] += 1
+        counts[USERS.key] += 1
         if change.outcome is not Outcome.UNCHANGED or change.warnings:
-            for key in _counted_as(change.outcome, change.actions):
+            for key in counted_as(change.outcome, change.actions):
                 counts[key] += 1
-            counts["warnings"] += len(change.warnings)
+            counts[WARNINGS.key] += len(change.warnings)
         self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
@@ -156,7 +107,7 @@ class PlanCounts:
     def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
         """Count users for whom there was nothing to do, by (org id, server id, whether active)."""
         for (org_id, server, active), count in counts.items():
-            self.orgs.setdefault(org_id, Counter())["users"] += count
+            self.orgs.setdefault(org_id, Counter())[USERS.key] += count
             tally = self.servers.setdefault(server, ServerCounts())
             tally.evaluated += count
             if active:

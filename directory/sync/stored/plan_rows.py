@@ -13,6 +13,7 @@ from directory.models import PlannedMatch, Run, RunChange, RunRepeat, RunServer,
 from directory.models.jsontext import as_text
 from directory.sync.stored import plan_counts, repeated_rows, serialization
 from directory.values.plan import Change, LookupResult, Outcome, StoredUser
+from directory.values.run_counts import USERS, filled
 from orgs.bulk import insert_rows
 
 COLUMNS = (
@@ -156,12 +157,12 @@ def settle_counts(run: Run) -> None:
     """Make an applied run's counts say what was done: changes that could not be applied count no more."""
     stored = Run.objects.get(pk=run.pk)
     total, by_org = counts(run)
-    stored.counts = plan_counts.filled({**total, "users": stored.counts.get("users", 0)})
+    stored.counts = filled({**total, USERS.key: stored.counts.get(USERS.key, 0)})
     stored.org_counts = [
         {
             "id": part["id"],
             "name": part["name"],
-            **plan_counts.filled({**by_org.get(part["id"], Counter()), "users": part["users"]}),
+            **filled({**by_org.get(part["id"], Counter()), USERS.key: part[USERS.key]}),
         }
         for part in stored.org_counts
     ]

@@ -17,10 +17,11 @@ from directory.sync.plan.rules.rename_chains import NameChains
 from directory.sync.review import approval
 from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows, serialization, side_effects
-from directory.sync.stored.plan_counts import PlanCounts, filled
+from directory.sync.stored.plan_counts import PlanCounts
 from directory.sync.undo import inverse
 from directory.sync.undo.inverse import Done, PresentState
 from directory.values.plan import Action, Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
+from directory.values.run_counts import filled
 from orgs.text import fold
 
 log = logging.getLogger("rollcall.sync")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from directory.sync import report
-from directory.sync.stored.plan_counts import filled
 from directory.values.plan import Account, Action, Cause, Change, Outcome
+from directory.values.run_counts import filled
 
 SEAN = Account("sean", "", "", "", True, False, False, "Default", 2, frozenset({"PROe User"}))
 COUNTS = filled({"users": 2, "deactivated": 1})
