@@ -169,9 +169,9 @@ def split(name: str, address: str) -> SplitResult:
     return parts
 
 
-def _without_secrets(said: str, address: str) -> str:
+def _without_secrets(problem: str, address: str) -> str:
     # A password with an unquoted slash or hash turns up where the port should be.
-    return "write % signs, slashes and the like in the password as %XX" if "@" in address else said
+    return "write % signs, slashes and the like in the password as %XX" if "@" in address else problem
 
 
 def ports(name: str, *, default: Collection[int]) -> frozenset[int]:

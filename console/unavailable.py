@@ -87,8 +87,8 @@ def error_page(request: HttpRequest) -> HttpResponse:
     if trouble is Trouble.EXPORTS:
         log.info("an export waits: as many are under way as may be at once")
     else:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        log.error("a page could not be answered, as the database is %s: %s", trouble.value, said)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        log.error("a page could not be answered, as the database is %s: %s", trouble.value, reason)
     return _come_again(request, trouble)
 
 

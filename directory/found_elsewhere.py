@@ -32,15 +32,15 @@ def left_behind(before: Asked, after: Asked) -> list[str]:
 
 
 def dropped(before: Asked) -> list[str]:
-    """Return a sentence for each org whose own list lacks servers that it asked ``before``, inherited or not."""
+    """Return a sentence for each org whose own list lacks servers that it used ``before``, inherited or not."""
     names, own = dict(LdapServer.objects.values_list("pk", "name")), own_lists()
-    said = []
+    sentences = []
     for org in Org.objects.filter(pk__in=own):
         servers = own[org.pk]
         if gone := [names[pk] for pk in before.get(org.pk, ()) if pk not in servers and pk in names]:
             values = {"org": org.name, "dropped": ", ".join(gone), "servers": ", ".join(names[pk] for pk in servers)}
-            said.append(_("%(org)s does not ask %(dropped)s any more, only %(servers)s.") % values)
-    return said
+            sentences.append(_("%(org)s does not ask %(dropped)s any more, only %(servers)s.") % values)
+    return sentences
 
 
 def _found(server_id: int, orgs: list[int]) -> int:

@@ -37,7 +37,7 @@ def server_lists(
     return {org.id: next((lists[above] for above in org.lineage if above in lists), ()) for org in effective.values()}
 
 
-def asked_by_orgs(
+def servers_by_org(
     effective: dict[int, Effective] | None = None, own: Mapping[int, tuple[int, ...]] | None = None
 ) -> dict[int, tuple[int, ...]]:
     """Return the ordered LDAP servers that syncs ask about the users of each active org; none where it is managed locally."""
@@ -61,7 +61,7 @@ def orgs_in_scope() -> dict[int, OrgScope]:
     }
 
 
-def asked_digests() -> dict[int, str]:
+def org_lists_digests() -> dict[int, str]:
     """Return which orgs ask each server, beside which others and in which order, as one hash by the server's id.
 
     An org that inherits everything adds nothing, so that a new one changes no hash. Nor does one out of use.
@@ -81,7 +81,7 @@ def asked_digests() -> dict[int, str]:
     return {pk: hashlib.sha256(json.dumps(sorted(each)).encode()).hexdigest() for pk, each in rows.items()}
 
 
-def servers_to_ask(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[LdapServer]:
+def servers_to_read(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[LdapServer]:
     """Return the enabled servers that a run must read, in order: the chosen ones and those that share an org with them.
 
     Absence is proven only when every server of an org was searched, so a server never runs without its neighbours.
@@ -96,5 +96,5 @@ def servers_to_ask(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[L
 
 def inherited(orgs: Iterable[Org]) -> dict[Org, tuple[int, ...]]:
     """Return the servers that syncs ask for orgs without a list of their own; orgs that inherit none are left out."""
-    own, asked = own_lists(), asked_by_orgs()
+    own, asked = own_lists(), servers_by_org()
     return {org: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}

@@ -119,12 +119,12 @@ def _insert_into_postgresql(
     # Django knows nothing of COPY, so that its errors have to be made Django's.
     into = f"COPY {table} ({names}) FROM STDIN"
     fields = {field.name: field for field in model._meta.concrete_fields}
-    told = [place for place, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
+    json_columns = [place for place, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
         for row in rows:
             copied = [*row]
-            # What is in other columns is plain.
-            for place in told:
+            # The values of other columns need no conversion.
+            for place in json_columns:
                 copied[place] = _plain(row[place])
             copy.write_row(copied)
 
@@ -151,13 +151,13 @@ def _send_records(statement: str, names: Sequence[str], rows: Sequence[Sequence[
 
 def _record(names: Sequence[str], row: Sequence[Any]) -> str:
     """Return a row as a JSON object; what is JSON already stands in it as it is."""
-    told, ready = {}, ""
+    plain, ready = {}, ""
     for name, value in zip(names, row, strict=True):
         if type(value) is Json:
             ready += f', "{name}": {value}'
         else:
-            told[name] = value
-    return f"{json.dumps(told, default=_as_text)[:-1]}{ready}}}"
+            plain[name] = value
+    return f"{json.dumps(plain, default=_as_text)[:-1]}{ready}}}"
 
 
 def _as_text(value: Any) -> str:

@@ -43,7 +43,7 @@ class Fate:
         person = " ".join(filter(None, (profile.username, profile.first_name, profile.last_name, profile.email)))
         return [
             _("User: %(person)s") % {"person": person},
-            *([decision.said] if decision.said else []),
+            *([decision.findings] if decision.findings else []),
             _("Org: %(org)s") % {"org": org},
             _("Roles: %(roles)s") % {"roles": ", ".join(names) or "–"},
             *decision.warnings,

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from console.data_fixes.site import ActingAdmin, by
 from directory.found_elsewhere import left_behind
-from directory.scope import asked_by_orgs
+from directory.scope import servers_by_org
 from orgs.actions import devices, orgs, roles
 from orgs.models import Archive, ArchiveState, AuditEntry, Device, Org, Role
 from orgs.permissions import Permission
@@ -46,7 +46,7 @@ class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
         service = found.get("directory_service", self.instance.directory_service)
         if self.instance.pk and not found.get("left_behind"):
             changed = effective_settings({self.instance.pk: service})
-            if sentences := left_behind(asked_by_orgs(), asked_by_orgs(changed)):
+            if sentences := left_behind(servers_by_org(), servers_by_org(changed)):
                 how = _("Tick “%(box)s” below to do it all the same.") % {"box": self.fields["left_behind"].label}
                 self.add_error("directory_service", " ".join([*sentences, how]))
         return found

@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from directory import found_elsewhere
 from directory.actions import schedule
 from directory.models import LdapServer, OrgServer, RunServer
-from directory.scope import asked_by_orgs, orgs_in_scope, own_lists
+from directory.scope import servers_by_org, orgs_in_scope, own_lists
 from directory.scripts import script_hints
 from directory.servers import setting_warnings
 from orgs.models import User
@@ -93,7 +93,7 @@ def _left_behind_without(server: LdapServer) -> list[str]:
     """Return who would be found nowhere any more without the server."""
     own = {pk: tuple(each for each in servers if each != server.pk) for pk, servers in own_lists().items()}
     remaining = {pk: servers for pk, servers in own.items() if servers}
-    return found_elsewhere.left_behind(asked_by_orgs(), asked_by_orgs(own=remaining))
+    return found_elsewhere.left_behind(servers_by_org(), servers_by_org(own=remaining))
 
 
 def warnings(server: LdapServer) -> dict[str, list[str]]:

@@ -57,10 +57,10 @@ def undo_effects(run: Run) -> list[str]:
             way = "live" if archive["then"]["state"] == ArchiveState.LIVE else "cold"
             archives[way] += 1
             size[way] += archive["bytes"]
-    told = [str(words % {"count": devices[way]}) for way, words in _DEVICES.items() if devices[way]]
-    told += [
+    effects = [str(words % {"count": devices[way]}) for way, words in _DEVICES.items() if devices[way]]
+    effects += [
         str(words % {"count": archives[way], "size": filesizeformat(size[way])})
         for way, words in _ARCHIVES.items()
         if archives[way]
     ]
-    return told or [_("No device or archive is touched.")]
+    return effects or [_("No device or archive is touched.")]

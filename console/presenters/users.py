@@ -68,7 +68,7 @@ class Repeated:
 
 
 def _history(user: User) -> Any:
-    """Return what runs said of a user: as a query, or as a list where some runs repeat what others said."""
+    """Return the changes that runs hold about a user: as a query, or as a list where some runs repeat earlier changes."""
     changes = RunChange.objects.about(user).with_runs_named()
     repeated = RunRepeat.objects.about(user)
     if not repeated:
@@ -76,7 +76,7 @@ def _history(user: User) -> Any:
     stored = {change.pk: change for change in changes}
     runs = Run.objects.only("created_at", "simulated", "undo_of").in_bulk({run for _, run in repeated})
     again = [Repeated(pk, runs[run], stored[pk]) for pk, run in repeated]
-    return sorted([*stored.values(), *again], key=lambda said: (said.run.created_at, said.run_id), reverse=True)
+    return sorted([*stored.values(), *again], key=lambda change: (change.run.created_at, change.run_id), reverse=True)
 
 
 def may_manage(viewer: User, user: User) -> bool:

@@ -35,8 +35,8 @@ def sentences() -> Iterator[None]:
 
         if trouble_of(error) is not Trouble.AWAY:
             raise
-        said = " ".join(str(error).split())
-        _end(f"The database that DATABASE_URL names does not answer: {said}. Start it, or correct DATABASE_URL.")
+        reason = " ".join(str(error).split())
+        _end(f"The database that DATABASE_URL names does not answer: {reason}. Start it, or correct DATABASE_URL.")
 
 
 def end_without_semaphores() -> None:

@@ -48,7 +48,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """One connection, which knows whether it is slower than a browser may be."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
-        self.began = self.heard = time.monotonic()
+        self.began = self.active_at = time.monotonic()
         self.got = self.sent = 0
         self.held = 0
         self.output_since = self.answer_since = 0.0
@@ -56,9 +56,9 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def received(self, data: bytes) -> bool:
         """Take bytes of a request, or hang up where all requests together take too much memory."""
-        self.heard = time.monotonic()
+        self.active_at = time.monotonic()
         if self.request is None:
-            self.began, self.got = self.heard, 0
+            self.began, self.got = self.active_at, 0
         self.got += len(data)
         self.held += len(data)
         if self.held > _MUCH and self.server.buffered() > MOST_BUFFERED:
@@ -70,7 +70,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Send some of an answer, and count it."""
         count = int(super().send(*arguments, **options))
         self.sent += count
-        self.heard = time.monotonic()
+        self.active_at = time.monotonic()
         return count
 
     def service(self) -> None:
@@ -80,7 +80,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         self.answer_since, self.held = 0.0, 0
 
     def is_late(self, now: float) -> bool:
-        """Tell whether the browser has had more time than it gets."""
+        """Return whether the browser has had more time than it gets."""
         if self.total_outbufs_len:
             if not self.output_since:
                 self.output_since, self.sent = now, 0
@@ -90,7 +90,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.requests:
             return False
         if self.request is None:
-            return now - self.heard > IDLE
+            return now - self.active_at > IDLE
         if not self.request.headers_finished:
             return now - self.began > HEADERS_WITHIN
         return now - self.began > BODY_WITHIN + self.got / LEAST_RATE
@@ -122,7 +122,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         if len(self.active_channels) > MOST_CONNECTIONS:
             waiting = [each for each in self.active_channels.values() if not each.requests]
             if waiting:
-                min(waiting, key=lambda each: each.heard).handle_close()
+                min(waiting, key=lambda each: each.active_at).handle_close()
 
     def buffered(self) -> int:
         """Return how many bytes of requests and answers wait in memory."""

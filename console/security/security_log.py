@@ -12,8 +12,8 @@ from console.security.client_address import client_address
 
 log = logging.getLogger("rollcall.security")
 
-# What an answer says, where the request was somebody's who is signed in.
-_TOLD = {
+# The action to note for the status of an answer, where the user was signed in.
+_ACTIONS = {
     403: "not allowed",
     404: "not there, or outside what this user may see",
 }
@@ -43,9 +43,9 @@ class SecurityLogMiddleware:
         response = self.get_response(request)
         if response.status_code == 400:
             note("request refused", request, method=request.method, path=request.path)
-        elif (told := _TOLD.get(response.status_code)) and not isinstance(response, Noted):
+        elif (action := _ACTIONS.get(response.status_code)) and not isinstance(response, Noted):
             user = getattr(request, "user", None)
             # A wrong address is no attempt at anything: only pages of objects count, and pages that exist.
             if user is not None and user.is_authenticated and request.resolver_match is not None:
-                note(told, request, user=user.get_username(), method=request.method, path=request.path)
+                note(action, request, user=user.get_username(), method=request.method, path=request.path)
         return response

@@ -63,7 +63,7 @@ def forgive(attempt: Attempt) -> None:
     SignInAttempt.objects.filter(slot__in=[*attempt.taken, *attempt.forgiven]).delete()
 
 
-def know_browser(response: HttpResponse, username: str) -> None:
+def remember_browser(response: HttpResponse, username: str) -> None:
     """Let the browser show from now on that this user has signed in there."""
     value = signing.dumps([fold(username), secrets.token_urlsafe(12)], salt=_SALT)
     response.set_cookie(

@@ -96,7 +96,7 @@ def synchronize(request: ConsoleRequest) -> HttpResponse:
     if request.method == "POST":
         return _start(request, simulated=False)
     last = _visible(request).finished_simulations().newest_first().prefetch_related("readings").first()
-    asking = LdapServer.objects.visible_to(request.user).enabled().asking_for_approval().in_order()
+    asking = LdapServer.objects.visible_to(request.user).enabled().requiring_approval().in_order()
     context = {"last": last, "tiles": tiles(last) if last else [], "approval": asking}
     return render_page(request, "runs/synchronize.html", context)
 

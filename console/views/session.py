@@ -35,7 +35,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             login(request, user)
             sessions.begin(request)
             response = redirect(_next(request))
-            throttle.know_browser(response, username)
+            throttle.remember_browser(response, username)
             return response
     return render(request, "session/sign_in.html", {"form": form, "next": _asked_next(request)})
 

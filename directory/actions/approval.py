@@ -21,7 +21,7 @@ def needed(run: Run) -> bool:
     """Tell whether a second administrator has to approve the run's plan: as it was made, or as the servers ask now."""
     if run.approval:
         return True
-    asking = LdapServer.objects.asking_for_approval().filter(readings__run=run)
+    asking = LdapServer.objects.requiring_approval().filter(readings__run=run)
     return asking.exists() and run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
 
 
@@ -53,7 +53,7 @@ def refuse_unless_second(*, run: Run, by: Actor) -> None:
     if by.user_id in parts:
         raise Refused(
             f"the plan of run {run.pk} needs the approval of a second administrator, and you {parts[by.user_id]}: "
-            f"{_told(_others(run, parts))}"
+            f"{_who_can(_others(run, parts))}"
         )
 
 
@@ -74,7 +74,7 @@ def _others(run: Run, parts: Collection[int]) -> list[str]:
     return list(able.order_by("username_key").distinct().values_list("username", flat=True)[: _NAMED + 1])
 
 
-def _told(names: list[str]) -> str:
+def _who_can(names: list[str]) -> str:
     if not names:
         return "nobody else can; give another administrator the role, or turn the approval off in the server's settings"
     more = " and others" if len(names) > _NAMED else ""

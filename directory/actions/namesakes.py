@@ -47,7 +47,7 @@ class NamesakeDoubt:
 
 def doubt(user: User) -> NamesakeDoubt:
     """Return why the username of a user may be another person's by now."""
-    last = _last_said(user)
+    last = _last_steps(user)
     steps = [step for step in last[1] if ANOTHER_PERSON in step] if last and last[0] == user.username else []
     noted = known_ids.of([user.pk]).get(user.pk, NOTHING)
     entries = [
@@ -61,17 +61,17 @@ def doubt(user: User) -> NamesakeDoubt:
     )
 
 
-def _last_said(user: User) -> tuple[str, list[str]] | None:
-    """Return the username and the steps of what the last run with anything to say of a user has said, stored or repeated."""
+def _last_steps(user: User) -> tuple[str, list[str]] | None:
+    """Return the username and the steps of the last change about a user that a run has stored or repeated."""
     stored = {
         pk: (run, username, steps)
         for pk, run, username, steps in RunChange.objects.about(user).values_list("pk", "run", "username", "steps")
     }
-    said = [(run, pk) for pk, (run, _, _) in stored.items()]
-    said += [(run, pk) for pk, run in RunRepeat.objects.about(user) if pk in stored]
-    if not said:
+    mentions = [(run, pk) for pk, (run, _, _) in stored.items()]
+    mentions += [(run, pk) for pk, run in RunRepeat.objects.about(user) if pk in stored]
+    if not mentions:
         return None
-    _, username, steps = stored[max(said)[1]]
+    _, username, steps = stored[max(mentions)[1]]
     return username, steps
 
 

@@ -85,7 +85,7 @@ def _audit_parts(before: datetime) -> Steps:
 
     Those after it stay as well, so that the trail goes on without a gap.
     """
-    entries, wanted, last = _old_entries(before), plan_contributors.wanted_entries(), 0
+    entries, wanted, last = _old_entries(before), plan_contributors.needed_entries(), 0
     columns = ("pk", "object_type", "object_id")
     while page := list(entries.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PART]):
         last = page[-1][0]

@@ -15,7 +15,7 @@ from directory.actions import approval
 from directory.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
 from directory.models.runs import PLAN_LIFETIME
-from directory.scope import asked_digests, orgs_in_scope, servers_to_ask
+from directory.scope import org_lists_digests, orgs_in_scope, servers_to_read
 from directory.sync.finish import finishing
 from directory.sync.lease import MAX_ATTEMPTS
 from directory.sync.review import limit_review
@@ -50,7 +50,7 @@ def start(
         if not server.enabled:
             raise Refused(f"{server.name} is disabled: enable it first")
     chosen = [server.pk for server in servers]
-    asked = servers_to_ask(chosen, orgs_in_scope().values())
+    asked = servers_to_read(chosen, orgs_in_scope().values())
     if missing := [server.name for server in servers if server.pk not in {found.pk for found in asked}]:
         raise Refused(f"no org uses {', '.join(missing)}: choose the orgs that it serves first")
     if not asked:
@@ -233,7 +233,7 @@ def _refuse_void(run: Run) -> None:
 
 
 def _refuse_another_configuration(run: Run) -> None:
-    asked = asked_digests()
+    asked = org_lists_digests()
     for reading in run.readings.select_related("server"):
         if reading.server is None or not reading.server.enabled:
             raise Refused(f"{reading.server_name} has been deleted or disabled since the plan was made: simulate again")

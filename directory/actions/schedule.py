@@ -11,7 +11,7 @@ from directory.actions import runs
 from directory.errors import Refused
 from directory.models import LdapServer, Run, RunServer, SyncSettings, Trigger
 from directory.scheduling import due
-from directory.scope import orgs_in_scope, servers_to_ask
+from directory.scope import orgs_in_scope, servers_to_read
 from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
@@ -67,7 +67,7 @@ def _settings(at: datetime) -> SyncSettings:
 
 
 def _timetables(settings: SyncSettings) -> list[due.Timetable]:
-    used = [server.pk for server in servers_to_ask((), orgs_in_scope().values())]
+    used = [server.pk for server in servers_to_read((), orgs_in_scope().values())]
     # A server that was read only because a neighbour was due has had no run of its own.
     real = RunServer.objects.filter(server__in=used, run__simulated=False, chosen=True)
     last_runs = dict(real.values_list("server_id").annotate(Max("run__created_at")))

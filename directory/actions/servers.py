@@ -12,7 +12,7 @@ from django.db.models import Max
 from directory.actions import matches, server_orgs
 from directory.errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
-from directory.scope import asked_by_orgs, own_lists, server_lists
+from directory.scope import servers_by_org, own_lists, server_lists
 from directory.servers import setting_powers, setting_questions
 from directory.servers.setting_checks import MAPPING, SCRIPTS, wrong
 from directory.servers.setting_powers import default_grantable_roles
@@ -138,7 +138,7 @@ def save(
     StoredGroup.objects.filter(server=stored, server__resolve_groups=False).delete()
     if roles is not None:
         stored.grantable_roles.set(roles)
-    asked = asked_by_orgs() if by.user_id else {}
+    asked = servers_by_org() if by.user_id else {}
     if orgs is not None:
         server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
     if problem := setting_powers.wrong_lists(lists, by=by):

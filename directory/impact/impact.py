@@ -89,30 +89,30 @@ class Impact:
 def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
     """Yield what would change if the server had these scripts: at once with the total, then with more and more entries.
 
-    Reads no directory and writes nothing. An edited script that looks at an attribute that was not asked for when the
-    entries were read is in error: nobody knows what it would say. Ends at once when nothing is stored, or when a script cannot be run at all
-    (``errors``). New usernames are taken to be free, and the last SYSADMIN is not looked after: both are a plan's work.
+    Reads no directory and writes nothing. An edited script is in error when it reads an attribute that was not requested when
+    the entries were read: its result is unknown. Ends at once when nothing is stored, or when a script cannot be run at
+    all (``errors``). New usernames count as free, and the last SYSADMIN is not protected here: a plan does both.
 
     Raises:
         SandboxBroken: when the scripts cannot be run any further.
     """
-    asked = _Asked(server, orgs_in_scope())
-    basis = asked.basis()
+    entries = _EntriesInScope(server, orgs_in_scope())
+    basis = entries.basis()
     if basis.problem:
         yield Impact(basis, finished=True)
         return
     # Of what was read under other settings nothing can be kept: then all scripts count as edited.
     some, edited = edited_scripts(Scripts() if basis.outdated else server.scripts, scripts)
-    with asked.sandbox(some) as sandbox, asked.sandbox(scripts) as whole:
+    with entries.sandbox(some) as sandbox, entries.sandbox(scripts) as whole:
         if errors := sandbox.compile_errors():
             yield Impact(basis, errors=errors, finished=True)
             return
         known = Impact(basis)
         yield known
-        progress = _Progress(asked, known, None if basis.outdated else edited, whole)
+        progress = _Progress(entries, known, None if basis.outdated else edited, whole)
         taken = deque[list[_Stored]]()
-        for said in sandbox.evaluate_pages(_texts(asked.pages(), taken), total=basis.total):
-            progress.add(taken.popleft(), said)
+        for verdicts in sandbox.evaluate_pages(_texts(entries.pages(), taken), total=basis.total):
+            progress.add(taken.popleft(), verdicts)
             if progress.is_due:
                 yield progress.snapshot(sandbox.cost())
         yield replace(progress.snapshot(sandbox.cost()), finished=True)
@@ -130,7 +130,7 @@ def _texts(pages: Iterator[list[_Stored]], taken: deque[list[_Stored]]) -> Itera
         yield [EntryText(row[3], row[4]) for row in page]
 
 
-class _Asked:
+class _EntriesInScope:
     """The stored entries of one server that are taken for users in its scope, and what is decided of these users."""
 
     def __init__(self, server: LdapServer, scope: Mapping[int, OrgScope]) -> None:
@@ -210,11 +210,13 @@ class _Asked:
 class _Progress:
     """Compares verdicts with the texts of stored ones, and decides about users whenever there is something to show.
 
-    ``edited`` are the scripts that were asked, None for all. Where their word is not enough, ``whole`` is asked.
+    ``edited`` are the scripts that were evaluated, None for all. Where their verdict is not enough, ``whole`` evaluates all.
     """
 
-    def __init__(self, asked: _Asked, known: Impact, edited: Collection[ScriptName] | None, whole: Sandbox) -> None:
-        self._asked = asked
+    def __init__(
+        self, entries: _EntriesInScope, known: Impact, edited: Collection[ScriptName] | None, whole: Sandbox
+    ) -> None:
+        self._entries = entries
         self._known = known
         self._edited = edited
         self._whole = whole
@@ -225,12 +227,12 @@ class _Progress:
         self._shown_at = float("-inf")
         self._read: dict[str, Verdict] = {}
 
-    def add(self, page: Sequence[_Stored], said: Sequence[Verdict]) -> None:
+    def add(self, page: Sequence[_Stored], verdicts: Sequence[Verdict]) -> None:
         """Note which entries of a page have got other verdicts than are stored."""
         self._done += len(page)
         # Many entries of a page have one verdict, the very same object, so each pair is compared once.
         known: dict[tuple[str, int, bool], tuple[Verdict, Verdict | None]] = {}
-        for row, verdict in zip(page, said, strict=True):
+        for row, verdict in zip(page, verdicts, strict=True):
             key = (row[5], id(verdict), row[2])
             pair = known.get(key)
             if pair is None:
@@ -241,19 +243,19 @@ class _Progress:
             elif edited is not stored:
                 self._others[row[0]] = (row[1], edited)
 
-    def _pair(self, row: _Stored, said: Verdict) -> tuple[Verdict, Verdict | None]:
+    def _pair(self, row: _Stored, verdict: Verdict) -> tuple[Verdict, Verdict | None]:
         """Return the stored verdict and the one of the edited scripts: the same object where they are equal."""
         stored = self._verdict(row[5])
-        edited: Verdict | None = said
+        edited: Verdict | None = verdict
         if self._edited is not None:
             # A verdict that does not hold, as a script looked at the time, is nothing to start from.
-            edited = joined(stored, said, self._edited) if row[2] else None
+            edited = joined(stored, verdict, self._edited) if row[2] else None
         return stored, stored if edited == stored else edited
 
-    def _ask_again(self) -> None:
+    def _evaluate_unsure(self) -> None:
         page, self._unsure = self._unsure, []
-        for said in self._whole.evaluate_pages([[EntryText(row[3], row[4]) for row in page]]):
-            for row, verdict in zip(page, said, strict=True):
+        for verdicts in self._whole.evaluate_pages([[EntryText(row[3], row[4]) for row in page]]):
+            for row, verdict in zip(page, verdicts, strict=True):
                 if verdict != self._verdict(row[5]):
                     self._others[row[0]] = (row[1], verdict)
 
@@ -273,9 +275,9 @@ class _Progress:
     def snapshot(self, cost: Cost) -> Impact:
         """Decide about the users of all entries that were noted, and return what is known by now."""
         if self._unsure:
-            self._ask_again()
+            self._evaluate_unsure()
         again = self._whole.cost()
-        found = self._asked.differences(self._others) if self._others else []
+        found = self._entries.differences(self._others) if self._others else []
         self._totals.add(found)
         self._known = Impact(
             basis=self._known.basis,

@@ -30,23 +30,23 @@ def _source(scripts: Scripts, name: ScriptName) -> str:
             return scripts.role_name
 
 
-def joined(stored: Verdict, said: Verdict, edited: Collection[ScriptName]) -> Verdict | None:
-    """Return the verdict of all scripts from the stored one and what the edited ones say by themselves.
+def joined(stored: Verdict, fresh: Verdict, edited: Collection[ScriptName]) -> Verdict | None:
+    """Return the verdict of all scripts from the ``stored`` one and the ``fresh`` one of the edited scripts alone.
 
-    None where the others have to be asked, as they were not when the verdict was stored, or one of them failed.
+    None where the other scripts have to run: they did not when the verdict was stored, or one of them failed.
     """
     if stored.error is not None:
         return None
     if not stored.active and ScriptName.ACTIVE not in edited:
         return stored
-    if said.error is not None or not said.active:
-        return said
+    if fresh.error is not None or not fresh.active:
+        return fresh
     if not stored.active:
         return None
     return replace(
-        said,
-        org_name=said.org_name if ScriptName.ORG_NAME in edited else stored.org_name,
-        roles=said.roles if ScriptName.ROLE_NAME in edited else stored.roles,
+        fresh,
+        org_name=fresh.org_name if ScriptName.ORG_NAME in edited else stored.org_name,
+        roles=fresh.roles if ScriptName.ROLE_NAME in edited else stored.roles,
     )
 
 

@@ -42,8 +42,8 @@ def overtaken(_at: datetime) -> Iterator[str]:
         yield f"run {run.pk} applied a plan at {run.approved_at}, after another plan for its servers had been applied"
 
 
-def limits_are_said(_at: datetime) -> Iterator[str]:
-    """What passes a limit is among the reasons to hold the run back, and every deactivation counts, before and after it is made."""
+def limits_are_counted(_at: datetime) -> Iterator[str]:
+    """Passed limits are among the reasons to hold a run back; deactivations count for limits, planned ones and applied ones."""
     with_counts = RunServer.objects.exclude(limit_counts={}).filter(run__planned_at__isnull=False, server__isnull=False)
     planned: Counter[tuple[int, int, str]] = Counter()
     applied: Counter[tuple[int, int, str]] = Counter()
@@ -59,10 +59,10 @@ def limits_are_said(_at: datetime) -> Iterator[str]:
         if limits.get("passed") and not reasons:
             yield f"run {run_id} passed limits of {name} ({', '.join(limits['passed'])}) and does not say so"
         for cause, key in COUNTED.items():
-            found, said = planned[run_id, server_id or 0, cause.value], limits.get("counts", {}).get(key, 0)
-            if found > said:
+            found, noted = planned[run_id, server_id or 0, cause.value], limits.get("counts", {}).get(key, 0)
+            if found > noted:
                 users = counted(found, "user", "users")
-                yield f"run {run_id} wants {users} to leave ({cause}) by {name}, and counted {said} for its limits"
+                yield f"run {run_id} wants {users} to leave ({cause}) by {name}, and counted {noted} for its limits"
             left, kept = (
                 applied[run_id, server_id or 0, cause.value],
                 limits.get("applied", limits.get("counts", {})).get(key, 0),

@@ -109,10 +109,13 @@ RULES = (
         readings.ids_are_one_users,
         "Forget the match of the one who is not that person under Data fixes, and synchronize again.",
     ),
-    Rule("I12.5", "Stored entries have the groups that were read", readings.groups_as_the_graph_says, _READ_ANEW),
+    Rule("I12.5", "Stored entries have the groups that were read", readings.groups_match_the_graph, _READ_ANEW),
     Rule("I13.1", "No plan was applied that something newer had overtaken", approvals.overtaken, _LOOK),
     Rule(
-        "I13.2", "Every deactivation was counted, and limits that are passed are said", approvals.limits_are_said, _LOOK
+        "I13.2",
+        "Every deactivation was counted, and passed limits are among the reasons",
+        approvals.limits_are_counted,
+        _LOOK,
     ),
     Rule("I13.3", "Plans that need a second administrator had one", approvals.approved_by_a_second, _LOOK),
     Rule("S1", "Names are compared by their own keys", store.keys, "Save the object again under Data fixes."),

@@ -42,10 +42,10 @@ def ended_cleanly(_at: datetime) -> Iterator[str]:
 
 
 def worked_on(at: datetime) -> Iterator[str]:
-    """A run that has not ended is worked on, or was left only a moment ago, or waits for one that is worked on."""
+    """A run that has not ended is worked on, was left only a moment ago, or waits for another one that is worked on."""
     if Run.objects.live().exclude(pk__in=Run.objects.abandoned().values("pk")).exists():
         return
-    told = dict(
+    last_entries = dict(
         AuditEntry.objects.filter(object_type="run", object_id__in=Run.objects.live().values("pk"))
         .values_list("object_id")
         .annotate(Max("at"))
@@ -53,8 +53,8 @@ def worked_on(at: datetime) -> Iterator[str]:
     # Leases go by the database's clock.
     silent = Q(lease_until=None) | Q(lease_until__lt=Now() - FORGOTTEN_AFTER)
     for run in Run.objects.abandoned().filter(silent).order_by("pk"):
-        heard = (run.created_at, run.started_at, run.planned_at, run.approved_at, told.get(run.pk))
-        last = max(moment for moment in heard if moment is not None)
+        signs_of_life = (run.created_at, run.started_at, run.planned_at, run.approved_at, last_entries.get(run.pk))
+        last = max(moment for moment in signs_of_life if moment is not None)
         if at - last > FORGOTTEN_AFTER:
             yield f"run {run.pk} is {run.state}, and nobody has worked on it since {last}"
 
@@ -88,7 +88,7 @@ def plans_of_others(_at: datetime) -> Iterator[str]:
         if source is None or source.pk >= run.pk or not source.simulated or source.state != RunState.PLANNED:
             yield f"run {run.pk} applies the plan of run {run.plan_from_id}, which is no finished simulation before it"
     sizes = Counter(dict(RunChange.objects.values_list("run_id").annotate(Count("pk"))))
-    sizes.update(dict(RunRepeat.objects.values_list("run_id").annotate(said=Sum(F("last") - F("first") + 1))))
+    sizes.update(dict(RunRepeat.objects.values_list("run_id").annotate(repeats=Sum(F("last") - F("first") + 1))))
     whole = Run.objects.filter(plan_from__isnull=False, cleared_at=None, plan_from__cleared_at=None)
     for pk, source_pk in whole.values_list("pk", "plan_from_id").order_by("pk"):
         if sizes[pk] != sizes[source_pk or 0]:
@@ -102,8 +102,8 @@ def repeated(_at: datetime) -> Iterator[str]:
     for row in RunRepeat.objects.filter(Exists(wrong)).order_by("pk").iterator():
         yield f"run {row.run_id} repeats changes {row.first} to {row.last}, not all of which leave users alone"
     counted = inside.order_by().annotate(all=Value(1)).values("all").annotate(found=Count("pk")).values("found")
-    wanted = Coalesce(Subquery(counted), 0)
-    for row in RunRepeat.objects.exclude(Q(last=F("first") - 1 + wanted)).order_by("pk").iterator():
+    present = Coalesce(Subquery(counted), 0)
+    for row in RunRepeat.objects.exclude(Q(last=F("first") - 1 + present)).order_by("pk").iterator():
         yield f"run {row.run_id} repeats changes {row.first} to {row.last}, of which some are gone"
 
 
@@ -126,13 +126,13 @@ def counts(_at: datetime) -> Iterator[str]:
     for run_id, outcome, actions in applied.values_list("run_id", "outcome", "actions").iterator(chunk_size=2000):
         made.setdefault(run_id, Counter()).update(plan_counts.counts_of(outcome, actions, 0))
     whole = Run.objects.filter(cleared_at=None).order_by("pk")
-    for pk, state, told in whole.values_list("pk", "state", "counts").iterator():
+    for pk, state, stored_counts in whole.values_list("pk", "state", "counts").iterator():
         if pk not in made and state != RunState.APPLIED:
             continue
         found = made.get(pk, Counter())
         for key in (count.key for count in run_counts.of_actions()):
-            if told.get(key, 0) != found[key]:
-                yield f"run {pk} says {key}: {told.get(key, 0)}, but its applied changes are {found[key]}"
+            if stored_counts.get(key, 0) != found[key]:
+                yield f"run {pk} says {key}: {stored_counts.get(key, 0)}, but its applied changes are {found[key]}"
 
 
 def mails(_at: datetime) -> Iterator[str]:

@@ -66,8 +66,8 @@ def ids_are_one_users(_at: datetime) -> Iterator[str]:
         yield f"the immutable id {row['unique_id']} is noted as that of {counted(row['times'], 'user', 'users')}"
 
 
-def groups_as_the_graph_says(_at: datetime) -> Iterator[str]:
-    """Of a server that resolves groups, and was last read to its end, stored entries have the groups that the stored graph says."""
+def groups_match_the_graph(_at: datetime) -> Iterator[str]:
+    """Stored entries have the groups of the stored graph, on servers that resolve groups and were last read to their end."""
     for server in LdapServer.objects.filter(resolve_groups=True).order_by("pk"):
         last = RunServer.objects.that_read(server.pk).first()
         store = GroupStore(server.pk, depth=server.groups_depth)

@@ -24,16 +24,16 @@ def _archive(archive: Archive) -> str:
 
 
 def set_by_someone(_at: datetime) -> Iterator[str]:
-    """Active, blocked and pending each say who set them and when, and no longer than they last."""
+    """Active, blocked and pending are stored with who set them and when, and only for as long as they last."""
     for state, held in (("deactivated", Q(active=False)), ("blocked", Q(blocked=True)), ("pending", Q(pending=True))):
         by, when = f"{state}_by", f"{state}_at"
-        says_all = ~Q(**{by: SetBy.NOBODY}) & Q(**{f"{when}__isnull": False})
-        says_none = Q(**{by: SetBy.NOBODY, when: None})
-        for user in User.objects.filter((held & ~says_all) | (~held & ~says_none)).order_by("pk").iterator():
+        recorded = ~Q(**{by: SetBy.NOBODY}) & Q(**{f"{when}__isnull": False})
+        unset = Q(**{by: SetBy.NOBODY, when: None})
+        for user in User.objects.filter((held & ~recorded) | (~held & ~unset)).order_by("pk").iterator():
             yield f"{_user(user)}: {state} by '{getattr(user, by)}' at {getattr(user, when)} is not what the state says"
-    says_all = ~Q(deactivated_by=SetBy.NOBODY) & Q(deactivated_at__isnull=False)
-    says_none = Q(deactivated_by=SetBy.NOBODY, deactivated_at=None, deactivated_with_user=False)
-    wrong = Q(active=False) & ~says_all | Q(active=True) & ~says_none
+    recorded = ~Q(deactivated_by=SetBy.NOBODY) & Q(deactivated_at__isnull=False)
+    unset = Q(deactivated_by=SetBy.NOBODY, deactivated_at=None, deactivated_with_user=False)
+    wrong = Q(active=False) & ~recorded | Q(active=True) & ~unset
     for device in Device.objects.filter(wrong).order_by("pk").iterator():
         yield f"{_device(device)}: deactivated by '{device.deactivated_by}' at {device.deactivated_at} is not what the state says"
 

@@ -84,7 +84,7 @@ def servers(_at: datetime) -> Iterator[str]:
                 ]
             )
         except ValidationError as error:
-            wrong = "; ".join(f"{field}: {' '.join(told)}" for field, told in error.message_dict.items())
+            wrong = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
             yield f"LDAP server {server.pk} ({server.name}): {wrong}"
         if not isinstance(server.urls, list) or not server.urls:
             yield f"LDAP server {server.pk} ({server.name}) has no URL"

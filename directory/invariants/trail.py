@@ -15,7 +15,7 @@ from directory.values.plan import Outcome
 from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
 
 PAGE = 1000
-# How every user begins; names, org and roles are known from the first entry that tells them.
+# How every user begins; names, org and roles are known from the first entry that holds them.
 NEW_USER = {"active": True, "blocked": False, "pending": False, "managed_locally": False}
 USER_FIELDS = (*NEW_USER, "username", "email", "first_name", "last_name", "org", "roles")
 ORG_PLAIN = ("name", "directory_service", "archive_retention_days", "own_default_roles", "notes")
@@ -32,15 +32,15 @@ class EarlierNames:
 
     @classmethod
     def of(cls, kind: str, current: Mapping[int, str]) -> EarlierNames:
-        """Read the names that the objects of this kind have now, and those that the trail tells of."""
+        """Read the names that the objects of this kind have now, and their names in the trail."""
         names = cls()
         for pk, name in current.items():
             names.ids[name].add(pk)
         rows = AuditEntry.objects.filter(object_type=kind).values_list("object_id", "before", "after")
         for pk, before, after in rows.iterator(chunk_size=2000):
-            for told in (before, after):
-                if "name" in told:
-                    names.ids[told["name"]].add(pk)
+            for values in (before, after):
+                if "name" in values:
+                    names.ids[values["name"]].add(pk)
         return names
 
     def same(self, one: str, other: str) -> bool:
@@ -58,7 +58,7 @@ class EarlierNames:
 
 @dataclass(slots=True)
 class AuditStory:
-    """What the trail has told of one object so far."""
+    """The state of one object by the entries of the trail so far."""
 
     who: str
     orgs: EarlierNames
@@ -66,8 +66,8 @@ class AuditStory:
     fields: Collection[str]
     known: dict[str, Any]
 
-    def hear(self, pk: int, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-        """Take the next entry; yield where it found something else than the one before it had left."""
+    def check_entry(self, pk: int, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
+        """Add the next entry; yield each value in it that differs from what the entries before it had left."""
         for key, value in before.items():
             if key in self.known and not self._same(key, self.known[key], value):
                 yield (
@@ -76,7 +76,7 @@ class AuditStory:
                 )
         self.known.update({key: value for key, value in after.items() if key in self.fields})
         if after.get("active") is False:
-            # Whoever is deactivated waits for it no longer.
+            # A deactivation ends "pending" without an entry of its own.
             self.known["pending"] = False
 
     def end(self, current: Mapping[str, Any]) -> Iterator[str]:
@@ -85,10 +85,10 @@ class AuditStory:
             if key in self.known and not self._same(key, self.known[key], value):
                 yield f"{self.who}: {key} is {value!r}, but the audit trail leaves it at {self.known[key]!r}"
 
-    def _same(self, key: str, told: Any, found: Any) -> bool:
+    def _same(self, key: str, recorded: Any, found: Any) -> bool:
         if key == "org":
-            return self.orgs.same(told, found)
-        return self.roles.same_all(told, found) if key in {"roles", "default_roles"} else bool(told == found)
+            return self.orgs.same(recorded, found)
+        return self.roles.same_all(recorded, found) if key in {"roles", "default_roles"} else bool(recorded == found)
 
 
 def _names() -> tuple[EarlierNames, EarlierNames]:
@@ -106,15 +106,15 @@ def users(_at: datetime) -> Iterator[str]:
         held: dict[int, list[str]] = defaultdict(list)
         for pk, name in RoleGrant.objects.filter(user__gte=first, user__lte=last).values_list("user_id", "role__name"):
             held[pk].append(name)
-        told = _entries("user", first, last)
+        entries = _entries("user", first, last)
         for row in page:
             story = AuditStory(
                 f"user {row['pk']} ({row['username']})", orgs, roles, USER_FIELDS, {} if begins else dict(NEW_USER)
             )
-            for pk, action, label, before, after in told.get(row["pk"], ()):
+            for pk, action, label, before, after in entries.get(row["pk"], ()):
                 if action == "user created" and len(label) < LONGEST_LABEL:
-                    after = {**after, "username": label}  # noqa: PLW2901  # told by the label
-                yield from story.hear(pk, action, before, after)
+                    after = {**after, "username": label}  # noqa: PLW2901  # the label holds the username
+                yield from story.check_entry(pk, action, before, after)
             yield from story.end(
                 {"org": row["org__name"], "roles": sorted(held[row["pk"]])} | {k: row[k] for k in plain}
             )
@@ -131,11 +131,11 @@ Entry = tuple[int, str, str, dict[str, Any], dict[str, Any]]
 def _entries(kind: str, first: int, last: int) -> dict[int, list[Entry]]:
     """Return the trail of the objects of this kind with these ids, in the order in which it was written."""
     rows = AuditEntry.objects.filter(object_type=kind, object_id__gte=first, object_id__lte=last)
-    told: dict[int, list[Entry]] = defaultdict(list)
+    entries: dict[int, list[Entry]] = defaultdict(list)
     columns = ("object_id", "pk", "action", "object_label", "before", "after")
     for object_id, *entry in sorted(rows.values_list(*columns), key=lambda row: row[1]):
-        told[object_id].append((entry[0], entry[1], entry[2], entry[3], entry[4]))
-    return told
+        entries[object_id].append((entry[0], entry[1], entry[2], entry[3], entry[4]))
+    return entries
 
 
 def orgs(_at: datetime) -> Iterator[str]:
@@ -146,7 +146,7 @@ def orgs(_at: datetime) -> Iterator[str]:
     for org in Org.objects.prefetch_related("default_roles"):
         story = AuditStory(f"org {org.pk} ({org.name})", org_names, role_names, ORG_FIELDS, dict(new))
         for pk, action, _, before, after in _entries("org", org.pk, org.pk).get(org.pk, ()):
-            yield from story.hear(pk, action, before, after)
+            yield from story.check_entry(pk, action, before, after)
             if action in states:
                 story.known["active"] = states[action]
         now = {key: getattr(org, key) for key in (*ORG_PLAIN, "active")}
@@ -161,23 +161,23 @@ def devices(_at: datetime) -> Iterator[str]:
         object_type="device",
         object_id=OuterRef("pk"),
     )
-    told = Device.objects.annotate(told=Subquery(states.order_by("-pk").values("action")[:1]))
-    on = Q(active=True, told__isnull=False) & ~Q(told="device reactivated")
-    off = Q(active=False, told="device reactivated")
+    with_last_action = Device.objects.annotate(last_action=Subquery(states.order_by("-pk").values("action")[:1]))
+    on = Q(active=True, last_action__isnull=False) & ~Q(last_action="device reactivated")
+    off = Q(active=False, last_action="device reactivated")
     if not _begins_later():
-        off |= Q(active=False, told=None)
-    for device in told.filter(on | off).order_by("pk").iterator():
+        off |= Q(active=False, last_action=None)
+    for device in with_last_action.filter(on | off).order_by("pk").iterator():
         state = "active" if device.active else "deactivated"
         yield f"device {device.pk} ({device.name}) of user {device.user_id} is {state}, which the audit trail does not say"
 
 
 def archives(_at: datetime) -> Iterator[str]:
     """What has expired or been purged is in the audit trail."""
-    told = AuditEntry.objects.filter(object_type="archive", object_id=OuterRef("pk"))
+    entries = AuditEntry.objects.filter(object_type="archive", object_id=OuterRef("pk"))
     expired = Archive.objects.filter(state=ArchiveState.EXPIRED)
-    for archive in expired.exclude(Exists(told.filter(action="archive expired"))).order_by("pk").iterator():
+    for archive in expired.exclude(Exists(entries.filter(action="archive expired"))).order_by("pk").iterator():
         yield f"archive {archive.pk} of device {archive.device_id} has expired, which the audit trail does not say"
-    for archive in Archive.objects.filter(Exists(told.filter(action="archive purged"))).order_by("pk").iterator():
+    for archive in Archive.objects.filter(Exists(entries.filter(action="archive purged"))).order_by("pk").iterator():
         yield f"archive {archive.pk} of device {archive.device_id} is there, but the audit trail says that it was purged"
 
 
@@ -190,17 +190,17 @@ def holds(_at: datetime) -> Iterator[str]:
     ):
         found = dict(counted.annotate(n=Count("pk")))
         rows = AuditEntry.objects.filter(object_type="user", action=action).values_list("object_id").order_by()
-        told = dict(rows.annotate(n=Count("pk")))
-        for pk in sorted(found.keys() | told.keys()):
-            if found.get(pk, 0) != told.get(pk, 0):
-                yield f"user {pk} was {action} {found.get(pk, 0)} times, {told.get(pk, 0)} times by the audit trail"
+        recorded = dict(rows.annotate(n=Count("pk")))
+        for pk in sorted(found.keys() | recorded.keys()):
+            if found.get(pk, 0) != recorded.get(pk, 0):
+                yield f"user {pk} was {action} {found.get(pk, 0)} times, {recorded.get(pk, 0)} times by the audit trail"
     closed = AuditEntry.objects.filter(object_type="matter", object_id=OuterRef("pk"), action="matter closed")
     for matter in Matter.objects.filter(closed_at__isnull=False).exclude(Exists(closed)).order_by("pk").iterator():
         yield f"matter {matter.pk} ({matter.name}) is closed, which the audit trail does not say"
 
 
 def applied_changes(_at: datetime) -> Iterator[str]:
-    """What a run applied is in the audit trail as the plan said it: the same fields, before and after."""
+    """The audit trail holds what a run applied as it was planned: the same fields, before and after."""
     began = dict(Run.objects.values_list("pk", "created_at"))
     _, roles = _names()
     last = 0
@@ -208,36 +208,36 @@ def applied_changes(_at: datetime) -> Iterator[str]:
     columns = ("pk", "run_id", "user_id", "username", "before", "after")
     while page := list(applied.filter(pk__gt=last).values(*columns)[:PAGE]):
         last = page[-1]["pk"]
-        told = _told_by_runs(page, began)
+        recorded = _recorded_by_runs(page, began)
         for row in page:
-            before, after = told.get((row["run_id"], row["user_id"]), ({}, {}))
-            wanted = {key for key in CHANGED_BY_RUNS if row["before"][key] != row["after"][key]}
-            if "active" in wanted and not row["after"]["active"]:
-                # Whoever is deactivated waits for it no longer: that goes without an entry.
-                wanted.discard("pending")
+            before, after = recorded.get((row["run_id"], row["user_id"]), ({}, {}))
+            planned = {key for key in CHANGED_BY_RUNS if row["before"][key] != row["after"][key]}
+            if "active" in planned and not row["after"]["active"]:
+                # A deactivation ends "pending" without an entry of its own.
+                planned.discard("pending")
             who = f"run {row['run_id']}, change {row['pk']} of user {row['user_id']} ({row['username']})"
-            for key in sorted(wanted ^ after.keys()):
-                yield f"{who} is applied; {key} was {'to change' if key in wanted else 'not to'}, the audit trail differs"
-            for key in sorted(wanted & after.keys()):
+            for key in sorted(planned ^ after.keys()):
+                yield f"{who} is applied; {key} was {'to change' if key in planned else 'not to'}, the audit trail differs"
+            for key in sorted(planned & after.keys()):
                 if not _as_planned(key, row, before, after, roles):
                     yield f"{who} is applied; by the audit trail {key} went from {before.get(key)!r} to {after[key]!r}"
 
 
-def _told_by_runs(
+def _recorded_by_runs(
     page: list[dict[str, Any]], began: Mapping[int, datetime]
 ) -> dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]]:
     """Return the first before and the last after of each field, by run and user."""
     runs, people = {row["run_id"] for row in page}, {row["user_id"] for row in page}
     rows = AuditEntry.objects.filter(object_type="user", run_id__in=runs, object_id__in=people).order_by("pk")
-    told: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
+    recorded: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}
     columns = ("at", "run_id", "object_id", "before", "after")
     for at, run_id, user_id, before, after in rows.values_list(*columns):
         if run_id is None or at <= began[run_id]:
             continue
-        first, last = told.setdefault((run_id, user_id), ({}, {}))
+        first, last = recorded.setdefault((run_id, user_id), ({}, {}))
         first.update({key: value for key, value in before.items() if key in CHANGED_BY_RUNS and key not in first})
         last.update({key: value for key, value in after.items() if key in CHANGED_BY_RUNS})
-    return told
+    return recorded
 
 
 def _as_planned(

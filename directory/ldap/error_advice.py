@@ -179,8 +179,8 @@ def of_result(code: int, words: str, *, binding: bool = False) -> str:
     """
     if (found := _SUB_CODE.search(words)) is not None and (meant := _SUB_CODES.get(found[1].lower())):
         return meant
-    said = words.lower()
-    if by_words := next((advice for part, advice in _BY_WORDS if part in said), ""):
+    lowered = words.lower()
+    if by_words := next((advice for part, advice in _BY_WORDS if part in lowered), ""):
         return by_words
     return (_OF_BIND.get(code, "") if binding else "") or _BY_RESULT.get(code, "")
 

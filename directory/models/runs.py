@@ -157,8 +157,8 @@ class Run(models.Model):
         return self.state in LIVE_STATES
 
     @property
-    def heard_of_at(self) -> datetime | None:
-        """When the worker that has this run was last heard of."""
+    def lease_renewed_at(self) -> datetime | None:
+        """When the worker that has this run last renewed its lease."""
         return self.lease_until and self.lease_until - timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
     @property

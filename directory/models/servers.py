@@ -74,7 +74,7 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
         """Enabled servers whose certificates are not checked."""
         return self.filter(enabled=True, verify_certificates=False)
 
-    def asking_for_approval(self) -> LdapServerQuerySet:
+    def requiring_approval(self) -> LdapServerQuerySet:
         """Servers whose plans need a second administrator."""
         return self.filter(requires_approval=True)
 

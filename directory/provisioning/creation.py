@@ -185,7 +185,7 @@ def _of_entry(
         roles=roles,
         notes=applicant.notes,
         match=(hit.server.pk, hit.entry.dn, hit.identity.ids),
-        said=_said(hit),
+        findings=_findings(hit),
         refusal=refusal,
         warnings=tuple(warnings),
     )
@@ -226,7 +226,7 @@ def _refusal(hit: FoundPerson, user: str) -> str:
     return "" if hit.verdict.active else f"not created: the active script of {hit.server.name} says inactive"
 
 
-def _said(hit: FoundPerson) -> str:
+def _findings(hit: FoundPerson) -> str:
     """Return where the entry was found and what each script returned."""
     parts = [f"found in {hit.server.name} as {hit.entry.dn}"]
     if hit.verdict.error is None:

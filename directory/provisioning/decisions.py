@@ -31,7 +31,7 @@ class Decision:
     managed_locally: bool = False
     password: str = field(default="", repr=False)
     match: tuple[int, str, tuple[str, ...]] | None = None
-    said: str = ""
+    findings: str = ""
     refusal: str = ""
     warnings: tuple[str, ...] = ()
 

@@ -30,5 +30,7 @@ def forget(*, part: Part, host: str, pid: int) -> None:
 
 def workers_alive(*, queue: str, at: datetime) -> int:
     """Return how many workers that take tasks from this queue live."""
-    heard = Heartbeat.objects.filter(part=Part.WORKER, heard_at__gt=at - ALIVE).values_list("queues", flat=True)
-    return sum(queue in queues for queues in heard)
+    queues_of_workers = Heartbeat.objects.filter(part=Part.WORKER, heard_at__gt=at - ALIVE).values_list(
+        "queues", flat=True
+    )
+    return sum(queue in queues for queues in queues_of_workers)

@@ -28,12 +28,12 @@ def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
 @lru_cache(maxsize=4096)
 def verdict_to_text(verdict: Verdict | None) -> Json | None:
     """Return a verdict as the JSON text that a row keeps: nearly all are the same few."""
-    told = verdict_to_json(verdict)
-    return None if told is None else Json(json.dumps(told))
+    values = verdict_to_json(verdict)
+    return None if values is None else Json(json.dumps(values))
 
 
-def verdict_told(stored: Mapping[str, Any], *, varies: bool) -> Verdict:
-    """Return a verdict with what a stored entry's row says elsewhere: whether it varies."""
+def verdict_of_row(stored: Mapping[str, Any], *, varies: bool) -> Verdict:
+    """Return the verdict of a stored entry; its row holds in another column whether it varies."""
     return replace(verdict_from_json(stored), varies=varies)
 
 

@@ -11,7 +11,7 @@ from directory import found_elsewhere
 from directory.errors import Unanswered
 from directory.found_elsewhere import Asked
 from directory.models import LdapServer
-from directory.scope import asked_by_orgs, inherited
+from directory.scope import servers_by_org, inherited
 from orgs.models import Org
 from orgs.text import fold
 
@@ -90,5 +90,5 @@ def ask_about_left_behind(before: Asked, confirmed: Confirmed) -> None:
     Raises:
         Unanswered: with a sentence for each server that they were found on.
     """
-    if not confirmed.left_behind and (found := found_elsewhere.left_behind(before, asked_by_orgs())):
+    if not confirmed.left_behind and (found := found_elsewhere.left_behind(before, servers_by_org())):
         raise Unanswered(LEFT_BEHIND, found)

@@ -81,11 +81,11 @@ def look(answer: BrokerAnswer) -> list[Line]:
             )
         ]
     if not answer.facts:
-        said = _("Redis answers at %(where)s; it does not say more to this user.") % where
-        return [Line(_("Connection"), LineState.OK, said)]
+        fact = _("Redis answers at %(where)s; it does not say more to this user.") % where
+        return [Line(_("Connection"), LineState.OK, fact)]
     version = {"version": answer.facts.get("redis_version", "?")}
-    said = _("Redis %(version)s answers at %(where)s.") % (where | version)
-    return [Line(_("Connection"), LineState.OK, said), _persistence(answer.facts), _memory(answer.facts)]
+    fact = _("Redis %(version)s answers at %(where)s.") % (where | version)
+    return [Line(_("Connection"), LineState.OK, fact), _persistence(answer.facts), _memory(answer.facts)]
 
 
 def _place() -> str:

@@ -42,11 +42,11 @@ def answers() -> bool:
 
 
 def _silence(error: Error) -> Line:
-    said = str(error).strip().splitlines() or [type(error).__name__]
+    lines = str(error).strip().splitlines() or [type(error).__name__]
     return Line(
         _("Connection"),
         LineState.PROBLEM,
-        _("The database does not answer: %(reason)s") % {"reason": said[0]},
+        _("The database does not answer: %(reason)s") % {"reason": lines[0]},
         _("Start it, and check DATABASE_URL. Nothing works without it; runs under way go on when it is back."),
     )
 
@@ -83,8 +83,8 @@ def _sqlite() -> Line:
 
 def _sqlite_advice() -> Line:
     users = User.objects.count()
-    told = ngettext("%(count)d user.", "%(count)d users.", users) % {"count": users}
-    fact = f"{told} " + _("SQLite is for one worker host and up to about 50,000 users.")
+    size = ngettext("%(count)d user.", "%(count)d users.", users) % {"count": users}
+    fact = f"{size} " + _("SQLite is for one worker host and up to about 50,000 users.")
     if users <= SQLITE_USERS:
         return Line(_("Size"), LineState.OK, fact)
     return Line(_("Size"), LineState.WARNING, fact, _("Move to PostgreSQL and name it in DATABASE_URL."))
@@ -117,8 +117,8 @@ def _migrations() -> Line:
 
 
 def _some(names: Collection[tuple[str, str]]) -> str:
-    told = ", ".join(f"{app} {name}" for app, name in sorted(names)[:5])
-    return told + (" …" if len(names) > 5 else "")
+    listed = ", ".join(f"{app} {name}" for app, name in sorted(names)[:5])
+    return listed + (" …" if len(names) > 5 else "")
 
 
 def _space() -> Line:

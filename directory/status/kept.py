@@ -22,8 +22,8 @@ def look(*, at: datetime) -> list[Line]:
     """Return what there is to say about old rows."""
     kept = retention.chosen()
     last = AuditEntry.objects.filter(action=REMOVED).order_by("-pk").first()
-    said = _("Old rows were last removed:") if last else _("No old row has been removed yet.")
-    return [_runs(kept, at), _audit(kept), Line(_("Removal"), LineState.OK, said, at=last.at if last else None)]
+    fact = _("Old rows were last removed:") if last else _("No old row has been removed yet.")
+    return [_runs(kept, at), _audit(kept), Line(_("Removal"), LineState.OK, fact, at=last.at if last else None)]
 
 
 def _runs(kept: retention.Retention, at: datetime) -> Line:

@@ -14,14 +14,14 @@ from directory.status.lines import Line, LineState
 from directory.sync.notifications import GIVE_UP_AFTER
 from orgs.models import User
 
-# How long a mail that never left is told of.
-TOLD = 7 * GIVE_UP_AFTER / 2
+# How long a mail that never left is shown.
+SHOWN_FOR = 7 * GIVE_UP_AFTER / 2
 
 
 def look(*, at: datetime) -> list[Line]:
     """Return what there is to say about mail."""
     lines = [_server(), _box(at)]
-    if not _anyone_is_told():
+    if not _has_recipients():
         lines.append(
             Line(
                 _("Recipients"),
@@ -33,7 +33,7 @@ def look(*, at: datetime) -> list[Line]:
     return lines
 
 
-def _anyone_is_told() -> bool:
+def _has_recipients() -> bool:
     chosen = SyncSettings.load()
     if chosen.notification_addresses:
         return True
@@ -53,22 +53,25 @@ def _server() -> Line:
 def _box(at: datetime) -> Line:
     title = _("Waiting")
     unsent, given_up = Q(sent_at=None), ~Q(given_up_at=None) | Q(created_at__lte=at - GIVE_UP_AFTER)
-    counts = Mail.objects.filter(unsent, created_at__gt=at - TOLD).aggregate(
+    counts = Mail.objects.filter(unsent, created_at__gt=at - SHOWN_FOR).aggregate(
         waiting=Count("pk", filter=~given_up), lost=Count("pk", filter=given_up)
     )
     failed = (
-        Mail.objects.filter(unsent, created_at__gt=at - TOLD).exclude(error="").order_by("-tried_at", "-pk").first()
+        Mail.objects.filter(unsent, created_at__gt=at - SHOWN_FOR)
+        .exclude(error="")
+        .order_by("-tried_at", "-pk")
+        .first()
     )
-    said = " " + _("The mail server said: %(error)s") % {"error": failed.error} if failed else ""
+    reason = " " + _("The mail server said: %(error)s") % {"error": failed.error} if failed else ""
     when = failed.tried_at if failed else None
     if counts["lost"]:
         fact = ngettext("%(count)d mail never left.", "%(count)d mails never left.", counts["lost"])
         advice = _("Repair the mail server's settings (EMAIL_HOST, EMAIL_PORT, EMAIL_USE_TLS and the sign-in).")
-        return Line(title, LineState.PROBLEM, fact % {"count": counts["lost"]} + said, advice, at=when)
+        return Line(title, LineState.PROBLEM, fact % {"count": counts["lost"]} + reason, advice, at=when)
     if not counts["waiting"]:
         return Line(title, LineState.OK, _("No mail waits."))
     fact = ngettext("%(count)d mail waits.", "%(count)d mails wait.", counts["waiting"])
-    fact = fact % {"count": counts["waiting"]} + said
+    fact = fact % {"count": counts["waiting"]} + reason
     if not failed:
         return Line(title, LineState.OK, fact)
     return Line(title, LineState.WARNING, fact, _("It is tried again every five minutes, for two days."), at=when)

@@ -19,19 +19,19 @@ from directory.status.lines import Line, LineState
 
 # What the clock rings for in about five minutes; more than that means that the workers of a queue don't keep up.
 MANY = 50
-# How long a process that ended and was started again is told of.
-_TOLD = timedelta(hours=1)
+# How long a process that ended and was started again is shown.
+_SHOWN_FOR = timedelta(hours=1)
 
 
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
     """Return what there is to say about workers and the clock, in one query."""
-    heard = list(Heartbeat.objects.order_by("-heard_at", "-pk"))
-    workers = [beat for beat in heard if beat.part == Part.WORKER]
+    beats = list(Heartbeat.objects.order_by("-heard_at", "-pk"))
+    workers = [beat for beat in beats if beat.part == Part.WORKER]
     lines = [
         _queue(name, [beat for beat in workers if name in beat.queues], at, (waiting or {}).get(name))
         for name in queues.names()
     ]
-    lines.append(_clock([beat for beat in heard if beat.part == Part.CLOCK], at))
+    lines.append(_clock([beat for beat in beats if beat.part == Part.CLOCK], at))
     lines += _supervised(at)
     hosts = sorted({beat.host for beat in _living(workers, at)})
     if connection.vendor == "sqlite" and len(hosts) > 1:
@@ -41,8 +41,8 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
     return lines
 
 
-def _living(heard: Sequence[Heartbeat], at: datetime) -> list[Heartbeat]:
-    return [beat for beat in heard if beat.heard_at >= at - ALIVE]
+def _living(beats: Sequence[Heartbeat], at: datetime) -> list[Heartbeat]:
+    return [beat for beat in beats if beat.heard_at >= at - ALIVE]
 
 
 def _queue(name: str, workers: Sequence[Heartbeat], at: datetime, waiting: int | None) -> Line:
@@ -106,7 +106,7 @@ def _supervised(at: datetime) -> list[Line]:
 
 
 def _restarted(each: Supervised, at: datetime) -> Line | None:
-    often = [ended for ended in each.ended if at - ended < _TOLD]
+    often = [ended for ended in each.ended if at - ended < _SHOWN_FOR]
     if not often:
         return None
     title = _("Process %(name)s") % {"name": each.name}

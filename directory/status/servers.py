@@ -88,8 +88,8 @@ def _reading(server: LdapServer, reading: RunServer | None) -> Line:
 
 
 def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
-    """Return of whom the last run could not say whether they are in the directory, because of this server."""
-    told = not_checked.from_json(reading.run.incomplete) if reading is not None else []
+    """Return how many users the last run could not check because of this server, and why."""
+    unchecked = not_checked.from_json(reading.run.incomplete) if reading is not None else []
     advice = _("Open the run: until they are checked, nobody of them is deactivated.")
     return [
         Line(
@@ -100,7 +100,7 @@ def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
             at=reading.run.created_at,
             about=("run", reading.run_id),
         )
-        for each in told
+        for each in unchecked
         if reading is not None and each.server == server.name and each.users
     ]
 

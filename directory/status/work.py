@@ -22,14 +22,14 @@ def look(*, at: datetime) -> list[Line]:
 
 def _run(run: Run, at: datetime) -> Line:
     title, about = str(run).capitalize(), ("run", run.pk)
-    if run.lease_until is None or run.heard_of_at is None:
+    if run.lease_until is None or run.lease_renewed_at is None:
         return _waiting(run, title, at)
     # The lease goes by the database's clock, which may be ahead of ours.
-    heard = min(run.heard_of_at, at)
+    reported = min(run.lease_renewed_at, at)
     if run.lease_until < at:
         advice = _("Nothing to do: the next worker goes on with it, within a minute.")
         fact = _("%(owner)s worked on it and is silent. Heard of") % {"owner": run.owner or "?"}
-        return Line(title, LineState.WARNING, fact, advice, at=heard, about=about)
+        return Line(title, LineState.WARNING, fact, advice, at=reported, about=about)
     known = {"owner": run.owner or "?", "phase": run.phase or run.get_state_display(), "done": run.done}
     fact = _("%(phase)s, %(done)d done; worked on by %(owner)s, heard of") % known
     if run.total:
@@ -38,8 +38,8 @@ def _run(run: Run, at: datetime) -> Line:
         known = {"count": run.attempts, "most": MAX_ATTEMPTS}
         fact = _("Attempt %(count)d of %(most)d:") % known + " " + fact
         advice = _("Its worker was lost before: look into the worker's log.")
-        return Line(title, LineState.WARNING, fact, advice, at=heard, about=about)
-    return Line(title, LineState.OK, fact, at=heard, about=about)
+        return Line(title, LineState.WARNING, fact, advice, at=reported, about=about)
+    return Line(title, LineState.OK, fact, at=reported, about=about)
 
 
 def _waiting(run: Run, title: str, at: datetime) -> Line:

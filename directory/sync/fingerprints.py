@@ -50,10 +50,10 @@ STORING = (
 def of(paths: Iterable[Path]) -> str:
     """Return one hash of the names and the contents of these files, in whatever order they come."""
     parts = sorted((path.relative_to(PROJECT).as_posix(), path.read_bytes()) for path in set(paths))
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for name, content in parts:
-        told.update(f"{name} {len(content)} ".encode() + content)
-    return told.hexdigest()
+        digest.update(f"{name} {len(content)} ".encode() + content)
+    return digest.hexdigest()
 
 
 # Read once, when the rules themselves are: an upgrade may replace the files while this process runs.

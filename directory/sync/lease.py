@@ -30,8 +30,8 @@ log = logging.getLogger("rollcall.sync")
 
 # A run that dies this often without getting any further dies of itself.
 MAX_ATTEMPTS = 5
-# Whoever looks at a run sees how far it is by the half second.
-TELLS_EVERY = 0.5
+# Pages show the progress of a run, at most half a second old.
+REPORTS_EVERY = 0.5
 # A step that takes so many seconds hangs, and another worker may have the run.
 HANGS_AFTER = 600
 
@@ -49,13 +49,13 @@ class Lease:
     progress: Progress
     # Until when the present step may take, by the clock that nobody sets.
     step_ends: float = field(init=False)
-    _told: float = field(init=False, default=0.0)
+    _reported: float = field(init=False, default=0.0)
 
     def __post_init__(self) -> None:
         self._step()
 
     def renew(self, *, phase: str, done: int, total: int | None = None, patience: int = 0) -> None:
-        """Stay in charge and say how far the run is; inside a transaction it also guards everything written there.
+        """Keep the lease and store the progress; inside a transaction it also guards everything written there.
 
         ``patience`` are seconds that the next step may take longer than usual.
 
@@ -65,16 +65,16 @@ class Lease:
         """
         renewed = {"lease_until": _until(), "phase": phase[:32], "done": done, "total": total}
         if not self._held().filter(cancel_requested=False).update(**renewed):
-            # The one who has lost the run is told so first.
+            # Raises TakenOver where both are true: the run is lost and cancelled.
             self.save(**renewed)
             raise Cancelled
         self._step(patience)
-        self._told = time.monotonic()
+        self._reported = time.monotonic()
         self.progress(phase, done, total)
 
     def stay(self, *, phase: str, done: int, patience: int = 0) -> None:
         """Renew where that was a while ago: for steps that write nothing. Raises as ``renew`` does."""
-        if time.monotonic() > self._told + TELLS_EVERY:
+        if time.monotonic() > self._reported + REPORTS_EVERY:
             self.renew(phase=phase, done=done, patience=patience)
         self._step(patience)
         self.progress(phase, done, None)

@@ -50,17 +50,17 @@ def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:
     Alert.objects.open().filter(kind__in=kinds, run_id__in=runs.values("pk")).update(dismissed_at=at)
 
 
-def tell_incomplete(run: Run, *, at: datetime) -> None:
+def alert_incomplete(run: Run, *, at: datetime) -> None:
     """Raise an alert for each LDAP server of which a real run could not check everybody, and end those of earlier runs.
 
     Alerts of servers that this run has not read stay, as they are.
     """
-    told = not_checked.from_json(run.incomplete)
-    messages = [f"Directory sync incomplete: {each.sentence}" for each in told]
+    unchecked = not_checked.from_json(run.incomplete)
+    messages = [f"Directory sync incomplete: {each.sentence}" for each in unchecked]
     servers = dict(run.readings.filter(server__isnull=False).values_list("server_name", "server"))
     past = Alert.objects.open().filter(Q(server=None) | Q(server__in=servers.values()), kind=AlertKind.INCOMPLETE)
     past.exclude(message__in=messages).update(dismissed_at=at)
-    for each, message in zip(told, messages, strict=True):
+    for each, message in zip(unchecked, messages, strict=True):
         raise_alert(
             kind=AlertKind.INCOMPLETE, message=message, run_id=run.pk, server_id=servers.get(each.server), at=at
         )
@@ -140,8 +140,8 @@ def _give_up(at: datetime) -> None:
     for mail in Mail.objects.filter(sent_at=None, given_up_at=None, created_at__lte=at - GIVE_UP_AFTER):
         with transaction.atomic():
             if Mail.objects.filter(pk=mail.pk, sent_at=None, given_up_at=None).update(given_up_at=at):
-                said = f" The mail server said: {mail.error}" if mail.error else ""
-                message = f"A mail was never sent: {mail.subject}.{said}"
+                reason = f" The mail server said: {mail.error}" if mail.error else ""
+                message = f"A mail was never sent: {mail.subject}.{reason}"
                 raise_alert(kind=AlertKind.MAIL, message=message, run_id=mail.run_id, at=at)
 
 

@@ -172,20 +172,20 @@ def _warnings(work: RunContext, tally: PlanCounts) -> list[str]:
 
 def hold_back(work: RunContext, reasons: list[limits.Reason], waits: list[str]) -> None:
     """Stop before the first write: say why on the page, as an alert and by mail, and wait for a person."""
-    told = " ".join([*(reason.message for reason in reasons), *waits])
+    why = " ".join([*(reason.message for reason in reasons), *waits])
     alert, mail = (AlertKind.HELD_BACK, MailKind.HELD_BACK) if reasons else (AlertKind.APPROVAL, MailKind.APPROVAL)
     opening = "Directory sync held back." if reasons else "Directory sync waits for approval."
     if any(reason.deactivations for reason in reasons):
         opening = limits.TOO_MANY
     level, what = (logging.WARNING, "Held back") if reasons else (logging.INFO, "Waiting for approval")
-    log.log(level, "DIRSYNC:: %s run:%d, nothing was written. %s %s", what, work.run.pk, opening, report.safe(told))
+    log.log(level, "DIRSYNC:: %s run:%d, nothing was written. %s %s", what, work.run.pk, opening, report.safe(why))
     finishing.write_log(work)
     with transaction.atomic():
         at = work.lease.clock()
-        notifications.raise_alert(kind=alert, message=f"{opening} {told}", run_id=work.run.pk, at=at)
-        notifications.tell_incomplete(work.run, at=at)
+        notifications.raise_alert(kind=alert, message=f"{opening} {why}", run_id=work.run.pk, at=at)
+        notifications.alert_incomplete(work.run, at=at)
         work.lease.finish(RunState.HELD_BACK)
-        finishing.write_mails(work, mail, f"{opening}\nNothing was written.", told)
+        finishing.write_mails(work, mail, f"{opening}\nNothing was written.", why)
     finishing.send(work)
 
 
@@ -255,7 +255,7 @@ def _finish(work: RunContext, state: RunState) -> None:
         applied_counts.store(applied)
         if state == RunState.APPLIED and work.run.undo_of_id is None:
             notifications.close_held_back(runs=void_plans.held_back_before(work.run), at=work.lease.clock())
-            notifications.tell_incomplete(work.run, at=work.lease.clock())
+            notifications.alert_incomplete(work.run, at=work.lease.clock())
         finishing.write_mails(work, kind, f"{name} of {work.run.created_at:%Y-%m-%d %H:%M} UTC is done.")
     finishing.send(work)
 

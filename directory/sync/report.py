@@ -49,19 +49,19 @@ def summary(org_ids: Sequence[int], counts: Mapping[str, int], *, simulated: boo
     )
 
 
-def incomplete(told: Unchecked, *, simulated: bool) -> str:
-    """Return the line that says whom a run could not check because of one LDAP server."""
+def incomplete(unchecked: Unchecked, *, simulated: bool) -> str:
+    """Return the line about users whom a run could not check because of one LDAP server."""
     return (
-        f"DIRSYNC:: Incomplete for server:{safe(told.server) or '-'} users:{told.users} not checked: "
-        f"{safe(told.reason)}, simulated:{_FLAGS[simulated]}"
+        f"DIRSYNC:: Incomplete for server:{safe(unchecked.server) or '-'} users:{unchecked.users} not checked: "
+        f"{safe(unchecked.reason)}, simulated:{_FLAGS[simulated]}"
     )
 
 
 def mail_sent(addresses: Sequence[str], counts: Mapping[str, int], *, simulated: bool) -> str:
-    """Return the line that says who was told."""
-    told = ", ".join(safe(address) for address in addresses)
+    """Return the line that names the recipients of the summary."""
+    listed = ", ".join(safe(address) for address in addresses)
     return (
-        f"DIRSYNC:: summary email sent to:[{told}], users:{counts[USERS.key]}, deactivated:{counts[DEACTIVATED.key]}, "
+        f"DIRSYNC:: summary email sent to:[{listed}], users:{counts[USERS.key]}, deactivated:{counts[DEACTIVATED.key]}, "
         f"simulated:{_FLAGS[simulated]}"
     )
 
@@ -81,26 +81,26 @@ def _events(change: Change) -> list[str]:
     who = f"user:{change.user_id}/{safe(before.username)}"
     place = _org(before)
     actions = set(change.actions)
-    said = []
+    lines = []
     if Action.DEACTIVATE in actions:
-        said.append(f"Blocking and deactivating {who} in {place}")
+        lines.append(f"Blocking and deactivating {who} in {place}")
     elif actions & {Action.BLOCK, Action.SET_PENDING}:
-        said.append(f"Blocking {who} in {place}, deactivation pending")
+        lines.append(f"Blocking {who} in {place}, deactivation pending")
     if Action.REACTIVATE in actions:
-        said.append(f"Activating {who} in {place}")
+        lines.append(f"Activating {who} in {place}")
     elif Action.UNBLOCK in actions:
-        said.append(f"Unblocking {who} in {place}")
+        lines.append(f"Unblocking {who} in {place}")
     elif Action.CLEAR_PENDING in actions:
-        said.append(f"Clearing pending deactivation of {who} in {place}")
+        lines.append(f"Clearing pending deactivation of {who} in {place}")
     if Action.RENAME in actions:
-        said.append(f"Renaming {who} to {safe(after.username)} in {place}")
+        lines.append(f"Renaming {who} to {safe(after.username)} in {place}")
     if Action.PROFILE in actions:
-        said.append(f"Updating profile of {who} in {place}")
+        lines.append(f"Updating profile of {who} in {place}")
     if Action.MOVE in actions:
-        said.append(f"Moving {who} from {place} to {_org(after)}")
+        lines.append(f"Moving {who} from {place} to {_org(after)}")
     if Action.SET_ROLES in actions:
-        said.append(f"Changing roles of {who} in {place} from {_names(before)} to {_names(after)}")
-    return said
+        lines.append(f"Changing roles of {who} in {place} from {_names(before)} to {_names(after)}")
+    return lines
 
 
 def _org(account: Account) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
-from directory.scope import OrgScope, asked_digests, orgs_in_scope
+from directory.scope import OrgScope, org_lists_digests, orgs_in_scope
 from directory.scripts.distributed.dispatcher import WorkerPool
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.entries.group_store import GroupStore
@@ -71,4 +71,4 @@ def load(run_id: int, lease: Lease, helpers: WorkerPool = WorkerPool()) -> RunCo
     for pk, org in everywhere.items():
         for server_id in org.servers:
             asking.setdefault(server_id, []).append(pk)
-    return RunContext(run, lease, SyncSettings.load(), readings, scope, asked_digests(), asking, helpers=helpers)
+    return RunContext(run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), asking, helpers=helpers)

@@ -239,14 +239,14 @@ class MissingUser:
 
 @dataclass(frozen=True, slots=True)
 class AbsenceCheckResult:
-    """What a search of the whole directory says about somebody whom a reading did not find.
+    """The result of a search of the whole directory for a user whom a reading did not find.
 
-    ``absent`` says that they are not where the connection searches, beyond doubt; otherwise nothing may be concluded.
-    ``dns`` are where they were found, and ``told`` is the sentence for the history, without a full stop.
-    ``conflict`` says that the directory takes entries for theirs that have another username for us.
+    ``absent``: beyond doubt, they are not where the connection searches; if False, nothing may be concluded.
+    ``dns``: where they were found. ``sentence``: the result in words for the history, without a full stop.
+    ``conflict``: by the directory's own matching, entries with another username are theirs.
     """
 
     absent: bool
-    told: str
+    sentence: str
     dns: tuple[str, ...] = ()
     conflict: bool = False

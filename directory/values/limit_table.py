@@ -44,11 +44,11 @@ class LimitUnit(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """One limit: the setting ``limit_<name>`` of a server, and the sentence that says that it was passed.
+    """One limit: the setting ``limit_<name>`` of a server, and the ``sentence`` for a plan that passes it.
 
     Each of ``counted`` is counted apart and may be as large as the number allows: a count, or a share of the users
     (entries, holders of a role) that are concerned. A share of ``never_under`` of them is allowed always, and so is
-    one of fewer than ``counts_from``. ``over_time`` says that what runs have done in the last 24 hours counts, too.
+    one of fewer than ``counts_from``. With ``over_time``, what runs have done in the last 24 hours counts, too.
     ``off`` is the number with which the limit holds nothing back. Limits without ``counted`` are about the entries that
     were read.
     """
@@ -58,7 +58,7 @@ class Limit:
     label: str
     held_back: str
     counted: tuple[Counted, ...] = ()
-    says: str = ""
+    sentence: str = ""
     unit: LimitUnit = LimitUnit.PERCENT
     least: int = 1
     most: int = 100

@@ -42,7 +42,7 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     chosen = User.objects.filter(pk__among=user_ids).order_by("pk")
     found = {pk: (name, gone) for pk, name, gone in chosen.values_list("pk", "username", "deactivated_at")}
     held = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
-    added = {pk: told for pk, told in found.items() if pk not in held}
+    added = {pk: user for pk, user in found.items() if pk not in held}
     # Whoever was deactivated, or lost an archive, while this waited for its turn was not on hold then.
     lost = archives.expired_last(user_ids=added)
     since = {pk: max(at, gone or at, lost.get(pk, at)) for pk, (_, gone) in added.items()}

@@ -28,7 +28,7 @@ DEVICE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user",
 
 @transaction.atomic
 def states(*, users: Remembered, by: Actor, at: datetime) -> None:
-    """Say again who set the states of these users, and when; a state that a user is not in is passed over.
+    """Store again who set the states of these users, and when; a state that a user is not in is passed over.
 
     The values are ``deactivated_by``, ``deactivated_at`` and the same for ``blocked`` and ``pending``; a time that is
     left out stays.
@@ -44,7 +44,7 @@ def states(*, users: Remembered, by: Actor, at: datetime) -> None:
         _update(User.objects.all(), wanted, **while_in_it)
     now = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", *columns)}
     facts = [
-        Fact("user", pk, row["username"], before=_told(row, changed), after=_told(now[pk], changed))
+        Fact("user", pk, row["username"], before=_as_json(row, changed), after=_as_json(now[pk], changed))
         for pk, row in stored.items()
         if (changed := [name for name in columns if row[name] != now[pk][name]])
     ]
@@ -85,7 +85,7 @@ def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
     _update(Device.objects.all(), {pk: dict(remembered[pk]) for pk, names in changed.items() if names})
     for action, active in (("device reactivated", True), ("device put back", False)):
         facts = [
-            Fact("device", pk, stored[pk]["name"], _told(stored[pk], names), _told(remembered[pk], names))
+            Fact("device", pk, stored[pk]["name"], _as_json(stored[pk], names), _as_json(remembered[pk], names))
             for pk, names in changed.items()
             if names and active is (remembered[pk]["active"] and not stored[pk]["active"])
         ]
@@ -115,7 +115,7 @@ def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
     _update(Archive.objects.all(), {pk: ahead[pk] for pk in stored})
     names = ["cold_since", "expires_at"]
     facts = [
-        Fact("archive", pk, row["device__name"], before=_told(row, names), after=_told(ahead[pk], names))
+        Fact("archive", pk, row["device__name"], before=_as_json(row, names), after=_as_json(ahead[pk], names))
         for pk, row in stored.items()
     ]
     note(facts, action="archive dates put back", by=by, at=at)
@@ -130,5 +130,5 @@ def _update(stored: QuerySet[Any], rows: Remembered, **only: bool) -> None:
         stored.filter(pk__among=pks, **only).update(**dict(same))
 
 
-def _told(row: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+def _as_json(row: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
     return {name: row[name].isoformat() if isinstance(row[name], datetime) else row[name] for name in names}

@@ -35,7 +35,7 @@ POINTS = {
     "release": "directory.sync.lease:Lease.release",
     "forget": "directory.sync.stored.plan_rows:forget",
     "begin": "directory.sync.entries.entry_store:EntryStore.begin",
-    "scripts": "directory.sync.read.page_processor:PageProcessor.hear",
+    "scripts": "directory.sync.read.page_processor:PageProcessor.take_verdicts",
     "help": "directory.scripts.distributed.remote_worker:_answer",
     "keep": "directory.sync.entries.entry_store:EntryStore.keep",
     "unseen": "directory.sync.entries.entry_store:EntryStore.forget_unseen",

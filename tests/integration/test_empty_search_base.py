@@ -75,9 +75,9 @@ def test_is_asked_for_whom_nobody_found(catalog: Catalog) -> None:
     with AbsenceCheck(connection(catalog), AttributeMapping()) as inquiry:
         found = inquiry.whereabouts([MissingUser(1, "u00003"), MissingUser(2, "nobody")])
 
-    assert "found after all" in found[1].told
+    assert "found after all" in found[1].sentence
     assert found[2].absent
-    assert found[2].told.startswith("nobody with the username nobody anywhere in the whole directory")
+    assert found[2].sentence.startswith("nobody with the username nobody anywhere in the whole directory")
 
 
 def test_stands_for_the_whole_directory_whatever_contexts_it_names() -> None:

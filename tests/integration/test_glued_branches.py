@@ -68,4 +68,4 @@ def test_hide_nobody_from_whoever_asks_for_several_batches(glued: GluedDirectory
         first, second = inquiry.whereabouts(west), inquiry.whereabouts(east)
 
     assert {place.absent for place in (*first.values(), *second.values())} == {False}
-    assert all("found after all" in place.told for place in second.values())
+    assert all("found after all" in place.sentence for place in second.values())

@@ -150,8 +150,8 @@ class TestInquiry:
         found = ask(self.search(firm), MissingUser(1, "ghost"), MissingUser(2, "late", (str(uuid.uuid4()),)))
 
         assert [one.absent for one in found.values()] == [True, True]
-        assert found[1].told == f"nobody with the username ghost anywhere in {BASE}"
-        assert found[2].told.startswith("nobody with the immutable id ")
+        assert found[1].sentence == f"nobody with the username ghost anywhere in {BASE}"
+        assert found[2].sentence.startswith("nobody with the immutable id ")
 
     @pytest.mark.parametrize("by_id", [True, False])
     def test_finds_whom_the_filter_does_not_match(self, firm: Directory, by_id: bool) -> None:
@@ -160,20 +160,20 @@ class TestInquiry:
         found = ask(self.search(firm), MissingUser(7, "u00002", known))
 
         dn = f"uid=u00002,{UNIT}"
-        told = f"still in the directory at {dn}, but the filter does not match"
-        assert found == {7: AbsenceCheckResult(absent=True, told=told, dns=(dn,))}
+        sentence = f"still in the directory at {dn}, but the filter does not match"
+        assert found == {7: AbsenceCheckResult(absent=True, sentence=sentence, dns=(dn,))}
 
     def test_finds_who_has_moved_out_of_the_base(self, firm: Directory) -> None:
         found = ask(self.search(firm), MissingUser(7, "MOVED*(X)"))
 
         assert found[7].absent
-        assert found[7].told == f"moved out of the search base to cn=m,{STAFF}"
+        assert found[7].sentence == f"moved out of the search base to cn=m,{STAFF}"
 
     def test_finds_who_is_there_after_all(self, firm: Directory) -> None:
         found = ask(self.search(firm), MissingUser(7, "gone", (id_of(connection_to(firm), "u00009"),)))
 
         assert not found[7].absent
-        assert found[7].told.startswith(f"found after all at uid=u00009,{UNIT}")
+        assert found[7].sentence.startswith(f"found after all at uid=u00009,{UNIT}")
 
     def test_finds_by_name_who_is_there_under_another_id(self, firm: Directory) -> None:
         found = ask(self.search(firm), MissingUser(7, "u00009", (str(uuid.uuid4()),)))
@@ -200,7 +200,7 @@ class TestInquiry:
 
         found = ask(wanted, MissingUser(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
 
-        assert "Jane (HR)" in found[1].told
+        assert "Jane (HR)" in found[1].sentence
         assert found[1].absent
 
     def test_knows_security_identifiers(self, domain: Directory) -> None:
@@ -218,7 +218,7 @@ class TestInquiry:
             found = ask(fake(server), *(MissingUser(number, f"u{number}") for number in range(200)))
 
         assert not any(one.absent for one in found.values())
-        assert found[199].told == "a second search could not confirm the absence: Server is busy"
+        assert found[199].sentence == "a second search could not confirm the absence: Server is busy"
         assert server.requests == ["bind"]
 
     def test_that_breaks_off_leaves_the_rest_unconfirmed(self) -> None:
@@ -226,7 +226,7 @@ class TestInquiry:
             found = ask(fake(server), MissingUser(1, "u1"), MissingUser(2, "u2"))
 
         assert [one.absent for one in found.values()] == [False, False]
-        assert "no more" in found[1].told
+        assert "no more" in found[1].sentence
 
     def test_that_may_see_no_more_than_the_base_is_content_with_that(self) -> None:
         rules = (f'to dn.subtree="{UNIT}" by * read', 'to dn.base="" by * read', "to * by * none")
@@ -240,14 +240,14 @@ class TestInquiry:
         with FakeDirectory([("uid=u1,dc=com", {"uid": [b"u1"]})], root=None, base="ou=a,dc=example,dc=com") as server:
             found = ask(fake(server), MissingUser(1, "u1"))
 
-        assert found[1].told == "nobody with the username u1 anywhere in dc=example,dc=com"
+        assert found[1].sentence == "nobody with the username u1 anywhere in dc=example,dc=com"
 
     def test_does_not_take_an_entry_that_can_not_be_read_for_nobody(self) -> None:
         with FakeDirectory([("uid=u1,dc=example", {"cn": [b"x"]})]) as server:
             found = ask(fake(server), MissingUser(1, "u1"))
 
         assert not found[1].absent
-        assert "who uid=u1,dc=example is can't be read" in found[1].told
+        assert "who uid=u1,dc=example is can't be read" in found[1].sentence
 
 
 class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
@@ -269,7 +269,7 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
         )
 
         assert [(one.absent, one.conflict) for one in found.values()] == [(False, True), (True, False), (True, False)]
-        assert "takes cn=12 345,dc=example,dc=com for the username 12345" in found[1].told
+        assert "takes cn=12 345,dc=example,dc=com for the username 12345" in found[1].sentence
 
     def test_is_none_where_the_entry_is_known_to_be_another_persons(self, exchange: Directory) -> None:
         sought = MissingUser(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))

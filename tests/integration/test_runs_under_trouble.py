@@ -222,8 +222,8 @@ class TestTheLease:
 
         run.refresh_from_db()
 
-        assert run.heard_of_at is not None
-        assert abs(timezone.now() - run.heard_of_at) < timedelta(seconds=20)
+        assert run.lease_renewed_at is not None
+        assert abs(timezone.now() - run.lease_renewed_at) < timedelta(seconds=20)
 
     @pytest.mark.django_db(transaction=True)
     @pytest.mark.parametrize(("hangs_after", "kept"), [(60, True), (-1, False)])

@@ -69,7 +69,7 @@ class TestBackMeta:
         ):
             found = asked.whereabouts([MissingUser(1, "u00007"), MissingUser(2, "nobody")])
 
-        assert "found after all" in found[1].told
+        assert "found after all" in found[1].sentence
         assert found[2].absent
 
     def test_passes_every_step_of_a_test(self, behind: Directory) -> None:
@@ -95,8 +95,8 @@ class TestBackMetaWithAServerBehindItThatIsDown:
                 found = asked.whereabouts([lost, elsewhere, newcomer])
 
         assert [found[pk].absent for pk in (1, 2, 3)] == [False, True, False]
-        assert "the bind DN sees nobody else in the branch ou=West" in found[1].told
-        assert "others of ou=People" in found[2].told
+        assert "the bind DN sees nobody else in the branch ou=West" in found[1].sentence
+        assert "others of ou=People" in found[2].sentence
 
     def neighbours(self, branch: str) -> list[str]:
         return [f"uid=u00001,{branch}"] if "People" in branch else []

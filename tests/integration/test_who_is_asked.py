@@ -8,7 +8,7 @@ import pytest
 
 from directory.actions import runs, servers
 from directory.models import LdapServer, Run, RunServer, RunState
-from directory.scope import asked_digests
+from directory.scope import org_lists_digests
 from orgs.actions import orgs as org_actions
 from orgs.actions.errors import Refused
 from orgs.models import Org, User
@@ -106,12 +106,12 @@ def test_nobody_is_cut_off_by_a_neighbour_that_is_deleted(people: list[User]) ->
 
 
 def test_an_org_that_inherits_everything_changes_nothing(people: list[User]) -> None:
-    before = asked_digests()
+    before = org_lists_digests()
 
     made = org_actions.create(name="New", parent=Org.objects.get(name="Default"), by=SYSTEM, at=NOON)
     org_actions.set_active(org=made, active=False, by=SYSTEM, at=NOON)
 
-    assert asked_digests() == before
+    assert org_lists_digests() == before
     assert sync().state == RunState.APPLIED
 
 

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from directory.invariants.readings import groups_as_the_graph_says
+from directory.invariants.readings import groups_match_the_graph
 from directory.values.plan import Cause
 from tests.servers.company import GROUPS, PEOPLE, Company
 from tests.servers.rollcall import Rollcall, plain, wanted
@@ -208,7 +208,7 @@ class Histories(RuleBasedStateMachine):
         left = wanted()
         assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.extent)
         assert not left or reading.since, left
-        assert list(groups_as_the_graph_says(NOON)) == []
+        assert list(groups_match_the_graph(NOON)) == []
 
     def _group(self, pick: int) -> str:
         return _pick(sorted(self.members), pick) if self.members else ""

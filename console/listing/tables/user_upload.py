@@ -55,7 +55,7 @@ class UploadTable(Table):
         return "–" if record.refusal else ", ".join(names) or "–"
 
     def render_why(self, record: Decision) -> str | SafeString:
-        lines = [text for text in (record.refusal, record.said, *record.warnings) if text]
+        lines = [text for text in (record.refusal, record.findings, *record.warnings) if text]
         if not lines:
             return "–"
         return format_html(

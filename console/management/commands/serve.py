@@ -64,7 +64,7 @@ class Command(BaseCommand):
         end_without_semaphores()
         lock = _only_one_at_a_time(settings.VAR)
         if left := end_leftovers(settings.VAR):
-            self._say(f"Ended what an earlier start had left running: {', '.join(left)}.")
+            self._write(f"Ended what an earlier start had left running: {', '.join(left)}.")
         try:
             start = _prepare()
         except OSError as error:
@@ -72,7 +72,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(settings.VAR / "log", lambda: self._welcome(start, supervisor))
         for service in start.services:
             supervisor.add(service, start.environment)
-        self._say(f"Starting {', '.join(service.name for service in start.services)} ...")
+        self._write(f"Starting {', '.join(service.name for service in start.services)} ...")
         connections.close_all()
         try:
             supervisor.run()
@@ -80,23 +80,23 @@ class Command(BaseCommand):
             raise CommandError(f"{died}. Everything was stopped.") from died
         finally:
             lock.close()
-        self._say("Stopped.")
+        self._write("Stopped.")
 
     def _welcome(self, start: Start, supervisor: Supervisor) -> None:
         late = _wait_for(start.answers)
         if late:
-            self._say(f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping.")
+            self._write(f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping.")
             supervisor.terminate()
             return
         supervisor.up()
-        self._say(f"\nRollcall is running: {start.environment['CONSOLE_ADDRESS']}")
+        self._write(f"\nRollcall is running: {start.environment['CONSOLE_ADDRESS']}")
         with closing(connection):
             if not User.objects.sysadmins().exists():
                 username, password = _first_administrator()
-                self._say(f"  user name  {username}\n  password   {password}   (shown only now)")
-        self._say("Ctrl-C stops it.\n")
+                self._write(f"  user name  {username}\n  password   {password}   (shown only now)")
+        self._write("Ctrl-C stops it.\n")
 
-    def _say(self, words: str) -> None:
+    def _write(self, words: str) -> None:
         """Write to the terminal; where it is gone, or is a file on a full disk, nobody needs to know more."""
         try:
             self.stdout.write(words)

@@ -105,56 +105,56 @@ class AbsenceCheck:
             self._session = None
 
     def whereabouts(self, sought: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
-        """Return for each of them, by user id, what the directory says; an error leaves the absence unconfirmed."""
-        told: dict[int, AbsenceCheckResult] = {}
+        """Return the result for each user, by user id; an error leaves the absence unconfirmed."""
+        results: dict[int, AbsenceCheckResult] = {}
         # Numbers of an attribute that was chosen before can't be compared with what is read now.
         own = {"", own_attribute(self._mapping)}
-        askable = [
+        searchable = [
             replace(who, unique_ids=tuple(one for one in who.unique_ids if parts_of_id(one)[0] in own))
             for who in sought
         ]
-        for start in range(0, len(askable), AT_ONCE):
-            batch = askable[start : start + AT_ONCE]
+        for start in range(0, len(searchable), AT_ONCE):
+            batch = searchable[start : start + AT_ONCE]
             if not self._trouble:
                 try:
-                    told |= self._ask_in_parts(batch)
+                    results |= self._check_in_parts(batch)
                     continue
                 except DirectoryUnavailable as failure:
                     self._trouble = failure.problem.rstrip(".")
             words = f"a second search could not confirm the absence: {self._trouble}"
-            told |= {who.user_id: AbsenceCheckResult(absent=False, told=words) for who in batch}
-        return told
+            results |= {who.user_id: AbsenceCheckResult(absent=False, sentence=words) for who in batch}
+        return results
 
-    def _ask_in_parts(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
-        """Ask for all at once, and for halves where an entry comes that may be anybody's of them."""
+    def _check_in_parts(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
+        """Search for all at once, and for halves of them where an entry can't be read and may be any user's."""
         try:
-            return self._ask(batch)
+            return self._check(batch)
         except _Unreadable as entry:
             if len(batch) == 1:
                 words = f"a second search could not confirm the absence: {entry}"
-                return {batch[0].user_id: AbsenceCheckResult(absent=False, told=words)}
+                return {batch[0].user_id: AbsenceCheckResult(absent=False, sentence=words)}
         self._stay()
         middle = len(batch) // 2
-        return self._ask_in_parts(batch[:middle]) | self._ask_in_parts(batch[middle:])
+        return self._check_in_parts(batch[:middle]) | self._check_in_parts(batch[middle:])
 
-    def _ask(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
+    def _check(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         if self._session is None:
             self._session = connect(self._connection)
         trees = trees_with_people(self._session.root.contexts, self._connection.search_base)
-        told: dict[int, AbsenceCheckResult] = {}
+        results: dict[int, AbsenceCheckResult] = {}
         for place in self._places(trees):
-            rest = [who for who in batch if who.user_id not in told]
+            rest = [who for who in batch if who.user_id not in results]
             entries, loose = self._find(self._session, place, rest)
             for pk, found in entries.items():
                 dns = tuple(entry.dn for entry in found)
-                told[pk] = AbsenceCheckResult(place.absent, place.words.format(plain(" and ".join(dns))), dns)
+                results[pk] = AbsenceCheckResult(place.absent, place.words.format(plain(" and ".join(dns))), dns)
             if loose:
-                rest = [who for who in rest if who.user_id not in told and (place.by_name_too or not who.unique_ids)]
-                told |= self._taken_for(self._session, place, rest)
+                rest = [who for who in rest if who.user_id not in results and (place.by_name_too or not who.unique_ids)]
+                results |= self._taken_for(self._session, place, rest)
         for who in batch:
-            if who.user_id not in told:
-                told[who.user_id] = self._gone_or_hidden(self._session, who, trees)
-        return told
+            if who.user_id not in results:
+                results[who.user_id] = self._gone_or_hidden(self._session, who, trees)
+        return results
 
     def _gone_or_hidden(self, session: Session, who: MissingUser, trees: Sequence[str]) -> AbsenceCheckResult:
         """Return whether somebody whom no search finds is gone, by their last known DN."""
@@ -165,8 +165,8 @@ class AbsenceCheck:
             finding = Finding(doubt=self._something_hidden(session))
         nobody = _nobody(who, trees)
         if finding.doubt:
-            return AbsenceCheckResult(absent=False, told=f"{nobody}, but {finding.doubt}")
-        return AbsenceCheckResult(absent=True, told=f"{nobody}, {finding.proof}" if finding.proof else nobody)
+            return AbsenceCheckResult(absent=False, sentence=f"{nobody}, but {finding.doubt}")
+        return AbsenceCheckResult(absent=True, sentence=f"{nobody}, {finding.proof}" if finding.proof else nobody)
 
     def _something_hidden(self, session: Session) -> str:
         """Return which part of the directory is hidden by now, in which somebody may be whom it never had; asked once."""
@@ -217,7 +217,7 @@ class AbsenceCheck:
 
         Each is asked about alone, as the answer for many does not say for whom an entry came.
         """
-        told = {}
+        results = {}
         for who in sought:
             name = f"({self._mapping.username}={escape_filter(who.username)})"
             target = SearchLocation(place.base, place.scope, f"(&{place.matching}{name})")
@@ -225,8 +225,8 @@ class AbsenceCheck:
             dns = tuple(entry.dn for page in pages for entry in page if entry.dn not in who.namesakes)
             if dns:
                 words = ALIKE.format(plain(" and ".join(dns)), plain(who.username))
-                told[who.user_id] = AbsenceCheckResult(absent=False, told=words, dns=dns, conflict=True)
-        return told
+                results[who.user_id] = AbsenceCheckResult(absent=False, sentence=words, dns=dns, conflict=True)
+        return results
 
     def _whom(self, entry: Entry, sought: Sequence[MissingUser], *, by_name_too: bool) -> list[int]:
         """Return whom an entry is that matched; a server may compare more loosely than we do."""

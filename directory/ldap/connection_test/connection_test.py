@@ -39,14 +39,14 @@ class ConnectionStep:
 class Steps(list[ConnectionStep]):
     """The steps so far; each is told as it is added."""
 
-    def __init__(self, tell: Callable[[ConnectionStep], object]) -> None:
+    def __init__(self, on_step: Callable[[ConnectionStep], object]) -> None:
         super().__init__()
-        self._tell = tell
+        self._on_step = on_step
 
     def append(self, step: ConnectionStep) -> None:
         """Add a step."""
         super().append(step)
-        self._tell(step)
+        self._on_step(step)
 
 
 def test_connection(
@@ -57,14 +57,14 @@ def test_connection(
 
     With ``groups``, the search for groups that are resolved is the last step there.
     """
-    return tell_steps(connection, groups, lambda _step: None)
+    return run_steps(connection, groups, lambda _step: None)
 
 
-def tell_steps(
-    connection: Connection, groups: GroupSearch | None, tell: Callable[[ConnectionStep], object]
+def run_steps(
+    connection: Connection, groups: GroupSearch | None, on_step: Callable[[ConnectionStep], object]
 ) -> list[ConnectionStep]:
-    """Do what ``test_connection`` does, and tell each step as soon as it is over."""
-    steps = Steps(tell)
+    """Do what ``test_connection`` does, and pass each step to ``on_step`` as soon as it is over."""
+    steps = Steps(on_step)
     try:
         urls = check_settings(connection)
     except DirectoryUnavailable as failure:

@@ -130,8 +130,8 @@ def _stamped(stamp: str) -> str:
 
 def stamps(entry: Entry) -> list[datetime]:
     """Return the times that an entry is stamped with."""
-    told = (_time(value) for name in STAMPS for value in entry.values(name))
-    return [stamp for stamp in told if stamp is not None]
+    times = (_time(value) for name in STAMPS for value in entry.values(name))
+    return [stamp for stamp in times if stamp is not None]
 
 
 def not_before(position: SyncCursor | None, stamp: datetime | None) -> SyncCursor | None:
@@ -190,14 +190,14 @@ def first_values(session: Session, dn: str, names: Sequence[str]) -> dict[str, s
     try:
         message = session.search(dn, "base", "(objectClass=*)", names)
         session.receive(message, found.extend, _ignore)
-        told = attributes_of(found[0]) if found else {}
+        attributes = attributes_of(found[0]) if found else {}
     except Malformed:
         return {}
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
             raise
         return {}
-    return {name.lower(): _text(values[0]) for name, values in told.items() if values}
+    return {name.lower(): _text(values[0]) for name, values in attributes.items() if values}
 
 
 def _text(value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The process that reads a directory for another one: it gets a connection, tells pages, and ends with its reader."""
+"""The process that reads a directory for another one: it gets a connection, writes pages, and ends with its reader."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from typing import IO, Any
 
 from django.conf import settings
 
-from directory.ldap.connection_test.connection_test import first_entries, tell_steps
+from directory.ldap.connection_test.connection_test import first_entries, run_steps
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.groups.group_reader import GroupReading
 from directory.ldap.incremental.read_scope import branches_with_people
-from directory.ldap.process.parent import as_told, receive, send
+from directory.ldap.process.parent import as_tuple, receive, send
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.reading.single_entries import read_single
 from directory.ldap.search.raw_entry import RawEntry, opened_pages
@@ -32,25 +32,25 @@ AHEAD = 2
 GONE = 1
 
 
-class Teller:
-    """Tells in a thread, so that the next page is read while this one waits for the reader."""
+class MessageWriter:
+    """Writes messages in a thread, so that the next page is read while this one waits for the reader."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(AHEAD)
-        self._thread = threading.Thread(target=self._tell, name="teller", daemon=True)
+        self._thread = threading.Thread(target=self._write_all, name="message writer", daemon=True)
         self._thread.start()
 
-    def tell(self, kind: str, **told: Any) -> None:
-        """Tell this as soon as what was told before is gone."""
-        self._waiting.put({"kind": kind, **told})
+    def write(self, kind: str, **content: Any) -> None:
+        """Write a message as soon as the messages before it are gone."""
+        self._waiting.put({"kind": kind, **content})
 
-    def _tell(self) -> None:
+    def _write_all(self) -> None:
         try:
             while True:
                 send(self._stream, self._waiting.get())
         except OSError:
-            # Nobody listens any more, and what is read is of use to nobody else.
+            # The reader is gone, and nothing else needs what is read.
             os._exit(GONE)
 
 
@@ -62,18 +62,18 @@ class Kept:
 
 
 def main() -> None:
-    """Read what the standard input asks for, one after the other, and tell it on the standard output."""
-    # They are for the one who reads; when that one ends, so does this.
+    """Carry out the requests from standard input, one after the other, and write the results to standard output."""
+    # These signals are for the reader; this process ends when the reader ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings.configure()
     # With a buffer of its own: with PYTHONUNBUFFERED, sys.stdout writes a part of a page where a signal comes, and no more.
-    teller, kept = Teller(open(sys.stdout.fileno(), "wb", closefd=False)), Kept()  # noqa: SIM115 - until the process ends
+    writer, kept = MessageWriter(open(sys.stdout.fileno(), "wb", closefd=False)), Kept()  # noqa: SIM115 - until the process ends
     while (wanted := receive(sys.stdin.buffer)) is not None:
         try:
-            _read(wanted, teller, kept)
+            _read(wanted, writer, kept)
         except DirectoryUnavailable as failure:
-            teller.tell(
+            writer.write(
                 "failed",
                 message=failure.problem,
                 advice=failure.advice,
@@ -83,67 +83,67 @@ def main() -> None:
                 broke_off_sync=failure.broke_off_sync,
             )
         except Exception:  # noqa: BLE001 - it ends the run over there, with these words
-            teller.tell("crashed", crash=traceback.format_exc())
+            writer.write("crashed", crash=traceback.format_exc())
 
 
-def _try(wanted: dict[str, Any], teller: Teller) -> None:
+def _try(wanted: dict[str, Any], writer: MessageWriter) -> None:
     if wanted["try"] == "connection":
-        tell_steps(wanted["connection"], wanted["groups"], lambda step: teller.tell("step", step=step))
+        run_steps(wanted["connection"], wanted["groups"], lambda step: writer.write("step", step=step))
     else:
-        teller.tell("entries", entries=first_entries(wanted["connection"], limit=wanted["limit"]))
-    teller.tell("ended")
+        writer.write("entries", entries=first_entries(wanted["connection"], limit=wanted["limit"]))
+    writer.write("ended")
 
 
-def _read_groups(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
+def _read_groups(wanted: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
     kept.graph = None
     reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"], keep=wanted["keep"])
     for page in reading.changed():
-        teller.tell("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
+        writer.write("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
     figures = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
-    teller.tell("groups ended", gone=reading.gone, **figures)
+    writer.write("groups ended", gone=reading.gone, **figures)
     if wanted["keep"]:
         # While they are stored over there.
         kept.graph = reading.graph()
 
 
-def _read(wanted: dict[str, Any], teller: Teller, kept: Kept) -> None:
+def _read(wanted: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
     for name, value in wanted["settings"].items():
         setattr(settings, name, value)
     if "try" in wanted:
-        return _try(wanted, teller)
+        return _try(wanted, writer)
     if "groups" in wanted:
-        return _read_groups(wanted, teller, kept)
+        return _read_groups(wanted, writer, kept)
     if "branches" in wanted:
         found = branches_with_people(wanted["connection"], wanted["branches"])
-        return _tell_single([[RawEntry(dn, b"", b"") for dn in found]], teller)
+        return _write_single([[RawEntry(dn, b"", b"") for dn in found]], writer)
     if "single" in wanted:
-        return _tell_single(read_single(wanted["single"], wanted["dns"]), teller)
-    return _read_people(wanted["reading"], teller, kept)
+        return _write_single(read_single(wanted["single"], wanted["dns"]), writer)
+    return _read_people(wanted["reading"], writer, kept)
 
 
-def _tell_single(pages: Iterable[list[RawEntry]], teller: Teller) -> None:
-    """Tell single entries, which prove nothing."""
-    teller.tell("opened", url="", extent=ReadScope())
+def _write_single(pages: Iterable[list[RawEntry]], writer: MessageWriter) -> None:
+    """Write entries that were read one by one; they prove no absence."""
+    writer.write("opened", url="", extent=ReadScope())
     for page in pages:
-        teller.tell("page", page=[as_told(sent) for sent in page])
-    teller.tell("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)
+        writer.write("page", page=[as_tuple(sent) for sent in page])
+    writer.write("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)
 
 
-def _read_people(wanted: ReadingRequest, teller: Teller, kept: Kept) -> None:
+def _read_people(wanted: ReadingRequest, writer: MessageWriter, kept: Kept) -> None:
     graph, kept.graph = kept.graph, None
     if wanted.mapping is not None and wanted.for_groups and graph is None:
         raise RuntimeError("no groups have been read for these people")
     with open_reading(wanted) as reading:
-        teller.tell("opened", url=reading.url, extent=reading.extent)
+        writer.write("opened", url=reading.url, extent=reading.extent)
         pages = reading.sent_pages()
         if wanted.mapping is not None:
             pages = opened_pages(pages, wanted.mapping, NamedAttributes(wanted.named), graph)
         for page in pages:
-            teller.tell("page", page=[as_told(sent) for sent in page])
+            writer.write("page", page=[as_tuple(sent) for sent in page])
         aliases = reading.count_aliases()
     odd = {"twice": reading.twice, "escaped": reading.escaped, "left_out": reading.left_out}
     odd["too_deep"] = graph.too_deep if graph is not None else []
-    teller.tell("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
+    writer.write("ended", referrals=reading.referrals, proof=reading.proof, aliases=aliases, **odd)
 
 
 if __name__ == "__main__":

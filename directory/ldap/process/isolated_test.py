@@ -41,14 +41,14 @@ def try_connection(
 ) -> list[ConnectionStep]:
     """Return what each step of using the server came to, up to the first that failed or the end of the time.
 
-    ``waits`` tells whether anybody still waits for the answer; where nobody does, the process is ended.
+    ``waits`` returns whether anybody still waits for the answer; where nobody does, the process is ended.
     With ``groups``, the groups that are resolved are searched as well.
     """
     steps: list[ConnectionStep] = []
     try:
         # What came before the time was up stays in the list.
         wanted = {"try": "connection", "connection": _short(connection), "groups": groups}
-        steps.extend(message["step"] for message in _tell(wanted, waits))
+        steps.extend(message["step"] for message in _messages(wanted, waits))
     except TimeUp as error:
         stages = [stage for stage in Stage if stage is not Stage.GROUPS or groups is not None]
         following = stages[min(stages.index(steps[-1].stage) + 1, len(stages) - 1)] if steps else Stage.NAME
@@ -63,7 +63,7 @@ def try_search(connection: Connection, *, limit: int, waits: Waits = lambda: Tru
         DirectoryUnavailable: with the server's own words, or when the time is up.
     """
     found: list[Entry] = []
-    for message in _tell({"try": "search", "connection": _short(connection), "limit": limit}, waits):
+    for message in _messages({"try": "search", "connection": _short(connection), "limit": limit}, waits):
         found += message["entries"]
     return found
 
@@ -76,8 +76,8 @@ def _short(connection: Connection) -> Connection:
     )
 
 
-def _tell(wanted: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
-    """Yield what the process tells, until it has told everything."""
+def _messages(wanted: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
+    """Yield the process's messages up to its last one."""
     ends = time.monotonic() + SECONDS
     with _process(wanted) as come:
         while (message := _next(come, ends, waits)) is not None and message["kind"] != "ended":

@@ -203,7 +203,7 @@ class ReadingApart(Apart):
         self.proof, self._ended = message["proof"], True
 
 
-def as_told(sent: RawEntry) -> tuple[Any, ...]:
+def as_tuple(sent: RawEntry) -> tuple[Any, ...]:
     """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
     if sent.opened is None:
         return sent[:3]

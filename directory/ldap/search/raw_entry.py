@@ -95,8 +95,8 @@ def texts_of(sent: RawEntry) -> Texts:
         return sent.content
     try:
         # Active Directory sends member without values beside member;range=0-1499.
-        told = attributes_of(sent.content)
-        return {name: texts for name, values in told.items() if (texts := _decoders[name](values))}
+        attributes = attributes_of(sent.content)
+        return {name: texts for name, values in attributes.items() if (texts := _decoders[name](values))}
     except (Malformed, UnicodeError) as error:
         raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
 

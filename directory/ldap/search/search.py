@@ -294,5 +294,5 @@ def _ignore(_come: Sequence[object]) -> None:
 
 def _digest(dn: str, texts: Texts) -> bytes:
     """Return a hash of an entry that came in several parts."""
-    told = (dn, {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()})
-    return blake2b(repr(told).encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()
+    content = (dn, {name: [(type(value).__name__, value) for value in values] for name, values in texts.items()})
+    return blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=DIGEST_SIZE).digest()

@@ -180,11 +180,11 @@ def _start_tls(outside: socket.socket, url: Url, seconds: int) -> None:
     message = _message(outside, time.monotonic() + seconds)
     outside.settimeout(seconds)
     try:
-        number, code, said = ber.extended_result(message)
+        number, code, diagnostic = ber.extended_result(message)
     except Malformed:
         raise OSError(None, NO_LDAP) from None
     if code:
-        reason = plain(said.decode("utf-8", "replace")) or f"result {code}"
+        reason = plain(diagnostic.decode("utf-8", "replace")) or f"result {code}"
         raise DirectoryUnavailable(
             f"{url}: the server refuses StartTLS ({reason})",
             stage=Stage.TLS,

@@ -28,7 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Check rule after rule and tell what is broken."""
+        """Check rule after rule and print what is broken."""
         at, started = timezone.now(), time.monotonic()
         with one_moment():
             found = {rule: check(rule, at=at) for rule in RULES}
@@ -37,11 +37,11 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(failed, seconds), ensure_ascii=False))
         else:
-            self._tell(failed, seconds)
+            self._write(failed, seconds)
         if failed:
             sys.exit(BROKEN)
 
-    def _tell(self, failed: dict[Rule, list[Broken]], seconds: float) -> None:
+    def _write(self, failed: dict[Rule, list[Broken]], seconds: float) -> None:
         for rule, rows in failed.items():
             self.stdout.write(f"{rule.id} {rule.title}: broken")
             for row in rows:

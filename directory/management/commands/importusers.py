@@ -59,12 +59,12 @@ class Command(BaseCommand):
         for username, warnings in made.warnings.items():
             for warning in warnings:
                 self.stderr.write(f"{username}: {warning}")
-        self._say_powers(made)
+        self._write_powers(made)
         for name in made.orgs:
             self.stdout.write(f"created the org {name}")
         self.stdout.write(f"created {counted(len(made.users), 'user', 'users')}, refused {len(made.refused)}")
 
-    def _say_powers(self, made: creation.Created) -> None:
+    def _write_powers(self, made: creation.Created) -> None:
         """Name the roles of those who may do more than handle themselves: nobody's own roles limit this command."""
         ids = [user.pk for user in made.users]
         powerful = User.objects.filter(pk__among=ids).holding_more_than_personal().order_by("username_key", "pk")

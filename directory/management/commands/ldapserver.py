@@ -16,7 +16,7 @@ from directory.actions import servers
 from directory.errors import Invalid
 from directory.management import servers_json
 from directory.models import LdapServer
-from directory.scope import asked_by_orgs
+from directory.scope import servers_by_org
 from directory.scripts import script_hints
 from directory.servers import setting_warnings
 from directory.servers.presets import BY_KEY, PRESETS
@@ -89,8 +89,8 @@ class Command(BaseCommand):
     def _apply(self, file: str, *, approval_may_end: bool) -> None:
         listed = self._read(file)
         before = set(Org.objects.values_list("pk", flat=True))
-        asked = asked_by_orgs()
-        asking = set(LdapServer.objects.asking_for_approval().values_list("pk", flat=True))
+        asked = servers_by_org()
+        asking = set(LdapServer.objects.requiring_approval().values_list("pk", flat=True))
         try:
             done = servers_json.apply(listed, by=COMMAND_LINE, at=timezone.now(), approval_may_end=approval_may_end)
         except Invalid as error:
@@ -111,7 +111,7 @@ class Command(BaseCommand):
                 self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")
         for warning in [
             *found_elsewhere.dropped(asked),
-            *found_elsewhere.left_behind(asked, asked_by_orgs()),
+            *found_elsewhere.left_behind(asked, servers_by_org()),
         ]:
             self.stderr.write(warning)
         for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):

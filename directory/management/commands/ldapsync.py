@@ -64,7 +64,7 @@ class Command(BaseCommand):
         super().run_from_argv(argv)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Start a run, or take up a plan, carry it out here, and tell what came of it."""
+        """Start a run, or take up a plan, carry it out here, and print its outcome."""
         alone = [name for name in ("apply", "undo") if options[name] is not None]
         if len(alone) > 1:
             raise CommandError("--undo makes a plan, which --apply applies: give one of them", returncode=2)
@@ -77,14 +77,14 @@ class Command(BaseCommand):
                 self._carry_out(run)
             run.refresh_from_db()
             if options["profile"]:
-                self._tell_times(spent)
+                self._write_times(spent)
             if changes is not None:
                 for line in json_summary.changes(run):
                     changes.write(json.dumps(line, ensure_ascii=False) + "\n")
         finally:
             if changes is not None:
                 changes.close()
-        self._tell(run, as_json=options["json"])
+        self._write_outcome(run, as_json=options["json"])
         if code := _EXIT.get(RunState(run.state), INCOMPLETE if run.incomplete else 0):
             sys.exit(code)
 
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             pipeline.execute(run.pk, clock=timezone.now)
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
 
-    def _tell_times(self, spent: timing.Times) -> None:
+    def _write_times(self, spent: timing.Times) -> None:
         """Print what each step took without the ones inside it, in their order, with its part of the whole."""
         whole = sum(each.seconds for each in spent.by_step.values()) or 1.0
         self.stderr.write(f"{'seconds':>9} {'part':>6} {'times':>7}  step")
@@ -125,7 +125,7 @@ class Command(BaseCommand):
             self.stderr.write(f"{each.seconds:9.3f} {each.seconds / whole:6.1%} {each.times:7}  {name}")
         self.stderr.write(f"{whole:9.3f} {1:6.1%} {'':7}  all of the run")
 
-    def _tell(self, run: Run, *, as_json: bool) -> None:
+    def _write_outcome(self, run: Run, *, as_json: bool) -> None:
         if as_json:
             self.stdout.write(json.dumps(json_summary.summary(run), ensure_ascii=False))
         else:

@@ -26,13 +26,13 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Look and tell."""
+        """Print the status."""
         found = sections(at=timezone.now())
         state = worst(section.state for section in found)
         if options["json"]:
             self.stdout.write(json.dumps({"state": state.value, "lines": list(_values(found))}, indent=1))
         else:
-            self.stdout.write("\n".join(_told(found)))
+            self.stdout.write("\n".join(_as_text(found)))
         if state == LineState.PROBLEM:
             sys.exit(1)
 
@@ -50,7 +50,7 @@ def _values(found: Iterable[Section]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _told(found: Iterable[Section]) -> Iterator[str]:
+def _as_text(found: Iterable[Section]) -> Iterator[str]:
     for section in found:
         yield section.title
         for line in section.lines:

@@ -28,9 +28,9 @@ class BatchAnswer:
 
 
 def post(*, run_id: int, server_id: int, made: str, entries: Iterable[EntryText]) -> int:
-    """Lay a page out for any worker and return its id."""
-    told = json.dumps([[each.dn, str(each.attributes)] for each in entries])
-    return ScriptPage.objects.create(run_id=run_id, server_id=server_id, made=made, entries=told).pk
+    """Publish a page for any worker and return its id."""
+    payload = json.dumps([[each.dn, str(each.attributes)] for each in entries])
+    return ScriptPage.objects.create(run_id=run_id, server_id=server_id, made=made, entries=payload).pk
 
 
 def claim(page_id: int, *, by: str, refused: bool = False) -> bool:
@@ -66,9 +66,9 @@ def entries_of(page: ScriptPage) -> list[EntryText]:
 
 
 def answer(page_id: int, verdicts: Sequence[Verdict], *, cpu_seconds: float, by: str) -> None:
-    """Give the verdicts on a claimed page; nothing happens when it is somebody else's by now."""
-    told = json.dumps([[verdict_json.verdict_to_json(verdict), verdict.varies] for verdict in verdicts])
-    ScriptPage.objects.filter(pk=page_id, claimed_by=by).update(verdicts=told, cpu_seconds=cpu_seconds)
+    """Store the verdicts on a claimed page; nothing happens when another worker has claimed it meanwhile."""
+    payload = json.dumps([[verdict_json.verdict_to_json(verdict), verdict.varies] for verdict in verdicts])
+    ScriptPage.objects.filter(pk=page_id, claimed_by=by).update(verdicts=payload, cpu_seconds=cpu_seconds)
 
 
 def refuse(page_id: int, *, by: str) -> None:
@@ -81,7 +81,7 @@ def answers(page_ids: Collection[int]) -> dict[int, BatchAnswer]:
     done = ScriptPage.objects.filter(pk__among=page_ids).exclude(verdicts="")
     return {
         pk: BatchAnswer(
-            [verdict_json.verdict_told(told, varies=varies) for told, varies in json.loads(verdicts)], cpu_seconds
+            [verdict_json.verdict_of_row(stored, varies=varies) for stored, varies in json.loads(verdicts)], cpu_seconds
         )
         for pk, verdicts, cpu_seconds in done.values_list("pk", "verdicts", "cpu_seconds")
     }

@@ -11,11 +11,11 @@ HERE = Path(__file__).parent
 
 
 def _sources() -> bytes:
-    told = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in sorted(path for kind in ("*.js", "*.py") for path in HERE.rglob(kind)):
         content = path.read_bytes()
-        told.update(f"{path.relative_to(HERE).as_posix()} {len(content)} ".encode() + content)
-    return told.digest()
+        digest.update(f"{path.relative_to(HERE).as_posix()} {len(content)} ".encode() + content)
+    return digest.digest()
 
 
 # Read once, when the sandbox itself is: an upgrade may replace the files while this process runs.

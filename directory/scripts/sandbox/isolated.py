@@ -41,18 +41,18 @@ class IsolatedEvaluation:
         return verdicts
 
     def alone(self, row: PackedEntry) -> Verdict:
-        """Run the scripts one at a time, so that the one that dies is known; raises SandboxBroken."""
+        """Run the scripts one at a time, so that the script that ends its child is known; raises SandboxBroken."""
         verdict = Verdict()
         for script in self._scripts:
-            said = self._counted(self._alone_by(row, script))
-            said = replace(said, varies=said.varies or verdict.varies)
-            if said.error or not said.active:
-                return said
-            verdict = replace(verdict, varies=said.varies)
+            result = self._counted(self._alone_by(row, script))
+            result = replace(result, varies=result.varies or verdict.varies)
+            if result.error or not result.active:
+                return result
+            verdict = replace(verdict, varies=result.varies)
             if script is ScriptName.ORG_NAME:
-                verdict = replace(verdict, org_name=said.org_name)
+                verdict = replace(verdict, org_name=result.org_name)
             if script is ScriptName.ROLE_NAME:
-                verdict = replace(verdict, roles=said.roles)
+                verdict = replace(verdict, roles=result.roles)
         return verdict
 
     @property

@@ -47,12 +47,12 @@ class SandboxState:
 
 
 def read_layers(greeting: bytes) -> tuple[Layer, ...]:
-    """Return what a child says of itself when it starts; raises ValueError for anything else."""
+    """Return the layers in the greeting of a child that starts; raises ValueError for anything else."""
     try:
-        said = json.loads(greeting)
+        greeted = json.loads(greeting)
     except RecursionError as error:
         raise ValueError("lists in lists without an end") from error
-    match said:
+    match greeted:
         case [*rows]:
             return tuple(_layer(row) for row in rows)
         case _:

@@ -134,8 +134,8 @@ class Packer:
         if text.count('", "') == sum([values[index].count('", "') for index in shape.lists]):
             return PackedEntry(shape.names, shape.template % (_quoted(dn), *values))
         shown = [
-            f'["{told}"]' if is_list or '", "' in told else f'"{told}"'
-            for told, is_list in zip(values, self._always_lists(names), strict=True)
+            f'["{value}"]' if is_list or '", "' in value else f'"{value}"'
+            for value, is_list in zip(values, self._always_lists(names), strict=True)
         ]
         return PackedEntry(shape.names, f"[{_quoted(dn)},{','.join(shown)}]")
 
@@ -155,11 +155,11 @@ _quoted = json.encoder.encode_basestring_ascii
 
 
 def pack_source(script: ScriptName, source: str, asked: RequestedAttributes | None = None) -> bytes:
-    """Return the request that loads one script, and tells what its entries were asked for."""
-    told: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "asked": None}
+    """Return the request that loads one script, with the attributes that were requested of its entries."""
+    request: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "asked": None}
     if asked is not None:
-        told |= {"asked": [name.lower() for name in asked.names], "advice": asked.advice}
-    return json.dumps(told).encode("ascii")
+        request |= {"asked": [name.lower() for name in asked.names], "advice": asked.advice}
+    return json.dumps(request).encode("ascii")
 
 
 class Loaded(NamedTuple):

@@ -76,7 +76,7 @@ def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
 
 
 def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime) -> None:
-    """Make these changes and note how each fared, inside the caller's transaction; ``now`` is what holds meanwhile."""
+    """Apply these changes and note the outcome of each, inside the caller's transaction; ``now`` is the present state."""
     known = terms.load([row.user_id for row in changes if row.user_id is not None])
     before = _moments([row for row in changes if row.user_id in known])
     batch = ChangeBatch(
@@ -95,14 +95,14 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime)
     when = connection.ops.adapt_datetimefield_value(at)
     fared = {row.pk: {"outcome": row.outcome, "applied_at": when, "traces": found.get(row.pk, {})} for row in changes}
     update_rows(RunChange, fared, columns=["outcome", "applied_at", "traces"])
-    _say_why_not(objections)
+    _note_objections(objections)
 
 
-def _say_why_not(objections: Mapping[int, str]) -> None:
-    """Add to the steps of changes (ids) why they were not made."""
+def _note_objections(objections: Mapping[int, str]) -> None:
+    """Add to the steps of changes (by id) why they were not applied."""
     stored = dict(RunChange.objects.filter(pk__among=objections).values_list("pk", "steps")) if objections else {}
-    told = {pk: {"steps": as_text([*steps, f"Changed meanwhile: {objections[pk]}."])} for pk, steps in stored.items()}
-    update_rows(RunChange, told, columns=["steps"])
+    rows = {pk: {"steps": as_text([*steps, f"Changed meanwhile: {objections[pk]}."])} for pk, steps in stored.items()}
+    update_rows(RunChange, rows, columns=["steps"])
 
 
 def _moments(changes: Sequence[RunChange]) -> dict[int, SideEffectSnapshot]:

@@ -185,7 +185,7 @@ class EntryStore:
 
     def keep(self, page: Sequence[ReadEntry]) -> set[int]:
         """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
-        told = self._said_before([each.place.same.pk for each in page if each.place.same and each.asks])
+        verdicts = self._stored_verdicts([each.place.same.pk for each in page if each.place.same and each.asks])
         new: list[tuple[Any, ...]] = []
         changed: dict[int, dict[str, Any]] = {}
         moved: dict[int, dict[str, Any]] = {}
@@ -193,7 +193,7 @@ class EntryStore:
         groups: set[str] = set()
         for each in page:
             stored, same = each.place.stored, each.place.same
-            if same and (not each.asks or told.get(same.pk) == each.verdict):
+            if same and (not each.asks or verdicts.get(same.pk) == each.verdict):
                 if same.fits(each.candidate):
                     continue
                 moved[same.pk] = dict(zip(MOVED, (self._run_id, *_match(each.candidate)), strict=True))
@@ -229,8 +229,8 @@ class EntryStore:
             verdict is not None and verdict.error is None and not verdict.varies,
         )
 
-    def _said_before(self, pks: Sequence[int]) -> dict[int, Verdict]:
-        """Return the stored verdicts of entries about which the scripts were asked again."""
+    def _stored_verdicts(self, pks: Sequence[int]) -> dict[int, Verdict]:
+        """Return the stored verdicts of entries for which the scripts ran again."""
         stored = StoredEntry.objects.filter(pk__among=pks, verdict__isnull=False).values_list("pk", "verdict")
         return {pk: verdict_json.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
 
@@ -269,8 +269,8 @@ class EntryStore:
 
     def counts(self) -> tuple[int, int]:
         """Return how many entries are stored, and how many of them are users."""
-        told = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
-        return told["all"], told["users"]
+        counts = StoredEntry.objects.filter(server=self._server_id).aggregate(all=Count("pk"), users=Count("user"))
+        return counts["all"], counts["users"]
 
     def named_attributes(self, named: NamedAttributes) -> dict[str, int]:
         """Return how many of the stored entries have each of these attributes, by its folded name."""

@@ -120,8 +120,8 @@ def write_log(work: RunContext) -> None:
             log.warning("%s%s", report.incomplete(each, simulated=run.simulated), mark)
         log.info("%s%s", report.summary(work.org_ids, filled(run.counts), simulated=run.simulated), mark)
     author = report.subject(work.actor.user_id, work.actor.label, work.actor.org_id)
-    told = Outcome.PLANNED if run.simulated else Outcome.APPLIED
-    changes = run.stored_changes.filter(outcome=told, user__isnull=False).in_order()
+    outcome = Outcome.PLANNED if run.simulated else Outcome.APPLIED
+    changes = run.stored_changes.filter(outcome=outcome, user__isnull=False).in_order()
     last = changes.values_list("pk", flat=True)[done - 1] if done else 0
     columns = ("pk", "user_id", "before", "after", "actions")
     while page := list(changes.filter(pk__gt=last).values_list(*columns)[:CHUNK]):
@@ -166,11 +166,11 @@ def send_waiting(*, at: datetime) -> None:
 
 
 def stop(work: RunContext, state: RunState, error: str = "") -> None:
-    """End a run before its time; what had been applied by then stays, is counted and is told."""
+    """End a run before its time; the changes applied by then stay, and are counted and logged."""
     applied = work.run.state == RunState.APPLYING
     simulated = str(work.run.simulated).lower()
     log.error("DIRSYNC:: %s run:%d simulated:%s %s", state.value.title(), work.run.pk, simulated, report.safe(error))
-    told = "What had been applied by then stays and is listed." if applied else "Nobody was changed."
+    consequence = "What had been applied by then stays and is listed." if applied else "Nobody was changed."
     if applied:
         plan_rows.settle_counts(work.run)
         write_log(work)
@@ -179,7 +179,7 @@ def stop(work: RunContext, state: RunState, error: str = "") -> None:
         work.lease.finish(state, error=error)
         applied_counts.store(counts)
         if state == RunState.FAILED:
-            write_mails(work, MailKind.FAILED, f"The run failed. {told}", error)
+            write_mails(work, MailKind.FAILED, f"The run failed. {consequence}", error)
 
 
 def close_dead(run: Run, *, at: datetime) -> bool:

@@ -97,12 +97,12 @@ class SecondLook:
                 for user in users
             }
             for batch in self._slices(list(sought), patience=_patience(server)):
-                for pk, told in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
-                    step = f"Asked {server.name} again: {told.told}."
-                    if not told.absent and sure[pk].presence is Presence.ABSENT:
-                        doubt = f"{server.name}: {told.told}"
-                        presence = Presence.CONFLICT if told.conflict else Presence.NOT_CHECKED
-                        shared = None if told.conflict else (server.name, NOT_CONFIRMED)
+                for pk, result in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
+                    step = f"Asked {server.name} again: {result.sentence}."
+                    if not result.absent and sure[pk].presence is Presence.ABSENT:
+                        doubt = f"{server.name}: {result.sentence}"
+                        presence = Presence.CONFLICT if result.conflict else Presence.NOT_CHECKED
+                        shared = None if result.conflict else (server.name, NOT_CONFIRMED)
                         sure[pk] = replace(sure[pk], presence=presence, reason=doubt, unchecked=shared)
                     else:
                         sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))

@@ -60,7 +60,7 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 def stored_since(
     run_id: int, asked: Mapping[int, Collection[int]], names: Mapping[int, str]
 ) -> dict[int, list[EntryNow]]:
-    """Return what runs after this one have stored of users (keys) on the servers that are asked for them (values).
+    """Return what runs after this one have stored of users (keys) on the servers that they may be found on (values).
 
     ``names`` are those of the servers.
     """
@@ -69,8 +69,9 @@ def stored_since(
     found: dict[int, list[EntryNow]] = {}
     for user, server, dn, identity, verdict in rows_since.values_list(*columns):
         if server in asked[user] and server in names:
-            who, said = serialization.identity_from_json(dn, identity), verdict_json.verdict_from_text(verdict)
-            found.setdefault(user, []).append(EntryNow(server, names[server], who, said))
+            who = serialization.identity_from_json(dn, identity)
+            now = EntryNow(server, names[server], who, verdict_json.verdict_from_text(verdict))
+            found.setdefault(user, []).append(now)
     return found
 
 

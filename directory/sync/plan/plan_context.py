@@ -7,7 +7,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 
 from directory.models import LdapServer, OrgServer, RunChange
-from directory.scope import asked_by_orgs
+from directory.scope import servers_by_org
 from directory.sync.plan import absence_grace, directory_view, users_in_scope
 from directory.sync.plan.rules import preconditions
 from directory.sync.plan.rules.preconditions import Now, Relied
@@ -43,7 +43,7 @@ def now(work: RunContext, changes: Collection[RunChange]) -> Now:
     servers = {row.pk: row for row in _locked_servers(read)}
     _lock_orgs(changes)
     effective = effective_settings()
-    asked_by = asked_by_orgs(effective)
+    asked_by = servers_by_org(effective)
     orgs = users_in_scope.orgs(effective, asked_by)
     if work.run.undo_of_id is not None:
         return Now(orgs, _roles())

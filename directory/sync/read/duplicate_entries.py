@@ -15,13 +15,13 @@ NAMED = 5
 
 
 def same_again(repeats: Iterable[Repeat[RawEntry]], *, resolved: bool = False) -> list[str]:
-    """Return the DNs of entries that have come before and said the same; ``resolved`` groups are none of what they say.
+    """Return the DNs of entries that came twice with the same content; ``resolved`` leaves groups out of the comparison.
 
     Raises:
-        DirectoryUnavailable: one of them said another thing.
+        DirectoryUnavailable: one of them had another content before.
     """
 
-    def said(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    def comparable(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
         found = _sorted(attributes)
         if resolved:
             found.pop("groups", None)
@@ -30,12 +30,12 @@ def same_again(repeats: Iterable[Repeat[RawEntry]], *, resolved: bool = False) -
     found = []
     for entry, place, before in repeats:
         if before is not None:
-            same = before.digest == entry.digest or said(_attributes(before)) == said(_attributes(entry))
+            same = before.digest == entry.digest or comparable(_attributes(before)) == comparable(_attributes(entry))
         elif place.same is not None or place.stored is None:
             same = True
         else:
             kept = StoredEntry.objects.values_list("attributes", flat=True).get(pk=place.stored.pk)
-            same = said(kept) == said(_attributes(entry))
+            same = comparable(kept) == comparable(_attributes(entry))
         if not same:
             raise DirectoryUnavailable(
                 f"the directory changed while it was being read: {plain(entry.dn)} came twice and said two things"
@@ -74,8 +74,8 @@ def _of_twice(twice: Sequence[str]) -> list[str]:
 def _attributes(sent: RawEntry) -> Mapping[str, Sequence[str]]:
     if sent.opened is None:
         return texts_of(sent)
-    told: dict[str, list[str]] = json.loads(sent.opened.attributes)
-    return told
+    attributes: dict[str, list[str]] = json.loads(sent.opened.attributes)
+    return attributes
 
 
 def _sorted(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -88,8 +88,8 @@ def from_json(stored: Mapping[str, str]) -> SyncCursor | None:
     return SyncCursor(CursorKind(stored["by"]), stored["of"], stored["at"]) if stored else None
 
 
-def told(position: SyncCursor | None, singles: int) -> str:
-    """Return in words what was read of changes, beside ``singles`` that were read one by one."""
+def sentence(position: SyncCursor | None, singles: int) -> str:
+    """Return in words what was read incrementally, with ``singles``, the number of entries that were read one by one."""
     if position is None:
         return ""
     words = f"only what has changed since {position.by} {position.at}"

@@ -106,12 +106,12 @@ def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
 
 
 def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[int], at: datetime) -> tuple[str, str]:
-    """Return the hash of what holds now, and of what will hold when the plan's first matches are noted.
+    """Return the hash of the present state, and of the state after the plan's first matches are stored.
 
-    Both are of one moment, so that whatever else happens meanwhile makes another hash.
+    Both come from one moment, so that every other change meanwhile makes another hash.
     """
-    told = _told_by_postgresql if connection.vendor == "postgresql" else _told
-    now, then = (f"{each} {_further_ids()}" for each in told(org_ids, plan_id, doubtful))
+    hashes = _hashes_in_postgresql if connection.vendor == "postgresql" else _hashes_in_python
+    now, then = (f"{each} {_further_ids()}" for each in hashes(org_ids, plan_id, doubtful))
     return _dated(now, org_ids, at), _dated(then, org_ids, at)
 
 
@@ -122,17 +122,17 @@ def _further_ids() -> str:
         with connection.cursor() as cursor:
             cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
             return repr(cursor.fetchone())
-    told = hashlib.blake2b(digest_size=16)
+    digest = hashlib.blake2b(digest_size=16)
     for row in KnownId.objects.order_by("pk").values_list(*columns).iterator():
-        told.update(repr(row).encode("utf-8", "surrogatepass"))
-    return told.hexdigest()
+        digest.update(repr(row).encode("utf-8", "surrogatepass"))
+    return digest.hexdigest()
 
 
-def _dated(told: str, org_ids: Collection[int], at: datetime) -> str:
-    return hashlib.sha256(f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {told}".encode()).hexdigest()
+def _dated(content: str, org_ids: Collection[int], at: datetime) -> str:
+    return hashlib.sha256(f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {content}".encode()).hexdigest()
 
 
-def _told_by_postgresql(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
+def _hashes_in_postgresql(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
     models = {"users": User, "matches": Match, "planned": PlannedMatch}
     quoted = {key: connection.ops.quote_name(model._meta.db_table) for key, model in models.items()}
     now = HASH.format(unique_id="m.unique_id", server="m.server_id")
@@ -144,7 +144,7 @@ def _told_by_postgresql(org_ids: Collection[int], plan_id: int, doubtful: Collec
     return repr(row[:2]), repr(row[2:])
 
 
-def _told(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
+def _hashes_in_python(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
     first = (
         PlannedMatch.objects.filter(run=plan_id).exclude(user__in=doubtful).values_list("user", "server", "unique_id")
     )
@@ -156,6 +156,6 @@ def _told(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> 
         if org_id in inside or unique_id is not None:
             now.update(repr((pk, key, org_id in inside, server, unique_id)).encode("utf-8", "surrogatepass"))
         if org_id in inside or noted:
-            told = (pk, key, org_id in inside, *(noted or (None, None)))
-            then.update(repr(told).encode("utf-8", "surrogatepass"))
+            row = (pk, key, org_id in inside, *(noted or (None, None)))
+            then.update(repr(row).encode("utf-8", "surrogatepass"))
     return now.hexdigest(), then.hexdigest()

@@ -112,7 +112,7 @@ class PageProcessor:
     def _look_at(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> None:
         for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):
             self.stay()
-            self.hear(verdicts)
+            self.take_verdicts(verdicts)
 
     def _come(self, pages: Iterable[list[RawEntry]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
         """Yield what has to be looked at of the pages that come."""
@@ -148,8 +148,8 @@ class PageProcessor:
         """Stay in charge of the run while somebody else works for it."""
         self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
 
-    def hear(self, verdicts: list[Verdict]) -> None:
-        """Take the verdicts on one slice, and keep the page when it is the last of it."""
+    def take_verdicts(self, verdicts: list[Verdict]) -> None:
+        """Add the verdicts on one slice, and store the page when the slice is the last of it."""
         waiting = self._waiting[0]
         waiting.verdicts += verdicts
         if len(waiting.verdicts) < len(waiting.asked):
@@ -277,7 +277,10 @@ def _refuse_nameless(new: Iterable[Identity]) -> None:
 
 def _as_stored(page: Iterable[tuple[EntryKey, str, Mapping[str, Sequence[str]]]]) -> list[tuple[RawEntry, EntryKey]]:
     """Return entries as if they had come as they are stored."""
-    return [(RawEntry(dn, b"", {name: tuple(told[name]) for name in told}), place) for place, dn, told in page]
+    return [
+        (RawEntry(dn, b"", {name: tuple(attributes[name]) for name in attributes}), place)
+        for place, dn, attributes in page
+    ]
 
 
 def _rivals(read: list[ReadEntry]) -> set[int]:

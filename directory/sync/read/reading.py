@@ -173,7 +173,7 @@ def _read_from(
             if groups is not None:
                 groups.note_too_deep(reading.too_deep)
         if reader.incremental:
-            row.extent = incremental.told(extent.since, reader.read_rest(extent, process))
+            row.extent = incremental.sentence(extent.since, reader.read_rest(extent, process))
         else:
             row.extent = incremental.everything(extent.why_full or why_full)
         row.counts = reader.counts()

@@ -10,5 +10,5 @@ def reasons(run: Run) -> list[str]:
     """Return a sentence for each LDAP server of the run that asks for approval; none where nothing would change."""
     if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
         return []
-    servers = LdapServer.objects.asking_for_approval().filter(readings__run=run).in_order()
+    servers = LdapServer.objects.requiring_approval().filter(readings__run=run).in_order()
     return [f"{server.name}: plans need the approval of a second administrator." for server in servers]

@@ -200,7 +200,7 @@ def check_counts(
             alone = _passes(limit, number, count, whole)
             if not alone and not (limit.over_time and count and _passes(limit, number, sum_of_all, most)):
                 continue
-            said = limit.says.format(
+            sentence = limit.sentence.format(
                 count=count if alone else sum_of_all,
                 users=counted(count if alone else sum_of_all, "user", "users"),
                 whole=whole if alone else most,
@@ -209,7 +209,7 @@ def check_counts(
             )
             over = "" if alone else f" within 24 hours, {count} of them by this run"
             unit = " %" if limit.unit is LimitUnit.PERCENT else ""
-            yield Reason(f"{server}: {said}{over}; the limit is {number}{unit}.", limit.deactivations, key)
+            yield Reason(f"{server}: {sentence}{over}; the limit is {number}{unit}.", limit.deactivations, key)
             break
 
 

@@ -44,7 +44,7 @@ class _Scope:
 def editors(run: Run) -> dict[int, str]:
     """Return whoever has a part in the run's plan, by id, and which, as the end of a sentence that begins with "you"."""
     readings = list(run.readings.filter(server__isnull=False).values_list("server", flat=True))
-    asking = set(LdapServer.objects.asking_for_approval().filter(pk__in=readings).values_list("pk", flat=True))
+    asking = set(LdapServer.objects.requiring_approval().filter(pk__in=readings).values_list("pk", flat=True))
     scope = _scope(run, readings)
     starts = {pk: _last_plan(pk) for pk in scope.servers}
     first = [starts[pk] for pk in asking or readings]
@@ -66,7 +66,7 @@ def editors(run: Run) -> dict[int, str]:
     return found
 
 
-def wanted_entries() -> Q:
+def needed_entries() -> Q:
     """Return which audit entries ``editors`` may still ask for.
 
     Of each server those since its last plan; of orgs, roles, settings and users those since the earliest of these plans.

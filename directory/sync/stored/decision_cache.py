@@ -50,7 +50,7 @@ class Standings:
 
 def fingerprint(house: PlanContext) -> str:
     """Return one hash of all that decisions are made against, beside users and entries: the rules' own source, too."""
-    told = [
+    content = [
         fingerprints.DECISIONS,
         sorted(
             [key, o.id, o.name, sorted(o.default_roles), o.synchronized, list(o.servers)]
@@ -62,7 +62,7 @@ def fingerprint(house: PlanContext) -> str:
         sorted([pk, sorted(names)] for pk, names in house.grantable.items()),
         house.reactivate_set_by_person,
     ]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Standings:

@@ -35,8 +35,8 @@ def summed(counted: Mapping[tuple[str, str], int], failed: Iterable[tuple[str, s
     for key, users in sorted(counted.items(), key=lambda item: (-item[1], item[0])):
         named = key if key in found or len(found) < MOST else ("", OTHERS)
         found[named] = found.get(named, 0) + users
-    told = [Unchecked(server, _short(server, reason), users) for (server, reason), users in found.items()]
-    return sorted(told, key=lambda each: (-each.users, each))
+    unchecked = [Unchecked(server, _short(server, reason), users) for (server, reason), users in found.items()]
+    return sorted(unchecked, key=lambda each: (-each.users, each))
 
 
 def failure(server: str, error: str) -> str:
@@ -50,9 +50,9 @@ def _short(server: str, reason: str) -> str:
     return f"it {reason.removeprefix(own)}" if server and reason.startswith(own) else reason
 
 
-def to_json(told: Iterable[Unchecked]) -> list[dict[str, Any]]:
+def to_json(unchecked: Iterable[Unchecked]) -> list[dict[str, Any]]:
     """Return it as a run's row keeps it."""
-    return [each._asdict() for each in told]
+    return [each._asdict() for each in unchecked]
 
 
 def from_json(stored: Iterable[Mapping[str, Any]]) -> list[Unchecked]:

@@ -47,10 +47,10 @@ def planned(
     changes: Iterable[tuple[Change, StoredUser, LookupResult]],
     put_back: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> int:
-    """Store the changes that have anything to say, each with the user and the sighting that it was decided from.
+    """Store the changes that change or warn of anything, each with the user and the sighting that it was decided from.
 
-    ``put_back`` says, by user, what an undo puts back beside the account. What an earlier run has stored of a user word
-    for word is not stored again: the run refers to it. Returns how many changes have anything to say.
+    ``put_back`` is, by user, what an undo puts back beside the account. A change that an earlier run has stored word
+    for word is not stored again: the run refers to it. Returns the number of changes, with those.
     """
     new: list[tuple[Any, ...]] = []
     alike: set[tuple[int, int]] = set()
@@ -64,9 +64,9 @@ def planned(
             digest = repeated_rows.digest([*values[:ENTRY], values[ENTRY] is not None, back])
             alike.add((change.user_id, digest))
         new.append((run.pk, *values, {}, back, digest))
-    said = repeated_rows.stored(alike)
-    insert_rows(RunChange, COLUMNS, [row for row in new if (row[1], row[-1]) not in said])
-    repeated_rows.store(run.pk, said.values())
+    repeated = repeated_rows.stored(alike)
+    insert_rows(RunChange, COLUMNS, [row for row in new if (row[1], row[-1]) not in repeated])
+    repeated_rows.store(run.pk, repeated.values())
     return len(new)
 
 

@@ -66,8 +66,8 @@ def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change
     if not _differences(done.before, known.account, left["before"], present.states):
         return draft.untouched(Outcome.KEPT, "As it was before that run already: nothing to put back."), {}
     if changed := _differences(done.after, known.account, left["after"], present.states):
-        told = "; ".join(changed)
-        return draft.untouched(Outcome.CHANGED_MEANWHILE, f"Changed meanwhile: {told}. Nothing is put back."), {}
+        differences = "; ".join(changed)
+        return draft.untouched(Outcome.CHANGED_MEANWHILE, f"Changed meanwhile: {differences}. Nothing is put back."), {}
     states = _states(draft, done, left["before"])
     _profile(draft, done, taken=present.name_is_taken)
     _org(draft, done, present)
@@ -83,21 +83,21 @@ def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change
 def _differences(left: Account, now: Account, left_states: Mapping[str, Any], states: Mapping[str, Any]) -> list[str]:
     """Return which field differs, and how; an org that has only been renamed does not count."""
     same_org = left.org_id == now.org_id
-    told = []
+    differences = []
     for name in (field.name for field in fields(Account)):
         then, here = getattr(left, name), getattr(now, name)
         if name != "org_id" and then != here and not (name == "org" and same_org):
-            told.append(f"{_WORDS.get(name, name)} was {_said(then)} and is {_said(here)}")
-    if not told:
-        told = [
-            f"{_WORDS[name]} was {_said(then)} and is {_said(states.get(name))}"
+            differences.append(f"{_WORDS.get(name, name)} was {_shown(then)} and is {_shown(here)}")
+    if not differences:
+        differences = [
+            f"{_WORDS[name]} was {_shown(then)} and is {_shown(states.get(name))}"
             for name, then in left_states.items()
             if then != states.get(name)
         ]
-    return told
+    return differences
 
 
-def _said(value: Any) -> str:
+def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, frozenset):
@@ -161,8 +161,8 @@ def _profile(draft: Draft, done: Done, *, taken: bool) -> None:
             draft.want(Action.RENAME, step, username=before.username)
     changed = {name: getattr(before, name) for name in fields if getattr(before, name) != getattr(now, name)}
     if changed:
-        told = "; ".join(f"{_WORDS.get(name, name)} {value or 'empty'}" for name, value in changed.items())
-        draft.want(Action.PROFILE, f"Profile as before: {told}.", **changed)
+        values = "; ".join(f"{_WORDS.get(name, name)} {value or 'empty'}" for name, value in changed.items())
+        draft.want(Action.PROFILE, f"Profile as before: {values}.", **changed)
 
 
 def _org(draft: Draft, done: Done, present: PresentState) -> None:
@@ -190,8 +190,8 @@ def _roles(draft: Draft, done: Done, present: PresentState) -> dict[str, Any]:
         return {}
     if wanted == held:
         return {}
-    told = [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
-    draft.want(Action.SET_ROLES, f"Roles as before: {', '.join(told)}.", roles=wanted)
+    differences = [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
+    draft.want(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=wanted)
     return {role: grant for role, grant in done.traces["grants"].items() if role in wanted - held}
 
 

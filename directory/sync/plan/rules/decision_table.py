@@ -121,11 +121,11 @@ def _absent(draft: Draft, sighting: LookupResult) -> Change:
 def _leave(draft: Draft, cause: Cause) -> Change:
     """Inactive or absent: block and deactivate; on legal hold, block and leave the deactivation pending."""
     account = draft.known.account
-    said = "absent" if cause is Cause.ABSENT else "found, inactive"
+    finding = "absent" if cause is Cause.ABSENT else "found, inactive"
     if not account.active:
-        draft.steps.append(f"Rule: {said}, and deactivated already: nothing changes.")
+        draft.steps.append(f"Rule: {finding}, and deactivated already: nothing changes.")
     elif draft.known.on_hold:
-        draft.steps.append(f"Rule: {said}, user active and on legal hold: block, deactivation pending.")
+        draft.steps.append(f"Rule: {finding}, user active and on legal hold: block, deactivation pending.")
         if not account.blocked:
             draft.want(Action.BLOCK, "On legal hold: blocked instead of deactivated.", blocked=True)
         if not account.pending:
@@ -133,7 +133,7 @@ def _leave(draft: Draft, cause: Cause) -> Change:
         if not draft.actions:
             draft.steps.append("Blocked and pending already: nothing changes.")
     else:
-        draft.steps.append(f"Rule: {said}, user active and not on hold: block and deactivate.")
+        draft.steps.append(f"Rule: {finding}, user active and not on hold: block and deactivate.")
         if not account.blocked:
             draft.want(Action.BLOCK, "Blocked: signed out everywhere.", blocked=True)
         draft.want(

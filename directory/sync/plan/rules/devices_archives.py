@@ -18,7 +18,7 @@ _STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
 def put_back_belongings(
     draft: Draft, traces: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime
 ) -> dict[str, Any]:
-    """Return what to put back of the devices and archives that a run changed, and tell so in the steps.
+    """Return what to put back of the devices and archives that a run changed, and add it to the steps.
 
     ``devices`` and ``archives`` are the user's as they are now. They follow the user's own way back: where that is
     barred, they stay too.
@@ -28,7 +28,7 @@ def put_back_belongings(
         "archives": _wanted_archives(draft, traces["archives"]),
     }
     possible, problems = still_possible(wanted, devices=devices, archives=archives, at=at, on_hold=draft.known.on_hold)
-    draft.steps += [*_told_devices(possible["devices"]), *_told_archives(possible["archives"])]
+    draft.steps += [*_device_steps(possible["devices"]), *_archive_steps(possible["archives"])]
     draft.steps += [f"{problem}." for problem in problems]
     draft.warnings += problems
     return possible
@@ -106,7 +106,7 @@ def _is_live(wanted: Values) -> bool:
     return bool(wanted["then"]["state"] == LIVE)
 
 
-def _told_devices(devices: Mapping[str, Values]) -> list[str]:
+def _device_steps(devices: Mapping[str, Values]) -> list[str]:
     ways: dict[str, list[str]] = {}
     for device in devices.values():
         now, then = device["now"], device["then"]
@@ -118,14 +118,14 @@ def _told_devices(devices: Mapping[str, Values]) -> list[str]:
     return [f"{_number(names, 'device')} {way}: {', '.join(names)}." for way, names in ways.items()]
 
 
-def _told_archives(archives: Mapping[str, Values]) -> list[str]:
+def _archive_steps(archives: Mapping[str, Values]) -> list[str]:
     leaving = [archive["device"] for archive in archives.values() if _is_live(archive)]
     returning = [archive for archive in archives.values() if not _is_live(archive)]
-    told = [f"{_number(leaving, 'archive')} out of cold storage."] if leaving else []
+    steps = [f"{_number(leaving, 'archive')} out of cold storage."] if leaving else []
     if returning:
         dates = sorted({archive["then"]["expires_at"][:10] for archive in returning})
-        told.append(f"{_number(returning, 'archive')} back to cold storage, until {', '.join(dates)}.")
-    return told
+        steps.append(f"{_number(returning, 'archive')} back to cold storage, until {', '.join(dates)}.")
+    return steps
 
 
 def _number(things: list[Any], word: str) -> str:

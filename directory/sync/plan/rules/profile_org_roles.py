@@ -152,7 +152,7 @@ def roles(draft: Draft, sighting: LookupResult, place: OrgFacts, verdict: Verdic
     draft.warnings += found.warnings
     wanted = found.roles
     if wanted is not None and wanted != held:
-        told = ", ".join(
+        differences = ", ".join(
             [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
         )
-        draft.want(Action.SET_ROLES, f"Roles changed: {told}.", roles=wanted)
+        draft.want(Action.SET_ROLES, f"Roles changed: {differences}.", roles=wanted)

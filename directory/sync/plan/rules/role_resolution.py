@@ -38,23 +38,23 @@ def granting(server_id: int, server: str, house: PlanContext) -> Granting:
     return Granting(server, house.grantable.get(server_id, frozenset()), house.roles, house.admin_roles)
 
 
-def resolve(said: tuple[str, ...] | None, *, held: frozenset[str], org: OrgFacts, by: Granting) -> Resolved:
+def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgFacts, by: Granting) -> Resolved:
     """Return the roles of a user who holds some already and is, or ends up, in this org.
 
-    ``said`` is what the script returned: None leaves roles alone, empty asks for the org's default roles. A role that
-    the user holds already needs no server's leave.
+    ``returned`` is the script's result: None leaves roles alone, an empty one stands for the org's default roles. A role
+    that the user holds already may be kept, even where the server may not grant it.
     """
     found = Resolved()
-    if said is None:
+    if returned is None:
         found.steps.append("The role name script leaves roles alone.")
         return found
-    if not said:
+    if not returned:
         found.steps.append(f"The role name script returned an empty list: the default roles of {org.name}.")
         _defaults(found, held, org, by)
         return found
-    found.steps.append(f"The role name script says {', '.join(said)}.")
+    found.steps.append(f"The role name script says {', '.join(returned)}.")
     wanted = set()
-    for name in said:
+    for name in returned:
         role = by.known.get(fold(name))
         if role is None:
             found.leave_out(f"There is no role {name or '(an empty name)'}")
@@ -69,9 +69,9 @@ def resolve(said: tuple[str, ...] | None, *, held: frozenset[str], org: OrgFacts
     return found
 
 
-def of_new_user(said: tuple[str, ...] | None, *, org: OrgFacts, by: Granting) -> Resolved:
+def of_new_user(returned: tuple[str, ...] | None, *, org: OrgFacts, by: Granting) -> Resolved:
     """Return the roles of a user who is being made: where a sync would leave roles alone, the org's default roles."""
-    found = resolve(said, held=frozenset(), org=org, by=by)
+    found = resolve(returned, held=frozenset(), org=org, by=by)
     if found.roles is None:
         found.steps.append(f"A new user begins with the default roles of {org.name}.")
         _defaults(found, frozenset(), org, by)

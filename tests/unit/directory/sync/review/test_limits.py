@@ -292,7 +292,7 @@ class TestTheTable:
         assert limit.least <= limit.default <= limit.most
         assert limit.least <= limit.off <= limit.most
         assert limit.default != limit.off
-        assert bool(limit.says) is bool(limit.counted)
+        assert bool(limit.sentence) is bool(limit.counted)
         assert limit.help.endswith(".")
 
 
