@@ -12,26 +12,26 @@ from directory.models import LdapServer, Match
 from directory.scope import own_lists
 from orgs.models import Org
 
-# The LDAP servers that are asked about the users of each org, by the org's id.
-Asked = Mapping[int, tuple[int, ...]]
+# The LDAP servers that syncs search for the users of each org, by the org's id.
+ServersByOrg = Mapping[int, tuple[int, ...]]
 
 
-def left_behind(before: Asked, after: Asked) -> list[str]:
-    """Return a sentence for each server on which active users were found that their orgs would not ask any more.
+def left_behind(before: ServersByOrg, after: ServersByOrg) -> list[str]:
+    """Return a sentence for each server with active users whose orgs would not use it any more.
 
-    Whose org asks another server is `not checked` from then on; whose org asks none is out of the scope of syncs.
+    Users whose org uses another server are `not checked` from then on; users whose org uses none are out of scope.
     """
-    unasked: dict[tuple[int, bool], list[int]] = {}
+    dropped_servers: dict[tuple[int, bool], list[int]] = {}
     for org_id, servers in before.items():
         now = after.get(org_id, ())
         for server in set(servers) - set(now):
-            unasked.setdefault((server, bool(now)), []).append(org_id)
+            dropped_servers.setdefault((server, bool(now)), []).append(org_id)
     names = dict(LdapServer.objects.values_list("pk", "name"))
-    counted = [(names.get(key[0], ""), key[1], _found(key[0], orgs)) for key, orgs in unasked.items()]
+    counted = [(names.get(key[0], ""), key[1], _found(key[0], orgs)) for key, orgs in dropped_servers.items()]
     return [_sentence(name, count, checked=checked) for name, checked, count in sorted(counted) if count]
 
 
-def dropped(before: Asked) -> list[str]:
+def dropped(before: ServersByOrg) -> list[str]:
     """Return a sentence for each org whose own list lacks servers that it used ``before``, inherited or not."""
     names, own = dict(LdapServer.objects.values_list("pk", "name")), own_lists()
     sentences = []

@@ -54,12 +54,12 @@ def groups(only: Org | None = None) -> list[FoundOnServer]:
     ]
 
 
-def of(asked: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
-    """Return server and DN of those users (keys) who were last found in another one than the servers asked (values)."""
-    if not asked:
+def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
+    """Return server and DN of those users (keys) who were last found on a server that is not among ``servers`` (values)."""
+    if not servers:
         return {}
-    rows = _noted().filter(user__among=asked).values_list("user", "server", "server__name", "deleted_server", "dn")
-    return {pk: (name or deleted, dn) for pk, server, name, deleted, dn in rows if server not in asked[pk]}
+    rows = _noted().filter(user__among=servers).values_list("user", "server", "server__name", "deleted_server", "dn")
+    return {pk: (name or deleted, dn) for pk, server, name, deleted, dn in rows if server not in servers[pk]}
 
 
 def _noted() -> QuerySet[Match]:

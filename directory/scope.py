@@ -40,7 +40,7 @@ def server_lists(
 def servers_by_org(
     effective: dict[int, Effective] | None = None, own: Mapping[int, tuple[int, ...]] | None = None
 ) -> dict[int, tuple[int, ...]]:
-    """Return the ordered LDAP servers that syncs ask about the users of each active org; none where it is managed locally."""
+    """Return the ordered LDAP servers that syncs search for the users of each active org; none where it is managed locally."""
     effective = effective if effective is not None else effective_settings()
     lists = server_lists(effective, own)
     return {
@@ -68,16 +68,16 @@ def org_lists_digests() -> dict[int, str]:
     """
     effective = effective_settings()
     lists = server_lists(effective)
-    asked: dict[int, tuple[int, ...]] = {}
+    lists_of_orgs: dict[int, tuple[int, ...]] = {}
     rows: dict[int, list[tuple[int, tuple[int, ...]]]] = {}
     for org in effective.values():
-        above = asked.get(org.lineage[1], ()) if len(org.lineage) > 1 else ()
-        asked[org.id] = (
+        above = lists_of_orgs.get(org.lineage[1], ()) if len(org.lineage) > 1 else ()
+        lists_of_orgs[org.id] = (
             above if not org.active else lists[org.id] if org.directory_service == DirectoryService.LDAP else ()
         )
-        if asked[org.id] != above:
-            for server in {*asked[org.id], *above}:
-                rows.setdefault(server, []).append((org.id, asked[org.id]))
+        if lists_of_orgs[org.id] != above:
+            for server in {*lists_of_orgs[org.id], *above}:
+                rows.setdefault(server, []).append((org.id, lists_of_orgs[org.id]))
     return {pk: hashlib.sha256(json.dumps(sorted(each)).encode()).hexdigest() for pk, each in rows.items()}
 
 
@@ -87,14 +87,14 @@ def servers_to_read(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[
     Absence is proven only when every server of an org was searched, so a server never runs without its neighbours.
     An empty choice means every enabled server that an org uses.
     """
-    wanted: set[int] = set()
+    used: set[int] = set()
     for org in scope:
         if not chosen or set(org.servers) & set(chosen):
-            wanted.update(org.servers)
-    return list(LdapServer.objects.enabled().filter(pk__in=wanted).in_order())
+            used.update(org.servers)
+    return list(LdapServer.objects.enabled().filter(pk__in=used).in_order())
 
 
 def inherited(orgs: Iterable[Org]) -> dict[Org, tuple[int, ...]]:
     """Return the servers that syncs ask for orgs without a list of their own; orgs that inherit none are left out."""
-    own, asked = own_lists(), servers_by_org()
-    return {org: asked[org.pk] for org in orgs if org.pk not in own and asked.get(org.pk)}
+    own, lists = own_lists(), servers_by_org()
+    return {org: lists[org.pk] for org in orgs if org.pk not in own and lists.get(org.pk)}

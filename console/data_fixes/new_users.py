@@ -22,11 +22,11 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What would become of somebody; ``problem`` says why they can't be created, ``asked`` whether scripts decided."""
+    """What would become of somebody; ``problem`` is why they can't be created, ``by_scripts`` whether scripts decided."""
 
     decision: Decision | None
     problem: str = ""
-    asked: bool = False
+    by_scripts: bool = False
 
     @property
     def digest(self) -> str:
@@ -51,7 +51,7 @@ class Fate:
 
 
 def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
-    """Ask the directory and its scripts what becomes of somebody, and write nothing."""
+    """Look somebody up in the directory, run its scripts, and return what would become of them; writes nothing."""
     if taken := users.taken([fold(applicant.profile.username)]):
         name = next(iter(taken.values()))
         return Fate(None, _("The username %(name)s is taken (letter case does not count).") % {"name": name})
@@ -59,8 +59,8 @@ def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
         decision = creation.decide([applicant], by=by, at=timezone.now())[0]
     except (DirectoryUnavailable, SandboxBroken) as error:
         return Fate(None, _("Nobody is created: %(reason)s") % {"reason": error})
-    asked = follows_directory(applicant.org) and not applicant.managed_locally
-    return Fate(decision, decision.refusal, asked=asked)
+    by_scripts = follows_directory(applicant.org) and not applicant.managed_locally
+    return Fate(decision, decision.refusal, by_scripts=by_scripts)
 
 
 def carry_out(fate: Fate, *, by: Actor) -> Created:

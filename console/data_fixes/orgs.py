@@ -41,7 +41,7 @@ class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"default_roles": forms.CheckboxSelectMultiple}
 
     def clean(self) -> dict[str, Any]:
-        """Name the users whom no server that is asked was found to have, and have that confirmed."""
+        """Name the users who were found on no server that the org would use, and have that confirmed."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         service = found.get("directory_service", self.instance.directory_service)
         if self.instance.pk and not found.get("left_behind"):

@@ -46,8 +46,8 @@ class DataFixes(AdminSite):
 
         @functools.wraps(inner)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-            asked = self.has_permission(request) and not is_confirmed(request)
-            return ask_to_confirm(request) if asked else inner(request, *args, **kwargs)
+            needs_password = self.has_permission(request) and not is_confirmed(request)
+            return ask_to_confirm(request) if needs_password else inner(request, *args, **kwargs)
 
         return guarded
 

@@ -158,7 +158,7 @@ class UserAdmin(ActingAdmin):
             return None
         fate = fate_of(form.applicant(), by=by(request))
         request.fate = fate  # type: ignore[attr-defined]  # the form asks for it
-        if fate.problem or not fate.asked or request.POST.get("shown") == fate.digest:
+        if fate.problem or not fate.by_scripts or request.POST.get("shown") == fate.digest:
             return None
         given = [
             (name, value)
@@ -294,8 +294,8 @@ def _ids(chosen: QuerySet[User]) -> list[int]:
 
 
 def _strangers(user_ids: Collection[int], org: Org) -> list[int]:
-    """Return those whom an LDAP server knows that the org does not ask."""
+    """Return the users who were found on an LDAP server that the org does not use."""
     scope = orgs_in_scope().get(org.pk)
-    asked = scope.servers if scope is not None else ()
+    servers = scope.servers if scope is not None else ()
     matched = Match.objects.filter(user__in=user_ids).values_list("user_id", "server_id")
-    return [pk for pk, server in matched if server not in asked]
+    return [pk for pk, server in matched if server not in servers]

@@ -46,18 +46,18 @@ class LinesField(forms.CharField):
 
 
 class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Orgs to tick, indented as in the tree; ``asked`` are the names of the servers that they inherit, by the org's id."""
+    """Orgs to tick, indented as in the tree; ``inherited`` are the names of the servers that each inherits, by org id."""
 
-    asked: Mapping[int, str] = MappingProxyType({})
+    inherited: Mapping[int, str] = MappingProxyType({})
     widget = forms.CheckboxSelectMultiple
 
     def __init__(self, *, queryset: QuerySet[Org] | None = None, **options: Any) -> None:
         super().__init__(queryset=queryset if queryset is not None else Org.objects.none(), **options)
 
     def label_from_instance(self, obj: Any) -> str:
-        """Indent by depth, and say what is inherited."""
+        """Indent by depth, and add what is inherited."""
         name = "\u2003" * (obj.depth - 1) + obj.name
-        if servers := self.asked.get(obj.pk):
+        if servers := self.inherited.get(obj.pk):
             name += " " + _("(inherits: %(servers)s)") % {"servers": servers}
         return str(name)
 

@@ -114,7 +114,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             self.fields[name].help_text = HELP[name]
         self.visible = Org.objects.visible_to(viewer).active()
         orgs: Any = self.fields["orgs"]
-        orgs.queryset, orgs.asked = self.visible, names_of_inherited(self.visible)
+        orgs.queryset, orgs.inherited = self.visible, names_of_inherited(self.visible)
         if server is None:
             self.initial["grantable_roles"] = setting_powers.default_grantable_roles(person(viewer))
         else:

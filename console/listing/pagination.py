@@ -56,7 +56,7 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         self._reads_every_row = reads_every_row
         self._sorted_at_once = sorted_at_once
         self._few_values = few_values
-        self._asked_for = 1
+        self._requested_page = 1
 
     @cached_property
     def count(self) -> int:
@@ -66,7 +66,7 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
     def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
         """Return the page of that number."""
         # Before the rows are counted: the ids of this page may come with their count.
-        self._asked_for = number if isinstance(number, int) else 1
+        self._requested_page = number if isinstance(number, int) else 1
         rows = self._rows
         if not isinstance(rows, QuerySet) or not self.count:
             return super().page(number)
@@ -105,10 +105,10 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
             return _Found(sum(many for *_values, many in self._groups))
         order = rows.query.order_by
         # No index has the order of what is made of columns: all rows are sorted for any page but the first.
-        sorts_all = self._asked_for > 1 and not all(isinstance(each, str) for each in order)
+        sorts_all = self._requested_page > 1 and not all(isinstance(each, str) for each in order)
         if (self._reads_every_row or sorts_all) and connections[rows.db].vendor == "postgresql":
             if self._sorted_at_once or sorts_all or order in {("pk",), ("-pk",)}:
-                start = min((self._asked_for - 1) * self.per_page, LAST_PLACE - self.per_page)
+                start = min((self._requested_page - 1) * self.per_page, LAST_PLACE - self.per_page)
                 return _count_and_page(rows, start, start + self.per_page)
             return _count_and_ids(rows)
         return _Found(rows.count())

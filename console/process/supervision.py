@@ -183,19 +183,19 @@ class Supervisor:
             supervised.forget(self._logs.parent)
 
     def _wait_for(self, some: list[_Running]) -> None:
-        ends, asked = time.monotonic() + STOP_WITHIN, self._signals
+        ends, signals_before = time.monotonic() + STOP_WITHIN, self._signals
         # A second Ctrl-C waits no longer.
-        while time.monotonic() < ends and self._signals <= max(asked, 1):
+        while time.monotonic() < ends and self._signals <= max(signals_before, 1):
             if all(each.process is None or each.process.poll() is not None for each in some):
                 return
             time.sleep(0.05)
 
     @contextmanager
     def _listening(self) -> Iterator[None]:
-        def asked(_number: int, _frame: FrameType | None) -> None:
+        def stop(_number: int, _frame: FrameType | None) -> None:
             self.terminate()
 
-        before = {number: signal.signal(number, asked) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
         try:
             yield
         finally:

@@ -106,9 +106,9 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         super().__init__(*arguments, **options)
 
     def add_task(self, task: Channel) -> None:
-        """Have a request answered that has come whole."""
-        asked = task.requests[0].path
-        (self._health if asked in HEALTH else self.task_dispatcher).add_task(task)
+        """Answer a request that has been received completely."""
+        path = task.requests[0].path
+        (self._health if path in HEALTH else self.task_dispatcher).add_task(task)
 
     def maintenance(self, now: float) -> None:  # noqa: ARG002  # waitress's time of day may be set back
         """Close the connections of browsers that take too long."""

@@ -109,8 +109,8 @@ def ask_to_confirm(request: HttpRequest) -> HttpResponseBase:
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = reverse("dashboard")
     address = f"{reverse('session:confirm')}?{urlencode({'next': back})}"
-    asked_by_htmx = "HX-Request" in request.headers
-    return HttpResponseClientRedirect(address) if asked_by_htmx else HttpResponseRedirect(address)
+    is_htmx = "HX-Request" in request.headers
+    return HttpResponseClientRedirect(address) if is_htmx else HttpResponseRedirect(address)
 
 
 def author(request: ConsoleRequest) -> Actor:

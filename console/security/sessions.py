@@ -49,12 +49,12 @@ def _check(request: HttpRequest, *, now: int) -> None:
         begin(request)
     elif now - session[BEGAN] >= settings.SESSION_COOKIE_AGE or now - session[SEEN] >= settings.SESSION_IDLE_SECONDS:
         logout(request)
-    elif now - session[SEEN] >= _GRAIN and not _asked_by_the_page_itself(request):
+    elif now - session[SEEN] >= _GRAIN and not _is_automatic(request):
         session[SEEN] = now
 
 
-def _asked_by_the_page_itself(request: HttpRequest) -> bool:
-    """Tell whether a part of an open page asks for itself again, with nobody there to press anything."""
+def _is_automatic(request: HttpRequest) -> bool:
+    """Return whether a part of an open page refreshes itself, without anybody at the browser."""
     element = request.headers.get("HX-Trigger")
     return request.method == "GET" and element is not None and element == request.headers.get("HX-Target")
 

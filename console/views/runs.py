@@ -96,8 +96,8 @@ def synchronize(request: ConsoleRequest) -> HttpResponse:
     if request.method == "POST":
         return _start(request, simulated=False)
     last = _visible(request).finished_simulations().newest_first().prefetch_related("readings").first()
-    asking = LdapServer.objects.visible_to(request.user).enabled().requiring_approval().in_order()
-    context = {"last": last, "tiles": tiles(last) if last else [], "approval": asking}
+    requiring = LdapServer.objects.visible_to(request.user).enabled().requiring_approval().in_order()
+    context = {"last": last, "tiles": tiles(last) if last else [], "approval": requiring}
     return render_page(request, "runs/synchronize.html", context)
 
 

@@ -37,7 +37,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             response = redirect(_next(request))
             throttle.remember_browser(response, username)
             return response
-    return render(request, "session/sign_in.html", {"form": form, "next": _asked_next(request)})
+    return render(request, "session/sign_in.html", {"form": form, "next": _next_parameter(request)})
 
 
 @never_cache
@@ -51,7 +51,7 @@ def confirm(request: ConsoleRequest) -> HttpResponse:
         if user is not None and user.pk == request.user.pk:
             sessions.confirm(request)
             return redirect(_next(request))
-    return render_page(request, "session/confirm.html", {"form": form, "next": _asked_next(request)})
+    return render_page(request, "session/confirm.html", {"form": form, "next": _next_parameter(request)})
 
 
 def _proven(request: HttpRequest, form: Form, username: str, password: str) -> User | None:
@@ -71,15 +71,15 @@ def _proven(request: HttpRequest, form: Form, username: str, password: str) -> U
     return user
 
 
-def _asked_next(request: HttpRequest) -> str:
+def _next_parameter(request: HttpRequest) -> str:
     return request.POST.get("next") or request.GET.get("next") or ""
 
 
 def _next(request: HttpRequest) -> str:
-    wanted = _asked_next(request)
+    address = _next_parameter(request)
     # Something that does not begin with a slash would be taken for a page beside the sign-in.
-    if wanted.startswith("/") and url_has_allowed_host_and_scheme(wanted, None, require_https=request.is_secure()):
-        return wanted
+    if address.startswith("/") and url_has_allowed_host_and_scheme(address, None, require_https=request.is_secure()):
+        return address
     return resolve_url(settings.LOGIN_REDIRECT_URL)
 
 

@@ -18,11 +18,11 @@ _NAMED = 5
 
 
 def needed(run: Run) -> bool:
-    """Tell whether a second administrator has to approve the run's plan: as it was made, or as the servers ask now."""
+    """Return whether a second administrator has to approve the plan, by the servers' settings when it was made or now."""
     if run.approval:
         return True
-    asking = LdapServer.objects.requiring_approval().filter(readings__run=run)
-    return asking.exists() and run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
+    requiring = LdapServer.objects.requiring_approval().filter(readings__run=run)
+    return requiring.exists() and run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
 
 
 def permission(run: Run) -> Permission:
@@ -68,8 +68,8 @@ def _parts(run: Run) -> dict[int, str]:
 
 def _others(run: Run, parts: Collection[int]) -> list[str]:
     """Return who can approve the plan."""
-    wanted = permission(run)
-    roles = [role.pk for role in Role.objects.all() if holds(role.permissions, wanted)]
+    required = permission(run)
+    roles = [role.pk for role in Role.objects.all() if holds(role.permissions, required)]
     able = User.objects.filter(active=True, blocked=False, grants__role__in=roles).exclude(pk__in=parts)
     return list(able.order_by("username_key").distinct().values_list("username", flat=True)[: _NAMED + 1])
 

@@ -81,32 +81,32 @@ def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
 
 
 def _audit_parts(before: datetime) -> Steps:
-    """Remove old audit entries, but for those of an object from the first on that something asks for.
+    """Remove old audit entries; of each object, the first entry that is still needed stays, and those after it.
 
-    Those after it stay as well, so that the trail goes on without a gap.
+    So the trail goes on without a gap.
     """
-    entries, wanted, last = _old_entries(before), plan_contributors.needed_entries(), 0
+    entries, needed, last = _old_entries(before), plan_contributors.needed_entries(), 0
     columns = ("pk", "object_type", "object_id")
     while page := list(entries.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PART]):
         last = page[-1][0]
-        asked_for = _first_asked_for({(kind, object_id) for _, kind, object_id in page}, wanted)
-        ids = [pk for pk, *which in page if pk < asked_for.get((which[0], which[1]), pk + 1)]
+        first_needed = _first_needed({(kind, object_id) for _, kind, object_id in page}, needed)
+        ids = [pk for pk, *which in page if pk < first_needed.get((which[0], which[1]), pk + 1)]
         with transaction.atomic():
             entries.filter(pk__among=ids).delete()
         yield {"audit_entries": len(ids)}
 
 
-def _first_asked_for(objects: Collection[tuple[str, int]], wanted: Q) -> dict[tuple[str, int], int]:
-    """Return the first entry about each of these objects by which a promotion or an approval may go; most have none.
+def _first_needed(objects: Collection[tuple[str, int]], needed: Q) -> dict[tuple[str, int], int]:
+    """Return the first entry about each of these objects that a promotion or an approval may need; most have none.
 
-    A promotion asks who set a local password, an approval who has a part in the plan, which are the ``wanted`` entries.
+    A promotion needs to know who set a local password; an approval needs the ``needed`` entries: who has a part in the plan.
     """
     found: dict[tuple[str, int], int] = {}
     for kind in {kind for kind, _ in objects}:
         about = AuditEntry.objects.filter(
             object_type=kind, object_id__in=[object_id for each, object_id in objects if each == kind]
         )
-        for_plans = about.filter(wanted).order_by().values_list("object_id")
+        for_plans = about.filter(needed).order_by().values_list("object_id")
         found |= {(kind, object_id): pk for object_id, pk in for_plans.annotate(first=Min("pk"))}
         given = about.that_gave_passwords().filter(object_id__in=with_a_password().values("pk")).order_by()
         for object_id, pk in given.values_list("object_id").annotate(last=Max("pk")):
@@ -138,7 +138,7 @@ def _runs(before: datetime, at: datetime) -> Steps:
 def _clear(run_id: int, at: datetime) -> int:
     """Remove changes of a run, but for those of users on hold, and those that later runs repeat; return how many went."""
     repeated_rows.lock(shared=False)
-    if _is_wanted(run_id):
+    if _is_in_use(run_id):
         return 0
     repeated = RunRepeat.objects.filter(first__lte=OuterRef("pk"), last__gte=OuterRef("pk")).exclude(run=run_id)
     rows = RunChange.objects.filter(run=run_id).exclude(Exists(repeated))
@@ -150,7 +150,7 @@ def _clear(run_id: int, at: datetime) -> int:
     return len(ids)
 
 
-def _is_wanted(run_id: int) -> bool:
+def _is_in_use(run_id: int) -> bool:
     """Tell whether an undo, or the application of its plan, has begun since a run was found to be old; hold its row.
 
     Who begins one takes the same row first.
@@ -163,7 +163,7 @@ def _is_wanted(run_id: int) -> bool:
 def _end(run_id: int, at: datetime) -> int:
     """Remove a run that has nothing left, or note that it is not whole any more."""
     repeated_rows.lock(shared=False)
-    if _is_wanted(run_id):
+    if _is_in_use(run_id):
         return 0
     if ranges := RunRepeat.objects.of(run_id):
         held = User.objects.held().values("pk")

@@ -50,10 +50,10 @@ def start(
         if not server.enabled:
             raise Refused(f"{server.name} is disabled: enable it first")
     chosen = [server.pk for server in servers]
-    asked = servers_to_read(chosen, orgs_in_scope().values())
-    if missing := [server.name for server in servers if server.pk not in {found.pk for found in asked}]:
+    to_read = servers_to_read(chosen, orgs_in_scope().values())
+    if missing := [server.name for server in servers if server.pk not in {found.pk for found in to_read}]:
         raise Refused(f"no org uses {', '.join(missing)}: choose the orgs that it serves first")
-    if not asked:
+    if not to_read:
         raise Refused("there is no enabled LDAP server that an org uses: add one, and choose the orgs that it serves")
     try:
         with transaction.atomic():
@@ -66,10 +66,10 @@ def start(
                 incremental=incremental,
                 created_at=at,
             )
-            hold_servers([_reading(run, server, chosen) for server in asked])
+            hold_servers([_reading(run, server, chosen) for server in to_read])
             _note(run, "simulation started" if simulated else "sync started", by=by, at=at)
     except ServerHeld as error:
-        raise Refused(who_holds(asked)) from error
+        raise Refused(who_holds(to_read)) from error
     if wake:
         transaction.on_commit(lambda: wake_worker(run.pk))
     return run
@@ -233,7 +233,7 @@ def _refuse_void(run: Run) -> None:
 
 
 def _refuse_another_configuration(run: Run) -> None:
-    asked = org_lists_digests()
+    digests = org_lists_digests()
     for reading in run.readings.select_related("server"):
         if reading.server is None or not reading.server.enabled:
             raise Refused(f"{reading.server_name} has been deleted or disabled since the plan was made: simulate again")
@@ -241,7 +241,7 @@ def _refuse_another_configuration(run: Run) -> None:
             raise Refused(
                 f"the configuration of {reading.server_name} has changed since the plan was made: simulate again"
             )
-        if reading.asked_digest not in {"", asked.get(reading.server.pk)}:
+        if reading.asked_digest not in {"", digests.get(reading.server.pk)}:
             raise Refused(
                 f"which orgs ask {reading.server_name}, or which other LDAP servers they ask, has changed since the plan "
                 "was made: simulate again"

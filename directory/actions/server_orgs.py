@@ -25,7 +25,7 @@ WITH_LIST = "directory_service_with_list"
 def serve(
     server: LdapServer, orgs: Sequence[Org], *, keep_inherited: Collection[int] = (), by: Actor, at: datetime
 ) -> None:
-    """Have exactly these orgs ask this server, beside the others of their lists.
+    """Put this server into the lists of exactly these orgs; other servers in the lists stay.
 
     An org that had no list of its own gets one of this server alone, with the servers that it inherited before it where
     ``keep_inherited`` names it. An org whose list becomes empty inherits again, and gets its directory service back.
@@ -33,18 +33,18 @@ def serve(
     Raises:
         Invalid: when the author or the last SYSADMIN with a local password could not sign in any more.
     """
-    wanted = {org.pk: org for org in orgs}
+    chosen = {org.pk: org for org in orgs}
     # A run that applies a plan holds its orgs while it makes a batch of changes.
-    concerned = {*wanted, *OrgServer.objects.filter(server=server).values_list("org_id", flat=True)}
+    concerned = {*chosen, *OrgServer.objects.filter(server=server).values_list("org_id", flat=True)}
     locks.settings_of_orgs(concerned, moves_go_on=True)
-    before, asked, services = own_lists(), server_lists(), effective_settings()
-    taken = list(Org.objects.filter(server_links__server=server).exclude(pk__in=wanted))
+    before, lists, services = own_lists(), server_lists(), effective_settings()
+    taken = list(Org.objects.filter(server_links__server=server).exclude(pk__in=chosen))
     OrgServer.objects.filter(server=server, org__in=[org.pk for org in taken]).delete()
     changed_services = {}
-    for org in wanted.values():
+    for org in chosen.values():
         own = before.get(org.pk, ())
         if server.pk not in own:
-            kept = asked.get(org.pk, ()) if org.pk in keep_inherited and not own else own
+            kept = lists.get(org.pk, ()) if org.pk in keep_inherited and not own else own
             _store(org.pk, (*kept, server.pk))
             if services[org.pk].directory_service != DirectoryService.LDAP:
                 changed_services[org.pk] = (org.directory_service, DirectoryService.LDAP.value)
@@ -53,7 +53,7 @@ def serve(
             changed_services[org.pk] = (org.directory_service, service)
     # All at once: the change of the first may concern users for whom somebody else holds the second.
     locks.settings_of_orgs(list(changed_services))
-    for org in (*wanted.values(), *taken):
+    for org in (*chosen.values(), *taken):
         if org.pk in changed_services:
             try:
                 org_actions.change(org=org, by=by, at=at, directory_service=changed_services[org.pk][1])

@@ -138,12 +138,12 @@ def save(
     StoredGroup.objects.filter(server=stored, server__resolve_groups=False).delete()
     if roles is not None:
         stored.grantable_roles.set(roles)
-    asked = servers_by_org() if by.user_id else {}
+    servers_before = servers_by_org() if by.user_id else {}
     if orgs is not None:
         server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
     if problem := setting_powers.wrong_lists(lists, by=by):
         raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
-    setting_questions.ask_about_left_behind(asked, confirmed)
+    setting_questions.ask_about_left_behind(servers_before, confirmed)
     _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
     after = _snapshot(stored)
     if server:
@@ -214,12 +214,14 @@ def _ways_round_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Se
         if orgs is not None and set(before["orgs"]) - {org.name for org in orgs}:
             errors["orgs"] = "only a SYSADMIN may take an org from a server whose plans need approval"
     elif orgs and not stored.requires_approval:
-        asking = set(
+        requiring = set(
             LdapServer.objects.filter(requires_approval=True).exclude(pk=stored.pk).values_list("pk", flat=True)
         )
         lists = server_lists()
         new = [
-            org.name for org in orgs if org.name not in before.get("orgs", ()) and asking & set(lists.get(org.pk, ()))
+            org.name
+            for org in orgs
+            if org.name not in before.get("orgs", ()) and requiring & set(lists.get(org.pk, ()))
         ]
         if new:
             errors["orgs"] = f"plans for {', '.join(new)} need approval: let this server ask for it too"

@@ -194,7 +194,7 @@ class _EntriesInScope:
         """
         known = users_in_scope.load({user for user, _ in others.values()})
         servers = {pk: self._servers(user) for pk, user in known.items()}
-        seen = self._directory.sightings({pk: asked for pk, asked in servers.items() if asked})
+        seen = self._directory.sightings({pk: ids for pk, ids in servers.items() if ids})
         found = []
         for pk, sighting in sorted(seen.items()):
             user, verdict = others.get(sighting.entry_id, (0, None))

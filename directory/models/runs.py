@@ -216,17 +216,17 @@ class RunServerQuerySet(models.QuerySet["RunServer"]):
         return good.filter(models.Exists(changed))
 
     def attributes_stored(self, server_id: int) -> list[str] | None:
-        """Return the attributes that a server was asked for whenever entries were stored that are still there.
+        """Return the attributes that were requested by every reading that stored entries which are still there.
 
-        A complete reading leaves none of those before it. None for all.
+        A complete reading leaves no entries of those before it. None stands for all attributes.
         """
-        # A plan that is applied has the readings that it was made of.
+        # A run that applies another's plan has copies of that run's readings.
         readings = self.filter(server=server_id, run__plan_from=None)
         last = readings.filter(complete=True).aggregate(last=Max("pk"))["last"] or 0
-        asked = (
+        requested = (
             readings.filter(pk__gte=last, attributes__isnull=False).order_by("pk").values_list("attributes", flat=True)
         )
-        each_time = [{name.lower(): name for name in names or ()} for names in asked]
+        each_time = [{name.lower(): name for name in names or ()} for names in requested]
         if not each_time:
             return None
         common = set(each_time[0]).intersection(*each_time[1:])

@@ -65,7 +65,7 @@ def create(
 
     Raises:
         Refused: when a username is empty, there twice or taken.
-        DirectoryUnavailable: when a directory that has to be asked can't be.
+        DirectoryUnavailable: when a directory that has to be searched can't be.
         SandboxBroken: when the scripts can't be run.
     """
     return carry_out(decide(applicants, by=by, at=at, with_scripts=with_scripts), created_by=created_by, by=by, at=at)
@@ -85,17 +85,17 @@ def decide(
     decides about the user.
 
     Raises:
-        DirectoryUnavailable: when a directory that has to be asked can't be.
+        DirectoryUnavailable: when a directory that has to be searched can't be.
         SandboxBroken: when the scripts can't be run.
     """
     context = CreationContext(by)
     scope = context.scope if with_scripts else {}
-    asked = [
+    people = [
         (applicant.profile.username, context.nearest(applicant.org, applicant.place))
         for applicant in applicants
         if not applicant.managed_locally
     ]
-    found = look_up(asked, scope, at=at)
+    found = look_up(people, scope, at=at)
     known = _known_by_id(found)
     decisions = []
     for applicant in applicants:
@@ -104,22 +104,22 @@ def decide(
             decisions.append(_of_entry(applicant, hit, context, known, within))
         else:
             decisions.append(
-                _of_row(applicant, context, asked=context.nearest(applicant.org, applicant.place) in scope)
+                _of_row(applicant, context, looked_up=context.nearest(applicant.org, applicant.place) in scope)
             )
     return decisions
 
 
-def _of_row(applicant: Applicant, known: CreationContext, *, asked: bool) -> Decision:
-    """Decide about somebody of whom no directory says anything."""
+def _of_row(applicant: Applicant, known: CreationContext, *, looked_up: bool) -> Decision:
+    """Decide about somebody who was found in no directory; ``looked_up`` is whether any was searched."""
     nearest = known.house.by_id[known.nearest(applicant.org, applicant.place)]
     in_directory = known.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
     refusal = ""
     if applicant.password and in_directory:
         refusal = f"not created: {nearest.name} follows LDAP, so the user signs in by LDAP: leave the password empty"
-    # Whoever is not created makes no org either.
+    # A refused applicant creates no org either.
     place, makes = known.walk(applicant.org, () if refusal else applicant.place)
     roles, warnings = _roles_of_row(applicant, place, known, in_directory=in_directory)
-    if asked and not applicant.managed_locally:
+    if looked_up and not applicant.managed_locally:
         warnings.insert(0, "was not found in the directory: the next sync will deactivate this user")
     return Decision(
         line=applicant.line,
@@ -170,7 +170,7 @@ def _of_entry(
         target = places.orgs.get(fold(hit.verdict.org_name))
         if within is not None and target is not None and target.org_id is not None and target.org_id not in within:
             refusal, way = "not created: the org name script names an org that you do not administer", applicant.place
-    # Whoever is not created makes no org either.
+    # A refused applicant creates no org either.
     place, makes = places.walk(applicant.org, () if refusal else way)
     roles, warnings = ((), []) if refusal else _roles_of_entry(applicant, place, hit, places)
     if not refusal and (problem := no_address(applicant.profile.email, hit.identity)):

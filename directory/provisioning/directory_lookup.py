@@ -36,42 +36,42 @@ class FoundPerson:
 
 
 def look_up(
-    wanted: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime
+    people: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime
 ) -> dict[str, FoundPerson]:
-    """Return by folded username what the first server of their org that knows them, and its scripts, say.
+    """Return by folded username each person's entry on the first server of their org that has one, with the verdict.
 
-    ``wanted`` are usernames with the id of the org whose servers are asked; orgs outside the scope are not.
+    ``people`` are usernames with the id of the org whose servers are searched; orgs outside the scope are left out.
 
     Raises:
-        DirectoryUnavailable: when a directory that has to be asked can't be.
+        DirectoryUnavailable: when a directory that has to be searched can't be.
         SandboxBroken: when the scripts can't be run.
     """
     servers = {server.pk: server for server in LdapServer.objects.enabled().prefetch_related("grantable_roles")}
-    asking: dict[tuple[int, ...], dict[str, str]] = {}
-    for username, org_id in wanted:
+    by_servers: dict[tuple[int, ...], dict[str, str]] = {}
+    for username, org_id in people:
         if org_id in scope:
-            asking.setdefault(scope[org_id].servers, {})[fold(username)] = username
+            by_servers.setdefault(scope[org_id].servers, {})[fold(username)] = username
     found: dict[str, FoundPerson] = {}
-    for server_ids, names in asking.items():
+    for server_ids, names in by_servers.items():
         for server in (servers[pk] for pk in server_ids if pk in servers):
             if missing := [name for key, name in names.items() if key not in found]:
-                found |= _ask(server, missing, at)
+                found |= _look_up_on(server, missing, at)
     return found
 
 
-def _ask(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, FoundPerson]:
+def _look_up_on(server: LdapServer, usernames: Sequence[str], at: datetime) -> dict[str, FoundPerson]:
     found: dict[str, FoundPerson] = {}
-    wanted, graph, connection = {fold(name) for name in usernames}, None, server.connection_at(at)
+    keys, graph, connection = {fold(name) for name in usernames}, None, server.connection_at(at)
     with server_sandbox.sandbox(server) as sandbox:
         for start in range(0, len(usernames), AT_ONCE):
             entries = _entries(server, connection, usernames[start : start + AT_ONCE])
             if entries and (search := server.group_search) is not None:
-                # As they are now: what the last sync has stored may still hold a group that somebody has left.
+                # Read anew: the groups that the last sync stored may hold one that somebody has left meanwhile.
                 graph = graph or read_graph(connection, search)
                 entries = [_with_groups(entry, graph) for entry in entries]
             for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):
                 who = identity(entry, server.mapping)
-                for key in {fold(name) for name in who.usernames} & wanted:
+                for key in {fold(name) for name in who.usernames} & keys:
                     if (first := found.get(key)) is not None:
                         found[key] = replace(first, rival=entry.dn)
                     else:
@@ -86,6 +86,6 @@ def _with_groups(entry: Entry, graph: GroupGraph) -> Entry:
 
 def _entries(server: LdapServer, connection: Connection, usernames: Sequence[str]) -> list[Entry]:
     matches = "".join(f"({server.username_attribute}={escape_filter(name)})" for name in usernames)
-    asked = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
-    with open_reading(ReadingRequest(asked, server.attributes, server.named_attributes)) as reading:
+    narrowed = replace(connection, search_filter=f"(&{connection.search_filter}(|{matches}))")
+    with open_reading(ReadingRequest(narrowed, server.attributes, server.named_attributes)) as reading:
         return [entry for page in reading.pages() for entry in page]

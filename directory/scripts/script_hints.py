@@ -115,7 +115,7 @@ def _uses(code: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _is_condition(before: str, after: str) -> bool:
-    """Tell whether what stands between counts as true or false as it is, whatever it says."""
+    """Return whether the value between ``before`` and ``after`` is used as true or false, whatever it is."""
     before, after = before.rstrip(), after.lstrip()
     if after.startswith((".", "[", "?.", "(", "==", "!=", "+", "<", ">", "??")):
         return False
@@ -123,5 +123,5 @@ def _is_condition(before: str, after: str) -> bool:
         return True
     if after.startswith(("?", "&&")):
         return True
-    asked = re.search(r"(?:\b(?:if|while)\s*\(|\bBoolean\(|&&|\breturn|=>)$", before) is not None
-    return asked and re.match(r"(?:[;})\n]|\|\||$)", after) is not None
+    tested = re.search(r"(?:\b(?:if|while)\s*\(|\bBoolean\(|&&|\breturn|=>)$", before) is not None
+    return tested and re.match(r"(?:[;})\n]|\|\||$)", after) is not None

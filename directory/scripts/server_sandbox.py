@@ -37,5 +37,5 @@ def sandbox_for_stored(server: LdapServer, scripts: Scripts, attributes: Sequenc
 
 
 def _sandbox(server: LdapServer, scripts: Scripts, attributes: Sequence[str] | None, advice: str) -> Sandbox:
-    asked = None if attributes is None else RequestedAttributes(tuple(attributes), advice)
-    return Sandbox(scripts, server.always_lists, limits(), asked)
+    requested = None if attributes is None else RequestedAttributes(tuple(attributes), advice)
+    return Sandbox(scripts, server.always_lists, limits(), requested)

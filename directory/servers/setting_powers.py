@@ -90,14 +90,14 @@ def lists() -> dict[int, tuple[int, ...]]:
 def gaining(before: Lists, after: Lists) -> set[int]:
     """Return the servers that decide about users of an org about whom they did not decide before.
 
-    An org asks its servers in order, and the first that finds a user decides: a server also gains users when one that
-    stood before it is gone.
+    A sync searches the servers of an org in order, and the first that finds a user decides: a server also gains users
+    when one before it is gone.
     """
     found = set()
-    for org_id, asked in after.items():
+    for org_id, servers in after.items():
         old = before.get(org_id, ())
-        for place, server in enumerate(asked):
-            if server not in old or not set(old[: old.index(server)]) <= set(asked[:place]):
+        for place, server in enumerate(servers):
+            if server not in old or not set(old[: old.index(server)]) <= set(servers[:place]):
                 found.add(server)
     return found
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from directory import found_elsewhere
 from directory.errors import Unanswered
-from directory.found_elsewhere import Asked
+from directory.found_elsewhere import ServersByOrg
 from directory.models import LdapServer
 from directory.scope import servers_by_org, inherited
 from orgs.models import Org
@@ -39,10 +39,10 @@ NOTHING_CONFIRMED = Confirmed()
 
 
 def ask_at_once(server: LdapServer, off_before: Collection[str], orgs: Iterable[Org], confirmed: Confirmed) -> None:
-    """Ask what can be asked before anything is written.
+    """Ask the questions that need nothing written first.
 
     Raises:
-        Unanswered: with the first question that nothing is confirmed of.
+        Unanswered: with the first question that is not answered.
     """
     _ask_about_limits(server, off_before, confirmed)
     _ask_about_inherited(orgs, confirmed)
@@ -51,8 +51,8 @@ def ask_at_once(server: LdapServer, off_before: Collection[str], orgs: Iterable[
 def _ask_about_inherited(orgs: Iterable[Org], confirmed: Confirmed) -> None:
     """Ask about orgs that inherit servers and shall get a list of their own."""
     answered = confirmed.keep_inherited | confirmed.drop_inherited
-    asked = {org: servers for org, servers in inherited(orgs).items() if org.pk not in answered}
-    if not asked:
+    unanswered = {org: servers for org, servers in inherited(orgs).items() if org.pk not in answered}
+    if not unanswered:
         return
     names = dict(LdapServer.objects.values_list("pk", "name"))
     sentence = _("%(org)s has no list of its own so far and asks what it inherits: %(servers)s.")
@@ -60,7 +60,7 @@ def _ask_about_inherited(orgs: Iterable[Org], confirmed: Confirmed) -> None:
         INHERITED,
         [
             sentence % {"org": org.name, "servers": ", ".join(names[pk] for pk in servers)}
-            for org, servers in sorted(asked.items(), key=lambda item: item[0].path)
+            for org, servers in sorted(unanswered.items(), key=lambda item: item[0].path)
         ],
     )
 
@@ -84,8 +84,8 @@ def _ask_about_limits(server: LdapServer, off_before: Collection[str], confirmed
         raise Unanswered(LIMITS_OFF, [sentence % each for each in values])
 
 
-def ask_about_left_behind(before: Asked, confirmed: Confirmed) -> None:
-    """Ask about users whom no server that their org asks by now was found to have.
+def ask_about_left_behind(before: ServersByOrg, confirmed: Confirmed) -> None:
+    """Ask about users who were not found on any server that their org uses by now.
 
     Raises:
         Unanswered: with a sentence for each server that they were found on.

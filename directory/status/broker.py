@@ -32,8 +32,8 @@ class BrokerAnswer:
     taken: int | None = None
 
 
-def ask(queues: Sequence[str]) -> BrokerAnswer:
-    """Ask Redis everything at once, for a second at most each to connect and to answer."""
+def query(queues: Sequence[str]) -> BrokerAnswer:
+    """Query Redis once for everything; connecting and answering may take a second at most each."""
     try:
         with (
             redis.Redis.from_url(

@@ -48,7 +48,7 @@ def look(*, at: datetime) -> dict[str, str]:
 
 
 def _broker() -> str:
-    answer = broker.ask(queues.names())
+    answer = broker.query(queues.names())
     if answer.problem:
         return "silent"
     return OK if all(line.state != LineState.PROBLEM for line in broker.look(answer)) else "full"

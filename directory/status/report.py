@@ -14,8 +14,8 @@ from directory.status.lines import Line, LineState, Section
 
 
 def sections(*, at: datetime) -> list[Section]:
-    """Look at every part; none that is down keeps the others from being told."""
-    answer = broker.ask(queues.names())
+    """Look at every part; one that is down does not hide the others."""
+    answer = broker.query(queues.names())
     stored = database.look()
     found: list[tuple[str, str, Callable[[], list[Line]]]] = [
         ("workers", _("Workers and clock"), lambda: processes.look(at=at, waiting=answer.waiting)),

@@ -224,13 +224,13 @@ def apply_plan(work: RunContext) -> None:
         if connection.vendor == "sqlite" and len(waiting) >= size:
             time.sleep(PAUSE_SQLITE)
     if terms.undo:
-        # Where users are in the directory is not for an undo to say.
+        # An undo looks nobody up in the directory, so it has no matches to store.
         return
     with timing.step("noting matches"), transaction.atomic():
         work.lease.renew(phase="noting matches", done=done, total=total)
         at = work.lease.clock()
         plan_id, run_id = work.run.plan_from_id or work.run.pk, work.run.pk
-        foreseen = match_fingerprint.foresee(work.readings, work.asking, plan_id=plan_id, run_id=run_id, at=at)
+        foreseen = match_fingerprint.foresee(work.readings, work.orgs_by_server, plan_id=plan_id, run_id=run_id, at=at)
         directory_view.remember_matches(plan_id=plan_id, run_id=run_id, at=at)
         match_fingerprint.follow(foreseen, noted_at=at)
         absence_grace.remember(work.run, at=work.lease.clock())

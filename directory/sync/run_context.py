@@ -19,8 +19,8 @@ from orgs.rules.actors import Actor
 class RunContext:
     """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
 
-    ``asked`` is which orgs ask each server, as a hash by its id, and ``asking`` their ids, also of those that the run
-    does not look after: whose an entry is does not change with the scope of a run. ``servers`` are those that have been read, by id, as
+    By server id, ``orgs_by_server`` are the ids of the orgs that use it, and ``org_lists_digests`` a hash of their lists;
+    both include orgs outside the run's scope, as the match of an entry does not depend on a run's scope. ``servers`` are those that have been read, by id, as
     they were set then, and ``shelves`` where their entries are kept, and ``groups`` where their groups are. ``seen`` says who was in scope when the reading
     began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
     what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
@@ -32,8 +32,8 @@ class RunContext:
     settings: SyncSettings
     readings: list[RunServer]
     scope: dict[int, OrgScope]
-    asked: dict[int, str] = field(default_factory=dict)
-    asking: dict[int, list[int]] = field(default_factory=dict)
+    org_lists_digests: dict[int, str] = field(default_factory=dict)
+    orgs_by_server: dict[int, list[int]] = field(default_factory=dict)
     seen: UsersInScope | None = None
     rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
@@ -67,8 +67,8 @@ def load(run_id: int, lease: Lease, helpers: WorkerPool = WorkerPool()) -> RunCo
     chosen = {row.server_id for row in readings if row.chosen}
     everywhere = orgs_in_scope()
     scope = {pk: org for pk, org in everywhere.items() if set(org.servers) & chosen}
-    asking: dict[int, list[int]] = {}
+    orgs_by_server: dict[int, list[int]] = {}
     for pk, org in everywhere.items():
         for server_id in org.servers:
-            asking.setdefault(server_id, []).append(pk)
-    return RunContext(run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), asking, helpers=helpers)
+            orgs_by_server.setdefault(server_id, []).append(pk)
+    return RunContext(run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, helpers=helpers)

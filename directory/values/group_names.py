@@ -45,8 +45,8 @@ def _sign(pair: re.Match[str]) -> str:
     return pair[0] if number > 127 else chr(number)
 
 
-def asked_for(search_filter: str) -> tuple[tuple[str, ...], bool]:
-    """Return the groups by which a filter goes, "" for any, and whether it asks for who is not in one of them."""
+def in_filter(search_filter: str) -> tuple[tuple[str, ...], bool]:
+    """Return the groups that a filter names, "" for any, and whether it matches entries that are not in one of them."""
     groups, negated, operators = list[str](), False, list[str]()
     text = search_filter.strip()
     for found in PART.finditer(text if text.startswith("(") else f"({text})"):

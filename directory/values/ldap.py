@@ -155,14 +155,14 @@ class MemberList:
 class Surroundings:
     """What has changed beside the people of a directory, and what that may mean for those who have not.
 
-    ``groups`` have changed, ``nested`` are members of these, directly or not, or of the groups that the filter asks for,
-    which are ``asked_for``. ``gone`` are groups that entries name and that are not there, or can't be seen. ``branches``
-    may have people below them, and whether they have changed for certain since the last reading.
+    ``groups`` have changed. ``filter_groups`` are the groups that the filter names. ``nested`` are members of both,
+    directly or not. ``gone`` are groups that entries name and that are not there, or can't be seen. ``branches`` may have
+    people below them, each with whether it has changed for certain since the last reading.
     """
 
     groups: tuple[MemberList, ...] = ()
     nested: tuple[MemberList, ...] = ()
-    asked_for: tuple[str, ...] = ()
+    filter_groups: tuple[str, ...] = ()
     gone: tuple[str, ...] = ()
     branches: tuple[tuple[str, bool], ...] = ()
 

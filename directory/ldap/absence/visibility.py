@@ -153,7 +153,7 @@ class Visibility:
     def _read(self, session: Session, dn: str) -> _Answer:
         """Read one entry, whatever the connection's filter is; one referral is followed where referrals are."""
         try:
-            answer, urls = self._ask(session, dn)
+            answer, urls = self._search_entry(session, dn)
             if urls and self.connection.follow_referrals and session not in self._elsewhere.values():
                 return self._read_elsewhere(session, dn, urls)
         except DirectoryUnavailable as refused:
@@ -162,8 +162,8 @@ class Visibility:
             return _Answer(session, words=str(refused))
         return answer
 
-    def _ask(self, session: Session, dn: str) -> tuple[_Answer, Sequence[str]]:
-        """Return the answer, and where it refers to."""
+    def _search_entry(self, session: Session, dn: str) -> tuple[_Answer, Sequence[str]]:
+        """Return the answer, and the URLs that it refers to."""
         found: list[bytes] = []
         references: list[str] = []
         names = (self.mapping.username, *id_attributes(self.mapping))

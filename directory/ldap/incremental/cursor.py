@@ -67,14 +67,14 @@ def gone_back(since: SyncCursor, now: SyncCursor | None) -> str:
 def changed(since: SyncCursor, search_filter: str, *, late: bool = True) -> str:
     """Return the filter for what matches and has changed since, by number or by time; an empty one is for all that has.
 
-    ``late`` asks for what may have come late from other replicas, too.
+    With ``late``, the filter also matches changes that may have come late from other replicas.
     """
     # A change has a number above all that were given before it.
     by_number = since.by == CursorKind.NUMBER
     stamped = (
         f"({NUMBER}>={int(since.at) + 1})"
         if by_number
-        else _stamped(_stamp(asked_from(since) if late else time_of(since)))
+        else _stamped(_stamp(changes_from(since) if late else time_of(since)))
     )
     return f"(&{search_filter.strip()}{stamped})" if search_filter else stamped
 
@@ -92,8 +92,8 @@ def nothing_since(since: SyncCursor | None, now: SyncCursor | None) -> bool:
     return since is not None and since.by == CursorKind.COOKIE and since == now
 
 
-def asked_from(since: SyncCursor) -> datetime:
-    """Return from which time on changes are asked for, where that is not by number."""
+def changes_from(since: SyncCursor) -> datetime:
+    """Return the time from which on changes are requested, where that is not by number."""
     return time_of(since) - LATE
 
 

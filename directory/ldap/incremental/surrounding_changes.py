@@ -30,7 +30,7 @@ DYNAMIC = "memberURL"
 LEAF = (("hasSubordinates", "false"), ("numSubordinates", "0"))
 # Active Directory does not say so, but lets nothing with people in it be below these (MS-ADSC: possSuperiors).
 WITHOUT_BRANCHES = ("person", "group", "contact", "dnsnode")
-ASKED = (
+REQUESTED = (
     "objectClass", *MEMBERS, NAMES_ONLY, DYNAMIC, *cursor.STAMPS, cursor.NUMBER, *(name for name, _ in LEAF),
 )  # fmt: skip
 CLASSES = (
@@ -92,9 +92,9 @@ class _Looking:
 
     def around(self) -> Surroundings:
         wanted = cursor.changed(self.since, "")
-        for entry in _everywhere(self.session, self.connection, wanted, ASKED):
+        for entry in _everywhere(self.session, self.connection, wanted, REQUESTED):
             self._take(entry)
-        roots, negated = group_names.asked_for(self.connection.search_filter)
+        roots, negated = group_names.in_filter(self.connection.search_filter)
         matters = bool(self.named or roots)
         there = self._listed() if self.named or (self._groups and matters) else {}
         gone = self._gone(there) if self.named else ()
@@ -106,7 +106,7 @@ class _Looking:
         return Surroundings(
             groups=tuple(self._groups.values()),
             nested=tuple(nested.values()),
-            asked_for=roots,
+            filter_groups=roots,
             gone=gone,
             branches=tuple(self._branches),
         )
@@ -116,7 +116,7 @@ class _Looking:
         stamps = cursor.stamps(entry)
         if stamps:
             self.newest = max(stamps) if self.newest is None else max(self.newest, *stamps)
-        self._refuse_unasked(entry, stamps)
+        self._refuse_unchanged(entry, stamps)
         key, lists = distinguished_names.key(entry.dn), _members(entry)
         if entry.values(DYNAMIC):
             raise TooMuch(f"the group {entry.dn} has changed, which goes by a search")
@@ -137,14 +137,14 @@ class _Looking:
         if self._members > MOST_MEMBERS:
             raise TooMuch(f"groups with more than {MOST_MEMBERS} members have changed")
 
-    def _refuse_unasked(self, entry: Entry, stamps: Sequence[datetime]) -> None:
-        """Make sure that an entry is one that was asked for, as far as its stamps can be seen."""
+    def _refuse_unchanged(self, entry: Entry, stamps: Sequence[datetime]) -> None:
+        """Raise TooMuch for an entry that has not changed, as far as its stamps can be seen."""
         if self.since.by == CursorKind.NUMBER:
             numbers = [int(number) for number in entry.values(cursor.NUMBER) if number.isascii() and number.isdecimal()]
-            unasked = bool(numbers) and max(numbers) <= int(self.since.at)
+            unchanged = bool(numbers) and max(numbers) <= int(self.since.at)
         else:
-            unasked = bool(stamps) and max(stamps) < cursor.asked_from(self.since)
-        if unasked:
+            unchanged = bool(stamps) and max(stamps) < cursor.changes_from(self.since)
+        if unchanged:
             raise TooMuch(f"the server was asked for what has changed, and sent {entry.dn}, which has not")
 
     def _is_after(self, stamps: Sequence[datetime]) -> bool:
@@ -178,8 +178,8 @@ class _Looking:
     def _nested(self, there: Mapping[str, str], roots: Sequence[str]) -> dict[str, MemberList]:
         """Return the groups that are members of those that have changed, or that the filter asks for, and these."""
         found: dict[str, MemberList] = {}
-        asked_for = {distinguished_names.key(root): root for root in roots if root}
-        waiting = [dn for key, dn in asked_for.items() if key not in self._groups]
+        roots_by_key = {distinguished_names.key(root): root for root in roots if root}
+        waiting = [dn for key, dn in roots_by_key.items() if key not in self._groups]
         waiting += [
             dn for lists in self._groups.values() for dn in lists.members if distinguished_names.key(dn) in there
         ]
@@ -188,7 +188,7 @@ class _Looking:
             key = distinguished_names.key(dn)
             if key in found or key in self._groups:
                 continue
-            lists = next((_members(entry) for entry in self._single(dn, ASKED)), MemberList(dn))
+            lists = next((_members(entry) for entry in self._single(dn, REQUESTED)), MemberList(dn))
             found[key] = lists
             self._members += len(lists.members) + len(lists.usernames)
             if len(found) > MOST_GROUPS or self._members > MOST_MEMBERS:

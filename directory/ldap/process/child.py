@@ -69,9 +69,9 @@ def main() -> None:
     settings.configure()
     # With a buffer of its own: with PYTHONUNBUFFERED, sys.stdout writes a part of a page where a signal comes, and no more.
     writer, kept = MessageWriter(open(sys.stdout.fileno(), "wb", closefd=False)), Kept()  # noqa: SIM115 - until the process ends
-    while (wanted := receive(sys.stdin.buffer)) is not None:
+    while (request := receive(sys.stdin.buffer)) is not None:
         try:
-            _read(wanted, writer, kept)
+            _read(request, writer, kept)
         except DirectoryUnavailable as failure:
             writer.write(
                 "failed",
@@ -86,39 +86,39 @@ def main() -> None:
             writer.write("crashed", crash=traceback.format_exc())
 
 
-def _try(wanted: dict[str, Any], writer: MessageWriter) -> None:
-    if wanted["try"] == "connection":
-        run_steps(wanted["connection"], wanted["groups"], lambda step: writer.write("step", step=step))
+def _try(request: dict[str, Any], writer: MessageWriter) -> None:
+    if request["try"] == "connection":
+        run_steps(request["connection"], request["groups"], lambda step: writer.write("step", step=step))
     else:
-        writer.write("entries", entries=first_entries(wanted["connection"], limit=wanted["limit"]))
+        writer.write("entries", entries=first_entries(request["connection"], limit=request["limit"]))
     writer.write("ended")
 
 
-def _read_groups(wanted: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
+def _read_groups(request: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
     kept.graph = None
-    reading = GroupReading(wanted["connection"], wanted["groups"], wanted["known"], keep=wanted["keep"])
+    reading = GroupReading(request["connection"], request["groups"], request["known"], keep=request["keep"])
     for page in reading.changed():
         writer.write("groups", groups=[(each.key, each.digest, tuple(each.group)) for each in page])
     figures = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
     writer.write("groups ended", gone=reading.gone, **figures)
-    if wanted["keep"]:
+    if request["keep"]:
         # While they are stored over there.
         kept.graph = reading.graph()
 
 
-def _read(wanted: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
-    for name, value in wanted["settings"].items():
+def _read(request: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
+    for name, value in request["settings"].items():
         setattr(settings, name, value)
-    if "try" in wanted:
-        return _try(wanted, writer)
-    if "groups" in wanted:
-        return _read_groups(wanted, writer, kept)
-    if "branches" in wanted:
-        found = branches_with_people(wanted["connection"], wanted["branches"])
+    if "try" in request:
+        return _try(request, writer)
+    if "groups" in request:
+        return _read_groups(request, writer, kept)
+    if "branches" in request:
+        found = branches_with_people(request["connection"], request["branches"])
         return _write_single([[RawEntry(dn, b"", b"") for dn in found]], writer)
-    if "single" in wanted:
-        return _write_single(read_single(wanted["single"], wanted["dns"]), writer)
-    return _read_people(wanted["reading"], writer, kept)
+    if "single" in request:
+        return _write_single(read_single(request["single"], request["dns"]), writer)
+    return _read_people(request["reading"], writer, kept)
 
 
 def _write_single(pages: Iterable[list[RawEntry]], writer: MessageWriter) -> None:
@@ -129,15 +129,15 @@ def _write_single(pages: Iterable[list[RawEntry]], writer: MessageWriter) -> Non
     writer.write("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)
 
 
-def _read_people(wanted: ReadingRequest, writer: MessageWriter, kept: Kept) -> None:
+def _read_people(request: ReadingRequest, writer: MessageWriter, kept: Kept) -> None:
     graph, kept.graph = kept.graph, None
-    if wanted.mapping is not None and wanted.for_groups and graph is None:
+    if request.mapping is not None and request.for_groups and graph is None:
         raise RuntimeError("no groups have been read for these people")
-    with open_reading(wanted) as reading:
+    with open_reading(request) as reading:
         writer.write("opened", url=reading.url, extent=reading.extent)
         pages = reading.sent_pages()
-        if wanted.mapping is not None:
-            pages = opened_pages(pages, wanted.mapping, NamedAttributes(wanted.named), graph)
+        if request.mapping is not None:
+            pages = opened_pages(pages, request.mapping, NamedAttributes(request.named), graph)
         for page in pages:
             writer.write("page", page=[as_tuple(sent) for sent in page])
         aliases = reading.count_aliases()

@@ -33,7 +33,7 @@ class TimeUp(DirectoryUnavailable):
 
 
 class NobodyWaits(DirectoryUnavailable):
-    """Whoever wanted to know has gone."""
+    """Nobody waits for the result any more."""
 
 
 def try_connection(
@@ -47,8 +47,8 @@ def try_connection(
     steps: list[ConnectionStep] = []
     try:
         # What came before the time was up stays in the list.
-        wanted = {"try": "connection", "connection": _short(connection), "groups": groups}
-        steps.extend(message["step"] for message in _messages(wanted, waits))
+        request = {"try": "connection", "connection": _short(connection), "groups": groups}
+        steps.extend(message["step"] for message in _messages(request, waits))
     except TimeUp as error:
         stages = [stage for stage in Stage if stage is not Stage.GROUPS or groups is not None]
         following = stages[min(stages.index(steps[-1].stage) + 1, len(stages) - 1)] if steps else Stage.NAME
@@ -76,10 +76,10 @@ def _short(connection: Connection) -> Connection:
     )
 
 
-def _messages(wanted: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
+def _messages(request: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
     """Yield the process's messages up to its last one."""
     ends = time.monotonic() + SECONDS
-    with _process(wanted) as come:
+    with _process(request) as come:
         while (message := _next(come, ends, waits)) is not None and message["kind"] != "ended":
             if message["kind"] == "failed":
                 raise DirectoryUnavailable(message["message"], stage=Stage(message["stage"]), advice=message["advice"])
@@ -101,8 +101,8 @@ def _next(come: queue.Queue[dict[str, Any] | None], ends: float, waits: Waits) -
 
 
 @contextmanager
-def _process(wanted: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | None]]:
-    """Start a process that does what is wanted, give what it tells, None at its end, and end it."""
+def _process(request: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | None]]:
+    """Start a process that carries out the request, give its messages, None at its end, and end it."""
     process = subprocess.Popen([sys.executable, "-m", CHILD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     come: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
@@ -114,7 +114,7 @@ def _process(wanted: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | No
     ear = threading.Thread(target=listen, name="trial of a connection", daemon=True)
     try:
         # The password goes by this way, which nobody else can look into.
-        send(process.stdin, {**wanted, "settings": {name: getattr(settings, name) for name in SETTINGS}})
+        send(process.stdin, {**request, "settings": {name: getattr(settings, name) for name in SETTINGS}})
         ear.start()
         yield come
     finally:

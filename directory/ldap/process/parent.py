@@ -48,17 +48,17 @@ class ReadingProcess:
             self._process = None
         self._end()
 
-    def open(self, wanted: ReadingRequest) -> AbstractContextManager[ReadingApart]:
-        """Connect, and give the reading that is asked for; it is over at the end.
+    def open(self, request: ReadingRequest) -> AbstractContextManager[ReadingApart]:
+        """Connect, and give the requested reading; it is over at the end.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        return self._ask({"reading": wanted}, ReadingApart)
+        return self._request({"reading": request}, ReadingApart)
 
-    def open_single(self, wanted: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[ReadingApart]:
+    def open_single(self, request: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[ReadingApart]:
         """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
-        return self._ask({"single": wanted, "dns": tuple(dns)}, ReadingApart)
+        return self._request({"single": request, "dns": tuple(dns)}, ReadingApart)
 
     def open_groups(
         self, connection: Connection, search: GroupSearch, known: Mapping[str, str], *, keep: bool
@@ -70,25 +70,27 @@ class ReadingProcess:
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        return self._ask({"connection": connection, "groups": search, "known": dict(known), "keep": keep}, GroupsApart)
+        return self._request(
+            {"connection": connection, "groups": search, "known": dict(known), "keep": keep}, GroupsApart
+        )
 
     def branches_with_people(self, connection: Connection, dns: Sequence[str]) -> list[str]:
         """Return below which of these entries the connection's filter finds anybody.
 
         Raises:
-            DirectoryUnavailable: the server can't tell.
+            DirectoryUnavailable: the server could not be read.
         """
-        with self._ask({"connection": connection, "branches": tuple(dns)}, ReadingApart) as reading:
+        with self._request({"connection": connection, "branches": tuple(dns)}, ReadingApart) as reading:
             return [sent.dn for page in reading.sent_pages() for sent in page]
 
     @contextmanager
-    def _ask(self, wanted: dict[str, Any], kind: type[R]) -> Iterator[R]:
+    def _request(self, request: dict[str, Any], kind: type[R]) -> Iterator[R]:
         process = self._process or self._start()
         complete = False
         try:
-            # The password goes by this way, which nobody else can look into.
+            # The password is sent through this pipe, which no other process can read.
             known = {name: getattr(settings, name) for name in SETTINGS}
-            send(process.stdin, {**wanted, "settings": known})
+            send(process.stdin, {**request, "settings": known})
             reading = kind(process)
             yield reading
             complete = reading.complete

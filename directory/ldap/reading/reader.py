@@ -12,7 +12,7 @@ from directory.ldap.incremental import cursor, read_scope
 from directory.ldap.search.raw_entry import RawEntry, decoded
 from directory.ldap.search.referrals import is_left_out, may_hold_people
 from directory.ldap.search.requests import ReadingRequest
-from directory.ldap.search.search import Search, asked_for
+from directory.ldap.search.search import Search, requested_attributes
 from directory.ldap.search.search_targets import SearchLocation, parse_referral, place
 from directory.ldap.transport.connect import connect, open_session
 from directory.ldap.transport.session import Session
@@ -82,10 +82,10 @@ class Reading:
         if cursor.nothing_since(since, self.extent.position):
             self.proof = self._prove()
             return
-        wanted = connection.search_filter
+        request = connection.search_filter
         if since is not None and cursor.cookie(since) is None:
-            wanted = cursor.changed(since, wanted)
-        target = SearchLocation(connection.search_base, connection.search_scope, wanted)
+            request = cursor.changed(since, request)
+        target = SearchLocation(connection.search_base, connection.search_scope, request)
         self._visited.add(place(self._session.url, target))
         yield from self._read(self._session, target, hops=0)
         self.proof = self._prove()
@@ -220,16 +220,16 @@ class Reading:
 
 
 @contextmanager
-def open_reading(wanted: ReadingRequest) -> Iterator[Reading]:
-    """Connect, and give the reading that is asked for; the connection is closed at the end.
+def open_reading(request: ReadingRequest) -> Iterator[Reading]:
+    """Connect, and give the requested reading; the connection is closed at the end.
 
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.
     """
-    session = connect(wanted.connection)
+    session = connect(request.connection)
     try:
-        extent = read_scope.extent(session, wanted)
-        yield Reading(wanted.connection, session, asked_for(wanted.attributes, wanted.named), extent)
+        extent = read_scope.extent(session, request)
+        yield Reading(request.connection, session, requested_attributes(request.attributes, request.named), extent)
     finally:
         session.close()
 

@@ -9,20 +9,20 @@ import ldap
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
 from directory.ldap.search.requests import ReadingRequest
-from directory.ldap.search.search import Search, asked_for
+from directory.ldap.search.search import Search, requested_attributes
 from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.connect import connect
 
 
-def read_single(wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[list[RawEntry]]:
+def read_single(request: ReadingRequest, dns: Sequence[str]) -> Iterator[list[RawEntry]]:
     """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
 
-    They come with the attributes that ``open_reading`` would ask for.
+    They come with the attributes that ``open_reading`` would request.
 
     Raises:
         DirectoryUnavailable: one of them could not be read.
     """
-    connection, attributes = wanted.connection, asked_for(wanted.attributes, wanted.named)
+    connection, attributes = request.connection, requested_attributes(request.attributes, request.named)
     session, found = connect(connection), list[RawEntry]()
     try:
         for dn in dns:

@@ -39,13 +39,13 @@ RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>[0-9]+)-(?P<last>[0-9]+|\*
 MOST_DIGITS = 10
 
 
-def asked_for(attributes: Sequence[str] | None, named: Sequence[str]) -> tuple[str, ...]:
-    """Return what a search asks for: ``attributes``, or all where that is None, and in both cases what is ``named``.
+def requested_attributes(attributes: Sequence[str] | None, named: Sequence[str]) -> tuple[str, ...]:
+    """Return the attributes to request: ``attributes``, or all where that is None, and in both cases those ``named``.
 
     "All" are a server's user attributes only (RFC 4511, 4.5.1.8): operational and computed ones have to be named.
     """
-    wanted = {name.lower(): name for name in (*(ATTRIBUTES if attributes is None else attributes), *named)}
-    return tuple(wanted.values())
+    names = {name.lower(): name for name in (*(ATTRIBUTES if attributes is None else attributes), *named)}
+    return tuple(names.values())
 
 
 class Search:
@@ -91,13 +91,13 @@ class Search:
         return map(decoded, self.sent_pages())
 
     def sent_pages(self) -> Iterator[list[RawEntry]]:
-        """Yield each page; the next one is asked for before this one is handed out, so that nobody waits."""
+        """Yield each page; the next one is requested before this one is yielded, so that the server works meanwhile."""
         self.paged = paged = self._may_page()
-        # Some know the control and do not list it; who does not know it leaves it aside then.
+        # Some servers support the control and do not list it; those that do not support it ignore it then.
         insist = PAGED_RESULTS in (self._session.root.controls or ())
         if paged:
             self._session.begin_paging()
-        message = self._ask(b"", paged=paged, insist=insist)
+        message = self._send_request(b"", paged=paged, insist=insist)
         empty = 0
         while True:
             cookie = self._receive(message, paged=paged, insist=insist)
@@ -109,7 +109,7 @@ class Search:
                 empty = 0 if came else empty + 1
                 if empty > MOST_EMPTY_PAGES:
                     raise DirectoryUnavailable("The server sends empty pages without an end")
-                message = self._ask(cookie, paged=True, insist=insist)
+                message = self._send_request(cookie, paged=True, insist=insist)
             if not cookie:
                 self._look_for_repetitions()
             if page:
@@ -159,7 +159,7 @@ class Search:
         """Whether to ask page by page: not for one entry, of which 389 Directory Server sends no control if it is gone."""
         return not (self._is_single or self._changed_since is not None or self._session.cannot_page)
 
-    def _ask(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
+    def _send_request(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
         target = self._target
         page = (self.page_size, cookie, insist) if paged else None
         since = self._changed_since
@@ -168,7 +168,7 @@ class Search:
         )
 
     def _receive(self, message: int, *, paged: bool, insist: bool) -> bytes:
-        """Take one page and return the cookie that leads to the next one, empty after the last."""
+        """Receive one page and return the cookie for the next one, empty after the last."""
         end = None
         while end is None:
             try:
@@ -177,11 +177,11 @@ class Search:
                 self.results["referral"] += 1
                 raise
             except DirectoryUnavailable as refused:
-                if not self._may_ask_for_less(refused):
+                if not self._may_request_less(refused):
                     raise with_advice(refused, paged=self.paged, untouched=self._untouched) from None
                 self.results["adminLimitExceeded"] += 1
                 self.page_size = max(self.page_size // 2, SMALLEST_PAGE)
-                message = self._ask(b"", paged=paged, insist=insist)
+                message = self._send_request(b"", paged=paged, insist=insist)
         self._note(end)
         if end.cookie is None and paged and (insist or self.pages_read):
             if not self.seen:
@@ -202,7 +202,7 @@ class Search:
         self.estimate = max(self.estimate, end.estimate)
         self.controls_missing += self.paged and end.cookie is None
 
-    def _may_ask_for_less(self, refused: DirectoryUnavailable) -> bool:
+    def _may_request_less(self, refused: DirectoryUnavailable) -> bool:
         """Whether the server may only have found the page too large: a refusal at once, before any entry."""
         limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
         return limit and self._untouched and self.page_size > SMALLEST_PAGE
@@ -276,7 +276,7 @@ class Search:
 
     def one_range(self, name: str, first: int) -> tuple[tuple[str, ...], str]:
         """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
-        message = self._ask(b"", paged=False, insist=False)
+        message = self._send_request(b"", paged=False, insist=False)
         self._session.receive(message, self._take, self._refer)
         for entry in decoded(self._page):
             for spelled, values in entry.attributes.items():

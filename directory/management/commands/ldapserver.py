@@ -75,7 +75,7 @@ class Command(BaseCommand):
         elif verb == "presets":
             self._presets(options["preset"])
         elif verb == "ask-by-syncrepl":
-            self._ask_by_syncrepl(name or "")
+            self._allow_syncrepl(name or "")
         else:
             self._show(name)
 
@@ -89,8 +89,8 @@ class Command(BaseCommand):
     def _apply(self, file: str, *, approval_may_end: bool) -> None:
         listed = self._read(file)
         before = set(Org.objects.values_list("pk", flat=True))
-        asked = servers_by_org()
-        asking = set(LdapServer.objects.requiring_approval().values_list("pk", flat=True))
+        servers_before = servers_by_org()
+        requiring = set(LdapServer.objects.requiring_approval().values_list("pk", flat=True))
         try:
             done = servers_json.apply(listed, by=COMMAND_LINE, at=timezone.now(), approval_may_end=approval_may_end)
         except Invalid as error:
@@ -107,11 +107,11 @@ class Command(BaseCommand):
             for field, hints in script_hints.of_server(server).items():
                 for hint in hints:
                     self.stderr.write(f"{server.name}: {field}: {hint}")
-            if server.pk in asking and not server.requires_approval:
+            if server.pk in requiring and not server.requires_approval:
                 self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")
         for warning in [
-            *found_elsewhere.dropped(asked),
-            *found_elsewhere.left_behind(asked, servers_by_org()),
+            *found_elsewhere.dropped(servers_before),
+            *found_elsewhere.left_behind(servers_before, servers_by_org()),
         ]:
             self.stderr.write(warning)
         for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):
@@ -139,7 +139,7 @@ class Command(BaseCommand):
         for number, server in enumerate(LdapServer.objects.in_order(), 1):
             self.stdout.write(f"{number}. {server.name}")
 
-    def _ask_by_syncrepl(self, name: str) -> None:
+    def _allow_syncrepl(self, name: str) -> None:
         server = LdapServer.objects.filter(name_key=fold(name)).first()
         if server is None:
             raise CommandError(f"there is no LDAP server {name}")

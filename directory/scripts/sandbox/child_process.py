@@ -60,7 +60,7 @@ class Child:
     def pid(self) -> int:
         return self._process.pid
 
-    def ask(self, command: bytes, data: bytes = b"") -> Reply:
+    def exchange(self, command: bytes, data: bytes = b"") -> Reply:
         """Send one request and return its answer; raises ChildDied."""
         self.send(command, data)
         return self.receive()

@@ -154,11 +154,11 @@ _encoded = json.JSONEncoder(separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring_ascii
 
 
-def pack_source(script: ScriptName, source: str, asked: RequestedAttributes | None = None) -> bytes:
+def pack_source(script: ScriptName, source: str, requested: RequestedAttributes | None = None) -> bytes:
     """Return the request that loads one script, with the attributes that were requested of its entries."""
-    request: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "asked": None}
-    if asked is not None:
-        request |= {"asked": [name.lower() for name in asked.names], "advice": asked.advice}
+    request: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "requested": None}
+    if requested is not None:
+        request |= {"requested": [name.lower() for name in requested.names], "advice": requested.advice}
     return json.dumps(request).encode("ascii")
 
 
@@ -182,11 +182,11 @@ def unpack_load(reply: bytes, script: ScriptName, source: str) -> Loaded:
             raise BadAnswer
 
 
-def unpack_answers(reply: bytes, scripts: Scripts, asked: int) -> tuple[list[EntryAnswer], bool]:
+def unpack_answers(reply: bytes, scripts: Scripts, expected: int) -> tuple[list[EntryAnswer], bool]:
     """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer."""
     match _parse(reply):
         case {"distinct": list(distinct), "answers": list(numbers), "spoiled": bool(spoiled)}:
-            complete = len(numbers) == asked or (spoiled and len(numbers) < asked)
+            complete = len(numbers) == expected or (spoiled and len(numbers) < expected)
             if complete and all(type(number) is int and 0 <= number < len(distinct) for number in numbers):
                 answers = [_answer(answer, scripts) for answer in distinct]
                 return [answers[number] for number in numbers], spoiled

@@ -29,7 +29,7 @@ class Sandbox:
     """Evaluates one server's scripts in locked child processes; use it as a context manager, from one thread.
 
     A child starts with the first evaluation, further ones where they are worth it, and each is replaced when an entry
-    brings it down. A script that looks at anything but what was ``asked`` for (None: everything) is in error.
+    brings it down. A script that looks at anything but what was ``requested`` for (None: everything) is in error.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Sandbox:
         scripts: Scripts,
         always_lists: Collection[str],
         limits: SandboxLimits = SandboxLimits(),  # noqa: B008 - frozen
-        asked: RequestedAttributes | None = None,
+        requested: RequestedAttributes | None = None,
     ) -> None:
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
@@ -45,7 +45,7 @@ class Sandbox:
         # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
         self._apart = False
         self._errors: dict[ScriptName, ScriptError] | None = None
-        self._workers = [SandboxWorker(scripts, self._sources, limits, asked) for _ in range(min(WORKERS, cores()))]
+        self._workers = [SandboxWorker(scripts, self._sources, limits, requested) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
         self._search = IsolatedEvaluation(self._workers, self._packer, self._sources, limits)
         self._pace = Pace(limits)

@@ -38,13 +38,13 @@ class SandboxWorker:
         scripts: Scripts,
         sources: Mapping[ScriptName, str],
         limits: SandboxLimits,
-        asked: RequestedAttributes | None = None,
+        requested: RequestedAttributes | None = None,
     ) -> None:
         self.cpu_seconds = 0.0
         self._scripts = scripts
         self._sources = sources
         self._limits = limits
-        self._asked = asked
+        self._requested = requested
         self._child: Child | None = None
         # Whether the child knows the sources, and whether its lasting realm is as good as new.
         self._taught = False
@@ -73,7 +73,7 @@ class SandboxWorker:
         """Return what came of loading a script; raises ChildDied."""
         self._clean = False
         source = self._sources[script]
-        reply = self._exchange(self._open(), LOAD, pack_source(script, source, self._asked))
+        reply = self._exchange(self._open(), LOAD, pack_source(script, source, self._requested))
         try:
             return unpack_load(reply.body, script, source)
         except BadAnswer as error:
@@ -147,11 +147,11 @@ class SandboxWorker:
 
     def _teach(self, child: Child) -> None:
         for script, source in self._sources.items():
-            self._exchange(child, LOAD, pack_source(script, source, self._asked))
+            self._exchange(child, LOAD, pack_source(script, source, self._requested))
         self._taught = True
 
     def _exchange(self, child: Child, command: bytes, data: bytes = b"") -> Reply:
-        return self._counted(lambda: child.ask(command, data))
+        return self._counted(lambda: child.exchange(command, data))
 
     def _counted(self, answer: Callable[[], Reply]) -> Reply:
         try:
@@ -164,12 +164,12 @@ class SandboxWorker:
         self.cpu_seconds += reply.cpu_seconds
         return reply
 
-    def _answers(self, reply: Reply, asked: int) -> list[EntryAnswer]:
+    def _answers(self, reply: Reply, expected: int) -> list[EntryAnswer]:
         try:
             if failure := unpack_failure(reply.body):
                 self._clean = False
                 raise RequestFailed(failure)
-            answers, spoiled = unpack_answers(reply.body, self._scripts, asked)
+            answers, spoiled = unpack_answers(reply.body, self._scripts, expected)
         except BadAnswer as error:
             raise self._crashed() from error
         if spoiled:

@@ -237,7 +237,7 @@ def _do(
         case Action.MOVE:
             moves = {change.user_id: change.after.org_id for change in changes}
             strangers = (
-                [] if terms.undo else [pk for pk, org in moves.items() if found_by[pk] not in batch.now.asked_by(org)]
+                [] if terms.undo else [pk for pk, org in moves.items() if found_by[pk] not in batch.now.servers_of(org)]
             )
             ending = {change.user_id for change in changes if Action.SET_ROLES in change.actions}
             moved = users.move(moves=moves, strangers=strangers, ending_sessions_of=ending, by=by, at=at)

@@ -96,8 +96,8 @@ class ReadEntry:
     verdict: Verdict | None = None
 
     @property
-    def asks(self) -> bool:
-        """Whether the scripts have to be asked about the entry."""
+    def needs_evaluation(self) -> bool:
+        """Whether the scripts have to run for the entry."""
         return self.candidate is not None and not (self.place.same and self.place.same.settled)
 
 
@@ -185,7 +185,9 @@ class EntryStore:
 
     def keep(self, page: Sequence[ReadEntry]) -> set[int]:
         """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
-        verdicts = self._stored_verdicts([each.place.same.pk for each in page if each.place.same and each.asks])
+        verdicts = self._stored_verdicts(
+            [each.place.same.pk for each in page if each.place.same and each.needs_evaluation]
+        )
         new: list[tuple[Any, ...]] = []
         changed: dict[int, dict[str, Any]] = {}
         moved: dict[int, dict[str, Any]] = {}
@@ -193,7 +195,7 @@ class EntryStore:
         groups: set[str] = set()
         for each in page:
             stored, same = each.place.stored, each.place.same
-            if same and (not each.asks or verdicts.get(same.pk) == each.verdict):
+            if same and (not each.needs_evaluation or verdicts.get(same.pk) == each.verdict):
                 if same.fits(each.candidate):
                     continue
                 moved[same.pk] = dict(zip(MOVED, (self._run_id, *_match(each.candidate)), strict=True))

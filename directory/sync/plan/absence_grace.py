@@ -17,18 +17,18 @@ from orgs.text import counted
 def waiting(
     absent: Mapping[int, Collection[int]], servers: Mapping[int, LdapServer], *, at: datetime
 ) -> dict[int, str]:
-    """Return for whom it is too early, with the reason; ``absent`` maps users to the servers that they were looked for in.
+    """Return the users who may not be deactivated yet, with the reason; ``absent`` maps users to the servers searched.
 
-    Of several servers the most patient one counts.
+    Of several servers, the one with the longest grace period counts.
     """
     before = {row.user_id: row for row in Absence.objects.filter(user__among=absent)}
     reasons = {}
-    for user, asked in absent.items():
-        patient = [servers[pk] for pk in asked if pk in servers]
+    for user, server_ids in absent.items():
+        patient = [servers[pk] for pk in server_ids if pk in servers]
         runs = max((server.absence_runs for server in patient), default=1)
         hours = max((server.absence_hours for server in patient), default=0)
-        known = before.get(user)
-        reason = _too_early(1 + (known.runs if known else 0), known.since if known else at, runs, hours, at)
+        absence = before.get(user)
+        reason = _too_early(1 + (absence.runs if absence else 0), absence.since if absence else at, runs, hours, at)
         if reason:
             reasons[user] = reason
     return reasons

@@ -81,7 +81,7 @@ class SecondLook:
         return self._sandboxes[server_id]
 
     def _whereabouts(self, absent: Mapping[int, tuple[StoredUser, LookupResult]]) -> dict[int, LookupResult]:
-        """Ask every server of each user's org; what one of them can't confirm is no absence."""
+        """Search every server of each user's org again; an absence that one of them can't confirm is none."""
         sure = {pk: sighting for pk, (_, sighting) in absent.items()}
         by_server: dict[int, list[StoredUser]] = {}
         for user, _ in absent.values():
@@ -89,9 +89,9 @@ class SecondLook:
                 by_server.setdefault(server_id, []).append(user)
         for server_id, users in by_server.items():
             server = self._work.servers[server_id]
-            asked = [user.id for user in users]
-            ids = self._directory.known_ids(asked, server_id=server.pk)
-            last = last_known_branches.last_dns(asked, server.pk)
+            user_ids = [user.id for user in users]
+            ids = self._directory.known_ids(user_ids, server_id=server.pk)
+            last = last_known_branches.last_dns(user_ids, server.pk)
             sought = {
                 user.id: _sought(user, sure[user.id], server.pk, ids.get(user.id, ()), last.get(user.id))
                 for user in users

@@ -58,17 +58,17 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 
 
 def stored_since(
-    run_id: int, asked: Mapping[int, Collection[int]], names: Mapping[int, str]
+    run_id: int, servers_by_user: Mapping[int, Collection[int]], names: Mapping[int, str]
 ) -> dict[int, list[EntryNow]]:
     """Return what runs after this one have stored of users (keys) on the servers that they may be found on (values).
 
     ``names`` are those of the servers.
     """
-    rows_since = StoredEntry.objects.filter(run_id__gt=run_id, user__among=asked).order_by("pk")
+    rows_since = StoredEntry.objects.filter(run_id__gt=run_id, user__among=servers_by_user).order_by("pk")
     columns = ("user_id", "server_id", "dn", "identity", Cast("verdict", TextField()))
     found: dict[int, list[EntryNow]] = {}
     for user, server, dn, identity, verdict in rows_since.values_list(*columns):
-        if server in asked[user] and server in names:
+        if server in servers_by_user[user] and server in names:
             who = serialization.identity_from_json(dn, identity)
             now = EntryNow(server, names[server], who, verdict_json.verdict_from_text(verdict))
             found.setdefault(user, []).append(now)

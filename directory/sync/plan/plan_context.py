@@ -18,9 +18,9 @@ from orgs.models import Org, Role
 from orgs.rules.inheritance import effective_settings
 
 
-def to_note(house: PlanContext, asked: Mapping[int, Sequence[int]]) -> dict[str, object]:
-    """Return what a plan is made against, for its run's row; ``asked`` are the servers that were asked for orgs in scope."""
-    return preconditions.to_json(house, asked, _roles())
+def to_note(house: PlanContext, org_servers: Mapping[int, Sequence[int]]) -> dict[str, object]:
+    """Return what a plan is made against, for its run's row; ``org_servers`` are the servers searched, by org in scope."""
+    return preconditions.to_json(house, org_servers, _roles())
 
 
 def relied_on(work: RunContext) -> Relied:
@@ -43,16 +43,16 @@ def now(work: RunContext, changes: Collection[RunChange]) -> Now:
     servers = {row.pk: row for row in _locked_servers(read)}
     _lock_orgs(changes)
     effective = effective_settings()
-    asked_by = servers_by_org(effective)
-    orgs = users_in_scope.orgs(effective, asked_by)
+    org_servers = servers_by_org(effective)
+    orgs = users_in_scope.orgs(effective, org_servers)
     if work.run.undo_of_id is not None:
         return Now(orgs, _roles())
     marks = {pk: _mark(row.configuration_digest, row.grants_digest) for pk, row in servers.items() if row.enabled}
     names = {pk: row.name for pk, row in servers.items()}
-    asked = {
+    servers_by_user = {
         row.user_id: servers_of_org
         for row in changes
-        if row.user_id and (servers_of_org := asked_by.get(row.org_id or 0))
+        if row.user_id and (servers_of_org := org_servers.get(row.org_id or 0))
     }
     since = work.run.plan_from_id or work.run.pk
     return Now(
@@ -60,8 +60,8 @@ def now(work: RunContext, changes: Collection[RunChange]) -> Now:
         roles=_roles(),
         servers=marks,
         names=names,
-        entries=directory_view.stored_since(since, asked, names),
-        waits=_waits(work, changes, asked, servers),
+        entries=directory_view.stored_since(since, servers_by_user, names),
+        waits=_waits(work, changes, servers_by_user, servers),
     )
 
 
@@ -83,11 +83,11 @@ def _lock_orgs(changes: Collection[RunChange]) -> None:
 def _waits(
     work: RunContext,
     changes: Collection[RunChange],
-    asked: Mapping[int, Sequence[int]],
+    servers_by_user: Mapping[int, Sequence[int]],
     servers: Mapping[int, LdapServer],
 ) -> dict[int, str]:
     away = {row.user_id for row in changes if row.cause == Cause.ABSENT}
-    absent = {pk: each for pk, each in asked.items() if pk in away}
+    absent = {pk: each for pk, each in servers_by_user.items() if pk in away}
     return absence_grace.waiting(absent, servers, at=work.lease.clock()) if absent else {}
 
 

@@ -152,10 +152,10 @@ class Planner:
             self.work.lease.renew(phase="planning", done=self._done())
             self.directory.plan_matches(self.work.run.pk, {user.id: sighting for _, user, sighting in planned})
             plan_rows.planned(run=self.work.run, changes=planned)
-            decision_cache.note([each for each in planned if self._asked_as_it_is_now(each[1])], house=self.standing)
+            decision_cache.note([each for each in planned if self._has_same_servers(each[1])], house=self.standing)
 
-    def _asked_as_it_is_now(self, user: StoredUser) -> bool:
-        """Tell whether the servers that were asked are those of the user's org by now: its list may have changed."""
+    def _has_same_servers(self, user: StoredUser) -> bool:
+        """Return whether the servers searched are those of the user's org by now: its list may have changed."""
         org = self.house.by_id.get(user.account.org_id)
         return org is not None and org.servers == self.work.scope[user.account.org_id].servers
 

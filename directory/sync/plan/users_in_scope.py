@@ -96,15 +96,15 @@ def owner_of(user_id: int, key: str) -> int | None:
     return usernames_of_others({user_id: [key]})[user_id].get(key)
 
 
-def orgs(effective: Mapping[int, Effective], asked: Mapping[int, tuple[int, ...]]) -> dict[int, OrgFacts]:
-    """Return the active orgs by id; ``asked`` are the servers that each of them asks, none where it does not follow LDAP."""
+def orgs(effective: Mapping[int, Effective], org_servers: Mapping[int, tuple[int, ...]]) -> dict[int, OrgFacts]:
+    """Return the active orgs by id; ``org_servers`` are the servers of each, none where it does not follow LDAP."""
     return {
         org.id: OrgFacts(
             id=org.id,
             name=org.name,
             default_roles=org.default_roles,
-            synchronized=bool(asked.get(org.id)),
-            servers=asked.get(org.id, ()),
+            synchronized=bool(org_servers.get(org.id)),
+            servers=org_servers.get(org.id, ()),
             path=org.path,
         )
         for org in effective.values()
@@ -115,9 +115,9 @@ def orgs(effective: Mapping[int, Effective], asked: Mapping[int, tuple[int, ...]
 def house(scope: Mapping[int, OrgScope]) -> PlanContext:
     """Return the orgs, roles and settings that a plan is made against."""
     roles = list(Role.objects.all())
-    asked = {pk: org.servers for pk, org in scope.items()}
+    org_servers = {pk: org.servers for pk, org in scope.items()}
     return PlanContext(
-        orgs={fold(org.name): org for org in orgs(effective_settings(), asked).values()},
+        orgs={fold(org.name): org for org in orgs(effective_settings(), org_servers).values()},
         roles={fold(role.name): role.name for role in roles},
         admin_roles=frozenset(role.name for role in roles if role.holds_admin),
         powerful_roles=frozenset(role.name for role in roles if role.reaches_every_org),

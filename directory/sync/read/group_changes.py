@@ -86,7 +86,7 @@ class _Graph:
             distinguished_names.key(lists.dn): self._people(lists) for lists in (*around.nested, *around.groups)
         }
         self._roots = (
-            self.changed if "" in around.asked_for else {distinguished_names.key(dn) for dn in around.asked_for}
+            self.changed if "" in around.filter_groups else {distinguished_names.key(dn) for dn in around.filter_groups}
         )
         self._direct = self._by_person({group: self._lists[group] for group in self.changed})
         below = {group: self._below(group) for group in self.changed}
@@ -100,8 +100,8 @@ class _Graph:
     def nested(self, who: Iterable[str]) -> set[str]:
         return {group for each in who for group in self._nested.get(each, ())}
 
-    def asked_for(self) -> set[str]:
-        """Return who is in a group that the filter asks for, if that group, or one in it, has changed."""
+    def filter_members(self) -> set[str]:
+        """Return the members of each group that the filter names, if that group, or one in it, has changed."""
         found: set[str] = set()
         for root in self._roots & self._lists.keys():
             family = {root, *self._below(root)}
@@ -144,7 +144,7 @@ class _Comparison:
 
     def __init__(self, around: Surroundings, *, usernames: frozenset[str]) -> None:
         self._graph = _Graph(around)
-        self._joined = self._graph.asked_for()
+        self._joined = self._graph.filter_members()
         self._usernames = usernames
         # Many entries name the same few groups.
         self._keys = distinguished_names.Keys()

@@ -60,11 +60,17 @@ def of_last_reading(row: RunServer) -> str:
 
 
 def foresee(
-    readings: Iterable[RunServer], asking: Mapping[int, Collection[int]], *, plan_id: int, run_id: int, at: datetime
+    readings: Iterable[RunServer],
+    orgs_by_server: Mapping[int, Collection[int]],
+    *,
+    plan_id: int,
+    run_id: int,
+    at: datetime,
 ) -> list[Foreseen]:
-    """Return what entries will be matched by when this run has noted the matches of its plan, and nothing else happens.
+    """Return the match fingerprints to come when this run has stored the matches of its plan, if nothing else happens.
 
-    ``asking`` are the orgs that ask each server, by its id. Servers whose entries were matched by something else than what holds now are left out.
+    ``orgs_by_server`` are the ids of the orgs that use each server. Servers whose entries were matched by another state
+    than the present one are left out.
     """
     planned = PlannedMatch.objects.filter(run=plan_id)
     # Where entries have several ids, the next reading looks at all of them.
@@ -78,7 +84,7 @@ def foresee(
         last = RunServer.objects.that_read(server.pk).first()
         if last is None or not last.ground or not last.complete:
             continue
-        org_ids = asking.get(server.pk, ())
+        org_ids = orgs_by_server.get(server.pk, ())
         now, then = _now_and_then(org_ids, plan_id, unsure, at)
         if now == last.ground:
             found.append(Foreseen(server, last.pk, then))

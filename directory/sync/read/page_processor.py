@@ -34,10 +34,10 @@ SLICE = 200
 
 @dataclass(slots=True)
 class Waiting:
-    """Entries that have been read, and the verdicts so far on those that the scripts are asked about, by index."""
+    """Entries that have been read, the indexes of those ``to_evaluate``, and the verdicts on these so far."""
 
     read: list[ReadEntry]
-    asked: list[int]
+    to_evaluate: list[int]
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -67,7 +67,7 @@ class PageProcessor:
     _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self.org_ids = self.work.asking.get(self.server.pk, [])
+        self.org_ids = self.work.orgs_by_server.get(self.server.pk, [])
         self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
     def ground(self) -> str:
@@ -110,7 +110,7 @@ class PageProcessor:
                 self.read(reading.sent_pages())
 
     def _look_at(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> None:
-        for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._asked(_gathered(parts)))):
+        for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._entries_to_evaluate(_gathered(parts)))):
             self.stay()
             self.take_verdicts(verdicts)
 
@@ -122,26 +122,26 @@ class PageProcessor:
             self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
             yield rest
 
-    def _asked(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
-        """Yield the entries about which the scripts have to be asked, a slice of a page at a time."""
+    def _entries_to_evaluate(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
+        """Yield the entries for which the scripts have to run, a slice of a page at a time."""
         for rest in parts:
             with timing.step("matching"):
                 read = self._matched(rest)
-            asked = [index for index, each in enumerate(read) if each.asks]
-            for index in asked:
+            to_evaluate = [index for index, each in enumerate(read) if each.needs_evaluation]
+            for index in to_evaluate:
                 if read[index].attributes is None:
                     found = self._opened(rest[index][0])
                     read[index].attributes, read[index].named = Json(found.attributes), found.named
             self._note(read)
             matched = sum(each.candidate is not None for each in read)
             self.row.matched += matched
-            self.verdicts_kept += matched - len(asked)
-            if not asked:
+            self.verdicts_kept += matched - len(to_evaluate)
+            if not to_evaluate:
                 self._keep(read)
                 continue
-            self._waiting.append(Waiting(read, asked))
-            for start in range(0, len(asked), SLICE):
-                part = [read[index] for index in asked[start : start + SLICE]]
+            self._waiting.append(Waiting(read, to_evaluate))
+            for start in range(0, len(to_evaluate), SLICE):
+                part = [read[index] for index in to_evaluate[start : start + SLICE]]
                 yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
 
     def stay(self) -> None:
@@ -152,10 +152,10 @@ class PageProcessor:
         """Add the verdicts on one slice, and store the page when the slice is the last of it."""
         waiting = self._waiting[0]
         waiting.verdicts += verdicts
-        if len(waiting.verdicts) < len(waiting.asked):
+        if len(waiting.verdicts) < len(waiting.to_evaluate):
             return
         self._waiting.popleft()
-        for index, verdict in zip(waiting.asked, waiting.verdicts, strict=True):
+        for index, verdict in zip(waiting.to_evaluate, waiting.verdicts, strict=True):
             waiting.read[index].verdict = verdict
         self._keep(waiting.read)
 

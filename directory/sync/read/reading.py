@@ -188,9 +188,9 @@ def _read_from(
 
 
 def _begin_row(work: RunContext, row: RunServer, server: LdapServer) -> None:
-    """Have the row say nothing yet but how the server is set: what was given up speaks of entries that may be others by now."""
+    """Reset the row to the server's present settings: what an attempt before wrote may be about other entries."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
-    row.asked_digest = work.asked.get(server.pk, "")
+    row.asked_digest = work.org_lists_digests.get(server.pk, "")
     row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
     row.attributes = server.attributes

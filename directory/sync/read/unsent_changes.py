@@ -47,14 +47,14 @@ def look_at(reader: PageProcessor, around: Surroundings, process: ReadingProcess
 
 
 def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
-    """Read again who claims what an entry that came is taken for, before that is a conflict, and forget who is gone."""
-    asked: set[int] = set()
-    while new := [each for each in _claimants(reader) if each.pk not in asked]:
-        asked.update(each.pk for each in new)
-        if len(asked) > MOST_SINGLES:
-            raise ReadEverything(f"the names or ids of {counted(len(asked), 'entry', 'entries')} are others' by now")
+    """Read entries again that claim the same user as one that came, before that is a conflict; forget those that are gone."""
+    reread: set[int] = set()
+    while new := [each for each in _claimants(reader) if each.pk not in reread]:
+        reread.update(each.pk for each in new)
+        if len(reread) > MOST_SINGLES:
+            raise ReadEverything(f"the names or ids of {counted(len(reread), 'entry', 'entries')} are others' by now")
         reader.read_again(process, [each.dn for each in new])
-    gone = [each for each in _claimants(reader) if each.pk in asked]
+    gone = [each for each in _claimants(reader) if each.pk in reread]
     reader.shelf.forget([(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
     decision_cache.drop({each.user_id for each in gone if each.user_id is not None})
 

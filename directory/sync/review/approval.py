@@ -7,7 +7,7 @@ from directory.values.plan import Outcome
 
 
 def reasons(run: Run) -> list[str]:
-    """Return a sentence for each LDAP server of the run that asks for approval; none where nothing would change."""
+    """Return a sentence for each LDAP server of the run that requires approval; none where nothing would change."""
     if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
         return []
     servers = LdapServer.objects.requiring_approval().filter(readings__run=run).in_order()

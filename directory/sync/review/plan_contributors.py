@@ -42,12 +42,12 @@ class _Scope:
 
 
 def editors(run: Run) -> dict[int, str]:
-    """Return whoever has a part in the run's plan, by id, and which, as the end of a sentence that begins with "you"."""
+    """Return by user id which part each user has in the run's plan, as the end of a sentence that begins with "you"."""
     readings = list(run.readings.filter(server__isnull=False).values_list("server", flat=True))
-    asking = set(LdapServer.objects.requiring_approval().filter(pk__in=readings).values_list("pk", flat=True))
+    requiring = set(LdapServer.objects.requiring_approval().filter(pk__in=readings).values_list("pk", flat=True))
     scope = _scope(run, readings)
     starts = {pk: _last_plan(pk) for pk in scope.servers}
-    first = [starts[pk] for pk in asking or readings]
+    first = [starts[pk] for pk in requiring or readings]
     known = [at for at in first if at is not None]
     earliest = min(known) if known and len(known) == len(first) else None
     acts = Q(pk__in=[])
@@ -73,14 +73,14 @@ def needed_entries() -> Q:
     A server that is off makes no plan, so what has become of orgs and users meanwhile is not kept for it.
     """
     starts = {server: _last_plan(server.pk) for server in LdapServer.objects.only("pk", "enabled")}
-    wanted = Q(pk__in=[])
+    needed = Q(pk__in=[])
     for server, since in starts.items():
-        wanted |= _since(since) & Q(object_type="LDAP server", object_id=server.pk)
+        needed |= _since(since) & Q(object_type="LDAP server", object_id=server.pk)
     if first := [since for server, since in starts.items() if server.enabled]:
         known = [at for at in first if at is not None]
         earliest = min(known) if len(known) == len(first) else None
-        wanted |= _since(earliest) & Q(object_type__in=["org", "role", "settings", "user"])
-    return wanted & Q(actor__isnull=False, run_id=None) & ~Q(action__in=_HARMLESS_ACTIONS)
+        needed |= _since(earliest) & Q(object_type__in=["org", "role", "settings", "user"])
+    return needed & Q(actor__isnull=False, run_id=None) & ~Q(action__in=_HARMLESS_ACTIONS)
 
 
 def _scope(run: Run, readings: Collection[int]) -> _Scope:

@@ -116,10 +116,10 @@ const $REALM_HARD = (() => {
   };
 
   // An answer that depends on the time may be another one tomorrow. All ways to the time lead through this name.
-  const clock = { asked: false };
+  const clock = { read: false };
   const { Date } = GLOBAL;
   const askClock = () => {
-    clock.asked = true;
+    clock.read = true;
     return Date;
   };
 

@@ -41,30 +41,30 @@ const $REALM = (() => {
     return (view.copies[place] ??= value.slice());
   };
 
-  // ---- what was not asked for: nobody knows whether the entry has it ----
+  // ---- attributes that were not requested: whether the entry has them is unknown ----
 
-  // The names of what was asked for, in small letters and without options; null for everything.
-  let asked = null;
+  // The names of the requested attributes, in small letters and without options; null for everything.
+  let requested = null;
   let advice = "";
-  // What a script has looked at though it was not asked for, as a message and a line: an error even if it is caught.
-  let unasked = null;
+  // The first access to an attribute that was not requested, as a message and a line: an error even if it is caught.
+  let unrequested = null;
 
   const ATTRIBUTE = /^(?:[a-z][a-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)$/;
   // Looked at by JavaScript itself, and below.
   const PROTOCOL = new Set(["then", "next", "toJSON"]);
 
-  const refuseUnasked = (message) => {
+  const refuseUnrequested = (message) => {
     const error = new TypeError(message);
-    unasked ??= [message.slice(0, 1000), describe(error)[1]];
+    unrequested ??= [message.slice(0, 1000), describe(error)[1]];
     throw error;
   };
 
   // For a name that the entry has not got.
   const demand = (name) => {
-    if (asked.has(name)) return;
+    if (requested.has(name)) return;
     const [type] = name.toLowerCase().split(";", 1);
-    if (asked.has(type) || !ATTRIBUTE.test(type) || PROTOCOL.has(name)) return;
-    refuseUnasked(`attribute ${name} was not asked for, ${advice}`);
+    if (requested.has(type) || !ATTRIBUTE.test(type) || PROTOCOL.has(name)) return;
+    refuseUnrequested(`attribute ${name} was not asked for, ${advice}`);
   };
 
   // The attribute that was last looked at in this call though the entry has not got it; null for none.
@@ -104,7 +104,7 @@ const $REALM = (() => {
     preventExtensions: refuse,
   };
 
-  // The same for entries of which not everything was asked for.
+  // The same for entries of which not all attributes were requested.
   const CAREFUL = {
     __proto__: VIEW,
     get(_, key) {
@@ -125,7 +125,7 @@ const $REALM = (() => {
       return false;
     },
     ownKeys() {
-      return refuseUnasked(
+      return refuseUnrequested(
         "goes through the names of an entry of which only needed attributes were asked for: "
         + "write the names out, or have the server ask for all attributes",
       );
@@ -150,7 +150,7 @@ const $REALM = (() => {
     has(_, name) {
       if (current === null || name in GLOBAL) return false;
       const place = find(current, name);
-      if (place === undefined && asked !== null) demand(name);
+      if (place === undefined && requested !== null) demand(name);
       if (place === undefined || place === DN) return false;
       named = true;
       NAMED[name] = read(current, place);
@@ -297,7 +297,7 @@ const $REALM = (() => {
 
   const call = (slot, row, shape) => {
     const { places, keys } = shape;
-    current = { __proto__: asked === null ? VIEW : CAREFUL, row, places, keys, copies: null };
+    current = { __proto__: requested === null ? VIEW : CAREFUL, row, places, keys, copies: null };
     const script = scripts[slot];
     absent = null;
     try {
@@ -313,19 +313,19 @@ const $REALM = (() => {
 
   const judge = (row, shape, slots) => {
     const found = [true, null, null, false];
-    clock.asked = false;
-    unasked = null;
+    clock.read = false;
+    unrequested = null;
     for (let i = 0; i < slots.length; i++) {
       const slot = slots[i];
       if (scripts[slot] === null) continue;
       const answer = call(slot, row, shape);
-      if (unasked !== null && !answer?.memory) return new Fault(slot, ...unasked);
+      if (unrequested !== null && !answer?.memory) return new Fault(slot, ...unrequested);
       if (answer instanceof Fault) return answer;
       if (spoiled) return new Fault(slot, "changed the global object for good");
       found[slot] = answer;
       if (!found[0]) break;
     }
-    found[3] = clock.asked;
+    found[3] = clock.read;
     return found;
   };
 
@@ -338,8 +338,8 @@ const $REALM = (() => {
   // Returns why the source is no script, as a message and a line, and whether what it leaves behind could run later.
   const load = () => {
     const { slot, source } = inbox.data;
-    if (inbox.data.asked) {
-      asked ??= new Set(inbox.data.asked);
+    if (inbox.data.requested) {
+      requested ??= new Set(inbox.data.requested);
       advice = inbox.data.advice;
     }
     try {

@@ -56,15 +56,15 @@ class Now:
     entries: Mapping[int, Sequence[EntryNow]] = field(default_factory=dict)
     waits: Mapping[int, str] = field(default_factory=dict)
 
-    def asked_by(self, org_id: int) -> tuple[int, ...]:
-        """Return the servers that an org asks; none where it does not follow LDAP."""
+    def servers_of(self, org_id: int) -> tuple[int, ...]:
+        """Return the servers that a sync searches for an org; none where it does not follow LDAP."""
         org = self.orgs.get(org_id)
         return org.servers if org is not None and org.synchronized else ()
 
 
-def to_json(house: PlanContext, asked: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a plan is made against as its run keeps it; ``asked`` are the servers that were asked for orgs in scope."""
-    servers = {org.id: org.servers if org.synchronized else () for org in house.by_id.values()} | dict(asked)
+def to_json(house: PlanContext, org_servers: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
+    """Return what a plan is made against as its run keeps it; ``org_servers`` are the servers searched, by org in scope."""
+    servers = {org.id: org.servers if org.synchronized else () for org in house.by_id.values()} | dict(org_servers)
     return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles)}
 
 
@@ -85,11 +85,11 @@ def objection(change: Change, server_id: int | None, relied: Relied, now: Now) -
 
 
 def _present(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
-    """The user must be in the care of the server that decided, and an absence proven on every server asked by now."""
-    asked = now.asked_by(change.before.org_id)
-    if server_id not in asked or (change.cause is Cause.ABSENT and not relied.servers.keys() >= set(asked)):
+    """The org must still use the server that decided, and an absence must be proven on every server that it uses now."""
+    servers = now.servers_of(change.before.org_id)
+    if server_id not in servers or (change.cause is Cause.ABSENT and not relied.servers.keys() >= set(servers)):
         return _other_servers(change.before.org)
-    return _asks_as_before(change.before.org_id, change.before.org, relied, now)
+    return _changed_servers(change.before.org_id, change.before.org, relied, now)
 
 
 def _target(change: Change, _server_id: int | None, relied: Relied, now: Now) -> str:
@@ -101,11 +101,11 @@ def _target(change: Change, _server_id: int | None, relied: Relied, now: Now) ->
         return f"the org {after.org} is not active any more"
     if org.name != after.org:
         return f"the org {after.org} is called {org.name} by now"
-    return "" if relied.undo else _asks_as_before(after.org_id, after.org, relied, now)
+    return "" if relied.undo else _changed_servers(after.org_id, after.org, relied, now)
 
 
-def _asks_as_before(org_id: int, name: str, relied: Relied, now: Now) -> str:
-    same = relied.orgs is None or relied.orgs.get(org_id) == now.asked_by(org_id)
+def _changed_servers(org_id: int, name: str, relied: Relied, now: Now) -> str:
+    same = relied.orgs is None or relied.orgs.get(org_id) == now.servers_of(org_id)
     return "" if same else _other_servers(name)
 
 
@@ -143,14 +143,14 @@ def _contradiction(change: Change, server_id: int | None, entry: EntryNow, now: 
     if change.cause is Cause.ABSENT:
         return f"{entry.server} has an entry of theirs by now: {dn}"
     reason = _other_state(change, entry.verdict) or _other_place(change, entry.verdict, now)
-    if not reason and not _asked_later(entry, server_id, now.asked_by(change.before.org_id)):
+    if not reason and not _comes_later(entry, server_id, now.servers_of(change.before.org_id)):
         reason = _other_names(change, entry.identity)
     return f"{reason} by now ({dn} in {entry.server})" if reason else ""
 
 
-def _asked_later(entry: EntryNow, server_id: int | None, asked: Sequence[int]) -> bool:
-    """Tell whether the entry's server comes after the one that decided: names are taken from the first that has an entry."""
-    return server_id in asked and entry.server_id in asked[asked.index(server_id) + 1 :]
+def _comes_later(entry: EntryNow, server_id: int | None, servers: Sequence[int]) -> bool:
+    """Return whether the entry's server comes after the one that decided: the first with an entry decides about names."""
+    return server_id in servers and entry.server_id in servers[servers.index(server_id) + 1 :]
 
 
 def _other_names(change: Change, identity: Identity) -> str:

@@ -25,13 +25,13 @@ ADA = Entry(
 )
 # What the server sends where it is asked for all.
 EVERYTHING = Entry(ADA.dn, {**ADA.attributes, "employeeType": ("inactive",), "mail": ("ada@example.com",)})
-ASKED = ("uid", "cn", "memberOf", "userCertificate", "ou", "ms-DS-x", "missing", "tmp")
+REQUESTED = ("uid", "cn", "memberOf", "userCertificate", "ou", "ms-DS-x", "missing", "tmp")
 
 
-def verdict(source: str, *, script: str = "active", asked: tuple[str, ...] | None = ASKED) -> Verdict:
+def verdict(source: str, *, script: str = "active", requested: tuple[str, ...] | None = REQUESTED) -> Verdict:
     """Return the verdict on Ada, which is the same in a batch, by itself, and on the text of her entry."""
-    told = None if asked is None else RequestedAttributes(asked, ADVICE)
-    with Sandbox(Scripts(**{script: source}), (), asked=told) as sandbox:
+    attributes = None if requested is None else RequestedAttributes(requested, ADVICE)
+    with Sandbox(Scripts(**{script: source}), (), requested=attributes) as sandbox:
         text = EntryText(ADA.dn, '{"uid": ["ada"], "cn": ["Ada"], "cn;lang-de": ["Ada die Erste"]}')
         sandbox.evaluate([ADA])
         alone, both = sandbox.second_opinion(ADA), sandbox.evaluate([ADA, ADA])
@@ -104,7 +104,7 @@ class TestAnAttributeThatWasNotAskedFor:
         source = "function (entry) { return entry.uid == 'ada' ? entry['ma' + 'il'] : true }"
         bob = Entry("uid=bob", {"uid": ("bob",)})
 
-        with Sandbox(Scripts(source), (), asked=RequestedAttributes(ASKED, ADVICE)) as sandbox:
+        with Sandbox(Scripts(source), (), requested=RequestedAttributes(REQUESTED, ADVICE)) as sandbox:
             said = sandbox.evaluate([bob, ADA] * 20)
 
         assert [each.error is None for each in said] == [True, False] * 20
@@ -112,12 +112,12 @@ class TestAnAttributeThatWasNotAskedFor:
     def test_is_absent_where_everything_was_asked_for(self) -> None:
         source = "function (entry) { return entry['ma' + 'il'] === undefined && !('ma' + 'il' in entry) }"
 
-        assert verdict(source, asked=None) == Verdict()
+        assert verdict(source, requested=None) == Verdict()
 
     def test_is_no_matter_where_its_script_is_not_run(self) -> None:
         scripts = Scripts(active="e => false", org_name="e => e['ma' + 'il']")
 
-        with Sandbox(scripts, (), asked=RequestedAttributes(ASKED, ADVICE)) as sandbox:
+        with Sandbox(scripts, (), requested=RequestedAttributes(REQUESTED, ADVICE)) as sandbox:
             assert sandbox.evaluate([ADA]) == [Verdict(active=False)]
 
 
@@ -144,7 +144,7 @@ class TestTheNamesOfAnEntry:
             "goes through the names of an entry of which only needed attributes were asked for: "
             "write the names out, or have the server ask for all attributes"
         )
-        assert verdict(f"entry => {{ {expression}; return true }}", asked=None) == Verdict()
+        assert verdict(f"entry => {{ {expression}; return true }}", requested=None) == Verdict()
 
 
 class TestEverythingElse:
@@ -171,7 +171,7 @@ class TestEverythingElse:
     )
     def test_is_as_it_is_where_everything_was_asked_for(self, expression: str) -> None:
         assert active(expression) is True
-        assert verdict(f"entry => {expression}", asked=None) == verdict(f"entry => {expression}")
+        assert verdict(f"entry => {expression}", requested=None) == verdict(f"entry => {expression}")
 
     def test_an_undeclared_name_is_told_as_before(self) -> None:
         assert error("missing.length").startswith("ReferenceError: missing is not defined")
@@ -206,10 +206,10 @@ class TestWhatIsNeeded:
         sent = {name: each for name, each in EVERYTHING.attributes.items() if name.partition(";")[0].lower() in wanted}
 
         with (
-            Sandbox(scripts, ()) as all_asked,
-            Sandbox(scripts, (), asked=RequestedAttributes(names, ADVICE)) as some_asked,
+            Sandbox(scripts, ()) as all_requested,
+            Sandbox(scripts, (), requested=RequestedAttributes(names, ADVICE)) as some_requested,
         ):
-            said = some_asked.evaluate([Entry(EVERYTHING.dn, sent)])
+            said = some_requested.evaluate([Entry(EVERYTHING.dn, sent)])
 
-            assert said == all_asked.evaluate([EVERYTHING])
+            assert said == all_requested.evaluate([EVERYTHING])
             assert said[0].error is None
