@@ -64,12 +64,12 @@ def debug(hosts: Collection[str], *, https: bool) -> bool:
     Raises:
         BadSetting: when it is on where others than the people at this machine could see that.
     """
-    wanted = flag("DEBUG", default=False)
-    if wanted and (https or not set(hosts) <= set(THIS_MACHINE)):
+    on = flag("DEBUG", default=False)
+    if on and (https or not set(hosts) <= set(THIS_MACHINE)):
         raise BadSetting(
             f"DEBUG shows code and settings on error pages: it needs ALLOWED_HOSTS={','.join(THIS_MACHINE)} and no HTTPS."
         )
-    return wanted
+    return on
 
 
 def number(name: str, *, default: int, least: int = 0, most: int = MOST) -> int:

@@ -164,12 +164,12 @@ def browser_has_gone(request: HttpRequest) -> bool:
 def render_page(
     request: PageRequest, template: str, context: Mapping[str, Any], *, fragments: Collection[str] = ()
 ) -> HttpResponse:
-    """Render a page, or only that part of it which htmx asks for by the id of the element to be replaced.
+    """Render a page, or only the part that htmx requests by the id of the element to be replaced.
 
-    ``fragments`` names the parts (``{% partialdef name %}``) that may be asked for; anything else is the whole page.
+    ``fragments`` names the parts (``{% partialdef name %}``) that may be requested; anything else is the whole page.
     """
-    wanted = request.htmx.target if request.htmx and not request.htmx.history_restore_request else None
-    name = f"{template}#{wanted}" if wanted in fragments else template
+    fragment = request.htmx.target if request.htmx and not request.htmx.history_restore_request else None
+    name = f"{template}#{fragment}" if fragment in fragments else template
     response = render(request, name, dict(context))
     patch_vary_headers(response, ["HX-Request", "HX-Target"])
     return response

@@ -72,9 +72,9 @@ PERSONAL: Final = frozenset(
 )
 
 
-def holds(keys: Iterable[str], wanted: str) -> bool:
-    """Tell whether these keys include the wanted one; a key implies all keys below it (``admin`` implies all)."""
-    return any(wanted == key or wanted.startswith(f"{key}.") for key in keys)
+def holds(keys: Iterable[str], permission: str) -> bool:
+    """Return whether these keys include the permission; a key implies all keys below it (``admin`` implies all)."""
+    return any(permission == key or permission.startswith(f"{key}.") for key in keys)
 
 
 _EVERY_SIGN_IN: Final = (

@@ -55,8 +55,8 @@ class DataFixes(AdminSite):
         """Send to the sign-in of the console, which is throttled."""
         if request.user.is_authenticated:
             raise PermissionDenied
-        wanted = request.GET.get("next") or resolve_url(f"{self.name}:index")
-        return redirect_to_login(wanted, resolve_url(settings.LOGIN_URL))
+        address = request.GET.get("next") or resolve_url(f"{self.name}:index")
+        return redirect_to_login(address, resolve_url(settings.LOGIN_URL))
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:  # noqa: ARG002
         """Change one's own local password."""

@@ -128,10 +128,10 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
             if start < end and end - many < stop
         ]
         fields = [name.removeprefix("-") for name in self._few_values]
-        wanted = Q()
+        any_value = Q()
         for values, _many, _end in touched:
-            wanted |= Q(*(_has(field, value) for field, value in zip(fields, values, strict=True)))
-        found = rows.filter(wanted)
+            any_value |= Q(*(_has(field, value) for field, value in zip(fields, values, strict=True)))
+        found = rows.filter(any_value)
         if len(touched) == 1:
             # What is the same in all of them need not be compared.
             found = found.order_by(rows.query.order_by[-1])

@@ -67,15 +67,15 @@ def redis_password(folder: Path) -> str:
     return kept_secret(folder / "password")
 
 
-def free_port(*wanted: int, address: str = LOOPBACK) -> int:
-    """Return the first of the wanted ports that is free at an address, or else any free one.
+def free_port(*preferred: int, address: str = LOOPBACK) -> int:
+    """Return the first of the preferred ports that is free at an address, or else any free one.
 
     Raises:
         OSError: when this machine has no such address.
         PermissionError: when the first of them is one that only root may open.
     """
     family, _, _, _, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    for port in (*wanted, 0):
+    for port in (*preferred, 0):
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -36,8 +36,8 @@ def people(request: ConsoleRequest) -> HttpResponse:
 
 
 def _decide(request: ConsoleRequest, groups: list[FoundOnServer]) -> None:
-    wanted = (request.POST.get("server", ""), request.POST.get("name", ""))
-    group = next((each for each in groups if (str(each.server_id or ""), each.name) == wanted), None)
+    key = (request.POST.get("server", ""), request.POST.get("name", ""))
+    group = next((each for each in groups if (str(each.server_id or ""), each.name) == key), None)
     ticked = {int(pk) for pk in request.POST.getlist("user") if pk.isdecimal() and len(pk) < 19}
     chosen = None if request.POST.get("all") else ticked
     try:

@@ -53,8 +53,8 @@ def give_up(*, server: FoundOnServer, user_ids: Collection[int] | None = None, b
     Raises:
         Refused: when nobody of them was last found there any more, or their orgs ask that server by now.
     """
-    wanted = server.matches().values_list("user", flat=True) if user_ids is None else user_ids
-    users.lock(user_ids=list(wanted))
+    ids = server.matches().values_list("user", flat=True) if user_ids is None else user_ids
+    users.lock(user_ids=list(ids))
     # As their orgs are from here on.
     now = next((group for group in last_found.groups() if _is_same(group, server)), None)
     found = list(now.matches().select_for_update(of=("self",))) if now is not None else []

@@ -153,7 +153,7 @@ def _clear(run_id: int, at: datetime) -> int:
 def _is_in_use(run_id: int) -> bool:
     """Tell whether an undo, or the application of its plan, has begun since a run was found to be old; hold its row.
 
-    Who begins one takes the same row first.
+    Beginning one locks the same row first.
     """
     run = Run.objects.select_for_update().get(pk=run_id)
     return run.undos.live().exists() or run.applications.live().exists()

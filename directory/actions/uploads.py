@@ -38,7 +38,7 @@ def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], 
     if problems := list(_wrong(rows, orgs)):
         raise BadCsv(*problems[: csv_file.MOST_PROBLEMS], more=len(problems) > csv_file.MOST_PROBLEMS)
     applicants = [_applicant(row, orgs[fold(row.org)] if row.org else org) for row in rows]
-    # Asked before anything is written: nobody else has to wait while a directory thinks.
+    # Decided before anything is written: no other request has to wait while a directory is slow.
     decisions = creation.decide(applicants, by=person(user), at=at, within={each.pk for each in within})
     refused = sum(bool(decision.refusal) for decision in decisions)
     with transaction.atomic():
@@ -99,8 +99,8 @@ def create(*, user: User, upload_id: int, within: Collection[Org], by: Actor, at
     if upload is None:
         raise Refused("this preview has expired, or another upload has taken its place: upload the file again")
     decisions = decisions_of(upload)
-    wanted = [decision for decision in decisions if not decision.refusal]
-    if changed := _changed(wanted, within):
+    accepted = [decision for decision in decisions if not decision.refusal]
+    if changed := _changed(accepted, within):
         raise Refused(f"{changed} since the preview: upload the file again")
     made = creation.carry_out(decisions, created_by=CreatedBy.CSV, by=by, at=at)
     fact = Fact(
@@ -111,13 +111,13 @@ def create(*, user: User, upload_id: int, within: Collection[Org], by: Actor, at
     return made
 
 
-def _changed(wanted: Sequence[Decision], within: Collection[Org]) -> str:
-    """Return what is no more as it was when this was decided, empty if everything is."""
+def _changed(accepted: Sequence[Decision], within: Collection[Org]) -> str:
+    """Return what has changed since the decisions were made, empty if nothing has."""
     mine = {org.pk: org.name_key for org in within}
     names = set(mine.values())
     everywhere = set(Org.objects.active().values_list("name_key", flat=True))
     made: set[str] = set()
-    for decision in wanted:
+    for decision in accepted:
         if decision.start not in mine:
             return "the orgs whose users you administer have changed"
         if not decision.way and fold(decision.org) != mine[decision.start]:
@@ -126,20 +126,20 @@ def _changed(wanted: Sequence[Decision], within: Collection[Org]) -> str:
         for name in map(fold, decision.way):
             if (name in made and name in everywhere) or (name not in made and name not in names):
                 return f"the org {decision.org} has changed"
-    if {role for decision in wanted for role in decision.roles} - set(Role.objects.values_list("pk", flat=True)):
+    if {role for decision in accepted for role in decision.roles} - set(Role.objects.values_list("pk", flat=True)):
         return "the roles have changed"
-    return _changed_matches(wanted)
+    return _changed_matches(accepted)
 
 
-def _changed_matches(wanted: Sequence[Decision]) -> str:
-    matches = [decision.match for decision in wanted if decision.match is not None]
+def _changed_matches(accepted: Sequence[Decision]) -> str:
+    matches = [decision.match for decision in accepted if decision.match is not None]
     if {server for server, _, _ in matches} - set(LdapServer.objects.values_list("pk", flat=True)):
         return "the LDAP servers have changed"
     by_server: dict[int, set[str]] = {}
     for server, _, ids in matches:
         by_server.setdefault(server, set()).update(ids)
-    for server, wanted_ids in by_server.items():
-        if taken := known_ids.usernames(wanted_ids, server_id=server):
+    for server, ids_there in by_server.items():
+        if taken := known_ids.usernames(ids_there, server_id=server):
             return f"the user {min(taken.values())} has become one of these people"
     return ""
 

@@ -13,7 +13,7 @@ from directory.values.plan import Cause, MatchedBy, Outcome
 from orgs.models import AuditEntry, User
 
 # What is refused or has changed may be so before anything is applied, where an undo finds it so.
-WANTED = (Outcome.PLANNED, Outcome.APPLIED)
+PLANNED_OR_APPLIED = (Outcome.PLANNED, Outcome.APPLIED)
 UNTOUCHED = (
     Outcome.UNCHANGED,
     Outcome.KEPT,
@@ -51,31 +51,35 @@ def readings(_at: datetime) -> Iterator[str]:
 
 
 def decided_by_a_complete_reading(_at: datetime) -> Iterator[str]:
-    """Whatever a run wants for a user it read from a server that it read to its end."""
+    """Every change that a run plans for a user is based on a server that it read to its end."""
     complete = RunServer.objects.filter(run=OuterRef("run"), server=OuterRef("server"), complete=True)
-    wrong = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED, server__isnull=False)
+    wrong = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, server__isnull=False)
     for change in wrong.exclude(Exists(complete)).order_by("pk").iterator():
         yield f"{_named(change)} goes by {change.server_name}, which the run did not read to its end"
 
 
 def absent_by_a_full_reading(_at: datetime) -> Iterator[str]:
-    """Nobody is taken for absent by a reading that only asked for what has changed."""
+    """Nobody is taken for absent by an incremental reading."""
     partial = RunServer.objects.filter(run=OuterRef("run"), server=OuterRef("server")).exclude(since={})
-    wrong = RunChange.objects.filter(Exists(partial), FROM_THE_DIRECTORY, cause=Cause.ABSENT, outcome__in=WANTED)
+    wrong = RunChange.objects.filter(
+        Exists(partial), FROM_THE_DIRECTORY, cause=Cause.ABSENT, outcome__in=PLANNED_OR_APPLIED
+    )
     for change in wrong.order_by("pk").iterator():
         yield f"{_named(change)} says absent, but {change.server_name} was only asked for what had changed"
 
 
 def cut_off_with_a_cause(_at: datetime) -> Iterator[str]:
     """Nobody is deactivated, blocked or marked for it without absence or an active script that says inactive."""
-    wrong = RunChange.objects.filter(CUT_OFF | SHUT_OUT, FROM_THE_DIRECTORY, outcome__in=WANTED, cause=Cause.NONE)
+    wrong = RunChange.objects.filter(
+        CUT_OFF | SHUT_OUT, FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, cause=Cause.NONE
+    )
     for change in wrong.order_by("pk").iterator():
         yield f"{_named(change)} deactivates or blocks, and names no cause"
 
 
 def cut_off_against_the_entry(_at: datetime) -> Iterator[str]:
-    """Where the entry that the run decided by is still stored as it was, it says what the run took it to say."""
-    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED, user__isnull=False)
+    """Where the deciding entry is still stored as it was, its verdict is the one that the run decided by."""
+    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, user__isnull=False)
     for change in rows.filter(entry__isnull=False, cause=Cause.ABSENT).order_by("pk").iterator():
         yield f"{_named(change)} says absent, but the same reading found an entry for the user"
     active = _deciding_entry().filter(verdict__active=True)
@@ -91,13 +95,13 @@ def _deciding_entry() -> QuerySet[StoredEntry]:
 
 def cut_off_on_hold(_at: datetime) -> Iterator[str]:
     """Nobody on legal hold is deactivated."""
-    wrong = RunChange.objects.filter(CUT_OFF, outcome__in=WANTED, facts__on_hold=True)
+    wrong = RunChange.objects.filter(CUT_OFF, outcome__in=PLANNED_OR_APPLIED, facts__on_hold=True)
     for change in wrong.order_by("pk").iterator():
         yield f"{_named(change)} deactivates a user who was on legal hold"
 
 
 def untouched(_at: datetime) -> Iterator[str]:
-    """Where a run says that nothing changes for a user, it wants nothing, and where it wants something, it says what."""
+    """A change with an outcome of no change has no actions and no differences; a planned or applied one has actions."""
     rows = RunChange.objects.filter(outcome__in=UNTOUCHED).exclude(actions=[])
     for change in rows.order_by("pk").iterator():
         yield f"{_named(change)} is listed as {change.outcome}, but has actions: {', '.join(change.actions)}"
@@ -106,7 +110,7 @@ def untouched(_at: datetime) -> Iterator[str]:
         # Two spellings of one JSON text differ for SQLite.
         if change.before != change.after:
             yield f"{_named(change)} is listed as {change.outcome}, but what it wants is not what was"
-    for change in RunChange.objects.filter(outcome__in=WANTED, actions=[]).order_by("pk").iterator():
+    for change in RunChange.objects.filter(outcome__in=PLANNED_OR_APPLIED, actions=[]).order_by("pk").iterator():
         yield f"{_named(change)} is listed as {change.outcome}, but has no action"
 
 
@@ -151,7 +155,7 @@ def undone_only_what_a_sync_did(_at: datetime) -> Iterator[str]:
     if SyncSettings.objects.filter(reactivate_set_by_person=True).exists() or allowed.exists():
         return
     by_person = (BACK & ~Q(facts__deactivated_by_sync=True)) | (LET_IN & ~Q(facts__blocked_by_sync=True))
-    wrong = RunChange.objects.filter(by_person, FROM_THE_DIRECTORY, outcome__in=WANTED)
+    wrong = RunChange.objects.filter(by_person, FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED)
     for change in wrong.order_by("pk").iterator():
         yield f"{_named(change)} brings back a user whom a person had deactivated or blocked"
 
@@ -183,7 +187,7 @@ def stored_entries(_at: datetime) -> Iterator[str]:
     for entry in StoredEntry.objects.filter(user__isnull=False, verdict__isnull=True).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) is taken for user {entry.user_id} and has no verdict"
     contested = _deciding_entry().filter(contested=True).exclude(matched_by=MatchedBy.ID)
-    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED).annotate(reader=READER)
+    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED).annotate(reader=READER)
     for change in rows.filter(Exists(contested)).order_by("pk").iterator():
         yield f"{_named(change)} was decided by an entry that several users claim"
     known = Q(Exists(Run.objects.filter(pk=OuterRef("run_id"))))

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Exists, OuterRef
 
-from directory.invariants.proofs import FROM_THE_DIRECTORY, READER, WANTED
+from directory.invariants.proofs import FROM_THE_DIRECTORY, PLANNED_OR_APPLIED, READER
 from directory.models import KnownId, LdapServer, Match, RunChange, RunServer, StoredEntry
 from directory.sync.entries.group_store import GroupStore
 from directory.values.group_graph import names_of
@@ -40,7 +40,9 @@ def one_entry_for_one_id(_at: datetime) -> Iterator[str]:
         run_id__gt=0,
         run_id__lte=OuterRef(OuterRef("reader")),
     ).exclude(pk=OuterRef("pk"))
-    rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=WANTED, user__isnull=False, entry__isnull=False)
+    rows = RunChange.objects.filter(
+        FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, user__isnull=False, entry__isnull=False
+    )
     twice = mine.filter(Exists(twin), user=OuterRef("user")).exclude(unique_id="")
     for change in rows.annotate(reader=READER).filter(Exists(twice)).order_by("pk").iterator():
         yield (

@@ -52,26 +52,26 @@ def _is_token(text: str) -> bool:
 
 def nowhere_else(_at: datetime) -> Iterator[str]:
     """No text holds a bind password, a client key, SECRET_KEY or an encryption key."""
-    wanted = _secrets()
+    secrets = _secrets()
     for model in apps.get_models(include_auto_created=True):
         columns = [
             str(field.column)
             for field in model._meta.concrete_fields
             if isinstance(field, CharField | TextField | JSONField)
         ]
-        if columns and wanted:
-            yield from _found_in(model, columns, wanted)
+        if columns and secrets:
+            yield from _found_in(model, columns, secrets)
 
 
 def _secrets() -> dict[str, str]:
-    """Return what must stand nowhere, as texts spell it, and what it is."""
-    wanted = {settings.SECRET_KEY: "SECRET_KEY"} | dict.fromkeys(settings.ENCRYPTION_KEYS, "an encryption key")
+    """Return the secrets, as they are spelled in texts, each with what it is."""
+    secrets = {settings.SECRET_KEY: "SECRET_KEY"} | dict.fromkeys(settings.ENCRYPTION_KEYS, "an encryption key")
     for server in LdapServer.objects.order_by("pk"):
         if not isinstance(server.bind_password, Sealed):
-            wanted[server.bind_password] = f"the bind password of LDAP server {server.pk}"
+            secrets[server.bind_password] = f"the bind password of LDAP server {server.pk}"
         if not isinstance(server.client_key, Sealed):
-            wanted |= dict.fromkeys(_parts(server.client_key), f"the client key of LDAP server {server.pk}")
-    long = {secret: what for secret, what in wanted.items() if len(secret) >= SHORTEST_SECRET}
+            secrets |= dict.fromkeys(_parts(server.client_key), f"the client key of LDAP server {server.pk}")
+    long = {secret: what for secret, what in secrets.items() if len(secret) >= SHORTEST_SECRET}
     # JSON spells some characters otherwise.
     return {json.dumps(secret)[1:-1]: what for secret, what in long.items()} | long
 
@@ -83,21 +83,21 @@ def _parts(key: str) -> Iterator[str]:
         yield body[len(body) // 2]
 
 
-def _found_in(model: type[Model], columns: list[str], wanted: dict[str, str]) -> Iterator[str]:
-    """Ask once for a whole table; look closer only where there is something."""
+def _found_in(model: type[Model], columns: list[str], secrets: dict[str, str]) -> Iterator[str]:
+    """Query a whole table once; look at each column only in rows that hold a secret."""
     position = "strpos" if connection.vendor == "postgresql" else "instr"
     tests = [f"{position}(CAST({_quoted(column)} AS text), %s) > 0" for column in columns]
     key, table = str(model._meta.pk.column), model._meta.db_table
     query = f"SELECT {_quoted(key)} FROM {_quoted(table)} WHERE "  # noqa: S608  # names of columns
     with connection.cursor() as cursor:
         cursor.execute(
-            f"{query}{' OR '.join(tests * len(wanted))} LIMIT {MOST_ROWS}",
-            [secret for secret in wanted for _ in columns],
+            f"{query}{' OR '.join(tests * len(secrets))} LIMIT {MOST_ROWS}",
+            [secret for secret in secrets for _ in columns],
         )
         rows = [row for (row,) in cursor.fetchall()]
         for row in rows:
             for column, test in zip(columns, tests, strict=True):
-                for secret, what in wanted.items():
+                for secret, what in secrets.items():
                     cursor.execute(f"{query}{_quoted(key)} = %s AND {test}", [row, secret])
                     if cursor.fetchone() is not None:
                         yield f"{table}, row {row}: {column} holds {what}"

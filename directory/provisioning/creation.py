@@ -279,7 +279,7 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
     _lock_parents(decisions)
     orgs = {org.name_key: org for org in Org.objects.active()}
     by_id = {org.pk: org for org in orgs.values()}
-    wanted, matches = [], []
+    new_users, matches = [], []
     for decision in decisions:
         if decision.refusal:
             made.refused[decision.profile.username] = decision.refusal
@@ -292,7 +292,7 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
                 found = orgs[fold(name)] = org_actions.create(name=name, parent=org, by=by, at=at)
                 made.orgs.append(found.name)
             org = found
-        wanted.append(
+        new_users.append(
             NewUser(
                 decision.profile,
                 org.pk,
@@ -303,7 +303,7 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
             )
         )
         matches.append(decision.match)
-    made.users = users.create(users=wanted, created_by=created_by, by=by, at=at)
+    made.users = users.create(users=new_users, created_by=created_by, by=by, at=at)
     Match.objects.bulk_create(
         [
             Match(user=user, server_id=match[0], dn=match[1], unique_id=next(iter(match[2]), ""), matched_at=at)

@@ -67,17 +67,17 @@ class CreationContext:
         """Return the ids of roles, and what to say of those that the acting person may not give in this org."""
         key = (names, target.path)
         if key not in self._ids:
-            wanted = [self.roles[name] for name in sorted(names)]
-            refused = {} if self.actor is None else guard.not_grantable(self.actor, wanted, org_path=target.path)
+            roles = [self.roles[name] for name in sorted(names)]
+            refused = {} if self.actor is None else guard.not_grantable(self.actor, roles, org_path=target.path)
             warnings = [
                 f"you do not hold all that {name} does ({missing}), so the role is left out"
                 for name, missing in refused.items()
             ]
-            self._ids[key] = tuple(role.pk for role in wanted if role.name not in refused), warnings
+            self._ids[key] = tuple(role.pk for role in roles if role.name not in refused), warnings
         ids, warnings = self._ids[key]
         return ids, list(warnings)
 
     def names(self, role_ids: Iterable[int]) -> frozenset[str]:
         """Return the names of these roles."""
-        wanted = set(role_ids)
-        return frozenset(name for name, role in self.roles.items() if role.pk in wanted)
+        ids = set(role_ids)
+        return frozenset(name for name, role in self.roles.items() if role.pk in ids)

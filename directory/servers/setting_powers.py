@@ -60,20 +60,20 @@ def default_grantable_roles(by: Actor) -> list[Role]:
 
 
 def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor, decides_anew: bool) -> dict[str, str]:
-    """Return what is wrong, by field, with what the server as it would be saved may grant.
+    """Return what is wrong, by field, with the roles that the server may grant once it is saved.
 
     ``roles`` are the new list, None where it stays. Roles that the server may grant already were allowed by somebody who
-    holds them. ``decides_anew`` says that the save changes what decides who gets them, or the default roles of any org:
+    holds them. ``decides_anew``: the save changes which users get them, or the default roles of any org, through
     connection, search, attributes or scripts.
     """
     granted = set(server.grantable_roles.all()) if server.pk else set()
-    wanted = granted if roles is None else set(roles)
-    if refused := beyond(by, wanted - granted):
+    grants = granted if roles is None else set(roles)
+    if refused := beyond(by, grants - granted):
         return {
             "grantable_roles": f"only a SYSADMIN may let a server grant {', '.join(refused)}: "
             "you do not hold all of these permissions in every org"
         }
-    if server.pk and decides_anew and (powers := _out_of_reach(by, wanted)):
+    if server.pk and decides_anew and (powers := _out_of_reach(by, grants)):
         return {
             "grantable_roles": "only a SYSADMIN may change connection, search, attributes or scripts of a server that "
             f"may grant {_named(powers)}: you do not hold all of these permissions in every org"

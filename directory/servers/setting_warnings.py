@@ -116,5 +116,5 @@ def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
 
 
 def _people(server: LdapServer) -> tuple[str, str, str]:
-    base, wanted = pasted_text.dn(server.search_base), pasted_text.ldap_filter(server.search_filter)
-    return base.lower(), server.search_scope, wanted.lower()
+    base, search_filter = pasted_text.dn(server.search_base), pasted_text.ldap_filter(server.search_filter)
+    return base.lower(), server.search_scope, search_filter.lower()

@@ -44,24 +44,24 @@ class Times:
                 self._inside[-1] += took
 
 
-_wanted: ContextVar[Times | None] = ContextVar("times of the present run", default=None)
+_times: ContextVar[Times | None] = ContextVar("times of the present run", default=None)
 
 
 @contextmanager
 def measured() -> Iterator[Times]:
     """Measure all steps that are taken in here."""
     times = Times()
-    token = _wanted.set(times)
+    token = _times.set(times)
     try:
         yield times
     finally:
-        _wanted.reset(token)
+        _times.reset(token)
 
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """Do something as one step of a run."""
-    times = _wanted.get()
+    times = _times.get()
     if times is None:
         yield
         return

@@ -29,9 +29,9 @@ class Entry:
 
     def values(self, name: str) -> tuple[str, ...]:
         """Return the values of one attribute, under any letter case; empty when it is absent (RFC 4512, 2.5)."""
-        wanted = name.lower()
+        lowered = name.lower()
         for spelled, values in self.attributes.items():
-            if spelled.lower() == wanted:
+            if spelled.lower() == lowered:
                 return values
         return ()
 

@@ -94,19 +94,19 @@ def users(user_ids: Collection[int]) -> None:
 def orgs_of_users(user_ids: Collection[int]) -> None:
     """Hold these users, and keep the orgs that they are in as active as they are."""
     theirs = User.objects.filter(pk__among=user_ids)
-    wanted = set(theirs.values_list("org_id", flat=True))
+    org_ids = set(theirs.values_list("org_id", flat=True))
     while True:
         held = transaction.savepoint()
-        orgs(wanted)
+        orgs(org_ids)
         users(user_ids)
         now = set(theirs.values_list("org_id", flat=True))
-        if now <= wanted:
+        if now <= org_ids:
             transaction.savepoint_commit(held)
             return
         # Somebody was moved before they were held. Whoever takes an org while holding users could wait in a circle for
         # somebody who changes that org and forgets a password of theirs: all are let go, and taken again.
         transaction.savepoint_rollback(held)
-        wanted = now
+        org_ids = now
 
 
 def owners_of_devices(device_ids: Collection[int]) -> None:

@@ -38,10 +38,10 @@ def states(*, users: Remembered, by: Actor, at: datetime) -> None:
     stored = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", "username", *columns)}
     for state, while_in_it in STATES.items():
         names = (f"{state}_by", f"{state}_at")
-        wanted = {
+        changes = {
             pk: {name: row[name] for name in names if name in row} for pk, row in users.items() if row.get(names[0])
         }
-        _update(User.objects.all(), wanted, **while_in_it)
+        _update(User.objects.all(), changes, **while_in_it)
     now = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", *columns)}
     facts = [
         Fact("user", pk, row["username"], before=_as_json(row, changed), after=_as_json(now[pk], changed))

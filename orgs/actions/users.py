@@ -66,23 +66,23 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
             password in an org that follows LDAP, unless the user is managed locally.
     """
     locks.roles()
-    wanted = list(users)
-    keys = [fold(new.profile.username) for new in wanted]
+    new_users = list(users)
+    keys = [fold(new.profile.username) for new in new_users]
     _refuse_taken(keys)
-    for new in wanted:
+    for new in new_users:
         if reason := misleading(new.profile.username):
             raise Refused(f"the username {new.profile.username} could be taken for another one: {reason}")
-    _hold_active_orgs({new.org_id for new in wanted})
-    orgs = Org.objects.in_bulk({new.org_id for new in wanted})
+    _hold_active_orgs({new.org_id for new in new_users})
+    orgs = Org.objects.in_bulk({new.org_id for new in new_users})
     known = {role.pk: role for role in Role.objects.all()}
-    for org_id, role_ids in _role_ids_by_org(wanted).items():
+    for org_id, role_ids in _role_ids_by_org(new_users).items():
         roles = [known[pk] for pk in sorted(role_ids)]
         guard.refuse_roles(roles=roles, org_path=orgs[org_id].path, where="Creating these users", by=by)
-    for org_id in {new.org_id for new in wanted if _has_password(new) and not new.managed_locally}:
+    for org_id in {new.org_id for new in new_users if _has_password(new) and not new.managed_locally}:
         if follows_directory(orgs[org_id]):
             raise Refused(f"{orgs[org_id].name} follows LDAP, so its users have no local password: leave it out")
     made = []
-    for new, key in zip(wanted, keys, strict=True):
+    for new, key in zip(new_users, keys, strict=True):
         user = User(
             username=new.profile.username.strip(),
             username_key=key,
@@ -100,7 +100,7 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
     granted_at = connection.ops.adapt_datetimefield_value(at)
     grants = [
         (user.pk, role, granted_at, by.label[:255])
-        for user, new in zip(made, wanted, strict=True)
+        for user, new in zip(made, new_users, strict=True)
         for role in new.roles
     ]
     insert_rows(RoleGrant, GRANT, grants)
@@ -116,15 +116,15 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
                 "password": "set" if _has_password(new) else "none",
             },
         )
-        for user, new in zip(made, wanted, strict=True)
+        for user, new in zip(made, new_users, strict=True)
     ]
     note(facts, action="user created", by=by, at=at)
     return made
 
 
-def _role_ids_by_org(wanted: Iterable[NewUser]) -> dict[int, set[int]]:
+def _role_ids_by_org(new_users: Iterable[NewUser]) -> dict[int, set[int]]:
     found: dict[int, set[int]] = {}
-    for new in wanted:
+    for new in new_users:
         found.setdefault(new.org_id, set()).update(new.roles)
     return found
 
@@ -224,13 +224,13 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
         Refused: when no active SYSADMIN would be left.
     """
     lock(user_ids=user_ids)
-    wanted = _pick(user_ids, active=True)
-    _keep_a_sysadmin(losing=wanted)
-    held = frozenset(User.objects.filter(pk__among=wanted).held().values_list("pk", flat=True))
-    with locks.holding(wanted):
+    names = _pick(user_ids, active=True)
+    _keep_a_sysadmin(losing=names)
+    held = frozenset(User.objects.filter(pk__among=names).held().values_list("pk", flat=True))
+    with locks.holding(names):
         block(user_ids=held, by=by, at=at)
         set_pending(user_ids=held, by=by, at=at)
-    leaving = {pk: name for pk, name in wanted.items() if pk not in held}
+    leaving = {pk: name for pk, name in names.items() if pk not in held}
     with ways_in.a_sysadmin_stays(by=by):
         User.objects.filter(pk__among=leaving).update(
             active=False,
@@ -242,7 +242,7 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
             session_epoch=F("session_epoch") + 1,
         )
     theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
-    with locks.holding(wanted):
+    with locks.holding(names):
         devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
     # A device may have been off already, with its archive still live.
     others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
@@ -443,9 +443,9 @@ def _refuse_names_of_others(users: list[User], profiles: Mapping[int, Profile]) 
 
 
 def _free_names_passed_on(users: list[User], keys: Mapping[int, str]) -> None:
-    """Take usernames away from those who pass them on: a database minds two users of one name even for a moment."""
-    wanted = set(keys.values())
-    passing = [user.pk for user in users if user.username_key != keys[user.pk] and user.username_key in wanted]
+    """Free the usernames that pass from one user to another: the unique index allows no two of one name, not for a moment."""
+    new_keys = set(keys.values())
+    passing = [user.pk for user in users if user.username_key != keys[user.pk] and user.username_key in new_keys]
     # No username's key begins with a space.
     update_rows(User, {pk: {"username_key": f" {pk}"} for pk in passing}, columns=["username_key"])
 

@@ -26,9 +26,9 @@ class _Cell:
         self._opening = format_html("<td {}>", column.attrs["td"].as_html())
         self._accessor = Accessor(column.accessor)
         self._column = column
-        self._wanted, self._takes_all = signature(column.render)
+        self._parameters, self._takes_all = signature(column.render)
         self._given = {"table": table, "column": column.column, "bound_column": column}
-        self._any_value_will_do = not column.column.empty_values and "value" not in self._wanted
+        self._any_value_will_do = not column.column.empty_values and "value" not in self._parameters
 
     def of(self, row: BoundRow) -> str:
         """Return the cell of a row."""
@@ -39,7 +39,7 @@ class _Cell:
         if value in self._column.column.empty_values:
             return self._column.default
         given = {**self._given, "record": row.record, "value": value, "bound_row": row}
-        return self._column.render(**given if self._takes_all else {name: given[name] for name in self._wanted})
+        return self._column.render(**given if self._takes_all else {name: given[name] for name in self._parameters})
 
 
 class Table(tables.Table):  # type: ignore[misc]  # django-tables2 has no types

@@ -175,11 +175,11 @@ def _web_port(address: str) -> int:
     Raises:
         BadSetting: when this machine has no such address, or the port needs rights that nobody here has.
     """
-    wanted = port("PORT", default=8000)
+    first = port("PORT", default=8000)
     try:
-        return services.free_port(*range(wanted, min(wanted + 100, 65536)), address=address)
+        return services.free_port(*range(first, min(first + 100, 65536)), address=address)
     except PermissionError as error:
-        raise BadSetting(f"PORT {wanted} may be opened by root only: name one above 1023.") from error
+        raise BadSetting(f"PORT {first} may be opened by root only: name one above 1023.") from error
     except OSError as error:
         raise BadSetting(f"BIND names an address that this machine does not have: {address} ({error}).") from error
 

@@ -37,12 +37,12 @@ def try_groups(connection: Connection, search: GroupSearch, session: Session) ->
         raise _wrong(FILTER, problem)
     if search.base:
         _try_base(connection, search.base, session)
-    wanted = search.search_filter or DEFAULT_FILTER
+    search_filter = search.search_filter or DEFAULT_FILTER
     count, example = 0, None
     for tree in [search.base] if search.base else trees_with_people(session.root.contexts, connection.search_base):
         try:
-            count += _count(connection, session.url, SearchLocation(tree, "subtree", wanted), MOST + 1 - count)
-            example = example or _example(connection, session.url, tree, wanted)
+            count += _count(connection, session.url, SearchLocation(tree, "subtree", search_filter), MOST + 1 - count)
+            example = example or _example(connection, session.url, tree, search_filter)
         except DirectoryUnavailable as refused:
             # Such a tree is left out by a run as well.
             if (
@@ -106,10 +106,10 @@ def _count(connection: Connection, url: Url, target: SearchLocation, most: int) 
         return count
 
 
-def _example(connection: Connection, url: Url, tree: str, wanted: str) -> Entry | None:
+def _example(connection: Connection, url: Url, tree: str, search_filter: str) -> Entry | None:
     """Return the first group with members, in the server's order; of many members only those that come at once."""
     with _session(connection, url) as session:
-        search = Search(session, SearchLocation(tree, "subtree", f"(&{wanted}{ANY_MEMBER})"), MEMBERS, 1)
+        search = Search(session, SearchLocation(tree, "subtree", f"(&{search_filter}{ANY_MEMBER})"), MEMBERS, 1)
         return next(iter(search.first(1, complete=False)), None)
 
 

@@ -98,19 +98,19 @@ def changes_from(since: SyncCursor) -> datetime:
 
 
 def doubt(session: Session, connection: Connection, since: SyncCursor) -> str:
-    """Return why a server does not filter by the stamps that it gives, so that it can't be asked for changes; empty where it does.
+    """Return why a server does not filter by the stamps that it gives, so that changes can't be read; empty where it does.
 
-    Of a cookie's changes the server itself knows; that of groups is asked for by their stamps all the same.
+    With a cookie, the server itself keeps track of changes; those of groups are read by their stamps all the same.
     """
-    wanted, by = connection.search_filter.strip(), NUMBER if since.by == CursorKind.NUMBER else "modifyTimestamp"
+    search_filter, by = connection.search_filter.strip(), NUMBER if since.by == CursorKind.NUMBER else "modifyTimestamp"
     if since.by == CursorKind.NUMBER:
         nobody, somebody = f"({NUMBER}>={int(since.at) + NEVER_USED})", f"({NUMBER}>=1)"
     else:
         nobody, somebody = _stamped(NEVER), _stamped(EVER)
     try:
-        if _finds(session, connection, f"(&{wanted}{nobody})"):
+        if _finds(session, connection, f"(&{search_filter}{nobody})"):
             return f"the server finds entries by a {by} that no entry can have"
-        if not _finds(session, connection, f"(&{wanted}{somebody})"):
+        if not _finds(session, connection, f"(&{search_filter}{somebody})"):
             return f"the server finds nobody by {by}, which the bind DN may not be allowed to search"
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
@@ -119,8 +119,8 @@ def doubt(session: Session, connection: Connection, since: SyncCursor) -> str:
     return ""
 
 
-def _finds(session: Session, connection: Connection, wanted: str) -> bool:
-    target = SearchLocation(connection.search_base, connection.search_scope, wanted)
+def _finds(session: Session, connection: Connection, search_filter: str) -> bool:
+    target = SearchLocation(connection.search_base, connection.search_scope, search_filter)
     return bool(Search(session, target, ("1.1",), 1).first(1))
 
 
@@ -170,13 +170,13 @@ def _by_cookie(session: Session, connection: Connection) -> SyncCursor | None:
 
 
 def _by_time(session: Session, connection: Connection, now: datetime) -> SyncCursor | None:
-    """Return the newest time stamp of all that is read; what our clock says only decides where it is looked for first."""
+    """Return the newest time stamp of all that is read; our clock only decides which time is searched first."""
     for days in WINDOWS:
-        wanted = connection.search_filter
+        search_filter = connection.search_filter
         if days is not None:
             guessed = SyncCursor(CursorKind.TIME, "", _stamp(now - timedelta(days=days)))
-            wanted = changed(guessed, wanted)
-        target = SearchLocation(connection.search_base, connection.search_scope, wanted)
+            search_filter = changed(guessed, search_filter)
+        target = SearchLocation(connection.search_base, connection.search_scope, search_filter)
         search = Search(session, target, STAMPS, connection.page_size)
         found = [stamp for page in search.pages() for entry in page for stamp in stamps(entry)]
         if found:

@@ -14,27 +14,27 @@ from directory.values import distinguished_names
 from directory.values.ldap import Connection, ReadScope
 
 
-def extent(session: Session, wanted: ReadingRequest) -> ReadScope:
-    """Find out where the directory is, before anything is read, and whether what has changed since then will do."""
-    if wanted.now is None:
+def extent(session: Session, request: ReadingRequest) -> ReadScope:
+    """Return the directory's present cursor, before anything is read, and whether an incremental reading is possible."""
+    if request.now is None:
         return ReadScope()
-    connection, since = wanted.connection, wanted.since
-    named = (*wanted.named, *names_in_filter(connection.search_filter))
+    connection, since = request.connection, request.since
+    named = (*request.named, *names_in_filter(connection.search_filter))
     try:
-        position = cursor.position(session, connection, wanted.now)
+        position = cursor.position(session, connection, request.now)
         if since is None and position is not None:
             # Else a branch that has changed after everybody would have everything read again the next time.
             position = cursor.not_before(position, surrounding_changes.newest(session, connection, position))
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
             raise
-        return ReadScope(why_full=f"the server does not tell where it is in its history ({refused})")
+        return ReadScope(why_full=f"the server does not show where it is in its history ({refused})")
     if since is None:
         return ReadScope(position=position, computed=schema.computed(session, named))
     why_full = cursor.comparable(since, position) or _never_by_changes(connection)
     if why_full or (why_full := cursor.doubt(session, connection, since)):
         return ReadScope(position=position, why_full=why_full)
-    groups = {distinguished_names.key(dn): dn for dn in wanted.groups_named}
+    groups = {distinguished_names.key(dn): dn for dn in request.groups_named}
     changed, newest, why_full = surrounding_changes.look(session, connection, since, groups)
     position = cursor.not_before(position, newest)
     why_full = why_full or cursor.gone_back(since, position)

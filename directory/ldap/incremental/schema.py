@@ -31,7 +31,7 @@ def computed(session: Session, named: Sequence[str]) -> tuple[str, ...]:
     Raises:
         DirectoryUnavailable: the connection is lost.
     """
-    return _those(named, lambda wanted: _computed(session, wanted))
+    return _those(named, lambda attributes: _computed(session, attributes))
 
 
 def computed_by_service(session: Session, named: Sequence[str]) -> tuple[str, ...]:
@@ -44,21 +44,21 @@ def computed_by_service(session: Session, named: Sequence[str]) -> tuple[str, ..
 
 
 def _those(named: Sequence[str], find: Callable[[set[str]], Iterable[str]]) -> tuple[str, ...]:
-    wanted = {name.lower() for name in named if WORD.fullmatch(name)} - MARKING
-    if not wanted:
+    attributes = {name.lower() for name in named if WORD.fullmatch(name)} - MARKING
+    if not attributes:
         return ()
     try:
-        found = {name.lower() for name in find(wanted)}
+        found = {name.lower() for name in find(attributes)}
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
             raise
         return ()
-    return tuple(sorted(found & wanted))
+    return tuple(sorted(found & attributes))
 
 
-def _computed(session: Session, wanted: set[str]) -> Iterator[str]:
+def _computed(session: Session, attributes: set[str]) -> Iterator[str]:
     if session.root.is_active_directory:
-        yield from _constructed(session, wanted)
+        yield from _constructed(session, attributes)
     elif _has_services(session):
         yield from _by_service(session)
     else:
@@ -76,11 +76,11 @@ def _by_service(session: Session) -> Iterator[str]:
             yield from (value.split()[0] for value in entry.values("cosAttribute") if value.split())
 
 
-def _constructed(session: Session, wanted: set[str]) -> Iterator[str]:
+def _constructed(session: Session, attributes: set[str]) -> Iterator[str]:
     schema = cursor.first_values(session, "", ("schemaNamingContext",)).get("schemanamingcontext", "")
     if not schema:
         return
-    names = "".join(f"(lDAPDisplayName={name})" for name in sorted(wanted))
+    names = "".join(f"(lDAPDisplayName={name})" for name in sorted(attributes))
     condition = f"(&(objectClass=attributeSchema){CONSTRUCTED}(|{names}))"
     for entry in _found(session, SearchLocation(schema, "onelevel", condition), ("lDAPDisplayName",)):
         yield from entry.values("lDAPDisplayName")

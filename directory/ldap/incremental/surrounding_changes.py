@@ -71,11 +71,11 @@ def look(
 
 
 def newest(session: Session, connection: Connection, position: SyncCursor) -> datetime | None:
-    """Return the newest stamp of all that has changed since a position, people or not; None where that is by no stamps."""
+    """Return the newest stamp of all that has changed since a position, people or not; None where stamps are not used."""
     if position.by != CursorKind.TIME:
         return None
-    wanted = cursor.changed(position, "", late=False)
-    found = _everywhere(session, connection, wanted, cursor.STAMPS)
+    search_filter = cursor.changed(position, "", late=False)
+    found = _everywhere(session, connection, search_filter, cursor.STAMPS)
     return max((stamp for entry in found for stamp in cursor.stamps(entry)), default=None)
 
 
@@ -91,8 +91,8 @@ class _Looking:
     _members: int = 0
 
     def around(self) -> Surroundings:
-        wanted = cursor.changed(self.since, "")
-        for entry in _everywhere(self.session, self.connection, wanted, REQUESTED):
+        search_filter = cursor.changed(self.since, "")
+        for entry in _everywhere(self.session, self.connection, search_filter, REQUESTED):
             self._take(entry)
         roots, negated = group_names.in_filter(self.connection.search_filter)
         matters = bool(self.named or roots)
@@ -161,8 +161,8 @@ class _Looking:
 
     def _listed(self) -> dict[str, str]:
         """Return the DNs of all groups that there are, by their keys."""
-        wanted = OF_ACTIVE_DIRECTORY if self.session.root.is_active_directory else ANY_GROUP
-        found = _everywhere(self.session, self.connection, wanted, ("1.1",))
+        search_filter = OF_ACTIVE_DIRECTORY if self.session.root.is_active_directory else ANY_GROUP
+        found = _everywhere(self.session, self.connection, search_filter, ("1.1",))
         return {distinguished_names.key(entry.dn): entry.dn for entry in found}
 
     def _gone(self, there: Collection[str]) -> tuple[str, ...]:
@@ -202,12 +202,16 @@ class _Looking:
         yield from _seen(search)
 
 
-def _everywhere(session: Session, connection: Connection, wanted: str, attributes: Sequence[str]) -> Iterator[Entry]:
-    """Yield what matches anywhere in the directory, as far as we may see it, but for what servers keep of themselves."""
+def _everywhere(
+    session: Session, connection: Connection, search_filter: str, attributes: Sequence[str]
+) -> Iterator[Entry]:
+    """Yield all matching entries of the directory, as far as they are visible, without those about the server itself."""
     for tree in trees_with_people(session.root.contexts, connection.search_base):
         if distinguished_names.key(tree) in OF_THE_SERVER:
             continue
-        yield from _seen(Search(session, SearchLocation(tree, "subtree", wanted), attributes, connection.page_size))
+        yield from _seen(
+            Search(session, SearchLocation(tree, "subtree", search_filter), attributes, connection.page_size)
+        )
 
 
 def _seen(search: Search) -> Iterator[Entry]:

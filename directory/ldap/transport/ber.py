@@ -27,16 +27,16 @@ class Malformed(ValueError):
 
 @dataclass(slots=True)
 class Taken:
-    """What could be taken off the bytes that have come so far; ``rest`` is where the first incomplete message begins.
+    """The complete messages in the bytes so far; ``rest`` is where the first incomplete message begins.
 
     ``entries`` are the contents of SearchResultEntry messages with their message ids, ``others`` whole messages.
-    ``wanted`` is how long the incomplete message will be, 0 where that is not known yet.
+    ``message_length`` is the length of the incomplete message, 0 where it is not known yet.
     """
 
     entries: list[tuple[int, bytes]]
     others: list[bytes]
     rest: int
-    wanted: int = 0
+    message_length: int = 0
 
 
 def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, of which all is written out that most entries need
@@ -63,7 +63,7 @@ def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, of which all 
         if length > LONGEST_MESSAGE:
             raise Malformed("the answer is too long")
         if end > have:
-            taken.wanted = end - at
+            taken.message_length = end - at
             break
         # An integer of one to four octets (RFC 4511, 4.1.1.1), then the operation.
         if length < 4 or data[start] != INTEGER or not 0 < data[start + 1] <= LONGEST_NUMBER:

@@ -74,7 +74,7 @@ def open_wire(connection: Connection, url: Url, note: Note = unnoted, *, address
     return Wire(for_libldap.detach(), encrypted=trust is not None, relay=Relay(outside, inside), address=reached)
 
 
-def _connect(connection: Connection, url: Url, note: Note, wanted: str) -> socket.socket:
+def _connect(connection: Connection, url: Url, note: Note, preferred: str) -> socket.socket:
     try:
         addresses = socket.getaddrinfo(url.host, url.port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -86,7 +86,7 @@ def _connect(connection: Connection, url: Url, note: Note, wanted: str) -> socke
             advice=error_advice.of_name(error),
         ) from None
     # A stable order: the others stay as the name server gave them.
-    addresses = sorted(allowed(url, addresses), key=lambda each: each[4][0] != wanted)
+    addresses = sorted(allowed(url, addresses), key=lambda each: each[4][0] != preferred)
     note(Stage.NAME, f"{url.host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in addresses))}")
     trouble = to_do = ""
     for family, kind, protocol, _, address in addresses:

@@ -37,7 +37,7 @@ class Relay:
         self._seconds = outside.gettimeout()
         self._wake, self._woken = socket.socketpair()
         self._parts: list[bytes] = []
-        self._have = self._wanted = 0
+        self._have = self._message_length = 0
         self._entries: list[tuple[int, bytes]] = []
         self._others: deque[bytes] = deque()
         self._ended = False
@@ -144,7 +144,7 @@ class Relay:
             self._end(why(error))
 
     def _carry_answer(self) -> None:
-        """Take what has come: all of it, as TLS hands on no more at once than the server wrote at once."""
+        """Receive all that has come: TLS returns no more at once than the server wrote at once."""
         came, over = 0, False
         while came < CHUNK and not over:
             try:
@@ -158,7 +158,7 @@ class Relay:
                 self._parts.append(part)
                 came, over = came + len(part), not part
         self._have += came
-        if came and self._have >= self._wanted:
+        if came and self._have >= self._message_length:
             self._take()
         if over and not came:
             # Else in the next round: libldap has to see what has come before.
@@ -167,14 +167,14 @@ class Relay:
             time.sleep(PAUSE)
 
     def _take(self) -> None:
-        """Take the messages that are whole by now."""
+        """Take the messages that are complete by now."""
         data = b"".join(self._parts)
         try:
             taken = ber.take(data)
         except Malformed:
             return self._end("the answer can't be read")
         rest = data[taken.rest :]
-        self._parts, self._have, self._wanted = [rest], len(rest), taken.wanted
+        self._parts, self._have, self._message_length = [rest], len(rest), taken.message_length
         self._entries += taken.entries
         self._others += taken.others
         return None

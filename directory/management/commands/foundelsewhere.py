@@ -33,16 +33,16 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """List, or decide."""
-        wanted = options["server"]
-        found = [group for group in last_found.groups() if wanted is None or fold(group.name) == fold(wanted)]
+        server = options["server"]
+        found = [group for group in last_found.groups() if server is None or fold(group.name) == fold(server)]
         if not options["gone"]:
             self._list(found)
             return
-        if wanted is None:
+        if server is None:
             raise CommandError("name the server that they are gone from: --server NAME", returncode=2)
         if not found:
-            raise CommandError(f"nobody was last found in {wanted} whose org does not ask it", returncode=2)
-        chosen = _users(found, options["user"], wanted) if options["user"] else None
+            raise CommandError(f"nobody was last found in {server} whose org does not ask it", returncode=2)
+        chosen = _users(found, options["user"], server) if options["user"] else None
         for group in found:
             self._give_up(group, chosen)
 
@@ -67,9 +67,9 @@ class Command(BaseCommand):
         )
 
 
-def _users(found: list[FoundOnServer], wanted: list[str], server: str) -> set[int]:
-    """Return the ids of the users of these groups who are so called."""
-    keys = {fold(name): name for name in wanted}
+def _users(found: list[FoundOnServer], usernames: list[str], server: str) -> set[int]:
+    """Return the ids of the users of these groups who have these usernames."""
+    keys = {fold(name): name for name in usernames}
     rows = [
         row
         for group in found

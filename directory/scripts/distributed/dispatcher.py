@@ -115,13 +115,13 @@ class EvaluationDispatcher:
     def _next(self) -> Page | None:
         """Return what is to be done here: what nobody has been asked to do, else what nobody has begun."""
         helpers = self._helpers()
-        wanted = LAID_OUT * helpers
+        published = LAID_OUT * helpers
         # Others begin before more is read for later.
-        self._fill(len(self._own) + 1 + wanted)
+        self._fill(len(self._own) + 1 + published)
         own = self._first_free(helpers)
         if helpers:
             self._lay_out(helpers)
-            self._fill(AHEAD + wanted)
+            self._fill(AHEAD + published)
         if own is not None:
             return own
         # Not before ours are done, so that whoever has been called can come.

@@ -244,8 +244,8 @@ def _do(
             signed_out |= moved & ending
         case Action.SET_ROLES:
             ids_by_name = dict(Role.objects.values_list("name", "pk"))
-            wanted = {change.user_id: _role_ids(change, ids_by_name) for change in changes}
-            users.set_roles(roles=wanted, sessions_ended_of=signed_out, by=by, at=at)
+            role_ids = {change.user_id: _role_ids(change, ids_by_name) for change in changes}
+            users.set_roles(roles=role_ids, sessions_ended_of=signed_out, by=by, at=at)
         case Action.BLOCK:
             users.block(user_ids=ids, by=by, at=at)
         case Action.DEACTIVATE:

@@ -169,11 +169,11 @@ class EntryStore:
         return {key: Stored(*row) for key, *row in rows}
 
     def decide_again(self, pks: Collection[int]) -> None:
-        """Have these entries decided about again, by this run or, if it dies, by the next, although the server sends the same."""
-        wanted = sorted(pks)
+        """Mark these entries as changed, so that this run, or the next one if it dies, decides about them again."""
+        ids = sorted(pks)
         digest = Concat(Left("digest", DIGEST_AT), Value(STALE), Substr("digest", DIGEST_AT + 1))
-        for start in range(0, len(wanted), PAGE):
-            rows = StoredEntry.objects.filter(pk__among=wanted[start : start + PAGE])
+        for start in range(0, len(ids), PAGE):
+            rows = StoredEntry.objects.filter(pk__among=ids[start : start + PAGE])
             rows.exclude(digest__contains=STALE).update(digest=digest)
 
     def identities(self, dns: Mapping[int, str]) -> dict[int, Identity]:
@@ -265,9 +265,9 @@ class EntryStore:
 
     def dns_of(self, name: str) -> list[str]:
         """Return the DNs of the stored entries with this DN or username."""
-        wanted, stored = fold(name), StoredEntry.objects.filter(server=self._server_id)
+        folded, stored = fold(name), StoredEntry.objects.filter(server=self._server_id)
         named = stored.values_list("dn", "identity__usernames").iterator(PAGE)
-        return [dn for dn, usernames in named if wanted in map(fold, (dn, *usernames))]
+        return [dn for dn, usernames in named if folded in map(fold, (dn, *usernames))]
 
     def counts(self) -> tuple[int, int]:
         """Return how many entries are stored, and how many of them are users."""

@@ -171,8 +171,8 @@ class GroupStore:
 
 
 def _parts(keys: Iterable[str]) -> Iterator[list[str]]:
-    wanted = list(keys)
-    return (wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE))
+    listed = list(keys)
+    return (listed[start : start + PAGE] for start in range(0, len(listed), PAGE))
 
 
 def _content(group: Group) -> str:

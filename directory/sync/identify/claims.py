@@ -146,5 +146,5 @@ def _entries(users: Collection[int], servers: Collection[int]) -> Iterator[Claim
 
 
 def _parts(users: Collection[int]) -> Iterator[list[int]]:
-    wanted = sorted(users)
-    yield from (wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE))
+    ordered = sorted(users)
+    yield from (ordered[start : start + PAGE] for start in range(0, len(ordered), PAGE))

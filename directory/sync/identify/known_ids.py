@@ -134,18 +134,18 @@ def _note_planned(*, plan_id: int, run_id: int, at: datetime) -> None:
 
 
 def _note_conflicts(run_id: int, *, at: datetime) -> None:
-    """Note on which server users were found of whom nothing is noted and whose entry is in doubt, but none of its ids.
+    """Store the server of users without a match whose entry is in doubt, but none of the entry's ids.
 
-    They are not proven gone when their org does not ask that server any more.
+    So they do not count as gone when their org does not use that server any more.
     """
     unknown = RunChange.objects.of(run_id).filter(
         outcome=Outcome.CONFLICT, user__active=True, user__match=None, server__isnull=False
     )
-    wanted = dict(unknown.values_list("user", "server"))
-    entries = StoredEntry.objects.filter(user__among=wanted).order_by("pk").values_list("user", "server", "dn")
-    found = {pk: dn for pk, server, dn in entries if wanted[pk] == server}
+    conflicts = dict(unknown.values_list("user", "server"))
+    entries = StoredEntry.objects.filter(user__among=conflicts).order_by("pk").values_list("user", "server", "dn")
+    found = {pk: dn for pk, server, dn in entries if conflicts[pk] == server}
     Match.objects.bulk_create(
-        [Match(user_id=pk, server_id=wanted[pk], dn=dn, matched_at=at) for pk, dn in sorted(found.items())],
+        [Match(user_id=pk, server_id=conflicts[pk], dn=dn, matched_at=at) for pk, dn in sorted(found.items())],
         batch_size=500,
         ignore_conflicts=True,
     )

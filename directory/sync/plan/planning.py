@@ -198,11 +198,11 @@ class Planner:
         return LookupResult(Presence.NOT_CHECKED, sighting.server, sighting.server_id, reason=reason)
 
     def _taken(self, known: Mapping[int, StoredUser], seen: Mapping[int, LookupResult]) -> dict[int, frozenset[str]]:
-        """Return the username that the directory has for each user, where it is, or is to be, another one's."""
-        wanted = {pk: name for pk, sighting in seen.items() if (name := _new_name(known[pk], sighting))}
-        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in wanted.items()})
+        """Return each user's username from the directory where it is, or will be, another user's."""
+        new_names = {pk: name for pk, sighting in seen.items() if (name := _new_name(known[pk], sighting))}
+        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in new_names.items()})
         taken = dict.fromkeys(known, frozenset[str]())
-        for pk, name in wanted.items():
+        for pk, name in new_names.items():
             owner = others[pk].get(name)
             held = owner is not None and not self.names.gives_up(owner)
             if held or self.directory.is_doubled(seen[pk].server_id, name):

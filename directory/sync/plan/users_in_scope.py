@@ -84,11 +84,11 @@ def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str],
     )
 
 
-def usernames_of_others(wanted: Mapping[int, Collection[str]]) -> dict[int, dict[str, int]]:
-    """Return which of the folded usernames wanted for each user belong to someone else, and to whom."""
-    keys = {key for names in wanted.values() for key in names}
+def usernames_of_others(usernames: Mapping[int, Collection[str]]) -> dict[int, dict[str, int]]:
+    """Return which of the folded ``usernames`` of each user belong to another user, and to whom."""
+    keys = {key for names in usernames.values() for key in names}
     owners = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
-    return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in wanted.items()}
+    return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in usernames.items()}
 
 
 def owner_of(user_id: int, key: str) -> int | None:

@@ -104,8 +104,8 @@ class PageProcessor:
 
     def read_again(self, process: ReadingProcess, dns: Sequence[str]) -> None:
         """Read these entries as they are now, each once."""
-        if wanted := list(dict.fromkeys(dns)):
-            with process.open_single(self.request, wanted) as reading:
+        if unique := list(dict.fromkeys(dns)):
+            with process.open_single(self.request, unique) as reading:
                 self._again = True
                 self.read(reading.sent_pages())
 

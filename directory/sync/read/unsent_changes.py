@@ -66,26 +66,26 @@ def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
 
 
 def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
-    """Raise ReadEverything where one of these entries is a branch with people below it, who may have other DNs by now."""
+    """Raise ReadEverything where one of these entries is a branch with people below it: their DNs may have changed."""
     stored: set[str] = set()
-    wanted = {distinguished_names.key(dn): (dn, surely) for dn, surely in branches}
+    by_key = {distinguished_names.key(dn): (dn, surely) for dn, surely in branches}
     parents: set[str] = set()
     with timing.step("branches"):
         stored_dns = StoredEntry.objects.filter(server=reader.server.pk).values_list("dn", flat=True)
         for dn in stored_dns.iterator(PAGE):
             key = distinguished_names.key(dn)
-            if key in wanted:
+            if key in by_key:
                 stored.add(key)
             parent = distinguished_names.parent(key)
             while parent and parent not in parents:
                 parents.add(parent)
                 parent = distinguished_names.parent(parent)
-    above = wanted.keys() & parents
+    above = by_key.keys() & parents
     for key in above:
-        dn, surely = wanted[key]
+        dn, surely = by_key[key]
         if surely:
             raise ReadEverything(f"the branch {dn} has changed")
-    unknown = [dn for key, (dn, _) in wanted.items() if key not in above and key not in stored]
+    unknown = [dn for key, (dn, _) in by_key.items() if key not in above and key not in stored]
     if len(unknown) > MOST_BRANCHES:
         raise ReadEverything(
             f"{counted(len(unknown), 'entry has', 'entries have')} changed below which there may be people"
@@ -117,14 +117,14 @@ def _whose_groups_changed(reader: PageProcessor, around: Surroundings, process: 
     return list(dict.fromkeys(singles))
 
 
-def _named_now(reader: PageProcessor, process: ReadingProcess, wanted: Sequence[str]) -> Mapping[str, frozenset[str]]:
-    """Return which groups, by their keys, entries name now, by the DNs by which they are asked for."""
-    if len(wanted) > MOST_SINGLES:
+def _named_now(reader: PageProcessor, process: ReadingProcess, dns: Sequence[str]) -> Mapping[str, frozenset[str]]:
+    """Return by DN the keys of the groups that these entries name now."""
+    if len(dns) > MOST_SINGLES:
         raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
-    with process.open_single(reader.request, wanted) as reading:
+    with process.open_single(reader.request, dns) as reading:
         sent = [each for page in reading.sent_pages() for each in page]
     found = {distinguished_names.key(each.dn): frozenset(_groups_of(each)) for each in sent}
-    return {dn: found[distinguished_names.key(dn)] for dn in wanted if distinguished_names.key(dn) in found}
+    return {dn: found[distinguished_names.key(dn)] for dn in dns if distinguished_names.key(dn) in found}
 
 
 def _groups_of(sent: RawEntry) -> Iterable[str]:

@@ -67,7 +67,7 @@ def editors(run: Run) -> dict[int, str]:
 
 
 def needed_entries() -> Q:
-    """Return which audit entries ``editors`` may still ask for.
+    """Return which audit entries ``editors`` may still need.
 
     Of each server those since its last plan; of orgs, roles, settings and users those since the earliest of these plans.
     A server that is off makes no plan, so what has become of orgs and users meanwhile is not kept for it.

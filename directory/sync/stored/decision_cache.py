@@ -128,7 +128,7 @@ def _values(known: StoredUser, account: Account) -> tuple[object, ...]:
 
 
 def drop(user_ids: Collection[int]) -> None:
-    """Have these users decided about anew by the next run: what is known of their entries has changed."""
-    wanted = sorted(user_ids)
-    for start in range(0, len(wanted), PAGE):
-        Standing.objects.filter(user__among=wanted[start : start + PAGE]).delete()
+    """Drop the cached decisions of these users, whose entries have changed, so that the next run decides again."""
+    ids = sorted(user_ids)
+    for start in range(0, len(ids), PAGE):
+        Standing.objects.filter(user__among=ids[start : start + PAGE]).delete()

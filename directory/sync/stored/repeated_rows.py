@@ -37,18 +37,19 @@ def digest(values: Sequence[Any]) -> int:
     return int.from_bytes(hashed.digest(), signed=True)
 
 
-def stored(wanted: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """Return the change of an earlier run that says the same, for those (user id, digest) of which there is one.
+def stored(keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
+    """Return the equal change of an earlier run for those ``keys`` (user id, digest) that have one.
 
-    A run that is under way may still make its plan again. Call it in the transaction that stores the references.
+    Runs under way are left out: they may still make their plan again. Call it in the transaction that stores the
+    references.
     """
-    if not wanted:
+    if not keys:
         return {}
     lock(shared=True)
-    alike = RunChange.objects.filter(digest__among={digest for _, digest in wanted}, user__isnull=False)
+    alike = RunChange.objects.filter(digest__among={digest for _, digest in keys}, user__isnull=False)
     ended = alike.exclude(run__in=Run.objects.filter(state__in=LIVE_STATES)).order_by()
     found = ended.values_list("user_id", "digest").annotate(Min("pk"))
-    return {(user, one): pk for user, one, pk in found if (user, one) in wanted}
+    return {(user, one): pk for user, one, pk in found if (user, one) in keys}
 
 
 def store(run_id: int, changes: Iterable[int]) -> None:

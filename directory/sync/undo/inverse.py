@@ -107,20 +107,20 @@ def _shown(value: Any) -> str:
 
 def _states(draft: Draft, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
     """Active, blocked and pending as before; what the legal hold demands now comes first. Return who set them."""
-    wanted, remembered = _as_the_hold_demands(draft, done.before, before)
+    target, remembered = _as_the_hold_demands(draft, done.before, before)
     now = draft.known.account
-    if wanted.active and not now.active:
+    if target.active and not now.active:
         draft.want(Action.REACTIVATE, "Active again, as before.", active=True)
-    if now.blocked and not wanted.blocked:
+    if now.blocked and not target.blocked:
         draft.want(Action.UNBLOCK, "Unblocked, as before.", blocked=False)
-    if now.pending and not wanted.pending and wanted.active:
+    if now.pending and not target.pending and target.active:
         draft.want(Action.CLEAR_PENDING, "No deactivation is pending, as before.", pending=False)
-    if wanted.blocked and not now.blocked:
+    if target.blocked and not now.blocked:
         draft.want(Action.BLOCK, f"Blocked, {_by(remembered, 'blocked')}.", blocked=True)
-    if now.active and not wanted.active:
+    if now.active and not target.active:
         step = f"Deactivated, {_by(remembered, 'deactivated')}."
         draft.want(Action.DEACTIVATE, step, active=False, pending=False)
-    if wanted.pending and not now.pending:
+    if target.pending and not now.pending:
         draft.want(Action.SET_PENDING, f"Deactivation pending, {_by(remembered, 'pending')}.", pending=True)
     return remembered
 
@@ -184,15 +184,15 @@ def _roles(draft: Draft, done: Done, present: PresentState) -> dict[str, Any]:
     there = frozenset(present.roles)
     for gone in sorted(before - there):
         _can_not(draft, f"There is no role {gone} any more: left out")
-    wanted = before & there
-    if before and not wanted:
+    restored = before & there
+    if before and not restored:
         _can_not(draft, "No role is left to give back: roles stay as they are")
         return {}
-    if wanted == held:
+    if restored == held:
         return {}
-    differences = [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
-    draft.want(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=wanted)
-    return {role: grant for role, grant in done.traces["grants"].items() if role in wanted - held}
+    differences = [f"+ {role}" for role in sorted(restored - held)] + [f"- {role}" for role in sorted(held - restored)]
+    draft.want(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=restored)
+    return {role: grant for role, grant in done.traces["grants"].items() if role in restored - held}
 
 
 def _can_not(draft: Draft, warning: str) -> None:

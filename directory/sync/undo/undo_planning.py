@@ -132,10 +132,10 @@ class UndoPlanner:
         return decided
 
     def _taken(self, done: Mapping[int, RunChange]) -> set[int]:
-        """Return whose former usernames are others' now, but for those who give them back in this very undo."""
-        wanted = {pk: fold(row.before["username"]) for pk, row in done.items() if Action.RENAME in row.actions}
-        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in wanted.items()})
-        owners = {pk: held[wanted[pk]] for pk, held in others.items() if held}
+        """Return the users whose former usernames are others' now, unless this undo gives them back."""
+        former_names = {pk: fold(row.before["username"]) for pk, row in done.items() if Action.RENAME in row.actions}
+        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in former_names.items()})
+        owners = {pk: held[former_names[pk]] for pk, held in others.items() if held}
         return {pk for pk, owner in owners.items() if not self.passed_on.gives_up(owner)}
 
     def _renamed(self, pk: int) -> str:

@@ -68,14 +68,14 @@ class Stack:
 
 def _grow_the_process_stack() -> int:
     """Raise the limit of this process's stack as far as it may be, and return how much of it scripts may use, in bytes."""
-    wanted = STACK_BYTES + MARGIN_BYTES
+    size = STACK_BYTES + MARGIN_BYTES
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
         if hard != resource.RLIM_INFINITY:
-            wanted = min(wanted, hard)
-        if soft != resource.RLIM_INFINITY and soft < wanted:
-            resource.setrlimit(resource.RLIMIT_STACK, (wanted, hard))
+            size = min(size, hard)
+        if soft != resource.RLIM_INFINITY and soft < size:
+            resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
     except (OSError, ValueError):
         # Where limits can't be set, the layer "Resource limits" says so; what dukpy gives fits into every stack.
         return SMALLEST_STACK_BYTES
-    return max(min(STACK_BYTES, wanted - MARGIN_BYTES), SMALLEST_STACK_BYTES)
+    return max(min(STACK_BYTES, size - MARGIN_BYTES), SMALLEST_STACK_BYTES)

@@ -30,13 +30,13 @@ OTHER_PERSON = (
 
 
 def decide(known: StoredUser, sighting: LookupResult, house: PlanContext, *, taken: Collection[str] = ()) -> Change:
-    """Return what the directory's word means for one user; ``taken`` are folded usernames of other users."""
+    """Return the change for one user by the directory's result; ``taken`` are folded usernames of other users."""
     draft = Draft(known, known.account)
     change = _decide(draft, sighting, house, taken)
     if known.managed_locally and change.actions:
-        wanted = ", ".join(change.actions)
+        actions = ", ".join(change.actions)
         return Draft(known, known.account, steps=list(change.steps)).untouched(
-            Outcome.KEPT, f"Managed locally: nothing changes (the directory asks for: {wanted})."
+            Outcome.KEPT, f"Managed locally: nothing changes (the directory asks for: {actions})."
         )
     return change
 

@@ -20,24 +20,25 @@ def put_back_belongings(
 ) -> dict[str, Any]:
     """Return what to put back of the devices and archives that a run changed, and add it to the steps.
 
-    ``devices`` and ``archives`` are the user's as they are now. They follow the user's own way back: where that is
-    barred, they stay too.
+    ``devices`` and ``archives`` are the user's as they are now. They are put back only as far as the user is.
     """
-    wanted = {
-        "devices": _wanted_devices(draft, traces["devices"]),
-        "archives": _wanted_archives(draft, traces["archives"]),
+    to_restore = {
+        "devices": _devices_to_restore(draft, traces["devices"]),
+        "archives": _archives_to_restore(draft, traces["archives"]),
     }
-    possible, problems = still_possible(wanted, devices=devices, archives=archives, at=at, on_hold=draft.known.on_hold)
+    possible, problems = still_possible(
+        to_restore, devices=devices, archives=archives, at=at, on_hold=draft.known.on_hold
+    )
     draft.steps += [*_device_steps(possible["devices"]), *_archive_steps(possible["archives"])]
     draft.steps += [f"{problem}." for problem in problems]
     draft.warnings += problems
     return possible
 
 
-def _wanted_devices(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
+def _devices_to_restore(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
     whole_user = {Action.REACTIVATE, Action.DEACTIVATE} & set(draft.actions)
     moved = Action.MOVE in draft.actions
-    wanted = {}
+    to_restore = {}
     for key, device in changed.items():
         before, after = device["before"], device["after"]
         then = dict(after)
@@ -46,33 +47,33 @@ def _wanted_devices(draft: Draft, changed: Mapping[str, Values]) -> dict[str, An
         if moved:
             then["authorized"] = before["authorized"]
         if then != after:
-            wanted[key] = {"name": device["name"], "now": after, "then": then}
-    return wanted
+            to_restore[key] = {"name": device["name"], "now": after, "then": then}
+    return to_restore
 
 
-def _wanted_archives(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
+def _archives_to_restore(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
     ways = {(COLD, LIVE): Action.REACTIVATE, (LIVE, COLD): Action.DEACTIVATE}
-    wanted = {}
+    to_restore = {}
     for key, archive in changed.items():
         before, after = archive["before"], archive["after"]
         way = ways.get((after["state"], before["state"]))
         if way is not None and way in draft.actions:
-            wanted[key] = {"device": archive["device"], "bytes": archive["bytes"], "now": after, "then": before}
-    return wanted
+            to_restore[key] = {"device": archive["device"], "bytes": archive["bytes"], "now": after, "then": before}
+    return to_restore
 
 
 def still_possible(
-    wanted: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime, on_hold: bool
+    to_restore: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime, on_hold: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the part of what is wanted that can be put back as things are now, and why the rest can't."""
+    """Return the part of ``to_restore`` that can be put back now, and why the rest can't."""
     kept: dict[str, Any] = {"devices": {}, "archives": {}}
     problems = []
-    for key, device in wanted["devices"].items():
+    for key, device in to_restore["devices"].items():
         if problem := _device_problem(device, devices.get(key)):
             problems.append(problem)
         else:
             kept["devices"][key] = device
-    for key, archive in wanted["archives"].items():
+    for key, archive in to_restore["archives"].items():
         now = archives.get(key)
         if problem := _archive_problem(archive, now, at, on_hold=on_hold):
             problems.append(problem)
@@ -81,18 +82,18 @@ def still_possible(
     return kept, problems
 
 
-def _device_problem(wanted: Values, now: Values | None) -> str:
+def _device_problem(device: Values, now: Values | None) -> str:
     if now is None:
-        return f"{wanted['name']} is not this user's device any more"
-    if any(now[name] != value for name, value in wanted["now"].items()):
-        return f"{wanted['name']} has been changed since and stays as it is"
+        return f"{device['name']} is not this user's device any more"
+    if any(now[name] != value for name, value in device["now"].items()):
+        return f"{device['name']} has been changed since and stays as it is"
     return ""
 
 
-def _archive_problem(wanted: Values, now: Values | None, at: datetime, *, on_hold: bool) -> str:
-    whose = f"The archive of {wanted['device']}"
-    if not _is_live(wanted):
-        passed = datetime.fromisoformat(wanted["then"]["expires_at"]) <= at
+def _archive_problem(archive: Values, now: Values | None, at: datetime, *, on_hold: bool) -> str:
+    whose = f"The archive of {archive['device']}"
+    if not _is_live(archive):
+        passed = datetime.fromisoformat(archive["then"]["expires_at"]) <= at
         return f"{whose} was to expire before now: it is kept for its org's retention from now on" if passed else ""
     if now is None:
         return f"{whose} has been purged since and stays lost"
@@ -102,8 +103,8 @@ def _archive_problem(wanted: Values, now: Values | None, at: datetime, *, on_hol
     return ""
 
 
-def _is_live(wanted: Values) -> bool:
-    return bool(wanted["then"]["state"] == LIVE)
+def _is_live(archive: Values) -> bool:
+    return bool(archive["then"]["state"] == LIVE)
 
 
 def _device_steps(devices: Mapping[str, Values]) -> list[str]:

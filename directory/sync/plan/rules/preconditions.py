@@ -184,14 +184,14 @@ def _other_place(change: Change, verdict: Verdict, now: Now) -> str:
         return f"the org name script says {verdict.org_name or 'nothing'}"
     granted = {fold(role) for role in change.after.roles - change.before.roles}
     lost = {fold(role) for role in change.before.roles - change.after.roles}
-    wanted = _wanted(verdict, change.after.org_id, now)
+    roles = _roles_of(verdict, change.after.org_id, now)
     # Where the script leaves roles alone by now, nobody loses any.
-    if Action.SET_ROLES in change.actions and (granted - wanted or lost & (lost if verdict.roles is None else wanted)):
+    if Action.SET_ROLES in change.actions and (granted - roles or lost & (lost if verdict.roles is None else roles)):
         return "the role name script gives other roles"
     return ""
 
 
-def _wanted(verdict: Verdict, org_id: int, now: Now) -> set[str]:
+def _roles_of(verdict: Verdict, org_id: int, now: Now) -> set[str]:
     """Return the folded names of the roles that a verdict gives; an empty list stands for the org's default roles."""
     org = now.orgs.get(org_id)
     defaults: Iterable[str] = org.default_roles if org is not None else ()

@@ -16,18 +16,20 @@ MAX_NAME = 255
 
 
 def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change | None:
-    """Names and email follow the directory, letter by letter; an attribute that is absent there says nothing.
+    """Names and email follow the directory, letter by letter; an attribute that is absent there changes nothing.
 
     A username in another letter case is the same one: that is no rename.
     """
     account = draft.known.account
-    wanted = names(account, identity)
-    username = wanted["username"]
+    from_directory = names(account, identity)
+    username = from_directory["username"]
     if fold(username) != fold(account.username):
         if (clash := _clash(draft, username, taken)) is not None:
             return clash
-        draft.want(Action.RENAME, f"Renamed from {account.username} to {username}.", username=wanted.pop("username"))
-    changed = {name: value for name, value in wanted.items() if value != getattr(account, name)}
+        draft.want(
+            Action.RENAME, f"Renamed from {account.username} to {username}.", username=from_directory.pop("username")
+        )
+    changed = {name: value for name, value in from_directory.items() if value != getattr(account, name)}
     if changed:
         listed = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
         draft.want(Action.PROFILE, f"Profile from the directory: {listed}.", **changed)
@@ -144,15 +146,15 @@ def _why_not_there(
 
 
 def roles(draft: Draft, sighting: LookupResult, place: OrgFacts, verdict: Verdict, house: PlanContext) -> None:
-    """Hold the roles that the role name script names, or the default ones of the place where the user ends up."""
+    """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
     held = draft.known.account.roles
     by = role_resolution.granting(sighting.server_id, sighting.server, house)
     found = role_resolution.resolve(verdict.roles, held=held, org=place, by=by)
     draft.steps += found.steps
     draft.warnings += found.warnings
-    wanted = found.roles
-    if wanted is not None and wanted != held:
+    resolved = found.roles
+    if resolved is not None and resolved != held:
         differences = ", ".join(
-            [f"+ {role}" for role in sorted(wanted - held)] + [f"- {role}" for role in sorted(held - wanted)]
+            [f"+ {role}" for role in sorted(resolved - held)] + [f"- {role}" for role in sorted(held - resolved)]
         )
-        draft.want(Action.SET_ROLES, f"Roles changed: {differences}.", roles=wanted)
+        draft.want(Action.SET_ROLES, f"Roles changed: {differences}.", roles=resolved)

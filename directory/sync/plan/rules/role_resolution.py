@@ -53,7 +53,7 @@ def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgF
         _defaults(found, held, org, by)
         return found
     found.steps.append(f"The role name script says {', '.join(returned)}.")
-    wanted = set()
+    roles = set()
     for name in returned:
         role = by.known.get(fold(name))
         if role is None:
@@ -61,9 +61,9 @@ def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgF
         elif role not in by.grantable and role not in held:
             found.leave_out(f"{by.server} may not grant the role {role}")
         else:
-            wanted.add(role)
-    if wanted:
-        found.roles = frozenset(wanted)
+            roles.add(role)
+    if roles:
+        found.roles = frozenset(roles)
     else:
         found.steps.append("No role is left to give, so roles are left alone.")
     return found
