@@ -145,9 +145,9 @@ def publish(folder: Path, page: Path = PAGE) -> None:
             wrong = sum(row["wrongly_changed"] or 0 for row in mine)
             lost = sum(row["lost"] or 0 for row in mine)
             held = sum(row["held"] for row in mine)
-            told = f"{len(mine)} rows, {held} held; users wrongly changed: {wrong}; data lost: {lost}."
-            text = put_between(text, kind, f"## {title}\n\n{told}\n\n{table(mine)}")
-            print(f"{title}: {told}")
+            summary = f"{len(mine)} rows, {held} held; users wrongly changed: {wrong}; data lost: {lost}."
+            text = put_between(text, kind, f"## {title}\n\n{summary}\n\n{table(mine)}")
+            print(f"{title}: {summary}")
     page.write_text(text)
     if not all(row["held"] for row in rows):
         sys.exit("Not every row held.")

@@ -214,12 +214,12 @@ class FakeDirectory:
         for index, (dn, attributes) in enumerate(found[start : start + size], start):
             if index >= self.hang_up_after:
                 raise Hangup
-            told = packet(number, ENTRY, _entry(dn, self._ranged(attributes, wanted)))
+            packed = packet(number, ENTRY, _entry(dn, self._ranged(attributes, wanted)))
             if index >= self.stall_inside:
-                client.sendall(told[: len(told) // 2])
+                client.sendall(packed[: len(packed) // 2])
                 self.silent = True
                 return
-            client.sendall(told)
+            client.sendall(packed)
         last = start + size >= len(found)
         if last:
             for url in self.references:
@@ -237,11 +237,11 @@ class FakeDirectory:
         answer: dict[str, Sequence[bytes]] = {}
         for name, values in attributes.items():
             start = 0
-            for asked in wanted:
-                if asked.lower().startswith(f"{name.lower()};range="):
-                    start = int(asked.split("=")[1].split("-")[0])
-            asked_for = "*" in wanted or start or name in wanted
-            if not asked_for:
+            for requested in wanted:
+                if requested.lower().startswith(f"{name.lower()};range="):
+                    start = int(requested.split("=")[1].split("-")[0])
+            is_requested = "*" in wanted or start or name in wanted
+            if not is_requested:
                 continue
             if not start and (not self.range_size or len(values) <= self.range_size):
                 answer[name] = values
@@ -273,12 +273,12 @@ def _matches(condition: tuple[int, bytes], attributes: Attributes, blind_to: byt
         return (all if kind == 0xA0 else any)(_matches(part, attributes, blind_to) for part in _parts(body))
     if kind == 0xA2:
         return not _matches(_only(body), attributes, blind_to)
-    told = {name.lower(): [value.lower() for value in values] for name, values in attributes.items()}
+    lowered = {name.lower(): [value.lower() for value in values] for name, values in attributes.items()}
     # An extensible one, as for bits, is true of all.
     if kind in {0x87, 0xA9}:
-        return kind == 0xA9 or body.lower() == b"objectclass" or body.decode().lower() in told
+        return kind == 0xA9 or body.lower() == b"objectclass" or body.decode().lower() in lowered
     name, value = (part.lower() for _, part in _parts(body))
-    values = told.get(name.decode(), [])
+    values = lowered.get(name.decode(), [])
     if kind == 0xA3:
         return value in values
     assert kind == 0xA5, kind

@@ -33,7 +33,7 @@ SELECT 'orgs_', 'function', oid::regprocedure::text FROM pg_proc WHERE pronamesp
 def described(database: Database) -> list[str]:
     """Return the lines in order of the alphabet: the order of columns says nothing."""
     rows = _of_file(database.name) if database.is_file else _of_server(database)
-    return sorted(f"{table} {kind}: {told}" for table, kind, told in rows if table.startswith(OWN))
+    return sorted(f"{table} {kind}: {definition}" for table, kind, definition in rows if table.startswith(OWN))
 
 
 def _of_server(database: Database) -> list[tuple[str, str, str]]:
@@ -44,8 +44,10 @@ def _of_server(database: Database) -> list[tuple[str, str, str]]:
 def _of_file(name: str) -> list[tuple[str, str, str]]:
     with closing(sqlite3.connect(name)) as file:
         made = list(file.execute("SELECT tbl_name, type, sql FROM sqlite_master WHERE sql IS NOT NULL"))
-    found = [(table, kind, told) for table, kind, told in made if kind != "table"]
-    return found + [(table, "part", part) for table, kind, told in made if kind == "table" for part in _parts(told)]
+    found = [(table, kind, definition) for table, kind, definition in made if kind != "table"]
+    return found + [
+        (table, "part", part) for table, kind, definition in made if kind == "table" for part in _parts(definition)
+    ]
 
 
 def _parts(statement: str) -> list[str]:
@@ -68,7 +70,7 @@ def rows(database: Database) -> dict[str, list[str]]:
             return {name: sorted(map(str, file.execute(f'SELECT * FROM "{name}"'))) for name in names}
     with database.beside(database.name) as server:
         found = server.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
-        told = {
+        definition = {
             name: server.execute(sql.SQL("SELECT t::text FROM {} t").format(sql.Identifier(name))) for (name,) in found
         }
-        return {name: sorted(text for (text,) in each) for name, each in told.items()}
+        return {name: sorted(text for (text,) in each) for name, each in definition.items()}

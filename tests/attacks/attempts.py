@@ -35,12 +35,12 @@ class Attempt:
         """Remember something that was seen."""
         self.seen[what] += 1
 
-    def answer(self, response: Any, *statuses: int, says: str = "", what: str = "") -> str:
+    def answer(self, response: Any, *statuses: int, shows: str = "", what: str = "") -> str:
         """Note an answer and return its text; it has to have one of the statuses and say this, and gives nothing away."""
         text = body(response)
         about = f"{what} answered {response.status_code}"
         assert response.status_code in statuses, f"{about}, not {' or '.join(map(str, statuses))}"
-        assert says in text, f"{about} and does not say {says!r}"
+        assert shows in text, f"{about} and does not say {shows!r}"
         leak = LEAKS.search(text) or LEAKS.search(str(response.headers))
         assert leak is None, f"{about} and gives away {leak!r}"
         self.note(str(response.status_code))
@@ -53,7 +53,7 @@ class Attempt:
         assert found.startswith(address), f"leads to {found}, not {address}"
         self.note(f"302 to {address}")
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return what was seen, in one line."""
         return ", ".join(f"{count} × {what}" if count > 1 else what for what, count in self.seen.items())
 
@@ -67,7 +67,7 @@ def attack(name: str, *, how: str, expected: str, but: Collection[str] = ()) -> 
         attempt = Attempt()
         yield attempt
         after = snapshot(ignoring=ignoring)
-        told = f"{attempt.told()}; nothing changed"
-        row.saw(told, wrongly_changed=len(changed_users(before, after)), lost=lost(before, after))
+        summary = f"{attempt.summary()}; nothing changed"
+        row.saw(summary, wrongly_changed=len(changed_users(before, after)), lost=lost(before, after))
         changed = differences(before, after)
         assert not changed, f"{name} changed {changed}"

@@ -17,24 +17,24 @@ class Bad:
     name: str
     values: dict[str, Any]
     key: str
-    says: str = ""
+    problem: str = ""
     ways: tuple[str, ...] = EVERY_WAY
     settings: dict[str, Any] = field(default_factory=dict)
     fast: bool = False
 
 
-def url(name: str, text: str, says: str, *, ways: tuple[str, ...] = EVERY_WAY, fast: bool = False) -> Bad:
+def url(name: str, text: str, problem: str, *, ways: tuple[str, ...] = EVERY_WAY, fast: bool = False) -> Bad:
     """Return a bad URL, under the settings of a new installation."""
     strict = {"LDAP_PORTS": frozenset({389, 636, 3268, 3269}), "LDAP_LOOPBACK": False}
     password = {"bind_password": "known to who changes it"}
-    return Bad(name, {"urls": [text], **password}, "urls", says, ways=ways, settings=strict, fast=fast)
+    return Bad(name, {"urls": [text], **password}, "urls", problem, ways=ways, settings=strict, fast=fast)
 
 
 def one(
-    name: str, key: str, value: Any, says: str = "", *, ways: tuple[str, ...] = EVERY_WAY, fast: bool = False
+    name: str, key: str, value: Any, problem: str = "", *, ways: tuple[str, ...] = EVERY_WAY, fast: bool = False
 ) -> Bad:
     """Return one bad value."""
-    return Bad(name, {key: value}, key, says, ways=ways, fast=fast)
+    return Bad(name, {key: value}, key, problem, ways=ways, fast=fast)
 
 
 # A person at a page keeps to the ports and addresses of the settings; who has the command line may change those too.

@@ -15,11 +15,11 @@ EVERY_WAY = (PAGE, COMMAND)
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file; ``says`` is in the message, or, where the file is good, ``creates`` are the users that come of it."""
+    """One file; ``problem`` is in the message, or, where the file is good, ``creates`` are the users that come of it."""
 
     name: str
     content: bytes | Callable[[], bytes]
-    says: str = ""
+    problem: str = ""
     creates: tuple[str, ...] = ()
     ways: tuple[str, ...] = EVERY_WAY
     fast: bool = False

@@ -23,7 +23,7 @@ class Ear:
     """A listener on this machine that keeps all it is sent, and says ``banner`` to whoever connects."""
 
     def __init__(self, banner: bytes = b"") -> None:
-        self.heard = b""
+        self.received = b""
         self.connections = 0
         self._banner = banner
         self._threads: list[threading.Thread] = []
@@ -65,7 +65,7 @@ class Ear:
             if self._banner:
                 client.sendall(self._banner)
             while more := client.recv(1 << 16):
-                self.heard += more
+                self.received += more
                 if self._banner:
                     client.shutdown(socket.SHUT_WR)
 

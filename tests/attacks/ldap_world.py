@@ -26,12 +26,12 @@ def corp(where: str, **values: Any) -> LdapServer:
     return ldap_server(where, **{"bind_dn": READER, "bind_password": SECRET, "connect_timeout": 2, **values})
 
 
-def unchanged(row: Row, before: Rows, said: str) -> None:
+def unchanged(row: Row, before: Rows, result: str) -> None:
     """Note what was said, and that nothing has changed."""
     after = snapshot()
     assert differences(before, after) == []
     assert broken(at=timezone.now()) == []
-    row.saw(said, wrongly_changed=len(changed_users(before, after)), lost=lost(before, after))
+    row.saw(result, wrongly_changed=len(changed_users(before, after)), lost=lost(before, after))
 
 
 def saved_by_page(client: Client, server: LdapServer, change: dict[str, Any]) -> Any:

@@ -55,10 +55,10 @@ def make_powers_world(*actors_roles: str) -> User:
 
 def _promoted() -> None:
     """Mary was uploaded as a plain person with a password that the uploader knows; a sync has made her SYSADMIN."""
-    asked = make_org("Asked", parent=org("Left"))
-    new = NewUser(Profile("mary"), asked.pk, frozenset({role("PROe User").pk}), password=PASSWORD)
+    synchronized = make_org("Asked", parent=org("Left"))
+    new = NewUser(Profile("mary"), synchronized.pk, frozenset({role("PROe User").pk}), password=PASSWORD)
     mary = users.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
-    orgs.change(org=asked, directory_service="ldap", by=SYSTEM, at=NOW)
+    orgs.change(org=synchronized, directory_service="ldap", by=SYSTEM, at=NOW)
     Match.objects.create(user=mary, dn="uid=mary", unique_id="4711", matched_at=NOW)
     users.set_roles(roles={mary.pk: frozenset({role("SYSADMIN").pk})}, by=SYNC, at=NOW)
 

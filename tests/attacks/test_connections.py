@@ -71,7 +71,7 @@ class ReadingHere:
 
 class TestANameThatLeadsElsewhere:
     @pytest.mark.parametrize(
-        ("where", "says"),
+        ("where", "problem"),
         [
             ("169.254.169.254", "link-local"),
             ("::ffff:169.254.169.254", "link-local"),
@@ -81,15 +81,15 @@ class TestANameThatLeadsElsewhere:
         ],
     )
     def test_is_refused_after_it_was_looked_up(
-        self, where: str, says: str, client: Client, home: Ear, settings: Settings, monkeypatch: pytest.MonkeyPatch
+        self, where: str, problem: str, client: Client, home: Ear, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         server = corp(f"ldap://dc1.example.net:{home.port}")
         settings.LDAP_LOOPBACK = False
         real = socket.getaddrinfo
 
         def answer(host: Any, port: Any, *arguments: Any, **options: Any) -> Any:
-            asked = host == "dc1.example.net" and not options.get("flags")
-            return real(where if asked else host, port, *arguments, **options)
+            is_lookup = host == "dc1.example.net" and not options.get("flags")
+            return real(where if is_lookup else host, port, *arguments, **options)
 
         monkeypatch.setattr("socket.getaddrinfo", answer)
         # Another process would ask the machine's own name server.
@@ -101,12 +101,12 @@ class TestANameThatLeadsElsewhere:
         expected = "no connection is opened; “Test connection” and the run say why"
         how = f"the name server says {where}; {TEST}, a simulation"
         with noted("settings", f"a host name that leads to {where}", how=how, expected=expected) as row:
-            told = on_the_page(tried(client, server, {}))
+            shown = on_the_page(tried(client, server, {}))
             run = simulate(server)
-            assert says in told
+            assert problem in shown
             assert run.state == RunState.FAILED
-            assert says in run.error
-            assert (home.connections, home.heard) == (0, b"")
+            assert problem in run.error
+            assert (home.connections, home.received) == (0, b"")
             unchanged(row, before, run.error)
 
     def test_is_used_at_those_addresses_that_are_allowed(
@@ -140,7 +140,7 @@ class TestANameThatLeadsElsewhere:
 
 class TestTestConnection:
     @pytest.mark.parametrize(
-        ("name", "change", "says"),
+        ("name", "change", "problem"),
         [
             ("a search base that does not exist", {"search_base": "ou=nowhere,dc=example,dc=com"}, "No such object"),
             ("a filter on an unknown attribute", {"search_filter": "(departement=x)"}, "No entry is found"),
@@ -153,7 +153,7 @@ class TestTestConnection:
         ],
     )  # fmt: skip
     def test_says_what_fails_and_saves_nothing(
-        self, name: str, change: dict[str, Any], says: str, company: Directory, client: Client
+        self, name: str, change: dict[str, Any], problem: str, company: Directory, client: Client
     ) -> None:
         server = corp(company.url, bind_dn=company.reader_dn, bind_password=company.reader_password)
         places = {"PLAIN": company.url.rpartition(":")[2], "TLS": company.ldaps_url}
@@ -162,10 +162,10 @@ class TestTestConnection:
         before = snapshot()
         expected = "the step that fails is named with the reason; nothing is saved"
         with noted("settings", f"{TEST}: {name}", how="values that are not saved", expected=expected) as row:
-            told = on_the_page(tried(client, server, change))
-            assert says in told
-            assert company.reader_password not in told
-            unchanged(row, before, told[told.rindex("fails") : told.index("Nothing was saved")].strip())
+            shown = on_the_page(tried(client, server, change))
+            assert problem in shown
+            assert company.reader_password not in shown
+            unchanged(row, before, shown[shown.rindex("fails") : shown.index("Nothing was saved")].strip())
 
     @pytest.mark.parametrize(
         ("name", "banner"),
@@ -190,10 +190,10 @@ class TestTestConnection:
             server = corp("ldaps://corp.invalid")
             before = snapshot()
             change = {"urls": [ear.url], "start_tls": start_tls, "bind_password": "x"}
-            told = on_the_page(tried(client, server, change))
-            assert "fails" in told
-            assert "canary" not in told
-            unchanged(row, before, told[told.rindex("fails") : told.index("Nothing was saved")].strip())
+            shown = on_the_page(tried(client, server, change))
+            assert "fails" in shown
+            assert "canary" not in shown
+            unchanged(row, before, shown[shown.rindex("fails") : shown.index("Nothing was saved")].strip())
 
     def test_passes_on_no_more_than_a_few_of_a_servers_words(self, client: Client) -> None:
         expected = "at most 500 characters, no markup, not the password"
@@ -205,9 +205,9 @@ class TestTestConnection:
             server = corp(fake.url)
             before = snapshot()
             content = tried(client, server, {})
-            told = on_the_page(content)
+            shown = on_the_page(content)
             assert b"<script>alert" not in content
             assert SECRET.encode() not in content
-            assert "Invalid credentials" in told
-            assert len(told) < 2000
-            unchanged(row, before, told[told.rindex("fails") :][:120])
+            assert "Invalid credentials" in shown
+            assert len(shown) < 2000
+            unchanged(row, before, shown[shown.rindex("fails") :][:120])

@@ -55,48 +55,50 @@ ENTRIES = {
 
 
 def ran(
-    folder: Path, *arguments: str, told: str = "", inside: str = "", **environment: str
+    folder: Path, *arguments: str, stdin: str = "", inside: str = "", **environment: str
 ) -> subprocess.CompletedProcess[str]:
     """Run Python in an environment in which nothing else is set, started by the command ``inside``, if any."""
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     settings = {"ROLLCALL_VAR": str(folder / "var"), "DJANGO_SETTINGS_MODULE": "console.settings", **GOOD}
     return subprocess.run(
         [*shlex.split(inside), sys.executable, *arguments], cwd=ROOT, env={**kept, **settings, **environment},
-        capture_output=True, text=True, timeout=100, check=False, input=told,
+        capture_output=True, text=True, timeout=100, check=False, input=stdin,
     )  # fmt: skip
 
 
-def said_in_one_sentence(found: subprocess.CompletedProcess[str], name: str, words: str) -> None:
-    said = found.stderr.strip()
-    assert found.returncode == 2, said
-    assert "Traceback" not in said + found.stdout
-    assert len(said.splitlines()) == 1, said
-    assert name in said
-    assert words in said
-    assert said.endswith(".")
-    assert "hunter" not in said
+def one_sentence(found: subprocess.CompletedProcess[str], name: str, words: str) -> None:
+    output = found.stderr.strip()
+    assert found.returncode == 2, output
+    assert "Traceback" not in output + found.stdout
+    assert len(output.splitlines()) == 1, output
+    assert name in output
+    assert words in output
+    assert output.endswith(".")
+    assert "hunter" not in output
 
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Starts:
     """How a start ended with each of the variables."""
     rows = [*((name, value) for name, value, _ in BAD_ENVIRONMENT), *GOOD_ENVIRONMENT]
-    found = ran(tmp_path_factory.mktemp("starts"), "-c", STARTS, told=json.dumps(rows))
+    found = ran(tmp_path_factory.mktemp("starts"), "-c", STARTS, stdin=json.dumps(rows))
     assert found.returncode == 0, found.stderr
     ends = [json.loads(line) for line in found.stdout.splitlines()]
-    return {row: subprocess.CompletedProcess(row, code, "", said) for row, (code, said) in zip(rows, ends, strict=True)}
+    return {
+        row: subprocess.CompletedProcess(row, code, "", output) for row, (code, output) in zip(rows, ends, strict=True)
+    }
 
 
 class TestABadVariable:
     @pytest.mark.parametrize(("name", "value", "words"), BAD_ENVIRONMENT)
     def test_stops_every_start_with_one_sentence(self, started: Starts, name: str, value: str, words: str) -> None:
-        said_in_one_sentence(started[name, value], name, words)
+        one_sentence(started[name, value], name, words)
 
     @pytest.mark.parametrize("entry", ENTRIES)
     def test_is_the_same_at_every_way_in(self, tmp_path: Path, entry: str) -> None:
         found = ran(tmp_path, *ENTRIES[entry], SESSION_HOURS="-1")
 
-        said_in_one_sentence(found, "SESSION_HOURS", "from 1")
+        one_sentence(found, "SESSION_HOURS", "from 1")
 
     @pytest.mark.parametrize(("name", "value", "words"), BAD_FOR_SERVE)
     def test_of_serve_is_named_before_anything_starts(self, tmp_path: Path, name: str, value: str, words: str) -> None:
@@ -104,15 +106,13 @@ class TestABadVariable:
         if name == "REDIS_PORT":
             del environment["REDIS_URL"]
 
-        said_in_one_sentence(ran(tmp_path, "manage.py", "serve", **environment), name, words)
+        one_sentence(ran(tmp_path, "manage.py", "serve", **environment), name, words)
 
     def test_names_the_database_that_does_not_answer(self, tmp_path: Path) -> None:
         address = f"postgres://user:hunter2@127.0.0.1:{free_port()}/name"
 
         for command in (("migrate",), ("check_invariants",), ("ldapsync",)):
-            said_in_one_sentence(
-                ran(tmp_path, "manage.py", *command, DATABASE_URL=address), "DATABASE_URL", "not answer"
-            )
+            one_sentence(ran(tmp_path, "manage.py", *command, DATABASE_URL=address), "DATABASE_URL", "not answer")
 
 
 IN_READ_ONLY_MEMORY = """unshare -Urm sh -c 'mount -t tmpfs -o ro tmpfs /dev/shm && exec "$@"' sh"""
@@ -135,7 +135,7 @@ class TestAMachineWithoutSharedMemory:
         # Celery warns of a worker that root starts, as tests are here and there.
         found = ran(tmp_path, *ENTRIES[entry], inside=IN_READ_ONLY_MEMORY, DEMO="0", PYTHONWARNINGS="ignore")
 
-        said_in_one_sentence(found, "/dev/shm", "Read-only file system")
+        one_sentence(found, "/dev/shm", "Read-only file system")
 
 
 class TestAGoodVariable:

@@ -109,7 +109,7 @@ def attempted(attempt: str, layer: str, outside: Outside) -> str:
     return child.stdout.decode()
 
 
-def told(what: str, outside: Outside) -> tuple[str, int]:
+def outcome(what: str, outside: Outside) -> tuple[str, int]:
     """Return what to note of an attempt, and how many things it reached."""
     reached = outside.touched() + (["it was done"] if what == "done" else [])
     return "; ".join([what, *reached]), len(reached)
@@ -128,7 +128,7 @@ def test_nothing_leads_out_of_the_locked_child(attempt: str, outside: Outside) -
         how="Python code run inside the child after it has locked itself down, as if a script had taken it over",
         expected="refused, or the kernel ends the child; nothing outside is touched",
     ) as row:
-        seen, reached = told(attempted(attempt, "all", outside), outside)
+        seen, reached = outcome(attempted(attempt, "all", outside), outside)
 
         row.saw(seen, wrongly_changed=reached)
 
@@ -152,6 +152,6 @@ def test_each_layer_holds_alone(layer: str, attempt: str, outside: Outside) -> N
         how="The same with this layer alone",
         expected="refused, or the kernel ends the child; nothing outside is touched",
     ) as row:
-        seen, reached = told(attempted(attempt, layer, outside), outside)
+        seen, reached = outcome(attempted(attempt, layer, outside), outside)
 
         row.saw(seen, wrongly_changed=reached)

@@ -152,7 +152,7 @@ def test_a_script_that_must_be_stopped_for_everybody_ends_the_run(work: str) -> 
         ):
             sandbox.evaluate(people(200))
 
-        told = str(caught.value)
-        fits = "more than 20 entries" in told and told.endswith("The run was ended and nothing was applied.")
-        row.saw(told, wrongly_changed=0 if fits else 1)
+        message = str(caught.value)
+        fits = "more than 20 entries" in message and message.endswith("The run was ended and nothing was applied.")
+        row.saw(message, wrongly_changed=0 if fits else 1)
         assert children() == []

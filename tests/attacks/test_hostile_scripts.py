@@ -40,8 +40,8 @@ def scripts(first: str = "", slot: ScriptName = ACTIVE) -> Scripts:
     return Scripts(active, org_name, role_name)
 
 
-def evaluated(asked: Scripts) -> list[Verdict]:
-    with Sandbox(asked, (), LIMITS) as sandbox:
+def evaluated(source_scripts: Scripts) -> list[Verdict]:
+    with Sandbox(source_scripts, (), LIMITS) as sandbox:
         return sandbox.evaluate(ENTRIES)
 
 
@@ -100,9 +100,9 @@ def note(row: Row, verdicts: list[Verdict], wanted: list[Verdict], host: Host) -
     verdict = verdicts[TRIGGER]
     wrong = [n for n, (got, want) in enumerate(zip(verdicts, wanted, strict=True)) if got != want]
     extra = host.touched(verdicts) + [f"child {pid} is still there" for pid in children()]
-    said = str(verdict.error) if verdict.error else f"{verdict.active}, {verdict.org_name}, {verdict.roles}"
+    result = str(verdict.error) if verdict.error else f"{verdict.active}, {verdict.org_name}, {verdict.roles}"
     row.saw(
-        "; ".join([said[:300], *(f"entry {n}: {verdicts[n]}" for n in wrong[:3]), *extra]),
+        "; ".join([result[:300], *(f"entry {n}: {verdicts[n]}" for n in wrong[:3]), *extra]),
         wrongly_changed=len(wrong) + len(extra),
     )
 

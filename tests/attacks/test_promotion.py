@@ -99,11 +99,11 @@ class TestADirectoryPersonWithAPassword:
     @pytest.mark.parametrize("arguments", [[], ["--no-scripts"]])
     def test_is_not_created_from_the_command_line(self, tmp_path: Path, arguments: list[str]) -> None:
         (tmp_path / "users.csv").write_text(f"username,password\nnew.sys,{MINE}\n")
-        said = io.StringIO()
+        output = io.StringIO()
 
-        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", *arguments, stderr=said)
+        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", *arguments, stderr=output)
 
-        assert "leave the password empty" in said.getvalue()
+        assert "leave the password empty" in output.getvalue()
         assert not User.objects.filter(username="new.sys").exists()
 
 
@@ -129,13 +129,13 @@ class TestRolesThatTheUploaderDoesNotHold:
 
     def test_come_from_the_command_line_which_names_them(self, tmp_path: Path, server: LdapServer) -> None:
         (tmp_path / "users.csv").write_text("username\nnew.sys\nnew.plain\n")
-        said = io.StringIO()
+        output = io.StringIO()
 
-        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", stdout=said)
+        call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left", stdout=output)
 
         assert roles_of("new.sys") == {"SYSADMIN"}
-        assert "new.sys: administrator by the roles SYSADMIN" in said.getvalue()
-        assert "new.plain: administrator" not in said.getvalue()
+        assert "new.sys: administrator by the roles SYSADMIN" in output.getvalue()
+        assert "new.plain: administrator" not in output.getvalue()
         assert not User.objects.get(username="new.sys").has_usable_password()
 
 

@@ -108,7 +108,7 @@ def _knock_at_data_fixes(attempt: Attempt, client: Client, caller: str, address:
     for response in (client.get(address, follow=True), client.post(address, {"action": "block"}, follow=True)):
         if caller in STRANGERS:
             assert response.redirect_chain[-1][0].startswith(SIGN_IN), (caller, address)
-            attempt.answer(response, 200, says="Sign in", what=caller)
+            attempt.answer(response, 200, shows="Sign in", what=caller)
         else:
             attempt.answer(response, 403, what=f"{caller} at {address}")
 
@@ -129,7 +129,7 @@ class TestDataFixes:
                 for caller in CALLERS:
                     response = world.client(caller).get(address, follow=True)
                     if caller in STRANGERS:
-                        attempt.answer(response, 200, says="Sign in", what=address)
+                        attempt.answer(response, 200, shows="Sign in", what=address)
                     elif caller == SYSADMIN:
                         attempt.answer(response, 200, 403, 404, what=address)
                     else:
@@ -167,17 +167,19 @@ def forge(attempt: Attempt, world: World, address: str, data: dict[str, Any]) ->
     """Send a form without its token, with a made-up one, with another browser's, and from another site."""
     client, token = guarded_client(world)
     _, other = guarded_client(world)
-    says = "open too long"
-    attempt.answer(client.post(address, data), 403, says=says, what="no token")
+    shows = "open too long"
+    attempt.answer(client.post(address, data), 403, shows=shows, what="no token")
     for wrong in ("", "x" * 32, "x" * 64, other, token + "x"):
-        attempt.answer(client.post(address, data | {"csrfmiddlewaretoken": wrong}), 403, says=says, what="wrong token")
-        attempt.answer(client.post(address, data, headers={"X-CSRFToken": wrong}), 403, says=says, what="wrong token")
+        attempt.answer(
+            client.post(address, data | {"csrfmiddlewaretoken": wrong}), 403, shows=shows, what="wrong token"
+        )
+        attempt.answer(client.post(address, data, headers={"X-CSRFToken": wrong}), 403, shows=shows, what="wrong token")
     for origin in ("https://evil.example", "null", "http://testserver.evil.example", "https://testserver:8443"):
         given = data | {"csrfmiddlewaretoken": token}
-        attempt.answer(client.post(address, given, headers={"Origin": origin}), 403, says=says, what=origin)
+        attempt.answer(client.post(address, given, headers={"Origin": origin}), 403, shows=shows, what=origin)
     given = data | {"csrfmiddlewaretoken": token}
     for referer in ({}, {"Referer": "https://evil.example/"}, {"Referer": "http://testserver/"}):
-        attempt.answer(client.post(address, given, secure=True, headers=referer), 403, says=says, what=str(referer))
+        attempt.answer(client.post(address, given, secure=True, headers=referer), 403, shows=shows, what=str(referer))
 
 
 FORGED = "no token, made-up and foreign tokens, foreign and null Origin, over HTTPS without or with a foreign Referer"

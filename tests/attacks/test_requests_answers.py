@@ -54,8 +54,8 @@ def broken(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:
     return client.get("/audit/")
 
 
-Ask = Callable[[World, pytest.MonkeyPatch], Any]
-ANSWERS: dict[str, tuple[int, Ask]] = {
+MakeRequest = Callable[[World, pytest.MonkeyPatch], Any]
+ANSWERS: dict[str, tuple[int, MakeRequest]] = {
     "a page": (200, lambda world, _: world.client(SYSADMIN).get("/users/")),
     "a fragment": (200, lambda world, _: world.client(SYSADMIN).get("/users/", headers=FRAGMENT)),
     "the sign-in": (200, lambda world, _: Client().get("/sign-in/")),
@@ -86,14 +86,14 @@ ANSWERS: dict[str, tuple[int, Ask]] = {
 
 @pytest.mark.parametrize("what", ANSWERS)
 def test_every_answer_carries_the_headers(world: World, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    status, ask = ANSWERS[what]
+    status, make_request = ANSWERS[what]
 
     with attack(
         f"framing, sniffing and scripts in {what}",
         how="the headers of one such answer",
         expected=f"{status}; {', '.join(ALWAYS)}, Permissions-Policy and a strict Content-Security-Policy",
     ) as attempt:
-        response = ask(world, monkeypatch)
+        response = make_request(world, monkeypatch)
         attempt.answer(response, status)
         for name, value in ALWAYS.items():
             assert response.headers.get(name) == value, name
@@ -244,8 +244,8 @@ def test_a_foreign_host_name_is_refused(world: World) -> None:
     ) as attempt:
         given = {"username": "ada", "password": PASSWORD}
         for host in HOSTS:
-            attempt.answer(Client().get("/sign-in/", headers={"Host": host}), 400, says="Bad request")
-            attempt.answer(Client().post("/sign-in/", given, headers={"Host": host}), 400, says="Bad request")
+            attempt.answer(Client().get("/sign-in/", headers={"Host": host}), 400, shows="Bad request")
+            attempt.answer(Client().post("/sign-in/", given, headers={"Host": host}), 400, shows="Bad request")
             text = attempt.answer(Client().get("/sign-in/", headers={"X-Forwarded-Host": host}), 200)
             assert "evil.example" not in text
 
@@ -385,7 +385,7 @@ def test_a_setting_of_a_megabyte_is_refused_by_name(world: World) -> None:
     ) as attempt:
         for field in FIELDS:
             response = client.post(address, given | {field: "x" * 1_000_000})
-            attempt.answer(response, 200, says="Nothing is saved yet", what=field)
+            attempt.answer(response, 200, shows="Nothing is saved yet", what=field)
             assert field in response.context["form"].errors
 
 
@@ -457,7 +457,7 @@ def test_no_file_of_ours_is_served(world: World, kind: str) -> None:
             assert Client().head(address).status_code in {404, 400}
 
 
-LEAKY: dict[str, tuple[int, Ask]] = {
+LEAKY: dict[str, tuple[int, MakeRequest]] = {
     "a bug": (500, broken),
     "a page that is not there": (404, lambda world, _: world.client(SYSADMIN).get("/nothing/")),
     "an object that is not there": (404, lambda world, _: world.client(SYSADMIN).get("/users/99999999/")),
@@ -473,14 +473,14 @@ LEAKY: dict[str, tuple[int, Ask]] = {
 
 @pytest.mark.parametrize("what", LEAKY)
 def test_an_error_page_gives_nothing_away(world: World, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    status, ask = LEAKY[what]
+    status, make_request = LEAKY[what]
 
     with attack(
         f"the error page of {what}",
         how="one such request",
         expected=f"{status} in plain words with a way back; no traceback, version, path, setting or password",
     ) as attempt:
-        text = attempt.answer(ask(world, monkeypatch), status, says="To the dashboard")
+        text = attempt.answer(make_request(world, monkeypatch), status, shows="To the dashboard")
         for word in ("hunter2", "RuntimeError", "Django", "Python", "settings", "evil.example", "csrfmiddlewaretoken"):
             assert word not in text, word
         attempt.note("a page of the console's own")

@@ -34,7 +34,7 @@ def secrets(world: World) -> list[str]:
     return [there.org.name, there.worker.username, there.worker.email, there.device.name, there.device.guid]
 
 
-def tells_nothing(world: World, text: str) -> None:
+def shows_nothing(world: World, text: str) -> None:
     for secret in secrets(world):
         assert secret not in text, f"the answer holds {secret}"
 
@@ -52,7 +52,7 @@ def test_an_object_of_another_company_is_not_there(world: World, name: str) -> N
         nobody = body(client.get(address.replace(str(world.objects["user"].pk), "987654321")))
         for response in (client.get(address), client.get(address, headers=FRAGMENT), client.post(address)):
             text = attempt.answer(response, 404, 405)
-            tells_nothing(world, text)
+            shows_nothing(world, text)
         assert client.head(address).status_code in {404, 405}
         assert body(client.get(address)) in {nobody, ""}
 
@@ -157,7 +157,7 @@ def test_a_list_holds_ones_own_part_only(world: World, name: str) -> None:
         queries += [{"q": text} for text in ("", "%", "_", "worker", "laptop", "example")]
         for query in queries:
             for headers in ({}, FRAGMENT):
-                tells_nothing(world, attempt.answer(client.get(reverse(name), query, headers=headers), 200))
+                shows_nothing(world, attempt.answer(client.get(reverse(name), query, headers=headers), 200))
 
 
 @pytest.mark.whole
@@ -210,8 +210,8 @@ class TestCounts:
             expected="0 members",
         ) as attempt:
             client = world.client(ORG_ADMIN)
-            attempt.answer(client.get(reverse("roles:detail", args=[role.pk])), 200, says="0 members")
-            tells_nothing(world, attempt.answer(client.get(reverse("roles:list")), 200))
+            attempt.answer(client.get(reverse("roles:detail", args=[role.pk])), 200, shows="0 members")
+            shows_nothing(world, attempt.answer(client.get(reverse("roles:list")), 200))
 
     def test_of_pages_are_of_ones_own_part(self, world: World) -> None:
         with attack(
@@ -230,8 +230,8 @@ class TestOnesOwnPage:
             "foreign devices on a user's page", how="GET the page of one's own user", expected="their devices only"
         ) as attempt:
             page = reverse("users:detail", args=[world.own.worker.pk])
-            text = attempt.answer(world.client(ORG_ADMIN).get(page), 200, says=world.own.device.name)
-            tells_nothing(world, text)
+            text = attempt.answer(world.client(ORG_ADMIN).get(page), 200, shows=world.own.device.name)
+            shows_nothing(world, text)
 
     @pytest.mark.parametrize("permission", ["admin.user.read", "admin.computer.read", "admin.org.read"])
     def test_with_one_permission_shows_nothing_of_another(self, world: World, permission: str) -> None:

@@ -144,7 +144,8 @@ class TestMarkup:
         ) as attempt:
             refused: list[str] = []
             signed.on(
-                "console", lambda said: refused.append(said.text) if "Content Security Policy" in said.text else None
+                "console",
+                lambda message: refused.append(message.text) if "Content Security Policy" in message.text else None,
             )
             more = '<style>body{display:none}</style><iframe src="https://evil.localhost"></iframe><a href="javascript:window.hurt=1" id="go">x</a>'
             signed.evaluate(
@@ -173,7 +174,7 @@ class TestMarkup:
                 address,
             )
             signed.evaluate("address => navigator.sendBeacon(address, 'x')", address)
-            with signed.expect_console_message(lambda said: "form-action" in said.text):
+            with signed.expect_console_message(lambda message: "form-action" in message.text):
                 signed.evaluate(
                     "address => { const f = document.createElement('form'); f.action = address; document.body.append(f); f.submit(); }",
                     address,

@@ -144,7 +144,7 @@ def test_a_template_in_a_search_is_shown_as_it_is(world: World, payload: str) ->
     ) as attempt:
         response = world.client(SYSADMIN).get("/users/", {"q": payload})
         shown = payload.replace("<", "&lt;").replace(">", "&gt;")
-        attempt.answer(response, 200, says=f'value="{shown}"')
+        attempt.answer(response, 200, shows=f'value="{shown}"')
 
 
 class Log:
@@ -309,7 +309,7 @@ def test_a_header_changes_nothing(world: World, kind: str) -> None:
         for header, value in HEADERS[kind].items():
             given = {header: value}
             attempt.goes_to(Client().get("/users/", headers=given), "/sign-in/?next=/users/")
-            text = attempt.answer(Client().get("/sign-in/", headers=given), 200, says="Sign in")
+            text = attempt.answer(Client().get("/sign-in/", headers=given), 200, shows="Sign in")
             assert "evil.example" not in text
             if header != "Cookie":
                 text = attempt.answer(world.client(ORG_ADMIN).get("/users/", headers=given), 200)

@@ -209,10 +209,10 @@ def of_model(tag: str) -> str:
 @pytest.mark.parametrize("owner", sorted({of_model(tag) for tag in TAGS}))
 def test_a_stored_text_is_shown_as_text(shown: dict[str, str], owner: str) -> None:
     tags = [tag for tag in TAGS if of_model(tag) == owner]
-    told = ", ".join(tag.removeprefix("x-").replace("-", " ") for tag in tags)
+    tag_names = ", ".join(tag.removeprefix("x-").replace("-", " ") for tag in tags)
 
     with attack(
-        f"markup in texts of a {owner}: {told}",
+        f"markup in texts of a {owner}: {tag_names}",
         how=f"{payload('x-…')} stored there, then all {len(shown)} pages, fragments and data fixes as a SYSADMIN",
         expected="text wherever it is shown, an element nowhere",
     ) as attempt:

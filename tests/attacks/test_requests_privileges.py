@@ -119,7 +119,7 @@ class TestGrantingASysadmin:
         ) as attempt:
             for name, value in settings.items():
                 attempt.answer(
-                    client.post(address, given | {name: value}), 200, says="only a SYSADMIN may change", what=name
+                    client.post(address, given | {name: value}), 200, shows="only a SYSADMIN may change", what=name
                 )
             attempt.note("“only a SYSADMIN may change …”")
 
@@ -142,7 +142,7 @@ class TestPlansOfOthers:
 
     @pytest.mark.whole
     @pytest.mark.parametrize(
-        ("what", "state", "values", "says"),
+        ("what", "state", "values", "shows"),
         [
             ("apply", RunState.HELD_BACK, {"planned_at": timezone.now() - timedelta(hours=25)}, "older than 24 hours"),
             ("apply", RunState.FAILED, {}, "only a finished simulation or a held-back run has a plan to apply"),
@@ -156,7 +156,7 @@ class TestPlansOfOthers:
         ids=lambda value: str(value)[:20],
     )
     def test_are_applied_as_their_state_allows_only(
-        self, world: World, what: str, state: str, values: dict[str, Any], says: str
+        self, world: World, what: str, state: str, values: dict[str, Any], shows: str
     ) -> None:
         run = make_run(make_server("Elsewhere"), state=state, simulated=False, **values)
         address = reverse(f"runs:{what}", args=[run.pk])
@@ -168,8 +168,8 @@ class TestPlansOfOthers:
         ) as attempt:
             before = Run.objects.values().get(pk=run.pk)
             text = attempt.answer(world.client(SYSADMIN).post(address, follow=True), 200)
-            assert says in text
-            attempt.note(f"“{says}”")
+            assert shows in text
+            attempt.note(f"“{shows}”")
             assert Run.objects.values().get(pk=run.pk) == before
 
 

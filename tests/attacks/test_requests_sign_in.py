@@ -89,17 +89,17 @@ REFUSED = [
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize(("what", "username", "password", "says"), REFUSED, ids=[row[0] for row in REFUSED])
-def test_the_sign_in_refuses(world: World, what: str, username: str, password: str, says: str) -> None:
+@pytest.mark.parametrize(("what", "username", "password", "shows"), REFUSED, ids=[row[0] for row in REFUSED])
+def test_the_sign_in_refuses(world: World, what: str, username: str, password: str, shows: str) -> None:
     make_user("dora", roles=["Desktop User"], password=PASSWORD)
 
     with attack(
-        f"sign-in with {what}", how="POST /sign-in/", expected=f"the form again, saying “{says}”; no session"
+        f"sign-in with {what}", how="POST /sign-in/", expected=f"the form again, saying “{shows}”; no session"
     ) as attempt:
         response = try_in(username, password)
-        attempt.answer(response, 200, says=says)
+        attempt.answer(response, 200, shows=shows)
         assert not has_session(response)
-        attempt.note(f"“{says}”")
+        attempt.note(f"“{shows}”")
 
 
 KINDS = {
@@ -125,7 +125,7 @@ def test_nobody_learns_which_usernames_exist(world: World, hashed: list[str]) ->
     ) as attempt:
         for username, password in KINDS.values():
             hashed.clear()
-            text = attempt.answer(try_in(username, password), 200, says=WRONG)
+            text = attempt.answer(try_in(username, password), 200, shows=WRONG)
             answers.add(re.sub(r'(value|name="csrfmiddlewaretoken")="[^"]*"', "", text).replace(username, ""))
             work.add(len(hashed))
         attempt.note(f"{len(answers)} answer, {sorted(work)} hashes each")
@@ -141,9 +141,9 @@ class TestGuessing:
             expected="5 × wrong, then “Too many attempts” even for the right one",
         ) as attempt:
             for _ in range(5):
-                attempt.answer(try_in("ada", "wrong"), 200, says=WRONG)
+                attempt.answer(try_in("ada", "wrong"), 200, shows=WRONG)
             for username in ("ada", "ADA", " ada "):
-                attempt.answer(try_in(username, PASSWORD), 200, says=TOO_MANY)
+                attempt.answer(try_in(username, PASSWORD), 200, shows=TOO_MANY)
 
     def test_hashes_nothing_once_it_is_throttled(self, world: World, hashed: list[str]) -> None:
         with attack(
@@ -166,8 +166,8 @@ class TestGuessing:
         ) as attempt:
             answers = [try_in(f"person{number}", "Spring2026!") for number in range(100)]
             for number, response in enumerate(answers):
-                says = WRONG if number < throttle.ADDRESS_ATTEMPTS else TOO_MANY
-                attempt.answer(response, 200, says=says)
+                shows = WRONG if number < throttle.ADDRESS_ATTEMPTS else TOO_MANY
+                attempt.answer(response, 200, shows=shows)
             attempt.note(f"{throttle.ADDRESS_ATTEMPTS} checked")
 
     @pytest.mark.whole
@@ -178,8 +178,8 @@ class TestGuessing:
             expected=f"“Too many attempts” after {throttle.USERNAME_ATTEMPTS}",
         ) as attempt:
             for number in range(60):
-                says = WRONG if number < throttle.USERNAME_ATTEMPTS else TOO_MANY
-                attempt.answer(try_in("ada", "wrong", REMOTE_ADDR=f"192.0.2.{number}"), 200, says=says)
+                shows = WRONG if number < throttle.USERNAME_ATTEMPTS else TOO_MANY
+                attempt.answer(try_in("ada", "wrong", REMOTE_ADDR=f"192.0.2.{number}"), 200, shows=shows)
 
     @pytest.mark.whole
     def test_locks_nobody_out_of_their_own_browser(self, world: World) -> None:
@@ -196,7 +196,7 @@ class TestGuessing:
                 try_in("ada", "wrong", REMOTE_ADDR=f"192.0.2.{number}")
             for _ in range(5):
                 try_in("ada", "wrong")
-            attempt.answer(try_in("ada", PASSWORD), 200, says=TOO_MANY)
+            attempt.answer(try_in("ada", PASSWORD), 200, shows=TOO_MANY)
             attempt.goes_to(browser.post("/sign-in/", {"username": "ada", "password": PASSWORD}), "/")
 
     def test_in_a_known_browser_ends_too(self, world: World) -> None:
@@ -211,7 +211,7 @@ class TestGuessing:
         ) as attempt:
             for number in range(6):
                 response = browser.post("/sign-in/", {"username": "ada", "password": "wrong"})
-                attempt.answer(response, 200, says=WRONG if number < 5 else TOO_MANY)
+                attempt.answer(response, 200, shows=WRONG if number < 5 else TOO_MANY)
 
     def test_does_not_believe_a_made_up_browser(self, world: World) -> None:
         made_up = ("x", "eyJ4IjoxfQ:1abc:sig", '"\\054"', "ada", "", "x" * 5000)
@@ -225,7 +225,7 @@ class TestGuessing:
                 browser = Client()
                 browser.cookies["known"] = made_up[number]
                 response = browser.post("/sign-in/", {"username": "ada", "password": "wrong"})
-                attempt.answer(response, 200, says=WRONG if number < 5 else TOO_MANY)
+                attempt.answer(response, 200, shows=WRONG if number < 5 else TOO_MANY)
 
     def test_does_not_lend_one_users_browser_to_another(self, world: World) -> None:
         browser = Client()
@@ -239,7 +239,7 @@ class TestGuessing:
         ) as attempt:
             for number in range(6):
                 response = browser.post("/sign-in/", {"username": "ada", "password": "wrong"})
-                attempt.answer(response, 200, says=WRONG if number < 5 else TOO_MANY)
+                attempt.answer(response, 200, shows=WRONG if number < 5 else TOO_MANY)
 
     def test_behind_a_made_up_address_counts_for_the_real_one(self, world: World) -> None:
         with attack(
@@ -249,7 +249,7 @@ class TestGuessing:
         ) as attempt:
             for number in range(6):
                 response = try_in("ada", "wrong", headers={"X-Forwarded-For": f"198.51.100.{number}"})
-                attempt.answer(response, 200, says=WRONG if number < 5 else TOO_MANY)
+                attempt.answer(response, 200, shows=WRONG if number < 5 else TOO_MANY)
 
 
 def stolen(client: Client) -> Client:
@@ -380,7 +380,7 @@ class TestSessions:
             for what, value in tampered.items():
                 response = Client(headers={"Cookie": f"session={value}"}).get("/")
                 if what == "NUL":
-                    attempt.answer(response, 400, says="Bad request")
+                    attempt.answer(response, 400, shows="Bad request")
                 else:
                     attempt.goes_to(response, "/sign-in/")
 
@@ -490,7 +490,7 @@ class TestThePasswordAgain:
             expected="the form again: the password first",
         ) as attempt:
             response = browser.post(address, given | {"grantable_roles": [role.pk]})
-            attempt.answer(response, 200, says="enter your password again first")
+            attempt.answer(response, 200, shows="enter your password again first")
 
     @pytest.mark.parametrize("password", ["", "wrong", f"{PASSWORD} "])
     def test_is_not_given_by_another(self, world: World, browser: Client, password: str) -> None:
@@ -510,7 +510,7 @@ class TestThePasswordAgain:
         ) as attempt:
             for number in range(7):
                 response = browser.post("/confirm/", {"password": "wrong" if number < 6 else PASSWORD})
-                attempt.answer(response, 200, says=WRONG if number < 5 else TOO_MANY)
+                attempt.answer(response, 200, shows=WRONG if number < 5 else TOO_MANY)
 
     def test_opens_them_for_ten_minutes(self, world: World, browser: Client, clock: time_machine.Traveller) -> None:
         with attack(

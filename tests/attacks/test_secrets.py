@@ -149,14 +149,14 @@ class TestSecrets:
     )
     def test_are_in_no_exception(self, change: dict[str, Any], corp: LdapServer) -> None:
         values = {name: getattr(corp.connection, name) for name in Connection.__slots__}
-        asked = Connection(**(values | change))
+        attempted = Connection(**(values | change))
 
         with pytest.raises(DirectoryUnavailable) as failure:
-            list(read_pages(asked))
+            list(read_pages(attempted))
 
-        told = f"{failure.value!r} {failure.value.server_message} {asked!r}"
-        assert CANARY not in told
-        assert "wrong canary" not in told
+        texts = f"{failure.value!r} {failure.value.server_message} {attempted!r}"
+        assert CANARY not in texts
+        assert "wrong canary" not in texts
 
     def test_are_not_in_the_error_page_of_a_bug(
         self, corp: LdapServer, settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -234,12 +234,12 @@ class TestRotateKeys:
             ldap_server("ldaps://kept.invalid", name="Kept", bind_dn="cn=a,dc=b", bind_password=CANARY)
             with pytest.raises(CommandError) as failure:
                 call_command("rotate_keys", stdout=io.StringIO())
-            said = str(failure.value)
-            assert "LDAP server Lost: bind password" in said
-            assert "Kept" not in said
+            message = str(failure.value)
+            assert "LDAP server Lost: bind password" in message
+            assert "Kept" not in message
             settings.ENCRYPTION_KEYS = [OLD]
             assert LdapServer.objects.get(pk=lost.pk).connection.bind_password == CANARY
-            row.saw(said.replace("\n", " "), wrongly_changed=0)
+            row.saw(message.replace("\n", " "), wrongly_changed=0)
 
     def test_prints_a_new_key_and_changes_nothing(self) -> None:
         key = _printed("rotate_keys", "--new-key").strip()

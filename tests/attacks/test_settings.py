@@ -61,34 +61,34 @@ class TestABadSetting:
             setattr(settings, name, value)
         expected = f"the field {bad.key} is named, nothing is saved, nobody is contacted"
         with noted("settings", bad.name, how=", ".join(bad.ways), expected=expected) as row:
-            said = []
+            messages = []
             if COMMAND in bad.ways:
                 code, err = applied(tmp_path / "file.json", {"name": "Corp", **bad.values})
-                said.append(err.partition(f"{bad.key}: ")[2].partition("\n")[0])
+                messages.append(err.partition(f"{bad.key}: ")[2].partition("\n")[0])
                 assert code != 0
                 assert f"{bad.key}: " in err
-                assert bad.says in said[0]
+                assert bad.problem in messages[0]
             if PAGE in bad.ways:
                 response = saved_by_page(client, server, bad.values)
                 assert response.status_code == 200
                 assert bad.key in response.context["form"].errors, response.context["form"].errors
-                said.append(" ".join(response.context["form"].errors[bad.key]))
-                assert bad.ways[0] != PAGE or bad.says in said[-1]
+                messages.append(" ".join(response.context["form"].errors[bad.key]))
+                assert bad.ways[0] != PAGE or bad.problem in messages[-1]
             if TEST in bad.ways:
-                told = alert_of(tried(client, server, bad.values))
-                assert f"{server_label(bad.key)}: " in told or "Enter the bind password" in told
-            assert (home.connections, home.heard) == (0, b"")
-            unchanged(row, before, next(filter(None, said)))
+                alert = alert_of(tried(client, server, bad.values))
+                assert f"{server_label(bad.key)}: " in alert or "Enter the bind password" in alert
+            assert (home.connections, home.received) == (0, b"")
+            unchanged(row, before, next(filter(None, messages)))
 
-    @pytest.mark.parametrize(("name", "content", "says"), FILES, ids=[name for name, _, _ in FILES])
-    def test_in_a_file_changes_nothing(self, name: str, content: bytes, says: str, tmp_path: Path) -> None:
+    @pytest.mark.parametrize(("name", "content", "problem"), FILES, ids=[name for name, _, _ in FILES])
+    def test_in_a_file_changes_nothing(self, name: str, content: bytes, problem: str, tmp_path: Path) -> None:
         corp("ldaps://corp.invalid")
         before = snapshot()
         expected = "exit code 1, the key or the place is named, nothing is changed"
         with noted("settings", f"a JSON file: {name}", how=COMMAND, expected=expected) as row:
             code, err = applied(tmp_path / "file.json", content)
             assert code == 1
-            assert says in err
+            assert problem in err
             unchanged(row, before, err.replace(f"{tmp_path}/", "").replace("\n", " "))
 
 

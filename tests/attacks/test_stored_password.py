@@ -83,7 +83,7 @@ class TestAStoredPassword:
             code, err = applied(tmp_path / "file.json", {"name": "Corp", **change})
             assert code == 1
             assert "bind_password: " in err
-            assert (home.heard, evil.heard) == (b"", b"")
+            assert (home.received, evil.received) == (b"", b"")
             unchanged(row, before, f"{' '.join(response.context['form'].errors['bind_password'])}; 0 bytes received")
 
     def test_is_gone_once_the_bind_is_anonymous(self, client: Client, home: Ear, evil: Ear) -> None:
@@ -95,9 +95,9 @@ class TestAStoredPassword:
             assert LdapServer.objects.get(pk=server.pk).bind_password == ""
             between = snapshot()
             response = saved_by_page(client, server, {"anonymous_bind": False, "urls": [evil.url], "bind_dn": READER})
-            said = " ".join(response.context["form"].errors["bind_password"])
-            assert evil.heard == b""
-            unchanged(row, between, said)
+            message = " ".join(response.context["form"].errors["bind_password"])
+            assert evil.received == b""
+            unchanged(row, between, message)
 
     def test_is_neither_shown_nor_changed_by_data_fixes(self, client: Client, home: Ear, evil: Ear) -> None:
         server = corp(home.url)
@@ -127,7 +127,7 @@ class TestAStoredPassword:
             run = simulate(server)
             assert run.state == RunState.FAILED
             assert "can't be decrypted with the configured keys" in run.error
-            assert home.heard == b""
+            assert home.received == b""
             after = snapshot(ignoring={"last_login", "bind_password"})
             assert differences(before, after) == []
             row.saw(run.error, wrongly_changed=len(changed_users(before, after)), lost=lost(before, after))
@@ -163,7 +163,7 @@ class TestAReferral:
             SyncSettings.load()
             before = snapshot()
             run = simulate(server)
-            said = run.error or " ".join(map(str, run.warnings))
-            assert said
-            assert (evil.connections, evil.heard) == (0, b"")
-            unchanged(row, before, said)
+            message = run.error or " ".join(map(str, run.warnings))
+            assert message
+            assert (evil.connections, evil.received) == (0, b"")
+            unchanged(row, before, message)

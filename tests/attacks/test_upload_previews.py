@@ -25,7 +25,7 @@ from tests.attacks.upload_pages import (
     UPLOAD,
     created,
     make_world,
-    said,
+    problems_on,
     unchanged,
     uploaded,
 )
@@ -119,7 +119,7 @@ class TestThePreview:
             unchanged(row, before, "another upload has taken its place: upload the file again")
 
     @pytest.mark.parametrize(
-        ("name", "says"),
+        ("name", "fragment"),
         [
             ("the username was taken", "the username Sean is taken"),
             ("the org was renamed", "has changed since the preview"),
@@ -129,7 +129,7 @@ class TestThePreview:
         ],
     )
     def test_creates_nobody_when_something_changed_meanwhile(
-        self, name: str, says: str, olga: Client, left: Org, settings: Settings
+        self, name: str, fragment: str, olga: Client, left: Org, settings: Settings
     ) -> None:
         expected = "all or nothing: nobody is created, and the page says why"
         with noted("uploads", f"between preview and creation {name}", how=PAGE, expected=expected) as row:
@@ -155,7 +155,7 @@ class TestThePreview:
             waiting = Upload.objects.get()
             page = on_the_page(olga.post(reverse(CREATE), {"upload": waiting.pk}, follow=True).content)
             assert "Nobody was created: " in page
-            assert says in page
+            assert fragment in page
             unchanged(row, before, page[page.index("Nobody was created") :][:120])
 
     def test_needs_the_right_to_make_users_until_the_end(self, waiting: Upload) -> None:
@@ -192,14 +192,14 @@ class TestTheForm:
         with noted(
             "uploads", f"the chosen org exchanged for {org}", how=f"{PAGE}, its field changed", expected=expected
         ) as row:
-            problems = said(uploaded(olga, Org.objects.get(name=org), b"username\nsean\n"))
+            problems = problems_on(uploaded(olga, Org.objects.get(name=org), b"username\nsean\n"))
             assert any("not one of the available choices" in problem for problem in problems)
             unchanged(row, before, problems[0])
 
     def test_wants_a_file(self, olga: Client, left: Org) -> None:
         before = snapshot()
         with noted("uploads", "no file chosen", how=PAGE, expected="refused beside the field") as row:
-            problems = said(olga.post(reverse(UPLOAD), {"org": left.pk}))
+            problems = problems_on(olga.post(reverse(UPLOAD), {"org": left.pk}))
             unchanged(row, before, problems[0])
 
     def test_takes_one_file_only(self, olga: Client, left: Org) -> None:

@@ -19,7 +19,7 @@ from tests.attacks.upload_pages import (
     created,
     make_world,
     only_new,
-    said,
+    problems_on,
     unchanged,
     uploaded,
 )
@@ -115,7 +115,7 @@ class TestAnOrgThatFollowsLdap:
         with noted("uploads", "a directory that does not answer", how=f"{PAGE}, {COMMAND}", expected=expected) as row:
             ldap_server("ldap://127.0.0.1:1", orgs=["Left"])
             before = snapshot()
-            problems = said(uploaded(olga, left, b"username\nsean\n"))
+            problems = problems_on(uploaded(olga, left, b"username\nsean\n"))
             (tmp_path / "users.csv").write_bytes(b"username\nsean\n")
             with pytest.raises(CommandError) as failure:
                 call_command("importusers", str(tmp_path / "users.csv"), "--org", "Left")

@@ -20,7 +20,7 @@ from tests.attacks.upload_pages import (
     imported,
     make_world,
     only_new,
-    said,
+    problems_on,
     unchanged,
     uploaded,
 )
@@ -53,21 +53,21 @@ class TestABadFile:
         content, before = file.read(), snapshot()
         expected = "refused with the line and what to do; nobody is created"
         with noted("uploads", file.name, how=", ".join(file.ways), expected=expected) as row:
-            told = []
+            results = []
             if COMMAND in file.ways:
                 (tmp_path / "users.csv").write_bytes(content)
                 err = imported(tmp_path / "users.csv", "--org", "Left", "--no-scripts")
-                told.append(err.replace(f"{tmp_path}/", "").replace("\n", " "))
+                results.append(err.replace(f"{tmp_path}/", "").replace("\n", " "))
                 assert "obody was created" in err
-                assert file.says in err
+                assert file.problem in err
                 assert "geheim" not in err
             if PAGE in file.ways:
-                problems = said(uploaded(olga, left, content))
-                told.append("; ".join(problems))
-                assert any(file.says in problem for problem in problems)
-                assert "geheim" not in told[-1]
+                problems = problems_on(uploaded(olga, left, content))
+                results.append("; ".join(problems))
+                assert any(file.problem in each for each in problems)
+                assert "geheim" not in results[-1]
                 assert not Upload.objects.exists()
-            unchanged(row, before, told[-1])
+            unchanged(row, before, results[-1])
 
     def test_of_a_gigabyte_is_refused_before_it_is_read(self, olga: Client, left: Org, tmp_path: Path) -> None:
         before = snapshot()
@@ -81,16 +81,16 @@ class TestABadFile:
             with sparse.open("wb") as file:
                 file.truncate(1 << 30)
             err = imported(sparse)
-            assert "larger than 5 MB" in "; ".join(said(response))
+            assert "larger than 5 MB" in "; ".join(problems_on(response))
             assert endless.given < 1 << 17
             assert "larger than 100 MB: split the file" in err
-            unchanged(row, before, f"{'; '.join(said(response))}; {endless.given:,} bytes read")
+            unchanged(row, before, f"{'; '.join(problems_on(response))}; {endless.given:,} bytes read")
 
     def test_of_twenty_megabytes_that_does_not_say_so_is_thrown_away_as_it_comes(self, olga: Client, left: Org) -> None:
         before = snapshot()
         expected = "refused with a message; nothing of it is kept"
         with noted("uploads", "20 MB", how=PAGE, expected=expected) as row:
-            problems = said(uploaded(olga, left, b"username\n" + b"x" * 20_000_000))
+            problems = problems_on(uploaded(olga, left, b"username\n" + b"x" * 20_000_000))
             assert problems == ["The file is larger than 5 MB: split it."]
             unchanged(row, before, problems[0])
 

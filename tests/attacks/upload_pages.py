@@ -37,7 +37,7 @@ def uploaded(client: Client, org: Org, content: bytes, name: str = "users.csv") 
     return client.post(reverse(UPLOAD), {"org": org.pk, "file": file})
 
 
-def said(response: Any) -> list[str]:
+def problems_on(response: Any) -> list[str]:
     """Return what the page says against a file, beside its field or above the form."""
     assert response.status_code == 200
     form = response.context["form"]

@@ -43,11 +43,13 @@ def main(arguments: Sequence[str]) -> int:
     chosen = options.parse(arguments, list(GROUPS))
     terminal = Console(width=None if sys.stdout.isatty() else 160)
     facts = machine.facts()
-    terminal.print(f"{chosen.users:,} users, {chosen.repeats} times each, on {chosen.database}. {machine.told(facts)}")
+    terminal.print(
+        f"{chosen.users:,} users, {chosen.repeats} times each, on {chosen.database}. {machine.summary(facts)}"
+    )
     failures: list[str] = []
     rows: list[Row] = []
     written: list[Path] = []
-    with _progress(terminal) as say, Suite(chosen, say) as suite:
+    with _progress(terminal) as report, Suite(chosen, report) as suite:
         for name in chosen.only or GROUPS:
             rows += _group(name, suite, terminal, failures)
             # Whoever ends the rest keeps what has been measured.
@@ -104,14 +106,14 @@ def _progress(terminal: Console) -> Iterator[Callable[[str], None]]:
     """Say what is being done: in one line on a terminal, else in a line each."""
     started = time.monotonic()
 
-    def told(what: str) -> str:
+    def summary(what: str) -> str:
         return f"{time.monotonic() - started:6.0f} s  {what}"
 
     if not terminal.is_terminal:
-        yield lambda what: print(told(what), flush=True)
+        yield lambda what: print(summary(what), flush=True)
         return
     with terminal.status("starting") as status:
-        yield lambda what: status.update(told(what))
+        yield lambda what: status.update(summary(what))
 
 
 def _leave(*_: object) -> None:

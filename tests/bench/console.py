@@ -45,9 +45,9 @@ class Console:
         }
         self.environment = {**os.environ, **own}
 
-    def manage(self, *arguments: str, say: str = "") -> Measured:
+    def manage(self, *arguments: str, stdin: str = "") -> Measured:
         """Run ``manage.py``; raises CommandFailed."""
-        return run([sys.executable, "manage.py", *arguments], environment=self.environment, folder=ROOT, say=say)
+        return run([sys.executable, "manage.py", *arguments], environment=self.environment, folder=ROOT, stdin=stdin)
 
     def inside(self, module: str, *arguments: str) -> Any:
         """Run a module of ``tests.bench.inside`` with this console's settings and return what it prints as JSON."""
@@ -65,13 +65,13 @@ class Console:
             **LIMITS,
             **scripts,
         }
-        self.manage("ldapserver", "apply", "-", say=json.dumps(server))
+        self.manage("ldapserver", "apply", "-", stdin=json.dumps(server))
 
     def sync(self, *, simulated: bool = False) -> tuple[Measured, dict[str, Any]]:
         """Run a sync to its end and return how it went and what it says of itself; raises CommandFailed."""
         measured = self.manage("ldapsync", "--json", *(["--simulate"] if simulated else []))
-        told: dict[str, Any] = json.loads(measured.output.splitlines()[-1])
-        return measured, told
+        summary: dict[str, Any] = json.loads(measured.output.splitlines()[-1])
+        return measured, summary
 
 
 def migrate(folder: Path, database_url: str) -> None:

@@ -72,14 +72,14 @@ class Jobs:
         _ = self.changed
         for number in range(min(self.repeats, len(ROUNDS))):
             self.world.follow(round_of_scripts(number))
-            self.world.told_by_sync(simulated=True)
+            self.world.sync_summary(simulated=True)
         rounds = iter(range(self.repeats))
         everybody = {"moved": self.world.count, "rolesChanged": self.world.count}
         found = self._several(
             lambda: self.world.sync(everybody), before=lambda: self.world.follow(round_of_scripts(next(rounds)))
         )
         self.world.follow(SEED_SCRIPTS)
-        self.world.told_by_sync()
+        self.world.sync_summary()
         return found
 
     def _several(

@@ -39,13 +39,13 @@ def facts() -> dict[str, Any]:
         "kernel": platform.release(),
         "python": platform.python_version(),
         "packages": {name: found for name in PACKAGES if (found := _version(name))},
-        "slapd": _said([SLAPD, "-VV"], r"slapd (\S+)"),
-        "postgresql": _said([_postgres(), "--version"], r"PostgreSQL\) (\S+)"),
+        "slapd": _printed([SLAPD, "-VV"], r"slapd (\S+)"),
+        "postgresql": _printed([_postgres(), "--version"], r"PostgreSQL\) (\S+)"),
         "postgresql_settings": {"fsync": "on", "synchronous_commit": "on", **SETTINGS},
     }
 
 
-def told(found: dict[str, Any]) -> str:
+def summary(found: dict[str, Any]) -> str:
     """Return the facts as a sentence or two."""
     packages = ", ".join(f"{name} {number}" for name, number in found["packages"].items())
     settings = ", ".join(f"{name} {value}" for name, value in found["postgresql_settings"].items())
@@ -58,7 +58,7 @@ def told(found: dict[str, Any]) -> str:
 
 def revision() -> str:
     """Return the revision of the code, marked where files have been changed since."""
-    return _said(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"], r"(\S+)")
+    return _printed(["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"], r"(\S+)")
 
 
 def _cpu() -> str:
@@ -78,7 +78,7 @@ def _version(package: str) -> str:
         return ""
 
 
-def _said(command: list[str], pattern: str) -> str:
+def _printed(command: list[str], pattern: str) -> str:
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except FileNotFoundError:

@@ -52,9 +52,9 @@ class Tree:
 
 
 def run(
-    command: Sequence[str], *, environment: Mapping[str, str] | None = None, folder: Path | None = None, say: str = ""
+    command: Sequence[str], *, environment: Mapping[str, str] | None = None, folder: Path | None = None, stdin: str = ""
 ) -> Measured:
-    """Run a command to its end; ``say`` goes to its standard input.
+    """Run a command to its end; ``stdin`` goes to its standard input.
 
     Raises:
         CommandFailed: when its exit status is not 0.
@@ -68,7 +68,7 @@ def run(
         watcher = threading.Thread(target=tree.watch, daemon=True)
         watcher.start()
         try:
-            process.communicate(say.encode())
+            process.communicate(stdin.encode())
         except BaseException:
             process.terminate()
             process.wait()
@@ -79,11 +79,11 @@ def run(
         watcher.join()
         output.seek(0)
         errors.seek(0)
-        said, complaint = output.read().decode(errors="replace"), errors.read().decode(errors="replace")
+        printed, complaint = output.read().decode(errors="replace"), errors.read().decode(errors="replace")
     if process.returncode != 0:
         shown = " ".join(command[:6])
-        raise CommandFailed(f"{shown} ended with status {process.returncode}: {complaint[-2000:] or said[-2000:]}")
-    return Measured(seconds, tree.peak, said)
+        raise CommandFailed(f"{shown} ended with status {process.returncode}: {complaint[-2000:] or printed[-2000:]}")
+    return Measured(seconds, tree.peak, printed)
 
 
 def wall_time(command: Sequence[str]) -> Measured:

@@ -48,8 +48,8 @@ def peers(rows: Mapping[str, Row]) -> str:
             f'<rect class="{"own" if own else "other"}" x="{LABELS}" y="{y}" width="{long:.1f}" height="20" rx="2"/>'
         )
         parts.append(_text(LABELS + long + 8, y + 15, short(rate), "text"))
-    told = "; ".join(f"{title}: {short(rate)} users a second" for title, rate, _ in bars)
-    return _picture(height, told, parts)
+    description = "; ".join(f"{title}: {short(rate)} users a second" for title, rate, _ in bars)
+    return _picture(height, description, parts)
 
 
 def _rates(rows: Mapping[str, Row]) -> list[tuple[str, float, bool]]:
@@ -106,10 +106,10 @@ def growth(rows: Mapping[str, Row]) -> str:
         parts += [f'<circle class="{kind}" cx="{x:.1f}" cy="{y:.1f}" r="4"/>' for x, y in placed]
         lowest = max(placed[-1][1], lowest + LINE)
         parts.append(_text(placed[-1][0] + 12, lowest + 4, f"{title}, {short(each[-1][1])} s", "text"))
-    told = "; ".join(
+    description = "; ".join(
         f"{title}: {', '.join(f'{x:,.0f} users {short(y)} s' for x, y in each)}" for title, _, each in series
     )
-    return _picture(HEIGHT, told, parts)
+    return _picture(HEIGHT, description, parts)
 
 
 class _Axis:
@@ -132,8 +132,8 @@ def _points(row: Row, kind: str) -> list[tuple[float, float]]:
     return sorted((float(count), float(seconds)) for count, seconds in row.samples[kind].items())
 
 
-def _picture(height: float, told: str, parts: Sequence[str]) -> str:
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(told)}">'
+def _picture(height: float, description: str, parts: Sequence[str]) -> str:
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height:g}" role="img" aria-label="{escape(description)}">'
     ground = f'<rect class="ground" x="0.5" y="0.5" width="{WIDTH - 1}" height="{height - 1:g}" rx="6"/>'
     return "\n".join([head, STYLE, ground, *parts, "</svg>", ""])
 

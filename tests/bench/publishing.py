@@ -16,10 +16,10 @@ START, END = "<!-- speed -->", "<!-- end of speed -->"
 
 def publish(results: Sequence[Result], page: Path = PAGE) -> None:
     """Replace the table in the page."""
-    page.write_text(placed(page.read_text("utf-8"), told(results)), "utf-8")
+    page.write_text(placed(page.read_text("utf-8"), summary(results)), "utf-8")
 
 
-def told(results: Sequence[Result]) -> str:
+def summary(results: Sequence[Result]) -> str:
     """Return the table, and for each run that a row of it is from what ran where."""
     runs = {result.run: result.machine for result in results}
     several = len(runs) > 1
@@ -27,7 +27,7 @@ def told(results: Sequence[Result]) -> str:
     for run, facts in sorted(runs.items(), reverse=True):
         keys = [f"{result.row.what} ({result.row.against})" for result in results if result.run == run]
         which = f" These rows are from then: {'; '.join(keys)}." if several else ""
-        lines.append(f"Measured on {machine.told(facts)}{which}")
+        lines.append(f"Measured on {machine.summary(facts)}{which}")
     return "\n\n".join(lines)
 
 

@@ -29,7 +29,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One claim; ``told`` says in figures what the ratio comes from, ``missing`` why nothing was measured.
+    """One claim; ``details`` says in figures what the ratio comes from, ``missing`` why nothing was measured.
 
     ``samples`` are all single measurements by name, for whoever looks closer.
     """
@@ -39,7 +39,7 @@ class Row:
     against: str
     goal: Goal | None
     measured: float | None = None
-    told: str = ""
+    details: str = ""
     missing: str = ""
     samples: dict[str, Any] = field(default_factory=dict)
 
@@ -65,7 +65,7 @@ class Row:
 
     def cells(self) -> tuple[str, ...]:
         """Return what stands in the table, column by column."""
-        return (self.what, self.against, str(self.goal or "–"), self.shown, self.verdict, self.told)
+        return (self.what, self.against, str(self.goal or "–"), self.shown, self.verdict, self.details)
 
     def as_json(self) -> dict[str, Any]:
         """Return the row for the file of results."""

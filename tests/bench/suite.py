@@ -21,9 +21,9 @@ from tests.bench.world import World
 class Suite:
     """One benchmark; at its end all that it has started is stopped and all that it has written is gone."""
 
-    def __init__(self, options: Options, say: Callable[[str], None]) -> None:
+    def __init__(self, options: Options, report: Callable[[str], None]) -> None:
         self.options = options
-        self.say = say
+        self.report = report
         self.folder = Path(tempfile.mkdtemp(prefix="rollcall-bench-"))
         self._stack = ExitStack()
         self._stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
@@ -43,7 +43,7 @@ class Suite:
     def server(self) -> PostgresServer:
         """The PostgreSQL server, started when it is first needed."""
         if self._server is None:
-            self.say("starting PostgreSQL")
+            self.report("starting PostgreSQL")
             self._server = self._stack.enter_context(PostgresServer(self.folder))
         return self._server
 
@@ -66,7 +66,7 @@ class Suite:
 
     def world(self, count: int) -> World:
         """Return a world of so many users that is built when it is entered."""
-        self.say(f"a directory and a console of {count:,} users")
+        self.report(f"a directory and a console of {count:,} users")
         return World(self.new_folder(), self.database_url(), count)
 
     def console(self) -> Console:

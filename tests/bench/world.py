@@ -52,13 +52,13 @@ class World:
         Raises:
             CommandFailed: when they are not.
         """
-        measured, told = self.console.sync()
+        measured, summary = self.console.sync()
         wanted = dict.fromkeys(CHANGES + TROUBLE, 0) | {"users": self.count} | dict(expected or {})
-        if wrong := {name: told[name] for name, value in wanted.items() if told[name] != value}:
+        if wrong := {name: summary[name] for name, value in wanted.items() if summary[name] != value}:
             raise CommandFailed(f"the sync of {self.count:,} users changed other users than it should: {wrong}")
         return measured
 
-    def told_by_sync(self, *, simulated: bool = False) -> dict[str, Any]:
+    def sync_summary(self, *, simulated: bool = False) -> dict[str, Any]:
         """Run a sync, whatever it changes, and return what it says."""
         return self.console.sync(simulated=simulated)[1]
 

@@ -50,7 +50,7 @@ def test_a_first_sync_is_simulated_read_and_then_made(
     page: Page, live_server: LiveServer, worker: subprocess.Popen[bytes], sean: User
 ) -> None:
     troubles: list[str] = []
-    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     sign_in(page, live_server)
     page.get_by_role("link", name="LDAP", exact=True).click()

@@ -67,10 +67,10 @@ def test_a_suggested_preset_is_filled_in_and_seen(form: Page, monkeypatch: pytes
 
 
 def test_leaving_after_a_preset_asks_first(form: Page) -> None:
-    asked: list[str] = []
+    dialogs: list[str] = []
 
     def leave(dialog: Dialog) -> None:
-        asked.append(dialog.type)
+        dialogs.append(dialog.type)
         dialog.accept()
 
     form.on("dialog", leave)
@@ -81,7 +81,7 @@ def test_leaving_after_a_preset_asks_first(form: Page) -> None:
     form.get_by_role("link", name="Back without saving").click()
     form.get_by_role("heading", name="LDAP servers").wait_for()
 
-    assert asked == ["beforeunload"]
+    assert dialogs == ["beforeunload"]
 
 
 def test_the_enter_key_saves(live_server: LiveServer, form: Page) -> None:

@@ -28,7 +28,7 @@ def test_a_sync_is_taken_back(
     run = simulate_and_sync()
     assert not again(sean).active
     troubles: list[str] = []
-    page.on("console", lambda said: troubles.append(said.text) if said.type == "error" else None)
+    page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
     page.on("pageerror", lambda error: troubles.append(str(error)))
     sign_in(page, live_server)
     page.goto(f"{live_server.url}/history/{run.pk}/")

@@ -155,14 +155,14 @@ class World:
         self.proxy.heal()
         return run
 
-    def saw(self, row: Row, run: Run, told: str = "", *, rightly: Collection[str] = ()) -> None:
+    def saw(self, row: Row, run: Run, result: str = "", *, rightly: Collection[str] = ()) -> None:
         """Note what a run did: no user may be anything but as before, or as an undisturbed sync leaves them.
 
         ``rightly`` names others whom it had to change, as the directory said something new of them.
         """
         now = snapshot()
         intended = set(User.objects.filter(username__in=rightly).values_list("pk", flat=True))
-        row.saw(told or tell(run), wrongly_changed=len(self.wrong(now) - intended), lost=lost(self.before, now))
+        row.saw(result or outcome_of(run), wrongly_changed=len(self.wrong(now) - intended), lost=lost(self.before, now))
         assert not broken(at=AFTERNOON)
 
     def wrong(self, now: Rows) -> set[int]:
@@ -186,7 +186,7 @@ class World:
         assert not broken(at=AFTERNOON)
 
 
-def tell(run: Run) -> str:
+def outcome_of(run: Run) -> str:
     """Return what a run says of itself, as an administrator reads it."""
     words = run.error or " ".join(run.held_back) or " ".join(run.warnings)
     return f"{run.state}: {words}" if words else str(run.state)

@@ -121,14 +121,14 @@ class Scene:
         assert run.state in (states or (RunState.APPLIED,)), f"{run.state}: {run.error}"
         return run
 
-    def until(self, what: Callable[[], object], told: str) -> None:
+    def until(self, what: Callable[[], object], what_for: str) -> None:
         """Ring until this is true."""
 
         def ringing() -> object:
             self.ring()
             return what()
 
-        wait_for(ringing, told, pause=0.2)
+        wait_for(ringing, what_for, pause=0.2)
 
     def deliver(self, run: Run) -> None:
         """Wait until the run's mails have arrived; those of a worker that died are sent as the clock would have it."""
@@ -182,17 +182,17 @@ class Scene:
     def same_as_twin(self, row: Row, run: Run, seen: str, *, mails: int = 1, one_id: bool = True) -> None:
         """Note that this run ended as its undisturbed twin; a mail may have come ``mails`` times, under one Message-ID."""
         twin, mine = self.endings["run"], self.ending(run, one_id=one_id)
-        found = stages.differences(twin.digest, mine.digest) + _told_otherwise(twin, mine, mails)
+        found = stages.differences(twin.digest, mine.digest) + _other_outputs(twin, mine, mails)
         found += [f"{each.rule}: {each.what}" for each in invariants.broken(at=timezone.now())]
         rows = sum(map(sum, (part.values() for part in mine.digest.values())))
         counts = f"{rows:,} rows, {sum(mine.history.values()):,} history lines and {sum(mine.mails.values())} mail"
-        told = f"{seen}; {counts} as the undisturbed twin's" if not found else f"{seen}; {found[:3]}"
+        what_for = f"{seen}; {counts} as the undisturbed twin's" if not found else f"{seen}; {found[:3]}"
         wrong = sum(line.startswith("orgs.") and " too many: " in line for line in found)
-        row.saw(told, wrongly_changed=wrong, lost=sum(" missing: " in line for line in found))
+        row.saw(what_for, wrongly_changed=wrong, lost=sum(" missing: " in line for line in found))
         assert not found, found[:10]
 
 
-def _told_otherwise(twin: Ending, mine: Ending, mails: int) -> list[str]:
+def _other_outputs(twin: Ending, mine: Ending, mails: int) -> list[str]:
     once = Counter({line.removesuffix(REPEATED): 1 for line in mine.history})
     found = [f"missing: the line {line}" for line in twin.history - once]
     found += [f"too many: the line {line}" for line in once - twin.history]

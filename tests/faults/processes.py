@@ -24,11 +24,11 @@ PATIENCE = 60.0
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T], told: str, *, seconds: float = PATIENCE, pause: float = 0.02) -> T:
+def wait_for(what: Callable[[], T], what_for: str, *, seconds: float = PATIENCE, pause: float = 0.02) -> T:
     """Wait until this is true and return it."""
     ends = time.monotonic() + seconds
     while not (found := what()):
-        assert time.monotonic() < ends, f"waited {seconds:.0f} s in vain: {told}"
+        assert time.monotonic() < ends, f"waited {seconds:.0f} s in vain: {what_for}"
         time.sleep(pause)
     return found
 
@@ -57,17 +57,17 @@ class Process:
         return self._process.poll() is None
 
     @property
-    def said(self) -> str:
+    def log(self) -> str:
         return self.output.read_text(errors="replace")
 
-    def says(self, words: str) -> None:
+    def wait_for_words(self, words: str) -> None:
         """Wait until the output has these words."""
 
-        def said() -> bool:
-            assert words in self.said or self.runs, f"ended before it said {words}: {self.said[-3000:]}"
-            return words in self.said
+        def log() -> bool:
+            assert words in self.log or self.runs, f"ended before it said {words}: {self.log[-3000:]}"
+            return words in self.log
 
-        wait_for(said, f"{words} in {self.output}: {self.said[-500:]}")
+        wait_for(log, f"{words} in {self.output}: {self.log[-500:]}")
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself."""
@@ -160,9 +160,9 @@ class Fuse:
 
     def light(self, point: str, do: str = "kill", *, when: str = "after", nth: int = 1) -> None:
         self.put_out()
-        told = {"id": secrets.token_hex(4), "point": point, "when": when, "nth": nth, "do": do}
+        what_for = {"id": secrets.token_hex(4), "point": point, "when": when, "nth": nth, "do": do}
         draft = self.file.with_suffix(".new")
-        draft.write_text(json.dumps(told))
+        draft.write_text(json.dumps(what_for))
         draft.rename(self.file)
 
     def put_out(self) -> None:
@@ -207,9 +207,9 @@ class Crew:
         """Have so many workers that wait for work."""
         self.refill(count)
         for worker in self.workers:
-            worker.says(" ready.")
+            worker.wait_for_words(" ready.")
             # What a signal's handler raises Celery only logs: no point would be wrapped, and no fuse would ever burn.
-            assert " raised: " not in worker.said, worker.said[-3000:]
+            assert " raised: " not in worker.log, worker.log[-3000:]
 
     def wake(self) -> None:
         """Let those go on that were stopped."""

@@ -123,16 +123,16 @@ def digest() -> Digest:
         if label not in KEEPS_ID:
             names.remove(model._meta.pk.attname)
         rows = model._default_manager.order_by().values(*names)
-        found[label] = Counter(_told(row) for row in rows.iterator(chunk_size=2000))
+        found[label] = Counter(_as_text(row) for row in rows.iterator(chunk_size=2000))
         for relation in model._meta.many_to_many:
             through: Any = relation.remote_field.through
             if through._meta.auto_created:
                 rows = through._default_manager.order_by().values()
-                found[through._meta.label] = Counter(_told({**row, "id": None}) for row in rows)
+                found[through._meta.label] = Counter(_as_text({**row, "id": None}) for row in rows)
     return found
 
 
-def _told(row: Mapping[str, Any]) -> str:
+def _as_text(row: Mapping[str, Any]) -> str:
     plain = {name: "a moment" if isinstance(value, date) else value for name, value in row.items()}
     return RANDOM.sub("@", _MOMENT.sub("a moment", json.dumps(plain, sort_keys=True, default=str)))
 

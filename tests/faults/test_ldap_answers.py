@@ -102,9 +102,9 @@ def test_a_user_whose_entry_was_lost_is_found_when_asked_for(world: World, name:
 
         assert run.state == RunState.APPLIED
         [lost] = overlooked(run)
-        told = change_of(run, lost).steps[-1]
-        assert "found after all at uid=" in told
-        world.saw(row, run, f"applied; {lost} not checked: {told}")
+        result = change_of(run, lost).steps[-1]
+        assert "found after all at uid=" in result
+        world.saw(row, run, f"applied; {lost} not checked: {result}")
         world.recovers()
 
 
@@ -156,6 +156,6 @@ def test_an_undisturbed_reading_is_proven(world: World) -> None:
         assert (proof["pages"], proof["entries"], proof["counted"]) == (6, 57, 57)
         assert (proof["last_cookie_empty"], proof["controls_missing"], proof["results"]) == (True, 0, {"success": 6})
         assert proof["authorization"] == f"dn:{world.directory.reader_dn}"
-        told = f"applied: {proof['entries']} entries in {proof['pages']} pages, counted twice, as {proof['bound_as']}"
-        world.saw(row, run, told)
+        result = f"applied: {proof['entries']} entries in {proof['pages']} pages, counted twice, as {proof['bound_as']}"
+        world.saw(row, run, result)
         assert not world.unchanged()

@@ -15,7 +15,7 @@ from directory.values.plan import Outcome
 from orgs.models import User
 from tests.catalogue import Row, noted
 from tests.fake_ldap import FakeDirectory
-from tests.faults.ldap_world import AFTERNOON, first_often, tell
+from tests.faults.ldap_world import AFTERNOON, first_often, outcome_of
 from tests.state import Rows, changed_users, lost, snapshot
 from tests.worlds import again, change_of, ldap_server, simulate, sync, user
 
@@ -66,12 +66,12 @@ class Fakes:
         entries[number - 1] = person(number, **attributes)
         self.server.entries = entries
 
-    def saw(self, row: Row, told: str, *, rightly: Sequence[str] = ()) -> None:
+    def saw(self, row: Row, result: str, *, rightly: Sequence[str] = ()) -> None:
         """Note what a run did; nobody may have changed but who is named."""
         now = snapshot()
         intended = {self.users[name].pk for name in rightly}
         wrong = changed_users(self.before, now) - intended
-        row.saw(told, wrongly_changed=len(wrong), lost=lost(self.before, now))
+        row.saw(result, wrongly_changed=len(wrong), lost=lost(self.before, now))
         assert not broken(at=AFTERNOON)
 
 
@@ -123,9 +123,9 @@ def test_an_odd_entry_disturbs_nobody(fakes: Fakes, name: str) -> None:
         run = sync()
 
         assert run.state == RunState.APPLIED
-        told = " ".join(run.changes.filter(username="p07").values_list("outcome", flat=True))
-        assert told in {"", Outcome.UNCHANGED, Outcome.SCRIPT_ERROR}
-        fakes.saw(row, f"applied; its user: {told or Outcome.UNCHANGED}")
+        result = " ".join(run.changes.filter(username="p07").values_list("outcome", flat=True))
+        assert result in {"", Outcome.UNCHANGED, Outcome.SCRIPT_ERROR}
+        fakes.saw(row, f"applied; its user: {result or Outcome.UNCHANGED}")
 
 
 @pytest.mark.parametrize("name", first_often(NAMES))
@@ -180,6 +180,6 @@ def test_a_server_that_shows_only_a_part_fails_the_run(fakes: Fakes, name: str) 
 
         assert run.state == RunState.FAILED
         assert words in run.error
-        fakes.saw(row, tell(run))
+        fakes.saw(row, outcome_of(run))
         assert sync().state == RunState.APPLIED
         assert not changed_users(fakes.before, snapshot())

@@ -67,7 +67,7 @@ def test_a_run_whose_worker_is_gone_is_taken_over_within_a_minute(
         for _ in range(2):
             scene.crew.start(RUN_LEASE_SECONDS="30")
         for worker in scene.crew.workers:
-            worker.says(" ready.")
+            worker.wait_for_words(" ready.")
         scene.reach(run, "batch", nth=1).kill()
         died = time.monotonic()
         start_clock(clocks, scene, tmp_path, 10)
@@ -235,19 +235,19 @@ def test_two_clocks_start_one_run_for_each_slot(scene: Scene, clocks: list[Proce
         scene.crew.refill()
         wait_for(lambda: not _live(run), "its end")
         for each in clocks:
-            each.says(RANG)
+            each.wait_for_words(RANG)
         for each in clocks:
-            _hear_again(each)
+            _rings_again(each)
 
         started = Run.objects.filter(trigger="schedule").count()
         assert started == 1
         row.saw(f"{started} run by schedule, {run.state}, although both clocks rang on", wrongly_changed=0)
 
 
-def _hear_again(clock: Process) -> None:
+def _rings_again(clock: Process) -> None:
     """Wait until a clock has rung twice more."""
-    before = clock.said.count(RANG)
-    wait_for(lambda: clock.said.count(RANG) > before + 1, "the clock rings on")
+    before = clock.log.count(RANG)
+    wait_for(lambda: clock.log.count(RANG) > before + 1, "the clock rings on")
 
 
 def _started_by_schedule() -> Run:
@@ -276,7 +276,7 @@ def test_a_killed_clock_is_made_up_for_when_it_is_back(scene: Scene, clocks: lis
         runs.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
         scene.crew.ready(1)
         first = start_clock(clocks, scene, tmp_path)
-        first.says(RANG)
+        first.wait_for_words(RANG)
         first.kill()
         scene.broker.do("FLUSHALL")
         past = timezone.now() - timedelta(hours=30)
@@ -335,11 +335,11 @@ def _press_synchronize(person: Client, port: int) -> None:
     """Do over HTTP what the button does; the answer never comes."""
     token = "a" * 32
     cookies = {settings.SESSION_COOKIE_NAME: person.session.session_key, settings.CSRF_COOKIE_NAME: token}
-    told = {
+    headers = {
         "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items()),
         "Content-Type": "application/x-www-form-urlencoded",
     }
     with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as browser:
-        browser.request("POST", reverse("ldap_servers:synchronize"), f"csrfmiddlewaretoken={token}", told)
+        browser.request("POST", reverse("ldap_servers:synchronize"), f"csrfmiddlewaretoken={token}", headers)
         with pytest.raises(ConnectionError):
             browser.getresponse()

@@ -60,7 +60,7 @@ def test_a_database_file_locked_by_another_program(scene: Scene, seconds: int, o
         run = scene.begin()
         scene.crew.stop()
         # As in earnest, the lease lasts longer than the lock; or it does not, and the lock outlasts all patience.
-        scene.crew.start(RUN_LEASE_SECONDS="10").says(" ready.")
+        scene.crew.start(RUN_LEASE_SECONDS="10").wait_for_words(" ready.")
         scene.reach(run, "waiting", nth=2)
         connection.close()
         with locked(scene.database):
@@ -125,7 +125,7 @@ def test_a_database_that_becomes_read_only(scene: Scene) -> None:
         worker = scene.reach(run, "waiting", nth=2)
         _read_only(scene.database, "on")
         scene.fuse.go_on()
-        worker.says("read-only transaction")
+        worker.wait_for_words("read-only transaction")
         done = run.changes.exclude(outcome="planned").count()
         _read_only(scene.database, "off")
         scene.end(run)

@@ -148,5 +148,5 @@ def test_a_worker_killed_at_random_moments(crowd: Scene, quarter: int) -> None:
             # Once a run has ended, its mail may be on its way.
             mails = 1 if run.live else 2
             crowd.end(run)
-            told = ", ".join(f"{count} while {stage}" for stage, count in stages.items())
-            crowd.same_as_twin(row, run, f"killed {told}", mails=mails)
+            kills = ", ".join(f"{count} while {stage}" for stage, count in stages.items())
+            crowd.same_as_twin(row, run, f"killed {kills}", mails=mails)

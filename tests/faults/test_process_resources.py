@@ -94,12 +94,12 @@ def test_a_full_disk_below_the_log_does_not_stop_a_run(scene: Scene) -> None:
         run = scene.begin()
         scene.crew.stop()
         worker = scene.crew.start(LOG_FILE="/dev/full")
-        worker.says(" ready.")
+        worker.wait_for_words(" ready.")
         scene.ring()
         wait_for(lambda: _gave_up(run) and run.state not in LIVE_STATES, "the run ends")
         scene.deliver(run)
-        worker.says("summary email sent to")
-        lines = sum("HISTORY::" in line for line in worker.said.splitlines() if line.startswith("["))
+        worker.wait_for_words("summary email sent to")
+        lines = sum("HISTORY::" in line for line in worker.log.splitlines() if line.startswith("["))
         worker.kill()
 
         assert run.state == RunState.APPLIED

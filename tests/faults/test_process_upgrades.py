@@ -126,5 +126,5 @@ def test_yesterdays_backup_restored_after_a_run(scene: Scene) -> None:
         scene.ring()
         scene.end(run)
 
-        told = f"{left} active users, {restored} after the restore, {active_users()} after the second run"
-        scene.same_as_twin(row, run, told, mails=2, one_id=False)
+        result = f"{left} active users, {restored} after the restore, {active_users()} after the second run"
+        scene.same_as_twin(row, run, result, mails=2, one_id=False)

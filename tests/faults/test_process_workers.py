@@ -41,7 +41,7 @@ def test_a_worker_told_to_go_puts_the_run_down_after_its_step(scene: Scene) -> N
         scene.crew.ready()
         worker = scene.reach(run, "waiting", nth=2)
         worker.send(signal.SIGTERM)
-        worker.says("Warm shutdown")
+        worker.wait_for_words("Warm shutdown")
         scene.fuse.go_on()
         status = worker.wait()
         run.refresh_from_db()
@@ -72,7 +72,7 @@ def test_a_worker_that_was_stopped_for_three_leases_is_fenced_out(scene: Scene) 
         scene.end(run)
         wait_for(lambda: time.monotonic() > ends, "three leases")
         stopped.send_all(signal.SIGCONT)
-        stopped.says("is worked on elsewhere")
+        stopped.wait_for_words("is worked on elsewhere")
 
         scene.same_as_twin(row, run, f"run {run.pk} is worked on elsewhere, says the first worker")
 
@@ -262,7 +262,7 @@ def test_a_clock_set_forward_by_a_day_does_no_harm_to_a_run(scene: Scene) -> Non
         scene.until(lambda: Run.objects.filter(pk=run.pk, fence=2).exists(), "the second worker takes the run")
         scene.fuse.go_on()
         worker.send_all(signal.SIGCONT)
-        worker.says("is worked on elsewhere")
+        worker.wait_for_words("is worked on elsewhere")
         scene.end(run)
 
         scene.same_as_twin(row, run, f"taken {run.fence} times, the first worker fenced out")

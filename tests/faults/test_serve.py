@@ -26,10 +26,10 @@ SPACE = "300m"
 pytestmark = pytest.mark.timeout(240)
 
 
-def wait_for(what: Callable[[], object], told: str, *, seconds: float = PATIENCE) -> None:
+def wait_for(what: Callable[[], object], what_for: str, *, seconds: float = PATIENCE) -> None:
     ends = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < ends, f"waited {seconds:.0f} s in vain: {told}"
+        assert time.monotonic() < ends, f"waited {seconds:.0f} s in vain: {what_for}"
         time.sleep(0.1)
 
 
@@ -55,9 +55,9 @@ class Served:
                 cwd=ROOT, env=self.environment, stdout=output, stderr=output,
             )  # fmt: skip
         wait_for(lambda: self.answers("/healthz/sync") == 200 or self.process.poll() is not None, "serve starts")
-        assert self.process.poll() is None, self.said
+        assert self.process.poll() is None, self.log
         # It says so once every process has answered: only from then on what ends is started again.
-        wait_for(lambda: self.said.count("Ctrl-C stops it") > 0, self.said)
+        wait_for(lambda: self.log.count("Ctrl-C stops it") > 0, self.log)
         return self.process
 
     def _manage(self, *arguments: str) -> str:
@@ -69,7 +69,7 @@ class Served:
         return self._manage("status")
 
     @property
-    def said(self) -> str:
+    def log(self) -> str:
         return self.output.read_text(errors="replace")
 
     def answers(self, path: str) -> int:
@@ -139,7 +139,7 @@ def test_a_killed_supervisor_is_in_nobodys_way(served: Served) -> None:
 
     served.start()
 
-    assert "already running" not in served.said
+    assert "already running" not in served.log
     assert served.stop() == 0
     assert served.all_of_it() == []
 
@@ -173,7 +173,7 @@ def test_a_full_disk_stops_nothing_and_term_still_ends_it(small_disk: Path) -> N
             served.answers("/nowhere/")
             time.sleep(0.5)
 
-        assert served.process.poll() is None, served.said
+        assert served.process.poll() is None, served.log
         # It answers; whether SQLite still does on a full disk is another matter, and said.
         assert served.answers("/healthz") in {200, 503}
         assert served.answers("/healthz/sync") == 503
@@ -215,7 +215,7 @@ def test_a_disk_that_is_full_to_the_end_keeps_nobody_from_ending_it(small_disk: 
         time.sleep(3)
         served.process.send_signal(by)
 
-        assert served.process.wait(40) == 0, served.said
+        assert served.process.wait(40) == 0, served.log
         assert served.all_of_it() == []
     finally:
         for pid in served.all_of_it():

@@ -64,7 +64,7 @@ class Person:
 
     def entry(self) -> Entry:
         """Return the entry that a server sends."""
-        told = {
+        attributes = {
             "uid": tuple(self.usernames),
             "entryUUID": ("" if self.id_hidden else self.unique_id,),
             "sn": (self.last_name,),
@@ -74,7 +74,7 @@ class Person:
             "mail": (self.email,),
             "initials": ("X" if self.breaks_the_script else "",),
         }
-        return Entry(self.dn, {name: v for name, v in told.items() if all(v)})
+        return Entry(self.dn, {name: v for name, v in attributes.items() if all(v)})
 
 
 class Fault:
@@ -170,11 +170,11 @@ class MemoryReading:
         return self.proof is not None
 
     def sent_pages(self) -> Iterator[list[RawEntry]]:
-        for page in map(self._asked_for, self._server.pages(self.extent.since)):
+        for page in map(self._requested, self._server.pages(self.extent.since)):
             yield [RawEntry(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()
 
-    def _asked_for(self, page: list[Entry]) -> list[Entry]:
+    def _requested(self, page: list[Entry]) -> list[Entry]:
         wanted = self._attributes
         page = [entry for entry in page if not self._only or entry.dn in self._only]
         if wanted is None:
@@ -272,7 +272,7 @@ class MemoryInquiry:
         try:
             people = list(self._reached().people.values())
         except DirectoryUnavailable as error:
-            return {who.user_id: AbsenceCheckResult(absent=False, told=str(error)) for who in sought}
+            return {who.user_id: AbsenceCheckResult(absent=False, sentence=str(error)) for who in sought}
         return {who.user_id: self._whereabouts(who, people) for who in sought}
 
     def _whereabouts(self, who: MissingUser, people: Collection[Person]) -> AbsenceCheckResult:
@@ -281,12 +281,12 @@ class MemoryInquiry:
             by_id = person.unique_id in who.unique_ids and not person.id_hidden
             if person.id_hidden and person.dn == who.dn:
                 return AbsenceCheckResult(
-                    absent=False, told="found at its DN without its immutable id", dns=(person.dn,)
+                    absent=False, sentence="found at its DN without its immutable id", dns=(person.dn,)
                 )
             named = fold(who.username) in map(fold, person.usernames) and person.dn not in who.namesakes
             if by_id or named:
-                return AbsenceCheckResult(absent=False, told="found after all", dns=(person.dn,))
-        return AbsenceCheckResult(absent=True, told="nobody with that name anywhere")
+                return AbsenceCheckResult(absent=False, sentence="found after all", dns=(person.dn,))
+        return AbsenceCheckResult(absent=True, sentence="nobody with that name anywhere")
 
 
 class MemorySandbox(Sandbox):
@@ -308,10 +308,10 @@ class MemorySandbox(Sandbox):
     second_opinions = evaluate
 
 
-def _entry(told: Entry | EntryText) -> Entry:
-    if isinstance(told, Entry):
-        return told
-    return Entry(told.dn, {name: tuple(values) for name, values in json.loads(told.attributes).items()})
+def _entry(row: Entry | EntryText) -> Entry:
+    if isinstance(row, Entry):
+        return row
+    return Entry(row.dn, {name: tuple(values) for name, values in json.loads(row.attributes).items()})
 
 
 def verdict(entry: Entry, *, everyone_is_active: bool) -> Verdict:

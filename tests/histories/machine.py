@@ -136,7 +136,7 @@ class Histories(RuleBasedStateMachine):
     # What is set up otherwise.
 
     @rule(server=servers, orgs=st.lists(st.sampled_from(["Default", "Branch", "Staff"]), unique=True))
-    def orgs_ask_other_servers(self, server: str, orgs: list[str]) -> None:
+    def orgs_use_other_servers(self, server: str, orgs: list[str]) -> None:
         with suppress(Invalid, Refused):
             self.world.serves(server, orgs)
         self.undoable, self.wrote = None, True

@@ -46,8 +46,8 @@ def _published(person: Person) -> tuple[str, list[tuple[str, list[bytes]]]]:
     # Without an id the server would give one of its own.
     entry = replace(person, id_hidden=False).entry()
     names = list({fold(name): name for name in reversed(person.usernames)}.values())
-    told = {**entry.attributes, "uid": names, "objectClass": ("device", "extensibleObject")}
-    return entry.dn, [(name, [value.encode() for value in values]) for name, values in told.items()]
+    attributes = {**entry.attributes, "uid": names, "objectClass": ("device", "extensibleObject")}
+    return entry.dn, [(name, [value.encode() for value in values]) for name, values in attributes.items()]
 
 
 class SlapdDirectories(MemoryDirectories):

@@ -29,8 +29,8 @@ def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> t
     """
     scope = {place.org.name: place.servers for place in orgs_in_scope().values()}
     stored = {server.pk: server for server in LdapServer.objects.all()}
-    asked = [stored[server] for server in scope.get(account["org"], ())]
-    readable = [server for server in asked if server.enabled and world.servers[server.name].readable]
+    servers = [stored[server] for server in scope.get(account["org"], ())]
+    readable = [server for server in servers if server.enabled and world.servers[server.name].readable]
     known, key = before.ids.get(pk, set()), fold(account["username"])
     by_id, by_name = [], []
     for server in readable:
@@ -40,7 +40,7 @@ def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> t
         by_name.append([(each, lax) for each in named if not (known and _is_somebody_else(each, known, account))])
     found = next((each for each in (*by_id, *by_name) if each), [])
     told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in found]
-    return told, len(readable) == len(asked)
+    return told, len(readable) == len(servers)
 
 
 def _is_somebody_else(person: Person, known: Collection[str], account: dict[str, Any]) -> bool:

@@ -24,11 +24,11 @@ def upload(world: World, name: str, place: str, password: str) -> list[User]:
     clerk = User.objects.get(pk=world.clerk.user_id)
     everywhere = list(Org.objects.active())
     org = next((each for each in everywhere if each.name_key in {place.lower(), "team"}), everywhere[0])
-    told = f"username,password\n{name},{password}\n" if password else f"username\n{name}\n"
+    content = f"username,password\n{name},{password}\n" if password else f"username\n{name}\n"
     made: list[User] = []
     with suppress(BadCsv, Refused, DirectoryUnavailable):
         shown = uploads.preview(
-            file=io.BytesIO(told.encode()), file_name="x.csv", org=org, within=everywhere, user=clerk, at=world.now
+            file=io.BytesIO(content.encode()), file_name="x.csv", org=org, within=everywhere, user=clerk, at=world.now
         )
         created = uploads.create(user=clerk, upload_id=shown.pk, within=everywhere, by=person(clerk), at=world.now)
         made = created.users

@@ -494,10 +494,15 @@ class TestTheCommandLine:
 
         code, out, err = command("ldapsync", "--json")
 
-        told = json.loads(out)
-        assert (code, told["state"], told["needsApproval"], told["heldBack"]) == (3, "held back", [SENTENCE], [])
+        summary = json.loads(out)
+        assert (code, summary["state"], summary["needsApproval"], summary["heldBack"]) == (
+            3,
+            "held back",
+            [SENTENCE],
+            [],
+        )
         assert err.startswith("Waits for the approval of a second administrator, nothing was written: http")
-        assert f"/history/{told['run']}/" in err
+        assert f"/history/{summary['run']}/" in err
 
     def test_can_not_apply_it(self, sean: User) -> None:
         simulate()

@@ -38,8 +38,8 @@ class TestASecondOpinion:
         honest = Sandbox.second_opinions
 
         def moody(sandbox: Sandbox, entries: Sequence[Entry]) -> list[Verdict]:
-            said = zip(entries, honest(sandbox, entries), strict=True)
-            return [Verdict() if entry.dn == employer.dn("sean") else verdict for entry, verdict in said]
+            verdicts = zip(entries, honest(sandbox, entries), strict=True)
+            return [Verdict() if entry.dn == employer.dn("sean") else verdict for entry, verdict in verdicts]
 
         monkeypatch.setattr(Sandbox, "second_opinions", moody)
 

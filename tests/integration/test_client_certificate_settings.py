@@ -80,7 +80,7 @@ def errors(**values: Any) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("values", "field", "says"),
+    ("values", "field", "expected"),
     [
         ({"client_key": OTHER_KEY}, "client_key", "not the one of the first client certificate"),
         ({"client_key": with_passphrase(KEY)}, "client_key", "the key is encrypted: take its passphrase off first"),
@@ -96,8 +96,8 @@ def errors(**values: Any) -> dict[str, str]:
         ({"sasl_external": True, "client_certificate": "", "client_key": ""}, "sasl_external", "needs a client certificate"),
     ],
 )  # fmt: skip
-def test_what_does_not_fit_is_refused_beside_its_field(values: dict[str, Any], field: str, says: str) -> None:
-    assert says in errors(**values)[field]
+def test_what_does_not_fit_is_refused_beside_its_field(values: dict[str, Any], field: str, expected: str) -> None:
+    assert expected in errors(**values)[field]
     assert not LdapServer.objects.exists()
 
 
@@ -231,12 +231,12 @@ class TestTheKey:
 
             response = saved_by_page(client, server, changed)
             pages = [on_the_page(tried(client, server, changed, f"test-{what}")) for what in ("connection", "search")]
-            code, said = applied(tmp_path / "file.json", {"name": "Corp", **changed})
+            code, output = applied(tmp_path / "file.json", {"name": "Corp", **changed})
 
         assert "client_key" in response.context["form"].errors
         assert all("Enter the client key" in each for each in pages)
-        assert (code, "client_key: " in said) == (1, True)
-        assert (home.heard, evil.heard) == (b"", b"")
+        assert (code, "client_key: " in output) == (1, True)
+        assert (home.received, evil.received) == (b"", b"")
         assert LdapServer.objects.get(pk=server.pk).connection.client_key == KEY.strip()
 
     def test_in_the_open_is_found_by_the_invariants(self) -> None:
@@ -267,9 +267,9 @@ class TestTheConfiguration:
         call_command("ldapserver", "show", "Corp", stdout=out)
         shown = json.loads(out.getvalue())
 
-        code, said = applied(tmp_path / "file.json", shown)
+        code, output = applied(tmp_path / "file.json", shown)
 
-        assert (code, said) == (0, "")
+        assert (code, output) == (0, "")
         assert LdapServer.objects.get().connection.client_key == KEY.strip()
 
 

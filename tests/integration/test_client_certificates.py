@@ -160,7 +160,7 @@ def tls_server(authority: Authority, newest: ssl.TLSVersion) -> Iterator[str]:
 
 
 @pytest.mark.parametrize(
-    ("shown", "newest", "says"),
+    ("shown", "newest", "expected"),
     [
         (
             False,
@@ -176,7 +176,7 @@ def tls_server(authority: Authority, newest: ssl.TLSVersion) -> Iterator[str]:
         (True, ssl.TLSVersion.TLSv1_2, "The server refuses the client certificate: it does not know"),
     ],
 )
-def test_what_a_server_says_in_tls_is_explained(shown: bool, newest: ssl.TLSVersion, says: str) -> None:
+def test_what_a_server_says_in_tls_is_explained(shown: bool, newest: ssl.TLSVersion, expected: str) -> None:
     authority = Authority()
     certificate, key = Authority("Evil").issue_to(READER) if shown else ("", "")
     with tls_server(authority, newest) as url:
@@ -191,4 +191,4 @@ def test_what_a_server_says_in_tls_is_explained(shown: bool, newest: ssl.TLSVers
             )
         )
 
-    assert says in str(refused)
+    assert expected in str(refused)

@@ -222,10 +222,15 @@ class TestLdapsync:
     def test_simulate_prints_one_json_object_and_changes_nothing(self) -> None:
         code, out, _ = run("ldapsync", "--simulate", "--json")
 
-        told = json.loads(out)
+        summary = json.loads(out)
         assert code == 0
-        assert COUNTS | {"run", "state", "simulated", "heldBack", "orgs", "seconds"} <= told.keys()
-        assert (told["state"], told["simulated"], told["users"], told["deactivated"]) == ("planned", True, 2, 1)
+        assert COUNTS | {"run", "state", "simulated", "heldBack", "orgs", "seconds"} <= summary.keys()
+        assert (summary["state"], summary["simulated"], summary["users"], summary["deactivated"]) == (
+            "planned",
+            True,
+            2,
+            1,
+        )
         assert again(self.sean).active
 
     def test_changes_are_written_as_a_json_line_for_each_user(self, tmp_path: Path) -> None:
@@ -243,14 +248,14 @@ class TestLdapsync:
 
     def test_a_held_back_run_exits_with_3_and_its_plan_can_be_applied(self) -> None:
         code, out, err = run("ldapsync", "--json")
-        told = json.loads(out)
+        summary = json.loads(out)
         assert code == 3
-        assert told["state"] == "held back"
-        assert "simulate it first" in told["heldBack"][0]
-        assert f"ldapsync --apply {told['run']}" in err
+        assert summary["state"] == "held back"
+        assert "simulate it first" in summary["heldBack"][0]
+        assert f"ldapsync --apply {summary['run']}" in err
         assert again(self.sean).active
 
-        code, out, _ = run("ldapsync", "--apply", str(told["run"]), "--json")
+        code, out, _ = run("ldapsync", "--apply", str(summary["run"]), "--json")
 
         assert code == 0
         assert json.loads(out)["state"] == "applied"
@@ -271,8 +276,8 @@ class TestLdapsync:
 
         _, out, _ = run("ldapsync", "--apply", str(number), "--json")
 
-        told = json.loads(out)
-        assert (told["state"], told["deactivated"], told["notApplied"]) == ("applied", 0, 2)
+        summary = json.loads(out)
+        assert (summary["state"], summary["deactivated"], summary["notApplied"]) == ("applied", 0, 2)
 
     def test_a_failed_run_exits_with_4_and_the_reason(self, employer: Employer) -> None:
         employer.directory.stop(remove=False)
@@ -295,8 +300,8 @@ class TestLdapsync:
         outsider = user("outsider", org_name="Elsewhere")
         employer.server(name="Second", orgs=["Elsewhere"])
 
-        told = json.loads(run("ldapsync", "--server", "second", "--simulate", "--json")[1])
+        summary = json.loads(run("ldapsync", "--server", "second", "--simulate", "--json")[1])
 
-        assert [part["name"] for part in told["orgs"]] == ["Elsewhere"]
-        assert told["users"] == 1
+        assert [part["name"] for part in summary["orgs"]] == ["Elsewhere"]
+        assert summary["users"] == 1
         assert again(outsider).active

@@ -199,10 +199,10 @@ def test_quick_scripts_are_run_without_asking_who_could_help(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dispatcher, "WORTH_HELP", 1000.0)
-    asked: list[None] = []
+    requests: list[None] = []
 
     def count() -> int:
-        asked.append(None)
+        requests.append(None)
         return 1
 
     made = EvaluationDispatcher(
@@ -210,7 +210,7 @@ def test_quick_scripts_are_run_without_asking_who_could_help(
     )
 
     assert list(made.evaluate_pages(PAGES)) == expected
-    assert not asked
+    assert not requests
 
 
 def _nobody_comes(_page: int) -> None:

@@ -132,10 +132,10 @@ class TestFoundActive:
 
 
 class TestFoundInactiveOrAbsent:
-    @pytest.mark.parametrize("said", ["inactive", "absent"])
-    def test_active_not_on_hold_block_and_deactivate(self, employer: Employer, said: str) -> None:
+    @pytest.mark.parametrize("found_as", ["inactive", "absent"])
+    def test_active_not_on_hold_block_and_deactivate(self, employer: Employer, found_as: str) -> None:
         employer.hires("mia", departmentNumber="Default")
-        if said == "inactive":
+        if found_as == "inactive":
             employer.hires("sean", employeeType="inactive", departmentNumber="Staff", title="Org Admin")
         org("Staff")
         sean = user("sean", roles=["PROe User"])
@@ -156,13 +156,15 @@ class TestFoundInactiveOrAbsent:
         assert (found.org.name, [role.name for role in found.roles.all()]) == ("Default", ["PROe User"])
         laptop.refresh_from_db()
         assert (laptop.active, laptop.archives.get().state) == (False, "cold storage")
-        assert change.steps[0].startswith("Found in Corp by username" if said == "inactive" else "Absent: ")
+        assert change.steps[0].startswith("Found in Corp by username" if found_as == "inactive" else "Absent: ")
         assert plans_nothing_more()
 
-    @pytest.mark.parametrize("said", ["inactive", "absent"])
-    def test_active_on_hold_block_deactivation_pending_until_the_release(self, employer: Employer, said: str) -> None:
+    @pytest.mark.parametrize("found_as", ["inactive", "absent"])
+    def test_active_on_hold_block_deactivation_pending_until_the_release(
+        self, employer: Employer, found_as: str
+    ) -> None:
         employer.hires("mia", departmentNumber="Default")
-        if said == "inactive":
+        if found_as == "inactive":
             employer.hires("sean", employeeType="inactive")
         sean = user("sean")
         user("mia")
@@ -396,11 +398,11 @@ class TestSimulation:
 
         simulated, real = simulate(), sync()
 
-        told = [
+        outcomes = [
             [(c.username, c.actions, c.before, c.after, c.steps) for c in run.changes.all()]
             for run in (simulated, real)
         ]
-        assert told[0] == told[1]
+        assert outcomes[0] == outcomes[1]
         assert simulated.counts == real.counts
 
 

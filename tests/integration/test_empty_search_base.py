@@ -123,7 +123,7 @@ class TestASetting:
     def test_has_to_be_of_the_whole_subtree(self, catalog: Catalog, tmp_path: Path) -> None:
         self.serve(catalog)
 
-        code, said = applied(tmp_path / "a.json", json.dumps({"name": "Corp", "search_scope": "onelevel"}))
+        code, output = applied(tmp_path / "a.json", json.dumps({"name": "Corp", "search_scope": "onelevel"}))
 
         assert code == 1
-        assert "search_scope: without a search base the whole subtree is searched" in said
+        assert "search_scope: without a search base the whole subtree is searched" in output

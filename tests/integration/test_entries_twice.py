@@ -64,8 +64,8 @@ def test_it_changes_nobody_whose_entry_did_not_come_instead(server: FakeDirector
 
 
 def test_one_that_says_another_thing_means_that_the_directory_changed_meanwhile(server: FakeDirectory) -> None:
-    dn, told = server.entries[5]
-    server.entries = [*server.entries, (dn, {**told, "sn": [b"Three"]})]
+    dn, attributes = server.entries[5]
+    server.entries = [*server.entries, (dn, {**attributes, "sn": [b"Three"]})]
     serve(server)
 
     run = simulate()
@@ -75,10 +75,10 @@ def test_one_that_says_another_thing_means_that_the_directory_changed_meanwhile(
 
 
 def test_the_order_of_its_values_makes_no_difference(server: FakeDirectory) -> None:
-    dn, told = server.entries[5]
+    dn, attributes = server.entries[5]
     server.entries = [
         *server.entries,
-        (dn, {"sn": [b"Two", b"One"], "entryUUID": told["entryUUID"], "uid": told["uid"]}),
+        (dn, {"sn": [b"Two", b"One"], "entryUUID": attributes["entryUUID"], "uid": attributes["uid"]}),
     ]
     serve(server)
 
@@ -99,8 +99,8 @@ def test_many_that_come_twice_are_a_sign_that_others_may_be_missing(server: Fake
 
 @pytest.mark.parametrize("spelled", ["uid=u7,dc=example", "UID=U7, DC=Example", "uid = u7 , dc=example"])
 def test_one_to_which_a_referral_leads_again_is_taken_once_in_every_run(server: FakeDirectory, spelled: str) -> None:
-    [(_, told)] = [entry for entry in server.entries if entry[0].startswith("uid=u7,")]
-    with FakeDirectory([(spelled, told), ("uid=far,dc=example", {"uid": [b"far"]})], filters=True) as other:
+    [(_, attributes)] = [entry for entry in server.entries if entry[0].startswith("uid=u7,")]
+    with FakeDirectory([(spelled, attributes), ("uid=far,dc=example", {"uid": [b"far"]})], filters=True) as other:
         server.references = [f"{other.url}/dc=example"]
         serve(server, follow_referrals=True)
         everybody = [user("u7"), user("u8"), user("far")]

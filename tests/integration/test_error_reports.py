@@ -212,10 +212,10 @@ class TestAKeyInAWrongField:
         # What is of a wrong type is named alone.
         number = {"page_size": pasted.pop("page_size")}
         for wrong in (pasted, number):
-            code, said = applied(tmp_path / "corp.json", given | wrong)
+            code, output = applied(tmp_path / "corp.json", given | wrong)
 
             assert code == 1
-            assert [field for field in wrong if field not in said] == []
-            assert BODY not in said
+            assert [field for field in wrong if field not in output] == []
+            assert BODY not in output
         assert not LdapServer.objects.exists()
         assert BODY not in str(list(AuditEntry.objects.values()))

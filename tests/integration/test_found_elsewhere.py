@@ -309,7 +309,7 @@ class TestThePage:
 
 
 class TestTheCommand:
-    def tells(self, *arguments: str) -> str:
+    def output(self, *arguments: str) -> str:
         out = StringIO()
         call_command("foundelsewhere", *arguments, stdout=out)
         return out.getvalue()
@@ -317,22 +317,22 @@ class TestTheCommand:
     def test_lists_them_and_changes_nothing(self, nine: list[User]) -> None:
         delete_branch()
 
-        told = self.tells()
+        output = self.output()
 
-        assert "9 users were last found in Branch, which their orgs do not ask (Default):" in told
-        assert "user8" in told
+        assert "9 users were last found in Branch, which their orgs do not ask (Default):" in output
+        assert "user8" in output
         assert last_found.groups()[0].count == 9
 
     def test_decides_about_a_server(self, nine: list[User]) -> None:
         delete_branch()
 
-        assert "9 users count as gone from Branch" in self.tells("--server", "branch", "--gone")
+        assert "9 users count as gone from Branch" in self.output("--server", "branch", "--gone")
         assert last_found.groups() == []
 
     def test_decides_about_users_by_name(self, nine: list[User]) -> None:
         delete_branch()
 
-        assert "1 user counts as gone from Branch" in self.tells("--server", "Branch", "--user", "USER4", "--gone")
+        assert "1 user counts as gone from Branch" in self.output("--server", "Branch", "--user", "USER4", "--gone")
         assert Match.objects.get(user__username="user4").deleted_server == ""
 
     @pytest.mark.parametrize(
@@ -347,7 +347,7 @@ class TestTheCommand:
         delete_branch()
 
         with pytest.raises(CommandError, match=message):
-            self.tells(*arguments)
+            self.output(*arguments)
 
         assert last_found.groups()[0].count == 9
 

@@ -47,7 +47,7 @@ def test_groups_are_counted_and_one_is_shown(base: str, cannot_page: bool, compa
 
 
 @pytest.mark.parametrize(
-    ("groups", "says"),
+    ("groups", "expected"),
     [
         (GroupSearch("ou=nowhere,{base}"), "“Base of groups”: No such object"),
         (GroupSearch("nonsense"), "“Base of groups”: "),
@@ -56,13 +56,13 @@ def test_groups_are_counted_and_one_is_shown(base: str, cannot_page: bool, compa
         (GroupSearch("", "(cn="), "“Filter of groups”: "),
     ],
 )
-def test_the_setting_that_is_wrong_is_named(groups: GroupSearch, says: str, company: Directory) -> None:
+def test_the_setting_that_is_wrong_is_named(groups: GroupSearch, expected: str, company: Directory) -> None:
     groups = GroupSearch(groups.base.format(base=company.base), groups.search_filter)
 
     step = last_step(company, groups)
 
     assert (step.stage, step.ok) == (Stage.GROUPS, False)
-    assert step.detail.startswith(says)
+    assert step.detail.startswith(expected)
     assert "search base" not in step.detail
 
 
@@ -88,7 +88,7 @@ def test_of_very_many_groups_not_all_are_counted(
 
 
 @pytest.mark.parametrize(
-    ("attributes", "says"),
+    ("attributes", "expected"),
     [
         ({"member;range=0-1": ("cn=a", "cn=b"), "member": ()}, "with more than 2 members"),
         ({"member;range=0-*": ("cn=a",)}, "with 1 member"),
@@ -96,9 +96,9 @@ def test_of_very_many_groups_not_all_are_counted(
     ],
 )
 def test_of_a_long_list_of_members_only_those_that_come_at_once_are_counted(
-    attributes: dict[str, tuple[str, ...]], says: str
+    attributes: dict[str, tuple[str, ...]], expected: str
 ) -> None:
-    assert group_test.described(Entry("cn=staff", attributes)) == f"cn=staff is one of them, {says}"
+    assert group_test.described(Entry("cn=staff", attributes)) == f"cn=staff is one of them, {expected}"
 
 
 @pytest.mark.django_db

@@ -94,7 +94,7 @@ def roles_of(name: str) -> list[str]:
     return sorted(User.objects.get(username=name).roles.values_list("name", flat=True))
 
 
-def asked(run: Run) -> int:
+def evaluated(run: Run) -> int:
     return int(run.readings.get().counts["scriptEntries"])
 
 
@@ -257,7 +257,7 @@ class TestAChange:
 
         run = sync()
 
-        assert asked(run) == 0
+        assert evaluated(run) == 0
         assert list(StoredGroup.objects.values_list("pk", "digest")) == before
         counts = run.readings.get().counts
         assert (counts["groups"], counts["groupsChanged"], counts["verdictsKept"]) == (3, 0, 3)
@@ -292,7 +292,7 @@ class TestAChange:
         assert bool(run.readings.get().since) == incremental
         assert [roles_of(name) for name in PEOPLE] == expected
         assert not simulate().changes.exists()
-        assert asked(Run.objects.latest("pk")) == 0
+        assert evaluated(Run.objects.latest("pk")) == 0
 
     @pytest.mark.parametrize("incremental", [False, True])
     def test_of_a_name_in_a_group_is_seen(self, staff: Company, incremental: bool) -> None:
@@ -307,7 +307,7 @@ class TestAChange:
         staff.directory.modify(staff.group_dn("posix"), {"memberUid": "ann"})
         run = sync(incremental=incremental)
         assert [roles_of(name) for name in PEOPLE] == [IN, OUT, OUT]
-        assert asked(run) == 2
+        assert evaluated(run) == 2
 
     @pytest.mark.parametrize("incremental", [False, True])
     def test_of_a_primary_group_is_seen(self, staff: Company, incremental: bool) -> None:
@@ -321,7 +321,7 @@ class TestAChange:
         run = sync(incremental=incremental)
 
         assert [roles_of(name) for name in PEOPLE] == [OUT, OUT, IN]
-        assert asked(run) == 3
+        assert evaluated(run) == 3
 
     def test_is_not_lost_by_a_run_that_dies_between_groups_and_people(
         self, staff: Company, monkeypatch: pytest.MonkeyPatch

@@ -64,17 +64,17 @@ def nonzero(counts: object) -> dict[str, int]:
 
 class TestAnEdit:
     def test_that_changes_nothing_has_no_impact(self, server: LdapServer) -> None:
-        told, found = last(server, SAVED)
+        result, found = last(server, SAVED)
 
-        assert (told.basis.total, told.done, told.verdicts, told.users, found) == (4, 4, 0, 0, {})
-        assert not told.basis.outdated
-        assert told.basis.read_at is not None
+        assert (result.basis.total, result.done, result.verdicts, result.users, found) == (4, 4, 0, 0, {})
+        assert not result.basis.outdated
+        assert result.basis.read_at is not None
 
     def test_shows_who_would_be_moved_and_why(self, server: LdapServer) -> None:
-        told, found = last(server, replace(SAVED, org_name="e => e.uid == 'mia' ? 'Lyon' : e.departmentNumber"))
+        result, found = last(server, replace(SAVED, org_name="e => e.uid == 'mia' ? 'Lyon' : e.departmentNumber"))
 
-        assert nonzero(told.edited) == {"users": 1, "moved": 1}
-        assert nonzero(told.stored) == {"users": 1}
+        assert nonzero(result.edited) == {"users": 1, "moved": 1}
+        assert nonzero(result.stored) == {"users": 1}
         assert list(found) == ["mia"]
         assert (found["mia"].stored.after.org, found["mia"].edited.after.org) == ("Berlin", "Lyon")
         assert "The org name script says Lyon." in found["mia"].edited.steps
@@ -84,9 +84,9 @@ class TestAnEdit:
         matter = legal_holds.open_matter(name="Lease", by=SYSTEM, at=NOON)
         legal_holds.add_custodians(matter=matter, user_ids=[User.objects.get(username="sean").pk], by=SYSTEM, at=NOON)
 
-        told, found = last(server, replace(SAVED, active="e => e.uid == 'bob'"))
+        result, found = last(server, replace(SAVED, active="e => e.uid == 'bob'"))
 
-        assert nonzero(told.edited) == {"users": 2, "deactivated": 1, "blocked": 1}
+        assert nonzero(result.edited) == {"users": 2, "deactivated": 1, "blocked": 1}
         assert found["mia"].edited.actions == (Action.BLOCK, Action.DEACTIVATE)
         assert Action.SET_PENDING in found["sean"].edited.actions
 
@@ -100,18 +100,18 @@ class TestAnEdit:
         assert found["mia"].edited.before == found["mia"].edited.after
 
     def test_of_the_active_script_alone_asks_the_others_about_who_would_come_back(self, server: LdapServer) -> None:
-        told, found = last(server, replace(SAVED, active="e => true"))
+        result, found = last(server, replace(SAVED, active="e => true"))
 
-        assert nonzero(told.edited) == {"users": 1, "activated": 1}
+        assert nonzero(result.edited) == {"users": 1, "activated": 1}
         assert "The org name script says Berlin." in found["ina"].edited.steps
 
     def test_counts_errors_and_orgs_that_do_not_exist(self, server: LdapServer) -> None:
-        told, found = last(
+        result, found = last(
             server, replace(SAVED, org_name="e => { if (e.uid == 'sean') throw new Error('no'); return 'Oslo' }")
         )
 
-        assert nonzero(told.edited) == {"users": 3, "scriptErrors": 1, "warnings": 2}
-        assert told.unknown_orgs == {"Oslo": 2}
+        assert nonzero(result.edited) == {"users": 3, "scriptErrors": 1, "warnings": 2}
+        assert result.unknown_orgs == {"Oslo": 2}
         assert found["sean"].edited.outcome is Outcome.SCRIPT_ERROR
 
     @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ class TestAnEdit:
     def test_does_what_a_simulation_with_the_saved_edit_says(
         self, employer: Employer, server: LdapServer, edited: Scripts
     ) -> None:
-        told, found = last(server, edited)
+        result, found = last(server, edited)
 
         texts = {
             "active_script": edited.active,
@@ -139,12 +139,12 @@ class TestAnEdit:
         run = simulate(employer.server(orgs=("Lyon", "Berlin"), grantable_roles=ROLES, **texts))
 
         counted = ("deactivated", "blocked", "activated", "moved", "rolesChanged", "scriptErrors", "warnings")
-        assert {key: told.edited[key] for key in counted} == {key: run.counts[key] for key in counted}
+        assert {key: result.edited[key] for key in counted} == {key: run.counts[key] for key in counted}
         for username, difference in found.items():
             change = change_of(run, username)
             assert (change.outcome, change.actions) == (difference.edited.outcome, list(difference.edited.actions))
             assert [step for step in change.steps if not step.startswith("Confirmed")] == list(difference.edited.steps)
-        assert told.unknown_orgs == run.unknown_orgs
+        assert result.unknown_orgs == run.unknown_orgs
 
     def test_is_told_without_the_directory_and_without_writing(self, employer: Employer, server: LdapServer) -> None:
         def state() -> list[object]:
@@ -159,9 +159,9 @@ class TestAnEdit:
         employer.directory.stop(remove=False)
         before = state()
 
-        told, _ = last(server, replace(SAVED, active="e => false"))
+        result, _ = last(server, replace(SAVED, active="e => false"))
 
-        assert nonzero(told.edited)["deactivated"] == 3
+        assert nonzero(result.edited)["deactivated"] == 3
         assert state() == before
 
 
@@ -195,23 +195,23 @@ class TestNothingCanBeSaid:
     def test_of_a_server_that_was_never_read(self) -> None:
         never = ldap_server("ldap://127.0.0.1:1")
 
-        told, _ = last(never, Scripts(active="e => false"))
+        result, _ = last(never, Scripts(active="e => false"))
 
-        assert told.basis.total == 0
-        assert told.basis.problem == impact.NEVER_READ
+        assert result.basis.total == 0
+        assert result.basis.problem == impact.NEVER_READ
 
     def test_of_a_server_that_no_org_asks_any_more(self, employer: Employer, server: LdapServer) -> None:
         server.org_links.all().delete()
 
-        told, _ = last(server, Scripts(active="e => false"))
+        result, _ = last(server, Scripts(active="e => false"))
 
-        assert told.basis.problem == impact.NEVER_READ
+        assert result.basis.problem == impact.NEVER_READ
 
     def test_of_a_script_that_does_not_compile(self, server: LdapServer) -> None:
-        told, _ = last(server, replace(SAVED, org_name="e =>"))
+        result, _ = last(server, replace(SAVED, org_name="e =>"))
 
-        assert list(told.errors) == [ScriptName.ORG_NAME]
-        assert told.done == 0
+        assert list(result.errors) == [ScriptName.ORG_NAME]
+        assert result.done == 0
 
     def test_of_scripts_that_have_to_be_stopped_again_and_again(
         self, server: LdapServer, monkeypatch: pytest.MonkeyPatch
@@ -230,9 +230,9 @@ class TestWhatIsStored:
         saved = replace(SAVED, active="e => true")
         changed = employer.server(orgs=("Lyon", "Berlin"), active_script=saved.active)
 
-        told, found = last(changed, saved)
+        result, found = last(changed, saved)
 
-        assert told.basis.outdated
+        assert result.basis.outdated
         assert list(found) == ["ina"]
 
     def test_may_depend_on_the_time_and_is_asked_about_again(self, employer: Employer, server: LdapServer) -> None:
@@ -240,10 +240,10 @@ class TestWhatIsStored:
         changed = employer.server(orgs=("Lyon", "Berlin"), role_name_script=looks.role_name)
         simulate_and_sync(changed)
 
-        told, found = last(changed, replace(looks, org_name="e => 'Lyon'"))
+        result, found = last(changed, replace(looks, org_name="e => 'Lyon'"))
 
         assert sorted(found) == ["mia", "sean"]
-        assert nonzero(told.edited) == {"users": 2, "moved": 2}
+        assert nonzero(result.edited) == {"users": 2, "moved": 2}
 
     def test_counts_for_nothing_where_two_entries_claim_one_user(self, employer: Employer, server: LdapServer) -> None:
         mia = StoredEntry.objects.get(dn=employer.dn("mia"))
@@ -254,15 +254,15 @@ class TestWhatIsStored:
             setattr(mia, name, value)
         mia.save(force_insert=True)
 
-        told, found = last(server, replace(SAVED, active="e => e.uid != 'mia' && e.uid != 'ina'"))
+        result, found = last(server, replace(SAVED, active="e => e.uid != 'mia' && e.uid != 'ina'"))
 
-        assert (told.verdicts, told.users, found) == (2, 0, {})
+        assert (result.verdicts, result.users, found) == (2, 0, {})
 
     def test_counts_for_nothing_where_the_user_has_left_the_scope(self, server: LdapServer) -> None:
         mia = User.objects.get(username="mia")
         users.move(moves={mia.pk: org("Outside", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
 
-        told, found = last(server, replace(SAVED, active="e => e.uid != 'mia' && e.uid != 'ina'"))
+        result, found = last(server, replace(SAVED, active="e => e.uid != 'mia' && e.uid != 'ina'"))
 
         assert again(mia).org.name == "Outside"
-        assert (told.verdicts, found) == (1, {})
+        assert (result.verdicts, found) == (1, {})

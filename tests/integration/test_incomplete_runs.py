@@ -111,10 +111,10 @@ class TestARunOfWhichOneServerFails:
 
         run = sync()
 
-        told = {str(message["To"]): message for message in mailbox.messages}
-        assert told["it@example.com"]["Subject"] == "Directory sync incomplete: 3 users, 0 changes, 2 not checked"
+        sent = {str(message["To"]): message for message in mailbox.messages}
+        assert sent["it@example.com"]["Subject"] == "Directory sync incomplete: 3 users, 0 changes, 2 not checked"
         assert (
-            "Branch: 2 users could not be checked: it was not read to its end" in told["it@example.com"].get_content()
+            "Branch: 2 users could not be checked: it was not read to its end" in sent["it@example.com"].get_content()
         )
         assert set(run.mails.values_list("kind", flat=True)) == {MailKind.INCOMPLETE}
 
@@ -163,17 +163,17 @@ class TestARunOfWhichOneServerFails:
         assert line.getMessage().endswith(" simulated:false")
 
     def test_ends_the_command_with_a_code_of_its_own(self, silent: LdapServer) -> None:
-        code, told = command("--json")
+        code, sent = command("--json")
 
         assert code == 5
-        [part] = json.loads(told)["incomplete"]
+        [part] = json.loads(sent)["incomplete"]
         assert (part["server"], part["users"]) == ("Branch", 2)
 
     def test_is_said_by_the_command_in_words(self, silent: LdapServer) -> None:
-        code, told = command("--simulate")
+        code, sent = command("--simulate")
 
         assert code == 5
-        assert "incomplete: Branch: 2 users could not be checked: it was not read to its end" in told
+        assert "incomplete: Branch: 2 users could not be checked: it was not read to its end" in sent
 
     def test_is_said_by_status(self, silent: LdapServer) -> None:
         sync()

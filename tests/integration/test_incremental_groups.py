@@ -36,8 +36,8 @@ either = pytest.mark.parametrize("told_by", [BY_TIME, BY_COOKIE], ids=["modifyTi
 
 
 @either
-def test_a_group_of_an_own_class_is_one(told_by: str) -> None:
-    with employed(extra=f"{told_by}\n{TEAMS}") as employer:
+def test_a_group_of_an_own_class_is_one(kind_of_cursor: str) -> None:
+    with employed(extra=f"{kind_of_cursor}\n{TEAMS}") as employer:
         team = helpdesk(employer, "p1", "p2", kind="acmeTeam")
         incremental_as_full()
         assert "Org Admin" in roles_of("p1")
@@ -49,8 +49,8 @@ def test_a_group_of_an_own_class_is_one(told_by: str) -> None:
 
 
 @either
-def test_a_group_of_an_own_class_that_loses_its_last_member_is_found(told_by: str) -> None:
-    with employed(extra=f"{told_by}\n{TEAMS}") as employer:
+def test_a_group_of_an_own_class_that_loses_its_last_member_is_found(kind_of_cursor: str) -> None:
+    with employed(extra=f"{kind_of_cursor}\n{TEAMS}") as employer:
         team = helpdesk(employer, "p1", kind="acmeTeam")
         incremental_as_full()
         assert "Org Admin" in roles_of("p1")
@@ -62,8 +62,8 @@ def test_a_group_of_an_own_class_that_loses_its_last_member_is_found(told_by: st
 
 
 @either
-def test_a_deleted_group_gives_no_roles_any_more(told_by: str) -> None:
-    with employed(extra=told_by) as employer:
+def test_a_deleted_group_gives_no_roles_any_more(kind_of_cursor: str) -> None:
+    with employed(extra=kind_of_cursor) as employer:
         group = helpdesk(employer, "p1", "p2")
         incremental_as_full()
         assert "Org Admin" in roles_of("p1")
@@ -80,8 +80,8 @@ def test_a_deleted_group_gives_no_roles_any_more(told_by: str) -> None:
 
 
 @either
-def test_a_group_that_another_version_has_noted_is_found_deleted_and_forgotten(told_by: str) -> None:
-    with employed(extra=told_by) as employer:
+def test_a_group_that_another_version_has_noted_is_found_deleted_and_forgotten(kind_of_cursor: str) -> None:
+    with employed(extra=kind_of_cursor) as employer:
         group = helpdesk(employer, "p1")
         incremental_as_full()
         NamedGroup.objects.update(key="as another version makes it")
@@ -263,9 +263,9 @@ def test_a_filter_for_who_is_not_in_a_group_has_everything_read_when_groups_chan
 
 @either
 @pytest.mark.parametrize("kind", ["organizationalUnit", "domain", "organization", "locality", "acmeTeam"])
-def test_a_branch_of_any_class_has_everything_read_when_it_gets_another_name(told_by: str, kind: str) -> None:
+def test_a_branch_of_any_class_has_everything_read_when_it_gets_another_name(kind_of_cursor: str, kind: str) -> None:
     name = {"organizationalUnit": "ou", "domain": "dc", "organization": "o", "locality": "l", "acmeTeam": "cn"}[kind]
-    with employed(extra=f"{told_by}\n{TEAM}") as employer:
+    with employed(extra=f"{kind_of_cursor}\n{TEAM}") as employer:
         branch = f"{name}=helpdesk,{employer.directory.base}"
         employer.directory.add(branch, {"objectClass": kind, name: "helpdesk"})
         person = {"objectClass": "inetOrgPerson", "uid": "deep", "cn": "deep", "sn": "Deep"}
@@ -309,8 +309,8 @@ def test_a_branch_that_is_moved_to_where_people_are_searched_for_has_everything_
 
 
 @either
-def test_an_empty_branch_is_no_reason_to_read_everything(told_by: str) -> None:
-    with employed(extra=told_by) as employer:
+def test_an_empty_branch_is_no_reason_to_read_everything(kind_of_cursor: str) -> None:
+    with employed(extra=kind_of_cursor) as employer:
         branch = f"ou=new,{employer.directory.base}"
         employer.directory.add(branch, {"objectClass": "organizationalUnit", "ou": "new"})
         time.sleep(1.1)

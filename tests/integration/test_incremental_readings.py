@@ -37,8 +37,8 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
     """Nine people who are users, in a directory that tells changes by this or that, read in full and applied."""
-    told_by = getattr(request, "param", "syncrepl")
-    with Directory(memberof=True, extra=SYNCPROV if told_by == "syncrepl" else "") as directory:
+    kind_of_cursor = getattr(request, "param", "syncrepl")
+    with Directory(memberof=True, extra=SYNCPROV if kind_of_cursor == "syncrepl" else "") as directory:
         employer = Employer(directory)
         for name in (*NAMES, "stranger"):
             employer.hires(name)
@@ -46,7 +46,7 @@ def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
             user(name, last_name=name.title())
         employer.server(full_reading_every=4, page_size=4, limit_org_deactivations_percent=100)
         assert simulate_and_sync().state == RunState.APPLIED
-        assert reading_of(Run.objects.latest("pk")).position["by"] == told_by
+        assert reading_of(Run.objects.latest("pk")).position["by"] == kind_of_cursor
         yield employer
 
 

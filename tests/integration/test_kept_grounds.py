@@ -38,14 +38,14 @@ def other() -> Iterator[Employer]:
         yield Employer(directory)
 
 
-def told(run: Run) -> list[tuple[str, str, str]]:
+def decided(run: Run) -> list[tuple[str, str, str]]:
     return sorted(run.changes.values_list("username", "outcome", "cause"))
 
 
-def told_from_nothing() -> list[tuple[str, str, str]]:
+def decided_without_cache() -> list[tuple[str, str, str]]:
     """What a simulation says that has nothing to go by from earlier runs."""
     Standing.objects.all().delete()
-    return told(simulate())
+    return decided(simulate())
 
 
 def alarms() -> list[str]:
@@ -92,8 +92,8 @@ class TestAStanding:
         carry_out(queued(), take_away)
 
         assert taken
-        kept = told(simulate())
-        assert kept == told_from_nothing()
+        kept = decided(simulate())
+        assert kept == decided_without_cache()
         # He was last found in a server that his org does not ask any more, which proves nothing.
         assert ("sean", Outcome.NOT_CHECKED, "") in kept
 
@@ -111,9 +111,9 @@ class TestAStanding:
         sync()
         employer.directory.delete(employer.dn("bob"))
 
-        kept = told(simulate())
+        kept = decided(simulate())
 
-        assert kept == told_from_nothing()
+        assert kept == decided_without_cache()
         # The entry is Alice's by its immutable id, and another name than Bob's: his username in it claims nothing.
         assert kept == [("bob", Outcome.KEPT, "")]
 

@@ -46,7 +46,7 @@ def staff(employer: Employer) -> Employer:
     return employer
 
 
-def asked_and_kept(run: Run) -> tuple[int, int]:
+def evaluated_and_kept(run: Run) -> tuple[int, int]:
     counts: Mapping[str, int] = run.readings.get().counts
     return counts["scriptEntries"], counts["verdictsKept"]
 
@@ -61,7 +61,7 @@ class TestAnEntryThatIsAsItWas:
 
         run = sync()
 
-        assert asked_and_kept(run) == (0, 2)
+        assert evaluated_and_kept(run) == (0, 2)
         assert (rows(), run.changes.count()) == (before, 0)
 
     def test_is_evaluated_once_it_changes(self, staff: Employer) -> None:
@@ -69,7 +69,7 @@ class TestAnEntryThatIsAsItWas:
 
         run = sync()
 
-        assert asked_and_kept(run) == (1, 1)
+        assert evaluated_and_kept(run) == (1, 1)
         assert change_of(run, "sean").after["org"] == "Default"
 
     @pytest.mark.parametrize(
@@ -86,13 +86,13 @@ class TestAnEntryThatIsAsItWas:
 
         run = simulate()
 
-        assert asked_and_kept(run) == (2, 0)
-        assert asked_and_kept(simulate()) == (0, 2)
+        assert evaluated_and_kept(run) == (2, 0)
+        assert evaluated_and_kept(simulate()) == (0, 2)
 
     def test_is_evaluated_again_by_another_engine(self, staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(server_sandbox, "version", lambda: "the next one")
 
-        assert asked_and_kept(simulate()) == (2, 0)
+        assert evaluated_and_kept(simulate()) == (2, 0)
 
     def test_is_evaluated_each_time_where_the_script_looked_at_the_time(self, staff: Employer) -> None:
         staff.server(active_script=EXPIRES)
@@ -101,7 +101,7 @@ class TestAnEntryThatIsAsItWas:
 
         run = simulate()
 
-        assert asked_and_kept(run) == (1, 1)
+        assert evaluated_and_kept(run) == (1, 1)
         assert rows() == before
 
     def test_is_evaluated_once_what_makes_entries_is_another_one(
@@ -109,7 +109,7 @@ class TestAnEntryThatIsAsItWas:
     ) -> None:
         monkeypatch.setattr(fingerprints, "ENTRIES", "of other rules")
 
-        assert (asked_and_kept(simulate()), asked_and_kept(simulate())) == ((2, 0), (0, 2))
+        assert (evaluated_and_kept(simulate()), evaluated_and_kept(simulate())) == ((2, 0), (0, 2))
 
     def test_is_evaluated_each_time_while_its_script_fails(self, staff: Employer) -> None:
         staff.server(active_script=BREAKS)
@@ -117,7 +117,7 @@ class TestAnEntryThatIsAsItWas:
 
         run = simulate()
 
-        assert asked_and_kept(run) == (1, 1)
+        assert evaluated_and_kept(run) == (1, 1)
         assert run.counts["scriptErrors"] == 1
 
     def test_is_taken_for_whoever_carries_its_username_by_now(self, staff: Employer) -> None:
@@ -125,13 +125,13 @@ class TestAnEntryThatIsAsItWas:
 
         first, second = simulate(), simulate()
 
-        assert (asked_and_kept(first), asked_and_kept(second)) == ((1, 2), (0, 3))
+        assert (evaluated_and_kept(first), evaluated_and_kept(second)) == ((1, 2), (0, 3))
         assert change_of(second, "stranger").after["org"] == "Staff"
         users.move(moves={stranger.pk: org("Elsewhere", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
-        assert asked_and_kept(simulate()) == (0, 2)
+        assert evaluated_and_kept(simulate()) == (0, 2)
         assert StoredEntry.objects.get(dn=staff.dn("stranger")).user is None
         users.move(moves={stranger.pk: org("Default").pk}, by=SYSTEM, at=NOON)
-        assert asked_and_kept(simulate()) == (0, 3)
+        assert evaluated_and_kept(simulate()) == (0, 3)
 
     def test_is_dropped_once_a_complete_reading_does_not_find_it(self, staff: Employer) -> None:
         staff.directory.delete(staff.dn("stranger"))

@@ -67,11 +67,11 @@ def apply(planned: Run) -> None:
 
 def found_by(*, noted_on: LdapServer | None = None) -> set[str]:
     """By what everybody is found on the only server; ``noted_on`` is where they were matched last."""
-    asked, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
+    in_use, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
     if noted_on is not None:
         Match.objects.update(server=noted_on)
-    reading = directory_view.ServerReading(asked.pk, asked.name, complete=True)
-    sightings = directory_view.DirectoryView([reading], {}).sightings({one.pk: [asked.pk] for one in everyone})
+    reading = directory_view.ServerReading(in_use.pk, in_use.name, complete=True)
+    sightings = directory_view.DirectoryView([reading], {}).sightings({one.pk: [in_use.pk] for one in everyone})
     return {sighting.matched_by for sighting in sightings.values()}
 
 
@@ -108,11 +108,11 @@ def test_an_entry_that_changes_is_matched_and_the_others_are_not(looked_at: list
 def test_entries_that_change_on_several_pages_are_matched_together(
     staff: Employer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[int] = []
+    in_use: list[int] = []
     candidates = user_matching.candidates
 
     def noted(identities: Sequence[Identity], **more: Any) -> list[Candidate | None]:
-        asked.append(len(identities))
+        in_use.append(len(identities))
         return candidates(identities, **more)
 
     monkeypatch.setattr(user_matching, "candidates", noted)
@@ -121,7 +121,7 @@ def test_entries_that_change_on_several_pages_are_matched_together(
 
     run = simulate()
 
-    assert asked == [3]
+    assert in_use == [3]
     assert sorted(run.changes.values_list("username", flat=True)) == ["p01", "p08", "p19"]
 
 
@@ -263,9 +263,9 @@ def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again
     decided: list[int] = []
     decide = decision_table.decide
 
-    def noted(known: StoredUser, *told: Any, **more: Any) -> Change:
+    def noted(known: StoredUser, *parts: Any, **more: Any) -> Change:
         decided.append(known.id)
-        return decide(known, *told, **more)
+        return decide(known, *parts, **more)
 
     monkeypatch.setattr(decision_table, "decide", noted)
 

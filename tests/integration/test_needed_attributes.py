@@ -36,7 +36,7 @@ function (entry) {
     return [departmentNumber, description, german, entry["userCertificate;binary"].length > 100, entry.missing].join("/");
 }"""
 COMPUTED = "function (entry) { return entry['member' + 'Of'] ? ['PROe User'] : null }"
-NOT_ASKED_FOR = (
+NOT_REQUESTED = (
     "attribute memberOf was not asked for, as its name does not stand in a script: write it out, "
     "or have the server ask for all attributes"
 )
@@ -63,7 +63,7 @@ def staff(employer: Employer) -> Employer:
     return employer
 
 
-def told(run: Run) -> dict[str, tuple[object, ...]]:
+def decided(run: Run) -> dict[str, tuple[object, ...]]:
     """Return all that a plan says of each user."""
     columns = ("outcome", "actions", "before", "after", "steps", "warnings")
     return {row[0]: row[1:] for row in run.changes.values_list("username", *columns)}
@@ -74,7 +74,7 @@ def stored() -> dict[str, dict[str, list[str]]]:
     return {dn.split("=")[1].split(",")[0]: kept for dn, kept in StoredEntry.objects.values_list("dn", "attributes")}
 
 
-def asked_and_kept(run: Run) -> tuple[int, int]:
+def evaluated_and_kept(run: Run) -> tuple[int, int]:
     counts: Mapping[str, int] = run.readings.get().counts
     return counts["scriptEntries"], counts["verdictsKept"]
 
@@ -93,20 +93,20 @@ class TestAPlan:
     )
     def test_is_what_it_is_where_everything_is_asked_for(self, staff: Employer, scripts: dict[str, str]) -> None:
         staff.server(**scripts)
-        everything = told(simulate())
+        everything = decided(simulate())
 
         staff.server(**scripts, needed_attributes_only=True)
 
-        assert told(simulate()) == everything
+        assert decided(simulate()) == everything
         assert everything
 
     def test_is_what_it_is_where_an_id_is_mapped(self, staff: Employer) -> None:
         staff.server(unique_id_attribute="entryUUID", username_attribute="UID")
-        everything = told(simulate())
+        everything = decided(simulate())
 
         staff.server(unique_id_attribute="entryUUID", username_attribute="UID", needed_attributes_only=True)
 
-        assert told(simulate()) == everything
+        assert decided(simulate()) == everything
 
     def test_is_carried_out_and_leaves_nothing_to_do(self, staff: Employer) -> None:
         staff.server(needed_attributes_only=True)
@@ -200,14 +200,14 @@ class TestTheSetting:
     def test_has_everything_looked_at_again(self, staff: Employer) -> None:
         staff.server()
         simulate()
-        assert asked_and_kept(simulate()) == (0, 3)
+        assert evaluated_and_kept(simulate()) == (0, 3)
 
         staff.server(needed_attributes_only=True)
 
-        assert asked_and_kept(simulate()) == (3, 0)
-        assert asked_and_kept(simulate()) == (0, 3)
+        assert evaluated_and_kept(simulate()) == (3, 0)
+        assert evaluated_and_kept(simulate()) == (0, 3)
         staff.server(needed_attributes_only=False)
-        assert asked_and_kept(simulate()) == (3, 0)
+        assert evaluated_and_kept(simulate()) == (3, 0)
         assert "jpegPhoto" in stored()["bob"]
 
     def test_holds_a_run_back_until_it_was_simulated(self, staff: Employer) -> None:
@@ -242,11 +242,11 @@ class TestANameThatIsPutTogether:
         run = simulate_and_sync()
 
         # Sean is inactive, so that nobody asks for his roles.
-        assert {name: row[0] for name, row in told(run).items() if name != "sean"} == {
+        assert {name: row[0] for name, row in decided(run).items() if name != "sean"} == {
             "mia": Outcome.SCRIPT_ERROR,
             "bob": Outcome.SCRIPT_ERROR,
         }
-        assert f"role name script, line 1: {NOT_ASKED_FOR}" in " ".join(change_of(run, "mia").steps)
+        assert f"role name script, line 1: {NOT_REQUESTED}" in " ".join(change_of(run, "mia").steps)
         mia = User.objects.select_related("org").get(username="mia")
         assert (mia.active, mia.org.name, mia.first_name) == (True, "Default", "")
 
@@ -278,7 +278,7 @@ class TestANameThatIsPutTogether:
 
         verdict = evaluation_batches.answers([page])[page].verdicts[0]
         assert verdict.error is not None
-        assert verdict.error.message == NOT_ASKED_FOR
+        assert verdict.error.message == NOT_REQUESTED
 
     def test_is_left_alone_by_a_worker_to_whom_other_attributes_are_needed(
         self, staff: Employer, monkeypatch: pytest.MonkeyPatch
@@ -299,14 +299,14 @@ class TestANameThatIsPutTogether:
         staff.server(role_name_script=ROLE_NAME, needed_attributes_only=True)
         made = creation.create([eve], created_by=CreatedBy.SELF_SERVICE, by=SYSTEM, at=NOON)
 
-        assert refused.refused == {"eve": f"not created: role name script, line 1: {NOT_ASKED_FOR}"}
+        assert refused.refused == {"eve": f"not created: role name script, line 1: {NOT_REQUESTED}"}
         assert [each.org.name for each in made.users] == ["Lab"]
 
 
 class TestTheImpactOfAnEdit:
     SAVED = Scripts(ACTIVE, ORG_NAME, ROLE_NAME)
     ON_PHOTOS = Scripts("e => e.jpegPhoto ? true : false", ORG_NAME, ROLE_NAME)
-    TELLS = "as no script had its name when the entries were read: save the script and simulate a synchronization"
+    ADVICE = "as no script had its name when the entries were read: save the script and simulate a synchronization"
 
     def steps(self, server: LdapServer, scripts: Scripts) -> dict[str, str]:
         """Return the last step of everyone about whom the edited scripts say another thing."""
@@ -320,7 +320,7 @@ class TestTheImpactOfAnEdit:
         found = self.steps(server, self.ON_PHOTOS)
 
         assert set(found) == {"mia", "sean", "bob"}
-        assert all(f"attribute jpegPhoto was not asked for, {self.TELLS}" in step for step in found.values())
+        assert all(f"attribute jpegPhoto was not asked for, {self.ADVICE}" in step for step in found.values())
 
     def test_is_known_where_all_that_it_takes_was_asked_for(self, staff: Employer) -> None:
         server = staff.server(needed_attributes_only=True)

@@ -100,7 +100,7 @@ def test_the_impact_says_when_active_users_have_no_stored_entry(corp: LdapServer
 
 
 def test_the_impact_says_how_many_are_missing_in_few_statements(corp: LdapServer) -> None:
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         next(impact(corp, Scripts(active=NOBODY)))
 
-    assert len([each for each in asked if "NOT EXISTS" in each["sql"].upper()]) <= 1
+    assert len([each for each in queries if "NOT EXISTS" in each["sql"].upper()]) <= 1

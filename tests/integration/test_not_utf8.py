@@ -21,8 +21,8 @@ RENEE, ESCAPED = "uid=Ren\udce9e,dc=example", "uid=Ren\\E9e,dc=example"
 
 
 def person(uid: str, dn: str = "", /, **values: bytes) -> tuple[str, Attributes]:
-    told = {"uid": [uid.encode()], "entryUUID": [f"id-{uid}".encode()], "sn": [b"S"]}
-    return dn or f"uid={uid},dc=example", told | {name: [value] for name, value in values.items()}
+    attributes = {"uid": [uid.encode()], "entryUUID": [f"id-{uid}".encode()], "sn": [b"S"]}
+    return dn or f"uid={uid},dc=example", attributes | {name: [value] for name, value in values.items()}
 
 
 @pytest.fixture
@@ -117,8 +117,8 @@ def test_a_username_that_is_none_cuts_nobody_off(server: FakeDirectory) -> None:
 
 
 def test_an_attributes_name_stops_nothing(server: FakeDirectory) -> None:
-    dn, told = person("mia")
-    server.entries = [(dn, {**told, "na\udce9ve": [b"x"]})]
+    dn, attributes = person("mia")
+    server.entries = [(dn, {**attributes, "na\udce9ve": [b"x"]})]
     serve(server)
 
     assert simulate().state == RunState.PLANNED

@@ -117,13 +117,13 @@ class TestMail:
 
         run = simulate()
 
-        told = dict(zip([str(message["To"]) for message in mailbox.messages], mailbox.messages, strict=True))
-        assert sorted(told) == [f"{name}@example.com" for name in ("ada", "all", "max", "ola")]
-        bodies = {name.partition("@")[0]: message.get_content() for name, message in told.items()}
+        mails = dict(zip([str(message["To"]) for message in mailbox.messages], mailbox.messages, strict=True))
+        assert sorted(mails) == [f"{name}@example.com" for name in ("ada", "all", "max", "ola")]
+        bodies = {name.partition("@")[0]: message.get_content() for name, message in mails.items()}
         assert "/Students" in bodies["ola"]
         assert "/Default" not in bodies["ola"]
         assert "Deactivated: 1" in bodies["ola"]
-        assert told["ola@example.com"]["Subject"] == "Simulated directory sync: 1 user, 1 change"
+        assert mails["ola@example.com"]["Subject"] == "Simulated directory sync: 1 user, 1 change"
         for name in ("ola", "max", "all"):
             assert f"/history/{run.pk}/" not in bodies[name]
             assert "There is no org Nowhere" not in bodies[name]

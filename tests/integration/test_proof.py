@@ -71,5 +71,5 @@ class TestSomebodyAbsent:
 
         run = simulate()
 
-        told = f"still in the directory at {employer.dn('sean')}, but the filter does not match"
-        assert any(told in step for step in change_of(run, "sean").steps)
+        sentence = f"still in the directory at {employer.dn('sean')}, but the filter does not match"
+        assert any(sentence in step for step in change_of(run, "sean").steps)

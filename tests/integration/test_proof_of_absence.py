@@ -42,7 +42,7 @@ def id_of(wanted: Connection, username: str) -> str:
     return entry.values("entryUUID")[0]
 
 
-def ask(wanted: Connection, *sought: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
+def results_of(wanted: Connection, *sought: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
     with AbsenceCheck(wanted, AttributeMapping(**mapping)) as inquiry:
         return inquiry.whereabouts(sought)
 
@@ -147,7 +147,7 @@ class TestInquiry:
         return connection_to(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
 
     def test_finds_nobody_where_nobody_is(self, firm: Directory) -> None:
-        found = ask(self.search(firm), MissingUser(1, "ghost"), MissingUser(2, "late", (str(uuid.uuid4()),)))
+        found = results_of(self.search(firm), MissingUser(1, "ghost"), MissingUser(2, "late", (str(uuid.uuid4()),)))
 
         assert [one.absent for one in found.values()] == [True, True]
         assert found[1].sentence == f"nobody with the username ghost anywhere in {BASE}"
@@ -157,39 +157,41 @@ class TestInquiry:
     def test_finds_whom_the_filter_does_not_match(self, firm: Directory, by_id: bool) -> None:
         known = (id_of(connection_to(firm), "u00002"),) if by_id else ()
 
-        found = ask(self.search(firm), MissingUser(7, "u00002", known))
+        found = results_of(self.search(firm), MissingUser(7, "u00002", known))
 
         dn = f"uid=u00002,{UNIT}"
         sentence = f"still in the directory at {dn}, but the filter does not match"
         assert found == {7: AbsenceCheckResult(absent=True, sentence=sentence, dns=(dn,))}
 
     def test_finds_who_has_moved_out_of_the_base(self, firm: Directory) -> None:
-        found = ask(self.search(firm), MissingUser(7, "MOVED*(X)"))
+        found = results_of(self.search(firm), MissingUser(7, "MOVED*(X)"))
 
         assert found[7].absent
         assert found[7].sentence == f"moved out of the search base to cn=m,{STAFF}"
 
     def test_finds_who_is_there_after_all(self, firm: Directory) -> None:
-        found = ask(self.search(firm), MissingUser(7, "gone", (id_of(connection_to(firm), "u00009"),)))
+        found = results_of(self.search(firm), MissingUser(7, "gone", (id_of(connection_to(firm), "u00009"),)))
 
         assert not found[7].absent
         assert found[7].sentence.startswith(f"found after all at uid=u00009,{UNIT}")
 
     def test_finds_by_name_who_is_there_under_another_id(self, firm: Directory) -> None:
-        found = ask(self.search(firm), MissingUser(7, "u00009", (str(uuid.uuid4()),)))
+        found = results_of(self.search(firm), MissingUser(7, "u00009", (str(uuid.uuid4()),)))
 
         assert not found[7].absent
 
     def test_asks_for_many_in_a_few_searches(self, firm: Directory) -> None:
         sought = [MissingUser(number, f"u{number:05}") for number in range(1, 121)]
 
-        found = ask(self.search(firm), *sought)
+        found = results_of(self.search(firm), *sought)
 
         assert sorted(found) == list(range(1, 121))
         assert [pk for pk, one in found.items() if one.absent] == [2]
 
     def test_takes_nobody_for_another(self, firm: Directory) -> None:
-        found = ask(self.search(firm), MissingUser(1, "*"), MissingUser(2, "u00001)(uid=*"), MissingUser(3, "u00001\\"))
+        found = results_of(
+            self.search(firm), MissingUser(1, "*"), MissingUser(2, "u00001)(uid=*"), MissingUser(3, "u00001\\")
+        )
 
         assert [(one.absent, one.dns) for one in found.values()] == [(True, ())] * 3
 
@@ -198,7 +200,7 @@ class TestInquiry:
         guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe"))
         wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = ask(wanted, MissingUser(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
+        found = results_of(wanted, MissingUser(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
 
         assert "Jane (HR)" in found[1].sentence
         assert found[1].absent
@@ -207,7 +209,7 @@ class TestInquiry:
         sid = "S-1-5-21-1004336348-1177238915-682003330-1000"
         wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = ask(
+        found = results_of(
             wanted, MissingUser(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid"
         )
 
@@ -215,7 +217,7 @@ class TestInquiry:
 
     def test_of_a_dead_server_confirms_nothing_and_asks_once(self) -> None:
         with FakeDirectory(bind_result=(51, "")) as server:
-            found = ask(fake(server), *(MissingUser(number, f"u{number}") for number in range(200)))
+            found = results_of(fake(server), *(MissingUser(number, f"u{number}") for number in range(200)))
 
         assert not any(one.absent for one in found.values())
         assert found[199].sentence == "a second search could not confirm the absence: Server is busy"
@@ -223,7 +225,7 @@ class TestInquiry:
 
     def test_that_breaks_off_leaves_the_rest_unconfirmed(self) -> None:
         with FakeDirectory(search_result=(53, "no more")) as server:
-            found = ask(fake(server), MissingUser(1, "u1"), MissingUser(2, "u2"))
+            found = results_of(fake(server), MissingUser(1, "u1"), MissingUser(2, "u2"))
 
         assert [one.absent for one in found.values()] == [False, False]
         assert "no more" in found[1].sentence
@@ -232,19 +234,21 @@ class TestInquiry:
         rules = (f'to dn.subtree="{UNIT}" by * read', 'to dn.base="" by * read', "to * by * none")
         with Directory(ldif=people(3)) as directory:
             directory.allow(ACCESS[0], *rules)
-            found = ask(connection_to(directory, search_base=UNIT), MissingUser(1, "ghost"), MissingUser(2, "u00002"))
+            found = results_of(
+                connection_to(directory, search_base=UNIT), MissingUser(1, "ghost"), MissingUser(2, "u00002")
+            )
 
         assert [found[1].absent, found[2].absent] == [True, False]
 
     def test_without_a_root_dse_asks_from_the_top_of_the_base(self) -> None:
         with FakeDirectory([("uid=u1,dc=com", {"uid": [b"u1"]})], root=None, base="ou=a,dc=example,dc=com") as server:
-            found = ask(fake(server), MissingUser(1, "u1"))
+            found = results_of(fake(server), MissingUser(1, "u1"))
 
         assert found[1].sentence == "nobody with the username u1 anywhere in dc=example,dc=com"
 
     def test_does_not_take_an_entry_that_can_not_be_read_for_nobody(self) -> None:
         with FakeDirectory([("uid=u1,dc=example", {"cn": [b"x"]})]) as server:
-            found = ask(fake(server), MissingUser(1, "u1"))
+            found = results_of(fake(server), MissingUser(1, "u1"))
 
         assert not found[1].absent
         assert "who uid=u1,dc=example is can't be read" in found[1].sentence
@@ -264,7 +268,7 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
 
     def test_is_a_conflict_for_those_whom_it_is_about_alone(self, exchange: Directory) -> None:
         ghost = MissingUser(3, "77777", (str(uuid.uuid4()),))
-        found = ask(
+        found = results_of(
             connection_to(exchange), MissingUser(1, "12345"), MissingUser(2, "55555"), ghost, username="telephoneNumber"
         )
 
@@ -274,6 +278,6 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
     def test_is_none_where_the_entry_is_known_to_be_another_persons(self, exchange: Directory) -> None:
         sought = MissingUser(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
 
-        found = ask(connection_to(exchange), sought, username="telephoneNumber")
+        found = results_of(connection_to(exchange), sought, username="telephoneNumber")
 
         assert (found[1].absent, found[1].conflict) == (True, False)

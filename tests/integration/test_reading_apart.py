@@ -33,8 +33,8 @@ def connection(url: str, **values: object) -> Connection:
 
 def children() -> set[int]:
     """Return the ids of this process's children that live."""
-    told = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
-    return {int(pid) for pid in told if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]}
+    text = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return {int(pid) for pid in text if "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]}
 
 
 @pytest.fixture(autouse=True)
@@ -139,7 +139,7 @@ def test_a_process_that_is_stopped_for_a_moment_loses_nothing(monkeypatch: pytes
 
 
 def test_it_ends_with_the_process_that_started_it() -> None:
-    told = """
+    text = """
 import os, sys
 from django.conf import settings
 settings.configure(LDAP_LOOPBACK=True, LDAP_PORTS=range(1, 65536), LDAP_READERS_WAIT=False)
@@ -149,7 +149,7 @@ process.__enter__()
 print(process._process.pid, flush=True)
 os.kill(os.getpid(), 9)
 """
-    done = subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
 
     pid = int(done.stdout)
     assert done.returncode == -signal.SIGKILL

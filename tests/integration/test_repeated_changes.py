@@ -52,7 +52,7 @@ def console() -> Client:
     return signed_in(make_user("ada", org=make_org("Console"), roles=[SYSADMIN]))
 
 
-def said(run: Run) -> list[dict[str, Any]]:
+def changes_of(run: Run) -> list[dict[str, Any]]:
     """Return what a run says, in the order of names."""
     return sorted(json_summary.changes(run), key=lambda each: str(each["username"]))
 
@@ -72,8 +72,8 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
         assert RunChange.objects.count() == rows
         assert [row.last - row.first + 1 for row in RunRepeat.objects.filter(run=second)] == [10]
-        assert said(second) == said(first)
-        assert {each["outcome"] for each in said(second)} == {Outcome.KEPT}
+        assert changes_of(second) == changes_of(first)
+        assert {each["outcome"] for each in changes_of(second)} == {Outcome.KEPT}
         assert second.counts == first.counts
         assert not invariants.broken(at=NOON)
 
@@ -84,7 +84,7 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
         run = sync()
 
-        assert len(said(run)) == 11
+        assert len(changes_of(run)) == 11
         assert [each.username for each in run.stored_changes.all()] == ["u00020"]
         assert sum(row.last - row.first + 1 for row in run.repeats.all()) == 10
 
@@ -97,7 +97,7 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
         third = sync()
 
-        assert (said(third), RunChange.objects.count()) == (said(first), rows)
+        assert (changes_of(third), RunChange.objects.count()) == (changes_of(first), rows)
 
     def test_writes_no_row_of_those_whose_server_is_still_down(self, corp: Directory) -> None:
         with Directory(ldif=people(1)) as branch:
@@ -112,7 +112,7 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
         assert (first.counts["notChecked"], second.counts["notChecked"]) == (COUNT, COUNT)
         assert (RunChange.objects.count(), second.repeats.count()) == (rows, 1)
-        assert said(second) == said(first)
+        assert changes_of(second) == changes_of(first)
 
     def test_does_not_refer_to_a_run_that_is_under_way(self, corp: Directory) -> None:
         first = sync()
@@ -132,7 +132,7 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
         pipeline.execute(second.pk, clock=Clock(NOON))
 
-        assert len(said(second)) == 10
+        assert len(changes_of(second)) == 10
         assert sum(row.last - row.first + 1 for row in second.repeats.all()) == 10
 
     def test_applies_a_simulation_s_plan_with_what_that_says(self, corp: Directory) -> None:
@@ -145,7 +145,9 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
         applied.refresh_from_db()
 
         assert applied.state == RunState.APPLIED
-        assert [each["username"] for each in said(applied)] == [each["username"] for each in said(simulation)]
+        assert [each["username"] for each in changes_of(applied)] == [
+            each["username"] for each in changes_of(simulation)
+        ]
         assert applied.stored_changes.get().outcome == Outcome.APPLIED
         assert not invariants.broken(at=NOON)
 

@@ -115,12 +115,12 @@ class TestRunsThatAreOld:
 
     def test_keep_what_newer_ones_repeat(self, corp: Directory) -> None:
         run = sync(at=NOON + YEAR + timedelta(days=2))
-        said = sorted(run.changes.values_list("username", "outcome", "steps"), key=str)
+        changes = sorted(run.changes.values_list("username", "outcome", "steps"), key=str)
         assert run.repeats.exists()
 
         remove(run.created_at)
 
-        assert sorted(run.changes.values_list("username", "outcome", "steps"), key=str) == said
+        assert sorted(run.changes.values_list("username", "outcome", "steps"), key=str) == changes
         assert not invariants.broken(at=run.created_at)
 
     def test_are_not_those_that_the_next_run_looks_back_at(self, corp: Directory) -> None:
@@ -480,8 +480,8 @@ class TestWhatBeginsWhileOldRowsGo:
 
         remove(at)
 
-        told = AuditEntry.objects.filter(object_type="device")
-        assert (told.filter(object_id=held.pk).count(), told.filter(object_id=other.pk).count()) == (2, 1)
-        told = AuditEntry.objects.filter(object_type="archive")
+        entries = AuditEntry.objects.filter(object_type="device")
+        assert (entries.filter(object_id=held.pk).count(), entries.filter(object_id=other.pk).count()) == (2, 1)
+        entries = AuditEntry.objects.filter(object_type="archive")
         ids = [each.archives.get().pk for each in (held, other)]
-        assert [told.filter(object_id=pk).count() for pk in ids] == [2, 1]
+        assert [entries.filter(object_id=pk).count() for pk in ids] == [2, 1]

@@ -256,11 +256,11 @@ class TestAnAttemptThatFails:
             with pytest.raises(OperationalError):
                 carried_out(run)
         run.refresh_from_db()
-        said = run.error
+        error = run.error
 
         carried_out(run)
 
-        assert said == "OperationalError: database is locked"
+        assert error == "OperationalError: database is locked"
         assert (run.state, run.error, run.attempts) == (RunState.PLANNED, "", 2)
 
     def test_too_often_ends_the_run_with_the_reason_and_a_mail(
@@ -411,11 +411,11 @@ class TestBatches:
         assert dict(outcomes) == gone | dict.fromkeys(("user0", "user4"), "applied")
 
     def test_go_on_behind_the_one_before(self, planned: Run) -> None:
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             pipeline.execute(planned.pk, clock=Clock())
 
         changes = list(planned.changes.in_order().values_list("pk", flat=True))
-        batches = [each["sql"] for each in asked if "LIMIT 2" in each["sql"] and '"outcome" = ' in each["sql"]]
+        batches = [each["sql"] for each in queries if "LIMIT 2" in each["sql"] and '"outcome" = ' in each["sql"]]
         begin = [int(pk) for statement in batches for pk in re.findall(r'"id" > (\d+)', statement)]
         assert begin == [0, changes[1], changes[3], changes[4]]
 

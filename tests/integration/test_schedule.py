@@ -19,9 +19,9 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def woken(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Note which runs a worker is told of, instead of telling a broker that no test here has."""
-    told: list[int] = []
-    monkeypatch.setattr(runs, "wake_worker", told.append)
-    return told
+    calls: list[int] = []
+    monkeypatch.setattr(runs, "wake_worker", calls.append)
+    return calls
 
 
 class TestStartDue:

@@ -57,17 +57,17 @@ class TestBackMeta:
 
     def test_is_refused_with_the_name_of_the_setting_while_pages_are_asked_for(self, behind: Directory) -> None:
         with Proxy("meta", behind) as proxy:
-            said = failure(connection(proxy))
+            message = failure(connection(proxy))
 
-        assert "left out the paging control" in said
-        assert SETTING in said
+        assert "left out the paging control" in message
+        assert SETTING in message
 
     def test_is_asked_for_single_people_too(self, behind: Directory) -> None:
         with (
             Proxy("meta", behind) as proxy,
-            AbsenceCheck(connection(proxy, cannot_page=True), AttributeMapping()) as asked,
+            AbsenceCheck(connection(proxy, cannot_page=True), AttributeMapping()) as check,
         ):
-            found = asked.whereabouts([MissingUser(1, "u00007"), MissingUser(2, "nobody")])
+            found = check.whereabouts([MissingUser(1, "u00007"), MissingUser(2, "nobody")])
 
         assert "found after all" in found[1].sentence
         assert found[2].absent
@@ -91,8 +91,8 @@ class TestBackMetaWithAServerBehindItThatIsDown:
             lost = MissingUser(1, "w1", dn=f"uid=w1,{west}")
             elsewhere = MissingUser(2, "nobody", dn=f"uid=nobody,ou=People,{behind.base}")
             newcomer = MissingUser(3, "new", never_found=True)
-            with AbsenceCheck(wanted, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as asked:
-                found = asked.whereabouts([lost, elsewhere, newcomer])
+            with AbsenceCheck(wanted, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as check:
+                found = check.whereabouts([lost, elsewhere, newcomer])
 
         assert [found[pk].absent for pk in (1, 2, 3)] == [False, True, False]
         assert "the bind DN sees nobody else in the branch ou=West" in found[1].sentence
@@ -121,11 +121,11 @@ def test_a_proxys_own_size_limit_fails_the_reading_and_says_what_to_do(
     kind: Any, cannot_page: bool, behind: Directory
 ) -> None:
     with Proxy(kind, behind, limit="") as proxy:
-        said = failure(connection(proxy, cannot_page=cannot_page))
+        message = failure(connection(proxy, cannot_page=cannot_page))
 
-    assert "Size limit exceeded" in said
-    assert "500 entries" in said
-    assert "a proxy has a limit of its own, 500 unless sizelimit says otherwise" in said
+    assert "Size limit exceeded" in message
+    assert "500 entries" in message
+    assert "a proxy has a limit of its own, 500 unless sizelimit says otherwise" in message
 
 
 @pytest.mark.parametrize("cannot_page", [False, True])
@@ -146,10 +146,10 @@ def forbidding() -> Iterator[Directory]:
 
 class TestAServerThatAllowsNoPages:
     def test_is_refused_with_the_name_of_the_setting(self, forbidding: Directory) -> None:
-        said = failure(connection(forbidding))
+        message = failure(connection(forbidding))
 
-        assert "pagedResults control not allowed" in said
-        assert SETTING in said
+        assert "pagedResults control not allowed" in message
+        assert SETTING in message
 
     def test_is_read_at_once_with_the_setting(self, forbidding: Directory) -> None:
         reading = whole(connection(forbidding, cannot_page=True))
@@ -166,17 +166,17 @@ class TestAServerThatAllowsNoPages:
 
 def test_a_size_limit_without_pages_says_which_limit_to_raise() -> None:
     with Directory(ldif=people(40), limits="size=30") as directory:
-        said = failure(connection(directory, cannot_page=True))
+        message = failure(connection(directory, cannot_page=True))
 
-    assert "Size limit exceeded after 30 entries" in said
-    assert "raise its size limit for the bind DN" in said
+    assert "Size limit exceeded after 30 entries" in message
+    assert "raise its size limit for the bind DN" in message
 
 
 def test_the_control_that_is_listed_and_refused_names_the_setting() -> None:
     with FakeDirectory(search_result=(12, "")) as server:
-        said = failure(connection_to_fake(server))
+        message = failure(connection_to_fake(server))
 
-    assert SETTING in said
+    assert SETTING in message
 
 
 def test_pages_are_asked_for_where_the_control_is_not_listed() -> None:

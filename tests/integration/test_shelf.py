@@ -54,7 +54,7 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
     db: None, rows: list[str], pages: list[list[tuple[str, bool]]], late: bool
 ) -> None:
     with transaction.atomic():
-        server, says = make_server(), dict[str, bool]()
+        server, changed_dns = make_server(), dict[str, bool]()
         for dn in rows:
             keep(server, dn)
         shelf = EntryStore(run_id=2, server_id=server.pk, made="")
@@ -63,7 +63,9 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
         again = 0
         for page in pages:
             # What an entry says when it comes for the first time, it says each time.
-            sent = [RawEntry(dn, b"changed" if says.setdefault(dn, changed) else b"kept", {}) for dn, changed in page]
+            sent = [
+                RawEntry(dn, b"changed" if changed_dns.setdefault(dn, changed) else b"kept", {}) for dn, changed in page
+            ]
             first, repeats = shelf.arrivals.take(sent, shelf.places([each[:2] for each in sent]))
             again += len(repeats)
             waiting += [ReadEntry(place, Identity(each.dn, "", ()), None) for each, place in first if not place.same]
@@ -73,8 +75,8 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
         shelf.keep(waiting)
         shelf.forget_unseen()
 
-        assert sorted(StoredEntry.objects.values_list("dn", flat=True)) == sorted(says)
-        assert again == sum(map(len, pages)) - len(says)
+        assert sorted(StoredEntry.objects.values_list("dn", flat=True)) == sorted(changed_dns)
+        assert again == sum(map(len, pages)) - len(changed_dns)
         transaction.set_rollback(True)
 
 
@@ -84,7 +86,7 @@ def test_entries_that_come_as_they_came_before_are_read_on_and_not_looked_up() -
         keep(server, dn)
     shelf = EntryStore(run_id=2, server_id=server.pk, made="")
     shelf.places([(dn, b"") for dn in NAMES[:4]])
-    with CaptureQueriesContext(connection) as asked:
+    with CaptureQueriesContext(connection) as queries:
         for start in (4, 8):
             assert all(place.stored for place in shelf.places([(dn, b"") for dn in NAMES[start : start + 4]]))
-    assert len(asked) == 2
+    assert len(queries) == 2

@@ -158,11 +158,11 @@ class TestABrowser:
 
         waiting = browser_has_gone(request)
         there.send(b"the next request")
-        asking = browser_has_gone(request)
+        browser = browser_has_gone(request)
         here.recv(100)
         there.close()
 
-        assert (waiting, asking, browser_has_gone(request)) == (False, False, True)
+        assert (waiting, browser, browser_has_gone(request)) == (False, False, True)
         here.close()
 
     def test_is_there_where_the_web_server_does_not_tell(self) -> None:

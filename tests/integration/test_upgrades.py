@@ -92,9 +92,9 @@ def _own() -> set[Key]:
 
 
 def test_the_first_migrations_make_the_tables_that_the_older_version_had(older: Database) -> None:
-    told = EARLIER / ("sqlite.txt" if older.is_file else "postgresql.txt")
+    expected = EARLIER / ("sqlite.txt" if older.is_file else "postgresql.txt")
 
-    assert described(older) == told.read_text().splitlines()
+    assert described(older) == expected.read_text().splitlines()
 
 
 def test_the_first_migrations_stand_for_all_that_the_older_version_had() -> None:

@@ -66,7 +66,7 @@ class Person:
 
     async def works(self) -> None:
         """Go from page to page until told to stop."""
-        await self.asks("first page", "GET", "/")
+        await self.requests("first page", "GET", "/")
         # Nobody begins at the same moment.
         await asyncio.sleep(self.chance.uniform(0, self.job.think[1]))
         watches = self.system and self.number % WATCHERS == 2
@@ -80,7 +80,7 @@ class Person:
 
     async def polls(self) -> None:
         headers = {"HX-Request": "true", "HX-Target": "run-progress", "HX-Trigger": "run-progress"}
-        await self.asks("progress", "GET", f"/history/{self.run()}/", headers=headers, expected=(200, STOP_POLLING))
+        await self.requests("progress", "GET", f"/history/{self.run()}/", headers=headers, expected=(200, STOP_POLLING))
 
     async def does_something(self) -> None:
         habits = HABITS + SYSTEM_HABITS if self.system else HABITS
@@ -91,13 +91,13 @@ class Person:
         elif kind == "interval":
             await self.sets_interval()
         elif address:
-            await self.asks(kind, "GET", address)
+            await self.requests(kind, "GET", address)
 
     async def dismisses(self) -> None:
         """Write: take an alert off the list; each is one person's, so that none is dismissed twice."""
         if self.alerts:
             alert = self.alerts.pop()
-            await self.asks("dismiss", "POST", f"/alerts/{alert}/dismiss/", data={}, expected=302, wrote=alert)
+            await self.requests("dismiss", "POST", f"/alerts/{alert}/dismiss/", data={}, expected=302, wrote=alert)
 
     async def sets_interval(self) -> None:
         """Write: change the sync interval; only the first person does, so that the last value is known."""
@@ -105,7 +105,7 @@ class Person:
             self.interval = self.interval % 8000 + 1
             given = {"interval_hours": str(self.interval)}
             where = "/settings/security/ldap/interval/"
-            await self.asks("interval", "POST", where, data=given, expected=302, wrote=self.interval)
+            await self.requests("interval", "POST", where, data=given, expected=302, wrote=self.interval)
 
     @property
     def system(self) -> bool:
@@ -117,7 +117,7 @@ class Person:
     def run(self) -> str:
         return Path(self.job.run).read_text() if Path(self.job.run).exists() else ""
 
-    async def asks(
+    async def requests(
         self,
         kind: str,
         method: str,

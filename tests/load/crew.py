@@ -46,15 +46,15 @@ class Crew:
         """Wait until a process has written so many rows of one kind."""
         ends = time.monotonic() + PATIENCE
         while sum(row["kind"] == kind for row in self.rows(name)) < count:
-            assert self._processes[name].poll() is None, self._said(name)
-            assert time.monotonic() < ends, f"{name} did not come to {count} {kind}: {self._said(name)}"
+            assert self._processes[name].poll() is None, self._output(name)
+            assert time.monotonic() < ends, f"{name} did not come to {count} {kind}: {self._output(name)}"
             time.sleep(0.1)
 
     def go_home(self) -> None:
         """Have everybody finish what they are at."""
         self._stop.touch()
         for name, process in self._processes.items():
-            assert process.wait(PATIENCE) == 0, self._said(name)
+            assert process.wait(PATIENCE) == 0, self._output(name)
 
     def leave(self) -> None:
         """End who is still there."""
@@ -63,5 +63,5 @@ class Crew:
                 process.kill()
                 process.wait(PATIENCE)
 
-    def _said(self, name: str) -> str:
+    def _output(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")[-3000:]

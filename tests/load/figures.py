@@ -87,7 +87,7 @@ def publish(folder: Path, page: Path = PAGE) -> None:
     if not found:
         sys.exit("No figures were collected.")
     cores = os.cpu_count()
-    told = (
+    block = (
         f"## Load\n\nA web server, a worker and Redis as `manage.py serve` starts them, on one machine with {cores} "
         "cores that the\nbrowsers share. Each person thinks for 2 to 5 seconds between requests, every fifth watches "
         "the run. Meanwhile syncs\nthat change every user are applied, and two more processes block, unblock, hold and "
@@ -95,7 +95,7 @@ def publish(folder: Path, page: Path = PAGE) -> None:
     )
     text = page.read_text()
     placed = re.sub(
-        re.escape(START) + ".*" + re.escape(END), lambda _: f"{START}\n{told}\n{END}", text, flags=re.DOTALL
+        re.escape(START) + ".*" + re.escape(END), lambda _: f"{START}\n{block}\n{END}", text, flags=re.DOTALL
     )
     page.write_text(placed)
     print(table(found))

@@ -100,13 +100,13 @@ def main(job: dict[str, Any], results: Path) -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    told = {
+    result = {
         "matter": matter.pk,
         "times": [each for hands in everyone for each in hands.times],
         "errors": [error for hands in everyone for error in hands.errors],
         "wanted": {pk: asdict(state) for hands in everyone for pk, state in hands.wanted.items()},
     }
-    results.write_text(json.dumps(told))
+    results.write_text(json.dumps(result))
 
 
 if __name__ == "__main__":

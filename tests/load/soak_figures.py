@@ -142,7 +142,7 @@ def text(figures: Figures) -> str:
         f"| faults | {sum(figures.faults.values())}: {_listed(figures.faults)} |",
         f"| broken invariants | {figures.broken} |",
         f"| longest statement | {figures.longest_statement:.2f} s; {figures.slow_statements} took over 0.5 s |",
-        f"| error lines in PostgreSQL's log | {sum(figures.errors.values())}{_said(figures.errors)} |",
+        f"| error lines in PostgreSQL's log | {sum(figures.errors.values())}{_counted(figures.errors)} |",
         f"| database | {total[0] >> 20} MB at the start, {total[1] >> 20} MB at the end |",
         f"| tables of runs, by run and user | {figures.bytes_per_run_and_user:.1f} bytes |",
         f"| rows that runs have written | {_listed(figures.rows_of_runs)} |",
@@ -162,7 +162,7 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count:,}" for name, count in sorted(counts.items(), key=lambda each: -each[1]))
 
 
-def _said(found: dict[str, int]) -> str:
+def _counted(found: dict[str, int]) -> str:
     return "".join(f"; {count} times {what}" for what, count in sorted(found.items(), key=lambda each: -each[1])[:4])
 
 
@@ -171,11 +171,11 @@ def publish(folder: Path, page: Path = PAGE) -> None:
     path = folder / "soak.json"
     if not path.exists():
         sys.exit("No figures were collected.")
-    told = text(Figures(**json.loads(path.read_text())))
-    new, whole = f"{START}\n{told}\n{END}", page.read_text()
+    block = text(Figures(**json.loads(path.read_text())))
+    new, whole = f"{START}\n{block}\n{END}", page.read_text()
     place = re.compile(re.escape(START) + ".*" + re.escape(END), flags=re.DOTALL)
     page.write_text(place.sub(lambda _: new, whole) if place.search(whole) else f"{whole.rstrip()}\n\n{new}\n")
-    print(told)
+    print(block)
 
 
 if __name__ == "__main__":

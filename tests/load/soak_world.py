@@ -126,8 +126,8 @@ def opened(folder: Path, count: int) -> Iterator[World]:
         stack.enter_context(messages_go_to(broker.url))
         stack.enter_context(stages.connected_to(database))
         call_command("migrate", verbosity=0)
-        told = {"notification_addresses": ["it@example.com"], "notify_administrators": False, "interval_hours": 0}
-        sync_settings.save(values=told, by=SYSTEM, at=timezone.now())
+        values = {"notification_addresses": ["it@example.com"], "notify_administrators": False, "interval_hours": 0}
+        sync_settings.save(values=values, by=SYSTEM, at=timezone.now())
         SyncSettings.objects.update(interval_since=timezone.now())
         for place in places:
             _fill(place)

@@ -72,7 +72,7 @@ class Console:
             raise
 
     def get(self, path: str) -> Answer:
-        return self._ask("GET", path)
+        return self._request("GET", path)
 
     def until(self, path: str, status: int) -> float:
         """Ask again and again until a page answers so; return the seconds that it took."""
@@ -92,9 +92,9 @@ class Console:
         token = TOKEN.search(self.get("/sign-in/").text)
         assert token
         form = urlencode({"csrfmiddlewaretoken": token[1], "username": "ada", "password": self._password})
-        assert self._ask("POST", "/sign-in/", form).status == 302
+        assert self._request("POST", "/sign-in/", form).status == 302
 
-    def _ask(self, method: str, path: str, body: str = "") -> Answer:
+    def _request(self, method: str, path: str, body: str = "") -> Answer:
         began = time.monotonic()
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         headers = {"Cookie": "; ".join(f"{name}={each.value}" for name, each in self._cookies.items())}

@@ -138,14 +138,14 @@ def next_round(number: int, load: Load, directory: Directory, folder: Path) -> R
     if number:
         site.server(directory, number)
         carry_out_run(load, simulated=True)
-    return carry_out_run(load, simulated=False, told_in=folder / "run")
+    return carry_out_run(load, simulated=False, noted_in=folder / "run")
 
 
-def carry_out_run(load: Load, *, simulated: bool, told_in: Path | None = None) -> Run:
+def carry_out_run(load: Load, *, simulated: bool, noted_in: Path | None = None) -> Run:
     """Have the worker carry a run out, and wait for its end."""
     run = runs.start(servers=(), simulated=simulated, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
-    if told_in is not None:
-        told_in.write_text(str(run.pk))
+    if noted_in is not None:
+        noted_in.write_text(str(run.pk))
     ends = time.monotonic() + load.patience
     while run.live:
         assert time.monotonic() < ends, f"run {run.pk} is still {run.state}, {run.phase} {run.done}"

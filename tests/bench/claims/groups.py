@@ -35,11 +35,11 @@ def measure(suite: Suite) -> Iterator[Row]:
     """Measure a directory of its own, with and without."""
     users, repeats = suite.options.users, suite.options.repeats
     groups = users // PEOPLE_PER_GROUP
-    suite.say(f"a directory of {users:,} people and {groups:,} groups")
+    suite.report(f"a directory of {users:,} people and {groups:,} groups")
     with World(suite.new_folder(), suite.database_url(), users, groups=groups, members=MEMBERS) as world:
-        suite.say("syncs without groups")
+        suite.report("syncs without groups")
         without = _runs(world, repeats, resolve=False)
-        suite.say("syncs that resolve groups")
+        suite.report("syncs that resolve groups")
         resolving = _runs(world, repeats, resolve=True)
     size = f"{users:,} people, {groups:,} groups, {groups * MEMBERS:,} memberships"
     yield _against(FIRST, resolving.first, without.first, size)
@@ -52,7 +52,7 @@ def measure(suite: Suite) -> Iterator[Row]:
 def _runs(world: World, repeats: int, *, resolve: bool) -> Runs:
     world.follow({**SEED_SCRIPTS, "resolve_groups": resolve})
     # A configuration has to be simulated before a real run takes it.
-    world.told_by_sync(simulated=True)
+    world.sync_summary(simulated=True)
     first, unchanged = list[Measured](), list[Measured]()
     for _ in range(repeats):
         world.console.inside("forget")
@@ -70,6 +70,6 @@ def _against(claim: Row, measured: list[Measured], others: list[Measured], size:
         claim.against,
         claim.goal,
         measured=ratio(times, against),
-        told=f"{size}: {seconds(times)} against {seconds(against)}, {more} s more",
+        details=f"{size}: {seconds(times)} against {seconds(against)}, {more} s more",
         samples={"seconds": times, "against": against},
     )

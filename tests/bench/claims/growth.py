@@ -33,16 +33,16 @@ def measure(suite: Suite) -> Iterator[Row]:
 
 
 def _runs(suite: Suite, jobs: Jobs) -> dict[str, list[Measured]]:
-    suite.say(f"syncs of {jobs.world.count:,} users")
+    suite.report(f"syncs of {jobs.world.count:,} users")
     return {"first": jobs.first, "unchanged": jobs.unchanged}
 
 
 def _growth(found: dict[int, dict[str, list[Measured]]]) -> Row:
     times = {kind: {count: _time(runs[kind]) for count, runs in found.items()} for kind in KINDS}
-    told = "; ".join(f"{count:,} users {short(seconds)} s" for count, seconds in times["unchanged"].items())
+    details = "; ".join(f"{count:,} users {short(seconds)} s" for count, seconds in times["unchanged"].items())
     first, last = min(times["unchanged"].items()), max(times["unchanged"].items())
     samples = {kind: {str(count): seconds for count, seconds in each.items()} for kind, each in times.items()}
-    return Row(GROWTH.key, GROWTH.what, GROWTH.against, None, last[1] / first[1], told, samples=samples)
+    return Row(GROWTH.key, GROWTH.what, GROWTH.against, None, last[1] / first[1], details, samples=samples)
 
 
 def _compared(found: dict[int, dict[str, list[Measured]]], few: int, many: int) -> Iterator[Row]:
@@ -51,16 +51,18 @@ def _compared(found: dict[int, dict[str, list[Measured]]], few: int, many: int) 
     time = {kind: (_time(found[few][kind]), _time(found[many][kind])) for kind in KINDS}
     yield _worst(MEMORY, few, many, {kind: (a / MEGABYTE, b / MEGABYTE) for kind, (a, b) in memory.items()}, "MB")
     largest = max(peak for _, peak in memory.values()) / MEGABYTE
-    told = f"{many:,} users"
-    yield Row(LARGEST.key, LARGEST.what, LARGEST.against, LARGEST.goal, largest, told, samples={"peak_bytes": memory})
+    details = f"{many:,} users"
+    yield Row(
+        LARGEST.key, LARGEST.what, LARGEST.against, LARGEST.goal, largest, details, samples={"peak_bytes": memory}
+    )
     yield _worst(TIME, few, many, time, "s")
 
 
 def _worst(claim: Row, few: int, many: int, figures: dict[str, tuple[float, float]], unit: str) -> Row:
-    told = ", ".join(f"{kind}: {short(b)} {unit} against {short(a)} {unit}" for kind, (a, b) in figures.items())
+    details = ", ".join(f"{kind}: {short(b)} {unit} against {short(a)} {unit}" for kind, (a, b) in figures.items())
     what, against = claim.what.replace("1,000,000", f"{many:,}"), f"{few:,} users"
     worst = max(b / a for a, b in figures.values())
-    return Row(claim.key, what, against, claim.goal, worst, told, samples={"users": [few, many], unit: figures})
+    return Row(claim.key, what, against, claim.goal, worst, details, samples={"users": [few, many], unit: figures})
 
 
 def _time(measured: list[Measured]) -> float:

@@ -24,7 +24,7 @@ def measure(suite: Suite) -> Iterator[Row]:
     jobs = suite.jobs(suite.options.users)
     # The sync before may be one of other scripts.
     jobs.world.sync()
-    suite.say("the impact of edited scripts")
+    suite.report("the impact of edited scripts")
     found = jobs.world.console.inside("impact", str(suite.options.repeats))
     count, one, every, evaluated = (found[name] for name in ("entries", "one", "every", "evaluated"))
     yield Row(
@@ -33,7 +33,7 @@ def measure(suite: Suite) -> Iterator[Row]:
         IMPACT.against,
         IMPACT.goal,
         measured=ratio(evaluated, one),
-        told=(
+        details=(
             f"{count:,} entries: {short(rate(count, one))}/s against {short(rate(count, evaluated))}/s; "
             f"with all three scripts edited {short(rate(count, every))}/s"
         ),
@@ -45,6 +45,6 @@ def measure(suite: Suite) -> Iterator[Row]:
         FIRST.against,
         FIRST.goal,
         measured=median(found["first"]),
-        told=f"{count:,} entries in {seconds(one)}",
+        details=f"{count:,} entries in {seconds(one)}",
         samples={"first": found["first"]},
     )

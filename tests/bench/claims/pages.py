@@ -28,7 +28,7 @@ def measure(suite: Suite) -> Iterator[Row]:
     """Fill a console twice and look at all its pages."""
     large = QUICK if suite.options.quick else LARGE
     repeats, one_in = suite.options.sized(20, 3), str(suite.options.sized(1, ONE_IN))
-    suite.say(f"pages with {large[0]:,} users, {large[1]:,} devices, {large[2]:,} runs")
+    suite.report(f"pages with {large[0]:,} users, {large[1]:,} devices, {large[2]:,} runs")
     found = suite.console().inside(
         "pages", *(",".join(map(str, size)) for size in (SMALL, large)), str(repeats), one_in
     )
@@ -43,18 +43,18 @@ def _queries(found: list[dict[str, Any]], what: str) -> Row:
         page["name"]: (page["before"], page["statements"]) for page in found if page["statements"] > page["before"]
     }
     more = max(page["statements"] - page["before"] for page in found)
-    told = "; ".join(f"{name}: {many} instead of {few}" for name, (few, many) in grown.items())
+    details = "; ".join(f"{name}: {many} instead of {few}" for name, (few, many) in grown.items())
     most = max(page["statements"] for page in found)
     samples = {page["name"]: [page["before"], page["statements"]] for page in found}
-    told = told or f"{len(found)} pages, {most} statements at most"
+    details = details or f"{len(found)} pages, {most} statements at most"
     return Row(
-        QUERIES.key, QUERIES.what, QUERIES.against, QUERIES.goal, max(0, more), f"{what}: {told}", samples=samples
+        QUERIES.key, QUERIES.what, QUERIES.against, QUERIES.goal, max(0, more), f"{what}: {details}", samples=samples
     )
 
 
 def _times(claim: Row, pages: list[dict[str, Any]], what: str) -> Row:
     p95 = {page["name"]: percentile(page["ms"], 95) for page in pages}
     slowest = sorted(p95.items(), key=lambda each: -each[1])
-    told = ", ".join(f"{name} {short(ms)} ms" for name, ms in slowest[:SLOWEST])
+    details = ", ".join(f"{name} {short(ms)} ms" for name, ms in slowest[:SLOWEST])
     samples = {"p95 in ms": p95, "median in ms": {page["name"]: median(page["ms"]) for page in pages}}
-    return Row(claim.key, claim.what, claim.against, claim.goal, slowest[0][1], f"{what}: {told}", samples=samples)
+    return Row(claim.key, claim.what, claim.against, claim.goal, slowest[0][1], f"{what}: {details}", samples=samples)

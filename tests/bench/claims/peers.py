@@ -63,7 +63,7 @@ def measure(suite: Suite) -> Iterator[Row]:
         if find_spec(peer.package) is None:
             yield from (not_measured(peer.row(job), f"{peer.package} is not installed") for job in JOBS)
             continue
-        suite.say(f"{peer.title}, {count:,} users")
+        suite.report(f"{peer.title}, {count:,} users")
         yield from _compared(peer, count, jobs, _theirs(suite, peer, count))
 
 
@@ -91,6 +91,6 @@ def _compared(peer: Peer, count: int, jobs: Jobs, theirs: dict[str, list[float]]
         claim = peer.row(job)
         times = [each.seconds for each in measured]
         fast, slow = rate(jobs.world.count, times), rate(count, theirs[job])
-        told = f"{short(fast)} users/s ({jobs.world.count:,}) against {short(slow)} ({count:,})"
+        details = f"{short(fast)} users/s ({jobs.world.count:,}) against {short(slow)} ({count:,})"
         samples = {"users": jobs.world.count, "seconds": times, "sample": count, "their seconds": theirs[job]}
-        yield Row(claim.key, claim.what, claim.against, claim.goal, fast / slow, told, samples=samples)
+        yield Row(claim.key, claim.what, claim.against, claim.goal, fast / slow, details, samples=samples)

@@ -23,15 +23,15 @@ ROWS = (UNCHANGED, FIRST, CHANGED, MOVED)
 def measure(suite: Suite) -> Iterator[Row]:
     """Yield one row after the other."""
     jobs = suite.jobs(suite.options.users)
-    suite.say("first syncs")
+    suite.report("first syncs")
     _ = jobs.first
-    suite.say("syncs with nothing changed, and ldapsearch")
+    suite.report("syncs with nothing changed, and ldapsearch")
     base = jobs.ldapsearch
     yield _against(FIRST, jobs, jobs.first, base)
     yield _against(UNCHANGED, jobs, jobs.unchanged, base)
-    suite.say("syncs with 1 % changed")
+    suite.report("syncs with 1 % changed")
     yield _against(CHANGED, jobs, jobs.changed, [each.seconds for each in jobs.unchanged])
-    suite.say("syncs that move everybody")
+    suite.report("syncs that move everybody")
     yield _against(MOVED, jobs, jobs.moved, base)
 
 
@@ -45,6 +45,6 @@ def _against(claim: Row, jobs: Jobs, measured: list[Measured], others: list[floa
         claim.against,
         claim.goal,
         measured=ratio(times, others),
-        told=f"{count:,} users: {seconds(times)} against {seconds(others)}; {speed} users/s; {start:.1f} s of it outside of the run",
+        details=f"{count:,} users: {seconds(times)} against {seconds(others)}; {speed} users/s; {start:.1f} s of it outside of the run",
         samples={"users": count, "seconds": times, "against": others, "peak_bytes": [each.peak for each in measured]},
     )

@@ -20,7 +20,7 @@ ROWS = (SANDBOX,)
 def measure(suite: Suite) -> Iterator[Row]:
     """Yield the row."""
     count = suite.options.sized(20_000, 2_000)
-    suite.say(f"scripts for {count:,} entries")
+    suite.report(f"scripts for {count:,} entries")
     # One turn more: single turns are short.
     found = suite.console().inside("scripts", str(count), str(suite.options.repeats + 2))
     own, bare = found["sandbox"], found["bare"]
@@ -30,6 +30,6 @@ def measure(suite: Suite) -> Iterator[Row]:
         SANDBOX.against,
         SANDBOX.goal,
         measured=ratio(bare, own),
-        told=f"{count:,} entries: {short(rate(count, own))}/s against {short(rate(count, bare))}/s",
+        details=f"{count:,} entries: {short(rate(count, own))}/s against {short(rate(count, bare))}/s",
         samples={"entries": count, **found},
     )

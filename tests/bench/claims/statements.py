@@ -29,13 +29,13 @@ def measure(suite: Suite) -> Iterator[Row]:
     users = sorted({TWO_PAGES, suite.options.smaller, suite.options.users})
     pages = [math.ceil(count / 1000) for count in users]
     counted = [_count(suite, count) for count in users]
-    asked = [sum(number for text, number in each.items() if not TRANSACTIONS.match(text)) for each in counted]
+    statements = [sum(number for text, number in each.items() if not TRANSACTIONS.match(text)) for each in counted]
     whole = [each.total() for each in counted]
-    slopes, whole_slopes = _slopes(pages, asked), _slopes(pages, whole)
-    samples: dict[str, Any] = {"pages": pages, "statements": asked, "with transactions": whole}
-    told = f"{asked[0]} for {pages[0]:,}, {asked[-1]} for {pages[-1]} pages; {whole_slopes[-1]:g} with BEGIN and COMMIT"
+    slopes, whole_slopes = _slopes(pages, statements), _slopes(pages, whole)
+    samples: dict[str, Any] = {"pages": pages, "statements": statements, "with transactions": whole}
+    details = f"{statements[0]} for {pages[0]:,}, {statements[-1]} for {pages[-1]} pages; {whole_slopes[-1]:g} with BEGIN and COMMIT"
     samples["of the largest"] = dict(counted[-1].most_common())
-    yield Row(PER_PAGE.key, PER_PAGE.what, PER_PAGE.against, PER_PAGE.goal, slopes[-1], told, samples=samples)
+    yield Row(PER_PAGE.key, PER_PAGE.what, PER_PAGE.against, PER_PAGE.goal, slopes[-1], details, samples=samples)
     if len(slopes) < 2:
         yield not_measured(GROWTH, "it takes three sizes")
         return
@@ -50,11 +50,11 @@ def _count(suite: Suite, users: int) -> Counter[str]:
     world = suite.jobs(users).world
     # What was done before may have left something to write.
     world.sync()
-    suite.say(f"SQL statements of {users:,} users")
+    suite.report(f"SQL statements of {users:,} users")
     database = urlsplit(world.console.database_url).path.strip("/")
-    with suite.server.statements(database) as asked:
+    with suite.server.statements(database) as statements:
         world.sync()
-    return Counter(shape(text) for text in asked)
+    return Counter(shape(text) for text in statements)
 
 
 def shape(text: str) -> str:

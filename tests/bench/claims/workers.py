@@ -48,21 +48,21 @@ def measure(suite: Suite) -> Iterator[Row]:
     with _broker(suite.new_folder()) as url:
         world.console.environment["REDIS_URL"] = url
         world.follow(slow_scripts())
-        world.told_by_sync(simulated=True)
+        world.sync_summary(simulated=True)
         for _ in range(suite.options.repeats):
             for workers, found in times.items():
-                suite.say(f"{count:,} users and slow scripts, {workers} Celery worker{'s'[: workers - 1]}")
+                suite.report(f"{count:,} users and slow scripts, {workers} Celery worker{'s'[: workers - 1]}")
                 world.console.inside("forget")
                 found.append(_queued(world, workers))
         world.follow(SEED_SCRIPTS)
-        world.told_by_sync()
+        world.sync_summary()
     yield Row(
         WORKERS.key,
         WORKERS.what,
         WORKERS.against,
         WORKERS.goal,
         measured=ratio(times[1], times[2]),
-        told=f"{count:,} users: {seconds(times[2])} against {seconds(times[1])}",
+        details=f"{count:,} users: {seconds(times[2])} against {seconds(times[1])}",
         samples={"users": count, "one": times[1], "two": times[2]},
     )
 
@@ -91,10 +91,10 @@ def _queued(world: World, workers: int) -> float:
     with ExitStack() as stack:
         for number, core in zip(range(workers), sorted(os.sched_getaffinity(0)), strict=False):
             stack.enter_context(_worker(world, number, core))
-        told: dict[str, Any] = world.console.inside("queue", str(workers))
-    if told["state"] != "applied" or told["users"] != world.count:
-        raise CommandFailed(f"the run of {workers} workers ended otherwise than it should: {told}")
-    return float(told["seconds"])
+        details: dict[str, Any] = world.console.inside("queue", str(workers))
+    if details["state"] != "applied" or details["users"] != world.count:
+        raise CommandFailed(f"the run of {workers} workers ended otherwise than it should: {details}")
+    return float(details["seconds"])
 
 
 @contextmanager

@@ -95,11 +95,17 @@ def _list(client: Client, name: str, address: str, kind: str) -> list[Page]:
     wide = f"per_page={PAGE_SIZES[-1]}"
     variants = {"": {}, wide: {"per_page": PAGE_SIZES[-1]}, **dict(_sorted(table)), **dict(_filtered(form))}
     places: dict[str, dict[str, Any]] = {"page=second": {"page": 2}, "page=last": {"page": FAR}}
-    for told, query in variants.items():
+    for query_text, query in variants.items():
         middle = _shown(client, address, query)[0].paginator.num_pages // 2 + 1
-        places |= {told: query, f"{told}&page=middle".strip("&"): query | {"page": middle}}
+        places |= {query_text: query, f"{query_text}&page=middle".strip("&"): query | {"page": middle}}
     del places[""]
-    return [first, *(Page(f"{name}?{told}", "list", f"{address}?{urlencode(query)}") for told, query in places.items())]
+    return [
+        first,
+        *(
+            Page(f"{name}?{query_text}", "list", f"{address}?{urlencode(query)}")
+            for query_text, query in places.items()
+        ),
+    ]
 
 
 def _shown(client: Client, address: str, query: dict[str, Any]) -> tuple[Any, forms.Form]:
@@ -120,8 +126,8 @@ def _sorted(table: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _filtered(form: forms.Form) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, field in form.fields.items():
-        for told, value in _values(field).items():
-            yield f"{name}={told}", {name: value}
+        for query_text, value in _values(field).items():
+            yield f"{name}={query_text}", {name: value}
 
 
 def _values(field: forms.Field) -> dict[str, Any]:

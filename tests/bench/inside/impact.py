@@ -32,7 +32,7 @@ def main(repeats: str) -> dict[str, Any]:
     found: dict[str, Any] = {"entries": len(entries), "one": [], "every": [], "first": [], "evaluated": []}
     for _ in range(int(repeats)):
         for name, scripts in (("one", one), ("every", every)):
-            seconds, first = _told(server, scripts, len(entries))
+            seconds, first = _measured(server, scripts, len(entries))
             found[name].append(seconds)
             found["first"].append(first)
         found["evaluated"].append(_evaluated(server, every, entries))
@@ -44,7 +44,7 @@ def _entries() -> list[Entry]:
     return [Entry(dn, {name: tuple(values) for name, values in read.items()}) for dn, read in stored.iterator()]
 
 
-def _told(server: LdapServer, scripts: Scripts, count: int) -> tuple[float, float]:
+def _measured(server: LdapServer, scripts: Scripts, count: int) -> tuple[float, float]:
     """Return how long it takes to tell the whole impact, and its first numbers; it has to be the right one."""
     started, first = time.perf_counter(), 0.0
     last: Impact | None = None
@@ -54,8 +54,8 @@ def _told(server: LdapServer, scripts: Scripts, count: int) -> tuple[float, floa
     seconds = time.perf_counter() - started
     assert last is not None
     moved = len(range(1, count + 1, ONE_IN))
-    told = (last.done, last.users, last.edited["moved"], last.basis.outdated)
-    assert told == (count, moved, moved, False), f"the impact is another one than it should be: {told}"
+    figures = (last.done, last.users, last.edited["moved"], last.basis.outdated)
+    assert figures == (count, moved, moved, False), f"the impact is another one than it should be: {figures}"
     return seconds, first
 
 

@@ -76,13 +76,13 @@ def _measured(client: Client, page: Page, before: int, repeats: int) -> dict[str
 def _statements(client: Client, page: Page) -> int:
     """Return how many statements a page takes: once a minute a look writes, too, that the session is in use."""
     _look(client, page)
-    return min(_asked(client, page), _asked(client, page))
+    return min(_statements_of(client, page), _statements_of(client, page))
 
 
-def _asked(client: Client, page: Page) -> int:
-    with CaptureQueriesContext(connection) as asked:
+def _statements_of(client: Client, page: Page) -> int:
+    with CaptureQueriesContext(connection) as queries:
         _look(client, page)
-    return len(asked)
+    return len(queries)
 
 
 def _look(client: Client, page: Page) -> None:

@@ -42,7 +42,7 @@ def main(count: str, repeats: str) -> dict[str, Any]:
         found["sandbox"].append(seconds)
         answers, seconds = in_a_bare_interpreter(entries)
         found["bare"].append(seconds)
-        assert [said(verdict) for verdict in verdicts] == answers, "sandbox and interpreter don't agree"
+        assert [as_answer(verdict) for verdict in verdicts] == answers, "sandbox and interpreter don't agree"
     return found
 
 
@@ -81,6 +81,6 @@ def plain(entry: Entry) -> dict[str, Any]:
     return shown | {"dn": entry.dn}
 
 
-def said(verdict: Verdict) -> list[Any]:
+def as_answer(verdict: Verdict) -> list[Any]:
     """Return a verdict as the three functions give it."""
     return [verdict.active, verdict.org_name, None if verdict.roles is None else list(verdict.roles)]

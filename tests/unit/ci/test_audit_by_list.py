@@ -31,18 +31,18 @@ class TestTheAudit:
         assert "0 not held" in done.stdout
 
     @pytest.mark.parametrize(
-        ("old", "new", "says"),
+        ("old", "new", "expected"),
         [
             ("| Django | 5.2.19 |", "| Django | 99.0 |", "is older than 99.0: CVE-2026-111211"),
             ("| redis | 4.5.4 |", "| no-such-package | 1.0 |", "no-such-package is not installed"),
             ("Checked on", "Looked at on", "there is no list of floors with the day"),
         ],
     )
-    def test_stops_at_what_is_old_unknown_or_unlisted(self, old: str, new: str, says: str, tmp_path: Path) -> None:
+    def test_stops_at_what_is_old_unknown_or_unlisted(self, old: str, new: str, expected: str, tmp_path: Path) -> None:
         page = tmp_path / "dependencies.md"
         page.write_text(LIST.read_text().replace(old, new))
 
         done = audit(page)
 
         assert done.returncode == 1
-        assert says in done.stderr
+        assert expected in done.stderr

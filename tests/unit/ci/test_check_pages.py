@@ -37,23 +37,23 @@ FILES = {
 
 
 @pytest.fixture
-def said(tmp_path: Path) -> Callable[[dict[str, str]], list[str]]:
-    def said(changed: dict[str, str]) -> list[str]:
+def problems_of(tmp_path: Path) -> Callable[[dict[str, str]], list[str]]:
+    def problems_of(changed: dict[str, str]) -> list[str]:
         for name, text in (FILES | changed).items():
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, "utf-8")
         return [f"{path.relative_to(tmp_path)}:{line}: {what}" for path, line, what in CHECK["problems"](tmp_path)]
 
-    return said
+    return problems_of
 
 
 def test_ours_are_well() -> None:
     assert list(CHECK["problems"](ROOT)) == []
 
 
-def test_what_is_well_is_let_through(said: Callable[[dict[str, str]], list[str]]) -> None:
-    assert said({}) == []
+def test_what_is_well_is_let_through(problems_of: Callable[[dict[str, str]], list[str]]) -> None:
+    assert problems_of({}) == []
 
 
 def _page(more: str) -> dict[str, str]:
@@ -108,8 +108,10 @@ def _styles(more: str) -> dict[str, str]:
         (_styles("color: red;"), "static/css/tokens.css:7: no declaration: color: red"),
     ],
 )
-def test_a_fault_is_found(said: Callable[[dict[str, str]], list[str]], changed: dict[str, str], expected: str) -> None:
-    assert expected in said(changed)
+def test_a_fault_is_found(
+    problems_of: Callable[[dict[str, str]], list[str]], changed: dict[str, str], expected: str
+) -> None:
+    assert expected in problems_of(changed)
 
 
 def test_the_command_fails_and_names_the_file(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

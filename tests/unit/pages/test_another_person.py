@@ -41,11 +41,11 @@ def john() -> User:
     server = make_server()
     Match.objects.create(user=john, server=server, dn=DN, unique_id="id-1", matched_at=NOW)
     stored(john, Identity(DN, "id-2", ("john",), (), "Mallory", "Jones"))
-    said(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
+    run_noted(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
     return john
 
 
-def said(user: User, *steps: str) -> None:
+def run_noted(user: User, *steps: str) -> None:
     """Have a run say this of a user."""
     change = make_change(make_run(), user, outcome=Outcome.CONFLICT)
     RunChange.objects.filter(pk=change.pk).update(steps=list(steps))
@@ -95,7 +95,7 @@ class TestTheUsersPage:
             case "found by id":
                 stored(john, Identity("uid=john,ou=back", "id-1", ("john",)))
             case "another conflict":
-                said(john, "Conflict: two entries for one user. Nothing changes.")
+                run_noted(john, "Conflict: two entries for one user. Nothing changes.")
             case _:
                 namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
 
@@ -145,10 +145,10 @@ class TestAnotherPerson:
     def test_asks_first_and_then_does_it(self, john: User) -> None:
         browser = confirmed(make_sysadmin())
 
-        asked = browser.get(address(john)).content.decode()
+        question = browser.get(address(john)).content.decode()
         done = browser.post(address(john), follow=True).content.decode()
 
-        assert "Mallory Jones" in asked
+        assert "Mallory Jones" in question
         assert f"john#{john.pk}" in done
         assert User.objects.get(pk=john.pk).username == f"john#{john.pk}"
 
@@ -180,7 +180,7 @@ class TestAnotherPerson:
 def test_a_run_that_repeats_what_an_earlier_one_said_is_the_last_one(john: User) -> None:
     first = RunChange.objects.get(user=john)
     RunChange.objects.filter(pk=first.pk).update(digest=1)
-    said(john, "Not checked: Headquarters could not be read.")
+    run_noted(john, "Not checked: Headquarters could not be read.")
     assert not namesakes.doubt(john).exists
     RunRepeat.objects.create(run=make_run(), first=first.pk, last=first.pk)
 
@@ -189,10 +189,10 @@ def test_a_run_that_repeats_what_an_earlier_one_said_is_the_last_one(john: User)
 
 def test_a_run_that_repeats_something_else_ends_the_doubt(john: User) -> None:
     doubtful = RunChange.objects.get(user=john)
-    said(john, "Not checked: Headquarters could not be read.")
+    run_noted(john, "Not checked: Headquarters could not be read.")
     RunChange.objects.exclude(pk=doubtful.pk).update(digest=1)
     other = RunChange.objects.exclude(pk=doubtful.pk).get()
-    said(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
+    run_noted(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
     assert namesakes.doubt(john).exists
     RunRepeat.objects.create(run=make_run(), first=other.pk, last=other.pk)
 

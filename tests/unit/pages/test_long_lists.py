@@ -59,10 +59,10 @@ class TestTheExportOfUsers:
         for number in range(20):
             make_user(f"user{number}", roles=["PROe User"])
 
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             rows_of(client.get(reverse("users:export")))
 
-        assert sum(RoleGrant._meta.db_table in query["sql"] for query in asked) <= 2
+        assert sum(RoleGrant._meta.db_table in query["sql"] for query in queries) <= 2
 
 
 class TestTheExportOfDevices:

@@ -358,8 +358,8 @@ class TestLdapServerForm:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         reached: list[Any] = []
-        monkeypatch.setattr("directory.actions.probe.test_connection", lambda **asked: reached.append(asked))
-        monkeypatch.setattr("directory.actions.probe.first_entries", lambda **asked: reached.append(asked))
+        monkeypatch.setattr("directory.actions.probe.test_connection", lambda **call: reached.append(call))
+        monkeypatch.setattr("directory.actions.probe.first_entries", lambda **call: reached.append(call))
 
         page = reverse(f"ldap_servers:{button}", args=[world["server"].pk])
         text = body(client_of("ada").post(page, given | change))
@@ -456,10 +456,10 @@ class TestLdapServerForm:
         page = reverse("ldap_servers:delete", args=[world["server"].pk])
         client = client_of("ada")
 
-        asked = body(client.get(page))
+        call = body(client.get(page))
         client.post(page)
 
-        assert "The history of runs stays" in asked
+        assert "The history of runs stays" in call
         assert not LdapServer.objects.exists()
 
 

@@ -169,14 +169,14 @@ class TestAnOrgThatInherits:
         assert "Lyon has no list of its own so far and asks what it inherits: Corp." in response.content.decode()
         assert lists_of(lyon) == []
 
-    @pytest.mark.parametrize(("answer", "asked"), [("keep", ["Corp", "Branch"]), ("drop", ["Branch"])])
+    @pytest.mark.parametrize(("answer", "expected"), [("keep", ["Corp", "Branch"]), ("drop", ["Branch"])])
     def test_gets_the_list_that_was_chosen(
-        self, ada: Client, lyon: Org, branch: LdapServer, answer: str, asked: list[str]
+        self, ada: Client, lyon: Org, branch: LdapServer, answer: str, expected: list[str]
     ) -> None:
         given = sent_unchanged(ada, branch) | {"orgs": [lyon.pk], "inherited": answer}
 
         assert ada.post(page_of(branch), given).status_code == 302
-        assert lists_of(lyon) == asked
+        assert lists_of(lyon) == expected
 
     def test_inherits_again_once_it_is_taken_from_its_last_server(
         self, ada: Client, lyon: Org, branch: LdapServer
@@ -203,8 +203,10 @@ class TestUsersWhoWereFoundThere:
     def test_are_named_before_their_org_is_taken_from_it(self, ada: Client, branch: LdapServer) -> None:
         given = sent_unchanged(ada, branch) | {"orgs": []}
 
-        asked = ada.post(page_of(branch), given)
-        assert "9 active users were found in Branch, which their orgs will not ask any more" in asked.content.decode()
+        expected = ada.post(page_of(branch), given)
+        assert (
+            "9 active users were found in Branch, which their orgs will not ask any more" in expected.content.decode()
+        )
         assert branch.orgs.exists()
 
         assert ada.post(page_of(branch), given | {"left_behind": "on"}).status_code == 302
@@ -237,8 +239,8 @@ class TestUsersWhoWereFoundThere:
         address = reverse("data-fixes:orgs_org_change", args=[default.pk])
         given = as_sent(ada.get(address).context["adminform"].form) | {"directory_service": "local"}
 
-        asked = ada.post(address, given).content.decode()
-        assert "9 active users were found in Branch" in asked
+        expected = ada.post(address, given).content.decode()
+        assert "9 active users were found in Branch" in expected
         assert Org.objects.get(pk=default.pk).directory_service == "ldap"
 
         assert ada.post(address, given | {"left_behind": "on"}).status_code == 302
@@ -314,11 +316,11 @@ class TestALimitThatIsSwitchedOff:
         server = make_server("Corp")
         given = sent_unchanged(ada, server) | {setting: number}
 
-        asked = ada.post(page_of(server), given).content.decode()
+        expected = ada.post(page_of(server), given).content.decode()
         wrong = ada.post(page_of(server), given | {"limits_off": "yes"})
         done = ada.post(page_of(server), given | {"limits_off": " corp "})
 
-        assert "Type the name of the server, Corp, to switch them off" in asked
+        assert "Type the name of the server, Corp, to switch them off" in expected
         assert (wrong.status_code, done.status_code) == (200, 302)
         assert getattr(LdapServer.objects.get(), setting) == number
 

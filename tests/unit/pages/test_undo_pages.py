@@ -230,13 +230,13 @@ class TestAPlanThatNeedsApproval:
     def test_is_offered_to_a_server_administrator_who_approves_it(self, waiting: Run) -> None:
         client = confirmed(make_server_administrator())
         offered = text_of(client, "detail", waiting)
-        asked = text_of(client, "apply", waiting)
+        question = text_of(client, "apply", waiting)
 
         client.post(reverse("runs:apply", args=[waiting.pk]))
 
         waiting.refresh_from_db()
         assert "Approve and apply this plan" in offered
-        assert "Proposed by ada." in asked
+        assert "Proposed by ada." in question
         assert (waiting.state, waiting.approved_by_label) == (RunState.APPLYING, "sam")
 
     def test_is_refused_to_who_started_it(self, console: Client, waiting: Run) -> None:

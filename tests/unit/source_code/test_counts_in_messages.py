@@ -112,5 +112,5 @@ def test_this_search_finds_what_it_should(source: str, hits: int) -> None:
 
 
 def test_one_of_something_is_said_so() -> None:
-    said: Iterator[str] = (counted(number, "entry", "entries") for number in (0, 1, 2, 1000))
-    assert list(said) == ["0 entries", "1 entry", "2 entries", "1000 entries"]
+    sentences: Iterator[str] = (counted(number, "entry", "entries") for number in (0, 1, 2, 1000))
+    assert list(sentences) == ["0 entries", "1 entry", "2 entries", "1000 entries"]

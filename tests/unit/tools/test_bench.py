@@ -232,7 +232,7 @@ class TestTenTimesAsMany:
         assert (memory.measured, largest.measured, time.measured) == (1.6, 160.0, 12.0)
         assert (memory.held, largest.held, time.held) == (False, True, False)
         assert time.what == "wall time, 10,000 users"
-        assert "unchanged: 12.0 s against 1.00 s" in time.told
+        assert "unchanged: 12.0 s against 1.00 s" in time.details
 
 
 class TestTheLogOfPostgresql:

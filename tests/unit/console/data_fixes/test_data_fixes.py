@@ -52,7 +52,7 @@ def match(user: User, server: LdapServer | None) -> Match:
     )
 
 
-def asked_by(org: Org, server: LdapServer) -> None:
+def synchronized_with(org: Org, server: LdapServer) -> None:
     """Have the org's users looked for on this server."""
     Org.objects.filter(pk=org.pk).update(directory_service=DirectoryService.LDAP)
     server.org_links.create(org=org)
@@ -64,9 +64,9 @@ def page(model: str, what: str = "changelist", *args: int) -> str:
 
 class TestTheDoor:
     def test_is_the_consoles_own(self) -> None:
-        asked = Client().get("/data-fixes/orgs/user/", follow=True)
+        question = Client().get("/data-fixes/orgs/user/", follow=True)
 
-        assert asked.redirect_chain[-1][0] == "/sign-in/?next=/data-fixes/orgs/user/"
+        assert question.redirect_chain[-1][0] == "/sign-in/?next=/data-fixes/orgs/user/"
         assert Client().get("/data-fixes/login/")["Location"].startswith("/sign-in/")
         assert Client().post("/data-fixes/login/", {"username": "ada", "password": "x"}).status_code == 302
 
@@ -203,8 +203,8 @@ class TestUsers:
         make_device(wendy)
         wish = {"action": "deactivate", "_selected_action": [wendy.pk]}
 
-        asked = browser.post(page("orgs_user"), wish).content.decode()
-        assert "1 device is deactivated" in asked
+        question = browser.post(page("orgs_user"), wish).content.decode()
+        assert "1 device is deactivated" in question
         assert User.objects.get(pk=wendy.pk).active
         browser.post(page("orgs_user"), wish | {"confirmed": "yes"})
 
@@ -223,9 +223,9 @@ class TestUsers:
         wish = {"action": action, "_selected_action": [wendy.pk]}
         before = snapshot()
 
-        asked = browser.post(page("orgs_user"), wish)
+        question = browser.post(page("orgs_user"), wish)
 
-        assert "Yes, do it" in asked.content.decode()
+        assert "Yes, do it" in question.content.decode()
         assert differences(before, snapshot()) == []
         answer = browser.post(page("orgs_user"), wish | {"confirmed": "yes"}, follow=True).content.decode()
         assert ": 1." in answer
@@ -243,16 +243,16 @@ class TestReactivating:
         Archive.objects.filter(device__name="old").update(state=ArchiveState.EXPIRED, purge_at=NOW)
         return wendy
 
-    def asked_and_done(self, browser: Client, wendy: User) -> tuple[str, str]:
+    def question_and_answer(self, browser: Client, wendy: User) -> tuple[str, str]:
         wish = {"action": "reactivate", "_selected_action": [wendy.pk]}
-        asked = browser.post(page("orgs_user"), wish).content.decode()
-        return asked, browser.post(page("orgs_user"), wish | {"confirmed": "yes"}, follow=True).content.decode()
+        question = browser.post(page("orgs_user"), wish).content.decode()
+        return question, browser.post(page("orgs_user"), wish | {"confirmed": "yes"}, follow=True).content.decode()
 
     def test_says_what_comes_back_and_what_is_lost(self, browser: Client, wendy: User) -> None:
-        asked, answer = self.asked_and_done(browser, wendy)
+        question, answer = self.question_and_answer(browser, wendy)
 
-        assert "2 devices were deactivated with their users. They are reactivated, too." in asked
-        assert "1 archive has expired and stays lost" in asked
+        assert "2 devices were deactivated with their users. They are reactivated, too." in question
+        assert "1 archive has expired and stays lost" in question
         assert "Devices that are active again: 2." in answer
         assert "Archives that had expired and are lost: 1." in answer
         assert wendy.devices.filter(active=True).count() == 2
@@ -260,9 +260,9 @@ class TestReactivating:
     def test_leaves_devices_off_where_the_settings_say_so(self, browser: Client, wendy: User, ada: User) -> None:
         settings.save(values={"reactivate_devices": False}, by=person(ada), at=NOW)
 
-        asked, answer = self.asked_and_done(browser, wendy)
+        question, answer = self.question_and_answer(browser, wendy)
 
-        assert "so devices stay deactivated" in asked
+        assert "so devices stay deactivated" in question
         assert "Devices that are active again: 0." in answer
         assert User.objects.get(pk=wendy.pk).active
         assert not wendy.devices.filter(active=True).exists()
@@ -328,7 +328,7 @@ class TestMoving:
         self, browser: Client, laptop: Device
     ) -> None:
         sales = make_org("Sales")
-        asked_by(sales, LdapServer.objects.get())
+        synchronized_with(sales, LdapServer.objects.get())
 
         self.move(browser, laptop.user, sales)
 
@@ -336,7 +336,7 @@ class TestMoving:
 
     def test_to_an_org_that_asks_another_server_signs_devices_out(self, browser: Client, laptop: Device) -> None:
         sales = make_org("Sales")
-        asked_by(sales, make_server("Branch"))
+        synchronized_with(sales, make_server("Branch"))
 
         self.move(browser, laptop.user, sales)
 
@@ -350,7 +350,7 @@ class TestMoving:
 
     def test_leaves_the_devices_of_who_was_never_found_signed_in(self, browser: Client) -> None:
         laptop, sales = make_device(make_user("wendy")), make_org("Sales")
-        asked_by(sales, make_server())
+        synchronized_with(sales, make_server())
 
         self.move(browser, laptop.user, sales)
 
@@ -365,8 +365,8 @@ class TestMatches:
         kept = match(stan, server)
         wish = {"action": "forget", "_selected_action": [wendy.pk]}
 
-        asked = browser.post(page("directory_match"), wish).content.decode()
-        assert "looks for 1 user by username alone" in asked
+        question = browser.post(page("directory_match"), wish).content.decode()
+        assert "looks for 1 user by username alone" in question
         assert Match.objects.count() == 2
         browser.post(page("directory_match"), wish | {"confirmed": "yes"})
 

@@ -66,7 +66,7 @@ def shown(client: Client, place: str = "users:list", pk: int | None = None, **qu
     return [row.record.pk for row in listing.table.paginated_rows]
 
 
-def asked(client: Client, **query: Any) -> list[str]:
+def statements_of(client: Client, **query: Any) -> list[str]:
     """Return the statements of a page of users."""
     with CaptureQueriesContext(connection) as found:
         client.get(reverse("users:list"), query)
@@ -117,14 +117,14 @@ class TestThePagesOfAList:
     def test_are_counted_with_the_values_of_a_column_that_has_few(self, client: Client) -> None:
         make_users(SIZE + 5)
 
-        assert len(asked(client, sort="org", page=2)) == len(asked(client, page=2))
-        assert sum("COUNT(" in statement for statement in asked(client, sort="org", page=2)) == 1
+        assert len(statements_of(client, sort="org", page=2)) == len(statements_of(client, page=2))
+        assert sum("COUNT(" in statement for statement in statements_of(client, sort="org", page=2)) == 1
 
     def test_are_looked_for_from_the_nearer_end(self, client: Client) -> None:
         make_users(3 * SIZE)
 
-        assert not any("OFFSET" in statement for statement in asked(client, page=999_999, sort="email"))
-        assert any("OFFSET" in statement for statement in asked(client, page=2, sort="email"))
+        assert not any("OFFSET" in statement for statement in statements_of(client, page=999_999, sort="email"))
+        assert any("OFFSET" in statement for statement in statements_of(client, page=2, sort="email"))
 
     def test_keep_open_alerts_before_dismissed_ones_from_either_end(self, client: Client) -> None:
         for number in range(SIZE + 5):
@@ -137,11 +137,11 @@ class TestThePagesOfAList:
 
     def test_take_the_same_statements_at_both_ends_of_a_long_list(self, client: Client) -> None:
         make_users(SIZE + 5)
-        few = {page: len(asked(client, page=page, q="u0")) for page in (1, 2, 999_999)}
+        few = {page: len(statements_of(client, page=page, q="u0")) for page in (1, 2, 999_999)}
         for number in range(4 * SIZE):
             make_user(f"u0{number:04}x")
 
-        assert {page: len(asked(client, page=page, q="u0")) for page in (1, 2, 999_999)} == few
+        assert {page: len(statements_of(client, page=page, q="u0")) for page in (1, 2, 999_999)} == few
 
 
 class TestWhatASearchLeaves:
@@ -152,11 +152,11 @@ class TestWhatASearchLeaves:
     ) -> None:
         make_users(2 * SIZE + 9)
         query: dict[str, Any] = {"q": "u0", "page": page, "sort": sort}
-        few, statements = shown(client, **query), len(asked(client, **query))
+        few, statements = shown(client, **query), len(statements_of(client, **query))
 
         monkeypatch.setattr(pagination, "FEW", 3)
 
-        assert (shown(client, **query), len(asked(client, **query))) == (few, statements)
+        assert (shown(client, **query), len(statements_of(client, **query))) == (few, statements)
         assert few
 
     @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ class TestWhatASearchLeaves:
     def test_is_searched_for_once(self, client: Client, query: dict[str, str]) -> None:
         make_users(2 * SIZE)
 
-        statements = asked(client, q="u0", **query)
+        statements = statements_of(client, q="u0", **query)
 
         assert sum("LIKE" in statement for statement in statements) == 1
 

@@ -58,7 +58,7 @@ def pids(folder: Path) -> list[int]:
     return [int((folder / f"{name}.pid").read_text()) for name in ("web", "worker")]
 
 
-def told(folder: Path, name: str) -> Supervised:
+def state_of(folder: Path, name: str) -> Supervised:
     report = supervised.read(folder)
     assert report is not None
     return next(each for each in report.processes if each.name == name)
@@ -144,12 +144,12 @@ class TestTheSupervisor:
 
         os.kill(worker, signal.SIGKILL)
         wait_until(lambda: pids(tmp_path)[1] != worker)
-        wait_until(lambda: told(tmp_path, "worker").pid == pids(tmp_path)[1])
+        wait_until(lambda: state_of(tmp_path, "worker").pid == pids(tmp_path)[1])
 
         assert supervisor.poll() is None
         assert pids(tmp_path)[0] == web
-        assert (len(told(tmp_path, "worker").ended), told(tmp_path, "worker").status) == (1, -9)
-        assert told(tmp_path, "web").ended == ()
+        assert (len(state_of(tmp_path, "worker").ended), state_of(tmp_path, "worker").status) == (1, -9)
+        assert state_of(tmp_path, "web").ended == ()
         supervisor.terminate()
         assert supervisor.wait(10) == 0
         assert supervised.read(tmp_path) is None

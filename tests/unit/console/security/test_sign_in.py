@@ -184,11 +184,11 @@ class TestSettings:
         assert self.manage(tmp_path, "check", DEBUG="1").returncode == 0
 
     def test_name_cookies_so_that_a_browser_keeps_them_to_this_host(self, tmp_path: Path) -> None:
-        told = (
+        code = (
             "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.CSRF_COOKIE_NAME, s.COOKIE_PREFIX)"
         )
 
-        assert self.manage(tmp_path, "shell", "-v", "0", "-c", told, HTTPS="1").stdout.split() == [
+        assert self.manage(tmp_path, "shell", "-v", "0", "-c", code, HTTPS="1").stdout.split() == [
             "__Host-session",
             "__Host-csrf",
             "__Host-",

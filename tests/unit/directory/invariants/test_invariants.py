@@ -563,7 +563,7 @@ DAMAGE: dict[str, Callable[[], None]] = {
     "S7": a_database_without_a_constraint,
 }
 # What can't be broken alone: a lie about one row shows in what else tells of it.
-TOLD_TOO = {
+BROKEN_TOO = {
     "I1.4": {"I1.4", "I13.2"},
     "I6.10": {"I6.10", "I2.2"},
     "I12.2": {"I12.2", "I12.1"},
@@ -629,7 +629,7 @@ def test_damage_is_named_by_its_rule_and_no_other(world: World, kind: str) -> No
                 damage()
                 found = broken(at=world.now)
                 transaction.set_rollback(True)
-            if {each.rule for each in found} != TOLD_TOO.get(rule, {rule}):
+            if {each.rule for each in found} != BROKEN_TOO.get(rule, {rule}):
                 wrong[rule] = [str(each) for each in found]
 
     assert wrong == {}
@@ -680,8 +680,8 @@ class TestTheCommand:
         with pytest.raises(SystemExit):
             call_command("check_invariants", "--json", stdout=out)
 
-        told = json.loads(out.getvalue())
-        assert (told["rules"], [row["rule"] for row in told["broken"]]) == (len(RULES), ["S1"])
+        report = json.loads(out.getvalue())
+        assert (report["rules"], [row["rule"] for row in report["broken"]]) == (len(RULES), ["S1"])
 
 
 def test_a_short_password_is_not_looked_for(settings: Settings) -> None:

@@ -79,18 +79,18 @@ class TestStepsOfAChange:
 
 @pytest.mark.django_db
 class TestAttributesOfAStoredEntry:
-    @pytest.mark.parametrize("told", [{}, {"cn": ["Jürgen"], "description;lang-de": ODD[:4]}])
-    def test_come_back_as_they_were_and_in_their_order(self, told: dict[str, list[str]]) -> None:
+    @pytest.mark.parametrize("attributes", [{}, {"cn": ["Jürgen"], "description;lang-de": ODD[:4]}])
+    def test_come_back_as_they_were_and_in_their_order(self, attributes: dict[str, list[str]]) -> None:
         columns = {"dn": "uid=wendy", "dn_key": "1", "unique_id": "", "identity": {}, "digest": "", "run_id": 1}
         columns |= {"contested": False, "matched_by": "", "settled": False, "named": "", "server": make_server().pk}
-        insert_rows(StoredEntry, [*columns, "attributes"], [[*columns.values(), Json(json.dumps(told))]])
+        insert_rows(StoredEntry, [*columns, "attributes"], [[*columns.values(), Json(json.dumps(attributes))]])
         stored = StoredEntry.objects.get()
-        assert list(stored.attributes.items()) == list(told.items())
+        assert list(stored.attributes.items()) == list(attributes.items())
 
         update_rows(StoredEntry, {stored.pk: {"attributes": Json('{"sn": ["W"]}')}}, columns=["attributes"])
         assert StoredEntry.objects.get().attributes == {"sn": ["W"]}
-        update_rows(StoredEntry, {stored.pk: {"attributes": Json(json.dumps(told))}}, columns=["attributes"])
-        assert list(StoredEntry.objects.get().attributes.items()) == list(told.items())
+        update_rows(StoredEntry, {stored.pk: {"attributes": Json(json.dumps(attributes))}}, columns=["attributes"])
+        assert list(StoredEntry.objects.get().attributes.items()) == list(attributes.items())
 
 
 def plan(run: Run, user: User, steps: list[str]) -> None:

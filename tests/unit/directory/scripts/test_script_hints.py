@@ -71,17 +71,17 @@ def test_the_page_and_the_command_line_say_it(tmp_path: Path) -> None:
     server = make_server(active_script=script)
     file = tmp_path / "server.json"
     file.write_text(json.dumps({"name": server.name, "active_script": script, "page_size": 100}))
-    said = StringIO()
+    output = StringIO()
 
     page = signed_in(make_sysadmin()).get(reverse("ldap_servers:edit", args=[server.pk]))
-    call_command("ldapserver", "apply", str(file), stderr=said)
+    call_command("ldapserver", "apply", str(file), stderr=output)
 
     assert "loginDisabled holds the text TRUE or FALSE" in page.content.decode()
-    assert f"{server.name}: active_script: loginDisabled holds the text TRUE or FALSE" in said.getvalue()
+    assert f"{server.name}: active_script: loginDisabled holds the text TRUE or FALSE" in output.getvalue()
 
 
 @pytest.mark.parametrize(
-    ("source", "resolved", "said"),
+    ("source", "resolved", "warned"),
     [
         ("e => e.groups.length", False, True),
         ("e => ldap.has(e['Groups'], 'Support')", False, True),
@@ -91,9 +91,9 @@ def test_the_page_and_the_command_line_say_it(tmp_path: Path) -> None:
     ],
 )
 @pytest.mark.django_db
-def test_a_script_that_looks_at_groups_that_nobody_resolves_is_told(source: str, resolved: bool, said: bool) -> None:
+def test_a_script_that_looks_at_groups_that_nobody_resolves_is_told(source: str, resolved: bool, warned: bool) -> None:
     server = make_server(role_name_script=source, resolve_groups=resolved)
 
     found = script_hints.of_server(server).get("role_name_script", [])
 
-    assert any("resolve groups" in hint for hint in found) == said
+    assert any("resolve groups" in hint for hint in found) == warned

@@ -111,15 +111,15 @@ def test_the_branch_of_all_people_is_no_org() -> None:
 @pytest.mark.parametrize("preset", PRESETS, ids=KEYS)
 class TestEach:
     def test_passes_the_products_own_checks_without_a_warning(self, preset: Preset, tmp_path: Path) -> None:
-        said, printed = StringIO(), StringIO()
+        warnings, printed = StringIO(), StringIO()
         call_command("ldapserver", "presets", preset.key, stdout=printed)
         file = tmp_path / "preset.json"
         file.write_text(printed.getvalue())
 
-        call_command("ldapserver", "apply", str(file), stdout=StringIO(), stderr=said)
+        call_command("ldapserver", "apply", str(file), stdout=StringIO(), stderr=warnings)
 
         server = LdapServer.objects.get(name=preset.name)
-        assert said.getvalue() == ""
+        assert warnings.getvalue() == ""
         assert script_hints.of_server(server) == {}
         assert {name: getattr(server, name) for name in preset.settings} == dict(preset.settings)
 
@@ -250,10 +250,10 @@ def test_a_test_of_the_connection_shows_the_one_that_fits(monkeypatch: pytest.Mo
     address = reverse("ldap_servers:edit", args=[server.pk])
     given = as_sent(client.get(address).context["form"])
 
-    test, asked = reverse("ldap_servers:test-connection", args=[server.pk]), {"HX-Request": "true"}
-    page = client.post(test, given, headers=asked).content.decode()
+    test, headers = reverse("ldap_servers:test-connection", args=[server.pk]), {"HX-Request": "true"}
+    page = client.post(test, given, headers=headers).content.decode()
     filled = as_sent(fill_in(client, address, "samba").context["form"])
-    again = client.post(test, filled, headers=asked).content.decode()
+    again = client.post(test, filled, headers=headers).content.decode()
     without_script = client.post(test, given).content.decode()
 
     assert 'name="fill_in" value="samba"' in page

@@ -90,9 +90,9 @@ class TestDatabase:
         monkeypatch.setattr("directory.status.database.SQLITE_USERS", 0)
         make_user("wendy")
 
-        told = {line.title: line.state for line in look("database")}
+        expected = {line.title: line.state for line in look("database")}
 
-        assert told.get("Size") == (LineState.WARNING if connection.vendor == "sqlite" else None)
+        assert expected.get("Size") == (LineState.WARNING if connection.vendor == "sqlite" else None)
 
     def test_warns_of_a_full_disk(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("directory.status.database.LITTLE_SPACE", 10**18)
@@ -121,19 +121,21 @@ class TestRedis:
         assert password not in str(lines)
 
     @pytest.mark.parametrize(
-        ("name", "value", "told"),
+        ("name", "value", "expected"),
         [
             ("appendonly", "no", "warning: Persistence"),
             ("maxmemory-policy", "allkeys-lru", "warning: Memory"),
             ("maxmemory", "1", "problem: Memory"),
         ],
     )
-    def test_warns_of_settings_that_lose_tasks(self, own_redis: redis.Redis, name: str, value: str, told: str) -> None:
+    def test_warns_of_settings_that_lose_tasks(
+        self, own_redis: redis.Redis, name: str, value: str, expected: str
+    ) -> None:
         own_redis.config_set(name, value)
 
         lines = look("redis")
 
-        assert told in states(lines)
+        assert expected in states(lines)
         assert all(line.advice for line in lines if line.state != LineState.OK)
 
     def test_counts_what_waits_in_each_queue(self, own_redis: redis.Redis) -> None:
@@ -234,10 +236,10 @@ class TestAHeartbeat:
     def test_is_one_statement(self) -> None:
         everyone_lives()
 
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             heartbeats.note(part=Part.CLOCK, host="one", pid=12, at=NOW)
 
-        assert len(asked) == 1
+        assert len(queries) == 1
 
     def test_of_long_ago_is_forgotten(self) -> None:
         everyone_lives(NOW - timedelta(days=8))
@@ -403,9 +405,9 @@ class TestSafety:
         settings.ENCRYPTION_KEYS, settings.SECRET_KEY = [], "one-from-the-environment"
         derived = safety.look()
 
-        told = [line.fact for lines in (own, derived) for line in lines if line.title == "Encryption keys"]
-        assert told[0].startswith("2 keys of your own")
-        assert told[1] == "Made from your SECRET_KEY."
+        expected = [line.fact for lines in (own, derived) for line in lines if line.title == "Encryption keys"]
+        assert expected[0].startswith("2 keys of your own")
+        assert expected[1] == "Made from your SECRET_KEY."
         assert key not in str(own)
 
     @pytest.mark.parametrize(
@@ -523,10 +525,10 @@ class TestEveryPage:
     def test_asks_for_problems_once(self) -> None:
         client = signed_in(make_server_administrator())
 
-        with CaptureQueriesContext(connection) as asked:
+        with CaptureQueriesContext(connection) as queries:
             client.get(reverse("dashboard"))
 
-        assert sum(Heartbeat._meta.db_table in query["sql"] for query in asked) == 1
+        assert sum(Heartbeat._meta.db_table in query["sql"] for query in queries) == 1
 
     def test_that_is_the_first_tells_them_above_all(self) -> None:
         text = signed_in(make_server_administrator()).get(reverse("dashboard")).content.decode()
@@ -555,9 +557,9 @@ class TestTheCommand:
 
         code, printed = self._run("--json")
 
-        told = json.loads(printed)
-        assert (code, told["state"]) == (0, "warning")
-        assert {"section", "title", "state", "fact", "advice", "at"} == set(told["lines"][0])
+        expected = json.loads(printed)
+        assert (code, expected["state"]) == (0, "warning")
+        assert {"section", "title", "state", "fact", "advice", "at"} == set(expected["lines"][0])
 
     @pytest.mark.django_db(transaction=True)
     def test_tells_of_a_database_that_is_not_there(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -606,7 +608,7 @@ class TestHealthOfASync:
     def looked_at_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(readiness, "KEPT", -1.0)
 
-    def ask(self) -> tuple[int, dict[str, str]]:
+    def health_of_sync(self) -> tuple[int, dict[str, str]]:
         answer = Client().get("/healthz/sync", headers={"Host": "10.0.0.7"})
         assert answer["Cache-Control"] == "no-store"
         return answer.status_code, dict(line.split(" ") for line in answer.content.decode().splitlines())
@@ -617,7 +619,7 @@ class TestHealthOfASync:
         heartbeats.note(part=Part.WORKER, host="a", pid=1, at=now, queues=["sync"])
         heartbeats.note(part=Part.CLOCK, host="a", pid=2, at=now)
 
-        assert self.ask() == (200, dict.fromkeys(self.PARTS, "ok"))
+        assert self.health_of_sync() == (200, dict.fromkeys(self.PARTS, "ok"))
 
     def test_names_each_part_that_is_not(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
@@ -627,7 +629,7 @@ class TestHealthOfASync:
         heartbeats.note(part=Part.WORKER, host="a", pid=1, at=gone, queues=["sync"])
         heartbeats.note(part=Part.WORKER, host="a", pid=2, at=timezone.now(), queues=["mail"])
 
-        assert self.ask() == (
+        assert self.health_of_sync() == (
             503,
             {
                 "database": "ok",
@@ -643,7 +645,7 @@ class TestHealthOfASync:
         monkeypatch.setattr(database, "answers", lambda: False)
         monkeypatch.setattr(Heartbeat, "objects", mock.Mock(filter=mock.Mock(side_effect=OperationalError)))
 
-        status, parts = self.ask()
+        status, parts = self.health_of_sync()
 
         assert (status, parts["database"], parts["worker"], parts["clock"]) == (503, "silent", "unknown", "unknown")
 
@@ -652,7 +654,7 @@ class TestHealthOfASync:
         monkeypatch.setattr(readiness, "_kept", (float("-inf"), {}))
         with mock.patch.object(readiness, "look", return_value={"database": "ok"}) as look:
             for _ in range(20):
-                assert self.ask() == (200, {"database": "ok"})
+                assert self.health_of_sync() == (200, {"database": "ok"})
 
         assert look.call_count == 1
 

@@ -84,9 +84,9 @@ SEAN = Account(
 def decisions() -> None:
     """Decide about somebody who is found with other names, in another org and role, and about somebody absent."""
     who = Identity("uid=sean", "id-1", ("sean.other",), ("sean@example.com",), "Sean", "Smith")
-    said = Verdict(org_name="Staff", roles=("Org Admin", "Nobody's"))
+    verdict = Verdict(org_name="Staff", roles=("Org Admin", "Nobody's"))
     for sighting in (
-        LookupResult(Presence.FOUND, "Corp", 1, identity=who, verdict=said),
+        LookupResult(Presence.FOUND, "Corp", 1, identity=who, verdict=verdict),
         LookupResult(Presence.ABSENT, "Corp", 1, reason="nobody matches"),
     ):
         change = decision_table.decide(StoredUser(1, SEAN), sighting, HOUSE)

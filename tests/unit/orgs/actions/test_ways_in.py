@@ -310,22 +310,22 @@ class TestALocalAdministrator:
         sam = with_password("sam", left, "SYSADMIN")
         User.objects.filter(pk=sam.pk).update(blocked=True, blocked_by="person", active=False, deactivated_by="sync")
         follows_ldap(left)
-        said = StringIO()
+        output = StringIO()
 
-        call_command("localadmin", "SAM", stdout=said)
+        call_command("localadmin", "SAM", stdout=output)
 
-        password = said.getvalue().split()[-1]
+        password = output.getvalue().split()[-1]
         assert signs_in("sam", password)
         assert not signs_in("sam")
         assert AuditEntry.objects.filter(action="password set", object_id=sam.pk, actor_label="command line").exists()
 
     def test_is_made_from_the_command_line(self) -> None:
         follows_ldap(Org.objects.get(depth=1))
-        said = StringIO()
+        output = StringIO()
 
-        call_command("localadmin", "rescue", stdout=said)
+        call_command("localadmin", "rescue", stdout=output)
 
-        assert signs_in("rescue", said.getvalue().split()[-1])
+        assert signs_in("rescue", output.getvalue().split()[-1])
         assert User.objects.get(username="rescue").is_staff
 
 

@@ -19,14 +19,14 @@ ENTRIES = st.lists(st.tuples(st.text(max_size=200), ATTRIBUTES), max_size=5)
 
 def content(dn: str, attributes: dict[str, list[bytes]]) -> bytes:
     """Return what a SearchResultEntry holds (RFC 4511, 4.5.2)."""
-    told = b"".join(
+    parts = b"".join(
         element(
             SEQUENCE,
             element(OCTETS, name.encode()) + element(SET, b"".join(element(OCTETS, value) for value in values)),
         )
         for name, values in attributes.items()
     )
-    return element(OCTETS, dn.encode("utf-8", "replace")) + element(SEQUENCE, told)
+    return element(OCTETS, dn.encode("utf-8", "replace")) + element(SEQUENCE, parts)
 
 
 def message(number: int, tag: int, body: bytes) -> bytes:
@@ -47,7 +47,7 @@ def test_all_that_is_whole_is_taken_and_the_rest_is_left(
     assert taken.entries == [(number, body) for body in whole]
     assert taken.others == [done]
     assert ber.message_id(done) == number
-    assert not data[taken.rest :] or len(data) - taken.rest < max(taken.wanted, 8)
+    assert not data[taken.rest :] or len(data) - taken.rest < max(taken.message_length, 8)
 
 
 @given(ENTRIES)

@@ -82,7 +82,9 @@ class TestWhateverComes:
         assert 0 <= taken.rest <= len(data)
         assert sum(map(len, taken.others)) + sum(len(content) for _, content in taken.entries) <= taken.rest
         # It is known how much to wait for as soon as the header is there, and that is more than has come.
-        assert not taken.wanted or len(data) - taken.rest < taken.wanted <= ber_module.LONGEST_MESSAGE + 6
+        assert (
+            not taken.message_length or len(data) - taken.rest < taken.message_length <= ber_module.LONGEST_MESSAGE + 6
+        )
 
     @given(ber.hostile(ber.entry_contents().map(lambda each: each[2])))
     def test_no_attribute_is_read_otherwise_than_by_pyasn1(self, data: bytes) -> None:

@@ -49,8 +49,8 @@ FEW = settings(max_examples=60, deadline=None, suppress_health_check=[HealthChec
 
 def control(kind: str, value: bytes | None, *, critical: bool = False) -> bytes:
     """Return the controls of a message with one of them (RFC 4511, 4.1.11)."""
-    told = element(OCTETS, kind.encode()) + (b"\x01\x01\xff" if critical else b"")
-    return element(0xA0, element(SEQUENCE, told + (b"" if value is None else element(OCTETS, value))))
+    content = element(OCTETS, kind.encode()) + (b"\x01\x01\xff" if critical else b"")
+    return element(0xA0, element(SEQUENCE, content + (b"" if value is None else element(OCTETS, value))))
 
 
 @contextmanager

@@ -17,8 +17,8 @@ from tests import ber
 
 
 def message(number: int, operation: int, content: bytes) -> bytes:
-    told = bytes([2, 1, number, operation]) + length(len(content)) + content
-    return b"\x30" + length(len(told)) + told
+    packet = bytes([2, 1, number, operation]) + length(len(content)) + content
+    return b"\x30" + length(len(packet)) + packet
 
 
 def length(size: int) -> bytes:
@@ -61,12 +61,12 @@ def test_entries_that_were_written_one_by_one_come_together(wire: Wire) -> None:
 
 
 def test_an_entry_in_pieces_comes_when_it_is_whole(wire: Wire) -> None:
-    told = message(1, ENTRY, b"a" * 1000)
-    wire.server.sendall(told[:500])
+    packet = message(1, ENTRY, b"a" * 1000)
+    wire.server.sendall(packet[:500])
     with pytest.raises(TimeoutError):
         wire.entries(0.05)
 
-    wire.server.sendall(told[500:])
+    wire.server.sendall(packet[500:])
 
     assert wire.entries() == [b"a" * 1000]
 
@@ -136,13 +136,13 @@ def test_whatever_the_server_says_it_ends_with_its_connection(data: bytes, parts
 
 
 @contextmanager
-def flood(wire: Wire, told: bytes) -> Iterator[None]:
+def flood(wire: Wire, packet: bytes) -> Iterator[None]:
     """Let the server say this over and over again."""
 
     def send() -> None:
         with suppress(OSError):
             while True:
-                wire.server.sendall(told * 500)
+                wire.server.sendall(packet * 500)
 
     thread = threading.Thread(target=send)
     thread.start()

@@ -105,9 +105,9 @@ class TestAnAttributeThatWasNotAskedFor:
         bob = Entry("uid=bob", {"uid": ("bob",)})
 
         with Sandbox(Scripts(source), (), requested=RequestedAttributes(REQUESTED, ADVICE)) as sandbox:
-            said = sandbox.evaluate([bob, ADA] * 20)
+            verdicts = sandbox.evaluate([bob, ADA] * 20)
 
-        assert [each.error is None for each in said] == [True, False] * 20
+        assert [each.error is None for each in verdicts] == [True, False] * 20
 
     def test_is_absent_where_everything_was_asked_for(self) -> None:
         source = "function (entry) { return entry['ma' + 'il'] === undefined && !('ma' + 'il' in entry) }"
@@ -209,7 +209,7 @@ class TestWhatIsNeeded:
             Sandbox(scripts, ()) as all_requested,
             Sandbox(scripts, (), requested=RequestedAttributes(names, ADVICE)) as some_requested,
         ):
-            said = some_requested.evaluate([Entry(EVERYTHING.dn, sent)])
+            verdicts = some_requested.evaluate([Entry(EVERYTHING.dn, sent)])
 
-            assert said == all_requested.evaluate([EVERYTHING])
-            assert said[0].error is None
+            assert verdicts == all_requested.evaluate([EVERYTHING])
+            assert verdicts[0].error is None

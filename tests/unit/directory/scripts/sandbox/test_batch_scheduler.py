@@ -33,7 +33,7 @@ def numbered(count: int, start: int = 0) -> list[Entry]:
     return [Entry(f"cn={n}", {"n": (str(n),)}) for n in range(start, start + count)]
 
 
-def said(verdicts: Sequence[Verdict]) -> list[str | None]:
+def org_names(verdicts: Sequence[Verdict]) -> list[str | None]:
     return [verdict.error.message if verdict.error else verdict.org_name for verdict in verdicts]
 
 
@@ -69,7 +69,7 @@ class TestChildren:
 
     def test_answer_in_the_order_of_the_entries(self) -> None:
         with Sandbox(UNEVEN, ()) as sandbox:
-            assert said(sandbox.evaluate(numbered(3000))) == numbers(3000)
+            assert org_names(sandbox.evaluate(numbered(3000))) == numbers(3000)
 
     def test_are_not_started_for_little_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sandbox_batches, "WORTH_A_CHILD", 60)
@@ -108,13 +108,13 @@ class TestChildren:
         monkeypatch.setattr(child_process.Child, "send", kill_some)
 
         with Sandbox(UNEVEN, ()) as sandbox:
-            assert said(sandbox.evaluate(numbered(600))) == numbers(600)
+            assert org_names(sandbox.evaluate(numbered(600))) == numbers(600)
 
     def test_find_every_culprit_among_many_entries(self) -> None:
         body = "e => { if (e.n == 150 || e.n == 151 || e.n == 700) for (;;); if (e.n == 400) throw 'no'; return e.n }"
 
         with Sandbox(Scripts(org_name=body), (), SHORT) as sandbox:
-            answers = said(sandbox.evaluate(numbered(1000)))
+            answers = org_names(sandbox.evaluate(numbered(1000)))
 
         wrong = {n: answer for n, answer in enumerate(answers) if answer != str(n)}
         assert list(wrong) == [150, 151, 400, 700]
@@ -125,7 +125,7 @@ class TestChildren:
         body = "e => { if (e.n % 97 == 5) Object.defineProperty(this, 'kept', {value: e.n}); return typeof kept + e.n }"
 
         with Sandbox(Scripts(org_name=body), ()) as sandbox:
-            answers = said(sandbox.evaluate(numbered(1000)))
+            answers = org_names(sandbox.evaluate(numbered(1000)))
 
         assert answers == [
             "changed the global object for good" if n % 97 == 5 else f"undefined{n}" for n in range(1000)
@@ -145,7 +145,7 @@ class TestChildren:
         started = time.monotonic()
 
         with Sandbox(ECHO, (), SandboxLimits(wall_seconds=0.5)) as sandbox:
-            assert said(sandbox.evaluate(numbered(300))) == numbers(300)
+            assert org_names(sandbox.evaluate(numbered(300))) == numbers(300)
 
         assert stopped
         assert time.monotonic() - started < 20
@@ -158,7 +158,7 @@ class TestPages:
         starts = [sum(sizes[:place]) for place in range(len(sizes))]
         pages = [numbered(size, start) for size, start in zip(sizes, starts, strict=True)]
 
-        answers = [said(verdicts) for verdicts in sandbox.evaluate_pages(iter(pages))]
+        answers = [org_names(verdicts) for verdicts in sandbox.evaluate_pages(iter(pages))]
 
         assert answers == [[entry.attributes["n"][0] for entry in page] for page in pages]
 
@@ -186,7 +186,7 @@ class TestPages:
                 sandbox.second_opinion(numbered(1)[0])
             del found
 
-            assert said(sandbox.evaluate(numbered(300))) == numbers(300)
+            assert org_names(sandbox.evaluate(numbered(300))) == numbers(300)
 
     def test_end_with_the_sandbox_broken(self) -> None:
         endless = Scripts(active="e => { if (e.n > 200) for (;;); return true }")

@@ -322,17 +322,17 @@ class TestChild:
     def test_that_lies_is_replaced(self, monkeypatch: pytest.MonkeyPatch, answer: bytes, command: bytes) -> None:
         send, receive = child_process.Child.send, child_process.Child.receive
         # A child answers in the order in which it is asked, and several are asked at once.
-        asked: dict[child_process.Child, deque[bytes]] = defaultdict(deque)
+        commands: dict[child_process.Child, deque[bytes]] = defaultdict(deque)
         lies = iter([answer])
 
-        def listen(child: child_process.Child, said: bytes, data: bytes = b"") -> None:
-            asked[child].append(said)
-            send(child, said, data)
+        def listen(child: child_process.Child, request: bytes, data: bytes = b"") -> None:
+            commands[child].append(request)
+            send(child, request, data)
 
         def lie(child: child_process.Child) -> child_process.Reply:
             reply = receive(child)
-            told = next(lies, None) if asked[child].popleft() == command else None
-            return reply if told is None else replace(reply, body=told)
+            false_reply = next(lies, None) if commands[child].popleft() == command else None
+            return reply if false_reply is None else replace(reply, body=false_reply)
 
         monkeypatch.setattr(child_process.Child, "send", listen)
         monkeypatch.setattr(child_process.Child, "receive", lie)

@@ -71,12 +71,12 @@ AS_ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives up right
 def elsewhere(call: str, code: int, *, weak: bool) -> tuple[str, dict[str, tuple[str, str]], str]:
     """Return what a script, the layers and the state say where this call fails."""
     numbers, argument = CALLS[call]
-    told = json.dumps([numbers[COLUMN], argument, code, weak])
+    request = json.dumps([numbers[COLUMN], argument, code, weak])
     done = subprocess.run(
-        [sys.executable, "-c", ELSEWHERE, told], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", ELSEWHERE, request], cwd=ROOT, capture_output=True, text=True, check=True, timeout=60
     )
-    said, layers, problem = json.loads(done.stdout)
-    return said, {name: (state, note) for name, state, note in layers}, problem
+    result, layers, problem = json.loads(done.stdout)
+    return result, {name: (state, note) for name, state, note in layers}, problem
 
 
 def test_every_layer_is_in_force_here() -> None:
@@ -102,18 +102,18 @@ def test_every_layer_is_in_force_here() -> None:
 ])  # fmt: skip
 class TestWithoutALayer:
     def test_no_script_runs_and_the_message_says_what_to_do(self, call: str, code: int, layer: str, note: str) -> None:
-        said, _layers, problem = elsewhere(call, code, weak=False)
+        result, _layers, problem = elsewhere(call, code, weak=False)
 
-        assert said == problem
-        assert said.startswith(f"The script sandbox refuses to start, as this system lacks: {layer} ({note}")
-        assert "set ALLOW_WEAK_SANDBOX=1" in said
+        assert result == problem
+        assert result.startswith(f"The script sandbox refuses to start, as this system lacks: {layer} ({note}")
+        assert "set ALLOW_WEAK_SANDBOX=1" in result
 
     def test_scripts_run_where_that_is_allowed_and_the_state_tells(
         self, call: str, code: int, layer: str, note: str
     ) -> None:
-        said, layers, problem = elsewhere(call, code, weak=True)
+        result, layers, problem = elsewhere(call, code, weak=True)
 
-        assert (said, problem) == ("Staff", "")
+        assert (result, problem) == ("Staff", "")
         assert [name for name, (state, _) in layers.items() if state == LayerState.MISSING] == [layer]
         assert layers[layer][1].startswith(note)
 

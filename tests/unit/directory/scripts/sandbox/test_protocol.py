@@ -79,9 +79,9 @@ def test_an_extreme_greeting_is_none(greeting: bytes) -> None:
 
 
 @given(ANSWERS)
-def test_answers_that_are_taken_are_one_for_each_entry_and_of_their_kinds(said: dict[str, object]) -> None:
+def test_answers_that_are_taken_are_one_for_each_entry_and_of_their_kinds(body: dict[str, object]) -> None:
     try:
-        answers, spoiled = unpack_answers(json.dumps(said).encode(), SCRIPTS, 3)
+        answers, spoiled = unpack_answers(json.dumps(body).encode(), SCRIPTS, 3)
     except BadAnswer:
         return
     assert len(answers) == 3 or (spoiled and len(answers) < 3)

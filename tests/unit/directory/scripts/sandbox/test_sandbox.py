@@ -62,25 +62,25 @@ def varying(expressions: Collection[str]) -> list[bool]:
 
 def actives(expressions: Collection[str]) -> dict[str, bool | str]:
     verdicts = evaluate(Scripts(active=returning(expressions)), *adas(len(expressions)))
-    said = [verdict.error.message if verdict.error else verdict.active for verdict in verdicts]
-    return dict(zip(expressions, said, strict=True))
+    results = [verdict.error.message if verdict.error else verdict.active for verdict in verdicts]
+    return dict(zip(expressions, results, strict=True))
 
 
 def orgs(expressions: Collection[str]) -> dict[str, str | None]:
     verdicts = evaluate(Scripts(org_name=returning(expressions)), *adas(len(expressions)))
-    said = [f"error: {verdict.error.message}" if verdict.error else verdict.org_name for verdict in verdicts]
-    return dict(zip(expressions, said, strict=True))
+    results = [f"error: {verdict.error.message}" if verdict.error else verdict.org_name for verdict in verdicts]
+    return dict(zip(expressions, results, strict=True))
 
 
 def roles(expressions: Collection[str]) -> dict[str, tuple[str, ...] | str | None]:
     verdicts = evaluate(Scripts(role_name=returning(expressions)), *adas(len(expressions)))
-    said = [f"error: {verdict.error.message}" if verdict.error else verdict.roles for verdict in verdicts]
-    return dict(zip(expressions, said, strict=True))
+    results = [f"error: {verdict.error.message}" if verdict.error else verdict.roles for verdict in verdicts]
+    return dict(zip(expressions, results, strict=True))
 
 
-def fine(said: Mapping[str, object]) -> list[str]:
+def fine(results: Mapping[str, object]) -> list[str]:
     """Return the expressions that were not refused."""
-    return [expression for expression, answer in said.items() if not str(answer).startswith("error: returned")]
+    return [expression for expression, answer in results.items() if not str(answer).startswith("error: returned")]
 
 
 def shown(expression: str, entry: Entry = ADA) -> object:
@@ -111,9 +111,9 @@ class TestActiveScript:
             "function () {}": "a function",
         }
 
-        said = actives(values)
+        results = actives(values)
 
-        assert said == {value: f"returned {kind} instead of true or false" for value, kind in values.items()}
+        assert results == {value: f"returned {kind} instead of true or false" for value, kind in values.items()}
 
     def test_defaults_to_active(self) -> None:
         assert evaluate(Scripts()) == [Verdict()]
@@ -159,9 +159,9 @@ class TestOrgNameScript:
     def test_must_not_return_a_character_that_forges_lines(self) -> None:
         values = [r"'a\nb'", r"'a\0b'", r"'a\x7f.'", r"'\ud800'", r"'a\u2028b'", r"'a\x85b'"]
 
-        said = set(orgs(values).values())
+        results = set(orgs(values).values())
 
-        assert said == {"error: returned an org name with a control or broken character"}
+        assert results == {"error: returned an org name with a control or broken character"}
 
     def test_may_use_any_script_of_the_world(self) -> None:
         assert org("'Büro 東京 🗼'") == "Büro 東京 🗼"
@@ -242,13 +242,13 @@ class TestEntry:
             "Object.defineProperty(entry, 'uid', {})",
         ]
 
-        said = orgs([f"(function () {{ {change} }})()" for change in changes])
+        results = orgs([f"(function () {{ {change} }})()" for change in changes])
 
-        told = {
+        expected = {
             f"error: TypeError: the entry cannot be changed ({name}); to compare, write == or ==="
             for name in ("uid", "fresh")
         }
-        assert set(said.values()) == told
+        assert set(results.values()) == expected
 
     def test_stays_as_it_is_when_a_script_tries_to_change_it(self) -> None:
         body = (
@@ -258,16 +258,16 @@ class TestEntry:
         assert org(f"(function () {{ {body} }})()") == "adaundefined"
 
     def test_tells_a_script_that_compares_with_one_equals_sign(self) -> None:
-        said = str(active("function (entry) { if (entry.employeeType = 'inactive') return false; return true }"))
+        results = str(active("function (entry) { if (entry.employeeType = 'inactive') return false; return true }"))
 
-        assert said == "TypeError: the entry cannot be changed (employeeType); to compare, write == or ==="
+        assert results == "TypeError: the entry cannot be changed (employeeType); to compare, write == or ==="
 
     def test_tells_a_strict_script_that_it_is_read_only(self) -> None:
         changes = ["Object.freeze(entry)", "Object.setPrototypeOf(entry, null)"]
 
-        said = orgs([f"(function () {{ 'use strict'; {change} }})()" for change in changes])
+        results = orgs([f"(function () {{ 'use strict'; {change} }})()" for change in changes])
 
-        assert all(str(answer).startswith("error: TypeError") for answer in said.values())
+        assert all(str(answer).startswith("error: TypeError") for answer in results.values())
 
     def test_gives_each_script_arrays_of_its_own(self) -> None:
         scripts = Scripts(
@@ -479,9 +479,9 @@ class TestScriptError:
             "Object.create(Error.prototype, {name: {value: Symbol()}})": "threw an object that cannot be read",
         }
 
-        said = actives([f"(() => {{ throw {thrown} }})()" for thrown in messages])
+        results = actives([f"(() => {{ throw {thrown} }})()" for thrown in messages])
 
-        assert list(said.values()) == list(messages.values())
+        assert list(results.values()) == list(messages.values())
 
     def test_message_is_one_short_line(self) -> None:
         message = str(active("e => { throw new Error('a\\nDIRSYNC:: b\\0\\ud800' + 'x'.repeat(5000)) }"))

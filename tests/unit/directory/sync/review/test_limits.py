@@ -146,8 +146,8 @@ class TestShares:
     ) -> None:
         found = messages(sums(Counted.ROLE_LOSSES.of("IT/Admins"), count, of=of))
 
-        told = f"Corp: {count} of {of} holders of the role IT/Admins would lose it; the limit is 50 %."
-        assert found == ([told] if held else [])
+        sentence = f"Corp: {count} of {of} holders of the role IT/Admins would lose it; the limit is 50 %."
+        assert found == ([sentence] if held else [])
 
 
 class TestManySmallSteps:

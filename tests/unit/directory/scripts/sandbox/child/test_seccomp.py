@@ -55,7 +55,7 @@ def steps(name: str) -> list[bpf.Step]:
     return bpf.parsed(program(MACHINES[name], HEAP))
 
 
-def said(name: str, number: int, *arguments: int) -> int:
+def verdict(name: str, number: int, *arguments: int) -> int:
     return bpf.answer(steps(name), number, MACHINES[name].audit, arguments)
 
 
@@ -78,8 +78,8 @@ def meant(name: str, number: int, arguments: list[int]) -> int:
     limits = {"mmap": (arguments[1], LARGEST_PIECE, NO_MEMORY), "mremap": (arguments[2], LARGEST_PIECE, NO_MEMORY)}
     limits["brk"] = (arguments[0], HEAP + LARGEST_PIECE, NO_HEAP)
     if call in limits:
-        asked, most, otherwise = limits[call]
-        return ALLOW if asked <= most else otherwise
+        requested, most, otherwise = limits[call]
+        return ALLOW if requested <= most else otherwise
     return ALLOW if call == "mprotect" else REFUSE
 
 
@@ -89,13 +89,13 @@ class TestOnEachMachine:
         assert 1 < len(steps(name)) < 300
 
     def test_exactly_the_calls_of_the_list_pass(self, name: str) -> None:
-        passing = {number for number in range(HIGHEST) if said(name, number) == ALLOW}
+        passing = {number for number in range(HIGHEST) if verdict(name, number) == ALLOW}
 
         # With no argument but zeros, memory may be asked for as well.
         assert passing == numbers(name, ALLOWED) | numbers(name, MEMORY)
 
     def test_each_dangerous_call_ends_the_process_and_all_others_are_refused(self, name: str) -> None:
-        answers = {number: said(name, number) for number in range(HIGHEST)}
+        answers = {number: verdict(name, number) for number in range(HIGHEST)}
 
         assert {number for number, answer in answers.items() if answer == KILL} == numbers(name, DEADLY)
         assert set(answers.values()) == {ALLOW, KILL, REFUSE}
@@ -119,7 +119,7 @@ class TestOnEachMachine:
 
     @given(number=NUMBER, arguments=ARGUMENTS)
     def test_any_call_gets_the_answer_that_the_tables_mean(self, name: str, number: int, arguments: list[int]) -> None:
-        assert said(name, number, *arguments) == meant(name, number, arguments)
+        assert verdict(name, number, *arguments) == meant(name, number, arguments)
 
     @given(data=st.data(), arguments=ARGUMENTS)
     def test_a_call_for_memory_gets_the_answer_that_the_tables_mean(
@@ -127,7 +127,7 @@ class TestOnEachMachine:
     ) -> None:
         number = data.draw(st.sampled_from(sorted(numbers(name, MEMORY))))
 
-        assert said(name, number, *arguments) == meant(name, number, arguments)
+        assert verdict(name, number, *arguments) == meant(name, number, arguments)
 
     @pytest.mark.parametrize(("size", "answer"), [
         (0, ALLOW), (LARGEST_PIECE, ALLOW), (LARGEST_PIECE + 1, NO_MEMORY), (2**32, NO_MEMORY), (2**32 + 1, NO_MEMORY),
@@ -136,13 +136,13 @@ class TestOnEachMachine:
     def test_memory_comes_in_pieces_up_to_the_largest(self, name: str, size: int, answer: int) -> None:
         column = MACHINES[name].column
 
-        assert said(name, PIECES["mmap"][column], 0, size, 3) == answer
-        assert said(name, PIECES["mremap"][column], 0, 0, size) == answer
+        assert verdict(name, PIECES["mmap"][column], 0, size, 3) == answer
+        assert verdict(name, PIECES["mremap"][column], 0, 0, size) == answer
 
     @pytest.mark.parametrize("protection", range(8))
     def test_no_memory_may_be_run(self, name: str, protection: int) -> None:
         for call in PROTECTED.values():
-            answer = said(name, call[MACHINES[name].column], 0, 4096, protection)
+            answer = verdict(name, call[MACHINES[name].column], 0, 4096, protection)
 
             assert answer == (KILL if protection & 4 else ALLOW)
 
@@ -172,7 +172,7 @@ class TestOnEachMachine:
 def test_calls_of_x32_end_the_process() -> None:
     every = [number | X32 for number in range(HIGHEST)] + [2**31, 2**32 - 1]
 
-    assert {said("x86_64", number) for number in every} == {KILL}
+    assert {verdict("x86_64", number) for number in every} == {KILL}
 
 
 def test_answers_are_what_the_kernel_calls_them() -> None:
