@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.values.group_names import NAMING, asked_for, named_by, named_in, names_groups
+from directory.values.group_names import NAMING, in_filter, named_by, named_in, names_groups
 
 ATTRIBUTES = st.sampled_from([*NAMING, "MEMBEROF", "memberOf;lang-de", "member", "memberOfX", "cn", 'memberOf": "'])
 
@@ -48,7 +48,7 @@ class TestAFilter:
         ],
     )
     def test_goes_by_these_groups(self, search_filter: str, groups: tuple[str, ...]) -> None:
-        assert asked_for(search_filter) == (groups, False)
+        assert in_filter(search_filter) == (groups, False)
 
     @pytest.mark.parametrize(
         ("search_filter", "negated"),
@@ -61,4 +61,4 @@ class TestAFilter:
         ],
     )
     def test_may_ask_for_who_is_not_in_them(self, search_filter: str, negated: bool) -> None:
-        assert asked_for(search_filter)[1] is negated
+        assert in_filter(search_filter)[1] is negated

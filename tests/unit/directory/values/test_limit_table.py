@@ -23,9 +23,9 @@ class TestALimit:
         assert limit.is_off(limit.nearly_off)
 
     def test_says_what_it_counts_with_names_that_a_review_fills_in(self, limit: Limit) -> None:
-        names = {name for _, name, _, _ in string.Formatter().parse(limit.says) if name}
+        names = {name for _, name, _, _ in string.Formatter().parse(limit.sentence) if name}
 
-        assert bool(limit.counted) == bool(limit.says)
+        assert bool(limit.counted) == bool(limit.sentence)
         assert names <= {"count", "whole", "subject", "users", "cause"}
 
     def test_is_found_by_its_name_and_set_by_its_setting(self, limit: Limit) -> None:

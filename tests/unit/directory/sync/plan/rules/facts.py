@@ -27,7 +27,7 @@ CONTEXT = PlanContext(
     grantable={1: frozenset({"PROe User", "Desktop User", "Org Admin"})},
 )
 HERE = Identity("uid=sean,dc=example", "id-1", ("sean",), ("sean@example.com",), "Sean", "Ryan")
-SAYS_NOTHING = Verdict()
+EMPTY_VERDICT = Verdict()
 
 
 def known(account: Account = SEAN, **facts: bool) -> StoredUser:
@@ -35,6 +35,6 @@ def known(account: Account = SEAN, **facts: bool) -> StoredUser:
     return StoredUser(5, account, **facts)
 
 
-def found(verdict: Verdict = SAYS_NOTHING, identity: Identity = HERE, known_id: str = "") -> LookupResult:
+def found(verdict: Verdict = EMPTY_VERDICT, identity: Identity = HERE, known_id: str = "") -> LookupResult:
     """Return the user as the server 1 has them."""
     return LookupResult(Presence.FOUND, "Corp", 1, identity, verdict, MatchedBy.USERNAME, known_id)

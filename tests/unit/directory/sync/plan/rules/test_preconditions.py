@@ -182,5 +182,5 @@ class TestWhatAPlanIsMadeAgainst:
 
 
 def test_an_org_that_is_not_there_asks_no_server() -> None:
-    assert Now({4: OrgFacts(4, "Archive", synchronized=False, servers=(1,))}, {}).asked_by(4) == ()
-    assert NOW.asked_by(99) == ()
+    assert Now({4: OrgFacts(4, "Archive", synchronized=False, servers=(1,))}, {}).servers_of(4) == ()
+    assert NOW.servers_of(99) == ()
