@@ -62,7 +62,7 @@ def orgs_in_scope() -> dict[int, OrgScope]:
 
 
 def org_lists_digests() -> dict[int, str]:
-    """Return which orgs ask each server, beside which others and in which order, as one hash by the server's id.
+    """Return by server id one hash of the orgs that use it, each with its servers in their order.
 
     An org that inherits everything adds nothing, so that a new one changes no hash. Nor does one out of use.
     """
@@ -95,6 +95,6 @@ def servers_to_read(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[
 
 
 def inherited(orgs: Iterable[Org]) -> dict[Org, tuple[int, ...]]:
-    """Return the servers that syncs ask for orgs without a list of their own; orgs that inherit none are left out."""
+    """Return the servers that syncs search for orgs without a list of their own; orgs that inherit none are left out."""
     own, lists = own_lists(), servers_by_org()
     return {org: lists[org.pk] for org in orgs if org.pk not in own and lists.get(org.pk)}

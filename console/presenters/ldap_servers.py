@@ -12,7 +12,7 @@ from django.utils.translation import ngettext
 from directory import found_elsewhere
 from directory.actions import schedule
 from directory.models import LdapServer, OrgServer, RunServer
-from directory.scope import servers_by_org, orgs_in_scope, own_lists
+from directory.scope import orgs_in_scope, own_lists, servers_by_org
 from directory.scripts import script_hints
 from directory.servers import setting_warnings
 from orgs.models import User

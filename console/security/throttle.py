@@ -64,7 +64,7 @@ def forgive(attempt: Attempt) -> None:
 
 
 def remember_browser(response: HttpResponse, username: str) -> None:
-    """Let the browser show from now on that this user has signed in there."""
+    """Set a cookie that shows from now on that this user has signed in with this browser."""
     value = signing.dumps([fold(username), secrets.token_urlsafe(12)], salt=_SALT)
     response.set_cookie(
         _cookie(), value, max_age=KNOWN_FOR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"

@@ -12,7 +12,7 @@ from django.db.models import Max
 from directory.actions import matches, server_orgs
 from directory.errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
-from directory.scope import servers_by_org, own_lists, server_lists
+from directory.scope import own_lists, server_lists, servers_by_org
 from directory.servers import setting_powers, setting_questions
 from directory.servers.setting_checks import MAPPING, SCRIPTS, wrong
 from directory.servers.setting_powers import default_grantable_roles

@@ -11,7 +11,7 @@ from directory import found_elsewhere
 from directory.errors import Unanswered
 from directory.found_elsewhere import ServersByOrg
 from directory.models import LdapServer
-from directory.scope import servers_by_org, inherited
+from directory.scope import inherited, servers_by_org
 from orgs.models import Org
 from orgs.text import fold
 

@@ -71,4 +71,6 @@ def load(run_id: int, lease: Lease, helpers: WorkerPool = WorkerPool()) -> RunCo
     for pk, org in everywhere.items():
         for server_id in org.servers:
             orgs_by_server.setdefault(server_id, []).append(pk)
-    return RunContext(run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, helpers=helpers)
+    return RunContext(
+        run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, helpers=helpers
+    )
