@@ -28,12 +28,12 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
     """Make everything that the demo starts with."""
     orgs = _orgs(at)
     roles = {role.name: role for role in Role.objects.all()}
-    known = [person for person in people if person.story is not Story.NEW]
+    existing = [person for person in people if person.story is not Story.NEW]
     made = users.create(
-        users=[_user(person, orgs, roles) for person in known], created_by=CreatedBy.DEPLOYMENT, by=SYSTEM, at=at
+        users=[_user(person, orgs, roles) for person in existing], created_by=CreatedBy.DEPLOYMENT, by=SYSTEM, at=at
     )
     by_story: dict[Story, list[int]] = {}
-    for person, user in zip(known, made, strict=True):
+    for person, user in zip(existing, made, strict=True):
         by_story.setdefault(person.story, []).append(user.pk)
     _devices(made, at)
     last_year = at - timedelta(days=90)

@@ -107,9 +107,9 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
         if errors := sandbox.compile_errors():
             yield Impact(basis, errors=errors, finished=True)
             return
-        known = Impact(basis)
-        yield known
-        progress = _Progress(entries, known, None if basis.outdated else edited, whole)
+        first = Impact(basis)
+        yield first
+        progress = _Progress(entries, first, None if basis.outdated else edited, whole)
         taken = deque[list[_Stored]]()
         for verdicts in sandbox.evaluate_pages(_texts(entries.pages(), taken), total=basis.total):
             progress.add(taken.popleft(), verdicts)
@@ -192,14 +192,14 @@ class _EntriesInScope:
 
         An entry by which nobody is decided means nothing: two for one user, or one that another server comes before.
         """
-        known = users_in_scope.load({user for user, _ in others.values()})
-        servers = {pk: self._servers(user) for pk, user in known.items()}
+        users = users_in_scope.load({user for user, _ in others.values()})
+        servers = {pk: self._servers(user) for pk, user in users.items()}
         seen = self._directory.sightings({pk: ids for pk, ids in servers.items() if ids})
         found = []
         for pk, sighting in sorted(seen.items()):
             user, verdict = others.get(sighting.entry_id, (0, None))
             if user == pk and verdict is not None:
-                found.append(difference(known[pk], sighting, verdict, self._house))
+                found.append(difference(users[pk], sighting, verdict, self._house))
         return [each for each in found if each.matters]
 
     def _servers(self, user: StoredUser) -> tuple[int, ...]:
@@ -214,10 +214,10 @@ class _Progress:
     """
 
     def __init__(
-        self, entries: _EntriesInScope, known: Impact, edited: Collection[ScriptName] | None, whole: Sandbox
+        self, entries: _EntriesInScope, first: Impact, edited: Collection[ScriptName] | None, whole: Sandbox
     ) -> None:
         self._entries = entries
-        self._known = known
+        self._last = first
         self._edited = edited
         self._whole = whole
         self._totals = Totals()
@@ -231,12 +231,12 @@ class _Progress:
         """Note which entries of a page have got other verdicts than are stored."""
         self._done += len(page)
         # Many entries of a page have one verdict, the very same object, so each pair is compared once.
-        known: dict[tuple[str, int, bool], tuple[Verdict, Verdict | None]] = {}
+        pairs: dict[tuple[str, int, bool], tuple[Verdict, Verdict | None]] = {}
         for row, verdict in zip(page, verdicts, strict=True):
             key = (row[5], id(verdict), row[2])
-            pair = known.get(key)
+            pair = pairs.get(key)
             if pair is None:
-                pair = known[key] = self._pair(row, verdict)
+                pair = pairs[key] = self._pair(row, verdict)
             stored, edited = pair
             if edited is None:
                 self._unsure.append(row)
@@ -273,16 +273,16 @@ class _Progress:
         return max(len(self._others), len(self._unsure)) >= PAGE or monotonic() - self._shown_at >= EVERY
 
     def snapshot(self, cost: Cost) -> Impact:
-        """Decide about the users of all entries that were noted, and return what is known by now."""
+        """Decide about the users of all entries that were noted, and return the impact so far."""
         if self._unsure:
             self._evaluate_unsure()
         again = self._whole.cost()
         found = self._entries.differences(self._others) if self._others else []
         self._totals.add(found)
-        self._known = Impact(
-            basis=self._known.basis,
+        self._last = Impact(
+            basis=self._last.basis,
             done=self._done,
-            verdicts=self._known.verdicts + len(self._others),
+            verdicts=self._last.verdicts + len(self._others),
             users=self._totals.users,
             stored=filled(self._totals.stored),
             edited=filled(self._totals.edited),
@@ -292,4 +292,4 @@ class _Progress:
         )
         self._others = {}
         self._shown_at = monotonic()
-        return self._known
+        return self._last

@@ -190,9 +190,9 @@ def stored_entries(_at: datetime) -> Iterator[str]:
     rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED).annotate(reader=READER)
     for change in rows.filter(Exists(contested)).order_by("pk").iterator():
         yield f"{_named(change)} was decided by an entry that several users claim"
-    known = Q(Exists(Run.objects.filter(pk=OuterRef("run_id"))))
+    existing = Q(Exists(Run.objects.filter(pk=OuterRef("run_id"))))
     if AuditEntry.objects.filter(action="old rows removed", after__runs__gt=0).exists():
         # An entry that has been as it is for long was written by a run that is gone by now.
-        known |= Q(run_id__lt=Run.objects.aggregate(last=Max("pk"))["last"] or 0)
-    for entry in StoredEntry.objects.exclude(run_id=0).exclude(known).order_by("pk").iterator():
+        existing |= Q(run_id__lt=Run.objects.aggregate(last=Max("pk"))["last"] or 0)
+    for entry in StoredEntry.objects.exclude(run_id=0).exclude(existing).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) was read by run {entry.run_id}, which does not exist"

@@ -53,10 +53,10 @@ def one_entry_for_one_id(_at: datetime) -> Iterator[str]:
 
 def ids_are_kept(_at: datetime) -> Iterator[str]:
     """No match is without an immutable id where one that counts everywhere is known of the user."""
-    known = KnownId.objects.filter(user=OuterRef("user"))
-    forgotten = Match.objects.filter(Exists(known.filter(server=None)), unique_id="")
+    ids = KnownId.objects.filter(user=OuterRef("user"))
+    forgotten = Match.objects.filter(Exists(ids.filter(server=None)), unique_id="")
     # A company's own number may have been the last one that was noted, and it stays with its server.
-    for match in forgotten.exclude(Exists(known.filter(server__isnull=False))).order_by("user").iterator():
+    for match in forgotten.exclude(Exists(ids.filter(server__isnull=False))).order_by("user").iterator():
         yield f"user {match.user_id} is matched to {match.dn} without an immutable id, though one is known"
 
 

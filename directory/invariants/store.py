@@ -58,14 +58,14 @@ def effective(_at: datetime) -> Iterator[str]:
     except KeyError as path:
         yield f"the settings of orgs can't be inherited: no org lies at the path {path}"
         return
-    known = set(LdapServer.objects.values_list("pk", flat=True))
+    existing = set(LdapServer.objects.values_list("pk", flat=True))
     lists = server_lists(found)
     for org in found.values():
         if org.directory_service not in DirectoryService.values:
             yield f"org {org.id} ({org.name}) has its users managed by '{org.directory_service}', which does not exist"
         if org.archive_retention_days < 1:
             yield f"org {org.id} ({org.name}) keeps archives for {counted(org.archive_retention_days, 'day', 'days')}"
-        if missing := set(lists[org.id]) - known:
+        if missing := set(lists[org.id]) - existing:
             yield f"org {org.id} ({org.name}) asks the LDAP servers {sorted(missing)}, which do not exist"
 
 
@@ -92,11 +92,11 @@ def servers(_at: datetime) -> Iterator[str]:
 
 def roles(_at: datetime) -> Iterator[str]:
     """Standard roles hold what they always hold, and no role holds a permission that does not exist."""
-    known = {key.value for key in Permission}
+    existing = {key.value for key in Permission}
     for role in Role.objects.order_by("pk"):
         if role.locked and set(role.permissions) != set(STANDARD_ROLES.get(role.name, ())):
             yield f"role {role.pk} ({role.name}) is a standard role, but does not hold what it should"
-        if unknown := set(role.permissions) - known:
+        if unknown := set(role.permissions) - existing:
             yield f"role {role.pk} ({role.name}) holds {', '.join(sorted(unknown))}, which is no permission"
 
 

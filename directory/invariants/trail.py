@@ -64,26 +64,26 @@ class AuditStory:
     orgs: EarlierNames
     roles: EarlierNames
     fields: Collection[str]
-    known: dict[str, Any]
+    state: dict[str, Any]
 
     def check_entry(self, pk: int, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
         """Add the next entry; yield each value in it that differs from what the entries before it had left."""
         for key, value in before.items():
-            if key in self.known and not self._same(key, self.known[key], value):
+            if key in self.state and not self._same(key, self.state[key], value):
                 yield (
                     f"{self.who}: audit entry {pk} ('{action}') found {key} to be {value!r}, "
-                    f"but the trail had left it at {self.known[key]!r}"
+                    f"but the trail had left it at {self.state[key]!r}"
                 )
-        self.known.update({key: value for key, value in after.items() if key in self.fields})
+        self.state.update({key: value for key, value in after.items() if key in self.fields})
         if after.get("active") is False:
             # A deactivation ends "pending" without an entry of its own.
-            self.known["pending"] = False
+            self.state["pending"] = False
 
     def end(self, current: Mapping[str, Any]) -> Iterator[str]:
         """Yield where the present state is not what the trail leaves."""
         for key, value in current.items():
-            if key in self.known and not self._same(key, self.known[key], value):
-                yield f"{self.who}: {key} is {value!r}, but the audit trail leaves it at {self.known[key]!r}"
+            if key in self.state and not self._same(key, self.state[key], value):
+                yield f"{self.who}: {key} is {value!r}, but the audit trail leaves it at {self.state[key]!r}"
 
     def _same(self, key: str, recorded: Any, found: Any) -> bool:
         if key == "org":
@@ -148,7 +148,7 @@ def orgs(_at: datetime) -> Iterator[str]:
         for pk, action, _, before, after in _entries("org", org.pk, org.pk).get(org.pk, ()):
             yield from story.check_entry(pk, action, before, after)
             if action in states:
-                story.known["active"] = states[action]
+                story.state["active"] = states[action]
         now = {key: getattr(org, key) for key in (*ORG_PLAIN, "active")}
         yield from story.end({**now, "default_roles": sorted(role.name for role in org.default_roles.all())})
 

@@ -96,12 +96,12 @@ def decide(
         if not applicant.managed_locally
     ]
     found = look_up(people, scope, at=at)
-    known = _known_by_id(found)
+    usernames_by_id = _usernames_by_id(found)
     decisions = []
     for applicant in applicants:
         hit = None if applicant.managed_locally else found.get(fold(applicant.profile.username))
         if hit is not None:
-            decisions.append(_of_entry(applicant, hit, context, known, within))
+            decisions.append(_of_entry(applicant, hit, context, usernames_by_id, within))
         else:
             decisions.append(
                 _of_row(applicant, context, looked_up=context.nearest(applicant.org, applicant.place) in scope)
@@ -109,16 +109,16 @@ def decide(
     return decisions
 
 
-def _of_row(applicant: Applicant, known: CreationContext, *, looked_up: bool) -> Decision:
+def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) -> Decision:
     """Decide about somebody who was found in no directory; ``looked_up`` is whether any was searched."""
-    nearest = known.house.by_id[known.nearest(applicant.org, applicant.place)]
-    in_directory = known.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
+    nearest = context.house.by_id[context.nearest(applicant.org, applicant.place)]
+    in_directory = context.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
     refusal = ""
     if applicant.password and in_directory:
         refusal = f"not created: {nearest.name} follows LDAP, so the user signs in by LDAP: leave the password empty"
     # A refused applicant creates no org either.
-    place, makes = known.walk(applicant.org, () if refusal else applicant.place)
-    roles, warnings = _roles_of_row(applicant, place, known, in_directory=in_directory)
+    place, makes = context.walk(applicant.org, () if refusal else applicant.place)
+    roles, warnings = _roles_of_row(applicant, place, context, in_directory=in_directory)
     if looked_up and not applicant.managed_locally:
         warnings.insert(0, "was not found in the directory: the next sync will deactivate this user")
     return Decision(
@@ -138,21 +138,21 @@ def _of_row(applicant: Applicant, known: CreationContext, *, looked_up: bool) ->
 
 
 def _roles_of_row(
-    applicant: Applicant, place: TargetOrg, known: CreationContext, *, in_directory: bool
+    applicant: Applicant, place: TargetOrg, context: CreationContext, *, in_directory: bool
 ) -> tuple[tuple[int, ...], list[str]]:
     if applicant.roles is not None:
-        return known.ids(known.names(applicant.roles), place)
+        return context.ids(context.names(applicant.roles), place)
     defaults, warnings = place.facts.default_roles, []
     if in_directory:
         # As at a sync: no server gives leave, as none has found this user.
-        refused = defaults & known.house.admin_roles
+        refused = defaults & context.house.admin_roles
         defaults -= refused
         warnings = [
             f"no LDAP server that may grant {name} has found this user, so this default role of {place.facts.name} "
             "is left out"
             for name in sorted(refused)
         ]
-    roles, more = known.ids(defaults, place)
+    roles, more = context.ids(defaults, place)
     return roles, [*warnings, *more]
 
 
@@ -160,10 +160,12 @@ def _of_entry(
     applicant: Applicant,
     hit: FoundPerson,
     places: CreationContext,
-    known: Mapping[str, str],
+    usernames_by_id: Mapping[str, str],
     within: Collection[int] | None,
 ) -> Decision:
-    refusal = _refusal(hit, known.get(fold(applicant.profile.username), "")) or _refused_password(applicant, hit)
+    refusal = _refusal(hit, usernames_by_id.get(fold(applicant.profile.username), "")) or _refused_password(
+        applicant, hit
+    )
     way = applicant.place
     if not refusal and hit.verdict.org_name is not None:
         way = (*way, hit.verdict.org_name)
@@ -238,16 +240,16 @@ def _findings(hit: FoundPerson) -> str:
     return "; ".join(parts)
 
 
-def _known_by_id(found: Mapping[str, FoundPerson]) -> dict[str, str]:
+def _usernames_by_id(found: Mapping[str, FoundPerson]) -> dict[str, str]:
     """Return who is a user already by one of the ids of the entry, by the folded username that was looked for."""
     by_server: dict[int, dict[str, FoundPerson]] = {}
     for key, hit in found.items():
         by_server.setdefault(hit.server.pk, {})[key] = hit
-    known: dict[str, str] = {}
+    usernames: dict[str, str] = {}
     for server_id, hits in by_server.items():
         names = known_ids.usernames({one for hit in hits.values() for one in hit.identity.ids}, server_id=server_id)
-        known |= {key: names[one] for key, hit in hits.items() for one in hit.identity.ids if one in names}
-    return known
+        usernames |= {key: names[one] for key, hit in hits.items() for one in hit.identity.ids if one in names}
+    return usernames
 
 
 def _profile(given: Profile, who: Identity) -> Profile:

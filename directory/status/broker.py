@@ -122,10 +122,10 @@ def _persistence(facts: Mapping[str, Any]) -> Line:
 def _memory(facts: Mapping[str, Any]) -> Line:
     used, most = int(facts.get("used_memory", 0)), int(facts.get("maxmemory", 0))
     policy = facts.get("maxmemory_policy", "noeviction")
-    known = {"used": filesizeformat(used), "most": filesizeformat(most), "policy": policy}
-    fact = _("%(used)s in use; maxmemory-policy %(policy)s.") % known
+    values = {"used": filesizeformat(used), "most": filesizeformat(most), "policy": policy}
+    fact = _("%(used)s in use; maxmemory-policy %(policy)s.") % values
     if most:
-        fact = _("%(used)s of %(most)s in use; maxmemory-policy %(policy)s.") % known
+        fact = _("%(used)s of %(most)s in use; maxmemory-policy %(policy)s.") % values
     if most and used >= most * 0.9:
         advice = _("Give it more memory (maxmemory), or find what fills it: a full Redis takes no tasks.")
         return Line(_("Memory"), LineState.PROBLEM, fact, advice)

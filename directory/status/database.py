@@ -57,8 +57,8 @@ def _answer() -> Line:
     with connection.cursor() as cursor:
         cursor.execute("SELECT current_setting('server_version'), pg_database_size(current_database())")
         version, size = cursor.fetchone()
-    known = {"version": version.split()[0], "size": filesizeformat(size)}
-    return Line(_("Connection"), LineState.OK, _("PostgreSQL %(version)s answers; %(size)s.") % known)
+    values = {"version": version.split()[0], "size": filesizeformat(size)}
+    return Line(_("Connection"), LineState.OK, _("PostgreSQL %(version)s answers; %(size)s.") % values)
 
 
 def _sqlite() -> Line:
@@ -108,7 +108,7 @@ def _migrations() -> Line:
             _("The database is newer than the code: %(names)s.") % {"names": _some(unknown)},
             _("Install the release that the database was last used with, or a newer one."),
         )
-    count = len(upgrades.known())
+    count = len(upgrades.installed_migrations())
     return Line(
         title,
         LineState.OK,
@@ -123,8 +123,8 @@ def _some(names: Collection[tuple[str, str]]) -> str:
 
 def _space() -> Line:
     usage = shutil.disk_usage(settings.VAR)
-    known = {"free": filesizeformat(usage.free), "total": filesizeformat(usage.total)}
-    fact = _("%(free)s of %(total)s are free where the data folder lies.") % known
+    values = {"free": filesizeformat(usage.free), "total": filesizeformat(usage.total)}
+    fact = _("%(free)s of %(total)s are free where the data folder lies.") % values
     if usage.free < LITTLE_SPACE:
         return Line(_("Disk"), LineState.WARNING, fact, _("Make room: a full disk stops the log, Redis and SQLite."))
     return Line(_("Disk"), LineState.OK, fact)

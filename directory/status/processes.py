@@ -110,13 +110,13 @@ def _restarted(each: Supervised, at: datetime) -> Line | None:
     if not often:
         return None
     title = _("Process %(name)s") % {"name": each.name}
-    known = {"count": len(often), "status": each.status}
+    values = {"count": len(often), "status": each.status}
     fact = ngettext(
         "It ended once in the last hour, with exit status %(status)d.",
         "It ended %(count)d times in the last hour, the last time with exit status %(status)d.",
         len(often),
     )
-    fact = fact % known
+    fact = fact % values
     advice = _("Look into its log, %(file)s.") % {"file": settings.VAR / "log" / f"{each.name}.log"}
     if each.pid:
         return Line(title, LineState.WARNING, f"{fact} {_('It was started again. Last end')}", advice, at=often[-1])

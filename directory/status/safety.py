@@ -25,19 +25,19 @@ def _folder() -> Line:
     """Look at who may read the data folder: in it are password hashes, the entries of the directory and keys."""
     title, folder = _("Data folder"), settings.VAR
     own, mode = folder.stat().st_uid == os.geteuid(), stat.S_IMODE(folder.stat().st_mode)
-    known = {"folder": folder, "mode": f"{mode:04o}"}
+    values = {"folder": folder, "mode": f"{mode:04o}"}
     if not own:
-        fact = _("%(folder)s belongs to another user than the one that runs Rollcall (mode %(mode)s).") % known
+        fact = _("%(folder)s belongs to another user than the one that runs Rollcall (mode %(mode)s).") % values
         return Line(title, LineState.WARNING, fact, _("Give it to that user: chown -R."))
     if mode & _FOR_OTHERS:
-        fact = _("Others than its owner may look into %(folder)s (mode %(mode)s).") % known
+        fact = _("Others than its owner may look into %(folder)s (mode %(mode)s).") % values
         return Line(title, LineState.PROBLEM, fact, _("Run chmod -R go= on it."))
     if opened := sorted(
         path.name for path in folder.iterdir() if path.lstat().st_mode & _FOR_OTHERS and _is_kept(path)
     ):
-        fact = _("Modes of %(files)s in %(folder)s are open to others.") % (known | {"files": ", ".join(opened[:5])})
+        fact = _("Modes of %(files)s in %(folder)s are open to others.") % (values | {"files": ", ".join(opened[:5])})
         return Line(title, LineState.WARNING, fact, _("Run chmod -R go= on it."))
-    return Line(title, LineState.OK, _("Only its owner may look into %(folder)s (mode %(mode)s).") % known)
+    return Line(title, LineState.OK, _("Only its owner may look into %(folder)s (mode %(mode)s).") % values)
 
 
 def _is_kept(path: Path) -> bool:

@@ -108,11 +108,11 @@ def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
 def _success(server: LdapServer, table: Timetable, last: datetime | None, *, late: bool) -> Line:
     hours = table.interval_hours
     every = ngettext("every hour", "every %(count)d hours", hours) % {"count": hours} if hours else _("never by itself")
-    known = {"every": every}
+    values = {"every": every}
     if last is None:
-        fact = _("No sync of it has succeeded yet; it is synchronized %(every)s.") % known
+        fact = _("No sync of it has succeeded yet; it is synchronized %(every)s.") % values
     else:
-        fact = _("It is synchronized %(every)s; last success:") % known
+        fact = _("It is synchronized %(every)s; last success:") % values
     about = ("server", server.pk)
     if late:
         advice = _("Look under History at why its runs fail, are held back or do not start.")

@@ -15,7 +15,7 @@ OWN = frozenset({"console", "directory", "orgs"})
 
 
 @functools.cache
-def known() -> Mapping[Key, tuple[Key, ...]]:
+def installed_migrations() -> Mapping[Key, tuple[Key, ...]]:
     """Return each migration of this version with the older ones that it stands for, the oldest first."""
     # Read once: the files can't change under a process that runs.
     loaded = MigrationLoader(None).disk_migrations
@@ -24,18 +24,18 @@ def known() -> Mapping[Key, tuple[Key, ...]]:
 
 def missing(applied: AbstractSet[Key]) -> set[Key]:
     """Return the migrations that are still to be applied: one that stands for others has been when those have."""
-    return {key for key, older in known().items() if not applied >= set(older or [key])}
+    return {key for key, older in installed_migrations().items() if not applied >= set(older or [key])}
 
 
 def unknown(applied: AbstractSet[Key]) -> set[Key]:
     """Return what was applied by a newer version than this one."""
-    here = {*known(), *(key for older in known().values() for key in older)}
+    here = {*installed_migrations(), *(key for older in installed_migrations().values() for key in older)}
     return {key for key in applied - here if key[0] in OWN}
 
 
 def obstacle(applied: AbstractSet[Key]) -> str:
     """Return why this version can't upgrade the database, and which one comes first; nothing where it can."""
-    for older in known().values():
+    for older in installed_migrations().values():
         app, last = older[-1] if older else ("", "")
         had = applied & set(older)
         if app in OWN and had and len(had) < len(older):

@@ -30,13 +30,13 @@ def _run(run: Run, at: datetime) -> Line:
         advice = _("Nothing to do: the next worker goes on with it, within a minute.")
         fact = _("%(owner)s worked on it and is silent. Heard of") % {"owner": run.owner or "?"}
         return Line(title, LineState.WARNING, fact, advice, at=reported, about=about)
-    known = {"owner": run.owner or "?", "phase": run.phase or run.get_state_display(), "done": run.done}
-    fact = _("%(phase)s, %(done)d done; worked on by %(owner)s, heard of") % known
+    values = {"owner": run.owner or "?", "phase": run.phase or run.get_state_display(), "done": run.done}
+    fact = _("%(phase)s, %(done)d done; worked on by %(owner)s, heard of") % values
     if run.total:
-        fact = _("%(phase)s, %(done)d of %(total)d; worked on by %(owner)s, heard of") % (known | {"total": run.total})
+        fact = _("%(phase)s, %(done)d of %(total)d; worked on by %(owner)s, heard of") % (values | {"total": run.total})
     if run.attempts > 1:
-        known = {"count": run.attempts, "most": MAX_ATTEMPTS}
-        fact = _("Attempt %(count)d of %(most)d:") % known + " " + fact
+        values = {"count": run.attempts, "most": MAX_ATTEMPTS}
+        fact = _("Attempt %(count)d of %(most)d:") % values + " " + fact
         advice = _("Its worker was lost before: look into the worker's log.")
         return Line(title, LineState.WARNING, fact, advice, at=reported, about=about)
     return Line(title, LineState.OK, fact, at=reported, about=about)

@@ -52,7 +52,7 @@ def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
         refuse_roles(roles=roles, org_path=org.path, where=f"The default roles of {org.name}", by=by)
 
 
-def refuse_role_sets(roles: Mapping[int, frozenset[int]], known: Mapping[int, Role], *, by: Actor) -> None:
+def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int, Role], *, by: Actor) -> None:
     """Refuse to give users (keys) these roles (values, ids) where they would gain more than ``by`` holds.
 
     Raises:
@@ -62,7 +62,7 @@ def refuse_role_sets(roles: Mapping[int, frozenset[int]], known: Mapping[int, Ro
         return
     held = holdings(roles.keys())
     after = {
-        pk: Holding(frozenset(key for role in role_ids for key in known[role].permissions), held[pk].org_path)
+        pk: Holding(frozenset(key for role in role_ids for key in all_roles[role].permissions), held[pk].org_path)
         for pk, role_ids in roles.items()
     }
     refuse_gains(after=after, by=by)

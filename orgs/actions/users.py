@@ -74,9 +74,9 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
             raise Refused(f"the username {new.profile.username} could be taken for another one: {reason}")
     _hold_active_orgs({new.org_id for new in new_users})
     orgs = Org.objects.in_bulk({new.org_id for new in new_users})
-    known = {role.pk: role for role in Role.objects.all()}
+    all_roles = {role.pk: role for role in Role.objects.all()}
     for org_id, role_ids in _role_ids_by_org(new_users).items():
-        roles = [known[pk] for pk in sorted(role_ids)]
+        roles = [all_roles[pk] for pk in sorted(role_ids)]
         guard.refuse_roles(roles=roles, org_path=orgs[org_id].path, where="Creating these users", by=by)
     for org_id in {new.org_id for new in new_users if _has_password(new) and not new.managed_locally}:
         if follows_directory(orgs[org_id]):
@@ -111,7 +111,7 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
             user.username,
             after={
                 "org": orgs[new.org_id].name,
-                "roles": sorted(known[role].name for role in new.roles),
+                "roles": sorted(all_roles[role].name for role in new.roles),
                 "managed_locally": new.managed_locally,
                 "password": "set" if _has_password(new) else "none",
             },
@@ -349,17 +349,17 @@ def set_roles(
     """
     locks.roles()
     lock(user_ids=roles)
-    known = {role.pk: role for role in Role.objects.all()}
+    all_roles = {role.pk: role for role in Role.objects.all()}
     held: dict[int, dict[int, int]] = {pk: {} for pk in roles}
     for grant, user, role in RoleGrant.objects.filter(user__among=roles).values_list("pk", "user_id", "role_id"):
         held[user][role] = grant
     names = dict(User.objects.filter(pk__among=roles).values_list("pk", "username"))
     changed = [pk for pk in names if frozenset(held[pk]) != roles[pk]]
     _keep_a_sysadmin(
-        losing=[pk for pk in changed if _holds_admin(held[pk], known) and not _holds_admin(roles[pk], known)],
-        gaining=[pk for pk in changed if _holds_admin(roles[pk], known)],
+        losing=[pk for pk in changed if _holds_admin(held[pk], all_roles) and not _holds_admin(roles[pk], all_roles)],
+        gaining=[pk for pk in changed if _holds_admin(roles[pk], all_roles)],
     )
-    guard.refuse_role_sets({pk: roles[pk] for pk in changed}, known, by=by)
+    guard.refuse_role_sets({pk: roles[pk] for pk in changed}, all_roles, by=by)
     lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
     gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in held[pk]]
@@ -376,8 +376,8 @@ def set_roles(
             "user",
             pk,
             names[pk],
-            before={"roles": sorted(known[role].name for role in held[pk])},
-            after={"roles": sorted(known[role].name for role in roles[pk])},
+            before={"roles": sorted(all_roles[role].name for role in held[pk])},
+            after={"roles": sorted(all_roles[role].name for role in roles[pk])},
         )
         for pk in changed
     ]
@@ -385,8 +385,8 @@ def set_roles(
     return frozenset(changed)
 
 
-def _holds_admin(role_ids: Iterable[int], known: Mapping[int, Role]) -> bool:
-    return any(known[role].holds_admin for role in role_ids)
+def _holds_admin(role_ids: Iterable[int], all_roles: Mapping[int, Role]) -> bool:
+    return any(all_roles[role].holds_admin for role in role_ids)
 
 
 @transaction.atomic

@@ -67,8 +67,8 @@ def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) ->
     if before:
         after = guard.holdings(before.keys())
         promoted = [pk for pk in before if beyond(NOTHING, after[pk], before=before[pk])]
-        known = promoted if by.run_id is not None else [pk for pk in promoted if _set_by_less(pk, after[pk])]
-        _forget(known, by=by, at=at)
+        affected = promoted if by.run_id is not None else [pk for pk in promoted if _set_by_less(pk, after[pk])]
+        _forget(affected, by=by, at=at)
 
 
 def _set_by_less(user_id: int, holding: Holding) -> bool:

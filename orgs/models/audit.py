@@ -26,8 +26,8 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
         given = models.Q(action="password set") | models.Q(("after__password", "set"), action="user created")
         return self.filter(given, object_type="user")
 
-    def known(self, field: str) -> list[str]:
-        """Return the values of an indexed field, each once: one look at the index for each, however long the trail."""
+    def values_of(self, field: str) -> list[str]:
+        """Return the distinct values of an indexed field: one index lookup for each, however long the trail is."""
         table = connection.ops.quote_name(self.model._meta.db_table)
         column = connection.ops.quote_name(
             {each.name: str(each.column) for each in self.model._meta.concrete_fields}[field]

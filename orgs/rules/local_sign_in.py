@@ -64,8 +64,8 @@ def _counting(settings: Mapping[int, Effective] | None) -> Q:
 
 
 def _following(settings: Mapping[int, Effective] | None) -> list[int]:
-    known = settings if settings is not None else effective_settings()
-    return [org.id for org in known.values() if org.directory_service == DirectoryService.LDAP]
+    effective = settings if settings is not None else effective_settings()
+    return [org.id for org in effective.values() if org.directory_service == DirectoryService.LDAP]
 
 
 def with_a_password() -> UserQuerySet:

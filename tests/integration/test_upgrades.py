@@ -98,13 +98,13 @@ def test_the_first_migrations_make_the_tables_that_the_older_version_had(older: 
 
 
 def test_the_first_migrations_stand_for_all_that_the_older_version_had() -> None:
-    stands_for = [key for first in IN_THEIR_PLACE for key in upgrades.known()[first]]
+    stands_for = [key for first in IN_THEIR_PLACE for key in upgrades.installed_migrations()[first]]
 
     assert sorted(stands_for) == sorted(OLD)
 
 
 def test_no_other_migration_has_the_name_of_an_older_one() -> None:
-    assert not set(OLD) & set(upgrades.known())
+    assert not set(OLD) & set(upgrades.installed_migrations())
 
 
 class TestADatabaseWithAllOfThem:

@@ -16,8 +16,8 @@ from orgs.models import AuditEntry
 from orgs.models.audit import AuditEntryQuerySet
 
 
-def _known(field: str) -> list[tuple[str, str]]:
-    return [(name, name) for name in AuditEntry.objects.known(field)]
+def _choices(field: str) -> list[tuple[str, str]]:
+    return [(name, name) for name in AuditEntry.objects.values_of(field)]
 
 
 def _day(label: Any, method: str) -> filters.DateFilter:
@@ -31,9 +31,9 @@ class AuditFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has
     """Who, what, when, which object."""
 
     who = WordsFilter(_("Who"), "actor_label")
-    action = filters.ChoiceFilter(label=_("What"), empty_label=_("Anything"), choices=lambda: _known("action"))
+    action = filters.ChoiceFilter(label=_("What"), empty_label=_("Anything"), choices=lambda: _choices("action"))
     object_type = filters.ChoiceFilter(
-        label=_("Kind of object"), empty_label=_("Any kind"), choices=lambda: _known("object_type")
+        label=_("Kind of object"), empty_label=_("Any kind"), choices=lambda: _choices("object_type")
     )
     q = search_filter(_("Name of the object"), "object_label")
     since = _day(_("From"), "from_day")

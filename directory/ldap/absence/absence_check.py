@@ -231,10 +231,10 @@ class AbsenceCheck:
     def _whom(self, entry: Entry, sought: Sequence[MissingUser], *, by_name_too: bool) -> list[int]:
         """Return whom an entry is that matched; a server may compare more loosely than we do."""
         username = {fold(value) for value in entry.values(self._mapping.username)}
-        known = {fold(one) for one in identity(entry, self._mapping).ids}
-        if not known and not username:
+        ids = {fold(one) for one in identity(entry, self._mapping).ids}
+        if not ids and not username:
             raise _Unreadable(f"who {plain(entry.dn)} is can't be read")
-        by_id = [who.user_id for who in sought if not known.isdisjoint(map(fold, who.unique_ids))]
+        by_id = [who.user_id for who in sought if not ids.isdisjoint(map(fold, who.unique_ids))]
         named = [who for who in sought if by_name_too or not who.unique_ids]
         by_name = [who.user_id for who in named if fold(who.username) in username and entry.dn not in who.namesakes]
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]

@@ -95,15 +95,15 @@ class Visibility:
         """Compare an entry that stands at the DN with the one that stood there."""
         dn, branch = plain(entry.dn), plain(distinguished_names.parent(entry.dn))
         ids, usernames = self._ids(entry), self._usernames(entry)
-        known = frozenset(map(fold, who.unique_ids))
-        if ids & known if known else fold(who.username) in usernames:
+        known_ids = frozenset(map(fold, who.unique_ids))
+        if ids & known_ids if known_ids else fold(who.username) in usernames:
             return Finding(f"still there at {dn}, although no search finds it; the bind DN may not see all of {branch}")
-        if not usernames or (known and not ids):
+        if not usernames or (known_ids and not ids):
             missing = self.mapping.username if not usernames else "the immutable id"
             return Finding(
                 f"{dn} is there, but the bind DN can't see its {missing}; who it is can't be told in {branch}"
             )
-        if not known:
+        if not known_ids:
             return Finding(
                 f"{dn} is there with another username, and no immutable id tells whether it is the same person"
             )

@@ -148,8 +148,8 @@ def _recorder(steps: list[ConnectionStep], url: Url, root: RootDse | None = None
 
 
 def _step(stage: Stage, detail: str, url: Url, root: RootDse | None, *, ok: bool) -> ConnectionStep:
-    known = root or RootDse()
-    return ConnectionStep(stage, ok, detail, str(url), known.product, known.is_active_directory)
+    root_dse = root or RootDse()
+    return ConnectionStep(stage, ok, detail, str(url), root_dse.product, root_dse.is_active_directory)
 
 
 def _target(connection: Connection) -> SearchLocation:

@@ -89,8 +89,8 @@ class ReadingProcess:
         complete = False
         try:
             # The password is sent through this pipe, which no other process can read.
-            known = {name: getattr(settings, name) for name in SETTINGS}
-            send(process.stdin, {**request, "settings": known})
+            values = {name: getattr(settings, name) for name in SETTINGS}
+            send(process.stdin, {**request, "settings": values})
             reading = kind(process)
             yield reading
             complete = reading.complete
@@ -211,21 +211,21 @@ def as_tuple(sent: RawEntry) -> tuple[Any, ...]:
         return sent[:3]
     who = sent.opened.identity
     names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
-    known = (*names, who.further_ids, who.long_id, who.not_text)
-    return (sent.dn, sent.digest, b"", known, sent.opened.attributes, sent.opened.named)
+    identity = (*names, who.further_ids, who.long_id, who.not_text)
+    return (sent.dn, sent.digest, b"", identity, sent.opened.attributes, sent.opened.named)
 
 
 def _as_sent(
     dn: str,
     digest: bytes,
     content: bytes | Texts,
-    known: Any = None,
+    identity: Any = None,
     attributes: str = "",
     named: str = "",
 ) -> RawEntry:
-    if not known:
+    if not identity:
         return RawEntry(dn, digest, content)
-    return RawEntry(dn, digest, content, DecodedEntry(Identity(dn, *known), attributes, named))
+    return RawEntry(dn, digest, content, DecodedEntry(Identity(dn, *identity), attributes, named))
 
 
 def send(stream: IO[bytes] | None, message: dict[str, Any]) -> None:

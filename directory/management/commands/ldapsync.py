@@ -157,8 +157,8 @@ def _run(number: int) -> Run:
 def _server(name: str) -> LdapServer:
     server = LdapServer.objects.filter(name_key=fold(name)).first()
     if server is None:
-        known = ", ".join(LdapServer.objects.in_order().values_list("name", flat=True)) or "none"
-        raise CommandError(f"there is no LDAP server {name} (there are: {known})", returncode=2)
+        existing = ", ".join(LdapServer.objects.in_order().values_list("name", flat=True)) or "none"
+        raise CommandError(f"there is no LDAP server {name} (there are: {existing})", returncode=2)
     return server
 
 

@@ -74,7 +74,7 @@ class EvaluationDispatcher:
     _pages: deque[Page] = field(default_factory=deque)
     _own: deque[Page] = field(default_factory=deque)
     _ready_parts: list[Verdict] = field(default_factory=list)
-    _all_known: bool = False
+    _all_read: bool = False
     _helped: Cost = field(default_factory=Cost)
     _before: Cost | None = None
     _looked: float = 0.0
@@ -89,7 +89,7 @@ class EvaluationDispatcher:
 
     def evaluate_pages(self, pages: Iterable[Sequence[EntryText]]) -> Iterator[list[Verdict]]:
         """Yield the verdicts page by page, in order; raises as the sandbox does."""
-        self._source, self._all_known = iter(pages), False
+        self._source, self._all_read = iter(pages), False
         try:
             while True:
                 for verdicts in self.sandbox.evaluate_pages(self._for_us()):
@@ -129,10 +129,10 @@ class EvaluationDispatcher:
 
     def _fill(self, most: int) -> None:
         """Take pages until there are so many."""
-        while len(self._pages) < most and not self._all_known:
+        while len(self._pages) < most and not self._all_read:
             entries = next(self._source, None)
             if entries is None:
-                self._all_known = True
+                self._all_read = True
             else:
                 self._pages.append(Page(entries))
 
@@ -141,7 +141,7 @@ class EvaluationDispatcher:
         free = self._free()
         size = self._size(free, helpers)
         # At the end the sandbox must not take more ahead than that either.
-        if not free or (self._all_known and helpers and sum(len(page.entries) for page in self._own) >= size):
+        if not free or (self._all_read and helpers and sum(len(page.entries) for page in self._own) >= size):
             return None
         own = self._cut(free[0], size) if len(free[0].entries) > size else free[0]
         own.own = True
@@ -153,7 +153,7 @@ class EvaluationDispatcher:
     def _size(self, free: Sequence[Page], helpers: int) -> int:
         """Return how many entries are to be done at once: once all are known, a part of everybody's share of the rest."""
         left = sum(len(page.entries) for page in free)
-        return max(SMALLEST, ceil(left / (helpers + 1) / 2)) if self._all_known and helpers else left
+        return max(SMALLEST, ceil(left / (helpers + 1) / 2)) if self._all_read and helpers else left
 
     def _cut(self, page: Page, size: int) -> Page:
         """Cut so many entries off the beginning of a page, and return the page that they make."""
@@ -164,7 +164,7 @@ class EvaluationDispatcher:
 
     def _lay_out(self, helpers: int) -> None:
         """Lay pages out for others, the last ones, until enough are: ours are those that are wanted first."""
-        missing = helpers * (LAID_OUT_AT_END if self._all_known else LAID_OUT) - len(self._waiting())
+        missing = helpers * (LAID_OUT_AT_END if self._all_read else LAID_OUT) - len(self._waiting())
         laid_out: list[int] = []
         while len(laid_out) < missing and (free := self._free()):
             page, size = free[-1], self._size(free, helpers)

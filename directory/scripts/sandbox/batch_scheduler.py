@@ -156,8 +156,8 @@ class Batches:
         return next((worker for worker in self._workers if not worker.child), None)
 
     def _is_worth_a_child(self) -> bool:
-        known = 0 if self._total is None else (self._total - self._taken) * self._pace.seconds
-        return max(known, self._search.spent) > WORTH_A_CHILD
+        expected = 0 if self._total is None else (self._total - self._taken) * self._pace.seconds
+        return max(expected, self._search.spent) > WORTH_A_CHILD
 
     def _share(self) -> int:
         """Return how many entries the next batch has: fewer at the end, so that all children end together."""

@@ -98,10 +98,10 @@ class Sandbox:
         return self.second_opinions([entry])[0]
 
     def second_opinions(self, entries: Sequence[Entry]) -> list[Verdict]:
-        """Return what the scripts say of each entry, each in a realm of its own; raises SandboxBroken."""
+        """Return the verdict on each entry, each from a realm of its own; raises SandboxBroken."""
         with self._alone_at_work():
-            known = self._known()
-            return self._in_fresh_realms(entries) if known is None else [known] * len(entries)
+            verdict = self._without_scripts()
+            return self._in_fresh_realms(entries) if verdict is None else [verdict] * len(entries)
 
     @contextmanager
     def _alone_at_work(self) -> Iterator[None]:
@@ -113,7 +113,7 @@ class Sandbox:
         finally:
             self._busy = False
 
-    def _known(self) -> Verdict | None:
+    def _without_scripts(self) -> Verdict | None:
         """Return the verdict on every entry when no script has to be run for it."""
         if errors := self.compile_errors():
             return Verdict(error=next(iter(errors.values())))
@@ -125,12 +125,12 @@ class Sandbox:
         with self._alone_at_work():
             coming = iter(pages)
             first = next(coming, None)
-            # Most syncs have nothing to ask: no child is started for them.
+            # Most syncs have no entry to evaluate: no child is started for them.
             if first is None:
                 return
             pages = chain([first], coming)
-            if (known := self._known()) is not None:
-                yield from ([known] * len(page) for page in pages)
+            if (verdict := self._without_scripts()) is not None:
+                yield from ([verdict] * len(page) for page in pages)
                 return
             self._counted = self._search.spent
             if not self._apart:

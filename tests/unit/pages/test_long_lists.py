@@ -102,7 +102,7 @@ class TestWhatTheAuditTrailKnows:
     def test_is_each_value_once_in_order(self, field: str) -> None:
         make_matter("Inquiry", make_user("wendy"), make_user("stan"))
 
-        known = AuditEntry.objects.known(field)
+        known = AuditEntry.objects.values_of(field)
 
         assert known == sorted(set(AuditEntry.objects.values_list(field, flat=True)))
         assert len(known) > 1
@@ -110,7 +110,7 @@ class TestWhatTheAuditTrailKnows:
     def test_is_nothing_in_an_empty_one(self) -> None:
         AuditEntry.objects.all().delete()
 
-        assert AuditEntry.objects.known("action") == []
+        assert AuditEntry.objects.values_of("action") == []
 
     def test_has_an_index_for_its_order_and_its_actions(self) -> None:
         with connection.cursor() as cursor:

@@ -47,8 +47,8 @@ def ruleset_attributes(abi: int) -> bytes:
     return struct.pack(f"<{len(known)}Q", *known)
 
 
-def _mask(known: dict[int, int], abi: int) -> int:
-    bits = max((count for since, count in known.items() if since <= abi), default=0)
+def _mask(counts: dict[int, int], abi: int) -> int:
+    bits = max((count for since, count in counts.items() if since <= abi), default=0)
     return (1 << bits) - 1
 
 
@@ -58,6 +58,9 @@ def _call(number: int, first: bytes | int | None, second: int, third: int) -> in
     result = int(libc.syscall(ctypes.c_long(number), argument, ctypes.c_size_t(second), ctypes.c_uint(third)))
     if result < 0:
         code = ctypes.get_errno()
-        known = {errno.ENOSYS: "this kernel has no Landlock", errno.EOPNOTSUPP: "Landlock is off in this kernel (lsm=)"}
-        raise OSError(code, known.get(code, os.strerror(code)))
+        reasons = {
+            errno.ENOSYS: "this kernel has no Landlock",
+            errno.EOPNOTSUPP: "Landlock is off in this kernel (lsm=)",
+        }
+        raise OSError(code, reasons.get(code, os.strerror(code)))
     return result
