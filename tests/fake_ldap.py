@@ -160,7 +160,7 @@ class FakeDirectory:
 
     def _search(self, client: socket.socket, number: bytes, body: bytes, controls: list[tuple[int, bytes]]) -> None:
         fields = list(_parts(body))
-        base, scope, wanted = (
+        base, scope, names = (
             _unescaped(fields[0][1]),
             fields[1][1][0],
             [value.decode() for _, value in _parts(fields[7][1])],
@@ -189,7 +189,7 @@ class FakeDirectory:
             if self.largest_page and page[0] > self.largest_page:
                 _send(client, number, SEARCH_DONE, result(11, "page too large"))
                 return
-        self._send_page(client, number, found, page, wanted)
+        self._send_page(client, number, found, page, names)
 
     def _odd_answer(self, base: str, scope: int, condition: tuple[int, bytes], *, paged: bool) -> bytes:
         """Return how a search ends at once that this server takes badly; empty for others, and for some it hangs up."""
@@ -208,13 +208,13 @@ class FakeDirectory:
         number: bytes,
         found: Sequence[tuple[str, Attributes]],
         page: tuple[int, int] | None,
-        wanted: list[str],
+        names: list[str],
     ) -> None:
         size, start = page or (len(found), 0)
         for index, (dn, attributes) in enumerate(found[start : start + size], start):
             if index >= self.hang_up_after:
                 raise Hangup
-            packed = packet(number, ENTRY, _entry(dn, self._ranged(attributes, wanted)))
+            packed = packet(number, ENTRY, _entry(dn, self._ranged(attributes, names)))
             if index >= self.stall_inside:
                 client.sendall(packed[: len(packed) // 2])
                 self.silent = True
@@ -232,15 +232,15 @@ class FakeDirectory:
             control = element(0xA0, element(SEQUENCE, both))
         _send(client, number, SEARCH_DONE, result(*self.search_result) if last else result(0, ""), control)
 
-    def _ranged(self, attributes: Attributes, wanted: list[str]) -> Attributes:
+    def _ranged(self, attributes: Attributes, names: list[str]) -> Attributes:
         """Return what is asked for, long attributes as Active Directory cuts them."""
         answer: dict[str, Sequence[bytes]] = {}
         for name, values in attributes.items():
             start = 0
-            for requested in wanted:
+            for requested in names:
                 if requested.lower().startswith(f"{name.lower()};range="):
                     start = int(requested.split("=")[1].split("-")[0])
-            is_requested = "*" in wanted or start or name in wanted
+            is_requested = "*" in names or start or name in names
             if not is_requested:
                 continue
             if not start and (not self.range_size or len(values) <= self.range_size):

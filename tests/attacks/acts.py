@@ -21,7 +21,7 @@ from tests.attacks.powers_world import org, role, user
 from tests.makers import NOW
 
 MINE = "the actor's own sentence"
-WANTED = ("SYSADMIN", "All Org Admin", "Org Admin", "Chief", "Clerk")
+GIVEN_ROLES = ("SYSADMIN", "All Org Admin", "Org Admin", "Chief", "Clerk")
 GREEDY = "function (entry) { return ['Chief'] }"
 
 
@@ -47,8 +47,8 @@ def _acts() -> Iterator[Act]:
 
 def _of_users() -> Iterator[Act]:
     for who in ("pat", "actor", "rita", "mary"):
-        for wanted in WANTED:
-            yield Act(f"{who} becomes {wanted}", users.set_roles, partial(_set_roles, who, wanted))
+        for role_name in GIVEN_ROLES:
+            yield Act(f"{who} becomes {role_name}", users.set_roles, partial(_set_roles, who, role_name))
     for who, target in (("pat", "Gifts"), ("oscar", "ADMIN"), ("oscar", "Right"), ("actor", "ADMIN"), ("mary", "Left")):
         yield Act(f"{who} moves to {target}", users.move, partial(_move, who, target))
     for who in ("mary", "gone", "boss", "pat", "oscar", "root"):
@@ -65,10 +65,10 @@ def _of_users() -> Iterator[Act]:
     )
 
 
-def _set_roles(who: str, wanted: str, by: Actor) -> object:
+def _set_roles(who: str, role_name: str, by: Actor) -> object:
     target = user(who)
     held = frozenset(target.grants.values_list("role_id", flat=True))
-    return users.set_roles(roles={target.pk: held | {role(wanted).pk}}, by=by, at=NOW)
+    return users.set_roles(roles={target.pk: held | {role(role_name).pk}}, by=by, at=NOW)
 
 
 def _move(who: str, target: str, by: Actor) -> object:
@@ -92,21 +92,21 @@ def _free(who: str, by: Actor) -> object:
 
 
 def _of_new_users() -> Iterator[Act]:
-    for wanted in WANTED:
-        yield Act(f"a new user is {wanted}", users.create, partial(_new_user, wanted))
-        yield Act(f"a new user is decided to be {wanted}", creation.create, partial(_decided, wanted))
+    for role_name in GIVEN_ROLES:
+        yield Act(f"a new user is {role_name}", users.create, partial(_new_user, role_name))
+        yield Act(f"a new user is decided to be {role_name}", creation.create, partial(_decided, role_name))
     for place in ("Left", "Gifts", "Asked"):
         yield Act(f"an upload to {place}", uploads.create, partial(_upload, place))
 
 
-def _new_user(wanted: str, by: Actor) -> object:
-    new = NewUser(Profile("new"), org("Left").pk, frozenset({role(wanted).pk}), managed_locally=True, password=MINE)
+def _new_user(role_name: str, by: Actor) -> object:
+    new = NewUser(Profile("new"), org("Left").pk, frozenset({role(role_name).pk}), managed_locally=True, password=MINE)
     return users.create(users=[new], created_by=CreatedBy.HAND, by=by, at=NOW)
 
 
-def _decided(wanted: str, by: Actor) -> object:
+def _decided(role_name: str, by: Actor) -> object:
     new = Applicant(
-        Profile("new.decided"), org("Left"), roles=frozenset({role(wanted).pk}), managed_locally=True, password=MINE
+        Profile("new.decided"), org("Left"), roles=frozenset({role(role_name).pk}), managed_locally=True, password=MINE
     )
     return creation.create([new], created_by=CreatedBy.HAND, by=by, at=NOW)
 
@@ -131,8 +131,8 @@ def _save_role(which: str, name: str, permissions: list[str], by: Actor) -> obje
 
 
 def _of_orgs() -> Iterator[Act]:
-    for wanted in WANTED:
-        yield Act(f"Left gives {wanted} by default", orgs.change, partial(_by_default, wanted))
+    for role_name in GIVEN_ROLES:
+        yield Act(f"Left gives {role_name} by default", orgs.change, partial(_by_default, role_name))
     yield Act("Gifts inherits", orgs.change, partial(_change_org, "Gifts", own_default_roles=False))
     yield Act("Asked becomes local", orgs.change, partial(_change_org, "Asked", directory_service="local"))
     yield Act("Asked inherits", orgs.change, partial(_change_org, "Asked", directory_service=""))
@@ -140,8 +140,8 @@ def _of_orgs() -> Iterator[Act]:
     yield Act("a new org", orgs.create, lambda by: orgs.create(name="New", parent=org("Left"), by=by, at=NOW))
 
 
-def _by_default(wanted: str, by: Actor) -> object:
-    return orgs.change(org=org("Left"), own_default_roles=True, default_roles=[role(wanted)], by=by, at=NOW)
+def _by_default(role_name: str, by: Actor) -> object:
+    return orgs.change(org=org("Left"), own_default_roles=True, default_roles=[role(role_name)], by=by, at=NOW)
 
 
 def _change_org(name: str, by: Actor, **settings: Any) -> object:
@@ -149,8 +149,8 @@ def _change_org(name: str, by: Actor, **settings: Any) -> object:
 
 
 def _of_servers() -> Iterator[Act]:
-    for wanted in WANTED:
-        yield Act(f"a server grants {wanted}", servers.save, partial(_save_server, grantable_roles=wanted))
+    for role_name in GIVEN_ROLES:
+        yield Act(f"a server grants {role_name}", servers.save, partial(_save_server, grantable_roles=role_name))
     yield Act("a server's script is greedy", servers.save, partial(_save_server, script=GREEDY))
     yield Act("a server is asked by Left", servers.save, partial(_save_server, place="Left"))
     yield Act(
@@ -162,14 +162,14 @@ def _of_servers() -> Iterator[Act]:
 
 def _save_server(by: Actor, *, grantable_roles: str = "", script: str = "", place: str = "") -> object:
     server = LdapServer.objects.get()
-    wanted = [*server.grantable_roles.all(), role(grantable_roles)] if grantable_roles else None
+    roles = [*server.grantable_roles.all(), role(grantable_roles)] if grantable_roles else None
     return servers.save(
         server=server,
         values={"role_name_script": script} if script else {},
         by=by,
         at=NOW,
         orgs=[org("Asked"), org(place)] if place else None,
-        grantable_roles=wanted,
+        grantable_roles=roles,
         confirmed=Confirmed(keep_inherited=frozenset(Org.objects.values_list("pk", flat=True)), left_behind=True),
     )
 

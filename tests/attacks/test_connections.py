@@ -65,8 +65,8 @@ class ReadingHere:
     def __exit__(self, *_exception: object) -> None:
         return None
 
-    def open(self, wanted: ReadingRequest) -> AbstractContextManager[Reading]:
-        return open_reading(replace(wanted, since=None, now=None))
+    def open(self, request: ReadingRequest) -> AbstractContextManager[Reading]:
+        return open_reading(replace(request, since=None, now=None))
 
 
 class TestANameThatLeadsElsewhere:
@@ -95,7 +95,7 @@ class TestANameThatLeadsElsewhere:
         # Another process would ask the machine's own name server.
         monkeypatch.setattr("directory.sync.read.reading.ReadingProcess", ReadingHere)
         monkeypatch.setattr(
-            "directory.actions.probe.try_connection", lambda wanted, _waits, _groups: test_connection(wanted)
+            "directory.actions.probe.try_connection", lambda request, _waits, _groups: test_connection(request)
         )
         before = snapshot()
         expected = "no connection is opened; “Test connection” and the run say why"

@@ -44,8 +44,8 @@ def memory(pid: int | str) -> int:
     return int(text.partition("VmRSS:")[2].split()[0]) // 1024
 
 
-def differing(verdicts: list[Verdict], wanted: list[Verdict]) -> int:
-    return sum(got != want for got, want in zip(verdicts, wanted, strict=True))
+def differing(verdicts: list[Verdict], expected: list[Verdict]) -> int:
+    return sum(got != want for got, want in zip(verdicts, expected, strict=True))
 
 
 @pytest.mark.whole
@@ -86,7 +86,7 @@ def test_children_that_die_lose_nothing(blow: signal.Signals, monkeypatch: pytes
     ) as row:
         entries = people(600)
         with Sandbox(SEED, ("memberOf",)) as sandbox:
-            wanted = sandbox.evaluate(entries)
+            expected = sandbox.evaluate(entries)
         send, dice, left, blows = Child.send, random.Random(1), [5], [0]
 
         def ended(child: Child, command: bytes, data: bytes = b"") -> None:
@@ -101,7 +101,7 @@ def test_children_that_die_lose_nothing(blow: signal.Signals, monkeypatch: pytes
         with Sandbox(SEED, ("memberOf",), SandboxLimits(batch_size=50)) as sandbox:
             verdicts = sandbox.evaluate(entries)
 
-        row.saw(f"{blows[0]} children ended", wrongly_changed=differing(verdicts, wanted) + len(children()))
+        row.saw(f"{blows[0]} children ended", wrongly_changed=differing(verdicts, expected) + len(children()))
         assert blows[0] > 10
 
 
@@ -114,7 +114,7 @@ def test_a_child_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) ->
     ) as row:
         entries, limits = people(300), SandboxLimits(wall_seconds=2)
         with Sandbox(SEED, ("memberOf",)) as sandbox:
-            wanted = sandbox.evaluate(entries)
+            expected = sandbox.evaluate(entries)
         send, pending = Child.send, [True]
 
         def stopped(child: Child, command: bytes, data: bytes = b"") -> None:
@@ -129,7 +129,7 @@ def test_a_child_that_is_stopped_is_replaced(monkeypatch: pytest.MonkeyPatch) ->
 
         row.saw(
             "replaced" if not pending else "never stopped",
-            wrongly_changed=differing(verdicts, wanted) + len(pending) + len(children()),
+            wrongly_changed=differing(verdicts, expected) + len(pending) + len(children()),
         )
 
 

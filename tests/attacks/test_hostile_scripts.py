@@ -95,10 +95,10 @@ def host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host]:
         yield Host(tmp_path, server)
 
 
-def note(row: Row, verdicts: list[Verdict], wanted: list[Verdict], host: Host) -> None:
+def note(row: Row, verdicts: list[Verdict], expected: list[Verdict], host: Host) -> None:
     """Note what the trigger got, and count the verdicts that are not as they should be."""
     verdict = verdicts[TRIGGER]
-    wrong = [n for n, (got, want) in enumerate(zip(verdicts, wanted, strict=True)) if got != want]
+    wrong = [n for n, (got, want) in enumerate(zip(verdicts, expected, strict=True)) if got != want]
     extra = host.touched(verdicts) + [f"child {pid} is still there" for pid in children()]
     result = str(verdict.error) if verdict.error else f"{verdict.active}, {verdict.org_name}, {verdict.roles}"
     row.saw(
@@ -107,16 +107,16 @@ def note(row: Row, verdicts: list[Verdict], wanted: list[Verdict], host: Host) -
     )
 
 
-def wanted_of(row: Hostile, slot: ScriptName, verdicts: list[Verdict]) -> list[Verdict]:
+def expected_of(row: Hostile, slot: ScriptName, verdicts: list[Verdict]) -> list[Verdict]:
     """Return the verdicts that must come, the trigger's by the pattern that its error must match."""
-    wanted = list(undisturbed())
+    expected = list(undisturbed())
     if row.error:
         error = verdicts[TRIGGER].error
         fits = error is not None and error.script is slot and re.search(row.error, error.message)
-        wanted[TRIGGER] = verdicts[TRIGGER] if fits else Verdict(error=error and replace(error, message=row.error))
+        expected[TRIGGER] = verdicts[TRIGGER] if fits else Verdict(error=error and replace(error, message=row.error))
     else:
-        wanted[TRIGGER] = replace(wanted[TRIGGER], **row.gives)
-    return wanted
+        expected[TRIGGER] = replace(expected[TRIGGER], **row.gives)
+    return expected
 
 
 @pytest.mark.parametrize(
@@ -137,7 +137,7 @@ def test_others_do_not_notice(hostile: Hostile, slot: ScriptName, host: Host) ->
 
         verdicts = evaluated(scripts(first, slot))
 
-        note(row, verdicts, wanted_of(hostile, slot, verdicts), host)
+        note(row, verdicts, expected_of(hostile, slot, verdicts), host)
 
 
 @pytest.mark.parametrize(("what", "keep", "find"), hostile_reach.KEPT, ids=[what for what, _, _ in hostile_reach.KEPT])

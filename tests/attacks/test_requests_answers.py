@@ -205,16 +205,16 @@ def test_nobody_is_sent_elsewhere(world: World, kind: str) -> None:
         expected="this console, without a line break in the header",
     ) as attempt:
         given, signed = {"username": "ada", "password": PASSWORD}, world.client(SYSADMIN)
-        for wanted in ELSEWHERE[kind]:
+        for address in ELSEWHERE[kind]:
             answers = [
-                Client().post("/sign-in/", given | {"next": wanted}),
-                signed.post("/confirm/", {"password": PASSWORD, "next": wanted}),
+                Client().post("/sign-in/", given | {"next": address}),
+                signed.post("/confirm/", {"password": PASSWORD, "next": address}),
             ]
             # In an address a NUL is refused outright.
-            if "\x00" not in wanted:
+            if "\x00" not in address:
                 answers += [
-                    signed.get("/sign-in/", {"next": wanted}),
-                    Client().get("/data-fixes/login/", {"next": wanted}),
+                    signed.get("/sign-in/", {"next": address}),
+                    Client().get("/data-fixes/login/", {"next": address}),
                 ]
             for response in answers:
                 attempt.goes_to(response, "/")

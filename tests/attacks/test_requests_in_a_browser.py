@@ -311,13 +311,13 @@ class TestAfterSigningOut:
             how="/sign-in/?next=//evil…, /\\evil… and javascript:, then signing in",
             expected="the dashboard of this console",
         ) as attempt:
-            for wanted in (
+            for address in (
                 evil.shows("x").removeprefix("http:"),
                 "/\\" + evil.shows("x").removeprefix("http://"),
                 "javascript:window.hurt=1",
             ):
                 page.context.clear_cookies()
-                page.goto(f"{live_server.url}/sign-in/?next={wanted}")
+                page.goto(f"{live_server.url}/sign-in/?next={address}")
                 page.get_by_label("Username").fill("ada")
                 page.get_by_label("Password").fill(PASSWORD)
                 page.get_by_role("button", name="Sign in").click()

@@ -53,8 +53,8 @@ class World:
             CommandFailed: when they are not.
         """
         measured, summary = self.console.sync()
-        wanted = dict.fromkeys(CHANGES + TROUBLE, 0) | {"users": self.count} | dict(expected or {})
-        if wrong := {name: summary[name] for name, value in wanted.items() if summary[name] != value}:
+        counts = dict.fromkeys(CHANGES + TROUBLE, 0) | {"users": self.count} | dict(expected or {})
+        if wrong := {name: summary[name] for name, value in counts.items() if summary[name] != value}:
             raise CommandFailed(f"the sync of {self.count:,} users changed other users than it should: {wrong}")
         return measured
 

@@ -74,21 +74,21 @@ class Fuse:
     def at(self, point: str, when: str) -> None:
         """Do what is to be done here, if anything is."""
         try:
-            wanted = json.loads(self._file.read_text())
+            fault = json.loads(self._file.read_text())
         except (FileNotFoundError, json.JSONDecodeError):
             return
-        if (wanted["point"], wanted["when"]) != (point, when):
+        if (fault["point"], fault["when"]) != (point, when):
             return
-        if wanted["id"] != self._id:
-            self._id, self._seen = wanted["id"], 0
+        if fault["id"] != self._id:
+            self._id, self._seen = fault["id"], 0
         self._seen += 1
-        if self._seen == wanted["nth"]:
+        if self._seen == fault["nth"]:
             # Who is first to take the file away does it.
             try:
                 self._file.rename(self._file.with_suffix(".burnt"))
             except FileNotFoundError:
                 return
-            act(wanted["do"])
+            act(fault["do"])
 
 
 def act(do: str) -> None:
@@ -173,7 +173,7 @@ if "LOOKS_AROUND" not in os.environ:
 
 
 @after_task_publish.connect(weak=False)
-def _say(sender: str = "", **_other: Any) -> None:
+def _print_ready(sender: str = "", **_other: Any) -> None:
     """Say what was rung for: the log of a clock leaves each tick out."""
     sys.stderr.write(f"rang {sender}\n")
     sys.stderr.flush()

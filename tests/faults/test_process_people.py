@@ -115,14 +115,14 @@ def test_a_server_taken_away_in_mid_run(scene: Scene, what: str, point: str) -> 
         scene.crew.ready(1)
         scene.reach(run, point, nth=1 if point == "scripts" else 2)
         server, now = LdapServer.objects.get(), timezone.now()
-        told = "done"
+        result = "done"
         try:
             if what == "disabled":
                 servers.save(server=server, values={"enabled": False}, by=SYSTEM, at=now)
             else:
                 servers.delete(server=server, by=SYSTEM, at=now)
         except Refused as reason:
-            told = f"refused: {reason}"
+            result = f"refused: {reason}"
         scene.fuse.go_on()
         scene.end(run, RunState.APPLIED, RunState.FAILED, RunState.CANCELLED)
         mine = scene.ending(run).digest
@@ -130,7 +130,7 @@ def test_a_server_taken_away_in_mid_run(scene: Scene, what: str, point: str) -> 
         planned = set(twin.digest["orgs.User"]) | set(_before(scene)["orgs.User"])
         wrong = [line for line in mine["orgs.User"] if line not in planned]
 
-        seen = f"{told}; run {run.state}, {outcomes['applied']} applied, {outcomes['changed meanwhile']} skipped"
+        seen = f"{result}; run {run.state}, {outcomes['applied']} applied, {outcomes['changed meanwhile']} skipped"
         row.saw(f"{seen}; {run.error}" if run.error else seen, wrongly_changed=len(wrong))
 
 
@@ -170,11 +170,11 @@ def test_a_run_that_is_cancelled(scene: Scene, stage: str) -> None:
         mine = scene.ending(run)
         allowed = set(twin.digest["orgs.User"]) | set(_before(scene)["orgs.User"])
         wrong = [line for line in mine.digest["orgs.User"] if line not in allowed]
-        told = {line for line in mine.history if line in twin.history}
+        result = {line for line in mine.history if line in twin.history}
 
         assert bool(done) is (stage == "applying")
-        assert AuditEntry.objects.exclude(object_type="run").count() > audit if done else not told
+        assert AuditEntry.objects.exclude(object_type="run").count() > audit if done else not result
         assert not Mail.objects.exists()
         assert not run.readings.filter(live=True).exists()
         expected = RunChange.objects.filter(run=run, outcome=Outcome.APPLIED).count()
-        row.saw(f"cancelled; {expected} changes applied, {len(told)} history lines", wrongly_changed=len(wrong))
+        row.saw(f"cancelled; {expected} changes applied, {len(result)} history lines", wrongly_changed=len(wrong))

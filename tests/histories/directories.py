@@ -152,8 +152,8 @@ class MemoryServer:
 class MemoryReading:
     """One reading of a server in memory."""
 
-    def __init__(self, server: MemoryServer, wanted: ReadingRequest, only: Collection[str] = ()) -> None:
-        self.extent = ReadScope(wanted.since if wanted.now else None, server.now())
+    def __init__(self, server: MemoryServer, request: ReadingRequest, only: Collection[str] = ()) -> None:
+        self.extent = ReadScope(request.since if request.now else None, server.now())
         self._only = only
         self.url = server.url
         self.referrals: list[str] = []
@@ -163,7 +163,7 @@ class MemoryReading:
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
         self._server = server
-        self._attributes = None if wanted.attributes is None else {name.lower() for name in wanted.attributes}
+        self._attributes = None if request.attributes is None else {name.lower() for name in request.attributes}
 
     @property
     def complete(self) -> bool:
@@ -175,12 +175,12 @@ class MemoryReading:
         self.proof = self._server.proof()
 
     def _requested(self, page: list[Entry]) -> list[Entry]:
-        wanted = self._attributes
+        request = self._attributes
         page = [entry for entry in page if not self._only or entry.dn in self._only]
-        if wanted is None:
+        if request is None:
             return page
         return [
-            Entry(entry.dn, {name: values for name, values in entry.attributes.items() if name.lower() in wanted})
+            Entry(entry.dn, {name: values for name, values in entry.attributes.items() if name.lower() in request})
             for entry in page
         ]
 
@@ -216,17 +216,17 @@ class MemoryDirectories:
         yield self
 
     @contextmanager
-    def open(self, wanted: ReadingRequest) -> Iterator[MemoryReading]:
-        assert not wanted.for_groups, "these directories have no groups"
-        yield MemoryReading(self._reached(wanted.connection), wanted)
+    def open(self, request: ReadingRequest) -> Iterator[MemoryReading]:
+        assert not request.for_groups, "these directories have no groups"
+        yield MemoryReading(self._reached(request.connection), request)
 
     @contextmanager
-    def open_single(self, wanted: ReadingRequest, dns: Sequence[str]) -> Iterator[MemoryReading]:
-        yield MemoryReading(self._reached(wanted.connection), wanted, only=frozenset(dns))
+    def open_single(self, request: ReadingRequest, dns: Sequence[str]) -> Iterator[MemoryReading]:
+        yield MemoryReading(self._reached(request.connection), request, only=frozenset(dns))
 
     @contextmanager
-    def lookup(self, wanted: ReadingRequest) -> Iterator[MemoryLookup]:
-        yield MemoryLookup(self._reached(wanted.connection))
+    def lookup(self, request: ReadingRequest) -> Iterator[MemoryLookup]:
+        yield MemoryLookup(self._reached(request.connection))
 
     def inquiry(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))

@@ -72,8 +72,8 @@ def _move(world: World, target: User, pick: int) -> None:
 
 
 def _give_roles(world: World, target: User, pick: int) -> None:
-    wanted = Role.objects.filter(name__in=ROLES[: pick % (1 + len(ROLES))]).values_list("pk", flat=True)
-    users.set_roles(roles={target.pk: frozenset(wanted)}, by=world.root, at=world.now)
+    role_ids = Role.objects.filter(name__in=ROLES[: pick % (1 + len(ROLES))]).values_list("pk", flat=True)
+    users.set_roles(roles={target.pk: frozenset(role_ids)}, by=world.root, at=world.now)
 
 
 def _rename(world: World, target: User, pick: int) -> None:
@@ -112,8 +112,8 @@ def _edit_roles(world: World, target: User, pick: int) -> None:
     powers = ([Permission.USER_READ], [Permission.USER_READ, Permission.ADMIN], [])[pick % 3]
     role_actions.save(role=role, name="Auditor", permissions=powers, by=world.root, at=world.now)
     held = set(target.roles.values_list("pk", flat=True))
-    wanted = held | {role.pk} if pick % 2 else held - {role.pk}
-    users.set_roles(roles={target.pk: frozenset(wanted)}, by=world.root, at=world.now)
+    role_ids = held | {role.pk} if pick % 2 else held - {role.pk}
+    users.set_roles(roles={target.pk: frozenset(role_ids)}, by=world.root, at=world.now)
 
 
 def _make_user(world: World, _: User, pick: int) -> None:

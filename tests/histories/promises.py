@@ -39,8 +39,8 @@ def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> t
         named = [each for each in people if key in map(fold, each.usernames)]
         by_name.append([(each, lax) for each in named if not (known and _is_somebody_else(each, known, account))])
     found = next((each for each in (*by_id, *by_name) if each), [])
-    told = [verdict(each.entry(), everyone_is_active=lax) for each, lax in found]
-    return told, len(readable) == len(servers)
+    verdicts = [verdict(each.entry(), everyone_is_active=lax) for each, lax in found]
+    return verdicts, len(readable) == len(servers)
 
 
 def _is_somebody_else(person: Person, known: Collection[str], account: dict[str, Any]) -> bool:
@@ -60,10 +60,10 @@ def nobody_was_cut_off_without_proof(
     for pk, row in after.items():
         if pk in except_for or pk not in before.facts or not cut_off(before.facts[pk], row):
             continue
-        told, everywhere = word_on(world, before, pk, row)
-        assert not any(each.active and each.error is None for each in told), row
-        assert told or everywhere, row
-        if not told and pk in before.servers:
+        verdicts, everywhere = word_on(world, before, pk, row)
+        assert not any(each.active and each.error is None for each in verdicts), row
+        assert verdicts or everywhere, row
+        if not verdicts and pk in before.servers:
             assert before.servers[pk] in scope.get(before.facts[pk]["org"], ()), row
 
 
@@ -79,9 +79,9 @@ def is_overtaken(plan: Run) -> bool:
 def errors_changed_nobody(world: World, before: Moment, after: Facts) -> None:
     """Where every entry of a user breaks the script, or nowhere could be looked, the user is as before."""
     for pk in before.changed(after):
-        told, everywhere = word_on(world, before, pk, before.facts[pk])
-        assert not (told and everywhere and all(each.error for each in told)), after[pk]
-        assert told or everywhere, after[pk]
+        verdicts, everywhere = word_on(world, before, pk, before.facts[pk])
+        assert not (verdicts and everywhere and all(each.error for each in verdicts)), after[pk]
+        assert verdicts or everywhere, after[pk]
 
 
 def the_untouchable_are_untouched(before: Moment, after: Facts, *, undo: bool) -> None:
@@ -139,30 +139,30 @@ def changes_say_what_everything_says(world: World) -> None:
     """Where nobody has gone, a run that reads only changes wants for those who have entries what one of everything wants."""
     if world.knows_of_somebody_gone():
         return
-    only_changes, everything = (_wanted(world, incremental=each) for each in (True, False))
+    only_changes, everything = (_planned(world, incremental=each) for each in (True, False))
     differ = [each for each in (*only_changes, *everything) if (each in only_changes) != (each in everything)]
     assert differ == [], differ
 
 
-def _wanted(world: World, *, incremental: bool) -> list[tuple[Any, ...]]:
-    now, told = world.now, list[tuple[Any, ...]]()
+def _planned(world: World, *, incremental: bool) -> list[tuple[Any, ...]]:
+    now, rows = world.now, list[tuple[Any, ...]]()
     with rolled_back():
         run = world.start(simulated=True, incremental=incremental)
         if run is not None and world.execute(run).state == RunState.PLANNED:
             found = run.changes.filter(entry__isnull=False).order_by("user")
-            told = list(found.values_list("user", "outcome", "cause", "after", "steps"))
+            rows = list(found.values_list("user", "outcome", "cause", "after", "steps"))
     world.now = now
-    return told
+    return rows
 
 
 def _simulated(world: World) -> list[Any]:
-    now, told = world.now, []
+    now, rows = world.now, []
     with rolled_back():
         run = world.start(simulated=True)
         if run is not None:
             world.execute(run)
             columns = ("user", "outcome", "actions", "cause", "before", "after", "steps", "warnings")
-            told = [
+            rows = [
                 run.state,
                 run.counts,
                 run.org_counts,
@@ -170,12 +170,12 @@ def _simulated(world: World) -> list[Any]:
                 *run.changes.order_by("user").values_list(*columns),
             ]
     world.now = now
-    return told
+    return rows
 
 
 def it_was_what_was_simulated(run: Run) -> None:
     """A run wants exactly what the simulation right before it wanted."""
     simulation = Run.objects.get(pk=run.pk - 1)
     columns = ("user", "actions", "cause", "before", "after", "facts", "unknown_org")
-    wanted, simulated = (list(each.changes.order_by("user").values_list(*columns)) for each in (run, simulation))
-    assert wanted == simulated
+    applied, simulated = (list(each.changes.order_by("user").values_list(*columns)) for each in (run, simulation))
+    assert applied == simulated

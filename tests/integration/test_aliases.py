@@ -47,8 +47,8 @@ def connection(directory: Directory, **settings: Any) -> Connection:
     return connection_to(directory, **{"search_base": PEOPLE, "page_size": 5} | settings)
 
 
-def names(wanted: Connection) -> list[str]:
-    return [entry.values("uid")[0] for page in read_pages(wanted) for entry in page]
+def names(connection: Connection) -> list[str]:
+    return [entry.values("uid")[0] for page in read_pages(connection) for entry in page]
 
 
 def test_are_left_out_and_counted_by_default(company: Directory) -> None:

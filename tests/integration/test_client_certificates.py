@@ -43,9 +43,9 @@ def external(directory: MutualDirectory, **settings: Any) -> Connection:
     return connection(directory, **{"bind_dn": "", "bind_password": "", "sasl_external": True} | settings)
 
 
-def failure(wanted: Connection) -> DirectoryUnavailable:
+def failure(to: Connection) -> DirectoryUnavailable:
     with pytest.raises(DirectoryUnavailable) as caught:
-        list(read_pages(wanted))
+        list(read_pages(to))
     return caught.value
 
 
@@ -58,9 +58,9 @@ class TestAClientCertificate:
         assert (reading.entries, reading.proof.bound_as, reading.proof.counted) == (25, demanding.reader_dn, 25)
 
     def test_is_shown_with_starttls_too(self, demanding: MutualDirectory) -> None:
-        wanted = connection(demanding, urls=(demanding.url,), start_tls=True)
+        to = connection(demanding, urls=(demanding.url,), start_tls=True)
 
-        assert sum(map(len, read_pages(wanted))) == 25
+        assert sum(map(len, read_pages(to))) == 25
 
     @pytest.mark.parametrize("versions", ["", TLS_1_2])
     def test_that_is_missing_is_named_as_what_the_server_may_demand(self, versions: str) -> None:

@@ -40,9 +40,9 @@ def test_are_read_and_counted_again_whatever_the_page_size(glued: GluedDirectory
 
 
 def test_are_read_and_counted_again_over_tls(glued: GluedDirectory) -> None:
-    wanted = connection(glued, urls=(glued.ldaps_url,), ca_certificate=glued.ca_certificate)
+    by_tls = connection(glued, urls=(glued.ldaps_url,), ca_certificate=glued.ca_certificate)
 
-    with open_reading(ReadingRequest(wanted)) as reading:
+    with open_reading(ReadingRequest(by_tls)) as reading:
         list(reading)
 
     assert reading.proof

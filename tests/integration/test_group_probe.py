@@ -29,8 +29,10 @@ def company() -> Iterator[Directory]:
 
 
 def last_step(company: Directory, groups: GroupSearch | None, **values: Any) -> ConnectionStep:
-    wanted = Connection(name="Corp", urls=(company.url,), search_base=company.base, search_filter="(uid=*)", **values)
-    return try_connection(wanted, groups=groups)[-1]
+    to_company = Connection(
+        name="Corp", urls=(company.url,), search_base=company.base, search_filter="(uid=*)", **values
+    )
+    return try_connection(to_company, groups=groups)[-1]
 
 
 def test_without_groups_there_is_no_such_step(company: Directory) -> None:
@@ -78,11 +80,11 @@ def test_of_very_many_groups_not_all_are_counted(
     cannot_page: bool, company: Directory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(group_test, "MOST", 2)
-    wanted = Connection(
+    to_company = Connection(
         name="Corp", urls=(company.url,), search_base=company.base, search_filter="(uid=*)", cannot_page=cannot_page
     )
 
-    step = test_connection(wanted, GroupSearch("", "(objectClass=*)"))[-1]
+    step = test_connection(to_company, GroupSearch("", "(objectClass=*)"))[-1]
 
     assert step.detail.startswith("more than 2 groups found; cn=staff,")
 

@@ -88,7 +88,7 @@ def test_an_attribute_that_changes_without_marking_the_entry_has_everything_read
         assert was_incremental(changes())
 
 
-@pytest.mark.parametrize("told_by", ["", SYNCPROV], ids=["modifyTimestamp", "syncrepl"])
+@pytest.mark.parametrize("kind_of_cursor", ["", SYNCPROV], ids=["modifyTimestamp", "syncrepl"])
 def test_whoever_was_deleted_and_made_anew_elsewhere_is_no_conflict(kind_of_cursor: str) -> None:
     with employed(extra=kind_of_cursor) as employer:
         base = employer.directory.base

@@ -32,7 +32,7 @@ TEAM = (
 # A class whose name says nothing, in a directory where it is by the overlay alone that people name it.
 TEAMS = f"{TEAM}\noverlay memberof\nmemberof-group-oc acmeTeam\nmemberof-member-ad member"
 BY_TIME, BY_COOKIE = "", SYNCPROV
-either = pytest.mark.parametrize("told_by", [BY_TIME, BY_COOKIE], ids=["modifyTimestamp", "syncrepl"])
+either = pytest.mark.parametrize("kind_of_cursor", [BY_TIME, BY_COOKIE], ids=["modifyTimestamp", "syncrepl"])
 
 
 @either

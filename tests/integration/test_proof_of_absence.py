@@ -30,20 +30,20 @@ def fake(server: FakeDirectory, **settings: Any) -> Connection:
     return connection_to_fake(server, **{"bind_dn": "cn=reader", "bind_password": "x"} | settings)
 
 
-def proof_of(wanted: Connection) -> ReadingProof:
-    with open_reading(ReadingRequest(wanted)) as reading:
+def proof_of(to: Connection) -> ReadingProof:
+    with open_reading(ReadingRequest(to)) as reading:
         list(reading)
     assert reading.proof
     return reading.proof
 
 
-def id_of(wanted: Connection, username: str) -> str:
-    [[entry]] = read_pages(replace(wanted, search_filter=f"(uid={username})"))
+def id_of(to: Connection, username: str) -> str:
+    [[entry]] = read_pages(replace(to, search_filter=f"(uid={username})"))
     return entry.values("entryUUID")[0]
 
 
-def results_of(wanted: Connection, *sought: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
-    with AbsenceCheck(wanted, AttributeMapping(**mapping)) as inquiry:
+def results_of(to: Connection, *sought: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
+    with AbsenceCheck(to, AttributeMapping(**mapping)) as inquiry:
         return inquiry.whereabouts(sought)
 
 
@@ -198,19 +198,19 @@ class TestInquiry:
     @pytest.mark.parametrize("name", ["objectGUID", ""])
     def test_knows_binary_ids(self, domain: Directory, name: str) -> None:
         guid = str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe"))
-        wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
+        to = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
-        found = results_of(wanted, MissingUser(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
+        found = results_of(to, MissingUser(1, "x", (guid,)), username="sAMAccountName", unique_id=name)
 
         assert "Jane (HR)" in found[1].sentence
         assert found[1].absent
 
     def test_knows_security_identifiers(self, domain: Directory) -> None:
         sid = "S-1-5-21-1004336348-1177238915-682003330-1000"
-        wanted = connection_to(domain, search_filter="(sAMAccountName=nobody)")
+        to = connection_to(domain, search_filter="(sAMAccountName=nobody)")
 
         found = results_of(
-            wanted, MissingUser(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid"
+            to, MissingUser(1, "x", (f"objectsid: {sid}",)), username="sAMAccountName", unique_id="objectSid"
         )
 
         assert len(found[1].dns) == 1

@@ -45,10 +45,10 @@ def one_process_for_each_run(settings: Settings) -> None:
 
 def test_it_says_what_a_reading_in_this_process_says() -> None:
     with FakeDirectory(PEOPLE) as server:
-        wanted = connection(server.url, page_size=300)
-        with open_reading(ReadingRequest(wanted)) as here:
+        to = connection(server.url, page_size=300)
+        with open_reading(ReadingRequest(to)) as here:
             entries = [entry for page in here for entry in page]
-        with ReadingProcess() as process, process.open(ReadingRequest(wanted)) as apart:
+        with ReadingProcess() as process, process.open(ReadingRequest(to)) as apart:
             pages = [decoded(page) for page in apart.sent_pages()]
 
     assert [entry for page in pages for entry in page] == entries
@@ -58,11 +58,11 @@ def test_it_says_what_a_reading_in_this_process_says() -> None:
 def test_it_looks_into_entries_as_this_process_does() -> None:
     mapping, named = AttributeMapping(), NamedAttributes(("uid", "photo"))
     with FakeDirectory(PEOPLE) as server:
-        wanted = connection(server.url, page_size=300)
+        to = connection(server.url, page_size=300)
         with ReadingProcess() as process:
-            with process.open(ReadingRequest(wanted)) as apart:
+            with process.open(ReadingRequest(to)) as apart:
                 here = [opened(sent, mapping, named) for page in apart.sent_pages() for sent in page]
-            with process.open(ReadingRequest(wanted, mapping=mapping, named=("uid", "photo"))) as apart:
+            with process.open(ReadingRequest(to, mapping=mapping, named=("uid", "photo"))) as apart:
                 there = [sent for page in apart.sent_pages() for sent in page]
 
     assert [sent.opened for sent in there] == here
@@ -165,8 +165,8 @@ def test_the_bind_password_is_in_no_command_line_and_in_no_environment() -> None
     with Directory() as directory:
         before = children()
         administrator = {"bind_dn": directory.admin_dn, "bind_password": directory.admin_password}
-        wanted = connection_to(directory, page_size=1, **administrator)
-        with ReadingProcess() as process, process.open(ReadingRequest(wanted)) as reading:
+        to = connection_to(directory, page_size=1, **administrator)
+        with ReadingProcess() as process, process.open(ReadingRequest(to)) as reading:
             [pid] = children() - before
             seen = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
             list(reading.sent_pages())

@@ -35,15 +35,15 @@ def connection(directory: Directory, **settings: Any) -> Connection:
     return connection_to(directory, **{"page_size": 100} | settings)
 
 
-def whole(wanted: Connection) -> Reading:
-    with open_reading(ReadingRequest(wanted)) as reading:
+def whole(to: Connection) -> Reading:
+    with open_reading(ReadingRequest(to)) as reading:
         list(reading)
     return reading
 
 
-def failure(wanted: Connection) -> str:
+def failure(to: Connection) -> str:
     with pytest.raises(DirectoryUnavailable) as caught:
-        whole(wanted)
+        whole(to)
     return str(caught.value)
 
 
@@ -86,12 +86,12 @@ class TestBackMetaWithAServerBehindItThatIsDown:
     def test_takes_nobody_of_that_server_for_absent(self, behind: Directory) -> None:
         west = f"ou=West,{behind.base}"
         with Proxy("meta", behind, branch=(west, f"ldap://127.0.0.1:{free_port()}")) as proxy:
-            wanted = connection(proxy, cannot_page=True)
-            assert whole(wanted).complete
+            to = connection(proxy, cannot_page=True)
+            assert whole(to).complete
             lost = MissingUser(1, "w1", dn=f"uid=w1,{west}")
             elsewhere = MissingUser(2, "nobody", dn=f"uid=nobody,ou=People,{behind.base}")
             newcomer = MissingUser(3, "new", never_found=True)
-            with AbsenceCheck(wanted, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as check:
+            with AbsenceCheck(to, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as check:
                 found = check.whereabouts([lost, elsewhere, newcomer])
 
         assert [found[pk].absent for pk in (1, 2, 3)] == [False, True, False]
@@ -105,10 +105,10 @@ class TestBackMetaWithAServerBehindItThatIsDown:
 def test_are_read_whole_each_time(behind: Directory) -> None:
     now = datetime.now(UTC)
     with Proxy("meta", behind) as proxy:
-        wanted = connection(proxy, cannot_page=True)
-        with open_reading(ReadingRequest(wanted, now=now)) as first:
+        to = connection(proxy, cannot_page=True)
+        with open_reading(ReadingRequest(to, now=now)) as first:
             list(first)
-        with open_reading(ReadingRequest(wanted, since=first.extent.position, now=now)) as second:
+        with open_reading(ReadingRequest(to, since=first.extent.position, now=now)) as second:
             list(second)
 
     assert first.extent.position

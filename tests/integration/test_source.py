@@ -32,13 +32,13 @@ def fake(server: FakeDirectory, **settings: Any) -> Connection:
     return connection_to_fake(server, **{"bind_dn": "cn=reader", "bind_password": "geheim-4711", **quick} | settings)
 
 
-def read(wanted: Connection) -> list[Entry]:
-    return [entry for page in read_pages(wanted) for entry in page]
+def read(to: Connection) -> list[Entry]:
+    return [entry for page in read_pages(to) for entry in page]
 
 
-def failure(wanted: Connection) -> DirectoryUnavailable:
+def failure(to: Connection) -> DirectoryUnavailable:
     with pytest.raises(DirectoryUnavailable) as caught:
-        read(wanted)
+        read(to)
     return caught.value
 
 
@@ -93,9 +93,9 @@ class TestPages:
         }
 
     def test_hold_guids_and_sids_in_their_usual_form(self, domain: Directory) -> None:
-        wanted = connection_to(domain, search_filter="(sAMAccountName=jdoe)")
+        to = connection_to(domain, search_filter="(sAMAccountName=jdoe)")
 
-        [jane] = read(wanted)
+        [jane] = read(to)
 
         assert jane.values("objectGUID") == (str(uuid.uuid5(uuid.NAMESPACE_DNS, "jdoe")),)
         assert jane.values("objectSid") == ("S-1-5-21-1004336348-1177238915-682003330-1000",)
@@ -131,14 +131,14 @@ class TestPages:
         assert entry.values("description") == ("plain", "two\nlines")
 
     def test_hold_no_password_hashes(self, company: Directory) -> None:
-        wanted = connection_to(
+        to = connection_to(
             company,
             bind_dn=company.admin_dn,
             bind_password=company.admin_password,
             search_filter="(objectClass=simpleSecurityObject)",
         )
 
-        [entry] = read(wanted)
+        [entry] = read(to)
 
         assert entry.values("userPassword") == ()
 
@@ -321,9 +321,9 @@ class TestEncryption:
         assert len(read(connection_to(company, start_tls=True))) == 250
 
     def test_with_a_large_answer(self, company: Directory) -> None:
-        wanted = connection_to(company, urls=(company.ldaps_url,), page_size=13)
+        to = connection_to(company, urls=(company.ldaps_url,), page_size=13)
 
-        assert len(read(wanted)) == 250
+        assert len(read(to)) == 250
 
     @pytest.mark.parametrize("start_tls", [False, True])
     @pytest.mark.parametrize("certificate", ["expired", "wrong host", "self-signed"])
@@ -350,9 +350,9 @@ class TestEncryption:
 
     def test_takes_any_certificate_where_checks_are_off(self) -> None:
         with Directory(ldif=people(3), certificate="expired") as directory:
-            wanted = connection_to(directory, urls=(directory.ldaps_url,), verify_certificates=False)
+            to = connection_to(directory, urls=(directory.ldaps_url,), verify_certificates=False)
 
-            assert len(read(wanted)) == 3
+            assert len(read(to)) == 3
 
     def test_settings_of_one_server_do_not_reach_another(self, company: Directory) -> None:
         unchecked = connection_to(company, urls=(company.ldaps_url,), ca_certificate="", verify_certificates=False)
@@ -409,15 +409,15 @@ class TestFailover:
 
     def test_goes_on_from_a_server_that_does_not_answer_the_bind(self, silent_port: int) -> None:
         with FakeDirectory(PEOPLE) as server:
-            wanted = fake(server, urls=(f"ldap://127.0.0.1:{silent_port}", server.url))
+            to = fake(server, urls=(f"ldap://127.0.0.1:{silent_port}", server.url))
 
-            assert len(read(wanted)) == 30
+            assert len(read(to)) == 30
 
 
 class TestSilence:
     @pytest.mark.parametrize(("scheme", "start_tls"), [("ldap", False), ("ldap", True), ("ldaps", False)])
     def test_of_a_listener_ends_in_a_time_out(self, silent_port: int, scheme: str, start_tls: bool) -> None:
-        wanted = Connection(
+        to = Connection(
             name="Silent",
             urls=(f"{scheme}://127.0.0.1:{silent_port}",),
             search_base="dc=example",
@@ -426,7 +426,7 @@ class TestSilence:
             operation_timeout=1,
         )
 
-        refused = failure(wanted)
+        refused = failure(to)
 
         assert "no answer within 1 second" in str(refused)
 

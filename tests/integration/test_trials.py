@@ -48,10 +48,10 @@ def to(url: str, **values: Any) -> Connection:
 
 class TestATrial:
     def test_tells_what_the_connection_comes_to(self, company: Directory) -> None:
-        wanted = to(company.url, search_base=company.base, search_filter="(uid=*)")
+        to_company = to(company.url, search_base=company.base, search_filter="(uid=*)")
 
-        steps = try_connection(wanted)
-        entries = try_search(wanted, limit=2)
+        steps = try_connection(to_company)
+        entries = try_search(to_company, limit=2)
 
         assert [step.stage for step in steps] == [Stage.NAME, Stage.CONNECT, Stage.BIND, Stage.BASE, Stage.FILTER]
         assert all(step.ok for step in steps)

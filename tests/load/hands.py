@@ -26,7 +26,7 @@ THREADS = 2
 
 
 @dataclass(slots=True)
-class Wanted:
+class ExpectedState:
     """What hands last did to one user."""
 
     blocked: bool = False
@@ -42,7 +42,7 @@ class Hands:
     by: Actor
     pause: float
     chance: random.Random
-    wanted: dict[int, Wanted] = field(default_factory=dict)
+    expected: dict[int, ExpectedState] = field(default_factory=dict)
     times: list[float] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
@@ -50,7 +50,7 @@ class Hands:
         """Act until told to stop."""
         from django.db import Error, connection
 
-        self.wanted = {pk: Wanted() for pk in self.users}
+        self.expected = {pk: ExpectedState() for pk in self.users}
         try:
             while not stop.exists():
                 started = time.monotonic()
@@ -68,7 +68,7 @@ class Hands:
 
         from orgs.actions import legal_holds, users
 
-        state, at = self.wanted[pk], timezone.now()
+        state, at = self.expected[pk], timezone.now()
         if self.chance.random() < 0.5:
             turn = users.unblock if state.blocked else users.block
             turn(user_ids=[pk], by=self.by, at=at)
@@ -104,7 +104,7 @@ def main(job: dict[str, Any], results: Path) -> None:
         "matter": matter.pk,
         "times": [each for hands in everyone for each in hands.times],
         "errors": [error for hands in everyone for error in hands.errors],
-        "wanted": {pk: asdict(state) for hands in everyone for pk, state in hands.wanted.items()},
+        "expected": {pk: asdict(state) for hands in everyone for pk, state in hands.expected.items()},
     }
     results.write_text(json.dumps(result))
 

@@ -20,7 +20,7 @@ def losses(
     *, runs: Sequence[Run], browsers: Sequence[Mapping[str, Any]], hands: Sequence[Mapping[str, Any]]
 ) -> list[str]:
     """Return a sentence for each update that is lost."""
-    by_hand = {int(pk) for result in hands for pk in result["wanted"]}
+    by_hand = {int(pk) for result in hands for pk in result["expected"]}
     return [
         *(f"{found.rule}: {found.what}" for found in invariants.broken(at=timezone.now())),
         *_changes(runs, by_hand),
@@ -39,15 +39,15 @@ def _changes(runs: Sequence[Run], by_hand: set[int]) -> Iterator[str]:
 
 def _acts(hands: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for result in hands:
-        wanted = {int(pk): state for pk, state in result["wanted"].items()}
+        expected = {int(pk): state for pk, state in result["expected"].items()}
         held = set(
             Custodian.objects.filter(matter=result["matter"], released_at=None).values_list("user_id", flat=True)
         )
-        for pk, name, by in User.objects.filter(pk__in=wanted).values_list("pk", "username", "blocked_by"):
-            if (by == SetBy.PERSON) is not wanted[pk]["blocked"]:
-                yield f"{name} should be {'blocked' if wanted[pk]['blocked'] else 'unblocked'} by hand: {by!r}"
-            if (pk in held) is not wanted[pk]["held"]:
-                yield f"{name} should be {'on hold' if wanted[pk]['held'] else 'released'}"
+        for pk, name, by in User.objects.filter(pk__in=expected).values_list("pk", "username", "blocked_by"):
+            if (by == SetBy.PERSON) is not expected[pk]["blocked"]:
+                yield f"{name} should be {'blocked' if expected[pk]['blocked'] else 'unblocked'} by hand: {by!r}"
+            if (pk in held) is not expected[pk]["held"]:
+                yield f"{name} should be {'on hold' if expected[pk]['held'] else 'released'}"
 
 
 def _pages(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:

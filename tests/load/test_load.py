@@ -161,10 +161,10 @@ def report(load: Load, crew: Crew, done: list[Run], period: tuple[float, float])
     rows = crew.rows("browsers")
     hands = [json.loads(crew.results(f"hands-{number}").read_text()) for number in range(HANDS)]
     lost = losses(runs=done, browsers=rows, hands=hands)
-    errors = [row["error"] for row in rows if row["error"]] + [error for told in hands for error in told["errors"]]
+    errors = [row["error"] for row in rows if row["error"]] + [error for result in hands for error in result["errors"]]
     measured = [row for row in rows if period[0] <= row["at"] <= period[1]]
     times = sorted(row["ms"] for row in measured if row["kind"] not in NOT_A_PAGE)
-    acts = sorted(each for told in hands for each in told["times"])
+    acts = sorted(each for result in hands for each in result["times"])
     fates = RunChange.objects.filter(run__in=done)
     figures = Figures(
         database=connection.vendor,
@@ -186,7 +186,7 @@ def report(load: Load, crew: Crew, done: list[Run], period: tuple[float, float])
         longest_export=max((row["ms"] for row in measured if row["kind"] == "export"), default=0.0),
         p95_by_hand=percentile(acts, 95),
     )
-    told = "\n".join(
+    result = "\n".join(
         f"{kind:<18}{count:>6} {half:>8.0f} ms {most:>8.0f} ms" for kind, count, half, most in slowest(measured)
     )
-    return Seen(figures, errors, lost, told)
+    return Seen(figures, errors, lost, result)

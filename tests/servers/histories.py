@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from directory.invariants.readings import groups_match_the_graph
 from directory.values.plan import Cause
 from tests.servers.company import GROUPS, PEOPLE, Company
-from tests.servers.rollcall import Rollcall, plain, wanted
+from tests.servers.rollcall import Rollcall, plain, planned_changes
 from tests.worlds import NOON
 
 if TYPE_CHECKING:
@@ -205,7 +205,7 @@ class Histories(RuleBasedStateMachine):
 
     def _compare(self, reading: RunServer) -> None:
         COUNTED["compared"] += 1
-        left = wanted()
+        left = planned_changes()
         assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.extent)
         assert not left or reading.since, left
         assert list(groups_match_the_graph(NOON)) == []

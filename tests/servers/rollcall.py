@@ -46,7 +46,7 @@ class Rollcall:
         """Read everything for the first time."""
         run = simulate_and_sync()
         assert run.state == RunState.APPLIED, (run.state, run.error, run.held_back)
-        assert not wanted(), wanted()
+        assert not planned_changes(), planned_changes()
         return run
 
     def arrive(self, names: Iterable[str]) -> None:
@@ -87,7 +87,7 @@ class Rollcall:
         act.happens(self.company)
         self.arrive(act.newcomers)
         reading = self.reads(incremental=incremental)
-        left = wanted()
+        left = planned_changes()
         absent = {name for name, cause in left if cause == Cause.ABSENT}
         assert [each for each in left if each[1] != Cause.ABSENT] == []
         gone = () if not incremental else act.absent
@@ -113,7 +113,7 @@ def expectation(
     return after
 
 
-def wanted() -> list[tuple[str, str]]:
+def planned_changes() -> list[tuple[str, str]]:
     """Return whom a simulation of everything would change, with the cause; it leaves no trace."""
     with rolled_back():
         run = sync(simulated=True)

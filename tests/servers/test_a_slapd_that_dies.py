@@ -16,7 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.makers import make_sysadmin, signed_in
 from tests.servers.company import Company
 from tests.servers.openldap import BASE
-from tests.servers.rollcall import Rollcall, wanted
+from tests.servers.rollcall import Rollcall, planned_changes
 from tests.worlds import sync
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -60,7 +60,7 @@ def test_it_is_not_asked_what_has_changed_where_nothing_has() -> None:
         here.company.disables("ada")
         assert here.rollcall.reads(incremental=True).since["by"] == "syncrepl"
         assert not here.rollcall.facts()["ada"]["active"]
-        assert not wanted()
+        assert not planned_changes()
 
 
 def test_where_it_dies_all_the_same_the_run_says_so_and_the_next_one_works() -> None:
@@ -93,7 +93,7 @@ def test_where_it_dies_all_the_same_the_run_says_so_and_the_next_one_works() -> 
         assert here.rollcall.reads(incremental=True).since["by"] == "modifyTimestamp"
         assert here.rollcall.facts()["bo"]["administrator"]
         assert not here.directory.has_ended()
-        assert not wanted()
+        assert not planned_changes()
         server = LdapServer.objects.get()
         assert (
             "broke off when it was asked by syncrepl"

@@ -16,7 +16,7 @@ from tests.servers import netscape
 from tests.servers.company import Company
 from tests.servers.netscape import Netscape
 from tests.servers.openldap import BASE as OPENLDAP_BASE
-from tests.servers.rollcall import Rollcall, wanted
+from tests.servers.rollcall import Rollcall, planned_changes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
@@ -128,7 +128,7 @@ def test_a_template_of_a_class_of_service_changes_everybody(
         reading = rollcall.reads(incremental=True)
 
         assert active(rollcall) == set(company.dns) - clerks
-        assert not wanted()
+        assert not planned_changes()
         assert "names departmentNumber, which changes without marking the entry" in reading.extent
         assert "the server's schema says that it is computed" in reading.extent
 
@@ -143,7 +143,7 @@ def test_a_class_of_service_that_is_made_between_two_readings_is_found_by_the_ne
         reading = rollcall.reads(incremental=True)
 
         assert not active(rollcall)
-        assert not wanted()
+        assert not planned_changes()
         assert "names departmentNumber, which changes without marking the entry" in reading.extent
 
 
@@ -160,7 +160,7 @@ def test_a_class_of_service_that_the_bind_dn_may_not_see_has_to_be_set(company: 
             reading = rollcall.reads(incremental=True)
 
             assert not active(rollcall)
-            assert not wanted()
+            assert not planned_changes()
             assert "the server's settings say so" in reading.extent
         finally:
             connection.modify_s(BASE, [(ldap.MOD_DELETE, "aci", [NO_SUB_ENTRIES.encode()])])
@@ -180,7 +180,7 @@ def test_a_role_that_is_locked_locks_its_people(company: Netscape) -> None:
         company.directory.modify(CLEANERS, {"nsRoleFilter": "(uid=bo)"})
         rollcall.reads(incremental=True)
         assert active(rollcall) == set(company.dns) - {"bo"}
-        assert not wanted()
+        assert not planned_changes()
 
 
 def test_a_filter_that_names_a_computed_attribute_has_everything_read(company: Netscape) -> None:
@@ -196,7 +196,7 @@ def test_a_filter_that_names_a_computed_attribute_has_everything_read(company: N
 
         assert "names nsAccountLock, which changes without marking the entry" in reading.extent
         assert active(rollcall) == set(company.dns)
-        assert not wanted()
+        assert not planned_changes()
 
 
 def test_openldap_says_of_an_attribute_that_it_is_of_one_server() -> None:
@@ -216,4 +216,4 @@ def test_openldap_says_of_an_attribute_that_it_is_of_one_server() -> None:
         assert active(rollcall) == set(company.dns) - {"ada"}
         assert reading.computed == ["authtimestamp"]
         assert "names authTimestamp, which changes without marking the entry" in reading.extent
-        assert not wanted()
+        assert not planned_changes()

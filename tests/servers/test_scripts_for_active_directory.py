@@ -16,7 +16,7 @@ from orgs.models import Org, User
 from tests.servers import active_directory
 from tests.servers.active_directory import Domain
 from tests.servers.company import LOCKED_SECONDS
-from tests.servers.rollcall import Rollcall, wanted
+from tests.servers.rollcall import Rollcall, planned_changes
 from tests.servers.table import PAGE
 from tests.worlds import org, simulate_and_sync, sync
 
@@ -121,7 +121,7 @@ def test_a_locked_account_is_inactive_until_its_time_has_passed(company: Domain)
     sync()
 
     assert rollcall.facts()["fay"]["active"]
-    assert not wanted()
+    assert not planned_changes()
     with company.directory.administrator() as connection:
         [(_, entry)] = connection.search_s(company.dns["fay"], ldap.SCOPE_BASE, attrlist=["lockoutTime"])
     assert entry["lockoutTime"] != [b"0"]

@@ -20,7 +20,7 @@ from tests.servers import active_directory, netscape, openldap
 from tests.servers.active_directory import Domain
 from tests.servers.company import Company
 from tests.servers.netscape import Netscape
-from tests.servers.rollcall import Rollcall, wanted
+from tests.servers.rollcall import Rollcall, planned_changes
 from tests.worlds import sync
 
 pytestmark = [pytest.mark.django_db, pytest.mark.once]
@@ -40,7 +40,7 @@ SHOW_DELETED = RequestControl("1.2.840.113556.1.4.417", criticality=True)
 def reads_changes(rollcall: Rollcall) -> RunServer:
     """Carry out a run of changes, after which a reading of everything finds nobody but those who have gone."""
     reading = rollcall.reads(incremental=True)
-    left = wanted()
+    left = planned_changes()
     assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.extent)
     assert reading.since or not left, left
     return reading
@@ -394,4 +394,4 @@ class TestOnOpenldap:
                 assert words in reading.extent
                 assert not administrator(rollcall, "bo")
                 assert active(rollcall, "fay")
-                assert not wanted()
+                assert not planned_changes()

@@ -106,13 +106,13 @@ class TestThePagesOfAList:
         columns = {"org": ["org__name_key"], "states": ["active", "blocked", "pending"]}[sort.removeprefix("-")]
         sign = "-" if sort.startswith("-") else ""
         order = [f"{sign}{column}" for column in (*columns, "pk")]
-        wanted = User.objects.filter(username_key__startswith="u" if "q" in query else "").order_by(*order)
+        expected = User.objects.filter(username_key__startswith="u" if "q" in query else "").order_by(*order)
         if "state" in query:
-            wanted = wanted.filter(blocked=True)
+            expected = expected.filter(blocked=True)
 
-        pages = [shown(client, sort=sort, page=number, **query) for number in range(1, -(-len(wanted) // SIZE) + 1)]
+        pages = [shown(client, sort=sort, page=number, **query) for number in range(1, -(-len(expected) // SIZE) + 1)]
 
-        assert [pk for page in pages for pk in page] == [user.pk for user in wanted]
+        assert [pk for page in pages for pk in page] == [user.pk for user in expected]
 
     def test_are_counted_with_the_values_of_a_column_that_has_few(self, client: Client) -> None:
         make_users(SIZE + 5)
@@ -302,14 +302,14 @@ class TestTheChangesOfARun:
     def test_are_found_on_every_page_of_what_a_filter_leaves(self, client: Client, query: dict[str, str]) -> None:
         run = make_run(make_server())
         found = [make_change(run, make_user(f"u{number}"), Action.MOVE) for number in range(2 * SIZE + 1)]
-        wanted = [change.pk for change in found] if query in ({"q": "uid=u"}, {"action": "move"}) else []
+        expected = [change.pk for change in found] if query in ({"q": "uid=u"}, {"action": "move"}) else []
 
         pages = [shown(client, "runs:detail", run.pk, page=number, **query) for number in (1, 2, 3)]
 
-        if wanted:
-            assert [pk for page in pages for pk in page] == wanted
-            assert shown(client, "runs:detail", run.pk, page=999_999, **query) == wanted[-1:]
-            assert shown(client, "runs:detail", run.pk, page=999_999_999, **query) == wanted[-1:]
+        if expected:
+            assert [pk for page in pages for pk in page] == expected
+            assert shown(client, "runs:detail", run.pk, page=999_999, **query) == expected[-1:]
+            assert shown(client, "runs:detail", run.pk, page=999_999_999, **query) == expected[-1:]
         else:
             assert pages == [[], [], []]
 
@@ -352,15 +352,15 @@ class TestTheChangesOfARun:
         run = make_run(make_server())
         names = [f"{'uU'[number % 2]}{number:02}" for number in range(2 * SIZE + 1)]
         changes = {name: make_change(run, make_user(name)).pk for name in reversed(names)}
-        wanted = [changes[name] for name in names]
+        expected = [changes[name] for name in names]
 
         pages = [
             [shown(client, "runs:detail", run.pk, sort=sort, page=number, **query) for number in (1, 2, 999_999)]
             for sort in ("username", "-username")
         ]
 
-        assert pages[0] == [wanted[:SIZE], wanted[SIZE : 2 * SIZE], wanted[2 * SIZE :]]
-        assert pages[1] == [wanted[:SIZE:-1], wanted[SIZE:0:-1], wanted[:1]]
+        assert pages[0] == [expected[:SIZE], expected[SIZE : 2 * SIZE], expected[2 * SIZE :]]
+        assert pages[1] == [expected[:SIZE:-1], expected[SIZE:0:-1], expected[:1]]
 
     def test_are_listed_without_those_of_a_run_at_the_same_time(self, client: Client) -> None:
         server, wendy, stan = make_server(), make_user("wendy"), make_user("stan")

@@ -30,13 +30,13 @@ class TestEditedScripts:
 
 class TestTheVerdictOfAllScripts:
     def test_takes_from_the_edited_ones_what_they_say(self) -> None:
-        stored, said = Verdict(org_name="Staff", roles=("Org Admin",)), Verdict(org_name="Sales", roles=None)
+        stored, fresh = Verdict(org_name="Staff", roles=("Org Admin",)), Verdict(org_name="Sales", roles=None)
 
-        assert joined(stored, said, {ORG}) == Verdict(org_name="Sales", roles=("Org Admin",))
-        assert joined(stored, said, {ROLE}) == Verdict(org_name="Staff")
+        assert joined(stored, fresh, {ORG}) == Verdict(org_name="Sales", roles=("Org Admin",))
+        assert joined(stored, fresh, {ROLE}) == Verdict(org_name="Staff")
 
     @pytest.mark.parametrize(
-        ("stored", "said", "edited", "verdict"),
+        ("stored", "fresh", "edited", "verdict"),
         [
             (INACTIVE, Verdict(org_name="Sales"), {ORG}, INACTIVE),
             (Verdict(), INACTIVE, {ACTIVE}, INACTIVE),
@@ -44,17 +44,17 @@ class TestTheVerdictOfAllScripts:
         ],
     )
     def test_is_one_of_the_two_where_the_other_has_no_say(
-        self, stored: Verdict, said: Verdict, edited: set[ScriptName], verdict: Verdict
+        self, stored: Verdict, fresh: Verdict, edited: set[ScriptName], verdict: Verdict
     ) -> None:
-        assert joined(stored, said, edited) == verdict
+        assert joined(stored, fresh, edited) == verdict
 
     @pytest.mark.parametrize(
-        ("stored", "said", "edited"), [(FAILED, Verdict(), {ORG}), (INACTIVE, Verdict(), {ACTIVE})]
+        ("stored", "fresh", "edited"), [(FAILED, Verdict(), {ORG}), (INACTIVE, Verdict(), {ACTIVE})]
     )
     def test_is_not_known_where_the_others_were_never_asked(
-        self, stored: Verdict, said: Verdict, edited: set[ScriptName]
+        self, stored: Verdict, fresh: Verdict, edited: set[ScriptName]
     ) -> None:
-        assert joined(stored, said, edited) is None
+        assert joined(stored, fresh, edited) is None
 
 
 def between(stored: Verdict, edited: Verdict) -> Difference:

@@ -112,8 +112,8 @@ def _sync(world: World) -> None:
         world.execute(run)
 
 
-def only(**wanted: object) -> User:
-    found: User = User.objects.filter(**wanted).earliest("pk")
+def only(**conditions: object) -> User:
+    found: User = User.objects.filter(**conditions).earliest("pk")
     return found
 
 

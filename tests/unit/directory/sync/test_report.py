@@ -57,11 +57,11 @@ class TestTheSeedsLines:
 
 class TestHistory:
     def test_has_a_line_for_each_thing_that_happens(self) -> None:
-        wanted = change(
+        planned = change(
             Action.MOVE, Action.SET_ROLES, org="Staff", org_id=3, roles=frozenset({"Org Admin", "PROe User"})
         )
 
-        lines = report.history(wanted, author=AUTHOR, simulated=False)
+        lines = report.history(planned, author=AUTHOR, simulated=False)
 
         assert lines == [
             (

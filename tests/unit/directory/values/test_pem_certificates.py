@@ -32,7 +32,7 @@ class TestACertificateWithItsKey:
         assert check_client_certificate(CERTIFICATE + OTHER, KEY) == {}
 
     @pytest.mark.parametrize(
-        ("certificate", "key", "setting", "told"),
+        ("certificate", "key", "setting", "expected"),
         [
             (CERTIFICATE + KEY, KEY, "client_certificate", "that holds a private key"),
             ("", KEY, "client_certificate", "no certificate in PEM form"),
@@ -44,11 +44,11 @@ class TestACertificateWithItsKey:
             (CERTIFICATE, OTHER_KEY, "client_key", "is not the one of the first client certificate"),
         ],
     )
-    def test_that_does_not_fit_is_told(self, certificate: str, key: str, setting: str, told: str) -> None:
+    def test_that_does_not_fit_is_told(self, certificate: str, key: str, setting: str, expected: str) -> None:
         [(named, problem)] = check_client_certificate(certificate, key).items()
 
         assert named == setting
-        assert told in problem
+        assert expected in problem
 
 
 class TestTheTimeOfACertificate:

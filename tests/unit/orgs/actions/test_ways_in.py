@@ -213,8 +213,8 @@ class TestNobodyGives:
     def test_a_role(self, olga: User, left: Org) -> None:
         mary = make_user("mary", org=left)
         for name in ("SYSADMIN", "All Org Admin", "Server Administrator"):
-            wanted = {mary.pk: frozenset({self.role(name).pk})}
-            self.refused(lambda wanted=wanted: users.set_roles(roles=wanted, by=person(olga), at=NOW))
+            roles = {mary.pk: frozenset({self.role(name).pk})}
+            self.refused(lambda roles=roles: users.set_roles(roles=roles, by=person(olga), at=NOW))
         users.set_roles(roles={mary.pk: frozenset({self.role("Org Admin").pk})}, by=person(olga), at=NOW)
 
     def test_a_role_to_a_new_user(self, olga: User, left: Org) -> None:

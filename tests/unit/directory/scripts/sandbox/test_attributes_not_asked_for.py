@@ -202,8 +202,8 @@ class TestWhatIsNeeded:
         scripts = Scripts(org_name=f"function (entry) {{ return JSON.stringify([{', '.join(shown)}]) }}")
         names = needed(AttributeMapping(unique_id="uid"), scripts)
         assert names is not None
-        wanted = {name.lower() for name in names}
-        sent = {name: each for name, each in EVERYTHING.attributes.items() if name.partition(";")[0].lower() in wanted}
+        lowered = {name.lower() for name in names}
+        sent = {name: each for name, each in EVERYTHING.attributes.items() if name.partition(";")[0].lower() in lowered}
 
         with (
             Sandbox(scripts, ()) as all_requested,

@@ -123,14 +123,14 @@ class TestNames:
         self, rdns: list[list[tuple[str, str]]]
     ) -> None:
         dn = ldap.dn.dn2str([[(kind, value, 1) for kind, value in rdn] for rdn in rdns])
-        wanted = [{"type": kind, "value": value} for rdn in ldap.dn.str2dn(dn) for kind, value, _ in rdn]
-        text = json.dumps(wanted, ensure_ascii=False, separators=(",", ":"))
+        expected = [{"type": kind, "value": value} for rdn in ldap.dn.str2dn(dn) for kind, value, _ in rdn]
+        text = json.dumps(expected, ensure_ascii=False, separators=(",", ":"))
         assert value_of("JSON.stringify(ldap.rdns(entry.where)) === entry.text", where=(dn,), text=(text,)) is True, dn
 
 
 class TestTimes:
     @pytest.mark.parametrize(
-        ("text", "wanted"),
+        ("text", "expected"),
         [
             ("20270131120000Z", "2027-01-31T12:00:00.000Z"),
             ("20270131120000.0Z", "2027-01-31T12:00:00.000Z"),
@@ -154,8 +154,8 @@ class TestTimes:
             ("0133500000000000000", "2024-01-17T21:20:00.000Z"),
         ],
     )
-    def test_the_times_that_directories_write(self, text: str, wanted: str) -> None:
-        assert time(text) == wanted
+    def test_the_times_that_directories_write(self, text: str, expected: str) -> None:
+        assert time(text) == expected
 
     @pytest.mark.parametrize("text", ["0", "9223372036854775807", "-9223372036854775808", "16010101000000.0Z"])
     def test_never_is_null(self, text: str) -> None:

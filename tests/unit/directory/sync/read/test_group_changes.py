@@ -105,22 +105,22 @@ class TestAGroupThatTheFilterAsksFor:
     def test_has_joined_by_it_who_is_not_stored(self) -> None:
         changed = [group(STAFF, "ann", "new", usernames=("ghost",))]
 
-        found = looked(changed, entry("ann", STAFF), asked_for=(STAFF,))
+        found = looked(changed, entry("ann", STAFF), filter_groups=(STAFF,))
 
         assert (found.joined, found.unknown) == ([dn_of("new")], ["ghost"])
 
     def test_counts_with_the_groups_in_it(self) -> None:
         nested = (group("cn=all,dc=example", STAFF),)
 
-        found = looked([group(STAFF, "new")], nested=nested, asked_for=("cn=all,dc=example",))
+        found = looked([group(STAFF, "new")], nested=nested, filter_groups=("cn=all,dc=example",))
 
         assert found.joined == [dn_of("new")]
 
     def test_may_be_any(self) -> None:
-        assert looked([group(STAFF, "new")], asked_for=("",)).joined == [dn_of("new")]
+        assert looked([group(STAFF, "new")], filter_groups=("",)).joined == [dn_of("new")]
 
     def test_is_another_one(self) -> None:
-        assert looked([group(STAFF, "new")], asked_for=(SUPPORT,)).joined == []
+        assert looked([group(STAFF, "new")], filter_groups=(SUPPORT,)).joined == []
 
 
 class TestADoubt:

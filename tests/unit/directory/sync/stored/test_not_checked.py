@@ -6,21 +6,21 @@ from directory.sync.stored.not_checked import MOST, OTHERS, Unchecked, failure, 
 
 
 def test_the_most_users_come_first() -> None:
-    told = summed({("Corp", "a branch is hidden"): 2, ("", "nobody asks"): 7}, [])
+    unchecked = summed({("Corp", "a branch is hidden"): 2, ("", "nobody asks"): 7}, [])
 
-    assert told == [Unchecked("", "nobody asks", 7), Unchecked("Corp", "a branch is hidden", 2)]
+    assert unchecked == [Unchecked("", "nobody asks", 7), Unchecked("Corp", "a branch is hidden", 2)]
 
 
 def test_a_server_that_failed_is_named_although_nobody_was_missed_by_it() -> None:
-    [told] = summed({}, [("Corp", "connection refused.")])
+    [unchecked] = summed({}, [("Corp", "connection refused.")])
 
-    assert told == Unchecked("Corp", "it was not read to its end: connection refused", 0)
+    assert unchecked == Unchecked("Corp", "it was not read to its end: connection refused", 0)
 
 
 def test_who_was_missed_by_a_failed_server_counts_for_it() -> None:
-    [told] = summed({("Corp", failure("Corp", "timed out")): 3}, [("Corp", "timed out")])
+    [unchecked] = summed({("Corp", failure("Corp", "timed out")): 3}, [("Corp", "timed out")])
 
-    assert told.sentence == "Corp: 3 users could not be checked: it was not read to its end: timed out"
+    assert unchecked.sentence == "Corp: 3 users could not be checked: it was not read to its end: timed out"
 
 
 def test_one_user_is_no_users() -> None:
@@ -30,15 +30,15 @@ def test_one_user_is_no_users() -> None:
 def test_of_very_many_reasons_the_most_common_are_told_and_the_rest_counted() -> None:
     counted = {("Corp", f"reason {number:03}"): 1 for number in range(MOST + 5)} | {("Corp", "common"): 9}
 
-    told = summed(counted, [])
+    unchecked = summed(counted, [])
 
-    assert told[0] == Unchecked("Corp", "common", 9)
-    assert sum(each.users for each in told) == MOST + 5 + 9
-    assert Unchecked("", OTHERS, 6) in told
-    assert len(told) == MOST + 1
+    assert unchecked[0] == Unchecked("Corp", "common", 9)
+    assert sum(each.users for each in unchecked) == MOST + 5 + 9
+    assert Unchecked("", OTHERS, 6) in unchecked
+    assert len(unchecked) == MOST + 1
 
 
 def test_a_run_keeps_it_as_it_is() -> None:
-    told = summed({("Corp", "a branch is hidden"): 2}, [("Branch", "timed out")])
+    unchecked = summed({("Corp", "a branch is hidden"): 2}, [("Branch", "timed out")])
 
-    assert from_json(to_json(told)) == told
+    assert from_json(to_json(unchecked)) == unchecked

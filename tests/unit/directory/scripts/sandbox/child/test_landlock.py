@@ -35,8 +35,8 @@ def test_each_version_is_asked_for_all_that_it_knows(abi: int, size: int) -> Non
     attributes = ruleset_attributes(abi)
 
     assert len(attributes) == size
-    wanted = [bits(FILES, abi), bits(PORTS, abi), bits(SCOPES, abi)][: size // 8]
-    assert list(struct.unpack(f"<{size // 8}Q", attributes)) == wanted
+    expected = [bits(FILES, abi), bits(PORTS, abi), bits(SCOPES, abi)][: size // 8]
+    assert list(struct.unpack(f"<{size // 8}Q", attributes)) == expected
     assert len(covered(abi)) == size // 8
 
 

@@ -71,18 +71,18 @@ class TestADevice:
         assert draft.steps == ["1 device authorized again, without another sign-in: laptop."]
 
     @pytest.mark.parametrize(
-        ("now", "told"),
+        ("now", "problem"),
         [
             (None, "laptop is not this user's device any more"),
             (OFF | {"deactivated_by": "person"}, "laptop has been changed since and stays as it is"),
         ],
     )
-    def test_that_is_another_one_by_now_stays(self, now: dict[str, Any] | None, told: str) -> None:
+    def test_that_is_another_one_by_now_stays(self, now: dict[str, Any] | None, problem: str) -> None:
         put, draft = put_back(Action.REACTIVATE, device=(ON, OFF), now=now)
 
         assert put["devices"] == {}
-        assert draft.warnings == [told]
-        assert draft.steps == [f"{told}."]
+        assert draft.warnings == [problem]
+        assert draft.steps == [f"{problem}."]
 
 
 class TestAnArchive:
@@ -107,18 +107,18 @@ class TestAnArchive:
         ]
 
     @pytest.mark.parametrize(
-        ("now", "told"),
+        ("now", "problem"),
         [
             (None, "The archive of laptop has been purged since and stays lost"),
             (GONE, "The archive of laptop has expired since and stays lost"),
             (COLD | {"expires_at": NOON.isoformat()}, "The archive of laptop has expired since and stays lost"),
         ],
     )
-    def test_that_is_lost_is_told(self, now: dict[str, Any] | None, told: str) -> None:
+    def test_that_is_lost_is_told(self, now: dict[str, Any] | None, problem: str) -> None:
         put, draft = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=now)
 
         assert put["archives"] == {}
-        assert draft.warnings == [told]
+        assert draft.warnings == [problem]
 
     def test_of_somebody_on_hold_comes_back_although_its_day_has_passed(self) -> None:
         overdue = COLD | {"expires_at": NOON.isoformat()}

@@ -32,17 +32,17 @@ class TestTheSentence:
     def test_begins_with_the_groups_that_a_script_names(self) -> None:
         ways = [["cn=All,dc=example", "cn=a"], ["cn=VPN Users,dc=example", "cn=b"]]
 
-        told = sentence(ways, Scripts(role_name="return ldap.has(entry.groups, 'vpn users') ? ['VPN'] : null"))
+        words = sentence(ways, Scripts(role_name="return ldap.has(entry.groups, 'vpn users') ? ['VPN'] : null"))
 
-        assert told == "Groups through other groups: VPN Users ← b; All ← a."
+        assert words == "Groups through other groups: VPN Users ← b; All ← a."
 
     def test_counts_those_that_are_too_many(self) -> None:
         ways = [[f"cn=group {number}", "cn=a"] for number in range(MOST + 3)]
 
-        told = sentence(ways, Scripts())
+        words = sentence(ways, Scripts())
 
-        assert told.count("←") == MOST
-        assert told.endswith("; and 3 more.")
+        assert words.count("←") == MOST
+        assert words.endswith("; and 3 more.")
 
     def test_is_one_line_whatever_a_group_is_called(self) -> None:
         assert "\n" not in sentence([["cn=Sup\\0Aport", "cn=a\\0D"]], Scripts())

@@ -65,9 +65,9 @@ class TestServers:
         assert objection(SWITCHED_OFF, both, relied) == ""
 
     def test_have_other_settings_by_now(self) -> None:
-        told = objection(RENAME, replace(NOW, servers={1: "others"}))
+        reason = objection(RENAME, replace(NOW, servers={1: "others"}))
 
-        assert told == "the settings of Corp have changed since the plan was made"
+        assert reason == "the settings of Corp have changed since the plan was made"
 
 
 class TestTheOrgOfAMove:
@@ -90,9 +90,9 @@ class TestARoleThatIsGranted:
         assert objection(GRANT, replace(NOW, roles={"PROe User": "1"})) == "there is no role Org Admin any more"
 
     def test_allows_something_else(self) -> None:
-        told = objection(GRANT, replace(NOW, roles=ROLES | {"Org Admin": "2"}))
+        reason = objection(GRANT, replace(NOW, roles=ROLES | {"Org Admin": "2"}))
 
-        assert told == "the role Org Admin has been changed since the plan was made"
+        assert reason == "the role Org Admin has been changed since the plan was made"
 
     def test_is_not_compared_where_the_plan_was_stored_without(self) -> None:
         assert objection(GRANT, replace(NOW, roles=ROLES | {"Org Admin": "2"}), replace(RELIED, roles=None)) == ""
@@ -111,16 +111,16 @@ class TestAnUndo:
 
 class TestAnEntryReadSinceThePlanWasMade:
     @staticmethod
-    def told(planned: Change, verdict: Verdict, identity: Identity = HERE, server: int = 1) -> str:
+    def contradiction_of(planned: Change, verdict: Verdict, identity: Identity = HERE, server: int = 1) -> str:
         entries = {5: [EntryNow(server, "Corp", identity, verdict)]}
         now = replace(NOW, orgs={2: replace(DEFAULT, servers=(1, 2)), 3: STAFF}, entries=entries)
         return objection(planned, now, replace(RELIED, orgs={2: (1, 2), 3: (2, 1)}))
 
     def test_speaks_against_an_absence(self) -> None:
-        assert self.told(LEAVES, Verdict()) == f"Corp has an entry of theirs by now: {HERE.dn}"
+        assert self.contradiction_of(LEAVES, Verdict()) == f"Corp has an entry of theirs by now: {HERE.dn}"
 
     @pytest.mark.parametrize(
-        ("planned", "verdict", "said"),
+        ("planned", "verdict", "reason"),
         [
             (SWITCHED_OFF, Verdict(), "the active script says active"),
             (GRANT, Verdict(active=False, roles=("Org Admin", "PROe User")), "the active script says inactive"),
@@ -136,10 +136,10 @@ class TestAnEntryReadSinceThePlanWasMade:
             ),
         ],
     )
-    def test_speaks_against_what_its_scripts_do_not_say(self, planned: Change, verdict: Verdict, said: str) -> None:
+    def test_speaks_against_what_its_scripts_do_not_say(self, planned: Change, verdict: Verdict, reason: str) -> None:
         identity = replace(HERE, usernames=(planned.after.username,))
 
-        assert self.told(planned, verdict, identity) == f"{said} by now ({HERE.dn} in Corp)"
+        assert self.contradiction_of(planned, verdict, identity) == f"{reason} by now ({HERE.dn} in Corp)"
 
     @pytest.mark.parametrize(
         ("planned", "verdict"),
@@ -151,22 +151,22 @@ class TestAnEntryReadSinceThePlanWasMade:
         ],
     )
     def test_that_says_the_same_does_not(self, planned: Change, verdict: Verdict) -> None:
-        assert self.told(planned, verdict) == ""
+        assert self.contradiction_of(planned, verdict) == ""
 
     @pytest.mark.parametrize(("usernames", "ok"), [(("sryan",), True), (("sean",), False), (("sryan", "sean"), False)])
     def test_speaks_against_a_name_that_it_has_not(self, usernames: Sequence[str], ok: bool) -> None:
-        told = self.told(RENAME, Verdict(), replace(HERE, usernames=tuple(usernames)))
+        reason = self.contradiction_of(RENAME, Verdict(), replace(HERE, usernames=tuple(usernames)))
 
-        assert told == ("" if ok else f"the directory has another username for them by now ({HERE.dn} in Corp)")
+        assert reason == ("" if ok else f"the directory has another username for them by now ({HERE.dn} in Corp)")
 
     def test_of_a_server_that_is_asked_later_says_nothing_of_names(self) -> None:
-        assert self.told(RENAME, Verdict(), server=2) == ""
+        assert self.contradiction_of(RENAME, Verdict(), server=2) == ""
 
 
 def test_it_may_be_too_early_for_an_absence_by_the_settings_of_now() -> None:
-    told = objection(LEAVES, replace(NOW, waits={5: "absent in 1 of 2 runs"}))
+    reason = objection(LEAVES, replace(NOW, waits={5: "absent in 1 of 2 runs"}))
 
-    assert told == "it is too early by the LDAP server's settings of now: absent in 1 of 2 runs"
+    assert reason == "it is too early by the LDAP server's settings of now: absent in 1 of 2 runs"
 
 
 class TestWhatAPlanIsMadeAgainst:

@@ -14,8 +14,8 @@ NOBODY: frozenset[str] = frozenset()
 WITH_SYSADMIN = OrgFacts(5, "Admins", frozenset({"SYSADMIN", "PROe User"}))
 
 
-def resolved(said: tuple[str, ...] | None, *held: str, org: OrgFacts = DEFAULT) -> Resolved:
-    return role_resolution.resolve(said, held=frozenset(held), org=org, by=BY)
+def resolved(returned: tuple[str, ...] | None, *held: str, org: OrgFacts = DEFAULT) -> Resolved:
+    return role_resolution.resolve(returned, held=frozenset(held), org=org, by=BY)
 
 
 class TestWhatTheScriptSays:
@@ -29,19 +29,19 @@ class TestWhatTheScriptSays:
         assert found.steps == ["The role name script leaves roles alone."]
 
     @pytest.mark.parametrize(
-        ("name", "told"),
+        ("name", "problem"),
         [
             ("Wizard", "There is no role Wizard"),
             ("", "There is no role (an empty name)"),
             ("SYSADMIN", "Corp may not grant the role SYSADMIN"),
         ],
     )
-    def test_is_left_out_where_it_can_not_be_given(self, name: str, told: str) -> None:
+    def test_is_left_out_where_it_can_not_be_given(self, name: str, problem: str) -> None:
         found = resolved((name, "Org Admin"))
 
         assert found.roles == frozenset({"Org Admin"})
-        assert found.warnings == [told]
-        assert f"{told}: left out." in found.steps
+        assert found.warnings == [problem]
+        assert f"{problem}: left out." in found.steps
 
     def test_leaves_a_role_that_the_user_holds_though_the_server_may_not_grant_it(self) -> None:
         assert resolved(("SYSADMIN",), "SYSADMIN").roles == frozenset({"SYSADMIN"})
@@ -69,8 +69,8 @@ class TestADefaultRoleThatHoldsAdmin:
 
 class TestANewUser:
     def test_begins_with_the_default_roles_where_a_sync_would_leave_roles_alone(self) -> None:
-        for said in (None, ("Wizard",)):
-            found = role_resolution.of_new_user(said, org=DEFAULT, by=BY)
+        for returned in (None, ("Wizard",)):
+            found = role_resolution.of_new_user(returned, org=DEFAULT, by=BY)
 
             assert found.roles == DEFAULT.default_roles
             assert found.steps[-1] == "A new user begins with the default roles of Default."
