@@ -222,7 +222,7 @@ def secret(name: str) -> str:
 
 
 def is_strong(found: str) -> bool:
-    """Tell whether a secret is long enough."""
+    """Return whether a secret is long enough."""
     return len(found) >= _SECRET_KEY_LEAST and len(set(found)) >= 10
 
 

@@ -149,7 +149,7 @@ def _menu_item(request: HttpRequest, label: Promise, page: str, icon: str, _perm
 
 
 def browser_has_gone(request: HttpRequest) -> bool:
-    """Tell whether the browser has closed its connection, as far as the web server lets that be seen (gunicorn does)."""
+    """Return whether the browser has closed its connection, as far as the web server lets that be seen (gunicorn does)."""
     connection = request.META.get("gunicorn.socket")
     if connection is None:
         return False

@@ -66,5 +66,5 @@ _FLAG = "rollcall.upload_too_large"
 
 
 def too_large(request: HttpRequest | None) -> bool:
-    """Tell whether a file of this request was too large to be kept."""
+    """Return whether a file of this request was too large to be kept."""
     return request is not None and bool(request.META.get(_FLAG))

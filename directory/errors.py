@@ -10,7 +10,7 @@ __all__ = ["Invalid", "Refused"]
 
 
 class Invalid(Exception):
-    """Values are wrong; ``errors`` says by field what is wrong and what to do. Nothing was saved."""
+    """Values are wrong; ``errors`` holds by field what is wrong and what to do. Nothing was saved."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         """Keep the messages by field."""
@@ -19,7 +19,7 @@ class Invalid(Exception):
 
 
 class Unanswered(Invalid):
-    """Nothing was saved: the question of this name has to be answered first; ``sentences`` say what it is about."""
+    """Nothing was saved: the question of this name has to be answered first; ``sentences`` explain it."""
 
     def __init__(self, question: str, sentences: Sequence[str]) -> None:
         super().__init__({question: " ".join(sentences)})

@@ -1,4 +1,4 @@
-"""Says whom a change of orgs' LDAP servers leaves behind: users who were found on a server that is not asked any more."""
+"""Describes users whom a change of orgs' LDAP servers leaves behind: they were found on a server that is not used any more."""
 
 from __future__ import annotations
 

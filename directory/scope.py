@@ -1,4 +1,4 @@
-"""Which orgs a sync looks after and which LDAP servers each of them asks, in order, once inheritance is followed."""
+"""Finds the orgs in the scope of syncs and the LDAP servers of each, in order, with inheritance followed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orgs.rules.inheritance import Effective, effective_settings
 
 @dataclass(frozen=True, slots=True)
 class OrgScope:
-    """One org that follows LDAP; ``servers`` are ids in the order in which they are asked."""
+    """One org that follows LDAP; ``servers`` are ids in the order in which they are searched."""
 
     org: Effective
     servers: tuple[int, ...]
@@ -51,7 +51,7 @@ def servers_by_org(
 
 
 def orgs_in_scope() -> dict[int, OrgScope]:
-    """Return the active orgs whose effective directory service is LDAP and that have servers to ask, by id."""
+    """Return the active orgs whose effective directory service is LDAP and that have servers, by id."""
     effective = effective_settings()
     lists = server_lists(effective)
     return {

@@ -47,7 +47,7 @@ class ServerProcess:
         return self._process.pid
 
     def has_ended(self) -> bool:
-        """Tell whether the server has ended by itself."""
+        """Return whether the server has ended by itself."""
         return self._process is not None and self._process.poll() is not None
 
     def start(self) -> None:
@@ -148,7 +148,7 @@ def free_port() -> int:
 
 
 def accepts(port: int) -> bool:
-    """Tell whether somebody listens on this port of the loopback address."""
+    """Return whether somebody listens on this port of the loopback address."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0

@@ -75,7 +75,7 @@ def deactivated(done: Deactivated) -> str:
 
 
 def with_devices() -> bool:
-    """Tell whether devices come back with their user, as the settings say."""
+    """Return whether devices come back with their user, as the settings say."""
     return not SyncSettings.objects.filter(reactivate_devices=False).exists()
 
 

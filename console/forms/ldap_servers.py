@@ -146,7 +146,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         self.helper = helper()
 
     def is_like(self, preset: Preset) -> bool:
-        """Tell whether a preset's filter and username are filled in already."""
+        """Return whether a preset's filter and username are filled in already."""
         given = self.cleaned_data
         return all(given.get(name) == preset.settings[name] for name in ("search_filter", "username_attribute"))
 
@@ -245,7 +245,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         )
 
     def is_stored(self, connection: Connection) -> bool:
-        """Tell whether the server would be reached in just this way by what is stored."""
+        """Return whether the server would be reached in just this way by what is stored."""
         stored = LdapServer.objects.filter(pk=self.server.pk).first() if self.server else None
         try:
             return stored is not None and replace(stored.connection, name="") == replace(connection, name="")

@@ -80,7 +80,7 @@ def _history(user: User) -> Any:
 
 
 def may_manage(viewer: User, user: User) -> bool:
-    """Tell whether the viewer may change a user, not only look."""
+    """Return whether the viewer may change a user, not only look."""
     return viewer.may(Permission.USER) and Org.objects.with_users_managed_by(viewer).filter(pk=user.org_id).exists()
 
 

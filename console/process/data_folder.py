@@ -51,7 +51,7 @@ def data_dir() -> Path:
 
 
 def full(error: OSError) -> bool:
-    """Tell whether an error says that no space is left, which is no fault of the settings and passes."""
+    """Return whether an error says that no space is left, which is no fault of the settings and passes."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
@@ -70,7 +70,7 @@ def keep_to_owner(folder: Path) -> None:
 
 
 def is_ours(folder: Path) -> bool:
-    """Tell whether a folder is Rollcall's own: empty, or with something that only Rollcall keeps."""
+    """Return whether a folder is Rollcall's own: empty, or with something that only Rollcall keeps."""
     try:
         if folder.stat().st_mode & stat.S_ISVTX:
             return False

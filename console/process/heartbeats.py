@@ -30,7 +30,7 @@ class Pulse:
         self._next = 0.0
 
     def due(self) -> bool:
-        """Tell whether it is time again, and count from now."""
+        """Return whether it is time again, and count from now."""
         if time.monotonic() < self._next:
             return False
         # A little less: a clock that rings every ten seconds must not miss its turn by a hair.

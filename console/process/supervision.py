@@ -73,7 +73,7 @@ class _Running:
         self.log.follow(self.process.stdout)
 
     def look(self) -> bool:
-        """Tell whether the process has just ended; note when, and when the next one starts."""
+        """Return whether the process has just ended; note when, and when the next one starts."""
         if self.process is None or (status := self.process.poll()) is None:
             return False
         # What it had started itself must not be in the way of the next one.

@@ -129,7 +129,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         return sum(each.held + each.total_outbufs_len for each in list(self.active_channels.values()))
 
     def is_busy(self) -> bool:
-        """Tell whether anybody waits for an answer, or for the rest of one."""
+        """Return whether anybody waits for an answer, or for the rest of one."""
         return any(each.requests or each.total_outbufs_len for each in list(self.active_channels.values()))
 
 

@@ -66,7 +66,7 @@ class LocalBackend(BaseBackend):
 
 
 def may_sign_in(user: User) -> bool:
-    """Tell whether the user is active, not blocked, and has a role that opens the console."""
+    """Return whether the user is active, not blocked, and has a role that opens the console."""
     return user.may(Permission.CONSOLE_LOGIN)
 
 

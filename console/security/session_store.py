@@ -33,7 +33,7 @@ class SessionStore(DatabaseStore):
         return found
 
     def exists(self, session_key: str) -> bool:
-        """Tell whether there is a session with this key."""
+        """Return whether there is a session with this key."""
         return bool(self.model.objects.filter(session_key=hashed(session_key)).exists())
 
     def create_model_instance(self, data: dict[str, Any]) -> AbstractBaseSession:

@@ -71,6 +71,6 @@ def confirm(request: HttpRequest) -> None:
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Tell whether the password was given lately."""
+    """Return whether the password was given lately."""
     now = int(timezone.now().timestamp())
     return now - int(request.session.get(CONFIRMED, 0)) < settings.CONFIRMED_SECONDS

@@ -142,13 +142,13 @@ def badge(name: str) -> Badge:
 
 @register.filter
 def may(viewer: User, permission: str) -> bool:
-    """Tell whether the viewer holds a permission, for buttons that others need not see."""
+    """Return whether the viewer holds a permission, for buttons that others need not see."""
     return viewer.may(permission)
 
 
 @register.filter
 def unset(field: BoundField) -> bool:
-    """Tell whether a form field is neither filled in nor wrong."""
+    """Return whether a form field is neither filled in nor wrong."""
     return not field.value() and not field.errors
 
 

@@ -1,4 +1,4 @@
-"""Who may approve a plan, where an LDAP server asks for a second administrator: nobody who had a part in it."""
+"""Decides who may approve a plan, where an LDAP server requires a second administrator: nobody who had a part in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orgs.models import Role, User
 from orgs.permissions import Permission, holds
 from orgs.rules.actors import Actor
 
-# So many names are enough to know whom to ask.
+# An administrator needs no more names than these to find one who can approve.
 _NAMED = 5
 
 

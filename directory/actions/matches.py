@@ -45,7 +45,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
 
 @transaction.atomic
 def give_up(*, server: FoundOnServer, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> int:
-    """Decide that users are gone from a server that their orgs do not ask: all of the group, or only these of it.
+    """Decide that users are gone from a server that their orgs do not use: all of the group, or only these of it.
 
     What is known of them stays, but where they were found does not count any more: whom the next complete reading of the
     servers that their orgs ask does not find is absent. Return how many they are.

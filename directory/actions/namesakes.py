@@ -34,7 +34,7 @@ class Namesake:
 
 @dataclass(frozen=True, slots=True)
 class NamesakeDoubt:
-    """Why a username may be another person's: entries that carry it, and what the last run said of the user about it."""
+    """Why a username may be another person's: entries that carry it, and the last run's steps about it."""
 
     namesakes: tuple[Namesake, ...] = ()
     steps: tuple[str, ...] = ()

@@ -35,7 +35,7 @@ def test_connection(
 
 
 def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
-    """Return the preset that fits the server of a test by what it says of itself, None where it says nothing known."""
+    """Return the preset that fits the server of a test by its root DSE, None where none fits."""
     for step in steps:
         if step.product or step.is_domain:
             url = parse_url(step.url)

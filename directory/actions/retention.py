@@ -151,7 +151,7 @@ def _clear(run_id: int, at: datetime) -> int:
 
 
 def _is_in_use(run_id: int) -> bool:
-    """Tell whether an undo, or the application of its plan, has begun since a run was found to be old; hold its row.
+    """Return whether an undo, or the application of its plan, has begun since a run was found to be old; hold its row.
 
     Beginning one locks the same row first.
     """

@@ -131,7 +131,7 @@ def wake_worker(run_id: int) -> None:
         queues.put("directory.tasks.carry_out_run", queue="sync", run_id=run_id)
     except queues.BrokerUnavailable as error:
         log.warning("run %s waits: the broker can't be reached (%s)", run_id, error)
-        # For the run's page; whoever takes the run up says what it does instead.
+        # For the run's page, until a worker takes the run up and stores its own phase.
         Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(phase="the broker can't be reached")
 
 
@@ -210,7 +210,7 @@ def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:
 
 
 def _refuse_a_second_undo(run: Run, undone: Run) -> None:
-    """An undo asks no server, so that the servers' configuration does not matter to it."""
+    """An undo reads no server, so the servers' configuration does not matter to it."""
     if (standing := undone.standing_undo()) is not None:
         raise Refused(f"run {undone.pk} has been undone by run {standing.pk} already")
     if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():

@@ -1,4 +1,4 @@
-"""Starts the runs that are due, and tells when each server is."""
+"""Starts the runs that are due, and computes when each server is due."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which LDAP servers each org asks: its own list made, changed, ordered and taken back, with an audit row for each org."""
+"""Changes which LDAP servers each org uses: makes, orders and removes its own list, with an audit row for each org."""
 
 from __future__ import annotations
 

@@ -253,7 +253,7 @@ def _snapshot(server: LdapServer) -> dict[str, Any]:
 
 @transaction.atomic
 def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
-    """Delete a server; the orgs that followed it ask it no longer, history keeps its name.
+    """Delete a server; the orgs that used it lose it from their lists, history keeps its name.
 
     Raises:
         Refused: while a run holds it; for others than a SYSADMIN when its plans need approval, or when another server

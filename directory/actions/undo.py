@@ -15,7 +15,7 @@ from orgs.rules.actors import Actor
 
 
 def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND, wake: bool = True) -> Run:
-    """Queue the making of a plan that undoes this run; it holds the run's LDAP servers, but asks none of them.
+    """Queue the making of a plan that undoes this run; it locks the run's LDAP servers, but reads none of them.
 
     Raises:
         Refused: when the run has nothing to undo, has been undone, or another run holds one of its servers.

@@ -35,7 +35,7 @@ NEVER_READ = "No entries of this server that belong to users are stored: simulat
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """Which entries are asked about: how many, and of when; ``outdated`` where the server was set otherwise then.
+    """The entries that are evaluated: how many, and of when; ``outdated`` where the server was set otherwise then.
 
     The stored verdicts are by the scripts of that time, which need not be those that are saved by now. ``missing`` counts
     active users whom this server had last and of whom no entry is stored: the impact says nothing of them.
@@ -59,7 +59,7 @@ class Basis:
 
     @property
     def problem(self) -> str:
-        """Why nothing can be said; empty when something can."""
+        """Why there is no impact to show; empty where there is one."""
         return "" if self.total else NEVER_READ
 
 

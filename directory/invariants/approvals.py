@@ -1,4 +1,4 @@
-"""I13: what was applied was still what the directory said, kept the limits or was allowed by somebody with no part in it."""
+"""I13: applied plans still fitted the directory, and kept the limits or were allowed by somebody with no part in them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ APPLIED = [RunState.APPLYING, RunState.APPLIED]
 # Every way in which a change that was once planned may have ended.
 PLANNED = (Outcome.PLANNED, Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
 COUNTED = {Cause.ABSENT: Counted.ABSENT, Cause.SCRIPT: Counted.INACTIVE}
-# What says nothing about a plan, of all that can be saved of a server.
+# Settings of a server that do not affect a plan.
 HARMLESS = {"name", "sync_interval_hours"}
 
 

@@ -1,4 +1,4 @@
-"""I3, I4: runs end or are worked on, hold their servers as long, and tell of themselves once."""
+"""I3, I4: runs end or are worked on, lock their servers as long, and send each mail once."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def servers_held(_at: datetime) -> Iterator[str]:
 
 
 def ended_cleanly(_at: datetime) -> Iterator[str]:
-    """A run that has ended says when and belongs to no worker; one that has not has no end."""
+    """A run that has ended has a time of its end and no worker; one that has not has no end."""
     left = Q(finished_at=None) | Q(lease_until__isnull=False) | ~Q(owner="")
     for run in Run.objects.filter(left).exclude(state__in=LIVE_STATES).order_by("pk").iterator():
         yield f"run {run.pk} is {run.state}, but has no end or still belongs to a worker ('{run.owner}')"
@@ -60,7 +60,7 @@ def worked_on(at: datetime) -> Iterator[str]:
 
 
 def plans(_at: datetime) -> Iterator[str]:
-    """A run that came to a plan says when, an applied plan has no change left, and what was made has a time."""
+    """A run with a plan has a time of it, an applied plan has no change left, and each applied change has a time."""
     with_a_plan = [RunState.PLANNED, RunState.HELD_BACK, RunState.APPLYING, RunState.APPLIED, RunState.DISCARDED]
     for run in Run.objects.filter(state__in=with_a_plan, planned_at=None).order_by("pk").iterator():
         yield f"run {run.pk} is {run.state}, but has no time of its plan"
@@ -73,7 +73,7 @@ def plans(_at: datetime) -> Iterator[str]:
 
 
 def approved(_at: datetime) -> Iterator[str]:
-    """A plan that passed a limit was applied only because a person said so."""
+    """A plan that passed a limit was applied only after a person's decision."""
     changed = RunChange.objects.filter(run=OuterRef("pk"), outcome=Outcome.APPLIED)
     unasked = Run.objects.filter(approved_by_label="").exclude(held_back=[], approval=[])
     for run in unasked.filter(Q(state__in=[RunState.APPLYING, RunState.APPLIED]) | Exists(changed)).order_by("pk"):
@@ -136,7 +136,7 @@ def counts(_at: datetime) -> Iterator[str]:
 
 
 def mails(_at: datetime) -> Iterator[str]:
-    """A run writes each kind of mail once, when it has come to what the mail tells."""
+    """A run writes each kind of mail once, when it has reached the state that the mail is about."""
     fits = (
         Q(kind=MailKind.SUMMARY, run__state__in=[RunState.PLANNED, RunState.APPLIED])
         | (Q(kind=MailKind.INCOMPLETE, run__state__in=[RunState.PLANNED, RunState.APPLIED]) & ~Q(run__incomplete=[]))

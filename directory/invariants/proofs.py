@@ -69,7 +69,7 @@ def absent_by_a_full_reading(_at: datetime) -> Iterator[str]:
 
 
 def cut_off_with_a_cause(_at: datetime) -> Iterator[str]:
-    """Nobody is deactivated, blocked or marked for it without absence or an active script that says inactive."""
+    """Nobody is deactivated, blocked or marked for it without absence or an active script that returned inactive."""
     wrong = RunChange.objects.filter(
         CUT_OFF | SHUT_OUT, FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, cause=Cause.NONE
     )

@@ -1,4 +1,4 @@
-"""What a rule is, and what is said where one is broken."""
+"""A rule, and the report where one is broken."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Check = Callable[[datetime], Iterable[str]]
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Something that holds for every database of Rollcall; ``todo`` says what to do where it does not."""
+    """Something that holds for every database of Rollcall; ``todo`` is what to do where it does not."""
 
     id: str
     title: str

@@ -41,7 +41,7 @@ def _in_the_open(model: type[Model], column: str) -> Iterator[str]:
 
 
 def _is_token(text: str) -> bool:
-    """Tell whether a text has the form of a Fernet token, whichever key made it."""
+    """Return whether a text has the form of a Fernet token, whichever key made it."""
     try:
         token = base64.b64decode(text, altchars=b"-_", validate=True)
     except ValueError:

@@ -1,4 +1,4 @@
-"""I6, I7, I9: the states of users, devices, archives and legal holds fit each other, and say who set them."""
+"""I6, I7, I9: the states of users, devices, archives and legal holds fit each other, and are stored with who set them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def deactivated_on_hold(_at: datetime) -> Iterator[str]:
 
 
 def _on_hold_at(user_id: int, when: datetime) -> bool:
-    """Tell whether a hold began before that moment and ended after it; one that did so just then does not count."""
+    """Return whether a hold began before that moment and ended after it; one that did so just then does not count."""
     began = Custodian.objects.filter(user=user_id, added_at__lt=when)
     lasted = Q(released_at=None) | Q(released_at__gt=when)
     open_then = Q(matter__closed_at=None) | Q(matter__closed_at__gt=when)

@@ -33,7 +33,7 @@ def keys(_at: datetime) -> Iterator[str]:
 
 
 def tree(_at: datetime) -> Iterator[str]:
-    """The orgs are one tree: every path leads to the top, and every org knows how many lie below it."""
+    """The orgs are one tree: every path leads to the top, and every org has the right number of orgs below it."""
     nodes = {
         path: (pk, depth, count)
         for pk, path, depth, count in Org.objects.values_list("pk", "path", "depth", "numchild")
@@ -52,7 +52,7 @@ def tree(_at: datetime) -> Iterator[str]:
 
 
 def effective(_at: datetime) -> Iterator[str]:
-    """What counts for each org can be worked out: where its users are managed, which servers it asks, how long archives stay."""
+    """The effective settings of each org are valid: its directory service, its servers, its archive retention."""
     try:
         found = effective_settings()
     except KeyError as path:

@@ -44,11 +44,11 @@ class EarlierNames:
         return names
 
     def same(self, one: str, other: str) -> bool:
-        """Tell whether two names are, or were, those of one object."""
+        """Return whether two names are, or were, those of one object."""
         return one == other or bool(self.ids.get(one, set()) & self.ids.get(other, set()))
 
     def same_all(self, some: Collection[str], others: Collection[str]) -> bool:
-        """Tell whether two lists of names are, or were, those of the same objects."""
+        """Return whether two lists of names are, or were, those of the same objects."""
         return (
             len(some) == len(others)
             and all(any(self.same(one, other) for other in others) for one in some)
@@ -97,7 +97,7 @@ def _names() -> tuple[EarlierNames, EarlierNames]:
 
 
 def users(_at: datetime) -> Iterator[str]:
-    """Every user is as the audit trail says, entry after entry."""
+    """Every user's state is the one that the audit trail leads to, entry after entry."""
     orgs, roles = _names()
     last, begins = 0, _begins_later()
     plain = [key for key in USER_FIELDS if key not in {"org", "roles"}]
@@ -121,7 +121,7 @@ def users(_at: datetime) -> Iterator[str]:
 
 
 def _begins_later() -> bool:
-    """Tell whether old entries have been removed: then the trail of an object begins with any of its states."""
+    """Return whether old entries have been removed: then the trail of an object begins with any of its states."""
     return AuditEntry.objects.filter(action="old rows removed", after__audit_entries__gt=0).exists()
 
 
@@ -139,7 +139,7 @@ def _entries(kind: str, first: int, last: int) -> dict[int, list[Entry]]:
 
 
 def orgs(_at: datetime) -> Iterator[str]:
-    """Every org is as the audit trail says."""
+    """Every org's state is the one that the audit trail leads to."""
     org_names, role_names = _names()
     states = {"org activated": True, "org deactivated": False}
     new = {} if _begins_later() else {"active": True}
@@ -154,7 +154,7 @@ def orgs(_at: datetime) -> Iterator[str]:
 
 
 def devices(_at: datetime) -> Iterator[str]:
-    """Every device is active or not as the audit trail says."""
+    """Every device is active or not by its last entry in the audit trail."""
     put_back = Q(action="device put back", after__has_key="active")
     states = AuditEntry.objects.filter(
         put_back | Q(action__in=["device deactivated", "device reactivated"]),
@@ -252,6 +252,6 @@ def _as_planned(
 
 
 def authors(_at: datetime) -> Iterator[str]:
-    """Every entry of the audit trail says who did it."""
+    """Every entry of the audit trail names who did it."""
     for row in AuditEntry.objects.filter(Q(actor_label="") | Q(action="")).order_by("pk").iterator():
         yield f"audit entry {row.pk} about {row.object_label} does not say who did what"

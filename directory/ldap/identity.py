@@ -70,12 +70,12 @@ def id_key(unique_id: str, server_id: int | None) -> IdKey:
 
 
 def counts_on(server_id: int, unique_id: str, noted_on: int | None) -> bool:
-    """Tell whether an id that was noted on one server says something of an entry of this one that carries it too."""
+    """Return whether an id that was noted on one server says something of an entry of this one that carries it too."""
     return noted_on == server_id or _OF not in unique_id
 
 
 def is_theirs(who: Identity, server_id: int, known: Collection[IdKey]) -> bool:
-    """Tell whether an entry carries an id that is known of a user.
+    """Return whether an entry carries an id that is known of a user.
 
     Where the company's own number was chosen, an entry with another number is another person's, whatever else it has:
     some servers make other identifiers anew, or of the DN.
@@ -90,12 +90,12 @@ def is_theirs(who: Identity, server_id: int, known: Collection[IdKey]) -> bool:
 
 
 def _alike(key: IdKey, other: IdKey) -> bool:
-    """Tell whether two numbers are of one attribute of one server."""
+    """Return whether two numbers are of one attribute of one server."""
     return key[1] == other[1] and parts_of_id(key[0])[0] == parts_of_id(other[0])[0]
 
 
 def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
-    """Return what the mapped attributes say, trimmed; what an entry does not have, or what is no text, is empty."""
+    """Return the values of the mapped attributes, trimmed; one that is absent, or no text, is empty."""
     folded = {_lower(name): values for name, values in entry.attributes.items()}
 
     # As many as there are values that are no text.

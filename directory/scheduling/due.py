@@ -27,7 +27,7 @@ def next_run(timetable: Timetable, *, since: datetime) -> datetime | None:
 
 
 def late(timetable: Timetable, *, last_success: datetime | None, since: datetime, now: datetime) -> bool:
-    """Tell whether the server should have been synchronized since its last success, and an hour more has passed."""
+    """Return whether the server should have been synchronized since its last success, and an hour more has passed."""
     expected = next_run(replace(timetable, last_run=last_success), since=since)
     return expected is not None and expected + GRACE < now
 

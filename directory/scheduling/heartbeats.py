@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
 
-# A living process says so this often; who has been silent for three of these is taken for dead.
+# A living process sends a heartbeat this often; one that has sent none for three of these counts as dead.
 EVERY = timedelta(seconds=10)
 ALIVE = 3 * EVERY
-# Who was last heard of is told for this long.
+# The last heartbeat of a dead process is shown for this long.
 KEPT = timedelta(days=7)
 
 

@@ -1,4 +1,4 @@
-"""What the supervisor of ``manage.py serve`` says of the processes that it runs: a small file in the data folder."""
+"""The states of the processes that ``manage.py serve`` runs, in a small file in the data folder."""
 
 from __future__ import annotations
 

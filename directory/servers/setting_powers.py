@@ -22,7 +22,7 @@ _NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
 
 
 def is_sysadmin(by: Actor) -> bool:
-    """Tell whether the author is a person who may do everything: nobody is behind the command line."""
+    """Return whether the author is a person who may do everything: nobody is behind the command line."""
     return by.user_id is not None and User.objects.select_related("org").get(pk=by.user_id).may(Permission.ADMIN)
 
 

@@ -34,7 +34,7 @@ def look() -> list[Line]:
 
 
 def answers() -> bool:
-    """Tell whether Rollcall's tables can be read."""
+    """Return whether Rollcall's tables can be read."""
     try:
         return MigrationRecorder(connection).has_table() and bool(MigrationRecorder.Migration.objects.exists())
     except Error:

@@ -86,7 +86,7 @@ class Letter:
 
 
 def can_mail() -> bool:
-    """Tell whether an SMTP server is set: without one no mail is written."""
+    """Return whether an SMTP server is set: without one no mail is written."""
     return bool(settings.EMAIL_HOST)
 
 

@@ -117,12 +117,12 @@ def _pairs(rdn: str) -> Iterator[tuple[str, str]]:
 
 
 def same(one: str, other: str) -> bool:
-    """Tell whether two DNs name one entry; what is no DN names none."""
+    """Return whether two DNs name one entry; what is no DN names none."""
     return key(one) == key(other) and parsed(one) is not None
 
 
 def is_within(dn: str, top: str) -> bool:
-    """Tell whether a DN is ``top`` or below it; what is no DN is nowhere, and nothing is said to be in the top of the tree."""
+    """Return whether a DN is ``top`` or below it; what is no DN is nowhere, and nothing is said to be in the top of the tree."""
     if not parsed(dn) or not parsed(top):
         return False
     return key_is_within(key(dn), key(top))

@@ -93,7 +93,7 @@ class GroupGraph:
 
     @property
     def too_deep(self) -> list[str]:
-        """The DNs of groups whose own groups were not followed any more, for those who have been asked about."""
+        """The DNs of groups whose own groups were not followed any more, for the entries resolved so far."""
         return sorted(self._dns[number] for number in self._too_deep)
 
     def groups(self, dn: str, names: Names) -> list[str]:

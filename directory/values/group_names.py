@@ -23,7 +23,7 @@ ESCAPED = re.compile(r"\\([0-9a-fA-F]{2})")
 
 
 def names_groups(attribute: str) -> bool:
-    """Tell whether this attribute names the groups of an entry."""
+    """Return whether this attribute names the groups of an entry."""
     return attribute.partition(";")[0].lower() in _NAMING
 
 

@@ -1,4 +1,4 @@
-"""What LDAP servers are asked and what they say: connections, entries, identities, readings. Pure."""
+"""Values of LDAP: connections, requests, entries, identities, readings. Pure."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Connection:
     sasl_external: bool = False
     left_out_contexts: tuple[str, ...] = ()
     dereference_aliases: bool = False
-    # Whether it may be asked by a cookie for what has changed (RFC 4533).
+    # Whether changes may be read by a cookie (RFC 4533).
     sync_searches: bool = True
     # When it is used, by our clock: the client certificate has to be valid then. Where that is not known, the server finds out.
     at: datetime | None = None
@@ -126,7 +126,7 @@ class Identity:
 
 
 class CursorKind(StrEnum):
-    """By what a directory tells what has changed since a moment of its history."""
+    """The kind of mark from which on a directory returns changes."""
 
     NUMBER = "uSNChanged"
     COOKIE = "syncrepl"

@@ -81,7 +81,7 @@ class Limit:
         return NEARLY_ALL if self.off > self.default else 100 - NEARLY_ALL
 
     def is_off(self, number: int) -> bool:
-        """Tell whether the limit holds back nothing, or next to nothing, with this number."""
+        """Return whether the limit holds back nothing, or next to nothing, with this number."""
         return number >= self.nearly_off if self.off > self.default else number <= self.nearly_off
 
     @property

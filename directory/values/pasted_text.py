@@ -150,5 +150,5 @@ def _normalized(name: str, value: Any) -> Any:
 
 
 def same(name: str, one: Any, other: Any) -> bool:
-    """Tell whether two values of a setting differ in nothing that is meant."""
+    """Return whether two values of a setting differ in nothing that is meant."""
     return one == other or normalized({name: one}) == normalized({name: other})

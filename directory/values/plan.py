@@ -27,7 +27,7 @@ class Candidate:
 
 
 class Presence(StrEnum):
-    """What the directory says about one user."""
+    """Whether the directory has one user."""
 
     FOUND = "found"
     ABSENT = "absent"
@@ -93,7 +93,7 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """One user as Rollcall knows them: the account, and the facts that decide what a sync may do with it.
+    """One user as stored: the account, and the facts that decide what a sync may do with it.
 
     ``session_epoch`` grows with every change of roles and with whatever else ends the user's sessions.
     """
@@ -167,7 +167,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class OrgFacts:
-    """What a plan needs to know about one org; ``servers`` are ids in the order in which they are asked.
+    """What a plan needs of one org; ``servers`` are ids in the order in which they are searched.
 
     ``path`` is the org's place in the tree: it begins with that of each org above.
     """

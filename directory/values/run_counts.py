@@ -42,7 +42,7 @@ class RunCount:
     listed_by: tuple[str, str] | None = None
 
     def counts(self, outcome: Outcome, actions: frozenset[str]) -> bool:
-        """Tell whether a user to whom these actions are done, with this outcome, is counted."""
+        """Return whether a user to whom these actions are done, with this outcome, is counted."""
         if self.outcome is not None:
             return outcome is self.outcome
         return not actions.isdisjoint(self.actions) and self.unless not in actions

@@ -16,7 +16,7 @@ class ScriptName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scripts:
-    """The sources of one server's scripts; an empty one has no say (an empty active script means active)."""
+    """The sources of one server's scripts; an empty one changes nothing (an empty active script means active)."""
 
     active: str = ""
     org_name: str = ""
@@ -25,7 +25,7 @@ class Scripts:
 
 @dataclass(frozen=True, slots=True)
 class RequestedAttributes:
-    """What a server was asked for, where that is not everything: names of attributes, which come with all their options.
+    """The names of the attributes that were requested, where those are not all; they come with all their options.
 
     Of another attribute nobody knows whether an entry has it; ``advice`` goes on from "attribute x was not asked for,".
     """
@@ -49,7 +49,7 @@ class ScriptError:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What the scripts said about one entry.
+    """The result of the scripts for one entry.
 
     ``org_name`` and ``roles`` are None where the script leaves them alone; ``roles == ()`` asks for the org's
     default roles. When ``active`` is false the other two scripts were not asked. When ``error`` is set, nothing

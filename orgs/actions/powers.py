@@ -49,7 +49,7 @@ def within(actor: Holding, roles: Collection[tuple[str, frozenset[str]]], *, org
 
 
 def depends_on_org(permissions: Iterable[str]) -> bool:
-    """Tell whether these permissions reach further where their holder's org is another one."""
+    """Return whether these permissions reach further where their holder's org is another one."""
     keys = frozenset(permissions)
     return bool(beyond(Holding(keys, _SOMEWHERE), Holding(keys, EVERYWHERE)))
 

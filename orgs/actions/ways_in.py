@@ -72,7 +72,7 @@ def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) ->
 
 
 def _set_by_less(user_id: int, holding: Holding) -> bool:
-    """Tell whether somebody else set the user's password who does not hold that much now, by the audit trail.
+    """Return whether somebody else set the user's password who does not hold that much now, by the audit trail.
 
     Retention keeps the entry. Where there is none, nobody knows who may know the password.
     """

@@ -189,11 +189,11 @@ class User(Keyed, AbstractBaseUser):
         return self._permission_keys
 
     def may(self, permission: str) -> bool:
-        """Tell whether the user holds a permission, for their own org or everywhere."""
+        """Return whether the user holds a permission, for their own org or everywhere."""
         return self.is_active and (holds(self.permission_keys(), permission) or self.may_everywhere(permission))
 
     def may_everywhere(self, permission: str) -> bool:
-        """Tell whether the user holds a permission for every org; ``admin.user`` means ``admin.alluser``."""
+        """Return whether the user holds a permission for every org; ``admin.user`` means ``admin.alluser``."""
         area = permission.removeprefix("admin.").removeprefix("all")
         return self.is_active and holds(self.permission_keys(), f"admin.all{area}")
 

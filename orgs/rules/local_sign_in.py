@@ -14,12 +14,12 @@ from orgs.rules.inheritance import Effective, directory_service_of, effective_se
 
 
 def follows_directory(org: Org) -> bool:
-    """Tell whether the directory decides about the users of this org."""
+    """Return whether the directory decides about the users of this org."""
     return directory_service_of(org) == DirectoryService.LDAP
 
 
 def password_counts(user: User) -> bool:
-    """Tell whether a local password opens this account: never while the org follows LDAP, unless managed locally."""
+    """Return whether a local password opens this account: never while the org follows LDAP, unless managed locally."""
     return user.managed_locally or not follows_directory(user.org)
 
 

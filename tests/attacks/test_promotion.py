@@ -63,7 +63,7 @@ def uploader(request: pytest.FixtureRequest, left: Org) -> Client:
 
 
 def opens(username: str, password: str = MINE) -> bool:
-    """Tell whether a password signs in."""
+    """Return whether a password signs in."""
     return Client().post("/sign-in/", {"username": username, "password": password}).status_code == 302
 
 

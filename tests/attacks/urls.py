@@ -186,7 +186,7 @@ def data_fixes_of_the_site() -> list[str]:
 
 
 def guards_itself(pattern: URLPattern) -> bool:
-    """Tell whether a page of the data fixes went through the site's own guard."""
+    """Return whether a page of the data fixes went through the site's own guard."""
     return hasattr(pattern.callback, "admin_site") or hasattr(pattern.callback, "model_admin")
 
 

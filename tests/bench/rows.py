@@ -23,7 +23,7 @@ class Goal:
         return f"{'at least' if self.at_least else 'at most'} {self.bound:g} {self.unit}".strip()
 
     def held_by(self, number: float) -> bool:
-        """Tell whether a number keeps to the bound."""
+        """Return whether a number keeps to the bound."""
         return number >= self.bound if self.at_least else number <= self.bound
 
 

@@ -59,7 +59,7 @@ POINTS = {
     "smtp": "django.core.mail.message:EmailMessage.send",
     "wake": "directory.actions.runs:wake_worker",
     "note run": "directory.actions.runs:_note",
-    "told": "directory.sync.report:mail_sent",
+    "mail sent": "directory.sync.report:mail_sent",
 }
 
 

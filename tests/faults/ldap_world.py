@@ -175,7 +175,7 @@ class World:
         self.proxy.target = self.directory.port
 
     def unchanged(self) -> bool:
-        """Tell whether every user is as before."""
+        """Return whether every user is as before."""
         return not changed_users(self.before, snapshot())
 
     def recovers(self) -> None:

@@ -67,7 +67,7 @@ class Moment:
 
 
 def cut_off(before: dict[str, Any], after: dict[str, Any]) -> bool:
-    """Tell whether somebody was deactivated, blocked or marked for it."""
+    """Return whether somebody was deactivated, blocked or marked for it."""
     return (
         (before["active"] and not after["active"])
         or (after["blocked"] and not before["blocked"])

@@ -44,7 +44,7 @@ def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> t
 
 
 def _is_somebody_else(person: Person, known: Collection[str], account: dict[str, Any]) -> bool:
-    """Tell whether a username has passed to another person: another id, and another name, whatever the address."""
+    """Return whether a username has passed to another person: another id, and another name, whatever the address."""
     shown = "" if person.id_hidden else person.unique_id
     return bool(shown) and shown not in known and fold(person.last_name) != fold(account["last_name"])
 
@@ -68,7 +68,7 @@ def nobody_was_cut_off_without_proof(
 
 
 def is_overtaken(plan: Run) -> bool:
-    """Tell whether another plan for one of the servers of a plan was applied after it was made."""
+    """Return whether another plan for one of the servers of a plan was applied after it was made."""
     if plan.undo_of_id is not None:
         return False
     read = plan.readings.filter(complete=True).values("server")

@@ -215,13 +215,13 @@ class World:
         raise AssertionError(f"run {run.pk} is {run.state} and does not end")
 
     def knows_of_somebody_gone(self) -> bool:
-        """Tell whether an entry is stored that its directory has not got any more."""
+        """Return whether an entry is stored that its directory has not got any more."""
         stored = StoredEntry.objects.values_list("server__name", "dn")
         there = {(name, entry.dn) for name, server in self.servers.items() for entry in server.entries()}
         return not there.issuperset(stored)
 
     def contradicts_itself(self) -> bool:
-        """Tell whether two directories have one immutable id under two names: which one counts, the first sync decides."""
+        """Return whether two directories have one immutable id under two names: which one counts, the first sync decides."""
         corp, branch = (
             {each.unique_id: each.usernames for each in self.servers[name].people.values()} for name in SERVERS
         )
@@ -235,7 +235,7 @@ class World:
         self.servers[name].fault = Fault.NONE
 
     def fails(self) -> bool:
-        """Tell whether any server does something wrong."""
+        """Return whether any server does something wrong."""
         return any(not server.complete for server in self.servers.values())
 
 

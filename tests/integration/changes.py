@@ -34,7 +34,7 @@ def reading_of(run: Run) -> RunServer:
 
 
 def was_incremental(run: Run) -> bool:
-    """Tell whether a run read only what has changed."""
+    """Return whether a run read only what has changed."""
     return bool(reading_of(run).since)
 
 

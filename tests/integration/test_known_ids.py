@@ -26,7 +26,7 @@ NAMES = ("kim", "lee", "mia")
 
 
 def quiet(run: Run) -> bool:
-    """Tell whether a run has neither a warning nor a conflict."""
+    """Return whether a run has neither a warning nor a conflict."""
     assert run.state == RunState.APPLIED, (run.error, run.held_back)
     return (run.counts["warnings"], run.counts["conflicts"]) == (0, 0)
 

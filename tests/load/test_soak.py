@@ -89,7 +89,7 @@ def settle(world: World, *, simulated: bool = False) -> None:
 
 
 def excused(run: Run) -> bool:
-    """Tell whether a run failed because its directories were stopped or silent, as a soak has it."""
+    """Return whether a run failed because its directories were stopped or silent, as a soak has it."""
     return any(server.error for server in run.readings.all()) or "LDAP server" in run.error or not run.error
 
 

@@ -77,7 +77,7 @@ class Company:
         self.groups: dict[str, str] = {}
 
     def names_groups_of_groups(self, _name: str) -> bool:
-        """Tell whether the server names, of this person, the groups that hold their groups as well."""
+        """Return whether the server names, of this person, the groups that hold their groups as well."""
         return self.nests
 
     # What there is at first.

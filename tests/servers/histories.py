@@ -214,7 +214,7 @@ class Histories(RuleBasedStateMachine):
         return _pick(sorted(self.members), pick) if self.members else ""
 
     def _nested(self, group: str) -> bool:
-        """Tell whether a group would be the last member of another one."""
+        """Return whether a group would be the last member of another one."""
         return any(members == {f"group {group}"} for members in self.members.values())
 
     def _has_no_primary_group(self, name: str, group: str = "") -> None:

@@ -119,7 +119,7 @@ def publish(folder: Path, order: Iterable[str], page: Path = PAGE) -> bool:
 
 
 def collects() -> bool:
-    """Tell whether rows are collected at all."""
+    """Return whether rows are collected at all."""
     return bool(os.environ.get(FOLDER))
 
 

@@ -21,7 +21,7 @@ from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connecti
 from directory.values.scripts import ANOTHER_PERSON
 from orgs.text import fold
 
-# So many are asked for with one search.
+# So many users are searched at once.
 AT_ONCE = 50
 OVERLOOKED = "found after all at {}: the directory changed while it was being read"
 UNMATCHED = "still in the directory at {}, but the filter does not match"
@@ -169,7 +169,7 @@ class AbsenceCheck:
         return AbsenceCheckResult(absent=True, sentence=f"{nobody}, {finding.proof}" if finding.proof else nobody)
 
     def _something_hidden(self, session: Session) -> str:
-        """Return which part of the directory is hidden by now, in which somebody may be whom it never had; asked once."""
+        """Return which part of the directory is hidden by now, where a user may be who was never found; searched once."""
         if self._hidden is None:
             findings = [self._visibility.finding(session, other) for other in self._lost()]
             doubt = next((finding.doubt for finding in findings if finding.doubt), "")

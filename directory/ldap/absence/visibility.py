@@ -27,7 +27,7 @@ from directory.values import distinguished_names
 from directory.values.ldap import AttributeMapping, Connection, Encoded, Entry, MissingUser
 from orgs.text import fold
 
-# So many other people of a branch are asked for, as one of them may just have left.
+# So many other people of a branch are searched, as one of them may just have left.
 MOST_NEIGHBOURS = 3
 EVERYBODY = "(objectClass=*)"
 # Takes the DN of a branch, and returns the DNs of people in it whom the last reading found.
@@ -61,7 +61,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class Visibility:
-    """What a bind DN can see around the last known DNs of people; each branch is asked about once."""
+    """What a bind DN can see around the last known DNs of people; each branch is searched once."""
 
     connection: Connection
     mapping: AttributeMapping
@@ -77,7 +77,7 @@ class Visibility:
         self._elsewhere.clear()
 
     def finding(self, session: Session, who: MissingUser) -> Finding:
-        """Return what the DN of somebody says about them; raises DirectoryUnavailable where the server does not answer."""
+        """Return the finding at somebody's last known DN; raises DirectoryUnavailable where the server does not answer."""
         self.stay()
         answer, dn = self._read(session, who.dn), plain(who.dn)
         branch = plain(distinguished_names.parent(who.dn))
@@ -198,7 +198,7 @@ class Visibility:
         return _Answer(session, words=words or "the referral leads nowhere")
 
     def _goes_by_matched(self, session: Session) -> bool:
-        """Tell whether the matchedDN of a server proves anything: not one of a proxy that has several servers behind it.
+        """Return whether the matchedDN of a server proves anything: not one of a proxy that has several servers behind it.
 
         OpenLDAP's back-meta leaves a server that is down out of its answers, and calls what is there not there; its
         searches end in success. It is among those that can't page.

@@ -1,4 +1,4 @@
-"""Which attributes a server has to be asked for, so that mapping and scripts find all that they may look at."""
+"""Finds the attributes to request from a server: all that mapping and scripts may read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NONE_AT_ALL = "1.1"
 
 
 def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | None:
-    """Return the names of the attributes to ask for; None where there are so many that all are asked for.
+    """Return the names of the attributes to request; None where there are so many that all are requested.
 
     They are without options: whoever asks for ``cn`` gets ``cn;lang-de`` too, as with all attributes.
     """
@@ -36,7 +36,7 @@ def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | Non
 
 
 def named(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...]:
-    """Return the names of the attributes that it would tell of a directory if no entry had them any more.
+    """Return the names of the attributes whose absence from all entries is reported.
 
     Of scripts that name very many these are the first ones.
     """

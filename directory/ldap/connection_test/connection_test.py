@@ -37,7 +37,7 @@ class ConnectionStep:
 
 
 class Steps(list[ConnectionStep]):
-    """The steps so far; each is told as it is added."""
+    """The steps so far; each is passed on as it is added."""
 
     def __init__(self, on_step: Callable[[ConnectionStep], object]) -> None:
         super().__init__()

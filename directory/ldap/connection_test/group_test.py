@@ -114,7 +114,7 @@ def _example(connection: Connection, url: Url, tree: str, search_filter: str) ->
 
 
 def described(example: Entry | None) -> str:
-    """Return what is said of the group that is shown, without a full stop."""
+    """Return the words about the group that is shown, without a full stop."""
     if example is None:
         return f"none of them lists members ({', '.join(MEMBERS)})"
     # Of a long list a server sends a part, under a name such as member;range=0-1499.

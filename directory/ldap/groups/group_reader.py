@@ -127,7 +127,7 @@ class GroupReading:
             session.close()
 
     def _is_searched(self, tree: str) -> bool:
-        """Tell whether people are searched below this tree."""
+        """Return whether people are searched below this tree."""
         return distinguished_names.key_is_within(self._keys[self._connection.search_base], self._keys[tree])
 
 

@@ -1,1 +1,1 @@
-"""Reads only what has changed, where the server can tell that."""
+"""Reads only what has changed, where the server can return that."""

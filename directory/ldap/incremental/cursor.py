@@ -28,7 +28,7 @@ NEVER_USED = 10**15
 
 
 def position(session: Session, connection: Connection, now: datetime) -> SyncCursor | None:
-    """Return where the directory is, ``now`` by our clock; None where it offers nothing to tell that by.
+    """Return the directory's present cursor, ``now`` by our clock; None where it offers none.
 
     Active Directory counts what each domain controller has written (MS-ADTS, 3.1.1.1.9: highestCommittedUSN), OpenLDAP
     keeps the newest change of each replica (contextCSN) and takes it for a cookie (RFC 4533), and nearly every server
@@ -43,7 +43,7 @@ def position(session: Session, connection: Connection, now: datetime) -> SyncCur
 
 
 def comparable(since: SyncCursor, now: SyncCursor | None) -> str:
-    """Return why changes since then can't be told by now; empty where they can."""
+    """Return why changes since then can't be read any more; empty where they can."""
     if now is None or now.by != since.by:
         return "the server tells changes otherwise than at the last reading"
     if now.of != since.of:
@@ -54,7 +54,7 @@ def comparable(since: SyncCursor, now: SyncCursor | None) -> str:
 
 
 def gone_back(since: SyncCursor, now: SyncCursor | None) -> str:
-    """Return why changes since then can't be told by time stamps; empty where they can.
+    """Return why changes since then can't be read by time stamps; empty where they can.
 
     ``now`` is not before the newest stamp of all that has changed. Whatever else was changed before a backup was made has
     older stamps again once that is restored. Who deletes the entry that was changed last has the same said, once.
@@ -80,12 +80,12 @@ def changed(since: SyncCursor, search_filter: str, *, late: bool = True) -> str:
 
 
 def cookie(since: SyncCursor) -> str | None:
-    """Return the cookie that has the server itself say what has changed (RFC 4533); None where a filter says it."""
+    """Return the cookie by which the server itself finds changes (RFC 4533); None where a filter finds them."""
     return f"rid=000,csn={since.at}" if since.by == CursorKind.COOKIE else None
 
 
 def nothing_since(since: SyncCursor | None, now: SyncCursor | None) -> bool:
-    """Tell whether a server that gives cookies says by its own that nothing has changed.
+    """Return whether a server that gives cookies says by its own that nothing has changed.
 
     Then it is not asked: some versions of slapd die of such a search (2.5.13 with syncprov before dynlist).
     """

@@ -1,4 +1,4 @@
-"""Decides before a reading whether what has changed since the last one is enough, by what the server tells of it."""
+"""Decides before a reading whether it may be incremental, by the server's own marks of changes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def extent(session: Session, request: ReadingRequest) -> ReadScope:
 
 
 def _never_by_changes(connection: Connection) -> str:
-    """Return why the settings of a server ask for everything each time, empty where they do not."""
+    """Return why the settings of a server need a full reading each time, empty where they do not."""
     reasons = {
         # Each of those servers has a history of its own.
         "referrals are followed": connection.follow_referrals,

@@ -1,4 +1,4 @@
-"""What a server's own schema and configuration say about attributes that it computes when an entry is read."""
+"""Finds the attributes that a server computes when an entry is read, by its schema and configuration."""
 
 from __future__ import annotations
 

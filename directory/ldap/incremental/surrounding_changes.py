@@ -50,7 +50,7 @@ MOST_UNLISTED = 200
 
 
 class TooMuch(Exception):
-    """Nothing but a reading of everything will do; the words say why."""
+    """Only a full reading is possible; the message is the reason."""
 
 
 def look(
@@ -148,11 +148,11 @@ class _Looking:
             raise TooMuch(f"the server was asked for what has changed, and sent {entry.dn}, which has not")
 
     def _is_after(self, stamps: Sequence[datetime]) -> bool:
-        """Tell whether a branch has changed since then, without regard to what comes late: that would go on for an hour."""
+        """Return whether a branch has changed since then, without regard to what comes late: that would go on for an hour."""
         return self.since.by == CursorKind.NUMBER or not stamps or max(stamps) > cursor.time_of(self.since)
 
     def _is_around_the_base(self, key: str) -> bool:
-        """Tell whether people that are searched for may lie below this entry; what has no name to change is no branch."""
+        """Return whether people that are searched for may lie below this entry; what has no name to change is no branch."""
         if key in map(distinguished_names.key, self.session.root.contexts):
             return False
         base = distinguished_names.key(self.connection.search_base)
@@ -176,7 +176,7 @@ class _Looking:
         return tuple(dn for dn in unlisted if not any(self._single(dn, ("1.1",))))
 
     def _nested(self, there: Mapping[str, str], roots: Sequence[str]) -> dict[str, MemberList]:
-        """Return the groups that are members of those that have changed, or that the filter asks for, and these."""
+        """Return the members that are groups, of groups that have changed or that the filter names, and the latter."""
         found: dict[str, MemberList] = {}
         roots_by_key = {distinguished_names.key(root): root for root in roots if root}
         waiting = [dn for key, dn in roots_by_key.items() if key not in self._groups]
@@ -241,7 +241,7 @@ def _is_leaf(entry: Entry, session: Session) -> bool:
 
 
 def people_below(session: Session, connection: Connection, dn: str) -> bool:
-    """Tell whether the connection's filter finds anybody below an entry."""
+    """Return whether the connection's filter finds anybody below an entry."""
     search = Search(session, SearchLocation(dn, "subtree", connection.search_filter), ("1.1",), 2)
     try:
         return any(distinguished_names.key(entry.dn) != distinguished_names.key(dn) for entry in search.first(2))

@@ -22,7 +22,7 @@ from directory.values.ldap import Connection, GroupSearch, Identity, ReadingProo
 
 ROOT = Path(__file__).resolve().parents[3]
 CHILD = "directory.ldap.process.child"
-# What the reader has to know of the settings.
+# The settings that the process needs.
 SETTINGS = ("LDAP_LOOPBACK", "LDAP_PORTS")
 LENGTH = struct.Struct("<Q")
 # Those that wait for the next run, where the settings have them wait.
@@ -30,7 +30,7 @@ _WAITING: list[subprocess.Popen[bytes]] = []
 
 
 class ReadingProcess:
-    """A process that reads directories, one after another; it starts at once, so that it is ready when it is asked."""
+    """A process that reads directories, one after another; it starts at once, so that it is ready for the first request."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -119,7 +119,7 @@ def _waiting_or_new() -> subprocess.Popen[bytes]:
 
 
 class Apart:
-    """What is told by the process that reads; it counts once it is ``complete``."""
+    """The messages of the process that reads; they count once they are ``complete``."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -173,7 +173,7 @@ class GroupsApart(Apart):
 
 
 class ReadingApart(Apart):
-    """A reading whose figures are told by the process that reads; they count once it is ``complete``.
+    """A reading whose figures come from the process that reads; they count once it is ``complete``.
 
     ``proof`` is None for a reading of single entries, which proves nothing. ``too_deep`` are DNs of groups whose own
     groups were not followed any more over there.

@@ -34,7 +34,7 @@ class Seen:
         return {by_hash[key]: count for key, count in counted.items()}
 
     def same_as(self, other: Seen) -> bool:
-        """Tell whether these are as many DNs, and the same ones as far as the sum of their hashes says."""
+        """Return whether these are as many DNs, and the same ones as far as the sum of their hashes says."""
         return len(self) == len(other) and sum(self._hashes) == sum(other._hashes)
 
     def not_in(self, other: Seen) -> int:

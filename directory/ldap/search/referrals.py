@@ -18,7 +18,7 @@ CONFIGURATION = ("cn", "configuration")
 
 
 def may_hold_people(url: str) -> bool:
-    """Tell whether a part of the tree that was not read, named by its URL (RFC 4516), may hold people."""
+    """Return whether a part of the tree that was not read, named by its URL (RFC 4516), may hold people."""
     return holds_people(dn_of(url))
 
 
@@ -30,12 +30,12 @@ def dn_of(url: str) -> str:
 
 
 def is_left_out(url: str, contexts: Sequence[str]) -> bool:
-    """Tell whether what a URL names is in one of these parts of the tree."""
+    """Return whether what a URL names is in one of these parts of the tree."""
     return any(distinguished_names.is_within(dn_of(url), context) for context in contexts)
 
 
 def holds_people(dn: str) -> bool:
-    """Tell whether a tree, named by its top, may hold people; as a directory would, however it is spelled."""
+    """Return whether a tree, named by its top, may hold people; as a directory would, however it is spelled."""
     parts = distinguished_names.parsed(dn)
     if not parts or len(parts) == 1:
         return True

@@ -1,4 +1,4 @@
-"""What a reading of people is asked for: one value for the process that wants it, the one that reads, and their stand-ins."""
+"""The request for a reading of people: one value for the process that sends it and the one that reads."""
 
 from __future__ import annotations
 

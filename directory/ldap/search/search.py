@@ -1,4 +1,4 @@
-"""One search, page by page, and what its answers say about their own completeness."""
+"""Runs one search, page by page, and collects what proves that its answers are complete."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Search:
         return self._target.scope == "base"
 
     def _may_page(self) -> bool:
-        """Whether to ask page by page: not for one entry, of which 389 Directory Server sends no control if it is gone."""
+        """Whether to request pages: not for one entry, as 389 Directory Server sends no control where it is gone."""
         return not (self._is_single or self._changed_since is not None or self._session.cannot_page)
 
     def _send_request(self, cookie: bytes, *, paged: bool, insist: bool) -> int:

@@ -42,7 +42,7 @@ def present(context: ssl.SSLContext, certificate: str, key: str) -> None:
 
 
 def is_silent(reason: str) -> bool:
-    """Tell whether a connection ended without a word, by what is said of its end."""
+    """Return whether a connection ended without a word, by what is said of its end."""
     return any(words in reason.lower() for words in WITHOUT_A_WORD)
 
 

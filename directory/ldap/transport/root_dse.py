@@ -1,4 +1,4 @@
-"""What a server says about itself in its root DSE (RFC 4512, 5.1)."""
+"""Reads a server's root DSE (RFC 4512, 5.1)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROOT_ATTRIBUTES = [
 
 @dataclass(frozen=True, slots=True)
 class RootDse:
-    """What a server says about itself; ``controls`` is None where it says nothing, ``contexts`` are its trees.
+    """A server's root DSE; ``controls`` is None where it lists none, ``contexts`` are its trees.
 
     ``capabilities`` are Active Directory's, which Samba has too (MS-ADTS, 3.1.1.3.2.19).
     """
@@ -33,7 +33,7 @@ class RootDse:
 
 
 def root_of(attributes: Mapping[str, Sequence[bytes]]) -> RootDse:
-    """Return what the attributes of the root DSE say."""
+    """Return the root DSE from its attributes."""
     texts = {
         name.lower(): [value.decode("utf-8", "replace") for value in values] for name, values in attributes.items()
     }

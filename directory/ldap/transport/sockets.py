@@ -1,4 +1,4 @@
-"""From a URL to an open socket for libldap, with TLS where it is asked for.
+"""Opens a socket for libldap from a URL, with TLS where it is required.
 
 The socket and TLS are Python's, not libldap's. A server that falls silent in the middle of a message or of the TLS
 handshake keeps libldap 2.5 for ever, whatever time-outs it is given; here the kernel ends each wait. TLS settings

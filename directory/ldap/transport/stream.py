@@ -28,7 +28,7 @@ WORTH_READING, PAUSE = 1 << 15, 0.0003
 
 
 class Relay:
-    """Both ends of one connection; ``trouble`` says why it broke off."""
+    """Both ends of one connection; ``trouble`` is the reason why it broke off."""
 
     def __init__(self, outside: socket.socket, inside: socket.socket) -> None:
         self.trouble = ""

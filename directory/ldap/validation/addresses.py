@@ -47,7 +47,7 @@ def check_place(text: str, *, anywhere: bool = False) -> str | None:
 
 
 def names_this_machine(text: str) -> bool:
-    """Tell whether a URL names the machine that Rollcall runs on, without looking a name up."""
+    """Return whether a URL names the machine that Rollcall runs on, without looking a name up."""
     return check_url(text) is None and _names_loopback(parse_url(text))
 
 

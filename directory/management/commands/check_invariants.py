@@ -1,4 +1,4 @@
-"""Checks every rule that holds for Rollcall's data, and says what to do where one is broken."""
+"""Checks every rule that holds for Rollcall's data, and prints what to do where one is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists users who were last found in an LDAP server that their org does not ask, or decides that they are gone from it."""
+"""Lists users who were last found in an LDAP server that their org does not use, or decides that they are gone from it."""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ class Command(BaseCommand):
         listed.add_argument("preset", nargs="?", choices=sorted(BY_KEY), help="print this one")
 
     def handle(self, *_args: Any, verb: str, file: str = "", name: str | None = None, **options: Any) -> None:
-        """Do what the verb says."""
+        """Carry out the verb."""
         if verb == "apply":
             self._apply(file, approval_may_end=options["turn_off_approval"])
         elif verb == "order":

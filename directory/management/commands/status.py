@@ -18,7 +18,7 @@ class Command(BaseCommand):
     """Prints what the page shows; 0 while nothing is a problem, 1 otherwise."""
 
     help = "Tell how Rollcall itself is: database, Redis, workers, runs, LDAP servers, mail. Exit code 1: a problem."
-    # It has to tell what is wrong with the database, not fail at it.
+    # The command has to show what is wrong with the database, not fail because of it.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -18,7 +18,7 @@ GROUPS = "groups"
 
 
 class BadAnswer(Exception):
-    """The child said something that the prelude never says."""
+    """The child sent something that the prelude never sends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _Shape:
 
 
 def _shown(name: str, values: Sequence[str]) -> bool:
-    """Tell whether an attribute is shown to the scripts: without values only a list that we make ourselves."""
+    """Return whether an attribute is shown to the scripts: without values only a list that we make ourselves."""
     return bool(values) or name == GROUPS
 
 

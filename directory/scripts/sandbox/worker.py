@@ -27,7 +27,7 @@ BATCHES_ON_THE_WAY = 4
 
 
 class RequestFailed(Exception):
-    """The engine gave up a whole request; the message says why."""
+    """The engine gave up a whole request; the message is the reason."""
 
 
 class SandboxWorker:

@@ -55,7 +55,7 @@ class Stored(NamedTuple):
         return not self.contested and (self.settled or self.user_id is None)
 
     def fits(self, candidate: Candidate | None) -> bool:
-        """Tell whether the entry is still taken for the same user.
+        """Return whether the entry is still taken for the same user.
 
         One that was matched by username may carry the immutable id that has been noted for its user since: whoever asks
         about the user sees that from the match, so that rows need not be written again for it, unless others claim them.
@@ -102,7 +102,7 @@ class ReadEntry:
 
 
 def made_alike(server_id: int, made: str) -> bool:
-    """Tell whether all that is stored of a server was made as it would be now."""
+    """Return whether all that is stored of a server was made as it would be now."""
     return not StoredEntry.objects.filter(server=server_id).exclude(digest__startswith=_prefix(made)).exists()
 
 
@@ -237,7 +237,7 @@ class EntryStore:
         return {pk: verdict_json.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
 
     def has_come(self, pk: int, run_id: int) -> bool:
-        """Tell whether a row, written by this run or left alone, is of an entry that this reading has found."""
+        """Return whether a row, written by this run or left alone, is of an entry that this reading has found."""
         return run_id == self._run_id or pk in self.arrivals
 
     def contents(self) -> Iterator[tuple[str, dict[str, list[str]]]]:

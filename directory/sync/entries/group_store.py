@@ -56,7 +56,7 @@ class GroupStore:
         return self._graph
 
     def is_of_this_version(self) -> bool:
-        """Tell whether all groups were stored by this version of Rollcall: others are made anew by the next reading."""
+        """Return whether all groups were stored by this version of Rollcall: others are made anew by the next reading."""
         return not StoredGroup.objects.filter(server=self._server_id).exclude(digest__startswith=MADE).exists()
 
     def known(self) -> dict[str, str]:

@@ -102,7 +102,7 @@ def write_orgs_begin(names: Mapping[int, str]) -> None:
 
 
 def half_written(run: Run) -> bool:
-    """Tell whether a worker was killed while it wrote the log lines of a run that had done everything else."""
+    """Return whether a worker was killed while it wrote the log lines of a run that had done everything else."""
     return run.phase == WRITING and (run.simulated or run.state == RunState.APPLYING)
 
 

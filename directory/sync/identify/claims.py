@@ -46,7 +46,7 @@ class ClaimingEntry(NamedTuple):
         return {fold(name) for name in self.identity["usernames"]}
 
     def is_of(self, noted: KnownInDirectories) -> bool:
-        """Tell whether the entry carries an id that is known of a user, noted since it was matched or before."""
+        """Return whether the entry carries an id that is known of a user, noted since it was matched or before."""
         return bool(noted.ids) and is_theirs(self.who, self.server_id, noted.ids)
 
 

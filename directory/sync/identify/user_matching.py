@@ -86,7 +86,7 @@ class UsersInScope:
             self._names.append(hash(key))
 
     def was(self, user_id: int, username: str) -> bool:
-        """Tell whether a user was among them under this name."""
+        """Return whether a user was among them under this name."""
         at = bisect_left(self._ids, user_id)
         return self._ids[at : at + 1] == array("q", [user_id]) and self._names[at] == hash(fold(username))
 

@@ -110,7 +110,7 @@ class DirectoryView:
         }
 
     def is_doubled(self, server_id: int, key: str) -> bool:
-        """Tell whether two entries on one server, which was read to its end, carry this folded username.
+        """Return whether two entries on one server, which was read to its end, carry this folded username.
 
         Whoever is renamed to it would be taken for both from then on.
         """

@@ -36,7 +36,7 @@ class Doubt:
         return list(dict.fromkeys([*by_branch.values(), *self.dns]))[:SAMPLES]
 
     def is_confirmed(self, now: Mapping[str, frozenset[str]]) -> bool:
-        """Tell whether the entries have to be read, by the groups that samples name now; those that are gone say nothing."""
+        """Return whether the entries have to be read, by the groups that samples name now; those that are gone say nothing."""
         seen = [now[dn] for dn in self.samples() if dn in now]
         return not seen or any((self.group in groups) != self.names_it for groups in seen)
 

@@ -57,14 +57,14 @@ def named_computed(server: LdapServer, by_schema: Collection[str]) -> str:
 
 
 def _broke_off(run: Run, server: LdapServer) -> bool:
-    """Tell whether the last reading, of whichever run, has come to no end: what made it fail may lie in what has changed."""
+    """Return whether the last reading, of whichever run, has come to no end: what made it fail may lie in what has changed."""
     begun = RunServer.objects.that_read(server.pk).exclude(run=run).exclude(run__started_at=None)
     complete = begun.values_list("complete", flat=True).first()
     return complete is False
 
 
 def _read_in_full_for_nothing(run: Run, server: LdapServer) -> bool:
-    """Tell whether the last complete reading was a full one that nobody has applied: it has forgotten what it did not find."""
+    """Return whether the last complete reading was a full one that nobody has applied: it has forgotten what it did not find."""
     last = RunServer.objects.that_read(server.pk).filter(complete=True).exclude(run=run).select_related("run").first()
     if last is None or last.since or last.run.state == RunState.APPLIED:
         return False
@@ -72,7 +72,7 @@ def _read_in_full_for_nothing(run: Run, server: LdapServer) -> bool:
 
 
 def mostly_new(server: LdapServer) -> bool:
-    """Tell whether nearly all that comes will have to be looked into: nothing is stored, or it was made otherwise."""
+    """Return whether nearly all that comes will have to be looked into: nothing is stored, or it was made otherwise."""
     readings = RunServer.objects.that_read(server.pk).filter(complete=True)
     last = readings.values_list("configuration_digest", flat=True).first()
     return last != server.configuration_digest or not server.entries.exists()

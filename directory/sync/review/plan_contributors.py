@@ -116,5 +116,5 @@ def _since(at: datetime | None) -> Q:
 
 
 def _decides(kind: str, after: Any) -> bool:
-    """Tell whether an act can have changed a plan; one whose row says nothing of what it changed can."""
+    """Return whether an act can have changed a plan; one whose row says nothing of what it changed can."""
     return not after or bool(set(after) - _HARMLESS.get(kind, set()))

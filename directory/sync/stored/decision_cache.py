@@ -97,7 +97,7 @@ def note(decided: Iterable[tuple[Change, StoredUser, LookupResult]], *, house: s
 
 
 def _stands(change: Change, known: StoredUser, sighting: LookupResult) -> bool:
-    """Tell whether the same would be decided again; whoever was not found or is on hold is looked at each time.
+    """Return whether the same would be decided again; whoever was not found or is on hold is looked at each time.
 
     Whoever is matched by another entry than noted stands as decided once that one is noted: with no warning, it is the
     first one, or one of the same immutable id.

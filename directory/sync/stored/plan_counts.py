@@ -31,7 +31,7 @@ def counts_of(outcome: str, actions: Iterable[str], warnings: int, *, undone: bo
 
 
 def _replaces_names(before: Account, after: Account) -> bool:
-    """Tell whether a name or an address is another one than before; an empty one that is filled in, or another letter case, is none."""
+    """Return whether a name or an address is another one than before; an empty one that is filled in, or another letter case, is none."""
     pairs = (
         (before.email, after.email),
         (before.first_name, after.first_name),

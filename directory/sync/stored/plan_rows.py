@@ -188,7 +188,7 @@ def last_groups(row: RunServer) -> int:
 
 
 def configuration_seen(row: RunServer) -> bool:
-    """Tell whether exactly this configuration, with the orgs that ask the server, was simulated to the end, or applied."""
+    """Return whether exactly this configuration, with the orgs that ask the server, was simulated to the end, or applied."""
     done = RunServer.objects.filter(
         server=row.server_id, complete=True, run__state__in=[RunState.PLANNED, RunState.APPLIED]
     ).exclude(run=row.run_id)

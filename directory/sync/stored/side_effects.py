@@ -33,7 +33,7 @@ class SideEffectSnapshot:
 
 
 def leaves_traces(actions: Collection[str]) -> bool:
-    """Tell whether these actions change anything beside the account."""
+    """Return whether these actions change anything beside the account."""
     return not _LEAVES_NOTHING.issuperset(actions)
 
 

@@ -195,7 +195,7 @@ class UndoPlanner:
 
 
 def _goes_back_before_a_sync(undone: Run) -> bool:
-    """Tell whether an undo of this run goes back to before a sync; the undo of an undo puts a sync's work in force."""
+    """Return whether an undo of this run goes back to before a sync; the undo of an undo puts a sync's work in force."""
     steps, run = 0, undone
     while run.undo_of is not None:
         steps, run = steps + 1, run.undo_of

@@ -42,7 +42,7 @@ def decide(known: StoredUser, sighting: LookupResult, house: PlanContext, *, tak
 
 
 def is_grave(change: Change, house: PlanContext) -> bool:
-    """Tell whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
+    """Return whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
     granted = change.after.roles - change.before.roles
     return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
 

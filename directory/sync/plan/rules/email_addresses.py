@@ -45,7 +45,7 @@ class Addresses:
 
 
 def is_address(text: str) -> bool:
-    """Tell whether a text is an email address."""
+    """Return whether a text is an email address."""
     local, at, domain = text.rpartition("@")
     if not at or len(text) > MAX_EMAIL or not _LOCAL.fullmatch(local):
         return False

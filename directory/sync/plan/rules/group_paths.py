@@ -14,7 +14,7 @@ GROUPS = "groups"
 
 
 def look_at_groups(scripts: Scripts) -> bool:
-    """Tell whether any of the scripts may look at groups."""
+    """Return whether any of the scripts may look at groups."""
     return GROUPS in _text(scripts)
 
 

@@ -20,7 +20,7 @@ class NameChains:
     known: dict[int, bool] = field(default_factory=dict)
 
     def gives_up(self, owner: int) -> bool:
-        """Tell whether the owner of a username is to have another one: it is free, or passed on in its turn."""
+        """Return whether the owner of a username is to have another one: it is free, or passed on in its turn."""
         path: dict[int, None] = {}
         while (found := self.known.get(owner)) is None:
             if owner in path:
