@@ -52,7 +52,7 @@ def configuration() -> dict[str, Any]:
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in ("sync", "mail")],
         "task_default_queue": "sync",
         "task_create_missing_queues": False,
-        # No time limit of Celery's: a run may take long, and its lease says whether its worker still lives.
+        # No time limit of Celery's: a run may take long, and its lease shows whether its worker still lives.
         "worker_max_tasks_per_child": 50,
         "worker_send_task_events": False,
         "enable_utc": True,

@@ -21,7 +21,7 @@ _SECRET_KEY_LEAST = 32
 
 
 class BadSetting(ImproperlyConfigured):
-    """A variable that is missing or malformed; the message is one sentence that names it and says what to do."""
+    """A variable that is missing or malformed; the message is one sentence that names it and what to do."""
 
 
 def given(name: str, *, default: str = "") -> str:

@@ -36,7 +36,7 @@ def _written_out(found: re.Match[str]) -> str:
 _WITHOUT_COLUMN = "rollcall.sync"
 # How wide the original's columns of thread and logger are; of a longer logger the end counts.
 _THREAD_WIDTH, _LOGGER_WIDTH = 20, 40
-# What ticks all day, and says no more than that: for warnings only.
+# Loggers that write a line for each tick, all day: for warnings only.
 _TICKING = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
 
 

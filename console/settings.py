@@ -186,7 +186,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = number("HSTS_SECONDS", default=0, most=10 * 365 * 86_400)
-# Whether the other names of the domain speak HTTPS, and belong on the browsers' own lists, is not for Rollcall to say.
+# Rollcall cannot decide whether the domain's other names speak HTTPS and belong on the browsers' own lists.
 SILENCED_SYSTEM_CHECKS += ["security.W005", "security.W021"]
 BEHIND_PROXY = flag("BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
@@ -225,12 +225,12 @@ CELERY_APP = "console.celery.app"
 
 # Older keys stay readable after a rotation: put the new one first (Fernet keys, comma-separated).
 ENCRYPTION_KEYS = encryption_keys("ENCRYPTION_KEYS")
-# Where LDAP servers may be: any other port, and this machine itself, only where the operator says so.
+# Where LDAP servers may be: any other port, and this machine itself, only where the operator allows it.
 LDAP_PORTS = ports("LDAP_PORTS", default=(389, 636, 3268, 3269))
 LDAP_LOOPBACK = flag("LDAP_LOOPBACK", default=False)
 # Whether a process that has read to its end waits for the next run, instead of ending with its own.
 LDAP_READERS_WAIT = False
-# Celery hard-kills nothing here: the database owns a run, and its lease says when it may be taken over.
+# Celery hard-kills nothing here: the database owns a run, and its lease decides when it may be taken over.
 RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30, least=2, most=3600)
 
 # Days for which rows are kept; 0 is for ever. The audit trail is kept at least as long as the runs.
@@ -239,7 +239,7 @@ KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", default=3650, most=36_500)
 KEEP_MAILS_DAYS = number("KEEP_MAILS_DAYS", default=90, most=36_500)
 KEEP_ALERTS_DAYS = number("KEEP_ALERTS_DAYS", default=180, most=36_500)
 
-# Scripts run only where the system has every layer of their sandbox, unless the operator says otherwise.
+# Scripts run only where the system has every layer of their sandbox, unless the operator allows less.
 ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)
 
 LOG_FILE = text("LOG_FILE", default=str(VAR / "log" / "rollcall.log"))

@@ -15,7 +15,7 @@ from django.views.defaults import server_error
 
 log = logging.getLogger("rollcall.database")
 
-# Seconds after which a browser or a program should ask again.
+# Seconds after which a browser or a program should try again.
 RETRY_AFTER = 5
 
 

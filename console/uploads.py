@@ -17,7 +17,7 @@ MOST_READ = 10 * LARGEST
 
 
 class LimitedUploadHandler(FileUploadHandler):
-    """Keeps the request's files in memory; of what is too large it keeps nothing, and says so by ``too_large``."""
+    """Keeps the request's files in memory; a file that is too large is not kept, and sets ``too_large``."""
 
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
@@ -26,7 +26,7 @@ class LimitedUploadHandler(FileUploadHandler):
         self._file = io.BytesIO()
 
     def handle_raw_input(self, *arguments: Any, **_options: Any) -> None:
-        """Look at how long the request itself says that it is."""
+        """Look at the length in the request's own header."""
         self._announced = int(arguments[2])
 
     def new_file(self, *arguments: Any, **options: Any) -> None:

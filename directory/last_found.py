@@ -1,4 +1,4 @@
-"""Tells which users were last found in an LDAP server that their org does not ask: nothing proves that they are gone."""
+"""Finds users who were last found in an LDAP server that their org does not use: nothing proves that they are gone."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from directory.models import Match
 from directory.scope import orgs_in_scope
 from orgs.models import Org
 
-# What many users share, as a run says it of the server.
+# The reason that many users share, in the words of a run about the server.
 SHARED = "it had them last, and their org does not ask it"
 
 
 @dataclass(frozen=True, slots=True)
 class FoundOnServer:
-    """Active users who were last found in one LDAP server, of orgs that do not ask it; no id for a deleted server."""
+    """Active users who were last found in one LDAP server, of orgs that do not use it; no id for a deleted server."""
 
     server_id: int | None
     name: str
@@ -63,7 +63,7 @@ def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
 
 
 def _noted() -> QuerySet[Match]:
-    """Return the matches that say where users are: those of a server, there or deleted, that nobody has given up."""
+    """Return the matches that still count: those of a server, there or deleted, that nobody has given up."""
     return Match.objects.filter(~Q(server=None) | ~Q(deleted_server=""))
 
 

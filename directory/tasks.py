@@ -25,7 +25,7 @@ log = logging.getLogger("rollcall.sync")
 
 # Seconds after which a page that nobody came for is no reason to come any more.
 HELPS_WITHIN = 60
-# One byte that a worker shares with the processes that it forks: whether it has been told to go.
+# One byte that a worker shares with the processes that it forks: whether it has to stop.
 _leaving = mmap.mmap(-1, 1)
 
 
@@ -36,7 +36,7 @@ def leave(**_: object) -> None:
 
 
 def stay(_phase: str, _done: int, _total: int | None) -> None:
-    """Go on with a run, unless the worker has been told to go.
+    """Go on with a run, unless the worker has to stop.
 
     Raises:
         Leaving: when it has.

@@ -35,7 +35,7 @@ class Among(Lookup):
         return f"{left} = ANY({texts})", (*parameters, json.dumps(values))
 
     def _values(self) -> list[int | str]:
-        """Return the values as a list; as for IN, nothing has to be asked where there are none."""
+        """Return the values as a list; as for IN, no query is needed where there are none."""
         if not (values := list(self.rhs)):
             raise EmptyResultSet
         return values

@@ -116,7 +116,7 @@ def _insert_into_postgresql(
         insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {_records(model)} AS new_values"  # noqa: S608
         _send_records(insert + _written_over(model, columns, unless), _attnames(model, columns), rows)
         return
-    # Django knows nothing of COPY, so that its errors have to be made Django's.
+    # Django has no COPY: its errors have to be turned into Django's.
     into = f"COPY {table} ({names}) FROM STDIN"
     fields = {field.name: field for field in model._meta.concrete_fields}
     json_columns = [place for place, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]

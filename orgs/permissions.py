@@ -175,5 +175,5 @@ STANDARD_ROLES: Final = MappingProxyType(
     }
 )
 
-# What every user of an org gets where the org or one above it says nothing else.
+# The default role of every user of an org, unless the org or one above it sets others.
 DEFAULT_ROLES: Final = ("PROe User", "Desktop User")

@@ -34,7 +34,7 @@ class Fate:
         return hashlib.sha256(packed([self.decision] if self.decision else []).encode()).hexdigest()
 
     def lines(self) -> list[str]:
-        """Return what an administrator has to know before it is done."""
+        """Return the lines that an administrator sees before it is done."""
         if (decision := self.decision) is None:
             return [self.problem]
         names = Role.objects.filter(pk__in=decision.roles).order_by("name").values_list("name", flat=True)

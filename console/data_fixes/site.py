@@ -74,7 +74,7 @@ class Careful(ModelAdmin):  # type: ignore[type-arg]
     """What all pages share: no secret can be filtered by, and what chooses no row chooses nothing."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse filters by a secret, which would tell it letter by letter, and numbers that no database holds."""
+        """Refuse filters by a secret, which would show it letter by letter, and numbers that no database holds."""
         if not _SECRETS.isdisjoint(lookup.split("__")) or _TOO_LONG_A_NUMBER.search(value):
             return False
         return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # the stubs have no None
@@ -118,7 +118,7 @@ class ActingAdmin(Careful):
         """Leave related rows alone: the action wrote them."""
 
     def act(self, request: HttpRequest, doing: Callable[[], Done], answer: str | Callable[[Done], str]) -> None:
-        """Do something to the chosen rows, and say what came of it; ``answer`` may be made of what doing it returns."""
+        """Do something to the chosen rows, and show what came of it; ``answer`` may be made of what doing it returns."""
         try:
             done = doing()
         except Refused as reason:

@@ -122,7 +122,7 @@ class UserAdmin(ActingAdmin):
         return self.fields if obj is not None else self.fields[:7]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002
-        """Let the form of a new user know what was decided."""
+        """Give the form of a new user the decision."""
         form: Any = super().get_form(request, obj, change, **options)
         form.fate = getattr(request, "fate", None)
         return form
@@ -146,7 +146,7 @@ class UserAdmin(ActingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Decide about a new user before anything is written, and show what the scripts say before it is done."""
+        """Decide about a new user before anything is written, and show the scripts' verdict before it is done."""
         if object_id is None and request.method == "POST" and (page := self._decided(request)) is not None:
             return page
         return super().changeform_view(request, object_id, form_url, extra_context)
@@ -204,7 +204,7 @@ class UserAdmin(ActingAdmin):
             messages.warning(request, text % {"name": obj})
 
     def _states(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:
-        """Ask first, with the effects; then do it to the chosen users, and say what came of it."""
+        """Ask first, with the effects; then do it to the chosen users, and show what came of it."""
         state = STATES[name]
         if page := self.confirm(request, chosen, action=name, title=state.title, effects=state.effects(chosen)):
             return page
@@ -229,7 +229,7 @@ class UserAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Reactivate the chosen users"))
     def reactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
-        """Reactivate, with devices as the settings say."""
+        """Reactivate, with devices where the settings allow it."""
         return self._states(request, chosen, "reactivate")
 
     @admin.action(description=gettext_lazy("Clear the pending deactivation of the chosen users"))

@@ -38,7 +38,7 @@ class LinesField(forms.CharField):
         return [line.strip() for line in (value or "").splitlines() if line.strip()]
 
     def run_validators(self, value: Any) -> None:
-        """Leave the checks to the action, which knows what the lines are."""
+        """Leave the checks to the action, which interprets the lines."""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare the lists."""

@@ -1,4 +1,4 @@
-"""What stands below the fields of an LDAP server's form, for those that say more there than the model does."""
+"""Help texts below the fields of an LDAP server's form, where they are longer than the model's."""
 
 from __future__ import annotations
 

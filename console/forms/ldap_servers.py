@@ -172,7 +172,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         """Leave the model alone: the action fills it in and checks it."""
 
     def add_problems(self) -> None:
-        """Name what a save would refuse as well, so that everything that is wrong is said at once."""
+        """Name what a save would refuse as well, so that everything that is wrong is shown at once."""
         found = servers.problems(server=self.server, values=self.values())
         show_errors(self, Invalid({name: message for name, message in found.items() if name not in self.errors}))
 
@@ -286,6 +286,6 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
 
 def names_of_inherited(orgs: Iterable[Org]) -> dict[int, str]:
-    """Return the names of the servers that orgs without a list of their own ask, by the org's id."""
+    """Return the names of the servers that orgs without a list of their own use, by the org's id."""
     names = dict(LdapServer.objects.values_list("pk", "name"))
     return {org.pk: ", ".join(names[pk] for pk in servers) for org, servers in inherited(orgs).items()}

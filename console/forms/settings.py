@@ -1,4 +1,4 @@
-"""The sync's settings: who is told, what comes back, how often."""
+"""The sync's settings: who gets mail, what comes back, how often."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from directory.models import SyncSettings
 
 
 class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Who is told about runs, and what a sync may bring back."""
+    """Who gets mail about runs, and what a sync may bring back."""
 
     notification_addresses = LinesField(
         label=_("Email addresses"), required=False, help_text=_("One address a line. Each gets every mail.")

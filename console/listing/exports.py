@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from console.unavailable import Busy
 
-# So many exports run at once on one machine, whoever asks for them: pages come first.
+# So many exports run at once on one machine, for all users together: pages come first.
 AT_ONCE = 2
 # How many characters are sent together.
 PIECE = 32 * 1024
@@ -53,7 +53,7 @@ def cell(value: Any) -> str:
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Yield a CSV file line by line; a BOM tells spreadsheets that it is UTF-8."""
+    """Yield a CSV file line by line; with a BOM, spreadsheets read it as UTF-8."""
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow(header)
     for row in rows:

@@ -32,7 +32,7 @@ class Listing:
 
 
 def show_table(request: HttpRequest, table: Any, *, filters: Any = None, reads_every_row: bool = False) -> Any:
-    """Sort and filter the table as the address asks and show the page that it asks for, or the nearest there is."""
+    """Sort and filter the table by the query parameters, and show the page that they name, or the nearest there is."""
     table.request = request
     names = set(table.columns.names())
     if order := [

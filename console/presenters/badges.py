@@ -1,4 +1,4 @@
-"""States as badges: an icon, a word and a tone, so that none is told by its colour alone."""
+"""Shows states as badges: an icon, a word and a tone, so that no state is shown by its colour alone."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Badge:
     tone: str
 
     def __str__(self) -> str:
-        # Templates turn a value into text before they ask whether it is markup.
+        # Templates turn a value into text before they check whether it is markup.
         return self.__html__()
 
     def __html__(self) -> SafeString:

@@ -41,14 +41,14 @@ def server_rows(servers: Iterable[LdapServer], *, at: datetime) -> list[ServerRo
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """What an administrator should know about a server before anything goes wrong; ``name`` is the server's."""
+    """Warnings about a server before anything goes wrong; ``name`` is the server's."""
 
     name: str
     text: str
 
 
 def cautions(servers: Iterable[LdapServer], *, at: datetime) -> list[Caution]:
-    """Return what to know about these servers."""
+    """Return the warnings about these servers."""
     enabled, listed = list(LdapServer.objects.enabled()), list(servers)
     found = [
         Caution(server.name, text) for server in listed for text in setting_warnings.of_server(server, enabled, at=at)

@@ -9,7 +9,7 @@ from directory.models import RunServer
 
 
 def proof_lines(reading: RunServer) -> list[str]:
-    """Return what there is to say about a complete reading; nothing for one that was not, or is older than proofs."""
+    """Return the proof of a complete reading in words; nothing for an incomplete one, or one older than proofs."""
     proof = reading.proof
     if not proof:
         return []

@@ -77,7 +77,7 @@ class OrgCounts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the viewer may do with a run's plan; ``problem`` says why they can't apply it."""
+    """What the viewer may do with a run's plan; ``problem`` is why they can't apply it."""
 
     may_decide: bool
     needs_approval: bool
@@ -87,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """What the viewer may do to take a run back; ``problem`` says why it can't be."""
+    """What the viewer may do to undo a run; ``problem`` is why they can't."""
 
     may_start: bool
     changed: int
@@ -96,7 +96,7 @@ class Undo:
 
 @dataclass(slots=True)
 class RunPage:
-    """Everything about one run that its row does not say."""
+    """Everything about one run that its row does not hold."""
 
     tiles: list[Tile]
     columns: list[str | Promise]

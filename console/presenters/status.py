@@ -1,4 +1,4 @@
-"""What the page of the state of Rollcall shows, and what every page says of it to those who can mend it."""
+"""Presents the state of Rollcall: the page of it, and the alarms on every page for those who can repair it."""
 
 from __future__ import annotations
 

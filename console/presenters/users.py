@@ -52,7 +52,7 @@ class UserCard:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """What a run said of a user as an earlier run had said it, as the table of changes shows it."""
+    """A change that a run repeats from an earlier run, as the table of changes shows it."""
 
     pk: int
     run: Run

@@ -10,7 +10,7 @@ _LONG_AGO = timedelta(days=365)
 
 
 class Clock(Scheduler):
-    """Rings for everything as it starts, since nobody knows when it last did, and at each one's interval from then on.
+    """Sends every task as it starts, since the last time is not stored, and at each task's interval from then on.
 
     Each task looks at the database for what is due, so that one ring too many does nothing.
     """

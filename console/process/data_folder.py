@@ -65,7 +65,7 @@ def keep_to_owner(folder: Path) -> None:
             if found.st_uid == os.geteuid() and found.st_mode & FOR_OTHERS and not stat.S_ISLNK(found.st_mode):
                 path.chmod(stat.S_IMODE(found.st_mode) & ~FOR_OTHERS)
         except OSError:
-            # Gone meanwhile, or on a file system without modes: the status tells what is still open to others.
+            # Gone meanwhile, or on a file system without modes: the status shows what is still open to others.
             continue
 
 

@@ -24,7 +24,7 @@ log = logging.getLogger("rollcall.processes")
 
 
 class Pulse:
-    """Lets a note through every so often, however often it is asked."""
+    """Lets a heartbeat through every so often, however often it is called."""
 
     def __init__(self) -> None:
         self._next = 0.0

@@ -97,7 +97,7 @@ class _Running:
                 (os.killpg if all_of_it else os.kill)(self.process.pid, number)
 
     def report(self) -> Supervised:
-        """Return what there is to say about it."""
+        """Return its state."""
         pid = self.process.pid if self.process else 0
         return Supervised(
             self.service.name, pid, self.started if pid else "", tuple(self.ended), self.status, self.next_start
@@ -121,7 +121,7 @@ class Supervisor:
         self._all.append(_Running(service, environment, ProcessLog(self._logs / f"{service.name}.log")))
 
     def run(self) -> None:
-        """Run all processes until a signal asks them to stop; when this returns all have ended.
+        """Run all processes until a signal to stop; when this returns all have ended.
 
         Raises:
             ProcessDied: when a process ended by itself before ``up``; says which one, and where its log is.

@@ -30,7 +30,7 @@ LARGEST_BODY = 51 * 1024**2
 HEADERS_WITHIN = 20.0
 BODY_WITHIN = 20.0
 LEAST_RATE = 500.0
-# How long a connection may say nothing, new or between two requests.
+# How long a connection may be silent, new or between two requests.
 IDLE = 15.0
 # No answer takes longer, however steadily it is read.
 LONGEST_ANSWER = 600.0
@@ -45,7 +45,7 @@ _FILES = 4096
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """One connection, which knows whether it is slower than a browser may be."""
+    """One connection, with the times by which it may be slower than a browser may be."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.began = self.active_at = time.monotonic()
@@ -137,7 +137,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types
     """A process of gunicorn's that serves with waitress."""
 
     def run(self) -> None:
-        """Serve until asked to stop, then until every request that has begun is answered."""
+        """Serve until a signal to stop, then until every request that has begun is answered."""
         # What waits for a thread is no news.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         _allow_files()

@@ -48,7 +48,7 @@ class LocalBackend(BaseBackend):
         try:
             user = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
-            # As long as a real check takes, so that the time does not tell which usernames exist.
+            # As long as a real check takes, so that the time does not show which usernames exist.
             User().set_password(password)
             return None
         if not (user.check_password(password) and may_sign_in(user)):

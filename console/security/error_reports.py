@@ -1,4 +1,4 @@
-"""What a report of an error holds: where it happened and what it says, and no value of a form, a variable or a setting."""
+"""Builds a report of an error: its place and its message, and no value of a form, a variable or a setting."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def _quoted(value: object) -> str:
 
 
 class SecurityLogMiddleware:
-    """Notes who was refused a page, and who asked for an object that is not there or is none of theirs."""
+    """Notes who was refused a page, and who requested an object that is not there or is none of theirs."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

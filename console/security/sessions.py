@@ -33,7 +33,7 @@ class SessionLimitsMiddleware:
 
 
 def _end(request: HttpRequest) -> None:
-    """End a session whose user may not use the console any more, and say so in the log, once."""
+    """End a session whose user may not use the console any more, and note it in the log, once."""
     user = User.objects.filter(pk=request.session[SESSION_KEY]).first()
     security_log.note(
         "session ended, the account is closed or its local password counts no longer",

@@ -1,4 +1,4 @@
-"""Users who were last found in an LDAP server that their org does not ask, and the decision that they are gone from it."""
+"""Shows users who were last found in an LDAP server that their org does not use, and takes the decision that they are gone."""
 
 from __future__ import annotations
 

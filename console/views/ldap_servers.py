@@ -110,14 +110,14 @@ def _save_valid(request: ConsoleRequest, form: LdapServerForm, questions: dict[s
     """Save what is right by itself; name all that is wrong with what is not."""
     if form.is_valid():
         return _save(request, form, questions)
-    # A body that is no form, or an empty one, says nothing.
+    # A body that is no form, or an empty one, has no values.
     if form.is_bound:
         form.add_problems()
     return None
 
 
 def _save(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, list[str]]) -> LdapServer | None:
-    """Save, or say beside the fields why not; a question that has to be answered first is put into ``questions``."""
+    """Save, or show beside the fields why not; a question that has to be answered first is put into ``questions``."""
     if form.may_grant_admin and form.new_powers() and not is_confirmed(request):
         # Not by sending to that page: what is filled in would be lost.
         form.add_error(

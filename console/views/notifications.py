@@ -1,4 +1,4 @@
-"""Who is told about runs, and what a sync may bring back."""
+"""Shows and saves who gets mail about runs, and what a sync may bring back."""
 
 from __future__ import annotations
 

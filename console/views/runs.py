@@ -44,7 +44,7 @@ def run_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @require(Permission.SYSTEM)
 def run_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Show one run; while it is under way the page asks for its progress until the run has ended."""
+    """Show one run; while it is under way the page requests its progress until the run has ended."""
     run = get_object_or_404(_visible(request), pk=pk)
     context = {"run": run, "page": run_page(run, request), "now": timezone.now()}
     response = render_page(request, "runs/detail.html", context, fragments=("run-progress", "run-changes"))
@@ -161,7 +161,7 @@ def cancel(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 
 def _do(request: ConsoleRequest, act: Callable[..., Run], back: Run | str, done: str = "") -> HttpResponse:
-    """Do it and show the run that came of it; when it is refused, say why where the viewer came from."""
+    """Do it and show the run that came of it; when it is refused, show why where the viewer came from."""
     try:
         run = act(by=author(request), at=timezone.now())
     except Refused as reason:

@@ -55,7 +55,7 @@ def confirm(request: ConsoleRequest) -> HttpResponse:
 
 
 def _proven(request: HttpRequest, form: Form, username: str, password: str) -> User | None:
-    """Return whose username and password these are; where nobody's, the form says so and the log has a line."""
+    """Return the user of this username and password; where there is none, the form shows it and the log has a line."""
     attempt = throttle.begin(request, username)
     if attempt is None:
         security_log.note("sign-in refused, too many attempts", request, user=username)

@@ -34,7 +34,7 @@ SHOWN = ("all", "created", "warned", "refused")
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.USER)
 def upload(request: ConsoleRequest) -> HttpResponse:
-    """Take a file, and say what is wrong with it or go on to its preview."""
+    """Take a file, and show what is wrong with it or go on to its preview."""
     orgs = Org.objects.with_users_managed_by(request.user)
     problems: tuple[str, ...] = ()
     if request.method == "POST":

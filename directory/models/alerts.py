@@ -1,4 +1,4 @@
-"""Alerts: what an administrator has to know until they dismiss it."""
+"""Alerts: messages that administrators see until they dismiss them."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """One thing to know; the same one is not raised twice while it is open."""
+    """One message; the same one is not raised twice while it is open."""
 
     id: int
     kind = models.CharField(_("kind"), max_length=16, choices=AlertKind.choices)

@@ -1,4 +1,4 @@
-"""When each worker and each clock was last heard of: one row a process, which it writes itself."""
+"""Heartbeats of workers and clocks: one row a process, which it writes itself."""
 
 from __future__ import annotations
 

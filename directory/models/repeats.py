@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from orgs.models import User
 
 Range = tuple[int, int]
-# A range of fewer rows is asked for by its ids; more ranges than those make a statement that takes long to plan.
+# A range of fewer rows is queried by its ids; more ranges than those make a statement that takes long to plan.
 SHORT = 8
 MOST_RANGES = 50
 
@@ -46,7 +46,7 @@ class RunRepeatQuerySet(models.QuerySet["RunRepeat"]):
 
 
 class RunRepeat(models.Model):
-    """A run says of some users what an earlier run has said: the changes with the ids from ``first`` to ``last``.
+    """A run repeats changes of an earlier run word for word: those with the ids from ``first`` to ``last``.
 
     Only changes that leave a user alone are repeated (they have a digest), as nobody writes these rows again.
     """

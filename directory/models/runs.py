@@ -329,7 +329,7 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
         return self.select_related("run").only(*shown, *names)
 
     def about(self, user: User) -> RunChangeQuerySet:
-        """What runs wanted for one user, newest first, where they wanted anything or had something to say."""
+        """The changes that runs planned for one user, and those with warnings, newest first."""
         return self.filter(user=user).exclude(outcome="unchanged").order_by("-run__created_at", "-pk")
 
 

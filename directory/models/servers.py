@@ -79,7 +79,7 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
         return self.filter(requires_approval=True)
 
     def enabled(self) -> LdapServerQuerySet:
-        """Servers that syncs ask."""
+        """Servers that syncs read."""
         return self.filter(enabled=True)
 
     def in_order(self) -> LdapServerQuerySet:
@@ -267,7 +267,7 @@ class LdapServer(Keyed):
     unmarked_attributes: Any = models.JSONField(
         _("attributes that change without marking the entry as changed"), default=list, blank=True
     )
-    # When and how the server broke off a search by which it tells what has changed (RFC 4533): it gets none any more.
+    # When and how the server broke off a search for changes by syncrepl (RFC 4533): no more are sent to it.
     sync_search_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
     sync_search_failure = models.TextField(blank=True, default="", editable=False)
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -335,7 +335,7 @@ class LdapServer(Keyed):
 
     @property
     def attributes(self) -> tuple[str, ...] | None:
-        """The attributes to ask for; None for all."""
+        """The attributes to request; None for all."""
         names = needed(self.mapping, self.scripts) if self.needed_attributes_only else None
         if names is None or not self.resolve_groups:
             return names

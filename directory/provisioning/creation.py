@@ -29,7 +29,7 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Who is to become a user, and in which org unless the org name script says otherwise.
+    """Somebody who is to become a user, and the org, unless the org name script names another one.
 
     ``place`` are names of orgs that lead there from ``org``, each made below the one before where it is missing.
     ``roles`` are ids of roles that were chosen by hand; they count where no script names any, None for the org's
@@ -253,7 +253,7 @@ def _usernames_by_id(found: Mapping[str, FoundPerson]) -> dict[str, str]:
 
 
 def _profile(given: Profile, who: Identity) -> Profile:
-    """The directory's names count; what it does not say is as given."""
+    """Return the profile with the directory's names; values that it lacks are as given."""
     return Profile(
         username=spelled_as(given.username, who.usernames) or given.username,
         email=addresses(who.emails).chosen(given.email) or given.email,

@@ -64,7 +64,7 @@ class CreationContext:
         return target, makes
 
     def ids(self, names: frozenset[str], target: TargetOrg) -> tuple[tuple[int, ...], list[str]]:
-        """Return the ids of roles, and what to say of those that the acting person may not give in this org."""
+        """Return the ids of roles, and warnings about those that the acting person may not give in this org."""
         key = (names, target.path)
         if key not in self._ids:
             roles = [self.roles[name] for name in sorted(names)]

@@ -1,4 +1,4 @@
-"""Users from a CSV file: everything in it is checked before anything is made, and all that is wrong is told at once."""
+"""Reads users from a CSV file: all of it is checked before anything is made, and all problems are reported at once."""
 
 from __future__ import annotations
 

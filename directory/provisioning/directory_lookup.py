@@ -1,4 +1,4 @@
-"""Looks new users up in the directory of their org, and asks its scripts about them."""
+"""Looks new users up in the directory of their org, and runs its scripts for them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from directory.values.ldap import Connection, Entry, Identity
 from directory.values.scripts import Verdict
 from orgs.text import fold
 
-# So many usernames are asked for with one search.
+# So many usernames are searched at once.
 AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPerson:
-    """The entry of one username, what the scripts say of it, and the DN of a second entry that claims the name too."""
+    """The entry of one username, its verdict, and the DN of a second entry that claims the name too."""
 
     server: LdapServer
     entry: Entry

@@ -208,7 +208,7 @@ BY_KEY: Mapping[str, Preset] = MappingProxyType({preset.key: preset for preset i
 
 
 def suggested(product: str, *, is_domain: bool, host: str = "", port: int = 0) -> Preset | None:
-    """Return the preset that fits a server by what its root DSE says, None where it says nothing that is known.
+    """Return the preset that fits a server by its root DSE, None where none fits.
 
     ``product`` are the vendor's name and version, ``is_domain`` whether it has Active Directory's capability.
     """

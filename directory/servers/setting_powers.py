@@ -13,7 +13,7 @@ from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
 
-# The enabled LDAP servers that each org asks, in order, by the org's id.
+# The enabled LDAP servers that each org uses, in order, by the org's id.
 Lists = Mapping[int, tuple[int, ...]]
 
 # So many roles are named in a refusal.
@@ -82,7 +82,7 @@ def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor,
 
 
 def lists() -> dict[int, tuple[int, ...]]:
-    """Return the enabled LDAP servers that each org in scope asks, in order, by the org's id."""
+    """Return the enabled LDAP servers that each org in scope uses, in order, by the org's id."""
     enabled = set(LdapServer.objects.enabled().values_list("pk", flat=True))
     return {pk: tuple(each for each in org.servers if each in enabled) for pk, org in orgs_in_scope().items()}
 

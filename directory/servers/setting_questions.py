@@ -20,7 +20,7 @@ INHERITED, LEFT_BEHIND, LIMITS_OFF = "inherited", "left_behind", "limits_off"
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """What has been said yes to beside the values that are saved.
+    """The questions that were answered with yes, beside the values that are saved.
 
     ``keep_inherited`` are orgs, by id, that go on asking the servers that they have inherited so far, ``drop_inherited``
     those that ask the saved server alone. ``left_behind`` says that users may be found on no server any more that their

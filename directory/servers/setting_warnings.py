@@ -1,4 +1,4 @@
-"""What an LDAP server's settings allow and an administrator should know: a password in the clear, people claimed twice."""
+"""Warns of what an LDAP server's settings allow: a password in the clear, people claimed twice."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def unencrypted(*, urls: Iterable[str], start_tls: bool, bind_dn: str) -> list[s
 
 
 def of_connection(connection: Connection) -> list[str]:
-    """Return what to know about a connection, saved or not."""
+    """Return the warnings about a connection, saved or not."""
     open_urls = unencrypted(urls=connection.urls, start_tls=connection.start_tls, bind_dn=connection.bind_dn)
     return [_in_the_clear(open_urls)] if open_urls else []
 
 
 def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime) -> list[str]:
-    """Return what to know about a stored server among the others."""
+    """Return the warnings about a stored server among the others."""
     open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
     found = [_in_the_clear(open_urls)] if open_urls else []
     if ending := ending_certificate(server, at=at):
@@ -96,7 +96,7 @@ def _in_the_clear(urls: list[str]) -> str:
 
 
 def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
-    """Return, by the id of the server, what to know where administrators can't sign in with their local passwords."""
+    """Return by server id the warnings where administrators can't sign in with their local passwords."""
     closed = local_sign_in.closed_to_administrators()
     if not closed:
         return {}

@@ -24,7 +24,7 @@ TAKEN = "unacked"
 
 @dataclass(frozen=True, slots=True)
 class BrokerAnswer:
-    """What Redis said; ``problem`` where it said nothing, ``waiting`` the tasks in each queue where that is known."""
+    """Redis's answer; ``problem`` is why there is none, ``waiting`` the number of tasks in each queue, as far as known."""
 
     problem: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +69,7 @@ def _reason(error: Exception) -> str:
 
 
 def look(answer: BrokerAnswer) -> list[Line]:
-    """Return what there is to say about Redis."""
+    """Return the status lines of Redis."""
     where = {"where": _place(), "reason": answer.problem}
     if answer.problem:
         return [

@@ -23,7 +23,7 @@ LITTLE_SPACE = 1024**3
 
 
 def look() -> list[Line]:
-    """Return what there is to say about the database."""
+    """Return the status lines of the database."""
     try:
         lines = [_answer(), _migrations()]
         if connection.vendor == "sqlite" and lines[1].state == LineState.OK:

@@ -19,7 +19,7 @@ LATE = timedelta(days=7)
 
 
 def look(*, at: datetime) -> list[Line]:
-    """Return what there is to say about old rows."""
+    """Return the status lines of old rows."""
     kept = retention.chosen()
     last = AuditEntry.objects.filter(action=REMOVED).order_by("-pk").first()
     fact = _("Old rows were last removed:") if last else _("No old row has been removed yet.")

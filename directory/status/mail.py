@@ -19,7 +19,7 @@ SHOWN_FOR = 7 * GIVE_UP_AFTER / 2
 
 
 def look(*, at: datetime) -> list[Line]:
-    """Return what there is to say about mail."""
+    """Return the status lines of mail."""
     lines = [_server(), _box(at)]
     if not _has_recipients():
         lines.append(

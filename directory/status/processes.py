@@ -24,7 +24,7 @@ _SHOWN_FOR = timedelta(hours=1)
 
 
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
-    """Return what there is to say about workers and the clock, in one query."""
+    """Return the status lines of workers and the clock, in one query."""
     beats = list(Heartbeat.objects.order_by("-heard_at", "-pk"))
     workers = [beat for beat in beats if beat.part == Part.WORKER]
     lines = [
@@ -94,7 +94,7 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
 
 
 def _supervised(at: datetime) -> list[Line]:
-    """Return what ``manage.py serve`` says of the processes that it runs on this machine, where it runs here."""
+    """Return the lines of the processes that ``manage.py serve`` runs on this machine, where it runs here."""
     report = supervised.read(settings.VAR)
     if report is None:
         return []

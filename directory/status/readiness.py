@@ -1,4 +1,4 @@
-"""Whether everything that a sync needs is there: one word for each part, for monitoring, and cheap to ask."""
+"""Checks whether everything that a sync needs is there: one word for each part, for monitoring, and cheap."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from directory.status.lines import LineState
 OK = "ok"
 # With less than this no run gets far: database, log and broker all write.
 LEAST_SPACE = 200 * 1024**2
-# Seconds for which one look serves everybody who asks.
+# Seconds for which one look serves all requests.
 KEPT = 5.0
 
 _lock = threading.Lock()

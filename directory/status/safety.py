@@ -17,7 +17,7 @@ HSTS_LEAST = 30 * 24 * 3600
 
 
 def look() -> list[Line]:
-    """Return what there is to say about keys and transport."""
+    """Return the status lines of keys and transport."""
     return [*dangers(), _keys(), _https(), _folder()]
 
 
@@ -41,12 +41,12 @@ def _folder() -> Line:
 
 
 def _is_kept(path: Path) -> bool:
-    # A link's own mode says nothing.
+    # A link's own mode has no meaning.
     return not path.is_symlink()
 
 
 def dangers() -> list[Line]:
-    """Return what must not be so where the console is more than tried out; settings alone tell of it."""
+    """Return what is unsafe in a console that is more than tried out, by the settings alone."""
     if not settings.DEBUG:
         return []
     advice = _("Unset DEBUG: pages of errors show settings and data to everyone.")

@@ -20,7 +20,7 @@ _STATES = {
 
 
 def look() -> list[Line]:
-    """Return what there is to say about the sandbox on this machine."""
+    """Return the status lines of the sandbox on this machine."""
     found = _sandbox(allow_weak=settings.ALLOW_WEAK_SANDBOX)
     lines = [_layer(layer) for layer in found.layers]
     if not found.problem:

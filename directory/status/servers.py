@@ -19,7 +19,7 @@ from directory.values.pem_certificates import validity
 
 
 def look(*, at: datetime) -> list[Line]:
-    """Return what there is to say about each LDAP server, in a handful of queries."""
+    """Return the status lines of each LDAP server, in a handful of queries."""
     newest, successes = RunServer.objects.newest_of_each(), RunServer.objects.last_successes()
     tables, since = timetables(at=at)
     used = {table.server_id: table for table in tables}

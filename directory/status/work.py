@@ -1,4 +1,4 @@
-"""Looks at the runs that are under way: who works on each, and when that worker was last heard of."""
+"""Looks at the runs that are under way: the worker of each, and when it last renewed its lease."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SOON = timedelta(minutes=2)
 
 
 def look(*, at: datetime) -> list[Line]:
-    """Return what there is to say about the runs under way."""
+    """Return the status lines of the runs under way."""
     found = [_run(run, at) for run in Run.objects.live().order_by("pk")]
     return found or [Line(_("Runs"), LineState.OK, _("No run is under way."))]
 

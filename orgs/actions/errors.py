@@ -2,4 +2,4 @@
 
 
 class Refused(Exception):
-    """The action would break a rule; the message says which, for the person who asked. Nothing was written."""
+    """The action would break a rule; the message names it, for the person who acts. Nothing was written."""

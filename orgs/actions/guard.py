@@ -83,7 +83,7 @@ def refuse_gains(*, after: Mapping[int, Holding], by: Actor) -> None:
 
 
 def refuse_above(*, user_ids: Collection[int], doing: str, by: Actor) -> None:
-    """Refuse what opens a way in to somebody who holds more than ``by``; ``doing`` says what, as "set the password".
+    """Refuse what opens a way in to somebody who holds more than ``by``; ``doing`` names it, as "set the password".
 
     Raises:
         Refused: naming the first of them and the permissions.

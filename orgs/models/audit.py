@@ -14,7 +14,7 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """Named questions about the audit trail."""
 
     def visible_to(self, viewer: User) -> AuditEntryQuerySet:
-        """The trail tells of all orgs at once, so only server administrators see it."""
+        """The trail is about all orgs at once, so only server administrators see it."""
         return self if viewer.may(Permission.SYSTEM) else self.none()
 
     def newest_first(self) -> AuditEntryQuerySet:
@@ -55,7 +55,7 @@ class AuditEntry(models.Model):
         blank=True,
         related_name="+",
         db_constraint=False,
-        # Nobody deletes users, and the pages ask by the label.
+        # Users are never deleted, and the pages query by the label.
         db_index=False,
     )
     actor_label = models.CharField(_("who or what"), max_length=255)

@@ -43,7 +43,7 @@ PATIENCE = 60
 
 @dataclass(slots=True)
 class Start:
-    """What is to be started: the processes, their environment, and how to tell that each answers."""
+    """What is to be started: the processes, their environment, and how to check that each answers."""
 
     services: list[Service]
     environment: dict[str, str]
@@ -97,7 +97,7 @@ class Command(BaseCommand):
         self._write("Ctrl-C stops it.\n")
 
     def _write(self, words: str) -> None:
-        """Write to the terminal; where it is gone, or is a file on a full disk, nobody needs to know more."""
+        """Write to the terminal; no error is raised where it is gone, or is a file on a full disk."""
         try:
             self.stdout.write(words)
             self.stdout.flush()
