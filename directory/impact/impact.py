@@ -194,12 +194,12 @@ class _EntriesInScope:
         """
         users = users_in_scope.load({user for user, _ in others.values()})
         servers = {pk: self._servers(user) for pk, user in users.items()}
-        seen = self._directory.sightings({pk: ids for pk, ids in servers.items() if ids})
+        lookup_results = self._directory.lookup_results({pk: ids for pk, ids in servers.items() if ids})
         found = []
-        for pk, sighting in sorted(seen.items()):
-            user, verdict = others.get(sighting.entry_id, (0, None))
+        for pk, lookup_result in sorted(lookup_results.items()):
+            user, verdict = others.get(lookup_result.entry_id, (0, None))
             if user == pk and verdict is not None:
-                found.append(difference(users[pk], sighting, verdict, self._house))
+                found.append(difference(users[pk], lookup_result, verdict, self._house))
         return [each for each in found if each.matters]
 
     def _servers(self, user: StoredUser) -> tuple[int, ...]:

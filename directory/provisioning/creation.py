@@ -218,8 +218,8 @@ def _roles_of_entry(
 
 def _refusal(hit: FoundPerson, user: str) -> str:
     """Return why nobody is made of an entry; ``user`` is who is that person already."""
-    if hit.rival:
-        return f"not created: two entries claim this username: {hit.entry.dn} and {hit.rival}"
+    if hit.competitor:
+        return f"not created: two entries claim this username: {hit.entry.dn} and {hit.competitor}"
     if user:
         # The next sync renames that user: a second account for one person would be a conflict for both.
         return f"not created: this person is the user {user} already"

@@ -32,7 +32,7 @@ class FoundPerson:
     entry: Entry
     identity: Identity
     verdict: Verdict
-    rival: str = ""
+    competitor: str = ""
 
 
 def look_up(
@@ -73,7 +73,7 @@ def _look_up_on(server: LdapServer, usernames: Sequence[str], at: datetime) -> d
                 who = identity(entry, server.mapping)
                 for key in {fold(name) for name in who.usernames} & keys:
                     if (first := found.get(key)) is not None:
-                        found[key] = replace(first, rival=entry.dn)
+                        found[key] = replace(first, competitor=entry.dn)
                     else:
                         found[key] = FoundPerson(server, entry, who, verdict)
     return found

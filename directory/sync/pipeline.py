@@ -104,10 +104,10 @@ def _carry_out(work: RunContext) -> None:
             refresh_statistics(StoredEntry)
         finishing.write_orgs_begin({pk: org.org.name for pk, org in work.scope.items()})
         with timing.step("beginning to plan"):
-            tally = make_plan(work)
+            plan_counts = make_plan(work)
             refresh_statistics(RunChange, RunRepeat, PlannedMatch)
         with timing.step("limits"):
-            reasons = check_limits(work, tally)
+            reasons = check_limits(work, plan_counts)
         waits = approval.reasons(work.run)
         work.lease.save(approval=waits)
         if work.run.simulated:
@@ -134,17 +134,19 @@ def _end_again(work: RunContext) -> None:
     return finish(work, RunState.APPLIED)
 
 
-def check_limits(work: RunContext, tally: PlanCounts) -> list[limits.Reason]:
+def check_limits(work: RunContext, plan_counts: PlanCounts) -> list[limits.Reason]:
     """Store the plan's counts and the limits that it passes; a simulation counts and says the same."""
     names = {pk: org.org.name for pk, org in work.scope.items()}
-    reasons = limit_review.reasons(work, tally)
+    reasons = limit_review.reasons(work, plan_counts)
     failed = [(row.server_name, row.error) for row in work.readings if not row.complete]
     work.lease.save(
-        counts=tally.totals(),
-        org_counts=[{"id": pk, "name": names[pk], **filled(part)} for pk, part in tally.orgs.items() if pk in names],
-        unknown_orgs=dict(tally.unknown_orgs),
-        warnings=_warnings(work, tally),
-        incomplete=not_checked.to_json(not_checked.summed(tally.unchecked, failed)),
+        counts=plan_counts.totals(),
+        org_counts=[
+            {"id": pk, "name": names[pk], **filled(part)} for pk, part in plan_counts.orgs.items() if pk in names
+        ],
+        unknown_orgs=dict(plan_counts.unknown_orgs),
+        warnings=_warnings(work, plan_counts),
+        incomplete=not_checked.to_json(not_checked.summed(plan_counts.unchecked, failed)),
         held_back=[reason.message for reason in reasons],
         surroundings=work.surroundings if apply_changes.waiting(work.run.pk, size=1) else {},
         planned_at=work.lease.clock(),
@@ -152,7 +154,7 @@ def check_limits(work: RunContext, tally: PlanCounts) -> list[limits.Reason]:
     return reasons
 
 
-def _warnings(work: RunContext, tally: PlanCounts) -> list[str]:
+def _warnings(work: RunContext, plan_counts: PlanCounts) -> list[str]:
     found = [f"{row.server_name}: {row.error}" for row in work.readings if row.error]
     for row in work.readings:
         if row.referrals:
@@ -163,9 +165,11 @@ def _warnings(work: RunContext, tally: PlanCounts) -> list[str]:
             )
         found += unidentified_entries.warnings(row.server_name, row.counts)
         found += [f"{row.server_name}: {note}" for note in work.notes.get(row.pk, ())]
-    if tally.waiting:
-        found.append(f"{tally.waiting} absent {'user waits' if tally.waiting == 1 else 'users wait'}: see their steps.")
-    for name, count in sorted(tally.unknown_orgs.items()):
+    if plan_counts.waiting:
+        found.append(
+            f"{plan_counts.waiting} absent {'user waits' if plan_counts.waiting == 1 else 'users wait'}: see their steps."
+        )
+    for name, count in sorted(plan_counts.unknown_orgs.items()):
         found.append(f"There is no org {name}: {count} {'user' if count == 1 else 'users'} would be placed there.")
     return found
 

@@ -21,8 +21,8 @@ class RunContext:
 
     By server id, ``orgs_by_server`` are the ids of the orgs that use it, and ``org_lists_digests`` a hash of their lists;
     both include orgs outside the run's scope, as the match of an entry does not depend on a run's scope. ``servers`` are those that have been read, by id, as
-    they were set then, and ``shelves`` where their entries are kept, and ``groups`` where their groups are. ``seen`` says who was in scope when the reading
-    began, ``rivals`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
+    they were set then, and ``shelves`` where their entries are kept, and ``groups`` where their groups are. ``users_in_scope`` says who was in scope when the reading
+    began, ``competing_users`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
     what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
     row's id. ``helpers`` are the workers that could run scripts for it.
     """
@@ -34,8 +34,8 @@ class RunContext:
     scope: dict[int, OrgScope]
     org_lists_digests: dict[int, str] = field(default_factory=dict)
     orgs_by_server: dict[int, list[int]] = field(default_factory=dict)
-    seen: UsersInScope | None = None
-    rivals: dict[tuple[int, int], set[int]] = field(default_factory=dict)
+    users_in_scope: UsersInScope | None = None
+    competing_users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
     shelves: dict[int, EntryStore] = field(default_factory=dict)
     groups: dict[int, GroupStore] = field(default_factory=dict)

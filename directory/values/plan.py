@@ -19,11 +19,11 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who an entry may be; ``rivals`` are other users with a claim to the same entry."""
+    """Who an entry may be; ``competing_users`` are other users with a claim to the same entry."""
 
     user_id: int
     by: MatchedBy
-    rivals: tuple[int, ...] = ()
+    competing_users: tuple[int, ...] = ()
 
 
 class Presence(StrEnum):
@@ -38,15 +38,14 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """One user as the run saw them in the directory, with the verdict of the scripts where an entry was found.
+    """What a lookup of one user in the directory gave, with the verdict of the scripts where an entry was found.
 
-    ``known_id`` is an immutable id that is known of the user. ``entry_id`` is the stored entry, 0 for none, and
-    ``newly_matched`` whether it is another one than is noted, or has ids that are not.
-    ``waits`` says why it is too early to act on an absence, ``proofs`` what was found when a grave change was asked
-    about again. ``unchecked`` are LDAP server and reason that many users share who could not be checked, where
-    ``reason`` speaks of this one. ``elsewhere`` says where somebody who is not found was last, if their org does not ask
-    there. ``namesakes`` are entries of other people who have the username of somebody absent. ``ways`` says by which groups
-    somebody is in others.
+    ``known_id`` is an immutable id that is known of the user. ``entry_id`` is the stored entry, 0 for none;
+    ``newly_matched`` says that it is another one than is noted, or has ids that are not. ``waits`` is the reason why it
+    is too early to act on an absence. ``proofs`` are sentences of the confirmation. ``unchecked`` is the LDAP server and
+    the reason as many users share them who could not be checked; ``reason`` is about this user. ``elsewhere`` is where
+    a user who is not found was last, if their org does not ask there. ``namesakes`` are entries of other people with
+    the username of somebody absent. ``ways`` is one sentence: by which groups the user is in others.
     """
 
     presence: Presence

@@ -228,7 +228,7 @@ class MemoryDirectories:
     def lookup(self, request: ReadingRequest) -> Iterator[MemoryLookup]:
         yield MemoryLookup(self._reached(request.connection))
 
-    def inquiry(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
+    def absence_check(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
         return MemoryInquiry(lambda: self._reached(connection))
 
     @contextmanager
@@ -238,7 +238,7 @@ class MemoryDirectories:
             for place, stand_in in {
                 "directory.sync.read.reading.ReadingProcess": self.reading_process,
                 "directory.scripts.server_sandbox.Sandbox": MemorySandbox,
-                "directory.sync.plan.confirmation.AbsenceCheck": self.inquiry,
+                "directory.sync.plan.confirmation.AbsenceCheck": self.absence_check,
                 "directory.provisioning.directory_lookup.open_reading": self.lookup,
                 "directory.servers.setting_checks.compile_errors": lambda *_: {},
             }.items():
@@ -268,12 +268,12 @@ class MemoryInquiry:
     def __exit__(self, *exception: object) -> None:
         return None
 
-    def whereabouts(self, sought: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
+    def look_for(self, missing_users: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         try:
             people = list(self._reached().people.values())
         except DirectoryUnavailable as error:
-            return {who.user_id: AbsenceCheckResult(absent=False, sentence=str(error)) for who in sought}
-        return {who.user_id: self._whereabouts(who, people) for who in sought}
+            return {who.user_id: AbsenceCheckResult(absent=False, sentence=str(error)) for who in missing_users}
+        return {who.user_id: self._whereabouts(who, people) for who in missing_users}
 
     def _whereabouts(self, who: MissingUser, people: Collection[Person]) -> AbsenceCheckResult:
         # As in the search base of a real one: by name even where an immutable id is known.

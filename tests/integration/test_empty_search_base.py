@@ -72,8 +72,8 @@ def test_finds_what_has_changed_since(catalog: Catalog) -> None:
 
 
 def test_is_asked_for_whom_nobody_found(catalog: Catalog) -> None:
-    with AbsenceCheck(connection(catalog), AttributeMapping()) as inquiry:
-        found = inquiry.whereabouts([MissingUser(1, "u00003"), MissingUser(2, "nobody")])
+    with AbsenceCheck(connection(catalog), AttributeMapping()) as absence_check:
+        found = absence_check.look_for([MissingUser(1, "u00003"), MissingUser(2, "nobody")])
 
     assert "found after all" in found[1].sentence
     assert found[2].absent

@@ -63,9 +63,9 @@ def test_hide_nobody_from_whoever_asks_for_several_batches(glued: GluedDirectory
         for name in ("east", "west")
     )
 
-    with AbsenceCheck(connection(glued), AttributeMapping()) as inquiry:
+    with AbsenceCheck(connection(glued), AttributeMapping()) as absence_check:
         # The one that slapd goes on from first.
-        first, second = inquiry.whereabouts(west), inquiry.whereabouts(east)
+        first, second = absence_check.look_for(west), absence_check.look_for(east)
 
     assert {place.absent for place in (*first.values(), *second.values())} == {False}
     assert all("found after all" in place.sentence for place in second.values())

@@ -71,8 +71,10 @@ def found_by(*, noted_on: LdapServer | None = None) -> set[str]:
     if noted_on is not None:
         Match.objects.update(server=noted_on)
     reading = directory_view.ServerReading(in_use.pk, in_use.name, complete=True)
-    sightings = directory_view.DirectoryView([reading], {}).sightings({one.pk: [in_use.pk] for one in everyone})
-    return {sighting.matched_by for sighting in sightings.values()}
+    lookup_results = directory_view.DirectoryView([reading], {}).lookup_results(
+        {one.pk: [in_use.pk] for one in everyone}
+    )
+    return {lookup_result.matched_by for lookup_result in lookup_results.values()}
 
 
 def everybody() -> list[str]:

@@ -42,9 +42,9 @@ def id_of(to: Connection, username: str) -> str:
     return entry.values("entryUUID")[0]
 
 
-def results_of(to: Connection, *sought: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
-    with AbsenceCheck(to, AttributeMapping(**mapping)) as inquiry:
-        return inquiry.whereabouts(sought)
+def results_of(to: Connection, *missing_users: MissingUser, **mapping: str) -> dict[int, AbsenceCheckResult]:
+    with AbsenceCheck(to, AttributeMapping(**mapping)) as absence_check:
+        return absence_check.look_for(missing_users)
 
 
 @pytest.fixture(scope="module")
@@ -181,9 +181,9 @@ class TestInquiry:
         assert not found[7].absent
 
     def test_asks_for_many_in_a_few_searches(self, firm: Directory) -> None:
-        sought = [MissingUser(number, f"u{number:05}") for number in range(1, 121)]
+        missing_users = [MissingUser(number, f"u{number:05}") for number in range(1, 121)]
 
-        found = results_of(self.search(firm), *sought)
+        found = results_of(self.search(firm), *missing_users)
 
         assert sorted(found) == list(range(1, 121))
         assert [pk for pk, one in found.items() if one.absent] == [2]
@@ -276,8 +276,8 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
         assert "takes cn=12 345,dc=example,dc=com for the username 12345" in found[1].sentence
 
     def test_is_none_where_the_entry_is_known_to_be_another_persons(self, exchange: Directory) -> None:
-        sought = MissingUser(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
+        missing_users = MissingUser(1, "12345", (str(uuid.uuid4()),), namesakes=(f"cn=12 345,{BASE}",))
 
-        found = results_of(connection_to(exchange), sought, username="telephoneNumber")
+        found = results_of(connection_to(exchange), missing_users, username="telephoneNumber")
 
         assert (found[1].absent, found[1].conflict) == (True, False)

@@ -169,11 +169,11 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def late_check(work: run_context.RunContext, tally: PlanCounts) -> list[Reason]:
+        def late_check(work: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
             monkeypatch.setattr(pipeline, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
-            check_limits(work, tally)
+            check_limits(work, plan_counts)
             return []
 
         monkeypatch.setattr(pipeline, "check_limits", late_check)
@@ -351,9 +351,9 @@ class TestCancelling:
         run = queued()
         check_limits = pipeline.check_limits
 
-        def cancel_meanwhile(work: run_context.RunContext, tally: PlanCounts) -> list[Reason]:
+        def cancel_meanwhile(work: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
-            return check_limits(work, tally)
+            return check_limits(work, plan_counts)
 
         monkeypatch.setattr(pipeline, "check_limits", cancel_meanwhile)
         held_back = carried_out(run).state

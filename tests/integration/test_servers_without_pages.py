@@ -67,7 +67,7 @@ class TestBackMeta:
             Proxy("meta", behind) as proxy,
             AbsenceCheck(connection(proxy, cannot_page=True), AttributeMapping()) as check,
         ):
-            found = check.whereabouts([MissingUser(1, "u00007"), MissingUser(2, "nobody")])
+            found = check.look_for([MissingUser(1, "u00007"), MissingUser(2, "nobody")])
 
         assert "found after all" in found[1].sentence
         assert found[2].absent
@@ -92,7 +92,7 @@ class TestBackMetaWithAServerBehindItThatIsDown:
             elsewhere = MissingUser(2, "nobody", dn=f"uid=nobody,ou=People,{behind.base}")
             newcomer = MissingUser(3, "new", never_found=True)
             with AbsenceCheck(to, AttributeMapping(), neighbours=self.neighbours, lost=lambda: [lost]) as check:
-                found = check.whereabouts([lost, elsewhere, newcomer])
+                found = check.look_for([lost, elsewhere, newcomer])
 
         assert [found[pk].absent for pk in (1, 2, 3)] == [False, True, False]
         assert "the bind DN sees nobody else in the branch ou=West" in found[1].sentence

@@ -104,14 +104,14 @@ class AbsenceCheck:
             self._session.close()
             self._session = None
 
-    def whereabouts(self, sought: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
+    def look_for(self, missing_users: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         """Return the result for each user, by user id; an error leaves the absence unconfirmed."""
         results: dict[int, AbsenceCheckResult] = {}
         # Numbers of an attribute that was chosen before can't be compared with what is read now.
         own = {"", own_attribute(self._mapping)}
         searchable = [
             replace(who, unique_ids=tuple(one for one in who.unique_ids if parts_of_id(one)[0] in own))
-            for who in sought
+            for who in missing_users
         ]
         for start in range(0, len(searchable), AT_ONCE):
             batch = searchable[start : start + AT_ONCE]
@@ -188,20 +188,20 @@ class AbsenceCheck:
             yield _Place(tree, "subtree", "", absent=True, words=MOVED)
 
     def _find(
-        self, session: Session, place: _Place, sought: Sequence[MissingUser]
+        self, session: Session, place: _Place, missing_users: Sequence[MissingUser]
     ) -> tuple[dict[int, list[Entry]], bool]:
         """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
-        if not sought:
+        if not missing_users:
             return {}, False
-        anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in sought)
+        anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in missing_users)
         target = SearchLocation(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
         found: dict[int, list[Entry]] = {}
         loose = False
         try:
             for page in Search(session, target, self._names, self._connection.page_size).pages():
                 for entry in page:
-                    whom = self._whom(entry, sought, by_name_too=place.by_name_too)
-                    loose |= not whom and not any(entry.dn in who.namesakes for who in sought)
+                    whom = self._whom(entry, missing_users, by_name_too=place.by_name_too)
+                    loose |= not whom and not any(entry.dn in who.namesakes for who in missing_users)
                     for pk in whom:
                         found.setdefault(pk, []).append(entry)
         except DirectoryUnavailable as refused:
@@ -211,14 +211,14 @@ class AbsenceCheck:
         return found, loose
 
     def _taken_for(
-        self, session: Session, place: _Place, sought: Sequence[MissingUser]
+        self, session: Session, place: _Place, missing_users: Sequence[MissingUser]
     ) -> dict[int, AbsenceCheckResult]:
         """Return for whom the directory has an entry under its own matching: Active Directory takes Renée for renee.
 
         Each is asked about alone, as the answer for many does not say for whom an entry came.
         """
         results = {}
-        for who in sought:
+        for who in missing_users:
             name = f"({self._mapping.username}={escape_filter(who.username)})"
             target = SearchLocation(place.base, place.scope, f"(&{place.matching}{name})")
             pages = Search(session, target, self._names, self._connection.page_size).pages()
@@ -228,14 +228,14 @@ class AbsenceCheck:
                 results[who.user_id] = AbsenceCheckResult(absent=False, sentence=words, dns=dns, conflict=True)
         return results
 
-    def _whom(self, entry: Entry, sought: Sequence[MissingUser], *, by_name_too: bool) -> list[int]:
+    def _whom(self, entry: Entry, missing_users: Sequence[MissingUser], *, by_name_too: bool) -> list[int]:
         """Return whom an entry is that matched; a server may compare more loosely than we do."""
         username = {fold(value) for value in entry.values(self._mapping.username)}
         ids = {fold(one) for one in identity(entry, self._mapping).ids}
         if not ids and not username:
             raise _Unreadable(f"who {plain(entry.dn)} is can't be read")
-        by_id = [who.user_id for who in sought if not ids.isdisjoint(map(fold, who.unique_ids))]
-        named = [who for who in sought if by_name_too or not who.unique_ids]
+        by_id = [who.user_id for who in missing_users if not ids.isdisjoint(map(fold, who.unique_ids))]
+        named = [who for who in missing_users if by_name_too or not who.unique_ids]
         by_name = [who.user_id for who in named if fold(who.username) in username and entry.dn not in who.namesakes]
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]
 

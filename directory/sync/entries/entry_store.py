@@ -306,7 +306,7 @@ def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:
     """Return as columns whose entry it is taken for, whether others have a claim to it, and by what."""
     if candidate is None:
         return None, False, ""
-    return candidate.user_id, bool(candidate.rivals), candidate.by.value
+    return candidate.user_id, bool(candidate.competing_users), candidate.by.value
 
 
 def dn_key(dn: str) -> str:

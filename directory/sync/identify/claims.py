@@ -54,37 +54,39 @@ class ClaimingEntry(NamedTuple):
 class Claims:
     """Who claims entries of others.
 
-    ``claimed`` are users with a claim to another user's entry on a server, ``contested`` the users of such entries where
+    ``claimed`` are users with a claim to another user's entry on a server, ``ambiguous`` the users of such entries where
     it is open whose they are. ``namesakes`` are entries that carry a user's username, but are another person's.
     """
 
     claimed: frozenset[Key]
-    contested: frozenset[Key]
+    ambiguous: frozenset[Key]
     namesakes: Mapping[Key, Sequence[Identity]]
 
 
-def look(rivals: Mapping[Key, Collection[int]], complete: Collection[int]) -> Claims:
-    """Return what the claims of a run's readings come to; ``rivals`` are those who claim a user's entry as well.
+def look(competing_users: Mapping[Key, Collection[int]], complete: Collection[int]) -> Claims:
+    """Return what the claims of a run's readings come to; ``competing_users`` are those who claim a user's entry as well.
 
     ``complete`` are the servers that were read to their end.
     """
-    claimed = {(server, rival) for (server, _), users in rivals.items() for rival in users}
+    claimed = {(server, competitor) for (server, _), users in competing_users.items() for competitor in users}
     if not claimed:
         return Claims(frozenset(), frozenset(), {})
-    everybody = {rival for _, rival in claimed}
+    everybody = {competitor for _, competitor in claimed}
     noted = _noted(everybody)
     settled = _found_by_id(everybody, noted, complete)
-    void = _void(rivals, noted)
-    contested = {
+    void = _void(competing_users, noted)
+    ambiguous = {
         (server, owner)
-        for (server, owner), users in rivals.items()
-        if not all(rival in settled or (server, owner, rival) in void for rival in users)
+        for (server, owner), users in competing_users.items()
+        if not all(competitor in settled or (server, owner, competitor) in void for competitor in users)
     }
     namesakes: dict[Key, list[Identity]] = {}
-    real = {(server, owner, rival) for (server, owner), users in rivals.items() for rival in users} - void.keys()
-    for (server, _, rival), who in void.items():
-        namesakes.setdefault((server, rival), []).append(who)
-    return Claims(frozenset((server, rival) for server, _, rival in real), frozenset(contested), namesakes)
+    real = {
+        (server, owner, competitor) for (server, owner), users in competing_users.items() for competitor in users
+    } - void.keys()
+    for (server, _, competitor), who in void.items():
+        namesakes.setdefault((server, competitor), []).append(who)
+    return Claims(frozenset((server, competitor) for server, _, competitor in real), frozenset(ambiguous), namesakes)
 
 
 def of_others(
@@ -119,9 +121,9 @@ def _found_by_id(
 
 
 def _void(
-    rivals: Mapping[Key, Collection[int]], noted: Mapping[int, KnownInDirectories]
+    competing_users: Mapping[Key, Collection[int]], noted: Mapping[int, KnownInDirectories]
 ) -> dict[tuple[int, int, int], Identity]:
-    """Return the claims by username alone of users who are known by other ids: server, owner, rival, and the entry.
+    """Return the claims by username alone of users who are known by other ids: server, owner, competitor, and the entry.
 
     The name has to tell that it is another person's, also where the entry is its owner's by id: a directory that was
     restored may have given ids anew.
@@ -129,13 +131,13 @@ def _void(
     known = {pk for pk, each in noted.items() if each.ids}
     persons = {pk: person for part in _parts(known) for pk, person in people(part).items()}
     found = {}
-    servers = {server for server, _ in rivals}
-    for row in _entries({owner for _, owner in rivals}, servers):
-        for rival in known.intersection(rivals.get((row.server_id, row.user_id), ())):
-            if not row.who.ids or row.is_of(noted[rival]):
+    servers = {server for server, _ in competing_users}
+    for row in _entries({owner for _, owner in competing_users}, servers):
+        for competitor in known.intersection(competing_users.get((row.server_id, row.user_id), ())):
+            if not row.who.ids or row.is_of(noted[competitor]):
                 continue
-            if likeness(persons[rival], row.who) is Likeness.OTHER:
-                found[row.server_id, row.user_id, rival] = row.who
+            if likeness(persons[competitor], row.who) is Likeness.OTHER:
+                found[row.server_id, row.user_id, competitor] = row.who
     return found
 
 

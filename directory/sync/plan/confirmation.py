@@ -1,4 +1,4 @@
-"""Asks again before someone is cut off or made powerful: the scripts in a fresh realm, the directory for who is absent."""
+"""Confirms a change that cuts someone off or makes them powerful: runs the scripts again, and searches for who is absent."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ NOT_CONFIRMED = "asked again, it did not confirm that they are gone"
 ANOTHER_ANSWER = "gave another answer when it was run a second time, for this entry alone"
 
 
-class SecondLook:
-    """What a run asks again, with the sandboxes and connections that it needs, each opened when it is first needed."""
+class Confirmation:
+    """The second look of one run. Sandboxes and connections are opened when they are first needed."""
 
     def __init__(self, work: RunContext, directory: directory_view.DirectoryView) -> None:
         self._work = work
         self._directory = directory
         self._open = ExitStack()
         self._sandboxes: dict[int, Sandbox] = {}
-        self._inquiries: dict[int, AbsenceCheck] = {}
+        self._absence_checks: dict[int, AbsenceCheck] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -49,18 +49,20 @@ class SecondLook:
     ) -> None:
         self._open.close()
 
-    def at(self, grave: Mapping[int, StoredUser], seen: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
-        """Return for each user with a grave change the sighting that counts, with what was found out for it."""
-        found = {pk: seen[pk] for pk in grave if seen[pk].presence is Presence.FOUND}
-        absent = {pk: (user, seen[pk]) for pk, user in grave.items() if seen[pk].presence is Presence.ABSENT}
-        return {**self._opinions(found), **self._whereabouts(absent)}
+    def confirmed(
+        self, to_confirm: Mapping[int, StoredUser], results: Mapping[int, LookupResult]
+    ) -> dict[int, LookupResult]:
+        """Return the lookup results of these users, with what the second look has found out about each."""
+        found = {pk: results[pk] for pk in to_confirm if results[pk].presence is Presence.FOUND}
+        absent = {pk: (user, results[pk]) for pk, user in to_confirm.items() if results[pk].presence is Presence.ABSENT}
+        return {**self._opinions(found), **self._absences(absent)}
 
     def _opinions(self, found: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
         sure: dict[int, LookupResult] = {}
-        chosen = self._directory.entries({pk: sighting.entry_id for pk, sighting in found.items()})
+        chosen = self._directory.entries({pk: result.entry_id for pk, result in found.items()})
         by_server: dict[int, list[int]] = {}
-        for pk, sighting in found.items():
-            by_server.setdefault(sighting.server_id, []).append(pk)
+        for pk, result in found.items():
+            by_server.setdefault(result.server_id, []).append(pk)
         for server_id, users in by_server.items():
             for batch in self._slices(users, patience=SLICE):
                 verdicts = self._verdicts(server_id, [chosen[pk] for pk in batch])
@@ -80,9 +82,9 @@ class SecondLook:
             self._sandboxes[server_id] = self._open.enter_context(sandbox)
         return self._sandboxes[server_id]
 
-    def _whereabouts(self, absent: Mapping[int, tuple[StoredUser, LookupResult]]) -> dict[int, LookupResult]:
+    def _absences(self, absent: Mapping[int, tuple[StoredUser, LookupResult]]) -> dict[int, LookupResult]:
         """Search every server of each user's org again; an absence that one of them can't confirm is none."""
-        sure = {pk: sighting for pk, (_, sighting) in absent.items()}
+        sure = {pk: result for pk, (_, result) in absent.items()}
         by_server: dict[int, list[StoredUser]] = {}
         for user, _ in absent.values():
             for server_id in self._work.scope[user.account.org_id].servers:
@@ -92,12 +94,12 @@ class SecondLook:
             user_ids = [user.id for user in users]
             ids = self._directory.known_ids(user_ids, server_id=server.pk)
             last = last_known_branches.last_dns(user_ids, server.pk)
-            sought = {
-                user.id: _sought(user, sure[user.id], server.pk, ids.get(user.id, ()), last.get(user.id))
+            missing_users = {
+                user.id: _missing_user(user, sure[user.id], server.pk, ids.get(user.id, ()), last.get(user.id))
                 for user in users
             }
-            for batch in self._slices(list(sought), patience=_patience(server)):
-                for pk, result in self._inquiry(server).whereabouts([sought[pk] for pk in batch]).items():
+            for batch in self._slices(list(missing_users), patience=_patience(server)):
+                for pk, result in self._absence_check(server).look_for([missing_users[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {result.sentence}."
                     if not result.absent and sure[pk].presence is Presence.ABSENT:
                         doubt = f"{server.name}: {result.sentence}"
@@ -108,17 +110,17 @@ class SecondLook:
                         sure[pk] = replace(sure[pk], proofs=(*sure[pk].proofs, step))
         return sure
 
-    def _inquiry(self, server: LdapServer) -> AbsenceCheck:
-        if server.pk not in self._inquiries:
-            inquiry = AbsenceCheck(
+    def _absence_check(self, server: LdapServer) -> AbsenceCheck:
+        if server.pk not in self._absence_checks:
+            check = AbsenceCheck(
                 server.connection_at(self._work.lease.clock()),
                 server.mapping,
                 neighbours=last_known_branches.Neighbours(server.pk).of,
                 lost=lambda: last_known_branches.lost(server.pk),
                 stay=lambda: self._work.lease.stay(phase="asking again", done=0, patience=_patience(server)),
             )
-            self._inquiries[server.pk] = self._open.enter_context(inquiry)
-        return self._inquiries[server.pk]
+            self._absence_checks[server.pk] = self._open.enter_context(check)
+        return self._absence_checks[server.pk]
 
     def _slices(self, users: list[int], *, patience: int) -> Iterator[list[int]]:
         for start in range(0, len(users), SLICE):
@@ -131,23 +133,23 @@ def _patience(server: LdapServer) -> int:
     return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
 
 
-def _sought(
+def _missing_user(
     user: StoredUser,
-    sighting: LookupResult,
+    result: LookupResult,
     server_id: int,
     unique_ids: tuple[str, ...],
     last: tuple[int | None, str] | None,
 ) -> MissingUser:
     """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
     dn = last[1] if last is not None and last[0] == server_id else ""
-    namesakes = (who.dn for who in sighting.namesakes)
+    namesakes = (who.dn for who in result.namesakes)
     return MissingUser(user.id, user.account.username, unique_ids, dn, last is None, tuple(namesakes))
 
 
-def _compared(sighting: LookupResult, second: Verdict) -> LookupResult:
-    if second == sighting.verdict:
-        return replace(sighting, proofs=(*sighting.proofs, CONFIRMED))
-    return replace(sighting, verdict=Verdict(error=_disagreement(sighting.verdict, second)))
+def _compared(result: LookupResult, second: Verdict) -> LookupResult:
+    if second == result.verdict:
+        return replace(result, proofs=(*result.proofs, CONFIRMED))
+    return replace(result, verdict=Verdict(error=_disagreement(result.verdict, second)))
 
 
 def _disagreement(first: Verdict | None, second: Verdict) -> ScriptError:

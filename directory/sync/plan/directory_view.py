@@ -78,15 +78,17 @@ def stored_since(
 class DirectoryView:
     """What one run read from all its servers, asked user by user."""
 
-    def __init__(self, readings: Iterable[ServerReading], rivals: Mapping[tuple[int, int], Collection[int]]) -> None:
+    def __init__(
+        self, readings: Iterable[ServerReading], competing_users: Mapping[tuple[int, int], Collection[int]]
+    ) -> None:
         """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
         self._readings = {reading.server_id: reading for reading in readings}
         self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
-        self._claims = claims.look(rivals, self._complete)
+        self._claims = claims.look(competing_users, self._complete)
         self._unidentified: dict[int, Unidentified] = {}
-        self._doubled: dict[int, frozenset[int]] = {}
+        self._duplicate_usernames: dict[int, frozenset[int]] = {}
 
-    def sightings(self, users: Mapping[int, Sequence[int]]) -> dict[int, LookupResult]:
+    def lookup_results(self, users: Mapping[int, Sequence[int]]) -> dict[int, LookupResult]:
         """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
         noted = known_ids.of(users)
         # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
@@ -105,25 +107,33 @@ class DirectoryView:
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
         persons = claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
         return {
-            pk: self._sighting(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
+            pk: self._lookup_result(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
             for pk, servers in users.items()
         }
 
-    def is_doubled(self, server_id: int, key: str) -> bool:
+    def is_duplicate_username(self, server_id: int, key: str) -> bool:
         """Return whether two entries on one server, which was read to its end, carry this folded username.
 
         Whoever is renamed to it would be taken for both from then on.
         """
-        if server_id not in self._doubled:
-            self._doubled[server_id] = _doubled(server_id)
-        return hash(key) in self._doubled[server_id]
+        if server_id not in self._duplicate_usernames:
+            self._duplicate_usernames[server_id] = _duplicate_usernames(server_id)
+        return hash(key) in self._duplicate_usernames[server_id]
 
-    def plan_matches(self, run_id: int, sightings: Mapping[int, LookupResult]) -> None:
+    def plan_matches(self, run_id: int, lookup_results: Mapping[int, LookupResult]) -> None:
         """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
         new = [
-            (run_id, pk, sighting.server_id, who.dn, who.unique_id, _as_text(who.further_ids), _by_id(sighting))
-            for pk, sighting in sightings.items()
-            if sighting.newly_matched and (who := sighting.identity) is not None
+            (
+                run_id,
+                pk,
+                lookup_result.server_id,
+                who.dn,
+                who.unique_id,
+                _as_text(who.further_ids),
+                _by_id(lookup_result),
+            )
+            for pk, lookup_result in lookup_results.items()
+            if lookup_result.newly_matched and (who := lookup_result.identity) is not None
         ]
         insert_rows(PlannedMatch, ("run", "user", "server", "dn", "unique_id", "further_ids", "by_id"), new)
 
@@ -138,7 +148,7 @@ class DirectoryView:
         found = {pk: Entry(dn, {name: tuple(v) for name, v in attributes.items()}) for pk, dn, attributes in stored}
         return {user: found[pk] for user, pk in ids.items()}
 
-    def _sighting(
+    def _lookup_result(
         self,
         user: int,
         servers: Sequence[int],
@@ -164,7 +174,7 @@ class DirectoryView:
             clash, entry = _one_of(
                 [row for row in theirs if row not in others] if others else theirs,
                 claimed=key in self._claims.claimed,
-                contested=key in self._claims.contested,
+                ambiguous=key in self._claims.ambiguous,
             )
             if clash:
                 reason = f"{reading.name}: {clash}"
@@ -213,7 +223,7 @@ class DirectoryView:
         return ""
 
 
-def _doubled(server_id: int) -> frozenset[int]:
+def _duplicate_usernames(server_id: int) -> frozenset[int]:
     """Return the hashes of the folded usernames that two entries on a server carry."""
     found = array("q")
     stored = StoredEntry.objects.filter(server=server_id).values_list("identity__usernames")
@@ -226,10 +236,10 @@ def _amount(reading: ServerReading) -> str:
     return f"{counted(reading.entries, 'entry', 'entries')} in {counted(reading.pages, 'page', 'pages')}"
 
 
-def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, contested: bool) -> tuple[str, ClaimingEntry | None]:
+def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, ambiguous: bool) -> tuple[str, ClaimingEntry | None]:
     """Return why the entries of one server conflict, or the one that counts, or neither.
 
-    ``claimed`` says that another user's entry carries this username, ``contested`` that a user whose own entry was not
+    ``claimed`` says that another user's entry carries this username, ``ambiguous`` that a user whose own entry was not
     found has a claim to this one.
     """
     if not entries:
@@ -248,7 +258,7 @@ def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, contested: bool)
         return f"two entries for one user: {entries[0].dn} and {entries[1].dn}", None
     else:
         chosen = entries[0]
-    if chosen.contested and (contested or chosen.matched_by != MatchedBy.ID):
+    if chosen.contested and (ambiguous or chosen.matched_by != MatchedBy.ID):
         return f"one entry for two users: {chosen.dn}", None
     return "", chosen
 
@@ -262,8 +272,8 @@ def _by_known_id(entry: ClaimingEntry) -> bool:
     return entry.matched_by == MatchedBy.ID
 
 
-def _by_id(sighting: LookupResult) -> bool:
-    return sighting.matched_by == MatchedBy.ID
+def _by_id(lookup_result: LookupResult) -> bool:
+    return lookup_result.matched_by == MatchedBy.ID
 
 
 def _as_text(further_ids: Sequence[str]) -> str:

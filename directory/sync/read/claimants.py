@@ -27,8 +27,8 @@ class Claimant(NamedTuple):
     run_id: int
 
 
-def not_come(shelf: EntryStore, server_id: int, rivals: Collection[int]) -> list[Claimant]:
-    """Return these entries; ``rivals`` are users who claim an entry that came, beside the one that it is taken for.
+def not_come(shelf: EntryStore, server_id: int, competing_users: Collection[int]) -> list[Claimant]:
+    """Return these entries; ``competing_users`` are users who claim an entry that came, beside the one that it is taken for.
 
     By what is stored, not by what is new: an attempt that died may have stored the new entry before.
     """
@@ -38,14 +38,14 @@ def not_come(shelf: EntryStore, server_id: int, rivals: Collection[int]) -> list
         alike = stored.exclude(unique_id="") if column == "unique_id" else stored.exclude(user=None)
         several = alike.order_by().values(column).annotate(times=Count("pk")).filter(times__gt=1).values(column)
         found |= _beside_what_came(shelf, stored.filter(**{f"{column}__in": several}), column)
-    users = sorted(rivals)
+    users = sorted(competing_users)
     for start in range(0, len(users), PART):
         claiming = stored.filter(user__in=users[start : start + PART])
         found |= {row.pk: row for row in _rows(claiming) if not shelf.has_come(row.pk, row.run_id)}
     if users:
         # Whose else these are is not kept with them.
-        contested = stored.filter(contested=True)
-        found |= {row.pk: row for row in _rows(contested) if not shelf.has_come(row.pk, row.run_id)}
+        ambiguous = stored.filter(contested=True)
+        found |= {row.pk: row for row in _rows(ambiguous) if not shelf.has_come(row.pk, row.run_id)}
     return list(found.values())
 
 

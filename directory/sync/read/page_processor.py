@@ -189,7 +189,7 @@ class PageProcessor:
         with timing.step("keeping entries"), lease.redoable():
             self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
             # What was decided of these users, by this or that entry, was decided on other grounds.
-            decision_cache.drop(self.shelf.keep(read) | _rivals(read))
+            decision_cache.drop(self.shelf.keep(read) | _competing_users(read))
 
     def counts(self) -> dict[str, Any]:
         """Return what the scripts have cost so far."""
@@ -240,9 +240,9 @@ class PageProcessor:
     def _note(self, read: list[ReadEntry]) -> None:
         """Note who has a claim to another one's entry, and the canary."""
         for each in read:
-            if each.candidate is not None and each.candidate.rivals:
-                rivals = self.work.rivals.setdefault((self.server.pk, each.candidate.user_id), set())
-                rivals.update(each.candidate.rivals)
+            if each.candidate is not None and each.candidate.competing_users:
+                competing_users = self.work.competing_users.setdefault((self.server.pk, each.candidate.user_id), set())
+                competing_users.update(each.candidate.competing_users)
         if self.server.canary and not self.row.canary_seen:
             names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
             self.row.canary_seen = fold(self.server.canary) in names
@@ -283,7 +283,7 @@ def _as_stored(page: Iterable[tuple[EntryKey, str, Mapping[str, Sequence[str]]]]
     ]
 
 
-def _rivals(read: list[ReadEntry]) -> set[int]:
+def _competing_users(read: list[ReadEntry]) -> set[int]:
     """Return who has a claim to an entry that somebody else claims, too: whose it is, others' entries decide."""
-    contested = [each.candidate for each in read if each.candidate and each.candidate.rivals]
-    return {pk for candidate in contested for pk in (candidate.user_id, *candidate.rivals)}
+    ambiguous = [each.candidate for each in read if each.candidate and each.candidate.competing_users]
+    return {pk for candidate in ambiguous for pk in (candidate.user_id, *candidate.competing_users)}

@@ -59,7 +59,7 @@ def read_servers(work: RunContext) -> None:
         with transaction.atomic():
             work.lease.save(state=RunState.READING, started_at=work.lease.clock())
             plan_rows.forget(run=work.run)
-        work.rivals, work.servers, work.seen = {}, {}, None
+        work.competing_users, work.servers, work.users_in_scope = {}, {}, None
         for row in work.readings:
             row.complete, row.error = False, ""
             try:
@@ -196,15 +196,17 @@ def _begin_row(work: RunContext, row: RunServer, server: LdapServer) -> None:
     row.attributes = server.attributes
     row.proof, row.counts, row.ground = {}, {}, ""
     row.since, row.position, row.extent, row.computed = {}, {}, "", []
-    work.rivals = {key: rivals for key, rivals in work.rivals.items() if key[0] != server.pk}
+    work.competing_users = {
+        key: competing_users for key, competing_users in work.competing_users.items() if key[0] != server.pk
+    }
     work.notes.pop(row.pk, None)
 
 
 def _note_who_is_in_scope(work: RunContext) -> None:
     """Note it before any people are read, once for all servers."""
-    if work.seen is None:
+    if work.users_in_scope is None:
         with timing.step("who is in scope"):
-            work.seen = user_matching.present(work.org_ids)
+            work.users_in_scope = user_matching.present(work.org_ids)
 
 
 def _read_groups(

@@ -60,7 +60,9 @@ def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
 
 
 def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
-    claims = ((server, {owner, *rivals}) for (server, owner), rivals in reader.work.rivals.items())
+    claims = (
+        (server, {owner, *competing_users}) for (server, owner), competing_users in reader.work.competing_users.items()
+    )
     users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
     return claimants.not_come(reader.shelf, reader.server.pk, users)
 

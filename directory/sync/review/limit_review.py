@@ -60,19 +60,19 @@ class Earlier:
                 self.attributes[name] = count, reading.entries
 
 
-def reasons(work: RunContext, tally: PlanCounts) -> list[Reason]:
+def reasons(work: RunContext, plan_counts: PlanCounts) -> list[Reason]:
     """Return every reason to hold the plan back, and note on the readings what was counted for that."""
     rows = [row for row in work.readings if row.complete]
     servers = {row.pk: _server(work, row) for row in rows}
     earlier = _earlier([server.pk for server in servers.values()], run=work.run, at=work.lease.clock())
-    holders = _holders(work, tally)
+    holders = _holders(work, plan_counts)
     org_names = {pk: org.org.name for pk, org in work.scope.items()}
     decided: dict[str, tuple[Sums, Limits]] = {}
     found: list[Reason] = []
     passed: dict[int, list[str]] = {}
     for row in rows:
         server = servers[row.pk]
-        now, before = limits.sums_of(server.pk, tally, holders), earlier.get(server.pk, Earlier())
+        now, before = limits.sums_of(server.pk, plan_counts, holders), earlier.get(server.pk, Earlier())
         decided[row.server_name] = now, server.limits
         own = limits.check(
             _read(work, row, server, before), now, server.limits, earlier=before.sums, org_names=org_names
@@ -88,7 +88,7 @@ def reasons(work: RunContext, tally: PlanCounts) -> list[Reason]:
             "counts": dict(now.counts),
             "wholes": now.wholes,
             "passed": keys,
-            "admin_roles": sorted(tally.admin_roles),
+            "admin_roles": sorted(plan_counts.admin_roles),
         }
         RunServer.objects.filter(pk=row.pk).update(limit_counts=row.limit_counts)
     return [*found, *together]
@@ -143,10 +143,10 @@ def _read(work: RunContext, row: RunServer, server: LdapServer, earlier: Earlier
     )
 
 
-def _holders(work: RunContext, tally: PlanCounts) -> Mapping[tuple[str, int], int]:
+def _holders(work: RunContext, plan_counts: PlanCounts) -> Mapping[tuple[str, int], int]:
     """Return how many active users in scope hold each role, by server; nothing where nobody loses one."""
     lost = Counted.ROLE_LOSSES.of("")
-    if not any(key.startswith(lost) for own in tally.servers.values() for key in own.counts):
+    if not any(key.startswith(lost) for own in plan_counts.servers.values() for key in own.counts):
         return Counter()
     return users_in_scope.holders(work.org_ids)
 

@@ -79,18 +79,18 @@ class Sums:
             self.wholes[key] = max(self.wholes.get(key, 0), wholes.get(key, 0))
 
 
-def sums_of(server_id: int, tally: PlanCounts, holders: Mapping[tuple[str, int], int]) -> Sums:
+def sums_of(server_id: int, plan_counts: PlanCounts, holders: Mapping[tuple[str, int], int]) -> Sums:
     """Return what one server decides, of how many; ``holders`` counts the active ones by role and server."""
-    own = tally.servers.get(server_id, ServerCounts())
-    return Sums(Counter(own.counts), {key: _whole(key, server_id, own, tally, holders) for key in own.counts})
+    own = plan_counts.servers.get(server_id, ServerCounts())
+    return Sums(Counter(own.counts), {key: _whole(key, server_id, own, plan_counts, holders) for key in own.counts})
 
 
 def _whole(
-    key: str, server_id: int, own: ServerCounts, tally: PlanCounts, holders: Mapping[tuple[str, int], int]
+    key: str, server_id: int, own: ServerCounts, plan_counts: PlanCounts, holders: Mapping[tuple[str, int], int]
 ) -> int:
     counted, subject = _parts(key)
     if counted in OF_ORGS:
-        return tally.active_by_org[int(subject)]
+        return plan_counts.active_by_org[int(subject)]
     if counted is Counted.ROLE_LOSSES:
         return max(holders.get((subject, server_id), 0), own.counts[key])
     return own.evaluated if counted is Counted.SCRIPT_ERRORS else own.active

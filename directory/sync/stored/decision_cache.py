@@ -88,27 +88,27 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
 def note(decided: Iterable[tuple[Change, StoredUser, LookupResult]], *, house: str) -> None:
     """Remember those for whom there was nothing to do and nothing to say, as they were when that was decided."""
     new: list[tuple[Any, ...]] = [
-        (known.id, house, sighting.server_id, *_matched(sighting), *_values(known, known.account))
-        for change, known, sighting in decided
-        if _stands(change, known, sighting)
+        (known.id, house, lookup_result.server_id, *_matched(lookup_result), *_values(known, known.account))
+        for change, known, lookup_result in decided
+        if _stands(change, known, lookup_result)
     ]
     drop([row[0] for row in new])
     insert_rows(Standing, COLUMNS, new)
 
 
-def _stands(change: Change, known: StoredUser, sighting: LookupResult) -> bool:
+def _stands(change: Change, known: StoredUser, lookup_result: LookupResult) -> bool:
     """Return whether the same would be decided again; whoever was not found or is on hold is looked at each time.
 
     Whoever is matched by another entry than noted stands as decided once that one is noted: with no warning, it is the
     first one, or one of the same immutable id.
     """
     silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not known.managed_locally
-    found = sighting.presence is Presence.FOUND
+    found = lookup_result.presence is Presence.FOUND
     return silent and found and not known.on_hold and not known.account.pending
 
 
-def _matched(sighting: LookupResult) -> tuple[str, str]:
-    return (sighting.identity.dn, sighting.identity.unique_id) if sighting.identity else ("", "")
+def _matched(lookup_result: LookupResult) -> tuple[str, str]:
+    return (lookup_result.identity.dn, lookup_result.identity.unique_id) if lookup_result.identity else ("", "")
 
 
 def _values(known: StoredUser, account: Account) -> tuple[object, ...]:

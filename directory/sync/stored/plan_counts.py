@@ -99,31 +99,31 @@ class PlanCounts:
         self.waiting += change.outcome is Outcome.WAITING
         if change.unknown_org:
             self.unknown_orgs[change.unknown_org] += 1
-        tally = self.servers.setdefault(server, ServerCounts())
+        server_counts = self.servers.setdefault(server, ServerCounts())
         if lost_id and change.before.active:
-            tally.counts[Counted.LOST_IDS] += 1
-        self._add_to_server(tally, change, evaluated=evaluated)
+            server_counts.counts[Counted.LOST_IDS] += 1
+        self._add_to_server(server_counts, change, evaluated=evaluated)
 
     def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
         """Count users for whom there was nothing to do, by (org id, server id, whether active)."""
         for (org_id, server, active), count in counts.items():
             self.orgs.setdefault(org_id, Counter())[USERS.key] += count
-            tally = self.servers.setdefault(server, ServerCounts())
-            tally.evaluated += count
+            server_counts = self.servers.setdefault(server, ServerCounts())
+            server_counts.evaluated += count
             if active:
-                tally.active += count
+                server_counts.active += count
                 self.active_by_org[org_id] += count
 
-    def _add_to_server(self, tally: ServerCounts, change: Change, *, evaluated: bool) -> None:
+    def _add_to_server(self, server_counts: ServerCounts, change: Change, *, evaluated: bool) -> None:
         if change.before.active:
-            tally.active += 1
+            server_counts.active += 1
             self.active_by_org[change.before.org_id] += 1
-        tally.evaluated += evaluated
+        server_counts.evaluated += evaluated
         if change.outcome is Outcome.SCRIPT_ERROR:
-            tally.counts[Counted.SCRIPT_ERRORS] += 1
+            server_counts.counts[Counted.SCRIPT_ERRORS] += 1
         elif change.actions:
             for key in counted_for_limits(change, self.admin_roles):
-                tally.counts[key] += 1
+                server_counts.counts[key] += 1
 
     def totals(self) -> dict[str, int]:
         """Return the counts over all orgs."""

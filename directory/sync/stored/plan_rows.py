@@ -47,17 +47,17 @@ def planned(
     changes: Iterable[tuple[Change, StoredUser, LookupResult]],
     put_back: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> int:
-    """Store the changes that change or warn of anything, each with the user and the sighting that it was decided from.
+    """Store the changes that change or warn of anything, each with the user and the lookup result that it was decided from.
 
     ``put_back`` is, by user, what an undo puts back beside the account. A change that an earlier run has stored word
     for word is not stored again: the run refers to it. Returns the number of changes, with those.
     """
     new: list[tuple[Any, ...]] = []
     alike: set[tuple[int, int]] = set()
-    for change, known, sighting in changes:
+    for change, known, lookup_result in changes:
         if change.outcome is Outcome.UNCHANGED and not change.warnings:
             continue
-        values = _values(change, known, sighting)
+        values = _values(change, known, lookup_result)
         back = dict((put_back or {}).get(change.user_id, {}))
         digest = None
         if change.outcome in repeated_rows.REPEATED:
@@ -70,14 +70,14 @@ def planned(
     return len(new)
 
 
-def _values(change: Change, known: StoredUser, sighting: LookupResult) -> tuple[Any, ...]:
+def _values(change: Change, known: StoredUser, lookup_result: LookupResult) -> tuple[Any, ...]:
     before = serialization.account_to_json(change.before)
     return (
         change.user_id,
         change.before.username,
         change.before.org_id,
-        sighting.server_id or None,
-        sighting.server,
+        lookup_result.server_id or None,
+        lookup_result.server,
         change.outcome.value,
         change.actions,
         change.cause.value,
@@ -87,7 +87,7 @@ def _values(change: Change, known: StoredUser, sighting: LookupResult) -> tuple[
         as_text(change.steps),
         change.warnings,
         change.unknown_org,
-        sighting.entry_id or None,
+        lookup_result.entry_id or None,
     )
 
 

@@ -45,7 +45,7 @@ def make_plan(work: RunContext) -> None:
     )
     for page in _pages(undone):
         planner.plan(page)
-    planner.settle()
+    planner.decide_deferred()
     planner.store_counts()
 
 
@@ -69,14 +69,14 @@ class Decided:
 
 @dataclass(slots=True)
 class UndoPlanner:
-    """A plan that goes back while it is being made; ``late`` waits, as nobody would be a SYSADMIN any more so far."""
+    """A plan that goes back while it is being made; ``deferred`` waits, as nobody would be a SYSADMIN any more so far."""
 
     work: RunContext
     undone: Run
     house: PlanContext
     guard: LastSysadmin
-    tally: PlanCounts
-    late: list[Decided] = field(default_factory=list)
+    counts: PlanCounts
+    deferred: list[Decided] = field(default_factory=list)
     names: dict[int, str] = field(default_factory=dict)
     deleted: int = 0
     skipped: int = 0
@@ -90,18 +90,18 @@ class UndoPlanner:
         """Decide for one page of users and store it."""
         certain: list[Decided] = []
         for each in self._decide(page):
-            (certain if self.guard.passes(each.change) else self.late).append(each)
+            (certain if self.guard.passes(each.change) else self.deferred).append(each)
         self._store(certain)
         gone = [row for row in page if row.user_id is None]
         self.deleted += len(gone)
         plan_rows.gone(run=self.work.run, changes=gone, step=DELETED)
 
-    def settle(self) -> None:
+    def decide_deferred(self) -> None:
         """Decide at the end who has to stay the last SYSADMIN."""
-        for each in self.late:
+        for each in self.deferred:
             if not self.guard.passes(each.change):
                 each.change = self.guard.keep(each.change)
-        self._store(self.late)
+        self._store(self.deferred)
 
     def _decide(self, page: Sequence[RunChange]) -> list[Decided]:
         done = {row.user_id: row for row in page if row.user_id is not None}
@@ -152,7 +152,7 @@ class UndoPlanner:
         for each in decided:
             change = each.change
             self.names[change.before.org_id] = change.before.org
-            self.tally.add(change, server=each.done.server_id or 0, evaluated=False)
+            self.counts.add(change, server=each.done.server_id or 0, evaluated=False)
             planned = change.outcome is Outcome.PLANNED
             self.skipped += not planned
             self.follows += planned and change.after.org_id in scope
@@ -160,19 +160,19 @@ class UndoPlanner:
             self.work.lease.renew(phase="planning", done=self._counted())
             plan_rows.planned(
                 run=self.work.run,
-                changes=[(each.change, each.known, _sighting(each.done)) for each in decided],
+                changes=[(each.change, each.known, _lookup_result(each.done)) for each in decided],
                 put_back={each.change.user_id: each.put_back for each in decided},
             )
 
     def _counted(self) -> int:
-        return self.deleted + sum(org["users"] for org in self.tally.orgs.values())
+        return self.deleted + sum(org["users"] for org in self.counts.orgs.values())
 
     def store_counts(self) -> None:
         """Store what the plan comes to."""
-        counts = self.tally.totals()
+        counts = self.counts.totals()
         self.work.lease.save(
             counts={**counts, "users": self._counted()},
-            org_counts=[{"id": pk, "name": self.names[pk], **filled(part)} for pk, part in self.tally.orgs.items()],
+            org_counts=[{"id": pk, "name": self.names[pk], **filled(part)} for pk, part in self.counts.orgs.items()],
             warnings=self._warnings(),
             approval=approval.reasons(self.work.run),
             surroundings=plan_context.to_note(self.house, {}),
@@ -216,5 +216,5 @@ def _done(row: RunChange) -> Done:
     )
 
 
-def _sighting(row: RunChange) -> LookupResult:
+def _lookup_result(row: RunChange) -> LookupResult:
     return LookupResult(Presence.NOT_CHECKED, row.server_name, row.server_id or 0)

@@ -29,10 +29,12 @@ OTHER_PERSON = (
 )
 
 
-def decide(known: StoredUser, sighting: LookupResult, house: PlanContext, *, taken: Collection[str] = ()) -> Change:
+def decide(
+    known: StoredUser, lookup_result: LookupResult, house: PlanContext, *, taken: Collection[str] = ()
+) -> Change:
     """Return the change for one user by the directory's result; ``taken`` are folded usernames of other users."""
     draft = Draft(known, known.account)
-    change = _decide(draft, sighting, house, taken)
+    change = _decide(draft, lookup_result, house, taken)
     if known.managed_locally and change.actions:
         actions = ", ".join(change.actions)
         return Draft(known, known.account, steps=list(change.steps)).untouched(
@@ -41,49 +43,49 @@ def decide(known: StoredUser, sighting: LookupResult, house: PlanContext, *, tak
     return change
 
 
-def is_grave(change: Change, house: PlanContext) -> bool:
+def needs_confirmation(change: Change, house: PlanContext) -> bool:
     """Return whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
     granted = change.after.roles - change.before.roles
     return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
 
 
-def _decide(draft: Draft, sighting: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
-    match sighting.presence:
+def _decide(draft: Draft, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
+    match lookup_result.presence:
         case Presence.NOT_CHECKED:
-            return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.reason}. Nothing changes.")
+            return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.reason}. Nothing changes.")
         case Presence.NOT_LOOKED_FOR:
-            return draft.untouched(Outcome.UNCHANGED, f"Not looked for: {sighting.reason}. Nothing changes.")
+            return draft.untouched(Outcome.UNCHANGED, f"Not looked for: {lookup_result.reason}. Nothing changes.")
         case Presence.CONFLICT:
-            return draft.untouched(Outcome.CONFLICT, f"Conflict: {sighting.reason}. Nothing changes.")
+            return draft.untouched(Outcome.CONFLICT, f"Conflict: {lookup_result.reason}. Nothing changes.")
         case Presence.ABSENT:
-            draft.steps.append(f"Absent: {sighting.reason}.")
-            draft.steps += sighting.proofs
-            _name_others(draft, sighting)
-            return _absent(draft, sighting)
+            draft.steps.append(f"Absent: {lookup_result.reason}.")
+            draft.steps += lookup_result.proofs
+            _name_others(draft, lookup_result)
+            return _absent(draft, lookup_result)
         case Presence.FOUND:
-            return _found(draft, sighting, house, taken)
+            return _found(draft, lookup_result, house, taken)
 
 
-def _found(draft: Draft, sighting: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
-    identity, verdict = sighting.identity, sighting.verdict
+def _found(draft: Draft, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
+    identity, verdict = lookup_result.identity, lookup_result.verdict
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
-    draft.steps.append(f"Found in {sighting.server} by {sighting.matched_by}: {identity.dn}.")
-    if sighting.known_id and sighting.matched_by != MatchedBy.ID:
-        warning = f"The immutable id was {sighting.known_id} and is now {identity.unique_id or 'missing'}"
+    draft.steps.append(f"Found in {lookup_result.server} by {lookup_result.matched_by}: {identity.dn}.")
+    if lookup_result.known_id and lookup_result.matched_by != MatchedBy.ID:
+        warning = f"The immutable id was {lookup_result.known_id} and is now {identity.unique_id or 'missing'}"
         draft.steps.append(f"{warning}.")
         draft.warnings.append(warning)
         if not _same_person(draft.known.account, identity):
             return draft.untouched(Outcome.CONFLICT, OTHER_PERSON)
-    if sighting.ways:
-        draft.steps.append(sighting.ways)
-    draft.steps += sighting.proofs
+    if lookup_result.ways:
+        draft.steps.append(lookup_result.ways)
+    draft.steps += lookup_result.proofs
     if verdict.error is not None:
         return draft.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")
     draft.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
     if not verdict.active:
         return _leave(draft, Cause.SCRIPT)
-    return _stay(draft, sighting, verdict, house, taken)
+    return _stay(draft, lookup_result, verdict, house, taken)
 
 
 def _same_person(account: Account, identity: Identity) -> bool:
@@ -91,9 +93,9 @@ def _same_person(account: Account, identity: Identity) -> bool:
     return likeness(person, identity) is Likeness.SAME
 
 
-def _name_others(draft: Draft, sighting: LookupResult) -> None:
+def _name_others(draft: Draft, lookup_result: LookupResult) -> None:
     """Say who has the username of somebody absent by now."""
-    for who in sighting.namesakes:
+    for who in lookup_result.namesakes:
         name = f"{who.first_name} {who.last_name}".strip()
         warning = f"Another person with this username: {who.dn}{f' ({name})' if name else ''}"
         draft.steps.append(
@@ -106,16 +108,16 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _absent(draft: Draft, sighting: LookupResult) -> Change:
+def _absent(draft: Draft, lookup_result: LookupResult) -> Change:
     """Leave, unless they were last where nobody asks, or the server's settings ask for more patience."""
     steps = list(draft.steps)
     change = _leave(draft, Cause.ABSENT)
-    if not change.actions or not (sighting.waits or sighting.elsewhere):
+    if not change.actions or not (lookup_result.waits or lookup_result.elsewhere):
         return change
     waiting = Draft(draft.known, draft.known.account, steps=steps, warnings=draft.warnings)
-    if sighting.elsewhere:
-        return waiting.untouched(Outcome.NOT_CHECKED, f"Not checked: {sighting.elsewhere}. Nothing changes.")
-    return waiting.untouched(Outcome.WAITING, f"Waits: {sighting.waits}. Nothing changes yet.")
+    if lookup_result.elsewhere:
+        return waiting.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.elsewhere}. Nothing changes.")
+    return waiting.untouched(Outcome.WAITING, f"Waits: {lookup_result.waits}. Nothing changes yet.")
 
 
 def _leave(draft: Draft, cause: Cause) -> Change:
@@ -145,9 +147,11 @@ def _leave(draft: Draft, cause: Cause) -> Change:
     return draft.finished(cause)
 
 
-def _stay(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanContext, taken: Collection[str]) -> Change:
+def _stay(
+    draft: Draft, lookup_result: LookupResult, verdict: Verdict, house: PlanContext, taken: Collection[str]
+) -> Change:
     """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
-    identity = sighting.identity
+    identity = lookup_result.identity
     if identity is None:
         raise ValueError("a found user comes with an identity")
     if (kept := _kept(draft, house)) is not None:
@@ -156,9 +160,9 @@ def _stay(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanCon
     _bring_back(draft, house)
     if (clash := profile_org_roles.profile(draft, identity, taken)) is not None:
         return clash
-    org = profile_org_roles.org(draft, sighting, verdict, house)
+    org = profile_org_roles.org(draft, lookup_result, verdict, house)
     if org is not None:
-        profile_org_roles.roles(draft, sighting, org, verdict, house)
+        profile_org_roles.roles(draft, lookup_result, org, verdict, house)
     if not draft.actions:
         draft.steps.append("Already as the directory says: nothing changes.")
     return draft.finished()

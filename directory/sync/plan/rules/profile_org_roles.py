@@ -85,7 +85,7 @@ def _email(current: str, identity: Identity) -> str:
     return addresses(identity.emails).chosen(current) or current
 
 
-def org(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanContext) -> OrgFacts | None:
+def org(draft: Draft, lookup_result: LookupResult, verdict: Verdict, house: PlanContext) -> OrgFacts | None:
     """Move to the org that the org name script names, where there is one; return where the user ends up.
 
     None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
@@ -110,7 +110,7 @@ def org(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanConte
         return current
     if target.id == account.org_id:
         return current
-    if problem := _why_not_there(draft, current, target, sighting, verdict, house):
+    if problem := _why_not_there(draft, current, target, lookup_result, verdict, house):
         warning = f"{problem}: stays in {account.org}"
         draft.steps.append(f"{warning}.")
         draft.warnings.append(warning)
@@ -124,14 +124,14 @@ def org(draft: Draft, sighting: LookupResult, verdict: Verdict, house: PlanConte
 
 
 def _why_not_there(
-    draft: Draft, current: OrgFacts, target: OrgFacts, sighting: LookupResult, verdict: Verdict, house: PlanContext
+    draft: Draft, current: OrgFacts, target: OrgFacts, lookup_result: LookupResult, verdict: Verdict, house: PlanContext
 ) -> str:
     """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
-    if target.synchronized and sighting.server_id not in target.servers:
+    if target.synchronized and lookup_result.server_id not in target.servers:
         # There the next sync would not find this user, and deactivate.
-        return f"{target.name} does not ask {sighting.server}, where this user is"
+        return f"{target.name} does not ask {lookup_result.server}, where this user is"
     held = draft.known.account.roles
-    by = role_resolution.granting(sighting.server_id, sighting.server, house)
+    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
     # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
     limited = held & house.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
@@ -139,16 +139,16 @@ def _why_not_there(
     kept = role_resolution.resolve(verdict.roles, held=held, org=target, by=by).roles
     further = sorted(limited if kept is None else limited & kept)
     return (
-        f"{', '.join(further)} would reach further in {target.name}, and {sighting.server} may not grant it"
+        f"{', '.join(further)} would reach further in {target.name}, and {lookup_result.server} may not grant it"
         if further
         else ""
     )
 
 
-def roles(draft: Draft, sighting: LookupResult, place: OrgFacts, verdict: Verdict, house: PlanContext) -> None:
+def roles(draft: Draft, lookup_result: LookupResult, place: OrgFacts, verdict: Verdict, house: PlanContext) -> None:
     """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
     held = draft.known.account.roles
-    by = role_resolution.granting(sighting.server_id, sighting.server, house)
+    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
     found = role_resolution.resolve(verdict.roles, held=held, org=place, by=by)
     draft.steps += found.steps
     draft.warnings += found.warnings

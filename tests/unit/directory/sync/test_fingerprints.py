@@ -85,11 +85,11 @@ def decisions() -> None:
     """Decide about somebody who is found with other names, in another org and role, and about somebody absent."""
     who = Identity("uid=sean", "id-1", ("sean.other",), ("sean@example.com",), "Sean", "Smith")
     verdict = Verdict(org_name="Staff", roles=("Org Admin", "Nobody's"))
-    for sighting in (
+    for lookup_result in (
         LookupResult(Presence.FOUND, "Corp", 1, identity=who, verdict=verdict),
         LookupResult(Presence.ABSENT, "Corp", 1, reason="nobody matches"),
     ):
-        change = decision_table.decide(StoredUser(1, SEAN), sighting, HOUSE)
+        change = decision_table.decide(StoredUser(1, SEAN), lookup_result, HOUSE)
         last_sysadmin.LastSysadmin({1}, frozenset()).passes(change)
 
 

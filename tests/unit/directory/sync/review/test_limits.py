@@ -231,10 +231,10 @@ def change(before: Account, after: Account, *actions: Action, cause: Cause = Cau
 
 class TestWhatIsCounted:
     def of(self, *changes: Change) -> Sums:
-        tally = PlanCounts(frozenset({"SYSADMIN"}))
+        plan_counts = PlanCounts(frozenset({"SYSADMIN"}))
         for each in changes:
-            tally.add(each, server=7, evaluated=True)
-        return sums_of(7, tally, {("Org Admin", 7): 8, ("Org Admin", 8): 50})
+            plan_counts.add(each, server=7, evaluated=True)
+        return sums_of(7, plan_counts, {("Org Admin", 7): 8, ("Org Admin", 8): 50})
 
     def test_of_roles_is_each_that_is_lost_of_the_holders_of_that_server(self) -> None:
         found = self.of(change(account(roles=("Org Admin", "PROe User")), account(), Action.SET_ROLES))

@@ -113,30 +113,32 @@ class TestFoundAndActive:
 
 class TestInactiveOrAbsent:
     @pytest.mark.parametrize(
-        ("sighting", "cause"), [(INACTIVE, Cause.SCRIPT), (ABSENT, Cause.ABSENT)], ids=["inactive", "absent"]
+        ("lookup_result", "cause"), [(INACTIVE, Cause.SCRIPT), (ABSENT, Cause.ABSENT)], ids=["inactive", "absent"]
     )
-    def test_an_active_user_not_on_hold_is_blocked_and_deactivated(self, sighting: LookupResult, cause: Cause) -> None:
-        change = decide(known(), sighting, CONTEXT)
+    def test_an_active_user_not_on_hold_is_blocked_and_deactivated(
+        self, lookup_result: LookupResult, cause: Cause
+    ) -> None:
+        change = decide(known(), lookup_result, CONTEXT)
 
         assert change.actions == (Action.BLOCK, Action.DEACTIVATE)
         assert change.after == DEACTIVATED
         assert change.cause is cause
 
-    @pytest.mark.parametrize("sighting", [INACTIVE, ABSENT], ids=["inactive", "absent"])
-    def test_an_active_user_on_hold_is_blocked_with_the_deactivation_pending(self, sighting: LookupResult) -> None:
-        change = decide(known(on_hold=True), sighting, CONTEXT)
+    @pytest.mark.parametrize("lookup_result", [INACTIVE, ABSENT], ids=["inactive", "absent"])
+    def test_an_active_user_on_hold_is_blocked_with_the_deactivation_pending(self, lookup_result: LookupResult) -> None:
+        change = decide(known(on_hold=True), lookup_result, CONTEXT)
 
         assert change.actions == (Action.BLOCK, Action.SET_PENDING)
         assert change.after == replace(SEAN, blocked=True, pending=True)
 
-    @pytest.mark.parametrize("sighting", [INACTIVE, ABSENT], ids=["inactive", "absent"])
+    @pytest.mark.parametrize("lookup_result", [INACTIVE, ABSENT], ids=["inactive", "absent"])
     @pytest.mark.parametrize(
         ("account", "on_hold"),
         [(DEACTIVATED, False), (replace(SEAN, active=False), True), (replace(SEAN, blocked=True, pending=True), True)],
         ids=["deactivated", "deactivated on hold", "pending on hold"],
     )
-    def test_a_user_already_as_wanted_stays(self, sighting: LookupResult, account: Account, on_hold: bool) -> None:
-        change = decide(known(account, on_hold=on_hold), sighting, CONTEXT)
+    def test_a_user_already_as_wanted_stays(self, lookup_result: LookupResult, account: Account, on_hold: bool) -> None:
+        change = decide(known(account, on_hold=on_hold), lookup_result, CONTEXT)
 
         assert change.outcome is Outcome.UNCHANGED
 
@@ -170,9 +172,9 @@ class TestWhoIsLeftAlone:
         assert change.outcome is Outcome.NOT_CHECKED
         assert change.actions == ()
 
-    @pytest.mark.parametrize("sighting", [ABSENT, found(Verdict(org_name="Staff"))], ids=["absent", "moved"])
-    def test_a_user_managed_locally_never_changes(self, sighting: LookupResult) -> None:
-        change = decide(known(managed_locally=True), sighting, CONTEXT)
+    @pytest.mark.parametrize("lookup_result", [ABSENT, found(Verdict(org_name="Staff"))], ids=["absent", "moved"])
+    def test_a_user_managed_locally_never_changes(self, lookup_result: LookupResult) -> None:
+        change = decide(known(managed_locally=True), lookup_result, CONTEXT)
 
         assert change.outcome is Outcome.KEPT
         assert change.after == SEAN
@@ -373,18 +375,18 @@ verdicts = st.builds(
     org_name=st.sampled_from([None, "Default", "Staff", "Nowhere", "Archive"]),
     roles=st.sampled_from([None, (), ("Org Admin",), ("SYSADMIN",), ("Nothing", "PROe User")]),
 )
-sightings = st.one_of(st.just(ABSENT), verdicts.map(found))
+lookup_results = st.one_of(st.just(ABSENT), verdicts.map(found))
 
 
 class TestEveryChange:
-    @given(accounts, sightings, st.booleans(), st.booleans(), st.booleans(), st.booleans())
+    @given(accounts, lookup_results, st.booleans(), st.booleans(), st.booleans(), st.booleans())
     def test_leaves_nothing_for_the_next_run(
-        self, account: Account, sighting: LookupResult, on_hold: bool, off: bool, blocked: bool, pending: bool
+        self, account: Account, lookup_result: LookupResult, on_hold: bool, off: bool, blocked: bool, pending: bool
     ) -> None:
         user = known(
             account, on_hold=on_hold, deactivated_by_sync=off, blocked_by_sync=blocked, pending_by_sync=pending
         )
-        first = decide(user, sighting, CONTEXT)
+        first = decide(user, lookup_result, CONTEXT)
         # What the sync set, the sync has set.
         afterwards = replace(
             user,
@@ -394,18 +396,20 @@ class TestEveryChange:
             pending_by_sync=pending or Action.SET_PENDING in first.actions,
         )
 
-        second = decide(afterwards, sighting, CONTEXT)
+        second = decide(afterwards, lookup_result, CONTEXT)
 
         assert second.actions == ()
 
-    @given(accounts, sightings, st.booleans())
+    @given(accounts, lookup_results, st.booleans())
     def test_says_why_and_deactivates_only_on_proof(
-        self, account: Account, sighting: LookupResult, on_hold: bool
+        self, account: Account, lookup_result: LookupResult, on_hold: bool
     ) -> None:
-        change = decide(known(account, on_hold=on_hold), sighting, CONTEXT)
+        change = decide(known(account, on_hold=on_hold), lookup_result, CONTEXT)
 
         assert change.steps
         if Action.DEACTIVATE in change.actions:
-            proven = sighting.presence is Presence.ABSENT or (sighting.verdict and not sighting.verdict.active)
+            proven = lookup_result.presence is Presence.ABSENT or (
+                lookup_result.verdict and not lookup_result.verdict.active
+            )
             assert proven
             assert not on_hold
