@@ -169,7 +169,7 @@ class MemoryReading:
     def complete(self) -> bool:
         return self.proof is not None
 
-    def sent_pages(self) -> Iterator[list[RawEntry]]:
+    def raw_pages(self) -> Iterator[list[RawEntry]]:
         for page in map(self._requested, self._server.pages(self.extent.since)):
             yield [RawEntry(entry.dn, digest_of(entry), entry.attributes) for entry in page]
         self.proof = self._server.proof()

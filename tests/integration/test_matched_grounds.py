@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.search.raw_entry import RawEntry, opened
+from directory.ldap.search.raw_entry import RawEntry, decode
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
 from directory.sync import fingerprints, pipeline
 from directory.sync.identify import user_matching
@@ -244,11 +244,11 @@ def test_what_a_page_left_alone_counts_as_seen_when_others_are_gone(staff: Emplo
 def test_entries_are_only_looked_into_where_they_changed(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
     looked_into: list[str] = []
 
-    def noted(sent: RawEntry, *given: Any) -> Any:
-        looked_into.append(sent.dn)
-        return opened(sent, *given)
+    def noted(raw: RawEntry, *given: Any) -> Any:
+        looked_into.append(raw.dn)
+        return decode(raw, *given)
 
-    monkeypatch.setattr("directory.sync.read.page_processor.opened", noted)
+    monkeypatch.setattr("directory.sync.read.page_processor.decode", noted)
     staff.directory.modify(staff.dn("p11"), {"sn": "Other"})
 
     simulate()

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import ReadingProcess
 from directory.ldap.reading.reader import open_reading
-from directory.ldap.search.raw_entry import decoded, opened
+from directory.ldap.search.raw_entry import as_entries, decode
 from directory.ldap.search.requests import ReadingRequest
 from directory.values.ldap import AttributeMapping, Connection
 from directory.values.named_attributes import NamedAttributes
@@ -48,11 +48,16 @@ def test_it_says_what_a_reading_in_this_process_says() -> None:
         to = connection(server.url, page_size=300)
         with open_reading(ReadingRequest(to)) as here:
             entries = [entry for page in here for entry in page]
-        with ReadingProcess() as process, process.open(ReadingRequest(to)) as apart:
-            pages = [decoded(page) for page in apart.sent_pages()]
+        with ReadingProcess() as process, process.open(ReadingRequest(to)) as isolated:
+            pages = [as_entries(page) for page in isolated.raw_pages()]
 
     assert [entry for page in pages for entry in page] == entries
-    assert (apart.url, apart.proof, apart.referrals, apart.complete) == (here.url, here.proof, here.referrals, True)
+    assert (isolated.url, isolated.proof, isolated.referrals, isolated.complete) == (
+        here.url,
+        here.proof,
+        here.referrals,
+        True,
+    )
 
 
 def test_it_looks_into_entries_as_this_process_does() -> None:
@@ -60,13 +65,13 @@ def test_it_looks_into_entries_as_this_process_does() -> None:
     with FakeDirectory(PEOPLE) as server:
         to = connection(server.url, page_size=300)
         with ReadingProcess() as process:
-            with process.open(ReadingRequest(to)) as apart:
-                here = [opened(sent, mapping, named) for page in apart.sent_pages() for sent in page]
-            with process.open(ReadingRequest(to, mapping=mapping, named=("uid", "photo"))) as apart:
-                there = [sent for page in apart.sent_pages() for sent in page]
+            with process.open(ReadingRequest(to)) as isolated:
+                here = [decode(raw, mapping, named) for page in isolated.raw_pages() for raw in page]
+            with process.open(ReadingRequest(to, mapping=mapping, named=("uid", "photo"))) as isolated:
+                there = [raw for page in isolated.raw_pages() for raw in page]
 
-    assert [sent.opened for sent in there] == here
-    assert {sent.content for sent in there} == {b""}
+    assert [raw.decoded for raw in there] == here
+    assert {raw.content for raw in there} == {b""}
 
 
 def test_one_process_reads_several_directories() -> None:
@@ -74,7 +79,7 @@ def test_one_process_reads_several_directories() -> None:
         before = children()
         for server, count in ((first, 3), (second, 5)):
             with process.open(ReadingRequest(connection(server.url))) as reading:
-                assert sum(map(len, reading.sent_pages())) == count
+                assert sum(map(len, reading.raw_pages())) == count
         assert children() == before
 
 
@@ -84,19 +89,19 @@ def test_a_failure_comes_over_with_all_that_it_says() -> None:
             pytest.raises(DirectoryUnavailable) as refused,
             process.open(ReadingRequest(connection(server.url))) as reading,
         ):
-            list(reading.sent_pages())
+            list(reading.raw_pages())
 
         assert (refused.value.stage, refused.value.result_code) == (Stage.SEARCH, 50)
         assert "go away" in refused.value.server_message
         with FakeDirectory(PEOPLE[:2]) as other, process.open(ReadingRequest(connection(other.url))) as reading:
-            assert sum(map(len, reading.sent_pages())) == 2
+            assert sum(map(len, reading.raw_pages())) == 2
 
 
 def test_a_reading_that_nobody_goes_on_with_leaves_no_process() -> None:
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
         with process.open(ReadingRequest(connection(server.url, page_size=10))) as reading:
-            next(reading.sent_pages())
+            next(reading.raw_pages())
         assert not reading.complete
         assert children() == before
 
@@ -105,7 +110,7 @@ def test_a_process_that_is_killed_proves_nothing() -> None:
     before = children()
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
         with process.open(ReadingRequest(connection(server.url, page_size=10))) as reading:
-            pages = reading.sent_pages()
+            pages = reading.raw_pages()
             next(pages)
             for pid in children() - before:
                 os.kill(pid, signal.SIGKILL)
@@ -123,7 +128,7 @@ def test_a_process_that_is_stopped_for_a_moment_loses_nothing(monkeypatch: pytes
     with FakeDirectory(PEOPLE) as server, ReadingProcess() as process:
         (pid,) = children() - before
         with process.open(ReadingRequest(connection(server.url, page_size=500))) as reading:
-            pages = reading.sent_pages()
+            pages = reading.raw_pages()
             read = []
             for _ in range(4):
                 # It has more to tell by then than the pipe takes.
@@ -132,9 +137,9 @@ def test_a_process_that_is_stopped_for_a_moment_loses_nothing(monkeypatch: pytes
                 time.sleep(0.05)
                 os.kill(pid, signal.SIGCONT)
                 read += next(pages)
-            read += [sent for page in pages for sent in page]
+            read += [raw for page in pages for raw in page]
 
-    assert [sent.dn for sent in read] == [dn for dn, _ in PEOPLE]
+    assert [raw.dn for raw in read] == [dn for dn, _ in PEOPLE]
     assert reading.complete
 
 
@@ -169,6 +174,6 @@ def test_the_bind_password_is_in_no_command_line_and_in_no_environment() -> None
         with ReadingProcess() as process, process.open(ReadingRequest(to)) as reading:
             [pid] = children() - before
             seen = Path(f"/proc/{pid}/cmdline").read_bytes() + Path(f"/proc/{pid}/environ").read_bytes()
-            list(reading.sent_pages())
+            list(reading.raw_pages())
 
     assert directory.admin_password.encode() not in seen

@@ -19,7 +19,7 @@ import ldap
 
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
 from directory.ldap.identity import id_attributes, identity
-from directory.ldap.search.raw_entry import RawEntry, decoded
+from directory.ldap.search.raw_entry import RawEntry, as_entries
 from directory.ldap.search.search_targets import SearchLocation, parse_referral
 from directory.ldap.transport.connect import open_session
 from directory.ldap.transport.session import Session
@@ -177,7 +177,7 @@ class Visibility:
                 raise
             return _Answer(session, missing=True, matched=refused.matched_dn), ()
         if found:
-            return _Answer(session, entry=decoded([RawEntry(dn, b"", found[0])])[0]), ()
+            return _Answer(session, entry=as_entries([RawEntry(dn, b"", found[0])])[0]), ()
         words = "it refers to another server" if references else "the answer is empty, as of an entry that is hidden"
         return _Answer(session, words=words), references
 

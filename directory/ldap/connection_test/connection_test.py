@@ -133,9 +133,9 @@ def _try_base(connection: Connection, session: Session, note: Note) -> None:
         return note(Stage.BASE, "the whole directory is searched")
     base = SearchLocation(connection.search_base, "base", "(objectClass=*)")
     # A base that exists but may not be seen gives no entry and no error.
-    seen = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
+    found = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
     note(
-        Stage.BASE, f"{connection.search_base} found" if seen else f"{connection.search_base} exists but can't be seen"
+        Stage.BASE, f"{connection.search_base} found" if found else f"{connection.search_base} exists but can't be seen"
     )
     return None
 

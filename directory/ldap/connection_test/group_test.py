@@ -84,11 +84,11 @@ def _session(connection: Connection, url: Url) -> Iterator[Session]:
 def _try_base(connection: Connection, base: str, session: Session) -> None:
     try:
         with _session(connection, session.url) as own:
-            seen = sum(map(len, Search(own, SearchLocation(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
+            found = sum(map(len, Search(own, SearchLocation(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
     except DirectoryUnavailable as refused:
         # The advice that goes with a refusal is about the search base.
         raise _wrong(BASE, f"{refused.problem.rstrip('.')}. Correct it, or leave it empty") from None
-    if not seen:
+    if not found:
         raise _wrong(BASE, f"{plain(base)} exists, and the bind DN may not see it")
 
 

@@ -31,8 +31,8 @@ DEFAULT_FILTER = "(|{}{})".format(
 KEY_SIZE = 16
 
 
-class SentGroup(NamedTuple):
-    """One group as it was read: ``key`` is one of its DN as it is spelled, ``digest`` one of what the server sent."""
+class ReadGroup(NamedTuple):
+    """One group as it was read: ``key`` is a hash of its DN as it is spelled, ``digest`` one of what the server sent."""
 
     key: str
     digest: str
@@ -77,7 +77,7 @@ class GroupReading:
         groups, self._kept = self._kept, None
         return GroupGraph(groups, depth=self._search.depth, keys=self._keys)
 
-    def changed(self) -> Iterator[list[SentGroup]]:
+    def changed(self) -> Iterator[list[ReadGroup]]:
         """Yield in pages what is new, or not as it is known.
 
         Raises:
@@ -92,17 +92,17 @@ class GroupReading:
                     raise refused.as_part_of(f"the groups can't be read: {refused}") from None
                 self.left_out.append(tree)
 
-    def _changed_below(self, tree: str) -> Iterator[list[SentGroup]]:
+    def _changed_below(self, tree: str) -> Iterator[list[ReadGroup]]:
         # Each tree by a connection of its own, and with all that proves a reading of people.
         with open_reading(ReadingRequest(replace(self._connection, search_base=tree), (*MEMBERS, SID))) as reading:
-            for page in reading.sent_pages():
+            for page in reading.raw_pages():
                 yield list(self._others(page))
         left_out = self._connection.left_out_contexts
         self.referrals += [url for url in reading.referrals if may_hold_people(url) and not is_left_out(url, left_out)]
 
-    def _others(self, page: Sequence[RawEntry]) -> Iterator[SentGroup]:
-        for sent in page:
-            key, digest = row_key(sent.dn), sent.digest.hex()
+    def _others(self, page: Sequence[RawEntry]) -> Iterator[ReadGroup]:
+        for raw in page:
+            key, digest = row_key(raw.dn), raw.digest.hex()
             # Trees may lie one in the other.
             if key in self._came:
                 continue
@@ -111,11 +111,11 @@ class GroupReading:
             is_known = self._known.get(key) == digest
             if is_known and self._kept is None:
                 continue
-            group = _group(sent, self._keys)
+            group = _group(raw, self._keys)
             if self._kept is not None:
                 self._kept.append(group)
             if not is_known:
-                yield SentGroup(key, digest, group)
+                yield ReadGroup(key, digest, group)
 
     def _trees(self) -> list[str]:
         if self._search.base:
@@ -147,27 +147,27 @@ def row_key(dn: str) -> str:
     return blake2b(dn.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).hexdigest()
 
 
-def _group(sent: RawEntry, keys: distinguished_names.Keys) -> Group:
+def _group(raw: RawEntry, keys: distinguished_names.Keys) -> Group:
     """Return one group as a graph takes it.
 
     Raises:
         DirectoryUnavailable: it can't be read.
     """
-    values = _values(sent)
+    values = _values(raw)
     members = [keys[dn] for dn in values.get("member", ())]
     members += [keys[distinguished_names.of_member(dn)] for dn in values.get("uniquemember", ())]
     sid = next(iter(values.get(SID.lower(), ())), "")
-    return Group(sent.dn, tuple(members), tuple(map(username, values.get("memberuid", ()))), sid)
+    return Group(raw.dn, tuple(members), tuple(map(username, values.get("memberuid", ()))), sid)
 
 
-def _values(sent: RawEntry) -> dict[str, Sequence[str]]:
+def _values(raw: RawEntry) -> dict[str, Sequence[str]]:
     """Return the values of all attributes, by lowered names; DNs that are no UTF-8 as those of entries are written."""
-    if not isinstance(sent.content, bytes):
-        return {name.lower(): values for name, values in sent.content.items()}
+    if not isinstance(raw.content, bytes):
+        return {name.lower(): values for name, values in raw.content.items()}
     try:
-        attributes = attributes_of(sent.content)
+        attributes = attributes_of(raw.content)
     except Malformed as error:
-        raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
+        raise DirectoryUnavailable(f"the answer can't be read: {plain(raw.dn)}: {plain(str(error))}") from None
     return {
         name.lower(): list(map(sid_of, values))
         if name.lower() == SID.lower()

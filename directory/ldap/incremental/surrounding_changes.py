@@ -199,7 +199,7 @@ class _Looking:
     def _single(self, dn: str, attributes: Sequence[str]) -> Iterator[Entry]:
         """Yield one entry, if it is there and can be seen."""
         search = Search(self.session, SearchLocation(dn, "base", "(objectClass=*)"), attributes, 1)
-        yield from _seen(search)
+        yield from _visible_entries(search)
 
 
 def _everywhere(
@@ -209,12 +209,12 @@ def _everywhere(
     for tree in trees_with_people(session.root.contexts, connection.search_base):
         if distinguished_names.key(tree) in OF_THE_SERVER:
             continue
-        yield from _seen(
+        yield from _visible_entries(
             Search(session, SearchLocation(tree, "subtree", search_filter), attributes, connection.page_size)
         )
 
 
-def _seen(search: Search) -> Iterator[Entry]:
+def _visible_entries(search: Search) -> Iterator[Entry]:
     try:
         for page in search.pages():
             yield from page

@@ -21,14 +21,14 @@ from directory.ldap.incremental.read_scope import branches_with_people
 from directory.ldap.process.parent import as_tuple, receive, send
 from directory.ldap.reading.reader import open_reading
 from directory.ldap.reading.single_entries import read_single
-from directory.ldap.search.raw_entry import RawEntry, opened_pages
+from directory.ldap.search.raw_entry import RawEntry, decoded_pages
 from directory.ldap.search.requests import ReadingRequest
 from directory.values.group_graph import GroupGraph
 from directory.values.ldap import ReadScope
 from directory.values.named_attributes import NamedAttributes
 
-# So many pages wait for the reader, besides the one that it works on and the one that comes.
-AHEAD = 2
+# Pages that are read ahead of the parent, besides the one that it works on and the one that is coming.
+QUEUED_PAGES = 2
 GONE = 1
 
 
@@ -37,7 +37,7 @@ class MessageWriter:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
-        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(AHEAD)
+        self._waiting: queue.Queue[dict[str, Any]] = queue.Queue(QUEUED_PAGES)
         self._thread = threading.Thread(target=self._write_all, name="message writer", daemon=True)
         self._thread.start()
 
@@ -125,7 +125,7 @@ def _write_single(pages: Iterable[list[RawEntry]], writer: MessageWriter) -> Non
     """Write entries that were read one by one; they prove no absence."""
     writer.write("opened", url="", extent=ReadScope())
     for page in pages:
-        writer.write("page", page=[as_tuple(sent) for sent in page])
+        writer.write("page", page=[as_tuple(raw) for raw in page])
     writer.write("ended", referrals=[], left_out=[], aliases=0, twice=[], escaped=[], too_deep=[], proof=None)
 
 
@@ -135,11 +135,11 @@ def _read_people(request: ReadingRequest, writer: MessageWriter, kept: Kept) -> 
         raise RuntimeError("no groups have been read for these people")
     with open_reading(request) as reading:
         writer.write("opened", url=reading.url, extent=reading.extent)
-        pages = reading.sent_pages()
+        pages = reading.raw_pages()
         if request.mapping is not None:
-            pages = opened_pages(pages, request.mapping, NamedAttributes(request.named), graph)
+            pages = decoded_pages(pages, request.mapping, NamedAttributes(request.named), graph)
         for page in pages:
-            writer.write("page", page=[as_tuple(sent) for sent in page])
+            writer.write("page", page=[as_tuple(raw) for raw in page])
         aliases = reading.count_aliases()
     odd = {"twice": reading.twice, "escaped": reading.escaped, "left_out": reading.left_out}
     odd["too_deep"] = graph.too_deep if graph is not None else []

@@ -1,4 +1,4 @@
-"""Reads a directory in a process of its own: what comes is taken off the wire while this one works on what has come."""
+"""Reads a directory in a process of its own: the next page is received while this process works on the last one."""
 
 from __future__ import annotations
 
@@ -48,21 +48,21 @@ class ReadingProcess:
             self._process = None
         self._end()
 
-    def open(self, request: ReadingRequest) -> AbstractContextManager[ReadingApart]:
+    def open(self, request: ReadingRequest) -> AbstractContextManager[IsolatedReading]:
         """Connect, and give the requested reading; it is over at the end.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
-        return self._request({"reading": request}, ReadingApart)
+        return self._request({"reading": request}, IsolatedReading)
 
-    def open_single(self, request: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[ReadingApart]:
+    def open_single(self, request: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[IsolatedReading]:
         """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
-        return self._request({"single": request, "dns": tuple(dns)}, ReadingApart)
+        return self._request({"single": request, "dns": tuple(dns)}, IsolatedReading)
 
     def open_groups(
         self, connection: Connection, search: GroupSearch, known: Mapping[str, str], *, keep: bool
-    ) -> AbstractContextManager[GroupsApart]:
+    ) -> AbstractContextManager[IsolatedGroupReading]:
         """Connect, and give the reading of all groups; only those that are not as ``known`` come, digests by key.
 
         With ``keep`` the process keeps all of them, to resolve those of the people that it looks into next.
@@ -71,7 +71,7 @@ class ReadingProcess:
             DirectoryUnavailable: the server can't be reached, or refuses.
         """
         return self._request(
-            {"connection": connection, "groups": search, "known": dict(known), "keep": keep}, GroupsApart
+            {"connection": connection, "groups": search, "known": dict(known), "keep": keep}, IsolatedGroupReading
         )
 
     def branches_with_people(self, connection: Connection, dns: Sequence[str]) -> list[str]:
@@ -80,8 +80,8 @@ class ReadingProcess:
         Raises:
             DirectoryUnavailable: the server could not be read.
         """
-        with self._request({"connection": connection, "branches": tuple(dns)}, ReadingApart) as reading:
-            return [sent.dn for page in reading.sent_pages() for sent in page]
+        with self._request({"connection": connection, "branches": tuple(dns)}, IsolatedReading) as reading:
+            return [raw.dn for page in reading.raw_pages() for raw in page]
 
     @contextmanager
     def _request(self, request: dict[str, Any], kind: type[R]) -> Iterator[R]:
@@ -118,7 +118,7 @@ def _waiting_or_new() -> subprocess.Popen[bytes]:
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
 
-class Apart:
+class ReadingOutput:
     """The messages of the process that reads; they count once they are ``complete``."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -142,10 +142,10 @@ class Apart:
         return message
 
 
-R = TypeVar("R", bound=Apart)
+R = TypeVar("R", bound=ReadingOutput)
 
 
-class GroupsApart(Apart):
+class IsolatedGroupReading(ReadingOutput):
     """A reading of groups: ``gone`` are the keys of known ones that are not there any more.
 
     ``count`` is how many there are, ``left_out`` are trees that could not be read, and ``referrals`` what lies elsewhere.
@@ -172,7 +172,7 @@ class GroupsApart(Apart):
         self._ended = True
 
 
-class ReadingApart(Apart):
+class IsolatedReading(ReadingOutput):
     """A reading whose figures come from the process that reads; they count once it is ``complete``.
 
     ``proof`` is None for a reading of single entries, which proves nothing. ``too_deep`` are DNs of groups whose own
@@ -188,34 +188,34 @@ class ReadingApart(Apart):
         self.twice: list[str] = []
         self.escaped: list[str] = []
         self.proof: ReadingProof | None = None
-        opened = self._next("opened")
-        self.url: str = opened["url"]
-        self.extent: ReadScope = opened["extent"]
+        begun = self._next("opened")
+        self.url: str = begun["url"]
+        self.extent: ReadScope = begun["extent"]
 
-    def sent_pages(self) -> Iterator[list[RawEntry]]:
+    def raw_pages(self) -> Iterator[list[RawEntry]]:
         """Yield the pages as the server sent them, once.
 
         Raises:
             DirectoryUnavailable: not everything could be read.
         """
         while (message := self._next("page", "ended")).get("page") is not None:
-            yield [_as_sent(*each) for each in message["page"]]
+            yield [_raw_entry(*each) for each in message["page"]]
         self.referrals, self.twice, self.escaped = message["referrals"], message["twice"], message["escaped"]
         self.left_out, self.aliases, self.too_deep = message["left_out"], message["aliases"], message["too_deep"]
         self.proof, self._ended = message["proof"], True
 
 
-def as_tuple(sent: RawEntry) -> tuple[Any, ...]:
+def as_tuple(raw: RawEntry) -> tuple[Any, ...]:
     """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
-    if sent.opened is None:
-        return sent[:3]
-    who = sent.opened.identity
+    if raw.decoded is None:
+        return raw[:3]
+    who = raw.decoded.identity
     names = (who.unique_id, who.usernames, who.emails, who.first_name, who.last_name)
     identity = (*names, who.further_ids, who.long_id, who.not_text)
-    return (sent.dn, sent.digest, b"", identity, sent.opened.attributes, sent.opened.named)
+    return (raw.dn, raw.digest, b"", identity, raw.decoded.attributes, raw.decoded.named)
 
 
-def _as_sent(
+def _raw_entry(
     dn: str,
     digest: bytes,
     content: bytes | Texts,

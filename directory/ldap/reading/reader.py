@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
 from directory.ldap.incremental import cursor, read_scope
-from directory.ldap.search.raw_entry import RawEntry, decoded
+from directory.ldap.search.raw_entry import RawEntry, as_entries
 from directory.ldap.search.referrals import is_left_out, may_hold_people
 from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.search.search import Search, requested_attributes
@@ -66,10 +66,10 @@ class Reading:
         return self.pages()
 
     def pages(self) -> Iterator[list[Entry]]:
-        """Return the pages as entries, once; raises as ``sent_pages`` does."""
-        return map(decoded, self.sent_pages())
+        """Return the pages as entries, once; raises as ``raw_pages`` does."""
+        return map(as_entries, self.raw_pages())
 
-    def sent_pages(self) -> Iterator[list[RawEntry]]:
+    def raw_pages(self) -> Iterator[list[RawEntry]]:
         """Yield the pages as the server sent them, once.
 
         Raises:
@@ -98,7 +98,7 @@ class Reading:
         self._searches.append(search)
         before, earlier = self.pages_read, frozenset(self._came)
         try:
-            for page in search.sent_pages():
+            for page in search.raw_pages():
                 fresh = self._fresh(page, earlier) if self._connection.follow_referrals else page
                 self.entries += len(fresh)
                 self.pages_read = before + search.pages_read
@@ -137,11 +137,11 @@ class Reading:
 
     def _fresh(self, page: list[RawEntry], earlier: frozenset[int]) -> list[RawEntry]:
         """Return a page without what earlier searches have brought."""
-        keys = [hash(distinguished_names.key(sent.dn)) for sent in page]
+        keys = [hash(distinguished_names.key(raw.dn)) for raw in page]
         self._came.update(keys)
-        fresh = [sent for sent, key in zip(page, keys, strict=True) if key not in earlier]
+        fresh = [raw for raw, key in zip(page, keys, strict=True) if key not in earlier]
         if len(fresh) < len(page):
-            self.twice += [sent.dn for sent, key in zip(page, keys, strict=True) if key in earlier]
+            self.twice += [raw.dn for raw, key in zip(page, keys, strict=True) if key in earlier]
         return fresh
 
     def _look_again(self, session: Session, target: SearchLocation, search: Search) -> None:
@@ -154,16 +154,16 @@ class Reading:
             session.renew()
             again.names()
         except DirectoryUnavailable as failure:
-            came = counted(len(search.seen), "entry", "entries")
+            came = counted(len(search.dn_hashes), "entry", "entries")
             raise failure.as_part_of(f"{came} came, but they could not be counted again: {failure}") from None
-        self._counted = (self._counted or 0) + len(again.seen)
-        if again.seen.same_as(search.seen):
+        self._counted = (self._counted or 0) + len(again.dn_hashes)
+        if again.dn_hashes.same_as(search.dn_hashes):
             return
-        overlooked, gone = again.seen.not_in(search.seen), search.seen.not_in(again.seen)
-        usual = max(USUAL_CHANGES, (len(search.seen) + overlooked) * USUAL_PERCENT // 100)
+        overlooked, gone = again.dn_hashes.not_in(search.dn_hashes), search.dn_hashes.not_in(again.dn_hashes)
+        usual = max(USUAL_CHANGES, (len(search.dn_hashes) + overlooked) * USUAL_PERCENT // 100)
         if max(overlooked, gone) > usual:
             raise DirectoryUnavailable(
-                f"{session.url}: the directory changed while it was being read: {counted(len(search.seen), 'entry', 'entries')} came, "
+                f"{session.url}: the directory changed while it was being read: {counted(len(search.dn_hashes), 'entry', 'entries')} came, "
                 f"{gone} of them are gone by now, and {overlooked} others are there"
             )
 

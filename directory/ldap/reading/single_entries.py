@@ -29,7 +29,7 @@ def read_single(request: ReadingRequest, dns: Sequence[str]) -> Iterator[list[Ra
             target = SearchLocation(dn, "base", connection.search_filter)
             search = Search(session, target, attributes, 1)
             try:
-                found += (sent for page in search.sent_pages() for sent in page)
+                found += (raw for page in search.raw_pages() for raw in page)
             except DirectoryUnavailable as refused:
                 if refused.result_code != ldap.NO_SUCH_OBJECT.errnum:
                     raise

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 AT_ONCE = 250_000
 
 
-class Seen:
-    """DNs by their hashes, which nobody outside of this process can foresee."""
+class DnHashes:
+    """The hashes of the DNs that have come; nobody outside of this process can foresee them."""
 
     def __init__(self) -> None:
         self._hashes = array("q")
@@ -27,17 +27,17 @@ class Seen:
         """Return how many have come once more than they should."""
         return len(self._hashes) - sum(map(len, self._sets()))
 
-    def times(self, names: Iterable[bytes]) -> dict[bytes, int]:
+    def counts(self, names: Iterable[bytes]) -> dict[bytes, int]:
         """Return how often each of these DNs has come."""
         by_hash = {hash(name): name for name in names}
         counted = Counter(filter(by_hash.__contains__, self._hashes))
         return {by_hash[key]: count for key, count in counted.items()}
 
-    def same_as(self, other: Seen) -> bool:
+    def same_as(self, other: DnHashes) -> bool:
         """Return whether these are as many DNs, and the same ones as far as the sum of their hashes says."""
         return len(self) == len(other) and sum(self._hashes) == sum(other._hashes)
 
-    def not_in(self, other: Seen) -> int:
+    def not_in(self, other: DnHashes) -> int:
         """Return how many of these DNs are not among the other ones."""
         parts = self._count_parts()
         return sum(

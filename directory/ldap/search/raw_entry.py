@@ -1,4 +1,4 @@
-"""Entries as the server sent them, which are opened when somebody has to look into them: most have not changed."""
+"""Raw entries, as the server sent them; an entry is decoded only when it has changed, which few have."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NONE = "[]"
 
 
 class DecodedEntry(NamedTuple):
-    """What there is to know of an entry: who it is, by the server's mapping, and its attributes as JSON.
+    """One entry after decoding: who it is, by the server's mapping, and its attributes as JSON.
 
     ``named`` says which attributes it has of those that mapping and scripts name.
     """
@@ -34,30 +34,30 @@ class DecodedEntry(NamedTuple):
 class RawEntry(NamedTuple):
     """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
 
-    ``digest`` is a hash of all that the server sent of the entry. ``opened`` is there where whoever read it had to look
-    into each entry; ``content`` is empty then.
+    ``digest`` is a hash of all that the server sent of the entry. ``decoded`` is set where the reader decoded every
+    entry; ``content`` is empty then.
     """
 
     dn: str
     digest: bytes
     content: bytes | Texts
-    opened: DecodedEntry | None = None
+    decoded: DecodedEntry | None = None
 
 
-def opened(
-    sent: RawEntry, mapping: AttributeMapping, named: NamedAttributes, graph: GroupGraph | None = None
+def decode(
+    raw: RawEntry, mapping: AttributeMapping, named: NamedAttributes, graph: GroupGraph | None = None
 ) -> DecodedEntry:
-    """Return what there is to know of an entry; with a ``graph``, the groups that it is in are added to its attributes.
+    """Decode one entry; with a ``graph``, the groups that it is in are added to its attributes.
 
     Raises:
         DirectoryUnavailable: it can't be read.
     """
-    texts = texts_of(sent)
+    texts = texts_of(raw)
     if graph is None:
-        return DecodedEntry(identity(Entry(sent.dn, texts), mapping), json.dumps(texts), named.of(texts))
+        return DecodedEntry(identity(Entry(raw.dn, texts), mapping), json.dumps(texts), named.of(texts))
     texts = without_groups(texts)
-    who, has = identity(Entry(sent.dn, texts), mapping), named.of(texts)
-    listed = graph.groups_as_json(sent.dn, names_of(texts))
+    who, has = identity(Entry(raw.dn, texts), mapping), named.of(texts)
+    listed = graph.groups_as_json(raw.dn, names_of(texts))
     attributes = json.dumps(texts)[:-1] + (", " if texts else "") + f'"{GROUPS}": {listed}}}'
     return DecodedEntry(who, attributes, has if listed == NONE else named.also(has, GROUPS))
 
@@ -69,36 +69,36 @@ def without_groups(texts: Texts) -> Texts:
     return texts
 
 
-def opened_pages(
+def decoded_pages(
     pages: Iterable[list[RawEntry]],
     mapping: AttributeMapping,
     named: NamedAttributes,
     graph: GroupGraph | None = None,
 ) -> Iterator[list[RawEntry]]:
-    """Yield pages of entries that have been looked into; raises as ``opened`` does."""
+    """Yield pages of decoded entries; raises as ``decode`` does."""
     for page in pages:
-        yield [RawEntry(sent.dn, sent.digest, b"", opened(sent, mapping, named, graph)) for sent in page]
+        yield [RawEntry(raw.dn, raw.digest, b"", decode(raw, mapping, named, graph)) for raw in page]
 
 
-def decoded(page: Iterable[RawEntry]) -> list[Entry]:
+def as_entries(page: Iterable[RawEntry]) -> list[Entry]:
     """Return entries as text.
 
     Raises:
         DirectoryUnavailable: one of them can't be read.
     """
-    return [Entry(sent.dn, texts_of(sent), sent.digest) for sent in page]
+    return [Entry(raw.dn, texts_of(raw), raw.digest) for raw in page]
 
 
-def texts_of(sent: RawEntry) -> Texts:
-    """Return the attributes of one entry as text; raises as ``decoded`` does."""
-    if not isinstance(sent.content, bytes):
-        return sent.content
+def texts_of(raw: RawEntry) -> Texts:
+    """Return the attributes of one entry as text; raises as ``as_entries`` does."""
+    if not isinstance(raw.content, bytes):
+        return raw.content
     try:
         # Active Directory sends member without values beside member;range=0-1499.
-        attributes = attributes_of(sent.content)
+        attributes = attributes_of(raw.content)
         return {name: texts for name, values in attributes.items() if (texts := _decoders[name](values))}
     except (Malformed, UnicodeError) as error:
-        raise DirectoryUnavailable(f"the answer can't be read: {plain(sent.dn)}: {plain(str(error))}") from None
+        raise DirectoryUnavailable(f"the answer can't be read: {plain(raw.dn)}: {plain(str(error))}") from None
 
 
 class Decoders(dict[str, Decoder]):

@@ -11,8 +11,8 @@ import ldap
 
 from directory.ldap.error_advice import CANNOT_PAGE, with_advice
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
-from directory.ldap.search.dn_hashes import Seen
-from directory.ldap.search.raw_entry import RawEntry, Texts, decoded, texts_of
+from directory.ldap.search.dn_hashes import DnHashes
+from directory.ldap.search.raw_entry import RawEntry, Texts, as_entries, texts_of
 from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.ber import attributes_of, names_of
 from directory.ldap.transport.session import PAGED_RESULTS, PageEnd, Session
@@ -51,7 +51,7 @@ def requested_attributes(attributes: Sequence[str] | None, named: Sequence[str])
 class Search:
     """One search on one session; ``references`` are the servers that it was sent on to.
 
-    ``seen`` holds every DN that came, ``repeated`` is how many came once more than they should,
+    ``dn_hashes`` holds every DN that came, ``repeated`` is how many came once more than they should,
     ``escaped`` are those that are no UTF-8, and ``results`` counts the answers by their result. With ``changed_since``, a
     cookie, the server sends what has changed since that was given (RFC 4533), in one page.
     """
@@ -68,7 +68,7 @@ class Search:
         self.references: list[tuple[str, ...]] = []
         self.pages_read = 0
         self.page_size = page_size
-        self.seen = Seen()
+        self.dn_hashes = DnHashes()
         self.repeated = 0
         self.escaped: list[str] = []
         self.results: Counter[str] = Counter()
@@ -87,10 +87,10 @@ class Search:
         self._looked_at = FIRST_LOOK
 
     def pages(self) -> Iterator[list[Entry]]:
-        """Return the pages as entries; raises as ``sent_pages`` does."""
-        return map(decoded, self.sent_pages())
+        """Return the pages as entries; raises as ``raw_pages`` does."""
+        return map(as_entries, self.raw_pages())
 
-    def sent_pages(self) -> Iterator[list[RawEntry]]:
+    def raw_pages(self) -> Iterator[list[RawEntry]]:
         """Yield each page; the next one is requested before this one is yielded, so that the server works meanwhile."""
         self.paged = paged = self._may_page()
         # Some servers support the control and do not list it; those that do not support it ignore it then.
@@ -104,7 +104,7 @@ class Search:
             self._complete_ranges()
             self.pages_read += 1
             page, self._page = self._page, []
-            came, self._entries = len(self.seen) > self._entries, len(self.seen)
+            came, self._entries = len(self.dn_hashes) > self._entries, len(self.dn_hashes)
             if cookie:
                 empty = 0 if came else empty + 1
                 if empty > MOST_EMPTY_PAGES:
@@ -118,9 +118,9 @@ class Search:
                 return
 
     def names(self) -> None:
-        """Take the DNs only, page by page, into ``seen``; raises as ``sent_pages`` does."""
+        """Take the DNs only, page by page, into ``dn_hashes``; raises as ``raw_pages`` does."""
         self._names_only = True
-        for _ in self.sent_pages():
+        for _ in self.raw_pages():
             pass
 
     def first(self, limit: int, *, complete: bool = True) -> list[Entry]:
@@ -137,19 +137,19 @@ class Search:
                 raise
         if complete:
             self._complete_ranges()
-        return decoded(self._page[:limit])
+        return as_entries(self._page[:limit])
 
     @property
     def unproven(self) -> bool:
         """Whether a second answer has to confirm it: parts are of different times, or nothing says that it is whole."""
         if self._is_single or self._changed_since is not None:
             return False
-        doubts = self.pages_read > 1, self.estimate > len(self.seen), self.repeated, self.controls_missing
+        doubts = self.pages_read > 1, self.estimate > len(self.dn_hashes), self.repeated, self.controls_missing
         return not self.paged or any(doubts)
 
     @property
     def _untouched(self) -> bool:
-        return not self.pages_read and not self.seen
+        return not self.pages_read and not self.dn_hashes
 
     @property
     def _is_single(self) -> bool:
@@ -184,10 +184,10 @@ class Search:
                 message = self._send_request(b"", paged=paged, insist=insist)
         self._note(end)
         if end.cookie is None and paged and (insist or self.pages_read):
-            if not self.seen:
+            if not self.dn_hashes:
                 self._make_sure_of_the_base()
             raise DirectoryUnavailable(
-                f"The server left out the paging control after {counted(len(self.seen), 'entry', 'entries')}, "
+                f"The server left out the paging control after {counted(len(self.dn_hashes), 'entry', 'entries')}, "
                 f"so that there is no proof that this is all. {CANNOT_PAGE}"
             )
         return end.cookie or b""
@@ -215,9 +215,9 @@ class Search:
             # A bare name says that the entry is still there, or has gone (RFC 4533, 3.3.2).
             contents = [content for content in contents if attributes_of(content)]
         names = names_of(contents)
-        self.seen.add(names)
+        self.dn_hashes.add(names)
         self._last = names
-        if len(self.seen) >= self._looked_at * 2:
+        if len(self.dn_hashes) >= self._looked_at * 2:
             # Now and then, so that a server that goes round in circles is found out.
             self._look_for_repetitions()
         if self._names_only:
@@ -238,12 +238,12 @@ class Search:
 
         Whoever keeps a few that say the same counts them once, and looks for what should have come instead.
         """
-        self._looked_at = max(len(self.seen), FIRST_LOOK)
-        self.repeated = count = self.seen.repeated()
+        self._looked_at = max(len(self.dn_hashes), FIRST_LOOK)
+        self.repeated = count = self.dn_hashes.repeated()
         # Some servers send a person for each alias that leads to them; a second look has to bring just the same then.
-        if self._session.dereferences or count <= max(USUAL_REPETITIONS, len(self.seen) * USUAL_PERCENT // 100):
+        if self._session.dereferences or count <= max(USUAL_REPETITIONS, len(self.dn_hashes) * USUAL_PERCENT // 100):
             return
-        twice = [dn_text(name) for name, times in self.seen.times(self._last).items() if times > 1]
+        twice = [dn_text(name) for name, came in self.dn_hashes.counts(self._last).items() if came > 1]
         repeated = counted(count, "entry", "entries") + (f", {plain(twice[0])} among them," if twice else "")
         raise DirectoryUnavailable(
             f"{self._session.url}: {repeated} came twice, so that others may not have come at all"
@@ -252,17 +252,17 @@ class Search:
     def _complete_ranges(self) -> None:
         ranged, self._ranged = self._ranged, []
         for index in ranged:
-            sent = self._page[index]
-            texts = dict(texts_of(sent))
+            raw = self._page[index]
+            texts = dict(texts_of(raw))
             parts = [(name, found) for name in texts if (found := RANGED.fullmatch(name))]
             if any(len(number) > MOST_DIGITS for _, found in parts for number in found.group("first", "last")):
                 raise DirectoryUnavailable(
-                    f"{self._session.url}: the answer can't be read ({plain(sent.dn)}: a range of values)"
+                    f"{self._session.url}: the answer can't be read ({plain(raw.dn)}: a range of values)"
                 )
             for spelled, found in parts:
-                texts[found["name"]] = (*texts.pop(spelled), *self._rest(sent.dn, found["name"], found["last"]))
+                texts[found["name"]] = (*texts.pop(spelled), *self._rest(raw.dn, found["name"], found["last"]))
             if parts:
-                self._page[index] = RawEntry(sent.dn, _digest(sent.dn, texts), texts)
+                self._page[index] = RawEntry(raw.dn, _digest(raw.dn, texts), texts)
 
     def _rest(self, dn: str, name: str, last: str) -> Iterator[str]:
         """Yield the values after the first range (MS-ADTS, 3.1.1.3.1.3.3)."""
@@ -278,7 +278,7 @@ class Search:
         """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
         message = self._send_request(b"", paged=False, insist=False)
         self._session.receive(message, self._take, self._refer)
-        for entry in decoded(self._page):
+        for entry in as_entries(self._page):
             for spelled, values in entry.attributes.items():
                 found = RANGED.fullmatch(spelled)
                 if not found or found["name"].lower() != name.lower() or found["first"] != str(first):

@@ -1,1 +1,1 @@
-"""Connections to LDAP servers: sockets, TLS, bind, and LDAP messages on the wire."""
+"""Connections to LDAP servers: sockets, TLS, bind, and the stream of LDAP messages."""

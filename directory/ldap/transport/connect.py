@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.transport.session import Session
-from directory.ldap.transport.sockets import Note, open_wire, unnoted
+from directory.ldap.transport.sockets import Note, open_transport, unnoted
 from directory.ldap.url import Url
 from directory.ldap.validation.connection_settings import check_settings
 from directory.values.ldap import Connection, FailedUrl
@@ -43,7 +43,7 @@ def connect(connection: Connection, note: Note = unnoted) -> Session:
 
 def open_session(connection: Connection, url: Url, note: Note = unnoted) -> Session:
     """Return a session with one server."""
-    session = Session(connection, url, open_wire(connection, url, note))
+    session = Session(connection, url, open_transport(connection, url, note))
     try:
         session.bind()
         session.read_root()

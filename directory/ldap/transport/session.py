@@ -16,7 +16,7 @@ from directory.ldap.errors import DirectoryUnavailable, Stage, plain
 from directory.ldap.transport.ber import Malformed, attributes_of, paging_of
 from directory.ldap.transport.error_translation import failure_of
 from directory.ldap.transport.root_dse import ROOT_ATTRIBUTES, RootDse, root_of
-from directory.ldap.transport.sockets import Wire, open_wire
+from directory.ldap.transport.sockets import Transport, open_transport
 from directory.ldap.url import Url
 from directory.ldap.validation.connection_settings import SCOPES
 from directory.values import pem_certificates
@@ -71,9 +71,9 @@ OF_BINDS = Controls({PAGED_RESULTS: ResponseControl})
 class Session:
     """A connection that is bound and ready to search."""
 
-    def __init__(self, connection: Connection, url: Url, wire: Wire) -> None:
+    def __init__(self, connection: Connection, url: Url, transport: Transport) -> None:
         self.url = url
-        self.encrypted = wire.encrypted
+        self.encrypted = transport.encrypted
         self.cannot_page = connection.cannot_page
         self.dereferences = connection.dereference_aliases
         self.root = RootDse()
@@ -81,9 +81,9 @@ class Session:
         self.authorization = ""
         self.failed_urls: tuple[FailedUrl, ...] = ()
         self._connection = connection
-        self._wire = wire
+        self._transport = transport
         self._has_paged = False
-        self._ldap = ldap.initialize(NOWHERE, fileno=wire.fileno)
+        self._ldap = ldap.initialize(NOWHERE, fileno=transport.fileno)
         self._ldap.timeout = connection.operation_timeout
         for option, value in (
             (ldap.OPT_PROTOCOL_VERSION, ldap.VERSION3),
@@ -104,7 +104,7 @@ class Session:
             return
         finally:
             del self._ldap
-            self._wire.relay.close()
+            self._transport.stream.close()
 
     def renew(self) -> None:
         """Go on by a fresh connection to the same address, as the same user.
@@ -112,14 +112,14 @@ class Session:
         Raises:
             DirectoryUnavailable: there is none; the one so far stays.
         """
-        wire = open_wire(self._connection, self.url, address=self._wire.address)
-        fresh = Session(self._connection, self.url, wire)
+        transport = open_transport(self._connection, self.url, address=self._transport.address)
+        fresh = Session(self._connection, self.url, transport)
         try:
             fresh.bind()
         except BaseException:
             fresh.close()
             raise
-        self._wire, fresh._wire = fresh._wire, self._wire
+        self._transport, fresh._transport = fresh._transport, self._transport
         self._ldap, fresh._ldap = fresh._ldap, self._ldap
         self._has_paged = False
         fresh.close()
@@ -138,7 +138,7 @@ class Session:
         """Sign in as the connection says, and make sure that the server took it as more than anonymous."""
         dn, external = self._connection.bind_dn, self._connection.sasl_external
         password = self._connection.bind_password if dn else ""
-        with self._translated(Stage.BIND), self._wire.relay.carried():
+        with self._translated(Stage.BIND), self._transport.stream.carried():
             if external:
                 # With credentials, though empty: without any the server would ask for them first (RFC 4422, 5.1).
                 self._ldap.sasl_bind_s("", "EXTERNAL", b"")
@@ -206,7 +206,7 @@ class Session:
         Raises:
             DirectoryUnavailable: the answer did not end in success, or not in the time that one answer may take.
         """
-        entries, result, taken = self._wire.relay.entries, self._ldap.result4, 0
+        entries, result, taken = self._transport.stream.entries, self._ldap.result4, 0
         # For the whole answer: a server that drips would never reach the time-out of one entry.
         ends = time.monotonic() + self._connection.operation_timeout
         kind, controls = 0, list[Any]()
@@ -243,7 +243,7 @@ class Session:
             self._connection,
             self.url,
             stage,
-            trouble=self._wire.relay.trouble,
+            trouble=self._transport.stream.trouble,
             after=after() if after else None,
         )
 

@@ -18,7 +18,7 @@ from directory.ldap import error_advice
 from directory.ldap.errors import DirectoryUnavailable, Stage, plain
 from directory.ldap.transport import ber, client_certificates
 from directory.ldap.transport.ber import Malformed
-from directory.ldap.transport.stream import Relay, why
+from directory.ldap.transport.stream import LdapStream, why
 from directory.ldap.url import Url
 from directory.ldap.validation.addresses import allowed
 from directory.values.ldap import Connection
@@ -33,15 +33,15 @@ Note = Callable[[Stage, str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Wire:
-    """An open connection; ``fileno`` belongs to libldap, which closes it, and ``relay`` is its way to the server.
+class Transport:
+    """An open connection; ``fileno`` belongs to libldap, which closes it; ``stream`` carries its messages to the server.
 
     ``address`` is the server's, as one of several that its name may lead to.
     """
 
     fileno: int
     encrypted: bool
-    relay: Relay
+    stream: LdapStream
     address: str
 
 
@@ -49,7 +49,7 @@ def unnoted(_stage: Stage, _detail: str) -> None:
     """Take no note of a step."""
 
 
-def open_wire(connection: Connection, url: Url, note: Note = unnoted, *, address: str = "") -> Wire:
+def open_transport(connection: Connection, url: Url, note: Note = unnoted, *, address: str = "") -> Transport:
     """Connect to one server, with TLS as the connection wants it, and ``note`` each stage that went well.
 
     An ``address`` goes before the others that the name leads to.
@@ -71,7 +71,9 @@ def open_wire(connection: Connection, url: Url, note: Note = unnoted, *, address
         outside.close()
         raise
     _end_waits(for_libldap, connection.operation_timeout)
-    return Wire(for_libldap.detach(), encrypted=trust is not None, relay=Relay(outside, inside), address=reached)
+    return Transport(
+        for_libldap.detach(), encrypted=trust is not None, stream=LdapStream(outside, inside), address=reached
+    )
 
 
 def _connect(connection: Connection, url: Url, note: Note, preferred: str) -> socket.socket:

@@ -27,7 +27,7 @@ LONGEST_OTHER = 1 << 16
 WORTH_READING, PAUSE = 1 << 15, 0.0003
 
 
-class Relay:
+class LdapStream:
     """Both ends of one connection; ``trouble`` is the reason why it broke off."""
 
     def __init__(self, outside: socket.socket, inside: socket.socket) -> None:
@@ -52,7 +52,7 @@ class Relay:
     def carried(self) -> Iterator[None]:
         """Carry in a thread, so that libldap may wait for an answer meanwhile."""
         self._ready.register(self._woken, selectors.EVENT_READ)
-        thread = threading.Thread(target=self._carry_all, name="ldap-relay", daemon=True)
+        thread = threading.Thread(target=self._carry_all, name="ldap-stream", daemon=True)
         thread.start()
         try:
             yield

@@ -23,8 +23,8 @@ from directory.values.scripts import Verdict
 LAID_OUT, LAID_OUT_AT_END = 3, 2
 # Pages get smaller at the end, so that all end together, but not so small that to send them takes longer than to do them.
 SMALLEST = 20
-# So many wait here besides, in the order in which their verdicts are wanted.
-AHEAD = 8
+# Pages that are fetched ahead besides, in the order in which their verdicts are wanted.
+PREFETCHED = 8
 # Milliseconds of scripts for each entry, known once so many were evaluated, from which on others are called.
 WORTH_HELP, KNOWN_AFTER = 0.2, 100
 # How often answers are looked for, and how often helpers are counted and called, in seconds: whoever has come stays while
@@ -121,7 +121,7 @@ class EvaluationDispatcher:
         own = self._first_free(helpers)
         if helpers:
             self._lay_out(helpers)
-            self._fill(AHEAD + published)
+            self._fill(PREFETCHED + published)
         if own is not None:
             return own
         # Not before ours are done, so that whoever has been called can come.

@@ -113,7 +113,7 @@ class Batches:
                 self._send_what_can_be_sent()
                 if any(self._on_the_way.values()):
                     self._receive()
-                elif not self._evaluate_apart():
+                elif not self._evaluate_isolated():
                     return
                 if self._failed:
                     self._find_culprits()
@@ -242,7 +242,7 @@ class Batches:
             self._pace.learn_from_search(len(batch.rows), self._search.culprits - before)
             self._pace.learn(len(batch.rows), self._search.spent - spent)
 
-    def _evaluate_apart(self) -> bool:
+    def _evaluate_isolated(self) -> bool:
         """Evaluate a few entries without a batch: the first of all, and those of very slow scripts; False if none is left."""
         batch = self._next_batch(1 if self._careful else ON_THE_WAY * len(self._workers))
         if batch is None:

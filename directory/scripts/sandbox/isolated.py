@@ -72,12 +72,12 @@ class IsolatedEvaluation:
         """Yield an answer for each entry, None where there came none; all workers are busy meanwhile."""
         workers = self._workers if len(rows) > ON_THE_WAY else self._workers[:1]
         tickets: list[Child | None] = []
-        ahead = ON_THE_WAY * len(workers)
-        for number in range(len(rows) + ahead):
+        in_flight = ON_THE_WAY * len(workers)
+        for number in range(len(rows) + in_flight):
             worker = workers[number % len(workers)]
-            if number >= ahead:
+            if number >= in_flight:
                 try:
-                    yield worker.finish(tickets[number - ahead])
+                    yield worker.finish(tickets[number - in_flight])
                 except (ChildDied, RequestFailed):
                     yield None
             if number < len(rows):

@@ -43,7 +43,7 @@ class Sandbox:
         self._packer = Packer(always_lists, limits.batch_bytes)
         self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
         # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
-        self._apart = False
+        self._isolated = False
         self._errors: dict[ScriptName, ScriptError] | None = None
         self._workers = [SandboxWorker(scripts, self._sources, limits, requested) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
@@ -133,7 +133,7 @@ class Sandbox:
                 yield from ([verdict] * len(page) for page in pages)
                 return
             self._counted = self._search.spent
-            if not self._apart:
+            if not self._isolated:
                 yield from self._in_batches(pages, total)
                 return
             for page in pages:
@@ -185,7 +185,7 @@ class Sandbox:
                 if death.certain:
                     break
             else:
-                self._apart = self._apart or loaded.leaves_work_behind
+                self._isolated = self._isolated or loaded.leaves_work_behind
                 return loaded.error
         return ScriptError(script, reason)
 

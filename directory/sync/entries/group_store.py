@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
 from directory.ldap.errors import DirectoryUnavailable, plain
-from directory.ldap.process.parent import GroupsApart
+from directory.ldap.process.parent import IsolatedGroupReading
 from directory.models import StoredEntry, StoredGroup
 from directory.sync import fingerprints
 from directory.values import distinguished_names
@@ -65,7 +65,7 @@ class GroupStore:
         self._rows = dict(rows.iterator(chunk_size=5000))
         return {key: digest[len(MADE) :] for key, digest in self._rows.items() if digest.startswith(MADE)}
 
-    def take(self, reading: GroupsApart, stay: Callable[[], None]) -> None:
+    def take(self, reading: IsolatedGroupReading, stay: Callable[[], None]) -> None:
         """Take what has changed; ``stay`` is called for each page.
 
         Raises:

@@ -71,10 +71,10 @@ def _of_twice(twice: Sequence[str]) -> list[str]:
     return [f"{counted}: {_named(twice)}."]
 
 
-def _attributes(sent: RawEntry) -> Mapping[str, Sequence[str]]:
-    if sent.opened is None:
-        return texts_of(sent)
-    attributes: dict[str, list[str]] = json.loads(sent.opened.attributes)
+def _attributes(raw: RawEntry) -> Mapping[str, Sequence[str]]:
+    if raw.decoded is None:
+        return texts_of(raw)
+    attributes: dict[str, list[str]] = json.loads(raw.decoded.attributes)
     return attributes
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.process.parent import ReadingProcess
-from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, opened
+from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, decode
 from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, RunServer
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher
@@ -107,7 +107,7 @@ class PageProcessor:
         if unique := list(dict.fromkeys(dns)):
             with process.open_single(self.request, unique) as reading:
                 self._again = True
-                self.read(reading.sent_pages())
+                self.read(reading.raw_pages())
 
     def _look_at(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> None:
         for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._entries_to_evaluate(_gathered(parts)))):
@@ -130,7 +130,7 @@ class PageProcessor:
             to_evaluate = [index for index, each in enumerate(read) if each.needs_evaluation]
             for index in to_evaluate:
                 if read[index].attributes is None:
-                    found = self._opened(rest[index][0])
+                    found = self._decoded(rest[index][0])
                     read[index].attributes, read[index].named = Json(found.attributes), found.named
             self._note(read)
             matched = sum(each.candidate is not None for each in read)
@@ -166,11 +166,11 @@ class PageProcessor:
         rest: list[tuple[RawEntry, EntryKey]] = []
         places = self.shelf.places([each[:2] for each in page])
         came = self._taken(page, places)
-        for sent, place in came:
+        for raw, place in came:
             if stays and place.same and place.same.stands:
                 left.append(place.same)
             else:
-                rest.append((sent, place))
+                rest.append((raw, place))
         kept = sum(each.user_id is not None for each in left)
         row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(came), row.matched + kept
         self.verdicts_kept += kept
@@ -206,36 +206,38 @@ class PageProcessor:
     def _phase(self) -> str:
         return f"reading {self.server.name}"
 
-    def _matched(self, sent: list[tuple[RawEntry, EntryKey]]) -> list[ReadEntry]:
+    def _matched(self, raw_entries: list[tuple[RawEntry, EntryKey]]) -> list[ReadEntry]:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
         # What is stored is of the same person as it was, whatever else has changed about it.
-        stays = {place.stored.pk: each.dn for each, place in sent if place.stored and (place.same or not each.digest)}
+        stays = {
+            place.stored.pk: each.dn for each, place in raw_entries if place.stored and (place.same or not each.digest)
+        }
         known = self.shelf.identities(stays)
         with timing.step("decoding"):
-            looked_into = [self._looked_into(each, place, known) for each, place in sent]
+            looked_into = [self._looked_into(each, place, known) for each, place in raw_entries]
         who = [each.identity for each in looked_into]
         # Before anything is kept of this page.
         if self.incremental:
-            _refuse_nameless(each for each, (_, place) in zip(who, sent, strict=True) if not place.stored)
+            _refuse_nameless(each for each, (_, place) in zip(who, raw_entries, strict=True) if not place.stored)
         found = user_matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
             ReadEntry(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
-            for (_, place), each, candidate in zip(sent, looked_into, found, strict=True)
+            for (_, place), each, candidate in zip(raw_entries, looked_into, found, strict=True)
         ]
 
-    def _looked_into(self, sent: RawEntry, place: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
+    def _looked_into(self, raw: RawEntry, place: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
         """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
         who = known.get(place.stored.pk) if place.stored else None
         if who is None:
-            return self._opened(sent)
+            return self._decoded(raw)
         # Of those that say the same nobody has to know the attributes.
-        return DecodedEntry(who, "") if place.same else self._opened(sent)._replace(identity=who)
+        return DecodedEntry(who, "") if place.same else self._decoded(raw)._replace(identity=who)
 
-    def _opened(self, sent: RawEntry) -> DecodedEntry:
+    def _decoded(self, raw: RawEntry) -> DecodedEntry:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
-        if sent.opened is not None:
-            return sent.opened
-        return opened(sent, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
+        if raw.decoded is not None:
+            return raw.decoded
+        return decode(raw, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
 
     def _note(self, read: list[ReadEntry]) -> None:
         """Note who has a claim to another one's entry, and the canary."""

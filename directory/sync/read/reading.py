@@ -166,7 +166,7 @@ def _read_from(
             with timing.step("what entries are matched by"):
                 ground = reader.ground()
             reader.matched = not tried_before and ground == match_fingerprint.of_last_reading(row)
-            reader.read(reading.sent_pages())
+            reader.read(reading.raw_pages())
             row.referrals = list(reading.referrals)
             work.notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
             work.notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)

@@ -124,10 +124,10 @@ def _named_now(reader: PageProcessor, process: ReadingProcess, dns: Sequence[str
     if len(dns) > MOST_SINGLES:
         raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
     with process.open_single(reader.request, dns) as reading:
-        sent = [each for page in reading.sent_pages() for each in page]
-    found = {distinguished_names.key(each.dn): frozenset(_groups_of(each)) for each in sent}
+        raw_entries = [each for page in reading.raw_pages() for each in page]
+    found = {distinguished_names.key(each.dn): frozenset(_groups_of(each)) for each in raw_entries}
     return {dn: found[distinguished_names.key(dn)] for dn in dns if distinguished_names.key(dn) in found}
 
 
-def _groups_of(sent: RawEntry) -> Iterable[str]:
-    return (distinguished_names.key(dn) for dn in group_names.named_by(texts_of(sent)))
+def _groups_of(raw: RawEntry) -> Iterable[str]:
+    return (distinguished_names.key(dn) for dn in group_names.named_by(texts_of(raw)))

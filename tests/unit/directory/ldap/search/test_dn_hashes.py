@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.ldap.search import dn_hashes
-from directory.ldap.search.dn_hashes import Seen
+from directory.ldap.search.dn_hashes import DnHashes
 
 NAMES = st.lists(st.sampled_from([f"uid={number}".encode() for number in range(20)]), max_size=60)
 
 
-def seen_of(names: list[bytes]) -> Seen:
-    found = Seen()
+def seen_of(names: list[bytes]) -> DnHashes:
+    found = DnHashes()
     found.add(names)
     return found
 
@@ -39,7 +39,7 @@ def test_it_counts_what_is_not_among_others(names: list[bytes], others: list[byt
 
 @given(names=NAMES)
 def test_it_tells_how_often_each_has_come(names: list[bytes]) -> None:
-    assert seen_of(names).times(set(names)) == {name: names.count(name) for name in set(names)}
+    assert seen_of(names).counts(set(names)) == {name: names.count(name) for name in set(names)}
 
 
 @given(names=NAMES, data=st.data())

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.transport.session import PageEnd, Session
-from directory.ldap.transport.sockets import START_TLS, Wire, _end_waits, open_wire
-from directory.ldap.transport.stream import Relay
+from directory.ldap.transport.sockets import START_TLS, Transport, _end_waits, open_transport
+from directory.ldap.transport.stream import LdapStream
 from directory.ldap.url import Url
 from directory.values.ldap import Connection
 from tests import ber
@@ -60,8 +60,8 @@ def session() -> Iterator[tuple[Session, socket.socket]]:
     for_libldap, inside = socket.socketpair()
     outside.settimeout(1)
     _end_waits(for_libldap, 1)
-    wire = Wire(for_libldap.detach(), encrypted=False, relay=Relay(outside, inside), address="h")
-    with closing(server), closing(Session(SETTINGS, Url("ldap", "h", 389), wire)) as opened:
+    transport = Transport(for_libldap.detach(), encrypted=False, stream=LdapStream(outside, inside), address="h")
+    with closing(server), closing(Session(SETTINGS, Url("ldap", "h", 389), transport)) as opened:
         yield opened, server
         # So that nobody waits for more at the end.
         server.close()
@@ -206,7 +206,7 @@ def starting_tls(answer: bytes, *, drip: float = 0) -> Iterator[Connection]:
 def refusal(answer: bytes, *, drip: float = 0) -> DirectoryUnavailable:
     """Return why StartTLS failed."""
     with starting_tls(answer, drip=drip) as connection, pytest.raises(DirectoryUnavailable) as refused:
-        open_wire(connection, Url("ldap", "127.0.0.1", int(connection.urls[0].rpartition(":")[2])))
+        open_transport(connection, Url("ldap", "127.0.0.1", int(connection.urls[0].rpartition(":")[2])))
     assert refused.value.stage is Stage.TLS
     return refused.value
 
