@@ -196,12 +196,12 @@ def encryption_keys(name: str) -> list[str]:
         BadSetting: when one of them is no key; which one is said by its place, as it may be secret.
     """
     keys = words(name, default=[])
-    for place, key in enumerate(keys, 1):
+    for position, key in enumerate(keys, 1):
         try:
             Fernet(key if key != "secret-key" else Fernet.generate_key())
         except ValueError as error:
             raise BadSetting(
-                f"{name}: key {place} is no Fernet key; manage.py rotate_keys --new-key prints one."
+                f"{name}: key {position} is no Fernet key; manage.py rotate_keys --new-key prints one."
             ) from error
     return keys
 
@@ -288,7 +288,7 @@ def process_name(arguments: Sequence[str]) -> str:
     if "celery" in program and "beat" in rest:
         return "rollcall clock"
     if "celery" in program and "worker" in rest:
-        queues = [rest[place + 1] for place, word in enumerate(rest[:-1]) if word in {"--queues", "-Q"}]
+        queues = [rest[index + 1] for index, word in enumerate(rest[:-1]) if word in {"--queues", "-Q"}]
         queues += [word.partition("=")[2] for word in rest if word.startswith("--queues=")]
         return f"rollcall worker {','.join(queues)}".strip()
     if program.endswith("manage.py") and rest:

@@ -42,14 +42,14 @@ def insert_rows(
     if connection.vendor == "postgresql":
         _insert_into_postgresql(model, columns, rows, unless)
         return
-    places = f"({', '.join(['%s'] * len(columns))})"
+    placeholders = f"({', '.join(['%s'] * len(columns))})"
     into = f"INSERT INTO {_table(model)} ({', '.join(_named(model, columns))}) VALUES "  # noqa: S608  # as below
     after = _written_over(model, columns, unless)
     with connection.cursor() as cursor:
         for start in range(0, len(rows), ROWS):
             part = rows[start : start + ROWS]
             cursor.execute(
-                into + ", ".join([places] * len(part)) + after, [_plain(value) for row in part for value in row]
+                into + ", ".join([placeholders] * len(part)) + after, [_plain(value) for row in part for value in row]
             )
 
 
@@ -119,13 +119,13 @@ def _insert_into_postgresql(
     # Django has no COPY: its errors have to be turned into Django's.
     into = f"COPY {table} ({names}) FROM STDIN"
     fields = {field.name: field for field in model._meta.concrete_fields}
-    json_columns = [place for place, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
+    json_columns = [index for index, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
         for row in rows:
             copied = [*row]
             # The values of other columns need no conversion.
-            for place in json_columns:
-                copied[place] = _plain(row[place])
+            for index in json_columns:
+                copied[index] = _plain(row[index])
             copy.write_row(copied)
 
 

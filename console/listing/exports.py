@@ -84,16 +84,16 @@ def _file(name: str, content_type: str, lines: Iterable[str]) -> StreamingHttpRe
         Busy: when as many exports are under way on this machine as may be at once.
     """
     disposition = f'attachment; filename="{name}"'
-    content = Export(lines, _free_place())
+    content = Export(lines, _free_slot())
     return StreamingHttpResponse(content, content_type=content_type, headers={"Content-Disposition": disposition})
 
 
 class Export:
-    """The pieces of one file, which keeps its place among the exports that may run at once until it ends."""
+    """The pieces of one file, which keeps one of the slots for exports at once until it ends."""
 
-    def __init__(self, lines: Iterable[str], place: int) -> None:
+    def __init__(self, lines: Iterable[str], slot: int) -> None:
         self._lines = iter(lines)
-        self._place: int | None = place
+        self._slot: int | None = slot
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -112,25 +112,25 @@ class Export:
         return "".join(found)
 
     def close(self) -> None:
-        """Give the place back; Django calls this however the answer ends."""
-        place, self._place = self._place, None
-        if place is not None:
-            os.close(place)
+        """Give the slot back; Django calls this however the answer ends."""
+        slot, self._slot = self._slot, None
+        if slot is not None:
+            os.close(slot)
 
     def __del__(self) -> None:
         self.close()
 
 
-def _free_place() -> int:
-    """Take one of the places, an open file; the system gives it back when its process is killed."""
+def _free_slot() -> int:
+    """Take one of the slots, an open file; the system gives it back when its process is killed."""
     folder = settings.VAR / "exports"
     folder.mkdir(mode=0o700, exist_ok=True)
     for number in range(AT_ONCE):
-        place = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        slot = os.open(folder / f"{number}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(place, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(slot, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            os.close(place)
+            os.close(slot)
             continue
-        return place
+        return slot
     raise Busy

@@ -18,8 +18,8 @@ from django_tables2.rows import BoundRows
 
 # The ids of so many rows come with their count.
 FEW = 20_000
-# PostgreSQL's arrays have no places behind it.
-LAST_PLACE = 2**31 - 1
+# PostgreSQL's arrays have no positions behind it.
+LAST_POSITION = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +108,7 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         sorts_all = self._requested_page > 1 and not all(isinstance(each, str) for each in order)
         if (self._reads_every_row or sorts_all) and connections[rows.db].vendor == "postgresql":
             if self._sorted_at_once or sorts_all or order in {("pk",), ("-pk",)}:
-                start = min((self._requested_page - 1) * self.per_page, LAST_PLACE - self.per_page)
+                start = min((self._requested_page - 1) * self.per_page, LAST_POSITION - self.per_page)
                 return _count_and_page(rows, start, start + self.per_page)
             return _count_and_ids(rows)
         return _Found(rows.count())
@@ -152,9 +152,9 @@ def in_full_order(rows: QuerySet[Any]) -> QuerySet[Any]:
     """
     order: Sequence[Any] = rows.query.order_by or rows.model._meta.ordering
     unique = {field.name for field in rows.model._meta.concrete_fields if field.unique and not field.null} | {"pk"}
-    for place, each in enumerate(order, start=1):
+    for position, each in enumerate(order, start=1):
         if isinstance(each, str) and each.removeprefix("-") in unique:
-            return rows.order_by(*order[:place])
+            return rows.order_by(*order[:position])
     last = order[-1] if order else "pk"
     descending = last.descending if isinstance(last, OrderBy) else str(last).startswith("-")
     return rows.order_by(*order, "-pk" if descending else "pk")

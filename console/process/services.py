@@ -26,8 +26,8 @@ maxmemory-policy noeviction
 
 def web(address: str, port: int) -> Service:
     """Return the web server."""
-    place = f"[{address}]" if ":" in address else address
-    options = ("--bind", f"{place}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
+    host = f"[{address}]" if ":" in address else address
+    options = ("--bind", f"{host}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
     size = ("--worker-class", "console.process.web_worker.Worker", "--workers", "2", "--threads", "4")
     return _python("web", "gunicorn", "console.wsgi", *options, *size)
 
@@ -74,12 +74,12 @@ def free_port(*preferred: int, address: str = LOOPBACK) -> int:
         OSError: when this machine has no such address.
         PermissionError: when the first of them is one that only root may open.
     """
-    family, _, _, _, place = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    family, _, _, _, sockaddr = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     for port in (*preferred, 0):
         with socket.socket(family) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((place[0], port, *place[2:]))
+                probe.bind((sockaddr[0], port, *sockaddr[2:]))
             except PermissionError:
                 raise
             except OSError as error:

@@ -170,10 +170,10 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Put a server before the one above it, or behind the one below it."""
     server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
     order = list(LdapServer.objects.in_order().values_list("pk", flat=True))
-    place = order.index(server.pk)
-    other = place - 1 if request.POST.get("direction") == "up" else place + 1
+    position = order.index(server.pk)
+    other = position - 1 if request.POST.get("direction") == "up" else position + 1
     if 0 <= other < len(order):
-        order[place], order[other] = order[other], order[place]
+        order[position], order[other] = order[other], order[position]
     try:
         servers.reorder(ids=order, by=author(request), at=timezone.now())
     except Refused as reason:

@@ -31,7 +31,7 @@ from orgs.text import fold
 class Applicant:
     """Somebody who is to become a user, and the org, unless the org name script names another one.
 
-    ``place`` are names of orgs that lead there from ``org``, each made below the one before where it is missing.
+    ``way`` are names of orgs that lead there from ``org``, each made below the one before where it is missing.
     ``roles`` are ids of roles that were chosen by hand; they count where no script names any, None for the org's
     default roles. Whoever is to be managed locally is not looked for in the directory.
     """
@@ -39,7 +39,7 @@ class Applicant:
     profile: Profile
     org: Org
     notes: str = ""
-    place: tuple[str, ...] = ()
+    way: tuple[str, ...] = ()
     roles: frozenset[int] | None = None
     managed_locally: bool = False
     password: str = field(default="", repr=False)
@@ -91,7 +91,7 @@ def decide(
     context = CreationContext(by)
     scope = context.scope if with_scripts else {}
     people = [
-        (applicant.profile.username, context.nearest(applicant.org, applicant.place))
+        (applicant.profile.username, context.nearest(applicant.org, applicant.way))
         for applicant in applicants
         if not applicant.managed_locally
     ]
@@ -104,29 +104,29 @@ def decide(
             decisions.append(_of_entry(applicant, hit, context, usernames_by_id, within))
         else:
             decisions.append(
-                _of_row(applicant, context, looked_up=context.nearest(applicant.org, applicant.place) in scope)
+                _of_row(applicant, context, looked_up=context.nearest(applicant.org, applicant.way) in scope)
             )
     return decisions
 
 
 def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) -> Decision:
     """Decide about somebody who was found in no directory; ``looked_up`` is whether any was searched."""
-    nearest = context.house.by_id[context.nearest(applicant.org, applicant.place)]
+    nearest = context.house.by_id[context.nearest(applicant.org, applicant.way)]
     in_directory = context.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
     refusal = ""
     if applicant.password and in_directory:
         refusal = f"not created: {nearest.name} follows LDAP, so the user signs in by LDAP: leave the password empty"
     # A refused applicant creates no org either.
-    place, makes = context.walk(applicant.org, () if refusal else applicant.place)
-    roles, warnings = _roles_of_row(applicant, place, context, in_directory=in_directory)
+    target_org, makes = context.walk(applicant.org, () if refusal else applicant.way)
+    roles, warnings = _roles_of_row(applicant, target_org, context, in_directory=in_directory)
     if looked_up and not applicant.managed_locally:
         warnings.insert(0, "was not found in the directory: the next sync will deactivate this user")
     return Decision(
         line=applicant.line,
         profile=applicant.profile,
         start=applicant.org.pk,
-        way=applicant.place,
-        org=place.facts.name,
+        way=applicant.way,
+        org=target_org.facts.name,
         makes=tuple(makes),
         roles=() if refusal else roles,
         notes=applicant.notes,
@@ -138,43 +138,43 @@ def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) 
 
 
 def _roles_of_row(
-    applicant: Applicant, place: TargetOrg, context: CreationContext, *, in_directory: bool
+    applicant: Applicant, target_org: TargetOrg, context: CreationContext, *, in_directory: bool
 ) -> tuple[tuple[int, ...], list[str]]:
     if applicant.roles is not None:
-        return context.ids(context.names(applicant.roles), place)
-    defaults, warnings = place.facts.default_roles, []
+        return context.ids(context.names(applicant.roles), target_org)
+    defaults, warnings = target_org.facts.default_roles, []
     if in_directory:
         # As at a sync: no server gives leave, as none has found this user.
         refused = defaults & context.house.admin_roles
         defaults -= refused
         warnings = [
-            f"no LDAP server that may grant {name} has found this user, so this default role of {place.facts.name} "
+            f"no LDAP server that may grant {name} has found this user, so this default role of {target_org.facts.name} "
             "is left out"
             for name in sorted(refused)
         ]
-    roles, more = context.ids(defaults, place)
+    roles, more = context.ids(defaults, target_org)
     return roles, [*warnings, *more]
 
 
 def _of_entry(
     applicant: Applicant,
     hit: FoundPerson,
-    places: CreationContext,
+    context: CreationContext,
     usernames_by_id: Mapping[str, str],
     within: Collection[int] | None,
 ) -> Decision:
     refusal = _refusal(hit, usernames_by_id.get(fold(applicant.profile.username), "")) or _refused_password(
         applicant, hit
     )
-    way = applicant.place
+    way = applicant.way
     if not refusal and hit.verdict.org_name is not None:
         way = (*way, hit.verdict.org_name)
-        target = places.orgs.get(fold(hit.verdict.org_name))
+        target = context.orgs.get(fold(hit.verdict.org_name))
         if within is not None and target is not None and target.org_id is not None and target.org_id not in within:
-            refusal, way = "not created: the org name script names an org that you do not administer", applicant.place
+            refusal, way = "not created: the org name script names an org that you do not administer", applicant.way
     # A refused applicant creates no org either.
-    place, makes = places.walk(applicant.org, () if refusal else way)
-    roles, warnings = ((), []) if refusal else _roles_of_entry(applicant, place, hit, places)
+    target_org, makes = context.walk(applicant.org, () if refusal else way)
+    roles, warnings = ((), []) if refusal else _roles_of_entry(applicant, target_org, hit, context)
     if not refusal and (problem := no_address(applicant.profile.email, hit.identity)):
         warnings = [*warnings, problem]
     return Decision(
@@ -182,7 +182,7 @@ def _of_entry(
         profile=_profile(applicant.profile, hit.identity),
         start=applicant.org.pk,
         way=way,
-        org=place.facts.name,
+        org=target_org.facts.name,
         makes=tuple(makes),
         roles=roles,
         notes=applicant.notes,
@@ -201,16 +201,16 @@ def _refused_password(applicant: Applicant, hit: FoundPerson) -> str:
 
 
 def _roles_of_entry(
-    applicant: Applicant, place: TargetOrg, hit: FoundPerson, places: CreationContext
+    applicant: Applicant, target_org: TargetOrg, hit: FoundPerson, context: CreationContext
 ) -> tuple[tuple[int, ...], list[str]]:
     """Return the roles of somebody whom a server has found, as a sync would give them, and what was left out."""
-    by = role_resolution.granting(hit.server.pk, hit.server.name, places.house)
-    chosen = None if applicant.roles is None else places.names(applicant.roles)
+    by = role_resolution.granting(hit.server.pk, hit.server.name, context.house)
+    chosen = None if applicant.roles is None else context.names(applicant.roles)
     if chosen is not None and hit.verdict.roles is None:
         # The script leaves roles alone, so those chosen by hand stay.
-        return places.ids(chosen, place)
-    found = role_resolution.of_new_user(hit.verdict.roles, org=place.facts, by=by)
-    roles, more = places.ids(found.roles or frozenset(), place)
+        return context.ids(chosen, target_org)
+    found = role_resolution.of_new_user(hit.verdict.roles, org=target_org.facts, by=by)
+    roles, more = context.ids(found.roles or frozenset(), target_org)
     ignored = sorted((chosen or frozenset()) - (found.roles or frozenset()))
     decided = [f"the role name script of {hit.server.name} decides, so {name} is left out" for name in ignored]
     return roles, [*found.warnings, *more, *decided]

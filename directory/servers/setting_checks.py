@@ -8,7 +8,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from directory.ldap.attributes.computed_attributes import EXCEPT
-from directory.ldap.validation.addresses import check_place
+from directory.ldap.validation.addresses import check_ldap_url
 from directory.ldap.validation.filter_syntax import check_filter
 from directory.ldap.validation.syntax import check_attribute, check_certificate, check_dn
 from directory.models import LdapServer
@@ -129,7 +129,7 @@ def _wrong_urls(stored: LdapServer, old: Collection[str], *, may_use_any_address
     if len(stored.urls) > MOST_URLS:
         return f"{counted(len(stored.urls), 'URL', 'URLs')}: {MOST_URLS} are the most"
     for url in map(str, stored.urls):
-        if problem := check_place(url, anywhere=may_use_any_address or url in old):
+        if problem := check_ldap_url(url, anywhere=may_use_any_address or url in old):
             return problem if len(stored.urls) == 1 else f"{url[:255]}: {problem}"
     return None
 

@@ -96,8 +96,8 @@ def gaining(before: Lists, after: Lists) -> set[int]:
     found = set()
     for org_id, servers in after.items():
         old = before.get(org_id, ())
-        for place, server in enumerate(servers):
-            if server not in old or not set(old[: old.index(server)]) <= set(servers[:place]):
+        for position, server in enumerate(servers):
+            if server not in old or not set(old[: old.index(server)]) <= set(servers[:position]):
                 found.add(server)
     return found
 

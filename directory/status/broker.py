@@ -70,7 +70,7 @@ def _reason(error: Exception) -> str:
 
 def look(answer: BrokerAnswer) -> list[Line]:
     """Return the status lines of Redis."""
-    where = {"where": _place(), "reason": answer.problem}
+    where = {"where": _address(), "reason": answer.problem}
     if answer.problem:
         return [
             Line(
@@ -88,7 +88,7 @@ def look(answer: BrokerAnswer) -> list[Line]:
     return [Line(_("Connection"), LineState.OK, fact), _persistence(answer.facts), _memory(answer.facts)]
 
 
-def _place() -> str:
+def _address() -> str:
     """Return host, port and database; never the user or the password."""
     try:
         parts = urlsplit(settings.REDIS_URL)

@@ -79,27 +79,27 @@ def history(change: Change, *, author: str, simulated: bool) -> list[str]:
 def _events(change: Change) -> list[str]:
     before, after = change.before, change.after
     who = f"user:{change.user_id}/{safe(before.username)}"
-    place = _org(before)
+    org = _org(before)
     actions = set(change.actions)
     lines = []
     if Action.DEACTIVATE in actions:
-        lines.append(f"Blocking and deactivating {who} in {place}")
+        lines.append(f"Blocking and deactivating {who} in {org}")
     elif actions & {Action.BLOCK, Action.SET_PENDING}:
-        lines.append(f"Blocking {who} in {place}, deactivation pending")
+        lines.append(f"Blocking {who} in {org}, deactivation pending")
     if Action.REACTIVATE in actions:
-        lines.append(f"Activating {who} in {place}")
+        lines.append(f"Activating {who} in {org}")
     elif Action.UNBLOCK in actions:
-        lines.append(f"Unblocking {who} in {place}")
+        lines.append(f"Unblocking {who} in {org}")
     elif Action.CLEAR_PENDING in actions:
-        lines.append(f"Clearing pending deactivation of {who} in {place}")
+        lines.append(f"Clearing pending deactivation of {who} in {org}")
     if Action.RENAME in actions:
-        lines.append(f"Renaming {who} to {safe(after.username)} in {place}")
+        lines.append(f"Renaming {who} to {safe(after.username)} in {org}")
     if Action.PROFILE in actions:
-        lines.append(f"Updating profile of {who} in {place}")
+        lines.append(f"Updating profile of {who} in {org}")
     if Action.MOVE in actions:
-        lines.append(f"Moving {who} from {place} to {_org(after)}")
+        lines.append(f"Moving {who} from {org} to {_org(after)}")
     if Action.SET_ROLES in actions:
-        lines.append(f"Changing roles of {who} in {place} from {_names(before)} to {_names(after)}")
+        lines.append(f"Changing roles of {who} in {org} from {_names(before)} to {_names(after)}")
     return lines
 
 

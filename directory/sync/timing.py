@@ -1,4 +1,4 @@
-"""Where a run's time goes, by step: measured for whoever asks, and for nothing otherwise."""
+"""Measures the seconds of each step of a run, where somebody asks for them; costs nothing otherwise."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Item = TypeVar("Item")
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What one step took: wall-clock seconds, without the steps inside it, and how often it was taken."""
+    """The wall-clock seconds of one step, without the steps inside it, and how often it was done."""
 
     seconds: float = 0.0
-    times: int = 0
+    count: int = 0
 
 
 @dataclass(slots=True)
-class Times:
-    """What the steps of one run took so far, in the order in which they were first taken."""
+class RunTiming:
+    """The timing of one run so far, by step, in the order in which the steps began."""
 
     by_step: dict[str, Spent] = field(default_factory=dict)
     _inside: list[float] = field(default_factory=list)
@@ -39,21 +39,21 @@ class Times:
         finally:
             took, inside = time.perf_counter() - started, self._inside.pop()
             before = self.by_step[step]
-            self.by_step[step] = Spent(before.seconds + took - inside, before.times + 1)
+            self.by_step[step] = Spent(before.seconds + took - inside, before.count + 1)
             if self._inside:
                 self._inside[-1] += took
 
 
-_times: ContextVar[Times | None] = ContextVar("times of the present run", default=None)
+_times: ContextVar[RunTiming | None] = ContextVar("times of the present run", default=None)
 
 
 @contextmanager
-def measured() -> Iterator[Times]:
+def measured() -> Iterator[RunTiming]:
     """Measure all steps that are taken in here."""
-    times = Times()
-    token = _times.set(times)
+    timing = RunTiming()
+    token = _times.set(timing)
     try:
-        yield times
+        yield timing
     finally:
         _times.reset(token)
 
@@ -61,11 +61,11 @@ def measured() -> Iterator[Times]:
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """Do something as one step of a run."""
-    times = _times.get()
-    if times is None:
+    timing = _times.get()
+    if timing is None:
         yield
         return
-    with times.during(name):
+    with timing.during(name):
         yield
 
 

@@ -9,7 +9,7 @@ class NamedAttributes:
     """The attributes with these names, in this order: each has a bit of the number, the first one the lowest."""
 
     def __init__(self, names: Sequence[str]) -> None:
-        self._bits = {name.lower(): 1 << place for place, name in enumerate(names)}
+        self._bits = {name.lower(): 1 << position for position, name in enumerate(names)}
         # Most entries have the same few attributes, in the same order.
         self._known: dict[tuple[str, ...], str] = {}
 

@@ -25,9 +25,9 @@ def keep(server: LdapServer, dn: str) -> None:
 
 def found(server: LdapServer, pages: list[list[str]]) -> list[int | None]:
     shelf = EntryStore(run_id=2, server_id=server.pk, made="")
-    places = [place for page in pages for place in shelf.places([(dn, b"") for dn in page])]
-    assert [place.key for place in places] == [dn_key(dn) for page in pages for dn in page]
-    return [place.stored.pk if place.stored else None for place in places]
+    entry_keys = [entry_key for page in pages for entry_key in shelf.entry_keys([(dn, b"") for dn in page])]
+    assert [entry_key.key for entry_key in entry_keys] == [dn_key(dn) for page in pages for dn in page]
+    return [entry_key.stored.pk if entry_key.stored else None for entry_key in entry_keys]
 
 
 @given(rows=st.lists(st.tuples(st.booleans(), st.sampled_from(NAMES)), unique=True), pages=PAGES)
@@ -58,7 +58,7 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
         for dn in rows:
             keep(server, dn)
         shelf = EntryStore(run_id=2, server_id=server.pk, made="")
-        StoredEntry.objects.update(digest=shelf.places([(rows[0], b"kept")])[0].digest if rows else "")
+        StoredEntry.objects.update(digest=shelf.entry_keys([(rows[0], b"kept")])[0].digest if rows else "")
         waiting: list[ReadEntry] = []
         again = 0
         for page in pages:
@@ -66,9 +66,11 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
             sent = [
                 RawEntry(dn, b"changed" if changed_dns.setdefault(dn, changed) else b"kept", {}) for dn, changed in page
             ]
-            first, repeats = shelf.arrivals.take(sent, shelf.places([each[:2] for each in sent]))
+            first, repeats = shelf.arrivals.take(sent, shelf.entry_keys([each[:2] for each in sent]))
             again += len(repeats)
-            waiting += [ReadEntry(place, Identity(each.dn, "", ()), None) for each, place in first if not place.same]
+            waiting += [
+                ReadEntry(entry_key, Identity(each.dn, "", ()), None) for each, entry_key in first if not entry_key.same
+            ]
             if not late:
                 shelf.keep(waiting)
                 waiting = []
@@ -85,8 +87,10 @@ def test_entries_that_come_as_they_came_before_are_read_on_and_not_looked_up() -
     for dn in NAMES:
         keep(server, dn)
     shelf = EntryStore(run_id=2, server_id=server.pk, made="")
-    shelf.places([(dn, b"") for dn in NAMES[:4]])
+    shelf.entry_keys([(dn, b"") for dn in NAMES[:4]])
     with CaptureQueriesContext(connection) as queries:
         for start in (4, 8):
-            assert all(place.stored for place in shelf.places([(dn, b"") for dn in NAMES[start : start + 4]]))
+            assert all(
+                entry_key.stored for entry_key in shelf.entry_keys([(dn, b"") for dn in NAMES[start : start + 4]])
+            )
     assert len(queries) == 2

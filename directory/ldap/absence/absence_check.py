@@ -37,8 +37,8 @@ ALIKE = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Place:
-    """Where to look, what has to match there besides, and what it means to be found there.
+class _SearchStep:
+    """One of the searches for missing users: where, with which further filter, and what a find there means.
 
     ``by_name_too`` looks for usernames even where immutable ids are known, as a reading does.
     """
@@ -142,15 +142,15 @@ class AbsenceCheck:
             self._session = connect(self._connection)
         trees = trees_with_people(self._session.root.contexts, self._connection.search_base)
         results: dict[int, AbsenceCheckResult] = {}
-        for place in self._places(trees):
+        for step in self._search_steps(trees):
             rest = [who for who in batch if who.user_id not in results]
-            entries, loose = self._find(self._session, place, rest)
+            entries, loose = self._find(self._session, step, rest)
             for pk, found in entries.items():
                 dns = tuple(entry.dn for entry in found)
-                results[pk] = AbsenceCheckResult(place.absent, place.words.format(plain(" and ".join(dns))), dns)
+                results[pk] = AbsenceCheckResult(step.absent, step.words.format(plain(" and ".join(dns))), dns)
             if loose:
-                rest = [who for who in rest if who.user_id not in results and (place.by_name_too or not who.unique_ids)]
-                results |= self._taken_for(self._session, place, rest)
+                rest = [who for who in rest if who.user_id not in results and (step.by_name_too or not who.unique_ids)]
+                results |= self._taken_for(self._session, step, rest)
         for who in batch:
             if who.user_id not in results:
                 results[who.user_id] = self._gone_or_hidden(self._session, who, trees)
@@ -176,42 +176,42 @@ class AbsenceCheck:
             self._hidden = doubt and f"a part of the directory may be hidden: {doubt}"
         return self._hidden
 
-    def _places(self, trees: Sequence[str]) -> Iterator[_Place]:
+    def _search_steps(self, trees: Sequence[str]) -> Iterator[_SearchStep]:
         base, scope = self._connection.search_base, self._connection.search_scope
         matching = self._connection.search_filter.strip()
-        yield _Place(base, scope, matching, absent=False, words=OVERLOOKED, by_name_too=True)
+        yield _SearchStep(base, scope, matching, absent=False, words=OVERLOOKED, by_name_too=True)
         # Of what the bind DN may not see, a filter is neither true nor false (RFC 4511, 4.5.1.7).
-        yield _Place(base, scope, f"(!{matching})", absent=True, words=UNMATCHED)
-        yield _Place(base, scope, "", absent=False, words=UNDECIDED)
+        yield _SearchStep(base, scope, f"(!{matching})", absent=True, words=UNMATCHED)
+        yield _SearchStep(base, scope, "", absent=False, words=UNDECIDED)
         # The whole directory, with an empty base, has been searched by then.
         for tree in filter(None, trees):
-            yield _Place(tree, "subtree", "", absent=True, words=MOVED)
+            yield _SearchStep(tree, "subtree", "", absent=True, words=MOVED)
 
     def _find(
-        self, session: Session, place: _Place, missing_users: Sequence[MissingUser]
+        self, session: Session, step: _SearchStep, missing_users: Sequence[MissingUser]
     ) -> tuple[dict[int, list[Entry]], bool]:
         """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
         if not missing_users:
             return {}, False
-        anyone = "".join(_condition(who, self._mapping, by_name_too=place.by_name_too) for who in missing_users)
-        target = SearchLocation(place.base, place.scope, f"(&{place.matching}(|{anyone}))")
+        anyone = "".join(_condition(who, self._mapping, by_name_too=step.by_name_too) for who in missing_users)
+        target = SearchLocation(step.base, step.scope, f"(&{step.matching}(|{anyone}))")
         found: dict[int, list[Entry]] = {}
         loose = False
         try:
             for page in Search(session, target, self._names, self._connection.page_size).pages():
                 for entry in page:
-                    whom = self._whom(entry, missing_users, by_name_too=place.by_name_too)
+                    whom = self._whom(entry, missing_users, by_name_too=step.by_name_too)
                     loose |= not whom and not any(entry.dn in who.namesakes for who in missing_users)
                     for pk in whom:
                         found.setdefault(pk, []).append(entry)
         except DirectoryUnavailable as refused:
             # Many accounts may see no more than the search base; there, a refusal counts.
-            if refused.result_code not in UNSEEN or place.words != MOVED:
+            if refused.result_code not in UNSEEN or step.words != MOVED:
                 raise
         return found, loose
 
     def _taken_for(
-        self, session: Session, place: _Place, missing_users: Sequence[MissingUser]
+        self, session: Session, step: _SearchStep, missing_users: Sequence[MissingUser]
     ) -> dict[int, AbsenceCheckResult]:
         """Return for whom the directory has an entry under its own matching: Active Directory takes Renée for renee.
 
@@ -220,7 +220,7 @@ class AbsenceCheck:
         results = {}
         for who in missing_users:
             name = f"({self._mapping.username}={escape_filter(who.username)})"
-            target = SearchLocation(place.base, place.scope, f"(&{place.matching}{name})")
+            target = SearchLocation(step.base, step.scope, f"(&{step.matching}{name})")
             pages = Search(session, target, self._names, self._connection.page_size).pages()
             dns = tuple(entry.dn for page in pages for entry in page if entry.dn not in who.namesakes)
             if dns:

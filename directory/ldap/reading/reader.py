@@ -13,7 +13,7 @@ from directory.ldap.search.raw_entry import RawEntry, as_entries
 from directory.ldap.search.referrals import is_left_out, may_hold_people
 from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.search.search import Search, requested_attributes
-from directory.ldap.search.search_targets import SearchLocation, parse_referral, place
+from directory.ldap.search.search_targets import SearchLocation, location_key, parse_referral
 from directory.ldap.transport.connect import connect, open_session
 from directory.ldap.transport.session import Session
 from directory.ldap.url import Url
@@ -86,7 +86,7 @@ class Reading:
         if since is not None and cursor.cookie(since) is None:
             request = cursor.changed(since, request)
         target = SearchLocation(connection.search_base, connection.search_scope, request)
-        self._visited.add(place(self._session.url, target))
+        self._visited.add(location_key(self._session.url, target))
         yield from self._read(self._session, target, hops=0)
         self.proof = self._prove()
 
@@ -194,11 +194,11 @@ class Reading:
         if not targets:
             self.referrals.append(plain(urls[0] if urls else ""))
             return
-        if any(place(*found) in self._visited for found in targets):
+        if any(location_key(*found) in self._visited for found in targets):
             return
         if hops > MOST_HOPS:
             raise DirectoryUnavailable(f"More than {MOST_HOPS} referrals lead from one to the next")
-        self._visited.update(place(*found) for found in targets)
+        self._visited.update(location_key(*found) for found in targets)
         session, elsewhere = self._open_first(targets)
         try:
             yield from self._read(session, elsewhere, hops)

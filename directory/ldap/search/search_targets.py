@@ -23,7 +23,7 @@ class SearchLocation:
     filter: str
 
 
-def place(url: Url, target: SearchLocation) -> tuple[str, int, SearchLocation]:
+def location_key(url: Url, target: SearchLocation) -> tuple[str, int, SearchLocation]:
     """Return what is equal when two referrals lead to the same search."""
     return url.host, url.port, replace(target, base=distinguished_names.key(target.base))
 

@@ -28,8 +28,8 @@ EMBEDDING = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 BY_NAME = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 
 
-def check_place(text: str, *, anywhere: bool = False) -> str | None:
-    """Return why a URL may not be an LDAP server's, None if it may; names are not looked up here.
+def check_ldap_url(text: str, *, anywhere: bool = False) -> str | None:
+    """Return why a URL may not be that of an LDAP server, None if it may; host names are not looked up here.
 
     ``anywhere`` allows any port, and this machine itself.
     """

@@ -81,7 +81,7 @@ class Command(BaseCommand):
                 Profile(row.username, row.email, row.first_name, row.last_name),
                 start or top,
                 row.notes,
-                place=tuple(name for name in (("" if start else chosen), row.org) if name),
+                way=tuple(name for name in (("" if start else chosen), row.org) if name),
                 password=row.password,
                 line=row.line,
             )

@@ -117,12 +117,12 @@ class Command(BaseCommand):
             pipeline.execute(run.pk, clock=timezone.now)
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
 
-    def _write_times(self, spent: timing.Times) -> None:
+    def _write_times(self, spent: timing.RunTiming) -> None:
         """Print what each step took without the ones inside it, in their order, with its part of the whole."""
         whole = sum(each.seconds for each in spent.by_step.values()) or 1.0
         self.stderr.write(f"{'seconds':>9} {'part':>6} {'times':>7}  step")
         for name, each in spent.by_step.items():
-            self.stderr.write(f"{each.seconds:9.3f} {each.seconds / whole:6.1%} {each.times:7}  {name}")
+            self.stderr.write(f"{each.seconds:9.3f} {each.seconds / whole:6.1%} {each.count:7}  {name}")
         self.stderr.write(f"{whole:9.3f} {1:6.1%} {'':7}  all of the run")
 
     def _write_outcome(self, run: Run, *, as_json: bool) -> None:

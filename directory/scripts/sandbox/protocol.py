@@ -68,8 +68,8 @@ class _Shape:
     @classmethod
     def of(cls, names: tuple[str, ...], always: Sequence[bool]) -> Self:
         """Return the shape of entries of which no value is a list that needn't be one."""
-        places = ",".join('["%s"]' if is_list else '"%s"' for is_list in always)
-        return cls(names, tuple(index for index, is_list in enumerate(always) if is_list), f"[%s,{places}]")
+        placeholders = ",".join('["%s"]' if is_list else '"%s"' for is_list in always)
+        return cls(names, tuple(index for index, is_list in enumerate(always) if is_list), f"[%s,{placeholders}]")
 
 
 def _shown(name: str, values: Sequence[str]) -> bool:

@@ -257,7 +257,9 @@ def _do(
 def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
     """Put back what an undo remembers beside the accounts, once these are as they were."""
     remembered = {row.user_id: row.put_back for row in changes if row.user_id is not None}
-    put_back.states(users={pk: side_effects.times(each["states"]) for pk, each in remembered.items()}, by=by, at=at)
+    put_back.states(
+        users={pk: side_effects.with_datetimes(each["states"]) for pk, each in remembered.items()}, by=by, at=at
+    )
     put_back.grants(
         roles={
             (pk, role): (granted_by, datetime.fromisoformat(granted_at))
@@ -268,7 +270,8 @@ def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
     devices = [item for each in remembered.values() for item in each["devices"].items()]
     put_back.devices(
         remembered={
-            int(key): side_effects.times(side_effects.only(row["then"], side_effects.DEVICE)) for key, row in devices
+            int(key): side_effects.with_datetimes(side_effects.only(row["then"], side_effects.DEVICE))
+            for key, row in devices
         },
         by=by,
         at=at,
@@ -276,7 +279,9 @@ def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
     archives = {int(key): row["then"] for each in remembered.values() for key, row in each["archives"].items()}
     live = [pk for pk, then in archives.items() if then["state"] == devices_archives.LIVE]
     put_back.live_archives(archive_ids=live, at=at)
-    cold = {pk: side_effects.times(then) for pk, then in archives.items() if then["state"] == devices_archives.COLD}
+    cold = {
+        pk: side_effects.with_datetimes(then) for pk, then in archives.items() if then["state"] == devices_archives.COLD
+    }
     put_back.cold_archives(dates=cold, by=by, at=at)
 
 

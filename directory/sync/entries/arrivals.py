@@ -20,12 +20,12 @@ class Repeat(NamedTuple, Generic[E]):
     """An entry that has come before; ``before`` is the first copy where that has no row yet."""
 
     entry: E
-    place: EntryKey
+    entry_key: EntryKey
     before: E | None
 
 
 class Arrivals(Generic[E]):
-    """The rows of the entries that have come, and those that are still on their way to a row."""
+    """The entries that have come in one reading: those with a row, and those whose row is not written yet."""
 
     def __init__(self, server_id: int) -> None:
         stored = StoredEntry.objects.filter(server=server_id).aggregate(newest=Max("pk"))
@@ -42,21 +42,23 @@ class Arrivals(Generic[E]):
     def __contains__(self, pk: int) -> bool:
         return pk in self._rows
 
-    def take(self, page: Sequence[E], places: Sequence[EntryKey]) -> tuple[list[tuple[E, EntryKey]], list[Repeat[E]]]:
+    def take(
+        self, page: Sequence[E], entry_keys: Sequence[EntryKey]
+    ) -> tuple[list[tuple[E, EntryKey]], list[Repeat[E]]]:
         """Return what comes for the first time, and what has come before."""
         first: list[tuple[E, EntryKey]] = []
         repeats: list[Repeat[E]] = []
         rows, coming, newest = self._rows, self._coming, self._newest
-        for both in zip(page, places, strict=True):
-            entry, place = both
-            stored = place.stored
+        for both in zip(page, entry_keys, strict=True):
+            entry, entry_key = both
+            stored = entry_key.stored
             if stored is not None and stored.pk <= newest and rows.add(stored.pk):
-                if stored.digest != place.digest:
-                    coming[place.key] = entry
-            elif stored is None and place.key not in coming:
-                coming[place.key] = entry
+                if stored.digest != entry_key.digest:
+                    coming[entry_key.key] = entry
+            elif stored is None and entry_key.key not in coming:
+                coming[entry_key.key] = entry
             else:
-                repeats.append(Repeat(entry, place, coming.get(place.key)))
+                repeats.append(Repeat(entry, entry_key, coming.get(entry_key.key)))
                 continue
             first.append(both)
         return first, repeats

@@ -68,7 +68,7 @@ class Stored(NamedTuple):
 
 
 class EntryKey(NamedTuple):
-    """Where an entry is kept: its key and what it says as a hash; ``stored`` is the row that is there, if any."""
+    """The key of one DN and a digest of what the entry holds; ``stored`` is the row of that DN, if there is one."""
 
     key: str
     digest: str
@@ -88,7 +88,7 @@ class ReadEntry:
     those that mapping and scripts name are among them.
     """
 
-    place: EntryKey
+    entry_key: EntryKey
     identity: Identity
     candidate: Candidate | None
     attributes: Json | None = None
@@ -98,7 +98,7 @@ class ReadEntry:
     @property
     def needs_evaluation(self) -> bool:
         """Whether the scripts have to run for the entry."""
-        return self.candidate is not None and not (self.place.same and self.place.same.settled)
+        return self.candidate is not None and not (self.entry_key.same and self.entry_key.same.settled)
 
 
 def made_alike(server_id: int, made: str) -> bool:
@@ -135,19 +135,19 @@ class EntryStore:
         """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
         return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
 
-    def places(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
-        """Return where the entries of a page are kept: DNs, each with a hash of what the server sent."""
+    def entry_keys(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
+        """Return the keys of a page's entries; the page is DNs, each with a hash of what the server sent."""
         keys, made = [dn_key(dn) for dn, _ in page], self._made
         guessed = self._behind_the_last(len(keys))
         missing = [key for key in keys if key not in guessed]
         stored = guessed | self._by_key(missing)
-        places = [
+        entry_keys = [
             EntryKey(key, made + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)
         ]
         in_order = not guessed or 2 * len(missing) < len(keys)
-        last = next((place.stored.pk for place in reversed(places) if place.stored), None)
+        last = next((entry_key.stored.pk for entry_key in reversed(entry_keys) if entry_key.stored), None)
         self._last = last if in_order else None
-        return places
+        return entry_keys
 
     def _behind_the_last(self, many: int) -> dict[str, Stored]:
         """Return as many rows, by their keys, as come behind that of the last entry.
@@ -186,7 +186,7 @@ class EntryStore:
     def keep(self, page: Sequence[ReadEntry]) -> set[int]:
         """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
         verdicts = self._stored_verdicts(
-            [each.place.same.pk for each in page if each.place.same and each.needs_evaluation]
+            [each.entry_key.same.pk for each in page if each.entry_key.same and each.needs_evaluation]
         )
         new: list[tuple[Any, ...]] = []
         changed: dict[int, dict[str, Any]] = {}
@@ -194,7 +194,7 @@ class EntryStore:
         users: set[int | None] = set()
         groups: set[str] = set()
         for each in page:
-            stored, same = each.place.stored, each.place.same
+            stored, same = each.entry_key.stored, each.entry_key.same
             if same and (not each.needs_evaluation or verdicts.get(same.pk) == each.verdict):
                 if same.fits(each.candidate):
                     continue
@@ -205,15 +205,15 @@ class EntryStore:
             if stored:
                 changed[stored.pk] = dict(zip(WRITTEN, self._values(each), strict=True))
             else:
-                new.append((self._server_id, each.place.key, each.identity.dn, *self._values(each)))
+                new.append((self._server_id, each.entry_key.key, each.identity.dn, *self._values(each)))
             users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
         self.wrote = self.wrote or bool(new or changed)
         self._named_groups.add(groups)
         insert_rows(StoredEntry, COLUMNS, new)
         update_rows(StoredEntry, changed, columns=WRITTEN)
         update_rows(StoredEntry, moved, columns=MOVED)
-        self.arrivals.add(each.place.stored for each in page if each.place.stored)
-        self.arrivals.kept((each.place.key for each in page), (*changed, *moved))
+        self.arrivals.add(each.entry_key.stored for each in page if each.entry_key.stored)
+        self.arrivals.kept((each.entry_key.key for each in page), (*changed, *moved))
         return {pk for pk in users if pk is not None}
 
     def _values(self, read: ReadEntry) -> tuple[Any, ...]:
@@ -221,7 +221,7 @@ class EntryStore:
         return (
             self._run_id,
             *_match(read.candidate),
-            read.place.digest,
+            read.entry_key.digest,
             read.identity.unique_id,
             int(traits(read.identity)),
             serialization.identity_to_json(read.identity),
@@ -247,7 +247,7 @@ class EntryStore:
     def others(self, *, all_of_them: bool) -> Iterator[list[tuple[EntryKey, str, dict[str, list[str]]]]]:
         """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time or again.
 
-        Each entry comes with its place, its DN and its attributes.
+        Each entry comes as its key, its DN and its attributes.
         """
         columns = ("dn_key", "dn", "attributes", *KNOWN)
         rows = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")

@@ -190,9 +190,9 @@ class DirectoryView:
         """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
         last = next((reading for reading in searched if reading.server_id == noted.server), searched[-1])
         presence = Presence.ABSENT
-        places = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
+        where = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
         whom = "nobody with a known immutable id of this user" if namesakes else "nobody matches"
-        reason = f"{whom} in {places}, searched to the last page"
+        reason = f"{whom} in {where}, searched to the last page"
         if changes := next((reading for reading in searched if reading.extent), None):
             presence = Presence.NOT_LOOKED_FOR
             reason = f"{changes.name} was asked for {changes.extent}, and a full reading tells who is absent"

@@ -28,13 +28,13 @@ def same_again(repeats: Iterable[Repeat[RawEntry]], *, resolved: bool = False) -
         return found
 
     found = []
-    for entry, place, before in repeats:
+    for entry, entry_key, before in repeats:
         if before is not None:
             same = before.digest == entry.digest or comparable(_attributes(before)) == comparable(_attributes(entry))
-        elif place.same is not None or place.stored is None:
+        elif entry_key.same is not None or entry_key.stored is None:
             same = True
         else:
-            kept = StoredEntry.objects.values_list("attributes", flat=True).get(pk=place.stored.pk)
+            kept = StoredEntry.objects.values_list("attributes", flat=True).get(pk=entry_key.stored.pk)
             same = comparable(kept) == comparable(_attributes(entry))
         if not same:
             raise DirectoryUnavailable(

@@ -164,24 +164,24 @@ class PageProcessor:
         row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
         left: list[Stored] = []
         rest: list[tuple[RawEntry, EntryKey]] = []
-        places = self.shelf.places([each[:2] for each in page])
-        came = self._taken(page, places)
-        for raw, place in came:
-            if stays and place.same and place.same.stands:
-                left.append(place.same)
+        entry_keys = self.shelf.entry_keys([each[:2] for each in page])
+        came = self._taken(page, entry_keys)
+        for raw, entry_key in came:
+            if stays and entry_key.same and entry_key.same.stands:
+                left.append(entry_key.same)
             else:
-                rest.append((raw, place))
+                rest.append((raw, entry_key))
         kept = sum(each.user_id is not None for each in left)
         row.pages, row.entries, row.matched = row.pages + 1, row.entries + len(came), row.matched + kept
         self.verdicts_kept += kept
         return rest
 
-    def _taken(self, page: list[RawEntry], places: list[EntryKey]) -> list[tuple[RawEntry, EntryKey]]:
+    def _taken(self, page: list[RawEntry], entry_keys: list[EntryKey]) -> list[tuple[RawEntry, EntryKey]]:
         """Return the entries that come for the first time; what is asked for once more counts as it is now."""
         if self._again:
-            self.shelf.arrivals.add(place.stored for place in places if place.stored)
-            return list(zip(page, places, strict=True))
-        first, repeated = self.shelf.arrivals.take(page, places)
+            self.shelf.arrivals.add(entry_key.stored for entry_key in entry_keys if entry_key.stored)
+            return list(zip(page, entry_keys, strict=True))
+        first, repeated = self.shelf.arrivals.take(page, entry_keys)
         self.twice += duplicate_entries.same_again(repeated, resolved=self.groups is not None)
         return first
 
@@ -210,28 +210,34 @@ class PageProcessor:
         """Return who the entries are, by their rows where these say the same, and who they may be."""
         # What is stored is of the same person as it was, whatever else has changed about it.
         stays = {
-            place.stored.pk: each.dn for each, place in raw_entries if place.stored and (place.same or not each.digest)
+            entry_key.stored.pk: each.dn
+            for each, entry_key in raw_entries
+            if entry_key.stored and (entry_key.same or not each.digest)
         }
         known = self.shelf.identities(stays)
         with timing.step("decoding"):
-            looked_into = [self._looked_into(each, place, known) for each, place in raw_entries]
+            looked_into = [self._looked_into(each, entry_key, known) for each, entry_key in raw_entries]
         who = [each.identity for each in looked_into]
         # Before anything is kept of this page.
         if self.incremental:
-            _refuse_nameless(each for each, (_, place) in zip(who, raw_entries, strict=True) if not place.stored)
+            _refuse_nameless(
+                each for each, (_, entry_key) in zip(who, raw_entries, strict=True) if not entry_key.stored
+            )
         found = user_matching.candidates(who, org_ids=self.org_ids, server_id=self.server.pk)
         return [
-            ReadEntry(place, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named)
-            for (_, place), each, candidate in zip(raw_entries, looked_into, found, strict=True)
+            ReadEntry(
+                entry_key, each.identity, candidate, Json(each.attributes) if each.attributes else None, each.named
+            )
+            for (_, entry_key), each, candidate in zip(raw_entries, looked_into, found, strict=True)
         ]
 
-    def _looked_into(self, raw: RawEntry, place: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
+    def _looked_into(self, raw: RawEntry, entry_key: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
         """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
-        who = known.get(place.stored.pk) if place.stored else None
+        who = known.get(entry_key.stored.pk) if entry_key.stored else None
         if who is None:
             return self._decoded(raw)
         # Of those that say the same nobody has to know the attributes.
-        return DecodedEntry(who, "") if place.same else self._decoded(raw)._replace(identity=who)
+        return DecodedEntry(who, "") if entry_key.same else self._decoded(raw)._replace(identity=who)
 
     def _decoded(self, raw: RawEntry) -> DecodedEntry:
         """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
@@ -280,8 +286,8 @@ def _refuse_nameless(new: Iterable[Identity]) -> None:
 def _as_stored(page: Iterable[tuple[EntryKey, str, Mapping[str, Sequence[str]]]]) -> list[tuple[RawEntry, EntryKey]]:
     """Return entries as if they had come as they are stored."""
     return [
-        (RawEntry(dn, b"", {name: tuple(attributes[name]) for name in attributes}), place)
-        for place, dn, attributes in page
+        (RawEntry(dn, b"", {name: tuple(attributes[name]) for name in attributes}), entry_key)
+        for entry_key, dn, attributes in page
     ]
 
 

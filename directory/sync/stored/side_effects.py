@@ -94,7 +94,7 @@ def time(value: str | None) -> datetime | None:
     return None if value is None else datetime.fromisoformat(value)
 
 
-def times(values: Mapping[str, Any]) -> Values:
+def with_datetimes(values: Mapping[str, Any]) -> Values:
     """Return values with their times as they were before they became JSON; those have names in ``_at`` or ``_since``."""
     return {name: time(value) if name.endswith(("_at", "_since")) else value for name, value in values.items()}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.sync.plan.rules.devices_archives import put_back_belongings
 from directory.values.plan import Account, Action, Change, Outcome, StoredUser
 from orgs.text import fold
@@ -56,28 +56,30 @@ class PresentState:
 
 def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change, dict[str, Any]]:
     """Return the change that puts a user back, and what it puts back beside the account."""
-    draft = Draft(known, known.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
+    builder = ChangeBuilder(known, known.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
     if known.managed_locally:
-        return draft.untouched(Outcome.KEPT, "Managed locally since: nothing is put back."), {}
+        return builder.untouched(Outcome.KEPT, "Managed locally since: nothing is put back."), {}
     if not done.traces:
         step = "Applied before Rollcall noted what an undo needs: nothing can be put back."
-        return draft.untouched(Outcome.REFUSED, step), {}
+        return builder.untouched(Outcome.REFUSED, step), {}
     left = done.traces["states"]
     if not _differences(done.before, known.account, left["before"], present.states):
-        return draft.untouched(Outcome.KEPT, "As it was before that run already: nothing to put back."), {}
+        return builder.untouched(Outcome.KEPT, "As it was before that run already: nothing to put back."), {}
     if changed := _differences(done.after, known.account, left["after"], present.states):
         differences = "; ".join(changed)
-        return draft.untouched(Outcome.CHANGED_MEANWHILE, f"Changed meanwhile: {differences}. Nothing is put back."), {}
-    states = _states(draft, done, left["before"])
-    _profile(draft, done, taken=present.name_is_taken)
-    _org(draft, done, present)
-    grants = _roles(draft, done, present)
-    if not draft.actions:
-        return draft.untouched(Outcome.REFUSED, "Nothing can be put back."), {}
+        return builder.untouched(
+            Outcome.CHANGED_MEANWHILE, f"Changed meanwhile: {differences}. Nothing is put back."
+        ), {}
+    states = _states(builder, done, left["before"])
+    _profile(builder, done, taken=present.name_is_taken)
+    _org(builder, done, present)
+    grants = _roles(builder, done, present)
+    if not builder.actions:
+        return builder.untouched(Outcome.REFUSED, "Nothing can be put back."), {}
     belongings = put_back_belongings(
-        draft, done.traces, devices=present.devices, archives=present.archives, at=present.at
+        builder, done.traces, devices=present.devices, archives=present.archives, at=present.at
     )
-    return draft.finished(), {"states_now": dict(present.states), "states": states, "grants": grants, **belongings}
+    return builder.finished(), {"states_now": dict(present.states), "states": states, "grants": grants, **belongings}
 
 
 def _differences(left: Account, now: Account, left_states: Mapping[str, Any], states: Mapping[str, Any]) -> list[str]:
@@ -105,23 +107,23 @@ def _shown(value: Any) -> str:
     return _WHO.get(value, str(value)) if value else "none"
 
 
-def _states(draft: Draft, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
+def _states(builder: ChangeBuilder, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
     """Active, blocked and pending as before; what the legal hold demands now comes first. Return who set them."""
-    target, remembered = _as_the_hold_demands(draft, done.before, before)
-    now = draft.known.account
+    target, remembered = _as_the_hold_demands(builder, done.before, before)
+    now = builder.known.account
     if target.active and not now.active:
-        draft.want(Action.REACTIVATE, "Active again, as before.", active=True)
+        builder.add(Action.REACTIVATE, "Active again, as before.", active=True)
     if now.blocked and not target.blocked:
-        draft.want(Action.UNBLOCK, "Unblocked, as before.", blocked=False)
+        builder.add(Action.UNBLOCK, "Unblocked, as before.", blocked=False)
     if now.pending and not target.pending and target.active:
-        draft.want(Action.CLEAR_PENDING, "No deactivation is pending, as before.", pending=False)
+        builder.add(Action.CLEAR_PENDING, "No deactivation is pending, as before.", pending=False)
     if target.blocked and not now.blocked:
-        draft.want(Action.BLOCK, f"Blocked, {_by(remembered, 'blocked')}.", blocked=True)
+        builder.add(Action.BLOCK, f"Blocked, {_by(remembered, 'blocked')}.", blocked=True)
     if now.active and not target.active:
         step = f"Deactivated, {_by(remembered, 'deactivated')}."
-        draft.want(Action.DEACTIVATE, step, active=False, pending=False)
+        builder.add(Action.DEACTIVATE, step, active=False, pending=False)
     if target.pending and not now.pending:
-        draft.want(Action.SET_PENDING, f"Deactivation pending, {_by(remembered, 'pending')}.", pending=True)
+        builder.add(Action.SET_PENDING, f"Deactivation pending, {_by(remembered, 'pending')}.", pending=True)
     return remembered
 
 
@@ -131,70 +133,72 @@ def _by(remembered: Mapping[str, Any], state: str) -> str:
     return f"set by {who} on {since[:10]}, as before" if since else f"put down to {who}, from now on"
 
 
-def _as_the_hold_demands(draft: Draft, before: Account, states: Mapping[str, Any]) -> tuple[Account, dict[str, Any]]:
+def _as_the_hold_demands(
+    builder: ChangeBuilder, before: Account, states: Mapping[str, Any]
+) -> tuple[Account, dict[str, Any]]:
     """Return the states to go back to and who set them: a hold that has come or gone since changes both."""
-    held = draft.known.on_hold
-    if not before.active and held and draft.known.account.active:
-        draft.steps.append("On legal hold now: blocked instead of deactivated, and the deactivation is pending.")
+    held = builder.known.on_hold
+    if not before.active and held and builder.known.account.active:
+        builder.steps.append("On legal hold now: blocked instead of deactivated, and the deactivation is pending.")
         by = states["deactivated_by"]
         blocked = {"blocked_by": states["blocked_by"] or by}
         if states["blocked_at"]:
             blocked["blocked_at"] = states["blocked_at"]
         return replace(before, active=True, blocked=True, pending=True), {**blocked, "pending_by": by}
-    if before.pending and not draft.known.account.pending and not held:
-        draft.steps.append("On legal hold no longer: the deactivation that was pending is carried out.")
+    if before.pending and not builder.known.account.pending and not held:
+        builder.steps.append("On legal hold no longer: the deactivation that was pending is carried out.")
         blocked = {name: states[name] for name in ("blocked_by", "blocked_at")}
         return replace(before, active=False, pending=False), {**blocked, "deactivated_by": states["pending_by"]}
     return before, dict(states)
 
 
-def _profile(draft: Draft, done: Done, *, taken: bool) -> None:
-    now, before = draft.known.account, done.before
+def _profile(builder: ChangeBuilder, done: Done, *, taken: bool) -> None:
+    now, before = builder.known.account, done.before
     # Another letter case is the same username.
     same = fold(before.username) == fold(now.username)
     fields = ("username", *PROFILE) if same else PROFILE
     if not same:
         if taken:
-            _can_not(draft, f"The username {before.username} is another user's now: stays {now.username}")
+            _can_not(builder, f"The username {before.username} is another user's now: stays {now.username}")
         else:
             step = f"Renamed back from {now.username} to {before.username}."
-            draft.want(Action.RENAME, step, username=before.username)
+            builder.add(Action.RENAME, step, username=before.username)
     changed = {name: getattr(before, name) for name in fields if getattr(before, name) != getattr(now, name)}
     if changed:
         values = "; ".join(f"{_WORDS.get(name, name)} {value or 'empty'}" for name, value in changed.items())
-        draft.want(Action.PROFILE, f"Profile as before: {values}.", **changed)
+        builder.add(Action.PROFILE, f"Profile as before: {values}.", **changed)
 
 
-def _org(draft: Draft, done: Done, present: PresentState) -> None:
-    now, before = draft.known.account, done.before
+def _org(builder: ChangeBuilder, done: Done, present: PresentState) -> None:
+    now, before = builder.known.account, done.before
     if before.org_id == now.org_id:
         return
     name = present.orgs.get(before.org_id)
     if name is None:
-        _can_not(draft, f"The org {before.org} is not active any more: stays in {now.org}")
+        _can_not(builder, f"The org {before.org} is not active any more: stays in {now.org}")
     else:
-        draft.want(Action.MOVE, f"Moved back from {now.org} to {name}.", org=name, org_id=before.org_id)
+        builder.add(Action.MOVE, f"Moved back from {now.org} to {name}.", org=name, org_id=before.org_id)
 
 
-def _roles(draft: Draft, done: Done, present: PresentState) -> dict[str, Any]:
+def _roles(builder: ChangeBuilder, done: Done, present: PresentState) -> dict[str, Any]:
     """Roles as before, without those that are gone; return who had granted those that come back, and when."""
-    held, before = draft.known.account.roles, done.before.roles
+    held, before = builder.known.account.roles, done.before.roles
     if held == before:
         return {}
     there = frozenset(present.roles)
     for gone in sorted(before - there):
-        _can_not(draft, f"There is no role {gone} any more: left out")
+        _can_not(builder, f"There is no role {gone} any more: left out")
     restored = before & there
     if before and not restored:
-        _can_not(draft, "No role is left to give back: roles stay as they are")
+        _can_not(builder, "No role is left to give back: roles stay as they are")
         return {}
     if restored == held:
         return {}
     differences = [f"+ {role}" for role in sorted(restored - held)] + [f"- {role}" for role in sorted(held - restored)]
-    draft.want(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=restored)
+    builder.add(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=restored)
     return {role: grant for role, grant in done.traces["grants"].items() if role in restored - held}
 
 
-def _can_not(draft: Draft, warning: str) -> None:
-    draft.steps.append(f"{warning}.")
-    draft.warnings.append(warning)
+def _can_not(builder: ChangeBuilder, warning: str) -> None:
+    builder.steps.append(f"{warning}.")
+    builder.warnings.append(warning)

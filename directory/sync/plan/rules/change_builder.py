@@ -1,4 +1,4 @@
-"""A change while it is being thought through: what is wanted, and the sentences that say why. Pure."""
+"""Builds the change of one user, action by action, each with the sentence that explains it. Pure."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from directory.values.plan import Account, Action, Cause, Change, Outcome, Store
 
 
 @dataclass(slots=True)
-class Draft:
-    """A change while it is being thought through."""
+class ChangeBuilder:
+    """The change of one user, so far."""
 
     known: StoredUser
     after: Account
@@ -18,14 +18,14 @@ class Draft:
     warnings: list[str] = field(default_factory=list)
     unknown_org: str = ""
 
-    def want(self, action: Action, step: str, **difference: object) -> None:
+    def add(self, action: Action, step: str, **difference: object) -> None:
         """Add an action with the sentence that explains it."""
         self.actions.append(action)
         self.steps.append(step)
         self.after = replace(self.after, **difference)  # type: ignore[arg-type]  # names are those of Account
 
     def finished(self, cause: Cause = Cause.NONE) -> Change:
-        """Return the draft as a change, unchanged when nothing is wanted."""
+        """Return the change; its outcome is unchanged where no action was added."""
         return Change(
             user_id=self.known.id,
             outcome=Outcome.PLANNED if self.actions else Outcome.UNCHANGED,
@@ -39,7 +39,7 @@ class Draft:
         )
 
     def untouched(self, outcome: Outcome, step: str) -> Change:
-        """Return the draft as a change that leaves the user as they are."""
+        """Return a change that leaves the user as they are, with this outcome."""
         return Change(
             user_id=self.known.id,
             outcome=outcome,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from directory.sync.identify.same_person import KnownPerson, Likeness, likeness
 from directory.sync.plan.rules import profile_org_roles
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.values.ldap import Identity
 from directory.values.plan import (
     Account,
@@ -33,11 +33,11 @@ def decide(
     known: StoredUser, lookup_result: LookupResult, house: PlanContext, *, taken: Collection[str] = ()
 ) -> Change:
     """Return the change for one user by the directory's result; ``taken`` are folded usernames of other users."""
-    draft = Draft(known, known.account)
-    change = _decide(draft, lookup_result, house, taken)
+    builder = ChangeBuilder(known, known.account)
+    change = _decide(builder, lookup_result, house, taken)
     if known.managed_locally and change.actions:
         actions = ", ".join(change.actions)
-        return Draft(known, known.account, steps=list(change.steps)).untouched(
+        return ChangeBuilder(known, known.account, steps=list(change.steps)).untouched(
             Outcome.KEPT, f"Managed locally: nothing changes (the directory asks for: {actions})."
         )
     return change
@@ -49,43 +49,43 @@ def needs_confirmation(change: Change, house: PlanContext) -> bool:
     return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
 
 
-def _decide(draft: Draft, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
+def _decide(builder: ChangeBuilder, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
     match lookup_result.presence:
         case Presence.NOT_CHECKED:
-            return draft.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.reason}. Nothing changes.")
+            return builder.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.reason}. Nothing changes.")
         case Presence.NOT_LOOKED_FOR:
-            return draft.untouched(Outcome.UNCHANGED, f"Not looked for: {lookup_result.reason}. Nothing changes.")
+            return builder.untouched(Outcome.UNCHANGED, f"Not looked for: {lookup_result.reason}. Nothing changes.")
         case Presence.CONFLICT:
-            return draft.untouched(Outcome.CONFLICT, f"Conflict: {lookup_result.reason}. Nothing changes.")
+            return builder.untouched(Outcome.CONFLICT, f"Conflict: {lookup_result.reason}. Nothing changes.")
         case Presence.ABSENT:
-            draft.steps.append(f"Absent: {lookup_result.reason}.")
-            draft.steps += lookup_result.proofs
-            _name_others(draft, lookup_result)
-            return _absent(draft, lookup_result)
+            builder.steps.append(f"Absent: {lookup_result.reason}.")
+            builder.steps += lookup_result.proofs
+            _name_others(builder, lookup_result)
+            return _absent(builder, lookup_result)
         case Presence.FOUND:
-            return _found(draft, lookup_result, house, taken)
+            return _found(builder, lookup_result, house, taken)
 
 
-def _found(draft: Draft, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
+def _found(builder: ChangeBuilder, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
     identity, verdict = lookup_result.identity, lookup_result.verdict
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
-    draft.steps.append(f"Found in {lookup_result.server} by {lookup_result.matched_by}: {identity.dn}.")
+    builder.steps.append(f"Found in {lookup_result.server} by {lookup_result.matched_by}: {identity.dn}.")
     if lookup_result.known_id and lookup_result.matched_by != MatchedBy.ID:
         warning = f"The immutable id was {lookup_result.known_id} and is now {identity.unique_id or 'missing'}"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
-        if not _same_person(draft.known.account, identity):
-            return draft.untouched(Outcome.CONFLICT, OTHER_PERSON)
+        builder.steps.append(f"{warning}.")
+        builder.warnings.append(warning)
+        if not _same_person(builder.known.account, identity):
+            return builder.untouched(Outcome.CONFLICT, OTHER_PERSON)
     if lookup_result.ways:
-        draft.steps.append(lookup_result.ways)
-    draft.steps += lookup_result.proofs
+        builder.steps.append(lookup_result.ways)
+    builder.steps += lookup_result.proofs
     if verdict.error is not None:
-        return draft.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")
-    draft.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
+        return builder.untouched(Outcome.SCRIPT_ERROR, f"{_sentence(str(verdict.error))} Nothing changes.")
+    builder.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
     if not verdict.active:
-        return _leave(draft, Cause.SCRIPT)
-    return _stay(draft, lookup_result, verdict, house, taken)
+        return _leave(builder, Cause.SCRIPT)
+    return _stay(builder, lookup_result, verdict, house, taken)
 
 
 def _same_person(account: Account, identity: Identity) -> bool:
@@ -93,79 +93,79 @@ def _same_person(account: Account, identity: Identity) -> bool:
     return likeness(person, identity) is Likeness.SAME
 
 
-def _name_others(draft: Draft, lookup_result: LookupResult) -> None:
+def _name_others(builder: ChangeBuilder, lookup_result: LookupResult) -> None:
     """Say who has the username of somebody absent by now."""
     for who in lookup_result.namesakes:
         name = f"{who.first_name} {who.last_name}".strip()
         warning = f"Another person with this username: {who.dn}{f' ({name})' if name else ''}"
-        draft.steps.append(
+        builder.steps.append(
             f'{warning}. They get nothing of this account; "Another person" frees the username for them.'
         )
-        draft.warnings.append(warning)
+        builder.warnings.append(warning)
 
 
 def _sentence(text: str) -> str:
     return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
-def _absent(draft: Draft, lookup_result: LookupResult) -> Change:
+def _absent(builder: ChangeBuilder, lookup_result: LookupResult) -> Change:
     """Leave, unless they were last where nobody asks, or the server's settings ask for more patience."""
-    steps = list(draft.steps)
-    change = _leave(draft, Cause.ABSENT)
+    steps = list(builder.steps)
+    change = _leave(builder, Cause.ABSENT)
     if not change.actions or not (lookup_result.waits or lookup_result.elsewhere):
         return change
-    waiting = Draft(draft.known, draft.known.account, steps=steps, warnings=draft.warnings)
+    waiting = ChangeBuilder(builder.known, builder.known.account, steps=steps, warnings=builder.warnings)
     if lookup_result.elsewhere:
         return waiting.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.elsewhere}. Nothing changes.")
     return waiting.untouched(Outcome.WAITING, f"Waits: {lookup_result.waits}. Nothing changes yet.")
 
 
-def _leave(draft: Draft, cause: Cause) -> Change:
+def _leave(builder: ChangeBuilder, cause: Cause) -> Change:
     """Inactive or absent: block and deactivate; on legal hold, block and leave the deactivation pending."""
-    account = draft.known.account
+    account = builder.known.account
     finding = "absent" if cause is Cause.ABSENT else "found, inactive"
     if not account.active:
-        draft.steps.append(f"Rule: {finding}, and deactivated already: nothing changes.")
-    elif draft.known.on_hold:
-        draft.steps.append(f"Rule: {finding}, user active and on legal hold: block, deactivation pending.")
+        builder.steps.append(f"Rule: {finding}, and deactivated already: nothing changes.")
+    elif builder.known.on_hold:
+        builder.steps.append(f"Rule: {finding}, user active and on legal hold: block, deactivation pending.")
         if not account.blocked:
-            draft.want(Action.BLOCK, "On legal hold: blocked instead of deactivated.", blocked=True)
+            builder.add(Action.BLOCK, "On legal hold: blocked instead of deactivated.", blocked=True)
         if not account.pending:
-            draft.want(Action.SET_PENDING, "Deactivation pending until the release from legal hold.", pending=True)
-        if not draft.actions:
-            draft.steps.append("Blocked and pending already: nothing changes.")
+            builder.add(Action.SET_PENDING, "Deactivation pending until the release from legal hold.", pending=True)
+        if not builder.actions:
+            builder.steps.append("Blocked and pending already: nothing changes.")
     else:
-        draft.steps.append(f"Rule: {finding}, user active and not on hold: block and deactivate.")
+        builder.steps.append(f"Rule: {finding}, user active and not on hold: block and deactivate.")
         if not account.blocked:
-            draft.want(Action.BLOCK, "Blocked: signed out everywhere.", blocked=True)
-        draft.want(
+            builder.add(Action.BLOCK, "Blocked: signed out everywhere.", blocked=True)
+        builder.add(
             Action.DEACTIVATE,
             "Deactivated: devices too, their archives to cold storage.",
             active=False,
             pending=False,
         )
-    return draft.finished(cause)
+    return builder.finished(cause)
 
 
 def _stay(
-    draft: Draft, lookup_result: LookupResult, verdict: Verdict, house: PlanContext, taken: Collection[str]
+    builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, house: PlanContext, taken: Collection[str]
 ) -> Change:
     """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
     identity = lookup_result.identity
     if identity is None:
         raise ValueError("a found user comes with an identity")
-    if (kept := _kept(draft, house)) is not None:
+    if (kept := _kept(builder, house)) is not None:
         return kept
-    draft.steps.append(f"Rule: {_rule(draft.known)}.")
-    _bring_back(draft, house)
-    if (clash := profile_org_roles.profile(draft, identity, taken)) is not None:
+    builder.steps.append(f"Rule: {_rule(builder.known)}.")
+    _bring_back(builder, house)
+    if (clash := profile_org_roles.profile(builder, identity, taken)) is not None:
         return clash
-    org = profile_org_roles.org(draft, lookup_result, verdict, house)
+    org = profile_org_roles.org(builder, lookup_result, verdict, house)
     if org is not None:
-        profile_org_roles.roles(draft, lookup_result, org, verdict, house)
-    if not draft.actions:
-        draft.steps.append("Already as the directory says: nothing changes.")
-    return draft.finished()
+        profile_org_roles.roles(builder, lookup_result, org, verdict, house)
+    if not builder.actions:
+        builder.steps.append("Already as the directory says: nothing changes.")
+    return builder.finished()
 
 
 def _rule(known: StoredUser) -> str:
@@ -179,40 +179,40 @@ def _rule(known: StoredUser) -> str:
     return f"found, active: {then}"
 
 
-def _kept(draft: Draft, house: PlanContext) -> Change | None:
+def _kept(builder: ChangeBuilder, house: PlanContext) -> Change | None:
     """A person's deactivation or block stays, unless a setting says otherwise."""
-    known, account = draft.known, draft.known.account
+    known, account = builder.known, builder.known.account
     if house.reactivate_set_by_person:
         return None
     if not account.active and not known.deactivated_by_sync:
-        return draft.untouched(
+        return builder.untouched(
             Outcome.KEPT, "Rule: found, active, but deactivated by a person: a sync changes nothing."
         )
     if account.pending and not known.pending_by_sync:
-        return draft.untouched(
+        return builder.untouched(
             Outcome.KEPT, "Rule: found, active, but a person wants the deactivation: a sync changes nothing."
         )
     if account.active and account.blocked and not known.blocked_by_sync:
         if account.pending:
-            draft.steps.append("Rule: found, active, blocked by a person: the block stays.")
-            draft.want(Action.CLEAR_PENDING, "The deactivation that a sync left pending is off.", pending=False)
-            return draft.finished()
-        return draft.untouched(Outcome.KEPT, "Rule: found, active, but blocked by a person: a sync changes nothing.")
+            builder.steps.append("Rule: found, active, blocked by a person: the block stays.")
+            builder.add(Action.CLEAR_PENDING, "The deactivation that a sync left pending is off.", pending=False)
+            return builder.finished()
+        return builder.untouched(Outcome.KEPT, "Rule: found, active, but blocked by a person: a sync changes nothing.")
     return None
 
 
-def _bring_back(draft: Draft, house: PlanContext) -> None:
-    known, account = draft.known, draft.known.account
+def _bring_back(builder: ChangeBuilder, house: PlanContext) -> None:
+    known, account = builder.known, builder.known.account
     if not account.active:
-        draft.want(
+        builder.add(
             Action.REACTIVATE,
             "Reactivated with the devices deactivated at that time; unexpired archives leave cold storage.",
             active=True,
         )
     if account.blocked and (known.blocked_by_sync or house.reactivate_set_by_person):
         by = "a sync" if known.blocked_by_sync else "a person (the settings allow to undo that)"
-        draft.want(Action.UNBLOCK, f"Unblocked: the block was set by {by}.", blocked=False)
+        builder.add(Action.UNBLOCK, f"Unblocked: the block was set by {by}.", blocked=False)
     elif account.blocked:
-        draft.steps.append("Stays blocked: the block was set by a person.")
+        builder.steps.append("Stays blocked: the block was set by a person.")
     if account.pending:
-        draft.want(Action.CLEAR_PENDING, "The pending deactivation is off.", pending=False)
+        builder.add(Action.CLEAR_PENDING, "The pending deactivation is off.", pending=False)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.values.plan import Action
 
 Values = Mapping[str, Any]
@@ -16,28 +16,33 @@ _STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
 
 
 def put_back_belongings(
-    draft: Draft, traces: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime
+    builder: ChangeBuilder,
+    traces: Values,
+    *,
+    devices: Mapping[str, Values],
+    archives: Mapping[str, Values],
+    at: datetime,
 ) -> dict[str, Any]:
     """Return what to put back of the devices and archives that a run changed, and add it to the steps.
 
     ``devices`` and ``archives`` are the user's as they are now. They are put back only as far as the user is.
     """
     to_restore = {
-        "devices": _devices_to_restore(draft, traces["devices"]),
-        "archives": _archives_to_restore(draft, traces["archives"]),
+        "devices": _devices_to_restore(builder, traces["devices"]),
+        "archives": _archives_to_restore(builder, traces["archives"]),
     }
     possible, problems = still_possible(
-        to_restore, devices=devices, archives=archives, at=at, on_hold=draft.known.on_hold
+        to_restore, devices=devices, archives=archives, at=at, on_hold=builder.known.on_hold
     )
-    draft.steps += [*_device_steps(possible["devices"]), *_archive_steps(possible["archives"])]
-    draft.steps += [f"{problem}." for problem in problems]
-    draft.warnings += problems
+    builder.steps += [*_device_steps(possible["devices"]), *_archive_steps(possible["archives"])]
+    builder.steps += [f"{problem}." for problem in problems]
+    builder.warnings += problems
     return possible
 
 
-def _devices_to_restore(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
-    whole_user = {Action.REACTIVATE, Action.DEACTIVATE} & set(draft.actions)
-    moved = Action.MOVE in draft.actions
+def _devices_to_restore(builder: ChangeBuilder, changed: Mapping[str, Values]) -> dict[str, Any]:
+    whole_user = {Action.REACTIVATE, Action.DEACTIVATE} & set(builder.actions)
+    moved = Action.MOVE in builder.actions
     to_restore = {}
     for key, device in changed.items():
         before, after = device["before"], device["after"]
@@ -51,13 +56,13 @@ def _devices_to_restore(draft: Draft, changed: Mapping[str, Values]) -> dict[str
     return to_restore
 
 
-def _archives_to_restore(draft: Draft, changed: Mapping[str, Values]) -> dict[str, Any]:
+def _archives_to_restore(builder: ChangeBuilder, changed: Mapping[str, Values]) -> dict[str, Any]:
     ways = {(COLD, LIVE): Action.REACTIVATE, (LIVE, COLD): Action.DEACTIVATE}
     to_restore = {}
     for key, archive in changed.items():
         before, after = archive["before"], archive["after"]
         way = ways.get((after["state"], before["state"]))
-        if way is not None and way in draft.actions:
+        if way is not None and way in builder.actions:
             to_restore[key] = {"device": archive["device"], "bytes": archive["bytes"], "now": after, "then": before}
     return to_restore
 

@@ -142,7 +142,7 @@ def _contradiction(change: Change, server_id: int | None, entry: EntryNow, now: 
     dn = entry.identity.dn
     if change.cause is Cause.ABSENT:
         return f"{entry.server} has an entry of theirs by now: {dn}"
-    reason = _other_state(change, entry.verdict) or _other_place(change, entry.verdict, now)
+    reason = _other_state(change, entry.verdict) or _other_org_or_roles(change, entry.verdict, now)
     if not reason and not _comes_later(entry, server_id, now.servers_of(change.before.org_id)):
         reason = _other_names(change, entry.identity)
     return f"{reason} by now ({dn} in {entry.server})" if reason else ""
@@ -168,7 +168,7 @@ def _other_names(change: Change, identity: Identity) -> str:
 
 
 def _other_state(change: Change, verdict: Verdict) -> str:
-    """Return what the scripts say of now that does not go with cutting somebody off, bringing them back or placing them."""
+    """Return what the scripts say of now that does not go with cutting somebody off, bringing them back or moving them."""
     actions = set(change.actions)
     if verdict.error is not None:
         return f"the {verdict.error.script} script fails for their entry"
@@ -179,7 +179,7 @@ def _other_state(change: Change, verdict: Verdict) -> str:
     return ""
 
 
-def _other_place(change: Change, verdict: Verdict, now: Now) -> str:
+def _other_org_or_roles(change: Change, verdict: Verdict, now: Now) -> str:
     if Action.MOVE in change.actions and fold(verdict.org_name or "") != fold(change.after.org):
         return f"the org name script says {verdict.org_name or 'nothing'}"
     granted = {fold(role) for role in change.after.roles - change.before.roles}

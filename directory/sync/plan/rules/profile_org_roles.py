@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from directory.sync.plan.rules import role_resolution
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.sync.plan.rules.email_addresses import addresses, is_address, spelled_as
 from directory.values.ldap import Identity
 from directory.values.plan import Account, Action, Change, LookupResult, OrgFacts, Outcome, PlanContext
@@ -15,35 +15,35 @@ from orgs.text import fold
 MAX_NAME = 255
 
 
-def profile(draft: Draft, identity: Identity, taken: Collection[str]) -> Change | None:
+def profile(builder: ChangeBuilder, identity: Identity, taken: Collection[str]) -> Change | None:
     """Names and email follow the directory, letter by letter; an attribute that is absent there changes nothing.
 
     A username in another letter case is the same one: that is no rename.
     """
-    account = draft.known.account
+    account = builder.known.account
     from_directory = names(account, identity)
     username = from_directory["username"]
     if fold(username) != fold(account.username):
-        if (clash := _clash(draft, username, taken)) is not None:
+        if (clash := _clash(builder, username, taken)) is not None:
             return clash
-        draft.want(
+        builder.add(
             Action.RENAME, f"Renamed from {account.username} to {username}.", username=from_directory.pop("username")
         )
     changed = {name: value for name, value in from_directory.items() if value != getattr(account, name)}
     if changed:
         listed = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in changed.items())
-        draft.want(Action.PROFILE, f"Profile from the directory: {listed}.", **changed)
+        builder.add(Action.PROFILE, f"Profile from the directory: {listed}.", **changed)
     if problem := no_address(account.email, identity):
-        draft.steps.append(f"{problem}.")
-        draft.warnings.append(problem)
+        builder.steps.append(f"{problem}.")
+        builder.warnings.append(problem)
     return None
 
 
-def _clash(draft: Draft, username: str, taken: Collection[str]) -> Change | None:
+def _clash(builder: ChangeBuilder, username: str, taken: Collection[str]) -> Change | None:
     if len(fold(username)) > MAX_NAME:
-        return draft.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
+        return builder.untouched(Outcome.CONFLICT, "Conflict: the directory's username is too long. Nothing changes.")
     if fold(username) in taken:
-        return draft.untouched(
+        return builder.untouched(
             Outcome.CONFLICT,
             f"Conflict: the directory now says {username}, which is, or is to be, another user's username. Nothing changes.",
         )
@@ -85,52 +85,57 @@ def _email(current: str, identity: Identity) -> str:
     return addresses(identity.emails).chosen(current) or current
 
 
-def org(draft: Draft, lookup_result: LookupResult, verdict: Verdict, house: PlanContext) -> OrgFacts | None:
+def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, house: PlanContext) -> OrgFacts | None:
     """Move to the org that the org name script names, where there is one; return where the user ends up.
 
     None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
     """
-    account = draft.known.account
+    account = builder.known.account
     current = house.by_id.get(account.org_id)
     if current is None or current.name != account.org:
         warning = f"The org {account.org} was changed while the plan was made: org and roles stay as they are"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
+        builder.steps.append(f"{warning}.")
+        builder.warnings.append(warning)
         return None
     if verdict.org_name is None:
-        draft.steps.append("The org name script names no org: stays.")
+        builder.steps.append("The org name script names no org: stays.")
         return current
-    draft.steps.append(f"The org name script says {verdict.org_name}.")
+    builder.steps.append(f"The org name script says {verdict.org_name}.")
     target = house.orgs.get(fold(verdict.org_name))
     if target is None:
         warning = f"There is no org {verdict.org_name}, and a sync creates none: stays in {account.org}"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
-        draft.unknown_org = verdict.org_name[:MAX_NAME]
+        builder.steps.append(f"{warning}.")
+        builder.warnings.append(warning)
+        builder.unknown_org = verdict.org_name[:MAX_NAME]
         return current
     if target.id == account.org_id:
         return current
-    if problem := _why_not_there(draft, current, target, lookup_result, verdict, house):
+    if problem := _why_not_there(builder, current, target, lookup_result, verdict, house):
         warning = f"{problem}: stays in {account.org}"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
+        builder.steps.append(f"{warning}.")
+        builder.warnings.append(warning)
         return current
-    draft.want(Action.MOVE, f"Moved from {account.org} to {target.name}.", org=target.name, org_id=target.id)
+    builder.add(Action.MOVE, f"Moved from {account.org} to {target.name}.", org=target.name, org_id=target.id)
     if not target.synchronized:
         warning = f"{target.name} is not synchronized with LDAP: no sync will look after this user there"
-        draft.steps.append(f"{warning}.")
-        draft.warnings.append(warning)
+        builder.steps.append(f"{warning}.")
+        builder.warnings.append(warning)
     return target
 
 
 def _why_not_there(
-    draft: Draft, current: OrgFacts, target: OrgFacts, lookup_result: LookupResult, verdict: Verdict, house: PlanContext
+    builder: ChangeBuilder,
+    current: OrgFacts,
+    target: OrgFacts,
+    lookup_result: LookupResult,
+    verdict: Verdict,
+    house: PlanContext,
 ) -> str:
     """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
     if target.synchronized and lookup_result.server_id not in target.servers:
         # There the next sync would not find this user, and deactivate.
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
-    held = draft.known.account.roles
+    held = builder.known.account.roles
     by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
     # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
     limited = held & house.org_roles - by.grantable
@@ -145,16 +150,18 @@ def _why_not_there(
     )
 
 
-def roles(draft: Draft, lookup_result: LookupResult, place: OrgFacts, verdict: Verdict, house: PlanContext) -> None:
+def roles(
+    builder: ChangeBuilder, lookup_result: LookupResult, target: OrgFacts, verdict: Verdict, house: PlanContext
+) -> None:
     """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
-    held = draft.known.account.roles
+    held = builder.known.account.roles
     by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
-    found = role_resolution.resolve(verdict.roles, held=held, org=place, by=by)
-    draft.steps += found.steps
-    draft.warnings += found.warnings
+    found = role_resolution.resolve(verdict.roles, held=held, org=target, by=by)
+    builder.steps += found.steps
+    builder.warnings += found.warnings
     resolved = found.roles
     if resolved is not None and resolved != held:
         differences = ", ".join(
             [f"+ {role}" for role in sorted(resolved - held)] + [f"- {role}" for role in sorted(held - resolved)]
         )
-        draft.want(Action.SET_ROLES, f"Roles changed: {differences}.", roles=resolved)
+        builder.add(Action.SET_ROLES, f"Roles changed: {differences}.", roles=resolved)

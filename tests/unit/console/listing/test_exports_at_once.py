@@ -25,7 +25,7 @@ def folder(settings: Settings, tmp_path: Path) -> Path:
 
 
 def export() -> Export:
-    return Export(csv_lines(("number", "text"), ROWS), exports._free_place())
+    return Export(csv_lines(("number", "text"), ROWS), exports._free_slot())
 
 
 def test_one_more_than_may_run_is_refused_until_another_has_ended() -> None:
@@ -52,11 +52,11 @@ def test_lines_are_sent_together() -> None:
 @pytest.mark.django_db
 def test_the_page_that_waits_says_so_and_comes_again() -> None:
     client = _lenient(signed_in(make_sysadmin()))
-    running = [exports._free_place() for _ in range(exports.AT_ONCE)]
+    running = [exports._free_slot() for _ in range(exports.AT_ONCE)]
 
     answer = client.get(reverse("audit:export"))
-    for place in running:
-        os.close(place)
+    for slot in running:
+        os.close(slot)
 
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert "Other exports are under way" in answer.content.decode()

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.values.plan import Action, Cause, Outcome
 from tests.unit.directory.sync.plan.rules.facts import SEAN, known
 
 
-def draft() -> Draft:
-    return Draft(known(), SEAN)
+def builder() -> ChangeBuilder:
+    return ChangeBuilder(known(), SEAN)
 
 
 class TestWhatIsWanted:
     def test_adds_up_with_its_sentences(self) -> None:
-        change = draft()
-        change.want(Action.BLOCK, "Blocked.", blocked=True)
-        change.want(Action.MOVE, "Moved.", org="Staff", org_id=3)
+        change = builder()
+        change.add(Action.BLOCK, "Blocked.", blocked=True)
+        change.add(Action.MOVE, "Moved.", org="Staff", org_id=3)
 
         finished = change.finished(Cause.SCRIPT)
 
@@ -27,15 +27,15 @@ class TestWhatIsWanted:
         assert finished.steps == ("Blocked.", "Moved.")
 
     def test_is_nothing_where_no_action_came(self) -> None:
-        finished = draft().finished(Cause.ABSENT)
+        finished = builder().finished(Cause.ABSENT)
 
         assert (finished.outcome, finished.cause, finished.after) == (Outcome.UNCHANGED, Cause.NONE, SEAN)
 
 
 def test_a_user_who_is_left_alone_is_as_before_whatever_was_wanted() -> None:
-    change = draft()
+    change = builder()
     change.warnings.append("A warning")
-    change.want(Action.BLOCK, "Blocked.", blocked=True)
+    change.add(Action.BLOCK, "Blocked.", blocked=True)
 
     left = change.untouched(Outcome.CONFLICT, "Conflict.")
 

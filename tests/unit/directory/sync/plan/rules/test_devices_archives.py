@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from directory.sync.plan.rules import devices_archives
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.values.plan import Action
 from tests.unit.directory.sync.plan.rules.facts import SEAN, known
 
@@ -32,43 +32,43 @@ def put_back(
     archive: tuple[dict[str, Any], dict[str, Any]] | None = None,
     now: dict[str, Any] | None = None,
     on_hold: bool = False,
-) -> tuple[dict[str, Any], Draft]:
+) -> tuple[dict[str, Any], ChangeBuilder]:
     """Put back a device or an archive, given as before and after the run, for a user with these actions."""
-    draft = Draft(known(on_hold=on_hold), SEAN)
+    builder = ChangeBuilder(known(on_hold=on_hold), SEAN)
     for action in actions:
-        draft.want(action, "")
+        builder.add(action, "")
     devices = {"7": {"name": "laptop", "before": device[0], "after": device[1]}} if device else {}
     archives = {"9": {"device": "laptop", "bytes": 5, "before": archive[0], "after": archive[1]}} if archive else {}
     present = {} if now is None else {"7" if device else "9": now}
     put = devices_archives.put_back_belongings(
-        draft,
+        builder,
         {"devices": devices, "archives": archives},
         devices=present if device else {},
         archives=present if archive else {},
         at=NOON,
     )
-    draft.steps = [step for step in draft.steps if step]
-    return put, draft
+    builder.steps = [step for step in builder.steps if step]
+    return put, builder
 
 
 class TestADevice:
     def test_comes_back_with_its_user(self) -> None:
-        put, draft = put_back(Action.REACTIVATE, device=(ON, OFF), now=OFF)
+        put, builder = put_back(Action.REACTIVATE, device=(ON, OFF), now=OFF)
 
         assert put["devices"] == {"7": {"name": "laptop", "now": OFF, "then": ON}}
-        assert draft.steps == ["1 device active again: laptop."]
+        assert builder.steps == ["1 device active again: laptop."]
 
     def test_stays_where_its_user_does_not_come_back(self) -> None:
-        put, draft = put_back(Action.RENAME, device=(ON, OFF), now=OFF)
+        put, builder = put_back(Action.RENAME, device=(ON, OFF), now=OFF)
 
         assert put["devices"] == {}
-        assert draft.steps == []
+        assert builder.steps == []
 
     def test_is_authorized_again_when_a_move_is_taken_back(self) -> None:
-        put, draft = put_back(Action.MOVE, device=(ON, ON | {"authorized": False}), now=ON | {"authorized": False})
+        put, builder = put_back(Action.MOVE, device=(ON, ON | {"authorized": False}), now=ON | {"authorized": False})
 
         assert put["devices"]["7"]["then"] == ON
-        assert draft.steps == ["1 device authorized again, without another sign-in: laptop."]
+        assert builder.steps == ["1 device authorized again, without another sign-in: laptop."]
 
     @pytest.mark.parametrize(
         ("now", "problem"),
@@ -78,31 +78,31 @@ class TestADevice:
         ],
     )
     def test_that_is_another_one_by_now_stays(self, now: dict[str, Any] | None, problem: str) -> None:
-        put, draft = put_back(Action.REACTIVATE, device=(ON, OFF), now=now)
+        put, builder = put_back(Action.REACTIVATE, device=(ON, OFF), now=now)
 
         assert put["devices"] == {}
-        assert draft.warnings == [problem]
-        assert draft.steps == [f"{problem}."]
+        assert builder.warnings == [problem]
+        assert builder.steps == [f"{problem}."]
 
 
 class TestAnArchive:
     def test_leaves_cold_storage_with_its_user(self) -> None:
-        put, draft = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=COLD)
+        put, builder = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=COLD)
 
         assert put["archives"] == {"9": {"device": "laptop", "bytes": 5, "now": COLD, "then": LIVE}}
-        assert draft.steps == ["1 archive out of cold storage."]
+        assert builder.steps == ["1 archive out of cold storage."]
 
     def test_goes_back_to_cold_storage_until_the_day_of_before(self) -> None:
-        put, draft = put_back(Action.DEACTIVATE, archive=(COLD, LIVE), now=LIVE)
+        put, builder = put_back(Action.DEACTIVATE, archive=(COLD, LIVE), now=LIVE)
 
         assert put["archives"]["9"]["then"] == COLD
-        assert draft.steps == ["1 archive back to cold storage, until 2026-02-01."]
+        assert builder.steps == ["1 archive back to cold storage, until 2026-02-01."]
 
     def test_that_was_to_expire_by_now_gets_its_orgs_retention(self) -> None:
-        put, draft = put_back(Action.DEACTIVATE, archive=(COLD | {"expires_at": NOON.isoformat()}, LIVE), now=LIVE)
+        put, builder = put_back(Action.DEACTIVATE, archive=(COLD | {"expires_at": NOON.isoformat()}, LIVE), now=LIVE)
 
         assert put["archives"] == {}
-        assert draft.warnings == [
+        assert builder.warnings == [
             "The archive of laptop was to expire before now: it is kept for its org's retention from now on"
         ]
 
@@ -115,21 +115,21 @@ class TestAnArchive:
         ],
     )
     def test_that_is_lost_is_told(self, now: dict[str, Any] | None, problem: str) -> None:
-        put, draft = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=now)
+        put, builder = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=now)
 
         assert put["archives"] == {}
-        assert draft.warnings == [problem]
+        assert builder.warnings == [problem]
 
     def test_of_somebody_on_hold_comes_back_although_its_day_has_passed(self) -> None:
         overdue = COLD | {"expires_at": NOON.isoformat()}
 
-        put, draft = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=overdue, on_hold=True)
+        put, builder = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=overdue, on_hold=True)
 
         assert put["archives"]["9"]["then"] == LIVE
-        assert draft.warnings == []
+        assert builder.warnings == []
 
     def test_that_somebody_has_brought_back_already_is_left_alone(self) -> None:
-        put, draft = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=LIVE)
+        put, builder = put_back(Action.REACTIVATE, archive=(LIVE, COLD), now=LIVE)
 
         assert put["archives"] == {}
-        assert draft.warnings == []
+        assert builder.warnings == []

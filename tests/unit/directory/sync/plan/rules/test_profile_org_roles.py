@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from directory.sync.plan.rules import profile_org_roles
-from directory.sync.plan.rules.change_builder import Draft
+from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.values.ldap import Identity
 from directory.values.plan import Action, OrgFacts, Outcome
 from directory.values.scripts import Verdict
 from tests.unit.directory.sync.plan.rules.facts import CONTEXT, DEFAULT, HERE, SEAN, STAFF, found, known
 
 
-def draft() -> Draft:
-    return Draft(known(), SEAN)
+def builder() -> ChangeBuilder:
+    return ChangeBuilder(known(), SEAN)
 
 
 class TestNames:
@@ -45,13 +45,13 @@ class TestNames:
 
 class TestAUsername:
     def test_that_is_taken_is_a_conflict(self) -> None:
-        clash = profile_org_roles.profile(draft(), replace(HERE, usernames=("mia",)), {"mia"})
+        clash = profile_org_roles.profile(builder(), replace(HERE, usernames=("mia",)), {"mia"})
 
         assert clash is not None
         assert clash.outcome is Outcome.CONFLICT
 
     def test_in_another_letter_case_is_no_rename(self) -> None:
-        change = draft()
+        change = builder()
 
         assert profile_org_roles.profile(change, replace(HERE, usernames=("Sean",)), ()) is None
         assert change.actions == [Action.PROFILE]
@@ -60,7 +60,7 @@ class TestAUsername:
 
 class TestAnAddress:
     def test_that_is_none_is_told_and_the_present_one_stays(self) -> None:
-        change = draft()
+        change = builder()
 
         profile_org_roles.profile(change, replace(HERE, emails=("no address",)), ())
 
@@ -74,19 +74,19 @@ class TestAnAddress:
 
 class TestAnOrg:
     def test_that_the_script_names_is_where_the_user_ends_up(self) -> None:
-        change = draft()
+        change = builder()
 
         assert profile_org_roles.org(change, found(), Verdict(org_name="STAFF"), CONTEXT) == STAFF
         assert (change.actions, change.after.org) == ([Action.MOVE], "Staff")
 
     def test_stays_where_the_script_names_none(self) -> None:
-        change = draft()
+        change = builder()
 
         assert profile_org_roles.org(change, found(), Verdict(), CONTEXT) == DEFAULT
         assert change.actions == []
 
     def test_that_is_not_there_is_told_and_noted(self) -> None:
-        change = draft()
+        change = builder()
 
         assert profile_org_roles.org(change, found(), Verdict(org_name="Nowhere"), CONTEXT) == DEFAULT
         assert (change.actions, change.unknown_org) == ([], "Nowhere")
@@ -94,7 +94,7 @@ class TestAnOrg:
 
     def test_that_does_not_ask_the_server_gets_nobody_from_it(self) -> None:
         """The next sync would not find the user there, and deactivate."""
-        change = draft()
+        change = builder()
         elsewhere = replace(STAFF, servers=(2,))
         context = replace(CONTEXT, orgs={"default": DEFAULT, "staff": elsewhere})
 
@@ -104,10 +104,10 @@ class TestAnOrg:
     def test_that_was_changed_meanwhile_decides_nothing(self) -> None:
         renamed = replace(CONTEXT, orgs={"main": replace(DEFAULT, name="Main")})
 
-        assert profile_org_roles.org(draft(), found(), Verdict(org_name="Staff"), renamed) is None
+        assert profile_org_roles.org(builder(), found(), Verdict(org_name="Staff"), renamed) is None
 
     def test_without_ldap_is_told_that_no_sync_looks_after_its_users(self) -> None:
-        change = draft()
+        change = builder()
 
         profile_org_roles.org(change, found(), Verdict(org_name="Archive"), CONTEXT)
 
@@ -129,7 +129,7 @@ class TestAMoveThatMakesARoleReachFurther:
     )
 
     def test_takes_the_servers_leave(self) -> None:
-        change = Draft(known(self.HOLDER), self.HOLDER)
+        change = ChangeBuilder(known(self.HOLDER), self.HOLDER)
 
         profile_org_roles.org(change, found(), Verdict(org_name="Sales"), self.CONTEXT)
 
@@ -138,14 +138,14 @@ class TestAMoveThatMakesARoleReachFurther:
 
     @pytest.mark.parametrize("verdict", [Verdict(org_name="Team"), Verdict(org_name="Sales", roles=())])
     def test_does_not_where_it_reaches_no_further_or_is_lost(self, verdict: Verdict) -> None:
-        change = Draft(known(self.HOLDER), self.HOLDER)
+        change = ChangeBuilder(known(self.HOLDER), self.HOLDER)
 
         profile_org_roles.org(change, found(), verdict, self.CONTEXT)
 
         assert change.actions == [Action.MOVE]
 
     def test_is_made_where_the_server_may_grant_the_role(self) -> None:
-        change = Draft(known(self.HOLDER), self.HOLDER)
+        change = ChangeBuilder(known(self.HOLDER), self.HOLDER)
         context = replace(self.CONTEXT, grantable={1: frozenset({"Auditor"})})
 
         profile_org_roles.org(change, found(), Verdict(org_name="Sales"), context)
@@ -155,7 +155,7 @@ class TestAMoveThatMakesARoleReachFurther:
 
 class TestRoles:
     def test_are_changed_with_what_comes_and_what_goes(self) -> None:
-        change = draft()
+        change = builder()
 
         profile_org_roles.roles(change, found(), DEFAULT, Verdict(roles=("Org Admin",)), CONTEXT)
 
@@ -163,7 +163,7 @@ class TestRoles:
         assert change.steps[-1] == "Roles changed: + Org Admin, - PROe User."
 
     def test_that_are_held_already_are_no_change(self) -> None:
-        change = draft()
+        change = builder()
 
         profile_org_roles.roles(change, found(), DEFAULT, Verdict(roles=("PROe User",)), CONTEXT)
 
