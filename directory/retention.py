@@ -72,8 +72,8 @@ def _needed() -> set[int]:
     proven = complete.filter(run__state__in=[RunState.PLANNED, RunState.APPLIED])
     for server in LdapServer.objects.all():
         # A configuration that was never simulated or applied is held back.
-        seen = proven.filter(server=server, configuration_digest=server.configuration_digest)
-        needed |= {pk for pk in seen.aggregate(last=Max("run")).values() if pk is not None}
+        of_configuration = proven.filter(server=server, configuration_digest=server.configuration_digest)
+        needed |= {pk for pk in of_configuration.aggregate(last=Max("run")).values() if pk is not None}
     return needed
 
 

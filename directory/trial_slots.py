@@ -1,4 +1,4 @@
-"""Lets only a few connection tests run at once, over all web processes: each holds a lock that ends with its process."""
+"""Lets only a few connection tests run at once, over all web processes: each takes a lock that ends with its process."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ AT_ONCE = 3
 
 
 @contextmanager
-def held(owner: str) -> Iterator[None]:
-    """Hold one of the slots for ``owner``, who may hold no other.
+def taken(owner: str) -> Iterator[None]:
+    """Take one of the slots for ``owner``, who may have no other.
 
     Raises:
-        Refused: when the owner holds one already, or all are held.
+        Refused: when the owner has one already, or all are taken.
     """
     folder = settings.VAR / "connection-tests"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     # Not the owner itself, which opens a session to whoever reads it.
     mark = hashlib.sha256(f"connection test {owner}".encode()).hexdigest()
-    with ExitStack() as opened:
-        slot = _taken(folder, mark, opened)
+    with ExitStack() as stack:
+        slot = _free_slot(folder, mark, stack)
         try:
             yield
         finally:
             slot.truncate(0)
 
 
-def _taken(folder: Path, mark: str, opened: ExitStack) -> IO[str]:
+def _free_slot(folder: Path, mark: str, stack: ExitStack) -> IO[str]:
     # One after the other, so that nobody takes two slots at the same moment.
     with (folder / "door").open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         free = None
         for number in range(AT_ONCE):
-            slot = opened.enter_context((folder / f"slot-{number}").open("a+"))
+            slot = stack.enter_context((folder / f"slot-{number}").open("a+"))
             if _lock(slot):
                 if free is None:
                     free = slot

@@ -46,8 +46,8 @@ def _cleared(count: int) -> str:
 
 def deactivating(chosen: QuerySet[User]) -> list[str]:
     """Return what deactivating does, with numbers."""
-    held = User.objects.held().filter(pk__in=chosen.values("pk")).count()
-    leaving = chosen.filter(active=True).exclude(pk__in=User.objects.held().values("pk"))
+    on_hold = User.objects.on_legal_hold().filter(pk__in=chosen.values("pk")).count()
+    leaving = chosen.filter(active=True).exclude(pk__in=User.objects.on_legal_hold().values("pk"))
     devices = Device.objects.filter(user__in=leaving.values("pk"), active=True).count()
     archives = Archive.objects.filter(device__user__in=leaving.values("pk"), state=ArchiveState.LIVE).count()
     return [
@@ -60,9 +60,9 @@ def deactivating(chosen: QuerySet[User]) -> list[str]:
         ngettext(
             "%(count)d user on legal hold is blocked instead.",
             "%(count)d users on legal hold are blocked instead.",
-            held,
+            on_hold,
         )
-        % {"count": held},
+        % {"count": on_hold},
     ]
 
 
@@ -70,7 +70,7 @@ def deactivated(done: Deactivated) -> str:
     """Return what came of deactivating."""
     return _("Deactivated: %(users)d. Blocked instead, as they are on legal hold: %(held)d.") % {
         "users": len(done.users),
-        "held": len(done.held),
+        "held": len(done.on_hold),
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from directory.models.fields import opened
+from directory.models.fields import decrypted
 from directory.values import pasted_text
 
 
@@ -40,4 +40,4 @@ class StoredSecrets:
         given = self.cleaned_data
         if given[secret] or not given.get(belongs_to) or not self._may_use(secret):
             return str(given[secret])
-        return opened(self.stored[secret], secret.replace("_", " "))
+        return decrypted(self.stored[secret], secret.replace("_", " "))

@@ -76,7 +76,7 @@ def org_card(org: Org, viewer: User) -> OrgCard:
     mine = effective[org.pk]
     visible = Org.objects.visible_to(viewer)
     ancestors = list(visible.filter(pk__in=mine.lineage[1:]))
-    seen = {ancestor.pk for ancestor in ancestors}
+    visible_ids = {ancestor.pk for ancestor in ancestors}
     stored = {found.pk: found for found in Org.objects.filter(pk__in=mine.lineage)}
     listed = set(LdapServer.orgs.through.objects.filter(org__in=mine.lineage).values_list("org_id", flat=True))
 
@@ -84,7 +84,7 @@ def org_card(org: Org, viewer: User) -> OrgCard:
         source = next((pk for pk in mine.lineage if pk in own), None)
         if source is None or source == org.pk:
             return Setting(value, own=source is not None)
-        return Setting(value, own=False, source=effective[source], source_visible=source in seen)
+        return Setting(value, own=False, source=effective[source], source_visible=source in visible_ids)
 
     servers = LdapServer.objects.in_bulk(lists[org.pk])
     children = visible.filter(path__startswith=org.path, depth=org.depth + 1).with_user_counts()

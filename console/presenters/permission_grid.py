@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from console.presenters.badges import Badge
 from orgs.permissions import Permission, holds
 
-HELD = Badge(_("held"), "check", "good")
+GRANTED = Badge(_("held"), "check", "good")
 IMPLIED = Badge(_("implied"), "corner-down-right", "info")
 MISSING = Badge(_("no"), "minus", "quiet")
 
@@ -56,5 +56,5 @@ def _keys(roots: tuple[str, ...]) -> list[str]:
 
 def _badge(key: str, permissions: Collection[str]) -> Badge:
     if key in permissions:
-        return HELD
+        return GRANTED
     return IMPLIED if holds(permissions, key) else MISSING

@@ -45,7 +45,7 @@ class UserCard:
     from_ldap: bool
     misleading: str
     devices: Iterable[Device] | None
-    holds: Iterable[Custodian]
+    legal_holds: Iterable[Custodian]
     history: Any
     system: bool
 
@@ -105,7 +105,7 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         devices=Device.objects.visible_to(viewer).filter(user=user).prefetch_related("archives")
         if viewer.may(Permission.COMPUTER_READ)
         else None,
-        holds=user.custodianships.select_related("matter").order_by("-added_at", "-pk"),
+        legal_holds=user.custodianships.select_related("matter").order_by("-added_at", "-pk"),
         history=show_table(request, UserChangeTable(_history(user), linked=system, order_by="-at")),
         system=system,
     )

@@ -35,7 +35,7 @@ class ProcessLog:
         """Write a line, or drop it where that can't be done; a process never waits for the disk of its log."""
         with self._lock:
             try:
-                self._opened().write(line)
+                self._open_file().write(line)
             except (OSError, ValueError):
                 self._close()
 
@@ -49,7 +49,7 @@ class ProcessLog:
             while line := output.readline(_LINE):
                 self.write(line)
 
-    def _opened(self) -> FileIO:
+    def _open_file(self) -> FileIO:
         if self._put_aside or (self._file is not None and self._file.tell() > LARGEST):
             self._close()
             self._put_aside = False

@@ -38,7 +38,7 @@ LONGEST_ANSWER = 600.0
 MOST_BUFFERED = 256 * 1024**2
 _MUCH = 64 * 1024
 # Of one answer: a thread that makes a longer one waits until the browser has read some.
-_AHEAD = 2 * 1024**2
+_BUFFERED_BYTES = 2 * 1024**2
 # Above this the connection that has been waiting longest is closed for a new one.
 MOST_CONNECTIONS = 1500
 _FILES = 4096
@@ -49,8 +49,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.began = self.active_at = time.monotonic()
-        self.got = self.sent = 0
-        self.held = 0
+        self.got = self.sent_bytes = 0
+        self.buffered_bytes = 0
         self.output_since = self.answer_since = 0.0
         super().__init__(*arguments, **options)
 
@@ -60,8 +60,8 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.request is None:
             self.began, self.got = self.active_at, 0
         self.got += len(data)
-        self.held += len(data)
-        if self.held > _MUCH and self.server.buffered() > MOST_BUFFERED:
+        self.buffered_bytes += len(data)
+        if self.buffered_bytes > _MUCH and self.server.buffered() > MOST_BUFFERED:
             self.will_close = True
             return False
         return bool(super().received(data))
@@ -69,7 +69,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def send(self, *arguments: Any, **options: Any) -> int:
         """Send some of an answer, and count it."""
         count = int(super().send(*arguments, **options))
-        self.sent += count
+        self.sent_bytes += count
         self.active_at = time.monotonic()
         return count
 
@@ -77,15 +77,15 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         """Answer a request, in a thread of its own."""
         self.answer_since = time.monotonic()
         super().service()
-        self.answer_since, self.held = 0.0, 0
+        self.answer_since, self.buffered_bytes = 0.0, 0
 
     def is_late(self, now: float) -> bool:
         """Return whether the browser has had more time than it gets."""
         if self.total_outbufs_len:
             if not self.output_since:
-                self.output_since, self.sent = now, 0
+                self.output_since, self.sent_bytes = now, 0
             answering = now - self.answer_since if self.answer_since else 0.0
-            return answering > LONGEST_ANSWER or now - self.output_since > BODY_WITHIN + self.sent / LEAST_RATE
+            return answering > LONGEST_ANSWER or now - self.output_since > BODY_WITHIN + self.sent_bytes / LEAST_RATE
         self.output_since = 0.0
         if self.requests:
             return False
@@ -126,7 +126,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
     def buffered(self) -> int:
         """Return how many bytes of requests and answers wait in memory."""
-        return sum(each.held + each.total_outbufs_len for each in list(self.active_channels.values()))
+        return sum(each.buffered_bytes + each.total_outbufs_len for each in list(self.active_channels.values()))
 
     def is_busy(self) -> bool:
         """Return whether anybody waits for an answer, or for the rest of one."""
@@ -194,8 +194,8 @@ def _adjustments(threads: int) -> Adjustments:
         max_request_body_size=LARGEST_BODY,
         # In memory, as bounded as it is above: no request fills the disk.
         inbuf_overflow=2 * LARGEST_BODY,
-        outbuf_overflow=2 * _AHEAD,
-        outbuf_high_watermark=_AHEAD,
+        outbuf_overflow=2 * _BUFFERED_BYTES,
+        outbuf_high_watermark=_BUFFERED_BYTES,
         ident=None,
         # Who asked, and how, is for Django to say: it knows whether there is a proxy (BEHIND_PROXY).
         clear_untrusted_proxy_headers=False,

@@ -13,7 +13,7 @@ from console.security import security_log
 from orgs.models import User
 
 # What a session remembers, in seconds since 1970.
-BEGAN, SEEN, CONFIRMED = "began", "seen", "confirmed"
+BEGAN, LAST_REQUEST, CONFIRMED = "began", "seen", "confirmed"
 # The last request is noted no more often than this, so that not every page writes.
 _GRAIN = 60
 
@@ -47,10 +47,13 @@ def _check(request: HttpRequest, *, now: int) -> None:
     session = request.session
     if BEGAN not in session:
         begin(request)
-    elif now - session[BEGAN] >= settings.SESSION_COOKIE_AGE or now - session[SEEN] >= settings.SESSION_IDLE_SECONDS:
+    elif (
+        now - session[BEGAN] >= settings.SESSION_COOKIE_AGE
+        or now - session[LAST_REQUEST] >= settings.SESSION_IDLE_SECONDS
+    ):
         logout(request)
-    elif now - session[SEEN] >= _GRAIN and not _is_automatic(request):
-        session[SEEN] = now
+    elif now - session[LAST_REQUEST] >= _GRAIN and not _is_automatic(request):
+        session[LAST_REQUEST] = now
 
 
 def _is_automatic(request: HttpRequest) -> bool:
@@ -62,7 +65,7 @@ def _is_automatic(request: HttpRequest) -> bool:
 def begin(request: HttpRequest) -> None:
     """Start counting: someone has just signed in."""
     now = int(timezone.now().timestamp())
-    request.session.update({BEGAN: now, SEEN: now, CONFIRMED: now})
+    request.session.update({BEGAN: now, LAST_REQUEST: now, CONFIRMED: now})
 
 
 def confirm(request: HttpRequest) -> None:

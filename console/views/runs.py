@@ -60,8 +60,8 @@ def change_detail(request: ConsoleRequest, pk: int, change_pk: int) -> HttpRespo
     run = get_object_or_404(_visible(request), pk=pk)
     change = get_object_or_404(run.changes.select_related("user"), pk=change_pk)
     # The row that opens has an id of its own, so the fragment can't be named after it.
-    opened = request.htmx and request.htmx.target == f"steps-{change.pk}"
-    template = "runs/change.html#change-steps" if opened else "runs/change.html"
+    is_open = request.htmx and request.htmx.target == f"steps-{change.pk}"
+    template = "runs/change.html#change-steps" if is_open else "runs/change.html"
     return render_page(request, template, {"run": run, "change": change})
 
 

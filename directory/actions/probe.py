@@ -30,7 +30,7 @@ def test_connection(
         Refused: when a test of the owner, or too many tests, are under way.
         DirectoryUnavailable: when nobody waits any more.
     """
-    with trial_slots.held(owner):
+    with trial_slots.taken(owner):
         return try_connection(replace(connection, at=at), waits, groups)
 
 
@@ -52,6 +52,6 @@ def first_entries(
         Refused: when a test of the owner, or too many tests, are under way.
         DirectoryUnavailable: with the server's own words, or when 10 seconds have passed.
     """
-    with trial_slots.held(owner):
+    with trial_slots.taken(owner):
         found = try_search(replace(connection, at=at), limit=10, waits=waits)
     return [(entry, identity(entry, mapping)) for entry in found]

@@ -29,7 +29,7 @@ PART = 2000
 # Seconds after which the rest is left to the next time.
 BUDGET = 20.0
 # What legal holds leave in the trail stays for good.
-OF_HOLDS = ("put on legal hold", "released from legal hold")
+LEGAL_HOLD_ACTIONS = ("put on legal hold", "released from legal hold")
 
 
 def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[str]:
@@ -119,12 +119,14 @@ def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
     later = AuditEntry.objects.filter(
         object_type=OuterRef("object_type"), object_id=OuterRef("object_id"), pk__gt=OuterRef("pk")
     )
-    held = User.objects.held().values("pk")
-    on_hold = Q(object_type="user", object_id__in=held)
-    on_hold |= Q(object_type="device", object_id__in=Device.objects.filter(user__in=held).values("pk"))
-    on_hold |= Q(object_type="archive", object_id__in=Archive.objects.filter(device__user__in=held).values("pk"))
-    of_holds = Q(object_type="matter") | Q(action__in=OF_HOLDS)
-    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | of_holds)
+    on_legal_hold = User.objects.on_legal_hold().values("pk")
+    on_hold = Q(object_type="user", object_id__in=on_legal_hold)
+    on_hold |= Q(object_type="device", object_id__in=Device.objects.filter(user__in=on_legal_hold).values("pk"))
+    on_hold |= Q(
+        object_type="archive", object_id__in=Archive.objects.filter(device__user__in=on_legal_hold).values("pk")
+    )
+    about_legal_holds = Q(object_type="matter") | Q(action__in=LEGAL_HOLD_ACTIONS)
+    return AuditEntry.objects.filter(Exists(later), at__lt=before).exclude(on_hold | about_legal_holds)
 
 
 def _runs(before: datetime, at: datetime) -> Steps:
@@ -142,7 +144,7 @@ def _clear(run_id: int, at: datetime) -> int:
         return 0
     repeated = RunRepeat.objects.filter(first__lte=OuterRef("pk"), last__gte=OuterRef("pk")).exclude(run=run_id)
     rows = RunChange.objects.filter(run=run_id).exclude(Exists(repeated))
-    free = rows.exclude(user__isnull=False, user__in=User.objects.held().values("pk"))
+    free = rows.exclude(user__isnull=False, user__in=User.objects.on_legal_hold().values("pk"))
     ids = list(free.order_by("pk").values_list("pk", flat=True)[:PART])
     if ids:
         Run.objects.filter(pk=run_id, cleared_at=None).update(cleared_at=at)
@@ -166,8 +168,8 @@ def _end(run_id: int, at: datetime) -> int:
     if _is_in_use(run_id):
         return 0
     if ranges := RunRepeat.objects.of(run_id):
-        held = User.objects.held().values("pk")
-        kept = list(RunChange.objects.filter(within(ranges), user__in=held).values_list("pk", flat=True))
+        on_legal_hold = User.objects.on_legal_hold().values("pk")
+        kept = list(RunChange.objects.filter(within(ranges), user__in=on_legal_hold).values_list("pk", flat=True))
         RunRepeat.objects.filter(run=run_id).delete()
         repeated_rows.store(run_id, kept)
     run = Run.objects.get(pk=run_id)

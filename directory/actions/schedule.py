@@ -44,8 +44,8 @@ def next_runs(*, at: datetime) -> dict[int, datetime]:
     """Return when each server that orgs use is due next, by id; a server that is never due is left out."""
     settings = _settings(at)
     since = settings.interval_since or at
-    times = {row.server_id: due.next_run(row, since=since) for row in _timetables(settings)}
-    return {pk: when for pk, when in times.items() if when is not None}
+    times_of_servers = {row.server_id: due.next_run(row, since=since) for row in _timetables(settings)}
+    return {pk: when for pk, when in times_of_servers.items() if when is not None}
 
 
 def wake_abandoned(*, at: datetime) -> int:

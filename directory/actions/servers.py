@@ -260,8 +260,8 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
             that may grant more than they hold would decide in its place.
     """
     stored = LdapServer.objects.select_for_update().get(pk=server.pk)
-    if (held := RunServer.objects.filter(server=stored, live=True).first()) is not None:
-        raise Refused(f"run {held.run_id} holds {stored.name}: wait for it or cancel it")
+    if (reading := RunServer.objects.filter(server=stored, live=True).first()) is not None:
+        raise Refused(f"run {reading.run_id} holds {stored.name}: wait for it or cancel it")
     if stored.requires_approval and not setting_powers.is_sysadmin(by):
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
     own, lists, name = own_lists(), setting_powers.lists(), stored.name

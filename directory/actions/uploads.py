@@ -10,7 +10,7 @@ from django.db import transaction
 
 from directory.errors import Refused
 from directory.models import LdapServer, Upload
-from directory.models.fields import Undecryptable, opened
+from directory.models.fields import Undecryptable, decrypted
 from directory.provisioning import creation, csv_file
 from directory.provisioning.creation import Applicant, Created
 from directory.provisioning.csv_file import ON_THE_PAGE, BadCsv, Row
@@ -83,7 +83,7 @@ def decisions_of(upload: Upload) -> list[Decision]:
         Refused: when it can't be read any more.
     """
     try:
-        return unpacked(opened(upload.decisions))
+        return unpacked(decrypted(upload.decisions))
     except Undecryptable as error:
         raise Refused("the preview can't be read any more: upload the file again") from error
 

@@ -122,7 +122,7 @@ def invent() -> list[DemoPerson]:
     names = _names(chance, sum(_UNITS.values()))
     people: list[DemoPerson] = []
     for unit, count in _UNITS.items():
-        stories = [story for story, times in _STORIES[unit].items() for _ in range(times)]
+        stories = [story for story, many in _STORIES[unit].items() for _ in range(many)]
         chance.shuffle(plain := [Story.NONE] * (count - len(stories)))
         for number, story in enumerate([*stories, *plain]):
             people.append(_person(chance, names.pop(), unit, story, number))

@@ -73,15 +73,15 @@ def _orgs(at: datetime) -> dict[str, Org]:
 def _user(person: DemoPerson, orgs: dict[str, Org], roles: dict[str, Role]) -> NewUser:
     """Return someone as Rollcall knows them, which is not always as they are now."""
     org: str = person.org
-    held = set(person.roles)
+    role_names = set(person.roles)
     last_name, email = person.last_name, next(iter(person.emails), "")
     match person.story:
         case Story.MOVED:
             org = OrgUnit.STUDENTS if person.unit is OrgUnit.STAFF else DEFAULT_ORG
         case Story.JOINED_SUPPORT:
-            held = set(BASE_ROLES)
+            role_names = set(BASE_ROLES)
         case Story.LEFT_MANAGEMENT:
-            held.add("All Org Manager")
+            role_names.add("All Org Manager")
         case Story.MARRIED:
             last_name, email = f"{last_name}-Hill", email.replace("@", ".hill@")
         case _:
@@ -91,7 +91,7 @@ def _user(person: DemoPerson, orgs: dict[str, Org], roles: dict[str, Role]) -> N
     return NewUser(
         Profile(username=person.uid, email=email, first_name=person.first_name, last_name=last_name),
         org_id=orgs[org].pk,
-        roles=frozenset(roles[name].pk for name in held),
+        roles=frozenset(roles[name].pk for name in role_names),
     )
 
 

@@ -22,7 +22,7 @@ FORGOTTEN_AFTER = timedelta(minutes=15)
 MADE = (Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
 
 
-def servers_held(_at: datetime) -> Iterator[str]:
+def servers_of_live_runs(_at: datetime) -> Iterator[str]:
     """A run holds its servers from start to end, so that no other run takes one; then it holds none."""
     ended = RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES)
     for row in ended.select_related("run").order_by("pk").iterator():

@@ -22,17 +22,21 @@ def granted_by_who_holds_them(_at: datetime) -> Iterator[str]:
     powers = {name: frozenset(permissions) for name, permissions in Role.objects.values_list("name", "permissions")}
     # The permissions of a role before it was last saved are not stored.
     saved = dict(AuditEntry.objects.filter(object_type="role").values_list("object_label").annotate(Max("pk")))
-    held: dict[int, list[str]] = {}
+    roles_of_users: dict[int, list[str]] = {}
     rows = AuditEntry.objects.filter(object_type="user", after__has_key="roles").order_by("pk")
     columns = ("pk", "actor", "run_id", "object_id", "object_label", "before__roles", "after__roles")
     for pk, actor, run_id, user, label, before, after in rows.values_list(*columns).iterator(chunk_size=2000):
-        concerned = {*(before or ()), *after, *held.get(actor or 0, ())}
-        if actor in held and run_id is None and all(name in powers and saved.get(name, 0) < pk for name in concerned):
-            had, own = (_of(powers[name] for name in names) for names in (before or (), held[actor]))
+        concerned = {*(before or ()), *after, *roles_of_users.get(actor or 0, ())}
+        if (
+            actor in roles_of_users
+            and run_id is None
+            and all(name in powers and saved.get(name, 0) < pk for name in concerned)
+        ):
+            had, own = (_of(powers[name] for name in names) for names in (before or (), roles_of_users[actor]))
             new = (key for name in after for key in powers[name] - PERSONAL if not _holds(had, key))
             if more := sorted({key for key in new if not _holds(own, key)}):
                 yield f"audit entry {pk}: user {actor} gave user {user} ({label}) more than they held: {', '.join(more)}"
-        held[user] = after
+        roles_of_users[user] = after
 
 
 def _of(permissions: Iterable[frozenset[str]]) -> frozenset[str]:

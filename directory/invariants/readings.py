@@ -63,9 +63,9 @@ def ids_are_kept(_at: datetime) -> Iterator[str]:
 def ids_are_one_users(_at: datetime) -> Iterator[str]:
     """No immutable id that counts everywhere is noted as that of two users who are both matched by it."""
     twice = Match.objects.exclude(unique_id="").exclude(unique_id__contains=": ")
-    alike = twice.values("unique_id").order_by().annotate(times=Count("user")).filter(times__gt=1)
+    alike = twice.values("unique_id").order_by().annotate(users=Count("user")).filter(users__gt=1)
     for row in alike.order_by("unique_id").iterator():
-        yield f"the immutable id {row['unique_id']} is noted as that of {counted(row['times'], 'user', 'users')}"
+        yield f"the immutable id {row['unique_id']} is noted as that of {counted(row['users'], 'user', 'users')}"
 
 
 def groups_match_the_graph(_at: datetime) -> Iterator[str]:

@@ -25,11 +25,15 @@ def _archive(archive: Archive) -> str:
 
 def set_by_someone(_at: datetime) -> Iterator[str]:
     """Active, blocked and pending are stored with who set them and when, and only for as long as they last."""
-    for state, held in (("deactivated", Q(active=False)), ("blocked", Q(blocked=True)), ("pending", Q(pending=True))):
+    for state, in_state in (
+        ("deactivated", Q(active=False)),
+        ("blocked", Q(blocked=True)),
+        ("pending", Q(pending=True)),
+    ):
         by, when = f"{state}_by", f"{state}_at"
         recorded = ~Q(**{by: SetBy.NOBODY}) & Q(**{f"{when}__isnull": False})
         unset = Q(**{by: SetBy.NOBODY, when: None})
-        for user in User.objects.filter((held & ~recorded) | (~held & ~unset)).order_by("pk").iterator():
+        for user in User.objects.filter((in_state & ~recorded) | (~in_state & ~unset)).order_by("pk").iterator():
             yield f"{_user(user)}: {state} by '{getattr(user, by)}' at {getattr(user, when)} is not what the state says"
     recorded = ~Q(deactivated_by=SetBy.NOBODY) & Q(deactivated_at__isnull=False)
     unset = Q(deactivated_by=SetBy.NOBODY, deactivated_at=None, deactivated_with_user=False)
@@ -43,8 +47,8 @@ def pending(_at: datetime) -> Iterator[str]:
     waiting = User.objects.filter(pending=True)
     for user in waiting.exclude(active=True, blocked=True).order_by("pk").iterator():
         yield f"{_user(user)} has a pending deactivation, but is not active and blocked"
-    held = User.objects.held().values("pk")
-    for user in waiting.exclude(pk__in=held).order_by("pk").iterator():
+    on_legal_hold = User.objects.on_legal_hold().values("pk")
+    for user in waiting.exclude(pk__in=on_legal_hold).order_by("pk").iterator():
         yield f"{_user(user)} has a pending deactivation, but is on no legal hold that it could wait for"
 
 
@@ -89,10 +93,10 @@ def archive_dates(_at: datetime) -> Iterator[str]:
         yield f"{_archive(archive)} is '{archive.state}' with the dates {dates}"
 
 
-def held_meanwhile(_at: datetime) -> Iterator[str]:
+def on_hold_meanwhile(_at: datetime) -> Iterator[str]:
     """No archive expired while its user was on legal hold."""
-    held = Custodian.objects.filter(user=OuterRef("device__user"))
-    expired = Archive.objects.filter(Exists(held), state=ArchiveState.EXPIRED, purge_at__isnull=False)
+    custodians = Custodian.objects.filter(user=OuterRef("device__user"))
+    expired = Archive.objects.filter(Exists(custodians), state=ArchiveState.EXPIRED, purge_at__isnull=False)
     for archive in expired.annotate(owner=F("device__user")).order_by("pk").iterator():
         if archive.purge_at is not None and _on_hold_at(archive.owner, archive.purge_at - EXPIRED_FOR):
             yield f"{_archive(archive)} expired while user {archive.owner} was on legal hold"
@@ -100,8 +104,8 @@ def held_meanwhile(_at: datetime) -> Iterator[str]:
 
 def deactivated_on_hold(_at: datetime) -> Iterator[str]:
     """No user was deactivated while on legal hold."""
-    held = Custodian.objects.filter(user=OuterRef("pk"))
-    for user in User.objects.filter(Exists(held), deactivated_at__isnull=False).order_by("pk").iterator():
+    custodians = Custodian.objects.filter(user=OuterRef("pk"))
+    for user in User.objects.filter(Exists(custodians), deactivated_at__isnull=False).order_by("pk").iterator():
         if user.deactivated_at is not None and _on_hold_at(user.pk, user.deactivated_at):
             yield f"{_user(user)} was deactivated at {user.deactivated_at} while on legal hold"
 
@@ -116,10 +120,12 @@ def _on_hold_at(user_id: int, when: datetime) -> bool:
 
 def matters(_at: datetime) -> Iterator[str]:
     """A closed matter holds nobody, and nobody is released before being held."""
-    for held in Custodian.objects.filter(released_at=None, matter__closed_at__isnull=False).order_by("pk").iterator():
-        yield f"custodian {held.pk} (user {held.user_id}) is held by matter {held.matter_id}, which is closed"
-    for held in Custodian.objects.filter(released_at__lt=F("added_at")).order_by("pk").iterator():
-        yield f"custodian {held.pk} (user {held.user_id}) was released before being held"
+    for custodian in (
+        Custodian.objects.filter(released_at=None, matter__closed_at__isnull=False).order_by("pk").iterator()
+    ):
+        yield f"custodian {custodian.pk} (user {custodian.user_id}) is held by matter {custodian.matter_id}, which is closed"
+    for custodian in Custodian.objects.filter(released_at__lt=F("added_at")).order_by("pk").iterator():
+        yield f"custodian {custodian.pk} (user {custodian.user_id}) was released before being held"
     for matter in Matter.objects.filter(closed_at__lt=F("opened_at")).order_by("pk").iterator():
         yield f"matter {matter.pk} ({matter.name}) was closed before it was opened"
 

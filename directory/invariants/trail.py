@@ -103,9 +103,9 @@ def users(_at: datetime) -> Iterator[str]:
     plain = [key for key in USER_FIELDS if key not in {"org", "roles"}]
     while page := list(User.objects.filter(pk__gt=last).order_by("pk").values("pk", "org__name", *plain)[:PAGE]):
         first, last = page[0]["pk"], page[-1]["pk"]
-        held: dict[int, list[str]] = defaultdict(list)
+        roles_of_users: dict[int, list[str]] = defaultdict(list)
         for pk, name in RoleGrant.objects.filter(user__gte=first, user__lte=last).values_list("user_id", "role__name"):
-            held[pk].append(name)
+            roles_of_users[pk].append(name)
         entries = _entries("user", first, last)
         for row in page:
             story = AuditStory(
@@ -116,7 +116,7 @@ def users(_at: datetime) -> Iterator[str]:
                     after = {**after, "username": label}  # noqa: PLW2901  # the label holds the username
                 yield from story.check_entry(pk, action, before, after)
             yield from story.end(
-                {"org": row["org__name"], "roles": sorted(held[row["pk"]])} | {k: row[k] for k in plain}
+                {"org": row["org__name"], "roles": sorted(roles_of_users[row["pk"]])} | {k: row[k] for k in plain}
             )
 
 
@@ -181,7 +181,7 @@ def archives(_at: datetime) -> Iterator[str]:
         yield f"archive {archive.pk} of device {archive.device_id} is there, but the audit trail says that it was purged"
 
 
-def holds(_at: datetime) -> Iterator[str]:
+def legal_holds(_at: datetime) -> Iterator[str]:
     """Every hold that began or ended is in the audit trail."""
     custodians = Custodian.objects.values_list("user_id").order_by()
     for action, counted in (

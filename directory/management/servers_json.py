@@ -53,27 +53,27 @@ def apply(listed: Any, *, by: Actor, at: datetime, approval_may_end: bool = Fals
     list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
     locks.settings_of_orgs(list(Org.objects.values_list("pk", flat=True)))
     done = []
-    seen: set[str] = set()
+    names_so_far: set[str] = set()
     for number, given in enumerate(objects, 1):
         where = f"server {number}: " if len(objects) > 1 else ""
         try:
-            done.append(_apply_one(given, seen, by=by, at=at, approval_may_end=approval_may_end))
+            done.append(_apply_one(given, names_so_far, by=by, at=at, approval_may_end=approval_may_end))
         except Invalid as error:
             raise Invalid({f"{where}{key}": message for key, message in error.errors.items()}) from error
     return done
 
 
 def _apply_one(
-    given: Any, seen: set[str], *, by: Actor, at: datetime, approval_may_end: bool
+    given: Any, names_so_far: set[str], *, by: Actor, at: datetime, approval_may_end: bool
 ) -> tuple[LdapServer, bool]:
     if not isinstance(given, dict):
         raise Invalid({"(file)": "an LDAP server is a JSON object"})
     if errors := _wrong_types(given):
         raise Invalid(errors)
     key = fold(given["name"])
-    if key in seen:
+    if key in names_so_far:
         raise Invalid({"name": f"{given['name']} stands there twice"})
-    seen.add(key)
+    names_so_far.add(key)
     server = LdapServer.objects.filter(name_key=key).first()
     if server is None and (missing := [name for name in _REQUIRED if name not in given]):
         raise Invalid(dict.fromkeys(missing, "a new LDAP server needs it"))

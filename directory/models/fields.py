@@ -26,7 +26,7 @@ class Sealed(str):
     __slots__ = ()
 
 
-def opened(value: str, name: str = "bind password") -> str:
+def decrypted(value: str, name: str = "bind password") -> str:
     """Return a secret that could be read.
 
     Raises:

@@ -13,7 +13,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory.ldap.attributes.requested_attributes import named, needed
-from directory.models.fields import EncryptedTextField, opened
+from directory.models.fields import EncryptedTextField, decrypted
 from directory.values import pasted_text
 from directory.values.ldap import AttributeMapping, Connection, GroupSearch
 from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, LimitUnit
@@ -304,7 +304,7 @@ class LdapServer(Keyed):
             verify_certificates=self.verify_certificates,
             ca_certificate=pasted_text.pem(self.ca_certificate),
             bind_dn=pasted_text.name_of_entry(self.bind_dn),
-            bind_password=opened(self.bind_password),
+            bind_password=decrypted(self.bind_password),
             page_size=self.page_size,
             connect_timeout=self.connect_timeout,
             operation_timeout=self.operation_timeout,
@@ -312,7 +312,7 @@ class LdapServer(Keyed):
             cannot_page=self.cannot_page,
             sync_searches=self.sync_search_failed_at is None,
             client_certificate=pasted_text.pem(self.client_certificate),
-            client_key=pasted_text.pem(opened(self.client_key, "client key")),
+            client_key=pasted_text.pem(decrypted(self.client_key, "client key")),
             sasl_external=self.sasl_external,
             left_out_contexts=tuple(self.left_out_contexts),
             dereference_aliases=self.dereference_aliases,

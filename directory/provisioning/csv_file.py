@@ -265,8 +265,8 @@ def taken(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def _doubles(rows: list[Row]) -> Iterator[str]:
-    seen: dict[str, int] = {}
+    first_lines: dict[str, int] = {}
     for row in rows:
-        first = seen.setdefault(fold(row.username), row.line) if row.username else row.line
+        first = first_lines.setdefault(fold(row.username), row.line) if row.username else row.line
         if first != row.line:
             yield f"line {row.line}: the username {row.username} stands in line {first} already"

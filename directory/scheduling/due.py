@@ -34,5 +34,5 @@ def late(timetable: Timetable, *, last_success: datetime | None, since: datetime
 
 def due(timetables: list[Timetable], *, since: datetime, now: datetime) -> list[int]:
     """Return the ids of the servers whose time has come."""
-    times = [(timetable.server_id, next_run(timetable, since=since)) for timetable in timetables]
-    return [server_id for server_id, at in times if at is not None and at <= now]
+    next_runs = [(timetable.server_id, next_run(timetable, since=since)) for timetable in timetables]
+    return [server_id for server_id, at in next_runs if at is not None and at <= now]

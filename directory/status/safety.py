@@ -32,10 +32,12 @@ def _folder() -> Line:
     if mode & _FOR_OTHERS:
         fact = _("Others than its owner may look into %(folder)s (mode %(mode)s).") % values
         return Line(title, LineState.PROBLEM, fact, _("Run chmod -R go= on it."))
-    if opened := sorted(
+    if open_to_others := sorted(
         path.name for path in folder.iterdir() if path.lstat().st_mode & _FOR_OTHERS and _is_kept(path)
     ):
-        fact = _("Modes of %(files)s in %(folder)s are open to others.") % (values | {"files": ", ".join(opened[:5])})
+        fact = _("Modes of %(files)s in %(folder)s are open to others.") % (
+            values | {"files": ", ".join(open_to_others[:5])}
+        )
         return Line(title, LineState.WARNING, fact, _("Run chmod -R go= on it."))
     return Line(title, LineState.OK, _("Only its owner may look into %(folder)s (mode %(mode)s).") % values)
 

@@ -64,7 +64,7 @@ class Lease:
             Cancelled: when someone asked it to stop.
         """
         renewed = {"lease_until": _until(), "phase": phase[:32], "done": done, "total": total}
-        if not self._held().filter(cancel_requested=False).update(**renewed):
+        if not self._own_run().filter(cancel_requested=False).update(**renewed):
             # Raises TakenOver where both are true: the run is lost and cancelled.
             self.save(**renewed)
             raise Cancelled
@@ -86,7 +86,7 @@ class Lease:
             TakenOver: when another worker holds the run, or it has ended.
         """
         self._step()
-        if not self._held().update(**values):
+        if not self._own_run().update(**values):
             raise TakenOver(f"run {self.run_id} is worked on elsewhere")
 
     def got_further(self) -> None:
@@ -95,7 +95,7 @@ class Lease:
 
     def beat(self) -> bool:
         """Stay in charge while a step works; tell whether there is anything left to be in charge of."""
-        return bool(self._held().update(lease_until=_until()))
+        return bool(self._own_run().update(lease_until=_until()))
 
     def release(self, error: BaseException | None = None, *, counted: bool = True) -> None:
         """Let the next worker take the run at once; when even that can't be written, as soon as the lease has run out.
@@ -111,7 +111,7 @@ class Lease:
             # The connection may be what broke; inside a transaction it is not ours to close.
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
-            self._held().update(**values)
+            self._own_run().update(**values)
         except Error as trouble:
             log.warning(
                 "run %s could not be given back and waits until its lease has run out: %s", self.run_id, trouble
@@ -130,7 +130,7 @@ class Lease:
     def _step(self, patience: int = 0) -> None:
         self.step_ends = time.monotonic() + HANGS_AFTER + patience
 
-    def _held(self) -> RunQuerySet:
+    def _own_run(self) -> RunQuerySet:
         return Run.objects.filter(pk=self.run_id, fence=self.fence, state__in=LIVE_STATES)
 
 

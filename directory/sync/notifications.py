@@ -118,7 +118,7 @@ def send_waiting(*, at: datetime) -> list[Mail]:
     due = Mail.objects.filter(sent_at=None, given_up_at=None)
     # Who was tried long after now was tried before the clock was set back.
     rested = Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER) | Q(tried_at__gt=at + RETRY_AFTER)
-    sent = []
+    sent_mails = []
     for mail in due.filter(rested).order_by("pk")[:50]:
         if _claim(mail, at):
             try:
@@ -131,8 +131,8 @@ def send_waiting(*, at: datetime) -> list[Mail]:
             except ValueError as error:
                 _not_taken(mail, error)
             else:
-                sent.append(mail)
-    return sent
+                sent_mails.append(mail)
+    return sent_mails
 
 
 def _give_up(at: datetime) -> None:

@@ -65,30 +65,30 @@ def execute(
 
     ``helpers`` are the other workers that could run scripts for it.
     """
-    held = lease.claim(run_id, clock=clock, progress=progress)
-    if held is None:
+    claimed = lease.claim(run_id, clock=clock, progress=progress)
+    if claimed is None:
         return
-    with lease.kept_alive(held):
+    with lease.kept_alive(claimed):
         try:
-            _to_its_end(run_id, held, helpers)
+            _to_its_end(run_id, claimed, helpers)
         except TakenOver as error:
             log.warning("%s", error)
         except Leaving:
             log.info("run %s is left to the next worker", run_id)
-            held.release(counted=False)
+            claimed.release(counted=False)
         except BaseException as error:
             # A bug, a broken database, or the worker is ended: the next one goes on from the rows, at once.
-            held.release(error)
+            claimed.release(error)
             raise
 
 
-def _to_its_end(run_id: int, held: lease.Lease, helpers: WorkerPool) -> None:
+def _to_its_end(run_id: int, claimed: lease.Lease, helpers: WorkerPool) -> None:
     try:
-        _carry_out(run_context.load(run_id, held, helpers))
+        _carry_out(run_context.load(run_id, claimed, helpers))
     except SyncStopped as stop:
-        _stop(run_context.load(run_id, held), RunState.FAILED, str(stop))
+        _stop(run_context.load(run_id, claimed), RunState.FAILED, str(stop))
     except Cancelled:
-        _stop(run_context.load(run_id, held), RunState.CANCELLED)
+        _stop(run_context.load(run_id, claimed), RunState.CANCELLED)
 
 
 def _carry_out(work: RunContext) -> None:

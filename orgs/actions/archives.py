@@ -48,7 +48,7 @@ def out_of_cold_storage(
     archives = Archive.objects.filter(Q(device__among=device_ids) | Q(pk__among=archive_ids))
     # An archive past its date is lost even when the housekeeping has not come by yet.
     lost = archives.filter(state=ArchiveState.EXPIRED).count()
-    overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
+    overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
     lost += overdue.count()
     restored = (
         archives.filter(state=ArchiveState.COLD_STORAGE)
@@ -73,8 +73,8 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
 
     Returns how many expired and how many were purged.
     """
-    due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_held())
-    gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_held())
+    due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
+    gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_on_legal_hold())
     # Of what has just been taken out of cold storage, or put on hold, nothing expires.
     locks.owners_of_archives([*due.values_list("pk", flat=True), *gone.values_list("pk", flat=True)])
     expiring = list(due.values_list("pk", "device__name"))
@@ -93,5 +93,5 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     return len(expiring), len(purged)
 
 
-def _held() -> Exists:
+def _on_legal_hold() -> Exists:
     return Exists(Custodian.objects.filter(user=OuterRef("device__user"), released_at=None, matter__closed_at=None))

@@ -28,13 +28,13 @@ def acting(by: Actor) -> Holding | None:
 
 def holdings(user_ids: Collection[int]) -> dict[int, Holding]:
     """Return what these users' roles let them do, whatever their state."""
-    held: dict[int, set[str]] = {}
+    permissions_of_users: dict[int, set[str]] = {}
     for user_id, permissions in RoleGrant.objects.filter(user__among=user_ids).values_list(
         "user_id", "role__permissions"
     ):
-        held.setdefault(user_id, set()).update(permissions)
+        permissions_of_users.setdefault(user_id, set()).update(permissions)
     paths = User.objects.filter(pk__among=user_ids).values_list("pk", "org__path")
-    return {pk: Holding(frozenset(held.get(pk, ())), path) for pk, path in paths}
+    return {pk: Holding(frozenset(permissions_of_users.get(pk, ())), path) for pk, path in paths}
 
 
 def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
@@ -45,8 +45,8 @@ def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
     """
     if not moves or acting(by) is None:
         return
-    settings, held = effective_settings(), holdings(moves.keys())
-    refuse_gains(after={pk: Holding(held[pk].permissions, settings[org].path) for pk, org in moves.items()}, by=by)
+    settings, current = effective_settings(), holdings(moves.keys())
+    refuse_gains(after={pk: Holding(current[pk].permissions, settings[org].path) for pk, org in moves.items()}, by=by)
     for org in (settings[org_id] for org_id in sorted(set(moves.values()))):
         roles = Role.objects.filter(name__in=org.default_roles)
         refuse_roles(roles=roles, org_path=org.path, where=f"The default roles of {org.name}", by=by)
@@ -60,9 +60,9 @@ def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int
     """
     if not roles or acting(by) is None:
         return
-    held = holdings(roles.keys())
+    current = holdings(roles.keys())
     after = {
-        pk: Holding(frozenset(key for role in role_ids for key in all_roles[role].permissions), held[pk].org_path)
+        pk: Holding(frozenset(key for role in role_ids for key in all_roles[role].permissions), current[pk].org_path)
         for pk, role_ids in roles.items()
     }
     refuse_gains(after=after, by=by)

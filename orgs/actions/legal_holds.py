@@ -41,8 +41,8 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     users.lock(user_ids=user_ids)
     chosen = User.objects.filter(pk__among=user_ids).order_by("pk")
     found = {pk: (name, gone) for pk, name, gone in chosen.values_list("pk", "username", "deactivated_at")}
-    held = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
-    added = {pk: user for pk, user in found.items() if pk not in held}
+    custodian_ids = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
+    added = {pk: user for pk, user in found.items() if pk not in custodian_ids}
     # Whoever was deactivated, or lost an archive, while this waited for its turn was not on hold then.
     lost = archives.expired_last(user_ids=added)
     since = {pk: max(at, gone or at, lost.get(pk, at)) for pk, (_, gone) in added.items()}
@@ -81,7 +81,9 @@ def close_matter(*, matter: Matter, by: Actor, at: datetime) -> frozenset[int]:
 
 
 def _deactivate_pending(user_ids: Collection[int], *, by: Actor, at: datetime) -> frozenset[int]:
-    waiting = User.objects.filter(pk__in=user_ids, pending=True).exclude(pk__in=User.objects.held().values("pk"))
+    waiting = User.objects.filter(pk__in=user_ids, pending=True).exclude(
+        pk__in=User.objects.on_legal_hold().values("pk")
+    )
     done: frozenset[int] = frozenset()
     for wish in (SetBy.SYNC, SetBy.PERSON):
         pks = list(waiting.filter(pending_by=wish).values_list("pk", flat=True))

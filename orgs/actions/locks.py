@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 from orgs.models import Archive, Device, Org, Role, RoleGrant, User
 from orgs.rules.inheritance import effective_settings
 
-# Users whose rows this transaction holds already, as far as it says so: locking many again takes as long as the first time.
-_held: ContextVar[frozenset[int]] = ContextVar("users that are held", default=frozenset())
+# Users whose rows this transaction has locked already, as far as it says so: locking many again takes as long as the first time.
+_locked: ContextVar[frozenset[int]] = ContextVar("users that are locked", default=frozenset())
 
 
 # PostgreSQL's number of the lock between who gives roles and who changes what a role allows.
@@ -39,11 +39,11 @@ def roles(*, changing: bool = False) -> None:
 @contextmanager
 def holding(user_ids: Collection[int]) -> Iterator[None]:
     """Have no action in the block lock these users once more: this transaction has locked them by ``users`` before."""
-    token = _held.set(_held.get().union(user_ids))
+    token = _locked.set(_locked.get().union(user_ids))
     try:
         yield
     finally:
-        _held.reset(token)
+        _locked.reset(token)
 
 
 def orgs(org_ids: Collection[int]) -> None:
@@ -62,7 +62,7 @@ def orgs(org_ids: Collection[int]) -> None:
 
 
 def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> None:
-    """Hold orgs whose settings change, and those below, which inherit them.
+    """Lock orgs whose settings change, and those below, which inherit them.
 
     Nobody is moved into any of them meanwhile, unless ``moves_go_on``: that is for changes by which no local password
     begins or ends to count. They come before users, some of whom lose their passwords by it. Those who make users hold
@@ -77,13 +77,13 @@ def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> 
 
 
 def users(user_ids: Collection[int]) -> None:
-    """Hold the rows of these users until the transaction ends and, where one holds ``admin``, of all who do.
+    """Lock the rows of these users until the transaction ends and, where one holds ``admin``, of all who do.
 
     Everybody takes them at once and in one order: whoever took the users first and the SYSADMINs later could wait for
     somebody who waits for them.
     """
     ids = set(user_ids)
-    if ids <= _held.get():
+    if ids <= _locked.get():
         return
     granted = admin_grants()
     if granted.filter(user__among=ids).exists():
@@ -92,20 +92,20 @@ def users(user_ids: Collection[int]) -> None:
 
 
 def orgs_of_users(user_ids: Collection[int]) -> None:
-    """Hold these users, and keep the orgs that they are in as active as they are."""
+    """Lock these users, and keep the orgs that they are in as active as they are."""
     theirs = User.objects.filter(pk__among=user_ids)
     org_ids = set(theirs.values_list("org_id", flat=True))
     while True:
-        held = transaction.savepoint()
+        savepoint = transaction.savepoint()
         orgs(org_ids)
         users(user_ids)
         now = set(theirs.values_list("org_id", flat=True))
         if now <= org_ids:
-            transaction.savepoint_commit(held)
+            transaction.savepoint_commit(savepoint)
             return
-        # Somebody was moved before they were held. Whoever takes an org while holding users could wait in a circle for
-        # somebody who changes that org and forgets a password of theirs: all are let go, and taken again.
-        transaction.savepoint_rollback(held)
+        # Somebody was moved before they were locked. Whoever locks an org after users could wait in a circle for somebody
+        # who changes that org and forgets a password of theirs: all locks are released, and taken again.
+        transaction.savepoint_rollback(savepoint)
         org_ids = now
 
 

@@ -108,14 +108,14 @@ def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
     What has passed would lose the archive at once: its org's retention, from now on, stays.
     """
     locks.owners_of_archives(dates)
-    ahead = {pk: {name: row[name] for name in ("cold_since", "expires_at")} for pk, row in dates.items()}
-    ahead = {pk: row for pk, row in ahead.items() if row["expires_at"] > at}
-    cold = Archive.objects.filter(pk__among=ahead, state=ArchiveState.COLD_STORAGE)
+    future_dates = {pk: {name: row[name] for name in ("cold_since", "expires_at")} for pk, row in dates.items()}
+    future_dates = {pk: row for pk, row in future_dates.items() if row["expires_at"] > at}
+    cold = Archive.objects.filter(pk__among=future_dates, state=ArchiveState.COLD_STORAGE)
     stored = {row["pk"]: row for row in cold.values("pk", "device__name", "cold_since", "expires_at")}
-    _update(Archive.objects.all(), {pk: ahead[pk] for pk in stored})
+    _update(Archive.objects.all(), {pk: future_dates[pk] for pk in stored})
     names = ["cold_since", "expires_at"]
     facts = [
-        Fact("archive", pk, row["device__name"], before=_as_json(row, names), after=_as_json(ahead[pk], names))
+        Fact("archive", pk, row["device__name"], before=_as_json(row, names), after=_as_json(future_dates[pk], names))
         for pk, row in stored.items()
     ]
     note(facts, action="archive dates put back", by=by, at=at)

@@ -41,7 +41,7 @@ class Deactivated:
     """Who was deactivated, and who was blocked instead, because they are on legal hold."""
 
     users: frozenset[int]
-    held: frozenset[int]
+    on_hold: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +141,11 @@ def _stored(password: str) -> str:
 def _refuse_taken(keys: list[str]) -> None:
     if "" in keys:
         raise Refused("a username is empty")
-    seen: set[str] = set()
+    names_so_far: set[str] = set()
     for key in keys:
-        if key in seen:
+        if key in names_so_far:
             raise Refused(f"the username {key} stands there twice (letter case does not count)")
-        seen.add(key)
+        names_so_far.add(key)
     for name in taken(keys).values():
         raise Refused(f"the username {name} is taken (letter case does not count)")
 
@@ -226,11 +226,11 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     lock(user_ids=user_ids)
     names = _pick(user_ids, active=True)
     _keep_a_sysadmin(losing=names)
-    held = frozenset(User.objects.filter(pk__among=names).held().values_list("pk", flat=True))
+    on_hold = frozenset(User.objects.filter(pk__among=names).on_legal_hold().values_list("pk", flat=True))
     with locks.holding(names):
-        block(user_ids=held, by=by, at=at)
-        set_pending(user_ids=held, by=by, at=at)
-    leaving = {pk: name for pk, name in names.items() if pk not in held}
+        block(user_ids=on_hold, by=by, at=at)
+        set_pending(user_ids=on_hold, by=by, at=at)
+    leaving = {pk: name for pk, name in names.items() if pk not in on_hold}
     with ways_in.a_sysadmin_stays(by=by):
         User.objects.filter(pk__among=leaving).update(
             active=False,
@@ -248,7 +248,7 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
     archives.to_cold_storage(device_ids=list(others), at=at)
     _note(leaving, "user deactivated", by=by, at=at, before={"active": True}, after={"active": False})
-    return Deactivated(users=frozenset(leaving), held=held)
+    return Deactivated(users=frozenset(leaving), on_hold=on_hold)
 
 
 @transaction.atomic
@@ -350,19 +350,19 @@ def set_roles(
     locks.roles()
     lock(user_ids=roles)
     all_roles = {role.pk: role for role in Role.objects.all()}
-    held: dict[int, dict[int, int]] = {pk: {} for pk in roles}
+    grants: dict[int, dict[int, int]] = {pk: {} for pk in roles}
     for grant, user, role in RoleGrant.objects.filter(user__among=roles).values_list("pk", "user_id", "role_id"):
-        held[user][role] = grant
+        grants[user][role] = grant
     names = dict(User.objects.filter(pk__among=roles).values_list("pk", "username"))
-    changed = [pk for pk in names if frozenset(held[pk]) != roles[pk]]
+    changed = [pk for pk in names if frozenset(grants[pk]) != roles[pk]]
     _keep_a_sysadmin(
-        losing=[pk for pk in changed if _holds_admin(held[pk], all_roles) and not _holds_admin(roles[pk], all_roles)],
+        losing=[pk for pk in changed if _holds_admin(grants[pk], all_roles) and not _holds_admin(roles[pk], all_roles)],
         gaining=[pk for pk in changed if _holds_admin(roles[pk], all_roles)],
     )
     guard.refuse_role_sets({pk: roles[pk] for pk in changed}, all_roles, by=by)
-    lost = [grant for pk in changed for role, grant in held[pk].items() if role not in roles[pk]]
+    lost = [grant for pk in changed for role, grant in grants[pk].items() if role not in roles[pk]]
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
-    gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in held[pk]]
+    gained = [(pk, role, granted_at, label) for pk in changed for role in sorted(roles[pk]) if role not in grants[pk]]
     with (
         ways_in.a_sysadmin_stays(by=by),
         ways_in.promotions_watched(user_ids={pk for pk, *_ in gained}, by=by, at=at),
@@ -376,7 +376,7 @@ def set_roles(
             "user",
             pk,
             names[pk],
-            before={"roles": sorted(all_roles[role].name for role in held[pk])},
+            before={"roles": sorted(all_roles[role].name for role in grants[pk])},
             after={"roles": sorted(all_roles[role].name for role in roles[pk])},
         )
         for pk in changed

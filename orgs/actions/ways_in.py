@@ -50,8 +50,8 @@ def watched(*, user_ids: Collection[int] | None = None, by: Actor, at: datetime)
             )
     if closed:
         still = set(with_a_closed_password().filter(pk__among=closed).values_list("pk", flat=True))
-        opened = User.objects.filter(pk__among=closed - still)
-        _forget(opened.holding_more_than_personal().values_list("pk", flat=True), by=by, at=at)
+        opened_users = User.objects.filter(pk__among=closed - still)
+        _forget(opened_users.holding_more_than_personal().values_list("pk", flat=True), by=by, at=at)
 
 
 @contextmanager

@@ -51,7 +51,7 @@ class UserQuerySet(models.QuerySet["User"]):
         """Annotate ``on_hold``: custodian of at least one open matter."""
         return self.annotate(on_hold=Exists(_open_custodianships()))
 
-    def held(self) -> UserQuerySet:
+    def on_legal_hold(self) -> UserQuerySet:
         """Users on legal hold."""
         return self.filter(Exists(_open_custodianships()))
 

@@ -26,7 +26,7 @@ def facts() -> Facts:
     archives: dict[int, dict[int, str]] = defaultdict(dict)
     for owner, pk, state in Archive.objects.values_list("device__user_id", "pk", "state"):
         archives[owner][pk] = state
-    held = set(User.objects.held().values_list("pk", flat=True))
+    held = set(User.objects.on_legal_hold().values_list("pk", flat=True))
     return {
         row["pk"]: {
             **{name: row[name] for name in (*STATES, *NAMES)},

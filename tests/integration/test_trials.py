@@ -107,15 +107,15 @@ def _children() -> set[str]:
 class TestSlots:
     def test_are_one_for_each_owner_and_three_in_all(self) -> None:
         with ExitStack() as slots:
-            slots.enter_context(trial_slots.held("ada"))
+            slots.enter_context(trial_slots.taken("ada"))
             with pytest.raises(Refused, match="Another test of yours"):
-                slots.enter_context(trial_slots.held("ada"))
-            slots.enter_context(trial_slots.held("bob"))
-            slots.enter_context(trial_slots.held("carl"))
+                slots.enter_context(trial_slots.taken("ada"))
+            slots.enter_context(trial_slots.taken("bob"))
+            slots.enter_context(trial_slots.taken("carl"))
             with pytest.raises(Refused, match="Too many connection tests"):
-                slots.enter_context(trial_slots.held("dora"))
+                slots.enter_context(trial_slots.taken("dora"))
 
-        with trial_slots.held("dora"), trial_slots.held("ada"):
+        with trial_slots.taken("dora"), trial_slots.taken("ada"):
             pass
 
     def test_are_those_of_all_processes_and_free_when_theirs_is_killed(self) -> None:
@@ -124,7 +124,7 @@ class TestSlots:
             "from django.conf import settings\n"
             "settings.configure(VAR=pathlib.Path(sys.argv[1]))\n"
             "from directory import trial_slots\n"
-            "with trial_slots.held('ada'):\n"
+            "with trial_slots.taken('ada'):\n"
             "    print('held', flush=True)\n"
             "    sys.stdin.read()\n"
         )
@@ -134,16 +134,16 @@ class TestSlots:
         try:
             assert held.stdout is not None
             assert held.stdout.readline() == "held\n"
-            with pytest.raises(Refused, match="Another test of yours"), trial_slots.held("ada"):
+            with pytest.raises(Refused, match="Another test of yours"), trial_slots.taken("ada"):
                 pass
         finally:
             held.kill()
             held.communicate()
-        with trial_slots.held("ada"):
+        with trial_slots.taken("ada"):
             pass
 
     def test_keep_nothing_that_opens_a_session(self) -> None:
-        with trial_slots.held("secret-session-key"):
+        with trial_slots.taken("secret-session-key"):
             kept = [path.read_text() for path in (settings.VAR / "connection-tests").iterdir()]
 
         assert any(kept)
@@ -177,7 +177,7 @@ class TestThePage:
         key = client.session.session_key
         assert key is not None
 
-        with trial_slots.held(key):
+        with trial_slots.taken(key):
             for button in ("test-connection", "test-search"):
                 text = client.post(reverse(f"ldap_servers:{button}", args=[server.pk]), given).content.decode()
                 assert "Another test of yours is under way" in text

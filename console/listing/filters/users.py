@@ -62,4 +62,4 @@ class UserFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has 
         return rows.alias(matched=among(Match.objects.values("user"))).filter(matched=value == "ldap")
 
     def on_hold(self, rows: UserQuerySet, _name: str, value: str) -> UserQuerySet:
-        return rows.alias(held=among(User.objects.held().values("pk"))).filter(held=value == "yes")
+        return rows.alias(is_on_hold=among(User.objects.on_legal_hold().values("pk"))).filter(is_on_hold=value == "yes")

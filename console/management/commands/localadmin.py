@@ -62,7 +62,7 @@ def _let_in(username: str, password: str) -> str:
     users.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)
     users.reactivate(user_ids=ids, by=COMMAND_LINE, at=at, with_devices=False)
     users.unblock(user_ids=ids, by=COMMAND_LINE, at=at)
-    held = frozenset(user.grants.values_list("role_id", flat=True))
-    users.set_roles(roles={user.pk: held | {role.pk}}, by=COMMAND_LINE, at=at)
+    role_ids = frozenset(user.grants.values_list("role_id", flat=True))
+    users.set_roles(roles={user.pk: role_ids | {role.pk}}, by=COMMAND_LINE, at=at)
     users.set_password(user=user, password=password, by=COMMAND_LINE, at=at)
     return user.username

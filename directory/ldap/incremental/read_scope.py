@@ -54,7 +54,7 @@ def _never_by_changes(connection: Connection) -> str:
         # Such a proxy puts servers together, each with a clock of its own, and hides those that are down.
         "the server can't page, and may be several servers in one": connection.cannot_page,
     }
-    return next((reason for reason, holds in reasons.items() if holds), "")
+    return next((reason for reason, applies in reasons.items() if applies), "")
 
 
 def branches_with_people(connection: Connection, entries: Sequence[str]) -> list[str]:

@@ -47,8 +47,12 @@ def write_mails(work: RunContext, kind: MailKind, opening: str, detail: str = ""
     letters, texts = [], dict[frozenset[int] | None, tuple[str, str]]()
     for reader in audience.readers(parts):
         if reader.org_ids not in texts:
-            seen = [part for pk, part in parts.items() if reader.org_ids is None or pk in reader.org_ids]
-            text = _whole_mail(run, kind, whole) if reader.org_ids is None else _part_of_mail(run, kind, opening, seen)
+            visible_parts = [part for pk, part in parts.items() if reader.org_ids is None or pk in reader.org_ids]
+            text = (
+                _whole_mail(run, kind, whole)
+                if reader.org_ids is None
+                else _part_of_mail(run, kind, opening, visible_parts)
+            )
             texts[reader.org_ids] = text
         letters.append(notifications.Letter(reader.address, *texts[reader.org_ids]))
     notifications.write_mails(run=run, kind=kind, letters=letters, at=work.lease.clock())
@@ -157,10 +161,10 @@ def send(work: RunContext) -> None:
 
 def send_waiting(*, at: datetime) -> None:
     """Send the mails that wait and say who was told of which run."""
-    sent: dict[int, list[Mail]] = {}
+    mails_of_runs: dict[int, list[Mail]] = {}
     for mail in notifications.send_waiting(at=at):
-        sent.setdefault(mail.run_id, []).append(mail)
-    for mails in sent.values():
+        mails_of_runs.setdefault(mail.run_id, []).append(mail)
+    for mails in mails_of_runs.values():
         run, addresses = mails[0].run, [mail.recipient for mail in mails]
         log.info(report.mail_sent(addresses, filled(run.counts), simulated=run.simulated))
 
@@ -187,11 +191,11 @@ def close_dead(run: Run, *, at: datetime) -> bool:
 
     Its mail waits in the box: whoever closes it may be answering a person.
     """
-    held = lease.claim_dead(run.pk, clock=lambda: at)
-    if held is None:
+    claimed = lease.claim_dead(run.pk, clock=lambda: at)
+    if claimed is None:
         return False
     last = f" (the last attempt ended with {run.error})" if run.error else ""
     error = f"The worker died before the run was done{last}; what had been applied by then stays and is listed."
-    with lease.kept_alive(held):
-        stop(run_context.load(run.pk, held), RunState.FAILED, error)
+    with lease.kept_alive(claimed):
+        stop(run_context.load(run.pk, claimed), RunState.FAILED, error)
     return True

@@ -14,8 +14,8 @@ from directory.sync.identify import known_ids
 def dns_of(users: Collection[int], server_id: int) -> dict[int, str]:
     """Return where this server had these users whom it has no more, by user id."""
     rows = LastSeen.objects.filter(server=server_id, user__among=users).values_list("user_id", "dn", "unique_id")
-    seen = {pk: (dn, unique_id) for pk, dn, unique_id in rows}
-    return {pk: seen[pk][0] for pk in _theirs(seen, server_id)} if seen else {}
+    found = {pk: (dn, unique_id) for pk, dn, unique_id in rows}
+    return {pk: found[pk][0] for pk in _theirs(found, server_id)} if found else {}
 
 
 def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:

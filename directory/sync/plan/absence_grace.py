@@ -34,10 +34,10 @@ def waiting(
     return reasons
 
 
-def _too_early(seen: int, since: datetime, runs: int, hours: int, at: datetime) -> str:
+def _too_early(absences: int, since: datetime, runs: int, hours: int, at: datetime) -> str:
     reasons = []
-    if seen < runs:
-        reasons.append(f"absent in {seen} of the {counted(runs, 'sync', 'syncs')} in a row that it takes")
+    if absences < runs:
+        reasons.append(f"absent in {absences} of the {counted(runs, 'sync', 'syncs')} in a row that it takes")
     if hours and at - since < timedelta(hours=hours):
         reasons.append(f"absent since {since:%Y-%m-%d %H:%M} UTC, and it takes {counted(hours, 'hour', 'hours')}")
     return " and ".join(reasons)

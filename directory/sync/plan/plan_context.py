@@ -76,8 +76,8 @@ def _lock_orgs(changes: Collection[RunChange]) -> None:
     paths = Org.objects.filter(pk__in=[pk for pk in ids if pk]).values_list("path", flat=True)
     lineage = {path[:end] for path in paths for end in range(steplen, len(path) + 1, steplen)}
     orgs = Org.objects.select_for_update(no_key=True).filter(path__in=lineage).order_by("pk")
-    held = [org.pk for org in orgs.only("pk")]
-    list(OrgServer.objects.select_for_update(no_key=True).filter(org__in=held).order_by("pk").values_list("pk"))
+    org_ids = [org.pk for org in orgs.only("pk")]
+    list(OrgServer.objects.select_for_update(no_key=True).filter(org__in=org_ids).order_by("pk").values_list("pk"))
 
 
 def _waits(

@@ -53,9 +53,9 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUs
     roles: dict[int, set[str]] = {}
     for pk, name in RoleGrant.objects.filter(user__among=user_ids).values_list("user_id", "role__name"):
         roles.setdefault(pk, set()).add(name)
-    held = set(User.objects.filter(pk__among=user_ids).held().values_list("pk", flat=True))
+    on_hold = set(User.objects.filter(pk__among=user_ids).on_legal_hold().values_list("pk", flat=True))
     orgs = dict(Org.objects.filter(pk__among={row[ORG] for row in found}).values_list("pk", "name"))
-    return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in held) for row in found}
+    return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in on_hold) for row in found}
 
 
 def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> StoredUser:
@@ -132,8 +132,8 @@ def house(scope: Mapping[int, OrgScope]) -> PlanContext:
 
 def holders(org_ids: Collection[int]) -> Counter[tuple[str, int]]:
     """Return how many active users of these orgs hold each role, by its name and the server that they were matched to."""
-    held = RoleGrant.objects.filter(user__org__in=org_ids, user__active=True).order_by()
-    counted = held.values_list("role__name", "user__match__server").annotate(Count("pk"))
+    grants = RoleGrant.objects.filter(user__org__in=org_ids, user__active=True).order_by()
+    counted = grants.values_list("role__name", "user__match__server").annotate(Count("pk"))
     return Counter({(name, server or 0): count for name, server, count in counted})
 
 

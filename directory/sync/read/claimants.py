@@ -36,7 +36,7 @@ def not_come(shelf: EntryStore, server_id: int, competing_users: Collection[int]
     found: dict[int, Claimant] = {}
     for column in ("unique_id", "user_id"):
         alike = stored.exclude(unique_id="") if column == "unique_id" else stored.exclude(user=None)
-        several = alike.order_by().values(column).annotate(times=Count("pk")).filter(times__gt=1).values(column)
+        several = alike.order_by().values(column).annotate(rows=Count("pk")).filter(rows__gt=1).values(column)
         found |= _beside_what_came(shelf, stored.filter(**{f"{column}__in": several}), column)
     users = sorted(competing_users)
     for start in range(0, len(users), PART):

@@ -37,12 +37,12 @@ class Doubt:
 
     def is_confirmed(self, now: Mapping[str, frozenset[str]]) -> bool:
         """Return whether the entries have to be read, by the groups that samples name now; those that are gone say nothing."""
-        seen = [now[dn] for dn in self.samples() if dn in now]
-        return not seen or any((self.group in groups) != self.names_it for groups in seen)
+        groups_now = [now[dn] for dn in self.samples() if dn in now]
+        return not groups_now or any((self.group in groups) != self.names_it for groups in groups_now)
 
 
 @dataclass(slots=True)
-class Memberships:
+class GroupChanges:
     """What changed groups mean for entries: ``changed`` have to be read, ``doubts`` have to be looked into.
 
     ``joined`` are the DNs of people in groups that the filter asks for, of whom nothing is stored, ``unknown`` usernames
@@ -56,7 +56,7 @@ class Memberships:
     named: set[str] = field(default_factory=set)
 
 
-def look(around: Surroundings, entries: Iterable[tuple[str, Attributes]], *, username: str = "uid") -> Memberships:
+def look(around: Surroundings, entries: Iterable[tuple[str, Attributes]], *, username: str = "uid") -> GroupChanges:
     """Return what groups that have changed, or are gone, mean for these entries, given as DN and attributes.
 
     ``username`` is the attribute that holds usernames, beside ``uid``. An entry that names a group which does not list it
@@ -148,7 +148,7 @@ class _Comparison:
         self._usernames = usernames
         # Many entries name the same few groups.
         self._keys = distinguished_names.Keys()
-        self._found = Memberships()
+        self._found = GroupChanges()
         # By group, and whether it lists them itself: those who do not name it, and whether others of these do.
         self._missing: dict[tuple[str, bool], Doubt] = {}
         self._certain: set[tuple[str, bool]] = set()
@@ -181,18 +181,18 @@ class _Comparison:
                 who.update(f"{NAME}{fold(value)}" for value in values)
         return named, who
 
-    def result(self) -> Memberships:
+    def result(self) -> GroupChanges:
         found = self._found
         for way, doubt in self._missing.items():
-            self._settle(doubt, certain=way in self._certain)
+            self._add(doubt, certain=way in self._certain)
         for doubt in self._naming.values():
-            self._settle(doubt, certain=False)
+            self._add(doubt, certain=False)
         people = sorted(self._joined)
         found.joined = [self._graph.spelled[key] for key in people if not key.startswith(NAME)]
         found.unknown = [key.removeprefix(NAME) for key in people if key.startswith(NAME)]
         return found
 
-    def _settle(self, doubt: Doubt, *, certain: bool) -> None:
+    def _add(self, doubt: Doubt, *, certain: bool) -> None:
         if certain or len(doubt.dns) <= SAMPLES:
             self._found.changed += doubt.dns
         else:

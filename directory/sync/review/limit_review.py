@@ -105,16 +105,16 @@ def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
     sums = {name: earlier.get(server.pk, Earlier()).sums for name, server in servers.items()}
     org_names = dict(Org.objects.values_list("pk", "name"))
     decided: dict[str, tuple[Sums, Limits]] = {}
-    seen: set[str] = set()
+    passed_keys: set[str] = set()
     found: list[Reason] = []
     for row in rows:
         name, counted = row.server_name, row.limit_counts
         own = Sums(Counter(counted.get("counts", {})), dict(counted.get("wholes", {}))), servers[name].limits
         decided[name] = own
-        seen.update(counted.get("passed", ()))
+        passed_keys.update(counted.get("passed", ()))
         found += limits.check_counts(name, *own, sums[name], org_names)
     found += limits.check_together(decided, sums, org_names, passed={reason.key for reason in found})
-    return [reason for reason in found if reason.key not in seen]
+    return [reason for reason in found if reason.key not in passed_keys]
 
 
 def _server(work: RunContext, row: RunServer) -> LdapServer:

@@ -68,8 +68,8 @@ def fingerprint(house: PlanContext) -> str:
 def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Standings:
     """Return how the users of these orgs stand; of those in ``whole``, orgs whose servers were all read, nothing new is nothing to do."""
     columns = {f"standing__{name}": F(name) for name in SAME}
-    holds = User.objects.held().values("pk")
-    same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=holds)
+    on_hold = User.objects.on_legal_hold().values("pk")
+    same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=on_hold)
     same &= Q(**{f"match__{name}": F(f"standing__{name}") for name in MATCHED})
     users = User.objects.filter(org__in=org_ids).order_by()
     # In one statement, so that everybody is in it once.

@@ -144,9 +144,9 @@ def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
     by_org: dict[int, Counter[str]] = {}
     # Most changes of a large run are alike.
     alike = run.changes.order_by().values_list("org_id", "outcome", "actions", "warnings")
-    for org_id, outcome, actions, warnings, times in alike.annotate(Count("pk")).iterator(chunk_size=2000):
+    for org_id, outcome, actions, warnings, alike_count in alike.annotate(Count("pk")).iterator(chunk_size=2000):
         one = plan_counts.counts_of(outcome, actions, len(warnings), undone=outcome != Outcome.APPLIED)
-        by_org.setdefault(org_id or 0, Counter()).update({key: count * times for key, count in one.items()})
+        by_org.setdefault(org_id or 0, Counter()).update({key: count * alike_count for key, count in one.items()})
     total: Counter[str] = Counter()
     for part in by_org.values():
         total.update(part)

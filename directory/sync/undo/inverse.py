@@ -137,15 +137,15 @@ def _as_the_hold_demands(
     builder: ChangeBuilder, before: Account, states: Mapping[str, Any]
 ) -> tuple[Account, dict[str, Any]]:
     """Return the states to go back to and who set them: a hold that has come or gone since changes both."""
-    held = builder.known.on_hold
-    if not before.active and held and builder.known.account.active:
+    on_hold = builder.known.on_hold
+    if not before.active and on_hold and builder.known.account.active:
         builder.steps.append("On legal hold now: blocked instead of deactivated, and the deactivation is pending.")
         by = states["deactivated_by"]
         blocked = {"blocked_by": states["blocked_by"] or by}
         if states["blocked_at"]:
             blocked["blocked_at"] = states["blocked_at"]
         return replace(before, active=True, blocked=True, pending=True), {**blocked, "pending_by": by}
-    if before.pending and not builder.known.account.pending and not held:
+    if before.pending and not builder.known.account.pending and not on_hold:
         builder.steps.append("On legal hold no longer: the deactivation that was pending is carried out.")
         blocked = {name: states[name] for name in ("blocked_by", "blocked_at")}
         return replace(before, active=False, pending=False), {**blocked, "deactivated_by": states["pending_by"]}
@@ -182,8 +182,8 @@ def _org(builder: ChangeBuilder, done: Done, present: PresentState) -> None:
 
 def _roles(builder: ChangeBuilder, done: Done, present: PresentState) -> dict[str, Any]:
     """Roles as before, without those that are gone; return who had granted those that come back, and when."""
-    held, before = builder.known.account.roles, done.before.roles
-    if held == before:
+    current_roles, before = builder.known.account.roles, done.before.roles
+    if current_roles == before:
         return {}
     there = frozenset(present.roles)
     for gone in sorted(before - there):
@@ -192,11 +192,13 @@ def _roles(builder: ChangeBuilder, done: Done, present: PresentState) -> dict[st
     if before and not restored:
         _can_not(builder, "No role is left to give back: roles stay as they are")
         return {}
-    if restored == held:
+    if restored == current_roles:
         return {}
-    differences = [f"+ {role}" for role in sorted(restored - held)] + [f"- {role}" for role in sorted(held - restored)]
+    differences = [f"+ {role}" for role in sorted(restored - current_roles)] + [
+        f"- {role}" for role in sorted(current_roles - restored)
+    ]
     builder.add(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=restored)
-    return {role: grant for role, grant in done.traces["grants"].items() if role in restored - held}
+    return {role: grant for role, grant in done.traces["grants"].items() if role in restored - current_roles}
 
 
 def _can_not(builder: ChangeBuilder, warning: str) -> None:

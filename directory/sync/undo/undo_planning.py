@@ -135,7 +135,7 @@ class UndoPlanner:
         """Return the users whose former usernames are others' now, unless this undo gives them back."""
         former_names = {pk: fold(row.before["username"]) for pk, row in done.items() if Action.RENAME in row.actions}
         others = users_in_scope.usernames_of_others({pk: [name] for pk, name in former_names.items()})
-        owners = {pk: held[former_names[pk]] for pk, held in others.items() if held}
+        owners = {pk: names[former_names[pk]] for pk, names in others.items() if names}
         return {pk for pk, owner in owners.items() if not self.passed_on.gives_up(owner)}
 
     def _renamed(self, pk: int) -> str:

@@ -60,10 +60,10 @@ class Stack:
         Raises:
             RuntimeError: when dukpy keeps its contexts in another way than the version that is pinned.
         """
-        held = _Context.from_address(self._pointer(capsule, b"DUKPY_CONTEXT_CAPSULE"))
-        if self._runtime_of(held.context) != held.runtime:
+        pointers = _Context.from_address(self._pointer(capsule, b"DUKPY_CONTEXT_CAPSULE"))
+        if self._runtime_of(pointers.context) != pointers.runtime:
             raise RuntimeError("this dukpy keeps its contexts in another way: install the version in requirements.txt")
-        self._set(held.runtime, self._bytes)
+        self._set(pointers.runtime, self._bytes)
 
 
 def _grow_the_process_stack() -> int:

@@ -135,13 +135,13 @@ def _why_not_there(
     if target.synchronized and lookup_result.server_id not in target.servers:
         # There the next sync would not find this user, and deactivate.
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
-    held = builder.known.account.roles
+    current_roles = builder.known.account.roles
     by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
     # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
-    limited = held & house.org_roles - by.grantable
+    limited = current_roles & house.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
         return ""
-    kept = role_resolution.resolve(verdict.roles, held=held, org=target, by=by).roles
+    kept = role_resolution.resolve(verdict.roles, current_roles=current_roles, org=target, by=by).roles
     further = sorted(limited if kept is None else limited & kept)
     return (
         f"{', '.join(further)} would reach further in {target.name}, and {lookup_result.server} may not grant it"
@@ -154,14 +154,15 @@ def roles(
     builder: ChangeBuilder, lookup_result: LookupResult, target: OrgFacts, verdict: Verdict, house: PlanContext
 ) -> None:
     """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
-    held = builder.known.account.roles
+    current_roles = builder.known.account.roles
     by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
-    found = role_resolution.resolve(verdict.roles, held=held, org=target, by=by)
+    found = role_resolution.resolve(verdict.roles, current_roles=current_roles, org=target, by=by)
     builder.steps += found.steps
     builder.warnings += found.warnings
     resolved = found.roles
-    if resolved is not None and resolved != held:
+    if resolved is not None and resolved != current_roles:
         differences = ", ".join(
-            [f"+ {role}" for role in sorted(resolved - held)] + [f"- {role}" for role in sorted(held - resolved)]
+            [f"+ {role}" for role in sorted(resolved - current_roles)]
+            + [f"- {role}" for role in sorted(current_roles - resolved)]
         )
         builder.add(Action.SET_ROLES, f"Roles changed: {differences}.", roles=resolved)

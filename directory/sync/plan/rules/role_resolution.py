@@ -38,7 +38,9 @@ def granting(server_id: int, server: str, house: PlanContext) -> Granting:
     return Granting(server, house.grantable.get(server_id, frozenset()), house.roles, house.admin_roles)
 
 
-def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgFacts, by: Granting) -> Resolved:
+def resolve(
+    returned: tuple[str, ...] | None, *, current_roles: frozenset[str], org: OrgFacts, by: Granting
+) -> Resolved:
     """Return the roles of a user who holds some already and is, or ends up, in this org.
 
     ``returned`` is the script's result: None leaves roles alone, an empty one stands for the org's default roles. A role
@@ -50,7 +52,7 @@ def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgF
         return found
     if not returned:
         found.steps.append(f"The role name script returned an empty list: the default roles of {org.name}.")
-        _defaults(found, held, org, by)
+        _defaults(found, current_roles, org, by)
         return found
     found.steps.append(f"The role name script says {', '.join(returned)}.")
     roles = set()
@@ -58,7 +60,7 @@ def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgF
         role = by.known.get(fold(name))
         if role is None:
             found.leave_out(f"There is no role {name or '(an empty name)'}")
-        elif role not in by.grantable and role not in held:
+        elif role not in by.grantable and role not in current_roles:
             found.leave_out(f"{by.server} may not grant the role {role}")
         else:
             roles.add(role)
@@ -71,16 +73,16 @@ def resolve(returned: tuple[str, ...] | None, *, held: frozenset[str], org: OrgF
 
 def of_new_user(returned: tuple[str, ...] | None, *, org: OrgFacts, by: Granting) -> Resolved:
     """Return the roles of a user who is being made: where a sync would leave roles alone, the org's default roles."""
-    found = resolve(returned, held=frozenset(), org=org, by=by)
+    found = resolve(returned, current_roles=frozenset(), org=org, by=by)
     if found.roles is None:
         found.steps.append(f"A new user begins with the default roles of {org.name}.")
         _defaults(found, frozenset(), org, by)
     return found
 
 
-def _defaults(found: Resolved, held: frozenset[str], org: OrgFacts, by: Granting) -> None:
+def _defaults(found: Resolved, current_roles: frozenset[str], org: OrgFacts, by: Granting) -> None:
     """An org's default roles are its own setting; only a role that holds admin needs the server's leave as well."""
-    refused = org.default_roles & (by.admin_roles - by.grantable - held)
+    refused = org.default_roles & (by.admin_roles - by.grantable - current_roles)
     for role in sorted(refused):
         found.leave_out(f"{by.server} may not grant {role}, a default role of {org.name}")
     found.roles = org.default_roles - refused

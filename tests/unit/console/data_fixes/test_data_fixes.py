@@ -418,7 +418,7 @@ class TestOrgsRolesAndHolds:
         browser.post(page("orgs_matter", "add"), {"name": "Inquiry"})
         matter = Matter.objects.get()
         browser.post(page("orgs_custodian", "add"), {"matter": matter.pk, "user": wendy.pk})
-        assert User.objects.held().get() == wendy
+        assert User.objects.on_legal_hold().get() == wendy
         browser.post(page("orgs_matter"), {"action": "close", "_selected_action": [matter.pk], "confirmed": "yes"})
 
-        assert not User.objects.held().exists()
+        assert not User.objects.on_legal_hold().exists()

@@ -67,7 +67,7 @@ class TestDeactivating:
         done = users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         held = again(sean)
-        assert done.held == {sean.pk}
+        assert done.on_hold == {sean.pk}
         assert (held.active, held.blocked, held.pending) == (True, True, True)
         assert held.devices.get().active
 

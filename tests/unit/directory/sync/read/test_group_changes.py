@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from directory.sync.read import group_changes
-from directory.sync.read.group_changes import SAMPLES, Doubt, Memberships, TooMany, look
+from directory.sync.read.group_changes import SAMPLES, Doubt, GroupChanges, TooMany, look
 from directory.values import distinguished_names
 from directory.values.ldap import MemberList, Surroundings
 
@@ -30,7 +30,7 @@ def group(dn: str, *members: str, usernames: tuple[str, ...] = ()) -> MemberList
 
 def looked(
     changed: Sequence[MemberList], *entries: tuple[str, Mapping[str, Sequence[str]]], **more: object
-) -> Memberships:
+) -> GroupChanges:
     return look(Surroundings(groups=tuple(changed), **more), entries)  # type: ignore[arg-type]  # names of Surroundings
 
 
@@ -58,7 +58,7 @@ class TestAnEntry:
         assert [(doubt.names_it, len(doubt.dns)) for doubt in found.doubts] == [(False, SAMPLES + 1)]
 
     def test_that_names_its_groups_as_they_are_has_not(self) -> None:
-        assert looked([group(STAFF, "ann")], entry("ann", STAFF), entry("bob")) == Memberships()
+        assert looked([group(STAFF, "ann")], entry("ann", STAFF), entry("bob")) == GroupChanges()
 
     def test_is_found_by_dns_in_any_spelling(self) -> None:
         spelled = "CN=Staff, DC=EXAMPLE"

@@ -14,8 +14,8 @@ NOBODY: frozenset[str] = frozenset()
 WITH_SYSADMIN = OrgFacts(5, "Admins", frozenset({"SYSADMIN", "PROe User"}))
 
 
-def resolved(returned: tuple[str, ...] | None, *held: str, org: OrgFacts = DEFAULT) -> Resolved:
-    return role_resolution.resolve(returned, held=frozenset(held), org=org, by=BY)
+def resolved(returned: tuple[str, ...] | None, *current_roles: str, org: OrgFacts = DEFAULT) -> Resolved:
+    return role_resolution.resolve(returned, current_roles=frozenset(current_roles), org=org, by=BY)
 
 
 class TestWhatTheScriptSays:
@@ -82,4 +82,4 @@ class TestANewUser:
 def test_a_server_without_a_list_may_grant_nothing() -> None:
     by = role_resolution.granting(9, "Other", CONTEXT)
 
-    assert role_resolution.resolve(("PROe User",), held=NOBODY, org=DEFAULT, by=by).roles is None
+    assert role_resolution.resolve(("PROe User",), current_roles=NOBODY, org=DEFAULT, by=by).roles is None
