@@ -7,7 +7,7 @@ import socket
 import zoneinfo
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.exceptions import BadRequest
@@ -119,33 +119,41 @@ def navigation(request: HttpRequest) -> dict[str, Any]:
     if user is None or not user.is_authenticated:
         return {"menu": []}
     return {
-        "menu": functools.cache(lambda: [_menu_item(request, *page) for page in _MENU if user.may(page[3])]),
+        "menu": functools.cache(lambda: [_menu_item(request, page) for page in _MENU if user.may(page.permission)]),
         "alarms": functools.cache(lambda: status.alarms(user, at=timezone.now())),
     }
 
 
-# Label, name of the page, icon, permission; in the order of the menu.
-_MENU: tuple[tuple[Promise, str, str, Permission], ...] = (
-    (_("Dashboard"), "dashboard", "layout-dashboard", Permission.CONSOLE_LOGIN),
-    (_("Users"), "users:list", "users", Permission.USER_READ),
-    (_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
-    (_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
-    (_("Roles"), "roles:list", "key-round", Permission.USER_READ),
-    (_("Legal holds"), "legal_holds:list", "gavel", Permission.ALL_USER_READ),
-    (_("LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
-    (_("History"), "runs:list", "history", Permission.SYSTEM),
-    (_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
-    (_("Status"), "status", "activity", Permission.SYSTEM),
-    (_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
-    (_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
-    (_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),
+class _MenuPage(NamedTuple):
+    """A page of the menu, by the name of its address."""
+
+    label: Promise
+    name: str
+    icon: str
+    permission: Permission
+
+
+_MENU = (
+    _MenuPage(_("Dashboard"), "dashboard", "layout-dashboard", Permission.CONSOLE_LOGIN),
+    _MenuPage(_("Users"), "users:list", "users", Permission.USER_READ),
+    _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
+    _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
+    _MenuPage(_("Roles"), "roles:list", "key-round", Permission.USER_READ),
+    _MenuPage(_("Legal holds"), "legal_holds:list", "gavel", Permission.ALL_USER_READ),
+    _MenuPage(_("LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
+    _MenuPage(_("History"), "runs:list", "history", Permission.SYSTEM),
+    _MenuPage(_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
+    _MenuPage(_("Status"), "status", "activity", Permission.SYSTEM),
+    _MenuPage(_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
+    _MenuPage(_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
+    _MenuPage(_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),
 )
 
 
-def _menu_item(request: HttpRequest, label: Promise, page: str, icon: str, _permission: Permission) -> MenuItem:
-    address = reverse(page)
-    current = request.path == address if page == "dashboard" else request.path.startswith(address)
-    return MenuItem(label, address, icon, current=current, watched=page == "status")
+def _menu_item(request: HttpRequest, page: _MenuPage) -> MenuItem:
+    address = reverse(page.name)
+    current = request.path == address if page.name == "dashboard" else request.path.startswith(address)
+    return MenuItem(page.label, address, page.icon, current=current, watched=page.name == "status")
 
 
 def browser_has_gone(request: HttpRequest) -> bool:

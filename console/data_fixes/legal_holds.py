@@ -18,8 +18,8 @@ from orgs.models import Custodian, Matter, User
 from orgs.rules.actors import Actor
 
 
-def _will_be_deactivated(held: QuerySet[Custodian]) -> str:
-    count = User.objects.filter(pk__in=held.filter(released_at=None).values("user"), pending=True).count()
+def _will_be_deactivated(custodians: QuerySet[Custodian]) -> str:
+    count = User.objects.filter(pk__in=custodians.filter(released_at=None).values("user"), pending=True).count()
     return ngettext(
         "%(count)d custodian waits for deactivation, which happens at once unless another matter holds them.",
         "%(count)d custodians wait for deactivation, which happens at once unless another matter holds them.",

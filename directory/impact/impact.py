@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
+from typing import NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
@@ -110,7 +111,7 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
         first = Impact(basis)
         yield first
         progress = _Progress(entries, first, None if basis.outdated else edited, whole)
-        taken = deque[list[_Stored]]()
+        taken = deque[list[_StoredVerdict]]()
         for verdicts in sandbox.evaluate_pages(_texts(entries.pages(), taken), total=basis.total):
             progress.add(taken.popleft(), verdicts)
             if progress.is_due:
@@ -118,16 +119,22 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
         yield replace(progress.snapshot(sandbox.cost()), finished=True)
 
 
-# The id of a stored entry and its user's, whether the verdict holds, DN, attributes and verdict; the last two as texts,
-# as few have to be read.
-_Stored = tuple[int, int, bool, str, str, str]
+class _StoredVerdict(NamedTuple):
+    """A stored entry of a user and its verdict; attributes and verdict are JSON texts, as few of them have to be read."""
+
+    pk: int
+    user_id: int
+    settled: bool
+    dn: str
+    attributes: str
+    verdict: str
 
 
-def _texts(pages: Iterator[list[_Stored]], taken: deque[list[_Stored]]) -> Iterator[list[EntryText]]:
+def _texts(pages: Iterator[list[_StoredVerdict]], taken: deque[list[_StoredVerdict]]) -> Iterator[list[EntryText]]:
     """Yield pages as the sandbox takes them, and keep them until it has answered."""
     for page in pages:
         taken.append(page)
-        yield [EntryText(row[3], row[4]) for row in page]
+        yield [EntryText(row.dn, row.attributes) for row in page]
 
 
 class _EntriesInScope:
@@ -168,7 +175,7 @@ class _EntriesInScope:
         names = RunServer.objects.attributes_stored(self._server.pk)
         return server_sandbox.sandbox_for_stored(self._server, scripts, names)
 
-    def pages(self) -> Iterator[list[_Stored]]:
+    def pages(self) -> Iterator[list[_StoredVerdict]]:
         """Yield the entries in the order of their ids."""
         found = self._rows().annotate(
             # As it is kept: the scripts get it as text.
@@ -177,8 +184,10 @@ class _EntriesInScope:
         )
         columns = ("pk", "user_id", "settled", "dn", "attributes_text", "verdict_text")
         last, size = 0, FIRST_PAGE
-        while page := list(found.filter(pk__gt=last).order_by("pk").values_list(*columns)[:size]):
-            last, size = page[-1][0], min(2 * size, PAGE)
+        while page := [
+            _StoredVerdict(*row) for row in found.filter(pk__gt=last).order_by("pk").values_list(*columns)[:size]
+        ]:
+            last, size = page[-1].pk, min(2 * size, PAGE)
             yield page
 
     def _rows(self) -> QuerySet[StoredEntry]:
@@ -223,17 +232,17 @@ class _Progress:
         self._totals = Totals()
         self._done = 0
         self._others: dict[int, tuple[int, Verdict]] = {}
-        self._unsure: list[_Stored] = []
+        self._unsure: list[_StoredVerdict] = []
         self._shown_at = float("-inf")
         self._read: dict[str, Verdict] = {}
 
-    def add(self, page: Sequence[_Stored], verdicts: Sequence[Verdict]) -> None:
+    def add(self, page: Sequence[_StoredVerdict], verdicts: Sequence[Verdict]) -> None:
         """Note which entries of a page have got other verdicts than are stored."""
         self._done += len(page)
         # Many entries of a page have one verdict, the very same object, so each pair is compared once.
         pairs: dict[tuple[str, int, bool], tuple[Verdict, Verdict | None]] = {}
         for row, verdict in zip(page, verdicts, strict=True):
-            key = (row[5], id(verdict), row[2])
+            key = (row.verdict, id(verdict), row.settled)
             pair = pairs.get(key)
             if pair is None:
                 pair = pairs[key] = self._pair(row, verdict)
@@ -241,23 +250,23 @@ class _Progress:
             if edited is None:
                 self._unsure.append(row)
             elif edited is not stored:
-                self._others[row[0]] = (row[1], edited)
+                self._others[row.pk] = (row.user_id, edited)
 
-    def _pair(self, row: _Stored, verdict: Verdict) -> tuple[Verdict, Verdict | None]:
+    def _pair(self, row: _StoredVerdict, verdict: Verdict) -> tuple[Verdict, Verdict | None]:
         """Return the stored verdict and the one of the edited scripts: the same object where they are equal."""
-        stored = self._verdict(row[5])
+        stored = self._verdict(row.verdict)
         edited: Verdict | None = verdict
         if self._edited is not None:
             # A verdict that does not hold, as a script looked at the time, is nothing to start from.
-            edited = joined(stored, verdict, self._edited) if row[2] else None
+            edited = joined(stored, verdict, self._edited) if row.settled else None
         return stored, stored if edited == stored else edited
 
     def _evaluate_unsure(self) -> None:
         page, self._unsure = self._unsure, []
-        for verdicts in self._whole.evaluate_pages([[EntryText(row[3], row[4]) for row in page]]):
+        for verdicts in self._whole.evaluate_pages([[EntryText(row.dn, row.attributes) for row in page]]):
             for row, verdict in zip(page, verdicts, strict=True):
-                if verdict != self._verdict(row[5]):
-                    self._others[row[0]] = (row[1], verdict)
+                if verdict != self._verdict(row.verdict):
+                    self._others[row.pk] = (row.user_id, verdict)
 
     def _verdict(self, text: str) -> Verdict:
         found = self._read.get(text)

@@ -22,7 +22,7 @@ from directory.errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
 from directory.sync import notifications, pipeline, timing
 from directory.sync.finish import json_summary
-from directory.sync.lease import Progress as Follow
+from directory.sync.lease import Progress as OnProgress
 from directory.values.plan import Outcome
 from orgs.rules.actors import COMMAND_LINE
 from orgs.text import fold
@@ -110,8 +110,8 @@ class Command(BaseCommand):
 
     def _carry_out(self, run: Run) -> None:
         try:
-            with _progress() as follow:
-                pipeline.execute(run.pk, clock=timezone.now, progress=follow)
+            with _progress() as on_progress:
+                pipeline.execute(run.pk, clock=timezone.now, progress=on_progress)
         except KeyboardInterrupt:
             runs.cancel(run=run, by=COMMAND_LINE, at=timezone.now())
             pipeline.execute(run.pk, clock=timezone.now)
@@ -173,7 +173,7 @@ def _open(path: Path | None) -> Any:
 
 
 @contextmanager
-def _progress() -> Iterator[Follow]:
+def _progress() -> Iterator[OnProgress]:
     """Show progress on standard error where that is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat, Left, Substr
@@ -65,6 +65,30 @@ class Stored(NamedTuple):
             not contested and self.matched_by == MatchedBy.USERNAME and matched_by == MatchedBy.ID
         )
         return alike and (self.user_id, self.contested) == (user_id, contested)
+
+
+class StoredContent(NamedTuple):
+    """A stored entry with its key and what it holds."""
+
+    dn_key: str
+    dn: str
+    attributes: dict[str, list[str]]
+    stored: Stored
+
+    @classmethod
+    def of(cls, row: Sequence[Any]) -> Self:
+        """Take a row of key, DN and attributes, with the columns of ``KNOWN`` after them."""
+        dn_key, dn, attributes, *known = row
+        return cls(dn_key, dn, attributes, Stored(*known))
+
+
+class GoneEntry(NamedTuple):
+    """A stored entry that the directory has no longer."""
+
+    pk: int
+    user_id: int | None
+    dn: str
+    unique_id: str
 
 
 class EntryKey(NamedTuple):
@@ -255,12 +279,12 @@ class EntryStore:
             again = Q(digest__contains=STALE)
             rows = rows.filter(Q(contested=True) | Q(user__isnull=False, settled=False) | again)
         last = 0
-        while page := list(rows.filter(pk__gt=last).values_list(*columns)[:PAGE]):
-            last = page[-1][3]
-            kept = (row for row in page if row[3] not in self.arrivals)
+        while page := [StoredContent.of(row) for row in rows.filter(pk__gt=last).values_list(*columns)[:PAGE]]:
+            last = page[-1].stored.pk
             yield [
-                (EntryKey(key, row[1].replace(STALE, ""), Stored(*row)), dn, attributes)
-                for key, dn, attributes, *row in kept
+                (EntryKey(each.dn_key, each.stored.digest.replace(STALE, ""), each.stored), each.dn, each.attributes)
+                for each in page
+                if each.stored.pk not in self.arrivals
             ]
 
     def dns_of(self, name: str) -> list[str]:
@@ -279,11 +303,11 @@ class EntryStore:
         entries = StoredEntry.objects.filter(server=self._server_id).order_by().values_list("named")
         return named.counts(entries.annotate(Count("pk")).iterator())
 
-    def forget(self, entries: Sequence[tuple[int, int | None, str, str]]) -> None:
-        """Drop entries, and note where their users were last; they come as row id, user, DN and immutable id."""
-        StoredEntry.objects.filter(pk__among=[pk for pk, *_ in entries]).delete()
+    def forget(self, entries: Sequence[GoneEntry]) -> None:
+        """Drop entries, and note where their users were last."""
+        StoredEntry.objects.filter(pk__among=[each.pk for each in entries]).delete()
         self.wrote = self.wrote or bool(entries)
-        theirs = {user: (dn, unique_id) for _, user, dn, unique_id in entries if user is not None}
+        theirs = {each.user_id: (each.dn, each.unique_id) for each in entries if each.user_id is not None}
         if theirs:
             last_seen.note_missed(theirs, server_id=self._server_id)
 
@@ -294,11 +318,11 @@ class EntryStore:
         if older.count() == self.arrivals.left_alone:
             return set()
         rows = older.order_by("pk").values_list("pk", "user", "dn", "unique_id").iterator(chunk_size=5000)
-        unseen: Iterator[tuple[int, int | None, str, str]] = (row for row in rows if row[0] not in self.arrivals)
+        gone = (each for each in map(GoneEntry._make, rows) if each.pk not in self.arrivals)
         users: set[int] = set()
-        while part := list(islice(unseen, PAGE)):
+        while part := list(islice(gone, PAGE)):
             self.forget(part)
-            users.update(user for _, user, _, _ in part if user is not None)
+            users.update(each.user_id for each in part if each.user_id is not None)
         return users
 
 

@@ -180,7 +180,7 @@ class DirectoryView:
                 reason = f"{reading.name}: {clash}"
                 return LookupResult(Presence.CONFLICT, reading.name, server, reason=reason, known_id=known_id)
             if entry is not None:
-                return _seen(reading, entry, noted)
+                return _found_result(reading, entry, noted)
             namesakes += [*(row.who for row in others), *self._claims.namesakes.get(key, ())]
         return self._absent([self._readings[server] for server in servers], noted, namesakes)
 
@@ -280,7 +280,7 @@ def _as_text(further_ids: Sequence[str]) -> str:
     return json.dumps(further_ids) if further_ids else ""
 
 
-def _seen(reading: ServerReading, row: ClaimingEntry, noted: KnownInDirectories) -> LookupResult:
+def _found_result(reading: ServerReading, row: ClaimingEntry, noted: KnownInDirectories) -> LookupResult:
     who = row.who
     fresh = not noted.ids.issuperset([id_key(one, row.server_id) for one in who.ids])
     return LookupResult(

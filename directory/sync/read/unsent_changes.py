@@ -10,6 +10,7 @@ from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
 from directory.sync import timing
 from directory.sync.entries import named_groups
+from directory.sync.entries.entry_store import GoneEntry
 from directory.sync.errors import ReadEverything
 from directory.sync.read import claimants, group_changes
 from directory.sync.stored import decision_cache
@@ -55,7 +56,7 @@ def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
             raise ReadEverything(f"the names or ids of {counted(len(reread), 'entry', 'entries')} are others' by now")
         reader.read_again(process, [each.dn for each in new])
     gone = [each for each in _claimants(reader) if each.pk in reread]
-    reader.shelf.forget([(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
+    reader.shelf.forget([GoneEntry(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
     decision_cache.drop({each.user_id for each in gone if each.user_id is not None})
 
 

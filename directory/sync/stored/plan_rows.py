@@ -52,7 +52,8 @@ def planned(
     ``put_back`` is, by user, what an undo puts back beside the account. A change that an earlier run has stored word
     for word is not stored again: the run refers to it. Returns the number of changes, with those.
     """
-    new: list[tuple[Any, ...]] = []
+    # By user and digest of what may have been stored before.
+    new: list[tuple[tuple[int, int | None], tuple[Any, ...]]] = []
     alike: set[tuple[int, int]] = set()
     for change, known, lookup_result in changes:
         if change.outcome is Outcome.UNCHANGED and not change.warnings:
@@ -63,9 +64,9 @@ def planned(
         if change.outcome in repeated_rows.REPEATED:
             digest = repeated_rows.digest([*values[:ENTRY], values[ENTRY] is not None, back])
             alike.add((change.user_id, digest))
-        new.append((run.pk, *values, {}, back, digest))
+        new.append(((change.user_id, digest), (run.pk, *values, {}, back, digest)))
     repeated = repeated_rows.stored(alike)
-    insert_rows(RunChange, COLUMNS, [row for row in new if (row[1], row[-1]) not in repeated])
+    insert_rows(RunChange, COLUMNS, [row for key, row in new if key not in repeated])
     repeated_rows.store(run.pk, repeated.values())
     return len(new)
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from directory.sync.plan.rules.change_builder import ChangeBuilder
-from directory.sync.plan.rules.devices_archives import put_back_belongings
+from directory.sync.plan.rules.devices_archives import put_back_devices_archives
 from directory.values.plan import Account, Action, Change, Outcome, StoredUser
 from orgs.text import fold
 
@@ -76,10 +76,15 @@ def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change
     grants = _roles(builder, done, present)
     if not builder.actions:
         return builder.untouched(Outcome.REFUSED, "Nothing can be put back."), {}
-    belongings = put_back_belongings(
+    devices_archives = put_back_devices_archives(
         builder, done.traces, devices=present.devices, archives=present.archives, at=present.at
     )
-    return builder.finished(), {"states_now": dict(present.states), "states": states, "grants": grants, **belongings}
+    return builder.finished(), {
+        "states_now": dict(present.states),
+        "states": states,
+        "grants": grants,
+        **devices_archives,
+    }
 
 
 def _differences(left: Account, now: Account, left_states: Mapping[str, Any], states: Mapping[str, Any]) -> list[str]:

@@ -15,7 +15,7 @@ LIVE, COLD = "live", "cold storage"
 _STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
 
 
-def put_back_belongings(
+def put_back_devices_archives(
     builder: ChangeBuilder,
     traces: Values,
     *,

@@ -40,7 +40,7 @@ def put_back(
     devices = {"7": {"name": "laptop", "before": device[0], "after": device[1]}} if device else {}
     archives = {"9": {"device": "laptop", "bytes": 5, "before": archive[0], "after": archive[1]}} if archive else {}
     present = {} if now is None else {"7" if device else "9": now}
-    put = devices_archives.put_back_belongings(
+    put = devices_archives.put_back_devices_archives(
         builder,
         {"devices": devices, "archives": archives},
         devices=present if device else {},
