@@ -33,7 +33,7 @@ check: ## Lint, types, layers, templates, known vulnerabilities, migrations
 	$(STEP) "Import Linter: layers" .venv/bin/lint-imports
 	$(STEP) "djLint: templates" $(PYTHON_IN) -m djlint templates --lint --quiet
 	$(STEP) "Pages: templates, style sheets, scripts" $(PYTHON_IN) .ci/check_pages.py
-	$(STEP) "Modules: first lines, folders, class names" $(PYTHON_IN) .ci/check_house.py
+	$(STEP) "Modules: first lines, folders, class names, retired words" $(PYTHON_IN) .ci/check_house.py
 	$(STEP) "Known vulnerabilities" .ci/audit
 	$(STEP) "Django: configuration" $(PYTHON_IN) manage.py check --settings tests.settings --fail-level WARNING
 	$(STEP) "Django: migrations are complete" $(PYTHON_IN) manage.py makemigrations --settings tests.settings --check --dry-run

@@ -1,12 +1,14 @@
 """Checks names and folders of the product's modules, which no linter here looks at; prints each problem and exits with 1.
 
 A module opens with one sentence that says its job. A folder has 15 modules at most. A class name stands once, so that it
-means one thing: names that a framework gives are left out.
+means one thing: names that a framework gives are left out. A retired word names nothing: what it stood for has a word of
+the field by now (docs/glossary.md).
 """
 
 from __future__ import annotations
 
 import ast
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,32 +20,117 @@ MOST_MODULES = 15
 # Django looks for classes of these names.
 GIVEN = {"Command", "Meta", "Migration"}
 
+# Retired in every position: as a name, or as a part of one (``rivals``, ``_rivals_of``, ``RivalList``). A plural with an
+# s counts as its singular. Each with the words to use instead.
+RETIRED_PARTS = {
+    "apart": "isolated, or in a process of its own",
+    "belongings": "devices and archives",
+    "doubled": "duplicate usernames",
+    "draft": "change builder",
+    "got_ahead": "prefetched",
+    "grave": "needs confirmation",
+    "inquiry": "absence check",
+    "relay": "stream",
+    "rival": "competing users",
+    "second_look": "confirmation",
+    "sighting": "lookup result",
+    "sought": "missing users",
+    "tally": "plan counts",
+    "whereabouts": "absence check result",
+    "wire": "transport",
+}
+# Retired as a whole name only, without the underscores around it: as a part of another name they have a plain meaning. A
+# word with a capital is the name of a class.
+RETIRED_NAMES = {
+    "Directory": "DirectoryView",
+    "Extent": "ReadScope",
+    "Follow": "the attribute rules by their subject",
+    "History": "CursorKind",
+    "Job": "RunContext",
+    "Memberships": "GroupChanges",
+    "Moment": "SideEffectSnapshot",
+    "Position": "SyncCursor",
+    "Times": "RunTiming",
+    "ahead": "prefetched, or the unit that is fetched",
+    "draft": "builder",
+    "held": "on_hold, locked, taken, or lease",
+    "opened": "decoded, or decrypted",
+    "place": "entry_key, target_org, position, or what else it is",
+    "seen": "dn_hashes, or what was found",
+    "sent": "raw",
+    "settle": "decide_deferred",
+    "want": "add",
+}
+
 
 def modules(root: Path) -> list[Path]:
     """Return the paths of the product's modules, from ``root`` on, without migrations."""
     found = (path.relative_to(root) for name in PRODUCT for path in (root / name).rglob("*.py"))
-    return sorted(place for place in found if "migrations" not in place.parts)
+    return sorted(path for path in found if "migrations" not in path.parts)
 
 
 def problems(root: Path) -> Iterator[str]:
     """Yield what is wrong with the product's modules below ``root``, as sentences."""
     folders, classes = defaultdict[Path, int](int), defaultdict[str, list[str]](list)
-    for place in modules(root):
-        if place.name != "__init__.py":
-            folders[place.parent] += 1
-        tree = ast.parse((root / place).read_text("utf-8"))
+    for path in modules(root):
+        if path.name != "__init__.py":
+            folders[path.parent] += 1
+        tree = ast.parse((root / path).read_text("utf-8"))
         first = (ast.get_docstring(tree) or "").split("\n\n")[0]
         if tree.body and not first.endswith("."):
-            yield f"{place}: the first line has to say in one sentence what the module does."
+            yield f"{path}: the first line has to say in one sentence what the module does."
         for node in tree.body:
             if isinstance(node, ast.ClassDef) and node.name not in GIVEN:
-                classes[node.name].append(place.as_posix())
+                classes[node.name].append(path.as_posix())
+        yield from _retired(path, tree)
     for folder, count in folders.items():
         if count > MOST_MODULES:
             yield f"{folder}: {count} modules are more than {MOST_MODULES}: give some a folder of their own."
-    for name, places in classes.items():
-        if len(places) > 1:
-            yield f"{name}: the class name stands in {' and in '.join(places)}: one name, one class."
+    for name, paths in classes.items():
+        if len(paths) > 1:
+            yield f"{name}: the class name stands in {' and in '.join(paths)}: one name, one class."
+
+
+def _retired(path: Path, tree: ast.Module) -> Iterator[str]:
+    """Yield each name that a module gives, its own among them, and that is a retired word or holds one."""
+    for line, name in sorted({(1, path.stem), *_names(tree)}):
+        if (found := retired_word(name)) is not None:
+            word, instead = found
+            yield f"{path}:{line}: {name}: `{word}` is retired: use {instead}"
+
+
+def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield the names that a module gives, with their lines; those of others, which it only uses, are not its own."""
+    for node in ast.walk(tree):
+        match node:
+            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+                yield node.lineno, name
+            case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
+                yield node.lineno, name
+            case ast.keyword(arg=str(name)):
+                # Of functions of our own, or of a column that a query is given.
+                yield node.lineno, name
+            case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)):
+                yield node.lineno, name
+            case ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)) | ast.MatchMapping(rest=str(name)):
+                yield node.lineno, name
+
+
+def retired_word(name: str) -> tuple[str, str] | None:
+    """Return the retired word that a name is or holds, with the words to use instead; None where there is none."""
+    whole = name.strip("_")
+    for spelled in (whole, whole.lower(), whole.lower().removesuffix("s")):
+        if spelled in RETIRED_NAMES:
+            return spelled, RETIRED_NAMES[spelled]
+    # An underscore or a capital begins a part.
+    parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", whole).lower().split("_")
+    for start in range(len(parts)):
+        for end in range(start + 1, len(parts) + 1):
+            part = "_".join(parts[start:end])
+            for word in (part, part.removesuffix("s")):
+                if word in RETIRED_PARTS:
+                    return word, RETIRED_PARTS[word]
+    return None
 
 
 def main() -> int:

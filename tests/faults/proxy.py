@@ -30,8 +30,8 @@ class Stage(StrEnum):
     PAGE_END = "at the end of a page"
     EVERY_PAGE_END = "at the end of this page, in every search"
     LAST_PAGE = "at the end of the last page"
-    SECOND_LOOK = "while the entries are counted again"
-    SECOND_LOOK_END = "after the entries were counted again"
+    COUNTED_AGAIN = "while the entries are counted again"
+    COUNTED_AGAIN_END = "after the entries were counted again"
     AFTER_BYTES = "after so many bytes"
 
 
@@ -169,7 +169,7 @@ class Proxy:
         counting = NO_ATTRIBUTES in message
         talk.page = 1 if counting and not talk.counting else talk.page + 1
         talk.counting, talk.entry = counting, 0
-        due = self._is_due(talk, Stage.SECOND_LOOK if counting else Stage.BETWEEN_PAGES)
+        due = self._is_due(talk, Stage.COUNTED_AGAIN if counting else Stage.BETWEEN_PAGES)
         if due and self._fault and talk.page == (1 if counting else self._fault.page):
             self._happen(talk, b"")
 
@@ -199,7 +199,7 @@ class Proxy:
             Stage.FIRST_PAGE: entry and here == (1, 1),
             Stage.MID_PAGE: entry and here == (fault.page, fault.entry),
             Stage.EVERY_PAGE_END: operation == SEARCH_DONE and talk.page == fault.page,
-            Stage.SECOND_LOOK_END: talk.counting and operation == SEARCH_DONE and last,
+            Stage.COUNTED_AGAIN_END: talk.counting and operation == SEARCH_DONE and last,
             Stage.PAGE_END: reading and operation == SEARCH_DONE and talk.page == fault.page,
             Stage.LAST_PAGE: reading and operation == SEARCH_DONE and last,
         }

@@ -35,7 +35,7 @@ INCOMPLETE: Mapping[str, tuple[Fault, str]] = {
     ),
     "a page without the paging control": (Fault(damage.leave_out_the_control, Stage.PAGE_END), "no proof"),
     "busy while the entries are counted again": (
-        Fault(damage.answering(51), Stage.SECOND_LOOK_END),
+        Fault(damage.answering(51), Stage.COUNTED_AGAIN_END),
         "could not be counted again",
     ),
 }
@@ -44,7 +44,7 @@ OVERLOOKED: Mapping[str, Action] = {
     "a flipped bit that makes an entry another request's": damage.lose_message_number,
 }
 # The first connection reads, the second one counts again, and the third asks for those who were not found.
-INQUIRY = 3
+ABSENCE_CHECK = 3
 NOT_CONFIRMED: Mapping[str, tuple[Fault, int]] = {
     "a connection refused when absent users are asked for": (Fault(damage.reset, Stage.CONNECT), PATIENT),
     "a connection closed when absent users are asked for": (Fault(damage.close, Stage.BETWEEN_PAGES, page=1), PATIENT),
@@ -116,7 +116,7 @@ def test_an_absence_that_can_not_be_confirmed_is_none(world: World, name: str) -
         how=f"{SLAPD}, at the connection that asks for them",
         expected="the leavers not checked, the others applied",
     ) as row:
-        fault.connection = INQUIRY
+        fault.connection = ABSENCE_CHECK
         run = world.disturbed(fault, patience=patience)
 
         assert run.state == RunState.APPLIED

@@ -144,7 +144,7 @@ class TestChangesWhileReading:
             expected="this user not checked, the others as they should be",
         ) as row:
             leaves(former, "p050")
-            run = former.disturbed(Fault(damage.calling(comes_back), Stage.SECOND_LOOK, times=1))
+            run = former.disturbed(Fault(damage.calling(comes_back), Stage.COUNTED_AGAIN, times=1))
 
             change = change_of(run, "p050")
             assert (run.state, change.outcome) == (RunState.APPLIED, Outcome.NOT_CHECKED)

@@ -10,7 +10,7 @@ from tests.faults.ldap_world import IMPATIENT, PATIENT, World
 from tests.faults.proxy import Action, Fault, Stage
 
 READING = (Stage.BIND, Stage.FIRST_PAGE, Stage.MID_PAGE, Stage.LAST_PAGE)
-ANYWHERE = (Stage.CONNECT, Stage.BETWEEN_PAGES, Stage.SECOND_LOOK, *READING)
+ANYWHERE = (Stage.CONNECT, Stage.BETWEEN_PAGES, Stage.COUNTED_AGAIN, *READING)
 BREAKS: dict[str, tuple[Action, tuple[Stage, ...]]] = {
     "connection closed": (damage.close, ANYWHERE),
     "connection reset": (damage.reset, ANYWHERE),

@@ -228,8 +228,8 @@ class MemoryDirectories:
     def lookup(self, request: ReadingRequest) -> Iterator[MemoryLookup]:
         yield MemoryLookup(self._reached(request.connection))
 
-    def absence_check(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryInquiry:
-        return MemoryInquiry(lambda: self._reached(connection))
+    def absence_check(self, connection: Connection, mapping: AttributeMapping, **_known: Any) -> MemoryAbsenceCheck:
+        return MemoryAbsenceCheck(lambda: self._reached(connection))
 
     @contextmanager
     def patched(self) -> Iterator[None]:
@@ -256,7 +256,7 @@ class MemoryLookup:
         yield self.server.entries()
 
 
-class MemoryInquiry:
+class MemoryAbsenceCheck:
     """Asks a server in memory for single users."""
 
     def __init__(self, reached: Callable[[], MemoryServer]) -> None:
@@ -273,9 +273,9 @@ class MemoryInquiry:
             people = list(self._reached().people.values())
         except DirectoryUnavailable as error:
             return {who.user_id: AbsenceCheckResult(absent=False, sentence=str(error)) for who in missing_users}
-        return {who.user_id: self._whereabouts(who, people) for who in missing_users}
+        return {who.user_id: self._result(who, people) for who in missing_users}
 
-    def _whereabouts(self, who: MissingUser, people: Collection[Person]) -> AbsenceCheckResult:
+    def _result(self, who: MissingUser, people: Collection[Person]) -> AbsenceCheckResult:
         # As in the search base of a real one: by name even where an immutable id is known.
         for person in people:
             by_id = person.unique_id in who.unique_ids and not person.id_hidden

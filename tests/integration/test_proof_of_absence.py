@@ -142,7 +142,7 @@ class TestDoubt:
         assert reading.complete
 
 
-class TestInquiry:
+class TestAbsenceCheck:
     def search(self, firm: Directory) -> Connection:
         return connection_to(firm, search_base=UNIT, search_filter="(&(objectClass=inetOrgPerson)(!(uid=u00002)))")
 

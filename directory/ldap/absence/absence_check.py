@@ -1,4 +1,4 @@
-"""Asks a whole directory for those whom a reading did not find: nowhere, moved away, no longer matched, or overlooked."""
+"""Searches a whole directory for missing users: gone, moved, no longer matched by the filter, or overlooked."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class _Unreadable(DirectoryUnavailable):
 
 
 class AbsenceCheck:
-    """One server, to be asked for users; it connects when it is first asked, and is asked no more once that failed.
+    """Absence checks on one server; connects at the first one, and searches no more once a search has failed.
 
     ``neighbours`` names people whom the last reading found in a branch, and ``lost`` some whom this server had and the
     reading did not find. ``stay`` is called before each read of a single DN.

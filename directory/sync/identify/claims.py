@@ -64,7 +64,7 @@ class Claims:
 
 
 def look(competing_users: Mapping[Key, Collection[int]], complete: Collection[int]) -> Claims:
-    """Return what the claims of a run's readings come to; ``competing_users`` are those who claim a user's entry as well.
+    """Decide the claims of a run's readings; ``competing_users`` are, by server and user, who else claims the user's entry.
 
     ``complete`` are the servers that were read to their end.
     """

@@ -20,11 +20,11 @@ from directory.values.ldap import Entry, MissingUser
 from directory.values.plan import LookupResult, Presence, StoredUser
 from directory.values.scripts import ScriptError, ScriptName, Verdict
 
-# So many users are asked about between two signs of life; a script may take its second for each.
+# Users in one batch; the lease is renewed between two batches. A script may take its second for each user.
 SLICE = 50
-# A question is a search below the base with the filter, one with its opposite, one without, and one for each tree; few
-# have more than two.
-# Whoever is not found costs up to six reads of single DNs, with a sign of life before them.
+# Searches of one absence check: below the base with the filter, with its opposite, and without; then one for each tree,
+# of which few directories have more than two. A user who is not found costs up to six reads of single DNs besides; the
+# lease is renewed before them.
 SEARCHES = 7
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
 NOT_CONFIRMED = "asked again, it did not confirm that they are gone"

@@ -232,7 +232,7 @@ class PageProcessor:
         ]
 
     def _looked_into(self, raw: RawEntry, entry_key: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
-        """Return what there is to know of an entry: of one that says the same, or is as it is stored, who it is is ``known``."""
+        """Return a decoded entry; the identity of one that is as it is stored comes from ``known``."""
         who = known.get(entry_key.stored.pk) if entry_key.stored else None
         if who is None:
             return self._decoded(raw)
@@ -240,7 +240,7 @@ class PageProcessor:
         return DecodedEntry(who, "") if entry_key.same else self._decoded(raw)._replace(identity=who)
 
     def _decoded(self, raw: RawEntry) -> DecodedEntry:
-        """Return who an entry is, and its attributes as they are kept and as the scripts get them."""
+        """Decode an entry, unless its reader has done so."""
         if raw.decoded is not None:
             return raw.decoded
         return decode(raw, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
