@@ -10,8 +10,10 @@ from django.test import Client
 
 from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
 from directory.values.plan import Action, Outcome
-from orgs.actions import legal_holds, orgs, roles, users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions import legal_holds, orgs, roles
+from orgs.actions.users import account_creation
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Matter, Org, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
 from orgs.rules.actors import SYSTEM
@@ -42,7 +44,7 @@ def make_user(
         managed_locally=bool(password),
         password=password,
     )
-    return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)[0]
+    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)[0]
 
 
 def make_sysadmin(username: str = "ada") -> User:

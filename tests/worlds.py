@@ -12,7 +12,7 @@ from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.values.limit_table import LIMITS
 from orgs.actions import orgs as org_actions
-from orgs.actions import users
+from orgs.actions.users import account_creation, user_profiles
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
 from orgs.rules.actors import SYSTEM
 
@@ -40,12 +40,12 @@ def org(name: str, parent: str = "Default") -> Org:
 
 def user(username: str, *, org_name: str = "Default", roles: Iterable[str] = (), **names: str) -> User:
     """Make a user."""
-    new = users.NewUser(
-        users.Profile(username, **names),
+    new = account_creation.NewUser(
+        user_profiles.Profile(username, **names),
         org(org_name).pk,
         frozenset(Role.objects.filter(name__in=roles).values_list("pk", flat=True)),
     )
-    return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
+    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
 
 
 def device(owner: User, name: str = "laptop", *, size: int = 10**9) -> Device:

@@ -13,7 +13,7 @@ from directory.provisioning import creation
 from directory.provisioning.creation import Applicant, Created
 from directory.provisioning.decisions import Decision, packed
 from directory.scripts.sandbox.resource_limits import SandboxBroken
-from orgs.actions import users
+from orgs.actions.users import account_creation
 from orgs.models import CreatedBy, Role
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import follows_directory
@@ -52,7 +52,7 @@ class Fate:
 
 def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
     """Look somebody up in the directory, run its scripts, and return what would become of them; writes nothing."""
-    if taken := users.taken([fold(applicant.profile.username)]):
+    if taken := account_creation.taken([fold(applicant.profile.username)]):
         name = next(iter(taken.values()))
         return Fate(None, _("The username %(name)s is taken (letter case does not count).") % {"name": name})
     try:

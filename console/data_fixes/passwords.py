@@ -13,8 +13,8 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from orgs.actions import users
 from orgs.actions.errors import Refused
+from orgs.actions.users import local_passwords
 from orgs.models import User
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import password_counts
@@ -28,7 +28,9 @@ def password_page(request: HttpRequest, site: AdminSite, user: User, *, by: Acto
     form: SetPasswordForm[User] = SetPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
         try:
-            users.set_password(user=user, password=form.cleaned_data["new_password1"], by=by, at=timezone.now())
+            local_passwords.set_password(
+                user=user, password=form.cleaned_data["new_password1"], by=by, at=timezone.now()
+            )
         except Refused as reason:
             form.add_error(None, f"{reason}.")
         else:

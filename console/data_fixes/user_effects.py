@@ -8,7 +8,7 @@ from django.utils.translation import ngettext
 
 from directory.models import SyncSettings
 from orgs.actions.archives import Restored
-from orgs.actions.users import Deactivated
+from orgs.actions.users.deactivation import Deactivated
 from orgs.models import Archive, ArchiveState, Device, User
 
 

@@ -1,4 +1,4 @@
-"""Data fixes of users: every change is one of the actions of orgs.actions.users."""
+"""Data fixes of users: every change is one of the actions of ``orgs.actions.users``."""
 
 from __future__ import annotations
 
@@ -25,9 +25,18 @@ from console.data_fixes.site import ActingAdmin, by
 from directory.models import Match
 from directory.provisioning.creation import Applicant
 from directory.scope import orgs_in_scope
-from orgs.actions import locks, users
+from orgs.actions import locks
 from orgs.actions.archives import Restored
-from orgs.actions.users import Profile
+from orgs.actions.users import (
+    blocking,
+    deactivation,
+    local_passwords,
+    org_moves,
+    pending_deactivation,
+    role_grants,
+    user_profiles,
+)
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Device, Org, Role, User
 from orgs.rules.actors import Actor
 
@@ -190,15 +199,15 @@ class UserAdmin(ActingAdmin):
         locks.roles()
         locks.orgs([org.pk])
         had_password = User.objects.get(pk=pk).has_usable_password()
-        users.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
+        user_profiles.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
         local = form.cleaned_data["managed_locally"]
         # Nobody is without a way in for a moment: marked before the move, or after it no more.
         if local:
-            users.set_managed_locally(user_ids=[pk], managed_locally=True, by=who, at=at)
-        users.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
+            local_passwords.set_managed_locally(user_ids=[pk], managed_locally=True, by=who, at=at)
+        org_moves.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
         if not local:
-            users.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
-        users.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
+            local_passwords.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
+        role_grants.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
         if (local or had_password) and not User.objects.get(pk=pk).has_usable_password():
             text = _("The user %(name)s has no local password: set one with “Change password”, or they can't sign in.")
             messages.warning(request, text % {"name": obj})
@@ -251,7 +260,7 @@ class ListAction:
 def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozenset[int], Restored], int]:
     theirs = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
     back = theirs.count() if user_effects.with_devices() else 0
-    done = users.reactivate(user_ids=ids, by=who, at=at, with_devices=user_effects.with_devices())
+    done = deactivation.reactivate(user_ids=ids, by=who, at=at, with_devices=user_effects.with_devices())
     return done, back
 
 
@@ -259,19 +268,19 @@ STATES = {
     "block": ListAction(
         gettext_lazy("Block users"),
         lambda _chosen: user_effects.blocking(),
-        lambda ids, who, at: users.block(user_ids=ids, by=who, at=at),
+        lambda ids, who, at: blocking.block(user_ids=ids, by=who, at=at),
         lambda done: _("Blocked: %(count)d.") % {"count": len(done)},
     ),
     "unblock": ListAction(
         gettext_lazy("Unblock users"),
         user_effects.unblocking,
-        lambda ids, who, at: users.unblock(user_ids=ids, by=who, at=at),
+        lambda ids, who, at: blocking.unblock(user_ids=ids, by=who, at=at),
         lambda done: _("Unblocked: %(count)d.") % {"count": len(done)},
     ),
     "deactivate": ListAction(
         gettext_lazy("Deactivate users"),
         user_effects.deactivating,
-        lambda ids, who, at: users.deactivate(user_ids=ids, by=who, at=at),
+        lambda ids, who, at: deactivation.deactivate(user_ids=ids, by=who, at=at),
         user_effects.deactivated,
     ),
     "reactivate": ListAction(
@@ -283,7 +292,7 @@ STATES = {
     "clear_pending": ListAction(
         gettext_lazy("Clear pending deactivations"),
         user_effects.clearing,
-        lambda ids, who, at: users.clear_pending(user_ids=ids, by=who, at=at),
+        lambda ids, who, at: pending_deactivation.clear_pending(user_ids=ids, by=who, at=at),
         lambda done: _("Pending deactivations cleared: %(count)d.") % {"count": len(done)},
     ),
 }

@@ -14,7 +14,7 @@ from directory.models import KnownId, LastSeen, LdapServer, Match
 from directory.sync.identify import known_ids
 from directory.sync.identify.known_ids import KnownInDirectories
 from directory.sync.stored import decision_cache
-from orgs.actions import guard, users
+from orgs.actions import guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.rules.actors import Actor
 
@@ -27,7 +27,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
         Refused: when one of them holds more than ``by``: whoever has the username in the directory gets the account.
     """
     guard.refuse_above(user_ids=user_ids, doing="have them matched anew", by=by)
-    users.lock(user_ids=user_ids)
+    locks.users(user_ids)
     found = list(
         Match.objects.select_for_update(of=("self",))
         .filter(user__in=user_ids)
@@ -54,7 +54,7 @@ def give_up(*, server: FoundOnServer, user_ids: Collection[int] | None = None, b
         Refused: when nobody of them was last found there any more, or their orgs ask that server by now.
     """
     ids = server.matches().values_list("user", flat=True) if user_ids is None else user_ids
-    users.lock(user_ids=list(ids))
+    locks.users(list(ids))
     # As their orgs are from here on.
     now = next((group for group in last_found.groups() if _is_same(group, server)), None)
     found = list(now.matches().select_for_update(of=("self",))) if now is not None else []

@@ -14,9 +14,10 @@ from directory.sync.identify.claims import COLUMNS, ClaimingEntry
 from directory.sync.identify.known_ids import NOTHING
 from directory.sync.stored import decision_cache
 from directory.values.scripts import ANOTHER_PERSON
-from orgs.actions import users
+from orgs.actions import locks
 from orgs.actions.audit import Fact, note
-from orgs.actions.users import Profile
+from orgs.actions.users import account_creation, user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import User
 from orgs.rules.actors import Actor
 from orgs.text import fold
@@ -85,12 +86,14 @@ def free_username(*, user_id: int, by: Actor, at: datetime) -> str:
     Raises:
         Refused: when the user is deleted, or holds more than ``by``.
     """
-    users.lock(user_ids=[user_id])
+    locks.users([user_id])
     user = User.objects.filter(pk=user_id).first()
     if user is None:
         raise Refused("the user has been deleted")
     before, name = user.username, _free_name(user)
-    users.update_profiles(profiles={user.pk: Profile(name, user.email, user.first_name, user.last_name)}, by=by, at=at)
+    user_profiles.update_profiles(
+        profiles={user.pk: Profile(name, user.email, user.first_name, user.last_name)}, by=by, at=at
+    )
     decision_cache.drop([user.pk])
     note([Fact("user", user.pk, name, after={"freed username": before})], action="username freed", by=by, at=at)
     return name
@@ -104,6 +107,6 @@ def _free_name(user: User) -> str:
         name = user.username[: LONGEST - len(mark)] + mark
         while len(fold(name)) > LONGEST:
             name = name[: len(name) - len(mark) - 1] + mark
-        if not users.taken([fold(name)]):
+        if not account_creation.taken([fold(name)]):
             return name
         number += 1

@@ -17,7 +17,7 @@ from directory.provisioning.csv_file import ON_THE_PAGE, BadCsv, Row
 from directory.provisioning.decisions import Decision, packed, unpacked
 from directory.sync.identify import known_ids
 from orgs.actions.audit import Fact, note
-from orgs.actions.users import Profile
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import Actor, person
 from orgs.text import fold

@@ -12,9 +12,11 @@ from directory.actions import servers
 from directory.demo import scripts
 from directory.demo.people import AGENCIES, BASE_ROLES, SEED, SUFFIX, UNKNOWN_AGENCY, DemoPerson, OrgUnit, Story
 from directory.models import LdapServer
-from orgs.actions import legal_holds, users
+from orgs.actions import legal_holds
 from orgs.actions import orgs as org_actions
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation, blocking, deactivation
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Org, Role, SetBy, User
 from orgs.rules.actors import SYSTEM
 from orgs.rules.standard import DEFAULT_ORG
@@ -29,7 +31,7 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
     orgs = _orgs(at)
     roles = {role.name: role for role in Role.objects.all()}
     existing = [person for person in people if person.story is not Story.NEW]
-    made = users.create(
+    made = account_creation.create(
         users=[_user(person, orgs, roles) for person in existing], created_by=CreatedBy.DEPLOYMENT, by=SYSTEM, at=at
     )
     by_story: dict[Story, list[int]] = {}
@@ -37,9 +39,9 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
         by_story.setdefault(person.story, []).append(user.pk)
     _devices(made, at)
     last_year = at - timedelta(days=90)
-    users.deactivate(user_ids=by_story[Story.BACK], by=SYSTEM.carrying_out(SetBy.SYNC), at=last_year)
-    users.block(user_ids=by_story[Story.BACK], by=SYSTEM.carrying_out(SetBy.SYNC), at=last_year)
-    users.deactivate(user_ids=by_story[Story.LOCKED_OUT], by=SYSTEM, at=last_year)
+    deactivation.deactivate(user_ids=by_story[Story.BACK], by=SYSTEM.carrying_out(SetBy.SYNC), at=last_year)
+    blocking.block(user_ids=by_story[Story.BACK], by=SYSTEM.carrying_out(SetBy.SYNC), at=last_year)
+    deactivation.deactivate(user_ids=by_story[Story.LOCKED_OUT], by=SYSTEM, at=last_year)
     _hold(made, by_story[Story.LEFT_ON_HOLD], at)
     servers.save(
         server=None,

@@ -20,8 +20,9 @@ from directory.sync.plan.rules.email_addresses import addresses, spelled_as
 from directory.sync.plan.rules.profile_org_roles import no_address
 from directory.values.ldap import Identity
 from orgs.actions import orgs as org_actions
-from orgs.actions import users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import Actor
 from orgs.text import fold
@@ -305,7 +306,7 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
             )
         )
         matches.append(decision.match)
-    made.users = users.create(users=new_users, created_by=created_by, by=by, at=at)
+    made.users = account_creation.create(users=new_users, created_by=created_by, by=by, at=at)
     Match.objects.bulk_create(
         [
             Match(user=user, server_id=match[0], dn=match[1], unique_id=next(iter(match[2]), ""), matched_at=at)

@@ -14,7 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from orgs.actions import users
+from orgs.actions.users import account_creation
 from orgs.text import counted, fold, misleading
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
@@ -258,7 +258,7 @@ def _problem(name: str, value: str) -> str | None:
 
 def taken(rows: Sequence[Row]) -> Iterator[str]:
     """Yield what is wrong with the rows of usernames that users have already."""
-    theirs = users.taken([fold(row.username) for row in rows])
+    theirs = account_creation.taken([fold(row.username) for row in rows])
     for row in rows:
         if (name := theirs.get(fold(row.username))) is not None:
             yield f"line {row.line}: the username {name} is taken (letter case does not count)"

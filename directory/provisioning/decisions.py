@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from orgs.actions.users import Profile
+from orgs.actions.users.user_profiles import Profile
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from orgs.actions import archives, users
+from orgs.actions import archives, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
+from orgs.actions.users import deactivation
 from orgs.models import Custodian, Matter, SetBy, User
 from orgs.rules.actors import Actor
 
@@ -38,7 +39,7 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     if Matter.objects.select_for_update().get(pk=matter.pk).closed_at is not None:
         raise Refused(f"{matter.name} is closed")
     # The users are locked, so that a deactivation under way either comes first or sees the hold.
-    users.lock(user_ids=user_ids)
+    locks.users(user_ids)
     chosen = User.objects.filter(pk__among=user_ids).order_by("pk")
     found = {pk: (name, gone) for pk, name, gone in chosen.values_list("pk", "username", "deactivated_at")}
     custodian_ids = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
@@ -56,7 +57,7 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
 def release(*, matter: Matter, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
     """Release custodians; whoever is on hold no longer and was to be deactivated is, at once. Return who was."""
     # Locked first: of two releases at once, the second sees that no hold is left.
-    users.lock(user_ids=user_ids)
+    locks.users(user_ids)
     released = dict(
         Custodian.objects.filter(matter=matter, user__in=user_ids, released_at=None).values_list(
             "user_id", "user__username"
@@ -87,5 +88,5 @@ def _deactivate_pending(user_ids: Collection[int], *, by: Actor, at: datetime) -
     done: frozenset[int] = frozenset()
     for wish in (SetBy.SYNC, SetBy.PERSON):
         pks = list(waiting.filter(pending_by=wish).values_list("pk", flat=True))
-        done |= users.deactivate(user_ids=pks, by=by.carrying_out(wish), at=at).users
+        done |= deactivation.deactivate(user_ids=pks, by=by.carrying_out(wish), at=at).users
     return done

@@ -13,6 +13,7 @@ from contextvars import ContextVar
 from django.db import connection, transaction
 from django.db.models import QuerySet
 
+from orgs.actions.errors import Refused
 from orgs.models import Archive, Device, Org, Role, RoleGrant, User
 from orgs.rules.inheritance import effective_settings
 
@@ -59,6 +60,19 @@ def orgs(org_ids: Collection[int]) -> None:
             # holds users takes it, so it can't be waited for in a circle.
             statement = f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"  # noqa: S608
             cursor.execute(statement, [ids])
+
+
+def active_orgs(org_ids: Collection[int]) -> dict[int, str]:
+    """Keep these orgs in use until the transaction ends; return their names.
+
+    Raises:
+        Refused: when one is not active.
+    """
+    orgs(org_ids)
+    names = dict(Org.objects.active().filter(pk__in=org_ids).values_list("pk", "name"))
+    if gone := set(org_ids) - names.keys():
+        raise Refused(f"org {min(gone)} does not exist or is not active")
+    return names
 
 
 def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> None:

@@ -13,8 +13,18 @@ from directory.models import LdapServer
 from directory.provisioning import creation
 from directory.provisioning.creation import Applicant
 from directory.servers.setting_questions import Confirmed
-from orgs.actions import orgs, roles, users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions import orgs, roles
+from orgs.actions.users import (
+    account_creation,
+    blocking,
+    deactivation,
+    local_passwords,
+    org_moves,
+    role_grants,
+    user_profiles,
+)
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import Actor
 from tests.attacks.powers_world import org, role, user
@@ -48,16 +58,24 @@ def _acts() -> Iterator[Act]:
 def _of_users() -> Iterator[Act]:
     for who in ("pat", "actor", "rita", "mary"):
         for role_name in GIVEN_ROLES:
-            yield Act(f"{who} becomes {role_name}", users.set_roles, partial(_set_roles, who, role_name))
+            yield Act(f"{who} becomes {role_name}", role_grants.set_roles, partial(_set_roles, who, role_name))
     for who, target in (("pat", "Gifts"), ("oscar", "ADMIN"), ("oscar", "Right"), ("actor", "ADMIN"), ("mary", "Left")):
-        yield Act(f"{who} moves to {target}", users.move, partial(_move, who, target))
+        yield Act(f"{who} moves to {target}", org_moves.move, partial(_move, who, target))
     for who in ("mary", "gone", "boss", "pat", "oscar", "root"):
-        yield Act(f"{who} gets a password", users.set_password, partial(_set_password, who))
-        yield Act(f"{who} is managed locally", users.set_managed_locally, partial(_set_local, who, local=True))
-    yield Act("boss is unblocked", users.unblock, lambda by: users.unblock(user_ids=[user("boss").pk], by=by, at=NOW))
-    yield Act("gone is back", users.reactivate, lambda by: users.reactivate(user_ids=[user("gone").pk], by=by, at=NOW))
-    yield Act("root is renamed", users.update_profiles, partial(_rename, "root", "root.old"))
-    yield Act("pat takes a directory name", users.update_profiles, partial(_rename, "pat", "new.sys"))
+        yield Act(f"{who} gets a password", local_passwords.set_password, partial(_set_password, who))
+        yield Act(
+            f"{who} is managed locally", local_passwords.set_managed_locally, partial(_set_local, who, local=True)
+        )
+    yield Act(
+        "boss is unblocked", blocking.unblock, lambda by: blocking.unblock(user_ids=[user("boss").pk], by=by, at=NOW)
+    )
+    yield Act(
+        "gone is back",
+        deactivation.reactivate,
+        lambda by: deactivation.reactivate(user_ids=[user("gone").pk], by=by, at=NOW),
+    )
+    yield Act("root is renamed", user_profiles.update_profiles, partial(_rename, "root", "root.old"))
+    yield Act("pat takes a directory name", user_profiles.update_profiles, partial(_rename, "pat", "new.sys"))
     for who in ("mary", "pat"):
         yield Act(f"{who}'s username is freed", namesakes.free_username, partial(_free, who))
     yield Act(
@@ -68,23 +86,23 @@ def _of_users() -> Iterator[Act]:
 def _set_roles(who: str, role_name: str, by: Actor) -> object:
     target = user(who)
     held = frozenset(target.grants.values_list("role_id", flat=True))
-    return users.set_roles(roles={target.pk: held | {role(role_name).pk}}, by=by, at=NOW)
+    return role_grants.set_roles(roles={target.pk: held | {role(role_name).pk}}, by=by, at=NOW)
 
 
 def _move(who: str, target: str, by: Actor) -> object:
-    return users.move(moves={user(who).pk: org(target).pk}, by=by, at=NOW)
+    return org_moves.move(moves={user(who).pk: org(target).pk}, by=by, at=NOW)
 
 
 def _set_password(who: str, by: Actor) -> object:
-    return users.set_password(user=user(who), password=MINE, by=by, at=NOW)
+    return local_passwords.set_password(user=user(who), password=MINE, by=by, at=NOW)
 
 
 def _set_local(who: str, by: Actor, *, local: bool) -> object:
-    return users.set_managed_locally(user_ids=[user(who).pk], managed_locally=local, by=by, at=NOW)
+    return local_passwords.set_managed_locally(user_ids=[user(who).pk], managed_locally=local, by=by, at=NOW)
 
 
 def _rename(who: str, name: str, by: Actor) -> object:
-    return users.update_profiles(profiles={user(who).pk: Profile(name)}, by=by, at=NOW)
+    return user_profiles.update_profiles(profiles={user(who).pk: Profile(name)}, by=by, at=NOW)
 
 
 def _free(who: str, by: Actor) -> object:
@@ -93,7 +111,7 @@ def _free(who: str, by: Actor) -> object:
 
 def _of_new_users() -> Iterator[Act]:
     for role_name in GIVEN_ROLES:
-        yield Act(f"a new user is {role_name}", users.create, partial(_new_user, role_name))
+        yield Act(f"a new user is {role_name}", account_creation.create, partial(_new_user, role_name))
         yield Act(f"a new user is decided to be {role_name}", creation.create, partial(_decided, role_name))
     for place in ("Left", "Gifts", "Asked"):
         yield Act(f"an upload to {place}", uploads.create, partial(_upload, place))
@@ -101,7 +119,7 @@ def _of_new_users() -> Iterator[Act]:
 
 def _new_user(role_name: str, by: Actor) -> object:
     new = NewUser(Profile("new"), org("Left").pk, frozenset({role(role_name).pk}), managed_locally=True, password=MINE)
-    return users.create(users=[new], created_by=CreatedBy.HAND, by=by, at=NOW)
+    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=by, at=NOW)
 
 
 def _decided(role_name: str, by: Actor) -> object:

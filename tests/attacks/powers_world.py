@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from directory.models import LdapServer, Match
-from orgs.actions import guard, orgs, users
+from orgs.actions import guard, orgs
 from orgs.actions.powers import EVERYWHERE, NOTHING, Holding, beyond
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation, blocking, deactivation, role_grants
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import SYSTEM, Actor
 from orgs.rules.inheritance import effective_settings
@@ -44,8 +46,8 @@ def make_powers_world(*actors_roles: str) -> User:
     make_user("rita", org=right, roles=["Org Admin"])
     boss = make_user("boss", org=left, roles=["All Org Admin"], password=PASSWORD)
     gone = make_user("gone", org=left, roles=["SYSADMIN"], password=PASSWORD)
-    users.block(user_ids=[boss.pk], by=SYSTEM, at=NOW)
-    users.deactivate(user_ids=[gone.pk], by=SYSTEM, at=NOW)
+    blocking.block(user_ids=[boss.pk], by=SYSTEM, at=NOW)
+    deactivation.deactivate(user_ids=[gone.pk], by=SYSTEM, at=NOW)
     _promoted()
     server = make_server()
     server.grantable_roles.set([role("PROe User"), role("Chief")])
@@ -57,10 +59,10 @@ def _promoted() -> None:
     """Mary was uploaded as a plain person with a password that the uploader knows; a sync has made her SYSADMIN."""
     synchronized = make_org("Asked", parent=org("Left"))
     new = NewUser(Profile("mary"), synchronized.pk, frozenset({role("PROe User").pk}), password=PASSWORD)
-    mary = users.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
+    mary = account_creation.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
     orgs.change(org=synchronized, directory_service="ldap", by=SYSTEM, at=NOW)
     Match.objects.create(user=mary, dn="uid=mary", unique_id="4711", matched_at=NOW)
-    users.set_roles(roles={mary.pk: frozenset({role("SYSADMIN").pk})}, by=SYNC, at=NOW)
+    role_grants.set_roles(roles={mary.pk: frozenset({role("SYSADMIN").pk})}, by=SYNC, at=NOW)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,10 @@ from django.utils import timezone
 
 from directory.invariants import broken
 from directory.models import LdapServer
-from orgs.actions import orgs, roles, users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions import orgs, roles
+from orgs.actions.users import account_creation, deactivation, local_passwords, org_moves, role_grants
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
 from orgs.permissions import Permission
 from orgs.rules.actors import SYSTEM, person
@@ -193,7 +195,7 @@ class TestSomebodyOfALocalOrgWhoIsGivenMore:
     def given(user: User, *names: str) -> None:
         ada = make_user("ada", roles=["SYSADMIN"], password=PASSWORD)
         roles = frozenset(Role.objects.filter(name__in=names).values_list("pk", flat=True))
-        users.set_roles(roles={user.pk: roles}, by=person(ada), at=NOW)
+        role_grants.set_roles(roles={user.pk: roles}, by=person(ada), at=NOW)
 
     def test_is_not_opened_by_the_password_of_who_holds_less(self, person_of_olga: User) -> None:
         self.given(person_of_olga, "SYSADMIN")
@@ -208,7 +210,7 @@ class TestSomebodyOfALocalOrgWhoIsGivenMore:
 
     def test_keeps_the_password_that_a_sysadmin_has_set(self, person_of_olga: User) -> None:
         eve = make_user("eve", roles=["SYSADMIN"], password=PASSWORD)
-        users.set_password(user=person_of_olga, password=MINE, by=person(eve), at=NOW)
+        local_passwords.set_password(user=person_of_olga, password=MINE, by=person(eve), at=NOW)
 
         self.given(person_of_olga, "SYSADMIN")
 
@@ -232,7 +234,7 @@ class TestSomebodyWhoseRoleIsGivenMore:
     def holder(self, left: Org, clerk: Role, eve: User) -> User:
         olga = make_user("olga", org=left, roles=["Org Admin"], password=PASSWORD)
         new = NewUser(Profile("local.one"), left.pk, frozenset({clerk.pk}), password=MINE)
-        made = users.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW)[0]
+        made = account_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW)[0]
         assert opens("local.one")
         return made
 
@@ -260,9 +262,9 @@ class TestSomebodyWhoseRoleIsGivenMore:
     def test_keeps_the_password_that_they_or_a_sysadmin_have_set(
         self, holder: User, clerk: Role, eve: User, left: Org
     ) -> None:
-        users.set_password(user=holder, password=MINE, by=person(holder), at=NOW)
+        local_passwords.set_password(user=holder, password=MINE, by=person(holder), at=NOW)
         other = make_user("other", org=left, roles=["Clerk"])
-        users.set_password(user=other, password=MINE, by=person(eve), at=NOW)
+        local_passwords.set_password(user=other, password=MINE, by=person(eve), at=NOW)
 
         self.saved(clerk, "admin")
 
@@ -271,10 +273,10 @@ class TestSomebodyWhoseRoleIsGivenMore:
         assert not AuditEntry.objects.filter(action="password forgotten").exists()
 
     def test_is_also_one_who_is_inactive_or_blocked_today(self, holder: User, clerk: Role, eve: User) -> None:
-        users.deactivate(user_ids=[holder.pk], by=person(eve), at=NOW)
+        deactivation.deactivate(user_ids=[holder.pk], by=person(eve), at=NOW)
 
         self.saved(clerk, "admin")
-        users.reactivate(user_ids=[holder.pk], by=person(eve), at=NOW)
+        deactivation.reactivate(user_ids=[holder.pk], by=person(eve), at=NOW)
 
         assert not opens("local.one")
 
@@ -287,12 +289,12 @@ class TestSomebodyWhoseRoleIsGivenMore:
         assert not opens("local.one")
 
     def test_may_reach_further_by_a_move_instead(self, holder: User, eve: User) -> None:
-        users.move(moves={holder.pk: Org.objects.get(depth=1).pk}, by=person(eve), at=NOW)
+        org_moves.move(moves={holder.pk: Org.objects.get(depth=1).pk}, by=person(eve), at=NOW)
 
         assert not opens("local.one")
 
     def test_keeps_the_password_where_a_move_takes_them_no_further(self, holder: User, eve: User, left: Org) -> None:
-        users.move(moves={holder.pk: make_org("Lower", parent=left).pk}, by=person(eve), at=NOW)
+        org_moves.move(moves={holder.pk: make_org("Lower", parent=left).pk}, by=person(eve), at=NOW)
 
         assert opens("local.one")
 

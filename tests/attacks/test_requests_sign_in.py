@@ -17,7 +17,7 @@ from pytest_django import Settings
 
 from console.security import throttle
 from console.security.session_store import SessionStore
-from orgs.actions import users
+from orgs.actions.users import blocking, deactivation, local_passwords, role_grants
 from orgs.models import Role, User
 from orgs.rules.actors import SYSTEM
 from tests.attacks.attempts import attack
@@ -275,19 +275,19 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 
 def block(user: User) -> None:
-    users.block(user_ids=[user.pk], by=SYSTEM, at=NOW)
+    blocking.block(user_ids=[user.pk], by=SYSTEM, at=NOW)
 
 
 def deactivate(user: User) -> None:
-    users.deactivate(user_ids=[user.pk], by=SYSTEM, at=NOW)
+    deactivation.deactivate(user_ids=[user.pk], by=SYSTEM, at=NOW)
 
 
 def take_roles(user: User) -> None:
-    users.set_roles(roles={user.pk: frozenset()}, by=SYSTEM, at=NOW)
+    role_grants.set_roles(roles={user.pk: frozenset()}, by=SYSTEM, at=NOW)
 
 
 def new_password(user: User) -> None:
-    users.set_password(user=user, password="another one altogether", by=SYSTEM, at=NOW)
+    local_passwords.set_password(user=user, password="another one altogether", by=SYSTEM, at=NOW)
 
 
 def block_by_sql(user: User) -> None:

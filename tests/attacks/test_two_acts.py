@@ -45,7 +45,12 @@ HARMLESS = {
     "orgs.actions.orgs": {"set_active", "renew_registration_key"},
     # Of an undo, which only a SYSADMIN may apply.
     "orgs.actions.put_back": {"states", "devices", "cold_archives"},
-    "orgs.actions.users": {"block", "deactivate", "set_pending", "clear_pending"},
+    "orgs.actions.users.blocking": {"block"},
+    "orgs.actions.users.deactivation": {"deactivate"},
+    "orgs.actions.users.pending_deactivation": {"set_pending", "clear_pending"},
+    # Parts of the actions of users.
+    "orgs.actions.users.role_grants": {"insert_grants"},
+    "orgs.actions.users.user_rows": {"take_over", "note_all"},
     # The rule itself.
     "orgs.actions.guard": {
         "acting",
@@ -96,8 +101,8 @@ def acting_functions() -> dict[str, dict[str, Callable[..., object]]]:
     modules = [creation]
     for package in (orgs.actions, directory.actions):
         modules += [
-            importlib.import_module(f"{package.__name__}.{each.name}")
-            for each in pkgutil.iter_modules(package.__path__)
+            importlib.import_module(each.name)
+            for each in pkgutil.walk_packages(package.__path__, f"{package.__name__}.")
         ]
     return {
         module.__name__: {

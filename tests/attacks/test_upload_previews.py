@@ -14,7 +14,8 @@ from pytest_django import Settings
 
 from directory.models import Upload
 from orgs.actions import orgs as org_actions
-from orgs.actions import roles, users
+from orgs.actions import roles
+from orgs.actions.users import org_moves, role_grants
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
 from orgs.rules.actors import SYSTEM
 from tests.attacks.bad_uploads import PAGE
@@ -138,7 +139,7 @@ class TestThePreview:
             elif name == "the org was renamed":
                 org_actions.change(org=Org.objects.get(name="Left lower"), name="Elsewhere", by=SYSTEM, at=NOW)
             elif name == "the uploader was moved to another org":
-                users.move(
+                org_moves.move(
                     moves={User.objects.get(username="olga").pk: Org.objects.get(name="Right").pk}, by=SYSTEM, at=NOW
                 )
             elif name == "a role was deleted":
@@ -162,7 +163,9 @@ class TestThePreview:
         expected = "403, nobody is created"
         with noted("uploads", "a preview after the role was lost", how=PAGE, expected=expected) as row:
             user = User.objects.get(username="olga")
-            users.set_roles(roles={user.pk: frozenset({Role.objects.get(name="Org Manager").pk})}, by=SYSTEM, at=NOW)
+            role_grants.set_roles(
+                roles={user.pk: frozenset({Role.objects.get(name="Org Manager").pk})}, by=SYSTEM, at=NOW
+            )
             user.refresh_from_db()
             before = snapshot()
             refused = signed_in(User.objects.get(username="olga")).post(reverse(CREATE), {"upload": waiting.pk})

@@ -14,7 +14,7 @@ from directory.models import Mail, Match, RunState, ScriptVersion, StoredEntry, 
 from directory.sync.stored.serialization import identity_to_json
 from directory.values.ldap import Identity
 from directory.values.plan import Action
-from orgs.actions import users
+from orgs.actions.users import blocking, deactivation
 from orgs.models import Device, Org, User
 from orgs.rules.actors import SYSTEM
 from tests.makers import (
@@ -127,7 +127,7 @@ def _objects(company: Company) -> dict[str, Model]:
 
 
 def _callers(own: Company) -> dict[str, Client]:
-    gone: Iterable[tuple[str, Any]] = ((BLOCKED, users.block), (DEACTIVATED, users.deactivate))
+    gone: Iterable[tuple[str, Any]] = ((BLOCKED, blocking.block), (DEACTIVATED, deactivation.deactivate))
     callers = {
         ANONYMOUS: Client(),
         PLAIN: signed_in(make_user("pat", org=own.org, roles=["PROe User"], password=PASSWORD)),

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from orgs.actions import users
+from orgs.actions.users import local_passwords
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
@@ -23,7 +23,7 @@ PASSWORD = "correct horse battery staple"
 def sean(employer: Employer) -> User:
     """A leaver with a laptop; mia stays and moves."""
     admin = user("admin", org_name="ADMIN", roles=["SYSADMIN"])
-    users.set_password(user=admin, password=PASSWORD, by=SYSTEM, at=NOON)
+    local_passwords.set_password(user=admin, password=PASSWORD, by=SYSTEM, at=NOON)
     org("Staff")
     employer.hires("mia", mail="mia@example.com", departmentNumber="Staff")
     user("mia")

@@ -21,8 +21,10 @@ from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
 from directory.models import LIVE_STATES, Mail, Run, RunState, Standing, StoredEntry, SyncSettings, Trigger
 from directory.sync.finish import finishing
-from orgs.actions import legal_holds, users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions import legal_holds
+from orgs.actions.users import account_creation
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, User
 from orgs.rules.actors import SYSTEM
 from tests.brokers import messages_go_to
@@ -56,7 +58,7 @@ def populate(directory: Directory, count: int) -> None:
         org(f"Team {number}")
     names = [f"u{number:05}" for number in range(1, count + 1)] + [f"gone{number}" for number in range(ABSENT)]
     default = org("Default").pk
-    made = users.create(
+    made = account_creation.create(
         users=[NewUser(Profile(name), default) for name in names], created_by=CreatedBy.CSV, by=SYSTEM, at=NOON
     )
     devices = Device.objects.bulk_create([Device(user=user, name="laptop") for user in made[::3]])

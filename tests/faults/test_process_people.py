@@ -12,8 +12,9 @@ from directory.actions import runs, servers
 from directory.errors import Refused
 from directory.models import LdapServer, Mail, Run, RunChange, RunState, Trigger
 from directory.values.plan import Outcome
-from orgs.actions import legal_holds, users
-from orgs.actions.users import Profile
+from orgs.actions import legal_holds
+from orgs.actions.users import deactivation, user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, Matter, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.catalogue import noted
@@ -39,9 +40,9 @@ def test_people_changed_by_hand_in_mid_apply_are_left_to_the_person(scene: Scene
         scene.reach(run, "waiting", nth=2)
         renamed, held, gone = _late(run)
         now = timezone.now()
-        users.update_profiles(profiles={renamed.pk: Profile("renamed by hand")}, by=ADA, at=now)
+        user_profiles.update_profiles(profiles={renamed.pk: Profile("renamed by hand")}, by=ADA, at=now)
         legal_holds.add_custodians(matter=Matter.objects.get(), user_ids=[held.pk], by=ADA, at=now)
-        users.deactivate(user_ids=[gone.pk], by=ADA, at=now)
+        deactivation.deactivate(user_ids=[gone.pk], by=ADA, at=now)
         scene.fuse.go_on()
         scene.end(run)
 

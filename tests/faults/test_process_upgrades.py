@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import timezone
 
-from orgs.actions import users
+from orgs.actions.users import blocking
 from orgs.models import User
 from orgs.rules.actors import Actor
 from tests.catalogue import noted
@@ -68,8 +68,8 @@ def _block(ids: list[int], number: int, troubles: list[BaseException]) -> None:
     chance, admin = random.Random(number), Actor(label=f"admin{number}", user_id=1)
     try:
         for _ in range(40):
-            users.block(user_ids=chance.sample(ids, 30), by=admin, at=timezone.now())
-        users.block(user_ids=chance.sample(ids, len(ids)), by=admin, at=timezone.now())
+            blocking.block(user_ids=chance.sample(ids, 30), by=admin, at=timezone.now())
+        blocking.block(user_ids=chance.sample(ids, len(ids)), by=admin, at=timezone.now())
     except Exception as error:  # noqa: BLE001  # whatever an administrator would have seen
         troubles.append(error)
     finally:

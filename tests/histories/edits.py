@@ -6,9 +6,19 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from orgs.actions import devices, legal_holds, users
+from orgs.actions import devices, legal_holds
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
+from orgs.actions.users import (
+    account_creation,
+    blocking,
+    deactivation,
+    local_passwords,
+    org_moves,
+    pending_deactivation,
+    role_grants,
+    user_profiles,
+)
 from orgs.models import CreatedBy, Device, Matter, Org, Role, User
 from orgs.permissions import Permission
 from tests.worlds import device
@@ -42,43 +52,43 @@ def _devices(target: User) -> list[int]:
 
 
 def _block(world: World, target: User, _: int) -> None:
-    users.block(user_ids=[target.pk], by=world.root, at=world.now)
+    blocking.block(user_ids=[target.pk], by=world.root, at=world.now)
 
 
 def _unblock(world: World, target: User, _: int) -> None:
-    users.unblock(user_ids=[target.pk], by=world.root, at=world.now)
+    blocking.unblock(user_ids=[target.pk], by=world.root, at=world.now)
 
 
 def _deactivate(world: World, target: User, _: int) -> None:
-    users.deactivate(user_ids=[target.pk], by=world.root, at=world.now)
+    deactivation.deactivate(user_ids=[target.pk], by=world.root, at=world.now)
 
 
 def _reactivate(world: World, target: User, _: int) -> None:
-    users.reactivate(user_ids=[target.pk], by=world.root, at=world.now)
+    deactivation.reactivate(user_ids=[target.pk], by=world.root, at=world.now)
 
 
 def _clear_pending(world: World, target: User, _: int) -> None:
-    users.clear_pending(user_ids=[target.pk], by=world.root, at=world.now)
+    pending_deactivation.clear_pending(user_ids=[target.pk], by=world.root, at=world.now)
 
 
 def _manage_locally(world: World, target: User, pick: int) -> None:
     local = bool(pick % 2)
-    users.set_managed_locally(user_ids=[target.pk], managed_locally=local, by=world.root, at=world.now)
+    local_passwords.set_managed_locally(user_ids=[target.pk], managed_locally=local, by=world.root, at=world.now)
 
 
 def _move(world: World, target: User, pick: int) -> None:
     place = Org.objects.named(PLACES[pick % len(PLACES)]).get()
-    users.move(moves={target.pk: place.pk}, by=world.root, at=world.now)
+    org_moves.move(moves={target.pk: place.pk}, by=world.root, at=world.now)
 
 
 def _give_roles(world: World, target: User, pick: int) -> None:
     role_ids = Role.objects.filter(name__in=ROLES[: pick % (1 + len(ROLES))]).values_list("pk", flat=True)
-    users.set_roles(roles={target.pk: frozenset(role_ids)}, by=world.root, at=world.now)
+    role_grants.set_roles(roles={target.pk: frozenset(role_ids)}, by=world.root, at=world.now)
 
 
 def _rename(world: World, target: User, pick: int) -> None:
-    names = users.Profile(NAMES[pick % len(NAMES)], last_name="Smith")
-    users.update_profiles(profiles={target.pk: names}, by=world.root, at=world.now)
+    names = user_profiles.Profile(NAMES[pick % len(NAMES)], last_name="Smith")
+    user_profiles.update_profiles(profiles={target.pk: names}, by=world.root, at=world.now)
 
 
 def _turn_devices_off(world: World, target: User, _: int) -> None:
@@ -113,13 +123,13 @@ def _edit_roles(world: World, target: User, pick: int) -> None:
     role_actions.save(role=role, name="Auditor", permissions=powers, by=world.root, at=world.now)
     held = set(target.roles.values_list("pk", flat=True))
     role_ids = held | {role.pk} if pick % 2 else held - {role.pk}
-    users.set_roles(roles={target.pk: frozenset(role_ids)}, by=world.root, at=world.now)
+    role_grants.set_roles(roles={target.pk: frozenset(role_ids)}, by=world.root, at=world.now)
 
 
 def _make_user(world: World, _: User, pick: int) -> None:
     place = Org.objects.named(PLACES[pick % len(PLACES)]).get()
-    new = users.NewUser(users.Profile(NAMES[pick % len(NAMES)], last_name="Smith"), place.pk)
-    device(users.create(users=[new], created_by=CreatedBy.HAND, by=world.root, at=world.now)[0])
+    new = account_creation.NewUser(user_profiles.Profile(NAMES[pick % len(NAMES)], last_name="Smith"), place.pk)
+    device(account_creation.create(users=[new], created_by=CreatedBy.HAND, by=world.root, at=world.now)[0])
 
 
 EDITS: dict[str, Edit] = {

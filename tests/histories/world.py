@@ -73,9 +73,9 @@ CRASHES = (
     "directory.sync.stored.decision_cache.note",
     "directory.sync.lease.Lease.renew",
     "directory.sync.lease.Lease.finish",
-    "orgs.actions.users.block",
-    "orgs.actions.users.deactivate",
-    "orgs.actions.users.reactivate",
+    "orgs.actions.users.blocking.block",
+    "orgs.actions.users.deactivation.deactivate",
+    "orgs.actions.users.deactivation.reactivate",
     "orgs.actions.devices.deactivate",
 )
 

@@ -26,8 +26,8 @@ from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
-from orgs.actions import users as user_actions
 from orgs.actions.errors import Refused
+from orgs.actions.users import deactivation, org_moves, user_profiles
 from orgs.models import AuditEntry, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 from orgs.rules.actors import COMMAND_LINE, SYSTEM, Actor, person
@@ -256,9 +256,9 @@ class TestNobodyApproves:
             "default roles above": lambda: org_actions.change(org=org("ADMIN"), default_roles=[auditor], **by),
             "retention": lambda: org_actions.change(org=default, archive_retention_days=1, **by),
             "directory service": lambda: org_actions.change(org=lyon, directory_service="local", **by),
-            "a move": lambda: user_actions.move(moves={sean.pk: lyon.pk}, **by),
-            "a profile": lambda: user_actions.update_profiles(
-                profiles={sean.pk: user_actions.Profile("sean", "other@example.com")}, **by
+            "a move": lambda: org_moves.move(moves={sean.pk: lyon.pk}, **by),
+            "a profile": lambda: user_profiles.update_profiles(
+                profiles={sean.pk: user_profiles.Profile("sean", "other@example.com")}, **by
             ),
             "a match forgotten": lambda: match_actions.forget(user_ids=[sean.pk], **by),
             "what may be reactivated": lambda: settings_actions.save(values={"reactivate_set_by_person": True}, **by),
@@ -268,7 +268,7 @@ class TestNobodyApproves:
         simulate()
         approved(run_by(SYSTEM), ada)
         assert not again(tom).active
-        user_actions.reactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+        deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
         Match.objects.get_or_create(user=sean, defaults={"dn": "uid=sean", "matched_at": NOON})
 

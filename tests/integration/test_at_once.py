@@ -10,7 +10,7 @@ import pytest
 from django.db import connection, transaction
 
 from directory.sync.plan import users_in_scope
-from orgs.actions import users
+from orgs.actions.users import blocking
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.worlds import NOON, user
@@ -44,8 +44,8 @@ def at_once(*acts: Callable[[], object]) -> list[BaseException]:
 
 def block_and_unblock(*people: User) -> None:
     ids = [each.pk for each in people]
-    users.block(user_ids=ids, by=SYSTEM, at=NOON)
-    users.unblock(user_ids=ids, by=SYSTEM, at=NOON)
+    blocking.block(user_ids=ids, by=SYSTEM, at=NOON)
+    blocking.unblock(user_ids=ids, by=SYSTEM, at=NOON)
 
 
 @transaction.atomic

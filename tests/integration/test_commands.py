@@ -11,7 +11,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from directory.models import LdapServer, Match, Run, RunState
-from orgs.actions import users
+from orgs.actions.users import blocking
 from orgs.models import AuditEntry, DirectoryService, Org, User
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
@@ -272,7 +272,7 @@ class TestLdapsync:
     def test_a_plan_whose_users_were_changed_meanwhile_says_what_was_not_applied(self) -> None:
         number = json.loads(run("ldapsync", "--simulate", "--json")[1])["run"]
         everybody = list(User.objects.filter(username__in=("sean", "mia")).values_list("pk", flat=True))
-        users.block(user_ids=everybody, by=SYSTEM, at=NOON)
+        blocking.block(user_ids=everybody, by=SYSTEM, at=NOON)
 
         _, out, _ = run("ldapsync", "--apply", str(number), "--json")
 

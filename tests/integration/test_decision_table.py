@@ -8,8 +8,9 @@ from directory.actions import runs
 from directory.models import Match, Run, RunState, StoredEntry
 from directory.sync import pipeline
 from directory.values.plan import Outcome
-from orgs.actions import legal_holds, users
+from orgs.actions import legal_holds
 from orgs.actions.errors import Refused
+from orgs.actions.users import blocking, deactivation, local_passwords
 from orgs.models import AuditEntry, Org, SetBy, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
@@ -88,8 +89,8 @@ class TestFoundActive:
         org("Staff")
         sean = user("sean")
         laptop = device(sean)
-        users.block(user_ids=[sean.pk], by=SYNC, at=NOON)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
         employer.server()
 
         run = simulate_and_sync()
@@ -100,7 +101,7 @@ class TestFoundActive:
         assert (laptop.active, laptop.archives.get().state) == (True, "live")
         assert plans_nothing_more()
 
-    @pytest.mark.parametrize("done", [users.deactivate, users.block])
+    @pytest.mark.parametrize("done", [deactivation.deactivate, blocking.block])
     def test_deactivated_or_blocked_by_a_person_none_listed_as_such(self, employer: Employer, done) -> None:  # type: ignore[no-untyped-def]
         employer.hires("sean", departmentNumber="Staff")
         org("Staff")
@@ -121,7 +122,7 @@ class TestFoundActive:
         employer.hires("sean", departmentNumber="Default")
         sean = user("sean", last_name="Sean")
         hold(sean)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
         employer.server()
 
         run = simulate_and_sync()
@@ -272,7 +273,7 @@ class TestNeverBySync:
     def test_a_user_managed_locally_changes_nothing(self, employer: Employer) -> None:
         employer.hires("mia", departmentNumber="Default")
         sean = user("sean")
-        users.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=SYSTEM, at=NOON)
+        local_passwords.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=SYSTEM, at=NOON)
         employer.server()
 
         run = simulate_and_sync()
@@ -419,7 +420,7 @@ class TestApplying:
         user("mia")
         employer.server()
         plan = simulate()
-        users.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
         run = runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
         _carry_out(run)

@@ -152,7 +152,7 @@ class TestAnErrorInAView:
     def test_that_sets_a_password(
         self, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("console.data_fixes.passwords.users.set_password", break_down)
+        monkeypatch.setattr("console.data_fixes.passwords.local_passwords.set_password", break_down)
         with reports() as written:
             answer = client.post(reverse("admin:password_change"), {"new_password1": SECRET, "new_password2": SECRET})
         is_silent(written, caplog, answer.content)

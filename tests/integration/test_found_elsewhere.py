@@ -15,7 +15,7 @@ from directory.actions import matches, servers
 from directory.errors import Refused
 from directory.models import LastSeen, LdapServer, Match, OrgServer, Run
 from directory.values.plan import Outcome
-from orgs.actions import users
+from orgs.actions.users import deactivation, org_moves
 from orgs.models import AuditEntry, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
@@ -96,7 +96,7 @@ class TestPeopleOfAServer:
         employer.server(**LIMITS)
         branch.server(name="Branch", orgs=["Lab"], **LIMITS)
         simulate_and_sync()
-        users.move(moves={zoe.pk: org("Default").pk}, by=ADA, at=NOON)
+        org_moves.move(moves={zoe.pk: org("Default").pk}, by=ADA, at=NOON)
 
         run = simulate_and_sync()
 
@@ -113,7 +113,7 @@ class TestPeopleOfAServer:
         assert again(nine[0]).match.server == LdapServer.objects.get(name="Corp")
 
     def test_who_are_deactivated_already_are_not_spoken_of(self, nine: list[User]) -> None:
-        users.deactivate(user_ids=[each.pk for each in nine], by=ADA, at=NOON)
+        deactivation.deactivate(user_ids=[each.pk for each in nine], by=ADA, at=NOON)
         delete_branch()
 
         run = simulate_and_sync()

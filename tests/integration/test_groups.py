@@ -17,7 +17,7 @@ from directory.sync.entries.entry_store import EntryStore
 from directory.sync.read import reading
 from directory.sync.read.page_processor import PageProcessor
 from directory.values.scripts import Scripts
-from orgs.actions.users import Profile
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, User
 from orgs.rules.actors import SYSTEM
 from tests.directories import Directory, Values, escape_rdn

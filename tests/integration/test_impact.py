@@ -15,7 +15,8 @@ from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.values.plan import Action, Outcome
 from directory.values.scripts import ScriptName, Scripts
-from orgs.actions import legal_holds, users
+from orgs.actions import legal_holds
+from orgs.actions.users import local_passwords, org_moves
 from orgs.models import AuditEntry, User
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
@@ -92,7 +93,7 @@ class TestAnEdit:
 
     def test_leaves_alone_who_is_managed_locally(self, server: LdapServer) -> None:
         mia = User.objects.get(username="mia")
-        users.set_managed_locally(user_ids=[mia.pk], managed_locally=True, by=SYSTEM, at=NOON)
+        local_passwords.set_managed_locally(user_ids=[mia.pk], managed_locally=True, by=SYSTEM, at=NOON)
 
         _, found = last(server, replace(SAVED, active="e => e.uid != 'mia'"))
 
@@ -260,7 +261,7 @@ class TestWhatIsStored:
 
     def test_counts_for_nothing_where_the_user_has_left_the_scope(self, server: LdapServer) -> None:
         mia = User.objects.get(username="mia")
-        users.move(moves={mia.pk: org("Outside", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
+        org_moves.move(moves={mia.pk: org("Outside", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
 
         result, found = last(server, replace(SAVED, active="e => e.uid != 'mia' && e.uid != 'ina'"))
 

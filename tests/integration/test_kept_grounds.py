@@ -20,7 +20,7 @@ from directory.sync.read import page_processor as reader_stage
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
-from orgs.actions import users
+from orgs.actions.users import local_passwords
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
@@ -105,7 +105,7 @@ class TestAStanding:
         employer.server(**PLAIN)
         simulate_and_sync()
         sync()
-        users.set_managed_locally(user_ids=[bob.pk], managed_locally=True, by=SYSTEM, at=NOON)
+        local_passwords.set_managed_locally(user_ids=[bob.pk], managed_locally=True, by=SYSTEM, at=NOON)
         employer.directory.modify(employer.dn("alice"), {"uid": ["alice", "bob"]})
         sync()
         sync()

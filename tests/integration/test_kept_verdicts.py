@@ -16,8 +16,8 @@ from directory.sync.plan.rules import decision_table
 from directory.values.plan import Change, Outcome, StoredUser
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
-from orgs.actions import users
-from orgs.actions.users import Profile
+from orgs.actions.users import blocking, local_passwords, org_moves, role_grants, user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import User
 from orgs.permissions import Permission
 from orgs.rules.actors import SYSTEM
@@ -127,10 +127,10 @@ class TestAnEntryThatIsAsItWas:
 
         assert (evaluated_and_kept(first), evaluated_and_kept(second)) == ((1, 2), (0, 3))
         assert change_of(second, "stranger").after["org"] == "Staff"
-        users.move(moves={stranger.pk: org("Elsewhere", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
+        org_moves.move(moves={stranger.pk: org("Elsewhere", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
         assert evaluated_and_kept(simulate()) == (0, 2)
         assert StoredEntry.objects.get(dn=staff.dn("stranger")).user is None
-        users.move(moves={stranger.pk: org("Default").pk}, by=SYSTEM, at=NOON)
+        org_moves.move(moves={stranger.pk: org("Default").pk}, by=SYSTEM, at=NOON)
         assert evaluated_and_kept(simulate()) == (0, 3)
 
     def test_is_dropped_once_a_complete_reading_does_not_find_it(self, staff: Employer) -> None:
@@ -185,11 +185,13 @@ class TestAUserForWhomThereWasNothingToDo:
     @pytest.mark.parametrize(
         "happens",
         [
-            lambda sean: users.block(user_ids=[sean.pk], by=SYSTEM, at=NOON),
-            lambda sean: users.set_roles(roles={sean.pk: frozenset()}, by=SYSTEM, at=NOON),
-            lambda sean: users.move(moves={sean.pk: org("Default").pk}, by=SYSTEM, at=NOON),
-            lambda sean: users.update_profiles(profiles={sean.pk: Profile("sean", "new")}, by=SYSTEM, at=NOON),
-            lambda sean: users.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=SYSTEM, at=NOON),
+            lambda sean: blocking.block(user_ids=[sean.pk], by=SYSTEM, at=NOON),
+            lambda sean: role_grants.set_roles(roles={sean.pk: frozenset()}, by=SYSTEM, at=NOON),
+            lambda sean: org_moves.move(moves={sean.pk: org("Default").pk}, by=SYSTEM, at=NOON),
+            lambda sean: user_profiles.update_profiles(profiles={sean.pk: Profile("sean", "new")}, by=SYSTEM, at=NOON),
+            lambda sean: local_passwords.set_managed_locally(
+                user_ids=[sean.pk], managed_locally=True, by=SYSTEM, at=NOON
+            ),
             lambda sean: make_matter("Inquiry", sean),
             lambda sean: matches.forget(user_ids=[sean.pk], by=SYSTEM, at=NOON),
         ],

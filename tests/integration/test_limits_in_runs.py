@@ -16,7 +16,7 @@ from directory.models import LdapServer, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
 from directory.sync.lease import MAX_ATTEMPTS, Progress
 from orgs.actions import roles as role_actions
-from orgs.actions import users
+from orgs.actions.users import deactivation, role_grants
 from orgs.models import Role, User
 from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
@@ -116,7 +116,7 @@ class TestTheHoldersOfOneRole:
         everybody = staff(employer, 3, title="Admin")
         org_admin = Role.objects.get(name="Org Admin")
         others = [user(f"other{number}", org_name="ADMIN") for number in range(8)]
-        users.set_roles(roles={each.pk: frozenset({org_admin.pk}) for each in others}, by=SYSTEM, at=NOON)
+        role_grants.set_roles(roles={each.pk: frozenset({org_admin.pk}) for each in others}, by=SYSTEM, at=NOON)
         employer.server(org_name_script="", role_name_script=self.SCRIPT)
         LdapServer.objects.update(limit_role_losses_percent=50)
         simulate_and_sync()
@@ -212,7 +212,7 @@ class TestManySmallSteps:
         simulate_and_sync()
         leave(employer, range(9))
         plan = sync(simulated=True)
-        users.deactivate(user_ids=[each.pk for each in people[:7]], by=SYSTEM, at=NOON)
+        deactivation.deactivate(user_ids=[each.pk for each in people[:7]], by=SYSTEM, at=NOON)
         assert apply(plan).counts["deactivated"] == 2
         leave(employer, range(9, 16))
 

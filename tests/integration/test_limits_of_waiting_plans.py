@@ -7,9 +7,9 @@ import pytest
 from directory.actions import runs, undo
 from directory.models import Run, RunState
 from directory.sync import pipeline
-from orgs.actions import users
 from orgs.actions.errors import Refused
-from orgs.actions.users import Profile
+from orgs.actions.users import user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import User
 from orgs.rules.actors import Actor
 from tests.integration.employer import Employer
@@ -107,7 +107,7 @@ def test_an_undo_counts_where_it_has_put_everybody_back(employer: Employer, peop
     gone = sync()
     assert User.objects.filter(active=False).count() == 9
     left = {each.pk: Profile(each.username, f"{each.username}@example.com") for each in people[put_back:9]}
-    users.update_profiles(profiles=left, by=by, at=NOON)
+    user_profiles.update_profiles(profiles=left, by=by, at=NOON)
     assert undone(gone, by).counts["activated"] == put_back
     mark(employer, people[:9], "active")
     mark(employer, people[9 - put_back : 18 - put_back], "inactive")

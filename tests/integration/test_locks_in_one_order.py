@@ -18,8 +18,10 @@ from directory.actions import namesakes, server_orgs, servers
 from directory.management import servers_json
 from directory.models import LdapServer, RunChange
 from directory.sync.plan import plan_context
-from orgs.actions import locks, orgs, roles, users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions import locks, orgs, roles
+from orgs.actions.users import account_creation, blocking, deactivation, org_moves, role_grants
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import SYSTEM, person
 from orgs.rules.local_sign_in import with_a_local_way_in
@@ -86,7 +88,7 @@ def between(
 def with_password(username: str, org_: Org, role: str) -> User:
     """Make a user with a local password who is not managed locally."""
     new = NewUser(Profile(username), org_.pk, frozenset({Role.objects.get(name=role).pk}), password=PASSWORD)
-    return users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
+    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
 
 
 def as_a_run_does(*ids: int) -> None:
@@ -202,9 +204,9 @@ class TestAnOrgThatLeavesLdapBesideSomebodyOfIt:
 
         troubles = between(
             lambda: list(self.row_of(boss).select_for_update()),
-            partial(users.reactivate, user_ids=[boss.pk], by=SYSTEM, at=NOON),
+            partial(deactivation.reactivate, user_ids=[boss.pk], by=SYSTEM, at=NOON),
             partial(self.leaves_ldap, lab),
-            meanwhile=partial(users.move, moves={boss.pk: lab.pk}, by=SYSTEM, at=NOON),
+            meanwhile=partial(org_moves.move, moves={boss.pk: lab.pk}, by=SYSTEM, at=NOON),
         )
 
         assert troubles == []
@@ -220,7 +222,7 @@ class TestAnOrgThatLeavesLdapBesideSomebodyOfIt:
         troubles = between(
             lambda: locks.orgs([other.pk]),
             partial(server_orgs.serve, corp, [], by=SYSTEM, at=NOON),
-            partial(users.move, moves={boss.pk: other.pk}, by=SYSTEM, at=NOON),
+            partial(org_moves.move, moves={boss.pk: other.pk}, by=SYSTEM, at=NOON),
         )
 
         assert troubles == []
@@ -233,7 +235,7 @@ def test_nobody_is_moved_below_an_org_that_comes_to_follow_ldap() -> None:
     sam = with_password("sam", org("Else"), "SYSADMIN")
 
     troubles = between(
-        partial(users.move, moves={sam.pk: lower.pk}, by=SYSTEM, at=NOON),
+        partial(org_moves.move, moves={sam.pk: lower.pk}, by=SYSTEM, at=NOON),
         partial(orgs.change, org=lab, directory_service="ldap", by=SYSTEM, at=NOON),
     )
 
@@ -248,7 +250,7 @@ def test_a_username_of_an_administrator_is_freed_while_another_is_blocked() -> N
     troubles = behind(
         User.objects.filter(pk=second.pk),
         partial(namesakes.free_username, user_id=second.pk, by=SYSTEM, at=NOON),
-        partial(users.block, user_ids=[first.pk], by=SYSTEM, at=NOON),
+        partial(blocking.block, user_ids=[first.pk], by=SYSTEM, at=NOON),
     )
 
     assert troubles == []
@@ -274,13 +276,13 @@ class TestARoleIsChangedWhileItIsGiven:
     def test_the_local_password_of_who_was_just_given_it_is_forgotten(self) -> None:
         clerk, boss = make_role("Clerk", "admin.computer.read"), make_sysadmin()
         helper = make_user("helper", roles=["All Org Admin"], password=PASSWORD)
-        mia = users.create(
+        mia = account_creation.create(
             users=[NewUser(Profile("mia"), helper.org_id, password=PASSWORD)],
             created_by=CreatedBy.HAND, by=person(helper), at=NOON,
         )[0]  # fmt: skip
 
         troubles = between(
-            partial(users.set_roles, roles={mia.pk: frozenset({clerk.pk})}, by=person(helper), at=NOON),
+            partial(role_grants.set_roles, roles={mia.pk: frozenset({clerk.pk})}, by=person(helper), at=NOON),
             partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
         )
 
@@ -295,7 +297,7 @@ class TestARoleIsChangedWhileItIsGiven:
 
         troubles = between(
             partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
-            partial(users.set_roles, roles={mia.pk: frozenset({clerk.pk})}, by=person(helper), at=NOON),
+            partial(role_grants.set_roles, roles={mia.pk: frozenset({clerk.pk})}, by=person(helper), at=NOON),
         )
 
         assert len(troubles) == 1
@@ -309,7 +311,7 @@ class TestARoleIsChangedWhileItIsGiven:
 
         troubles = between(
             partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
-            partial(users.create, users=[new], created_by=CreatedBy.HAND, by=person(helper), at=NOON),
+            partial(account_creation.create, users=[new], created_by=CreatedBy.HAND, by=person(helper), at=NOON),
         )
 
         assert len(troubles) == 1

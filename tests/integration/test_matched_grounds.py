@@ -21,8 +21,8 @@ from directory.sync.plan.rules import decision_table
 from directory.sync.read import page_processor
 from directory.values.ldap import Identity
 from directory.values.plan import Candidate, Change, StoredUser
-from orgs.actions import users
-from orgs.actions.users import Profile
+from orgs.actions.users import org_moves, user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
@@ -134,11 +134,11 @@ def test_all_are_matched_once_what_they_are_matched_by_changes(looked_at: list[s
         case "a new user":
             user("stranger")
         case "a rename":
-            users.update_profiles(profiles={first.pk: Profile("p99", last_name="P00")}, by=SYSTEM, at=NOON)
+            user_profiles.update_profiles(profiles={first.pk: Profile("p99", last_name="P00")}, by=SYSTEM, at=NOON)
         case "a match is forgotten":
             Match.objects.filter(user=first).delete()
         case _:
-            users.move(moves={first.pk: org("Elsewhere", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
+            org_moves.move(moves={first.pk: org("Elsewhere", parent="ADMIN").pk}, by=SYSTEM, at=NOON)
 
     simulate()
 
@@ -324,7 +324,7 @@ def test_all_are_matched_again_when_more_has_changed_than_first_matches(
             unique_id=StoredEntry.objects.get(user__username="p07").unique_id,
             matched_at=NOON,
         )
-        users.update_profiles(
+        user_profiles.update_profiles(
             profiles={User.objects.get(username="p07").pk: Profile("old", last_name="P07")}, by=SYSTEM, at=NOON
         )
     planned = simulate()
@@ -332,7 +332,7 @@ def test_all_are_matched_again_when_more_has_changed_than_first_matches(
         user("stranger")
     if happens == "a rename":
         first = User.objects.get(username="p00")
-        users.update_profiles(profiles={first.pk: Profile("p99", last_name="P00")}, by=SYSTEM, at=NOON)
+        user_profiles.update_profiles(profiles={first.pk: Profile("p99", last_name="P00")}, by=SYSTEM, at=NOON)
     apply(planned)
     looked_at.clear()
 

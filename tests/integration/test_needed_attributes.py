@@ -17,7 +17,7 @@ from directory.scripts.sandbox.protocol import EntryText
 from directory.sync.plan.confirmation import CONFIRMED
 from directory.values.plan import Outcome
 from directory.values.scripts import Scripts
-from orgs.actions import users
+from orgs.actions.users import user_profiles
 from orgs.models import AuditEntry, CreatedBy, User
 from orgs.rules.actors import SYSTEM
 from tests.directories import Authority, Values
@@ -293,7 +293,7 @@ class TestANameThatIsPutTogether:
     def test_keeps_a_new_user_from_being_created(self, staff: Employer) -> None:
         staff.hires("eve", departmentNumber="Lab", title="PROe User")
         staff.server(role_name_script=COMPUTED, needed_attributes_only=True)
-        eve = creation.Applicant(users.Profile("eve"), org("Default"))
+        eve = creation.Applicant(user_profiles.Profile("eve"), org("Default"))
 
         refused = creation.create([eve], created_by=CreatedBy.SELF_SERVICE, by=SYSTEM, at=NOON)
         staff.server(role_name_script=ROLE_NAME, needed_attributes_only=True)

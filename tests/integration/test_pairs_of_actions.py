@@ -16,9 +16,20 @@ from directory import invariants
 from directory.actions import matches
 from directory.models import Match
 from directory.sync.plan import users_in_scope
-from orgs.actions import archives, devices, legal_holds, orgs, put_back, roles, users
+from orgs.actions import archives, devices, legal_holds, orgs, put_back, roles
 from orgs.actions.errors import Refused
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import (
+    account_creation,
+    blocking,
+    deactivation,
+    local_passwords,
+    org_moves,
+    pending_deactivation,
+    role_grants,
+    user_profiles,
+)
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, ArchiveState, AuditEntry, CreatedBy, Device, Matter, Org, Role, SetBy, User
 from orgs.permissions import Permission
 from orgs.rules.actors import SYSTEM, Actor
@@ -62,12 +73,14 @@ def set_up(number: int) -> Scene:
 
 def move(scene: Scene) -> None:
     current = User.objects.get(pk=scene.user.pk).org_id
-    users.move(moves={scene.user.pk: scene.there.pk if current == scene.here.pk else scene.here.pk}, by=SYSTEM, at=AT)
+    org_moves.move(
+        moves={scene.user.pk: scene.there.pk if current == scene.here.pk else scene.here.pk}, by=SYSTEM, at=AT
+    )
 
 
 def rename(scene: Scene) -> None:
     name = f"{scene.user.username}-{threading.get_ident()}"
-    users.update_profiles(profiles={scene.user.pk: Profile(name)}, by=SYSTEM, at=AT)
+    user_profiles.update_profiles(profiles={scene.user.pk: Profile(name)}, by=SYSTEM, at=AT)
 
 
 def as_a_run_does(scene: Scene) -> None:
@@ -76,14 +89,14 @@ def as_a_run_does(scene: Scene) -> None:
         list(Org.objects.select_for_update(no_key=True).filter(pk__in=[scene.here.pk, scene.there.pk]).order_by("pk"))
         users_in_scope.load([scene.user.pk], lock=True)
         ids = [scene.user.pk]
-        users.reactivate(user_ids=ids, by=SYNC, at=AT)
-        users.unblock(user_ids=ids, by=SYNC, at=AT)
-        users.deactivate(user_ids=ids, by=SYNC, at=AT)
+        deactivation.reactivate(user_ids=ids, by=SYNC, at=AT)
+        blocking.unblock(user_ids=ids, by=SYNC, at=AT)
+        deactivation.deactivate(user_ids=ids, by=SYNC, at=AT)
 
 
 def create(scene: Scene) -> None:
     new = NewUser(Profile(f"new-{scene.user.username}-{threading.get_ident()}"), scene.there.pk)
-    users.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=AT)
+    account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=AT)
 
 
 def put_device_back(scene: Scene) -> None:
@@ -104,13 +117,15 @@ def only(scene: Scene) -> dict[str, Any]:
 
 
 ACTS: dict[str, Callable[[Scene], object]] = {
-    "block": lambda scene: users.block(**only(scene)),
-    "unblock": lambda scene: users.unblock(**only(scene)),
-    "deactivate": lambda scene: users.deactivate(**only(scene)),
-    "reactivate": lambda scene: users.reactivate(**only(scene)),
-    "clear what is pending": lambda scene: users.clear_pending(**only(scene)),
+    "block": lambda scene: blocking.block(**only(scene)),
+    "unblock": lambda scene: blocking.unblock(**only(scene)),
+    "deactivate": lambda scene: deactivation.deactivate(**only(scene)),
+    "reactivate": lambda scene: deactivation.reactivate(**only(scene)),
+    "clear what is pending": lambda scene: pending_deactivation.clear_pending(**only(scene)),
     "move": move,
-    "set roles": lambda scene: users.set_roles(roles={scene.user.pk: frozenset({scene.role.pk})}, by=SYSTEM, at=AT),
+    "set roles": lambda scene: role_grants.set_roles(
+        roles={scene.user.pk: frozenset({scene.role.pk})}, by=SYSTEM, at=AT
+    ),
     "change the role": lambda scene: roles.save(
         role=Role.objects.get(pk=scene.role.pk),
         name=scene.role.name,
@@ -119,8 +134,8 @@ ACTS: dict[str, Callable[[Scene], object]] = {
         at=AT,
     ),
     "rename": rename,
-    "manage locally": lambda scene: users.set_managed_locally(managed_locally=True, **only(scene)),
-    "set the password": lambda scene: users.set_password(
+    "manage locally": lambda scene: local_passwords.set_managed_locally(managed_locally=True, **only(scene)),
+    "set the password": lambda scene: local_passwords.set_password(
         user=scene.user, password="correct horse battery", by=SYSTEM, at=AT
     ),
     "create beside": create,
@@ -147,10 +162,10 @@ OF_STATES = {
 STATES: dict[str, Callable[[Scene], object]] = {
     "active": lambda _: None,
     "with a device that is off": lambda scene: devices.deactivate(device_ids=[scene.device.pk], by=SYSTEM, at=NOON),
-    "deactivated": lambda scene: users.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
+    "deactivated": lambda scene: deactivation.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
     "on hold and pending": lambda scene: (
         legal_holds.add_custodians(matter=scene.matter, user_ids=[scene.user.pk], by=SYSTEM, at=NOON),
-        users.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
+        deactivation.deactivate(user_ids=[scene.user.pk], by=SYNC, at=NOON),
     ),
 }
 
@@ -256,10 +271,10 @@ class TestSysadmins:
         root = user("root", roles=["SYSADMIN"])
         scene = set_up(1)
         role = roles.save(role=None, name="Deputy", permissions=["admin"], by=SYSTEM, at=NOON)
-        users.set_roles(roles={scene.user.pk: frozenset({role.pk})}, by=SYSTEM, at=NOON)
+        role_grants.set_roles(roles={scene.user.pk: frozenset({role.pk})}, by=SYSTEM, at=NOON)
         pair = Pair()
         acts = {
-            "the one": lambda _: users.block(user_ids=[root.pk], by=SYSTEM, at=AT),
+            "the one": lambda _: blocking.block(user_ids=[root.pk], by=SYSTEM, at=AT),
             "the other": lambda _: roles.save(
                 role=role, name="Deputy", permissions=[Permission.COMPUTER_READ], by=SYSTEM, at=AT
             ),

@@ -10,8 +10,8 @@ from directory.actions import runs
 from directory.models import Absence, Run
 from directory.sync import pipeline
 from directory.values.plan import Outcome
-from orgs.actions import users
 from orgs.actions.errors import Refused
+from orgs.actions.users import org_moves
 from orgs.rules.actors import Actor
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, org, simulate, sync, user
@@ -127,9 +127,9 @@ class TestPatienceWithTheAbsent:
         simulate()
         sync()
         late = NOON + timedelta(days=90)
-        users.move(moves={sean.pk: outside.pk}, by=ADA, at=NOON)
+        org_moves.move(moves={sean.pk: outside.pk}, by=ADA, at=NOON)
         sync(at=late)
-        users.move(moves={sean.pk: inside.pk}, by=ADA, at=late)
+        org_moves.move(moves={sean.pk: inside.pk}, by=ADA, at=late)
 
         run = sync(at=late + timedelta(hours=1))
 

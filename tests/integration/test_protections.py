@@ -13,10 +13,11 @@ from directory.models import Match, Run, RunState, Trigger
 from directory.provisioning import creation
 from directory.sync import pipeline
 from directory.values.plan import Outcome
-from orgs.actions import legal_holds, users
+from orgs.actions import legal_holds
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
+from orgs.actions.users import deactivation, org_moves, user_profiles
 from orgs.models import Archive, ArchiveState, CreatedBy, Role, SetBy, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.directories import Directory
@@ -183,7 +184,7 @@ class TestWhoComesWhileTheDirectoryIsRead:
         employer.server()
         simulate()
 
-        run = self.run_in_which(lambda: users.move(moves={sean.pk: org("Default").pk}, by=ADA, at=NOON))
+        run = self.run_in_which(lambda: org_moves.move(moves={sean.pk: org("Default").pk}, by=ADA, at=NOON))
 
         assert run.state == RunState.APPLIED
         assert change_of(run, "sean").outcome == Outcome.NOT_CHECKED
@@ -195,9 +196,9 @@ class TestWhoComesWhileTheDirectoryIsRead:
         sean = user("sryan")
         employer.server()
         simulate()
-        renamed = {sean.pk: users.Profile("sean")}
+        renamed = {sean.pk: user_profiles.Profile("sean")}
 
-        run = self.run_in_which(lambda: users.update_profiles(profiles=renamed, by=ADA, at=NOON))
+        run = self.run_in_which(lambda: user_profiles.update_profiles(profiles=renamed, by=ADA, at=NOON))
 
         assert run.state == RunState.APPLIED
         assert change_of(run, "sean").outcome == Outcome.NOT_CHECKED
@@ -211,7 +212,7 @@ class TestWhatAPersonWants:
         employer.server()
         simulate_and_sync()
         hold(sean)
-        users.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
 
         run = sync()
 
@@ -225,7 +226,7 @@ class TestWhatAPersonWants:
         employer.server()
         simulate_and_sync()
         set_by_sync = again(sean)
-        users.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
         employer.hires("sean")
 
         run = sync()
@@ -243,8 +244,8 @@ class TestWhatAPersonWants:
         simulate_and_sync()
         employer.directory.modify(employer.dn("sean"), {"employeeType": "active"})
         plan = simulate()
-        users.reactivate(user_ids=[sean.pk], by=ADA, at=NOON)
-        users.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
+        deactivation.reactivate(user_ids=[sean.pk], by=ADA, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
 
         run = applied(plan)
 
@@ -337,7 +338,7 @@ class TestCreating:
         employer.server()
         simulate_and_sync()
         employer.directory.rename(employer.dn("sean"), "uid=sryan")
-        applicant = creation.Applicant(users.Profile("sryan"), org("Default"))
+        applicant = creation.Applicant(user_profiles.Profile("sryan"), org("Default"))
 
         made = creation.create([applicant], created_by=CreatedBy.SELF_SERVICE, by=SYSTEM, at=NOON)
 
@@ -349,11 +350,11 @@ class TestDeactivating:
     def test_sends_the_archives_of_a_device_that_was_off_before_to_cold_storage_as_well(self) -> None:
         sean = user("sean")
         laptop = device(sean)
-        users.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
-        users.reactivate(user_ids=[sean.pk], by=ADA, at=NOON, with_devices=False)
+        deactivation.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
+        deactivation.reactivate(user_ids=[sean.pk], by=ADA, at=NOON, with_devices=False)
         before = Archive.objects.get(device=laptop).state
 
-        users.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=ADA, at=NOON)
 
         assert (before, Archive.objects.get(device=laptop).state) == (ArchiveState.LIVE, ArchiveState.COLD_STORAGE)
 
@@ -361,7 +362,7 @@ class TestDeactivating:
 def test_a_hold_that_waited_for_a_deactivation_began_after_it() -> None:
     sean = user("sean")
     matter = legal_holds.open_matter(name="Inquiry", policy="Keep all", by=ADA, at=NOON)
-    users.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON + timedelta(seconds=1))
+    deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON + timedelta(seconds=1))
 
     # Asked for first, but the other one had the user by then.
     legal_holds.add_custodians(matter=matter, user_ids=[sean.pk], by=ADA, at=NOON)

@@ -20,7 +20,7 @@ from directory.models import Absence, Match, Run, RunChange, RunRepeat, RunState
 from directory.sync import pipeline
 from directory.sync.finish import json_summary
 from directory.values.plan import Outcome
-from orgs.actions import users
+from orgs.actions.users import blocking
 from orgs.models import User
 from orgs.permissions import SYSADMIN
 from orgs.rules.actors import SYSTEM, Actor
@@ -42,7 +42,7 @@ def corp() -> Iterator[Directory]:
         made = [user(f"u{number:05}") for number in range(1, COUNT + 1)]
         ldap_server(directory.url, search_filter="(objectClass=inetOrgPerson)", **LIMITS)
         simulate_and_sync()
-        users.block(user_ids=[each.pk for each in made[:10]], by=ADA, at=NOON)
+        blocking.block(user_ids=[each.pk for each in made[:10]], by=ADA, at=NOON)
         yield directory
 
 
@@ -79,7 +79,7 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
     def test_stores_what_is_new_beside_it(self, corp: Directory) -> None:
         sync()
-        users.block(user_ids=[_user("u00020")], by=ADA, at=NOON)
+        blocking.block(user_ids=[_user("u00020")], by=ADA, at=NOON)
         corp.modify("uid=u00005,ou=People,dc=example,dc=com", {"sn": "Newname"})
 
         run = sync()
@@ -90,9 +90,9 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
 
     def test_comes_back_to_what_was_said_before_something_else_was(self, corp: Directory) -> None:
         first = sync()
-        users.unblock(user_ids=[_user("u00003")], by=ADA, at=NOON)
+        blocking.unblock(user_ids=[_user("u00003")], by=ADA, at=NOON)
         sync()
-        users.block(user_ids=[_user("u00003")], by=ADA, at=NOON)
+        blocking.block(user_ids=[_user("u00003")], by=ADA, at=NOON)
         rows = RunChange.objects.count()
 
         third = sync()
@@ -183,7 +183,7 @@ class TestThePages:
     def repeated(self, corp: Directory) -> tuple[Run, Run]:
         """Two runs that say the same, the second one with a user more."""
         first = sync()
-        users.block(user_ids=[_user("u00020")], by=ADA, at=NOON)
+        blocking.block(user_ids=[_user("u00020")], by=ADA, at=NOON)
         return first, sync()
 
     @pytest.mark.parametrize(

@@ -21,8 +21,10 @@ from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Match
 from directory.status import LineState
 from directory.sync import pipeline
 from directory.sync.review import plan_contributors
-from orgs.actions import devices, legal_holds, orgs, roles, users, ways_in
-from orgs.actions.users import NewUser, Profile
+from orgs.actions import devices, legal_holds, orgs, roles, ways_in
+from orgs.actions.users import account_creation, blocking, local_passwords, user_profiles
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, CreatedBy, Matter, Org, Role, User
 from orgs.permissions import Permission
 from orgs.rules.actors import SYSTEM, Actor, person
@@ -46,7 +48,7 @@ def corp() -> Iterator[Directory]:
         made = [user(f"u{number:05}") for number in range(1, COUNT + 1)]
         ldap_server(directory.url, search_filter="(objectClass=inetOrgPerson)", **LIMITS)
         simulate_and_sync()
-        users.block(user_ids=[each.pk for each in made[:4]], by=ADA, at=NOON)
+        blocking.block(user_ids=[each.pk for each in made[:4]], by=ADA, at=NOON)
         sync()
         directory.modify("uid=u00009,ou=People,dc=example,dc=com", {"sn": "Newname"})
         sync(at=NOON + timedelta(days=1))
@@ -278,7 +280,7 @@ class TestWhoSetALocalPassword:
         """Make a user with a password, and change them ever after."""
         clerk = Role.objects.filter(name="Clerk").first() or make_role("Clerk", Permission.CONSOLE_LOGIN)
         new = NewUser(Profile(name), Org.objects.get(name="Default").pk, frozenset({clerk.pk}), password=PASSWORD)
-        found = users.create(users=[new], created_by=CreatedBy.HAND, by=person(by), at=NOON)[0]
+        found = account_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(by), at=NOON)[0]
         self.renamed(found, "Early")
         return found
 
@@ -286,7 +288,7 @@ class TestWhoSetALocalPassword:
     def renamed(found: User, last_name: str) -> None:
         for name in ("Some", last_name):
             profile = {found.pk: Profile(found.username, last_name=name)}
-            users.update_profiles(profiles=profile, by=SYSTEM, at=NOON)
+            user_profiles.update_profiles(profiles=profile, by=SYSTEM, at=NOON)
 
     def promoted(self) -> set[str]:
         """Give the role more, after old rows went; return who has a password then."""
@@ -298,9 +300,9 @@ class TestWhoSetALocalPassword:
 
     def test_is_known_when_their_role_is_given_more(self, olga: User) -> None:
         by_olga, by_themselves, twice = (self.made(name, olga) for name in ("a", "b", "c"))
-        users.set_password(user=by_themselves, password=PASSWORD, by=person(by_themselves), at=NOON)
-        users.set_password(user=twice, password=PASSWORD, by=person(twice), at=NOON)
-        users.set_password(user=twice, password=PASSWORD, by=person(olga), at=NOON)
+        local_passwords.set_password(user=by_themselves, password=PASSWORD, by=person(by_themselves), at=NOON)
+        local_passwords.set_password(user=twice, password=PASSWORD, by=person(twice), at=NOON)
+        local_passwords.set_password(user=twice, password=PASSWORD, by=person(olga), at=NOON)
         for each in (by_olga, by_themselves, twice):
             self.renamed(each, "Late")
 
@@ -308,7 +310,7 @@ class TestWhoSetALocalPassword:
 
     def test_is_kept_for_the_last_password_alone(self, olga: User) -> None:
         twice = self.made("c", olga)
-        users.set_password(user=twice, password=PASSWORD, by=person(twice), at=NOON)
+        local_passwords.set_password(user=twice, password=PASSWORD, by=person(twice), at=NOON)
         self.renamed(twice, "Late")
 
         remove(self.AT)
@@ -343,7 +345,7 @@ class TestWhoHasAPartInThePlanOfTheNextRun:
             orgs.change(org=default, archive_retention_days=30 + days, by=by, at=when)
             roles.save(role=clerk, name="Clerk", permissions=["admin.user.read"][days:], by=by, at=when)
             sync_settings.save(values={"interval_hours": 5 + days}, by=by, at=when)
-            users.set_managed_locally(user_ids=[someone.pk], managed_locally=not days, by=by, at=when)
+            local_passwords.set_managed_locally(user_ids=[someone.pk], managed_locally=not days, by=by, at=when)
             servers.save(server=server, values={"page_size": 100 + days}, by=by, at=when)
 
     @staticmethod

@@ -9,8 +9,8 @@ import pytest
 from directory.models import Match, Run, RunState, StoredEntry
 from directory.sync.identify import known_ids
 from directory.values.plan import Outcome
-from orgs.actions import users
-from orgs.actions.users import Profile
+from orgs.actions.users import user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
@@ -85,7 +85,7 @@ class TestAReusedUsername:
 
         assert change_of(run, "john").outcome == Outcome.UNCHANGED
         assert is_listed(run)
-        users.update_profiles(
+        user_profiles.update_profiles(
             profiles={john.pk: Profile("john#1", "john@example.com", "John", "Smith")}, by=SYSTEM, at=NOON
         )
         run = sync()
@@ -113,7 +113,7 @@ class TestAReusedUsername:
         assert again(john).active
 
     def test_is_not_concluded_from_names_that_are_not_known(self, employer: Employer, john: User) -> None:
-        users.update_profiles(profiles={john.pk: Profile("john")}, by=SYSTEM, at=NOON)
+        user_profiles.update_profiles(profiles={john.pk: Profile("john")}, by=SYSTEM, at=NOON)
         replaced(employer)
 
         run = sync()

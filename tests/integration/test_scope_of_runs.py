@@ -10,7 +10,7 @@ from directory.actions import runs
 from directory.models import Match
 from directory.sync import pipeline
 from directory.values.plan import Action, Outcome
-from orgs.actions import users
+from orgs.actions.users import org_moves
 from orgs.rules.actors import Actor
 from tests.directories import Directory
 from tests.integration.employer import Employer
@@ -98,7 +98,7 @@ class TestTheEntryOfSomebodyOutsideTheRun:
         kim = user("kim")
         user("mia")
         simulate_and_sync()
-        users.move(moves={kim.pk: local.pk}, by=ADA, at=NOON)
+        org_moves.move(moves={kim.pk: local.pk}, by=ADA, at=NOON)
         lee = user("lee")
         employer.directory.rename(employer.dn("kim"), "uid=lee")
         employer.directory.modify(employer.dn("lee"), {"employeeType": "inactive"})

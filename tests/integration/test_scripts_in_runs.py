@@ -8,7 +8,7 @@ from directory.models import RunState
 from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.values.plan import Outcome
-from orgs.actions import users
+from orgs.actions.users import role_grants
 from orgs.models import Role
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
@@ -216,7 +216,7 @@ class TestTheSeedsScripts:
         for name in ("Staff", "Students"):
             org(name)
         ann, bob, cas = user("ann"), user("bob"), user("cas", roles=["Org Admin"])
-        users.set_roles(
+        role_grants.set_roles(
             roles={cas.pk: frozenset(Role.objects.filter(name="Org Admin").values_list("pk", flat=True))},
             by=SYSTEM,
             at=NOON,

@@ -18,10 +18,11 @@ from directory.sync import pipeline
 from directory.sync.apply import apply_changes
 from directory.sync.stored import plan_rows
 from directory.values.plan import Outcome
-from orgs.actions import archives, devices, legal_holds, users
+from orgs.actions import archives, devices, legal_holds
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
+from orgs.actions.users import blocking, deactivation, local_passwords, user_profiles
 from orgs.models import Archive, ArchiveState, AuditEntry, Role, SetBy, User
 from orgs.rules.actors import SYSTEM, Actor, person
 from tests.conftest import Mailbox
@@ -103,7 +104,7 @@ class TestTheUndoOfADeactivation:
         assert laptop.archives.get().state == ArchiveState.LIVE
 
     def test_leaves_a_block_by_a_person_where_it_was(self, employer: Employer, sean: User) -> None:
-        users.block(user_ids=[sean.pk], by=ADA, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=ADA, at=NOON)
         employer.server(**FEW)
         run = simulate_and_sync()
 
@@ -270,7 +271,9 @@ class TestTheUndoOfAMove:
         assert "1 device authorized again, without another sign-in: laptop." in change_of(run, "sean").steps
 
     def test_leaves_who_has_been_changed_since_and_says_what_differs(self, moved: Run) -> None:
-        users.update_profiles(profiles={self.sean().pk: users.Profile("sean", "own@example.com")}, by=ADA, at=LATER)
+        user_profiles.update_profiles(
+            profiles={self.sean().pk: user_profiles.Profile("sean", "own@example.com")}, by=ADA, at=LATER
+        )
 
         plan = planned(moved)
 
@@ -348,7 +351,7 @@ class TestWhoIsLeftAlone:
         assert plan.counts["users"] == 1
 
     def test_is_whoever_is_managed_locally_by_now(self, left: Run, sean: User) -> None:
-        users.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=ADA, at=LATER)
+        local_passwords.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=ADA, at=LATER)
 
         plan = planned(left)
 
@@ -369,8 +372,8 @@ class TestWhoIsLeftAlone:
         assert [role.name for role in again(tom).roles.all()] == ["SYSADMIN"]
 
     def test_is_who_was_changed_by_two_runs_alike(self, left: Run, sean: User) -> None:
-        users.reactivate(user_ids=[sean.pk], by=ADA, at=LATER)
-        users.unblock(user_ids=[sean.pk], by=ADA, at=LATER)
+        deactivation.reactivate(user_ids=[sean.pk], by=ADA, at=LATER)
+        blocking.unblock(user_ids=[sean.pk], by=ADA, at=LATER)
         second = sync(at=LATER)
 
         plan = planned(left, at=LATER + timedelta(hours=1))
@@ -381,8 +384,8 @@ class TestWhoIsLeftAlone:
 
     def test_is_who_changes_between_plan_and_undo(self, left: Run, sean: User) -> None:
         plan = planned(left)
-        users.reactivate(user_ids=[sean.pk], by=ADA, at=LATER)
-        users.deactivate(user_ids=[sean.pk], by=ADA, at=LATER)
+        deactivation.reactivate(user_ids=[sean.pk], by=ADA, at=LATER)
+        deactivation.deactivate(user_ids=[sean.pk], by=ADA, at=LATER)
 
         run = applied(plan)
 
@@ -643,7 +646,7 @@ class TestTheCommandLine:
         assert (code, err) == (4, f"nothing to undo: run {run.pk} changed nobody")
 
     def test_says_that_nothing_can_be_put_back(self, left: Run, sean: User) -> None:
-        users.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=ADA, at=LATER)
+        local_passwords.set_managed_locally(user_ids=[sean.pk], managed_locally=True, by=ADA, at=LATER)
 
         code, out, _ = command("ldapsync", "--undo", str(left.pk))
 

@@ -10,8 +10,8 @@ from directory.actions import runs, undo
 from directory.models import Run
 from directory.sync import pipeline
 from directory.values.plan import Outcome
-from orgs.actions import users
-from orgs.actions.users import Profile
+from orgs.actions.users import user_profiles
+from orgs.actions.users.user_profiles import Profile
 from orgs.rules.actors import Actor
 from tests.integration.employer import Employer
 from tests.worlds import NOON, Clock, again, change_of, simulate_and_sync, sync, user
@@ -40,7 +40,9 @@ class TestWhoCanNotHaveTheOldUsername:
         employer.directory.modify(employer.dn("lee2"), {"mail": "lee2@example.com"})
         run = sync()
         renamed = [again(each).username for each in (kim, lee)]
-        users.update_profiles(profiles={kim.pk: Profile("lee", "other@example.com", "", "Kim")}, by=ADA, at=NOON)
+        user_profiles.update_profiles(
+            profiles={kim.pk: Profile("lee", "other@example.com", "", "Kim")}, by=ADA, at=NOON
+        )
 
         plan = carried_out(undo.start(run=run, by=ADA, at=LATER, wake=False))
         back = carried_out(runs.apply_plan(run=plan, by=ADA, at=LATER, wake=False))

@@ -14,8 +14,9 @@ from directory.actions import settings as sync_settings
 from directory.models import Run, RunState, Trigger
 from directory.sync import pipeline
 from directory.values.plan import Outcome
-from orgs.actions import archives, devices, legal_holds, users
+from orgs.actions import archives, devices, legal_holds
 from orgs.actions import orgs as org_actions
+from orgs.actions.users import blocking, deactivation
 from orgs.models import Device, Matter, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests import state
@@ -114,11 +115,11 @@ class World:
         by: dict[str, Any] = {"by": ADA, "at": self.at}
         match self.chance.randrange(7):
             case 0:
-                users.deactivate(user_ids=[someone.pk], **by)
+                deactivation.deactivate(user_ids=[someone.pk], **by)
             case 1:
-                users.block(user_ids=[someone.pk], **by)
+                blocking.block(user_ids=[someone.pk], **by)
             case 2:
-                users.reactivate(user_ids=[someone.pk], **by)
+                deactivation.reactivate(user_ids=[someone.pk], **by)
             # Who was off already when the hold came, and is brought back by a sync, can't be deactivated again.
             case 3 if someone.active:
                 legal_holds.add_custodians(matter=self.matter, user_ids=[someone.pk], **by)

@@ -66,11 +66,12 @@ class Hands:
         """Turn one thing about a user into its opposite."""
         from django.utils import timezone
 
-        from orgs.actions import legal_holds, users
+        from orgs.actions import legal_holds
+        from orgs.actions.users import blocking
 
         state, at = self.expected[pk], timezone.now()
         if self.chance.random() < 0.5:
-            turn = users.unblock if state.blocked else users.block
+            turn = blocking.unblock if state.blocked else blocking.block
             turn(user_ids=[pk], by=self.by, at=at)
             state.blocked = not state.blocked
         elif state.held:

@@ -18,8 +18,9 @@ from django.utils import timezone
 from console.process import services
 from console.process.supervision import Service
 from directory.models import LdapServer
-from orgs.actions import users
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
 from orgs.rules.actors import SYSTEM
 from tests.directories import Directory
@@ -61,7 +62,7 @@ def fill(count: int) -> list[User]:
     made: list[User] = []
     for start in range(0, count, PAGE):
         part = new[start : start + PAGE]
-        made += users.create(users=part, created_by=CreatedBy.CSV, by=SYSTEM, at=timezone.now())
+        made += account_creation.create(users=part, created_by=CreatedBy.CSV, by=SYSTEM, at=timezone.now())
     computers = Device.objects.bulk_create(
         [Device(user=user, name=f"{user.username}-laptop", os="Windows 11") for user in made], batch_size=PAGE
     )
@@ -77,7 +78,7 @@ def administrators(count: int) -> list[User]:
         NewUser(Profile(f"admin{number:03}"), top, frozenset({ids[ROLES[number % len(ROLES)]]}))
         for number in range(count)
     ]
-    return users.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=timezone.now())
+    return account_creation.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=timezone.now())
 
 
 def session_of(user: User) -> str:

@@ -20,9 +20,11 @@ from kombu.exceptions import OperationalError
 from directory.actions import runs, schedule
 from directory.errors import Refused as RunRefused
 from directory.models import LdapServer, Run, RunState, Trigger
-from orgs.actions import devices, legal_holds, orgs, users
+from orgs.actions import devices, legal_holds, orgs
 from orgs.actions.errors import Refused
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation, blocking, deactivation, org_moves
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Device, Matter, Org, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.load.soak_world import Place, World
@@ -86,15 +88,15 @@ def _deactivate_org(ids: list[int], chance: random.Random) -> None:
     parent = Org.objects.get(name="Corp")
     made = orgs.create(name=f"Project {chance.randrange(10**9)}", parent=parent, by=ADA, at=timezone.now())
     if chance.random() < 0.5:
-        users.move(moves=dict.fromkeys(ids, made.pk), by=ADA, at=timezone.now())
-        users.move(moves=dict.fromkeys(ids, parent.pk), by=ADA, at=timezone.now())
+        org_moves.move(moves=dict.fromkeys(ids, made.pk), by=ADA, at=timezone.now())
+        org_moves.move(moves=dict.fromkeys(ids, parent.pk), by=ADA, at=timezone.now())
     orgs.set_active(org=made, active=False, by=ADA, at=timezone.now())
 
 
 def _upload(_: list[int], chance: random.Random) -> None:
     home = Org.objects.get(name="Default").pk
     new = [NewUser(Profile(f"upload{chance.randrange(10**12)}"), home) for _ in range(20)]
-    users.create(users=new, created_by=CreatedBy.CSV, by=ADA, at=timezone.now())
+    account_creation.create(users=new, created_by=CreatedBy.CSV, by=ADA, at=timezone.now())
 
 
 def _hold(ids: list[int], _: random.Random) -> None:
@@ -112,7 +114,7 @@ def _release(ids: list[int], _: random.Random) -> None:
 
 def _move(ids: list[int], chance: random.Random) -> None:
     targets = list(Org.objects.active().exclude(depth=1).values_list("pk", flat=True))
-    users.move(moves={pk: chance.choice(targets) for pk in ids}, by=ADA, at=timezone.now())
+    org_moves.move(moves={pk: chance.choice(targets) for pk in ids}, by=ADA, at=timezone.now())
 
 
 def _devices(ids: list[int]) -> list[int]:
@@ -120,10 +122,10 @@ def _devices(ids: list[int]) -> list[int]:
 
 
 HAND: dict[str, Callable[[list[int], random.Random], object]] = {
-    "block": lambda ids, _: users.block(user_ids=ids, by=ADA, at=timezone.now()),
-    "unblock": lambda ids, _: users.unblock(user_ids=ids, by=ADA, at=timezone.now()),
-    "deactivate": lambda ids, _: users.deactivate(user_ids=ids, by=ADA, at=timezone.now()),
-    "reactivate": lambda ids, _: users.reactivate(user_ids=ids, by=ADA, at=timezone.now()),
+    "block": lambda ids, _: blocking.block(user_ids=ids, by=ADA, at=timezone.now()),
+    "unblock": lambda ids, _: blocking.unblock(user_ids=ids, by=ADA, at=timezone.now()),
+    "deactivate": lambda ids, _: deactivation.deactivate(user_ids=ids, by=ADA, at=timezone.now()),
+    "reactivate": lambda ids, _: deactivation.reactivate(user_ids=ids, by=ADA, at=timezone.now()),
     "device off": lambda ids, _: devices.deactivate(device_ids=_devices(ids), by=ADA, at=timezone.now()),
     "device on": lambda ids, _: devices.reactivate(device_ids=_devices(ids), by=ADA, at=timezone.now()),
     "move": _move,

@@ -10,9 +10,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 from django.utils import timezone
 
-from orgs.actions import locks, users
+from orgs.actions import locks
 from orgs.actions.errors import Refused
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation, blocking, deactivation, local_passwords, role_grants
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
 from orgs.rules.actors import COMMAND_LINE
@@ -54,15 +56,15 @@ def _let_in(username: str, password: str) -> str:
             managed_locally=True,
             password=password,
         )
-        return users.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
+        return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
     ids = [user.pk]
     # Roles and orgs come before users, for all that follows.
     locks.roles()
     locks.orgs_of_users(ids)
-    users.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)
-    users.reactivate(user_ids=ids, by=COMMAND_LINE, at=at, with_devices=False)
-    users.unblock(user_ids=ids, by=COMMAND_LINE, at=at)
+    local_passwords.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)
+    deactivation.reactivate(user_ids=ids, by=COMMAND_LINE, at=at, with_devices=False)
+    blocking.unblock(user_ids=ids, by=COMMAND_LINE, at=at)
     role_ids = frozenset(user.grants.values_list("role_id", flat=True))
-    users.set_roles(roles={user.pk: role_ids | {role.pk}}, by=COMMAND_LINE, at=at)
-    users.set_password(user=user, password=password, by=COMMAND_LINE, at=at)
+    role_grants.set_roles(roles={user.pk: role_ids | {role.pk}}, by=COMMAND_LINE, at=at)
+    local_passwords.set_password(user=user, password=password, by=COMMAND_LINE, at=at)
     return user.username

@@ -34,7 +34,7 @@ from console.process.demo_directory import DemoDirectory
 from console.process.start import end_without_semaphores
 from console.process.supervision import ProcessDied, Service, Supervisor, end_leftovers
 from directory.status import upgrades
-from orgs.actions import users
+from orgs.actions.users import account_creation, user_profiles
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import COMMAND_LINE
 
@@ -255,13 +255,13 @@ def _accepts(port: int) -> bool:
 
 def _first_administrator() -> tuple[str, str]:
     password = secrets.token_urlsafe(12)
-    administrator = users.NewUser(
-        profile=users.Profile(username="admin"),
+    administrator = account_creation.NewUser(
+        profile=user_profiles.Profile(username="admin"),
         org_id=Org.objects.get(name="ADMIN").pk,
         roles=frozenset({Role.objects.get(name="SYSADMIN").pk}),
         # The way in when LDAP does not answer, and when the org ADMIN comes to follow it.
         managed_locally=True,
         password=password,
     )
-    users.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())
+    account_creation.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())
     return administrator.profile.username, password

@@ -15,7 +15,7 @@ from directory.provisioning.creation import Applicant
 from directory.provisioning.csv_file import BadCsv, Row
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions.errors import Refused
-from orgs.actions.users import Profile
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, RoleGrant, User
 from orgs.rules.actors import COMMAND_LINE
 from orgs.rules.standard import DEFAULT_ORG

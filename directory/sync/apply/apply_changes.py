@@ -16,8 +16,9 @@ from directory.sync.plan.rules.preconditions import Now, Relied
 from directory.sync.stored import serialization, side_effects
 from directory.sync.stored.side_effects import SideEffectSnapshot
 from directory.values.plan import Account, Action, Change, Outcome, StoredUser
-from orgs.actions import locks, put_back, users
+from orgs.actions import locks, put_back
 from orgs.actions.errors import Refused
+from orgs.actions.users import blocking, deactivation, org_moves, pending_deactivation, role_grants, user_profiles
 from orgs.bulk import update_rows
 from orgs.models import Role, User
 from orgs.rules.actors import Actor
@@ -227,31 +228,33 @@ def _do(
     match action:
         case Action.REACTIVATE:
             # An undo puts devices back as they were, one by one.
-            users.reactivate(user_ids=ids, by=by, at=at, with_devices=terms.with_devices and not terms.undo)
+            deactivation.reactivate(user_ids=ids, by=by, at=at, with_devices=terms.with_devices and not terms.undo)
         case Action.UNBLOCK:
-            users.unblock(user_ids=ids, by=by, at=at)
+            blocking.unblock(user_ids=ids, by=by, at=at)
         case Action.CLEAR_PENDING:
-            users.clear_pending(user_ids=ids, by=by, at=at)
+            pending_deactivation.clear_pending(user_ids=ids, by=by, at=at)
         case Action.RENAME | Action.PROFILE:
-            users.update_profiles(profiles={change.user_id: _profile(change) for change in changes}, by=by, at=at)
+            user_profiles.update_profiles(
+                profiles={change.user_id: _profile(change) for change in changes}, by=by, at=at
+            )
         case Action.MOVE:
             moves = {change.user_id: change.after.org_id for change in changes}
             strangers = (
                 [] if terms.undo else [pk for pk, org in moves.items() if found_by[pk] not in batch.now.servers_of(org)]
             )
             ending = {change.user_id for change in changes if Action.SET_ROLES in change.actions}
-            moved = users.move(moves=moves, strangers=strangers, ending_sessions_of=ending, by=by, at=at)
+            moved = org_moves.move(moves=moves, strangers=strangers, ending_sessions_of=ending, by=by, at=at)
             signed_out |= moved & ending
         case Action.SET_ROLES:
             ids_by_name = dict(Role.objects.values_list("name", "pk"))
             role_ids = {change.user_id: _role_ids(change, ids_by_name) for change in changes}
-            users.set_roles(roles=role_ids, sessions_ended_of=signed_out, by=by, at=at)
+            role_grants.set_roles(roles=role_ids, sessions_ended_of=signed_out, by=by, at=at)
         case Action.BLOCK:
-            users.block(user_ids=ids, by=by, at=at)
+            blocking.block(user_ids=ids, by=by, at=at)
         case Action.DEACTIVATE:
-            users.deactivate(user_ids=ids, by=by, at=at)
+            deactivation.deactivate(user_ids=ids, by=by, at=at)
         case Action.SET_PENDING:
-            users.set_pending(user_ids=ids, by=by, at=at)
+            pending_deactivation.set_pending(user_ids=ids, by=by, at=at)
 
 
 def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
@@ -285,9 +288,9 @@ def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
     put_back.cold_archives(dates=cold, by=by, at=at)
 
 
-def _profile(change: Change) -> users.Profile:
+def _profile(change: Change) -> user_profiles.Profile:
     after = change.after
-    return users.Profile(after.username, after.email, after.first_name, after.last_name)
+    return user_profiles.Profile(after.username, after.email, after.first_name, after.last_name)
 
 
 def _role_ids(change: Change, ids_by_name: Mapping[str, int]) -> frozenset[int]:

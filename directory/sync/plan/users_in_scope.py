@@ -11,7 +11,7 @@ from django.db.models import Count
 from directory.models import LdapServer, SyncSettings
 from directory.scope import OrgScope
 from directory.values.plan import Account, OrgFacts, PlanContext, StoredUser
-from orgs.actions import users
+from orgs.actions import locks
 from orgs.actions.powers import depends_on_org
 from orgs.models import Org, Role, RoleGrant, SetBy, User
 from orgs.rules.inheritance import Effective, effective_settings
@@ -48,7 +48,7 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUs
     """Return these users as values, by id; ``lock`` holds their rows until the transaction ends."""
     if lock:
         # Locked before anything else is read: roles and holds are looked at as they are from now on.
-        users.lock(user_ids=user_ids)
+        locks.users(user_ids)
     found = list(User.objects.filter(pk__among=user_ids).order_by("pk").values_list(*COLUMNS))
     roles: dict[int, set[str]] = {}
     for pk, name in RoleGrant.objects.filter(user__among=user_ids).values_list("user_id", "role__name"):

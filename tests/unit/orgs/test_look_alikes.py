@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse
 
-from orgs.actions import users
 from orgs.actions.errors import Refused
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import SYSTEM
 from orgs.text import fold, misleading
@@ -55,7 +56,7 @@ def test_nobody_is_created_under_a_look_alike() -> None:
     with pytest.raises(
         Refused, match="could be taken for another one: it mixes letters that look alike: Cyrillic and Latin"
     ):
-        users.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
+        account_creation.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
 
     assert not User.objects.filter(username_key=fold("\u0430dmin")).exists()
 

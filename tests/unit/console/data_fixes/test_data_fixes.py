@@ -11,7 +11,8 @@ from django.urls import reverse
 from console.admin import data_fixes
 from directory.actions import settings
 from directory.models import LdapServer, Match
-from orgs.actions import devices, users
+from orgs.actions import devices
+from orgs.actions.users import blocking, deactivation, pending_deactivation
 from orgs.models import Archive, ArchiveState, AuditEntry, Device, DirectoryService, Matter, Org, Role, User
 from orgs.rules.actors import SYSTEM, person
 from tests.makers import (
@@ -215,11 +216,11 @@ class TestUsers:
     def test_are_asked_about_before_and_told_about_after_every_action(self, browser: Client, action: str) -> None:
         wendy = make_user("wendy")
         if action == "unblock":
-            users.block(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+            blocking.block(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
         elif action == "reactivate":
-            users.deactivate(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+            deactivation.deactivate(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
         elif action == "clear_pending":
-            users.set_pending(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+            pending_deactivation.set_pending(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
         wish = {"action": action, "_selected_action": [wendy.pk]}
         before = snapshot()
 
@@ -239,7 +240,7 @@ class TestReactivating:
         wendy = make_user("wendy")
         make_device(wendy, "old")
         make_device(wendy, "new")
-        users.deactivate(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
+        deactivation.deactivate(user_ids=[wendy.pk], by=SYSTEM, at=NOW)
         Archive.objects.filter(device__name="old").update(state=ArchiveState.EXPIRED, purge_at=NOW)
         return wendy
 

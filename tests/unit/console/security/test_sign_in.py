@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from console.security import throttle
 from console.security.access import LocalBackend
-from orgs.actions import users
+from orgs.actions.users import blocking
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
 from tests.makers import NOW, PASSWORD, make_sysadmin, make_user, signed_in
@@ -88,7 +88,7 @@ class TestSigningIn:
         bob = User.objects.get(username="bob")
         browser = signed_in(bob)
 
-        users.block(user_ids=[bob.pk], by=SYSTEM, at=NOW)
+        blocking.block(user_ids=[bob.pk], by=SYSTEM, at=NOW)
 
         assert WRONG in sign_in("bob", PASSWORD)[1]
         assert browser.get("/").status_code == 302

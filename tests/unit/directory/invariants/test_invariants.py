@@ -38,8 +38,9 @@ from directory.models import (
 from directory.sync.entries import group_store
 from directory.values import distinguished_names
 from directory.values.plan import Cause, Outcome
-from orgs.actions import archives, devices, legal_holds, orgs, users
+from orgs.actions import archives, devices, legal_holds, orgs
 from orgs.actions.audit import Fact, note
+from orgs.actions.users import local_passwords
 from orgs.models import (
     Archive,
     ArchiveState,
@@ -85,7 +86,7 @@ def _live(world: World) -> None:
     eve, pat, tom = (User.objects.get(username=name) for name in ("eve", "pat", "tom"))
     lease = legal_holds.open_matter(name="Lease", by=world.root, at=world.now)
     legal_holds.add_custodians(matter=lease, user_ids=[eve.pk, pat.pk], by=world.root, at=world.now)
-    users.set_managed_locally(user_ids=[tom.pk], managed_locally=True, by=world.root, at=world.now)
+    local_passwords.set_managed_locally(user_ids=[tom.pk], managed_locally=True, by=world.root, at=world.now)
     _sync(world)
     legal_holds.release(matter=lease, user_ids=[pat.pk], by=world.root, at=world.now)
     corp[10].active = False

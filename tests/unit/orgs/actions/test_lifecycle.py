@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
-from orgs.actions import archives, legal_holds, users
+from orgs.actions import archives, legal_holds
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
+from orgs.actions.users import blocking, deactivation, org_moves, role_grants, user_profiles
 from orgs.models import ArchiveState, AuditEntry, Custodian, Matter, Org, Role, SetBy, User
 from orgs.rules.actors import SYSTEM, Actor
 from tests.worlds import NOON, again, device, org, user
@@ -28,7 +29,7 @@ class TestBlocking:
         device(sean)
         session = sean.get_session_auth_hash()
 
-        users.block(user_ids=[sean.pk], by=SYNC, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         blocked = again(sean)
         assert (blocked.blocked, blocked.blocked_by, blocked.active) == (True, SetBy.SYNC, True)
@@ -39,8 +40,8 @@ class TestBlocking:
     def test_remembers_the_first_who_did_it(self) -> None:
         sean = user("sean")
 
-        users.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
-        users.block(user_ids=[sean.pk], by=SYNC, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         assert again(sean).blocked_by == SetBy.PERSON
 
@@ -51,7 +52,7 @@ class TestDeactivating:
         sean = user("sean", org_name="Staff")
         device(sean)
 
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         laptop = sean.devices.get()
         archive = laptop.archives.get()
@@ -64,7 +65,7 @@ class TestDeactivating:
         matter = legal_holds.open_matter(name="Lease", by=SYSTEM, at=NOON)
         legal_holds.add_custodians(matter=matter, user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
-        done = users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        done = deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         held = again(sean)
         assert done.on_hold == {sean.pk}
@@ -76,7 +77,7 @@ class TestDeactivating:
         device(sean)
         AuditEntry.objects.all().delete()
 
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         rows = list(AuditEntry.objects.order_by("pk").values_list("action", "object_label", "actor_label", "run_id"))
         assert rows == [("device deactivated", "laptop", "admin", 7), ("user deactivated", "sean", "admin", 7)]
@@ -86,7 +87,7 @@ class TestDeactivating:
         sean = user("sean")
 
         with pytest.raises(Refused, match="ada is the last active user with the SYSADMIN role"):
-            users.deactivate(user_ids=[ada.pk, sean.pk], by=SYSTEM, at=NOON)
+            deactivation.deactivate(user_ids=[ada.pk, sean.pk], by=SYSTEM, at=NOON)
 
         assert again(ada).active
         assert again(sean).active
@@ -96,9 +97,9 @@ class TestReactivating:
     def test_brings_back_the_devices_deactivated_with_the_user_and_unexpired_archives(self) -> None:
         sean = user("sean")
         guid = device(sean).guid
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
-        _, restored = users.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON + timedelta(days=9))
+        _, restored = deactivation.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON + timedelta(days=9))
 
         laptop = sean.devices.get()
         assert (laptop.active, laptop.guid) == (True, guid)
@@ -108,18 +109,18 @@ class TestReactivating:
     def test_says_that_an_expired_archive_is_lost(self) -> None:
         sean = user("sean")
         device(sean)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
-        _, restored = users.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON + timedelta(days=366))
+        _, restored = deactivation.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON + timedelta(days=366))
 
         assert (restored.archives, restored.lost) == (0, 1)
 
     def test_leaves_devices_off_where_the_setting_says_so(self) -> None:
         sean = user("sean")
         device(sean)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
-        users.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON, with_devices=False)
+        deactivation.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON, with_devices=False)
 
         assert not sean.devices.get().active
         assert sean.devices.get().archives.get().state == ArchiveState.LIVE
@@ -128,9 +129,9 @@ class TestReactivating:
         sean = user("sean")
         device(sean)
         sean.devices.update(active=False, deactivated_by=SetBy.PERSON)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
-        users.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.reactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         assert not sean.devices.get().active
 
@@ -147,7 +148,7 @@ class TestLegalHolds:
 
     def test_the_release_from_the_last_open_matter_deactivates_at_once_what_was_pending(self) -> None:
         sean, (lease, audit) = self.held("Lease", "Audit")
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         first = legal_holds.release(matter=lease, user_ids=[sean.pk], by=SYSTEM, at=NOON)
         second = legal_holds.close_matter(matter=audit, by=SYSTEM, at=NOON)
@@ -158,7 +159,7 @@ class TestLegalHolds:
 
     def test_a_release_does_not_deactivate_who_was_blocked_by_hand(self) -> None:
         sean, (lease,) = self.held("Lease")
-        users.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+        blocking.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
         legal_holds.release(matter=lease, user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
@@ -166,9 +167,9 @@ class TestLegalHolds:
 
     def test_unblocking_calls_a_pending_deactivation_off(self) -> None:
         sean, (lease,) = self.held("Lease")
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
-        users.unblock(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+        blocking.unblock(user_ids=[sean.pk], by=SYSTEM, at=NOON)
         legal_holds.release(matter=lease, user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
         assert (again(sean).active, again(sean).blocked) == (True, False)
@@ -187,7 +188,7 @@ class TestArchives:
     def test_expire_after_their_retention_and_are_purged_20_days_later(self) -> None:
         sean = user("sean")
         device(sean)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
 
         assert archives.age(by=SYSTEM, at=NOON + timedelta(days=364)) == (0, 0)
         assert archives.age(by=SYSTEM, at=NOON + timedelta(days=365)) == (1, 0)
@@ -198,7 +199,7 @@ class TestArchives:
     def test_of_a_user_on_hold_neither_expire_nor_are_purged(self) -> None:
         sean = user("sean")
         device(sean)
-        users.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
+        deactivation.deactivate(user_ids=[sean.pk], by=SYNC, at=NOON)
         matter = legal_holds.open_matter(name="Lease", by=SYSTEM, at=NOON)
         legal_holds.add_custodians(matter=matter, user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
@@ -211,7 +212,7 @@ class TestMoving:
         device(sean), device(mia)
         staff = org("Staff")
 
-        users.move(moves={sean.pk: staff.pk, mia.pk: staff.pk}, strangers=[mia.pk], by=SYSTEM, at=NOON)
+        org_moves.move(moves={sean.pk: staff.pk, mia.pk: staff.pk}, strangers=[mia.pk], by=SYSTEM, at=NOON)
 
         assert again(sean).org == staff
         assert (sean.devices.get().authorized, mia.devices.get().authorized) == (True, False)
@@ -219,11 +220,11 @@ class TestMoving:
     def test_ends_the_sessions_only_of_those_for_whom_that_is_asked_and_who_move(self) -> None:
         sean, mia, tom = user("sean"), user("mia"), user("tom")
         staff = org("Staff")
-        users.move(moves={tom.pk: staff.pk}, by=SYSTEM, at=NOON)
+        org_moves.move(moves={tom.pk: staff.pk}, by=SYSTEM, at=NOON)
         before = {one: again(one).get_session_auth_hash() for one in (sean, mia, tom)}
 
         everybody = {one.pk: staff.pk for one in (sean, mia, tom)}
-        moved = users.move(moves=everybody, ending_sessions_of=[sean.pk, tom.pk], by=SYSTEM, at=NOON)
+        moved = org_moves.move(moves=everybody, ending_sessions_of=[sean.pk, tom.pk], by=SYSTEM, at=NOON)
 
         assert moved == {sean.pk, mia.pk}
         assert {one for one in before if again(one).get_session_auth_hash() != before[one]} == {sean}
@@ -234,7 +235,7 @@ class TestMoving:
         staff = org_actions.set_active(org=org("Staff"), active=False, by=SYSTEM, at=NOON)
 
         with pytest.raises(Refused, match="not active"):
-            users.move(moves={sean.pk: staff.pk}, by=SYSTEM, at=NOON)
+            org_moves.move(moves={sean.pk: staff.pk}, by=SYSTEM, at=NOON)
 
 
 class TestRoles:
@@ -243,7 +244,9 @@ class TestRoles:
         admin = Role.objects.get(name="Org Admin").pk
         before = mia.get_session_auth_hash()
 
-        changed = users.set_roles(roles={sean.pk: frozenset({admin}), mia.pk: frozenset({admin})}, by=SYSTEM, at=NOON)
+        changed = role_grants.set_roles(
+            roles={sean.pk: frozenset({admin}), mia.pk: frozenset({admin})}, by=SYSTEM, at=NOON
+        )
 
         assert changed == {sean.pk}
         assert [role.name for role in sean.roles.all()] == ["Org Admin"]
@@ -254,7 +257,7 @@ class TestRoles:
         admin = frozenset({Role.objects.get(name="Org Admin").pk})
         before = sean.get_session_auth_hash(), mia.get_session_auth_hash()
 
-        changed = users.set_roles(
+        changed = role_grants.set_roles(
             roles={sean.pk: admin, mia.pk: admin}, sessions_ended_of=[sean.pk], by=SYSTEM, at=NOON
         )
 
@@ -287,22 +290,22 @@ class TestNames:
         user("mia")
 
         with pytest.raises(Refused, match="mia is taken"):
-            users.update_profiles(profiles={sean.pk: users.Profile("MIA")}, by=SYSTEM, at=NOON)
+            user_profiles.update_profiles(profiles={sean.pk: user_profiles.Profile("MIA")}, by=SYSTEM, at=NOON)
 
         assert again(sean).username == "sean"
 
     def test_a_name_can_pass_from_one_to_another_at_once(self) -> None:
         sean, mia = user("sean"), user("mia")
-        swapped = {sean.pk: users.Profile("mia"), mia.pk: users.Profile("sean")}
+        swapped = {sean.pk: user_profiles.Profile("mia"), mia.pk: user_profiles.Profile("sean")}
 
-        users.update_profiles(profiles=swapped, by=SYSTEM, at=NOON)
+        user_profiles.update_profiles(profiles=swapped, by=SYSTEM, at=NOON)
 
         assert (again(sean).username, again(mia).username) == ("mia", "sean")
         assert again(sean).username_key == "mia"
 
     def test_two_users_can_not_take_one_name_at_once(self) -> None:
         sean, mia = user("sean"), user("mia")
-        both = {sean.pk: users.Profile("kim"), mia.pk: users.Profile("KIM")}
+        both = {sean.pk: user_profiles.Profile("kim"), mia.pk: user_profiles.Profile("KIM")}
 
         with pytest.raises(Refused, match="two users'"):
-            users.update_profiles(profiles=both, by=SYSTEM, at=NOON)
+            user_profiles.update_profiles(profiles=both, by=SYSTEM, at=NOON)

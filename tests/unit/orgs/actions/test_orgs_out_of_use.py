@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from orgs.actions import orgs, users
+from orgs.actions import orgs
 from orgs.actions.errors import Refused
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import account_creation, deactivation, org_moves
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org
 from orgs.rules.actors import SYSTEM
 from tests.worlds import NOON, again, org, user
@@ -21,21 +23,23 @@ def closed() -> Org:
 
 def test_nobody_is_created_there(closed: Org) -> None:
     with pytest.raises(Refused, match="is not active"):
-        users.create(users=[NewUser(Profile("mia"), closed.pk)], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)
+        account_creation.create(
+            users=[NewUser(Profile("mia"), closed.pk)], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON
+        )
 
 
 def test_nobody_is_moved_there(closed: Org) -> None:
     with pytest.raises(Refused, match="is not active"):
-        users.move(moves={user("sean").pk: closed.pk}, by=SYSTEM, at=NOON)
+        org_moves.move(moves={user("sean").pk: closed.pk}, by=SYSTEM, at=NOON)
 
 
 def test_nobody_is_reactivated_there() -> None:
     sean = user("sean", org_name="Closed")
-    users.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+    deactivation.deactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
     orgs.set_active(org=org("Closed"), active=False, by=SYSTEM, at=NOON)
 
     with pytest.raises(Refused, match="sean is in Closed, which is not active"):
-        users.reactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
+        deactivation.reactivate(user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
     assert not again(sean).active
 

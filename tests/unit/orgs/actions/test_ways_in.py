@@ -11,9 +11,19 @@ from django.test import Client
 
 from directory.actions import matches
 from directory.models import Match
-from orgs.actions import orgs, roles, users
+from orgs.actions import orgs, roles
 from orgs.actions.errors import Refused
-from orgs.actions.users import NewUser, Profile
+from orgs.actions.users import (
+    account_creation,
+    blocking,
+    deactivation,
+    local_passwords,
+    org_moves,
+    role_grants,
+    user_profiles,
+)
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
 from orgs.rules.actors import COMMAND_LINE, SYSTEM, Actor, person
 from tests.makers import NOW, PASSWORD, make_org, make_role, make_sysadmin, make_user, signed_in
@@ -48,7 +58,7 @@ def with_password(username: str, org: Org, *roles: str) -> User:
         frozenset(Role.objects.filter(name__in=roles).values_list("pk", flat=True)),
         password=PASSWORD,
     )
-    return users.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
+    return account_creation.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
 
 
 def follows_ldap(org: Org, by: Actor = SYSTEM) -> None:
@@ -106,7 +116,7 @@ class TestALocalPassword:
         follows_ldap(left)
 
         with pytest.raises(Refused, match="mark the user as managed locally first"):
-            users.set_password(user=mary, password=NEW_PASSWORD, by=SYSTEM, at=NOW)
+            local_passwords.set_password(user=mary, password=NEW_PASSWORD, by=SYSTEM, at=NOW)
         with pytest.raises(Refused, match="its users have no local password"):
             with_password("tom", left)
 
@@ -119,7 +129,7 @@ class TestAPasswordThatWasClosed:
         mary = with_password("mary", left)
         follows_ldap(left)
         role = Role.objects.get(name="Org Admin")
-        users.set_roles(roles={mary.pk: frozenset({role.pk})}, by=Actor("a sync", run_id=7), at=NOW)
+        role_grants.set_roles(roles={mary.pk: frozenset({role.pk})}, by=Actor("a sync", run_id=7), at=NOW)
         return mary
 
     def opened(self, mary: User) -> bool:
@@ -132,12 +142,12 @@ class TestAPasswordThatWasClosed:
         assert AuditEntry.objects.filter(action="password forgotten", object_id=mary.pk).exists()
 
     def test_is_forgotten_when_the_user_is_managed_locally(self, ada: User, mary: User) -> None:
-        users.set_managed_locally(user_ids=[mary.pk], managed_locally=True, by=person(ada), at=NOW)
+        local_passwords.set_managed_locally(user_ids=[mary.pk], managed_locally=True, by=person(ada), at=NOW)
 
         assert not self.opened(mary)
 
     def test_is_forgotten_when_the_user_moves_to_a_local_org(self, ada: User, mary: User) -> None:
-        users.move(moves={mary.pk: make_org("Local").pk}, by=person(ada), at=NOW)
+        org_moves.move(moves={mary.pk: make_org("Local").pk}, by=person(ada), at=NOW)
 
         assert not self.opened(mary)
 
@@ -165,24 +175,28 @@ class TestNobodyOpensAWayIn:
         assert differences(before, snapshot()) == []
 
     def test_by_a_password(self, olga: User, boss: User) -> None:
-        self.refused(lambda: users.set_password(user=boss, password=NEW_PASSWORD, by=person(olga), at=NOW))
+        self.refused(lambda: local_passwords.set_password(user=boss, password=NEW_PASSWORD, by=person(olga), at=NOW))
 
     @pytest.mark.parametrize("local", [True, False])
     def test_by_marking_them_as_managed_locally_or_not(self, olga: User, boss: User, *, local: bool) -> None:
-        users.set_managed_locally(user_ids=[boss.pk], managed_locally=not local, by=SYSTEM, at=NOW)
+        local_passwords.set_managed_locally(user_ids=[boss.pk], managed_locally=not local, by=SYSTEM, at=NOW)
 
         self.refused(
-            lambda: users.set_managed_locally(user_ids=[boss.pk], managed_locally=local, by=person(olga), at=NOW)
+            lambda: local_passwords.set_managed_locally(
+                user_ids=[boss.pk], managed_locally=local, by=person(olga), at=NOW
+            )
         )
 
     def test_by_bringing_them_back(self, olga: User, boss: User) -> None:
-        users.block(user_ids=[boss.pk], by=SYSTEM, at=NOW)
-        self.refused(lambda: users.unblock(user_ids=[boss.pk], by=person(olga), at=NOW))
-        users.deactivate(user_ids=[boss.pk], by=SYSTEM, at=NOW)
-        self.refused(lambda: users.reactivate(user_ids=[boss.pk], by=person(olga), at=NOW))
+        blocking.block(user_ids=[boss.pk], by=SYSTEM, at=NOW)
+        self.refused(lambda: blocking.unblock(user_ids=[boss.pk], by=person(olga), at=NOW))
+        deactivation.deactivate(user_ids=[boss.pk], by=SYSTEM, at=NOW)
+        self.refused(lambda: deactivation.reactivate(user_ids=[boss.pk], by=person(olga), at=NOW))
 
     def test_by_another_name(self, olga: User, boss: User) -> None:
-        self.refused(lambda: users.update_profiles(profiles={boss.pk: Profile("olga2")}, by=person(olga), at=NOW))
+        self.refused(
+            lambda: user_profiles.update_profiles(profiles={boss.pk: Profile("olga2")}, by=person(olga), at=NOW)
+        )
 
     def test_by_another_directory_entry(self, olga: User, boss: User) -> None:
         Match.objects.create(user=boss, dn="uid=boss", unique_id="4711", matched_at=NOW)
@@ -192,8 +206,8 @@ class TestNobodyOpensAWayIn:
     def test_but_to_somebody_who_holds_as_much(self, olga: User, left: Org) -> None:
         peer = make_user("peer", org=left, roles=["Org Admin", "PROe User"])
 
-        users.set_managed_locally(user_ids=[peer.pk], managed_locally=True, by=person(olga), at=NOW)
-        users.set_password(user=peer, password=NEW_PASSWORD, by=person(olga), at=NOW)
+        local_passwords.set_managed_locally(user_ids=[peer.pk], managed_locally=True, by=person(olga), at=NOW)
+        local_passwords.set_password(user=peer, password=NEW_PASSWORD, by=person(olga), at=NOW)
 
         assert signs_in("peer", NEW_PASSWORD)
 
@@ -214,24 +228,26 @@ class TestNobodyGives:
         mary = make_user("mary", org=left)
         for name in ("SYSADMIN", "All Org Admin", "Server Administrator"):
             roles = {mary.pk: frozenset({self.role(name).pk})}
-            self.refused(lambda roles=roles: users.set_roles(roles=roles, by=person(olga), at=NOW))
-        users.set_roles(roles={mary.pk: frozenset({self.role("Org Admin").pk})}, by=person(olga), at=NOW)
+            self.refused(lambda roles=roles: role_grants.set_roles(roles=roles, by=person(olga), at=NOW))
+        role_grants.set_roles(roles={mary.pk: frozenset({self.role("Org Admin").pk})}, by=person(olga), at=NOW)
 
     def test_a_role_to_a_new_user(self, olga: User, left: Org) -> None:
         new = NewUser(Profile("mary"), left.pk, frozenset({self.role("SYSADMIN").pk}))
 
-        self.refused(lambda: users.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW))
+        self.refused(lambda: account_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW))
 
     def test_a_role_that_they_lost_meanwhile(self, olga: User, left: Org) -> None:
         by, mary = person(olga), make_user("mary", org=left)
-        users.block(user_ids=[olga.pk], by=SYSTEM, at=NOW)
+        blocking.block(user_ids=[olga.pk], by=SYSTEM, at=NOW)
 
-        self.refused(lambda: users.set_roles(roles={mary.pk: frozenset({self.role("Org Admin").pk})}, by=by, at=NOW))
+        self.refused(
+            lambda: role_grants.set_roles(roles={mary.pk: frozenset({self.role("Org Admin").pk})}, by=by, at=NOW)
+        )
 
     def test_a_further_reach_by_a_move(self, olga: User, left: Org) -> None:
         peer = make_user("peer", org=left, roles=["Org Admin"])
 
-        self.refused(lambda: users.move(moves={peer.pk: Org.objects.get(depth=1).pk}, by=person(olga), at=NOW))
+        self.refused(lambda: org_moves.move(moves={peer.pk: Org.objects.get(depth=1).pk}, by=person(olga), at=NOW))
 
     def test_default_roles_by_a_move(self, olga: User, left: Org) -> None:
         lower = make_org("Lower", parent=left)
@@ -239,7 +255,7 @@ class TestNobodyGives:
 
         mary = make_user("mary", org=left)
 
-        self.refused(lambda: users.move(moves={mary.pk: lower.pk}, by=person(olga), at=NOW))
+        self.refused(lambda: org_moves.move(moves={mary.pk: lower.pk}, by=person(olga), at=NOW))
 
     def test_default_roles_to_an_org(self, olga: User, left: Org) -> None:
         self.refused(
@@ -276,7 +292,7 @@ class TestALocalAdministrator:
 
         with pytest.raises(Refused, match="you could not sign in any more"):
             follows_ldap(left, by=person(sam))
-        users.set_managed_locally(user_ids=[sam.pk], managed_locally=True, by=person(sam), at=NOW)
+        local_passwords.set_managed_locally(user_ids=[sam.pk], managed_locally=True, by=person(sam), at=NOW)
         follows_ldap(left, by=person(sam))
         assert signs_in("sam")
 
@@ -287,24 +303,24 @@ class TestALocalAdministrator:
         with pytest.raises(Refused, match="no SYSADMIN could sign in"):
             follows_ldap(left)
         with pytest.raises(Refused, match="no SYSADMIN could sign in"):
-            users.block(user_ids=[sam.pk], by=SYSTEM, at=NOW)
+            blocking.block(user_ids=[sam.pk], by=SYSTEM, at=NOW)
         with pytest.raises(Refused, match="no SYSADMIN could sign in"):
-            users.deactivate(user_ids=[sam.pk], by=SYSTEM, at=NOW)
+            deactivation.deactivate(user_ids=[sam.pk], by=SYSTEM, at=NOW)
         with pytest.raises(Refused, match="no SYSADMIN could sign in"):
-            users.set_roles(roles={sam.pk: frozenset()}, by=SYSTEM, at=NOW)
+            role_grants.set_roles(roles={sam.pk: frozenset()}, by=SYSTEM, at=NOW)
 
     def test_stays_managed_locally(self, ada: User) -> None:
         follows_ldap(Org.objects.get(depth=1))
 
         with pytest.raises(Refused, match="no SYSADMIN could sign in"):
-            users.set_managed_locally(user_ids=[ada.pk], managed_locally=False, by=person(ada), at=NOW)
+            local_passwords.set_managed_locally(user_ids=[ada.pk], managed_locally=False, by=person(ada), at=NOW)
 
     def test_does_not_move_to_where_the_password_opens_nothing(self, left: Org) -> None:
         sam = with_password("sam", Org.objects.get(name="Default"), "SYSADMIN")
         follows_ldap(left)
 
         with pytest.raises(Refused, match="no SYSADMIN could sign in"):
-            users.move(moves={sam.pk: left.pk}, by=SYSTEM, at=NOW)
+            org_moves.move(moves={sam.pk: left.pk}, by=SYSTEM, at=NOW)
 
     def test_comes_back_from_the_command_line(self, left: Org) -> None:
         sam = with_password("sam", left, "SYSADMIN")

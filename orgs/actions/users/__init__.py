@@ -1,0 +1,1 @@
+"""What happens to users, one module a subject."""

@@ -1,0 +1,65 @@
+"""Sets local passwords, and marks the users who are managed locally, whose password counts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from orgs.actions import guard, locks, ways_in
+from orgs.actions.errors import Refused
+from orgs.actions.users.user_rows import note_all, pick
+from orgs.models import User
+from orgs.rules.actors import Actor
+from orgs.rules.local_sign_in import password_counts
+
+
+@transaction.atomic
+def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by: Actor, at: datetime) -> frozenset[int]:
+    """Put users out of a sync's reach, or back into it. Return for whom that is new.
+
+    In an org that follows LDAP it decides whether a local password opens the account: whoever is managed locally from
+    now on and may do more than handle themselves gets a new password, as the old one is forgotten (``ways_in``).
+
+    Raises:
+        Refused: when one of them holds more than ``by``; when the acting person or the last SYSADMIN with a local
+            password could not sign in any more.
+    """
+    locks.users(user_ids)
+    changed = pick(user_ids, managed_locally=not managed_locally)
+    guard.refuse_above(user_ids=changed, doing="mark them as managed locally, or not", by=by)
+    with ways_in.watched(user_ids=changed, by=by, at=at):
+        User.objects.filter(pk__among=changed).update(managed_locally=managed_locally)
+    note_all(
+        changed,
+        "managed locally" if managed_locally else "managed by the directory",
+        by=by,
+        at=at,
+        before={"managed_locally": not managed_locally},
+        after={"managed_locally": managed_locally},
+    )
+    return frozenset(changed)
+
+
+@transaction.atomic
+def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
+    """Set a local password and end the user's other sessions.
+
+    Raises:
+        Refused: when the user holds more than ``by``; when a local password opens nothing, as the org follows LDAP.
+    """
+    locks.users([user.pk])
+    stored = User.objects.select_related("org").get(pk=user.pk)
+    guard.refuse_above(user_ids=[stored.pk], doing="set their password", by=by)
+    if not password_counts(stored):
+        raise Refused(
+            f"{stored.org.name} follows LDAP, so a local password would not open {stored.username}'s account: "
+            "mark the user as managed locally first"
+        )
+    stored.set_password(password)
+    User.objects.filter(pk=stored.pk).update(password=stored.password, session_epoch=F("session_epoch") + 1)
+    user.password = stored.password
+    user.session_epoch = stored.session_epoch + 1
+    note_all({stored.pk: stored.username}, "password set", by=by, at=at)

@@ -1,0 +1,79 @@
+"""Gives users roles and takes roles away."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from orgs.actions import guard, locks, ways_in
+from orgs.actions.audit import Fact, note
+from orgs.actions.users.last_sysadmin import refuse_to_lose
+from orgs.bulk import insert_rows
+from orgs.models import Role, RoleGrant, User
+from orgs.rules.actors import Actor
+
+
+@transaction.atomic
+def set_roles(
+    *, roles: Mapping[int, frozenset[int]], sessions_ended_of: Collection[int] = (), by: Actor, at: datetime
+) -> frozenset[int]:
+    """Give users (keys) exactly these roles (values, ids); their sessions end, if they have not. Return whose roles changed.
+
+    Raises:
+        Refused: when no active SYSADMIN would be left; when a user would gain more than ``by`` holds.
+    """
+    locks.roles()
+    locks.users(roles)
+    all_roles = {role.pk: role for role in Role.objects.all()}
+    grants = _grants_of(roles)
+    names = dict(User.objects.filter(pk__among=roles).values_list("pk", "username"))
+    changed = [pk for pk in names if frozenset(grants[pk]) != roles[pk]]
+    refuse_to_lose(
+        losing=[pk for pk in changed if _holds_admin(grants[pk], all_roles) and not _holds_admin(roles[pk], all_roles)],
+        gaining=[pk for pk in changed if _holds_admin(roles[pk], all_roles)],
+    )
+    guard.refuse_role_sets({pk: roles[pk] for pk in changed}, all_roles, by=by)
+    lost = [grant for pk in changed for role, grant in grants[pk].items() if role not in roles[pk]]
+    gained = [(pk, role) for pk in changed for role in sorted(roles[pk]) if role not in grants[pk]]
+    with (
+        ways_in.a_sysadmin_stays(by=by),
+        ways_in.promotions_watched(user_ids={pk for pk, _ in gained}, by=by, at=at),
+    ):
+        RoleGrant.objects.filter(pk__among=lost).delete()
+        insert_grants(gained, by=by, at=at)
+    signed_in = [pk for pk in changed if pk not in sessions_ended_of]
+    User.objects.filter(pk__among=signed_in).update(session_epoch=F("session_epoch") + 1)
+    facts = [
+        Fact(
+            "user",
+            pk,
+            names[pk],
+            before={"roles": sorted(all_roles[role].name for role in grants[pk])},
+            after={"roles": sorted(all_roles[role].name for role in roles[pk])},
+        )
+        for pk in changed
+    ]
+    note(facts, action="roles set", by=by, at=at)
+    return frozenset(changed)
+
+
+def insert_grants(granted: Iterable[tuple[int, int]], *, by: Actor, at: datetime) -> None:
+    """Store that users (ids) have roles (ids) from now on; the caller has locked, checked, and leaves the audit row."""
+    granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
+    rows = [(user, role, granted_at, label) for user, role in granted]
+    insert_rows(RoleGrant, ("user", "role", "granted_at", "granted_by"), rows)
+
+
+def _grants_of(user_ids: Collection[int]) -> dict[int, dict[int, int]]:
+    """Return the ids of these users' grants, by user and role."""
+    grants: dict[int, dict[int, int]] = {pk: {} for pk in user_ids}
+    for grant, user, role in RoleGrant.objects.filter(user__among=user_ids).values_list("pk", "user_id", "role_id"):
+        grants[user][role] = grant
+    return grants
+
+
+def _holds_admin(role_ids: Iterable[int], all_roles: Mapping[int, Role]) -> bool:
+    return any(all_roles[role].holds_admin for role in role_ids)

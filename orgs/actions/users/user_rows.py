@@ -1,0 +1,38 @@
+"""Locks users by their state, and notes what happened to them: shared by the actions of users."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from orgs.actions.audit import Fact, note
+from orgs.models import SetBy, User
+from orgs.rules.actors import Actor
+
+
+def pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
+    """Lock the users that are in this state; return their names by id."""
+    found = User.objects.select_for_update().filter(pk__among=user_ids, **state).order_by("pk")
+    return dict(found.values_list("pk", "username"))
+
+
+def take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime) -> None:
+    """A person who wants what a sync has set already makes it theirs: no sync undoes it any more."""
+    if by.set_by == SetBy.PERSON:
+        User.objects.filter(pk__among=user_ids, **{f"{state}_by": SetBy.SYNC}).update(
+            **{f"{state}_by": SetBy.PERSON, f"{state}_at": at}
+        )
+
+
+def note_all(
+    users: Mapping[int, str],
+    action: str,
+    *,
+    by: Actor,
+    at: datetime,
+    before: Mapping[str, object] | None = None,
+    after: Mapping[str, object] | None = None,
+) -> None:
+    """Leave an audit row for each of these users, who are given by id with their usernames."""
+    facts = [Fact("user", pk, name, before=before or {}, after=after or {}) for pk, name in users.items()]
+    note(facts, action=action, by=by, at=at)
