@@ -25,7 +25,7 @@ from directory.actions import approval, runs
 from directory.actions import undo as undo_actions
 from directory.errors import Refused
 from directory.models import LdapServer, Run, Trigger
-from directory.models.runs import RunQuerySet
+from directory.models.runs.run import RunQuerySet
 from directory.sync.finish import json_summary
 from orgs.permissions import Permission
 

@@ -14,7 +14,7 @@ from directory import void_plans
 from directory.actions import approval
 from directory.errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
-from directory.models.runs import PLAN_LIFETIME
+from directory.models.runs.states import PLAN_LIFETIME
 from directory.scope import org_lists_digests, orgs_in_scope, servers_to_read
 from directory.sync.finish import finishing
 from directory.sync.lease import MAX_ATTEMPTS

@@ -8,9 +8,13 @@ from directory.models.known_ids import Absence, KnownId, LastSeen
 from directory.models.mails import Mail, MailKind
 from directory.models.pages import ScriptPage
 from directory.models.repeats import RunRepeat
-from directory.models.runs import LIVE_STATES, Run, RunChange, RunServer, RunState, Trigger
+from directory.models.runs.readings import RunServer
+from directory.models.runs.run import Run
+from directory.models.runs.run_changes import RunChange
+from directory.models.runs.states import LIVE_STATES, RunState, Trigger
 from directory.models.scripts import ScriptVersion
-from directory.models.servers import LdapServer, OrgServer
+from directory.models.servers.ldap_server import LdapServer
+from directory.models.servers.org_servers import OrgServer
 from directory.models.settings import SyncSettings
 from directory.models.uploads import Upload
 

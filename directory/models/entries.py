@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.jsontext import JsonTextField
-from directory.models.runs import Run
-from directory.models.servers import LdapServer
+from directory.models.runs.run import Run
+from directory.models.servers.ldap_server import LdapServer
 from orgs.models import User
 
 

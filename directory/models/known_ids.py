@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.servers import LdapServer
+from directory.models.servers.ldap_server import LdapServer
 from orgs.models import User
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.runs import Run
+from directory.models.runs.run import Run
 
 
 class MailKind(models.TextChoices):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.runs import Run
-from directory.models.servers import LdapServer
+from directory.models.runs.run import Run
+from directory.models.servers.ldap_server import LdapServer
 
 
 class ScriptPage(models.Model):

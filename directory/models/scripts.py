@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from directory.models.servers import LdapServer
+from directory.models.servers.ldap_server import LdapServer
 
 
 class ScriptVersion(models.Model):

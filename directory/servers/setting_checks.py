@@ -13,7 +13,7 @@ from directory.ldap.validation.filter_syntax import check_filter
 from directory.ldap.validation.syntax import check_attribute, check_certificate, check_dn
 from directory.models import LdapServer
 from directory.models.fields import Sealed
-from directory.models.servers import Scope
+from directory.models.servers.connection_settings import Scope
 from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import compile_errors

@@ -20,7 +20,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Now
 
 from directory.models import LIVE_STATES, Run, RunServer, RunState
-from directory.models.runs import RunQuerySet
+from directory.models.runs.run import RunQuerySet
 from directory.sync.errors import Cancelled, TakenOver
 
 Clock = Callable[[], datetime]

@@ -286,7 +286,7 @@ class TestANameThatIsPutTogether:
         server = staff.server(needed_attributes_only=True)
         made = evaluation_fingerprint(server)
 
-        monkeypatch.setattr("directory.models.servers.needed", lambda *_: ("uid", "objectClass"))
+        monkeypatch.setattr("directory.models.servers.attribute_settings.needed", lambda *_: ("uid", "objectClass"))
 
         assert evaluation_fingerprint(server) != made
 

@@ -9,7 +9,7 @@ from typing import Any
 import dukpy
 from django.conf import settings
 
-from directory.models.servers import DEFAULT_ALWAYS_LISTS
+from directory.models.servers.attribute_settings import DEFAULT_ALWAYS_LISTS
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.ldap import Entry

@@ -15,7 +15,7 @@ from directory.actions import servers
 from directory.ldap.connection_test.connection_test import ConnectionStep
 from directory.ldap.errors import Stage
 from directory.models import LdapServer
-from directory.models.servers import DEFAULT_ALWAYS_LISTS
+from directory.models.servers.attribute_settings import DEFAULT_ALWAYS_LISTS
 from directory.scripts import script_hints
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.servers.presets import ALWAYS_LISTS, BY_KEY, PRESETS, Preset, suggested

@@ -1,0 +1,1 @@
+"""The models of runs, one module a subject."""

@@ -1,0 +1,116 @@
+"""Readings: what a run read from each LDAP server, and the proof that it is all."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.db import models
+from django.db.models import Max, Q
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.runs.run_changes import RunChange
+from directory.models.runs.states import RunState
+from directory.models.servers.ldap_server import LdapServer
+
+
+class RunServerQuerySet(models.QuerySet["RunServer"]):
+    """Named questions about readings."""
+
+    def that_read(self, server_id: int | None) -> RunServerQuerySet:
+        """A server's readings, the last one first; an undo reads nothing, nor does the application of a plan."""
+        return self.filter(server=server_id, run__undo_of=None, run__plan_from=None).order_by("-pk")
+
+    def newest_of_each(self) -> dict[int, RunServer]:
+        """Return each server's newest reading with its run, by the server's id; an undo reads nothing."""
+        newest = (
+            self.filter(server__isnull=False, run__undo_of=None)
+            .values("server")
+            .annotate(newest=Max("pk"))
+            .values("newest")
+        )
+        found = self.filter(pk__in=newest).select_related("run")
+        return {reading.server_id: reading for reading in found if reading.server_id is not None}
+
+    def of_plans_that_changed_somebody(self) -> RunServerQuerySet:
+        """Complete readings whose plan was applied and changed a user; a plan without changes was seen by nobody."""
+        changed = RunChange.objects.filter(run=models.OuterRef("run"), outcome="applied")
+        good = self.filter(server__isnull=False, complete=True, run__simulated=False, run__state=RunState.APPLIED)
+        return good.filter(models.Exists(changed))
+
+    def attributes_stored(self, server_id: int) -> list[str] | None:
+        """Return the attributes that were requested by every reading that stored entries which are still there.
+
+        A complete reading leaves no entries of those before it. None stands for all attributes.
+        """
+        # A run that applies another's plan has copies of that run's readings.
+        readings = self.filter(server=server_id, run__plan_from=None)
+        last = readings.filter(complete=True).aggregate(last=Max("pk"))["last"] or 0
+        requested = (
+            readings.filter(pk__gte=last, attributes__isnull=False).order_by("pk").values_list("attributes", flat=True)
+        )
+        each_time = [{name.lower(): name for name in names or ()} for names in requested]
+        if not each_time:
+            return None
+        common = set(each_time[0]).intersection(*each_time[1:])
+        return [name for folded, name in each_time[0].items() if folded in common]
+
+    def last_successes(self) -> dict[int, datetime]:
+        """Return when each server was last read to its end by a real run that was applied, by the server's id."""
+        good = self.filter(server__isnull=False, complete=True, run__simulated=False, run__state=RunState.APPLIED)
+        return {pk: at for pk, at in good.values_list("server").annotate(Max("run__finished_at")) if pk and at}
+
+
+class RunServer(models.Model):
+    """One LDAP server's part in a run: the proof of what was read, and under which configuration."""
+
+    id: int
+    run = models.ForeignKey("directory.Run", models.CASCADE, related_name="readings")
+    server = models.ForeignKey(LdapServer, models.SET_NULL, null=True, related_name="readings")
+    server_name = models.CharField(_("LDAP server"), max_length=255)
+    configuration_digest = models.CharField(max_length=64)
+    grants_digest = models.CharField(max_length=64, blank=True)
+    # Which orgs asked it, beside which others; empty in rows of older versions.
+    asked_digest = models.CharField(max_length=64, blank=True)
+    chosen = models.BooleanField(_("chosen, not only a neighbour"), default=True)
+    live = models.BooleanField(default=True)
+    url = models.CharField(_("URL"), max_length=1024, blank=True)
+    # None for all; noted before the first entry is stored.
+    attributes: Any = models.JSONField(_("attributes asked for"), null=True, default=None)
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    entries = models.PositiveIntegerField(_("entries"), default=0)
+    matched = models.PositiveIntegerField(_("entries that are users"), default=0)
+    referrals = models.JSONField(_("referrals not followed"), default=list)
+    canary_seen = models.BooleanField(default=False)
+    complete = models.BooleanField(_("read to its end"), default=False)
+    error = models.TextField(_("error"), blank=True)
+    counts = models.JSONField(_("counts"), default=dict)
+    # What the plan decided by this server, how much of it was applied, for the limits of the next 24 hours, and which of
+    # them it passed itself.
+    limit_counts: Any = models.JSONField(_("what was counted for the limits"), default=dict, blank=True)
+    # How many entries have each attribute that mapping and scripts name, by its folded name; none of those without any.
+    attribute_counts: Any = models.JSONField(_("entries with each attribute"), default=dict, blank=True)
+    proof: Any = models.JSONField(_("what proves that this is all"), default=dict)
+    # Where the directory was in its history before it was read, as it says itself, and since where only changes were
+    # read; empty for everything, which ``extent`` gives a reason for where changes would have done.
+    position: Any = models.JSONField(default=dict, blank=True)
+    since: Any = models.JSONField(_("only changes since"), default=dict, blank=True)
+    extent = models.TextField(_("what was read"), blank=True)
+    # Attributes that mapping or scripts name and that the server says it computes; asked for with a full reading only.
+    computed: Any = models.JSONField(default=list, blank=True)
+    # A hash of what the stored entries were matched by; empty where that changed meanwhile.
+    ground = models.CharField(max_length=64, blank=True)
+
+    objects = models.Manager.from_queryset(RunServerQuerySet)()
+
+    class Meta:
+        verbose_name = _("reading")
+        verbose_name_plural = _("readings")
+        ordering = ["run", "pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["server"], condition=Q(live=True), name="one_unfinished_run_per_server"),
+            models.UniqueConstraint(fields=["run", "server"], name="a_run_reads_a_server_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.server_name}"

@@ -1,0 +1,116 @@
+"""Changes: what a run wants for each user, with the steps that led there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models
+from django.db.models import Max, Min, Q, Value
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.jsontext import JsonTextField
+from directory.models.repeats import RunRepeat, within
+from directory.models.servers.ldap_server import LdapServer
+from orgs.models import Org, User
+
+
+class RunChangeQuerySet(models.QuerySet["RunChange"]):
+    """Named questions about the changes of runs."""
+
+    def of(self, run_id: int) -> RunChangeQuerySet:
+        """All changes of a run, with those that earlier runs have stored and that this one repeats.
+
+        ``shown_in`` is the run's id: a repeated change has the id of the run that stored it.
+        """
+        own, repeated = Q(run=run_id), RunRepeat.objects.of(run_id)
+        found = self.filter(own | within(repeated) if repeated else own)
+        return found.annotate(shown_in=Value(run_id, output_field=models.BigIntegerField()))
+
+    def in_order(self) -> RunChangeQuerySet:
+        """Changes in the order in which they were decided."""
+        return self.order_by("pk")
+
+    def ends(self) -> tuple[int, int] | None:
+        """Return the first and the last id; None where there is no change.
+
+        A run's changes are written one after the other, which PostgreSQL does not know: asked for some of them in
+        order, it goes through those of all other runs, too, unless it is told where to begin and to end.
+        """
+        first, last = self.aggregate(first=Min("pk"), last=Max("pk")).values()
+        return None if first is None else (first, last)
+
+    def for_a_list(self) -> RunChangeQuerySet:
+        """Changes as a list shows them: without their steps, what the plan relies on and what an undo needs."""
+        return self.defer("steps", "facts", "traces", "put_back", "warnings")
+
+    def with_runs_named(self) -> RunChangeQuerySet:
+        """Changes with their runs, of which only what they are called and when they were is read."""
+        names = ("run__created_at", "run__simulated", "run__undo_of")
+        shown = ("run", "user", "outcome", "actions", "before", "after", "steps")
+        return self.select_related("run").only(*shown, *names)
+
+    def about(self, user: User) -> RunChangeQuerySet:
+        """The changes that runs planned for one user, and those with warnings, newest first."""
+        return self.filter(user=user).exclude(outcome="unchanged").order_by("-run__created_at", "-pk")
+
+
+class RunChange(models.Model):
+    """What one run wants for one user: before, after, and the steps that led there."""
+
+    id: int
+    # Without indexes of their own: those below begin with them. Without the database's own check of each row, too, which
+    # takes as long as writing it: only runs write them, a live run and its servers can't be deleted, and nobody deletes
+    # users or orgs.
+    run = models.ForeignKey(
+        "directory.Run", models.CASCADE, related_name="stored_changes", db_constraint=False, db_index=False
+    )
+    user = models.ForeignKey(
+        User, models.SET_NULL, null=True, related_name="changes", db_constraint=False, db_index=False
+    )
+    username = models.CharField(_("username"), max_length=255)
+    org = models.ForeignKey(
+        Org,
+        models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("org"),
+        db_constraint=False,
+        db_index=False,
+    )
+    server = models.ForeignKey(
+        LdapServer, models.SET_NULL, null=True, related_name="+", db_constraint=False, db_index=False
+    )
+    server_name = models.CharField(_("LDAP server"), max_length=255, blank=True)
+    outcome = models.CharField(_("outcome"), max_length=24)
+    actions: Any = models.JSONField(_("actions"), default=list)
+    cause = models.CharField(_("cause"), max_length=8, blank=True)
+    facts: Any = models.JSONField(_("facts that the plan relies on"), default=dict)
+    before: Any = models.JSONField(_("before"), default=dict)
+    after: Any = models.JSONField(_("after"), default=dict)
+    steps: Any = JsonTextField(_("steps"), default=list)
+    warnings: Any = models.JSONField(_("warnings"), default=list)
+    unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
+    # The stored entry that decided, by its id: rows of entries come and go.
+    entry = models.BigIntegerField(_("decided by stored entry"), null=True, blank=True)
+    # A hash of what a change says that leaves its user alone: a later run that says the same refers to this row.
+    digest = models.BigIntegerField(null=True, editable=False)
+    applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
+    traces: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
+    put_back: Any = models.JSONField(_("what an undo puts back beside the account"), default=dict, blank=True)
+
+    objects = models.Manager.from_queryset(RunChangeQuerySet)()
+
+    class Meta:
+        verbose_name = _("change")
+        verbose_name_plural = _("changes")
+        ordering = ["pk"]
+        # The user first: what runs wanted for one user is found by it, too.
+        constraints = [models.UniqueConstraint(fields=["user", "run"], name="a_user_has_one_change_per_run")]
+        indexes = [
+            models.Index(fields=["run", "id"], name="changes_in_order"),
+            models.Index(fields=["run", "outcome", "id"], name="changes_by_outcome"),
+            models.Index(fields=["digest"], name="changes_by_digest", condition=Q(digest__isnull=False)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id}: {self.username}"

@@ -1,0 +1,6 @@
+"""The models of LDAP servers, one module a subject."""
+
+# A migration takes it from here.
+from directory.models.servers.attribute_settings import default_always_lists
+
+__all__ = ["default_always_lists"]

@@ -1,0 +1,132 @@
+"""Which attributes of an entry mean what, which groups are resolved, and the scripts."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.ldap.attributes.requested_attributes import named, needed
+from directory.values.ldap import AttributeMapping, GroupSearch
+from directory.values.scripts import Scripts
+from orgs.models import Role
+
+DEFAULT_ACTIVE_SCRIPT = "function(entry) {return true;}"
+# By what, beside the DN, a person is known to groups, and where scripts find the groups.
+NAMED_BY_GROUPS = ("uid", "objectSid", "primaryGroupID", "groups")
+DEFAULT_ALWAYS_LISTS = (
+    "memberOf",
+    "objectClass",
+    "proxyAddresses",
+    "member",
+    "uniqueMember",
+    "memberUid",
+    "otherMailbox",
+    "mailAlternateAddress",
+    "groups",
+    "isMemberOf",
+)
+
+
+def default_always_lists() -> list[str]:
+    """Return the attributes that scripts see as arrays even with one value."""
+    return list(DEFAULT_ALWAYS_LISTS)
+
+
+class AttributeSettings(models.Model):
+    """Which attributes of an entry mean what, which groups are resolved, and the scripts."""
+
+    needed_attributes_only = models.BooleanField(
+        _("ask only for needed attributes"),
+        default=False,
+        help_text=_(
+            "Those of the mapping, and those whose names stand in the scripts: less to send and to keep where entries "
+            "are big. To look at any other one is then a script error, which changes nothing for that user."
+        ),
+    )
+
+    resolve_groups = models.BooleanField(
+        _("resolve groups"),
+        default=False,
+        help_text=_(
+            "Scripts get entry.groups: the DNs of all groups that the person is in, directly, through other groups, as "
+            "primary group, or by name only (memberUid)."
+        ),
+    )
+    groups_base = models.CharField(
+        _("base of groups"),
+        max_length=1024,
+        blank=True,
+        default="",
+        help_text=_("Empty: everywhere in the directory where people may be."),
+    )
+    groups_filter = models.TextField(
+        _("filter of groups"),
+        blank=True,
+        default="",
+        help_text=_("Empty: whatever has a member, uniqueMember or memberUid, and the usual classes of groups."),
+    )
+    groups_depth = models.PositiveSmallIntegerField(
+        _("how many levels of groups in groups"),
+        default=10,
+        validators=[MaxValueValidator(100)],
+        help_text=_("0: only groups that name the person themselves."),
+    )
+
+    username_attribute = models.CharField(_("username"), max_length=255, default="uid")
+    email_attribute = models.CharField(_("email"), max_length=255, default="mail", blank=True)
+    first_name_attribute = models.CharField(_("first name"), max_length=255, default="givenName", blank=True)
+    last_name_attribute = models.CharField(_("last name"), max_length=255, default="sn", blank=True)
+    unique_id_attribute = models.CharField(_("immutable id"), max_length=255, default="", blank=True)
+
+    always_list_attributes = models.JSONField(_("always lists"), default=default_always_lists)
+
+    active_script = models.TextField(_("active script"), default=DEFAULT_ACTIVE_SCRIPT, blank=True)
+    org_name_script = models.TextField(_("org name script"), default="", blank=True)
+    role_name_script = models.TextField(_("role name script"), default="", blank=True)
+    grantable_roles = models.ManyToManyField(Role, verbose_name=_("roles that this server may grant"), related_name="+")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def mapping(self) -> AttributeMapping:
+        """Which attributes hold a person's identity."""
+        return AttributeMapping(
+            username=self.username_attribute,
+            email=self.email_attribute,
+            first_name=self.first_name_attribute,
+            last_name=self.last_name_attribute,
+            unique_id=self.unique_id_attribute,
+        )
+
+    @property
+    def attributes(self) -> tuple[str, ...] | None:
+        """The attributes to request; None for all."""
+        names = needed(self.mapping, self.scripts) if self.needed_attributes_only else None
+        if names is None or not self.resolve_groups:
+            return names
+        known = {name.lower() for name in names}
+        return (*names, *(name for name in NAMED_BY_GROUPS if name.lower() not in known))
+
+    @property
+    def named_attributes(self) -> tuple[str, ...]:
+        """The attributes that the mapping or a script names."""
+        return named(self.mapping, self.scripts)
+
+    @property
+    def group_search(self) -> GroupSearch | None:
+        """Which groups are resolved for the scripts; None where none are."""
+        if not self.resolve_groups:
+            return None
+        return GroupSearch(self.groups_base, self.groups_filter, self.groups_depth)
+
+    @property
+    def always_lists(self) -> list[str]:
+        """The attributes that scripts see as arrays even with one value."""
+        return [*self.always_list_attributes, "groups"] if self.resolve_groups else self.always_list_attributes
+
+    @property
+    def scripts(self) -> Scripts:
+        """The three sources."""
+        return Scripts(active=self.active_script, org_name=self.org_name_script, role_name=self.role_name_script)

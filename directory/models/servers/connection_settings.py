@@ -1,0 +1,136 @@
+"""How to reach an LDAP server, and what to search there."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.fields import EncryptedTextField, decrypted
+from directory.values import pasted_text
+from directory.values.ldap import Connection
+
+# Not "and no computers": where a server's schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
+DEFAULT_FILTER = "(objectClass=person)"
+
+
+class Scope(models.TextChoices):
+    """How deep a search goes below its base (RFC 4511, 4.5.1.2)."""
+
+    SUBTREE = "subtree", _("the whole subtree")
+    ONELEVEL = "onelevel", _("one level")
+    BASE = "base", _("the base entry only")
+
+
+class ConnectionSettings(models.Model):
+    """How to reach an LDAP server, and what to search there."""
+
+    # Fields of LdapServer.
+    name: str
+    sync_search_failed_at: datetime | None
+
+    urls = models.JSONField(_("URLs"), default=list)
+    start_tls = models.BooleanField(_("StartTLS"), default=False)
+    verify_certificates = models.BooleanField(_("check certificates"), default=True)
+    ca_certificate = models.TextField(_("CA certificate"), blank=True)
+    bind_dn = models.CharField(_("bind DN"), max_length=1024, blank=True)
+    bind_password = EncryptedTextField(_("bind password"), blank=True, default="")
+    client_certificate = models.TextField(
+        _("client certificate"),
+        blank=True,
+        help_text=_(
+            "PEM text, with intermediate certificates below it, for servers that ask who connects. Empty: none."
+        ),
+    )
+    client_key = EncryptedTextField(_("client key"), blank=True, default="")
+    sasl_external = models.BooleanField(
+        _("sign in with the client certificate (SASL EXTERNAL)"),
+        default=False,
+        help_text=_("Instead of a bind DN and a password: the server knows by the certificate who connects."),
+    )
+    connect_timeout = models.PositiveIntegerField(
+        _("connect time-out"), default=10, validators=[MinValueValidator(1), MaxValueValidator(300)]
+    )
+    operation_timeout = models.PositiveIntegerField(
+        _("operation time-out"), default=60, validators=[MinValueValidator(1), MaxValueValidator(3600)]
+    )
+    follow_referrals = models.BooleanField(_("follow referrals"), default=False)
+
+    left_out_contexts = models.JSONField(
+        _("referrals left out"),
+        default=list,
+        blank=True,
+        help_text=_(
+            "DNs, one a line: of a child domain, say. Referrals to them and to what is below are not followed, and do not keep "
+            "anybody from being taken for absent."
+        ),
+    )
+    dereference_aliases = models.BooleanField(
+        _("dereference aliases"),
+        default=False,
+        help_text=_(
+            "Entries of class alias then stand for those that they point to, also outside of the search base. Each sync reads "
+            "everything."
+        ),
+    )
+
+    search_base = models.CharField(
+        _("search base"),
+        max_length=1024,
+        blank=True,
+        help_text=_("Empty: the whole directory, for a Global Catalog of Active Directory (port 3268 or 3269)."),
+    )
+    search_scope = models.CharField(_("search scope"), max_length=8, choices=Scope.choices, default=Scope.SUBTREE)
+    search_filter = models.TextField(_("search filter"), default=DEFAULT_FILTER)
+    page_size = models.PositiveIntegerField(
+        _("page size"), default=1000, validators=[MinValueValidator(1), MaxValueValidator(10_000)]
+    )
+    cannot_page = models.BooleanField(
+        _("this server can't page"),
+        default=False,
+        help_text=_(
+            "For proxies such as OpenLDAP's back-meta, and where pages are not allowed: everything is asked for at once, and "
+            "counted a second time. The server's size limit has to allow that."
+        ),
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def connection(self) -> Connection:
+        """How to reach the server, as a value that holds the bind password and the client key; raises Undecryptable.
+
+        What was stored before it was normalized is normalized here and not where it is stored, which would be another
+        ``configuration_digest`` of a server that nobody has changed.
+        """
+        return Connection(
+            name=self.name,
+            urls=tuple(pasted_text.lines(self.urls)),
+            search_base=pasted_text.dn(self.search_base),
+            search_filter=pasted_text.ldap_filter(self.search_filter),
+            search_scope=self.search_scope,
+            start_tls=self.start_tls,
+            verify_certificates=self.verify_certificates,
+            ca_certificate=pasted_text.pem(self.ca_certificate),
+            bind_dn=pasted_text.name_of_entry(self.bind_dn),
+            bind_password=decrypted(self.bind_password),
+            page_size=self.page_size,
+            connect_timeout=self.connect_timeout,
+            operation_timeout=self.operation_timeout,
+            follow_referrals=self.follow_referrals,
+            cannot_page=self.cannot_page,
+            sync_searches=self.sync_search_failed_at is None,
+            client_certificate=pasted_text.pem(self.client_certificate),
+            client_key=pasted_text.pem(decrypted(self.client_key, "client key")),
+            sasl_external=self.sasl_external,
+            left_out_contexts=tuple(self.left_out_contexts),
+            dereference_aliases=self.dereference_aliases,
+        )
+
+    def connection_at(self, at: datetime) -> Connection:
+        """Return how to reach the server at this time; raises Undecryptable."""
+        return replace(self.connection, at=at)

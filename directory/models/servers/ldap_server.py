@@ -1,0 +1,150 @@
+"""LDAP servers: their connection, search, attribute mapping, scripts, limits and schedule."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.models.servers.attribute_settings import AttributeSettings
+from directory.models.servers.connection_settings import ConnectionSettings
+from directory.models.servers.limit_settings import LimitSettings
+from directory.values.pem_certificates import holder
+from orgs.models import Org, User
+from orgs.models.keys import Keyed
+from orgs.permissions import Permission
+
+if TYPE_CHECKING:
+    from directory.models.servers.org_servers import OrgServer
+
+
+class LdapServerQuerySet(models.QuerySet["LdapServer"]):
+    """Named questions about LDAP servers."""
+
+    def visible_to(self, viewer: User) -> LdapServerQuerySet:
+        """LDAP servers belong to the whole console, so only server administrators see them."""
+        return self if viewer.may(Permission.SYSTEM) else self.none()
+
+    def unchecked(self) -> LdapServerQuerySet:
+        """Enabled servers whose certificates are not checked."""
+        return self.filter(enabled=True, verify_certificates=False)
+
+    def requiring_approval(self) -> LdapServerQuerySet:
+        """Servers whose plans need a second administrator."""
+        return self.filter(requires_approval=True)
+
+    def enabled(self) -> LdapServerQuerySet:
+        """Servers that syncs read."""
+        return self.filter(enabled=True)
+
+    def in_order(self) -> LdapServerQuerySet:
+        """Servers in the order that administrators gave them."""
+        return self.order_by("position", "pk")
+
+
+class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
+    """Connection, search, attribute mapping, three scripts and safety limits."""
+
+    id: int
+    name = models.CharField(_("name"), max_length=255)
+    name_key = models.CharField(max_length=255, unique=True, editable=False)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    position = models.PositiveIntegerField(_("position"), default=0)
+
+    requires_approval = models.BooleanField(
+        _("plans need the approval of a second administrator"),
+        default=False,
+        help_text=_(
+            "A sync with anything to change then waits until someone other than who started it applies its plan."
+        ),
+    )
+
+    sync_interval_hours = models.PositiveIntegerField(
+        _("sync interval in hours"),
+        null=True,
+        blank=True,
+        validators=[MaxValueValidator(24 * 365)],
+        help_text=_("Empty: the server-wide interval. 0: never."),
+    )
+    full_reading_every = models.PositiveSmallIntegerField(
+        _("full reading every how many syncs"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_(
+            "1: each sync reads everything. Otherwise scheduled syncs in between ask the server for what has changed, "
+            "and take nobody for absent."
+        ),
+    )
+    unmarked_attributes: Any = models.JSONField(
+        _("attributes that change without marking the entry as changed"), default=list, blank=True
+    )
+
+    # When and how the server broke off a search for changes by syncrepl (RFC 4533): no more are sent to it.
+    sync_search_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    sync_search_failure = models.TextField(blank=True, default="", editable=False)
+    changed_at = models.DateTimeField(_("changed"), auto_now=True)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    orgs: models.ManyToManyField[Org, OrgServer] = models.ManyToManyField(
+        Org, through="OrgServer", related_name="ldap_servers"
+    )
+
+    objects = models.Manager.from_queryset(LdapServerQuerySet)()
+
+    class Meta:
+        verbose_name = _("LDAP server")
+        verbose_name_plural = _("LDAP servers")
+        ordering = ["position", "pk"]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def grants_digest(self) -> str:
+        """What a stored plan may grant, as one hash: the roles that this server may grant, and their permissions."""
+        granted = self.grantable_roles.order_by("pk").values_list("pk", "name", "permissions")
+        return hashlib.sha256(json.dumps(list(granted)).encode()).hexdigest()
+
+    @property
+    def configuration_digest(self) -> str:
+        """What a simulation has to have seen before a real run: connection, search, mapping and scripts, as one hash."""
+        parts = [
+            self.urls,
+            self.start_tls,
+            self.verify_certificates,
+            self.ca_certificate,
+            self.bind_dn,
+            self.follow_referrals,
+            self.search_base,
+            self.search_scope,
+            self.search_filter,
+            self.username_attribute,
+            self.email_attribute,
+            self.first_name_attribute,
+            self.last_name_attribute,
+            self.unique_id_attribute,
+            self.always_list_attributes,
+            self.active_script,
+            self.org_name_script,
+            self.role_name_script,
+        ]
+        # What was simulated before there was this setting still is what it was.
+        if self.needed_attributes_only:
+            parts.append("needed attributes only")
+        if self.cannot_page:
+            parts.append("cannot page")
+        if self.resolve_groups:
+            parts.append(["groups", self.groups_base, self.groups_filter, self.groups_depth])
+        if self.client_certificate:
+            parts.append(f"client certificate of {holder(self.client_certificate)}")
+        if self.sasl_external:
+            parts.append("SASL EXTERNAL")
+        if self.left_out_contexts:
+            parts.append(["referrals left out", *self.left_out_contexts])
+        if self.dereference_aliases:
+            parts.append("aliases are dereferenced")
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

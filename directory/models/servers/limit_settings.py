@@ -1,0 +1,67 @@
+"""What a plan may change at most, and when somebody who was not found counts as absent."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, LimitUnit
+
+
+def _limit(name: str) -> models.PositiveSmallIntegerField[int, int] | models.PositiveIntegerField[int, int]:
+    """Return the field of a limit, as the table of limits describes it."""
+    limit = BY_NAME[name]
+    small = models.PositiveSmallIntegerField if limit.unit is LimitUnit.PERCENT else models.PositiveIntegerField
+    bounds = [MinValueValidator(limit.least)] if limit.least else []
+    return small(_(limit.label), default=limit.default, validators=[*bounds, MaxValueValidator(limit.most)])
+
+
+class LimitSettings(models.Model):
+    """What a plan may change at most, and when somebody who was not found counts as absent."""
+
+    # One for each row of the table of limits, which a test compares.
+    limit_deactivations_percent = _limit("deactivations_percent")
+    limit_deactivations_count = _limit("deactivations_count")
+    limit_org_deactivations_percent = _limit("org_deactivations_percent")
+    limit_entries_percent = _limit("entries_percent")
+    limit_script_errors_percent = _limit("script_errors_percent")
+    limit_lost_ids_percent = _limit("lost_ids_percent")
+    limit_moves_percent = _limit("moves_percent")
+    limit_role_changes_percent = _limit("role_changes_percent")
+    limit_role_losses_percent = _limit("role_losses_percent")
+    limit_admin_grants = _limit("admin_grants")
+    limit_renames_percent = _limit("renames_percent")
+    limit_profile_changes_percent = _limit("profile_changes_percent")
+    limit_reactivations_percent = _limit("reactivations_percent")
+    limit_vanished_attributes_percent = _limit("vanished_attributes_percent")
+
+    absence_runs = models.PositiveSmallIntegerField(
+        _("absent in how many syncs in a row"),
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(100)],
+        help_text=_("1: whoever one complete reading does not find is deactivated by the same sync."),
+    )
+    absence_hours = models.PositiveIntegerField(
+        _("absent for how many hours"),
+        default=0,
+        validators=[MaxValueValidator(8760)],
+        help_text=_("0: no waiting."),
+    )
+
+    canary = models.CharField(
+        _("canary entry"), max_length=255, blank=True, help_text=_("A username that every reading must find.")
+    )
+
+    class Meta:
+        abstract = True
+
+    @property
+    def limits(self) -> Limits:
+        """The safety limits."""
+        return Limits({limit.name: getattr(self, limit.setting) for limit in LIMITS}, canary=self.canary)
+
+    @property
+    def limits_off(self) -> list[Limit]:
+        """The limits that hold back nothing, or next to nothing, as they are set."""
+        return [limit for limit in LIMITS if limit.is_off(getattr(self, limit.setting))]
