@@ -19,7 +19,7 @@ from console.presenters import badges
 from console.presenters.undo_effects import undo_effects
 from console.security.access import ConsoleRequest, author
 from directory import last_found
-from directory.actions import approval, runs, undo
+from directory.actions import approval, stored_plans, undo
 from directory.models import Run, RunChange, RunState
 from directory.sync.stored import not_checked
 from directory.sync.stored.not_checked import Unchecked
@@ -140,7 +140,7 @@ def plan_of(run: Run, request: ConsoleRequest) -> Plan | None:
     return Plan(
         may_decide=may_decide,
         needs_approval=approval.needed(run),
-        problem=runs.why_not_applicable(run=run, by=author(request), at=timezone.now()) if may_decide else "",
+        problem=stored_plans.why_not_applicable(run=run, by=author(request), at=timezone.now()) if may_decide else "",
         effects=undo_effects(run) if run.undo_of_id is not None else [],
     )
 

@@ -21,7 +21,7 @@ from console.listing.listing import show_list
 from console.listing.tables.runs import RunTable
 from console.presenters.runs import CHANGE_COLUMNS, change_rows, plan_of, run_page, tiles
 from console.security.access import ConsoleRequest, author, confirmed, require
-from directory.actions import approval, runs
+from directory.actions import approval, runs, stored_plans
 from directory.actions import undo as undo_actions
 from directory.errors import Refused
 from directory.models import LdapServer, Run, Trigger
@@ -126,7 +126,7 @@ def apply_plan(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Say what applying the stored plan changes, and have it applied."""
     run = get_object_or_404(_visible(request), pk=pk)
     if request.method == "POST":
-        return _do(request, partial(runs.apply_plan, run=run), run)
+        return _do(request, partial(stored_plans.apply_plan, run=run), run)
     context = {"run": run, "tiles": tiles(run), "plan": plan_of(run, request)}
     return render_page(request, "runs/apply.html", context)
 
@@ -137,7 +137,7 @@ def apply_plan(request: ConsoleRequest, pk: int) -> HttpResponse:
 def discard(request: ConsoleRequest, pk: int) -> HttpResponse:
     """Give up a plan that waits."""
     run = get_object_or_404(_visible(request), pk=pk)
-    return _do(request, partial(runs.discard, run=run), run, _("The plan is discarded; nothing was changed."))
+    return _do(request, partial(stored_plans.discard, run=run), run, _("The plan is discarded; nothing was changed."))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -1,4 +1,4 @@
-"""Starts runs, applies or discards their plans, cancels them, and closes those that died."""
+"""Starts runs, cancels them, and closes those that died."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
-from django.db import IntegrityError, transaction
-from django.db.models import Max, Q
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from directory import void_plans
-from directory.actions import approval
 from directory.errors import Refused
-from directory.models import LIVE_STATES, Alert, AlertKind, LdapServer, Run, RunServer, RunState, Trigger
-from directory.models.runs.states import PLAN_LIFETIME
-from directory.scope import org_lists_digests, orgs_in_scope, servers_to_read
+from directory.models import LIVE_STATES, LdapServer, Run, RunServer, RunState, Trigger
+from directory.scope import orgs_in_scope, servers_to_read
 from directory.sync.finish import finishing
 from directory.sync.lease import MAX_ATTEMPTS
-from directory.sync.review import limit_review
-from directory.values.plan import Outcome
 from orgs.actions.audit import Fact, note
 from orgs.rules.actors import Actor
 
@@ -67,7 +62,7 @@ def start(
                 created_at=at,
             )
             hold_servers([_reading(run, server, chosen) for server in to_read])
-            _note(run, "simulation started" if simulated else "sync started", by=by, at=at)
+            note_run(run, "simulation started" if simulated else "sync started", by=by, at=at)
     except ServerHeld as error:
         raise Refused(who_holds(to_read)) from error
     if wake:
@@ -106,7 +101,8 @@ def _reading(run: Run, server: LdapServer, chosen: Sequence[int]) -> RunServer:
     )
 
 
-def _note(run: Run, action: str, *, by: Actor, at: datetime) -> None:
+def note_run(run: Run, action: str, *, by: Actor, at: datetime) -> None:
+    """Leave the audit row of what was done to a run."""
     note([Fact("run", run.pk, str(run))], action=action, by=by, at=at)
 
 
@@ -135,186 +131,6 @@ def wake_worker(run_id: int) -> None:
         Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(phase="the broker can't be reached")
 
 
-def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
-    """Have exactly the stored plan of a simulated or held-back run applied; a simulation's in a new run.
-
-    Where a server asks for approval, ``by`` is a second administrator. What the run was held back for is settled with
-    that, and its alert dismissed.
-
-    Raises:
-        Refused: when there is no plan to apply, it is older than 24 hours, another plan has been applied or the
-            configuration has changed since, it passes a limit by now, or it takes someone else to
-            apply it.
-    """
-    close_dead(at=at)
-    with transaction.atomic():
-        stored = Run.objects.select_for_update().get(pk=run.pk)
-        # Locked first and looked at afterwards: of two undos of one run at once, the second sees the first.
-        list(Run.objects.select_for_update().filter(undos=stored).values_list("pk"))
-        refuse_unless_applicable(run=stored, by=by, at=at)
-        applied = _same_plan_in_a_new_run(stored, by, at) if stored.state == RunState.PLANNED else stored
-        own = applied.readings.filter(server__isnull=False)
-        if RunServer.objects.filter(server__in=own.values("server"), live=True).exclude(run=applied).exists():
-            raise Refused(who_holds(stored.servers.all()))
-        try:
-            with transaction.atomic():
-                applied.readings.filter(server__isnull=False).update(live=True)
-        except IntegrityError as error:
-            raise Refused(who_holds(stored.servers.all())) from error
-        # Once more, as no other run can be at its servers from here on.
-        _refuse_void(stored)
-        applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
-        # The worker that held the run back may still be at its mail: it is in charge no more.
-        applied.fence += 1
-        applied.approved_by_id, applied.approved_by_label, applied.approved_at = by.user_id, by.label, at
-        applied.applied_after = Run.objects.aggregate(newest=Max("pk"))["newest"]
-        applied.finished_at, applied.cancel_requested = None, False
-        applied.trigger = Trigger.HAND if wake else Trigger.COMMAND
-        applied.save()
-        _dismiss_alerts(stored, by=by, at=at)
-        _note(applied, "plan applied", by=by, at=at)
-    if wake:
-        transaction.on_commit(lambda: wake_worker(applied.pk))
-    return applied
-
-
-def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
-    """Refuse a plan that can't be applied, or not by this one.
-
-    Raises:
-        Refused: with the reason.
-    """
-    if not (run.state == RunState.HELD_BACK or (run.simulated and run.state == RunState.PLANNED)):
-        raise Refused(
-            f"run {run.pk} is {run.get_state_display()}: only a finished simulation or a held-back run has a plan to apply"
-        )
-    if run.planned_at is None or at - run.planned_at > PLAN_LIFETIME:
-        raise Refused(f"the plan of run {run.pk} is older than 24 hours: simulate again")
-    if run.undo_of is not None:
-        _refuse_a_second_undo(run, run.undo_of)
-    else:
-        _refuse_to_apply_again(run)
-        _refuse_void(run)
-        _refuse_another_configuration(run)
-        _refuse_beyond_a_limit(run, at)
-    approval.refuse_unless_second(run=run, by=by)
-
-
-def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:
-    """Return why this one can't apply the run's plan now; empty when they can."""
-    try:
-        refuse_unless_applicable(run=run, by=by, at=at)
-    except Refused as reason:
-        return str(reason)
-    return ""
-
-
-def _refuse_a_second_undo(run: Run, undone: Run) -> None:
-    """An undo reads no server, so the servers' configuration does not matter to it."""
-    if (standing := undone.standing_undo()) is not None:
-        raise Refused(f"run {undone.pk} has been undone by run {standing.pk} already")
-    if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
-        raise Refused(f"nothing to undo: nobody is as run {undone.pk} has left them")
-
-
-def _refuse_to_apply_again(run: Run) -> None:
-    before = run.applications.filter(state__in=[*LIVE_STATES, RunState.APPLIED]).first()
-    if before is not None:
-        raise Refused(f"the plan of run {run.pk} has been applied by run {before.pk}: simulate again")
-
-
-def _refuse_void(run: Run) -> None:
-    later = void_plans.overtaken_by(run)
-    if later is not None:
-        advice = "discard it" if run.state == RunState.HELD_BACK else "simulate again"
-        raise Refused(
-            f"the plan of run {run.pk} is void: run {later.run_id} has applied a plan for {later.server_name} since it was made: {advice}"
-        )
-
-
-def _refuse_another_configuration(run: Run) -> None:
-    digests = org_lists_digests()
-    for reading in run.readings.select_related("server"):
-        if reading.server is None or not reading.server.enabled:
-            raise Refused(f"{reading.server_name} has been deleted or disabled since the plan was made: simulate again")
-        if reading.server.configuration_digest != reading.configuration_digest:
-            raise Refused(
-                f"the configuration of {reading.server_name} has changed since the plan was made: simulate again"
-            )
-        if reading.asked_digest not in {"", digests.get(reading.server.pk)}:
-            raise Refused(
-                f"which orgs ask {reading.server_name}, or which other LDAP servers they ask, has changed since the plan "
-                "was made: simulate again"
-            )
-        if reading.complete and reading.server.grants_digest != reading.grants_digest:
-            raise Refused(f"what {reading.server_name} may grant has changed since the plan was made: simulate again")
-
-
-def _refuse_beyond_a_limit(run: Run, at: datetime) -> None:
-    """Limits may have been lowered since the plan was made; whatever else was applied meanwhile counts, too."""
-    if reasons := limit_review.passed_by_now(run, at=at):
-        raise Refused(
-            f"the plan of run {run.pk} passes a limit by now: {reasons[0].message.removesuffix('.')}: simulate again"
-        )
-
-
-def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
-    """Return a run that has everything of the plan but its changes: whoever carries the run out copies these first."""
-    run = Run.objects.create(
-        simulated=False,
-        state=RunState.APPLYING,
-        trigger=simulation.trigger,
-        started_by_id=by.user_id,
-        started_by_label=by.label,
-        plan_from=simulation,
-        chosen_servers=simulation.chosen_servers,
-        incremental=simulation.incremental,
-        created_at=at,
-        started_at=at,
-        planned_at=simulation.planned_at,
-        counts=simulation.counts,
-        org_counts=simulation.org_counts,
-        held_back=simulation.held_back,
-        undo_of=simulation.undo_of,
-        approval=simulation.approval,
-        warnings=simulation.warnings,
-        incomplete=simulation.incomplete,
-        unknown_orgs=simulation.unknown_orgs,
-        surroundings=simulation.surroundings,
-    )
-    for row in RunServer.objects.filter(run=simulation).order_by("pk").values():
-        RunServer.objects.create(**{**row, "id": None, "run_id": run.pk, "live": False})
-    return run
-
-
-def discard(*, run: Run, by: Actor, at: datetime) -> Run:
-    """Give up a held-back plan; nothing is applied.
-
-    Raises:
-        Refused: when the run is not held back.
-    """
-    with transaction.atomic():
-        done = Run.objects.filter(pk=run.pk, state=RunState.HELD_BACK).update(
-            state=RunState.DISCARDED,
-            approved_by_id=by.user_id,
-            approved_by_label=by.label,
-            approved_at=at,
-            finished_at=at,
-        )
-        if not done:
-            raise Refused(f"run {run.pk} is not held back")
-        run.refresh_from_db()
-        _dismiss_alerts(run, by=by, at=at)
-        _note(run, "plan discarded", by=by, at=at)
-    return run
-
-
-def _dismiss_alerts(run: Run, *, by: Actor, at: datetime) -> None:
-    """A plan that somebody has decided on needs no alert any more."""
-    waiting = Alert.objects.open().filter(run_id=run.pk, kind__in=[AlertKind.HELD_BACK, AlertKind.APPROVAL])
-    waiting.update(dismissed_at=at, dismissed_by_id=by.user_id)
-
-
 def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
     """Ask a run to stop: at once when it waits, else at its next step; what is applied by then stays.
 
@@ -330,7 +146,7 @@ def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
             stored.state, stored.finished_at = RunState.CANCELLED, at
             stored.readings.update(live=False)
         stored.save(update_fields=["cancel_requested", "state", "finished_at"])
-        _note(stored, "cancel asked for", by=by, at=at)
+        note_run(stored, "cancel asked for", by=by, at=at)
     return stored
 
 

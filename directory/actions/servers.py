@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db.models import Max
 from directory.actions import matches, server_orgs
 from directory.errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
-from directory.scope import own_lists, server_lists, servers_by_org
+from directory.scope import own_lists, servers_by_org
 from directory.servers import setting_powers, setting_questions
 from directory.servers.setting_checks import MAPPING, SCRIPTS, wrong
 from directory.servers.setting_powers import default_grantable_roles
@@ -42,12 +43,7 @@ CONNECTION = (
 GROUPS = ("resolve_groups", "groups_base", "groups_filter", "groups_depth")
 SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "cannot_page", "needed_attributes_only")
 ATTRIBUTES = (*MAPPING, "always_list_attributes")
-LIMITS = (
-    *(limit.setting for limit in limit_table.LIMITS),
-    "absence_runs",
-    "absence_hours",
-    "canary",
-)
+LIMITS = (*(limit.setting for limit in limit_table.LIMITS), "absence_runs", "absence_hours", "canary")
 SETTINGS = (
     "name",
     "enabled",
@@ -116,22 +112,13 @@ def save(
     if unknown := values.keys() - set(SETTINGS):
         raise Invalid(dict.fromkeys(sorted(unknown), "there is no such setting"))
     stored = LdapServer.objects.select_for_update().get(pk=server.pk) if server else LdapServer()
-    before, lists = _snapshot(stored) if server else {}, setting_powers.lists()
-    secrets = {name: getattr(stored, name) for name in SECRETS}
-    old_urls, off_before = stored.urls, {limit.setting for limit in stored.limits_off}
-    old_scripts, old_digest = stored.scripts if server else Scripts(), stored.configuration_digest
+    before, lists = _Before.of(stored, is_new=server is None), setting_powers.lists()
     _set(stored, values, is_new=server is None)
-    errors = wrong(stored, given=values, old_urls=old_urls, may_use_any_address=by.user_id is None)
     roles = default_grantable_roles(by) if grantable_roles is None and server is None else grantable_roles
-    decides_anew = stored.configuration_digest != old_digest
-    errors |= setting_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
-    if not setting_powers.is_sysadmin(by):
-        round_approval = {} if confirmed.approval_may_end else _ways_round_approval(stored, before, orgs)
-        errors |= _only_for_sysadmins(stored, round_approval, off_before, by)
-    if errors:
+    if errors := _errors(stored, before, values, roles, orgs, confirmed, by):
         raise Invalid(errors)
     if by.user_id:
-        setting_questions.ask_at_once(stored, off_before, orgs or (), confirmed)
+        setting_questions.ask_at_once(stored, before.limits_off, orgs or (), confirmed)
     stored.version += 0 if server is None else 1
     stored.save()
     # Groups that are not resolved any more are of no use to anybody.
@@ -142,35 +129,72 @@ def save(
     if orgs is not None:
         server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
     if problem := setting_powers.wrong_lists(lists, by=by):
-        raise Invalid({"enabled" if orgs is None or before.get("enabled") != stored.enabled else "orgs": problem})
+        enabling = orgs is None or before.snapshot.get("enabled") != stored.enabled
+        raise Invalid({"enabled" if enabling else "orgs": problem})
     setting_questions.ask_about_left_behind(servers_before, confirmed)
-    _keep_versions(stored, old_scripts, by=by, at=at, is_new=server is None)
-    after = _snapshot(stored)
-    if server:
-        after |= {
-            name: "changed" for name, old in secrets.items() if getattr(stored, name) and getattr(stored, name) != old
-        }
-    if before != after:
-        _note_saved(stored, before, after, by=by, at=at)
+    _keep_versions(stored, before.scripts, by=by, at=at, is_new=server is None)
+    _note_saved(stored, before, by=by, at=at)
     return stored
 
 
-def _only_for_sysadmins(
-    stored: LdapServer, round_approval: Mapping[str, str], off_before: Collection[str], by: Actor
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What a server was before it is saved; the snapshot is empty for a new one."""
+
+    is_new: bool
+    snapshot: dict[str, Any]
+    secrets: dict[str, str]
+    urls: list[str]
+    limits_off: frozenset[str]
+    scripts: Scripts
+    digest: str
+
+    @classmethod
+    def of(cls, stored: LdapServer, *, is_new: bool) -> _Before:
+        return cls(
+            is_new=is_new,
+            snapshot={} if is_new else _snapshot(stored),
+            secrets={name: getattr(stored, name) for name in SECRETS},
+            urls=stored.urls,
+            limits_off=frozenset(limit.setting for limit in stored.limits_off),
+            scripts=Scripts() if is_new else stored.scripts,
+            digest=stored.configuration_digest,
+        )
+
+
+def _errors(
+    stored: LdapServer,
+    before: _Before,
+    values: Mapping[str, Any],
+    roles: Collection[Role] | None,
+    orgs: Sequence[Org] | None,
+    confirmed: Confirmed,
+    by: Actor,
 ) -> dict[str, str]:
-    """Return, by field, what a person may not save, or a file on the command line not without its option."""
-    if by.user_id is None:
-        return {field: f"{message}; here that takes --turn-off-approval" for field, message in round_approval.items()}
-    return {**setting_questions.wrong_limits(stored, off_before), **round_approval}
+    """Return, by field, what is wrong with the settings as they would be saved, or not for this one to save."""
+    errors = wrong(stored, given=values, old_urls=before.urls, may_use_any_address=by.user_id is None)
+    decides_anew = stored.configuration_digest != before.digest
+    errors |= setting_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
+    if not setting_powers.is_sysadmin(by):
+        ending = {} if confirmed.approval_may_end else setting_powers.wrong_approval(stored, before.snapshot, orgs)
+        errors |= setting_powers.only_for_sysadmins(stored, ending, before.limits_off, by=by)
+    return errors
 
 
-def _note_saved(
-    stored: LdapServer, before: Mapping[str, Any], after: Mapping[str, Any], *, by: Actor, at: datetime
-) -> None:
-    changed = {key for key in after if before.get(key) != after[key]}
-    old, new = {key: before[key] for key in changed if key in before}, {key: after[key] for key in changed}
+def _note_saved(stored: LdapServer, before: _Before, *, by: Actor, at: datetime) -> None:
+    was, after = before.snapshot, _snapshot(stored)
+    if not before.is_new:
+        after |= {
+            name: "changed"
+            for name, old in before.secrets.items()
+            if getattr(stored, name) and getattr(stored, name) != old
+        }
+    if was == after:
+        return
+    changed = {key for key in after if was.get(key) != after[key]}
+    old, new = {key: was[key] for key in changed if key in was}, {key: after[key] for key in changed}
     note([Fact("LDAP server", stored.pk, stored.name, before=old, after=new)], action="LDAP server saved", by=by, at=at)
-    if before.get("requires_approval") and not stored.requires_approval:
+    if was.get("requires_approval") and not stored.requires_approval:
         note([Fact("LDAP server", stored.pk, stored.name)], action="approval of plans turned off", by=by, at=at)
 
 
@@ -199,33 +223,6 @@ def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None
 
 def _where_secrets_go(stored: LdapServer) -> dict[str, list[Any]]:
     return {secret: [getattr(stored, key) for key in keys] for secret, keys in SECRETS.items()}
-
-
-def _ways_round_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence[Org] | None) -> dict[str, str]:
-    """Return what would spare plans the approval of a second administrator: that is for a SYSADMIN to decide."""
-    errors = {}
-    if before.get("requires_approval"):
-        if not stored.requires_approval:
-            errors["requires_approval"] = (
-                "only a SYSADMIN may let plans go without the approval of a second administrator"
-            )
-        if before["enabled"] and not stored.enabled:
-            errors["enabled"] = "only a SYSADMIN may disable a server whose plans need approval"
-        if orgs is not None and set(before["orgs"]) - {org.name for org in orgs}:
-            errors["orgs"] = "only a SYSADMIN may take an org from a server whose plans need approval"
-    elif orgs and not stored.requires_approval:
-        requiring = set(
-            LdapServer.objects.filter(requires_approval=True).exclude(pk=stored.pk).values_list("pk", flat=True)
-        )
-        lists = server_lists()
-        new = [
-            org.name
-            for org in orgs
-            if org.name not in before.get("orgs", ()) and requiring & set(lists.get(org.pk, ()))
-        ]
-        if new:
-            errors["orgs"] = f"plans for {', '.join(new)} need approval: let this server ask for it too"
-    return errors
 
 
 def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime, is_new: bool) -> None:

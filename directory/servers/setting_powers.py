@@ -1,14 +1,16 @@
-"""What a person who saves, orders or deletes LDAP servers may not bring about: grants beyond what they hold."""
+"""What a person who saves, orders or deletes LDAP servers may not do: grant more than they hold, or end approval."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
 
 from directory.models import LdapServer
-from directory.scope import orgs_in_scope
+from directory.scope import orgs_in_scope, server_lists
+from directory.servers.setting_questions import wrong_limits
 from orgs.actions import guard
 from orgs.actions.powers import EVERYWHERE
-from orgs.models import Role, User
+from orgs.models import Org, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
@@ -114,6 +116,48 @@ def wrong_lists(before: Lists, *, by: Actor) -> str:
                 f"and it may grant {_named(powers)}, whose permissions you do not hold in every org"
             )
     return ""
+
+
+def wrong_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence[Org] | None) -> dict[str, str]:
+    """Return, by field, what would spare plans the approval of a second administrator: only a SYSADMIN may decide that.
+
+    ``before`` are the settings as they were, empty for a new server; ``orgs`` are those to follow it, None where they stay.
+    """
+    errors = {}
+    if before.get("requires_approval"):
+        if not stored.requires_approval:
+            errors["requires_approval"] = (
+                "only a SYSADMIN may let plans go without the approval of a second administrator"
+            )
+        if before["enabled"] and not stored.enabled:
+            errors["enabled"] = "only a SYSADMIN may disable a server whose plans need approval"
+        if orgs is not None and set(before["orgs"]) - {org.name for org in orgs}:
+            errors["orgs"] = "only a SYSADMIN may take an org from a server whose plans need approval"
+    elif orgs and not stored.requires_approval:
+        requiring = set(
+            LdapServer.objects.filter(requires_approval=True).exclude(pk=stored.pk).values_list("pk", flat=True)
+        )
+        lists = server_lists()
+        new = [
+            org.name
+            for org in orgs
+            if org.name not in before.get("orgs", ()) and requiring & set(lists.get(org.pk, ()))
+        ]
+        if new:
+            errors["orgs"] = f"plans for {', '.join(new)} need approval: let this server ask for it too"
+    return errors
+
+
+def only_for_sysadmins(
+    stored: LdapServer, approval_ends: Mapping[str, str], off_before: Collection[str], *, by: Actor
+) -> dict[str, str]:
+    """Return, by field, what a person may not save, or a file on the command line not without its option.
+
+    ``approval_ends`` is what ``wrong_approval`` has found, ``off_before`` the limits that held back nothing before.
+    """
+    if by.user_id is None:
+        return {field: f"{message}; here that takes --turn-off-approval" for field, message in approval_ends.items()}
+    return {**wrong_limits(stored, off_before), **approval_ends}
 
 
 def _named(powers: Collection[str]) -> str:

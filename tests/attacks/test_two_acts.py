@@ -63,14 +63,8 @@ HARMLESS = {
     "orgs.actions.ways_in": {"watched", "promotions_watched", "a_sysadmin_stays"},
     # Runs are nobody's act: what they may grant is the servers' list, and who applies which is tested with approval.
     "directory.actions.approval": {"permission", "refuse_unless_second"},
-    "directory.actions.runs": {
-        "start",
-        "apply_plan",
-        "discard",
-        "cancel",
-        "refuse_unless_applicable",
-        "why_not_applicable",
-    },
+    "directory.actions.runs": {"start", "cancel", "note_run"},
+    "directory.actions.stored_plans": {"apply_plan", "discard", "refuse_unless_applicable", "why_not_applicable"},
     "directory.actions.undo": {"start"},
     "directory.actions.alerts": {"dismiss"},
     # The ids stay, so nobody else is matched.
@@ -86,6 +80,7 @@ HARMLESS = {
         "default_grantable_roles",
         "wrong_grants",
         "wrong_lists",
+        "only_for_sysadmins",
     },
     "directory.servers.setting_questions": {"questions"},
     "directory.actions.servers": {"reorder"},

@@ -58,7 +58,7 @@ POINTS = {
     "send mail": "directory.sync.notifications:_send",
     "smtp": "django.core.mail.message:EmailMessage.send",
     "wake": "directory.actions.runs:wake_worker",
-    "note run": "directory.actions.runs:_note",
+    "note run": "directory.actions.runs:note_run",
     "mail sent": "directory.sync.report:mail_sent",
 }
 

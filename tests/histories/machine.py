@@ -11,7 +11,7 @@ from django.db import transaction
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from directory.actions import runs, undo
+from directory.actions import runs, stored_plans, undo
 from directory.actions import servers as server_actions
 from directory.errors import Invalid
 from directory.invariants import RULES, broken
@@ -225,7 +225,7 @@ class Histories(RuleBasedStateMachine):
         by = self.world.second if second else self.world.root
         with suppress(Refused):
             if plan is not None:
-                run = runs.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
+                run = stored_plans.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
                 before = Moment.now()
                 self.went_well(self.world.finished(run), before)
 
@@ -238,7 +238,7 @@ class Histories(RuleBasedStateMachine):
         plan, by = plans[nth % len(plans)], self.world.second if second else self.world.root
         overtaken = promises.is_overtaken(plan)
         with suppress(Refused):
-            run = runs.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
+            run = stored_plans.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
             assert not overtaken
             before = Moment.now()
             self.went_well(self.world.finished(run), before)
@@ -248,7 +248,7 @@ class Histories(RuleBasedStateMachine):
     def plans_are_discarded_and_a_run_is_cancelled(self) -> None:
         before = state.snapshot()
         for plan in Run.objects.filter(state=RunState.HELD_BACK):
-            runs.discard(run=plan, by=self.world.root, at=self.world.now)
+            stored_plans.discard(run=plan, by=self.world.root, at=self.world.now)
         run = self.world.start(simulated=False)
         if run is not None:
             runs.cancel(run=run, by=self.world.root, at=self.world.now)
@@ -340,7 +340,7 @@ class Histories(RuleBasedStateMachine):
             untouched = state.snapshot()
             plan = self.world.execute(undo.start(run=run, by=self.world.root, at=self.world.now, wake=False))
             assert state.differences(untouched, state.snapshot()) == []
-            applied = runs.apply_plan(run=plan, by=self.world.second, at=self.world.now, wake=False)
+            applied = stored_plans.apply_plan(run=plan, by=self.world.second, at=self.world.now, wake=False)
             before = Moment.now()
             if kill:
                 with killed_at(CRASHES[0], 1, afterwards=True), suppress(Killed):

@@ -13,7 +13,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from directory.actions import approval, runs, schedule, servers, undo
+from directory.actions import approval, runs, schedule, servers, stored_plans, undo
 from directory.actions import matches as match_actions
 from directory.actions import settings as settings_actions
 from directory.errors import Invalid
@@ -73,7 +73,7 @@ def carried_out(run: Run, at: datetime = NOON) -> Run:
 
 
 def approved(run: Run, by: User, *, at: datetime = NOON) -> Run:
-    return carried_out(runs.apply_plan(run=run, by=person(by), at=at, wake=False), at)
+    return carried_out(stored_plans.apply_plan(run=run, by=person(by), at=at, wake=False), at)
 
 
 class TestARunOfAServerThatWantsApproval:
@@ -308,7 +308,7 @@ class TestNobodyApproves:
         run = run_by(person(ada))
 
         with pytest.raises(Refused) as refused:
-            runs.apply_plan(run=run, by=COMMAND_LINE, at=NOON, wake=False)
+            stored_plans.apply_plan(run=run, by=COMMAND_LINE, at=NOON, wake=False)
 
         assert str(refused.value) == (
             f"the plan of run {run.pk} needs the approval of a second administrator, who gives it in the console: "
@@ -382,7 +382,7 @@ class TestNobodyApproves:
         assert sean.pk in run.stored_changes.filter(after__org="Fresh").values_list("user", flat=True)
 
         with pytest.raises(Refused, match="you have changed the org Fresh: ada can"):
-            runs.apply_plan(run=run, by=person(bob), at=NOON, wake=False)
+            stored_plans.apply_plan(run=run, by=person(bob), at=NOON, wake=False)
 
 
 class TestTheAlert:
@@ -400,7 +400,7 @@ class TestTheAlert:
         employer.server(requires_approval=wants_approval, **FEW)
         run = run_by(person(ada))
 
-        runs.discard(run=run, by=person(bob), at=NOON)
+        stored_plans.discard(run=run, by=person(bob), at=NOON)
 
         assert (run.state, Alert.objects.get().dismissed_by) == (RunState.DISCARDED, bob)
         assert (run.approved_by, run.approved_at) == (bob, NOON)
@@ -410,7 +410,7 @@ class TestTheAlert:
         first = run_by(person(ada))
 
         second = run_by(person(ada))
-        runs.discard(run=first, by=person(ada), at=NOON)
+        stored_plans.discard(run=first, by=person(ada), at=NOON)
 
         assert (Alert.objects.get().run_id, Alert.objects.get().dismissed_at) == (second.pk, None)
 

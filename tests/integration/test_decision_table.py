@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory.actions import runs
+from directory.actions import stored_plans
 from directory.models import Match, Run, RunState, StoredEntry
 from directory.sync import pipeline
 from directory.values.plan import Outcome
@@ -422,7 +422,7 @@ class TestApplying:
         plan = simulate()
         blocking.block(user_ids=[sean.pk], by=SYSTEM, at=NOON)
 
-        run = runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
         _carry_out(run)
 
         assert change_of(run, "sean").outcome == Outcome.CHANGED_MEANWHILE
@@ -439,7 +439,7 @@ class TestApplying:
         plan = simulate()
         employer.hires("sean", departmentNumber="Default")
 
-        run = runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
         _carry_out(run)
 
         assert run.state == RunState.APPLIED
@@ -454,10 +454,10 @@ class TestApplying:
         plan = simulate()
 
         with pytest.raises(Refused, match="older than 24 hours"):
-            runs.apply_plan(run=plan, by=SYSTEM, at=NOON.replace(day=7), wake=False)
+            stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON.replace(day=7), wake=False)
         employer.server(search_filter="(uid=sean)")
         with pytest.raises(Refused, match="configuration of Corp has changed"):
-            runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
+            stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
 
 
 def _carry_out(run: Run) -> None:

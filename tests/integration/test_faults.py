@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from django.db.models.functions import Now
 
-from directory.actions import runs
+from directory.actions import runs, stored_plans
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
 from directory.sync.errors import TakenOver
@@ -147,7 +147,7 @@ class TestLimits:
         )
         assert all(again(leaver).active for leaver in leavers)
 
-        applied = runs.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False)
+        applied = stored_plans.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False)
         pipeline.execute(applied.pk, clock=Clock())
 
         assert applied.pk == run.pk
@@ -158,10 +158,10 @@ class TestLimits:
         employer.server(search_filter="(uid=nobody)")
         run = simulate_and_sync()
 
-        runs.discard(run=run, by=SYSTEM, at=NOON)
+        stored_plans.discard(run=run, by=SYSTEM, at=NOON)
 
         with pytest.raises(Refused, match="discarded"):
-            runs.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False)
+            stored_plans.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False)
 
 
 class TestOneRunPerServer:

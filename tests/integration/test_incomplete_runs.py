@@ -14,8 +14,8 @@ from django.test import Client
 from django.urls import reverse
 
 from directory import status
-from directory.actions import runs
 from directory.actions import settings as sync_settings
+from directory.actions import stored_plans
 from directory.models import Alert, AlertKind, LdapServer, MailKind, RunState
 from directory.status import LineState
 from directory.sync import pipeline
@@ -187,7 +187,7 @@ class TestARunOfWhichOneServerFails:
         employer.directory.modify(employer.dn("sean"), {"sn": "Other"})
         plan = simulate()
 
-        run = runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
         pipeline.execute(run.pk, clock=Clock())
         run.refresh_from_db()
 

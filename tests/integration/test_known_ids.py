@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import matches, runs
+from directory.actions import matches, stored_plans
 from directory.models import KnownId, LastSeen, Match, Run, RunState
 from directory.sync import pipeline
 from directory.sync.identify import known_ids
@@ -269,7 +269,7 @@ class TestManyIdsThatAreMissingOrOthers:
             crowd.directory.delete(crowd.dn(name))
             crowd.hires(name, givenName="Pat")
         held = sync()
-        run = runs.apply_plan(run=held, by=SYSTEM, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=held, by=SYSTEM, at=NOON, wake=False)
         pipeline.execute(run.pk, clock=Clock())
 
         assert quiet(sync())

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.actions import runs, servers, undo
+from directory.actions import runs, servers, stored_plans, undo
 from directory.errors import Invalid
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunServer, RunState, Trigger
@@ -54,7 +54,7 @@ def held_back(run: Run) -> list[str]:
 
 
 def apply(run: Run) -> Run:
-    applied = runs.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False)
+    applied = stored_plans.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False)
     pipeline.execute(applied.pk, clock=Clock(NOON))
     applied.refresh_from_db()
     assert applied.state == RunState.APPLIED

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory.actions import runs, undo
+from directory.actions import stored_plans, undo
 from directory.models import Run, RunState
 from directory.sync import pipeline
 from orgs.actions.errors import Refused
@@ -26,7 +26,7 @@ def people(employer: Employer) -> list[User]:
 
 
 def applied(plan: Run, by: Actor) -> Run:
-    run = runs.apply_plan(run=plan, by=by, at=NOON, wake=False)
+    run = stored_plans.apply_plan(run=plan, by=by, at=NOON, wake=False)
     pipeline.execute(run.pk, clock=Clock())
     run.refresh_from_db()
     return run

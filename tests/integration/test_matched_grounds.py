@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.actions import runs
+from directory.actions import stored_plans
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry, decode
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
@@ -61,7 +61,7 @@ def looked_at(staff: Employer, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def apply(planned: Run) -> None:
-    run = runs.apply_plan(run=planned, by=SYSTEM, at=NOON, wake=False)
+    run = stored_plans.apply_plan(run=planned, by=SYSTEM, at=NOON, wake=False)
     pipeline.execute(run.pk, clock=lambda: NOON)
 
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from directory.actions import runs
 from directory.actions import settings as sync_settings
+from directory.actions import stored_plans
 from directory.models import Alert, AlertKind, Mail, MailKind, RunState
 from directory.sync import notifications, pipeline
 from orgs.rules.actors import SYSTEM
@@ -63,7 +63,7 @@ class TestLogLines:
         caplog.set_level(logging.INFO, "rollcall.sync")
         caplog.clear()
 
-        applied = runs.apply_plan(run=simulation, by=SYSTEM, at=NOON, wake=False)
+        applied = stored_plans.apply_plan(run=simulation, by=SYSTEM, at=NOON, wake=False)
         pipeline.execute(applied.pk, clock=Clock())
 
         lines = [record.getMessage() for record in caplog.records]

@@ -10,7 +10,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.actions import runs, servers
+from directory.actions import servers, stored_plans
 from directory.models import Alert, AlertKind, LdapServer, OrgServer, PlannedMatch, Run, RunState
 from directory.sync import pipeline
 from directory.values.plan import Outcome
@@ -61,7 +61,7 @@ def married(employer: Employer, uid: str, **attributes: str) -> None:
 
 def applied(plan: Run, *, while_it_is: Callable[[int], object] = lambda _done: None) -> Run:
     """Have a plan applied; ``while_it_is`` is called with the number of changes made, before each batch."""
-    run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
+    run = stored_plans.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
 
     def follow(phase: str, done: int, _total: int | None) -> None:
         if phase == "applying":
@@ -100,13 +100,13 @@ class TestAPlanThatALaterReadingHasOvertaken:
             applied(run)
 
         assert not User.objects.filter(active=False).exists()
-        assert "is void" in runs.why_not_applicable(run=run, by=ADA, at=NOON)
+        assert "is void" in stored_plans.why_not_applicable(run=run, by=ADA, at=NOON)
 
     def test_can_only_be_discarded(self, held_back: tuple[Run, list[User]]) -> None:
         run, _people = held_back
         sync()
 
-        assert runs.discard(run=run, by=ADA, at=NOON).state == RunState.DISCARDED
+        assert stored_plans.discard(run=run, by=ADA, at=NOON).state == RunState.DISCARDED
 
     def test_is_shown_as_void_with_the_reason_and_without_the_button(self, held_back: tuple[Run, list[User]]) -> None:
         run, _people = held_back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from directory.actions import runs, undo
+from directory.actions import stored_plans, undo
 from directory.sync import pipeline
 from orgs.actions import orgs
 from orgs.actions.users import account_creation, user_profiles
@@ -93,7 +93,7 @@ class TestAnUndo:
         plan = undo.start(run=taken, by=SYSTEM, at=NOON, wake=False)
         pipeline.execute(plan.pk, clock=Clock())
         plan.refresh_from_db()
-        run = runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
         pipeline.execute(run.pk, clock=Clock())
 
         assert roles_of(person) == {"SYSADMIN"}

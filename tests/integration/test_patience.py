@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import runs
+from directory.actions import stored_plans
 from directory.models import Absence, Run
 from directory.sync import pipeline
 from directory.values.plan import Outcome
@@ -22,7 +22,7 @@ ADA = Actor("ada")
 
 
 def applied(plan: Run) -> Run:
-    run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
+    run = stored_plans.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
     pipeline.execute(run.pk, clock=Clock())
     return run
 

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.actions import runs
+from directory.actions import runs, stored_plans
 from directory.models import Run, RunState
 from directory.sync import pipeline
 from directory.sync.apply import apply_changes
@@ -36,7 +36,7 @@ def plan(employer: Employer) -> Run:
 
 
 def begun(plan: Run) -> Run:
-    return runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
+    return stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False)
 
 
 def carried_out(run: Run) -> Run:

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from directory import invariants
-from directory.actions import runs
+from directory.actions import runs, stored_plans
 from directory.models import Match, Run, RunState, Trigger
 from directory.provisioning import creation
 from directory.sync import pipeline
@@ -55,7 +55,7 @@ def hold(held: User) -> None:
 
 
 def applied(plan: Run) -> Run:
-    run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
+    run = stored_plans.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
     pipeline.execute(run.pk, clock=Clock())
     run.refresh_from_db()
     return run

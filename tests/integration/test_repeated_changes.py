@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from directory import invariants
-from directory.actions import runs
+from directory.actions import stored_plans
 from directory.models import Absence, Match, Run, RunChange, RunRepeat, RunState
 from directory.sync import pipeline
 from directory.sync.finish import json_summary
@@ -140,7 +140,7 @@ class TestARunThatSaysWhatAnEarlierOneSaid:
         corp.modify("uid=u00025,ou=People,dc=example,dc=com", {"sn": "Newname"})
         simulation = simulate()
 
-        applied = runs.apply_plan(run=simulation, by=SYSTEM, at=NOON)
+        applied = stored_plans.apply_plan(run=simulation, by=SYSTEM, at=NOON)
         pipeline.execute(applied.pk, clock=Clock(NOON))
         applied.refresh_from_db()
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from directory import invariants, status
 from directory import retention as rules
-from directory.actions import retention, runs, servers, undo
+from directory.actions import retention, servers, stored_plans, undo
 from directory.actions import settings as sync_settings
 from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Match, Run, RunChange, RunState
 from directory.status import LineState
@@ -169,7 +169,7 @@ class TestAPlanThatWaits:
         assert all(before.values())
         # The next run looks back at this one, so that nothing else keeps the plan.
         simulate()
-        run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
         newest = Run.objects.filter(plan_from=None).latest("pk")
         at = NOON + 3 * YEAR
 

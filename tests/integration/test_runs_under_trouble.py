@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from directory.actions import runs, schedule, servers
+from directory.actions import runs, schedule, servers, stored_plans
 from directory.actions import settings as sync_settings
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import lease, pipeline, run_context
@@ -311,7 +311,7 @@ class TestARunWithoutAWorker:
     ) -> None:
         employer.hires("mia")
         employer.server()
-        run = runs.apply_plan(run=simulate(), by=SYSTEM, at=NOON)
+        run = stored_plans.apply_plan(run=simulate(), by=SYSTEM, at=NOON)
         woken: list[int] = []
         monkeypatch.setattr(runs, "wake_worker", woken.append)
 
@@ -358,7 +358,7 @@ class TestCancelling:
         monkeypatch.setattr(pipeline, "check_limits", cancel_meanwhile)
         held_back = carried_out(run).state
 
-        carried_out(runs.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False))
+        carried_out(stored_plans.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False))
 
         run.refresh_from_db()
         assert (held_back, run.state) == (RunState.HELD_BACK, RunState.APPLIED)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.actions import runs
+from directory.actions import stored_plans
 from directory.models import Match
 from directory.sync import pipeline
 from directory.values.plan import Action, Outcome
@@ -59,7 +59,7 @@ class TestAnAbsence:
         sean = user("sean")
         user("mia")
         plan = simulate()
-        run = runs.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
+        run = stored_plans.apply_plan(run=plan, by=ADA, at=NOON, wake=False)
         subsidiary.server(name="South")
 
         pipeline.execute(run.pk, clock=Clock())

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.actions import runs, undo
+from directory.actions import stored_plans, undo
 from directory.models import Run, RunState
 from directory.sync import pipeline
 from orgs.models import User
@@ -69,7 +69,7 @@ def test_letter_case_follows_and_is_put_back_by_an_undo(company: Directory) -> N
     assert simulate(server).counts["profileChanged"] == 0
 
     plan = _carried_out(undo.start(run=run, by=SYSTEM, at=NOON, wake=False))
-    back = _carried_out(runs.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False))
+    back = _carried_out(stored_plans.apply_plan(run=plan, by=SYSTEM, at=NOON, wake=False))
 
     assert back.state == RunState.APPLIED
     assert _names(sean) == [("sean", "sean.ryan@example.com", "Ryan")]

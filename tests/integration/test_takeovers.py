@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from directory.actions import runs
+from directory.actions import runs, stored_plans
 from directory.models import Run, RunState, Trigger
 from directory.sync import lease, pipeline
 from directory.sync.lease import Clock as RunClock
@@ -55,7 +55,7 @@ class TestARunThatWasHeldBack:
         first = leases[0]
         assert first is not None
 
-        runs.apply_plan(run=half_gone, by=SYSTEM, at=NOON, wake=False)
+        stored_plans.apply_plan(run=half_gone, by=SYSTEM, at=NOON, wake=False)
         # Its worker still sends the mail, and its heart beats on.
         still_in_charge = first.beat()
         applied = carried_out(half_gone).state
@@ -65,7 +65,7 @@ class TestARunThatWasHeldBack:
     def test_is_not_closed_before_the_command_that_applies_it_has_begun(self, half_gone: Run) -> None:
         later = NOON + timedelta(hours=1)
         held_back = carried_out(half_gone).state
-        runs.apply_plan(run=half_gone, by=SYSTEM, at=later, wake=False)
+        stored_plans.apply_plan(run=half_gone, by=SYSTEM, at=later, wake=False)
 
         runs.close_dead(at=later)
 

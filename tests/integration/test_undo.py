@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from directory.actions import runs, schedule, servers, undo
+from directory.actions import runs, schedule, servers, stored_plans, undo
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
 from directory.sync.apply import apply_changes
@@ -49,7 +49,7 @@ def planned(run: Run, *, at: datetime = LATER) -> Run:
 
 
 def applied(plan: Run, *, at: datetime = LATER) -> Run:
-    run = runs.apply_plan(run=plan, by=ADA, at=at, wake=False)
+    run = stored_plans.apply_plan(run=plan, by=ADA, at=at, wake=False)
     pipeline.execute(run.pk, clock=Clock(at))
     run.refresh_from_db()
     return run
@@ -477,7 +477,7 @@ class TestAnUndoThatIsStopped:
         return run
 
     def test_between_two_batches_goes_on_where_it_was(self, many: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        run = runs.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
+        run = stored_plans.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
         batch: Callable[..., None] = apply_changes.batch
         made: list[int] = []
 
@@ -502,7 +502,7 @@ class TestAnUndoThatIsStopped:
         assert not Archive.objects.exclude(state=ArchiveState.LIVE).exists()
 
     def test_by_a_person_can_be_made_again_and_takes_the_rest(self, many: Run) -> None:
-        run = runs.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
+        run = stored_plans.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
@@ -519,7 +519,7 @@ class TestAnUndoThatIsStopped:
         assert not User.objects.filter(active=False).exists()
 
     def test_can_be_undone_as_far_as_it_came(self, many: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        run = runs.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
+        run = stored_plans.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
@@ -660,7 +660,7 @@ class TestTheCommandLine:
 
 def test_an_undo_is_put_down_to_the_person_who_applies_it(left: Run, sean: User) -> None:
     ada = user("ada", org_name="ADMIN", roles=["SYSADMIN"])
-    run = runs.apply_plan(run=planned(left), by=person(ada), at=LATER, wake=False)
+    run = stored_plans.apply_plan(run=planned(left), by=person(ada), at=LATER, wake=False)
 
     pipeline.execute(run.pk, clock=Clock(LATER))
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import runs, undo
+from directory.actions import stored_plans, undo
 from directory.models import Run
 from directory.sync import pipeline
 from directory.values.plan import Outcome
@@ -45,7 +45,7 @@ class TestWhoCanNotHaveTheOldUsername:
         )
 
         plan = carried_out(undo.start(run=run, by=ADA, at=LATER, wake=False))
-        back = carried_out(runs.apply_plan(run=plan, by=ADA, at=LATER, wake=False))
+        back = carried_out(stored_plans.apply_plan(run=plan, by=ADA, at=LATER, wake=False))
 
         assert renamed == ["lee", "lee2"]
         assert change_of(plan, "lee2").warnings == ["The username lee is another user's now: stays lee2"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from directory.actions import runs, undo
 from directory.actions import settings as sync_settings
+from directory.actions import stored_plans, undo
 from directory.models import Run, RunState, Trigger
 from directory.sync import pipeline
 from directory.values.plan import Outcome
@@ -146,7 +146,7 @@ class World:
 
 
 def applied(plan: Run, at: datetime) -> Run:
-    run = runs.apply_plan(run=plan, by=ADA, at=at, wake=False)
+    run = stored_plans.apply_plan(run=plan, by=ADA, at=at, wake=False)
     pipeline.execute(run.pk, clock=Clock(at))
     run.refresh_from_db()
     return run

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from directory.actions import runs, servers
+from directory.actions import servers, stored_plans
 from directory.models import LdapServer, Run, RunServer, RunState
 from directory.scope import org_lists_digests
 from orgs.actions import orgs as org_actions
@@ -94,7 +94,7 @@ class TestAChange:
         change()
 
         with pytest.raises(Refused, match="since the plan was made: simulate again"):
-            runs.apply_plan(run=plan, by=Actor("ada"), at=NOON, wake=False)
+            stored_plans.apply_plan(run=plan, by=Actor("ada"), at=NOON, wake=False)
 
 
 def test_nobody_is_cut_off_by_a_neighbour_that_is_deleted(people: list[User]) -> None:
@@ -127,6 +127,6 @@ def test_a_plan_that_did_not_note_it_can_be_applied(people: list[User]) -> None:
     plan = simulate()
     RunServer.objects.update(asked_digest="")
 
-    runs.apply_plan(run=plan, by=Actor("ada"), at=NOON, wake=False)
+    stored_plans.apply_plan(run=plan, by=Actor("ada"), at=NOON, wake=False)
 
     assert Run.objects.latest("pk").state == RunState.APPLYING

@@ -17,7 +17,7 @@ from django.db import Error, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import runs, schedule
+from directory.actions import runs, schedule, stored_plans
 from directory.errors import Refused as RunRefused
 from directory.models import LdapServer, Run, RunState, Trigger
 from orgs.actions import devices, legal_holds, orgs
@@ -164,7 +164,7 @@ def runs_of(places: list[Place]) -> Callable[[random.Random], str]:
         simulated = chance.random() < 0.2
         run = start_and_wait([each for each in chosen if each is not None], simulated=simulated)
         if simulated and run.state == RunState.PLANNED:
-            _ended(runs.apply_plan(run=run, by=SYSTEM, at=timezone.now()))
+            _ended(stored_plans.apply_plan(run=run, by=SYSTEM, at=timezone.now()))
         return f"{'simulation' if simulated else 'sync'}: {run.state}"
 
     return carry_out

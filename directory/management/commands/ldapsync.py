@@ -17,7 +17,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from directory.actions import runs, undo
+from directory.actions import runs, stored_plans, undo
 from directory.errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
 from directory.sync import notifications, pipeline, timing
@@ -92,7 +92,7 @@ class Command(BaseCommand):
         at = timezone.now()
         try:
             if options["apply"] is not None:
-                return runs.apply_plan(run=_run(options["apply"]), by=COMMAND_LINE, at=at, wake=False)
+                return stored_plans.apply_plan(run=_run(options["apply"]), by=COMMAND_LINE, at=at, wake=False)
             if options["undo"] is not None:
                 undone = _run(options["undo"])
                 return undo.start(run=undone, by=COMMAND_LINE, at=at, trigger=Trigger.COMMAND, wake=False)

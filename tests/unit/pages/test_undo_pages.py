@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from directory.actions import runs
+from directory.actions import stored_plans
 from directory.models import LdapServer, Run, RunChange, RunState
 from directory.values.plan import Action, Outcome
 from orgs.models import User
@@ -255,7 +255,7 @@ class TestAPlanThatNeedsApproval:
         assert "Only a SYSADMIN may apply or discard this plan." in text_of(client, "detail", waiting)
 
     def test_tells_afterwards_who_proposed_and_who_approved(self, console: Client, waiting: Run) -> None:
-        runs.discard(run=waiting, by=_actor(make_sysadmin("carl")), at=timezone.now())
+        stored_plans.discard(run=waiting, by=_actor(make_sysadmin("carl")), at=timezone.now())
 
         text = text_of(console, "detail", waiting)
 

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
-from directory.actions import runs, undo
+from directory.actions import stored_plans, undo
 from directory.demo import world as demo
 from directory.demo.people import invent
 from directory.invariants import RULES, broken, one_moment
@@ -97,7 +97,7 @@ def _live(world: World) -> None:
     _sync(world)
     done = Run.objects.filter(state=RunState.APPLIED).latest("pk")
     plan = world.execute(undo.start(run=done, by=world.root, at=world.now, wake=False))
-    world.execute(runs.apply_plan(run=plan, by=world.root, at=world.now, wake=False))
+    world.execute(stored_plans.apply_plan(run=plan, by=world.root, at=world.now, wake=False))
     devices.deactivate(device_ids=[Device.objects.get(user__username="kim").pk], by=world.root, at=world.now)
     world.passes(timedelta(days=370))
     archives.age(by=SYSTEM, at=world.now)
