@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, ClassVar
+from collections.abc import Collection
+from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -18,79 +15,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from console.data_fixes import user_effects
-from console.data_fixes.new_users import Fate, carry_out, fate_of
+from console.data_fixes.new_users import carry_out, fate_of
 from console.data_fixes.passwords import password_page
 from console.data_fixes.site import ActingAdmin, by
+from console.data_fixes.user_form import UserForm
+from console.data_fixes.user_list_actions import LIST_ACTIONS
 from directory.models import Match
-from directory.provisioning.creation import Applicant
 from directory.scope import orgs_in_scope
 from orgs.actions import locks
-from orgs.actions.archives import Restored
-from orgs.actions.users import (
-    blocking,
-    deactivation,
-    local_passwords,
-    org_moves,
-    pending_deactivation,
-    role_grants,
-    user_profiles,
-)
-from orgs.actions.users.user_profiles import Profile
-from orgs.models import Device, Org, Role, User
-from orgs.rules.actors import Actor
-
-
-class UserForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A user with the roles; states are not in it, they have actions. ``fate`` is what becomes of a new user."""
-
-    fate: ClassVar[Fate | None] = None
-    org = forms.ModelChoiceField(label=gettext_lazy("Org"), queryset=Org.objects.active())
-    granted_roles = forms.ModelMultipleChoiceField(
-        label=gettext_lazy("Roles"),
-        queryset=Role.objects.order_by("name"),
-        required=False,
-        help_text=gettext_lazy(
-            "For a new user: where the role name script names roles, these count instead; with none ticked, the org's "
-            "default roles."
-        ),
-        widget=forms.CheckboxSelectMultiple,
-    )
-
-    class Meta:
-        model = User
-        fields = ["username", "email", "first_name", "last_name", "org", "managed_locally"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if self.instance.pk:
-            self.initial["granted_roles"] = list(self.instance.roles.all())
-
-    def clean(self) -> dict[str, Any]:
-        """Say why a new user can't be created, as was decided before anything is written."""
-        given: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.fate is not None and self.fate.problem:
-            self.add_error(None, self.fate.problem)
-        return given
-
-    def applicant(self) -> Applicant:
-        """Return the new user that is filled in; roles count where no script names any."""
-        given = self.cleaned_data
-        return Applicant(
-            self.profile(),
-            given["org"],
-            roles=self.role_ids() or None,
-            managed_locally=given["managed_locally"],
-        )
-
-    def profile(self) -> Profile:
-        """Return the names as filled in."""
-        given = self.cleaned_data
-        return Profile(given["username"].strip(), given["email"], given["first_name"], given["last_name"])
-
-    def role_ids(self) -> frozenset[int]:
-        """Return the roles that are ticked."""
-        return frozenset(role.pk for role in self.cleaned_data["granted_roles"])
+from orgs.actions.users import local_passwords, org_moves, role_grants, user_profiles
+from orgs.models import Org, User
 
 
 class UserAdmin(ActingAdmin):
@@ -212,90 +146,39 @@ class UserAdmin(ActingAdmin):
             text = _("The user %(name)s has no local password: set one with “Change password”, or they can't sign in.")
             messages.warning(request, text % {"name": obj})
 
-    def _states(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:
+    def _list_action(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:
         """Ask first, with the effects; then do it to the chosen users, and show what came of it."""
-        state = STATES[name]
-        if page := self.confirm(request, chosen, action=name, title=state.title, effects=state.effects(chosen)):
+        action = LIST_ACTIONS[name]
+        if page := self.confirm(request, chosen, action=name, title=action.title, effects=action.effects(chosen)):
             return page
         ids = _ids(chosen)
-        self.act(request, lambda: state.do(ids, by(request), timezone.now()), state.answer)
+        self.act(request, lambda: action.do(ids, by(request), timezone.now()), action.answer)
         return None
 
     @admin.action(description=gettext_lazy("Block the chosen users"))
     def block(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Block."""
-        return self._states(request, chosen, "block")
+        return self._list_action(request, chosen, "block")
 
     @admin.action(description=gettext_lazy("Unblock the chosen users"))
     def unblock(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Unblock."""
-        return self._states(request, chosen, "unblock")
+        return self._list_action(request, chosen, "unblock")
 
     @admin.action(description=gettext_lazy("Deactivate the chosen users"))
     def deactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Deactivate."""
-        return self._states(request, chosen, "deactivate")
+        return self._list_action(request, chosen, "deactivate")
 
     @admin.action(description=gettext_lazy("Reactivate the chosen users"))
     def reactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Reactivate, with devices where the settings allow it."""
-        return self._states(request, chosen, "reactivate")
+        return self._list_action(request, chosen, "reactivate")
 
     @admin.action(description=gettext_lazy("Clear the pending deactivation of the chosen users"))
     def clear_pending(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
         """Forget a pending deactivation."""
-        return self._states(request, chosen, "clear_pending")
-
-
-@dataclass(frozen=True, slots=True)
-class ListAction:
-    """An action of the list: its title, what it will do, the action itself, and the answer."""
-
-    title: Any
-    effects: Callable[[QuerySet[User]], list[str]]
-    do: Callable[[list[int], Actor, datetime], Any]
-    answer: Callable[[Any], str]
-
-
-def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozenset[int], Restored], int]:
-    theirs = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
-    back = theirs.count() if user_effects.with_devices() else 0
-    done = deactivation.reactivate(user_ids=ids, by=who, at=at, with_devices=user_effects.with_devices())
-    return done, back
-
-
-STATES = {
-    "block": ListAction(
-        gettext_lazy("Block users"),
-        lambda _chosen: user_effects.blocking(),
-        lambda ids, who, at: blocking.block(user_ids=ids, by=who, at=at),
-        lambda done: _("Blocked: %(count)d.") % {"count": len(done)},
-    ),
-    "unblock": ListAction(
-        gettext_lazy("Unblock users"),
-        user_effects.unblocking,
-        lambda ids, who, at: blocking.unblock(user_ids=ids, by=who, at=at),
-        lambda done: _("Unblocked: %(count)d.") % {"count": len(done)},
-    ),
-    "deactivate": ListAction(
-        gettext_lazy("Deactivate users"),
-        user_effects.deactivating,
-        lambda ids, who, at: deactivation.deactivate(user_ids=ids, by=who, at=at),
-        user_effects.deactivated,
-    ),
-    "reactivate": ListAction(
-        gettext_lazy("Reactivate users"),
-        user_effects.reactivating,
-        _reactivate,
-        lambda done: user_effects.reactivated(done[0], devices=done[1]),
-    ),
-    "clear_pending": ListAction(
-        gettext_lazy("Clear pending deactivations"),
-        user_effects.clearing,
-        lambda ids, who, at: pending_deactivation.clear_pending(user_ids=ids, by=who, at=at),
-        lambda done: _("Pending deactivations cleared: %(count)d.") % {"count": len(done)},
-    ),
-}
+        return self._list_action(request, chosen, "clear_pending")
 
 
 def _ids(chosen: QuerySet[User]) -> list[int]:

@@ -1,0 +1,65 @@
+"""The form of a user: names, org, roles, and whether they are managed locally."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext_lazy
+
+from console.data_fixes.new_users import Fate
+from directory.provisioning.creation import Applicant
+from orgs.actions.users.user_profiles import Profile
+from orgs.models import Org, Role, User
+
+
+class UserForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A user with the roles; states are not in it, they have actions. ``fate`` is what becomes of a new user."""
+
+    fate: ClassVar[Fate | None] = None
+    org = forms.ModelChoiceField(label=gettext_lazy("Org"), queryset=Org.objects.active())
+    granted_roles = forms.ModelMultipleChoiceField(
+        label=gettext_lazy("Roles"),
+        queryset=Role.objects.order_by("name"),
+        required=False,
+        help_text=gettext_lazy(
+            "For a new user: where the role name script names roles, these count instead; with none ticked, the org's "
+            "default roles."
+        ),
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+    class Meta:
+        model = User
+        fields = ["username", "email", "first_name", "last_name", "org", "managed_locally"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            self.initial["granted_roles"] = list(self.instance.roles.all())
+
+    def clean(self) -> dict[str, Any]:
+        """Say why a new user can't be created, as was decided before anything is written."""
+        given: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.fate is not None and self.fate.problem:
+            self.add_error(None, self.fate.problem)
+        return given
+
+    def applicant(self) -> Applicant:
+        """Return the new user that is filled in; roles count where no script names any."""
+        given = self.cleaned_data
+        return Applicant(
+            self.profile(),
+            given["org"],
+            roles=self.role_ids() or None,
+            managed_locally=given["managed_locally"],
+        )
+
+    def profile(self) -> Profile:
+        """Return the names as filled in."""
+        given = self.cleaned_data
+        return Profile(given["username"].strip(), given["email"], given["first_name"], given["last_name"])
+
+    def role_ids(self) -> frozenset[int]:
+        """Return the roles that are ticked."""
+        return frozenset(role.pk for role in self.cleaned_data["granted_roles"])
