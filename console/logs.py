@@ -12,8 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
-from console.env import BadSetting
 from console.process.data_folder import full
+from console.process.env import BadSetting
 from orgs.loglines import LogLines
 
 # Control characters, line separators, and the marks that reverse the direction of text.

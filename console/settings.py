@@ -8,7 +8,8 @@ from typing import Any
 
 from csp.constants import NONCE, NONE, SELF
 
-from console.env import (
+from console.process.data_folder import BASE_DIR, broker_url, data_dir, database, secret_key
+from console.process.env import (
     LOG_LEVELS,
     THIS_MACHINE,
     debug,
@@ -28,7 +29,6 @@ from console.env import (
     time_zone,
     web_address,
 )
-from console.process.data_folder import BASE_DIR, broker_url, data_dir, database, secret_key
 
 VAR = data_dir()
 SECRET_KEY = secret_key(VAR)
@@ -62,11 +62,11 @@ MIDDLEWARE = [
     "console.health.HealthMiddleware",
     # What every answer carries comes first, so that static files and errors carry it too.
     "django.middleware.security.SecurityMiddleware",
-    "console.http.HeadersMiddleware",
+    "console.http.middleware.HeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "csp.middleware.CSPMiddleware",
     "console.security.security_log.SecurityLogMiddleware",
-    "console.http.NullMiddleware",
+    "console.http.middleware.NullMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -76,7 +76,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
-    "console.http.TimeZoneMiddleware",
+    "console.http.middleware.TimeZoneMiddleware",
 ]
 
 ROOT_URLCONF = "console.urls"
@@ -93,10 +93,10 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "csp.context_processors.nonce",
-                "console.http.navigation",
+                "console.presenters.navigation.navigation",
             ],
             # In the place of the package's own library.
-            "libraries": {"lucide": "console.templatetags.icons"},
+            "libraries": {"lucide": "console.elements.icons"},
         },
     }
 ]
@@ -207,7 +207,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # Files stay in memory, up to a size; no request fills the disk.
-FILE_UPLOAD_HANDLERS = ["console.uploads.LimitedUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["console.http.uploads.LimitedUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 EMAIL_BACKEND = given("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")

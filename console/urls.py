@@ -92,11 +92,11 @@ audit_pages = [
     path("audit.csv", audit.audit_export, name="export"),
 ]
 
-handler400 = "console.error_pages.bad_request"
-handler403 = "console.error_pages.not_allowed"
-handler404 = "console.error_pages.not_found"
+handler400 = "console.http.error_pages.bad_request"
+handler403 = "console.http.error_pages.not_allowed"
+handler404 = "console.http.error_pages.not_found"
 # Also of what goes wrong before a view is reached, as when the session is read.
-handler500 = "console.unavailable.error_page"
+handler500 = "console.http.unavailable.error_page"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", dashboard.dashboard, name="dashboard"),

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.http import StreamingHttpResponse
 from django.utils import timezone
 
-from console.unavailable import Busy
+from console.http.unavailable import Busy
 
 # So many exports run at once on one machine, for all users together: pages come first.
 AT_ONCE = 2

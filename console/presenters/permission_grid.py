@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from console.presenters.badges import Badge
+from console.elements.badges import Badge
 from orgs.permissions import Permission, holds
 
 GRANTED = Badge(_("held"), "check", "good")

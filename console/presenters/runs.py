@@ -12,10 +12,10 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from console.elements import badges
 from console.listing.filters.runs import ChangeFilter
 from console.listing.listing import Listing, show_list
 from console.listing.tables.runs import ChangeTable
-from console.presenters import badges
 from console.presenters.undo_effects import undo_effects
 from console.security.access import ConsoleRequest, author
 from directory import last_found

@@ -11,9 +11,9 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from console.elements.badges import set_by
 from console.listing.listing import show_table
 from console.listing.tables.runs import UserChangeTable
-from console.presenters.badges import set_by
 from directory.actions import namesakes
 from directory.models import KnownId, Match, Run, RunChange, RunRepeat
 from orgs.models import Custodian, Device, DirectoryService, Org, RoleGrant, User

@@ -14,7 +14,7 @@ import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import make_conninfo
 
-from console.env import BadSetting, given, is_strong, redis_url, secret, split, text
+from console.process.env import BadSetting, given, is_strong, redis_url, secret, split, text
 
 BASE_DIR = Path(__file__).resolve().parents[2]
 # What a folder has to hold to be taken for one of Rollcall's: of another's nothing is changed.

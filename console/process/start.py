@@ -31,7 +31,7 @@ def sentences() -> Iterator[None]:
     except ImproperlyConfigured as error:
         _end(" ".join(str(error).split()))
     except (OperationalError, InterfaceError) as error:
-        from console.unavailable import Trouble, trouble_of  # noqa: PLC0415  # needs settings
+        from console.http.unavailable import Trouble, trouble_of  # noqa: PLC0415  # needs settings
 
         if trouble_of(error) is not Trouble.AWAY:
             raise

@@ -10,7 +10,7 @@ from django.utils.text import capfirst
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from console.http import render_page
+from console.http.requests import render_page
 from console.security.access import ConsoleRequest, author, confirmed, require
 from directory import last_found
 from directory.actions import matches

@@ -17,7 +17,7 @@ from console.forms.fields import show_errors
 from console.forms.filling_in import fill_in
 from console.forms.ldap_servers import LdapServerForm
 from console.forms.settings import IntervalForm
-from console.http import browser_has_gone, render_page
+from console.http.requests import browser_has_gone, render_page
 from console.presenters.ldap_servers import Caution, cautions, effects_of_deleting, server_rows, warnings
 from console.security.access import ConsoleRequest, author, require
 from console.security.sessions import is_confirmed

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.http import render_page
+from console.http.requests import render_page
 from console.listing.filters.names import MatterFilter
 from console.listing.listing import show_list
 from console.listing.tables.legal_holds import CustodianTable, MatterTable

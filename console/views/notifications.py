@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 
 from console.forms.fields import show_errors
 from console.forms.settings import NotificationForm
-from console.http import render_page
+from console.http.requests import render_page
 from console.security.access import ConsoleRequest, author, require
 from directory.actions import settings
 from directory.errors import Invalid

@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console.forms.session import ConfirmForm, SignInForm
-from console.http import render_page
+from console.http.requests import render_page
 from console.security import security_log, sessions, throttle
 from console.security.access import ConsoleRequest, require
 from orgs.models import User

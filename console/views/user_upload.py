@@ -13,11 +13,11 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.forms.user_upload import UserUploadForm
-from console.http import render_page
+from console.http.requests import render_page
+from console.http.uploads import too_large
 from console.listing.listing import Listing, show_table
 from console.listing.tables.user_upload import UploadTable
 from console.security.access import ConsoleRequest, author, require
-from console.uploads import too_large
 from directory.actions import uploads
 from directory.errors import Refused
 from directory.ldap.errors import DirectoryUnavailable

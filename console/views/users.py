@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.http import render_page
+from console.http.requests import render_page
 from console.listing.exports import csv_file
 from console.listing.filters.users import UserFilter
 from console.listing.listing import show_list

@@ -13,8 +13,7 @@ from directory.models.runs.run import Run
 from directory.models.runs.run_changes import RunChange
 from directory.models.runs.states import LIVE_STATES, RunState, Trigger
 from directory.models.scripts import ScriptVersion
-from directory.models.servers.ldap_server import LdapServer
-from directory.models.servers.org_servers import OrgServer
+from directory.models.servers.ldap_server import LdapServer, OrgServer
 from directory.models.settings import SyncSettings
 from directory.models.uploads import Upload
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from django.db import models
 from django.db.models import Count, Q
@@ -14,8 +14,6 @@ from orgs.permissions import Permission
 from orgs.text import fold, registration_key
 
 if TYPE_CHECKING:
-    from orgs.models.users import User
-
     # Treebeard has no types: this is what is used of it.
     MP_NodeQuerySet: TypeAlias = models.QuerySet
 
@@ -48,16 +46,30 @@ class DirectoryService(models.TextChoices):
     LDAP = "ldap", _("LDAP")
 
 
+class Viewer(Protocol):
+    """Who looks at orgs: a user, who is defined after orgs (for types only)."""
+
+    @property
+    def org(self) -> Org:
+        """The viewer's org."""
+
+    def may(self, permission: str) -> bool:
+        """Tell whether the viewer holds the permission, in their org at least."""
+
+    def may_everywhere(self, permission: str) -> bool:
+        """Tell whether the viewer holds the permission in every org."""
+
+
 class OrgQuerySet(MP_NodeQuerySet["Org"]):
     """Named questions about orgs."""
 
-    def visible_to(self, viewer: User) -> OrgQuerySet:
+    def visible_to(self, viewer: Viewer) -> OrgQuerySet:
         """The orgs that this administrator may see: all, or their own and those below it."""
         if viewer.may_everywhere(Permission.ALL_ORG_READ):
             return self
         return self.below([viewer.org.path]) if viewer.may(Permission.ORG_READ) else self.none()
 
-    def with_users_managed_by(self, viewer: User) -> OrgQuerySet:
+    def with_users_managed_by(self, viewer: Viewer) -> OrgQuerySet:
         """The active orgs whose users this administrator may make and change."""
         if viewer.may_everywhere(Permission.USER):
             return self.active()
@@ -90,11 +102,11 @@ class OrgManager(MP_NodeManager):
         """Return all orgs, parents before their children."""
         return OrgQuerySet(self.model, using=self._db).order_by("path")
 
-    def visible_to(self, viewer: User) -> OrgQuerySet:
+    def visible_to(self, viewer: Viewer) -> OrgQuerySet:
         """The orgs that this administrator may see."""
         return self.get_queryset().visible_to(viewer)
 
-    def with_users_managed_by(self, viewer: User) -> OrgQuerySet:
+    def with_users_managed_by(self, viewer: Viewer) -> OrgQuerySet:
         """The active orgs whose users this administrator may make and change."""
         return self.get_queryset().with_users_managed_by(viewer)
 

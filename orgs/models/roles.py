@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from django.db import models
 from django.db.models import Count, OuterRef, Subquery
@@ -12,15 +12,12 @@ from django.utils.translation import gettext_lazy as _
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission, holds
 
-if TYPE_CHECKING:
-    from orgs.models.users import RoleGrantQuerySet
-
 
 class RoleQuerySet(models.QuerySet["Role"]):
     """Named questions about roles."""
 
-    def with_member_counts(self, grants: RoleGrantQuerySet) -> RoleQuerySet:
-        """Annotate ``member_count``, how many of these grants are of each role."""
+    def with_member_counts(self, grants: models.QuerySet[Any]) -> RoleQuerySet:
+        """Annotate ``member_count``, how many of these role grants are of each role."""
         # Not a join: that would bring all grants together with all columns of their roles before they are counted.
         counted = grants.filter(role=OuterRef("pk")).order_by().values("role").annotate(count=Count("*"))
         return self.annotate(member_count=Coalesce(Subquery(counted.values("count")), 0))

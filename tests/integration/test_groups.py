@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from console.presenters.reading_proofs import proof_lines
+from console.elements.reading_proofs import proof_lines
 from directory.impact import impact
 from directory.models import LdapServer, Run, RunState, StoredEntry, StoredGroup
 from directory.provisioning import creation

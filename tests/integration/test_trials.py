@@ -17,7 +17,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from console.http import browser_has_gone
+from console.http.requests import browser_has_gone
 from directory import trial_slots
 from directory.actions import probe
 from directory.ldap.errors import Stage

@@ -21,9 +21,9 @@ from urllib.parse import urlencode
 import psycopg
 import pytest
 
+from console.http.unavailable import RETRY_AFTER
 from console.listing import exports
 from console.process import services
-from console.unavailable import RETRY_AFTER
 from tests.bench.postgres import PostgresServer
 from tests.server_process import free_port
 

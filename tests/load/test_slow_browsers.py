@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 
 from console import health
+from console.http.uploads import MOST_READ
 from console.process import services, web_worker
-from console.uploads import MOST_READ
 from tests.load.slow import crowd, seconds_of
 from tests.server_process import free_port
 

@@ -11,10 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.elements.badges import Badge
+from console.elements.buttons import dismiss_button
+from console.elements.times import when
+from console.elements.url_cache import address_of
 from console.listing.tables.columns import TEXT, Table, TimeColumn, link, plain
-from console.presenters.badges import Badge
-from console.templatetags.console import dismiss_button, when
-from console.url_cache import address_of
 from directory.models import Alert, AlertKind
 
 _KIND = {

@@ -7,9 +7,9 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.elements.differences import differences
+from console.elements.url_cache import address_of
 from console.listing.tables.columns import TEXT, Table, TimeColumn, link, plain
-from console.templatetags.console import differences
-from console.url_cache import address_of
 from orgs.models import AuditEntry
 
 

@@ -11,9 +11,9 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.elements import badges
+from console.elements.url_cache import address_of
 from console.listing.tables.columns import NUMBER, Table, TimeColumn, link
-from console.presenters import badges
-from console.url_cache import address_of
 from orgs.models import Device
 from orgs.models.devices import DeviceQuerySet
 

@@ -6,10 +6,10 @@ import django_tables2 as tables
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.elements import badges
+from console.elements.badges import Badge
+from console.elements.url_cache import address_of
 from console.listing.tables.columns import NUMBER, Table, link
-from console.presenters import badges
-from console.presenters.badges import Badge
-from console.url_cache import address_of
 from orgs.models import Role
 
 

@@ -13,11 +13,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from console.elements import badges
+from console.elements.badges import Badge, actions
+from console.elements.differences import differences
+from console.elements.url_cache import address_of
 from console.listing.tables.columns import NUMBER, TEXT, Table, TimeColumn, link, plain
-from console.presenters import badges
-from console.presenters.badges import Badge
-from console.templatetags.console import actions, differences
-from console.url_cache import address_of
 from directory.models import Run, RunChange
 from directory.values import run_counts
 from directory.values.run_counts import RunCount

@@ -7,8 +7,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from console.elements.badges import Badge
 from console.listing.tables.columns import Table, plain
-from console.presenters.badges import Badge
 from directory.provisioning.decisions import Decision
 
 CREATED = Badge(_("Will be created"), "user-plus", "good")

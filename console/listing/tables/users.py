@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.elements import badges
+from console.elements.url_cache import address_of
 from console.listing.tables.columns import Table, link, plain
-from console.presenters import badges
-from console.url_cache import address_of
 from orgs.models import User
 from orgs.text import misleading
 

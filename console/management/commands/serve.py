@@ -28,9 +28,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from console.celery import app
-from console.env import BadSetting, flag, host, port, web_address
 from console.process import services
 from console.process.demo_directory import DemoDirectory
+from console.process.env import BadSetting, flag, host, port, web_address
 from console.process.start import end_without_semaphores
 from console.process.supervision import ProcessDied, Service, Supervisor, end_leftovers
 from directory.status import upgrades

@@ -1,10 +1,10 @@
-"""LDAP servers: their connection, search, attribute mapping, scripts, limits and schedule."""
+"""LDAP servers: connection, search, attribute mapping, scripts, limits and schedule, and which orgs ask them."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
@@ -17,9 +17,6 @@ from directory.values.pem_certificates import holder
 from orgs.models import Org, User
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission
-
-if TYPE_CHECKING:
-    from directory.models.servers.org_servers import OrgServer
 
 
 class LdapServerQuerySet(models.QuerySet["LdapServer"]):
@@ -148,3 +145,21 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
         if self.dereference_aliases:
             parts.append("aliases are dereferenced")
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+class OrgServer(models.Model):
+    """One LDAP server in an org's own ordered list; orgs without a list use their parent's."""
+
+    id: int
+    org = models.ForeignKey(Org, models.CASCADE, related_name="server_links")
+    server = models.ForeignKey(LdapServer, models.CASCADE, related_name="org_links")
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("org's LDAP server")
+        verbose_name_plural = _("orgs' LDAP servers")
+        ordering = ["org", "position", "pk"]
+        constraints = [models.UniqueConstraint(fields=["org", "server"], name="an_org_lists_a_server_once")]
+
+    def __str__(self) -> str:
+        return f"{self.org_id}: {self.server_id}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from console.env import process_name
+from console.process.env import process_name
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,10 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
-from console import http
-from console.http import PageRequest, TimeZoneMiddleware, navigation, render_page
+from console.http import requests
+from console.http.middleware import TimeZoneMiddleware
+from console.http.requests import PageRequest, render_page
+from console.presenters.navigation import navigation
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ class TestRenderPage:
             names.append(name)
             return HttpResponse()
 
-        monkeypatch.setattr(http, "render", render)
+        monkeypatch.setattr(requests, "render", render)
         return names
 
     @pytest.mark.parametrize(

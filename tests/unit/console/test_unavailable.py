@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 from django.test import Client
 from django.urls import reverse
 
-from console.unavailable import Trouble, trouble_of
+from console.http.unavailable import Trouble, trouble_of
 from orgs.models import AuditEntry
 from tests.makers import make_sysadmin, signed_in
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.urls import reverse, set_script_prefix
 
-from console.url_cache import address_of
+from console.elements.url_cache import address_of
 
 
 class TestTheAddressOfAThing:

@@ -10,9 +10,9 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from console.http.unavailable import Busy
 from console.listing import exports
 from console.listing.exports import Export, csv_lines
-from console.unavailable import Busy
 from tests.makers import make_sysadmin, signed_in
 
 ROWS = [[number, "x" * 100] for number in range(2000)]

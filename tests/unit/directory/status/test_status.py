@@ -25,8 +25,8 @@ from django.urls import reverse
 from django.utils import timezone
 from pytest_django import Settings
 
-from console.env import encryption_keys
 from console.process import heartbeats as pulses
+from console.process.env import encryption_keys
 from directory.models import Heartbeat, Mail, MailKind, Run, RunState, SyncSettings
 from directory.models.heartbeats import Part
 from directory.scheduling import due, heartbeats, supervised

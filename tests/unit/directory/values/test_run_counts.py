@@ -12,8 +12,8 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from console.elements import badges
 from console.listing.filters.runs import ChangeFilter
-from console.presenters import badges
 from console.presenters.runs import tiles
 from directory.invariants import lifecycle
 from directory.models import Run, RunState

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from console.templatetags.icons import lucide
+from console.elements.icons import lucide
 from directory import void_plans
 from directory.models import Run, RunState
 from directory.status import LineState
@@ -217,6 +217,11 @@ def run_count(count: RunCount) -> Badge:
         return Badge(_(count.label), *_COUNT[count])
     of = _OUTCOME[count.outcome] if count.outcome is not None else _ACTION[count.actions[0]]
     return Badge(_(count.label), of.icon, of.tone)
+
+
+def actions(values: Iterable[str]) -> SafeString:
+    """Return what a run does to a user, as badges."""
+    return side_by_side(action(value) for value in values)
 
 
 def outcome_choices() -> list[tuple[str, str]]:

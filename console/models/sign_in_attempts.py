@@ -1,4 +1,4 @@
-"""What the console itself remembers: who has been trying to sign in, whichever web process they met."""
+"""Who has been trying to sign in, whichever web process they met."""
 
 from __future__ import annotations
 

@@ -1,0 +1,31 @@
+"""Times, shown as how long ago they are."""
+
+from __future__ import annotations
+
+import functools
+from datetime import datetime
+
+from django.contrib.humanize.templatetags.humanize import naturaltime
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import conditional_escape
+from django.utils.safestring import SafeString
+from django.utils.translation import get_language
+
+
+def when(moment: datetime | None, never: str = "–") -> str | SafeString:
+    """Show a time as how long ago it is; the exact one stands in the title, in the viewer's zone."""
+    if moment is None:
+        return never
+    local = timezone.localtime(moment)
+    exact = f"{_exact(local.replace(tzinfo=None, microsecond=0), get_language())} {local:%Z}"
+    return SafeString(
+        f'<time datetime="{local.isoformat()}" title="{conditional_escape(exact)}">'
+        f"{conditional_escape(naturaltime(moment))}</time>"
+    )
+
+
+# A list shows hundreds of times, and is looked at again and again.
+@functools.lru_cache(maxsize=5000)
+def _exact(local: datetime, _language: str | None) -> str:
+    return date_format(local, "DATETIME_FORMAT")

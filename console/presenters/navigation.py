@@ -1,0 +1,77 @@
+"""The menu and the alarms of every page."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from console.presenters import status
+from orgs.permissions import Permission
+
+
+@dataclass(frozen=True, slots=True)
+class MenuItem:
+    """One line of the menu; ``icon`` is the name of a lucide icon, ``current`` marks the area that is open.
+
+    ``watched`` marks where the problems of Rollcall itself are told.
+    """
+
+    label: str | Promise
+    address: str
+    icon: str
+    current: bool
+    watched: bool = False
+
+
+class _MenuPage(NamedTuple):
+    """A page of the menu, by the name of its address."""
+
+    label: Promise
+    name: str
+    icon: str
+    permission: Permission
+
+
+def navigation(request: HttpRequest) -> dict[str, Any]:
+    """Give every template its ``menu``: what the viewer's roles allow, nothing when nobody is signed in.
+
+    ``alarms`` say what is wrong with Rollcall itself. Both are made once a page, where a template asks for them: cells
+    of tables are templates too.
+    """
+    user = getattr(request, "user", None)
+    if user is None or not user.is_authenticated:
+        return {"menu": []}
+    return {
+        "menu": functools.cache(lambda: [_menu_item(request, page) for page in _MENU if user.may(page.permission)]),
+        "alarms": functools.cache(lambda: status.alarms(user, at=timezone.now())),
+    }
+
+
+_MENU = (
+    _MenuPage(_("Dashboard"), "dashboard", "layout-dashboard", Permission.CONSOLE_LOGIN),
+    _MenuPage(_("Users"), "users:list", "users", Permission.USER_READ),
+    _MenuPage(_("Devices"), "devices:list", "monitor", Permission.COMPUTER_READ),
+    _MenuPage(_("Orgs"), "orgs:list", "building-2", Permission.ORG_READ),
+    _MenuPage(_("Roles"), "roles:list", "key-round", Permission.USER_READ),
+    _MenuPage(_("Legal holds"), "legal_holds:list", "gavel", Permission.ALL_USER_READ),
+    _MenuPage(_("LDAP"), "ldap_servers:list", "network", Permission.SYSTEM),
+    _MenuPage(_("History"), "runs:list", "history", Permission.SYSTEM),
+    _MenuPage(_("Alerts"), "alerts:list", "bell", Permission.SYSTEM),
+    _MenuPage(_("Status"), "status", "activity", Permission.SYSTEM),
+    _MenuPage(_("Notifications"), "notifications:form", "mail", Permission.SYSTEM),
+    _MenuPage(_("Audit"), "audit:list", "scroll-text", Permission.SYSTEM),
+    _MenuPage(_("Data fixes"), "data-fixes:index", "wrench", Permission.ADMIN),
+)
+
+
+def _menu_item(request: HttpRequest, page: _MenuPage) -> MenuItem:
+    address = reverse(page.name)
+    current = request.path == address if page.name == "dashboard" else request.path.startswith(address)
+    return MenuItem(page.label, address, page.icon, current=current, watched=page.name == "status")
