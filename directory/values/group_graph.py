@@ -87,11 +87,6 @@ class GroupGraph:
         return len(self._dns)
 
     @property
-    def memberships(self) -> int:
-        """How many members and usernames the groups name."""
-        return sum(map(len, self._members)) + sum(map(len, self._usernames))
-
-    @property
     def too_deep(self) -> list[str]:
         """The DNs of groups whose own groups were not followed any more, for the entries resolved so far."""
         return sorted(self._dns[number] for number in self._too_deep)

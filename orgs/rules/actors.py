@@ -24,10 +24,6 @@ class Actor:
             return self.remembered_as
         return SetBy.PERSON if self.run_id is None else SetBy.SYNC
 
-    def in_run(self, run_id: int) -> Actor:
-        """Return the same author acting through a sync."""
-        return replace(self, run_id=run_id)
-
     def carrying_out(self, wish: SetBy) -> Actor:
         """Return the same author doing what someone else had set going (a deactivation that was pending)."""
         return replace(self, remembered_as=wish)

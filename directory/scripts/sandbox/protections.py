@@ -27,11 +27,6 @@ class Layer:
     state: LayerState
     note: str
 
-    @property
-    def in_force(self) -> bool:
-        """Return whether it protects."""
-        return self.state is LayerState.IN_FORCE
-
 
 @dataclass(frozen=True, slots=True)
 class SandboxState:

@@ -84,7 +84,7 @@ def test_every_layer_is_in_force_here() -> None:
 
     assert found.problem == ""
     assert found.missing == ()
-    assert [layer.name for layer in found.layers if not layer.in_force] == (
+    assert [layer.name for layer in found.layers if layer.state is not LayerState.IN_FORCE] == (
         [] if os.geteuid() == 0 else ["Rights of nobody"]
     )
     assert [layer.name for layer in found.layers] == [
