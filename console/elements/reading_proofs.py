@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -9,15 +12,24 @@ from directory.models import RunServer
 
 
 def proof_lines(reading: RunServer) -> list[str]:
-    """Return the proof of a complete reading in words; nothing for an incomplete one, or one older than proofs."""
-    proof = reading.proof
-    if not proof:
+    """Return the facts about a complete reading; none for one that was not, or is older than proofs."""
+    if not reading.proof:
         return []
-    lines = [_("%(url)s did not answer: %(reason)s") % failed for failed in proof["failed_urls"]]
-    lines.append(_("Read as %(who)s") % {"who": proof["authorization"] or proof["bound_as"]})
+    return [*_server_lines(reading.proof), *_entry_lines(reading.proof), *_count_lines(reading.counts)]
+
+
+def _server_lines(proof: Mapping[str, Any]) -> Iterator[str]:
+    """Yield which server was read, and as whom."""
+    for failed in proof["failed_urls"]:
+        yield _("%(url)s did not answer: %(reason)s") % failed
+    yield _("Read as %(who)s") % {"who": proof["authorization"] or proof["bound_as"]}
     if proof["product"]:
-        lines.append(_("The server is %(product)s") % proof)
-    lines.append(_("Encrypted") if proof["encrypted"] else _("Not encrypted"))
+        yield _("The server is %(product)s") % proof
+    yield _("Encrypted") if proof["encrypted"] else _("Not encrypted")
+
+
+def _entry_lines(proof: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how the entries came, and what else speaks for their number."""
     results = ", ".join(f"{name} ({count})" for name, count in sorted(proof["results"].items()))
     if not results:
         words = _("Nobody was asked for: by the server's own cookie nothing had changed")
@@ -29,36 +41,37 @@ def proof_lines(reading: RunServer) -> list[str]:
         )
     else:
         words = _("Without paging; results: %(results)s")
-    lines.append(words % {"pages": proof["pages"], "results": results})
+    yield words % {"pages": proof["pages"], "results": results}
     if proof["estimate"]:
-        lines.append(
-            ngettext(
-                "The server expected to send %(estimate)d entry, and %(entries)d came",
-                "The server expected to send %(estimate)d entries, and %(entries)d came",
-                proof["estimate"],
-            )
-            % proof
+        words = ngettext(
+            "The server expected to send %(estimate)d entry, and %(entries)d came",
+            "The server expected to send %(estimate)d entries, and %(entries)d came",
+            proof["estimate"],
         )
+        yield words % proof
     if proof["counted"] is not None:
-        lines.append(_("A second search found %(counted)d") % proof)
-    if (groups := reading.counts.get("groups")) is not None:
+        yield _("A second search found %(counted)d") % proof
+
+
+def _count_lines(counts: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how many groups were read, what the scripts cost, and how many verdicts were kept."""
+    if (groups := counts.get("groups")) is not None:
         words = ngettext(
             "%(groups)d group was read before the people, %(changed)d of them new or changed since the last reading",
             "%(groups)d groups were read before the people, %(changed)d of them new or changed since the last reading",
             groups,
         )
-        lines.append(words % {"groups": groups, "changed": reading.counts.get("groupsChanged", 0)})
-    if entries := reading.counts.get("scriptEntries"):
-        cost = 1000 * reading.counts["scriptSeconds"] / entries
-        lines.append(
+        yield words % {"groups": groups, "changed": counts.get("groupsChanged", 0)}
+    if entries := counts.get("scriptEntries"):
+        cost = 1000 * counts["scriptSeconds"] / entries
+        yield (
             _("The scripts took %(cost).2f ms of computing time per entry, of %(entries)d")
             % {"cost": cost, "entries": entries}
         )
-    if kept := reading.counts.get("verdictsKept"):
-        sentence = ngettext(
+    if kept := counts.get("verdictsKept"):
+        words = ngettext(
             "%(kept)d entry was as it was at the last reading, and kept its verdict",
             "%(kept)d entries were as they were at the last reading, and kept their verdicts",
             kept,
         )
-        lines.append(sentence % {"kept": kept})
-    return lines
+        yield words % {"kept": kept}
