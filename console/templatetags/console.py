@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from django import template
-from django.forms import BoundField
 from django.utils.safestring import SafeString
 
 from console.elements import badges, differences, reading_proofs, times
@@ -65,9 +64,3 @@ def badge(name: str) -> Badge:
 def may(viewer: User, permission: str) -> bool:
     """Return whether the viewer holds a permission, for buttons that others need not see."""
     return viewer.may(permission)
-
-
-@register.filter
-def unset(field: BoundField) -> bool:
-    """Return whether a form field is neither filled in nor wrong."""
-    return not field.value() and not field.errors
