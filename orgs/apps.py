@@ -4,6 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
 from orgs import among
+from orgs.standard import make_standard_objects
 
 
 class OrgsConfig(AppConfig):
@@ -15,6 +16,4 @@ class OrgsConfig(AppConfig):
     def ready(self) -> None:
         """Have the standard roles and orgs made once the tables are there, and long lists filtered in one parameter."""
         among.register()
-        from orgs.rules.standard import make_standard_objects  # noqa: PLC0415  # models can't be imported before this
-
         post_migrate.connect(make_standard_objects, sender=self)

@@ -19,7 +19,7 @@ from orgs.actions.users.account_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Org, Role, SetBy, User
 from orgs.rules.actors import SYSTEM
-from orgs.rules.standard import DEFAULT_ORG
+from orgs.standard import DEFAULT_ORG
 
 SERVER = "Kestrel College"
 GIGABYTE = 10**9

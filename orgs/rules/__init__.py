@@ -1,1 +1,1 @@
-"""Who acts, what is inherited, who may sign in, and the standard roles."""
+"""Who acts, what is inherited, and who may sign in."""

@@ -18,7 +18,7 @@ from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
 from orgs.rules.actors import COMMAND_LINE
-from orgs.rules.standard import TOP_ORG
+from orgs.standard import TOP_ORG
 
 
 class Command(BaseCommand):
