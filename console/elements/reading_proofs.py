@@ -12,7 +12,7 @@ from directory.models import RunServer
 
 
 def proof_lines(reading: RunServer) -> list[str]:
-    """Return the facts about a complete reading; none for one that was not, or is older than proofs."""
+    """Return the proof of a complete reading in words; nothing for an incomplete one, or one older than proofs."""
     if not reading.proof:
         return []
     return [*_server_lines(reading.proof), *_entry_lines(reading.proof), *_count_lines(reading.counts)]

@@ -142,7 +142,7 @@ class TestEachCount:
     @pytest.mark.parametrize("count", COUNTS, ids=lambda count: count.key)
     def test_has_an_icon_and_words(self, count: RunCount) -> None:
         badge = badges.run_count(count)
-        assert badge.icon, f"console/presenters/badges.py: no icon for the count {count.key}"
+        assert badge.icon, f"console/elements/badges.py: no icon for the count {count.key}"
         assert count.label
         assert count.one
         assert count.many
