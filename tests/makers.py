@@ -47,6 +47,20 @@ def make_user(
     return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)[0]
 
 
+def make_users(usernames: Iterable[str], *, roles: Iterable[str] = ()) -> list[User]:
+    """Make many users of the org Default at once, with these roles by name, in this order."""
+    org_id, granted = (
+        Org.objects.get(name="Default").pk,
+        Role.objects.filter(name__in=roles).values_list("pk", flat=True),
+    )
+    return make_at_once(NewUser(Profile(name), org_id, frozenset(granted)) for name in usernames)
+
+
+def make_at_once(new: Iterable[NewUser]) -> list[User]:
+    """Make users by one action, in this order."""
+    return account_creation.create(users=list(new), created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
+
+
 def make_sysadmin(username: str = "ada") -> User:
     """Make a user who may do everything."""
     return make_user(username, roles=[SYSADMIN], email=f"{username}@example.com", password=PASSWORD)

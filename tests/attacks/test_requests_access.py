@@ -34,18 +34,12 @@ from tests.attacks.world import (
     SIGNED_IN,
     SYSADMIN,
     World,
-    make_world,
 )
 
 pytestmark = pytest.mark.django_db
 SIGN_IN = "/sign-in/?next="
 STRANGERS = (ANONYMOUS, BLOCKED, DEACTIVATED)
 UNSAFE = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 class TestEveryPage:

@@ -15,7 +15,7 @@ from pytest_django import Settings
 from tests.attacks.attempts import attack, body
 from tests.attacks.forms import as_sent
 from tests.attacks.urls import mostly_whole
-from tests.attacks.world import ORG_ADMIN, SERVER_ADMIN, SYSADMIN, World, make_world
+from tests.attacks.world import ORG_ADMIN, SERVER_ADMIN, SYSADMIN, World
 from tests.makers import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -35,11 +35,6 @@ POLICY = {
     "base-uri": "'none'",
     "frame-ancestors": "'none'",
 }
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def broken(world: World, monkeypatch: pytest.MonkeyPatch) -> Any:

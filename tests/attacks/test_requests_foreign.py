@@ -12,7 +12,7 @@ from directory.values.plan import Action
 from orgs.models import User
 from tests.attacks.attempts import attack, body
 from tests.attacks.urls import PAGES, SCOPED, mostly_whole, of_area
-from tests.attacks.world import ORG_ADMIN, SYSADMIN, World, make_world
+from tests.attacks.world import ORG_ADMIN, SYSADMIN, World
 from tests.makers import make_change, make_org, make_role, make_run, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
@@ -21,11 +21,6 @@ FRAGMENT = {"HX-Request": "true", "HX-Target": "user-list"}
 OF_OBJECTS = [name for name in PAGES if PAGES[name].arguments and PAGES[name].area in SCOPED]
 OF_ALL_OBJECTS = [name for name in PAGES if PAGES[name].arguments]
 OTHER_IDS = ("0", "-1", "999999999", "9" * 30, "1e3", "0x10", "1;2", "1'", "%00", "..%2f1", "١")
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 def secrets(world: World) -> list[str]:

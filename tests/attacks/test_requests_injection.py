@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from tests.attacks.attempts import attack
 from tests.attacks.urls import GROUPS, PAGES, SHOWN, mostly_whole, of_area
-from tests.attacks.world import ORG_ADMIN, SYSADMIN, World, make_world
+from tests.attacks.world import ORG_ADMIN, SYSADMIN, World
 
 pytestmark = pytest.mark.django_db
 
@@ -81,11 +81,6 @@ TEXTS = {
         "-",
     ),
 }
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.mark.parametrize("area", mostly_whole(sorted({PAGES[name].area for name in SHOWN}), {"notifications"}))

@@ -20,7 +20,7 @@ from orgs.models import AuditEntry, Custodian, Device, Matter, Org, Role, RoleGr
 from tests.attacks.attempts import attack, body
 from tests.attacks.forms import as_sent
 from tests.attacks.urls import MODELS, PAGES, SHOWN, data_fixes_of, data_fixes_of_the_site, mostly_whole
-from tests.attacks.world import SERVER_ADMIN, SYSADMIN, World, make_world
+from tests.attacks.world import SERVER_ADMIN, SYSADMIN, World
 from tests.makers import NOW
 
 pytestmark = pytest.mark.django_db
@@ -164,10 +164,9 @@ def kept() -> dict[str, str]:
 
 
 @pytest.fixture
-def shown(kept: dict[str, str]) -> dict[str, str]:
+def shown(kept: dict[str, str], world: World) -> dict[str, str]:
     """Every page, fragment and data fix of a world in which every text is an attack, by address."""
     if not kept:
-        world = make_world()
         Device.objects.update(last_connected=NOW)
         Custodian.objects.update(released_at=None)
         _fill()
@@ -427,8 +426,3 @@ def test_a_saved_file_is_never_shown_as_a_page(world: World, name: str) -> None:
         attempt.note(kind)
         if name == "runs:json":
             json.loads(text)
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()

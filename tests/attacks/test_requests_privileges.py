@@ -14,7 +14,7 @@ from directory.models import LdapServer, Run, RunState
 from orgs.models import Device, Matter, Org, Role, User
 from tests.attacks.attempts import attack, body
 from tests.attacks.forms import as_sent
-from tests.attacks.world import MANAGER, ORG_ADMIN, PLAIN, SERVER_ADMIN, SYSADMIN, World, make_world
+from tests.attacks.world import MANAGER, ORG_ADMIN, PLAIN, SERVER_ADMIN, SYSADMIN, World
 from tests.makers import PASSWORD, make_role, make_run, make_server
 
 pytestmark = pytest.mark.django_db
@@ -41,11 +41,6 @@ EXTRA: dict[str, Any] = {
     "approved_by": "1",
     "version": "",
 }
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.fixture

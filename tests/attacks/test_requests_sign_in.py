@@ -22,18 +22,13 @@ from orgs.models import Role, User
 from orgs.rules.actors import SYSTEM
 from tests.attacks.attempts import attack
 from tests.attacks.forms import as_sent
-from tests.attacks.world import World, make_world
+from tests.attacks.world import World
 from tests.makers import NOW, PASSWORD, make_user, signed_in
 
 pytestmark = pytest.mark.django_db
 
 WRONG = "Username and password do not fit together"
 TOO_MANY = "Too many attempts"
-
-
-@pytest.fixture
-def world() -> World:
-    return make_world()
 
 
 @pytest.fixture

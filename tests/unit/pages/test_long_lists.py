@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from orgs.models import Archive, AuditEntry, Device, RoleGrant
-from tests.makers import make_device, make_matter, make_sysadmin, make_user, signed_in
+from tests.makers import make_device, make_matter, make_sysadmin, make_user, make_users, signed_in
 
 pytestmark = pytest.mark.django_db
 
@@ -56,8 +56,7 @@ class TestTheExportOfUsers:
         assert row["created"]
 
     def test_asks_for_all_roles_at_once(self, client: Client) -> None:
-        for number in range(20):
-            make_user(f"user{number}", roles=["PROe User"])
+        make_users((f"user{number}" for number in range(20)), roles=["PROe User"])
 
         with CaptureQueriesContext(connection) as queries:
             rows_of(client.get(reverse("users:export")))

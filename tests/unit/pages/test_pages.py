@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import html
 import json
 import re
@@ -15,7 +16,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker, Settings
 
 from console.admin import data_fixes
 from directory.models import Alert, LdapServer, RunState, SyncSettings
@@ -42,6 +43,7 @@ from tests.makers import (
     make_user,
     signed_in,
 )
+from tests.shared_worlds import kept_for_many_tests
 
 pytestmark = pytest.mark.django_db
 
@@ -60,9 +62,19 @@ def _pages(resolver: URLResolver, namespace: str = "") -> Iterator[tuple[str, UR
 PAGES = dict(_pages(get_resolver()))
 
 
+@pytest.fixture(scope="module")
+def world_of_the_module(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[dict[str, Any]]:
+    with kept_for_many_tests(django_db_blocker):
+        yield make_world()
+
+
 @pytest.fixture
-def world() -> dict[str, Any]:
-    """Two companies side by side, a server, runs, a hold, an alert; one administrator of each kind."""
+def world(world_of_the_module: dict[str, Any], db: None) -> dict[str, Any]:
+    return copy.deepcopy(world_of_the_module)
+
+
+def make_world() -> dict[str, Any]:
+    """Make two companies side by side, a server, runs, a hold, an alert; one administrator of each kind."""
     left, right = make_org("Left"), make_org("Right")
     make_org("Left lower", parent=left)
     server = make_server()
@@ -250,14 +262,14 @@ class TestLists:
         body(client.get(reverse(place), parameters))
         with CaptureQueriesContext(connection) as few:
             body(client.get(reverse(place), parameters))
-        fill(60)
+        fill(20)
         with CaptureQueriesContext(connection) as many:
             body(client.get(reverse(place), parameters))
 
         assert len(many) == len(few)
 
     def test_page_and_sort_by_the_address(self, world: dict[str, Any]) -> None:
-        fill(40)
+        fill(10)
         client = client_of("ada")
 
         first = body(client.get(reverse("users:list"), {"sort": "-username"}))

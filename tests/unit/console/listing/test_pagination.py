@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,13 @@ from console.listing.listing import PAGE_SIZES
 from console.listing.pagination import in_full_order
 from directory.models import Alert, Match, RunChange
 from directory.values.plan import Action
+from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, AuditEntry, Device, Org, SetBy, User
 from tests.makers import (
     NOW,
     make_alert,
+    make_at_once,
     make_change,
     make_device,
     make_matter,
@@ -29,6 +33,7 @@ from tests.makers import (
     make_server,
     make_sysadmin,
     make_user,
+    make_users,
     signed_in,
 )
 
@@ -46,17 +51,10 @@ def client() -> Client:
     return client
 
 
-def make_users(count: int) -> None:
+def make_two_orgs_of_users(count: int) -> None:
     orgs = [make_org("North"), make_org("South")]
-    for number in range(count):
-        first_name, last_name = NAMES[number % len(NAMES)]
-        make_user(
-            f"u{number:03}",
-            org=orgs[number % 2],
-            first_name=first_name,
-            last_name=last_name,
-            email=f"{number % 7}@x.com",
-        )
+    profiles = [Profile(f"u{n:03}", f"{n % 7}@x.com", *NAMES[n % len(NAMES)]) for n in range(count)]
+    make_at_once(NewUser(profile, orgs[number % 2].pk) for number, profile in enumerate(profiles))
 
 
 def shown(client: Client, place: str = "users:list", pk: int | None = None, **query: Any) -> list[int]:
@@ -74,54 +72,52 @@ def statements_of(client: Client, **query: Any) -> list[str]:
 
 
 class TestThePagesOfAList:
-    @pytest.mark.parametrize("sort", ["", "username", "-username", "name", "-name", "email", "-org", "states"])
-    def test_put_together_are_the_whole_list(self, client: Client, sort: str) -> None:
-        make_users(2 * SIZE + 9)
+    def test_put_together_are_the_whole_list(self, client: Client) -> None:
+        make_two_orgs_of_users(2 * SIZE + 9)
 
-        pages = [shown(client, sort=sort, page=number, per_page=SIZE) for number in (1, 2, 3)]
+        for sort in ("", "username", "-username", "name", "-name", "email", "-org", "states"):
+            pages = [shown(client, sort=sort, page=number, per_page=SIZE) for number in (1, 2, 3)]
 
-        assert [len(page) for page in pages] == [SIZE, SIZE, 10]
-        assert [pk for page in pages for pk in page] == shown(client, sort=sort, per_page=PAGE_SIZES[-1])
+            assert [len(page) for page in pages] == [SIZE, SIZE, 10], sort
+            assert [pk for page in pages for pk in page] == shown(client, sort=sort, per_page=PAGE_SIZES[-1]), sort
 
     def test_are_in_the_order_of_the_column(self, client: Client) -> None:
-        make_users(SIZE + 5)
+        make_two_orgs_of_users(SIZE + 5)
 
         names = [User.objects.get(pk=pk).username for pk in shown(client, sort="-username", page=2)]
 
         assert names == sorted(User.objects.values_list("username", flat=True), reverse=True)[SIZE:]
 
     def test_end_with_the_last_one_however_far_is_asked_for(self, client: Client) -> None:
-        make_users(SIZE + 5)
+        make_two_orgs_of_users(SIZE + 5)
 
         assert shown(client, page=999_999) == shown(client, page=2)
 
-    @pytest.mark.parametrize("sort", ["org", "-org", "states", "-states"])
     @pytest.mark.parametrize("query", [{}, {"q": "u"}, {"state": "blocked"}])
-    def test_are_in_order_also_where_the_column_has_few_values(
-        self, client: Client, sort: str, query: dict[str, Any]
-    ) -> None:
-        make_users(3 * SIZE)
+    def test_are_in_order_also_where_the_column_has_few_values(self, client: Client, query: dict[str, Any]) -> None:
+        make_two_orgs_of_users(3 * SIZE)
         User.objects.filter(username_key__endswith="3").update(blocked=True, blocked_by=SetBy.PERSON)
         User.objects.filter(username_key__regex="[89]$").update(active=False, deactivated_by=SetBy.SYNC)
-        columns = {"org": ["org__name_key"], "states": ["active", "blocked", "pending"]}[sort.removeprefix("-")]
-        sign = "-" if sort.startswith("-") else ""
-        order = [f"{sign}{column}" for column in (*columns, "pk")]
-        expected = User.objects.filter(username_key__startswith="u" if "q" in query else "").order_by(*order)
+        expected = User.objects.filter(username_key__startswith="u" if "q" in query else "")
         if "state" in query:
             expected = expected.filter(blocked=True)
+        numbers = range(1, -(-len(expected) // SIZE) + 1)
 
-        pages = [shown(client, sort=sort, page=number, **query) for number in range(1, -(-len(expected) // SIZE) + 1)]
+        for sort, columns in (("org", ["org__name_key"]), ("states", ["active", "blocked", "pending"])):
+            for sign in ("", "-"):
+                order = [f"{sign}{column}" for column in (*columns, "pk")]
+                pages = [shown(client, sort=f"{sign}{sort}", page=number, **query) for number in numbers]
 
-        assert [pk for page in pages for pk in page] == [user.pk for user in expected]
+                assert [pk for page in pages for pk in page] == [user.pk for user in expected.order_by(*order)], order
 
     def test_are_counted_with_the_values_of_a_column_that_has_few(self, client: Client) -> None:
-        make_users(SIZE + 5)
+        make_two_orgs_of_users(SIZE + 5)
 
         assert len(statements_of(client, sort="org", page=2)) == len(statements_of(client, page=2))
         assert sum("COUNT(" in statement for statement in statements_of(client, sort="org", page=2)) == 1
 
     def test_are_looked_for_from_the_nearer_end(self, client: Client) -> None:
-        make_users(3 * SIZE)
+        make_two_orgs_of_users(3 * SIZE)
 
         assert not any("OFFSET" in statement for statement in statements_of(client, page=999_999, sort="email"))
         assert any("OFFSET" in statement for statement in statements_of(client, page=2, sort="email"))
@@ -136,28 +132,25 @@ class TestThePagesOfAList:
         assert found == list(Alert.objects.open_first().values_list("pk", flat=True))
 
     def test_take_the_same_statements_at_both_ends_of_a_long_list(self, client: Client) -> None:
-        make_users(SIZE + 5)
+        make_two_orgs_of_users(SIZE + 5)
         few = {page: len(statements_of(client, page=page, q="u0")) for page in (1, 2, 999_999)}
-        for number in range(4 * SIZE):
-            make_user(f"u0{number:04}x")
+        make_users(f"u0{number:04}x" for number in range(4 * SIZE))
 
         assert {page: len(statements_of(client, page=page, q="u0")) for page in (1, 2, 999_999)} == few
 
 
 class TestWhatASearchLeaves:
-    @pytest.mark.parametrize("page", [1, 2, 3, 999_999])
-    @pytest.mark.parametrize("sort", ["", "-email"])
-    def test_is_the_same_whether_few_or_many(
-        self, client: Client, monkeypatch: pytest.MonkeyPatch, page: int, sort: str
-    ) -> None:
-        make_users(2 * SIZE + 9)
-        query: dict[str, Any] = {"q": "u0", "page": page, "sort": sort}
-        few, statements = shown(client, **query), len(statements_of(client, **query))
+    def test_is_the_same_whether_few_or_many(self, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        make_two_orgs_of_users(2 * SIZE + 9)
 
-        monkeypatch.setattr(pagination, "FEW", 3)
+        for sort, page in itertools.product(("", "-email"), (1, 2, 3, 999_999)):
+            query: dict[str, Any] = {"q": "u0", "page": page, "sort": sort}
+            few, statements = shown(client, **query), len(statements_of(client, **query))
+            with monkeypatch.context() as patched:
+                patched.setattr(pagination, "FEW", 3)
 
-        assert (shown(client, **query), len(statements_of(client, **query))) == (few, statements)
-        assert few
+                assert (shown(client, **query), len(statements_of(client, **query))) == (few, statements), query
+            assert few
 
     @pytest.mark.parametrize(
         ("text", "count"),
@@ -174,7 +167,7 @@ class TestWhatASearchLeaves:
         ],
     )
     def test_has_every_word_in_any_letter_case(self, client: Client, text: str, count: int) -> None:
-        make_users(9)
+        make_two_orgs_of_users(9)
 
         assert len(shown(client, q=text)) == count
 
@@ -183,7 +176,7 @@ class TestWhatASearchLeaves:
     )
     @pytest.mark.parametrize("query", [{}, {"page": "2"}, {"sort": "-email"}])
     def test_is_searched_for_once(self, client: Client, query: dict[str, str]) -> None:
-        make_users(2 * SIZE)
+        make_two_orgs_of_users(2 * SIZE)
 
         statements = statements_of(client, q="u0", **query)
 
@@ -191,17 +184,14 @@ class TestWhatASearchLeaves:
 
     @pytest.mark.skipif("connection.vendor != 'postgresql'", reason="SQLite compares only English letters in any case")
     def test_has_letters_of_all_languages_in_any_case(self, client: Client) -> None:
-        make_users(9)
+        make_two_orgs_of_users(9)
 
         assert len(shown(client, q="CHLOÉ")) == 2
 
 
 class TestThePagesOfDevices:
-    @pytest.mark.parametrize(
-        "sort", ["", "-name", "user", "-org", "os", "states", "stored", "-stored", "last_connected"]
-    )
     @pytest.mark.parametrize("query", [{}, {"q": "laptop"}, {"org": "top"}, {"archive": "live"}])
-    def test_put_together_are_the_whole_list(self, client: Client, sort: str, query: dict[str, Any]) -> None:
+    def test_put_together_are_the_whole_list(self, client: Client, query: dict[str, Any]) -> None:
         wendy, stan = make_user("wendy", org=make_org("North")), make_user("stan", org=make_org("South"))
         for number in range(SIZE + 5):
             device = make_device((wendy, stan)[number % 2], f"laptop-{number % 4}", size_bytes=number % 5)
@@ -210,11 +200,13 @@ class TestThePagesOfDevices:
         if "org" in query:
             query = {"org": str(Org.objects.get(depth=1).pk)}
 
-        pages = [shown(client, "devices:list", sort=sort, page=number, **query) for number in (1, 2)]
+        for sort in ("", "-name", "user", "-org", "os", "states", "stored", "-stored", "last_connected"):
+            pages = [shown(client, "devices:list", sort=sort, page=number, **query) for number in (1, 2)]
+            found = [pk for page in pages for pk in page]
 
-        assert [len(page) for page in pages] == [SIZE, 5]
-        assert [pk for page in pages for pk in page] == shown(client, "devices:list", sort=sort, per_page=200, **query)
-        assert len({pk for page in pages for pk in page}) == SIZE + 5
+            assert [len(page) for page in pages] == [SIZE, 5], sort
+            assert found == shown(client, "devices:list", sort=sort, per_page=200, **query), sort
+            assert len(set(found)) == SIZE + 5, sort
 
     def test_are_in_the_order_of_what_is_stored(self, client: Client) -> None:
         wendy = make_user("wendy")
@@ -301,7 +293,7 @@ class TestTheChangesOfARun:
     @pytest.mark.parametrize("query", [{"q": "uid=u"}, {"action": "move"}, {"q": "nobody"}, {"warnings": "yes"}])
     def test_are_found_on_every_page_of_what_a_filter_leaves(self, client: Client, query: dict[str, str]) -> None:
         run = make_run(make_server())
-        found = [make_change(run, make_user(f"u{number}"), Action.MOVE) for number in range(2 * SIZE + 1)]
+        found = [make_change(run, user, Action.MOVE) for user in make_users(f"u{n}" for n in range(2 * SIZE + 1))]
         expected = [change.pk for change in found] if query in ({"q": "uid=u"}, {"action": "move"}) else []
 
         pages = [shown(client, "runs:detail", run.pk, page=number, **query) for number in (1, 2, 3)]
@@ -318,8 +310,8 @@ class TestTheChangesOfARun:
     )
     def test_are_read_once_to_be_found_and_counted(self, client: Client) -> None:
         run = make_run(make_server())
-        for number in range(2 * SIZE + 1):
-            make_change(run, make_user(f"u{number}"), Action.MOVE)
+        for user in make_users(f"u{number}" for number in range(2 * SIZE + 1)):
+            make_change(run, user, Action.MOVE)
 
         with CaptureQueriesContext(connection) as found:
             answer = client.get(reverse("runs:detail", args=[run.pk]), {"q": "uid=u", "page": "2"})
@@ -330,7 +322,7 @@ class TestTheChangesOfARun:
 
     def test_are_found_on_one_page_after_the_other(self, client: Client) -> None:
         run = make_run(make_server())
-        found = [make_change(run, make_user(f"u{number}"), Action.MOVE).pk for number in range(SIZE + 1)]
+        found = [make_change(run, user, Action.MOVE).pk for user in make_users(f"u{n}" for n in range(SIZE + 1))]
         answer = client.get(reverse("runs:detail", args=[run.pk]), {"q": "uid=u"})
         paginator = answer.context["page"].listing.table.paginator
 
@@ -351,7 +343,7 @@ class TestTheChangesOfARun:
     def test_are_sorted_by_username_on_every_page(self, client: Client, query: dict[str, str]) -> None:
         run = make_run(make_server())
         names = [f"{'uU'[number % 2]}{number:02}" for number in range(2 * SIZE + 1)]
-        changes = {name: make_change(run, make_user(name)).pk for name in reversed(names)}
+        changes = {user.username: make_change(run, user).pk for user in make_users(reversed(names))}
         expected = [changes[name] for name in names]
 
         pages = [

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -13,12 +12,10 @@ from django.contrib.auth.hashers import make_password
 from django.core.management import call_command
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
+from pytest_django import DjangoDbBlocker
 
 from directory.actions import stored_plans, undo
-from directory.demo import world as demo
-from directory.demo.people import invent
-from directory.invariants import RULES, broken, one_moment
+from directory.invariants import RULES, broken
 from directory.models import (
     KnownId,
     LdapServer,
@@ -33,7 +30,6 @@ from directory.models import (
     ScriptVersion,
     StoredEntry,
     StoredGroup,
-    SyncSettings,
 )
 from directory.sync.entries import group_store
 from directory.values import distinguished_names
@@ -58,6 +54,7 @@ from orgs.rules.actors import SYSTEM, Actor, person
 from tests import state
 from tests.histories.directories import MemoryDirectories, Person, unique_id
 from tests.histories.world import World
+from tests.shared_worlds import kept_for_many_tests
 from tests.worlds import NOON, device, user
 
 pytestmark = pytest.mark.django_db
@@ -66,14 +63,19 @@ SECRET = "a password of the directory"
 LONG_AGO = NOON - timedelta(days=900)
 
 
-@pytest.fixture
-def world() -> Iterator[World]:
+@pytest.fixture(scope="module")
+def world_of_the_module(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
     """A company with a past: synced, held back, undone; people on hold, released, blocked, gone with expired archives."""
     directories = MemoryDirectories()
-    with directories.patched():
+    with kept_for_many_tests(django_db_blocker), directories.patched():
         made = World(directories)
         _live(made)
         yield made
+
+
+@pytest.fixture
+def world(world_of_the_module: World, db: None) -> World:
+    return world_of_the_module
 
 
 def _live(world: World) -> None:
@@ -606,12 +608,6 @@ class TestAWorldWithAPast:
         assert len(many) == len(few)
 
 
-def test_the_demo_breaks_no_rule() -> None:
-    demo.build(invent(), url="ldap://127.0.0.1:1", bind_dn="cn=admin", bind_password=SECRET, at=NOON)
-
-    assert broken(at=NOON) == []
-
-
 def test_every_rule_has_its_damage() -> None:
     assert list(DAMAGE) == [rule.id for rule in RULES]
 
@@ -634,24 +630,6 @@ def test_damage_is_named_by_its_rule_and_no_other(world: World, kind: str) -> No
                 wrong[rule] = [str(each) for each in found]
 
     assert wrong == {}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_all_rules_see_one_moment() -> None:
-    before = User.objects.count()
-
-    with one_moment():
-        assert User.objects.count() == before
-        with ThreadPoolExecutor(max_workers=1) as elsewhere:
-            elsewhere.submit(_make_somebody).result()
-        seen = User.objects.count()
-
-    assert (seen, User.objects.count()) == (before, before + 1)
-
-
-def _make_somebody() -> None:
-    user("somebody")
-    connection.close()
 
 
 class TestTheCommand:
@@ -683,10 +661,3 @@ class TestTheCommand:
 
         report = json.loads(out.getvalue())
         assert (report["rules"], [row["rule"] for row in report["broken"]]) == (len(RULES), ["S1"])
-
-
-def test_a_short_password_is_not_looked_for(settings: Settings) -> None:
-    SyncSettings.load()
-    settings.ENCRYPTION_KEYS = ["sync"]
-
-    assert [found for found in broken(at=NOON) if found.rule == "I8.2"] == []

@@ -195,7 +195,7 @@ NAMES = ("uid", "cn", "memberOf", "EMPLOYEETYPE", "employeeType", "mail", "missi
 
 
 class TestWhatIsNeeded:
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=10, deadline=None)
     @given(st.lists(st.tuples(st.sampled_from(LOOKS), st.sampled_from(NAMES)), min_size=1, max_size=4))
     def test_is_enough_for_a_script_that_writes_its_names_out(self, looks: list[tuple[str, str]]) -> None:
         shown = [look.format(name, name) for look, name in looks]

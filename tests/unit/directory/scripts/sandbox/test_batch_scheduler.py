@@ -25,7 +25,7 @@ from tests import seed_scripts
 ECHO = Scripts(org_name="e => e.n")
 SHORT = SandboxLimits(cpu_seconds_per_entry=0.1)
 # Some work that takes longer for some entries than for others.
-UNEVEN = Scripts(org_name="e => { let x = 0; for (let i = 0; i < (e.n % 7) * 3000; i++) x += i; return e.n }")
+UNEVEN = Scripts(org_name="e => { let x = 0; for (let i = 0; i < (e.n % 7) * 1000; i++) x += i; return e.n }")
 cores = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
 
 
@@ -69,7 +69,7 @@ class TestChildren:
 
     def test_answer_in_the_order_of_the_entries(self) -> None:
         with Sandbox(UNEVEN, ()) as sandbox:
-            assert org_names(sandbox.evaluate(numbered(3000))) == numbers(3000)
+            assert org_names(sandbox.evaluate(numbered(1500))) == numbers(1500)
 
     def test_are_not_started_for_little_work(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(sandbox_batches, "WORTH_A_CHILD", 60)
@@ -108,7 +108,7 @@ class TestChildren:
         monkeypatch.setattr(child_process.Child, "send", kill_some)
 
         with Sandbox(UNEVEN, ()) as sandbox:
-            assert org_names(sandbox.evaluate(numbered(600))) == numbers(600)
+            assert org_names(sandbox.evaluate(numbered(300))) == numbers(300)
 
     def test_find_every_culprit_among_many_entries(self) -> None:
         body = "e => { if (e.n == 150 || e.n == 151 || e.n == 700) for (;;); if (e.n == 400) throw 'no'; return e.n }"

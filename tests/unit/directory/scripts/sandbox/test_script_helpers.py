@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import ldap.dn
@@ -18,11 +19,32 @@ FILETIME_BEGINS = datetime(1601, 1, 1, tzinfo=UTC)
 SOME_TIME = datetime(1900, 1, 1)  # noqa: DTZ001  # hypothesis adds the zone
 
 
+# By script, a few of the last ones: most tests ask the same of many values.
+_OPEN: dict[str, Sandbox] = {}
+MOST_OPEN = 8
+
+
+@pytest.fixture(scope="module", autouse=True)
+def sandboxes() -> Iterator[None]:
+    """End the children with the last test."""
+    yield
+    while _OPEN:
+        _OPEN.popitem()[1].close()
+
+
+def sandbox_of(source: str) -> Sandbox:
+    """Return a sandbox whose org name script is this one."""
+    if source not in _OPEN:
+        if len(_OPEN) == MOST_OPEN:
+            _OPEN.pop(next(iter(_OPEN))).close()
+        _OPEN[source] = Sandbox(Scripts(org_name=source), ("memberOf",))
+    return _OPEN[source]
+
+
 def value_of(expression: str, **attributes: tuple[str, ...]) -> object:
     """Return what an expression of a script is, as JSON would have it; "error: ..." where it throws."""
     source = f"function (entry) {{ return 'is ' + JSON.stringify({expression}) }}"
-    with Sandbox(Scripts(org_name=source), ("memberOf",)) as sandbox:
-        verdict = sandbox.evaluate((Entry("uid=ada,ou=Staff,dc=example,dc=com", attributes),))[0]
+    verdict = sandbox_of(source).evaluate((Entry("uid=ada,ou=Staff,dc=example,dc=com", attributes),))[0]
     if verdict.error:
         return f"error: {verdict.error.message}"
     text = (verdict.org_name or "").removeprefix("is ")
