@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class ConsoleConfig(AppConfig):
-    """The pages."""
+    """The pages, and what serves them."""
 
     name = "console"

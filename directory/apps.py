@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DirectoryConfig(AppConfig):
-    """LDAP servers, scripts, runs and history."""
+    """LDAP servers, scripts, runs and their history."""
 
     name = "directory"
     verbose_name = "Directory sync"

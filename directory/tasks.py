@@ -23,7 +23,7 @@ from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
 
-# Seconds after which a page that nobody came for is no reason to come any more.
+# Seconds after which a worker need not come for a batch any more.
 HELPS_WITHIN = 60
 # One byte that a worker shares with the processes that it forks: whether it has to stop.
 _leaving = mmap.mmap(-1, 1)
@@ -48,25 +48,25 @@ def stay(_phase: str, _done: int, _total: int | None) -> None:
 @shared_task(ignore_result=True, queue="sync")
 def carry_out_run(*, run_id: int) -> None:
     """Take one run to its end."""
-    pipeline.execute(run_id, clock=timezone.now, progress=stay, helpers=WorkerPool(_count_helpers, _call_helper))
+    pipeline.execute(run_id, clock=timezone.now, progress=stay, workers=WorkerPool(_count_other_workers, _call_worker))
 
 
 @shared_task(ignore_result=True, queue="sync")
-def help_with_scripts(*, page_id: int) -> None:
-    """Ask the scripts about a page of a run that another worker carries out, and about further ones of it."""
+def help_with_scripts(*, batch_id: int) -> None:
+    """Evaluate a batch of a run that another worker carries out, and further batches of that run."""
     with suppress(Leaving):
-        remote_worker.help_with(page_id, go_on=lambda: stay("helping", 0, None))
+        remote_worker.help_with(batch_id, go_on=lambda: stay("helping", 0, None))
 
 
-def _count_helpers() -> int:
-    """Return how many other workers take such tasks."""
+def _count_other_workers() -> int:
+    """Return how many other workers take these tasks."""
     return max(0, heartbeats.workers_alive(queue="sync", at=timezone.now()) - 1)
 
 
-def _call_helper(page_id: int) -> None:
-    """Call a worker to a page; when the broker is down, the run's own worker does it."""
+def _call_worker(batch_id: int) -> None:
+    """Call a worker to a batch; when the broker is down, the run's own worker evaluates it."""
     try:
-        help_with_scripts.apply_async(kwargs={"page_id": page_id}, retry=False, expires=HELPS_WITHIN)
+        help_with_scripts.apply_async(kwargs={"batch_id": batch_id}, retry=False, expires=HELPS_WITHIN)
     except OperationalError as error:
         log.info("nobody is called to help with scripts: the broker can't be reached (%s)", error)
 

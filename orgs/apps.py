@@ -14,6 +14,6 @@ class OrgsConfig(AppConfig):
     verbose_name = "Orgs and users"
 
     def ready(self) -> None:
-        """Have the standard roles and orgs made once the tables are there, and long lists filtered in one parameter."""
+        """Make the standard roles and orgs once the tables are there, and pass long lists to filters as one parameter."""
         among.register()
         post_migrate.connect(make_standard_objects, sender=self)

@@ -24,7 +24,7 @@ def domain_models() -> list[type[Model]]:
 
 
 def snapshot(*, ignoring: Collection[str] = VOLATILE) -> Rows:
-    """Return every row of the domain's tables by model and key."""
+    """Return all rows of the domain's tables, by model and key."""
     state: Rows = {}
     for model in domain_models():
         names = [field.attname for field in model._meta.concrete_fields if field.attname not in ignoring]

@@ -1,4 +1,4 @@
-"""Encrypts every stored secret anew, so that keys can be exchanged and old ones thrown away."""
+"""Encrypts every stored secret with the newest key, so that older keys can be thrown away."""
 
 from __future__ import annotations
 

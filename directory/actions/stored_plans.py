@@ -94,8 +94,8 @@ def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:
 
 def _refuse_a_second_undo(run: Run, undone: Run) -> None:
     """An undo reads no server, so the servers' configuration does not matter to it."""
-    if (standing := undone.standing_undo()) is not None:
-        raise Refused(f"run {undone.pk} has been undone by run {standing.pk} already")
+    if (undo := undone.undo_in_force()) is not None:
+        raise Refused(f"run {undone.pk} has been undone by run {undo.pk} already")
     if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
         raise Refused(f"nothing to undo: nobody is as run {undone.pk} has left them")
 
@@ -124,7 +124,7 @@ def _refuse_another_configuration(run: Run) -> None:
             raise Refused(
                 f"the configuration of {reading.server_name} has changed since the plan was made: simulate again"
             )
-        if reading.asked_digest not in {"", digests.get(reading.server.pk)}:
+        if reading.org_lists_digest not in {"", digests.get(reading.server.pk)}:
             raise Refused(
                 f"which orgs ask {reading.server_name}, or which other LDAP servers they ask, has changed since the plan "
                 "was made: simulate again"

@@ -48,8 +48,8 @@ def why_not(run: Run) -> str:
         )
     if not run.stored_changes.filter(outcome=Outcome.APPLIED).exists():
         return f"nothing to undo: run {run.pk} changed nobody"
-    if (standing := run.standing_undo()) is not None:
-        return f"run {run.pk} has been undone by run {standing.pk} already: undo that one instead"
+    if (undo := run.undo_in_force()) is not None:
+        return f"run {run.pk} has been undone by run {undo.pk} already: undo that one instead"
     return ""
 
 

@@ -143,7 +143,7 @@ class _EntriesInScope:
     def __init__(self, server: LdapServer, scope: Mapping[int, OrgScope]) -> None:
         self._server = server
         self._scope = scope
-        self._house = users_in_scope.house(scope)
+        self._context = users_in_scope.plan_context(scope)
         # Whatever is stored counts as read: this is about scripts, not about whether a reading was whole.
         servers = LdapServer.objects.filter(Q(enabled=True) | Q(pk=server.pk))
         self._directory = directory_view.DirectoryView(
@@ -208,7 +208,7 @@ class _EntriesInScope:
         for pk, lookup_result in sorted(lookup_results.items()):
             user, verdict = others.get(lookup_result.entry_id, (0, None))
             if user == pk and verdict is not None:
-                found.append(difference(users[pk], lookup_result, verdict, self._house))
+                found.append(difference(users[pk], lookup_result, verdict, self._context))
         return [each for each in found if each.matters]
 
     def _servers(self, user: StoredUser) -> tuple[int, ...]:

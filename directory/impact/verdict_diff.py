@@ -67,11 +67,11 @@ def _end(change: Change) -> tuple[object, ...]:
     return change.outcome, change.after, change.actions, change.warnings, change.unknown_org
 
 
-def difference(user: StoredUser, lookup_result: LookupResult, verdict: Verdict, house: PlanContext) -> Difference:
+def difference(user: StoredUser, lookup_result: LookupResult, verdict: Verdict, context: PlanContext) -> Difference:
     """Decide about a user twice; that a new username may be taken is no matter of verdicts and left out."""
     return Difference(
-        decision_table.decide(user, lookup_result, house),
-        decision_table.decide(user, replace(lookup_result, verdict=verdict), house),
+        decision_table.decide(user, lookup_result, context),
+        decision_table.decide(user, replace(lookup_result, verdict=verdict), context),
     )
 
 

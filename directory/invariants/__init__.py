@@ -7,10 +7,10 @@ from datetime import datetime
 from itertools import islice
 
 from directory.invariants.catalogue import RULES
-from directory.invariants.moment import one_moment
 from directory.invariants.rule import Broken, Rule
+from directory.invariants.snapshot import one_snapshot
 
-__all__ = ["RULES", "Broken", "Rule", "broken", "check", "one_moment"]
+__all__ = ["RULES", "Broken", "Rule", "broken", "check", "one_snapshot"]
 
 # Of each rule; whoever has more has seen enough.
 MOST = 100
@@ -18,7 +18,7 @@ MOST = 100
 
 def broken(*, at: datetime, rules: Sequence[Rule] = RULES) -> list[Broken]:
     """Return everything that breaks a rule, in the order of the rules; nothing when all is well."""
-    with one_moment():
+    with one_snapshot():
         return [found for rule in rules for found in check(rule, at=at)]
 
 

@@ -186,7 +186,7 @@ def stored_entries(_at: datetime) -> Iterator[str]:
     """An entry that is taken for a user has a verdict, and a run decides each user by one entry of one of its readings."""
     for entry in StoredEntry.objects.filter(user__isnull=False, verdict__isnull=True).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) is taken for user {entry.user_id} and has no verdict"
-    ambiguous = _deciding_entry().filter(contested=True).exclude(matched_by=MatchedBy.ID)
+    ambiguous = _deciding_entry().filter(ambiguous=True).exclude(matched_by=MatchedBy.ID)
     rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED).annotate(reader=READER)
     for change in rows.filter(Exists(ambiguous)).order_by("pk").iterator():
         yield f"{_named(change)} was decided by an entry that several users claim"

@@ -1,12 +1,12 @@
 """The models of LDAP servers, scripts, entries, runs and alerts, one module a subject."""
 
 from directory.models.alerts import Alert, AlertKind
-from directory.models.entries import Match, NamedGroup, PlannedMatch, Standing, StoredEntry
+from directory.models.entries import CachedDecision, Match, NamedGroup, PlannedMatch, StoredEntry
+from directory.models.evaluation_batches import EvaluationBatch
 from directory.models.groups import StoredGroup
 from directory.models.heartbeats import Heartbeat
 from directory.models.known_ids import Absence, KnownId, LastSeen
 from directory.models.mails import Mail, MailKind
-from directory.models.pages import ScriptPage
 from directory.models.repeats import RunRepeat
 from directory.models.runs.readings import RunServer
 from directory.models.runs.run import Run
@@ -22,6 +22,8 @@ __all__ = [
     "Absence",
     "Alert",
     "AlertKind",
+    "CachedDecision",
+    "EvaluationBatch",
     "Heartbeat",
     "KnownId",
     "LastSeen",
@@ -37,9 +39,7 @@ __all__ = [
     "RunRepeat",
     "RunServer",
     "RunState",
-    "ScriptPage",
     "ScriptVersion",
-    "Standing",
     "StoredEntry",
     "StoredGroup",
     "SyncSettings",

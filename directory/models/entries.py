@@ -1,4 +1,4 @@
-"""What was last read from each LDAP server, and which entry each user was last matched to."""
+"""Stored entries of each LDAP server, the match of each user, and cached decisions."""
 
 from __future__ import annotations
 
@@ -67,18 +67,20 @@ class PlannedMatch(models.Model):
         return self.dn
 
 
-class Standing(models.Model):
-    """What a user was when a run last decided that there is nothing to do; whatever it went by that changes ends it.
+class CachedDecision(models.Model):
+    """A decision of “no change” for one user, with everything that it depends on.
 
-    ``house`` is a hash of orgs, roles and settings. ``dn`` and ``unique_id`` are those of the entry that decided: the
-    row holds once exactly these are noted as the user's match. The user's own columns are compared with the user's; an
-    entry of theirs that is read anew drops the row.
+    ``context_hash`` is a hash of orgs, roles, settings and rules. ``dn`` and ``unique_id`` are those of the entry that
+    decided: the row holds once exactly these are noted as the user's match. The other columns are compared with the
+    user's own. A reading that stores an entry of the user anew drops the row.
     """
 
-    # As for matches and planned matches.
-    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="standing", db_constraint=False)
+    # Without the database's own check of each row: see matches and planned matches.
+    user = models.OneToOneField(
+        User, models.CASCADE, primary_key=True, related_name="cached_decision", db_constraint=False
+    )
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
-    house = models.CharField(max_length=64)
+    context_hash = models.CharField(max_length=64)
     dn = models.TextField()
     unique_id = models.CharField(max_length=255)
     username = models.CharField(max_length=255)
@@ -93,19 +95,19 @@ class Standing(models.Model):
     session_epoch = models.PositiveIntegerField()
 
     class Meta:
-        verbose_name = _("standing")
-        verbose_name_plural = _("standings")
+        verbose_name = _("cached decision")
+        verbose_name_plural = _("cached decisions")
 
     def __str__(self) -> str:
         return self.username
 
 
 class StoredEntry(models.Model):
-    """One entry as it was last read, who it may be, and what the scripts said of it.
+    """One entry as it was last read, the user that it was matched to, and its verdict.
 
-    ``digest`` is a hash of what the server sent and of what was made of it: scripts, mapping, settings. ``run_id`` is
-    the run that wrote this row; a reading that finds the entry as it is leaves the row alone. ``settled`` says that the
-    verdict holds for as long as the digest stays.
+    ``digest`` is a hash of what the server sent, after one of scripts, mapping and settings. ``run_id`` is the run that
+    wrote the row; a reading that finds the entry unchanged leaves the row alone. ``settled``: the verdict holds as long
+    as the digest stays the same. ``ambiguous``: more than one user has a claim to the entry.
     """
 
     id: int
@@ -121,7 +123,7 @@ class StoredEntry(models.Model):
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="entries", db_constraint=False)
-    contested = models.BooleanField(_("claimed by several users"), default=False)
+    ambiguous = models.BooleanField(_("claimed by several users"), default=False)
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
     verdict: Any = models.JSONField(_("verdict"), null=True)
     settled = models.BooleanField(_("verdict holds while the entry stays"), default=False)

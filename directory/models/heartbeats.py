@@ -1,4 +1,4 @@
-"""Heartbeats of workers and clocks: one row a process, which it writes itself."""
+"""Heartbeats of workers and clocks: one row a process, which the process writes itself."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Heartbeat(models.Model):
     host = models.CharField(_("host"), max_length=255)
     pid = models.PositiveIntegerField(_("process id"))
     queues: models.JSONField[list[str], list[str]] = models.JSONField(_("queues"), default=list)
-    heard_at = models.DateTimeField(_("heard of"))
+    last_beat_at = models.DateTimeField(_("heard of"))
 
     class Meta:
         verbose_name = _("heartbeat")
         verbose_name_plural = _("heartbeats")
-        ordering = ["-heard_at", "-pk"]
+        ordering = ["-last_beat_at", "-pk"]
         constraints = [models.UniqueConstraint(fields=["part", "host", "pid"], name="a_process_has_one_heartbeat")]
 
     def __str__(self) -> str:

@@ -112,7 +112,7 @@ def decide(
 
 def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) -> Decision:
     """Decide about somebody who was found in no directory; ``looked_up`` is whether any was searched."""
-    nearest = context.house.by_id[context.nearest(applicant.org, applicant.way)]
+    nearest = context.plan_context.by_id[context.nearest(applicant.org, applicant.way)]
     in_directory = context.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
     refusal = ""
     if applicant.password and in_directory:
@@ -146,7 +146,7 @@ def _roles_of_row(
     defaults, warnings = target_org.facts.default_roles, []
     if in_directory:
         # As at a sync: no server gives leave, as none has found this user.
-        refused = defaults & context.house.admin_roles
+        refused = defaults & context.plan_context.admin_roles
         defaults -= refused
         warnings = [
             f"no LDAP server that may grant {name} has found this user, so this default role of {target_org.facts.name} "
@@ -205,7 +205,7 @@ def _roles_of_entry(
     applicant: Applicant, target_org: TargetOrg, hit: FoundPerson, context: CreationContext
 ) -> tuple[tuple[int, ...], list[str]]:
     """Return the roles of somebody whom a server has found, as a sync would give them, and what was left out."""
-    by = role_resolution.granting(hit.server.pk, hit.server.name, context.house)
+    by = role_resolution.granting(hit.server.pk, hit.server.name, context.plan_context)
     chosen = None if applicant.roles is None else context.names(applicant.roles)
     if chosen is not None and hit.verdict.roles is None:
         # The script leaves roles alone, so those chosen by hand stay.

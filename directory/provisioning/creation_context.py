@@ -35,11 +35,11 @@ class CreationContext:
         self.actor = guard.acting(by)
         self._ids: dict[tuple[frozenset[str], str], tuple[tuple[int, ...], list[str]]] = {}
         self.scope = orgs_in_scope()
-        self.house = users_in_scope.house(self.scope)
+        self.plan_context = users_in_scope.plan_context(self.scope)
         self.roles = {role.name: role for role in Role.objects.all()}
         self.orgs = {
             fold(org.name): TargetOrg(
-                self.house.by_id[org.id], org.id, org.path, org.directory_service == DirectoryService.LDAP
+                self.plan_context.by_id[org.id], org.id, org.path, org.directory_service == DirectoryService.LDAP
             )
             for org in effective_settings().values()
             if org.active

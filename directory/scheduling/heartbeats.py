@@ -18,9 +18,9 @@ KEPT = timedelta(days=7)
 def note(*, part: Part, host: str, pid: int, at: datetime, queues: Sequence[str] = ()) -> None:
     """Note that a process lives: one short write, and none that grows the table."""
     mine = Heartbeat.objects.filter(part=part, host=host, pid=pid)
-    if not mine.update(heard_at=at, queues=list(queues)):
-        Heartbeat.objects.filter(heard_at__lt=at - KEPT).delete()
-        Heartbeat.objects.create(part=part, host=host, pid=pid, queues=list(queues), heard_at=at)
+    if not mine.update(last_beat_at=at, queues=list(queues)):
+        Heartbeat.objects.filter(last_beat_at__lt=at - KEPT).delete()
+        Heartbeat.objects.create(part=part, host=host, pid=pid, queues=list(queues), last_beat_at=at)
 
 
 def forget(*, part: Part, host: str, pid: int) -> None:
@@ -30,7 +30,7 @@ def forget(*, part: Part, host: str, pid: int) -> None:
 
 def workers_alive(*, queue: str, at: datetime) -> int:
     """Return how many workers that take tasks from this queue live."""
-    queues_of_workers = Heartbeat.objects.filter(part=Part.WORKER, heard_at__gt=at - ALIVE).values_list(
+    queues_of_workers = Heartbeat.objects.filter(part=Part.WORKER, last_beat_at__gt=at - ALIVE).values_list(
         "queues", flat=True
     )
     return sum(queue in queues for queues in queues_of_workers)

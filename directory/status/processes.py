@@ -25,7 +25,7 @@ _SHOWN_FOR = timedelta(hours=1)
 
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
     """Return the status lines of workers and the clock, in one query."""
-    beats = list(Heartbeat.objects.order_by("-heard_at", "-pk"))
+    beats = list(Heartbeat.objects.order_by("-last_beat_at", "-pk"))
     workers = [beat for beat in beats if beat.part == Part.WORKER]
     lines = [
         _queue(name, [beat for beat in workers if name in beat.queues], at, (waiting or {}).get(name))
@@ -42,7 +42,7 @@ def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line
 
 
 def _living(beats: Sequence[Heartbeat], at: datetime) -> list[Heartbeat]:
-    return [beat for beat in beats if beat.heard_at >= at - ALIVE]
+    return [beat for beat in beats if beat.last_beat_at >= at - ALIVE]
 
 
 def _queue(name: str, workers: Sequence[Heartbeat], at: datetime, waiting: int | None) -> Line:
@@ -58,14 +58,14 @@ def _queue(name: str, workers: Sequence[Heartbeat], at: datetime, waiting: int |
             fact % {"who": last} + tasks + (" " + _("Heard of") if last else ""),
             _("Start a worker for it and look into the log of the last one: %(command)s.")
             % {"command": f"celery -A console.celery worker --queues {name}"},
-            at=last.heard_at if last else None,
+            at=last.last_beat_at if last else None,
         )
     fact = ngettext("Worker %(names)s is there.", "Workers %(names)s are there.", len(alive))
     fact = fact % {"names": ", ".join(map(str, alive))} + tasks + " " + _("Heard of")
     if waiting is not None and waiting > MANY:
         advice = _("The worker does not keep up: give this queue a worker of its own, or one more.")
-        return Line(title, LineState.WARNING, fact, advice, at=alive[0].heard_at)
-    return Line(title, LineState.OK, fact, at=alive[0].heard_at)
+        return Line(title, LineState.WARNING, fact, advice, at=alive[0].last_beat_at)
+    return Line(title, LineState.OK, fact, at=alive[0].last_beat_at)
 
 
 def _waiting(count: int) -> str:
@@ -84,13 +84,13 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
             "Start it: celery -A console.celery beat. Without it no sync starts by schedule, no mail leaves, and no "
             "archive expires."
         )
-        return Line(title, LineState.PROBLEM, fact, advice, at=last.heard_at if last else None)
+        return Line(title, LineState.PROBLEM, fact, advice, at=last.last_beat_at if last else None)
     names = ", ".join(map(str, alive))
     if len({(beat.host, beat.pid) for beat in alive}) > 1:
         fact = _("There are more than one: %(names)s. Heard of") % {"names": names}
         advice = _("Stop all but one. Nothing is done twice, but every task is sent by each.")
-        return Line(title, LineState.WARNING, fact, advice, at=alive[0].heard_at)
-    return Line(title, LineState.OK, _("%(names)s is there. Heard of") % {"names": names}, at=alive[0].heard_at)
+        return Line(title, LineState.WARNING, fact, advice, at=alive[0].last_beat_at)
+    return Line(title, LineState.OK, _("%(names)s is there. Heard of") % {"names": names}, at=alive[0].last_beat_at)
 
 
 def _supervised(at: datetime) -> list[Line]:

@@ -56,7 +56,7 @@ def _broker() -> str:
 
 def _processes(at: datetime) -> dict[str, str]:
     try:
-        living = list(Heartbeat.objects.filter(heard_at__gt=at - ALIVE))
+        living = list(Heartbeat.objects.filter(last_beat_at__gt=at - ALIVE))
     except Error:
         return {"worker": "unknown", "clock": "unknown"}
     worker = any(beat.part == Part.WORKER and "sync" in beat.queues for beat in living)

@@ -54,10 +54,10 @@ class Lease:
     def __post_init__(self) -> None:
         self._step()
 
-    def renew(self, *, phase: str, done: int, total: int | None = None, patience: int = 0) -> None:
+    def renew(self, *, phase: str, done: int, total: int | None = None, extra_timeout: int = 0) -> None:
         """Keep the lease and store the progress; inside a transaction it also guards everything written there.
 
-        ``patience`` are seconds that the next step may take longer than usual.
+        ``extra_timeout`` is how many seconds longer than usual the next step may take.
 
         Raises:
             TakenOver: when another worker holds the run, or it has ended.
@@ -68,15 +68,15 @@ class Lease:
             # Raises TakenOver where both are true: the run is lost and cancelled.
             self.save(**renewed)
             raise Cancelled
-        self._step(patience)
+        self._step(extra_timeout)
         self._reported = time.monotonic()
         self.progress(phase, done, total)
 
-    def stay(self, *, phase: str, done: int, patience: int = 0) -> None:
+    def stay(self, *, phase: str, done: int, extra_timeout: int = 0) -> None:
         """Renew where that was a while ago: for steps that write nothing. Raises as ``renew`` does."""
         if time.monotonic() > self._reported + REPORTS_EVERY:
-            self.renew(phase=phase, done=done, patience=patience)
-        self._step(patience)
+            self.renew(phase=phase, done=done, extra_timeout=extra_timeout)
+        self._step(extra_timeout)
         self.progress(phase, done, None)
 
     def save(self, **values: Any) -> None:
@@ -127,8 +127,8 @@ class Lease:
         self.save(state=state, error=error, phase="", owner="", lease_until=None, finished_at=self.clock())
         RunServer.objects.filter(run=self.run_id).update(live=False)
 
-    def _step(self, patience: int = 0) -> None:
-        self.step_ends = time.monotonic() + HANGS_AFTER + patience
+    def _step(self, extra_timeout: int = 0) -> None:
+        self.step_ends = time.monotonic() + HANGS_AFTER + extra_timeout
 
     def _own_run(self) -> RunQuerySet:
         return Run.objects.filter(pk=self.run_id, fence=self.fence, state__in=LIVE_STATES)

@@ -59,18 +59,18 @@ def execute(
     *,
     clock: Clock,
     progress: Progress = ignore_progress,
-    helpers: WorkerPool = WorkerPool(),  # noqa: B008 - frozen
+    workers: WorkerPool = WorkerPool(),  # noqa: B008 - frozen
 ) -> None:
     """Take one run from the state it is in to its end; does nothing when another worker has it.
 
-    ``helpers`` are the other workers that could run scripts for it.
+    ``workers`` are the other workers that could run scripts for it.
     """
     claimed = lease.claim(run_id, clock=clock, progress=progress)
     if claimed is None:
         return
     with lease.kept_alive(claimed):
         try:
-            _to_its_end(run_id, claimed, helpers)
+            _to_its_end(run_id, claimed, workers)
         except TakenOver as error:
             log.warning("%s", error)
         except Leaving:
@@ -82,9 +82,9 @@ def execute(
             raise
 
 
-def _to_its_end(run_id: int, claimed: lease.Lease, helpers: WorkerPool) -> None:
+def _to_its_end(run_id: int, claimed: lease.Lease, workers: WorkerPool) -> None:
     try:
-        _carry_out(run_context.load(run_id, claimed, helpers))
+        _carry_out(run_context.load(run_id, claimed, workers))
     except SyncStopped as stop:
         _stop(run_context.load(run_id, claimed), RunState.FAILED, str(stop))
     except Cancelled:

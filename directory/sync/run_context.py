@@ -21,10 +21,10 @@ class RunContext:
 
     By server id, ``orgs_by_server`` are the ids of the orgs that use it, and ``org_lists_digests`` a hash of their lists;
     both include orgs outside the run's scope, as the match of an entry does not depend on a run's scope. ``servers`` are those that have been read, by id, as
-    they were set then, and ``shelves`` where their entries are kept, and ``groups`` where their groups are. ``users_in_scope`` says who was in scope when the reading
+    they were set then, and ``entry_stores`` where their entries are kept, and ``groups`` where their groups are. ``users_in_scope`` says who was in scope when the reading
     began, ``competing_users`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
     what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
-    row's id. ``helpers`` are the workers that could run scripts for it.
+    row's id. ``workers`` are the workers that could run scripts for it.
     """
 
     run: Run
@@ -37,11 +37,11 @@ class RunContext:
     users_in_scope: UsersInScope | None = None
     competing_users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
     servers: dict[int, LdapServer] = field(default_factory=dict)
-    shelves: dict[int, EntryStore] = field(default_factory=dict)
+    entry_stores: dict[int, EntryStore] = field(default_factory=dict)
     groups: dict[int, GroupStore] = field(default_factory=dict)
     surroundings: dict[str, Any] = field(default_factory=dict)
     notes: dict[int, list[str]] = field(default_factory=dict)
-    helpers: WorkerPool = field(default_factory=WorkerPool)
+    workers: WorkerPool = field(default_factory=WorkerPool)
 
     @property
     def actor(self) -> Actor:
@@ -60,7 +60,7 @@ class RunContext:
         return sorted(self.scope)
 
 
-def load(run_id: int, lease: Lease, helpers: WorkerPool = WorkerPool()) -> RunContext:  # noqa: B008 - frozen
+def load(run_id: int, lease: Lease, workers: WorkerPool = WorkerPool()) -> RunContext:  # noqa: B008 - frozen
     """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
     run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))
@@ -72,5 +72,5 @@ def load(run_id: int, lease: Lease, helpers: WorkerPool = WorkerPool()) -> RunCo
         for server_id in org.servers:
             orgs_by_server.setdefault(server_id, []).append(pk)
     return RunContext(
-        run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, helpers=helpers
+        run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, workers=workers
     )

@@ -40,7 +40,7 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
 
 class Device(models.Model):
-    """A computer of one user; its GUID never changes."""
+    """A computer that backs up, of one user; its GUID never changes."""
 
     id: int
     guid = models.CharField(

@@ -1,4 +1,4 @@
-"""Users, their two independent states (active, blocked), and which roles they were granted."""
+"""Users, their two independent states (active, blocked), and their role grants."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ class Page:
 
     @property
     def permission(self) -> Permission | None:
-        """What the view wants, as its guard says."""
+        """The permission that the view requires, as its guard has it."""
         return getattr(self.view, "permission", None)
 
     @property

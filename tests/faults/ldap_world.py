@@ -33,7 +33,7 @@ MOVER = "p006"
 ACTIVE = 'function (entry) { return entry.employeeType != "inactive" }'
 ORG_NAME = "function (entry) { return entry.departmentNumber }"
 # Only those rows that are about waiting wait; no other may be decided by a slow machine.
-PATIENT, IMPATIENT = 60, 3
+LONG_TIMEOUT, SHORT_TIMEOUT = 60, 3
 AFTERNOON = NOON + timedelta(hours=3)
 
 
@@ -91,7 +91,7 @@ class World:
             "bind_password": self.directory.reader_password,
             "page_size": PAGE,
             "connect_timeout": 10,
-            "operation_timeout": PATIENT,
+            "operation_timeout": LONG_TIMEOUT,
             "active_script": ACTIVE,
             "org_name_script": ORG_NAME,
             # What is not named keeps its value, and a test may have set it.
@@ -142,15 +142,15 @@ class World:
         finally:
             self.proxy.heal()
 
-    def sync(self, *, patience: int = PATIENT) -> Run:
-        """Synchronize with so much patience for each answer."""
-        LdapServer.objects.update(operation_timeout=patience)
+    def sync(self, *, timeout: int = LONG_TIMEOUT) -> Run:
+        """Synchronize with this time-out for each answer, in seconds."""
+        LdapServer.objects.update(operation_timeout=timeout)
         return sync()
 
-    def disturbed(self, fault: Fault, *, patience: int = PATIENT) -> Run:
+    def disturbed(self, fault: Fault, *, timeout: int = LONG_TIMEOUT) -> Run:
         """Synchronize while something goes wrong, which is over when this returns."""
         self.proxy.arm(fault)
-        run = self.sync(patience=patience)
+        run = self.sync(timeout=timeout)
         assert self.proxy.happened, "nothing went wrong"
         self.proxy.heal()
         return run

@@ -19,7 +19,7 @@ from django.utils import timezone
 from directory import invariants
 from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
-from directory.models import LIVE_STATES, Mail, Run, RunState, Standing, StoredEntry, SyncSettings, Trigger
+from directory.models import LIVE_STATES, CachedDecision, Mail, Run, RunState, StoredEntry, SyncSettings, Trigger
 from directory.sync.finish import finishing
 from orgs.actions import legal_holds
 from orgs.actions.users import account_creation
@@ -33,7 +33,7 @@ from tests.conftest import Mailbox
 from tests.directories import Directory, people
 from tests.faults import stages
 from tests.faults.moody import MoodyMailbox
-from tests.faults.processes import Broker, Crew, Fuse, Process, wait_for
+from tests.faults.processes import Broker, Fuse, Process, WorkerProcesses, wait_for
 from tests.faults.stages import Database, Digest
 from tests.worlds import NO_LIMITS, NOON, ldap_server, org, sync
 
@@ -86,7 +86,7 @@ class Scene:
     directory: Directory
     broker: Broker
     mailbox: MoodyMailbox
-    crew: Crew
+    workers: WorkerProcesses
     fuse: Fuse
     database: Database
     start: Database
@@ -112,7 +112,7 @@ class Scene:
 
     def end(self, run: Run, *states: RunState) -> Run:
         """Ring until the run has ended, as it should; who has died is replaced meanwhile."""
-        self.crew.refill()
+        self.workers.refill()
 
         def ended() -> bool:
             self.ring()
@@ -169,7 +169,7 @@ class Scene:
         """Return how the same run ends when nothing happens to it."""
         if "run" not in self.endings:
             run = self.begin()
-            self.crew.ready()
+            self.workers.ready()
             self.ring()
             self.endings["run"] = self.ending(self.end(run))
         return self.endings["run"]
@@ -179,7 +179,7 @@ class Scene:
         self.fuse.light(point, "wait", when=when, nth=nth)
         self.ring()
         self.fuse.wait()
-        return self.crew.working_on(run)
+        return self.workers.working_on(run)
 
     def same_as_twin(self, row: Row, run: Run, seen: str, *, mails: int = 1, one_id: bool = True) -> None:
         """Note that this run ended as its undisturbed twin; a mail may have come ``mails`` times, under one Message-ID."""
@@ -223,17 +223,19 @@ def opened(folder: Path, count: int, original: Database | None = None) -> Iterat
         stack.callback(start.drop)
         stack.callback(database.drop)
         fuse, log = Fuse(folder), folder / "rollcall.log"
-        crew = Crew(folder, environment(database, broker, mailbox, directory, folder) | {"FUSE": str(fuse.file)})
-        stack.callback(crew.stop)
+        workers = WorkerProcesses(
+            folder, environment(database, broker, mailbox, directory, folder) | {"FUSE": str(fuse.file)}
+        )
+        stack.callback(workers.stop)
         connection.close()
         start.become(original)
-        scene = Scene(directory, broker, mailbox, crew, fuse, database, start, log)
+        scene = Scene(directory, broker, mailbox, workers, fuse, database, start, log)
         with stages.connected_to(start):
             populate(directory, count)
             assert sync(simulated=True, at=timezone.now()).state == RunState.PLANNED
             # The run that waits is to ask the scripts about everybody, as a first one does.
             StoredEntry.objects.all().delete()
-            Standing.objects.all().delete()
+            CachedDecision.objects.all().delete()
             by_hand = {"simulated": False, "trigger": Trigger.HAND, "by": SYSTEM, "at": timezone.now()}
             scene.run_id = runs.start(servers=(), wake=False, **by_hand).pk  # type: ignore[arg-type]  # of one dict
         yield scene
@@ -253,7 +255,7 @@ def entered(scene: Scene) -> Iterator[Scene]:
         finally:
             # A test that failed may have left a worker waiting.
             scene.fuse.go_on()
-            scene.crew.wake()
+            scene.workers.wake()
 
 
 def environment(

@@ -20,11 +20,11 @@ import redis
 from directory.models import Run
 from tests.server_process import accepts, free_port, start_process
 
-PATIENCE = 60.0
+TIMEOUT = 60.0
 T = TypeVar("T")
 
 
-def wait_for(what: Callable[[], T], what_for: str, *, seconds: float = PATIENCE, pause: float = 0.02) -> T:
+def wait_for(what: Callable[[], T], what_for: str, *, seconds: float = TIMEOUT, pause: float = 0.02) -> T:
     """Wait until this is true and return it."""
     ends = time.monotonic() + seconds
     while not (found := what()):
@@ -182,50 +182,50 @@ class Fuse:
         self.file.with_suffix(".gate").touch()
 
 
-class Crew:
+class WorkerProcesses:
     """Workers that wait for work; one that dies is replaced when the next one is asked for."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
         self.folder, self.environment = folder, dict(environment)
-        self.workers: list[Process] = []
+        self.processes: list[Process] = []
 
     def start(self, **environment: str) -> Process:
         """Start one more worker, without waiting for it."""
         name = f"{secrets.token_hex(4)}@%h"
         options = ["--queues", "sync,mail", "--concurrency", "1", "--without-gossip", "--without-mingle", "-n", name]
         command = [sys.executable, "-m", "celery", "-A", "tests.faults.crashing", "worker", *options]
-        self.workers.append(Process("worker", command, {**self.environment, **environment}, self.folder))
-        return self.workers[-1]
+        self.processes.append(Process("worker", command, {**self.environment, **environment}, self.folder))
+        return self.processes[-1]
 
     def refill(self, count: int = 2) -> None:
         """Start workers in the place of those that have died, without waiting for them."""
-        self.workers = [worker for worker in self.workers if worker.runs]
-        while len(self.workers) < count:
+        self.processes = [worker for worker in self.processes if worker.runs]
+        while len(self.processes) < count:
             self.start()
 
     def ready(self, count: int = 2) -> None:
         """Have so many workers that wait for work."""
         self.refill(count)
-        for worker in self.workers:
+        for worker in self.processes:
             worker.wait_for_words(" ready.")
             # What a signal's handler raises Celery only logs: no point would be wrapped, and no fuse would ever burn.
             assert " raised: " not in worker.log, worker.log[-3000:]
 
     def wake(self) -> None:
         """Let those go on that were stopped."""
-        for worker in self.workers:
+        for worker in self.processes:
             worker.send_all(signal.SIGCONT)
 
     def working_on(self, run: Run) -> Process:
         """Return the worker that has this run."""
         owner = wait_for(lambda: Run.objects.values_list("owner", flat=True).get(pk=run.pk), "a worker takes the run")
         pid = int(owner.rpartition(":")[2])
-        return next(worker for worker in self.workers if os.getpgid(pid) == worker.pid)
+        return next(worker for worker in self.processes if os.getpgid(pid) == worker.pid)
 
     def stop(self) -> None:
-        for worker in self.workers:
+        for worker in self.processes:
             worker.kill()
-        self.workers = []
+        self.processes = []
 
 
 def clock(folder: Path, environment: Mapping[str, str]) -> Process:

@@ -40,7 +40,7 @@ class Ended(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class FaultContext:
     """What an action has before it: the client, the message that would have been sent, and who waits for the end."""
 
     client: socket.socket
@@ -48,7 +48,7 @@ class Moment:
     ended: threading.Event
 
 
-Action = Callable[[Moment], None]
+Action = Callable[[FaultContext], None]
 
 
 @dataclass(slots=True)
@@ -214,7 +214,7 @@ class Proxy:
     def _happen(self, talk: _Talk, message: bytes) -> None:
         assert self._fault
         self.happened += 1
-        self._fault.action(Moment(talk.client, message, self._ended))
+        self._fault.action(FaultContext(talk.client, message, self._ended))
 
 
 class BlackHole:

@@ -93,7 +93,7 @@ class Database:
 
 
 def present() -> Database:
-    """Return the database that the test is connected to."""
+    """Return the database that this process is connected to."""
     return Database(connection.settings_dict, str(connection.settings_dict["NAME"]))
 
 

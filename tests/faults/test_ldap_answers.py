@@ -9,7 +9,7 @@ import pytest
 from directory.models import Run, RunState
 from directory.values.plan import Outcome
 from tests.faults import damage
-from tests.faults.ldap_world import IMPATIENT, LEAVERS, PATIENT, World, first_often
+from tests.faults.ldap_world import LEAVERS, LONG_TIMEOUT, SHORT_TIMEOUT, World, first_often
 from tests.faults.proxy import Action, Fault, Stage
 from tests.worlds import change_of
 
@@ -46,11 +46,14 @@ OVERLOOKED: Mapping[str, Action] = {
 # The first connection reads, the second one counts again, and the third asks for those who were not found.
 ABSENCE_CHECK = 3
 NOT_CONFIRMED: Mapping[str, tuple[Fault, int]] = {
-    "a connection refused when absent users are asked for": (Fault(damage.reset, Stage.CONNECT), PATIENT),
-    "a connection closed when absent users are asked for": (Fault(damage.close, Stage.BETWEEN_PAGES, page=1), PATIENT),
-    "silence when absent users are asked for": (Fault(damage.fall_silent, Stage.BETWEEN_PAGES, page=2), IMPATIENT),
-    "busy when absent users are asked for": (Fault(damage.answering(51), Stage.LAST_PAGE), PATIENT),
-    "half an answer when absent users are asked for": (Fault(damage.truncate, Stage.LAST_PAGE), PATIENT),
+    "a connection refused when absent users are asked for": (Fault(damage.reset, Stage.CONNECT), LONG_TIMEOUT),
+    "a connection closed when absent users are asked for": (
+        Fault(damage.close, Stage.BETWEEN_PAGES, page=1),
+        LONG_TIMEOUT,
+    ),
+    "silence when absent users are asked for": (Fault(damage.fall_silent, Stage.BETWEEN_PAGES, page=2), SHORT_TIMEOUT),
+    "busy when absent users are asked for": (Fault(damage.answering(51), Stage.LAST_PAGE), LONG_TIMEOUT),
+    "half an answer when absent users are asked for": (Fault(damage.truncate, Stage.LAST_PAGE), LONG_TIMEOUT),
 }
 
 
@@ -110,14 +113,14 @@ def test_a_user_whose_entry_was_lost_is_found_when_asked_for(world: World, name:
 
 @pytest.mark.parametrize("name", first_often(NOT_CONFIRMED))
 def test_an_absence_that_can_not_be_confirmed_is_none(world: World, name: str) -> None:
-    fault, patience = NOT_CONFIRMED[name]
+    fault, timeout = NOT_CONFIRMED[name]
     with world.row(
         name,
         how=f"{SLAPD}, at the connection that asks for them",
         expected="the leavers not checked, the others applied",
     ) as row:
         fault.connection = ABSENCE_CHECK
-        run = world.disturbed(fault, patience=patience)
+        run = world.disturbed(fault, timeout=timeout)
 
         assert run.state == RunState.APPLIED
         assert overlooked(run) == sorted(LEAVERS)

@@ -6,7 +6,7 @@ import pytest
 
 from directory.models import RunState
 from tests.faults import damage
-from tests.faults.ldap_world import IMPATIENT, PATIENT, World
+from tests.faults.ldap_world import LONG_TIMEOUT, SHORT_TIMEOUT, World
 from tests.faults.proxy import Action, Fault, Stage
 
 READING = (Stage.BIND, Stage.FIRST_PAGE, Stage.MID_PAGE, Stage.LAST_PAGE)
@@ -32,7 +32,7 @@ def test_a_break_fails_the_run_and_the_next_one_is_right(world: World, name: str
         f"{name} {stage}", how="a TCP proxy before slapd", expected="failed, nobody changed; the next run is right"
     ) as row:
         action = BREAKS[name][0]
-        run = world.disturbed(Fault(action, stage), patience=PATIENT if action in AT_ONCE else IMPATIENT)
+        run = world.disturbed(Fault(action, stage), timeout=LONG_TIMEOUT if action in AT_ONCE else SHORT_TIMEOUT)
 
         assert run.state == RunState.FAILED
         assert world.unchanged()

@@ -45,7 +45,7 @@ RANG = "rang directory.tasks.start_due"
 
 
 def start_clock(clocks: list[Process], scene: Scene, folder: Path, seconds: int = 2) -> Process:
-    clocks.append(processes.clock(folder, scene.crew.environment | {"TICK": str(seconds)}))
+    clocks.append(processes.clock(folder, scene.workers.environment | {"TICK": str(seconds)}))
     return clocks[-1]
 
 
@@ -63,10 +63,10 @@ def test_a_run_whose_worker_is_gone_is_taken_over_within_a_minute(
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.stop()
+        scene.workers.stop()
         for _ in range(2):
-            scene.crew.start(RUN_LEASE_SECONDS="30")
-        for worker in scene.crew.workers:
+            scene.workers.start(RUN_LEASE_SECONDS="30")
+        for worker in scene.workers.processes:
             worker.wait_for_words(" ready.")
         scene.reach(run, "batch", nth=1).kill()
         died = time.monotonic()
@@ -76,7 +76,7 @@ def test_a_run_whose_worker_is_gone_is_taken_over_within_a_minute(
         scene.end(run)
         # A worker that is stopped between sending and noting it would have it sent once more.
         scene.deliver(run)
-        scene.crew.stop()
+        scene.workers.stop()
         assert seconds < 60
 
         scene.same_as_twin(row, run, "taken over within a minute")
@@ -94,10 +94,10 @@ def test_a_lost_message_is_made_up_for_by_the_next_worker_that_starts(scene: Sce
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.stop()
+        scene.workers.stop()
         runs.wake_worker(run.pk)
         scene.broker.do("FLUSHALL")
-        scene.crew.start(LOOKS_AROUND="1")
+        scene.workers.start(LOOKS_AROUND="1")
         wait_for(lambda: not _live(run), "the run ends by itself")
         scene.end(run)
 
@@ -116,13 +116,13 @@ def test_a_clock_makes_up_for_a_lost_message(scene: Scene, clocks: list[Process]
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
-        for worker in scene.crew.workers:
+        scene.workers.ready()
+        for worker in scene.workers.processes:
             worker.send_all(signal.SIGSTOP)
         runs.wake_worker(run.pk)
         scene.broker.kill()
         scene.broker.start()
-        scene.crew.wake()
+        scene.workers.wake()
         start_clock(clocks, scene, tmp_path)
         wait_for(lambda: not _live(run), "the clock's bell")
         scene.end(run)
@@ -142,7 +142,7 @@ def test_redis_killed_in_mid_run_does_not_stop_the_run(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "waiting", nth=2)
         scene.broker.kill()
         scene.fuse.go_on()
@@ -190,7 +190,7 @@ def test_a_person_can_start_a_run_although_redis_has_trouble(scene: Scene, perso
         expected="the page answers and says what the run waits for; it starts by itself when Redis is well again",
         where=connection.vendor,
     ) as row:
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         match trouble:
             case "is down":
                 scene.broker.kill()
@@ -228,11 +228,11 @@ def test_two_clocks_start_one_run_for_each_slot(scene: Scene, clocks: list[Proce
         where=connection.vendor,
     ) as row:
         _due(scene)
-        scene.crew.ready()
+        scene.workers.ready()
         for _ in range(2):
             start_clock(clocks, scene, tmp_path)
         run = _started_by_schedule()
-        scene.crew.refill()
+        scene.workers.refill()
         wait_for(lambda: not _live(run), "its end")
         for each in clocks:
             each.wait_for_words(RANG)
@@ -274,7 +274,7 @@ def test_a_killed_clock_is_made_up_for_when_it_is_back(scene: Scene, clocks: lis
         where=connection.vendor,
     ) as row:
         runs.cancel(run=scene.begin(), by=SYSTEM, at=timezone.now())
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         first = start_clock(clocks, scene, tmp_path)
         first.wait_for_words(RANG)
         first.kill()
@@ -310,10 +310,10 @@ def test_a_web_server_killed_in_mid_request(
         expected="the run is there whole and starts by itself" if kept else "no run, no trace of one, nothing held",
         where=connection.vendor,
     ) as row:
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         count, port = Run.objects.count(), free_port()
         scene.fuse.light(point, when=when)
-        server = processes.web(tmp_path, scene.crew.environment, port)
+        server = processes.web(tmp_path, scene.workers.environment, port)
         try:
             _press_synchronize(person, port)
             server.wait()

@@ -58,9 +58,9 @@ def test_a_database_file_locked_by_another_program(scene: Scene, seconds: int, o
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.stop()
-        # As in earnest, the lease lasts longer than the lock; or it does not, and the lock outlasts all patience.
-        scene.crew.start(RUN_LEASE_SECONDS="10").wait_for_words(" ready.")
+        scene.workers.stop()
+        # As in earnest, the lease lasts longer than the lock; or it does not, and the lock outlasts all time-outs.
+        scene.workers.start(RUN_LEASE_SECONDS="10").wait_for_words(" ready.")
         scene.reach(run, "waiting", nth=2)
         connection.close()
         with locked(scene.database):
@@ -86,7 +86,7 @@ def test_connections_ended_by_the_server_in_mid_batch(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "deactivate", nth=2)
         connection.close()
         _end_connections(scene.database)
@@ -121,7 +121,7 @@ def test_a_database_that_becomes_read_only(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         worker = scene.reach(run, "waiting", nth=2)
         _read_only(scene.database, "on")
         scene.fuse.go_on()
@@ -153,7 +153,7 @@ def test_a_server_without_space(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "waiting", nth=2)
         connection.close()
         with scene.database.beside(scene.database.name) as server:
@@ -185,7 +185,7 @@ def test_rows_locked_by_someone_else(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "waiting", nth=2)
         with scene.database.beside(scene.database.name) as other, other.transaction():
             other.execute("SELECT id FROM orgs_user FOR UPDATE")
@@ -210,11 +210,11 @@ def test_a_worker_stopped_in_mid_transaction_loses_its_locks(scene: Scene) -> No
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         scene.fuse.light("batch", "stop", nth=2)
         scene.ring()
         scene.fuse.wait()
-        stopped = scene.crew.working_on(run)
+        stopped = scene.workers.working_on(run)
         scene.end(run)
         stopped.kill()
 
@@ -241,7 +241,7 @@ def test_a_server_that_is_restarted_at_once(tmp_path: Path) -> None:
                 where="postgresql",
             ) as row:
                 run = scene.begin()
-                scene.crew.ready(1)
+                scene.workers.ready(1)
                 scene.reach(run, "deactivate", nth=2)
                 connection.close()
                 server.restart()

@@ -64,7 +64,7 @@ def test_a_worker_killed_at_a_named_point(scene: Scene, words: str) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         scene.fuse.light(point, when=when, nth=nth)
         scene.ring()
         scene.fuse.wait()
@@ -91,7 +91,7 @@ def test_a_worker_killed_in_the_smtp_dialogue(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         scene.fuse.light("smtp")
         scene.ring()
         scene.fuse.wait()
@@ -112,7 +112,7 @@ def test_a_killed_pool_child_is_replaced_by_its_worker(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.fuse.light("batch", "kill the child", nth=2)
         scene.ring()
         scene.fuse.wait()
@@ -138,9 +138,9 @@ def test_a_worker_killed_at_random_moments(crowd: Scene, quarter: int) -> None:
     ) as row:
         for moment in moments:
             run = crowd.begin()
-            crowd.crew.ready()
+            crowd.workers.ready()
             crowd.ring()
-            worker = crowd.crew.working_on(run)
+            worker = crowd.workers.working_on(run)
             time.sleep(moment * seconds)
             worker.kill()
             run.refresh_from_db()

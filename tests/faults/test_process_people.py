@@ -36,7 +36,7 @@ def test_people_changed_by_hand_in_mid_apply_are_left_to_the_person(scene: Scene
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "waiting", nth=2)
         renamed, held, gone = _late(run)
         now = timezone.now()
@@ -79,7 +79,7 @@ def test_a_run_changes_nobody_by_scripts_that_are_replaced_meanwhile(scene: Scen
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "scripts")
         script = {"active_script": "function (entry) { return false }"}
         servers.save(server=LdapServer.objects.get(), values=script, by=SYSTEM, at=timezone.now())
@@ -113,7 +113,7 @@ def test_a_server_taken_away_in_mid_run(scene: Scene, what: str, point: str) -> 
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, point, nth=1 if point == "scripts" else 2)
         server, now = LdapServer.objects.get(), timezone.now()
         result = "done"
@@ -161,7 +161,7 @@ def test_a_run_that_is_cancelled(scene: Scene, stage: str) -> None:
         if stage == "queued":
             runs.cancel(run=run, by=SYSTEM, at=timezone.now())
         else:
-            scene.crew.ready(1)
+            scene.workers.ready(1)
             point, nth = STAGES[stage]
             scene.reach(run, point, nth=nth)
             runs.cancel(run=run, by=SYSTEM, at=timezone.now())

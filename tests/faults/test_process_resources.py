@@ -36,11 +36,11 @@ def test_a_worker_without_memory_ends_its_attempt_and_another_one_goes_on(scene:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.fuse.light("batch", "fill the memory", when="before", nth=2)
         scene.ring()
         scene.fuse.wait()
-        worker = scene.crew.workers[0]
+        worker = scene.workers.processes[0]
         wait_for(lambda: Run.objects.abandoned().exists(), "the attempt ends")
         worker.kill()
         run.refresh_from_db()
@@ -69,11 +69,11 @@ def test_a_full_disk_below_the_database_ends_the_attempt(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         scene.fuse.light("batch", "fill the disk", when="before", nth=2)
         scene.ring()
         scene.fuse.wait()
-        worker = scene.crew.working_on(run)
+        worker = scene.workers.working_on(run)
         scene.end(run)
         worker.kill()
 
@@ -92,8 +92,8 @@ def test_a_full_disk_below_the_log_does_not_stop_a_run(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.stop()
-        worker = scene.crew.start(LOG_FILE="/dev/full")
+        scene.workers.stop()
+        worker = scene.workers.start(LOG_FILE="/dev/full")
         worker.wait_for_words(" ready.")
         scene.ring()
         wait_for(lambda: _gave_up(run) and run.state not in LIVE_STATES, "the run ends")
@@ -115,7 +115,7 @@ def killing_scripts_of(scene: Scene, run: Run, *, times: int) -> Iterator[list[i
 
     def kill() -> None:
         while len(killed) < times and not over.is_set():
-            for worker in scene.crew.workers:
+            for worker in scene.workers.processes:
                 for child in children_of(worker.pid):
                     for script in script_children_of(child):
                         if script not in killed and len(killed) < times:
@@ -144,7 +144,7 @@ def test_a_script_process_killed_from_outside_is_nobodys_fault(scene: Scene, tim
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         with killing_scripts_of(scene, run, times=times) as killed:
             scene.end(run)
         assert len(killed) == times
@@ -163,7 +163,7 @@ def test_script_processes_killed_again_and_again_fail_the_run_before_anything_is
     ) as row:
         run = scene.begin()
         before = AuditEntry.objects.count(), User.objects.filter(active=True).count()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         with killing_scripts_of(scene, run, times=1_000_000):
             scene.end(run, RunState.FAILED)
 
@@ -194,7 +194,7 @@ def test_a_mail_server_in_trouble(scene: Scene, trouble: str) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         _spoil(scene, trouble)
         scene.end(run)
         wait_for(lambda: Mail.objects.filter(run=run).exclude(error="").exists(), "the mail is not taken")

@@ -33,7 +33,7 @@ def test_two_administrators_at_work_on_the_same_users(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         theirs = list(User.objects.filter(username__startswith="u0").order_by("pk").values_list("pk", flat=True))[::2]
         troubles: list[BaseException] = []
         scene.reach(run, "waiting", nth=2)
@@ -58,7 +58,7 @@ def test_two_administrators_at_work_on_the_same_users(scene: Scene) -> None:
 
 def _twin_users(scene: Scene) -> dict[str, bool]:
     run = scene.begin()
-    scene.crew.ready(1)
+    scene.workers.ready(1)
     scene.ring()
     scene.end(run)
     return dict(User.objects.values_list("username", "active"))
@@ -88,7 +88,7 @@ def test_an_upgrade_with_a_run_in_flight(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "batch", nth=2).kill()
         with connection.cursor() as cursor:
             cursor.execute("ALTER TABLE directory_run ADD COLUMN of_the_next_version integer NOT NULL DEFAULT 0")
@@ -110,7 +110,7 @@ def test_yesterdays_backup_restored_after_a_run(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         backup = scene.database.named(f"{Path(scene.database.name).stem}_backup")
         connection.close()
         backup.become(scene.database)

@@ -14,7 +14,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from directory.actions import runs
-from directory.models import Mail, Run, RunState, ScriptPage
+from directory.models import EvaluationBatch, Mail, Run, RunState
 from directory.models.heartbeats import Part
 from directory.scheduling import heartbeats
 from directory.sync.lease import MAX_ATTEMPTS
@@ -38,7 +38,7 @@ def test_a_worker_told_to_go_puts_the_run_down_after_its_step(scene: Scene) -> N
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         worker = scene.reach(run, "waiting", nth=2)
         worker.send(signal.SIGTERM)
         worker.wait_for_words("Warm shutdown")
@@ -63,11 +63,11 @@ def test_a_worker_that_was_stopped_for_three_leases_is_fenced_out(scene: Scene) 
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         scene.fuse.light("waiting", "stop", nth=2)
         scene.ring()
         scene.fuse.wait()
-        stopped = scene.crew.working_on(run)
+        stopped = scene.workers.working_on(run)
         ends = time.monotonic() + 3 * LEASE
         scene.end(run)
         wait_for(lambda: time.monotonic() > ends, "three leases")
@@ -88,12 +88,12 @@ def test_a_message_that_comes_six_times_to_two_workers_is_carried_out_once(scene
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
-        for worker in scene.crew.workers:
+        scene.workers.ready()
+        for worker in scene.workers.processes:
             worker.send_all(signal.SIGSTOP)
         for _ in range(6):
             runs.wake_worker(run.pk)
-        scene.crew.wake()
+        scene.workers.wake()
         scene.end(run)
 
         scene.same_as_twin(row, run, "carried out once")
@@ -111,11 +111,11 @@ def test_a_step_that_takes_longer_than_the_lease_keeps_its_run(scene: Scene) -> 
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.stop()
+        scene.workers.stop()
         # Long enough for the thread that renews it to come to its turn on a busy machine.
         for _ in range(2):
-            scene.crew.start(RUN_LEASE_SECONDS="8")
-        scene.crew.ready()
+            scene.workers.start(RUN_LEASE_SECONDS="8")
+        scene.workers.ready()
         scene.reach(run, "scripts", when="before")
         ends = time.monotonic() + 10
         scene.until(lambda: time.monotonic() > ends, "more than the lease")
@@ -139,24 +139,24 @@ def test_a_worker_that_helps_with_scripts_is_no_loss_when_it_is_lost(scene: Scen
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.stop()
+        scene.workers.stop()
         for _ in range(2):
-            scene.crew.start(HELPED="1", RUN_LEASE_SECONDS="15")
-        scene.crew.ready()
-        for worker in scene.crew.workers:
+            scene.workers.start(HELPED="1", RUN_LEASE_SECONDS="15")
+        scene.workers.ready()
+        for worker in scene.workers.processes:
             heartbeats.note(part=Part.WORKER, host="vm", pid=worker.pid, at=timezone.now(), queues=["sync", "mail"])
         scene.fuse.light("help", do, when="before")
         scene.ring()
         scene.fuse.wait()
-        own = scene.crew.working_on(run)
-        helper = next(worker for worker in scene.crew.workers if worker is not own)
+        own = scene.workers.working_on(run)
+        helper = next(worker for worker in scene.workers.processes if worker is not own)
         if do == "kill":
             wait_for(lambda: not helper.runs, "the helper is gone")
         scene.end(run)
         if do == "wait":
             scene.fuse.go_on()
 
-        assert (run.fence, ScriptPage.objects.count()) == (1, 0)
+        assert (run.fence, EvaluationBatch.objects.count()) == (1, 0)
         scene.same_as_twin(row, run, f"taken {run.fence} time")
 
 
@@ -165,11 +165,11 @@ def test_a_worker_is_counted_from_when_it_is_ready_until_it_has_left(scene: Scen
         return heartbeats.workers_alive(queue="sync", at=timezone.now())
 
     scene.begin()
-    scene.crew.stop()
-    scene.crew.ready(1)
+    scene.workers.stop()
+    scene.workers.ready(1)
     assert alive() == 1
 
-    (worker,) = scene.crew.workers
+    (worker,) = scene.workers.processes
     worker.send(signal.SIGTERM)
     worker.wait()
 
@@ -187,7 +187,7 @@ def test_a_run_that_dies_of_itself_ends_with_the_reason_and_a_mail(scene: Scene)
     ) as row:
         run = scene.begin()
         before = AuditEntry.objects.count()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         for _ in range(MAX_ATTEMPTS):
             scene.fuse.light("record", "bug", when="before")
             scene.until(lambda: scene.fuse.burnt, "the next attempt")
@@ -213,7 +213,7 @@ def test_a_run_that_gets_further_each_time_is_not_given_up(scene: Scene) -> None
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         for _ in range(deaths):
             scene.fuse.light("waiting", "kill the child", nth=2)
             scene.until(lambda: scene.fuse.burnt, "the next death")
@@ -234,7 +234,7 @@ def test_a_clock_set_back_by_an_hour_does_not_hold_a_dead_workers_run(scene: Sce
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         scene.reach(run, "waiting", nth=2).kill()
         Run.objects.filter(pk=run.pk).update(lease_until=F("lease_until") + timedelta(hours=1))
         scene.end(run)
@@ -254,7 +254,7 @@ def test_a_clock_set_forward_by_a_day_does_no_harm_to_a_run(scene: Scene) -> Non
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready()
+        scene.workers.ready()
         worker = scene.reach(run, "waiting", nth=2)
         worker.send_all(signal.SIGSTOP)
         Run.objects.filter(pk=run.pk).update(lease_until=F("lease_until") - timedelta(days=1))
@@ -278,7 +278,7 @@ def test_a_killed_worker_leaves_no_process_behind(scene: Scene) -> None:
         where=connection.vendor,
     ) as row:
         run = scene.begin()
-        scene.crew.ready(1)
+        scene.workers.ready(1)
         scene.reach(run, "scripts", when="after")
         run.refresh_from_db()
         pid = int(run.owner.rpartition(":")[2])

@@ -19,14 +19,14 @@ from directory.scheduling import supervised
 from tests.server_process import free_port, start_process
 
 ROOT = Path(__file__).parents[2]
-PATIENCE = 60.0
+TIMEOUT = 60.0
 # serve starts with its data folder on its own file system, so that only what it writes meets the end of it.
 SPACE = "300m"
 
 pytestmark = pytest.mark.timeout(240)
 
 
-def wait_for(what: Callable[[], object], what_for: str, *, seconds: float = PATIENCE) -> None:
+def wait_for(what: Callable[[], object], what_for: str, *, seconds: float = TIMEOUT) -> None:
     ends = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < ends, f"waited {seconds:.0f} s in vain: {what_for}"

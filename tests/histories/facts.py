@@ -50,7 +50,7 @@ def known_ids() -> dict[int, set[str]]:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Snapshot:
     """The facts at one moment, the immutable ids that were known then, and the server that each user was matched on."""
 
     facts: Facts
@@ -58,7 +58,7 @@ class Moment:
     servers: dict[int, int | None]
 
     @classmethod
-    def now(cls) -> Moment:
+    def now(cls) -> Snapshot:
         return cls(facts(), known_ids(), dict(Match.objects.values_list("user_id", "server_id")))
 
     def changed(self, later: Facts) -> set[int]:

@@ -24,7 +24,7 @@ from tests import state
 from tests.histories import edits, happens, promises, uploads_of
 from tests.histories.directories import ACTIVE, EVERYONE, Fault, MemoryDirectories
 from tests.histories.edits import EDITS, NAMES
-from tests.histories.facts import Facts, Moment, facts
+from tests.histories.facts import Facts, Snapshot, facts
 from tests.histories.world import CRASHES, SERVERS, Killed, World, killed_at, rolled_back
 
 SETTINGS: tuple[dict[str, Any], ...] = (
@@ -226,7 +226,7 @@ class Histories(RuleBasedStateMachine):
         with suppress(Refused):
             if plan is not None:
                 run = stored_plans.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
-                before = Moment.now()
+                before = Snapshot.now()
                 self.went_well(self.world.finished(run), before)
 
     @rule(nth=st.integers(0, 5), second=st.booleans())
@@ -240,7 +240,7 @@ class Histories(RuleBasedStateMachine):
         with suppress(Refused):
             run = stored_plans.apply_plan(run=plan, by=by, at=self.world.now, wake=False)
             assert not overtaken
-            before = Moment.now()
+            before = Snapshot.now()
             self.went_well(self.world.finished(run), before)
             COUNTED["old plans"] += 1
 
@@ -262,7 +262,7 @@ class Histories(RuleBasedStateMachine):
         run = self.world.start(simulated=False)
         if run is None:
             return
-        before, calls, edited = Moment.now(), Counter[str](), set[int]()
+        before, calls, edited = Snapshot.now(), Counter[str](), set[int]()
 
         def meanwhile(_phase: str, _done: int, _total: int | None) -> None:
             calls["all"] += 1
@@ -289,7 +289,7 @@ class Histories(RuleBasedStateMachine):
         run = self.world.start(simulated=False)
         if run is None:
             return
-        now, before = self.world.now, Moment.now()
+        now, before = self.world.now, Snapshot.now()
         with rolled_back():
             ended, undisturbed = self.world.execute(Run.objects.get(pk=run.pk)).state, facts()
         self.world.now = now
@@ -306,7 +306,7 @@ class Histories(RuleBasedStateMachine):
         if run is None:
             return
         self.wrote = True
-        before, untouched = Moment.now(), state.snapshot()
+        before, untouched = Snapshot.now(), state.snapshot()
         self.world.execute(run)
         if run.state == RunState.APPLIED:
             self.went_well(run, before, read_now=True)
@@ -314,7 +314,7 @@ class Histories(RuleBasedStateMachine):
             assert run.state in {RunState.HELD_BACK, RunState.FAILED}, run.state
             assert state.differences(untouched, state.snapshot()) == []
 
-    def went_well(self, run: Run, before: Moment, *, read_now: bool = False) -> None:
+    def went_well(self, run: Run, before: Snapshot, *, read_now: bool = False) -> None:
         """Look at what a run did; ``read_now`` says that it has read the directories as they are."""
         after = facts()
         COUNTED["runs"] += 1
@@ -341,7 +341,7 @@ class Histories(RuleBasedStateMachine):
             plan = self.world.execute(undo.start(run=run, by=self.world.root, at=self.world.now, wake=False))
             assert state.differences(untouched, state.snapshot()) == []
             applied = stored_plans.apply_plan(run=plan, by=self.world.second, at=self.world.now, wake=False)
-            before = Moment.now()
+            before = Snapshot.now()
             if kill:
                 with killed_at(CRASHES[0], 1, afterwards=True), suppress(Killed):
                     self.world.execute(applied)

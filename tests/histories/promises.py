@@ -7,13 +7,13 @@ from typing import Any
 
 from django.db.models import Q
 
-from directory.models import LdapServer, Run, RunServer, RunState, Standing, StoredEntry
+from directory.models import CachedDecision, LdapServer, Run, RunServer, RunState, StoredEntry
 from directory.scope import orgs_in_scope
 from directory.values.plan import Cause, Outcome
 from directory.values.scripts import Verdict
 from orgs.text import fold
 from tests.histories.directories import EVERYONE, Person, verdict
-from tests.histories.facts import Facts, Moment, cut_off
+from tests.histories.facts import Facts, Snapshot, cut_off
 from tests.histories.world import World, rolled_back
 
 WITHOUT_A_DIRECTORY = {"Local", "ADMIN"}
@@ -21,7 +21,7 @@ WITHOUT_A_DIRECTORY = {"Local", "ADMIN"}
 LEFT_FOR_LATER = (Outcome.CHANGED_MEANWHILE, Outcome.REFUSED, Outcome.WAITING)
 
 
-def word_on(world: World, before: Moment, pk: int, account: dict[str, Any]) -> tuple[list[Verdict], bool]:
+def word_on(world: World, before: Snapshot, pk: int, account: dict[str, Any]) -> tuple[list[Verdict], bool]:
     """Return what the directories that can be read say of a user, and whether those are all that the user's org asks.
 
     Whom a server leaves out it still names when it is asked again. Entries with the user's immutable id count before
@@ -50,7 +50,7 @@ def _is_somebody_else(person: Person, known: Collection[str], account: dict[str,
 
 
 def nobody_was_cut_off_without_proof(
-    world: World, before: Moment, after: Facts, *, except_for: Collection[int] = ()
+    world: World, before: Snapshot, after: Facts, *, except_for: Collection[int] = ()
 ) -> None:
     """Whoever was cut off is inactive in a directory that was read, or in none of all that the org asks.
 
@@ -76,7 +76,7 @@ def is_overtaken(plan: Run) -> bool:
     return later.filter(Q(run__gt=plan.pk) | Q(run__applied_after__gte=plan.pk)).exclude(run=plan).exists()
 
 
-def errors_changed_nobody(world: World, before: Moment, after: Facts) -> None:
+def errors_changed_nobody(world: World, before: Snapshot, after: Facts) -> None:
     """Where every entry of a user breaks the script, or nowhere could be looked, the user is as before."""
     for pk in before.changed(after):
         verdicts, everywhere = word_on(world, before, pk, before.facts[pk])
@@ -84,7 +84,7 @@ def errors_changed_nobody(world: World, before: Moment, after: Facts) -> None:
         assert verdicts or everywhere, after[pk]
 
 
-def the_untouchable_are_untouched(before: Moment, after: Facts, *, undo: bool) -> None:
+def the_untouchable_are_untouched(before: Snapshot, after: Facts, *, undo: bool) -> None:
     """Holds, people managed locally and orgs without a directory are respected."""
     for pk, row in after.items():
         old = before.facts[pk]
@@ -127,10 +127,10 @@ def _planned_by_a_simulation(
 
 
 def what_is_kept_changes_nothing(world: World) -> None:
-    """A run that keeps verdicts and standings wants what one wants that begins from nothing."""
+    """A run with kept verdicts and cached decisions plans the same as a run without them."""
     kept = _simulated(world)
     with rolled_back():
-        Standing.objects.all().delete()
+        CachedDecision.objects.all().delete()
         StoredEntry.objects.update(digest="", settled=False)
         assert _simulated(world) == kept
 

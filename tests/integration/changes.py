@@ -131,5 +131,5 @@ def incremental_as_full(*, expected: bool = True) -> None:
     """Carry out a run of changes; a full one then has nothing to do."""
     run = changes()
     assert run.state == RunState.APPLIED, reading_of(run).error
-    assert was_incremental(run) == expected, reading_of(run).extent
+    assert was_incremental(run) == expected, reading_of(run).read_scope
     assert [row for row in planned(sync()) if row[-1] != Outcome.UNCHANGED] == []

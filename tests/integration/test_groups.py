@@ -362,7 +362,7 @@ class TestAChange:
     def test_of_what_rollcall_makes_of_groups_has_them_read_anew(
         self, staff: Company, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(group_store, "MADE", "f" * 16)
+        monkeypatch.setattr(group_store, "DIGEST_PREFIX", "f" * 16)
         staff.directory.delete(staff.group_dn("Others"))
 
         sync()

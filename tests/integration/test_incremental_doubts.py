@@ -47,7 +47,7 @@ def test_a_server_that_does_not_filter_by_its_stamps_is_not_believed() -> None:
 
         assert not was_incremental(run)
         assert (
-            reading_of(run).extent
+            reading_of(run).read_scope
             == "everything, because the server finds entries by a uSNChanged that no entry can have"
         )
 
@@ -62,7 +62,7 @@ def test_a_server_whose_stamps_may_not_be_searched_is_not_believed() -> None:
         run = changes()
 
         assert not was_incremental(run)
-        assert "the server finds nobody by uSNChanged" in reading_of(run).extent
+        assert "the server finds nobody by uSNChanged" in reading_of(run).read_scope
 
 
 @pytest.mark.parametrize("where", ["script", "mapping", "setting", "schema"])
@@ -83,7 +83,7 @@ def test_an_attribute_that_changes_without_marking_the_entry_has_everything_read
         run = changes()
 
         assert not was_incremental(run)
-        assert "changes without marking the entry as changed" in reading_of(run).extent
+        assert "changes without marking the entry as changed" in reading_of(run).read_scope
         LdapServer.objects.update(unmarked_attributes=["-lastLogon", "-acmeLevel"])
         assert was_incremental(changes())
 
@@ -184,7 +184,7 @@ def test_a_server_that_drops_the_connection_on_a_sync_search_gets_none_any_more(
         }
         ldap_server(server.url, full_reading_every=9, **settings)
         simulate_and_sync()
-        assert reading_of(Run.objects.latest("pk")).position["by"] == "syncrepl"
+        assert reading_of(Run.objects.latest("pk")).cursor["by"] == "syncrepl"
         server.dies_of_control = dead
         # Else nothing had changed, and nothing would be asked for.
         newest = {"objectClass": [b"domain"], "contextCSN": [b"20260102000000.000000Z#000000#000#000000"]}
@@ -199,7 +199,7 @@ def test_a_server_that_drops_the_connection_on_a_sync_search_gets_none_any_more(
             server.silent_from_now_on = False
         else:
             assert run.state == RunState.APPLIED
-            assert "the server broke off when it was asked by syncrepl" in reading_of(run).extent
+            assert "the server broke off when it was asked by syncrepl" in reading_of(run).read_scope
         assert LdapServer.objects.get().sync_search_failed_at is not None
         assert AuditEntry.objects.filter(action="syncrepl turned off").exists()
         assert any("broke off when it was asked by syncrepl" in line.fact for line in status.look(at=NOON))
@@ -207,7 +207,7 @@ def test_a_server_that_drops_the_connection_on_a_sync_search_gets_none_any_more(
 
         run = changes()
         assert run.state == RunState.APPLIED
-        assert reading_of(run).position["by"] == "modifyTimestamp"
+        assert reading_of(run).cursor["by"] == "modifyTimestamp"
         assert changes().state == RunState.APPLIED
         assert server.controls_seen.count(SYNC) == tries
 

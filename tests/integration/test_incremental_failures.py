@@ -74,7 +74,7 @@ def test_a_failure_while_changes_are_read_has_everything_read_in_the_same_run(fa
         assert not was_incremental(run)
         refused = where == "the changes" and fault == "refuse"
         why = "the server does not search by uSNChanged" if refused else "what has changed could not be read"
-        assert row.extent.startswith(f"everything, because {why}")
+        assert row.read_scope.startswith(f"everything, because {why}")
         assert User.objects.get(username="p1").last_name == "Married"
 
 
@@ -98,13 +98,13 @@ def test_a_reading_that_failed_has_the_next_one_read_everything() -> None:
         run = changes()
 
         assert not was_incremental(run)
-        assert reading_of(run).extent == "everything, because the last reading of it was not complete"
+        assert reading_of(run).read_scope == "everything, because the last reading of it was not complete"
         assert was_incremental(changes())
 
 
 def test_a_position_that_is_none_has_everything_read() -> None:
     with controlled(root=root_of_a_controller(highestCommittedUSN=["²".encode()])) as server:
-        assert reading_of(Run.objects.latest("pk")).position == {}
+        assert reading_of(Run.objects.latest("pk")).cursor == {}
         server.root = root_of_a_controller()
 
         run = changes()

@@ -133,7 +133,7 @@ def test_a_group_that_the_bind_dn_may_not_see_is_no_trouble() -> None:
 
         assert "Org Admin" in roles_of("p1")
         # Nobody is read again each time for it.
-        assert "entries whose groups have changed" not in reading_of(changes()).extent
+        assert "entries whose groups have changed" not in reading_of(changes()).read_scope
 
 
 @pytest.mark.parametrize("depth", [1, 3])
@@ -198,7 +198,7 @@ def test_where_nobody_names_such_a_group_its_members_are_not_read_each_time() ->
         run = changes()
 
         assert was_incremental(run)
-        assert "entries whose groups" not in reading_of(run).extent
+        assert "entries whose groups" not in reading_of(run).read_scope
         employer.directory.delete(group)
 
 
@@ -304,7 +304,7 @@ def test_a_branch_that_is_moved_to_where_people_are_searched_for_has_everything_
 
         run = changes()
         assert not was_incremental(run)
-        assert f"the branch ou=sales,ou=People,{base} has changed" in reading_of(run).extent
+        assert f"the branch ou=sales,ou=People,{base} has changed" in reading_of(run).read_scope
         assert StoredEntry.objects.count() == 2
 
 

@@ -46,7 +46,7 @@ def staff(request: pytest.FixtureRequest) -> Iterator[Employer]:
             user(name, last_name=name.title())
         employer.server(full_reading_every=4, page_size=4, limit_org_deactivations_percent=100)
         assert simulate_and_sync().state == RunState.APPLIED
-        assert reading_of(Run.objects.latest("pk")).position["by"] == kind_of_cursor
+        assert reading_of(Run.objects.latest("pk")).cursor["by"] == kind_of_cursor
         yield employer
 
 
@@ -65,7 +65,7 @@ def test_what_has_changed_is_read_and_applied_and_the_rest_stays(staff: Employer
     assert User.objects.get(username="p3").last_name == "Married"
     row = reading_of(run)
     assert (row.entries, row.matched, row.complete) == (10, 9, True)
-    assert row.proof["entries"] < 10 or row.position["by"] == "modifyTimestamp"
+    assert row.proof["entries"] < 10 or row.cursor["by"] == "modifyTimestamp"
     assert run.counts["users"] == 9
 
 
@@ -73,7 +73,7 @@ def test_a_run_that_was_not_asked_to_reads_everything(staff: Employer) -> None:
     run = sync()
 
     assert not was_incremental(run)
-    assert reading_of(run).extent == ""
+    assert reading_of(run).read_scope == ""
 
 
 def test_whoever_becomes_inactive_is_deactivated(staff: Employer) -> None:
@@ -194,7 +194,7 @@ def test_whoever_comes_into_a_group_or_leaves_it_has_other_roles(staff: Employer
 
     assert was_incremental(run)
     if reading_of(run).since["by"] == "syncrepl":
-        assert "and 2 entries whose groups have changed" in reading_of(run).extent
+        assert "and 2 entries whose groups have changed" in reading_of(run).read_scope
     assert "Org Admin" not in roles_of("p1")
     assert "Org Admin" in roles_of("p2")
     assert "Org Admin" in roles_of("p7")
@@ -213,7 +213,7 @@ def test_a_branch_that_changes_has_everything_read(staff: Employer) -> None:
     run = changes()
 
     assert not was_incremental(run)
-    assert f"the branch ou=newer,{staff.directory.base} has changed" in reading_of(run).extent
+    assert f"the branch ou=newer,{staff.directory.base} has changed" in reading_of(run).read_scope
 
 
 def test_everything_is_read_every_so_many_times(staff: Employer) -> None:
@@ -238,12 +238,12 @@ def test_a_full_simulation_that_nobody_applied_has_everything_read(staff: Employ
     run = changes()
 
     assert not was_incremental(run)
-    assert "it has been read in full since the last sync" in reading_of(run).extent
+    assert "it has been read in full since the last sync" in reading_of(run).read_scope
     assert was_incremental(changes())
 
 
 def test_what_was_only_simulated_is_read_again(staff: Employer) -> None:
-    before = reading_of(Run.objects.latest("pk")).position
+    before = reading_of(Run.objects.latest("pk")).cursor
     staff.directory.modify(staff.dn("p3"), {"sn": "Married"})
     assert change_of(changes(simulated=True), "p3").outcome == Outcome.PLANNED
 
@@ -267,7 +267,7 @@ def test_everything_is_read_when_something_else_is_made_of_it(
     run = changes(simulated=True)
 
     assert not was_incremental(run)
-    assert reading_of(run).extent.startswith("everything, because ")
+    assert reading_of(run).read_scope.startswith("everything, because ")
 
 
 def test_scripts_that_look_at_the_time_are_asked_about_everybody_each_time(staff: Employer) -> None:
@@ -293,7 +293,7 @@ def test_a_new_entry_without_an_immutable_id_has_everything_read(staff: Employer
     run = changes()
 
     assert not was_incremental(run)
-    assert "p6new" in reading_of(run).extent
+    assert "p6new" in reading_of(run).read_scope
     assert StoredEntry.objects.count() == 10
 
 
@@ -301,7 +301,7 @@ def test_a_new_entry_without_an_immutable_id_has_everything_read(staff: Employer
 @pytest.mark.parametrize("gone", ["hidden", "deleted"])
 def test_the_canary_is_asked_for(staff: Employer, gone: str) -> None:
     LdapServer.objects.update(canary="p2")
-    assert reading_of(changes()).canary_seen
+    assert reading_of(changes()).canary_found
     staff.directory.modify(staff.dn("p3"), {"sn": "Married"})
     if gone == "hidden":
         staff.directory.allow(f'to dn.base="{staff.dn("p2")}" by * none', "to * by * read")
@@ -318,13 +318,13 @@ def test_the_canary_counts_as_seen_where_it_is_stored(staff: Employer) -> None:
     LdapServer.objects.update(canary="p2")
     run = changes()
     assert was_incremental(run)
-    assert reading_of(run).canary_seen
+    assert reading_of(run).canary_found
 
     LdapServer.objects.update(canary="gone")
     assert changes().state == RunState.HELD_BACK
 
 
-def test_patience_neither_ends_nor_goes_on_while_nobody_is_looked_for(staff: Employer) -> None:
+def test_the_absence_grace_neither_ends_nor_goes_on_while_nobody_is_looked_for(staff: Employer) -> None:
     LdapServer.objects.update(absence_runs=2)
     staff.directory.delete(staff.dn("p5"))
     assert change_of(sync(), "p5").outcome == Outcome.WAITING
@@ -394,7 +394,7 @@ def test_a_count_that_is_not_the_same_has_everything_read(controller: FakeDirect
     run = changes()
 
     assert not was_incremental(run)
-    assert words in reading_of(run).extent
+    assert words in reading_of(run).read_scope
     assert run.state == RunState.APPLIED
 
 
@@ -423,6 +423,6 @@ def test_a_claim_that_only_the_changes_showed_is_forgotten_when_everything_is_re
 
         pipeline.execute(run.pk, clock=Clock(), progress=follow)
 
-        assert "nameless" in reading_of(run).extent
+        assert "nameless" in reading_of(run).read_scope
         assert change_of(run, "kim").outcome == Outcome.APPLIED
         assert not again(kim).active

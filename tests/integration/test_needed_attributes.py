@@ -271,7 +271,7 @@ class TestANameThatIsPutTogether:
         run = simulate()
         entry = EntryText("uid=mia", '{"uid": ["mia"]}')
         page = evaluation_batches.post(
-            run_id=run.pk, server_id=server.pk, made=evaluation_fingerprint(server), entries=[entry]
+            run_id=run.pk, server_id=server.pk, fingerprint=evaluation_fingerprint(server), entries=[entry]
         )
 
         assert remote_worker.help_with(page, go_on=lambda: None) == 1

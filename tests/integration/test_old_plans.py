@@ -158,7 +158,7 @@ class TestAPlanThatALaterReadingHasOvertaken:
 
         assert again(people[0]).active
 
-    def test_is_void_whatever_patience_the_server_has(self, employer: Employer) -> None:
+    def test_is_void_whatever_absence_grace_the_server_has(self, employer: Employer) -> None:
         people = staff(employer, 3)
         employer.server(**EVERYBODY, absence_runs=2)
         simulate_and_sync()
@@ -406,7 +406,7 @@ class TestAnOlderPlanAndTheEntryOfNow:
         assert outcomes(applied(plan)) == {"user00": CHANGED_MEANWHILE}
         assert again(people[0]).last_name == "User00"
 
-    def test_deactivates_nobody_whose_patience_was_given_anew(self, employer: Employer) -> None:
+    def test_deactivates_nobody_whose_absence_grace_began_anew(self, employer: Employer) -> None:
         people = staff(employer, 3)
         server = employer.server(**EVERYBODY)
         simulate_and_sync()

@@ -73,7 +73,7 @@ class TestARunThatWasHeldBack:
         assert (held_back, half_gone.state) == (RunState.HELD_BACK, RunState.APPLYING)
 
 
-class TestPatience:
+class TestTheExtraTimeout:
     def test_of_a_second_look_is_that_of_the_reading(
         self, employer: Employer, half_gone: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -81,9 +81,9 @@ class TestPatience:
         renew = Lease.renew
         longest: dict[str, int] = {}
 
-        def noted(held: Lease, *, phase: str, patience: int = 0, **rest: Any) -> None:
-            longest[phase] = max(longest.get(phase, 0), patience)
-            renew(held, phase=phase, patience=patience, **rest)
+        def noted(held: Lease, *, phase: str, extra_timeout: int = 0, **rest: Any) -> None:
+            longest[phase] = max(longest.get(phase, 0), extra_timeout)
+            renew(held, phase=phase, extra_timeout=extra_timeout, **rest)
 
         monkeypatch.setattr(Lease, "renew", noted)
 

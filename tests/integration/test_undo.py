@@ -393,7 +393,7 @@ class TestWhoIsLeftAlone:
         assert not again(sean).active
 
     def test_is_who_was_changed_by_a_version_that_kept_no_notes(self, left: Run) -> None:
-        left.stored_changes.update(traces={})
+        left.stored_changes.update(side_effects={})
 
         plan = planned(left)
 

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.core.management.color import no_style
+from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.recorder import MigrationRecorder
 from pytest_django import DjangoDbBlocker
 
 from console.management.commands import serve
+from directory.actions import stored_plans, undo
+from directory.models import EvaluationBatch, Heartbeat, Run, RunChange, RunState, StoredEntry
+from directory.models.heartbeats import Part
+from directory.scope import orgs_in_scope
 from directory.status import database as status
 from directory.status import upgrades
 from directory.status.lines import LineState
+from directory.sync import pipeline
+from directory.sync.plan import users_in_scope
+from directory.sync.stored import decision_cache
+from directory.values.plan import Outcome
+from orgs.rules.actors import SYSTEM
+from tests.directories import Directory
 from tests.faults.stages import Database, connected_to, present
-from tests.schemas import described, rows
+from tests.integration.employer import Employer
+from tests.schemas import OWN, described, rows
+from tests.worlds import NO_LIMITS, NOON, Clock, again, change_of, device, simulate_and_sync, sync, user
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -164,3 +179,142 @@ class TestANewDatabase:
         call_command("migrate", verbosity=0)
 
         assert described(older) == described(new)
+
+
+# What the older version calls otherwise: tables by their present names, columns by table and present name.
+OLDER_TABLES = {
+    "directory_cacheddecision": "directory_standing",
+    "directory_evaluationbatch": "directory_scriptpage",
+}
+OLDER_COLUMNS = {
+    ("directory_cacheddecision", "context_hash"): "house",
+    ("directory_evaluationbatch", "evaluation_fingerprint"): "made",
+    ("directory_heartbeat", "last_beat_at"): "heard_at",
+    ("directory_runchange", "side_effects"): "traces",
+    ("directory_runserver", "canary_found"): "canary_seen",
+    ("directory_runserver", "cursor"): "position",
+    ("directory_runserver", "match_fingerprint"): "ground",
+    ("directory_runserver", "org_lists_digest"): "asked_digest",
+    ("directory_runserver", "read_scope"): "extent",
+    ("directory_storedentry", "ambiguous"): "contested",
+}
+
+# The rows of each table, each by its columns.
+Tables = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+def _quoted(names: Collection[str]) -> str:
+    return ", ".join(map(connection.ops.quote_name, names))
+
+
+def _columns() -> dict[str, list[str]]:
+    """Return the columns of each table of Rollcall's own."""
+    with connection.cursor() as cursor:
+        describe = partial(connection.introspection.get_table_description, cursor)
+        names = [name for name in connection.introspection.table_names(cursor) if name.startswith(OWN)]
+        return {name: [column.name for column in describe(name)] for name in names}
+
+
+def _stored() -> Tables:
+    """Return what all tables of Rollcall's own hold, as the database has it."""
+    found = {}
+    for table, columns in _columns().items():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {_quoted(columns)} FROM {_quoted([table])}")
+            found[table] = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+    return found
+
+
+def _as_older(tables: Tables) -> dict[str, list[dict[str, Any]]]:
+    """Return rows under the names that tables and columns have in the older version."""
+    return {
+        OLDER_TABLES.get(table, table): [
+            {OLDER_COLUMNS.get((table, column), column): value for column, value in row.items()} for row in rows
+        ]
+        for table, rows in tables.items()
+    }
+
+
+def _in_order(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> list[str]:
+    return sorted(str([row[column] for column in columns]) for row in rows)
+
+
+def _fill(tables: Tables) -> None:
+    """Put these rows in the place of all that is there, without the columns that are not."""
+    columns = _columns()
+    with transaction.atomic(), connection.cursor() as cursor:
+        for table in columns:
+            cursor.execute(f"DELETE FROM {_quoted([table])}")
+        for table, rows in tables.items():
+            there = [column for column in columns.get(table, ()) if rows and column in rows[0]]
+            if there:
+                places = ", ".join(["%s"] * len(there))
+                statement = f"INSERT INTO {_quoted([table])} ({_quoted(there)}) VALUES ({places})"
+                cursor.executemany(statement, [[row[column] for column in there] for row in rows])
+
+
+@pytest.fixture
+def lived(new: Database) -> Iterator[Tables]:
+    """All rows after some syncs: somebody was deactivated, Mia's new name waits in a held-back plan, Tom is as he was."""
+    with Directory() as directory:
+        employer, settings = Employer(directory), {**NO_LIMITS, "canary": "mia", "full_reading_every": 5}
+        for name in ("mia", "sean", "tom", "nobody"):
+            employer.hires(name)
+        for name in ("mia", "sean", "tom"):
+            user(name, last_name=name.title())
+        device(user("lea", last_name="Lea"))
+        employer.hires("lea")
+        employer.server(**settings)
+        simulate_and_sync()
+        directory.delete(employer.dn("lea"))
+        left = sync()
+        assert change_of(left, "lea").side_effects["devices"]
+        sync(incremental=True)
+        directory.modify(employer.dn("mia"), {"sn": "Miller"})
+        server = employer.server(**settings, search_filter="(objectClass=person)")
+        waits = sync()
+        assert (waits.state, change_of(waits, "mia").outcome) == (RunState.HELD_BACK, Outcome.PLANNED)
+        StoredEntry.objects.filter(user=None).update(ambiguous=True)
+        EvaluationBatch.objects.create(run=waits, server=server, evaluation_fingerprint="of scripts", entries="[]")
+        Heartbeat.objects.create(part=Part.WORKER, host="here", pid=1, queues=["sync"], last_beat_at=NOON)
+        yield _stored()
+
+
+class TestADatabaseWithRuns:
+    """Upgraded from what the older version had stored, under the names of that version."""
+
+    def test_keeps_every_value_of_every_row(self, lived: Tables, older: Database) -> None:
+        _fill(_as_older(lived))
+        before = _stored()
+        for (table, _), column in OLDER_COLUMNS.items():
+            assert any(row[column] not in {None, "", "{}"} for row in before[OLDER_TABLES.get(table, table)]), column
+
+        call_command("migrate", verbosity=0)
+
+        after = _as_older(_stored())
+        for table, columns in before.items():
+            names = list(columns[0]) if columns else []
+            assert _in_order(after[table], names) == _in_order(columns, names), table
+
+    def test_goes_on_with_what_its_runs_have_left(self, lived: Tables, older: Database) -> None:
+        _fill(_as_older(lived))
+        call_command("migrate", verbosity=0)
+        with connection.cursor() as cursor:
+            for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
+                cursor.execute(statement)
+        orgs = orgs_in_scope()
+        context = decision_cache.hash_context(users_in_scope.plan_context(orgs))
+        waits = Run.objects.get(state=RunState.HELD_BACK)
+
+        assert sum(decision_cache.split_users(orgs, context_hash=context, fully_read=orgs).unchanged.values()) == 2
+
+        stored_plans.apply_plan(run=waits, by=SYSTEM, at=NOON, wake=False)
+        pipeline.execute(waits.pk, clock=Clock(NOON))
+        mia = change_of(waits, "mia")
+        assert mia.user is not None
+        assert (mia.outcome, again(mia.user).last_name) == (Outcome.APPLIED, "Miller")
+
+        left = RunChange.objects.get(username="lea", outcome=Outcome.APPLIED)
+        back = undo.start(run=left.run, by=SYSTEM, at=NOON, wake=False)
+        pipeline.execute(back.pk, clock=Clock(NOON))
+        assert change_of(back, "lea").put_back["devices"]

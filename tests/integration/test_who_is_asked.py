@@ -116,7 +116,7 @@ def test_an_org_that_inherits_everything_changes_nothing(people: list[User]) -> 
 
 
 def test_runs_that_did_not_note_it_count_until_the_first_that_did(people: list[User]) -> None:
-    RunServer.objects.update(asked_digest="")
+    RunServer.objects.update(org_lists_digest="")
 
     assert sync().state == RunState.APPLIED
     reordered()
@@ -125,7 +125,7 @@ def test_runs_that_did_not_note_it_count_until_the_first_that_did(people: list[U
 
 def test_a_plan_that_did_not_note_it_can_be_applied(people: list[User]) -> None:
     plan = simulate()
-    RunServer.objects.update(asked_digest="")
+    RunServer.objects.update(org_lists_digest="")
 
     stored_plans.apply_plan(run=plan, by=Actor("ada"), at=NOON, wake=False)
 

@@ -33,7 +33,7 @@ ROLES = ("SYSADMIN", "Server Administrator", "Server Administrator", "SYSADMIN",
 ORGS = ("North", "South", "East", "West")
 ACTIVE = "function (entry) { return entry.employeeType != 'inactive' }"
 PAGE = 500
-PATIENCE = 60
+TIMEOUT = 60
 
 
 def scripts(round_number: int) -> dict[str, str]:
@@ -128,7 +128,7 @@ def running(folder: Path, environment: Mapping[str, str]) -> Iterator[str]:
         for process in started:
             process.terminate()
         for process in started:
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
 def _start(service: Service, folder: Path, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
@@ -137,7 +137,7 @@ def _start(service: Service, folder: Path, environment: Mapping[str, str]) -> su
 
 
 def _wait(address: str, started: list[subprocess.Popen[bytes]], folder: Path) -> None:
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while not _well(address):
         logs = "".join(path.read_text()[-2000:] for path in folder.glob("*.log"))
         assert all(process.poll() is None for process in started), logs

@@ -205,7 +205,7 @@ def faults(world: World) -> Callable[[random.Random], str]:
     """Return what does one thing wrong and mends it again."""
 
     def kill_a_worker(chance: random.Random) -> None:
-        chance.choice(world.crew.workers).kill()
+        chance.choice(world.workers.processes).kill()
 
     def restart_postgresql(_: random.Random) -> None:
         world.postgres.restart()
@@ -226,7 +226,7 @@ def faults(world: World) -> Callable[[random.Random], str]:
         _stop_and_go(pid, 7)
 
     def stop_a_worker(chance: random.Random) -> None:
-        worker = chance.choice(world.crew.workers)
+        worker = chance.choice(world.workers.processes)
         worker.send_all(signal.SIGSTOP)
         time.sleep(4)
         worker.send_all(signal.SIGCONT)
@@ -237,7 +237,7 @@ def faults(world: World) -> Callable[[random.Random], str]:
     def do_one(chance: random.Random) -> str:
         kind = kinds[next(turn) % len(kinds)]
         kind(chance)
-        world.crew.refill(len(world.crew.workers))
+        world.workers.refill(len(world.workers.processes))
         return kind.__name__.replace("_", " ")
 
     return do_one

@@ -19,7 +19,7 @@ from tests.load.figures import FOLDER, PAGE
 
 if TYPE_CHECKING:
     # It is published without Django.
-    from tests.faults.processes import Crew
+    from tests.faults.processes import WorkerProcesses
 
 START, END = "<!-- soak -->", "<!-- end of soak -->"
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -84,7 +84,7 @@ def errors(log: Path) -> Counter[str]:
 class Memory:
     """Looks every few seconds how much memory the largest and all processes of the workers hold, in megabytes."""
 
-    crew: Crew
+    workers: WorkerProcesses
     every: float = 5.0
     seen: list[tuple[float, int, int]] = field(default_factory=list)
 
@@ -101,7 +101,7 @@ class Memory:
 
     def _look(self) -> None:
         while not self._stop.wait(self.every):
-            groups = {worker.pid for worker in list(self.crew.workers) if worker.runs}
+            groups = {worker.pid for worker in list(self.workers.processes) if worker.runs}
             each = [size for group, size in _resident() if group in groups]
             minute = round((time.monotonic() - self._began) / 60, 2)
             self.seen.append((minute, max(each, default=0) >> 20, sum(each) >> 20))

@@ -23,7 +23,7 @@ from tests.directories import Directory, people
 from tests.faults import stages
 from tests.faults.moody import MoodyMailbox
 from tests.faults.process_world import environment
-from tests.faults.processes import Broker, Crew, Fuse, PostgresServer
+from tests.faults.processes import Broker, Fuse, PostgresServer, WorkerProcesses
 from tests.faults.proxy import Proxy
 from tests.faults.stages import Database
 from tests.worlds import NO_LIMITS, ldap_server, org
@@ -63,7 +63,7 @@ class World:
     postgres: PostgresServer
     database: Database
     broker: Broker
-    crew: Crew
+    workers: WorkerProcesses
     places: list[Place]
     log: Path
 
@@ -120,8 +120,8 @@ def opened(folder: Path, count: int) -> Iterator[World]:
             proxy = stack.enter_context(Proxy(directory.port))
             places.append(Place(name, letter, size, directory, proxy))
         variables = environment(database, broker, mailbox, places[0].directory, folder)
-        crew = Crew(folder, variables | {"FUSE": str(Fuse(folder).file)})
-        stack.callback(crew.stop)
+        workers = WorkerProcesses(folder, variables | {"FUSE": str(Fuse(folder).file)})
+        stack.callback(workers.stop)
         mine = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": mailbox.port, "RUN_LEASE_SECONDS": 2}
         stack.enter_context(override_settings(EMAIL_BACKEND="django.core.mail.backends.smtp.EmailBackend", **mine))
         stack.enter_context(messages_go_to(broker.url))
@@ -132,4 +132,4 @@ def opened(folder: Path, count: int) -> Iterator[World]:
         SyncSettings.objects.update(interval_since=timezone.now())
         for place in places:
             _fill(place)
-        yield World(postgres, database, broker, crew, places, folder / "postgresql" / "log")
+        yield World(postgres, database, broker, workers, places, folder / "postgresql" / "log")

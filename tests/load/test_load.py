@@ -23,9 +23,9 @@ from orgs.rules.actors import SYSTEM
 from tests.brokers import messages_go_to
 from tests.directories import Directory, people
 from tests.load import site
-from tests.load.crew import Crew
 from tests.load.figures import NOT_A_PAGE, Figures, percentile, slowest
 from tests.load.losses import losses
+from tests.load.processes import LoadProcesses
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,24 +37,24 @@ BUDGET = 500
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """How much of everything; ``think`` is for how long people think, and ``patience`` how long a run may take."""
+    """How much of everything; ``think`` is for how long people think, and ``timeout`` how long a run may take."""
 
     users: int
     browsers: int
     rounds: int
     by_hand: int
     think: tuple[float, float]
-    patience: float
+    timeout: float
 
 
-SMALL = Load(users=300, browsers=8, rounds=2, by_hand=60, think=(0.05, 0.3), patience=90)
+SMALL = Load(users=300, browsers=8, rounds=2, by_hand=60, think=(0.05, 0.3), timeout=90)
 FULL = Load(
     users=int(os.environ.get("USERS", "20000")),
     browsers=int(os.environ.get("BROWSERS", "50")),
     rounds=int(os.environ.get("ROUNDS", "3")),
     by_hand=400,
     think=(2.0, 5.0),
-    patience=1200,
+    timeout=1200,
 )
 
 
@@ -91,22 +91,22 @@ def carry_out(load: Load, folder: Path, redis_url: str) -> Seen:
     with Directory(ldif=people(load.users)) as directory:
         users = [user.pk for user in site.fill(load.users)]
         environment = os.environ | site.environment(folder, redis_url=redis_url, directory=directory)
-        crew = Crew(folder, environment)
+        processes = LoadProcesses(folder, environment)
         with messages_go_to(redis_url), site.running(folder, environment) as address:
             try:
                 site.server(directory, 0)
                 carry_out_run(load, simulated=True)
-                send(crew, load, users, address, folder)
+                send(processes, load, users, address, folder)
                 began = time.time()
                 done = [next_round(number, load, directory, folder) for number in range(load.rounds)]
                 ended = time.time()
-                crew.go_home()
+                processes.go_home()
             finally:
-                crew.leave()
-    return report(load, crew, done, (began, ended))
+                processes.leave()
+    return report(load, processes, done, (began, ended))
 
 
-def send(crew: Crew, load: Load, users: list[int], address: str, folder: Path) -> None:
+def send(processes: LoadProcesses, load: Load, users: list[int], address: str, folder: Path) -> None:
     """Send everybody to work, and wait until all browsers have their first page."""
     administrators = site.administrators(load.browsers)
     sessions = {user: site.session_of(user) for user in administrators}
@@ -123,14 +123,14 @@ def send(crew: Crew, load: Load, users: list[int], address: str, folder: Path) -
         "run": str(folder / "run"),
         "seed": 1,
     }
-    crew.send("browsers", "tests.load.browsers", job)
+    processes.send("browsers", "tests.load.browsers", job)
     # Those whom the directory knows as inactive are among them: a hold then decides what a sync may do.
     share = load.by_hand // HANDS
     for number in range(HANDS):
         mine = users[number * share : (number + 1) * share]
         acts = {"users": mine, "by": administrators[0].pk, "pause": load.think[0], "seed": number}
-        crew.send(f"hands-{number}", "tests.load.hands", acts)
-    crew.wait_until("browsers", "first page", load.browsers)
+        processes.send(f"hands-{number}", "tests.load.hands", acts)
+    processes.wait_until("browsers", "first page", load.browsers)
 
 
 def next_round(number: int, load: Load, directory: Directory, folder: Path) -> Run:
@@ -146,7 +146,7 @@ def carry_out_run(load: Load, *, simulated: bool, noted_in: Path | None = None) 
     run = runs.start(servers=(), simulated=simulated, trigger=Trigger.HAND, by=SYSTEM, at=timezone.now())
     if noted_in is not None:
         noted_in.write_text(str(run.pk))
-    ends = time.monotonic() + load.patience
+    ends = time.monotonic() + load.timeout
     while run.live:
         assert time.monotonic() < ends, f"run {run.pk} is still {run.state}, {run.phase} {run.done}"
         time.sleep(0.1)
@@ -156,10 +156,10 @@ def carry_out_run(load: Load, *, simulated: bool, noted_in: Path | None = None) 
     return run
 
 
-def report(load: Load, crew: Crew, done: list[Run], period: tuple[float, float]) -> Seen:
+def report(load: Load, processes: LoadProcesses, done: list[Run], period: tuple[float, float]) -> Seen:
     """Count what was asked and done, and look for what was lost."""
-    rows = crew.rows("browsers")
-    hands = [json.loads(crew.results(f"hands-{number}").read_text()) for number in range(HANDS)]
+    rows = processes.rows("browsers")
+    hands = [json.loads(processes.results(f"hands-{number}").read_text()) for number in range(HANDS)]
     lost = losses(runs=done, browsers=rows, hands=hands)
     errors = [row["error"] for row in rows if row["error"]] + [error for result in hands for error in result["errors"]]
     measured = [row for row in rows if period[0] <= row["at"] <= period[1]]

@@ -47,11 +47,11 @@ def soak(world: World, minutes: float, users: int, pause: float) -> tuple[soak_f
     with world.database.beside() as beside:
         beside.execute("ALTER SYSTEM SET log_min_duration_statement = '250ms'")
         beside.execute("SELECT pg_reload_conf()")
-    world.crew.ready(WORKERS)
+    world.workers.ready(WORKERS)
     settle(world, simulated=True)
     settle(world)
     before, first = soak_figures.sizes(), Run.objects.latest("pk").pk
-    memory = soak_figures.Memory(world.crew)
+    memory = soak_figures.Memory(world.workers)
     hands = [Work(f"hand {number}", soak_acts.by_hand, 0.2) for number in range(2)]
     edits = Work("directories", soak_acts.edits(world.places), 0.3)
     runs = Work("runs", soak_acts.runs_of(world.places), 0.2)
@@ -69,7 +69,7 @@ def soak(world: World, minutes: float, users: int, pause: float) -> tuple[soak_f
         work.end(300)
     memory.end()
     connection.close()
-    world.crew.ready(WORKERS)
+    world.workers.ready(WORKERS)
     settle(world)
     wrong = [error for work in works for error in work.errors]
     wrong += [f"{run} failed: {run.error}" for run in Run.objects.filter(state=RunState.FAILED) if not excused(run)]
@@ -85,7 +85,7 @@ def settle(world: World, *, simulated: bool = False) -> None:
         if run.state in {RunState.PLANNED, RunState.APPLIED}:
             return
         assert time.monotonic() < ends, f"{run.state}: {run.error or run.held_back}"
-        assert world.crew.workers
+        assert world.workers.processes
 
 
 def excused(run: Run) -> bool:

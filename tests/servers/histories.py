@@ -206,7 +206,7 @@ class Histories(RuleBasedStateMachine):
     def _compare(self, reading: RunServer) -> None:
         COUNTED["compared"] += 1
         left = planned_changes()
-        assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.extent)
+        assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.read_scope)
         assert not left or reading.since, left
         assert list(groups_match_the_graph(NOON)) == []
 

@@ -43,7 +43,7 @@ def dying() -> Iterator[Dying]:
     ):
         company.directory, company.read_at = directory, address.url
         rollcall = Rollcall(company)
-        assert rollcall.begins().readings.get().position["by"] == "syncrepl"
+        assert rollcall.begins().readings.get().cursor["by"] == "syncrepl"
         yield Dying(company, directory, address, rollcall)
 
 
@@ -67,8 +67,8 @@ def test_where_it_dies_all_the_same_the_run_says_so_and_the_next_one_works() -> 
     with dying() as here:
         # As if another replica had been there at the last reading: nothing is new, and the cookies differ.
         last = RunServer.objects.latest("pk")
-        more = last.position["at"].replace("#000#", "#001#")
-        RunServer.objects.filter(pk=last.pk).update(position={**last.position, "at": f"{last.position['at']};{more}"})
+        more = last.cursor["at"].replace("#000#", "#001#")
+        RunServer.objects.filter(pk=last.pk).update(cursor={**last.cursor, "at": f"{last.cursor['at']};{more}"})
 
         failed = sync(incremental=True)
 
@@ -87,7 +87,7 @@ def test_where_it_dies_all_the_same_the_run_says_so_and_the_next_one_works() -> 
         here.company.disables("ada")
         reading = here.rollcall.reads(incremental=True)
 
-        assert reading.position["by"] == "modifyTimestamp"
+        assert reading.cursor["by"] == "modifyTimestamp"
         assert not here.rollcall.facts()["ada"]["active"]
         here.company.joins("bo", "helpdesk")
         assert here.rollcall.reads(incremental=True).since["by"] == "modifyTimestamp"

@@ -57,9 +57,9 @@ def test_an_act_is_seen(make: Make, act: Act, reading: str) -> None:
         rollcall = Rollcall(company, **({"active_script": company.lock_script} if act.needs == "lock" else {}))
         first = rollcall.begins()
         if reading != table.FULL:
-            assert first.readings.get().position["by"] == make.reading
+            assert first.readings.get().cursor["by"] == make.reading
 
         read = rollcall.does(act, incremental=reading != table.FULL)
 
         assert reading != table.FULL or not read.since
-        row.seen = table.what_was_read(read.extent)
+        row.seen = table.what_was_read(read.read_scope)

@@ -129,8 +129,8 @@ def test_a_template_of_a_class_of_service_changes_everybody(
 
         assert active(rollcall) == set(company.dns) - clerks
         assert not planned_changes()
-        assert "names departmentNumber, which changes without marking the entry" in reading.extent
-        assert "the server's schema says that it is computed" in reading.extent
+        assert "names departmentNumber, which changes without marking the entry" in reading.read_scope
+        assert "the server's schema says that it is computed" in reading.read_scope
 
 
 def test_a_class_of_service_that_is_made_between_two_readings_is_found_by_the_next_one(company: Netscape) -> None:
@@ -144,7 +144,7 @@ def test_a_class_of_service_that_is_made_between_two_readings_is_found_by_the_ne
 
         assert not active(rollcall)
         assert not planned_changes()
-        assert "names departmentNumber, which changes without marking the entry" in reading.extent
+        assert "names departmentNumber, which changes without marking the entry" in reading.read_scope
 
 
 def test_a_class_of_service_that_the_bind_dn_may_not_see_has_to_be_set(company: Netscape) -> None:
@@ -161,7 +161,7 @@ def test_a_class_of_service_that_the_bind_dn_may_not_see_has_to_be_set(company: 
 
             assert not active(rollcall)
             assert not planned_changes()
-            assert "the server's settings say so" in reading.extent
+            assert "the server's settings say so" in reading.read_scope
         finally:
             connection.modify_s(BASE, [(ldap.MOD_DELETE, "aci", [NO_SUB_ENTRIES.encode()])])
 
@@ -176,7 +176,7 @@ def test_a_role_that_is_locked_locks_its_people(company: Netscape) -> None:
         reading = rollcall.reads(incremental=True)
 
         assert active(rollcall) == set(company.dns) - {"ada", "eve"}
-        assert "names nsAccountLock, which changes without marking the entry" in reading.extent
+        assert "names nsAccountLock, which changes without marking the entry" in reading.read_scope
         company.directory.modify(CLEANERS, {"nsRoleFilter": "(uid=bo)"})
         rollcall.reads(incremental=True)
         assert active(rollcall) == set(company.dns) - {"bo"}
@@ -194,7 +194,7 @@ def test_a_filter_that_names_a_computed_attribute_has_everything_read(company: N
 
         reading = rollcall.reads(incremental=True)
 
-        assert "names nsAccountLock, which changes without marking the entry" in reading.extent
+        assert "names nsAccountLock, which changes without marking the entry" in reading.read_scope
         assert active(rollcall) == set(company.dns)
         assert not planned_changes()
 
@@ -215,5 +215,5 @@ def test_openldap_says_of_an_attribute_that_it_is_of_one_server() -> None:
 
         assert active(rollcall) == set(company.dns) - {"ada"}
         assert reading.computed == ["authtimestamp"]
-        assert "names authTimestamp, which changes without marking the entry" in reading.extent
+        assert "names authTimestamp, which changes without marking the entry" in reading.read_scope
         assert not planned_changes()

@@ -41,7 +41,7 @@ def reads_changes(rollcall: Rollcall) -> RunServer:
     """Carry out a run of changes, after which a reading of everything finds nobody but those who have gone."""
     reading = rollcall.reads(incremental=True)
     left = planned_changes()
-    assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.extent)
+    assert [each for each in left if each[1] != Cause.ABSENT] == [], (left, reading.read_scope)
     assert reading.since or not left, left
     return reading
 
@@ -391,7 +391,7 @@ class TestOnOpenldap:
                 reading = rollcall.reads(incremental=True)
 
                 assert not reading.since
-                assert words in reading.extent
+                assert words in reading.read_scope
                 assert not administrator(rollcall, "bo")
                 assert active(rollcall, "fay")
                 assert not planned_changes()

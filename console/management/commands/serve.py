@@ -38,7 +38,7 @@ from orgs.actions.users import account_creation, user_profiles
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import COMMAND_LINE
 
-PATIENCE = 60
+TIMEOUT = 60
 
 
 @dataclass(slots=True)
@@ -85,7 +85,7 @@ class Command(BaseCommand):
     def _welcome(self, start: Start, supervisor: Supervisor) -> None:
         late = _wait_for(start.answers)
         if late:
-            self._write(f"{', '.join(late)} did not answer within {PATIENCE} s: see {settings.VAR}/log. Stopping.")
+            self._write(f"{', '.join(late)} did not answer within {TIMEOUT} s: see {settings.VAR}/log. Stopping.")
             supervisor.terminate()
             return
         supervisor.up()
@@ -214,7 +214,7 @@ def _demo() -> tuple[Service, int]:
 
 def _wait_for(answers: dict[str, Callable[[], bool]]) -> list[str]:
     """Return the names of those that did not answer in time."""
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     waiting = dict(answers)
     while waiting and time.monotonic() < ends:
         waiting = {name: answers for name, answers in waiting.items() if not answers()}

@@ -12,7 +12,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from directory.invariants import RULES, Broken, Rule, check, one_moment
+from directory.invariants import RULES, Broken, Rule, check, one_snapshot
 from orgs.text import counted
 
 BROKEN = 1
@@ -30,7 +30,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """Check rule after rule and print what is broken."""
         at, started = timezone.now(), time.monotonic()
-        with one_moment():
+        with one_snapshot():
             found = {rule: check(rule, at=at) for rule in RULES}
         seconds = round(time.monotonic() - started, 1)
         failed = {rule: rows for rule, rows in found.items() if rows}

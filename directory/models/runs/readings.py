@@ -70,8 +70,8 @@ class RunServer(models.Model):
     server_name = models.CharField(_("LDAP server"), max_length=255)
     configuration_digest = models.CharField(max_length=64)
     grants_digest = models.CharField(max_length=64, blank=True)
-    # Which orgs asked it, beside which others; empty in rows of older versions.
-    asked_digest = models.CharField(max_length=64, blank=True)
+    # A hash of the server lists of the orgs that it is for; empty in rows of older versions.
+    org_lists_digest = models.CharField(max_length=64, blank=True)
     chosen = models.BooleanField(_("chosen, not only a neighbour"), default=True)
     live = models.BooleanField(default=True)
     url = models.CharField(_("URL"), max_length=1024, blank=True)
@@ -81,7 +81,7 @@ class RunServer(models.Model):
     entries = models.PositiveIntegerField(_("entries"), default=0)
     matched = models.PositiveIntegerField(_("entries that are users"), default=0)
     referrals = models.JSONField(_("referrals not followed"), default=list)
-    canary_seen = models.BooleanField(default=False)
+    canary_found = models.BooleanField(default=False)
     complete = models.BooleanField(_("read to its end"), default=False)
     error = models.TextField(_("error"), blank=True)
     counts = models.JSONField(_("counts"), default=dict)
@@ -91,15 +91,16 @@ class RunServer(models.Model):
     # How many entries have each attribute that mapping and scripts name, by its folded name; none of those without any.
     attribute_counts: Any = models.JSONField(_("entries with each attribute"), default=dict, blank=True)
     proof: Any = models.JSONField(_("what proves that this is all"), default=dict)
-    # Where the directory was in its history before it was read, as it says itself, and since where only changes were
-    # read; empty for everything, which ``extent`` gives a reason for where changes would have done.
-    position: Any = models.JSONField(default=dict, blank=True)
+    # ``cursor`` is the position in the directory's history before the reading. ``since`` is the one that changes were
+    # read from, empty for a full reading. ``read_scope`` says in words what was read, and why everything where an
+    # incremental reading was possible.
+    cursor: Any = models.JSONField(default=dict, blank=True)
     since: Any = models.JSONField(_("only changes since"), default=dict, blank=True)
-    extent = models.TextField(_("what was read"), blank=True)
+    read_scope = models.TextField(_("what was read"), blank=True)
     # Attributes that mapping or scripts name and that the server says it computes; asked for with a full reading only.
     computed: Any = models.JSONField(default=list, blank=True)
-    # A hash of what the stored entries were matched by; empty where that changed meanwhile.
-    ground = models.CharField(max_length=64, blank=True)
+    # What the stored entries were matched by, as one hash; empty where that changed during the reading.
+    match_fingerprint = models.CharField(max_length=64, blank=True)
 
     objects = models.Manager.from_queryset(RunServerQuerySet)()
 

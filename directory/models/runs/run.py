@@ -142,13 +142,13 @@ class Run(models.Model):
         """
         return RunChange.objects.of(self.pk)
 
-    def standing_undo(self) -> Run | None:
+    def undo_in_force(self) -> Run | None:
         """Return the run that has undone this one, or is about to, unless that was undone in its turn."""
         for undo in self.undos.filter(simulated=False).order_by("-pk"):
             if undo.live:
                 return undo
             done = undo.state == RunState.APPLIED and undo.stored_changes.filter(outcome="applied").exists()
-            if done and undo.standing_undo() is None:
+            if done and undo.undo_in_force() is None:
                 return undo
         return None
 

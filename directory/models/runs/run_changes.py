@@ -41,7 +41,7 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
 
     def for_a_list(self) -> RunChangeQuerySet:
         """Changes as a list shows them: without their steps, what the plan relies on and what an undo needs."""
-        return self.defer("steps", "facts", "traces", "put_back", "warnings")
+        return self.defer("steps", "facts", "side_effects", "put_back", "warnings")
 
     def with_runs_named(self) -> RunChangeQuerySet:
         """Changes with their runs, of which only what they are called and when they were is read."""
@@ -95,7 +95,7 @@ class RunChange(models.Model):
     # A hash of what a change says that leaves its user alone: a later run that says the same refers to this row.
     digest = models.BigIntegerField(null=True, editable=False)
     applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
-    traces: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
+    side_effects: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
     put_back: Any = models.JSONField(_("what an undo puts back beside the account"), default=dict, blank=True)
 
     objects = models.Manager.from_queryset(RunChangeQuerySet)()

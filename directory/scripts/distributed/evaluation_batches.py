@@ -1,4 +1,4 @@
-"""Entries on their way to another worker's scripts and their verdicts on the way back, as rows that are claimed."""
+"""Publishes evaluation batches as rows: another worker claims a row and stores the verdicts in it."""
 
 from __future__ import annotations
 
@@ -10,35 +10,37 @@ from datetime import timedelta
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from directory.models import ScriptPage
+from directory.models import EvaluationBatch
 from directory.scripts import verdict_json
 from directory.scripts.sandbox.protocol import EntryText
 from directory.values.scripts import Verdict
 
-# Renewed while a page is worked on; a worker that has not done so for that long is lost.
+# Renewed while a batch is evaluated. A worker that has not renewed its claim for that long is lost.
 CLAIM = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
 class BatchAnswer:
-    """The verdicts on one page, in the order of its entries, and the computing time that they took."""
+    """The verdicts on one batch, in the order of its entries, and the processor time that they took."""
 
     verdicts: list[Verdict]
     cpu_seconds: float
 
 
-def post(*, run_id: int, server_id: int, made: str, entries: Iterable[EntryText]) -> int:
-    """Publish a page for any worker and return its id."""
+def post(*, run_id: int, server_id: int, fingerprint: str, entries: Iterable[EntryText]) -> int:
+    """Publish a batch for any worker and return its id."""
     payload = json.dumps([[each.dn, str(each.attributes)] for each in entries])
-    return ScriptPage.objects.create(run_id=run_id, server_id=server_id, made=made, entries=payload).pk
+    return EvaluationBatch.objects.create(
+        run_id=run_id, server_id=server_id, evaluation_fingerprint=fingerprint, entries=payload
+    ).pk
 
 
-def claim(page_id: int, *, by: str, refused: bool = False) -> bool:
-    """Take a page to work on; False when it has its verdicts, is gone, or somebody else works on it.
+def claim(batch_id: int, *, by: str, refused: bool = False) -> bool:
+    """Claim a batch; False when it has its verdicts, is gone, or somebody else works on it.
 
-    ``refused`` takes one as well that another worker could not answer.
+    ``refused`` claims it even if another worker could not evaluate it.
     """
-    free = ScriptPage.objects.filter(pk=page_id, verdicts="")
+    free = EvaluationBatch.objects.filter(pk=batch_id, verdicts="")
     free = free.filter(Q(claimed_until=None) | Q(claimed_until__lt=Now()))
     if not refused:
         free = free.filter(refused=False)
@@ -46,8 +48,8 @@ def claim(page_id: int, *, by: str, refused: bool = False) -> bool:
 
 
 def claim_another(run_id: int, *, by: str) -> int | None:
-    """Take the first page of a run that nobody works on and return its id; None when there is none."""
-    waiting = ScriptPage.objects.filter(run=run_id, verdicts="", refused=False)
+    """Claim the first batch of a run that nobody works on and return its id; None when there is none."""
+    waiting = EvaluationBatch.objects.filter(run=run_id, verdicts="", refused=False)
     waiting = waiting.filter(Q(claimed_until=None) | Q(claimed_until__lt=Now())).order_by("pk")
     for pk in waiting.values_list("pk", flat=True)[:5]:
         if claim(pk, by=by):
@@ -55,30 +57,30 @@ def claim_another(run_id: int, *, by: str) -> int | None:
     return None
 
 
-def renew(page_id: int, *, by: str) -> bool:
-    """Go on with a claimed page; False when it is somebody else's by now, or gone."""
-    return bool(ScriptPage.objects.filter(pk=page_id, claimed_by=by).update(claimed_until=Now() + CLAIM))
+def renew(batch_id: int, *, by: str) -> bool:
+    """Renew a claim; False when the batch is somebody else's by now, or gone."""
+    return bool(EvaluationBatch.objects.filter(pk=batch_id, claimed_by=by).update(claimed_until=Now() + CLAIM))
 
 
-def entries_of(page: ScriptPage) -> list[EntryText]:
-    """Return the entries of a page."""
-    return [EntryText(dn, attributes) for dn, attributes in json.loads(page.entries)]
+def entries_of(batch: EvaluationBatch) -> list[EntryText]:
+    """Return the entries of a batch."""
+    return [EntryText(dn, attributes) for dn, attributes in json.loads(batch.entries)]
 
 
-def answer(page_id: int, verdicts: Sequence[Verdict], *, cpu_seconds: float, by: str) -> None:
-    """Store the verdicts on a claimed page; nothing happens when another worker has claimed it meanwhile."""
+def answer(batch_id: int, verdicts: Sequence[Verdict], *, cpu_seconds: float, by: str) -> None:
+    """Store the verdicts on a claimed batch; nothing happens when another worker has claimed it meanwhile."""
     payload = json.dumps([[verdict_json.verdict_to_json(verdict), verdict.varies] for verdict in verdicts])
-    ScriptPage.objects.filter(pk=page_id, claimed_by=by).update(verdicts=payload, cpu_seconds=cpu_seconds)
+    EvaluationBatch.objects.filter(pk=batch_id, claimed_by=by).update(verdicts=payload, cpu_seconds=cpu_seconds)
 
 
-def refuse(page_id: int, *, by: str) -> None:
-    """Leave a claimed page to the run's own worker."""
-    ScriptPage.objects.filter(pk=page_id, claimed_by=by).update(refused=True, claimed_by="", claimed_until=None)
+def refuse(batch_id: int, *, by: str) -> None:
+    """Leave a claimed batch to the run's own worker."""
+    EvaluationBatch.objects.filter(pk=batch_id, claimed_by=by).update(refused=True, claimed_by="", claimed_until=None)
 
 
-def answers(page_ids: Collection[int]) -> dict[int, BatchAnswer]:
-    """Return what has been answered of these pages, by their ids."""
-    done = ScriptPage.objects.filter(pk__among=page_ids).exclude(verdicts="")
+def answers(batch_ids: Collection[int]) -> dict[int, BatchAnswer]:
+    """Return the verdicts of those of these batches that have been evaluated, by id."""
+    done = EvaluationBatch.objects.filter(pk__among=batch_ids).exclude(verdicts="")
     return {
         pk: BatchAnswer(
             [verdict_json.verdict_of_row(stored, varies=varies) for stored, varies in json.loads(verdicts)], cpu_seconds
@@ -87,12 +89,12 @@ def answers(page_ids: Collection[int]) -> dict[int, BatchAnswer]:
     }
 
 
-def gone(page_ids: Collection[int]) -> set[int]:
-    """Return which of these pages are not there any more."""
-    return set(page_ids).difference(ScriptPage.objects.filter(pk__among=page_ids).values_list("pk", flat=True))
+def gone(batch_ids: Collection[int]) -> set[int]:
+    """Return the ids of these batches that do not exist any more."""
+    return set(batch_ids).difference(EvaluationBatch.objects.filter(pk__among=batch_ids).values_list("pk", flat=True))
 
 
-def clear(*, run_id: int, page_ids: Collection[int] | None = None) -> None:
-    """Take pages away whose verdicts are not needed any more: these, or all of the run."""
-    pages = ScriptPage.objects.filter(run=run_id)
-    (pages if page_ids is None else pages.filter(pk__among=page_ids)).delete()
+def clear(*, run_id: int, batch_ids: Collection[int] | None = None) -> None:
+    """Delete batches whose verdicts are not needed any more: these, or all of the run."""
+    batches = EvaluationBatch.objects.filter(run=run_id)
+    (batches if batch_ids is None else batches.filter(pk__among=batch_ids)).delete()

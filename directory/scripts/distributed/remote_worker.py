@@ -1,4 +1,4 @@
-"""What a worker does for another one's run: asks the scripts about pages until none waits any more."""
+"""Evaluates batches of a run that another worker carries out, until none waits any more."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from directory.models import LdapServer, RunServer, ScriptPage
+from directory.models import EvaluationBatch, LdapServer, RunServer
 from directory.scripts import server_sandbox
 from directory.scripts.distributed import evaluation_batches
 from directory.scripts.fingerprint import evaluation_fingerprint
@@ -21,29 +21,29 @@ log = logging.getLogger("rollcall.sync")
 # A claim is renewed between parts of so many entries.
 PART = 20
 RENEW_EVERY = 5.0
-# So long a worker waits for a further page of the same run before it takes up something else.
+# Seconds that a worker waits for a further batch of the same run before it takes another task.
 LINGERS = 1.0
 LOOKS_EVERY = 0.05
 
 
-def cost_before(server_id: int, made: str) -> Cost:
-    """Return what a server's scripts, as they are set now, cost when they last ran; nothing where that is not known."""
-    readings = RunServer.objects.filter(server=server_id, configuration_digest=made.partition(" ")[0])
+def cost_before(server_id: int, fingerprint: str) -> Cost:
+    """Return what the present scripts of a server cost when they last ran; an empty cost where that is not known."""
+    readings = RunServer.objects.filter(server=server_id, configuration_digest=fingerprint.partition(" ")[0])
     counts = readings.filter(counts__scriptEntries__gt=0).order_by("-pk").values_list("counts", flat=True).first()
     return Cost(counts["scriptEntries"], counts["scriptSeconds"]) if counts else Cost()
 
 
-def help_with(page_id: int, *, go_on: Callable[[], None]) -> int:
-    """Answer a page and further ones of its run, and return how many; ``go_on`` raises when it is time to leave.
+def help_with(batch_id: int, *, go_on: Callable[[], None]) -> int:
+    """Evaluate a batch and further ones of its run, and return how many; ``go_on`` raises when it is time to leave.
 
-    A page whose server is set otherwise by now, or whose scripts can't be run here, is left to the run's own worker.
+    A batch whose server has other settings by now, or whose scripts can't be run here, is left to the run's own worker.
     """
     me = f"{socket.gethostname()}:{os.getpid()}"[:64]
-    page = ScriptPage.objects.select_related("server").filter(pk=page_id).first()
-    if page is None:
+    batch = EvaluationBatch.objects.select_related("server").filter(pk=batch_id).first()
+    if batch is None:
         return 0
-    server, run_id, done = page.server, page.run_id, 0
-    next_id = page_id if evaluation_batches.claim(page_id, by=me) else evaluation_batches.claim_another(run_id, by=me)
+    server, run_id, done = batch.server, batch.run_id, 0
+    next_id = batch_id if evaluation_batches.claim(batch_id, by=me) else evaluation_batches.claim_another(run_id, by=me)
     if next_id is None:
         return 0
     with server_sandbox.sandbox(server) as sandbox:
@@ -62,15 +62,15 @@ def _another(run_id: int, me: str, go_on: Callable[[], None]) -> int | None:
     return found
 
 
-def _answer(page_id: int, server: LdapServer, sandbox: Sandbox, me: str) -> int:
-    """Answer one claimed page; return 0 where that was not to be."""
-    page = ScriptPage.objects.filter(pk=page_id).first()
-    if page is None:
+def _answer(batch_id: int, server: LdapServer, sandbox: Sandbox, me: str) -> int:
+    """Evaluate one claimed batch; return how many were evaluated, 0 or 1."""
+    batch = EvaluationBatch.objects.filter(pk=batch_id).first()
+    if batch is None:
         return 0
-    if page.server_id != server.pk or page.made != evaluation_fingerprint(server):
-        evaluation_batches.refuse(page_id, by=me)
+    if batch.server_id != server.pk or batch.evaluation_fingerprint != evaluation_fingerprint(server):
+        evaluation_batches.refuse(batch_id, by=me)
         return 0
-    entries, before = evaluation_batches.entries_of(page), sandbox.cost().cpu_seconds
+    entries, before = evaluation_batches.entries_of(batch), sandbox.cost().cpu_seconds
     verdicts: list[Verdict] = []
     renewed = time.monotonic()
     try:
@@ -79,11 +79,11 @@ def _answer(page_id: int, server: LdapServer, sandbox: Sandbox, me: str) -> int:
             verdicts += part
             if time.monotonic() > renewed + RENEW_EVERY:
                 renewed = time.monotonic()
-                if not evaluation_batches.renew(page_id, by=me):
+                if not evaluation_batches.renew(batch_id, by=me):
                     return 0
     except SandboxBroken as error:
-        log.warning("scripts for run %s are left to its own worker: %s", page.run_id, error)
-        evaluation_batches.refuse(page_id, by=me)
+        log.warning("scripts for run %s are left to its own worker: %s", batch.run_id, error)
+        evaluation_batches.refuse(batch_id, by=me)
         return 0
-    evaluation_batches.answer(page_id, verdicts, cpu_seconds=sandbox.cost().cpu_seconds - before, by=me)
+    evaluation_batches.answer(batch_id, verdicts, cpu_seconds=sandbox.cost().cpu_seconds - before, by=me)
     return 1

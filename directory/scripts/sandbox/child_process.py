@@ -49,7 +49,7 @@ class Child:
 
     def __init__(self, limits: SandboxLimits) -> None:
         self._limits = limits
-        self._patience = limits.wall_seconds
+        self._timeout = limits.wall_seconds
         self._memory_at_start = 0
         self._outgoing = bytearray()
         self._incoming = bytearray()
@@ -74,11 +74,11 @@ class Child:
     def receive(self) -> Reply:
         """Return the answer to the first request that has none yet; raises ChildDied."""
         with self._deaths():
-            return self._receive(time.monotonic() + self._patience)
+            return self._receive(time.monotonic() + self._timeout)
 
-    def lose_patience(self) -> None:
-        """Have whoever receives the next answer be told that it took too long, unless it is here."""
-        self._patience = 0.0
+    def expire(self) -> None:
+        """Let the next answer count as too late, unless it is here."""
+        self._timeout = 0.0
 
     @property
     def has_begun_to_answer(self) -> bool:
@@ -255,7 +255,7 @@ def first_to_answer(children: Sequence[Child], seconds: float) -> Child:
             if child.has_begun_to_answer:
                 return child
         if not _wait(children, deadline):
-            children[0].lose_patience()
+            children[0].expire()
             return children[0]
         for child in children:
             if child.take_turn():

@@ -24,7 +24,7 @@ from orgs.models import Role, User
 from orgs.rules.actors import Actor
 from orgs.text import fold
 
-FOR_PEOPLE = ("steps", "warnings", "traces")
+FOR_PEOPLE = ("steps", "warnings", "side_effects")
 
 Load = Callable[[Collection[int]], Mapping[int, StoredUser]]
 
@@ -79,7 +79,7 @@ def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
 def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime) -> None:
     """Apply these changes and note the outcome of each, inside the caller's transaction; ``now`` is the present state."""
     known = terms.load([row.user_id for row in changes if row.user_id is not None])
-    before = _moments([row for row in changes if row.user_id in known])
+    before = _snapshots([row for row in changes if row.user_id in known])
     batch = ChangeBatch(
         terms, now, at, {row.pk: serialization.change_from_row(row) for row in changes if row.user_id in known}
     )
@@ -92,10 +92,12 @@ def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime)
         row.outcome = Outcome.CHANGED_MEANWHILE
     with locks.holding(known):
         _make(same, batch)
-    found = _traces([row for row in changes if row.outcome == Outcome.APPLIED], before)
+    found = _side_effects([row for row in changes if row.outcome == Outcome.APPLIED], before)
     when = connection.ops.adapt_datetimefield_value(at)
-    fared = {row.pk: {"outcome": row.outcome, "applied_at": when, "traces": found.get(row.pk, {})} for row in changes}
-    update_rows(RunChange, fared, columns=["outcome", "applied_at", "traces"])
+    fared = {
+        row.pk: {"outcome": row.outcome, "applied_at": when, "side_effects": found.get(row.pk, {})} for row in changes
+    }
+    update_rows(RunChange, fared, columns=["outcome", "applied_at", "side_effects"])
     _note_objections(objections)
 
 
@@ -106,14 +108,14 @@ def _note_objections(objections: Mapping[int, str]) -> None:
     update_rows(RunChange, rows, columns=["steps"])
 
 
-def _moments(changes: Sequence[RunChange]) -> dict[int, SideEffectSnapshot]:
+def _snapshots(changes: Sequence[RunChange]) -> dict[int, SideEffectSnapshot]:
     """Return what the users of these changes have beside their accounts now."""
     return side_effects.read({row.user_id: row.actions for row in changes if row.user_id is not None})
 
 
-def _traces(changes: Sequence[RunChange], before: Mapping[int, SideEffectSnapshot]) -> dict[int, dict[str, Any]]:
+def _side_effects(changes: Sequence[RunChange], before: Mapping[int, SideEffectSnapshot]) -> dict[int, dict[str, Any]]:
     """Return what each change, by its id, has left beside the account: an undo needs it."""
-    after = {**before, **_moments([row for row in changes if side_effects.leaves_traces(row.actions)])}
+    after = {**before, **_snapshots([row for row in changes if side_effects.has_side_effects(row.actions)])}
     users_by_change = {row.pk: row.user_id or 0 for row in changes}
     return {pk: side_effects.between(before[user], after[user]) for pk, user in users_by_change.items()}
 

@@ -27,14 +27,14 @@ from directory.values.scripts import Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
 
-MOVED = ("run_id", "user", "contested", "matched_by")
+MOVED = ("run_id", "user", "ambiguous", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
 # What there is to know of a row, as ``Stored`` has it.
-KNOWN = ("pk", "digest", "user_id", "matched_by", "contested", "settled")
-# What comes after the part of a digest that says what was made of the entry.
+KNOWN = ("pk", "digest", "user_id", "matched_by", "ambiguous", "settled")
+# Where the part of a digest begins that depends on the entry; before it is that of the evaluation fingerprint.
 DIGEST_AT = 16
-# What stands there in a row whose entry is to be decided about again, although the server sends the same.
+# Put there in a row whose entry has to be evaluated again, although the server sends the same.
 STALE = "-"
 PAGE = 1000
 
@@ -46,13 +46,13 @@ class Stored(NamedTuple):
     digest: str
     user_id: int | None
     matched_by: str
-    contested: bool
+    ambiguous: bool
     settled: bool
 
     @property
-    def stands(self) -> bool:
-        """Whether nothing has to be asked about the entry, as far as it is matched as it was."""
-        return not self.contested and (self.settled or self.user_id is None)
+    def can_skip(self) -> bool:
+        """Whether the reading may leave the entry alone, provided that it is still matched to the same user."""
+        return not self.ambiguous and (self.settled or self.user_id is None)
 
     def fits(self, candidate: Candidate | None) -> bool:
         """Return whether the entry is still taken for the same user.
@@ -60,11 +60,11 @@ class Stored(NamedTuple):
         One that was matched by username may carry the immutable id that has been noted for its user since: whoever asks
         about the user sees that from the match, so that rows need not be written again for it, unless others claim them.
         """
-        user_id, contested, matched_by = _match(candidate)
+        user_id, ambiguous, matched_by = _match(candidate)
         alike = self.matched_by == matched_by or (
-            not contested and self.matched_by == MatchedBy.USERNAME and matched_by == MatchedBy.ID
+            not ambiguous and self.matched_by == MatchedBy.USERNAME and matched_by == MatchedBy.ID
         )
-        return alike and (self.user_id, self.contested) == (user_id, contested)
+        return alike and (self.user_id, self.ambiguous) == (user_id, ambiguous)
 
 
 class StoredContent(NamedTuple):
@@ -125,35 +125,36 @@ class ReadEntry:
         return self.candidate is not None and not (self.entry_key.same and self.entry_key.same.settled)
 
 
-def made_alike(server_id: int, made: str) -> bool:
-    """Return whether all that is stored of a server was made as it would be now."""
-    return not StoredEntry.objects.filter(server=server_id).exclude(digest__startswith=_prefix(made)).exists()
+def entries_are_current(server_id: int, fingerprint: str) -> bool:
+    """Return whether all stored entries of a server have this evaluation fingerprint."""
+    prefix = _prefix(fingerprint)
+    return not StoredEntry.objects.filter(server=server_id).exclude(digest__startswith=prefix).exists()
 
 
-def _prefix(made: str) -> str:
-    return hashlib.sha256(f"{fingerprints.ENTRIES} {made}".encode()).hexdigest()[:DIGEST_AT]
+def _prefix(fingerprint: str) -> str:
+    return hashlib.sha256(f"{fingerprints.ENTRIES} {fingerprint}".encode()).hexdigest()[:DIGEST_AT]
 
 
 class EntryStore:
     """Where one run keeps what it reads from one server.
 
-    ``made`` names what, besides the entries, decides what is made of them: scripts, mapping, settings. ``wrote`` says
-    whether any row says something else of its entry than before, or has come or gone.
+    ``fingerprint`` is the evaluation fingerprint of the server: scripts, mapping, settings. ``wrote`` is True once a row
+    was added, removed, or changed in what it says of its entry.
     """
 
-    def __init__(self, *, run_id: int, server_id: int, made: str) -> None:
+    def __init__(self, *, run_id: int, server_id: int, fingerprint: str) -> None:
         self._run_id = run_id
         self._server_id = server_id
-        self._made = _prefix(made)
+        self._digest_prefix = _prefix(fingerprint)
         self.arrivals: Arrivals[Any] = Arrivals(server_id)
         self.wrote = False
         self._named_groups = NamedGroups(server_id)
         self._last: int | None = None
 
     @property
-    def made(self) -> str:
-        """What the digests of all rows begin with that were made as they would be now."""
-        return self._made
+    def digest_prefix(self) -> str:
+        """The first part of the digests of all rows that have the present evaluation fingerprint."""
+        return self._digest_prefix
 
     def begin(self) -> bool:
         """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
@@ -161,12 +162,12 @@ class EntryStore:
 
     def entry_keys(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
         """Return the keys of a page's entries; the page is DNs, each with a hash of what the server sent."""
-        keys, made = [dn_key(dn) for dn, _ in page], self._made
+        keys, prefix = [dn_key(dn) for dn, _ in page], self._digest_prefix
         guessed = self._behind_the_last(len(keys))
         missing = [key for key in keys if key not in guessed]
         stored = guessed | self._by_key(missing)
         entry_keys = [
-            EntryKey(key, made + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)
+            EntryKey(key, prefix + digest.hex(), stored.get(key)) for key, (_, digest) in zip(keys, page, strict=True)
         ]
         in_order = not guessed or 2 * len(missing) < len(keys)
         last = next((entry_key.stored.pk for entry_key in reversed(entry_keys) if entry_key.stored), None)
@@ -277,7 +278,7 @@ class EntryStore:
         rows = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
         if not all_of_them:
             again = Q(digest__contains=STALE)
-            rows = rows.filter(Q(contested=True) | Q(user__isnull=False, settled=False) | again)
+            rows = rows.filter(Q(ambiguous=True) | Q(user__isnull=False, settled=False) | again)
         last = 0
         while page := [StoredContent.of(row) for row in rows.filter(pk__gt=last).values_list(*columns)[:PAGE]]:
             last = page[-1].stored.pk

@@ -17,8 +17,8 @@ from directory.values.ldap import Entry
 from orgs.bulk import insert_rows
 
 COLUMNS = ("server", "key", "dn", "digest", "content")
-# What comes before the digest of what the server sent: rows of another version of Rollcall are made anew.
-MADE = hashlib.sha256(fingerprints.ENTRIES.encode()).hexdigest()[:16]
+# The first part of each digest, before that of what the server sent: rows of another version of Rollcall are made anew.
+DIGEST_PREFIX = hashlib.sha256(fingerprints.ENTRIES.encode()).hexdigest()[:16]
 PAGE = 1000
 # So many are named.
 NAMED = 5
@@ -57,13 +57,15 @@ class GroupStore:
 
     def is_of_this_version(self) -> bool:
         """Return whether all groups were stored by this version of Rollcall: others are made anew by the next reading."""
-        return not StoredGroup.objects.filter(server=self._server_id).exclude(digest__startswith=MADE).exists()
+        return not StoredGroup.objects.filter(server=self._server_id).exclude(digest__startswith=DIGEST_PREFIX).exists()
 
     def known(self) -> dict[str, str]:
         """Return the digests of what the server sent of each group, by key."""
         rows = StoredGroup.objects.filter(server=self._server_id).values_list("key", "digest")
         self._rows = dict(rows.iterator(chunk_size=5000))
-        return {key: digest[len(MADE) :] for key, digest in self._rows.items() if digest.startswith(MADE)}
+        return {
+            key: digest[len(DIGEST_PREFIX) :] for key, digest in self._rows.items() if digest.startswith(DIGEST_PREFIX)
+        }
 
     def take(self, reading: IsolatedGroupReading, stay: Callable[[], None]) -> None:
         """Take what has changed; ``stay`` is called for each page.
@@ -75,7 +77,9 @@ class GroupStore:
             self._new |= {key: (digest, group) for key, digest, group in page}
             stay()
         # What another version has stored was not known over there.
-        outdated = [key for key, digest in self._rows.items() if not digest.startswith(MADE) and key not in self._new]
+        outdated = [
+            key for key, digest in self._rows.items() if not digest.startswith(DIGEST_PREFIX) and key not in self._new
+        ]
         self._gone, self.count = [*reading.gone, *outdated], reading.count
         self.changed = len(self._new) + len(self._gone)
         self._left_out, self._elsewhere = reading.left_out, reading.referrals
@@ -85,9 +89,9 @@ class GroupStore:
             if lost := next((g.dn for g in groups if distinguished_names.key_is_within(self._keys[g.dn], top)), None):
                 raise DirectoryUnavailable(f"the groups below {tree}, such as {lost}, can't be read any more")
 
-    def touched(self, made: str) -> list[int]:
-        """Return the ids of stored entries, made as ``made`` says, of whose groups the reading says something else."""
-        entries = StoredEntry.objects.filter(server=self._server_id, digest__startswith=made)
+    def touched(self, digest_prefix: str) -> list[int]:
+        """Return the ids of stored entries with this digest prefix whose groups the reading changes."""
+        entries = StoredEntry.objects.filter(server=self._server_id, digest__startswith=digest_prefix)
         if not self.changed or not entries.exists():
             return []
         after = {key: group for key, (_, group) in self._new.items()}
@@ -114,7 +118,7 @@ class GroupStore:
         insert_rows(
             StoredGroup,
             COLUMNS,
-            [(self._server_id, key, group.dn, MADE + digest, _content(group)) for key, (digest, group) in new],
+            [(self._server_id, key, group.dn, DIGEST_PREFIX + digest, _content(group)) for key, (digest, group) in new],
         )
         self._new, self._gone, self._before, self._rows = {}, (), {}, {}
 

@@ -38,7 +38,7 @@ def _reading(reading: RunServer) -> dict[str, Any]:
         "server": reading.server_name,
         "complete": reading.complete,
         "error": reading.error,
-        "extent": reading.extent,
+        "extent": reading.read_scope,
         "entries": reading.entries,
         "proof": reading.proof,
     }
@@ -82,8 +82,8 @@ def text(run: Run) -> Iterator[str]:
                 yield f"  {number:>7} {count.one if number == 1 else count.many}"
     if skipped := _not_applied(run):
         yield f"  {skipped:>7} not applied: changed meanwhile, or refused"
-    for reading in run.readings.exclude(extent="").order_by("pk"):
-        yield f"  {reading.server_name} was asked for {reading.extent}"
+    for reading in run.readings.exclude(read_scope="").order_by("pk"):
+        yield f"  {reading.server_name} was asked for {reading.read_scope}"
     for reason in run.held_back:
         yield f"  limit: {reason}"
     for reason in run.approval:

@@ -17,7 +17,7 @@ from directory.values.plan import MatchedBy
 from orgs.models import User
 from orgs.text import fold
 
-COLUMNS = ("pk", "server_id", "user_id", "dn", "matched_by", "contested", "identity")
+COLUMNS = ("pk", "server_id", "user_id", "dn", "matched_by", "ambiguous", "identity")
 PAGE = 1000
 # The id of a server and that of a user.
 Key = tuple[int, int]
@@ -31,7 +31,7 @@ class ClaimingEntry(NamedTuple):
     user_id: int
     dn: str
     matched_by: str
-    contested: bool
+    ambiguous: bool
     identity: Mapping[str, Any]
     verdict: str | None = None
 

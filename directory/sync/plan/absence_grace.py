@@ -1,4 +1,4 @@
-"""Remembers who was absent in how many runs since when, for servers that wait before they take it for granted."""
+"""Counts absences of each user, and keeps users whose grace is not over from being deactivated."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from orgs.text import counted
 def waiting(
     absent: Mapping[int, Collection[int]], servers: Mapping[int, LdapServer], *, at: datetime
 ) -> dict[int, str]:
-    """Return the users who may not be deactivated yet, with the reason; ``absent`` maps users to the servers searched.
+    """Return the users whose absence grace is not over, with the reason. ``absent`` maps users to their servers.
 
-    Of several servers, the one with the longest grace period counts.
+    Of several servers, the longest grace counts.
     """
     before = {row.user_id: row for row in Absence.objects.filter(user__among=absent)}
     reasons = {}
     for user, server_ids in absent.items():
-        patient = [servers[pk] for pk in server_ids if pk in servers]
-        runs = max((server.absence_runs for server in patient), default=1)
-        hours = max((server.absence_hours for server in patient), default=0)
+        there = [servers[pk] for pk in server_ids if pk in servers]
+        runs = max((server.absence_runs for server in there), default=1)
+        hours = max((server.absence_hours for server in there), default=0)
         absence = before.get(user)
         reason = _too_early(1 + (absence.runs if absence else 0), absence.since if absence else at, runs, hours, at)
         if reason:

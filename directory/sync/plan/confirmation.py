@@ -64,7 +64,7 @@ class Confirmation:
         for pk, result in found.items():
             by_server.setdefault(result.server_id, []).append(pk)
         for server_id, users in by_server.items():
-            for batch in self._slices(users, patience=SLICE):
+            for batch in self._slices(users, extra_timeout=SLICE):
                 verdicts = self._verdicts(server_id, [chosen[pk] for pk in batch])
                 sure |= {pk: _compared(found[pk], second) for pk, second in zip(batch, verdicts, strict=True)}
         return sure
@@ -98,7 +98,7 @@ class Confirmation:
                 user.id: _missing_user(user, sure[user.id], server.pk, ids.get(user.id, ()), last.get(user.id))
                 for user in users
             }
-            for batch in self._slices(list(missing_users), patience=_patience(server)):
+            for batch in self._slices(list(missing_users), extra_timeout=_extra_timeout(server)):
                 for pk, result in self._absence_check(server).look_for([missing_users[pk] for pk in batch]).items():
                     step = f"Asked {server.name} again: {result.sentence}."
                     if not result.absent and sure[pk].presence is Presence.ABSENT:
@@ -117,19 +117,19 @@ class Confirmation:
                 server.mapping,
                 neighbours=last_known_branches.Neighbours(server.pk).of,
                 lost=lambda: last_known_branches.lost(server.pk),
-                stay=lambda: self._work.lease.stay(phase="asking again", done=0, patience=_patience(server)),
+                stay=lambda: self._work.lease.stay(phase="asking again", done=0, extra_timeout=_extra_timeout(server)),
             )
             self._absence_checks[server.pk] = self._open.enter_context(check)
         return self._absence_checks[server.pk]
 
-    def _slices(self, users: list[int], *, patience: int) -> Iterator[list[int]]:
+    def _slices(self, users: list[int], *, extra_timeout: int) -> Iterator[list[int]]:
         for start in range(0, len(users), SLICE):
-            self._work.lease.renew(phase="asking again", done=start, total=len(users), patience=patience)
+            self._work.lease.renew(phase="asking again", done=start, total=len(users), extra_timeout=extra_timeout)
             yield users[start : start + SLICE]
 
 
-def _patience(server: LdapServer) -> int:
-    """Return how many seconds one question may take: a search in each place, after connecting."""
+def _extra_timeout(server: LdapServer) -> int:
+    """Return how many seconds one absence check may take: to connect, and a search in each place."""
     return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
 
 

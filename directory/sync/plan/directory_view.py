@@ -258,7 +258,7 @@ def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, ambiguous: bool)
         return f"two entries for one user: {entries[0].dn} and {entries[1].dn}", None
     else:
         chosen = entries[0]
-    if chosen.contested and (ambiguous or chosen.matched_by != MatchedBy.ID):
+    if chosen.ambiguous and (ambiguous or chosen.matched_by != MatchedBy.ID):
         return f"one entry for two users: {chosen.dn}", None
     return "", chosen
 
@@ -293,6 +293,6 @@ def _found_result(reading: ServerReading, row: ClaimingEntry, noted: KnownInDire
         known_id=noted.known_id,
         entry_id=row.pk,
         # What somebody else claims as well is noted of nobody.
-        newly_matched=not row.contested
+        newly_matched=not row.ambiguous
         and (fresh or noted[:3] != (row.server_id, who.dn, who.unique_id or noted.unique_id)),
     )

@@ -18,9 +18,9 @@ from orgs.models import Org, Role
 from orgs.rules.inheritance import effective_settings
 
 
-def to_note(house: PlanContext, org_servers: Mapping[int, Sequence[int]]) -> dict[str, object]:
+def to_note(context: PlanContext, org_servers: Mapping[int, Sequence[int]]) -> dict[str, object]:
     """Return what a plan is made against, for its run's row; ``org_servers`` are the servers searched, by org in scope."""
-    return preconditions.to_json(house, org_servers, _roles())
+    return preconditions.to_json(context, org_servers, _roles())
 
 
 def relied_on(work: RunContext) -> Relied:

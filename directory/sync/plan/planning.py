@@ -30,30 +30,32 @@ Looked = tuple[Mapping[int, StoredUser], Mapping[int, LookupResult]]
 def make_plan(work: RunContext) -> PlanCounts:
     """Decide for every user in scope and store what there is to say about each; return the counts."""
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
-    house = users_in_scope.house(orgs_in_scope())
-    work.surroundings = plan_context.to_note(house, {pk: org.servers for pk, org in work.scope.items()})
+    context = users_in_scope.plan_context(orgs_in_scope())
+    work.surroundings = plan_context.to_note(context, {pk: org.servers for pk, org in work.scope.items()})
     directory = directory_view.DirectoryView([_reading(row) for row in work.readings], work.competing_users)
     with Confirmation(work, directory) as confirmation:
         planner = Planner(
             work,
-            house,
+            context,
             directory,
             confirmation,
-            LastSysadmin(users_in_scope.sysadmins(), house.admin_roles),
-            PlanCounts(house.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
+            LastSysadmin(users_in_scope.sysadmins(), context.admin_roles),
+            PlanCounts(context.admin_roles, orgs={pk: Counter() for pk in work.org_ids}),
         )
         with timing.step("who has to be decided about"):
-            standings = decision_cache.look(work.org_ids, house=planner.standing, whole=_whole_orgs(work))
-        planner.skip(standings.unchanged)
-        pages = planner.looked_up(users_in_scope.pages(standings.undecided, work.org_ids))
+            split = decision_cache.split_users(
+                work.org_ids, context_hash=planner.context_hash, fully_read=_fully_read_orgs(work)
+            )
+        planner.skip(split.unchanged)
+        pages = planner.looked_up(users_in_scope.pages(split.undecided, work.org_ids))
         for known, results in timing.each("looking users up", pages):
             planner.plan(known, results)
         planner.decide_deferred()
         return planner.counts
 
 
-def _whole_orgs(work: RunContext) -> list[int]:
-    """Return the orgs of which every server was read to its end, without a part that lies elsewhere."""
+def _fully_read_orgs(work: RunContext) -> list[int]:
+    """Return the ids of the orgs whose servers were all read to their end."""
     read = {row.server_id for row in work.readings if row.complete}
     return [pk for pk, org in work.scope.items() if read.issuperset(org.servers)]
 
@@ -68,7 +70,7 @@ def _reading(row: RunServer) -> directory_view.ServerReading:
         complete=row.complete,
         error=row.error,
         unread=", ".join(unread[:3]),
-        extent=row.extent if row.since else "",
+        extent=row.read_scope if row.since else "",
     )
 
 
@@ -77,17 +79,17 @@ class Planner:
     """A plan while it is being made; ``deferred`` are changes that would leave no SYSADMIN: they are decided at the end."""
 
     work: RunContext
-    house: PlanContext
+    plan_context: PlanContext
     directory: directory_view.DirectoryView
     confirmation: Confirmation
     guard: LastSysadmin
     counts: PlanCounts
     deferred: list[Planned] = field(default_factory=list)
     names: NameChains = field(init=False)
-    standing: str = field(init=False)
+    context_hash: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.standing = decision_cache.fingerprint(self.house)
+        self.context_hash = decision_cache.hash_context(self.plan_context)
         self.names = NameChains(self._renamed, users_in_scope.owner_of)
 
     def looked_up(self, pages: Iterable[Mapping[int, StoredUser]]) -> Iterator[Looked]:
@@ -103,7 +105,9 @@ class Planner:
         with timing.step("deciding"):
             changes = {pk: self._decide(user, results[pk], taken[pk]) for pk, user in known.items()}
         to_confirm = {
-            pk: known[pk] for pk, change in changes.items() if decision_table.needs_confirmation(change, self.house)
+            pk: known[pk]
+            for pk, change in changes.items()
+            if decision_table.needs_confirmation(change, self.plan_context)
         }
         with timing.step("asking again"):
             for pk, result in self.confirmation.confirmed(to_confirm, results).items():
@@ -154,18 +158,19 @@ class Planner:
             self.work.lease.renew(phase="planning", done=self._done())
             self.directory.plan_matches(self.work.run.pk, {user.id: result for _, user, result in planned})
             plan_rows.planned(run=self.work.run, changes=planned)
-            decision_cache.note([each for each in planned if self._has_same_servers(each[1])], house=self.standing)
+            cacheable = [each for each in planned if self._has_same_servers(each[1])]
+            decision_cache.note(cacheable, context_hash=self.context_hash)
 
     def _has_same_servers(self, user: StoredUser) -> bool:
         """Return whether the servers searched are those of the user's org by now: its list may have changed."""
-        org = self.house.by_id.get(user.account.org_id)
+        org = self.plan_context.by_id.get(user.account.org_id)
         return org is not None and org.servers == self.work.scope[user.account.org_id].servers
 
     def _done(self) -> int:
         return sum(org["users"] for org in self.counts.orgs.values())
 
     def _decide(self, user: StoredUser, result: LookupResult, taken: frozenset[str]) -> Change:
-        return decision_table.decide(user, result, self.house, taken=taken)
+        return decision_table.decide(user, result, self.plan_context, taken=taken)
 
     def _servers(self, known: Mapping[int, StoredUser]) -> dict[int, Sequence[int]]:
         return {pk: self.work.scope[user.account.org_id].servers for pk, user in known.items()}

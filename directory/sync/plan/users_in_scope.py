@@ -112,7 +112,7 @@ def orgs(effective: Mapping[int, Effective], org_servers: Mapping[int, tuple[int
     }
 
 
-def house(scope: Mapping[int, OrgScope]) -> PlanContext:
+def plan_context(scope: Mapping[int, OrgScope]) -> PlanContext:
     """Return the orgs, roles and settings that a plan is made against."""
     roles = list(Role.objects.all())
     org_servers = {pk: org.servers for pk, org in scope.items()}

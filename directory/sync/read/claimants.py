@@ -27,7 +27,7 @@ class Claimant(NamedTuple):
     run_id: int
 
 
-def not_come(shelf: EntryStore, server_id: int, competing_users: Collection[int]) -> list[Claimant]:
+def not_come(entry_store: EntryStore, server_id: int, competing_users: Collection[int]) -> list[Claimant]:
     """Return these entries; ``competing_users`` are users who claim an entry that came, beside the one that it is taken for.
 
     By what is stored, not by what is new: an attempt that died may have stored the new entry before.
@@ -37,23 +37,23 @@ def not_come(shelf: EntryStore, server_id: int, competing_users: Collection[int]
     for column in ("unique_id", "user_id"):
         alike = stored.exclude(unique_id="") if column == "unique_id" else stored.exclude(user=None)
         several = alike.order_by().values(column).annotate(rows=Count("pk")).filter(rows__gt=1).values(column)
-        found |= _beside_what_came(shelf, stored.filter(**{f"{column}__in": several}), column)
+        found |= _beside_what_came(entry_store, stored.filter(**{f"{column}__in": several}), column)
     users = sorted(competing_users)
     for start in range(0, len(users), PART):
         claiming = stored.filter(user__in=users[start : start + PART])
-        found |= {row.pk: row for row in _rows(claiming) if not shelf.has_come(row.pk, row.run_id)}
+        found |= {row.pk: row for row in _rows(claiming) if not entry_store.has_come(row.pk, row.run_id)}
     if users:
         # Whose else these are is not kept with them.
-        ambiguous = stored.filter(contested=True)
-        found |= {row.pk: row for row in _rows(ambiguous) if not shelf.has_come(row.pk, row.run_id)}
+        ambiguous = stored.filter(ambiguous=True)
+        found |= {row.pk: row for row in _rows(ambiguous) if not entry_store.has_come(row.pk, row.run_id)}
     return list(found.values())
 
 
-def _beside_what_came(shelf: EntryStore, entries: QuerySet[StoredEntry], column: str) -> dict[int, Claimant]:
+def _beside_what_came(entry_store: EntryStore, entries: QuerySet[StoredEntry], column: str) -> dict[int, Claimant]:
     """Return which of some entries have not come, although another one has that is alike in this column."""
     came, others = set[object](), list[Claimant]()
     for row in _rows(entries):
-        if shelf.has_come(row.pk, row.run_id):
+        if entry_store.has_come(row.pk, row.run_id):
             came.add(getattr(row, column))
         else:
             others.append(row)

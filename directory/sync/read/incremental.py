@@ -22,7 +22,7 @@ def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
         server=server, complete=True, run__simulated=False, run__state=RunState.APPLIED, run__undo_of=None
     )
     last = list(applied.order_by("-pk")[: server.full_reading_every - 1])
-    position, why_full = from_json(last[0].position) if last else None, ""
+    position, why_full = from_json(last[0].cursor) if last else None, ""
     if not last:
         why_full = "nothing that was read from it has been applied yet"
     elif position is None:

@@ -1,4 +1,4 @@
-"""What entries are matched by, as one hash: who is in scope under which name, and whose ids are known."""
+"""Hashes everything that matching entries to users depends on: users in scope, their usernames, known ids, the rules."""
 
 from __future__ import annotations
 
@@ -36,26 +36,26 @@ NOBODY = 0
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a server's entries will be matched by once a plan's first matches are noted; ``reading`` is their row."""
+    """The match fingerprint of a server once the first matches of a plan are noted; ``reading`` is the reading's row."""
 
     server: LdapServer
     reading: int
-    ground: str
+    match_fingerprint: str
 
 
 def present(org_ids: Collection[int], *, at: datetime) -> str:
-    """Return the hash of what the entries of a server that these orgs ask would be matched by now.
+    """Return the match fingerprint that holds now for a server of these orgs.
 
-    It is another one each day, so that no entry is taken for a user for longer than that without a look at both, and
-    another one with other rules.
+    It differs from day to day, so that each entry is compared with the users once a day at least. It differs with other
+    rules, too.
     """
     return _now_and_then(org_ids, NOBODY, (), at)[0]
 
 
 def of_last_reading(row: RunServer) -> str:
-    """Return the hash that a server's stored entries were matched by; empty where they are not all of one reading."""
+    """Return the match fingerprint of a server's stored entries; empty where they are not all of one reading."""
     before = RunServer.objects.that_read(row.server_id).exclude(pk=row.pk)
-    last = before.values_list("complete", "ground").first()
+    last = before.values_list("complete", "match_fingerprint").first()
     return last[1] if last is not None and last[0] else ""
 
 
@@ -67,10 +67,10 @@ def foresee(
     run_id: int,
     at: datetime,
 ) -> list[Foreseen]:
-    """Return the match fingerprints to come when this run has stored the matches of its plan, if nothing else happens.
+    """Return the match fingerprints that will hold once this run has stored the matches of its plan.
 
-    ``orgs_by_server`` are the ids of the orgs that use each server. Servers whose entries were matched by another state
-    than the present one are left out.
+    ``orgs_by_server`` are the ids of the orgs that use each server. Servers whose last fingerprint does not hold any
+    more are left out.
     """
     planned = PlannedMatch.objects.filter(run=plan_id)
     # Where entries have several ids, the next reading looks at all of them.
@@ -82,19 +82,19 @@ def foresee(
     unsure, found = list(doubtful.values_list("user_id", flat=True)), []
     for server in LdapServer.objects.filter(pk__in=servers):
         last = RunServer.objects.that_read(server.pk).first()
-        if last is None or not last.ground or not last.complete:
+        if last is None or not last.match_fingerprint or not last.complete:
             continue
         org_ids = orgs_by_server.get(server.pk, ())
         now, then = _now_and_then(org_ids, plan_id, unsure, at)
-        if now == last.ground:
+        if now == last.match_fingerprint:
             found.append(Foreseen(server, last.pk, then))
     return found
 
 
 def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
-    """Have entries matched by the ids that have just been noted for the same users, as the next reading would match them.
+    """Match stored entries by the ids that were just noted, as the next reading would, and store the fingerprints.
 
-    Where an entry carries such an id and was taken for somebody else, nothing is done: the next reading looks at all.
+    Nothing is done where an entry with such an id was matched to another user: the next reading then compares all.
     """
     entries = StoredEntry.objects.filter(server__in=[each.server.pk for each in foreseen]).exclude(unique_id="")
     noted = Match.objects.filter(unique_id=OuterRef("unique_id"), matched_at=noted_at)
@@ -105,16 +105,16 @@ def follow(foreseen: Collection[Foreseen], *, noted_at: datetime) -> None:
         theirs = noted.filter(user=OuterRef("user"))
         if own_attribute(each.server.mapping):
             theirs = theirs.filter(server=each.server)
-        # Of what nobody else claims, the match that has been noted tells the same.
-        by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME, contested=True)
+        # Entries that nobody else claims need no change: the noted match has the same result.
+        by_name = entries.filter(Exists(theirs), server=each.server, matched_by=MatchedBy.USERNAME, ambiguous=True)
         by_name.update(matched_by=MatchedBy.ID)
-        RunServer.objects.filter(pk=each.reading).update(ground=each.ground)
+        RunServer.objects.filter(pk=each.reading).update(match_fingerprint=each.match_fingerprint)
 
 
 def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[int], at: datetime) -> tuple[str, str]:
-    """Return the hash of the present state, and of the state after the plan's first matches are stored.
+    """Return the fingerprint that holds now, and the one that will hold once the plan's first matches are stored.
 
-    Both come from one moment, so that every other change meanwhile makes another hash.
+    Both come from one snapshot of the users, so that any other change meanwhile makes another hash.
     """
     hashes = _hashes_in_postgresql if connection.vendor == "postgresql" else _hashes_in_python
     now, then = (f"{each} {_further_ids()}" for each in hashes(org_ids, plan_id, doubtful))

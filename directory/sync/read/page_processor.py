@@ -43,7 +43,7 @@ class Waiting:
 
 @dataclass(slots=True)
 class PageProcessor:
-    """What happens to each page of one server; ``patience`` are the seconds that the next one may take to come.
+    """What happens to each page of one server; ``extra_timeout`` is how many seconds the next page may take to come.
 
     ``twice`` are DNs that came more than once. ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
     have changed. ``groups`` are those of the server, where scripts get them resolved.
@@ -52,13 +52,13 @@ class PageProcessor:
     work: RunContext
     row: RunServer
     server: LdapServer
-    shelf: EntryStore
-    patience: int
+    entry_store: EntryStore
+    extra_timeout: int
     matched: bool = False
     incremental: bool = False
     verdicts_kept: int = 0
     groups: GroupStore | None = None
-    crew: EvaluationDispatcher = field(init=False)
+    dispatcher: EvaluationDispatcher = field(init=False)
     org_ids: list[int] = field(init=False)
     mapping: AttributeMapping = field(init=False)
     named: NamedAttributes = field(init=False)
@@ -70,8 +70,8 @@ class PageProcessor:
         self.org_ids = self.work.orgs_by_server.get(self.server.pk, [])
         self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
-    def ground(self) -> str:
-        """Return the hash of what entries are matched by now."""
+    def match_fingerprint(self) -> str:
+        """Return the match fingerprint as it is now."""
         return match_fingerprint.present(self.org_ids, at=self.work.lease.clock())
 
     @property
@@ -98,8 +98,8 @@ class PageProcessor:
             ReadEverything: it has to be.
         """
         singles = unsent_changes.look_at(self, extent.around, process)
-        self._look_at(map(_as_stored, self.shelf.others(all_of_them=not self.matched)))
-        self.row.entries, self.row.matched = self.shelf.counts()
+        self._look_at(map(_as_stored, self.entry_store.others(all_of_them=not self.matched)))
+        self.row.entries, self.row.matched = self.entry_store.counts()
         return singles
 
     def read_again(self, process: ReadingProcess, dns: Sequence[str]) -> None:
@@ -110,7 +110,9 @@ class PageProcessor:
                 self.read(reading.raw_pages())
 
     def _look_at(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> None:
-        for verdicts in timing.each("scripts", self.crew.evaluate_pages(self._entries_to_evaluate(_gathered(parts)))):
+        for verdicts in timing.each(
+            "scripts", self.dispatcher.evaluate_pages(self._entries_to_evaluate(_gathered(parts)))
+        ):
             self.stay()
             self.take_verdicts(verdicts)
 
@@ -119,7 +121,7 @@ class PageProcessor:
         for page in timing.each("reading LDAP", pages):
             with timing.step("looking entries up"):
                 rest = self._changed(page)
-            self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience)
+            self.work.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
             yield rest
 
     def _entries_to_evaluate(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
@@ -146,7 +148,7 @@ class PageProcessor:
 
     def stay(self) -> None:
         """Stay in charge of the run while somebody else works for it."""
-        self.work.lease.stay(phase=self._phase, done=self.row.entries, patience=self.patience + SLICE)
+        self.work.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout + SLICE)
 
     def take_verdicts(self, verdicts: list[Verdict]) -> None:
         """Add the verdicts on one slice, and store the page when the slice is the last of it."""
@@ -161,13 +163,13 @@ class PageProcessor:
 
     def _changed(self, page: list[RawEntry]) -> list[tuple[RawEntry, EntryKey]]:
         """Leave the rows of entries that are as they were, and return the others."""
-        row, stays = self.row, self.matched and (self.row.canary_seen or not self.server.canary)
+        row, stays = self.row, self.matched and (self.row.canary_found or not self.server.canary)
         left: list[Stored] = []
         rest: list[tuple[RawEntry, EntryKey]] = []
-        entry_keys = self.shelf.entry_keys([each[:2] for each in page])
+        entry_keys = self.entry_store.entry_keys([each[:2] for each in page])
         came = self._taken(page, entry_keys)
         for raw, entry_key in came:
-            if stays and entry_key.same and entry_key.same.stands:
+            if stays and entry_key.same and entry_key.same.can_skip:
                 left.append(entry_key.same)
             else:
                 rest.append((raw, entry_key))
@@ -179,21 +181,21 @@ class PageProcessor:
     def _taken(self, page: list[RawEntry], entry_keys: list[EntryKey]) -> list[tuple[RawEntry, EntryKey]]:
         """Return the entries that come for the first time; what is asked for once more counts as it is now."""
         if self._again:
-            self.shelf.arrivals.add(entry_key.stored for entry_key in entry_keys if entry_key.stored)
+            self.entry_store.arrivals.add(entry_key.stored for entry_key in entry_keys if entry_key.stored)
             return list(zip(page, entry_keys, strict=True))
-        first, repeated = self.shelf.arrivals.take(page, entry_keys)
+        first, repeated = self.entry_store.arrivals.take(page, entry_keys)
         self.twice += duplicate_entries.same_again(repeated, resolved=self.groups is not None)
         return first
 
     def _keep(self, read: list[ReadEntry]) -> None:
         with timing.step("keeping entries"), lease.redoable():
-            self.work.lease.renew(phase=self._phase, done=self.row.entries, patience=self.patience)
-            # What was decided of these users, by this or that entry, was decided on other grounds.
-            decision_cache.drop(self.shelf.keep(read) | _competing_users(read))
+            self.work.lease.renew(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
+            # Cached decisions of users whose entries changed do not hold any more.
+            decision_cache.drop(self.entry_store.keep(read) | _competing_users(read))
 
     def counts(self) -> dict[str, Any]:
         """Return what the scripts have cost so far."""
-        cost = self.crew.cost()
+        cost = self.dispatcher.cost()
         seconds = round(cost.cpu_seconds, 3)
         counts = {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
         return (
@@ -214,7 +216,7 @@ class PageProcessor:
             for each, entry_key in raw_entries
             if entry_key.stored and (entry_key.same or not each.digest)
         }
-        known = self.shelf.identities(stays)
+        known = self.entry_store.identities(stays)
         with timing.step("decoding"):
             looked_into = [self._looked_into(each, entry_key, known) for each, entry_key in raw_entries]
         who = [each.identity for each in looked_into]
@@ -251,9 +253,9 @@ class PageProcessor:
             if each.candidate is not None and each.candidate.competing_users:
                 competing_users = self.work.competing_users.setdefault((self.server.pk, each.candidate.user_id), set())
                 competing_users.update(each.candidate.competing_users)
-        if self.server.canary and not self.row.canary_seen:
+        if self.server.canary and not self.row.canary_found:
             names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
-            self.row.canary_seen = fold(self.server.canary) in names
+            self.row.canary_found = fold(self.server.canary) in names
 
 
 def _gathered(parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:

@@ -16,7 +16,7 @@ from directory.scripts.fingerprint import evaluation_fingerprint
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.sync import notifications, timing
 from directory.sync.entries import named_groups
-from directory.sync.entries.entry_store import EntryStore, made_alike
+from directory.sync.entries.entry_store import EntryStore, entries_are_current
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.errors import ReadEverything, SyncStopped
 from directory.sync.identify import unidentified_entries, user_matching
@@ -32,7 +32,7 @@ BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
 READ = (
     "server_name",
     "configuration_digest",
-    "asked_digest",
+    "org_lists_digest",
     "attributes",
     "grants_digest",
     "url",
@@ -40,14 +40,14 @@ READ = (
     "entries",
     "matched",
     "referrals",
-    "canary_seen",
+    "canary_found",
     "complete",
     "proof",
-    "ground",
+    "match_fingerprint",
     "since",
-    "position",
+    "cursor",
     "computed",
-    "extent",
+    "read_scope",
     "counts",
     "error",
 )
@@ -84,7 +84,7 @@ def _read(work: RunContext, row: RunServer, process: ReadingProcess) -> None:
         raise DirectoryUnavailable("it has been disabled or deleted")
     work.servers[server.pk] = server
     since, why_full = incremental.since(work.run, server)
-    if since is not None and not made_alike(server.pk, evaluation_fingerprint(server)):
+    if since is not None and not entries_are_current(server.pk, evaluation_fingerprint(server)):
         since, why_full = None, "what is made of its entries has changed"
     try:
         _read_from(since, why_full, work, row, server, process)
@@ -134,20 +134,22 @@ def _read_from(
     """Read what has changed since then, or everything."""
     _begin_row(work, row, server)
     connection = server.connection
-    patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
-    made = evaluation_fingerprint(server)
-    shelf = work.shelves[server.pk] = EntryStore(run_id=work.run.pk, server_id=server.pk, made=made)
+    extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    evaluation = evaluation_fingerprint(server)
+    entry_store = work.entry_stores[server.pk] = EntryStore(
+        run_id=work.run.pk, server_id=server.pk, fingerprint=evaluation
+    )
     with transaction.atomic():
-        work.lease.renew(phase=f"reading {server.name}", done=0, patience=patience)
+        work.lease.renew(phase=f"reading {server.name}", done=0, extra_timeout=extra_timeout)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
-        tried_before = shelf.wrote = shelf.begin()
+        tried_before = entry_store.wrote = entry_store.begin()
     # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
     mapping = server.mapping if incremental.mostly_new(server) else None
-    groups = _read_groups(work, server, process, shelf, keep=mapping is not None)
+    groups = _read_groups(work, server, process, entry_store, keep=mapping is not None)
     _note_who_is_in_scope(work)
-    reader = PageProcessor(work, row, server, shelf, patience, groups=groups)
+    reader = PageProcessor(work, row, server, entry_store, extra_timeout, groups=groups)
     with server_sandbox.sandbox(server) as sandbox:
-        reader.crew = EvaluationDispatcher(sandbox, work.helpers, work.run.pk, server.pk, made, reader.stay)
+        reader.dispatcher = EvaluationDispatcher(sandbox, work.workers, work.run.pk, server.pk, evaluation, reader.stay)
         now = work.lease.clock() if server.full_reading_every > 1 else None
         request = replace(
             reader.request,
@@ -164,8 +166,8 @@ def _read_from(
             reader.incremental = extent.since is not None
             # The first pages come meanwhile.
             with timing.step("what entries are matched by"):
-                ground = reader.ground()
-            reader.matched = not tried_before and ground == match_fingerprint.of_last_reading(row)
+                fingerprint = reader.match_fingerprint()
+            reader.matched = not tried_before and fingerprint == match_fingerprint.of_last_reading(row)
             reader.read(reading.raw_pages())
             row.referrals = list(reading.referrals)
             work.notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
@@ -173,29 +175,29 @@ def _read_from(
             if groups is not None:
                 groups.note_too_deep(reading.too_deep)
         if reader.incremental:
-            row.extent = incremental.sentence(extent.since, reader.read_rest(extent, process))
+            row.read_scope = incremental.sentence(extent.since, reader.read_rest(extent, process))
         else:
-            row.extent = incremental.everything(extent.why_full or why_full)
+            row.read_scope = incremental.everything(extent.why_full or why_full)
         row.counts = reader.counts()
         if groups is not None:
             work.notes[row.pk] += groups.sentences()
-    row.since, row.position = incremental.to_json(extent.since), incremental.to_json(extent.position)
+    row.since, row.cursor = incremental.to_json(extent.since), incremental.to_json(extent.position)
     row.computed = list(extent.computed)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
     # Whoever was matched while somebody was renamed may be matched otherwise by now.
-    row.ground = ground if ground == reader.ground() else ""
+    row.match_fingerprint = fingerprint if fingerprint == reader.match_fingerprint() else ""
 
 
 def _begin_row(work: RunContext, row: RunServer, server: LdapServer) -> None:
     """Reset the row to the server's present settings: what an attempt before wrote may be about other entries."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
-    row.asked_digest = work.org_lists_digests.get(server.pk, "")
-    row.grants_digest, row.url, row.canary_seen = server.grants_digest, "", False
+    row.org_lists_digest = work.org_lists_digests.get(server.pk, "")
+    row.grants_digest, row.url, row.canary_found = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
     row.attributes = server.attributes
-    row.proof, row.counts, row.ground = {}, {}, ""
-    row.since, row.position, row.extent, row.computed = {}, {}, "", []
+    row.proof, row.counts, row.match_fingerprint = {}, {}, ""
+    row.since, row.cursor, row.read_scope, row.computed = {}, {}, "", []
     work.competing_users = {
         key: competing_users for key, competing_users in work.competing_users.items() if key[0] != server.pk
     }
@@ -210,7 +212,7 @@ def _note_who_is_in_scope(work: RunContext) -> None:
 
 
 def _read_groups(
-    work: RunContext, server: LdapServer, process: ReadingProcess, shelf: EntryStore, *, keep: bool
+    work: RunContext, server: LdapServer, process: ReadingProcess, entry_store: EntryStore, *, keep: bool
 ) -> GroupStore | None:
     """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
 
@@ -221,22 +223,22 @@ def _read_groups(
     if search is None:
         return None
     phase, connection = f"reading groups of {server.name}", server.connection_at(work.lease.clock())
-    patience = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
+    extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     store = work.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with timing.step("reading groups"):
-        work.lease.renew(phase=phase, done=0, patience=patience)
+        work.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
         with process.open_groups(connection, search, store.known(), keep=keep) as reading:
             # The groups come meanwhile.
             _note_who_is_in_scope(work)
-            store.take(reading, lambda: work.lease.stay(phase=phase, done=0, patience=patience))
+            store.take(reading, lambda: work.lease.stay(phase=phase, done=0, extra_timeout=extra_timeout))
     with timing.step("whose groups have changed"):
-        touched = store.touched(shelf.made)
+        touched = store.touched(entry_store.digest_prefix)
         if store.changed:
             # In one: whoever takes this run over, or comes after it, finds old groups, or those who are decided about again.
             with transaction.atomic():
-                work.lease.renew(phase=phase, done=0, patience=patience)
+                work.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
                 store.keep()
-                shelf.decide_again(touched)
+                entry_store.decide_again(touched)
     return store
 
 
@@ -245,7 +247,7 @@ def _save_reading(work: RunContext, row: RunServer) -> None:
         work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         if row.complete and row.server_id is not None:
             if not row.since:
-                decision_cache.drop(work.shelves[row.server_id].forget_unseen())
+                decision_cache.drop(work.entry_stores[row.server_id].forget_unseen())
             row.counts |= unidentified_entries.counts(row.server_id)
             work.notes.setdefault(row.pk, []).extend(unidentified_entries.not_text(row.server_id))
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
@@ -256,12 +258,12 @@ def _save_reading(work: RunContext, row: RunServer) -> None:
 
 def _named_attributes(work: RunContext, row: RunServer, server: LdapServer) -> dict[str, int]:
     """Return how many entries have each attribute that mapping and scripts name: as before where no entry has changed."""
-    shelf = work.shelves[server.pk]
-    if not shelf.wrote:
+    entry_store = work.entry_stores[server.pk]
+    if not entry_store.wrote:
         before = RunServer.objects.that_read(server.pk).exclude(pk=row.pk).first()
         if before and before.complete and before.configuration_digest == row.configuration_digest:
             counts: dict[str, int] = before.attribute_counts
             if counts:
                 return counts
     with timing.step("counting attributes"):
-        return shelf.named_attributes(NamedAttributes(server.named_attributes))
+        return entry_store.named_attributes(NamedAttributes(server.named_attributes))

@@ -41,7 +41,7 @@ def look_at(reader: PageProcessor, around: Surroundings, process: ReadingProcess
         raise ReadEverything(f"the groups of {counted(len(singles), 'entry', 'entries')} have changed")
     # Whoever may have lost the right to read it learns of no change of it.
     canary = reader.server.canary
-    known = reader.shelf.dns_of(canary) if canary and not reader.row.canary_seen else []
+    known = reader.entry_store.dns_of(canary) if canary and not reader.row.canary_found else []
     reader.read_again(process, [*singles, *known])
     _read_claimants(reader, process)
     return len(singles)
@@ -56,7 +56,7 @@ def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
             raise ReadEverything(f"the names or ids of {counted(len(reread), 'entry', 'entries')} are others' by now")
         reader.read_again(process, [each.dn for each in new])
     gone = [each for each in _claimants(reader) if each.pk in reread]
-    reader.shelf.forget([GoneEntry(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
+    reader.entry_store.forget([GoneEntry(each.pk, each.user_id, each.dn, each.unique_id) for each in gone])
     decision_cache.drop({each.user_id for each in gone if each.user_id is not None})
 
 
@@ -65,7 +65,7 @@ def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
         (server, {owner, *competing_users}) for (server, owner), competing_users in reader.work.competing_users.items()
     )
     users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
-    return claimants.not_come(reader.shelf, reader.server.pk, users)
+    return claimants.not_come(reader.entry_store, reader.server.pk, users)
 
 
 def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
@@ -102,7 +102,7 @@ def _whose_groups_changed(reader: PageProcessor, around: Surroundings, process: 
     """Return the DNs of entries that may name other groups by now, or that the filter may find by now."""
     try:
         with timing.step("changed groups"):
-            found = group_changes.look(around, reader.shelf.contents(), username=reader.mapping.username)
+            found = group_changes.look(around, reader.entry_store.contents(), username=reader.mapping.username)
     except group_changes.TooMany:
         raise ReadEverything("very many people are in the groups that have changed") from None
     named_groups.forget(

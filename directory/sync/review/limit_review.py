@@ -135,7 +135,7 @@ def _read(work: RunContext, row: RunServer, server: LdapServer, earlier: Earlier
         entries=row.entries,
         last_entries=None if last is None else max(entries, earlier.entries),
         vanished={named[key]: had[key] for key in had if key in named and not row.attribute_counts.get(key)},
-        canary_seen=row.canary_seen,
+        canary_found=row.canary_found,
         configuration_seen=work.run.simulated or plan_rows.configuration_seen(row),
         without_username=row.counts.get(unidentified_entries.WITHOUT_USERNAME, 0),
         groups=row.counts.get("groups", 0),

@@ -39,7 +39,7 @@ class ReadingCounts:
     server: str
     entries: int
     last_entries: int | None = None
-    canary_seen: bool = True
+    canary_found: bool = True
     configuration_seen: bool = True
     vanished: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     without_username: int = 0
@@ -168,7 +168,7 @@ def _reading(read: ReadingCounts, limits: Limits) -> Iterator[Reason]:
             "that the server has, and that the bind DN may read it."
         )
     yield from _vanished(read, limits.of("vanished_attributes_percent"))
-    if limits.canary and not read.canary_seen:
+    if limits.canary and not read.canary_found:
         yield Reason(f"{read.server}: the canary entry {limits.canary} was not found.")
     if not read.configuration_seen:
         yield Reason(

@@ -1,4 +1,4 @@
-"""Remembers for whom there was nothing to do, so that the next run need not decide about them for as long as nothing changes."""
+"""Caches decisions of “no change”, so that the next run skips these users while nothing that decided has changed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 from django.db.models import Case, Count, F, Q, Value, When
 
-from directory.models import Standing
+from directory.models import CachedDecision
 from directory.sync import fingerprints
 from directory.values.plan import Account, Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.bulk import insert_rows
 from orgs.models import SetBy, User
 
 PAGE = 5000
-# What of a user has to be as it was.
+# Columns of a user that have to be as they were.
 SAME = (
     "username",
     "email",
@@ -32,14 +32,14 @@ SAME = (
     "blocked_by",
     "session_epoch",
 )
-# What of their match has to be what it was, or was to be once the plan is applied.
+# Columns of their match that have to be as they were, or as they were to be once the plan is applied.
 MATCHED = ("server", "dn", "unique_id")
-COLUMNS = ("user", "house", *MATCHED, *SAME)
+COLUMNS = ("user", "context_hash", *MATCHED, *SAME)
 
 
 @dataclass(frozen=True, slots=True)
-class Standings:
-    """The users in scope: for whom there is still nothing to do, as counts, and who is to be decided about, by id.
+class UserSplit:
+    """The users in scope: those whose cached decision holds, as counts, and those to decide again, as ids.
 
     ``unchanged`` counts by (org id, server id, whether active); ``undecided`` are in the order of their ids.
     """
@@ -48,33 +48,37 @@ class Standings:
     undecided: Sequence[int]
 
 
-def fingerprint(house: PlanContext) -> str:
-    """Return one hash of all that decisions are made against, beside users and entries: the rules' own source, too."""
-    content = [
+def hash_context(context: PlanContext) -> str:
+    """Return one hash of everything that decisions depend on, beside users and entries, with the source of the rules."""
+    digest_input = [
         fingerprints.DECISIONS,
         sorted(
             [key, o.id, o.name, sorted(o.default_roles), o.synchronized, list(o.servers)]
-            for key, o in house.orgs.items()
+            for key, o in context.orgs.items()
         ),
-        sorted(house.roles.items()),
-        sorted(house.admin_roles),
-        sorted(house.powerful_roles),
-        sorted([pk, sorted(names)] for pk, names in house.grantable.items()),
-        house.reactivate_set_by_person,
+        sorted(context.roles.items()),
+        sorted(context.admin_roles),
+        sorted(context.powerful_roles),
+        sorted([pk, sorted(names)] for pk, names in context.grantable.items()),
+        context.reactivate_set_by_person,
     ]
-    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(digest_input).encode()).hexdigest()
 
 
-def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Standings:
-    """Return how the users of these orgs stand; of those in ``whole``, orgs whose servers were all read, nothing new is nothing to do."""
-    columns = {f"standing__{name}": F(name) for name in SAME}
+def split_users(org_ids: Collection[int], *, context_hash: str, fully_read: Collection[int]) -> UserSplit:
+    """Split the users of these orgs into those whose cached decision still holds and those to decide again.
+
+    Only the orgs in ``fully_read`` use the cache: all their servers were read to their end.
+    """
+    columns = {f"cached_decision__{name}": F(name) for name in SAME}
     on_hold = User.objects.on_legal_hold().values("pk")
-    same = Q(standing__house=house, org__in=whole, pending=False, managed_locally=False, **columns) & ~Q(pk__in=on_hold)
-    same &= Q(**{f"match__{name}": F(f"standing__{name}") for name in MATCHED})
+    same = Q(cached_decision__context_hash=context_hash, org__in=fully_read, pending=False, managed_locally=False)
+    same &= Q(**columns) & ~Q(pk__in=on_hold)
+    same &= Q(**{f"match__{name}": F(f"cached_decision__{name}") for name in MATCHED})
     users = User.objects.filter(org__in=org_ids).order_by()
-    # In one statement, so that everybody is in it once.
+    # One statement, so that each user is in it once.
     users = users.annotate(undecided=Case(When(same, then=Value(None)), default=F("pk")))
-    counted = users.values_list("undecided", "org_id", "standing__server", "active").annotate(Count("pk"))
+    counted = users.values_list("undecided", "org_id", "cached_decision__server", "active").annotate(Count("pk"))
     unchanged: Counter[tuple[int, int, bool]] = Counter()
     undecided = array("q")
     for pk, org, server, active, count in counted.order_by("undecided").iterator(chunk_size=PAGE):
@@ -82,25 +86,25 @@ def look(org_ids: Collection[int], *, house: str, whole: Collection[int]) -> Sta
             unchanged[org, server, active] = count
         else:
             undecided.append(pk)
-    return Standings(unchanged, undecided)
+    return UserSplit(unchanged, undecided)
 
 
-def note(decided: Iterable[tuple[Change, StoredUser, LookupResult]], *, house: str) -> None:
-    """Remember those for whom there was nothing to do and nothing to say, as they were when that was decided."""
+def note(decided: Iterable[tuple[Change, StoredUser, LookupResult]], *, context_hash: str) -> None:
+    """Store the decisions of “no change” without a warning, with the user's columns at that time."""
     new: list[tuple[Any, ...]] = [
-        (known.id, house, lookup_result.server_id, *_matched(lookup_result), *_values(known, known.account))
+        (known.id, context_hash, lookup_result.server_id, *_matched(lookup_result), *_values(known, known.account))
         for change, known, lookup_result in decided
-        if _stands(change, known, lookup_result)
+        if _can_be_cached(change, known, lookup_result)
     ]
     drop([row[0] for row in new])
-    insert_rows(Standing, COLUMNS, new)
+    insert_rows(CachedDecision, COLUMNS, new)
 
 
-def _stands(change: Change, known: StoredUser, lookup_result: LookupResult) -> bool:
-    """Return whether the same would be decided again; whoever was not found or is on hold is looked at each time.
+def _can_be_cached(change: Change, known: StoredUser, lookup_result: LookupResult) -> bool:
+    """Return whether the next run would decide the same. Users who are not found or on legal hold are decided each time.
 
-    Whoever is matched by another entry than noted stands as decided once that one is noted: with no warning, it is the
-    first one, or one of the same immutable id.
+    A user whose entry is not the noted match counts, too. The row holds once that entry is noted. Without a warning it
+    is the user's first entry, or one of the same immutable id.
     """
     silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not known.managed_locally
     found = lookup_result.presence is Presence.FOUND
@@ -128,7 +132,7 @@ def _values(known: StoredUser, account: Account) -> tuple[object, ...]:
 
 
 def drop(user_ids: Collection[int]) -> None:
-    """Drop the cached decisions of these users, whose entries have changed, so that the next run decides again."""
+    """Drop the cached decisions of these users, because their entries have changed: the next run decides again."""
     ids = sorted(user_ids)
     for start in range(0, len(ids), PAGE):
-        Standing.objects.filter(user__among=ids[start : start + PAGE]).delete()
+        CachedDecision.objects.filter(user__among=ids[start : start + PAGE]).delete()

@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Count
 
-from directory.models import PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState, ScriptPage
+from directory.models import EvaluationBatch, PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState
 from directory.models.jsontext import as_text
 from directory.sync.stored import plan_counts, repeated_rows, serialization
 from directory.values.plan import Change, LookupResult, Outcome, StoredUser
@@ -33,7 +33,7 @@ COLUMNS = (
     "warnings",
     "unknown_org",
     "entry",
-    "traces",
+    "side_effects",
     "put_back",
     "digest",
 )
@@ -115,7 +115,7 @@ def forget(*, run: Run) -> None:
     RunChange.objects.filter(run=run).delete()
     RunRepeat.objects.filter(run=run).delete()
     PlannedMatch.objects.filter(run=run).delete()
-    ScriptPage.objects.filter(run=run).delete()
+    EvaluationBatch.objects.filter(run=run).delete()
 
 
 def copy_plan(*, source_id: int, target_id: int) -> int:
@@ -194,7 +194,7 @@ def configuration_seen(row: RunServer) -> bool:
         server=row.server_id, complete=True, run__state__in=[RunState.PLANNED, RunState.APPLIED]
     ).exclude(run=row.run_id)
     alike = done.filter(configuration_digest=row.configuration_digest)
-    if alike.filter(asked_digest=row.asked_digest).exists():
+    if alike.filter(org_lists_digest=row.org_lists_digest).exists():
         return True
     # Runs of versions that did not note which orgs asked the server count until the first one that did.
-    return alike.filter(asked_digest="").exists() and not done.exclude(asked_digest="").exists()
+    return alike.filter(org_lists_digest="").exists() and not done.exclude(org_lists_digest="").exists()

@@ -1,4 +1,4 @@
-"""What a change leaves beside the account: who set which state, role grants, devices, archives; as rows keep it."""
+"""Side effects of an applied change, as rows keep them: who set which state, role grants, devices, archives."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ DEVICE = (*DEVICE_STATE, "authorized")
 ARCHIVE = ("state", "cold_since", "expires_at", "purge_at")
 # Only these reach devices and archives.
 _REACHES_DEVICES = {Action.REACTIVATE, Action.DEACTIVATE, Action.MOVE}
-# These leave nothing beside the account.
-_LEAVES_NOTHING = {Action.RENAME, Action.PROFILE}
+# These change the account only.
+_NO_SIDE_EFFECTS = {Action.RENAME, Action.PROFILE}
 
 
 @dataclass(slots=True)
 class SideEffectSnapshot:
-    """What a user has beside the account at one moment, as JSON; devices and archives are keyed by their ids as text."""
+    """What actions can change of a user beside the account, as JSON; devices and archives by their ids as text."""
 
     states: Values = field(default_factory=dict)
     grants: dict[str, list[str]] = field(default_factory=dict)
@@ -32,9 +32,9 @@ class SideEffectSnapshot:
     archives: dict[str, Values] = field(default_factory=dict)
 
 
-def leaves_traces(actions: Collection[str]) -> bool:
+def has_side_effects(actions: Collection[str]) -> bool:
     """Return whether these actions change anything beside the account."""
-    return not _LEAVES_NOTHING.issuperset(actions)
+    return not _NO_SIDE_EFFECTS.issuperset(actions)
 
 
 def read(changes: Mapping[int, Collection[str]]) -> dict[int, SideEffectSnapshot]:
@@ -42,30 +42,30 @@ def read(changes: Mapping[int, Collection[str]]) -> dict[int, SideEffectSnapshot
 
     That is who set which state, always; role grants and devices with their archives where an action reaches them.
     """
-    moments = {pk: SideEffectSnapshot() for pk in changes}
+    snapshots = {pk: SideEffectSnapshot() for pk in changes}
     for pk, *values in User.objects.filter(pk__among=changes).values_list("pk", *STATES):
-        moments[pk].states = _json(STATES, values)
+        snapshots[pk].states = _json(STATES, values)
     if regranted := [pk for pk, actions in changes.items() if Action.SET_ROLES in actions]:
         columns = ("user", "role__name", "granted_by", "granted_at")
         for pk, role, granted_by, granted_at in RoleGrant.objects.filter(user__among=regranted).values_list(*columns):
-            moments[pk].grants[role] = [granted_by, granted_at.isoformat()]
+            snapshots[pk].grants[role] = [granted_by, granted_at.isoformat()]
     if reached := [pk for pk, actions in changes.items() if not _REACHES_DEVICES.isdisjoint(actions)]:
-        _read_devices(moments, reached)
-    return moments
+        _read_devices(snapshots, reached)
+    return snapshots
 
 
-def _read_devices(moments: Mapping[int, SideEffectSnapshot], users: Collection[int]) -> None:
+def _read_devices(snapshots: Mapping[int, SideEffectSnapshot], users: Collection[int]) -> None:
     found = Device.objects.filter(user__among=users).order_by("pk")
     for pk, user, name, *values in found.values_list("pk", "user_id", "name", *DEVICE):
-        moments[user].devices[str(pk)] = {"name": name, **_json(DEVICE, values)}
+        snapshots[user].devices[str(pk)] = {"name": name, **_json(DEVICE, values)}
     stored = Archive.objects.filter(device__user__among=users).order_by("pk")
     columns = ("pk", "device__user_id", "device__name", "size_bytes", *ARCHIVE)
     for pk, user, device, size, *values in stored.values_list(*columns):
-        moments[user].archives[str(pk)] = {"device": device, "bytes": size, **_json(ARCHIVE, values)}
+        snapshots[user].archives[str(pk)] = {"device": device, "bytes": size, **_json(ARCHIVE, values)}
 
 
 def between(before: SideEffectSnapshot, after: SideEffectSnapshot) -> Values:
-    """Return what differs between two moments, as a row keeps it: states always, the rest where it changed."""
+    """Return the side effects between two snapshots, as a row keeps them: states always, the rest where it changed."""
     return {
         "states": {"before": before.states, "after": after.states},
         "grants": {role: grant for role, grant in before.grants.items() if role not in after.grants},

@@ -35,7 +35,7 @@ class Done:
     actions: tuple[str, ...]
     before: Account
     after: Account
-    traces: Mapping[str, Any]
+    side_effects: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +59,10 @@ def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change
     builder = ChangeBuilder(known, known.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
     if known.managed_locally:
         return builder.untouched(Outcome.KEPT, "Managed locally since: nothing is put back."), {}
-    if not done.traces:
+    if not done.side_effects:
         step = "Applied before Rollcall noted what an undo needs: nothing can be put back."
         return builder.untouched(Outcome.REFUSED, step), {}
-    left = done.traces["states"]
+    left = done.side_effects["states"]
     if not _differences(done.before, known.account, left["before"], present.states):
         return builder.untouched(Outcome.KEPT, "As it was before that run already: nothing to put back."), {}
     if changed := _differences(done.after, known.account, left["after"], present.states):
@@ -77,7 +77,7 @@ def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change
     if not builder.actions:
         return builder.untouched(Outcome.REFUSED, "Nothing can be put back."), {}
     devices_archives = put_back_devices_archives(
-        builder, done.traces, devices=present.devices, archives=present.archives, at=present.at
+        builder, done.side_effects, devices=present.devices, archives=present.archives, at=present.at
     )
     return builder.finished(), {
         "states_now": dict(present.states),
@@ -203,7 +203,7 @@ def _roles(builder: ChangeBuilder, done: Done, present: PresentState) -> dict[st
         f"- {role}" for role in sorted(current_roles - restored)
     ]
     builder.add(Action.SET_ROLES, f"Roles as before: {', '.join(differences)}.", roles=restored)
-    return {role: grant for role, grant in done.traces["grants"].items() if role in restored - current_roles}
+    return {role: grant for role, grant in done.side_effects["grants"].items() if role in restored - current_roles}
 
 
 def _can_not(builder: ChangeBuilder, warning: str) -> None:

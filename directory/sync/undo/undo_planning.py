@@ -39,9 +39,13 @@ def make_plan(work: RunContext) -> None:
     with transaction.atomic():
         work.lease.save(state=RunState.READING, started_at=work.lease.clock())
         plan_rows.forget(run=work.run)
-    house = users_in_scope.house(orgs_in_scope())
+    context = users_in_scope.plan_context(orgs_in_scope())
     planner = UndoPlanner(
-        work, undone, house, LastSysadmin(users_in_scope.sysadmins(), house.admin_roles), PlanCounts(house.admin_roles)
+        work,
+        undone,
+        context,
+        LastSysadmin(users_in_scope.sysadmins(), context.admin_roles),
+        PlanCounts(context.admin_roles),
     )
     for page in _pages(undone):
         planner.plan(page)
@@ -73,7 +77,7 @@ class UndoPlanner:
 
     work: RunContext
     undone: Run
-    house: PlanContext
+    plan_context: PlanContext
     guard: LastSysadmin
     counts: PlanCounts
     deferred: list[Decided] = field(default_factory=list)
@@ -114,8 +118,8 @@ class UndoPlanner:
         """Decide for these users; whose former username is ``taken`` does not get it back."""
         at = self.work.lease.clock()
         now = side_effects.read({pk: done[pk].actions for pk in known})
-        orgs = {org.id: org.name for org in self.house.orgs.values()}
-        roles = frozenset(self.house.roles.values())
+        orgs = {org.id: org.name for org in self.plan_context.orgs.values()}
+        roles = frozenset(self.plan_context.roles.values())
         decided = []
         for pk, user in known.items():
             present = PresentState(
@@ -175,7 +179,7 @@ class UndoPlanner:
             org_counts=[{"id": pk, "name": self.names[pk], **filled(part)} for pk, part in self.counts.orgs.items()],
             warnings=self._warnings(),
             approval=approval.reasons(self.work.run),
-            surroundings=plan_context.to_note(self.house, {}),
+            surroundings=plan_context.to_note(self.plan_context, {}),
             planned_at=self.work.lease.clock(),
         )
 
@@ -212,7 +216,7 @@ def _done(row: RunChange) -> Done:
         actions=tuple(row.actions),
         before=serialization.account_from_json(row.before),
         after=serialization.account_from_json(row.after),
-        traces=row.traces,
+        side_effects=row.side_effects,
     )
 
 

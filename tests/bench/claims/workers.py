@@ -33,7 +33,7 @@ ROWS = (WORKERS,)
 COST = 0.001
 # The first time takes longer, and so does one in which another process had its turn.
 TRIES = 10
-PATIENCE = 30.0
+TIMEOUT = 30.0
 BURN = "(function (rounds) {{ var x = 0; for (var i = 0; i < rounds; i++) {{ x = (x + i) % 7; }} return x; }})({})"
 
 
@@ -130,11 +130,11 @@ def _worker(world: World, number: int, core: int) -> Iterator[None]:
             yield
         finally:
             process.terminate()
-            process.wait(PATIENCE)
+            process.wait(TIMEOUT)
 
 
 def _wait_for_word(path: Path, word: str, process: Popen[bytes]) -> None:
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     while word not in path.read_text(errors="replace"):
         if process.poll() is not None or time.monotonic() > ends:
             raise CommandFailed(f"a worker did not start: {path.read_text(errors='replace')[-2000:]}")
@@ -154,11 +154,11 @@ def _broker(folder: Path) -> Iterator[str]:
         yield url
     finally:
         process.terminate()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)
 
 
 def _wait_for_redis(url: str) -> None:
-    ends = time.monotonic() + PATIENCE
+    ends = time.monotonic() + TIMEOUT
     with redis.Redis.from_url(url) as client:
         while True:
             try:

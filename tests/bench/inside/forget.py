@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection
 
-from directory.models import Heartbeat, Match, Standing, StoredEntry, StoredGroup
+from directory.models import CachedDecision, Heartbeat, Match, StoredEntry, StoredGroup
 
 
 def main() -> None:
@@ -13,7 +13,9 @@ def main() -> None:
     Workers that have ended are forgotten, too: for a while they would be taken for some that could help.
     """
     Heartbeat.objects.all().delete()
-    tables = [connection.ops.quote_name(model._meta.db_table) for model in (StoredEntry, StoredGroup, Match, Standing)]
+    tables = [
+        connection.ops.quote_name(model._meta.db_table) for model in (StoredEntry, StoredGroup, Match, CachedDecision)
+    ]
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             cursor.execute(f"TRUNCATE {', '.join(tables)}")

@@ -30,11 +30,11 @@ OTHER_PERSON = (
 
 
 def decide(
-    known: StoredUser, lookup_result: LookupResult, house: PlanContext, *, taken: Collection[str] = ()
+    known: StoredUser, lookup_result: LookupResult, context: PlanContext, *, taken: Collection[str] = ()
 ) -> Change:
     """Return the change for one user by the directory's result; ``taken`` are folded usernames of other users."""
     builder = ChangeBuilder(known, known.account)
-    change = _decide(builder, lookup_result, house, taken)
+    change = _decide(builder, lookup_result, context, taken)
     if known.managed_locally and change.actions:
         actions = ", ".join(change.actions)
         return ChangeBuilder(known, known.account, steps=list(change.steps)).untouched(
@@ -43,13 +43,15 @@ def decide(
     return change
 
 
-def needs_confirmation(change: Change, house: PlanContext) -> bool:
+def needs_confirmation(change: Change, context: PlanContext) -> bool:
     """Return whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
     granted = change.after.roles - change.before.roles
-    return change.cause is not Cause.NONE or bool(granted & house.powerful_roles)
+    return change.cause is not Cause.NONE or bool(granted & context.powerful_roles)
 
 
-def _decide(builder: ChangeBuilder, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
+def _decide(
+    builder: ChangeBuilder, lookup_result: LookupResult, context: PlanContext, taken: Collection[str]
+) -> Change:
     match lookup_result.presence:
         case Presence.NOT_CHECKED:
             return builder.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.reason}. Nothing changes.")
@@ -63,10 +65,10 @@ def _decide(builder: ChangeBuilder, lookup_result: LookupResult, house: PlanCont
             _name_others(builder, lookup_result)
             return _absent(builder, lookup_result)
         case Presence.FOUND:
-            return _found(builder, lookup_result, house, taken)
+            return _found(builder, lookup_result, context, taken)
 
 
-def _found(builder: ChangeBuilder, lookup_result: LookupResult, house: PlanContext, taken: Collection[str]) -> Change:
+def _found(builder: ChangeBuilder, lookup_result: LookupResult, context: PlanContext, taken: Collection[str]) -> Change:
     identity, verdict = lookup_result.identity, lookup_result.verdict
     if identity is None or verdict is None:
         raise ValueError("a found user comes with an identity and a verdict")
@@ -85,7 +87,7 @@ def _found(builder: ChangeBuilder, lookup_result: LookupResult, house: PlanConte
     builder.steps.append(f"The active script says {'active' if verdict.active else 'inactive'}.")
     if not verdict.active:
         return _leave(builder, Cause.SCRIPT)
-    return _stay(builder, lookup_result, verdict, house, taken)
+    return _stay(builder, lookup_result, verdict, context, taken)
 
 
 def _same_person(account: Account, identity: Identity) -> bool:
@@ -109,7 +111,7 @@ def _sentence(text: str) -> str:
 
 
 def _absent(builder: ChangeBuilder, lookup_result: LookupResult) -> Change:
-    """Leave, unless they were last where nobody asks, or the server's settings ask for more patience."""
+    """Deactivate, unless the absence grace is not over, or the last server of the user is none of their org's."""
     steps = list(builder.steps)
     change = _leave(builder, Cause.ABSENT)
     if not change.actions or not (lookup_result.waits or lookup_result.elsewhere):
@@ -148,21 +150,21 @@ def _leave(builder: ChangeBuilder, cause: Cause) -> Change:
 
 
 def _stay(
-    builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, house: PlanContext, taken: Collection[str]
+    builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, context: PlanContext, taken: Collection[str]
 ) -> Change:
     """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
     identity = lookup_result.identity
     if identity is None:
         raise ValueError("a found user comes with an identity")
-    if (kept := _kept(builder, house)) is not None:
+    if (kept := _kept(builder, context)) is not None:
         return kept
     builder.steps.append(f"Rule: {_rule(builder.known)}.")
-    _bring_back(builder, house)
+    _bring_back(builder, context)
     if (clash := profile_org_roles.profile(builder, identity, taken)) is not None:
         return clash
-    org = profile_org_roles.org(builder, lookup_result, verdict, house)
+    org = profile_org_roles.org(builder, lookup_result, verdict, context)
     if org is not None:
-        profile_org_roles.roles(builder, lookup_result, org, verdict, house)
+        profile_org_roles.roles(builder, lookup_result, org, verdict, context)
     if not builder.actions:
         builder.steps.append("Already as the directory says: nothing changes.")
     return builder.finished()
@@ -179,10 +181,10 @@ def _rule(known: StoredUser) -> str:
     return f"found, active: {then}"
 
 
-def _kept(builder: ChangeBuilder, house: PlanContext) -> Change | None:
+def _kept(builder: ChangeBuilder, context: PlanContext) -> Change | None:
     """A person's deactivation or block stays, unless a setting says otherwise."""
     known, account = builder.known, builder.known.account
-    if house.reactivate_set_by_person:
+    if context.reactivate_set_by_person:
         return None
     if not account.active and not known.deactivated_by_sync:
         return builder.untouched(
@@ -201,7 +203,7 @@ def _kept(builder: ChangeBuilder, house: PlanContext) -> Change | None:
     return None
 
 
-def _bring_back(builder: ChangeBuilder, house: PlanContext) -> None:
+def _bring_back(builder: ChangeBuilder, context: PlanContext) -> None:
     known, account = builder.known, builder.known.account
     if not account.active:
         builder.add(
@@ -209,7 +211,7 @@ def _bring_back(builder: ChangeBuilder, house: PlanContext) -> None:
             "Reactivated with the devices deactivated at that time; unexpired archives leave cold storage.",
             active=True,
         )
-    if account.blocked and (known.blocked_by_sync or house.reactivate_set_by_person):
+    if account.blocked and (known.blocked_by_sync or context.reactivate_set_by_person):
         by = "a sync" if known.blocked_by_sync else "a person (the settings allow to undo that)"
         builder.add(Action.UNBLOCK, f"Unblocked: the block was set by {by}.", blocked=False)
     elif account.blocked:

@@ -17,19 +17,19 @@ _STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
 
 def put_back_devices_archives(
     builder: ChangeBuilder,
-    traces: Values,
+    side_effects: Values,
     *,
     devices: Mapping[str, Values],
     archives: Mapping[str, Values],
     at: datetime,
 ) -> dict[str, Any]:
-    """Return what to put back of the devices and archives that a run changed, and add it to the steps.
+    """Return which devices and archives that a run changed are put back, and add it to the steps.
 
     ``devices`` and ``archives`` are the user's as they are now. They are put back only as far as the user is.
     """
     to_restore = {
-        "devices": _devices_to_restore(builder, traces["devices"]),
-        "archives": _archives_to_restore(builder, traces["archives"]),
+        "devices": _devices_to_restore(builder, side_effects["devices"]),
+        "archives": _archives_to_restore(builder, side_effects["archives"]),
     }
     possible, problems = still_possible(
         to_restore, devices=devices, archives=archives, at=at, on_hold=builder.known.on_hold

@@ -62,9 +62,9 @@ class Now:
         return org.servers if org is not None and org.synchronized else ()
 
 
-def to_json(house: PlanContext, org_servers: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
+def to_json(context: PlanContext, org_servers: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
     """Return what a plan is made against as its run keeps it; ``org_servers`` are the servers searched, by org in scope."""
-    servers = {org.id: org.servers if org.synchronized else () for org in house.by_id.values()} | dict(org_servers)
+    servers = {org.id: org.servers if org.synchronized else () for org in context.by_id.values()} | dict(org_servers)
     return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles)}
 
 

@@ -85,13 +85,13 @@ def _email(current: str, identity: Identity) -> str:
     return addresses(identity.emails).chosen(current) or current
 
 
-def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, house: PlanContext) -> OrgFacts | None:
+def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, context: PlanContext) -> OrgFacts | None:
     """Move to the org that the org name script names, where there is one; return where the user ends up.
 
     None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
     """
     account = builder.known.account
-    current = house.by_id.get(account.org_id)
+    current = context.by_id.get(account.org_id)
     if current is None or current.name != account.org:
         warning = f"The org {account.org} was changed while the plan was made: org and roles stay as they are"
         builder.steps.append(f"{warning}.")
@@ -101,7 +101,7 @@ def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, h
         builder.steps.append("The org name script names no org: stays.")
         return current
     builder.steps.append(f"The org name script says {verdict.org_name}.")
-    target = house.orgs.get(fold(verdict.org_name))
+    target = context.orgs.get(fold(verdict.org_name))
     if target is None:
         warning = f"There is no org {verdict.org_name}, and a sync creates none: stays in {account.org}"
         builder.steps.append(f"{warning}.")
@@ -110,7 +110,7 @@ def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, h
         return current
     if target.id == account.org_id:
         return current
-    if problem := _why_not_there(builder, current, target, lookup_result, verdict, house):
+    if problem := _why_not_there(builder, current, target, lookup_result, verdict, context):
         warning = f"{problem}: stays in {account.org}"
         builder.steps.append(f"{warning}.")
         builder.warnings.append(warning)
@@ -129,16 +129,16 @@ def _why_not_there(
     target: OrgFacts,
     lookup_result: LookupResult,
     verdict: Verdict,
-    house: PlanContext,
+    context: PlanContext,
 ) -> str:
     """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
     if target.synchronized and lookup_result.server_id not in target.servers:
         # There the next sync would not find this user, and deactivate.
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
     current_roles = builder.known.account.roles
-    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
+    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, context)
     # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
-    limited = current_roles & house.org_roles - by.grantable
+    limited = current_roles & context.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
         return ""
     kept = role_resolution.resolve(verdict.roles, current_roles=current_roles, org=target, by=by).roles
@@ -151,11 +151,11 @@ def _why_not_there(
 
 
 def roles(
-    builder: ChangeBuilder, lookup_result: LookupResult, target: OrgFacts, verdict: Verdict, house: PlanContext
+    builder: ChangeBuilder, lookup_result: LookupResult, target: OrgFacts, verdict: Verdict, context: PlanContext
 ) -> None:
     """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
     current_roles = builder.known.account.roles
-    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, house)
+    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, context)
     found = role_resolution.resolve(verdict.roles, current_roles=current_roles, org=target, by=by)
     builder.steps += found.steps
     builder.warnings += found.warnings

@@ -33,9 +33,9 @@ class Resolved:
         self.steps.append(f"{warning}: left out.")
 
 
-def granting(server_id: int, server: str, house: PlanContext) -> Granting:
+def granting(server_id: int, server: str, context: PlanContext) -> Granting:
     """Return what a server may grant, out of what a plan is made against."""
-    return Granting(server, house.grantable.get(server_id, frozenset()), house.roles, house.admin_roles)
+    return Granting(server, context.grantable.get(server_id, frozenset()), context.roles, context.admin_roles)
 
 
 def resolve(

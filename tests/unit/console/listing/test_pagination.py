@@ -381,7 +381,7 @@ class TestWhatAListReads:
             client.get(address)
 
         assert len(many) == len(few)
-        assert not any(name in query["sql"] for query in many for name in ("put_back", "traces"))
+        assert not any(name in query["sql"] for query in many for name in ("put_back", "side_effects"))
 
 
 class TestTheDaysOfTheAuditTrail:

@@ -482,7 +482,9 @@ def a_group_that_an_entry_does_not_have() -> None:
     last = RunServer.objects.that_read(server.pk).values_list("pk", flat=True)[:1]
     RunServer.objects.filter(pk__in=list(last)).update(configuration_digest=server.configuration_digest)
     content = json.dumps([[distinguished_names.key(entry.dn)], [], ""])
-    StoredGroup.objects.create(server=server, key="1", dn="cn=admins", digest=group_store.MADE, content=content)
+    StoredGroup.objects.create(
+        server=server, key="1", dn="cn=admins", digest=group_store.DIGEST_PREFIX, content=content
+    )
 
 
 def a_plan_that_was_overtaken_and_applied() -> None:

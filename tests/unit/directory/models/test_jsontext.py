@@ -82,7 +82,7 @@ class TestAttributesOfAStoredEntry:
     @pytest.mark.parametrize("attributes", [{}, {"cn": ["Jürgen"], "description;lang-de": ODD[:4]}])
     def test_come_back_as_they_were_and_in_their_order(self, attributes: dict[str, list[str]]) -> None:
         columns = {"dn": "uid=wendy", "dn_key": "1", "unique_id": "", "identity": {}, "digest": "", "run_id": 1}
-        columns |= {"contested": False, "matched_by": "", "settled": False, "named": "", "server": make_server().pk}
+        columns |= {"ambiguous": False, "matched_by": "", "settled": False, "named": "", "server": make_server().pk}
         insert_rows(StoredEntry, [*columns, "attributes"], [[*columns.values(), Json(json.dumps(attributes))]])
         stored = StoredEntry.objects.get()
         assert list(stored.attributes.items()) == list(attributes.items())

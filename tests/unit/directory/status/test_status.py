@@ -228,7 +228,7 @@ class TestAHeartbeat:
         everyone_lives()
         everyone_lives(NOW + timedelta(seconds=30))
 
-        assert set(Heartbeat.objects.values_list("part", "heard_at")) == {
+        assert set(Heartbeat.objects.values_list("part", "last_beat_at")) == {
             (Part.WORKER, NOW + timedelta(seconds=30)),
             (Part.CLOCK, NOW + timedelta(seconds=30)),
         }

@@ -71,7 +71,7 @@ def passed_through(act: Callable[[], Any]) -> set[Path]:
     return seen
 
 
-HOUSE = PlanContext(
+CONTEXT = PlanContext(
     orgs={name.lower(): OrgFacts(pk, name, servers=(1,)) for pk, name in ((2, "Default"), (3, "Staff"))},
     roles={"org admin": "Org Admin"},
     grantable={1: frozenset({"Org Admin"})},
@@ -89,7 +89,7 @@ def decisions() -> None:
         LookupResult(Presence.FOUND, "Corp", 1, identity=who, verdict=verdict),
         LookupResult(Presence.ABSENT, "Corp", 1, reason="nobody matches"),
     ):
-        change = decision_table.decide(StoredUser(1, SEAN), lookup_result, HOUSE)
+        change = decision_table.decide(StoredUser(1, SEAN), lookup_result, CONTEXT)
         last_sysadmin.LastSysadmin({1}, frozenset()).passes(change)
 
 

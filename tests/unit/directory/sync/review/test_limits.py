@@ -107,7 +107,7 @@ class TestReading:
         assert not held or f"no entry has the attribute memberOf any more, which {had} of {of} entries had" in found[0]
 
     def test_without_the_canary_is_held(self) -> None:
-        found = messages(NOTHING, replace(READ, canary_seen=False), Limits(canary="canary"))
+        found = messages(NOTHING, replace(READ, canary_found=False), Limits(canary="canary"))
 
         assert found == ["Corp: the canary entry canary was not found."]
 

@@ -36,7 +36,9 @@ BY_SYNC_PENDING = STATES | {
 }
 
 
-def traces(before: Mapping[str, Any] = STATES, after: Mapping[str, Any] = STATES, **grants: Any) -> dict[str, Any]:
+def side_effects(
+    before: Mapping[str, Any] = STATES, after: Mapping[str, Any] = STATES, **grants: Any
+) -> dict[str, Any]:
     return {"states": {"before": before, "after": after}, "grants": grants, "devices": {}, "archives": {}}
 
 
@@ -49,7 +51,7 @@ def undo(
     **present: Any,
 ) -> tuple[Change, dict[str, Any]]:
     """Take back what a run made of an account, for a user who is as the run left them unless ``now`` says otherwise."""
-    left = traces() if left is None else left
+    left = side_effects() if left is None else left
     world = {
         "orgs": {2: "Default", 3: "Staff"},
         "roles": ["PROe User", "Org Admin"],
@@ -79,13 +81,13 @@ class TestWhatARunDid:
         assert change.actions == (Action.RENAME, Action.PROFILE, Action.MOVE, Action.SET_ROLES)
 
     def test_goes_back_to_active_and_unblocked(self) -> None:
-        change, _ = undo(SEAN, LEFT, left=traces(STATES, BY_SYNC))
+        change, _ = undo(SEAN, LEFT, left=side_effects(STATES, BY_SYNC))
 
         assert change.actions == (Action.REACTIVATE, Action.UNBLOCK)
         assert change.after == SEAN
 
     def test_goes_back_to_deactivated_by_whom_it_was(self) -> None:
-        change, beside = undo(LEFT, SEAN, left=traces(BY_SYNC, STATES))
+        change, beside = undo(LEFT, SEAN, left=side_effects(BY_SYNC, STATES))
 
         assert change.actions == (Action.BLOCK, Action.DEACTIVATE)
         assert change.steps[-1] == "Deactivated, set by a sync on 2026-01-04, as before."
@@ -95,7 +97,7 @@ class TestWhatARunDid:
         before = replace(SEAN, roles=SEAN.roles | {"Org Admin"})
         grants = {"Org Admin": {"by": "ada"}, "PROe User": {"by": "bob"}}
 
-        _, beside = undo(before, SEAN, left=traces(**grants))
+        _, beside = undo(before, SEAN, left=side_effects(**grants))
 
         assert beside["grants"] == {"Org Admin": {"by": "ada"}}
 
@@ -112,7 +114,7 @@ class TestNothingIsPutBack:
         assert change.outcome is Outcome.REFUSED
 
     def test_where_everything_is_as_before_already(self) -> None:
-        change, _ = undo(SEAN, LEFT, now=known(SEAN), states=STATES, left=traces(STATES, BY_SYNC))
+        change, _ = undo(SEAN, LEFT, now=known(SEAN), states=STATES, left=side_effects(STATES, BY_SYNC))
 
         assert change.outcome is Outcome.KEPT
 
@@ -125,7 +127,7 @@ class TestNothingIsPutBack:
         )
 
     def test_where_the_same_state_was_set_by_somebody_else_since(self) -> None:
-        change, _ = undo(SEAN, LEFT, left=traces(STATES, BY_SYNC), states=BY_SYNC | {"deactivated_by": "person"})
+        change, _ = undo(SEAN, LEFT, left=side_effects(STATES, BY_SYNC), states=BY_SYNC | {"deactivated_by": "person"})
 
         assert change.outcome is Outcome.CHANGED_MEANWHILE
         assert "deactivated by was a sync and is a person" in change.steps[-1]
@@ -165,7 +167,7 @@ class TestWhatIsNotThereAnyMore:
 
 class TestALegalHold:
     def test_that_came_since_keeps_the_user_with_the_deactivation_pending(self) -> None:
-        change, beside = undo(LEFT, SEAN, now=known(SEAN, on_hold=True), left=traces(BY_SYNC, STATES))
+        change, beside = undo(LEFT, SEAN, now=known(SEAN, on_hold=True), left=side_effects(BY_SYNC, STATES))
 
         assert change.after == PENDING
         assert beside["states"] == {
@@ -176,6 +178,6 @@ class TestALegalHold:
 
     @pytest.mark.parametrize(("on_hold", "after"), [(True, PENDING), (False, LEFT)])
     def test_that_has_gone_since_lets_the_deactivation_be_carried_out(self, on_hold: bool, after: Account) -> None:
-        change, _ = undo(PENDING, SEAN, now=known(SEAN, on_hold=on_hold), left=traces(BY_SYNC_PENDING, STATES))
+        change, _ = undo(PENDING, SEAN, now=known(SEAN, on_hold=on_hold), left=side_effects(BY_SYNC_PENDING, STATES))
 
         assert change.after == after

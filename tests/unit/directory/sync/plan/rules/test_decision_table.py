@@ -79,9 +79,9 @@ class TestFoundAndActive:
         assert "by a person" in change.steps[-1]
 
     def test_a_setting_allows_to_reactivate_whom_a_person_deactivated(self) -> None:
-        house = replace(CONTEXT, reactivate_set_by_person=True)
+        context = replace(CONTEXT, reactivate_set_by_person=True)
 
-        change = decide(known(DEACTIVATED), found(), house)
+        change = decide(known(DEACTIVATED), found(), context)
 
         assert change.actions == (Action.REACTIVATE, Action.UNBLOCK)
 
@@ -308,9 +308,9 @@ class TestOrgs:
         assert decide(known(), found(Verdict(org_name=None)), CONTEXT).outcome is Outcome.UNCHANGED
 
     def test_an_org_that_asks_other_servers_is_a_warning_and_the_user_stays(self) -> None:
-        house = replace(CONTEXT, orgs={**CONTEXT.orgs, "staff": OrgFacts(3, "Staff", servers=(2,))})
+        context = replace(CONTEXT, orgs={**CONTEXT.orgs, "staff": OrgFacts(3, "Staff", servers=(2,))})
 
-        change = decide(known(), found(Verdict(org_name="Staff")), house)
+        change = decide(known(), found(Verdict(org_name="Staff")), context)
 
         assert change.outcome is Outcome.UNCHANGED
         assert change.warnings == ("Staff does not ask Corp, where this user is: stays in Default",)

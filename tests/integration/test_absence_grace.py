@@ -1,4 +1,4 @@
-"""Servers may ask for patience with the absent: what counts as an absence, and when the count is forgotten."""
+"""Absence grace: what counts as an absence, when the grace is over, and when the count is forgotten."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def applied(plan: Run) -> Run:
     return run
 
 
-class TestPatienceWithTheAbsent:
+class TestTheGrace:
     def test_waits_for_as_many_syncs_in_a_row_as_the_server_asks_for(self, employer: Employer) -> None:
         employer.hires("mia")
         employer.server(absence_runs=3)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from directory.models import LdapServer, Run, RunServer, ScriptPage, Trigger
+from directory.models import EvaluationBatch, LdapServer, Run, RunServer, Trigger
 from directory.scripts import server_sandbox
 from directory.scripts.distributed import dispatcher, evaluation_batches, remote_worker
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher, WorkerPool
@@ -57,7 +57,7 @@ def nobody_leaves() -> None:
     return None
 
 
-def crew_of(
+def dispatcher_of(
     run: Run, server: LdapServer, sandbox: Sandbox, call: Callable[[int], object], count: int = 1
 ) -> EvaluationDispatcher:
     def called(page: int) -> None:
@@ -75,24 +75,28 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote_worker, "LINGERS", 0.0)
 
 
-def test_a_helper_answers_some_pages_and_the_verdicts_are_the_same(
+def test_another_worker_evaluates_some_pages_and_the_verdicts_are_the_same(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
 ) -> None:
     helped: list[int] = []
-    made = crew_of(run, server, sandbox, lambda page: helped.append(remote_worker.help_with(page, go_on=nobody_leaves)))
+    made = dispatcher_of(
+        run, server, sandbox, lambda page: helped.append(remote_worker.help_with(page, go_on=nobody_leaves))
+    )
 
     assert list(made.evaluate_pages(PAGES)) == expected
     assert sum(helped) > 0
     assert made.cost().entries == len(ENTRIES)
     assert sandbox.cost().entries < len(ENTRIES)
-    assert not ScriptPage.objects.exists()
+    assert not EvaluationBatch.objects.exists()
 
 
 def test_the_last_pages_are_shared_as_well_however_few_there_are(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
 ) -> None:
     helped: list[int] = []
-    made = crew_of(run, server, sandbox, lambda page: helped.append(remote_worker.help_with(page, go_on=nobody_leaves)))
+    made = dispatcher_of(
+        run, server, sandbox, lambda page: helped.append(remote_worker.help_with(page, go_on=nobody_leaves))
+    )
 
     assert list(made.evaluate_pages(PAGES[:10])) == expected[:10]
     assert sum(helped) > 1
@@ -120,14 +124,14 @@ def test_a_worker_that_comes_while_a_run_is_under_way_helps_as_well(
     assert sum(helped) > 0
 
 
-def test_a_bounded_number_of_pages_waits_for_helpers(
+def test_a_bounded_number_of_pages_waits_for_other_workers(
     run: Run, server: LdapServer, sandbox: Sandbox, expected: list[list[Verdict]]
 ) -> None:
     waiting: list[int] = []
-    made = crew_of(run, server, sandbox, lambda _page: waiting.append(ScriptPage.objects.count()), count=2)
+    made = dispatcher_of(run, server, sandbox, lambda _page: waiting.append(EvaluationBatch.objects.count()), count=2)
 
     assert list(made.evaluate_pages(PAGES)) == expected
-    assert 0 < max(waiting) <= 2 * dispatcher.LAID_OUT
+    assert 0 < max(waiting) <= 2 * dispatcher.PUBLISHED
 
 
 def test_each_helper_is_called_once_and_stays(
@@ -135,7 +139,7 @@ def test_each_helper_is_called_once_and_stays(
 ) -> None:
     called: list[int] = []
 
-    assert list(crew_of(run, server, sandbox, called.append, count=2).evaluate_pages(PAGES)) == expected
+    assert list(dispatcher_of(run, server, sandbox, called.append, count=2).evaluate_pages(PAGES)) == expected
     assert len(called) == 2
 
 
@@ -146,9 +150,9 @@ def test_the_last_pages_are_cut_so_that_all_end_together(
     sizes: list[int] = []
 
     def call(_page: int) -> None:
-        sizes.extend(len(evaluation_batches.entries_of(page)) for page in ScriptPage.objects.all())
+        sizes.extend(len(evaluation_batches.entries_of(page)) for page in EvaluationBatch.objects.all())
 
-    assert list(crew_of(run, server, sandbox, call).evaluate_pages([ENTRIES[:100], ENTRIES[100:200]])) == [
+    assert list(dispatcher_of(run, server, sandbox, call).evaluate_pages([ENTRIES[:100], ENTRIES[100:200]])) == [
         [verdict for page in expected[:2] for verdict in page],
         [verdict for page in expected[2:4] for verdict in page],
     ]
@@ -165,7 +169,7 @@ def test_helpers_are_called_at_once_for_scripts_that_were_slow_the_last_time(
     def call(_page: int) -> None:
         known.append(sandbox.cost().entries)
 
-    assert list(crew_of(run, server, sandbox, call).evaluate_pages(PAGES)) == expected
+    assert list(dispatcher_of(run, server, sandbox, call).evaluate_pages(PAGES)) == expected
     assert known[0] == 0
 
 
@@ -228,11 +232,11 @@ def _second_one_dies(page: int) -> None:
 
 
 def _is_gone(page: int) -> None:
-    ScriptPage.objects.filter(pk=page).delete()
+    EvaluationBatch.objects.filter(pk=page).delete()
 
 
 def _is_set_otherwise(page: int) -> None:
-    ScriptPage.objects.filter(pk=page).update(made="other")
+    EvaluationBatch.objects.filter(pk=page).update(evaluation_fingerprint="other")
     remote_worker.help_with(page, go_on=nobody_leaves)
 
 
@@ -262,22 +266,24 @@ def test_what_nobody_answers_is_answered_by_the_runs_own_worker(
         called.append(page)
         happens(page)
 
-    assert list(crew_of(run, server, sandbox, call).evaluate_pages(PAGES)) == expected
+    assert list(dispatcher_of(run, server, sandbox, call).evaluate_pages(PAGES)) == expected
     assert called
 
 
 def test_a_page_of_other_settings_is_refused_by_a_helper(run: Run, server: LdapServer) -> None:
-    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, made="other", entries=PAGES[0])
+    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, fingerprint="other", entries=PAGES[0])
 
     assert remote_worker.help_with(page, go_on=nobody_leaves) == 0
-    assert ScriptPage.objects.get().refused
+    assert EvaluationBatch.objects.get().refused
     assert not evaluation_batches.claim(page, by="another helper")
     assert evaluation_batches.claim(page, by=dispatcher.OWN, refused=True)
 
 
 def test_a_helper_goes_on_with_further_pages_of_the_same_run(run: Run, server: LdapServer) -> None:
     ids = [
-        evaluation_batches.post(run_id=run.pk, server_id=server.pk, made=evaluation_fingerprint(server), entries=page)
+        evaluation_batches.post(
+            run_id=run.pk, server_id=server.pk, fingerprint=evaluation_fingerprint(server), entries=page
+        )
         for page in PAGES[:3]
     ]
 
@@ -286,7 +292,7 @@ def test_a_helper_goes_on_with_further_pages_of_the_same_run(run: Run, server: L
 
 
 def test_an_answer_that_comes_too_late_changes_nothing(run: Run, server: LdapServer) -> None:
-    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
+    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, fingerprint="", entries=PAGES[0])
     assert evaluation_batches.claim(page, by="slow")
     _long_ago(page)
     assert evaluation_batches.claim(page, by="quick")
@@ -298,9 +304,9 @@ def test_an_answer_that_comes_too_late_changes_nothing(run: Run, server: LdapSer
 
 
 def test_what_comes_back_is_what_was_sent(run: Run, server: LdapServer, expected: list[list[Verdict]]) -> None:
-    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, made="", entries=PAGES[0])
+    page = evaluation_batches.post(run_id=run.pk, server_id=server.pk, fingerprint="", entries=PAGES[0])
     evaluation_batches.claim(page, by="me")
-    assert evaluation_batches.entries_of(ScriptPage.objects.get()) == PAGES[0]
+    assert evaluation_batches.entries_of(EvaluationBatch.objects.get()) == PAGES[0]
     varied = [Verdict(varies=True), Verdict(active=False, varies=True)]
 
     evaluation_batches.answer(page, [*expected[0], *varied], cpu_seconds=0.5, by="me")
@@ -311,4 +317,4 @@ def test_what_comes_back_is_what_was_sent(run: Run, server: LdapServer, expected
 
 
 def _long_ago(page: int) -> None:
-    ScriptPage.objects.filter(pk=page).update(claimed_until=NOON.replace(year=2020))
+    EvaluationBatch.objects.filter(pk=page).update(claimed_until=NOON.replace(year=2020))

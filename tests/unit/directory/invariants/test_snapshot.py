@@ -7,16 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connection
 
-from directory.invariants import one_moment
+from directory.invariants import one_snapshot
 from orgs.models import User
 from tests.worlds import user
 
 
 @pytest.mark.django_db(transaction=True)
-def test_all_rules_see_one_moment() -> None:
+def test_all_rules_see_one_snapshot() -> None:
     before = User.objects.count()
 
-    with one_moment():
+    with one_snapshot():
         assert User.objects.count() == before
         with ThreadPoolExecutor(max_workers=1) as elsewhere:
             elsewhere.submit(_make_somebody).result()

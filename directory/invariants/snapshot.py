@@ -1,4 +1,4 @@
-"""Lets all rules see the data of one moment, while workers and people go on writing."""
+"""Gives all rules one snapshot of the database while workers and people go on writing."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 
 @contextmanager
-def one_moment() -> Iterator[None]:
-    """Read everything as it is now, and write nothing; a transaction that is open already is taken as it is."""
+def one_snapshot() -> Iterator[None]:
+    """Read everything as it is now, and write nothing. A transaction that is open already is used as it is."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "postgresql":

@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from directory.actions import stored_plans
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry, decode
-from directory.models import LdapServer, Match, Run, RunServer, RunState, Standing, StoredEntry
+from directory.models import CachedDecision, LdapServer, Match, Run, RunServer, RunState, StoredEntry
 from directory.sync import fingerprints, pipeline
 from directory.sync.identify import user_matching
 from directory.sync.plan import directory_view
@@ -211,7 +211,7 @@ def test_the_canary_is_seen_although_nothing_changed(staff: Employer, looked_at:
 
     run = simulate()
 
-    assert run.readings.get().canary_seen
+    assert run.readings.get().canary_found
     assert "p20" in looked_at
     assert "p24" not in looked_at
 
@@ -277,8 +277,8 @@ def test_matches_noted_for_the_first_time_leave_nothing_to_match_or_decide_again
     assert second.counts == first.counts
     assert found_by() == {"immutable id"}
     # As if everybody had been matched and decided about anew.
-    Standing.objects.all().delete()
-    RunServer.objects.update(ground="")
+    CachedDecision.objects.all().delete()
+    RunServer.objects.update(match_fingerprint="")
     assert sync().counts == first.counts
     assert sorted(set(looked_at)) == everybody()
 
@@ -295,7 +295,7 @@ def test_an_id_that_is_noted_later_is_what_an_entry_is_found_by(staff: Employer)
 
 def test_entries_are_not_written_again_for_an_id_that_is_noted_later(staff: Employer) -> None:
     StoredEntry.objects.exclude(user=None).update(matched_by="username")
-    RunServer.objects.update(ground="")
+    RunServer.objects.update(match_fingerprint="")
 
     run = sync()
 

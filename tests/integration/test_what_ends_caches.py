@@ -1,4 +1,4 @@
-"""What is kept from run to run never outlives its grounds: servers that change meanwhile, break off, or lose an entry."""
+"""No cache outlives what it depends on: servers that change meanwhile, break off, or lose an entry."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from directory.actions import runs, servers
 from directory.invariants import proofs
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
-from directory.models import Absence, Match, Run, RunState, Standing, Trigger
+from directory.models import Absence, CachedDecision, Match, Run, RunState, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.sync.lease import Progress
@@ -44,7 +44,7 @@ def decided(run: Run) -> list[tuple[str, str, str]]:
 
 def decided_without_cache() -> list[tuple[str, str, str]]:
     """What a simulation says that has nothing to go by from earlier runs."""
-    Standing.objects.all().delete()
+    CachedDecision.objects.all().delete()
     return decided(simulate())
 
 
@@ -62,7 +62,7 @@ def carry_out(run: Run, progress: Progress = pipeline.ignore_progress) -> Run:
     return run
 
 
-class TestAStanding:
+class TestACachedDecision:
     def test_is_not_noted_for_an_org_whose_servers_change_while_they_are_read(
         self, employer: Employer, other: Employer
     ) -> None:
@@ -73,7 +73,7 @@ class TestAStanding:
         other.server(name="Second", **PLAIN)
         simulate_and_sync()
         sync()
-        Standing.objects.all().delete()
+        CachedDecision.objects.all().delete()
         taken: list[Model] = []
 
         def take_away(phase: str, _done: int, _total: int | None) -> None:

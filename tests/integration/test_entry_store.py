@@ -24,8 +24,8 @@ def keep(server: LdapServer, dn: str) -> None:
 
 
 def found(server: LdapServer, pages: list[list[str]]) -> list[int | None]:
-    shelf = EntryStore(run_id=2, server_id=server.pk, made="")
-    entry_keys = [entry_key for page in pages for entry_key in shelf.entry_keys([(dn, b"") for dn in page])]
+    entry_store = EntryStore(run_id=2, server_id=server.pk, fingerprint="")
+    entry_keys = [entry_key for page in pages for entry_key in entry_store.entry_keys([(dn, b"") for dn in page])]
     assert [entry_key.key for entry_key in entry_keys] == [dn_key(dn) for page in pages for dn in page]
     return [entry_key.stored.pk if entry_key.stored else None for entry_key in entry_keys]
 
@@ -57,8 +57,8 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
         server, changed_dns = make_server(), dict[str, bool]()
         for dn in rows:
             keep(server, dn)
-        shelf = EntryStore(run_id=2, server_id=server.pk, made="")
-        StoredEntry.objects.update(digest=shelf.entry_keys([(rows[0], b"kept")])[0].digest if rows else "")
+        entry_store = EntryStore(run_id=2, server_id=server.pk, fingerprint="")
+        StoredEntry.objects.update(digest=entry_store.entry_keys([(rows[0], b"kept")])[0].digest if rows else "")
         waiting: list[ReadEntry] = []
         again = 0
         for page in pages:
@@ -66,16 +66,16 @@ def test_what_is_stored_in_the_end_is_what_has_come_however_often(
             sent = [
                 RawEntry(dn, b"changed" if changed_dns.setdefault(dn, changed) else b"kept", {}) for dn, changed in page
             ]
-            first, repeats = shelf.arrivals.take(sent, shelf.entry_keys([each[:2] for each in sent]))
+            first, repeats = entry_store.arrivals.take(sent, entry_store.entry_keys([each[:2] for each in sent]))
             again += len(repeats)
             waiting += [
                 ReadEntry(entry_key, Identity(each.dn, "", ()), None) for each, entry_key in first if not entry_key.same
             ]
             if not late:
-                shelf.keep(waiting)
+                entry_store.keep(waiting)
                 waiting = []
-        shelf.keep(waiting)
-        shelf.forget_unseen()
+        entry_store.keep(waiting)
+        entry_store.forget_unseen()
 
         assert sorted(StoredEntry.objects.values_list("dn", flat=True)) == sorted(changed_dns)
         assert again == sum(map(len, pages)) - len(changed_dns)
@@ -86,11 +86,11 @@ def test_entries_that_come_as_they_came_before_are_read_on_and_not_looked_up() -
     server = make_server()
     for dn in NAMES:
         keep(server, dn)
-    shelf = EntryStore(run_id=2, server_id=server.pk, made="")
-    shelf.entry_keys([(dn, b"") for dn in NAMES[:4]])
+    entry_store = EntryStore(run_id=2, server_id=server.pk, fingerprint="")
+    entry_store.entry_keys([(dn, b"") for dn in NAMES[:4]])
     with CaptureQueriesContext(connection) as queries:
         for start in (4, 8):
             assert all(
-                entry_key.stored for entry_key in shelf.entry_keys([(dn, b"") for dn in NAMES[start : start + 4]])
+                entry_key.stored for entry_key in entry_store.entry_keys([(dn, b"") for dn in NAMES[start : start + 4]])
             )
     assert len(queries) == 2

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-PATIENCE = 120.0
+TIMEOUT = 120.0
 
 
-class Crew:
+class LoadProcesses:
     """Processes of a load test that go on until told to stop, and what they have left then."""
 
     def __init__(self, folder: Path, environment: Mapping[str, str]) -> None:
@@ -44,7 +44,7 @@ class Crew:
 
     def wait_until(self, name: str, kind: str, count: int) -> None:
         """Wait until a process has written so many rows of one kind."""
-        ends = time.monotonic() + PATIENCE
+        ends = time.monotonic() + TIMEOUT
         while sum(row["kind"] == kind for row in self.rows(name)) < count:
             assert self._processes[name].poll() is None, self._output(name)
             assert time.monotonic() < ends, f"{name} did not come to {count} {kind}: {self._output(name)}"
@@ -54,14 +54,14 @@ class Crew:
         """Have everybody finish what they are at."""
         self._stop.touch()
         for name, process in self._processes.items():
-            assert process.wait(PATIENCE) == 0, self._output(name)
+            assert process.wait(TIMEOUT) == 0, self._output(name)
 
     def leave(self) -> None:
         """End who is still there."""
         for process in self._processes.values():
             if process.poll() is None:
                 process.kill()
-                process.wait(PATIENCE)
+                process.wait(TIMEOUT)
 
     def _output(self, name: str) -> str:
         return (self._folder / f"{name}.log").read_text(errors="replace")[-3000:]
