@@ -30,6 +30,7 @@ RETIRED_PARTS = {
     "got_ahead": "prefetched",
     "grave": "needs confirmation",
     "hear": "receive, read, or what is done with it",
+    "heard": "received, or the time that it is: last_beat_at, lease_renewed_at",
     "inquiry": "absence check",
     "relay": "stream",
     "rival": "competing users",

@@ -117,6 +117,11 @@ class TestARetiredWord:
             ("seen", "seen"),
             ("_places", "place"),
             ("History", "History"),
+            ("as_told", "told"),
+            ("tells_all", "tell"),
+            ("_said_before", "said"),
+            ("says", "say"),
+            ("heard_at", "heard"),
         ],
     )
     def test_is_found_in_any_spelling(self, name: str, word: str) -> None:
