@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-# Signs of a server's own words that are passed on: whatever else answers at that address has no more to say.
+# So many characters of a server's own words are passed on: another service at that address can show no more.
 MOST_WORDS = 500
 
 
@@ -22,7 +22,7 @@ class Stage(StrEnum):
 
 
 class DirectoryUnavailable(Exception):
-    """The directory could not be read to its end, so nothing may be concluded from what it did say.
+    """The directory could not be read to its end, so nothing may be concluded from what was read.
 
     ``server_message`` is what the server itself said, ``result_code`` its LDAP result (RFC 4511, 4.1.9) where it gave
     one, and ``matched_dn`` how much of the way to the base is there, as it came. The bind password is in none of them.

@@ -6,7 +6,7 @@ class SyncStopped(Exception):
 
 
 class Cancelled(Exception):
-    """Someone asked the run to stop."""
+    """Somebody cancelled the run."""
 
 
 class TakenOver(Exception):
@@ -14,8 +14,8 @@ class TakenOver(Exception):
 
 
 class Leaving(Exception):
-    """The worker is told to go: the next one goes on with the run."""
+    """The worker has to stop: the next one goes on with the run."""
 
 
 class ReadEverything(Exception):
-    """What has changed on a server is not enough to go by; the words say why."""
+    """An incremental reading is not enough; the message is the reason."""

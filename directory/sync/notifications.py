@@ -78,7 +78,7 @@ def address_of_users() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What one address is told about a run."""
+    """The mail to one address about a run."""
 
     recipient: str
     subject: str
@@ -136,7 +136,7 @@ def send_waiting(*, at: datetime) -> list[Mail]:
 
 
 def _give_up(at: datetime) -> None:
-    """Try mails that have waited too long no more, and raise an alert for each: nobody has read what they say."""
+    """Give up mails that have waited too long, and raise an alert for each: nobody has read them."""
     for mail in Mail.objects.filter(sent_at=None, given_up_at=None, created_at__lte=at - GIVE_UP_AFTER):
         with transaction.atomic():
             if Mail.objects.filter(pk=mail.pk, sent_at=None, given_up_at=None).update(given_up_at=at):

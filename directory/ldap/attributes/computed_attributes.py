@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-# What makes them, and where that is said.
+# The service that makes them, and where that is documented.
 TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     # MS-ADTS 3.1.1.4.5: constructed attributes. Those that only change with what marks the entry, such as canonicalName,
     # primaryGroupToken and modifyTimestamp, are left out.
@@ -55,7 +55,7 @@ MARKING = frozenset(
         "allowedAttributes", "allowedChildClasses", "memberOf", "msDS-User-Account-Control",
     )
 )  # fmt: skip
-# As pages, runs and documents say it.
+# As pages, runs and documents name it.
 UNMARKED = "without marking the entry as changed"
 BY_SCHEMA = "the server's schema says that it is computed"
 BY_SETTING = "the server's settings say so"

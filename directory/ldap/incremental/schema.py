@@ -26,7 +26,7 @@ WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 def computed(session: Session, named: Sequence[str]) -> tuple[str, ...]:
-    """Return which of these attributes the server computes, as far as it says so.
+    """Return which of these attributes the server computes, as far as its schema shows it.
 
     Raises:
         DirectoryUnavailable: the connection is lost.

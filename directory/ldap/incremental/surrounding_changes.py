@@ -26,9 +26,9 @@ MEMBERS = ("member", "uniqueMember")
 NAMES_ONLY = "memberUid"
 # A search in the group decides who is in it.
 DYNAMIC = "memberURL"
-# Where the server says so, what has nothing below it is no branch.
+# Where the server has these attributes: an entry with nothing below it is no branch.
 LEAF = (("hasSubordinates", "false"), ("numSubordinates", "0"))
-# Active Directory does not say so, but lets nothing with people in it be below these (MS-ADSC: possSuperiors).
+# Active Directory has no such attribute, but allows nothing with people in it below these (MS-ADSC: possSuperiors).
 WITHOUT_BRANCHES = ("person", "group", "contact", "dnsnode")
 REQUESTED = (
     "objectClass", *MEMBERS, NAMES_ONLY, DYNAMIC, *cursor.STAMPS, cursor.NUMBER, *(name for name, _ in LEAF),

@@ -145,7 +145,7 @@ class Reading:
         return fresh
 
     def _look_again(self, session: Session, target: SearchLocation, search: Search) -> None:
-        """Compare what came with a second search, for DNs only, where nothing in the answer says that it is whole."""
+        """Compare what came with a second search, for DNs only, where nothing in the answer proves that it is complete."""
         if not search.unproven:
             return
         again = Search(session, target, ("1.1",), search.page_size)

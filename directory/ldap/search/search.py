@@ -141,7 +141,7 @@ class Search:
 
     @property
     def unproven(self) -> bool:
-        """Whether a second answer has to confirm it: parts are of different times, or nothing says that it is whole."""
+        """Whether a second answer has to confirm it: parts are of different times, or nothing proves that it is complete."""
         if self._is_single or self._changed_since is not None:
             return False
         doubts = self.pages_read > 1, self.estimate > len(self.dn_hashes), self.repeated, self.controls_missing
@@ -193,7 +193,7 @@ class Search:
         return end.cookie or b""
 
     def _make_sure_of_the_base(self) -> None:
-        """Raise what the server says of the base itself: of one that is missing some say nothing to a paged search."""
+        """Raise the server's error about the base itself: some send none to a paged search where it is missing."""
         message = self._session.search(self._target.base, "base", "(objectClass=*)", ("1.1",))
         self._session.receive(message, _ignore, _ignore)
 

@@ -1,4 +1,4 @@
-"""What is searched and where: what the connection says, or what a referral changes of it (RFC 4516)."""
+"""Search locations: those of the connection, or what a referral changes of them (RFC 4516)."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, of which all 
 
 
 def message_id(message: bytes) -> int:
-    """Return the id of a whole message; 0 is a notice that nobody has asked for (RFC 4511, 4.4)."""
+    """Return the id of a whole message; 0 is an unsolicited notification (RFC 4511, 4.4)."""
     start, _ = element(message, 0, len(message))
     first, last = element(message, start, len(message))
     return int.from_bytes(message[first:last])

@@ -1,4 +1,4 @@
-"""The certificate by which a server knows us: how TLS gets it, and why a server refused it."""
+"""Passes the client certificate to TLS, and explains why a server refused it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ DEMANDS = ("certificate required", "handshake failure", "bad certificate")
 
 
 def present(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Let TLS show the certificate to servers that ask for one; raises OSError where it can't be used."""
+    """Let TLS show the certificate to servers that request one; raises OSError where it can't be used."""
     with _in_memory(f"{certificate}\n{key}\n") as path:
         # Without a function OpenSSL would ask for a passphrase on the terminal.
         context.load_cert_chain(path, password=lambda: "")

@@ -55,7 +55,7 @@ class PagingControl(ResponseControl):  # type: ignore[misc]  # python-ldap has n
 
 
 class Controls(dict[str, Any]):
-    """How the controls of an answer are decoded: those that nothing is said of are left as they are.
+    """How the controls of an answer are decoded: others are left as they are.
 
     Nor does it matter whether they are critical, which python-ldap asks of those that it has no class for (RFC 4511, 4.1.11).
     """
@@ -135,7 +135,7 @@ class Session:
             self.renew()
 
     def bind(self) -> None:
-        """Sign in as the connection says, and make sure that the server took it as more than anonymous."""
+        """Sign in with the connection's credentials, and make sure that the server took them as more than anonymous."""
         dn, external = self._connection.bind_dn, self._connection.sasl_external
         password = self._connection.bind_password if dn else ""
         with self._translated(Stage.BIND), self._transport.stream.carried():
@@ -152,7 +152,7 @@ class Session:
                 # An answer without a name says what an empty one does (RFC 4532, 2.2).
                 identity: str = self._ldap.whoami_s() or ""
             except ldap.PROTOCOL_ERROR:
-                # RFC 4511, 4.12: how a server says that it has not got this operation.
+                # RFC 4511, 4.12: the result where a server does not support this operation.
                 return
         self.authorization = plain(identity)
         if not identity.removeprefix("dn:").strip():

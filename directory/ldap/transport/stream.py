@@ -84,7 +84,7 @@ class LdapStream:
             elif (left := deadline - time.monotonic()) > 0:
                 self._carry(left)
             else:
-                # What a server says without an end would keep us for ever.
+                # An endless answer would keep us for ever.
                 raise TimeoutError
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Whether a search filter is well formed (RFC 4515), told as it is typed."""
+"""Checks whether a search filter is well formed (RFC 4515), as it is typed."""
 
 from __future__ import annotations
 

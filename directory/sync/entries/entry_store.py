@@ -1,4 +1,4 @@
-"""Keeps what one run reads from one server: rows that still say the same are left alone, with the verdicts in them."""
+"""Keeps what one run reads from one server: rows of unchanged entries are left alone, with the verdicts in them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ PAGE = 1000
 
 
 class Stored(NamedTuple):
-    """What a reading has to know of a stored entry to leave it as it is; ``settled`` says that its verdict holds."""
+    """The part of a stored entry by which a reading can leave it as it is; ``settled``: its verdict still holds."""
 
     pk: int
     digest: str
@@ -100,7 +100,7 @@ class EntryKey(NamedTuple):
 
     @property
     def same(self) -> Stored | None:
-        """The stored row where it still holds all that the entry says."""
+        """The stored row where it still holds all values of the entry."""
         return self.stored if self.stored is not None and self.stored.digest == self.digest else None
 
 
@@ -157,7 +157,7 @@ class EntryStore:
         return self._digest_prefix
 
     def begin(self) -> bool:
-        """Count nothing that an attempt of the same run has read that died; tell whether there was such a one."""
+        """Mark as unread what an attempt of the same run that died has read; return whether there was one."""
         return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
 
     def entry_keys(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
@@ -335,5 +335,5 @@ def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:
 
 
 def dn_key(dn: str) -> str:
-    """Return the key under which one DN is stored once; to the letter, as only the server knows what it compares."""
+    """Return the key under which one DN is stored once; letter by letter, as only the server can compare DNs."""
     return hashlib.sha256(dn.encode("utf-8", "surrogatepass")).hexdigest()

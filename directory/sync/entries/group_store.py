@@ -1,4 +1,4 @@
-"""Keeps the groups of a server as they were last read, and knows whose groups a reading has changed."""
+"""Keeps the groups of a server as they were last read, and finds the entries whose groups a reading has changed."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class GroupStore:
 
     @property
     def graph(self) -> GroupGraph:
-        """The graph of all groups; built when it is first asked for, as most runs change nobody's groups.
+        """The graph of all groups; built at its first use, as most runs change nobody's groups.
 
         Where nearly everybody is looked into, that is done with another one, where the groups are read.
         """
@@ -131,7 +131,7 @@ class GroupStore:
         self._too_deep.update(groups)
 
     def sentences(self) -> list[str]:
-        """Return what there is to say about the groups once the people have been read."""
+        """Return sentences about odd groups, once the people have been read."""
         found = [
             f"Groups below {tree} were not read, as the bind DN may not see it: give it read access there, or set “base of groups”."
             for tree in self._left_out

@@ -21,7 +21,7 @@ class Ids:
         return block is not None and bool(block[(pk >> 3) & (1 << BLOCK_BITS - 3) - 1] & 1 << (pk & 7))
 
     def add(self, pk: int) -> bool:
-        """Put an id in; tell whether it was not in before."""
+        """Add an id; return whether it is new."""
         block = self._blocks.get(pk >> BLOCK_BITS)
         if block is None:
             block = self._blocks[pk >> BLOCK_BITS] = bytearray(1 << BLOCK_BITS - 3)

@@ -18,7 +18,7 @@ class KnownPerson(NamedTuple):
 
 
 class Likeness(StrEnum):
-    """What the names say; only where both sides have names they can say anything."""
+    """The result of comparing names; UNSURE unless both sides have names."""
 
     SAME = "same"
     OTHER = "other"

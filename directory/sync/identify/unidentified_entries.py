@@ -1,4 +1,4 @@
-"""Entries of which nobody can tell who they are: they may be anybody who was not found."""
+"""Finds entries without a readable username or id: each may belong to a user who was not found."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def counts(server_id: int) -> dict[str, int]:
 
 
 def not_text(server_id: int) -> list[str]:
-    """Return what there is to say of stored entries with a name or address that is no text: one sentence, or nothing."""
+    """Return a sentence about stored entries with a name or address that is no text, or nothing."""
     stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(Trait.NOT_TEXT)).order_by("pk")
     if not (count := stored.count()):
         return []
@@ -49,7 +49,7 @@ def not_text(server_id: int) -> list[str]:
 
 
 def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
-    """Yield what there is to say of a reading with these counts."""
+    """Yield sentences about a reading with these counts."""
     if nameless := counts.get(WITHOUT_USERNAME, 0):
         entries = "1 entry has" if nameless == 1 else f"{nameless} entries have"
         yield (
@@ -62,7 +62,7 @@ def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
 
 
 class Unidentified:
-    """The stored entries of one server without a username, or without an id, of which nobody can say whose they are."""
+    """The stored entries of one server without a username, or without an id: whose they are is unknown."""
 
     def __init__(self, server_id: int) -> None:
         self._server_id = server_id
@@ -92,7 +92,7 @@ class Unidentified:
             yield [serialization.identity_from_json(dn, identity) for _, dn, identity in page]
 
     def _unknown(self, page: Sequence[Identity]) -> Iterator[Identity]:
-        """Yield those that are nobody's, also of nobody in an org that does not ask this server."""
+        """Yield the entries that belong to no user, in whichever org."""
         ids = {one for each in page for one in each.ids}
         owned = {one for one, _, _ in known_ids.owners(ids, server_id=self._server_id)}
         keys = {fold(name) for each in page for name in each.usernames}

@@ -59,7 +59,7 @@ def _owners(identities: Sequence[Identity], org_ids: frozenset[int], server_id: 
     owners, ids = Owners(server_id, {}, {}, {}), {each for identity in identities for each in identity.ids}
     for unique_id, pk, org_id in known_ids.owners(ids, server_id=server_id):
         (owners.inside if org_id in org_ids else owners.outside).setdefault(unique_id, set()).add(pk)
-    # Only where entries have numbers of the company's own, these have a say against other ids.
+    # Only where entries have numbers of the company's own, these count against other ids.
     if any(parts_of_id(each)[0] for each in ids):
         found = {pk for part in (owners.inside, owners.outside) for users in part.values() for pk in users}
         owners.numbered.update({pk: noted.ids for pk, noted in known_ids.of(found).items()})

@@ -45,7 +45,7 @@ def same_again(repeats: Iterable[Repeat[RawEntry]], *, resolved: bool = False) -
 
 
 def sentences(twice: Sequence[str], escaped: Sequence[str]) -> list[str]:
-    """Return what there is to say about entries that came twice, and about DNs that are not UTF-8."""
+    """Return sentences about entries that came twice, and about DNs that are not UTF-8."""
     return [*_of_twice(twice), *_of_escaped(escaped)]
 
 

@@ -98,5 +98,5 @@ def sentence(position: SyncCursor | None, singles: int) -> str:
 
 
 def everything(why_full: str) -> str:
-    """Return in words why everything was read where changes had been asked for; empty where they had not."""
+    """Return in words why everything was read where an incremental reading was requested; empty where none was."""
     return f"everything, because {why_full}" if why_full else ""

@@ -10,7 +10,7 @@ MOST_NAMED = 5
 
 
 def sentences(referrals: Sequence[str], aliases: int) -> list[str]:
-    """Return what to say of referrals that are left out on purpose, by URL, and of so many aliases."""
+    """Return sentences about referrals that are left out on purpose, by URL, and about so many aliases."""
     found = []
     if referrals:
         named = ", ".join(referrals[:MOST_NAMED])

@@ -1,4 +1,4 @@
-"""What becomes of each page of one server: what is as it was stays, the rest is matched, asked about and kept."""
+"""Processes each page of one server: unchanged entries stay, the others are matched, evaluated and stored."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class PageProcessor:
 
     @property
     def request(self) -> ReadingRequest:
-        """What every reading of this server's people asks for."""
+        """The request of every reading of this server's people."""
         return ReadingRequest(self.connection, self.row.attributes, self.server.named_attributes)
 
     def read(self, pages: Iterable[list[RawEntry]]) -> None:
@@ -179,7 +179,7 @@ class PageProcessor:
         return rest
 
     def _taken(self, page: list[RawEntry], entry_keys: list[EntryKey]) -> list[tuple[RawEntry, EntryKey]]:
-        """Return the entries that come for the first time; what is asked for once more counts as it is now."""
+        """Return the entries that come for the first time; an entry that is requested again counts as it is now."""
         if self._again:
             self.entry_store.arrivals.add(entry_key.stored for entry_key in entry_keys if entry_key.stored)
             return list(zip(page, entry_keys, strict=True))
@@ -209,7 +209,7 @@ class PageProcessor:
         return f"reading {self.server.name}"
 
     def _matched(self, raw_entries: list[tuple[RawEntry, EntryKey]]) -> list[ReadEntry]:
-        """Return who the entries are, by their rows where these say the same, and who they may be."""
+        """Return the identities of the entries, from their rows where these are unchanged, and their candidates."""
         # What is stored is of the same person as it was, whatever else has changed about it.
         stays = {
             entry_key.stored.pk: each.dn
@@ -238,7 +238,7 @@ class PageProcessor:
         who = known.get(entry_key.stored.pk) if entry_key.stored else None
         if who is None:
             return self._decoded(raw)
-        # Of those that say the same nobody has to know the attributes.
+        # The attributes of unchanged entries are not needed.
         return DecodedEntry(who, "") if entry_key.same else self._decoded(raw)._replace(identity=who)
 
     def _decoded(self, raw: RawEntry) -> DecodedEntry:

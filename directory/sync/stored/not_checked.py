@@ -19,7 +19,7 @@ class Unchecked(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """What an administrator is told, without a full stop."""
+        """The words for administrators, without a full stop."""
         count = f"{self.users} {'user' if self.users == 1 else 'users'}"
         where = f"{self.server}: " if self.server else ""
         return f"{where}{count} could not be checked: {self.reason}"

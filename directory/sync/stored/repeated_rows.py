@@ -1,4 +1,4 @@
-"""Finds what an earlier run has said of a user word for word, so that a run refers to it instead of storing it again."""
+"""Finds equal changes of earlier runs, so that a run refers to them instead of storing them again."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ LOCK = 7_420_036
 
 
 def digest(values: Sequence[Any]) -> int:
-    """Return a hash of what a change says, as a signed number of 64 bits."""
+    """Return a hash of a change, as a signed number of 64 bits."""
     text = json.dumps(values, separators=(",", ":"))
     hashed = hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=8)
     return int.from_bytes(hashed.digest(), signed=True)
@@ -58,7 +58,7 @@ def store(run_id: int, changes: Iterable[int]) -> None:
 
 
 def copy(*, source_id: int, target_id: int) -> None:
-    """Have a run repeat what another one says of users whom it leaves alone, stored there or repeated."""
+    """Let a run repeat another one's changes of users whom that one leaves alone, stored there or repeated."""
     lock(shared=True)
     own = RunChange.objects.filter(run=source_id, digest__isnull=False).order_by("pk").values_list("pk", flat=True)
     repeated = RunRepeat.objects.of(source_id)

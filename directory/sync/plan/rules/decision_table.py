@@ -182,7 +182,7 @@ def _rule(known: StoredUser) -> str:
 
 
 def _kept(builder: ChangeBuilder, context: PlanContext) -> Change | None:
-    """A person's deactivation or block stays, unless a setting says otherwise."""
+    """A person's deactivation or block stays, unless a setting allows to undo it."""
     known, account = builder.known, builder.known.account
     if context.reactivate_set_by_person:
         return None

@@ -1,4 +1,4 @@
-"""Devices and archives on the way back: which can be made as they were, and what can't be, said why. Pure."""
+"""Decides which devices and archives an undo can put back, and names the reasons for those that it can't. Pure."""
 
 from __future__ import annotations
 

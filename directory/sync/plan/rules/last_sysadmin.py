@@ -15,7 +15,7 @@ class LastSysadmin:
     admin_roles: frozenset[str]
 
     def passes(self, change: Change) -> bool:
-        """Count the change in and say so; false when nobody would be left, and then it is not counted."""
+        """Count the change and return True; return False without counting it when no SYSADMIN would be left."""
         if self._is_sysadmin(change.after):
             self.holders.add(change.user_id)
         elif change.user_id in self.holders:

@@ -33,7 +33,7 @@ class Relied:
 
 @dataclass(frozen=True, slots=True)
 class EntryNow:
-    """An entry of a user that was stored after the plan was made, on a server that their org asks."""
+    """An entry of a user that was stored after the plan was made, on a server that their org uses."""
 
     server_id: int
     server: str
@@ -129,7 +129,7 @@ def _roles(change: Change, _server_id: int | None, relied: Relied, now: Now) -> 
 
 
 def _entry(change: Change, server_id: int | None, _relied: Relied, now: Now) -> str:
-    """What has been read of the user since the plan was made must not say anything else."""
+    """Entries of the user that were read since the plan was made must not contradict it."""
     if change.cause is Cause.ABSENT and (early := now.waits.get(change.user_id)):
         return f"it is too early by the LDAP server's settings of now: {early}"
     for entry in now.entries.get(change.user_id, ()):
