@@ -156,8 +156,8 @@ def test_a_list_holds_ones_own_part_only(world: World, name: str) -> None:
 
 
 @pytest.mark.whole
-@pytest.mark.parametrize("sought", ["org", "username", "email", "device", "guid"])
-def test_a_search_does_not_tell_whether_something_exists(world: World, sought: str) -> None:
+@pytest.mark.parametrize("what", ["org", "username", "email", "device", "guid"])
+def test_a_search_does_not_tell_whether_something_exists(world: World, what: str) -> None:
     there = world.foreign
     text = {
         "org": there.org.name,
@@ -165,10 +165,10 @@ def test_a_search_does_not_tell_whether_something_exists(world: World, sought: s
         "email": there.worker.email,
         "device": there.device.name,
         "guid": there.device.guid,
-    }[sought]
+    }[what]
 
     with attack(
-        f"another company's {sought} in a search",
+        f"another company's {what} in a search",
         how="search users and devices for it, and for something that is nowhere",
         expected="the same answer",
     ) as attempt:

@@ -161,9 +161,9 @@ class Fuse:
     def light(self, point: str, do: str = "kill", *, when: str = "after", nth: int = 1) -> None:
         self.put_out()
         what_for = {"id": secrets.token_hex(4), "point": point, "when": when, "nth": nth, "do": do}
-        draft = self.file.with_suffix(".new")
-        draft.write_text(json.dumps(what_for))
-        draft.rename(self.file)
+        fresh = self.file.with_suffix(".new")
+        fresh.write_text(json.dumps(what_for))
+        fresh.rename(self.file)
 
     def put_out(self) -> None:
         for path in (self.file, self.file.with_suffix(".burnt"), self.file.with_suffix(".gate")):

@@ -97,7 +97,7 @@ class TestACachedDecision:
         # He was last found in a server that his org does not ask any more, which proves nothing.
         assert ("sean", Outcome.NOT_CHECKED, "") in kept
 
-    def test_ends_when_a_rival_loses_an_entry(self, employer: Employer) -> None:
+    def test_ends_when_a_competing_user_loses_an_entry(self, employer: Employer) -> None:
         user("alice", last_name="Alice")
         bob = user("bob", last_name="Bob")
         employer.hires("alice")
