@@ -34,8 +34,8 @@ ANOTHER_ANSWER = "gave another answer when it was run a second time, for this en
 class Confirmation:
     """The second look of one run. Sandboxes and connections are opened when they are first needed."""
 
-    def __init__(self, work: RunContext, directory: directory_view.DirectoryView) -> None:
-        self._work = work
+    def __init__(self, context: RunContext, directory: directory_view.DirectoryView) -> None:
+        self._context = context
         self._directory = directory
         self._open = ExitStack()
         self._sandboxes: dict[int, Sandbox] = {}
@@ -73,11 +73,11 @@ class Confirmation:
         try:
             return self._sandbox(server_id).second_opinions(chosen)
         except SandboxBroken as error:
-            raise SyncStopped(f"{self._work.servers[server_id].name}: {error}") from error
+            raise SyncStopped(f"{self._context.servers[server_id].name}: {error}") from error
 
     def _sandbox(self, server_id: int) -> Sandbox:
         if server_id not in self._sandboxes:
-            server = self._work.servers[server_id]
+            server = self._context.servers[server_id]
             sandbox = server_sandbox.sandbox(server)
             self._sandboxes[server_id] = self._open.enter_context(sandbox)
         return self._sandboxes[server_id]
@@ -87,10 +87,10 @@ class Confirmation:
         sure = {pk: result for pk, (_, result) in absent.items()}
         by_server: dict[int, list[StoredUser]] = {}
         for user, _ in absent.values():
-            for server_id in self._work.scope[user.account.org_id].servers:
+            for server_id in self._context.scope[user.account.org_id].servers:
                 by_server.setdefault(server_id, []).append(user)
         for server_id, users in by_server.items():
-            server = self._work.servers[server_id]
+            server = self._context.servers[server_id]
             user_ids = [user.id for user in users]
             ids = self._directory.known_ids(user_ids, server_id=server.pk)
             last = last_known_branches.last_dns(user_ids, server.pk)
@@ -113,18 +113,20 @@ class Confirmation:
     def _absence_check(self, server: LdapServer) -> AbsenceCheck:
         if server.pk not in self._absence_checks:
             check = AbsenceCheck(
-                server.connection_at(self._work.lease.clock()),
+                server.connection_at(self._context.lease.clock()),
                 server.mapping,
                 neighbours=last_known_branches.Neighbours(server.pk).of,
                 lost=lambda: last_known_branches.lost(server.pk),
-                stay=lambda: self._work.lease.stay(phase="asking again", done=0, extra_timeout=_extra_timeout(server)),
+                stay=lambda: self._context.lease.stay(
+                    phase="asking again", done=0, extra_timeout=_extra_timeout(server)
+                ),
             )
             self._absence_checks[server.pk] = self._open.enter_context(check)
         return self._absence_checks[server.pk]
 
     def _slices(self, users: list[int], *, extra_timeout: int) -> Iterator[list[int]]:
         for start in range(0, len(users), SLICE):
-            self._work.lease.renew(phase="asking again", done=start, total=len(users), extra_timeout=extra_timeout)
+            self._context.lease.renew(phase="asking again", done=start, total=len(users), extra_timeout=extra_timeout)
             yield users[start : start + SLICE]
 
 

@@ -23,29 +23,29 @@ def to_note(context: PlanContext, org_servers: Mapping[int, Sequence[int]]) -> d
     return preconditions.to_json(context, org_servers, _roles())
 
 
-def relied_on(work: RunContext) -> Relied:
+def relied_on(context: RunContext) -> Relied:
     """Return what the plan of a run was made against."""
     servers = {
         row.server_id: _mark(row.configuration_digest, row.grants_digest)
-        for row in work.readings
+        for row in context.readings
         if row.complete and row.server_id is not None
     }
-    return preconditions.from_json(work.run.surroundings, servers=servers, undo=work.run.undo_of_id is not None)
+    return preconditions.from_json(context.run.surroundings, servers=servers, undo=context.run.undo_of_id is not None)
 
 
-def now(work: RunContext, changes: Collection[RunChange]) -> Now:
+def now(context: RunContext, changes: Collection[RunChange]) -> Now:
     """Return what holds for these changes now, and lock it, inside the caller's transaction.
 
     What roles allow comes first, then servers and orgs, as where settings are saved; users, whom the caller locks, last.
     """
     locks.roles()
-    read = sorted({row.server_id for row in work.readings if row.server_id is not None})
+    read = sorted({row.server_id for row in context.readings if row.server_id is not None})
     servers = {row.pk: row for row in _locked_servers(read)}
     _lock_orgs(changes)
     effective = effective_settings()
     org_servers = servers_by_org(effective)
     orgs = users_in_scope.orgs(effective, org_servers)
-    if work.run.undo_of_id is not None:
+    if context.run.undo_of_id is not None:
         return Now(orgs, _roles())
     marks = {pk: _mark(row.configuration_digest, row.grants_digest) for pk, row in servers.items() if row.enabled}
     names = {pk: row.name for pk, row in servers.items()}
@@ -54,14 +54,14 @@ def now(work: RunContext, changes: Collection[RunChange]) -> Now:
         for row in changes
         if row.user_id and (servers_of_org := org_servers.get(row.org_id or 0))
     }
-    since = work.run.plan_from_id or work.run.pk
+    since = context.run.plan_from_id or context.run.pk
     return Now(
         orgs=orgs,
         roles=_roles(),
         servers=marks,
         names=names,
         entries=directory_view.stored_since(since, servers_by_user, names),
-        waits=_waits(work, changes, servers_by_user, servers),
+        waits=_waits(context, changes, servers_by_user, servers),
     )
 
 
@@ -81,14 +81,14 @@ def _lock_orgs(changes: Collection[RunChange]) -> None:
 
 
 def _waits(
-    work: RunContext,
+    context: RunContext,
     changes: Collection[RunChange],
     servers_by_user: Mapping[int, Sequence[int]],
     servers: Mapping[int, LdapServer],
 ) -> dict[int, str]:
     away = {row.user_id for row in changes if row.cause == Cause.ABSENT}
     absent = {pk: each for pk, each in servers_by_user.items() if pk in away}
-    return absence_grace.waiting(absent, servers, at=work.lease.clock()) if absent else {}
+    return absence_grace.waiting(absent, servers, at=context.lease.clock()) if absent else {}
 
 
 def _roles() -> dict[str, str]:

@@ -49,7 +49,7 @@ class PageProcessor:
     have changed. ``groups`` are those of the server, where scripts get them resolved.
     """
 
-    work: RunContext
+    context: RunContext
     row: RunServer
     server: LdapServer
     entry_store: EntryStore
@@ -67,17 +67,17 @@ class PageProcessor:
     _waiting: deque[Waiting] = field(default_factory=deque)
 
     def __post_init__(self) -> None:
-        self.org_ids = self.work.orgs_by_server.get(self.server.pk, [])
+        self.org_ids = self.context.orgs_by_server.get(self.server.pk, [])
         self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
     def match_fingerprint(self) -> str:
         """Return the match fingerprint as it is now."""
-        return match_fingerprint.present(self.org_ids, at=self.work.lease.clock())
+        return match_fingerprint.present(self.org_ids, at=self.context.lease.clock())
 
     @property
     def connection(self) -> Connection:
         """How to reach the server now."""
-        return self.server.connection_at(self.work.lease.clock())
+        return self.server.connection_at(self.context.lease.clock())
 
     @property
     def request(self) -> ReadingRequest:
@@ -121,7 +121,7 @@ class PageProcessor:
         for page in timing.each("reading LDAP", pages):
             with timing.step("looking entries up"):
                 rest = self._changed(page)
-            self.work.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
+            self.context.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
             yield rest
 
     def _entries_to_evaluate(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
@@ -148,7 +148,7 @@ class PageProcessor:
 
     def stay(self) -> None:
         """Stay in charge of the run while somebody else works for it."""
-        self.work.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout + SLICE)
+        self.context.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout + SLICE)
 
     def take_verdicts(self, verdicts: list[Verdict]) -> None:
         """Add the verdicts on one slice, and store the page when the slice is the last of it."""
@@ -189,7 +189,7 @@ class PageProcessor:
 
     def _keep(self, read: list[ReadEntry]) -> None:
         with timing.step("keeping entries"), lease.redoable():
-            self.work.lease.renew(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
+            self.context.lease.renew(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
             # Cached decisions of users whose entries changed do not hold any more.
             decision_cache.drop(self.entry_store.keep(read) | _competing_users(read))
 
@@ -251,7 +251,9 @@ class PageProcessor:
         """Note who has a claim to another one's entry, and the canary."""
         for each in read:
             if each.candidate is not None and each.candidate.competing_users:
-                competing_users = self.work.competing_users.setdefault((self.server.pk, each.candidate.user_id), set())
+                competing_users = self.context.competing_users.setdefault(
+                    (self.server.pk, each.candidate.user_id), set()
+                )
                 competing_users.update(each.candidate.competing_users)
         if self.server.canary and not self.row.canary_found:
             names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}

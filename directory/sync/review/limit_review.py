@@ -60,13 +60,13 @@ class Earlier:
                 self.attributes[name] = count, reading.entries
 
 
-def reasons(work: RunContext, plan_counts: PlanCounts) -> list[Reason]:
+def reasons(context: RunContext, plan_counts: PlanCounts) -> list[Reason]:
     """Return every reason to hold the plan back, and note on the readings what was counted for that."""
-    rows = [row for row in work.readings if row.complete]
-    servers = {row.pk: _server(work, row) for row in rows}
-    earlier = _earlier([server.pk for server in servers.values()], run=work.run, at=work.lease.clock())
-    holders = _holders(work, plan_counts)
-    org_names = {pk: org.org.name for pk, org in work.scope.items()}
+    rows = [row for row in context.readings if row.complete]
+    servers = {row.pk: _server(context, row) for row in rows}
+    earlier = _earlier([server.pk for server in servers.values()], run=context.run, at=context.lease.clock())
+    holders = _holders(context, plan_counts)
+    org_names = {pk: org.org.name for pk, org in context.scope.items()}
     decided: dict[str, tuple[Sums, Limits]] = {}
     found: list[Reason] = []
     passed: dict[int, list[str]] = {}
@@ -75,7 +75,7 @@ def reasons(work: RunContext, plan_counts: PlanCounts) -> list[Reason]:
         now, before = limits.sums_of(server.pk, plan_counts, holders), earlier.get(server.pk, Earlier())
         decided[row.server_name] = now, server.limits
         own = limits.check(
-            _read(work, row, server, before), now, server.limits, earlier=before.sums, org_names=org_names
+            _read(context, row, server, before), now, server.limits, earlier=before.sums, org_names=org_names
         )
         passed[row.pk] = [reason.key for reason in own if reason.key]
         found += own
@@ -117,15 +117,15 @@ def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
     return [reason for reason in found if reason.key not in passed_keys]
 
 
-def _server(work: RunContext, row: RunServer) -> LdapServer:
+def _server(context: RunContext, row: RunServer) -> LdapServer:
     """Return the server of a reading as it was read; raises SyncStopped where it is gone."""
-    server = work.servers[row.server_id or 0]
+    server = context.servers[row.server_id or 0]
     if not LdapServer.objects.filter(pk=server.pk).exists():
         raise SyncStopped(f"{row.server_name} has been deleted while the run was under way")
     return server
 
 
-def _read(work: RunContext, row: RunServer, server: LdapServer, earlier: Earlier) -> limits.ReadingCounts:
+def _read(context: RunContext, row: RunServer, server: LdapServer, earlier: Earlier) -> limits.ReadingCounts:
     last = plan_rows.last_complete_reading(row)
     entries, counts = last or (0, {})
     had = {name: (count, entries) for name, count in counts.items()} | earlier.attributes
@@ -136,19 +136,19 @@ def _read(work: RunContext, row: RunServer, server: LdapServer, earlier: Earlier
         last_entries=None if last is None else max(entries, earlier.entries),
         vanished={named[key]: had[key] for key in had if key in named and not row.attribute_counts.get(key)},
         canary_found=row.canary_found,
-        configuration_seen=work.run.simulated or plan_rows.configuration_seen(row),
+        configuration_seen=context.run.simulated or plan_rows.configuration_seen(row),
         without_username=row.counts.get(unidentified_entries.WITHOUT_USERNAME, 0),
         groups=row.counts.get("groups", 0),
         last_groups=max(plan_rows.last_groups(row), earlier.groups) if server.resolve_groups else 0,
     )
 
 
-def _holders(work: RunContext, plan_counts: PlanCounts) -> Mapping[tuple[str, int], int]:
+def _holders(context: RunContext, plan_counts: PlanCounts) -> Mapping[tuple[str, int], int]:
     """Return how many active users in scope hold each role, by server; nothing where nobody loses one."""
     lost = Counted.ROLE_LOSSES.of("")
     if not any(key.startswith(lost) for own in plan_counts.servers.values() for key in own.counts):
         return Counter()
-    return users_in_scope.holders(work.org_ids)
+    return users_in_scope.holders(context.org_ids)
 
 
 def _earlier(server_ids: Collection[int], *, run: Run, at: datetime) -> dict[int, Earlier]:
