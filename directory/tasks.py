@@ -17,7 +17,7 @@ from directory.scripts.distributed import remote_worker
 from directory.scripts.distributed.dispatcher import WorkerPool
 from directory.sync import pipeline
 from directory.sync.errors import Leaving
-from directory.sync.finish import finishing
+from directory.sync.finish import run_mails
 from orgs.actions import archives
 from orgs.rules.actors import SYSTEM
 
@@ -86,7 +86,7 @@ def start_due() -> None:
 @shared_task(ignore_result=True, queue="mail")
 def send_waiting_mail() -> None:
     """Send the mails that wait."""
-    finishing.send_waiting(at=timezone.now())
+    run_mails.send_waiting(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")

@@ -21,7 +21,7 @@ from django.db.models.functions import Now
 
 from directory.models import LIVE_STATES, Run, RunServer, RunState
 from directory.models.runs.run import RunQuerySet
-from directory.sync.errors import Cancelled, TakenOver
+from directory.sync.errors import Cancelled, Leaving, TakenOver
 
 Clock = Callable[[], datetime]
 Progress = Callable[[str, int, int | None], None]
@@ -34,6 +34,10 @@ MAX_ATTEMPTS = 5
 REPORTS_EVERY = 0.5
 # A step that takes so many seconds hangs, and another worker may have the run.
 HANGS_AFTER = 600
+
+
+def ignore_progress(_phase: str, _done: int, _total: int | None) -> None:
+    """Follow a run by its row only."""
 
 
 @dataclass(slots=True)
@@ -145,6 +149,30 @@ def redoable() -> Iterator[None]:
             with connection.cursor() as cursor:
                 cursor.execute("SET LOCAL synchronous_commit TO off")
         yield
+
+
+@contextmanager
+def acquired(run_id: int, *, clock: Clock, progress: Progress) -> Iterator[Lease | None]:
+    """Hold the lease of a run while it is worked on; None when another worker has it, or it has ended.
+
+    Work that another worker has taken over, or that this one is told to leave, ends without an error.
+    """
+    lease = claim(run_id, clock=clock, progress=progress)
+    if lease is None:
+        yield None
+        return
+    with kept_alive(lease):
+        try:
+            yield lease
+        except TakenOver as error:
+            log.warning("%s", error)
+        except Leaving:
+            log.info("run %s is left to the next worker", run_id)
+            lease.release(counted=False)
+        except BaseException as error:
+            # A bug, a broken database, or the worker is ended: the next one goes on from the rows, at once.
+            lease.release(error)
+            raise
 
 
 def claim(run_id: int, *, clock: Clock, progress: Progress) -> Lease | None:

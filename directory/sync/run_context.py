@@ -7,7 +7,7 @@ from typing import Any
 
 from directory.models import LdapServer, Run, RunServer, SyncSettings
 from directory.scope import OrgScope, org_lists_digests, orgs_in_scope
-from directory.scripts.distributed.dispatcher import WorkerPool
+from directory.scripts.distributed.dispatcher import NO_WORKERS, WorkerPool
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.identify.user_matching import UsersInScope
@@ -60,7 +60,7 @@ class RunContext:
         return sorted(self.scope)
 
 
-def load(run_id: int, lease: Lease, workers: WorkerPool = WorkerPool()) -> RunContext:  # noqa: B008 - frozen
+def load(run_id: int, lease: Lease, workers: WorkerPool = NO_WORKERS) -> RunContext:
     """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
     run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))

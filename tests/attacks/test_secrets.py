@@ -28,7 +28,7 @@ from directory.invariants import broken
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.reading.reader import pages as read_pages
 from directory.models import LdapServer, Run, RunState
-from directory.sync.finish import finishing
+from directory.sync.finish import run_mails
 from directory.values.ldap import Connection
 from orgs.models import AuditEntry
 from orgs.rules.actors import SYSTEM
@@ -112,7 +112,7 @@ class TestSecrets:
             }
             run = simulate_and_sync(corp)
             assert run.state in {RunState.APPLIED, RunState.HELD_BACK}, run.error
-            finishing.send_waiting(at=NOON)
+            run_mails.send_waiting(at=NOON)
             seen |= {route: _content(client, address(route, corp, run)) for route in pages(get_resolver())}
             seen["mails"] = b" ".join(each.message().as_bytes() for each in mail.outbox)
             seen["ldapserver show"] = _printed("ldapserver", "show").encode()

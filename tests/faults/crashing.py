@@ -148,7 +148,7 @@ def arm(**_: object) -> None:
     """Wrap all points of this process."""
     fuse = Fuse(Path(os.environ["FUSE"]))
     # Not at the top: Celery loads this module before Django's models.
-    setattr(importlib.import_module("directory.sync.pipeline"), "BATCH", BATCH)  # noqa: B010  # of any module
+    setattr(importlib.import_module("directory.sync.apply.applying"), "BATCH", BATCH)  # noqa: B010  # of any module
     if "HELPED" in os.environ:
         # However quick the scripts are, others are called; and one that is lost is not waited for as long as in earnest.
         dispatcher, batches = (

@@ -20,7 +20,7 @@ from directory import invariants
 from directory.actions import runs, schedule
 from directory.actions import settings as sync_settings
 from directory.models import LIVE_STATES, CachedDecision, Mail, Run, RunState, StoredEntry, SyncSettings, Trigger
-from directory.sync.finish import finishing
+from directory.sync.finish import run_log, run_mails
 from orgs.actions import legal_holds
 from orgs.actions.users import account_creation
 from orgs.actions.users.account_creation import NewUser
@@ -47,7 +47,7 @@ ORG_NAME = f'function (entry) {{ return "Team " + entry.departmentNumber % {TEAM
 ROLE_NAME = 'function (entry) { return entry.title == "Nurse" ? ["PROe User", "Org Help Desk"] : ["PROe User"] }'
 # A line of the log without its time and thread; and how one ends that may have been written once before.
 _LINE = re.compile(r"^\[[^]]*\] (.*)$", re.MULTILINE)
-REPEATED = finishing.REPEATED
+REPEATED = run_log.REPEATED
 
 
 def populate(directory: Directory, count: int) -> None:
@@ -141,10 +141,10 @@ class Scene:
         with suppress(AssertionError):
             wait_for(all_sent, "mail", seconds=2)
         # What nobody has taken for sending yet; then what somebody has, who must be dead by now.
-        finishing.send_waiting(at=timezone.now())
+        run_mails.send_waiting(at=timezone.now())
         with suppress(AssertionError):
             wait_for(all_sent, "mail", seconds=8)
-        finishing.send_waiting(at=timezone.now() + timedelta(minutes=6))
+        run_mails.send_waiting(at=timezone.now() + timedelta(minutes=6))
         assert all_sent(), Mail.objects.filter(run=run).values("kind", "error")
 
     def lines(self) -> Counter[str]:

@@ -142,7 +142,7 @@ def _before(scene: Scene) -> stages.Digest:
 
 
 # Between transactions, as SQLite lets nobody else write during one.
-STAGES = {"reading": ("scripts", 1), "planning": ("plan", 100), "applying": ("waiting", 3)}
+STAGES = {"reading": ("scripts", 1), "planning": ("plan", 100), "applying": ("waiting", 2)}
 
 
 @pytest.mark.parametrize("stage", [pytest.param(stage, marks=pytest.mark.whole) for stage in ("queued", *STAGES)])

@@ -14,7 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from directory.models import LIVE_STATES, Mail, Run, RunState
-from directory.sync.finish import finishing
+from directory.sync.finish import run_mails
 from orgs.models import AuditEntry, User
 from tests.catalogue import noted
 from tests.faults.process_world import Scene
@@ -200,7 +200,7 @@ def test_a_mail_server_in_trouble(scene: Scene, trouble: str) -> None:
         wait_for(lambda: Mail.objects.filter(run=run).exclude(error="").exists(), "the mail is not taken")
         error = Mail.objects.get(run=run).error
         _mend(scene)
-        finishing.send_waiting(at=timezone.now() + timedelta(minutes=6))
+        run_mails.send_waiting(at=timezone.now() + timedelta(minutes=6))
 
         scene.same_as_twin(row, run, f"applied; the mail waited ({error})", mails=mails)
 

@@ -65,14 +65,15 @@ class SlapdDirectories(MemoryDirectories):
     @contextmanager
     def patched(self) -> Iterator[None]:
         """Publish what is in memory before a run reads."""
+        read_published = reading.read_servers
 
         def read_servers(work: RunContext) -> None:
             for server in self.servers.values():
                 assert isinstance(server, SlapdServer)
                 server.publish()
-            reading.read_servers(work)
+            read_published(work)
 
-        with mock.patch("directory.sync.pipeline.read_servers", read_servers):
+        with mock.patch("directory.sync.read.reading.read_servers", read_servers):
             yield
 
 

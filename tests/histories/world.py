@@ -16,7 +16,7 @@ from directory.actions import runs, servers
 from directory.actions import settings as sync_settings
 from directory.models import LdapServer, Run, StoredEntry, Trigger
 from directory.servers.setting_questions import Confirmed
-from directory.sync import pipeline
+from directory.sync import lease, pipeline
 from directory.sync.lease import Progress
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
@@ -60,13 +60,13 @@ USUAL = {
 LAST_ATTEMPT = 20
 # Where a worker can be killed: at the nth call of one of these.
 CRASHES = (
-    "directory.sync.pipeline.apply_changes.batch",
-    "directory.sync.pipeline.read_servers",
-    "directory.sync.pipeline.make_plan",
-    "directory.sync.pipeline.directory_view.remember_matches",
-    "directory.sync.pipeline.plan_rows.settle_counts",
-    "directory.sync.pipeline.finishing.write_log",
-    "directory.sync.pipeline.finishing.write_mails",
+    "directory.sync.apply.apply_changes.batch",
+    "directory.sync.read.reading.read_servers",
+    "directory.sync.plan.planning.make_plan",
+    "directory.sync.plan.directory_view.remember_matches",
+    "directory.sync.stored.plan_rows.settle_counts",
+    "directory.sync.finish.run_log.write_log",
+    "directory.sync.finish.run_mails.write_mails",
     "directory.sync.entries.entry_store.EntryStore.keep",
     "directory.sync.entries.entry_store.EntryStore.forget_unseen",
     "directory.sync.stored.plan_rows.planned",
@@ -181,7 +181,7 @@ class World:
             )
         return None
 
-    def execute(self, run: Run, *, progress: Progress = pipeline.ignore_progress) -> Run:
+    def execute(self, run: Run, *, progress: Progress = lease.ignore_progress) -> Run:
         """Have a worker take the run to its end, or to where it is killed."""
         clock = self.clock()
         try:

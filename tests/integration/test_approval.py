@@ -21,6 +21,7 @@ from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunState,
 from directory.scope import orgs_in_scope
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
+from directory.sync.plan import planning
 from directory.sync.plan.planning import make_plan
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
@@ -200,7 +201,7 @@ class TestNobodyApproves:
             return make_plan(work)
 
         with monkeypatch.context() as patched:
-            patched.setattr(pipeline, "make_plan", edited_meanwhile)
+            patched.setattr(planning, "make_plan", edited_meanwhile)
             quiet = run_by(SYSTEM)
         hour = NOON + timedelta(hours=1)
         run_by(person(bob), simulated=True, at=hour)

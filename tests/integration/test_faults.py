@@ -9,7 +9,8 @@ from django.db.models.functions import Now
 
 from directory.actions import runs, stored_plans
 from directory.models import Alert, Run, RunServer, RunState, Trigger
-from directory.sync import pipeline
+from directory.sync import lease, pipeline
+from directory.sync.apply import applying
 from directory.sync.errors import TakenOver
 from directory.sync.lease import claim
 from directory.values.plan import Outcome
@@ -198,11 +199,11 @@ class TestOneRunPerServer:
     def test_a_worker_that_lost_its_lease_can_not_write_any_more(self, employer: Employer) -> None:
         employer.server()
         run = self.started()
-        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        late = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
         assert late is not None
         Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
-        taken = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        taken = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
 
         assert taken is not None
         with pytest.raises(TakenOver):
@@ -215,7 +216,7 @@ class TestOneRunPerServer:
         leavers = [user(f"user{number}") for number in range(5)]
         employer.server()
         simulate()
-        monkeypatch.setattr(pipeline, "BATCH", 2)
+        monkeypatch.setattr(applying, "BATCH", 2)
         run = runs.start(servers=[], simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
 
         class Killed(BaseException):

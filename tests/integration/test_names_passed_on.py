@@ -7,8 +7,8 @@ from itertools import pairwise
 import pytest
 
 from directory.models import RunState
-from directory.sync import pipeline
 from directory.sync.plan import users_in_scope
+from directory.sync.review import reviewing
 from directory.sync.review.limits import Reason
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
@@ -91,13 +91,13 @@ class TestUsernamesThatArePassedOn:
         kim, lee, _ = known_by_id(employer, "kim", "lee", "odd")
         swap(employer, "kim", "lee")
         rename(employer, ("odd", "even"))
-        check_limits = pipeline.check_limits
+        check_limits = reviewing.check_limits
 
         def take_the_name(work: RunContext, plan_counts: PlanCounts) -> list[Reason]:
             user("even", org_name="ADMIN")
             return check_limits(work, plan_counts)
 
-        monkeypatch.setattr(pipeline, "check_limits", take_the_name)
+        monkeypatch.setattr(reviewing, "check_limits", take_the_name)
 
         run = sync()
 

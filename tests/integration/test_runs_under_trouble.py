@@ -18,10 +18,13 @@ from directory.actions import runs, schedule, servers, stored_plans
 from directory.actions import settings as sync_settings
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import lease, pipeline, run_context
+from directory.sync.apply import applying
 from directory.sync.errors import TakenOver
-from directory.sync.finish import finishing
+from directory.sync.finish import run_mails
 from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
+from directory.sync.plan import planning
 from directory.sync.read.reading import read_servers
+from directory.sync.review import reviewing
 from directory.sync.review.limits import Reason
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
@@ -108,9 +111,9 @@ class TestAServerThatChangesWhileItsRunWaits:
 
 class TestAWorkerThatIsOvertaken:
     def overtaken(self, run: Run) -> Lease:
-        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        late = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
         expire(run)
-        taken = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        taken = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
         assert late is not None
         assert taken is not None
         return late
@@ -132,7 +135,7 @@ class TestAWorkerThatIsOvertaken:
         employer.server()
         simulate()
         run = queued()
-        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        late = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
         assert late is not None
         expire(run)
         pipeline.execute(run.pk, clock=Clock())
@@ -167,16 +170,16 @@ class TestAWorkerThatIsOvertaken:
         employer.server()
         simulate()
         run = queued()
-        check_limits = pipeline.check_limits
+        check_limits = reviewing.check_limits
 
         def late_check(work: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
-            monkeypatch.setattr(pipeline, "check_limits", check_limits)
+            monkeypatch.setattr(reviewing, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
             check_limits(work, plan_counts)
             return []
 
-        monkeypatch.setattr(pipeline, "check_limits", late_check)
+        monkeypatch.setattr(reviewing, "check_limits", late_check)
 
         carried_out(run)
 
@@ -194,12 +197,12 @@ class TestTheLease:
 
         def overtaken() -> str:
             monkeypatch.undo()
-            faster.append(claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress))
+            faster.append(claim(run.pk, clock=Clock(), progress=lease.ignore_progress))
             return "a host"
 
         monkeypatch.setattr("socket.gethostname", overtaken)
 
-        late = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        late = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
 
         assert late is None
         assert faster[0] is not None
@@ -207,7 +210,7 @@ class TestTheLease:
     def test_that_lasts_for_hours_is_from_before_the_clock_was_set_back(self, employer: Employer) -> None:
         employer.server()
         run = queued()
-        claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
         fresh = Run.objects.abandoned().exists()
 
         Run.objects.filter(pk=run.pk).update(lease_until=Now() + timedelta(hours=1))
@@ -218,7 +221,7 @@ class TestTheLease:
         settings.RUN_LEASE_SECONDS = 30
         employer.server()
         run = queued()
-        claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
 
         run.refresh_from_db()
 
@@ -234,7 +237,7 @@ class TestTheLease:
         monkeypatch.setattr(lease, "HANGS_AFTER", hangs_after)
         employer.server()
         run = queued()
-        mine = claim(run.pk, clock=Clock(), progress=pipeline.ignore_progress)
+        mine = claim(run.pk, clock=Clock(), progress=lease.ignore_progress)
         assert mine is not None
         ends = time.monotonic() + 3
 
@@ -252,7 +255,7 @@ class TestAnAttemptThatFails:
         employer.server()
         run = queued(simulated=True)
         with monkeypatch.context() as patched:
-            patched.setattr(pipeline, "make_plan", locked_out)
+            patched.setattr(planning, "make_plan", locked_out)
             with pytest.raises(OperationalError):
                 carried_out(run)
         run.refresh_from_db()
@@ -270,13 +273,13 @@ class TestAnAttemptThatFails:
         employer.hires("mia")
         employer.server()
         run = queued()
-        monkeypatch.setattr(pipeline, "make_plan", locked_out)
+        monkeypatch.setattr(planning, "make_plan", locked_out)
         for _ in range(MAX_ATTEMPTS):
             with pytest.raises(OperationalError):
                 carried_out(run)
 
         schedule.wake_abandoned(at=NOON)
-        finishing.send_waiting(at=NOON)
+        run_mails.send_waiting(at=NOON)
 
         run.refresh_from_db()
         assert run.state == RunState.FAILED
@@ -295,7 +298,7 @@ class TestARunWithoutAWorker:
         employer.hires("mia")
         employer.server()
         dead = queued(simulated=True, trigger=Trigger.COMMAND)
-        monkeypatch.setattr(pipeline, "make_plan", die)
+        monkeypatch.setattr(planning, "make_plan", die)
         with pytest.raises(Killed):
             carried_out(dead)
 
@@ -329,7 +332,7 @@ class TestARunWithoutAWorker:
         simulate()
         run = queued()
         with monkeypatch.context() as patched:
-            patched.setattr(pipeline, "make_plan", die)
+            patched.setattr(planning, "make_plan", die)
             with pytest.raises(Killed):
                 carried_out(run)
         employer.directory.rename(employer.dn("sean"), "uid=sean+cn=sean")
@@ -349,13 +352,13 @@ class TestCancelling:
         employer.server()
         simulate()
         run = queued()
-        check_limits = pipeline.check_limits
+        check_limits = reviewing.check_limits
 
         def cancel_meanwhile(work: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
             return check_limits(work, plan_counts)
 
-        monkeypatch.setattr(pipeline, "check_limits", cancel_meanwhile)
+        monkeypatch.setattr(reviewing, "check_limits", cancel_meanwhile)
         held_back = carried_out(run).state
 
         carried_out(stored_plans.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False))
@@ -373,7 +376,7 @@ class TestCancelling:
         employer.server()
         simulate()
         run = queued()
-        monkeypatch.setattr(pipeline, "BATCH", 2)
+        monkeypatch.setattr(applying, "BATCH", 2)
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
@@ -394,7 +397,7 @@ class TestBatches:
             user(f"user{number}")
         employer.server()
         simulate()
-        monkeypatch.setattr(pipeline, "BATCH", 2)
+        monkeypatch.setattr(applying, "BATCH", 2)
         return queued()
 
     def test_leave_nobody_out_of_those_who_are_deleted_before_they_come(self, planned: Run) -> None:

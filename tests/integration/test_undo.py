@@ -15,7 +15,7 @@ from django.core.management import CommandError, call_command
 from directory.actions import runs, schedule, servers, stored_plans, undo
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
-from directory.sync.apply import apply_changes
+from directory.sync.apply import apply_changes, applying
 from directory.sync.stored import plan_rows
 from directory.values.plan import Outcome
 from orgs.actions import archives, devices, legal_holds
@@ -473,7 +473,7 @@ class TestAnUndoThatIsStopped:
             device(user(f"user{number}"))
         employer.server()
         run = simulate_and_sync()
-        monkeypatch.setattr(pipeline, "BATCH", 2)
+        monkeypatch.setattr(applying, "BATCH", 2)
         return run
 
     def test_between_two_batches_goes_on_where_it_was(self, many: Run, monkeypatch: pytest.MonkeyPatch) -> None:

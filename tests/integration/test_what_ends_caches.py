@@ -13,7 +13,7 @@ from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
 from directory.models import Absence, CachedDecision, Match, Run, RunState, Trigger
 from directory.servers.setting_questions import Confirmed
-from directory.sync import pipeline
+from directory.sync import lease, pipeline
 from directory.sync.lease import Progress
 from directory.sync.plan import planning
 from directory.sync.read import page_processor as reader_stage
@@ -56,7 +56,7 @@ def queued() -> Run:
     return runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
 
 
-def carry_out(run: Run, progress: Progress = pipeline.ignore_progress) -> Run:
+def carry_out(run: Run, progress: Progress = lease.ignore_progress) -> Run:
     pipeline.execute(run.pk, clock=Clock(NOON), progress=progress)
     run.refresh_from_db()
     return run
@@ -205,10 +205,10 @@ class TestTheInvariants:
         make_plan = planning.make_plan
 
         def killed(work: RunContext) -> PlanCounts:
-            monkeypatch.setattr(pipeline, "make_plan", make_plan)
+            monkeypatch.setattr(planning, "make_plan", make_plan)
             raise ZeroDivisionError
 
-        monkeypatch.setattr(pipeline, "make_plan", killed)
+        monkeypatch.setattr(planning, "make_plan", killed)
         run = queued()
         with pytest.raises(ZeroDivisionError):
             carry_out(run)

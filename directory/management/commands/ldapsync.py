@@ -20,7 +20,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from directory.actions import runs, stored_plans, undo
 from directory.errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
-from directory.sync import notifications, pipeline, timing
+from directory.sync import lease, notifications, pipeline, timing
 from directory.sync.finish import json_summary
 from directory.sync.lease import Progress as OnProgress
 from directory.values.plan import Outcome
@@ -177,7 +177,7 @@ def _progress() -> Iterator[OnProgress]:
     """Show progress on standard error where that is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
-        yield pipeline.ignore_progress
+        yield lease.ignore_progress
         return
     # On a terminal the log lines would tear the progress apart; they stay in the log file.
     for handler in logging.getLogger().handlers:

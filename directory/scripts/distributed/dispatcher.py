@@ -44,6 +44,10 @@ class WorkerPool:
     call: Callable[[int], None] = lambda _batch_id: None
 
 
+# Nobody else can help.
+NO_WORKERS = WorkerPool()
+
+
 @dataclass(slots=True, eq=False)
 class Batch:
     """Entries and, once they are evaluated, their verdicts; ``row_id`` is that of the published batch.

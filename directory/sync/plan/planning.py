@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from directory import last_found
 from directory.ldap.search.referrals import may_hold_people
-from directory.models import RunServer
+from directory.models import PlannedMatch, RunChange, RunRepeat, RunServer
 from directory.scope import orgs_in_scope
 from directory.sync import lease, timing
 from directory.sync.plan import absence_grace, directory_view, plan_context, users_in_scope
@@ -20,6 +20,7 @@ from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
+from orgs.bulk import refresh_statistics
 from orgs.text import fold
 
 Planned = tuple[Change, StoredUser, LookupResult]
@@ -29,6 +30,13 @@ Looked = tuple[Mapping[int, StoredUser], Mapping[int, LookupResult]]
 
 def make_plan(work: RunContext) -> PlanCounts:
     """Decide for every user in scope and store what there is to say about each; return the counts."""
+    with timing.step("beginning to plan"):
+        counts = _make_plan(work)
+        refresh_statistics(RunChange, RunRepeat, PlannedMatch)
+    return counts
+
+
+def _make_plan(work: RunContext) -> PlanCounts:
     # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
     context = users_in_scope.plan_context(orgs_in_scope())
     work.surroundings = plan_context.to_note(context, {pk: org.servers for pk, org in work.scope.items()})

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import ReadingProcess
-from directory.models import LdapServer, RunServer, RunState
+from directory.models import LdapServer, RunServer, RunState, StoredEntry
 from directory.models.fields import Undecryptable
 from directory.scripts import server_sandbox
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher
@@ -26,6 +26,7 @@ from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
 from directory.values.ldap import SyncCursor
 from directory.values.named_attributes import NamedAttributes
+from orgs.bulk import refresh_statistics
 
 BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
 # What a reading leaves in its row.
@@ -55,6 +56,12 @@ READ = (
 
 def read_servers(work: RunContext) -> None:
     """Read every server to its end, or note why that failed; when all fail, the run does."""
+    with timing.step("beginning to read"):
+        _read_all(work)
+        refresh_statistics(StoredEntry)
+
+
+def _read_all(work: RunContext) -> None:
     with ReadingProcess() as process:
         with transaction.atomic():
             work.lease.save(state=RunState.READING, started_at=work.lease.clock())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from directory.models import LdapServer, Run
-from directory.values.plan import Outcome
+from directory.sync.stored import plan_rows
 
 
 def reasons(run: Run) -> list[str]:
     """Return a sentence for each LDAP server of the run that requires approval; none where nothing would change."""
-    if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
+    if not plan_rows.any_to_apply(run):
         return []
     servers = LdapServer.objects.requiring_approval().filter(readings__run=run).in_order()
     return [f"{server.name}: plans need the approval of a second administrator." for server in servers]

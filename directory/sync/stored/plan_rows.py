@@ -118,6 +118,11 @@ def forget(*, run: Run) -> None:
     EvaluationBatch.objects.filter(run=run).delete()
 
 
+def any_to_apply(run: Run) -> bool:
+    """Tell whether the run's plan has a change that is still to be made."""
+    return run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
+
+
 def copy_plan(*, source_id: int, target_id: int) -> int:
     """Store a plan's changes again as those of another run, in the same order; return how many.
 

@@ -1,0 +1,43 @@
+"""Stops a run before its first write: says why on the page, as an alert and by mail, and leaves the plan to a person."""
+
+from __future__ import annotations
+
+import logging
+
+from django.db import transaction
+
+from directory.models import AlertKind, MailKind, RunState
+from directory.sync import notifications, report
+from directory.sync.finish import run_log, run_mails
+from directory.sync.review import limits
+from directory.sync.review.reviewing import ReasonsToStop
+from directory.sync.run_context import RunContext
+
+log = logging.getLogger("rollcall.sync")
+
+
+def hold_back(context: RunContext, reasons: ReasonsToStop) -> None:
+    """End the run with its plan stored and nothing written; its sentences go to the log, an alert and mails."""
+    passed, waits = reasons.limits, reasons.approval
+    sentences = " ".join([*(reason.message for reason in passed), *waits])
+    alert, mail = (AlertKind.HELD_BACK, MailKind.HELD_BACK) if passed else (AlertKind.APPROVAL, MailKind.APPROVAL)
+    opening = "Directory sync held back." if passed else "Directory sync waits for approval."
+    if any(reason.deactivations for reason in passed):
+        opening = limits.TOO_MANY
+    level, what = (logging.WARNING, "Held back") if passed else (logging.INFO, "Waiting for approval")
+    log.log(
+        level,
+        "DIRSYNC:: %s run:%d, nothing was written. %s %s",
+        what,
+        context.run.pk,
+        opening,
+        report.safe(sentences),
+    )
+    run_log.write_log(context)
+    with transaction.atomic():
+        at = context.lease.clock()
+        notifications.raise_alert(kind=alert, message=f"{opening} {sentences}", run_id=context.run.pk, at=at)
+        notifications.alert_incomplete(context.run, at=at)
+        context.lease.finish(RunState.HELD_BACK)
+        run_mails.write_mails(context, mail, f"{opening}\nNothing was written.", sentences)
+    run_mails.send(context)

@@ -1,0 +1,98 @@
+"""Writes the mails of a run, for each reader what they may see, and sends what waits."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from directory.models import Mail, MailKind, Run
+from directory.sync import notifications, report
+from directory.sync.finish import audience
+from directory.sync.run_context import RunContext
+from directory.sync.stored import not_checked
+from directory.values import run_counts
+from directory.values.run_counts import NOT_CHECKED, filled
+
+log = logging.getLogger("rollcall.sync")
+
+Values = Mapping[str, Any]
+
+
+def write_mails(context: RunContext, kind: MailKind, opening: str, detail: str = "") -> None:
+    """Put the run's mails into the box, in the transaction that ends the run: neither comes without the other.
+
+    Whoever may not see the whole run is told the ``opening`` and the counts of their orgs, but no ``detail``, which
+    names other orgs, servers and people.
+    """
+    context.run.refresh_from_db()
+    if not notifications.can_mail():
+        return
+    run, whole = context.run, "\n\n".join(filter(None, (opening, detail)))
+    parts = {part["id"]: part for part in run.org_counts}
+    letters, texts = [], dict[frozenset[int] | None, tuple[str, str]]()
+    for reader in audience.readers(parts):
+        if reader.org_ids not in texts:
+            visible_parts = [part for pk, part in parts.items() if reader.org_ids is None or pk in reader.org_ids]
+            text = (
+                _whole_mail(run, kind, whole)
+                if reader.org_ids is None
+                else _part_of_mail(run, kind, opening, visible_parts)
+            )
+            texts[reader.org_ids] = text
+        letters.append(notifications.Letter(reader.address, *texts[reader.org_ids]))
+    notifications.write_mails(run=run, kind=kind, letters=letters, at=context.lease.clock())
+
+
+def _whole_mail(run: Run, kind: MailKind, opening: str) -> tuple[str, str]:
+    """Return subject and text of the mail about the whole run."""
+    counts = filled(run.counts)
+    body = report.mail_body(
+        opening=opening,
+        counts=counts,
+        org_lines=_org_lines(run.org_counts),
+        warnings=[*run.held_back, *run.approval, *_incomplete(run), *run.warnings],
+        where=f"Every change with its reasons: {notifications.address_of(run)}",
+    )
+    return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
+
+
+def _incomplete(run: Run) -> list[str]:
+    return [each.sentence for each in not_checked.from_json(run.incomplete)]
+
+
+def _part_of_mail(run: Run, kind: MailKind, opening: str, parts: Sequence[Values]) -> tuple[str, str]:
+    """Return subject and text of the mail about these orgs, for somebody who may not open the run's page."""
+    counts = filled({count.key: sum(part.get(count.key, 0) for part in parts) for count in run_counts.COUNTS})
+    if kind == MailKind.INCOMPLETE and not counts[NOT_CHECKED.key]:
+        kind = MailKind.SUMMARY
+    body = report.mail_body(
+        opening=f"{opening}\nThis mail is about the orgs that you administer.",
+        counts=counts,
+        org_lines=_org_lines(parts),
+        warnings=[],
+        where=f"Your users, each with what syncs have changed: {notifications.address_of_users()}",
+    )
+    return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
+
+
+def _org_lines(parts: Iterable[Values]) -> list[str]:
+    return [report.completed(part["id"], part["name"], part).partition(" for ")[2] for part in parts]
+
+
+def send(context: RunContext) -> None:
+    """Send what waits in the box and say who was told."""
+    send_waiting(at=context.lease.clock())
+    if not context.run.mails.filter(sent_at__isnull=False).exists():
+        log.info(report.mail_sent([], filled(context.run.counts), simulated=context.run.simulated))
+
+
+def send_waiting(*, at: datetime) -> None:
+    """Send the mails that wait and say who was told of which run."""
+    mails_of_runs: dict[int, list[Mail]] = {}
+    for mail in notifications.send_waiting(at=at):
+        mails_of_runs.setdefault(mail.run_id, []).append(mail)
+    for mails in mails_of_runs.values():
+        run, addresses = mails[0].run, [mail.recipient for mail in mails]
+        log.info(report.mail_sent(addresses, filled(run.counts), simulated=run.simulated))
