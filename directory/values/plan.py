@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from directory.values.ldap import Identity
 from directory.values.scripts import Verdict
@@ -162,6 +164,18 @@ class Change:
     cause: Cause = Cause.NONE
     warnings: tuple[str, ...] = ()
     unknown_org: str = ""
+
+
+class DecidedUser(NamedTuple):
+    """What is decided for one user, and what it was decided from.
+
+    ``put_back`` is what an undo puts back beside the account, as the change's row keeps it.
+    """
+
+    change: Change
+    user: StoredUser
+    lookup: LookupResult
+    put_back: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

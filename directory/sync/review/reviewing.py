@@ -12,7 +12,6 @@ from directory.sync.review.limits import Reason
 from directory.sync.run_context import RunContext
 from directory.sync.stored import not_checked, plan_rows
 from directory.sync.stored.plan_counts import PlanCounts
-from directory.values.run_counts import filled
 from orgs.text import counted
 
 
@@ -39,12 +38,11 @@ def reasons_to_stop(context: RunContext, counts: PlanCounts) -> ReasonsToStop:
 
 def check_limits(context: RunContext, counts: PlanCounts) -> list[Reason]:
     """Store the plan's counts and the limits that it passes."""
-    names = {pk: org.org.name for pk, org in context.scope.items()}
     reasons = limit_review.reasons(context, counts)
     failed = [(row.server_name, row.error) for row in context.readings if not row.complete]
     context.lease.save(
         counts=counts.totals(),
-        org_counts=[{"id": pk, "name": names[pk], **filled(part)} for pk, part in counts.orgs.items() if pk in names],
+        org_counts=counts.by_org({pk: org.org.name for pk, org in context.scope.items()}),
         unknown_orgs=dict(counts.unknown_orgs),
         warnings=_warnings(context, counts),
         incomplete=not_checked.to_json(not_checked.summed(counts.unchecked, failed)),

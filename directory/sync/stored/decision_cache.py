@@ -14,7 +14,7 @@ from django.db.models import Case, Count, F, Q, Value, When
 
 from directory.models import CachedDecision
 from directory.sync import fingerprints
-from directory.values.plan import Account, Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
+from directory.values.plan import Account, Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.bulk import insert_rows
 from orgs.models import SetBy, User
 
@@ -89,11 +89,11 @@ def split_users(org_ids: Collection[int], *, context_hash: str, fully_read: Coll
     return UserSplit(unchanged, undecided)
 
 
-def note(decided: Iterable[tuple[Change, StoredUser, LookupResult]], *, context_hash: str) -> None:
+def note(decided: Iterable[DecidedUser], *, context_hash: str) -> None:
     """Store the decisions of “no change” without a warning, with the user's columns at that time."""
     new: list[tuple[Any, ...]] = [
         (known.id, context_hash, lookup_result.server_id, *_matched(lookup_result), *_values(known, known.account))
-        for change, known, lookup_result in decided
+        for change, known, lookup_result, _ in decided
         if _can_be_cached(change, known, lookup_result)
     ]
     drop([row[0] for row in new])

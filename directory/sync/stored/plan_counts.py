@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Self
 
 from directory.values.limit_table import Counted
-from directory.values.plan import Account, Action, Cause, Change, Outcome
+from directory.values.plan import Account, Action, Cause, Change, DecidedUser, Outcome
 from directory.values.run_counts import USERS, WARNINGS, counted_as, filled
 from orgs.text import fold
 
@@ -74,7 +75,10 @@ class ServerCounts:
 
 @dataclass(slots=True)
 class PlanCounts:
-    """The counts of a whole plan, kept while it is made page by page; ``unchecked`` are users by LDAP server and reason."""
+    """The counts of a whole plan, kept while it is made page by page; ``unchecked`` are users by LDAP server and reason.
+
+    ``deleted`` are users whom an undo can't put back, as they have been deleted; they belong to no org.
+    """
 
     admin_roles: frozenset[str]
     orgs: dict[int, Counter[str]] = field(default_factory=dict)
@@ -83,6 +87,24 @@ class PlanCounts:
     unknown_orgs: Counter[str] = field(default_factory=Counter)
     unchecked: Counter[tuple[str, str]] = field(default_factory=Counter)
     waiting: int = 0
+    deleted: int = 0
+
+    @classmethod
+    def of_nobody(cls, admin_roles: frozenset[str], org_ids: Iterable[int] = ()) -> Self:
+        """Return empty counts, which have these orgs in any case."""
+        return cls(admin_roles, orgs={pk: Counter() for pk in org_ids})
+
+    @property
+    def users(self) -> int:
+        """How many users there are in all."""
+        return self.deleted + sum(counts["users"] for counts in self.orgs.values())
+
+    def add_user(self, decided: DecidedUser) -> None:
+        """Count what is decided for one user, for the server that answers for them."""
+        change, lookup = decided.change, decided.lookup
+        self.add(change, server=lookup.server_id, evaluated=lookup.verdict is not None, lost_id=lookup.lost_id)
+        if change.outcome is Outcome.NOT_CHECKED:
+            self.unchecked[lookup.unchecked or (lookup.server, lookup.reason)] += 1
 
     def add(self, change: Change, *, server: int, evaluated: bool, lost_id: bool = False) -> None:
         """Count one user; ``server`` is the id of the one that answers for them.
@@ -130,4 +152,8 @@ class PlanCounts:
         total: Counter[str] = Counter()
         for counts in self.orgs.values():
             total.update(counts)
-        return filled(total)
+        return filled({**total, "users": self.users})
+
+    def by_org(self, names: Mapping[int, str]) -> list[dict[str, Any]]:
+        """Return the counts of each org that has a name here, as a run's row keeps them."""
+        return [{"id": pk, "name": names[pk], **filled(counts)} for pk, counts in self.orgs.items() if pk in names]

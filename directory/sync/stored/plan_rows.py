@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from django.db import connection
@@ -12,7 +12,7 @@ from django.db.models import Count
 from directory.models import EvaluationBatch, PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState
 from directory.models.jsontext import as_text
 from directory.sync.stored import plan_counts, repeated_rows, serialization
-from directory.values.plan import Change, LookupResult, Outcome, StoredUser
+from directory.values.plan import Change, DecidedUser, LookupResult, Outcome, StoredUser
 from directory.values.run_counts import USERS, filled
 from orgs.bulk import insert_rows
 
@@ -41,25 +41,20 @@ COLUMNS = (
 ENTRY = COLUMNS.index("entry") - 1
 
 
-def planned(
-    *,
-    run: Run,
-    changes: Iterable[tuple[Change, StoredUser, LookupResult]],
-    put_back: Mapping[int, Mapping[str, Any]] | None = None,
-) -> int:
-    """Store the changes that change or warn of anything, each with the user and the lookup result that it was decided from.
+def planned(*, run: Run, changes: Iterable[DecidedUser]) -> int:
+    """Store the changes that change or warn of anything, each with what it was decided from.
 
-    ``put_back`` is, by user, what an undo puts back beside the account. A change that an earlier run has stored word
-    for word is not stored again: the run refers to it. Returns the number of changes, with those.
+    A change that an earlier run has stored word for word is not stored again: the run refers to it. Returns the number
+    of changes, with those.
     """
     # By user and digest of what may have been stored before.
     new: list[tuple[tuple[int, int | None], tuple[Any, ...]]] = []
     alike: set[tuple[int, int]] = set()
-    for change, known, lookup_result in changes:
+    for change, known, lookup_result, put_back in changes:
         if change.outcome is Outcome.UNCHANGED and not change.warnings:
             continue
         values = _values(change, known, lookup_result)
-        back = dict((put_back or {}).get(change.user_id, {}))
+        back = dict(put_back)
         digest = None
         if change.outcome in repeated_rows.REPEATED:
             digest = repeated_rows.digest([*values[:ENTRY], values[ENTRY] is not None, back])

@@ -1,4 +1,4 @@
-"""Rows of an applied run → a plan that goes back: page by page, decided anew for each user as they are now."""
+"""Makes the plan of an undo: decides anew for every user whom the run has changed, page by page, as they are now."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from django.db import transaction
 from directory.models import Run, RunChange, RunState
 from directory.scope import orgs_in_scope
 from directory.sync import report
-from directory.sync.plan import plan_context, users_in_scope
-from directory.sync.plan.rules.last_sysadmin import LastSysadmin
-from directory.sync.plan.rules.rename_chains import NameChains
+from directory.sync.plan import users_in_scope
+from directory.sync.plan.plan_context import to_note
+from directory.sync.plan.planner import Planner
+from directory.sync.plan.taken_usernames import TakenUsernames
 from directory.sync.review import approval
 from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows, serialization, side_effects
-from directory.sync.stored.plan_counts import PlanCounts
 from directory.sync.undo import inverse
 from directory.sync.undo.inverse import Done, PresentState
-from directory.values.plan import Action, Change, LookupResult, Outcome, PlanContext, Presence, StoredUser
-from directory.values.run_counts import filled
+from directory.values.plan import Action, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.text import fold
 
 log = logging.getLogger("rollcall.sync")
@@ -30,27 +29,51 @@ PAGE = 500
 DELETED = "The user has been deleted since: nothing can be put back."
 
 
-def make_plan(work: RunContext) -> None:
+@dataclass(slots=True)
+class UndoCounts:
+    """What an undo counts beside its plan: names of orgs by id, who is left alone, and who is put back into scope."""
+
+    scope: Collection[int]
+    org_names: dict[int, str] = field(default_factory=dict)
+    left_alone: int = 0
+    back_in_scope: int = 0
+
+    def add(self, decided: Sequence[DecidedUser]) -> None:
+        """Count these users."""
+        for change, *_ in decided:
+            self.org_names[change.before.org_id] = change.before.org
+            planned = change.outcome is Outcome.PLANNED
+            self.left_alone += not planned
+            self.back_in_scope += planned and change.after.org_id in self.scope
+
+
+def make_plan(context: RunContext) -> None:
     """Decide for every user whom the run has changed, and store the plan with its counts."""
-    undone = work.run.undo_of
+    undone = context.run.undo_of
     if undone is None:
-        raise ValueError(f"run {work.run.pk} undoes nothing")
-    log.info(report.undoing(work.run.pk, undone.pk, simulated=True))
+        raise ValueError(f"run {context.run.pk} undoes nothing")
+    log.info(report.undoing(context.run.pk, undone.pk, simulated=True))
     with transaction.atomic():
-        work.lease.save(state=RunState.READING, started_at=work.lease.clock())
-        plan_rows.forget(run=work.run)
-    context = users_in_scope.plan_context(orgs_in_scope())
-    planner = UndoPlanner(
-        work,
-        undone,
-        context,
-        LastSysadmin(users_in_scope.sysadmins(), context.admin_roles),
-        PlanCounts(context.admin_roles),
-    )
+        context.lease.save(state=RunState.READING, started_at=context.lease.clock())
+        plan_rows.forget(run=context.run)
+    scope = orgs_in_scope()
+    plan_context = users_in_scope.plan_context(scope)
+    more = UndoCounts(scope)
+    planner = Planner.begin(context, plan_context, also_store=more.add)
+    decisions = UndoDecisions(context, undone, plan_context)
     for page in _pages(undone):
-        planner.plan(page)
+        planner.add(decisions.of(page))
+        planner.add_deleted([row for row in page if row.user_id is None], DELETED)
     planner.decide_deferred()
-    planner.store_counts()
+    counts = planner.counts
+    context.lease.save(
+        counts=counts.totals(),
+        org_counts=counts.by_org(more.org_names),
+        warnings=_warnings(undone, more.back_in_scope, more.left_alone + counts.deleted),
+        approval=approval.reasons(context.run),
+        surroundings=to_note(plan_context, {}),
+        planned_at=context.lease.clock(),
+    )
 
 
 def _pages(run: Run) -> Iterator[list[RunChange]]:
@@ -61,141 +84,67 @@ def _pages(run: Run) -> Iterator[list[RunChange]]:
         yield page
 
 
-@dataclass(slots=True)
-class Decided:
-    """What is decided for one user, and what it was decided from."""
+class UndoDecisions:
+    """What puts users back whom a run has changed, page by page."""
 
-    change: Change
-    known: StoredUser
-    done: RunChange
-    put_back: dict[str, object]
+    def __init__(self, context: RunContext, undone: Run, plan_context: PlanContext) -> None:
+        self._context = context
+        self._undone = undone
+        self._org_names = {org.id: org.name for org in plan_context.orgs.values()}
+        self._roles = frozenset(plan_context.roles.values())
+        self._taken_usernames = TakenUsernames(self._renamed)
 
-
-@dataclass(slots=True)
-class UndoPlanner:
-    """A plan that goes back while it is being made; ``deferred`` waits, as nobody would be a SYSADMIN any more so far."""
-
-    work: RunContext
-    undone: Run
-    plan_context: PlanContext
-    guard: LastSysadmin
-    counts: PlanCounts
-    deferred: list[Decided] = field(default_factory=list)
-    names: dict[int, str] = field(default_factory=dict)
-    deleted: int = 0
-    skipped: int = 0
-    follows: int = 0
-    passed_on: NameChains = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.passed_on = NameChains(self._renamed, users_in_scope.owner_of)
-
-    def plan(self, page: Sequence[RunChange]) -> None:
-        """Decide for one page of users and store it."""
-        certain: list[Decided] = []
-        for each in self._decide(page):
-            (certain if self.guard.passes(each.change) else self.deferred).append(each)
-        self._store(certain)
-        gone = [row for row in page if row.user_id is None]
-        self.deleted += len(gone)
-        plan_rows.gone(run=self.work.run, changes=gone, step=DELETED)
-
-    def decide_deferred(self) -> None:
-        """Decide at the end who has to stay the last SYSADMIN."""
-        for each in self.deferred:
-            if not self.guard.passes(each.change):
-                each.change = self.guard.keep(each.change)
-        self._store(self.deferred)
-
-    def _decide(self, page: Sequence[RunChange]) -> list[Decided]:
+    def of(self, page: Sequence[RunChange]) -> list[DecidedUser]:
+        """Return what is decided for the users of one page of changes; who has been deleted is left out."""
         done = {row.user_id: row for row in page if row.user_id is not None}
-        known = users_in_scope.load(list(done))
-        return self._decided(known, done, taken=self._taken({pk: done[pk] for pk in known}))
+        users = users_in_scope.load(list(done))
+        wanted = {pk: fold(done[pk].before["username"]) for pk in users if Action.RENAME in done[pk].actions}
+        return self._decided(users, done, taken=self._taken_usernames.among(wanted))
 
     def _decided(
-        self, known: Mapping[int, StoredUser], done: Mapping[int, RunChange], *, taken: Collection[int]
-    ) -> list[Decided]:
+        self, users: Mapping[int, StoredUser], done: Mapping[int, RunChange], *, taken: Collection[int]
+    ) -> list[DecidedUser]:
         """Decide for these users; whose former username is ``taken`` does not get it back."""
-        at = self.work.lease.clock()
-        now = side_effects.read({pk: done[pk].actions for pk in known})
-        orgs = {org.id: org.name for org in self.plan_context.orgs.values()}
-        roles = frozenset(self.plan_context.roles.values())
+        at = self._context.lease.clock()
+        now = side_effects.read({pk: done[pk].actions for pk in users})
         decided = []
-        for pk, user in known.items():
+        for pk, user in users.items():
             present = PresentState(
                 at=at,
-                orgs=orgs,
-                roles=roles,
+                orgs=self._org_names,
+                roles=self._roles,
                 states=now[pk].states,
                 devices=now[pk].devices,
                 archives=now[pk].archives,
                 name_is_taken=pk in taken,
             )
             change, put_back = inverse.decide(user, _done(done[pk]), present)
-            decided.append(Decided(change, user, done[pk], put_back))
+            decided.append(DecidedUser(change, user, _lookup(done[pk]), put_back))
         return decided
-
-    def _taken(self, done: Mapping[int, RunChange]) -> set[int]:
-        """Return the users whose former usernames are others' now, unless this undo gives them back."""
-        former_names = {pk: fold(row.before["username"]) for pk, row in done.items() if Action.RENAME in row.actions}
-        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in former_names.items()})
-        owners = {pk: names[former_names[pk]] for pk, names in others.items() if names}
-        return {pk for pk, owner in owners.items() if not self.passed_on.gives_up(owner)}
 
     def _renamed(self, pk: int) -> str:
         """Return the username that this very undo gives a user back, as far as nobody else has it; empty for none."""
-        row = RunChange.objects.filter(run=self.undone, outcome=Outcome.APPLIED, user=pk).first()
+        row = RunChange.objects.filter(run=self._undone, outcome=Outcome.APPLIED, user=pk).first()
         if row is None:
             return ""
         change = self._decided(users_in_scope.load([pk]), {pk: row}, taken=())[0].change
         planned = change.outcome is Outcome.PLANNED and Action.RENAME in change.actions
         return fold(change.after.username) if planned else ""
 
-    def _store(self, decided: Sequence[Decided]) -> None:
-        scope = orgs_in_scope()
-        for each in decided:
-            change = each.change
-            self.names[change.before.org_id] = change.before.org
-            self.counts.add(change, server=each.done.server_id or 0, evaluated=False)
-            planned = change.outcome is Outcome.PLANNED
-            self.skipped += not planned
-            self.follows += planned and change.after.org_id in scope
-        with transaction.atomic():
-            self.work.lease.renew(phase="planning", done=self._counted())
-            plan_rows.planned(
-                run=self.work.run,
-                changes=[(each.change, each.known, _lookup_result(each.done)) for each in decided],
-                put_back={each.change.user_id: each.put_back for each in decided},
-            )
 
-    def _counted(self) -> int:
-        return self.deleted + sum(org["users"] for org in self.counts.orgs.values())
-
-    def store_counts(self) -> None:
-        """Store what the plan comes to."""
-        counts = self.counts.totals()
-        self.work.lease.save(
-            counts={**counts, "users": self._counted()},
-            org_counts=[{"id": pk, "name": self.names[pk], **filled(part)} for pk, part in self.counts.orgs.items()],
-            warnings=self._warnings(),
-            approval=approval.reasons(self.work.run),
-            surroundings=plan_context.to_note(self.plan_context, {}),
-            planned_at=self.work.lease.clock(),
+def _warnings(undone: Run, back_in_scope: int, left_alone: int) -> list[str]:
+    found = []
+    if back_in_scope and _goes_back_before_a_sync(undone):
+        found.append(
+            f"The next sync will do it again to {_people(back_in_scope)}, unless the directory, the scripts or the "
+            "settings have changed."
         )
-
-    def _warnings(self) -> list[str]:
-        found = []
-        if self.follows and _goes_back_before_a_sync(self.undone):
-            found.append(
-                f"The next sync will do it again to {_people(self.follows)}, unless the directory, the scripts or the "
-                "settings have changed."
-            )
-        if left := self.skipped + self.deleted:
-            found.append(
-                f"{_people(left)} {'is' if left == 1 else 'are'} left alone, changed since or impossible to put back: see "
-                "the steps."
-            )
-        return found
+    if left_alone:
+        found.append(
+            f"{_people(left_alone)} {'is' if left_alone == 1 else 'are'} left alone, changed since or impossible to put "
+            "back: see the steps."
+        )
+    return found
 
 
 def _goes_back_before_a_sync(undone: Run) -> bool:
@@ -220,5 +169,5 @@ def _done(row: RunChange) -> Done:
     )
 
 
-def _lookup_result(row: RunChange) -> LookupResult:
+def _lookup(row: RunChange) -> LookupResult:
     return LookupResult(Presence.NOT_CHECKED, row.server_name, row.server_id or 0)

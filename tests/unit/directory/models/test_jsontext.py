@@ -12,7 +12,7 @@ from django.urls import reverse
 
 from directory.models import Run, RunChange, StoredEntry
 from directory.sync.stored import plan_rows
-from directory.values.plan import Account, Change, LookupResult, Outcome, Presence, StoredUser
+from directory.values.plan import Account, Change, DecidedUser, LookupResult, Outcome, Presence, StoredUser
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.models import User
 from tests.makers import make_change, make_run, make_server, make_sysadmin, make_user, signed_in
@@ -108,7 +108,9 @@ def plan(run: Run, user: User, steps: list[str]) -> None:
         roles=frozenset(),
     )
     change = Change(user.pk, Outcome.KEPT, account, account, tuple(steps))
-    plan_rows.planned(run=run, changes=[(change, StoredUser(user.pk, account), LookupResult(Presence.ABSENT))])
+    plan_rows.planned(
+        run=run, changes=[DecidedUser(change, StoredUser(user.pk, account), LookupResult(Presence.ABSENT))]
+    )
 
 
 @pytest.mark.django_db

@@ -1,0 +1,25 @@
+"""Finds which usernames that a plan would give belong to other users, who do not give them up in the same plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from directory.sync.plan import users_in_scope
+from directory.sync.plan.rules.rename_chains import NameChains
+
+
+class TakenUsernames:
+    """Compares wanted usernames with those that there are; users are ids, usernames folded.
+
+    ``renamed`` returns the username that the plan gives a user instead of the present one, as far as nobody else has it;
+    empty for none.
+    """
+
+    def __init__(self, renamed: Callable[[int], str]) -> None:
+        self._chains = NameChains(renamed, users_in_scope.owner_of)
+
+    def among(self, wanted: Mapping[int, str]) -> set[int]:
+        """Return the users whose wanted username is another's and stays so."""
+        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in wanted.items()})
+        owners = {pk: names[wanted[pk]] for pk, names in others.items() if names}
+        return {pk for pk, owner in owners.items() if not self._chains.gives_up(owner)}
