@@ -9,8 +9,9 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from directory.ldap.errors import DirectoryUnavailable
-from directory.provisioning import creation
-from directory.provisioning.creation import Applicant, Created
+from directory.provisioning import creation, deciding
+from directory.provisioning.applicants import Applicant
+from directory.provisioning.creation import Created
 from directory.provisioning.decisions import Decision, packed
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions.users import account_creation
@@ -56,7 +57,7 @@ def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
         name = next(iter(taken.values()))
         return Fate(None, _("The username %(name)s is taken (letter case does not count).") % {"name": name})
     try:
-        decision = creation.decide([applicant], by=by, at=timezone.now())[0]
+        decision = deciding.decide([applicant], by=by, at=timezone.now())[0]
     except (DirectoryUnavailable, SandboxBroken) as error:
         return Fate(None, _("Nobody is created: %(reason)s") % {"reason": error})
     by_scripts = follows_directory(applicant.org) and not applicant.managed_locally

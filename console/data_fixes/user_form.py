@@ -8,7 +8,7 @@ from django import forms
 from django.utils.translation import gettext_lazy
 
 from console.data_fixes.new_users import Fate
-from directory.provisioning.creation import Applicant
+from directory.provisioning.applicants import Applicant
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Org, Role, User
 

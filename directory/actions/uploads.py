@@ -11,8 +11,9 @@ from django.db import transaction
 from directory.errors import Refused
 from directory.models import LdapServer, Upload
 from directory.models.fields import Undecryptable, decrypted
-from directory.provisioning import creation, csv_file
-from directory.provisioning.creation import Applicant, Created
+from directory.provisioning import creation, csv_file, deciding
+from directory.provisioning.applicants import Applicant
+from directory.provisioning.creation import Created
 from directory.provisioning.csv_file import ON_THE_PAGE, BadCsv, Row
 from directory.provisioning.decisions import Decision, packed, unpacked
 from directory.sync.identify import known_ids
@@ -39,7 +40,7 @@ def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], 
         raise BadCsv(*problems[: csv_file.MOST_PROBLEMS], more=len(problems) > csv_file.MOST_PROBLEMS)
     applicants = [_applicant(row, orgs[fold(row.org)] if row.org else org) for row in rows]
     # Decided before anything is written: no other request has to wait while a directory is slow.
-    decisions = creation.decide(applicants, by=person(user), at=at, within={each.pk for each in within})
+    decisions = deciding.decide(applicants, by=person(user), at=at, within={each.pk for each in within})
     refused = sum(bool(decision.refusal) for decision in decisions)
     with transaction.atomic():
         forget_expired(at=at)

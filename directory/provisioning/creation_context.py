@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from directory.scope import orgs_in_scope
@@ -33,7 +33,7 @@ class CreationContext:
 
     def __init__(self, by: Actor) -> None:
         self.actor = guard.acting(by)
-        self._ids: dict[tuple[frozenset[str], str], tuple[tuple[int, ...], list[str]]] = {}
+        self._withheld: dict[str, Mapping[str, str]] = {}
         self.scope = orgs_in_scope()
         self.plan_context = users_in_scope.plan_context(self.scope)
         self.roles = {role.name: role for role in Role.objects.all()}
@@ -63,21 +63,19 @@ class CreationContext:
             target = found
         return target, makes
 
-    def ids(self, names: frozenset[str], target: TargetOrg) -> tuple[tuple[int, ...], list[str]]:
-        """Return the ids of roles, and warnings about those that the acting person may not give in this org."""
-        key = (names, target.path)
-        if key not in self._ids:
-            roles = [self.roles[name] for name in sorted(names)]
-            refused = {} if self.actor is None else guard.not_grantable(self.actor, roles, org_path=target.path)
-            warnings = [
-                f"you do not hold all that {name} does ({missing}), so the role is left out"
-                for name, missing in refused.items()
-            ]
-            self._ids[key] = tuple(role.pk for role in roles if role.name not in refused), warnings
-        ids, warnings = self._ids[key]
-        return ids, list(warnings)
+    def withheld(self, target: TargetOrg) -> Mapping[str, str]:
+        """Return the roles that the acting person may not give in this org, by name, each with what they lack."""
+        if self.actor is None:
+            return {}
+        if target.path not in self._withheld:
+            self._withheld[target.path] = guard.not_grantable(self.actor, self.roles.values(), org_path=target.path)
+        return self._withheld[target.path]
 
-    def names(self, role_ids: Iterable[int]) -> frozenset[str]:
+    def role_ids(self, names: Iterable[str]) -> tuple[int, ...]:
+        """Return the ids of these roles, in the order of their names."""
+        return tuple(self.roles[name].pk for name in sorted(names))
+
+    def role_names(self, role_ids: Iterable[int]) -> frozenset[str]:
         """Return the names of these roles."""
         ids = set(role_ids)
         return frozenset(name for name, role in self.roles.items() if role.pk in ids)

@@ -11,7 +11,7 @@ from typing import Any
 from directory.actions import matches, namesakes, servers, uploads
 from directory.models import LdapServer
 from directory.provisioning import creation
-from directory.provisioning.creation import Applicant
+from directory.provisioning.applicants import Applicant
 from directory.servers.setting_questions import Confirmed
 from orgs.actions import orgs, roles
 from orgs.actions.users import (

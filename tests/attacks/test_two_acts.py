@@ -19,7 +19,7 @@ import directory.actions
 import orgs.actions
 from directory.errors import Invalid, Refused
 from directory.ldap.errors import DirectoryUnavailable
-from directory.provisioning import creation
+from directory.provisioning import creation, deciding
 from directory.provisioning.csv_file import BadCsv
 from orgs.models import Role, User
 from orgs.permissions import STANDARD_ROLES
@@ -85,7 +85,8 @@ HARMLESS = {
     "directory.servers.setting_questions": {"questions"},
     "directory.actions.servers": {"reorder"},
     # Parts of creating users.
-    "directory.provisioning.creation": {"decide", "carry_out"},
+    "directory.provisioning.creation": {"carry_out"},
+    "directory.provisioning.deciding": {"decide"},
 }
 # The role whose acts are tried with every push: who administers an org, and may do most without being allowed everything.
 OFTEN = "Org Admin"
@@ -93,7 +94,7 @@ OFTEN = "Org Admin"
 
 def acting_functions() -> dict[str, dict[str, Callable[..., object]]]:
     """Return every function that takes who acts, by module and name."""
-    modules = [creation]
+    modules = [creation, deciding]
     for package in (orgs.actions, directory.actions):
         modules += [
             importlib.import_module(each.name)

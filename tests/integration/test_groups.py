@@ -12,6 +12,7 @@ from console.elements.reading_proofs import proof_lines
 from directory.impact import impact
 from directory.models import LdapServer, Run, RunState, StoredEntry, StoredGroup
 from directory.provisioning import creation
+from directory.provisioning.applicants import Applicant
 from directory.sync.entries import group_store
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.read import reading
@@ -446,7 +447,7 @@ class TestWhoeverIsMade:
         company.group("HelpDesk", "posixGroup", gidNumber="1", memberUid="new")
         company.group("Support", member=company.group_dn("HelpDesk"))
         company.serves()
-        applicant = creation.Applicant(Profile("new"), org("Default"))
+        applicant = Applicant(Profile("new"), org("Default"))
 
         made = creation.create([applicant], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)
 

@@ -10,6 +10,7 @@ import pytest
 from directory.impact import impact
 from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry, Trigger
 from directory.provisioning import creation, directory_lookup
+from directory.provisioning.applicants import Applicant
 from directory.scope import orgs_in_scope
 from directory.scripts.distributed import evaluation_batches, remote_worker
 from directory.scripts.fingerprint import evaluation_fingerprint
@@ -293,7 +294,7 @@ class TestANameThatIsPutTogether:
     def test_keeps_a_new_user_from_being_created(self, staff: Employer) -> None:
         staff.hires("eve", departmentNumber="Lab", title="PROe User")
         staff.server(role_name_script=COMPUTED, needed_attributes_only=True)
-        eve = creation.Applicant(user_profiles.Profile("eve"), org("Default"))
+        eve = Applicant(user_profiles.Profile("eve"), org("Default"))
 
         refused = creation.create([eve], created_by=CreatedBy.SELF_SERVICE, by=SYSTEM, at=NOON)
         staff.server(role_name_script=ROLE_NAME, needed_attributes_only=True)

@@ -11,6 +11,7 @@ from directory import invariants
 from directory.actions import runs, stored_plans
 from directory.models import Match, Run, RunState, Trigger
 from directory.provisioning import creation
+from directory.provisioning.applicants import Applicant
 from directory.sync import pipeline
 from directory.values.plan import Outcome
 from orgs.actions import legal_holds
@@ -338,7 +339,7 @@ class TestCreating:
         employer.server()
         simulate_and_sync()
         employer.directory.rename(employer.dn("sean"), "uid=sryan")
-        applicant = creation.Applicant(user_profiles.Profile("sryan"), org("Default"))
+        applicant = Applicant(user_profiles.Profile("sryan"), org("Default"))
 
         made = creation.create([applicant], created_by=CreatedBy.SELF_SERVICE, by=SYSTEM, at=NOON)
 

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.provisioning import creation, csv_file
-from directory.provisioning.creation import Applicant
+from directory.provisioning.applicants import Applicant
 from directory.provisioning.csv_file import BadCsv, Row
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.actions.errors import Refused

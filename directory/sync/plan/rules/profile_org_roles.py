@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from directory.sync.plan.rules import role_resolution
 from directory.sync.plan.rules.change_builder import ChangeBuilder
 from directory.sync.plan.rules.email_addresses import addresses, is_address, spelled_as
+from directory.sync.plan.rules.role_resolution import Granting, resolve
 from directory.values.ldap import Identity
 from directory.values.plan import Account, Action, Change, LookupResult, OrgFacts, Outcome, PlanContext
 from directory.values.scripts import Verdict
@@ -136,12 +136,12 @@ def _why_not_there(
         # There the next sync would not find this user, and deactivate.
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
     current_roles = builder.known.account.roles
-    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, context)
+    by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
     # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
     limited = current_roles & context.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
         return ""
-    kept = role_resolution.resolve(verdict.roles, current_roles=current_roles, org=target, by=by).roles
+    kept = resolve(verdict.roles, current_roles=current_roles, org=target, by=by).roles
     further = sorted(limited if kept is None else limited & kept)
     return (
         f"{', '.join(further)} would reach further in {target.name}, and {lookup_result.server} may not grant it"
@@ -155,8 +155,8 @@ def roles(
 ) -> None:
     """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
     current_roles = builder.known.account.roles
-    by = role_resolution.granting(lookup_result.server_id, lookup_result.server, context)
-    found = role_resolution.resolve(verdict.roles, current_roles=current_roles, org=target, by=by)
+    by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
+    found = resolve(verdict.roles, current_roles=current_roles, org=target, by=by)
     builder.steps += found.steps
     builder.warnings += found.warnings
     resolved = found.roles

@@ -1,88 +1,122 @@
-"""Which roles the answer of a role name script means, when a user is made and at each sync alike. Pure."""
+"""What role names become: of a role name script, of an org's defaults, chosen by hand; in syncs and for new users. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import NamedTuple
 
 from directory.values.plan import OrgFacts, PlanContext
 from orgs.text import fold
 
+NO_ROLES = frozenset[str]()
+
 
 class Granting(NamedTuple):
-    """What one LDAP server may grant: its name, role names; ``known`` are all roles by folded name."""
+    """Who lets a user have which roles.
+
+    ``server`` is the LDAP server that has found the user, empty for none, and ``grantable`` are the roles that it may
+    grant. ``known`` are all roles by folded name. Those in ``admin_roles`` need a server's leave even as default roles.
+    ``withheld`` are the roles that the acting person may not give, each with what this person lacks; a sync is nobody's act.
+    """
 
     server: str
     grantable: frozenset[str]
     known: Mapping[str, str]
     admin_roles: frozenset[str]
+    withheld: Mapping[str, str] = MappingProxyType({})
+
+    @classmethod
+    def of_server(cls, server_id: int, server: str, plan_context: PlanContext) -> Granting:
+        """Return what this LDAP server may grant."""
+        grantable = plan_context.grantable.get(server_id, NO_ROLES)
+        return cls(server, grantable, plan_context.roles, plan_context.admin_roles)
+
+    @classmethod
+    def of_no_server(cls, plan_context: PlanContext, *, follows_ldap: bool) -> Granting:
+        """Return what may be given where no server has found the user; the org may be one that follows no server."""
+        admin_roles = plan_context.admin_roles if follows_ldap else NO_ROLES
+        return cls("", NO_ROLES, plan_context.roles, admin_roles)
 
 
-@dataclass(slots=True)
-class Resolved:
+@dataclass(frozen=True, slots=True)
+class ResolvedRoles:
     """The roles that are meant, None to leave roles as they are, with the sentences that say why."""
 
-    roles: frozenset[str] | None = None
-    steps: list[str] = field(default_factory=list)
-    warnings: list[str] = field(default_factory=list)
-
-    def leave_out(self, warning: str) -> None:
-        """Note a role that is not given."""
-        self.warnings.append(warning)
-        self.steps.append(f"{warning}: left out.")
-
-
-def granting(server_id: int, server: str, context: PlanContext) -> Granting:
-    """Return what a server may grant, out of what a plan is made against."""
-    return Granting(server, context.grantable.get(server_id, frozenset()), context.roles, context.admin_roles)
+    roles: frozenset[str] | None
+    steps: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def resolve(
     returned: tuple[str, ...] | None, *, current_roles: frozenset[str], org: OrgFacts, by: Granting
-) -> Resolved:
+) -> ResolvedRoles:
     """Return the roles of a user who holds some already and is, or ends up, in this org.
 
     ``returned`` is the script's result: None leaves roles alone, an empty one stands for the org's default roles. A role
     that the user holds already may be kept, even where the server may not grant it.
     """
-    found = Resolved()
     if returned is None:
-        found.steps.append("The role name script leaves roles alone.")
-        return found
+        return ResolvedRoles(None, ("The role name script leaves roles alone.",))
     if not returned:
-        found.steps.append(f"The role name script returned an empty list: the default roles of {org.name}.")
-        _defaults(found, current_roles, org, by)
-        return found
-    found.steps.append(f"The role name script says {', '.join(returned)}.")
-    roles = set()
+        step = f"The role name script returned an empty list: the default roles of {org.name}."
+        return _defaults(ResolvedRoles(None, (step,)), current_roles, org, by)
+    roles, warnings = set(), []
     for name in returned:
         role = by.known.get(fold(name))
         if role is None:
-            found.leave_out(f"There is no role {name or '(an empty name)'}")
+            warnings.append(f"There is no role {name or '(an empty name)'}")
         elif role not in by.grantable and role not in current_roles:
-            found.leave_out(f"{by.server} may not grant the role {role}")
+            warnings.append(f"{by.server} may not grant the role {role}")
         else:
             roles.add(role)
-    if roles:
-        found.roles = frozenset(roles)
+    steps = [f"The role name script says {', '.join(returned)}.", *map(_left_out, warnings)]
+    if not roles:
+        steps.append("No role is left to give, so roles are left alone.")
+    return ResolvedRoles(frozenset(roles) or None, tuple(steps), tuple(warnings))
+
+
+def resolve_new_user(
+    returned: tuple[str, ...] | None, *, chosen: frozenset[str] | None, org: OrgFacts, by: Granting
+) -> ResolvedRoles:
+    """Return the roles of a user who is made in this org, never None: where a sync would leave roles alone, the defaults.
+
+    ``chosen`` are roles that somebody chose by hand, None for no choice: they count where the script leaves roles alone,
+    or no server has found the user. What the acting person may not give is left out.
+    """
+    if returned is None and chosen is not None:
+        found = ResolvedRoles(chosen)
     else:
-        found.steps.append("No role is left to give, so roles are left alone.")
-    return found
+        found = resolve(returned, current_roles=NO_ROLES, org=org, by=by)
+        if found.roles is None:
+            step = f"A new user begins with the default roles of {org.name}."
+            found = _defaults(ResolvedRoles(None, (*found.steps, step), found.warnings), NO_ROLES, org, by)
+    roles = found.roles or NO_ROLES
+    refused = sorted(roles & by.withheld.keys())
+    further = [
+        f"you do not hold all that {name} does ({by.withheld[name]}), so the role is left out" for name in refused
+    ]
+    ignored = sorted((chosen or NO_ROLES) - roles)
+    further += [f"the role name script of {by.server} decides, so {name} is left out" for name in ignored]
+    return ResolvedRoles(roles.difference(refused), found.steps, (*found.warnings, *further))
 
 
-def of_new_user(returned: tuple[str, ...] | None, *, org: OrgFacts, by: Granting) -> Resolved:
-    """Return the roles of a user who is being made: where a sync would leave roles alone, the org's default roles."""
-    found = resolve(returned, current_roles=frozenset(), org=org, by=by)
-    if found.roles is None:
-        found.steps.append(f"A new user begins with the default roles of {org.name}.")
-        _defaults(found, frozenset(), org, by)
-    return found
-
-
-def _defaults(found: Resolved, current_roles: frozenset[str], org: OrgFacts, by: Granting) -> None:
+def _defaults(so_far: ResolvedRoles, current_roles: frozenset[str], org: OrgFacts, by: Granting) -> ResolvedRoles:
     """An org's default roles are its own setting; only a role that holds admin needs the server's leave as well."""
-    refused = org.default_roles & (by.admin_roles - by.grantable - current_roles)
-    for role in sorted(refused):
-        found.leave_out(f"{by.server} may not grant {role}, a default role of {org.name}")
-    found.roles = org.default_roles - refused
+    refused = sorted(org.default_roles & (by.admin_roles - by.grantable - current_roles))
+    warnings = [
+        f"{by.server} may not grant {role}, a default role of {org.name}"
+        if by.server
+        else f"no LDAP server that may grant {role} has found this user, so this default role of {org.name} is left out"
+        for role in refused
+    ]
+    return ResolvedRoles(
+        org.default_roles.difference(refused),
+        (*so_far.steps, *map(_left_out, warnings)),
+        (*so_far.warnings, *warnings),
+    )
+
+
+def _left_out(warning: str) -> str:
+    return f"{warning}: left out."
