@@ -2,9 +2,15 @@
 
 from django.apps import AppConfig
 
+from directory.sync.read import sqlite_hashes
+
 
 class DirectoryConfig(AppConfig):
     """LDAP servers, scripts, runs and their history."""
 
     name = "directory"
     verbose_name = "Directory sync"
+
+    def ready(self) -> None:
+        """Have SQLite hash as PostgreSQL does."""
+        sqlite_hashes.register()

@@ -31,6 +31,7 @@ MATCHING = (
     *(DIRECTORY / "values").glob("*.py"),
     SYNC / "entries" / "entry_store.py",
     SYNC / "read" / "match_fingerprint.py",
+    SYNC / "read" / "sqlite_hashes.py",
     SYNC / "stored" / "serialization.py",
     DIRECTORY / "ldap" / "identity.py",
     ORGS / "text.py",

@@ -17,20 +17,25 @@ from directory.sync import fingerprints
 from directory.values.plan import DOUBTFUL, MatchedBy
 from orgs.models import User
 
-# Over all rows in any order. The texts are hashed one into the other, so that none can pass for another's part.
-HASH = """hashtextextended(u.username_key, hashtextextended(coalesce({unique_id}, ''), hashint8extended(
-    u.id, coalesce({server}, 0) * 2 + (u.org_id = ANY(%(orgs)s))::int)))"""
+# Over all rows in any order. The numbers and texts are hashed one into the other, so that none can pass for another's part.
+# On SQLite these functions are Rollcall's own (sqlite_hashes.py).
+HASH = """hashtextextended(u.username_key, hashtextextended(coalesce({unique_id}, ''),
+    (u.id << 24) + coalesce({server}, 0) * 2 + CASE WHEN {inside} THEN 1 ELSE 0 END))"""
+NOW = """
+    SELECT count(*), sum({now}) FROM {users} u LEFT JOIN {matches} m ON m.user_id = u.id
+    WHERE {inside} OR m.user_id IS NOT NULL
+"""
 # Beside what holds, the first matches that a plan is about to note for those who have none.
-POSTGRESQL = """
-    SELECT count(*) FILTER (WHERE counts), sum({now}) FILTER (WHERE counts), count(*), sum({then})
+NOW_AND_THEN = """
+    SELECT count(*) FILTER (WHERE {inside} OR m.user_id IS NOT NULL),
+        sum({now}) FILTER (WHERE {inside} OR m.user_id IS NOT NULL), count(*), sum({then})
     FROM {users} u LEFT JOIN {matches} m ON m.user_id = u.id LEFT JOIN {planned} p
-        ON p.user_id = u.id AND p.run_id = %(plan)s AND m.user_id IS NULL AND NOT (u.id = ANY(%(doubtful)s)),
-        LATERAL (SELECT u.org_id = ANY(%(orgs)s) OR m.user_id IS NOT NULL AS counts) c
-    WHERE counts OR p.user_id IS NOT NULL
+        ON p.user_id = u.id AND p.run_id = {plan} AND m.user_id IS NULL AND NOT (u.id IN ({doubtful}))
+    WHERE {inside} OR m.user_id IS NOT NULL OR p.user_id IS NOT NULL
 """
-FURTHER_IDS = """
-    SELECT count(*), sum(hashtextextended(unique_id, hashint8extended(user_id, coalesce(server_id, 0)))) FROM {known}
-"""
+# The ids that are known beside those of matches: most installations have none.
+FURTHER_IDS = "SELECT count(*), sum(hashtextextended(unique_id, (user_id << 24) + coalesce(server_id, 0))) FROM {known}"
+# No row has this id: a list in SQL may not be empty.
 NOBODY = 0
 
 
@@ -49,7 +54,7 @@ def present(org_ids: Collection[int], *, at: datetime) -> str:
     It differs from day to day, so that each entry is compared with the users once a day at least. It differs with other
     rules, too.
     """
-    return _now_and_then(org_ids, NOBODY, (), at)[0]
+    return _dated(_hashed(NOW, org_ids), org_ids, at)
 
 
 def of_last_reading(row: RunServer) -> str:
@@ -116,52 +121,31 @@ def _now_and_then(org_ids: Collection[int], plan_id: int, doubtful: Collection[i
 
     Both come from one snapshot of the users, so that any other change meanwhile makes another hash.
     """
-    hashes = _hashes_in_postgresql if connection.vendor == "postgresql" else _hashes_in_python
-    now, then = (f"{each} {_further_ids()}" for each in hashes(org_ids, plan_id, doubtful))
-    return _dated(now, org_ids, at), _dated(then, org_ids, at)
+    row = _hashed(NOW_AND_THEN, org_ids, plan=plan_id, doubtful=_listed(doubtful))
+    return _dated(row[:2], org_ids, at), _dated(row[2:], org_ids, at)
 
 
-def _further_ids() -> str:
-    """Return the hash of the ids that are known beside those of matches: most installations have none."""
-    columns = ("user_id", "unique_id", "server_id")
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
-            return repr(cursor.fetchone())
-    digest = hashlib.blake2b(digest_size=16)
-    for row in KnownId.objects.order_by("pk").values_list(*columns).iterator():
-        digest.update(repr(row).encode("utf-8", "surrogatepass"))
-    return digest.hexdigest()
-
-
-def _dated(content: str, org_ids: Collection[int], at: datetime) -> str:
-    return hashlib.sha256(f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {content}".encode()).hexdigest()
-
-
-def _hashes_in_postgresql(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
+def _hashed(statement: str, org_ids: Collection[int], **values: object) -> tuple[Any, ...]:
+    """Return the counts and sums of hashes that a statement selects; all that is put into it are names and numbers."""
     models = {"users": User, "matches": Match, "planned": PlannedMatch}
     quoted = {key: connection.ops.quote_name(model._meta.db_table) for key, model in models.items()}
-    now = HASH.format(unique_id="m.unique_id", server="m.server_id")
-    then = HASH.format(unique_id="m.unique_id, p.unique_id", server="m.server_id, p.server_id")
-    parameters: dict[str, Any] = {"orgs": list(org_ids), "plan": plan_id, "doubtful": list(doubtful)}
+    inside = f"u.org_id IN ({_listed(org_ids)})"
+    now = HASH.format(unique_id="m.unique_id", server="m.server_id", inside=inside)
+    then = HASH.format(unique_id="m.unique_id, p.unique_id", server="m.server_id, p.server_id", inside=inside)
     with connection.cursor() as cursor:
-        cursor.execute(POSTGRESQL.format(now=now, then=then, **quoted), parameters)
-        row = cursor.fetchone()
-    return repr(row[:2]), repr(row[2:])
+        cursor.execute(statement.format(now=now, then=then, inside=inside, **quoted, **values))
+        row: tuple[Any, ...] = cursor.fetchone()
+    return row
 
 
-def _hashes_in_python(org_ids: Collection[int], plan_id: int, doubtful: Collection[int]) -> tuple[str, str]:
-    first = (
-        PlannedMatch.objects.filter(run=plan_id).exclude(user__in=doubtful).values_list("user", "server", "unique_id")
-    )
-    planned = {pk: (server, unique_id) for pk, server, unique_id in first}
-    inside, now, then = frozenset(org_ids), hashlib.blake2b(digest_size=16), hashlib.blake2b(digest_size=16)
-    columns = ("pk", "username_key", "org_id", "match__server_id", "match__unique_id")
-    for pk, key, org_id, server, unique_id in User.objects.order_by("pk").values_list(*columns).iterator():
-        noted = (server, unique_id) if unique_id is not None else planned.get(pk)
-        if org_id in inside or unique_id is not None:
-            now.update(repr((pk, key, org_id in inside, server, unique_id)).encode("utf-8", "surrogatepass"))
-        if org_id in inside or noted:
-            row = (pk, key, org_id in inside, *(noted or (None, None)))
-            then.update(repr(row).encode("utf-8", "surrogatepass"))
-    return now.hexdigest(), then.hexdigest()
+def _listed(ids: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(ids))) or str(NOBODY)
+
+
+def _dated(row: tuple[Any, ...], org_ids: Collection[int], at: datetime) -> str:
+    """Return one hash of these counts and sums, of all further ids, and of what else decides, for this day."""
+    with connection.cursor() as cursor:
+        cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
+        further = cursor.fetchone()
+    content = f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {row} {further}"
+    return hashlib.sha256(content.encode()).hexdigest()
