@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from directory.values.limit_table import LIMITS
+from directory.values.scripts import SCRIPTS
 
 HELP: Mapping[str, Any] = MappingProxyType(
     {
@@ -48,11 +49,7 @@ HELP: Mapping[str, Any] = MappingProxyType(
         ),
         "unique_id_attribute": _("Empty: found by itself (entryUUID, objectGUID, ipaUniqueID and the like)."),
         "always_list_attributes": _("Attributes that scripts see as arrays even when there is one value, one a line."),
-        "active_script": _("Decides whether a user found in the directory is active."),
-        "org_name_script": _("Returns the name of the org; nothing leaves the user where they are."),
-        "role_name_script": _(
-            "Returns all roles of the user; nothing leaves them alone, an empty list means the org's default roles."
-        ),
+        **{script.column: _(script.help) for script in SCRIPTS},
         "grantable_roles": _(
             "The role name script can't grant any other. Only a SYSADMIN may add one that holds admin."
         ),

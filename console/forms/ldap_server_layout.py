@@ -10,6 +10,7 @@ from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django.utils.translation import gettext_lazy as _
 
 from directory.values.limit_table import LIMITS, Limit
+from directory.values.scripts import SCRIPTS
 
 
 def helper() -> FormHelper:
@@ -63,9 +64,7 @@ def helper() -> FormHelper:
         _group(
             _("Scripts"),
             HTML('{% include "ldap_servers/_script_help.html" %}'),
-            "active_script",
-            "org_name_script",
-            "role_name_script",
+            *(script.column for script in SCRIPTS),
             Field("grantable_roles"),
         ),
         _group(

@@ -21,10 +21,10 @@ from directory.models.fields import Sealed, Undecryptable
 from directory.scope import inherited
 from directory.servers import setting_powers
 from directory.servers.presets import Preset
-from directory.servers.setting_checks import SCRIPTS
 from directory.servers.setting_questions import Confirmed
 from directory.values import pasted_text
 from directory.values.ldap import AttributeMapping, Connection, GroupSearch
+from directory.values.scripts import SCRIPTS
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
 from orgs.rules.actors import person
@@ -97,9 +97,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             "client_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
             "search_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
             "groups_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
-            "active_script": forms.Textarea(attrs=_SCRIPT),
-            "org_name_script": forms.Textarea(attrs=_SCRIPT),
-            "role_name_script": forms.Textarea(attrs=_SCRIPT),
+            **{script.column: forms.Textarea(attrs=_SCRIPT) for script in SCRIPTS},
         }
         help_texts = HELP
 
@@ -186,7 +184,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
     def scripts(self) -> LdapServer:
         """Return an object with the scripts as they stand in the form, saved or not, and what they may look at."""
-        sources = {name: str(self[name].value() or "") for name in SCRIPTS}
+        sources = {script.column: str(self[script.column].value() or "") for script in SCRIPTS}
         return LdapServer(resolve_groups=bool(self["resolve_groups"].value()), **sources)
 
     def served_orgs(self) -> list[Org]:

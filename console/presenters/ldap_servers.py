@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -15,6 +16,7 @@ from directory.models import LdapServer, OrgServer, RunServer
 from directory.scope import orgs_in_scope, own_lists, servers_by_org
 from directory.scripts import script_hints
 from directory.servers import setting_warnings
+from directory.values.scripts import SCRIPTS
 from orgs.models import User
 
 
@@ -96,6 +98,7 @@ def _left_behind_without(server: LdapServer) -> list[str]:
     return found_elsewhere.left_behind(servers_by_org(), servers_by_org(own=remaining))
 
 
-def warnings(server: LdapServer) -> dict[str, list[str]]:
-    """Return hints about the scripts of a server, stored or not, by field."""
-    return script_hints.of_server(server)
+def warnings(server: LdapServer) -> list[tuple[str, str, list[str]]]:
+    """Return hints about the scripts of a server, stored or not: each script's field, its label, and the hints."""
+    hints = script_hints.of_server(server)
+    return [(field, capfirst(_(script.label)), hints[field]) for script in SCRIPTS if (field := script.column) in hints]

@@ -15,11 +15,11 @@ from directory.errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
 from directory.scope import own_lists, servers_by_org
 from directory.servers import setting_powers, setting_questions
-from directory.servers.setting_checks import MAPPING, SCRIPTS, wrong
+from directory.servers.setting_checks import MAPPING, wrong
 from directory.servers.setting_powers import default_grantable_roles
 from directory.servers.setting_questions import NOTHING_CONFIRMED, Confirmed
 from directory.values import limit_table, pasted_text
-from directory.values.scripts import ScriptName, Scripts
+from directory.values.scripts import SCRIPTS, Scripts
 from orgs.actions.audit import Fact, note
 from orgs.models import Org, Role
 from orgs.rules.actors import Actor
@@ -51,7 +51,7 @@ SETTINGS = (
     *SEARCH,
     *GROUPS,
     *ATTRIBUTES,
-    *SCRIPTS,
+    *(script.column for script in SCRIPTS),
     *LIMITS,
     "requires_approval",
     "sync_interval_hours",
@@ -226,15 +226,10 @@ def _where_secrets_go(stored: LdapServer) -> dict[str, list[Any]]:
 
 
 def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime, is_new: bool) -> None:
-    new = server.scripts
     ScriptVersion.objects.bulk_create(
-        ScriptVersion(server=server, script=name, source=source, author=by.label, created_at=at)
-        for name, source, before in (
-            (ScriptName.ACTIVE, new.active, old.active),
-            (ScriptName.ORG_NAME, new.org_name, old.org_name),
-            (ScriptName.ROLE_NAME, new.role_name, old.role_name),
-        )
-        if source != before or (is_new and source)
+        ScriptVersion(server=server, script=script.name, source=source, author=by.label, created_at=at)
+        for script, source in server.scripts.items()
+        if source != old[script] or (is_new and source)
     )
 
 

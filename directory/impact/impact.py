@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from time import monotonic
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
@@ -23,7 +23,7 @@ from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.plan import directory_view, users_in_scope
 from directory.values.plan import StoredUser
 from directory.values.run_counts import filled
-from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import Script, ScriptError, Scripts, Verdict
 
 # Pages grow, so that the first numbers are there at once, however slow the scripts are.
 FIRST_PAGE, PAGE = 16, 1000
@@ -82,7 +82,7 @@ class Impact:
     edited: Mapping[str, int] = field(default_factory=lambda: filled({}))
     unknown_orgs: Mapping[str, int] = field(default_factory=dict)
     new: tuple[Difference, ...] = ()
-    errors: Mapping[ScriptName, ScriptError] = field(default_factory=dict)
+    errors: Mapping[Script[Any], ScriptError] = field(default_factory=dict)
     cost: Cost = field(default_factory=Cost)
     finished: bool = False
 
@@ -223,7 +223,7 @@ class _Progress:
     """
 
     def __init__(
-        self, entries: _EntriesInScope, first: Impact, edited: Collection[ScriptName] | None, whole: Sandbox
+        self, entries: _EntriesInScope, first: Impact, edited: Collection[Script[Any]] | None, whole: Sandbox
     ) -> None:
         self._entries = entries
         self._last = first

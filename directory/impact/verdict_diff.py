@@ -5,49 +5,35 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from directory.sync.plan.rules import decision_table
 from directory.sync.stored.plan_counts import counts_of
 from directory.values.plan import Change, LookupResult, PlanContext, StoredUser
 from directory.values.run_counts import USERS
-from directory.values.scripts import ScriptName, Scripts, Verdict
+from directory.values.scripts import ACTIVE, Script, Scripts, Verdict
 
 
-def edited_scripts(saved: Scripts, edited: Scripts) -> tuple[Scripts, frozenset[ScriptName]]:
+def edited_scripts(saved: Scripts, edited: Scripts) -> tuple[Scripts, frozenset[Script[Any]]]:
     """Return the scripts that are not as they are saved, the others empty, and which these are."""
-    changed = {name for name in ScriptName if _source(saved, name) != _source(edited, name)}
-    active, org_name, role_name = (_source(edited, name) if name in changed else "" for name in ScriptName)
-    return Scripts(active, org_name, role_name), frozenset(changed)
+    changed = {script: source for script, source in edited.items() if source != saved[script]}
+    return Scripts(**{script.key: source for script, source in changed.items()}), frozenset(changed)
 
 
-def _source(scripts: Scripts, name: ScriptName) -> str:
-    match name:
-        case ScriptName.ACTIVE:
-            return scripts.active
-        case ScriptName.ORG_NAME:
-            return scripts.org_name
-        case ScriptName.ROLE_NAME:
-            return scripts.role_name
-
-
-def joined(stored: Verdict, fresh: Verdict, edited: Collection[ScriptName]) -> Verdict | None:
+def joined(stored: Verdict, fresh: Verdict, edited: Collection[Script[Any]]) -> Verdict | None:
     """Return the verdict of all scripts from the ``stored`` one and the ``fresh`` one of the edited scripts alone.
 
     None where the other scripts have to run: they did not when the verdict was stored, or one of them failed.
     """
     if stored.error is not None:
         return None
-    if not stored.active and ScriptName.ACTIVE not in edited:
+    if not stored.active and ACTIVE not in edited:
         return stored
     if fresh.error is not None or not fresh.active:
         return fresh
     if not stored.active:
         return None
-    return replace(
-        fresh,
-        org_name=fresh.org_name if ScriptName.ORG_NAME in edited else stored.org_name,
-        roles=fresh.roles if ScriptName.ROLE_NAME in edited else stored.roles,
-    )
+    return stored.with_results(fresh, edited)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from directory.errors import Invalid, Refused
 from directory.models import LdapServer
 from directory.servers.setting_questions import Confirmed
 from directory.values.limit_table import LIMITS
+from directory.values.scripts import SCRIPTS
 from orgs.actions import locks
 from orgs.actions import orgs as org_actions
 from orgs.models import Org, Role
@@ -23,7 +24,7 @@ _TEXT = {
     "name", "ca_certificate", "bind_dn", "bind_password", "client_certificate", "client_key",
     "search_base", "search_scope", "search_filter",
     "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
-    "active_script", "org_name_script", "role_name_script", "canary", "groups_base", "groups_filter",
+    *(script.column for script in SCRIPTS), "canary", "groups_base", "groups_filter",
 }  # fmt: skip
 _FLAGS = {
     "enabled", "start_tls", "verify_certificates", "follow_referrals", "sasl_external", "dereference_aliases", "cannot_page",

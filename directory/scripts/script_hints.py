@@ -32,11 +32,10 @@ _ENDS = r"\s*(?:[;})\n,:]|$)"
 
 def of_server(server: LdapServer) -> dict[str, list[str]]:
     """Return hints about a server's scripts, by field."""
-    sources = {name: getattr(server, name) for name in ("active_script", "org_name_script", "role_name_script")}
     resolved = server.resolve_groups
     return {
-        name: found
-        for name, source in sources.items()
+        script.column: found
+        for script, source in server.scripts.items()
         if (found := [*hints(source), *_of_groups(source, resolved=resolved)])
     }
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
-from directory.values.scripts import ScriptError, ScriptName, Verdict
+from directory.values.scripts import SCRIPTS, ScriptError, Verdict, script_named
 from orgs.bulk import Json
 
 
@@ -18,10 +17,8 @@ def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
         return None
     error = verdict.error
     return {
-        "active": verdict.active,
-        "org_name": verdict.org_name,
-        "roles": verdict.roles,
-        "error": {"script": error.script, "message": error.message, "line": error.line} if error else None,
+        **{script.result: verdict.of(script) for script in SCRIPTS},
+        "error": {"script": error.script.name, "message": error.message, "line": error.line} if error else None,
     }
 
 
@@ -34,7 +31,7 @@ def verdict_to_text(verdict: Verdict | None) -> Json | None:
 
 def verdict_of_row(stored: Mapping[str, Any], *, varies: bool) -> Verdict:
     """Return the verdict of a stored entry; its row holds in another column whether it varies."""
-    return replace(verdict_from_json(stored), varies=varies)
+    return verdict_from_json(stored).varying(varies=varies)
 
 
 @lru_cache(maxsize=4096)
@@ -44,17 +41,15 @@ def verdict_from_text(stored: str | None) -> Verdict:
 
 
 def verdict_from_json(stored: Mapping[str, Any] | None) -> Verdict:
-    """Return a verdict as it was before it became a row.
+    """Return a verdict as it was before it became a row; a script that there was not yet has no result in it.
 
     Raises:
-        ValueError: when there is none.
+        ValueError: when there is none, or it is none.
     """
     if stored is None:
         raise ValueError("an entry that matches a user was stored without a verdict")
     error = stored["error"]
     return Verdict(
-        active=stored["active"],
-        org_name=stored["org_name"],
-        roles=None if stored["roles"] is None else tuple(stored["roles"]),
-        error=ScriptError(ScriptName(error["script"]), error["message"], error["line"]) if error else None,
+        error=ScriptError(script_named(error["script"]), error["message"], error["line"]) if error else None,
+        **{script.result: script.returns.check(stored[script.result]) for script in SCRIPTS if script.result in stored},
     )

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
+
+from directory.values.scripts import ACTIVE, ORG_NAME, SCRIPTS, Script
 
 GLOBAL_CATALOG_PORTS = frozenset({3268, 3269})
 ALWAYS_LISTS = (
@@ -64,27 +67,11 @@ function (entry) {
     const ends = Number(entry.shadowExpire);
     return !(ends > 0) || ends * 86400000 > Date.now();
 }"""
-_EVERYBODY_FOUND = """\
-function (entry) {
-    return true;
-}"""
-_ORG_OF_OU = """\
-function (entry) {
-    // The OU that the person is in; in none the user stays in their org.
-    return ldap.value(entry.dn, "ou") || null;
-}"""
 _ORG_OF_OU_BELOW_PEOPLE = """\
 function (entry) {
     // The OU that the person is in, unless that is where everybody is; then the user stays in their org.
     const ou = ldap.value(entry.dn, "ou") || "";
     return ["people", "users", "accounts"].includes(ou.toLowerCase()) ? null : ou;
-}"""
-_ROLES_LEFT_ALONE = """\
-function (entry) {
-    // All roles of the person, by their groups, as in:
-    //     if (ldap.has(entry.memberOf, "Help Desk")) return ["Help Desk"];
-    // null leaves roles as they are; an empty list means the org's default roles.
-    return null;
 }"""
 _TREE = {
     "search_base": "dc=example,dc=com",
@@ -94,6 +81,7 @@ _TREE = {
 
 
 def _settings(search_filter: str, username: str, active: str, org: str, *always: str) -> Mapping[str, object]:
+    own: Mapping[Script[Any], str] = {ACTIVE: active, ORG_NAME: org}
     return MappingProxyType(
         {
             "search_scope": "subtree",
@@ -105,9 +93,7 @@ def _settings(search_filter: str, username: str, active: str, org: str, *always:
             # Found by itself: objectGUID, entryUUID, ipaUniqueID, nsUniqueId.
             "unique_id_attribute": "",
             "always_list_attributes": [*ALWAYS_LISTS, *always],
-            "active_script": active,
-            "org_name_script": org,
-            "role_name_script": _ROLES_LEFT_ALONE,
+            **{script.column: own.get(script, script.sample) for script in SCRIPTS},
         }
     )
 
@@ -125,7 +111,9 @@ PRESETS = (
     Preset(
         "active-directory",
         "Active Directory",
-        _settings(_PEOPLE_OF_DOMAINS, "sAMAccountName", _NOT_DISABLED_NOR_EXPIRED, _ORG_OF_OU, "servicePrincipalName"),
+        _settings(
+            _PEOPLE_OF_DOMAINS, "sAMAccountName", _NOT_DISABLED_NOR_EXPIRED, ORG_NAME.sample, "servicePrincipalName"
+        ),
         {"urls": ["ldaps://dc1.example.com", "ldaps://dc2.example.com"], **_TREE},
         (*_DOMAIN_FACTS, _EXPIRY),
     ),
@@ -166,7 +154,9 @@ PRESETS = (
     Preset(
         "samba",
         "Samba AD",
-        _settings(_PEOPLE_OF_DOMAINS, "sAMAccountName", _NOT_DISABLED_NOR_EXPIRED, _ORG_OF_OU, "servicePrincipalName"),
+        _settings(
+            _PEOPLE_OF_DOMAINS, "sAMAccountName", _NOT_DISABLED_NOR_EXPIRED, ORG_NAME.sample, "servicePrincipalName"
+        ),
         {"urls": ["ldaps://dc1.example.com"], **_TREE},
         (
             *_DOMAIN_FACTS,
@@ -177,7 +167,7 @@ PRESETS = (
     Preset(
         "global-catalog",
         "Global Catalog",
-        _settings(_PEOPLE_OF_DOMAINS, "sAMAccountName", _NOT_DISABLED, _ORG_OF_OU, "servicePrincipalName"),
+        _settings(_PEOPLE_OF_DOMAINS, "sAMAccountName", _NOT_DISABLED, ORG_NAME.sample, "servicePrincipalName"),
         {"urls": ["ldaps://dc1.example.com:3269"], **_TREE, "search_base": ""},
         (
             *_DOMAIN_FACTS,
@@ -190,7 +180,7 @@ PRESETS = (
     Preset(
         "google",
         "Google Secure LDAP",
-        _settings("(objectClass=inetOrgPerson)", "uid", _EVERYBODY_FOUND, _ORG_OF_OU_BELOW_PEOPLE),
+        _settings("(objectClass=inetOrgPerson)", "uid", ACTIVE.sample, _ORG_OF_OU_BELOW_PEOPLE),
         {"urls": ["ldaps://ldap.google.com"], "search_base": "dc=example,dc=com"},
         (
             (

@@ -18,14 +18,10 @@ from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import compile_errors
 from directory.values.pem_certificates import check_client_certificate
-from directory.values.scripts import ScriptName
+from directory.values.scripts import SCRIPTS
 from orgs.text import counted, fold
 
-SCRIPTS = {
-    "active_script": ScriptName.ACTIVE,
-    "org_name_script": ScriptName.ORG_NAME,
-    "role_name_script": ScriptName.ROLE_NAME,
-}
+BY_COLUMN = {script.column: script for script in SCRIPTS}
 MAPPING = (
     "username_attribute",
     "email_attribute",
@@ -36,7 +32,7 @@ MAPPING = (
 # Of one line, and shown in lists, logs and mails.
 ONE_LINE = ("name", "bind_dn", "search_base", "canary", "groups_base", *MAPPING)
 LONG = (
-    "bind_password", "search_filter", "groups_filter", "ca_certificate", "client_certificate", "client_key", *SCRIPTS,
+    "bind_password", "search_filter", "groups_filter", "ca_certificate", "client_certificate", "client_key", *BY_COLUMN,
 )  # fmt: skip
 LISTS = ("urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes")
 ENCRYPTED = ("bind_password", "client_key")
@@ -78,7 +74,7 @@ def wrong(
     errors |= _only_new(errors, _wrong_syntax(stored))
     if LdapServer.objects.filter(name_key=fold(stored.name)).exclude(pk=stored.pk).exists():
         errors.setdefault("name", f"the name {stored.name} is taken (letter case does not count)")
-    if any(field in given for field in SCRIPTS) and not errors.keys() & SCRIPTS.keys():
+    if any(field in given for field in BY_COLUMN) and not errors.keys() & BY_COLUMN.keys():
         errors |= _wrong_scripts(stored)
     return errors
 
@@ -97,8 +93,8 @@ def _wrong_scripts(stored: LdapServer) -> dict[str, str]:
     try:
         found = compile_errors(stored.scripts, server_sandbox.limits())
     except SandboxBroken as error:
-        return {field: str(error) for field in SCRIPTS if getattr(stored, field).strip()}
-    return {field: str(found[name]) for field, name in SCRIPTS.items() if name in found}
+        return {field: str(error) for field in BY_COLUMN if getattr(stored, field).strip()}
+    return {script.column: str(error) for script, error in found.items()}
 
 
 def _only_new(errors: Mapping[str, str], found: Mapping[str, str | None]) -> dict[str, str]:

@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from directory.values.scripts import SCRIPTS
+
 # A byte order mark, zero-width and no-break blanks come along when text is copied from a page or a document.
 _UNSEEN = "\ufeff\u200b\u2060"
 _AROUND = f" \t\n\v\f\r\x85\u00a0\u2028\u2029{_UNSEEN}"
@@ -113,9 +115,7 @@ _TEXTS: Mapping[str, Callable[[str], str]] = {
     "ca_certificate": pem,
     "client_certificate": pem,
     "client_key": pem,
-    "active_script": text,
-    "org_name_script": text,
-    "role_name_script": text,
+    **{script.column: text for script in SCRIPTS},
     "search_filter": ldap_filter,
     "search_base": dn,
     "groups_filter": ldap_filter,

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from directory.values.scripts import ScriptName
+from directory.values.scripts import SCRIPTS, Script
 
-ACTIVE, ORG_NAME, ROLE_NAME = ScriptName
-EVERY_SLOT = tuple(ScriptName)
+ACTIVE, ORG_NAME, ROLE_NAME = SCRIPTS
+EVERY_SLOT = SCRIPTS
 # Any of the limits; which one is met first depends on the machine.
 STOPPED = r"used more than|the script engine crashed|out of memory|Maximum call stack"
 
@@ -24,12 +24,12 @@ class Hostile:
     name: str
     body: str
     error: str = ""
-    slots: tuple[ScriptName, ...] = (ACTIVE,)
+    slots: tuple[Script[Any], ...] = (ACTIVE,)
     gives: Mapping[str, Any] = field(default_factory=dict)
     quick: bool = False
 
 
-def returns(name: str, value: str, error: str, *slots: ScriptName, quick: bool = False) -> Hostile:
+def returns(name: str, value: str, error: str, *slots: Script[Any], quick: bool = False) -> Hostile:
     """Return a script whose answer for one entry is this value, and refused."""
     return Hostile(f"returns {name}", f"return {value}", f"^returned {error}", slots, quick=quick)
 

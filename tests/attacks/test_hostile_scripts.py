@@ -9,13 +9,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
 from directory.values.ldap import Entry
-from directory.values.scripts import ScriptName, Scripts, Verdict
+from directory.values.scripts import Script, Scripts, Verdict
 from tests.attacks import hostile_answers, hostile_reach, hostile_work
 from tests.attacks.hostile import ACTIVE, ORG_NAME, ROLE_NAME, Hostile
 from tests.catalogue import Row, noted
@@ -33,7 +34,7 @@ HONEST = {
 ROWS = [(row, slot) for row in (*hostile_work.ROWS, *hostile_answers.ROWS, *hostile_reach.ROWS) for slot in row.slots]
 
 
-def scripts(first: str = "", slot: ScriptName = ACTIVE) -> Scripts:
+def scripts(first: str = "", slot: Script[Any] = ACTIVE) -> Scripts:
     """Return the honest scripts, one of which does something first."""
     bodies = {name: (first if name is slot else "") + body for name, body in HONEST.items()}
     active, org_name, role_name = (f"function (entry) {{\n{body};\n}}" for body in bodies.values())
@@ -107,7 +108,7 @@ def note(row: Row, verdicts: list[Verdict], expected: list[Verdict], host: Host)
     )
 
 
-def expected_of(row: Hostile, slot: ScriptName, verdicts: list[Verdict]) -> list[Verdict]:
+def expected_of(row: Hostile, slot: Script[Any], verdicts: list[Verdict]) -> list[Verdict]:
     """Return the verdicts that must come, the trigger's by the pattern that its error must match."""
     expected = list(undisturbed())
     if row.error:
@@ -115,7 +116,8 @@ def expected_of(row: Hostile, slot: ScriptName, verdicts: list[Verdict]) -> list
         fits = error is not None and error.script is slot and re.search(row.error, error.message)
         expected[TRIGGER] = verdicts[TRIGGER] if fits else Verdict(error=error and replace(error, message=row.error))
     else:
-        expected[TRIGGER] = replace(expected[TRIGGER], **row.gives)
+        results = {script.result: result for script, result in expected[TRIGGER].results.items()}
+        expected[TRIGGER] = Verdict(**{**results, **row.gives})
     return expected
 
 
@@ -126,7 +128,7 @@ def expected_of(row: Hostile, slot: ScriptName, verdicts: list[Verdict]) -> list
         for row, slot in ROWS
     ],
 )  # fmt: skip
-def test_others_do_not_notice(hostile: Hostile, slot: ScriptName, host: Host) -> None:
+def test_others_do_not_notice(hostile: Hostile, slot: Script[Any], host: Host) -> None:
     with noted(
         "scripts",
         f"{slot} script: {hostile.name}",
@@ -174,7 +176,9 @@ def test_a_script_that_is_not_one_function_is_never_run(what: str, host: Host) -
         how=source[:100],
         expected="an error for every entry, and nobody is changed",
     ) as row:
-        verdicts = evaluated(replace(scripts(), active=source))
+        verdicts = evaluated(
+            Scripts(active=source, **{script.key: text for script, text in scripts().items() if script is not ACTIVE})
+        )
 
         errors = [verdict.error for verdict in verdicts if verdict.error and verdict.error.script is ACTIVE]
         extra = host.touched(verdicts) + children()

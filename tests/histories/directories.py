@@ -27,7 +27,8 @@ from directory.values.ldap import (
     ReadScope,
     SyncCursor,
 )
-from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import ACTIVE as ACTIVE_SCRIPT
+from directory.values.scripts import ScriptError, Scripts, Verdict
 from orgs.text import fold
 
 PAGE = 2
@@ -294,7 +295,7 @@ class MemorySandbox(Sandbox):
 
     def __init__(self, scripts: Scripts, *given: Any) -> None:
         super().__init__(scripts, *given)
-        self.everyone_is_active = scripts.active == EVERYONE
+        self.everyone_is_active = scripts[ACTIVE_SCRIPT] == EVERYONE
 
     def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
         return [verdict(entry, everyone_is_active=self.everyone_is_active) for entry in entries]
@@ -318,7 +319,7 @@ def verdict(entry: Entry, *, everyone_is_active: bool) -> Verdict:
     """Return what the scripts say of an entry."""
     if not everyone_is_active:
         if entry.values("initials"):
-            return Verdict(error=ScriptError(ScriptName.ACTIVE, "Error: no initials", 1))
+            return Verdict(error=ScriptError(ACTIVE_SCRIPT, "Error: no initials", 1))
         if entry.values("employeeType") == ("inactive",):
             return Verdict(active=False)
     org, title = "".join(entry.values("departmentNumber")), "".join(entry.values("title"))

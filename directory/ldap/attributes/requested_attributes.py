@@ -50,7 +50,7 @@ def _names(mapping: AttributeMapping, scripts: Scripts) -> tuple[list[str], list
     for name in (*_of_mapping(mapping), "objectClass"):
         names.setdefault(name.lower(), name)
     mapped = len(names)
-    texts = (scripts.active, scripts.org_name, scripts.role_name)
+    texts = tuple(scripts.values())
     for name in (*chain.from_iterable(map(_looked_at, texts)), *chain.from_iterable(map(_of_script, texts))):
         names.setdefault(name.lower(), name)
     found = list(names.values())

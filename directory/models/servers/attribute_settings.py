@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.core.validators import MaxValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory.ldap.attributes.requested_attributes import named, needed
 from directory.values.ldap import AttributeMapping, GroupSearch
-from directory.values.scripts import Scripts
+from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME, SCRIPTS, Script, Scripts
 from orgs.models import Role
 
-DEFAULT_ACTIVE_SCRIPT = "function(entry) {return true;}"
 # By what, beside the DN, a person is known to groups, and where scripts find the groups.
 NAMED_BY_GROUPS = ("uid", "objectSid", "primaryGroupID", "groups")
 DEFAULT_ALWAYS_LISTS = (
@@ -31,6 +32,11 @@ DEFAULT_ALWAYS_LISTS = (
 def default_always_lists() -> list[str]:
     """Return the attributes that scripts see as arrays even with one value."""
     return list(DEFAULT_ALWAYS_LISTS)
+
+
+def _script(script: Script[Any]) -> models.TextField[str, str]:
+    """Return the field of a script's source, as the registry describes it."""
+    return models.TextField(_(script.label), default=script.default, blank=True)
 
 
 class AttributeSettings(models.Model):
@@ -81,9 +87,10 @@ class AttributeSettings(models.Model):
 
     always_list_attributes = models.JSONField(_("always lists"), default=default_always_lists)
 
-    active_script = models.TextField(_("active script"), default=DEFAULT_ACTIVE_SCRIPT, blank=True)
-    org_name_script = models.TextField(_("org name script"), default="", blank=True)
-    role_name_script = models.TextField(_("role name script"), default="", blank=True)
+    # One for each script of the registry, which a test compares.
+    active_script = _script(ACTIVE)
+    org_name_script = _script(ORG_NAME)
+    role_name_script = _script(ROLE_NAME)
     grantable_roles = models.ManyToManyField(Role, verbose_name=_("roles that this server may grant"), related_name="+")
 
     class Meta:
@@ -128,5 +135,5 @@ class AttributeSettings(models.Model):
 
     @property
     def scripts(self) -> Scripts:
-        """The three sources."""
-        return Scripts(active=self.active_script, org_name=self.org_name_script, role_name=self.role_name_script)
+        """The sources of the scripts."""
+        return Scripts(**{script.key: getattr(self, script.column) for script in SCRIPTS})

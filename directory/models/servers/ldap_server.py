@@ -14,9 +14,13 @@ from directory.models.servers.attribute_settings import AttributeSettings
 from directory.models.servers.connection_settings import ConnectionSettings
 from directory.models.servers.limit_settings import LimitSettings
 from directory.values.pem_certificates import holder
+from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME
 from orgs.models import Org, User
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission
+
+# The scripts that each configuration digest has, also where they are empty; a later one counts as soon as it has a source.
+_FIRST = (ACTIVE, ORG_NAME, ROLE_NAME)
 
 
 class LdapServerQuerySet(models.QuerySet["LdapServer"]):
@@ -44,7 +48,7 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
 
 
 class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
-    """Connection, search, attribute mapping, three scripts and safety limits."""
+    """Connection, search, attribute mapping, scripts and safety limits."""
 
     id: int
     name = models.CharField(_("name"), max_length=255)
@@ -109,6 +113,7 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
     @property
     def configuration_digest(self) -> str:
         """What a simulation has to have seen before a real run: connection, search, mapping and scripts, as one hash."""
+        scripts = self.scripts
         parts = [
             self.urls,
             self.start_tls,
@@ -125,9 +130,7 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
             self.last_name_attribute,
             self.unique_id_attribute,
             self.always_list_attributes,
-            self.active_script,
-            self.org_name_script,
-            self.role_name_script,
+            *(scripts[script] for script in _FIRST),
         ]
         # What was simulated before there was this setting still is what it was.
         if self.needed_attributes_only:
@@ -144,6 +147,7 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
             parts.append(["referrals left out", *self.left_out_contexts])
         if self.dereference_aliases:
             parts.append("aliases are dereferenced")
+        parts += [[script.name, source] for script, source in scripts.items() if source and script not in _FIRST]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 

@@ -8,13 +8,16 @@ from importlib.metadata import version
 from pathlib import Path
 
 HERE = Path(__file__).parent
+PROJECT = HERE.parents[2]
+# What a script may return is a part of the sandbox.
+VALUES = [PROJECT / "directory" / "values" / name for name in ("script_results.py", "scripts.py")]
 
 
 def _sources() -> bytes:
     digest = hashlib.sha256()
-    for path in sorted(path for kind in ("*.js", "*.py") for path in HERE.rglob(kind)):
+    for path in sorted([*HERE.rglob("*.js"), *HERE.rglob("*.py"), *VALUES]):
         content = path.read_bytes()
-        digest.update(f"{path.relative_to(HERE).as_posix()} {len(content)} ".encode() + content)
+        digest.update(f"{path.relative_to(PROJECT).as_posix()} {len(content)} ".encode() + content)
     return digest.digest()
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
+from directory.values.script_results import BROKEN
+
 MESSAGE_LENGTH = 500
-# Control characters, the other line ends, and halves of surrogate pairs.
-BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 # The engine's own words, and what helps whoever reads them.
 HINTS = {

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from typing import Any
 
 from directory.scripts.sandbox.child_process import Child, ChildDied
 from directory.scripts.sandbox.protocol import EntryAnswer, PackedEntry, Packer
 from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE, SandboxBroken, SandboxLimits
 from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, SandboxWorker
-from directory.values.scripts import ScriptError, ScriptName, Verdict
+from directory.values.scripts import Script, ScriptError, Verdict
 from orgs.text import counted
 
 TRIES = 3
@@ -21,7 +21,7 @@ class IsolatedEvaluation:
     """Asks all workers, none of which may have a batch on its way; counts the entries that had to be stopped."""
 
     def __init__(
-        self, workers: Sequence[SandboxWorker], packer: Packer, scripts: Iterable[ScriptName], limits: SandboxLimits
+        self, workers: Sequence[SandboxWorker], packer: Packer, scripts: Iterable[Script[Any]], limits: SandboxLimits
     ) -> None:
         self.culprits = 0
         self._workers = workers
@@ -45,14 +45,11 @@ class IsolatedEvaluation:
         verdict = Verdict()
         for script in self._scripts:
             result = self._counted(self._alone_by(row, script))
-            result = replace(result, varies=result.varies or verdict.varies)
-            if result.error or not result.active:
-                return result
-            verdict = replace(verdict, varies=result.varies)
-            if script is ScriptName.ORG_NAME:
-                verdict = replace(verdict, org_name=result.org_name)
-            if script is ScriptName.ROLE_NAME:
-                verdict = replace(verdict, roles=result.roles)
+            if result.error:
+                return result.varying(varies=result.varies or verdict.varies)
+            verdict = verdict.with_results(result, (script,))
+            if script.gate and not verdict.of(script):
+                break
         return verdict
 
     @property
@@ -83,7 +80,7 @@ class IsolatedEvaluation:
             if number < len(rows):
                 tickets.append(worker.begin(self._packer.request([rows[number]])))
 
-    def _alone_by(self, row: PackedEntry, script: ScriptName) -> EntryAnswer:
+    def _alone_by(self, row: PackedEntry, script: Script[Any]) -> EntryAnswer:
         worker = self._workers[0]
         request = self._packer.request([row], [script])
         reason = ""

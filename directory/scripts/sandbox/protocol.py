@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
-from directory.scripts.sandbox.error_messages import BROKEN, clean, closest_line, explained
+from directory.scripts.sandbox.error_messages import clean, closest_line, explained
 from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE
 from directory.values.ldap import Entry
-from directory.values.scripts import RequestedAttributes, ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import SCRIPTS, RequestedAttributes, Script, ScriptError, Verdict
 
-SCRIPTS = tuple(ScriptName)
 # The groups of an entry, which are a list also where there are none.
 GROUPS = "groups"
 
@@ -51,9 +50,8 @@ class PackedEntry(NamedTuple):
     text: str
 
 
-def source_of(scripts: Scripts, script: ScriptName) -> str:
+def with_line_feeds(source: str) -> str:
     """Return a script with the line ends that the engine counts."""
-    source = (scripts.active, scripts.org_name, scripts.role_name)[SCRIPTS.index(script)]
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
@@ -108,12 +106,12 @@ class Packer:
                 return count
         return len(rows)
 
-    def request(self, rows: Sequence[PackedEntry], scripts: Collection[ScriptName] = SCRIPTS) -> Request:
-        """Return the request for all these entries."""
+    def request(self, rows: Sequence[PackedEntry], scripts: Collection[Script[Any]] = SCRIPTS) -> Request:
+        """Return the request for all these entries; of these scripts those are run that have a source."""
         shapes: dict[tuple[str, ...], int] = {}
         kinds = [shapes.setdefault(row.names, len(shapes)) for row in rows]
-        slots = [SCRIPTS.index(script) for script in scripts]
-        head = json.dumps({"shapes": list(shapes), "kinds": kinds, "slots": slots})
+        names = [script.name for script in scripts]
+        head = json.dumps({"shapes": list(shapes), "kinds": kinds, "scripts": names})
         body = f'{head[:-1]},"rows":[{",".join([row.text for row in rows])}]}}'
         return Request(body.encode("utf-8"), len(rows))
 
@@ -154,12 +152,13 @@ _encoded = json.JSONEncoder(separators=(",", ":")).encode
 _quoted = json.encoder.encode_basestring_ascii
 
 
-def pack_source(script: ScriptName, source: str, requested: RequestedAttributes | None = None) -> bytes:
-    """Return the request that loads one script, with the attributes that were requested of its entries."""
-    request: dict[str, object] = {"slot": SCRIPTS.index(script), "source": source, "requested": None}
+def pack_source(script: Script[Any], source: str, requested: RequestedAttributes | None = None) -> bytes:
+    """Return the request that loads one script: what it may return, and which attributes were requested."""
+    returns = {"reader": script.returns.reader, "words": dict(script.returns.words), "gate": script.gate}
+    payload: dict[str, object] = {"script": script.name, "source": source, **returns, "requested": None}
     if requested is not None:
-        request |= {"requested": [name.lower() for name in requested.names], "advice": requested.advice}
-    return json.dumps(request).encode("ascii")
+        payload |= {"requested": [name.lower() for name in requested.names], "advice": requested.advice}
+    return json.dumps(payload).encode("ascii")
 
 
 class Loaded(NamedTuple):
@@ -169,7 +168,7 @@ class Loaded(NamedTuple):
     leaves_work_behind: bool = False
 
 
-def unpack_load(reply: bytes, script: ScriptName, source: str) -> Loaded:
+def unpack_load(reply: bytes, script: Script[Any], source: str) -> Loaded:
     """Return what came of loading a script; raises BadAnswer."""
     match _parse(reply):
         case {"error": None, "behind": bool(behind)}:
@@ -182,17 +181,34 @@ def unpack_load(reply: bytes, script: ScriptName, source: str) -> Loaded:
             raise BadAnswer
 
 
-def unpack_answers(reply: bytes, scripts: Scripts, expected: int) -> tuple[list[EntryAnswer], bool]:
-    """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer."""
+def unpack_answers(reply: bytes, sources: Mapping[Script[Any], str], expected: int) -> tuple[list[EntryAnswer], bool]:
+    """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer.
+
+    ``sources`` are the scripts that the child has.
+    """
     match _parse(reply):
-        case {"distinct": list(distinct), "answers": list(numbers), "spoiled": bool(spoiled)}:
+        case {
+            "scripts": list(names),
+            "distinct": list(distinct),
+            "answers": list(numbers),
+            "spoiled": bool(spoiled),
+        }:
+            scripts = _scripts(names, sources)
             complete = len(numbers) == expected or (spoiled and len(numbers) < expected)
             if complete and all(type(number) is int and 0 <= number < len(distinct) for number in numbers):
-                answers = [_answer(answer, scripts) for answer in distinct]
+                answers = [_answer(answer, scripts, sources) for answer in distinct]
                 return [answers[number] for number in numbers], spoiled
         case _:
             pass
     raise BadAnswer
+
+
+def _scripts(names: Sequence[object], sources: Mapping[Script[Any], str]) -> list[Script[Any]]:
+    """Return the scripts that ran, each once at most."""
+    found = [script for script in sources if script.name in names]
+    if [script.name for script in found] != names:
+        raise BadAnswer
+    return found
 
 
 def unpack_failure(reply: bytes) -> str | None:
@@ -216,32 +232,37 @@ def _parse(reply: bytes) -> object:
     return parsed
 
 
-def _answer(answer: object, scripts: Scripts) -> EntryAnswer:
+def _answer(answer: object, scripts: Sequence[Script[Any]], sources: Mapping[Script[Any], str]) -> EntryAnswer:
     match answer:
-        case [bool(active), None | str() as org_name, None | list() as roles, bool(varies)]:
-            names = None if roles is None else _names(roles)
-            if org_name is not None:
-                _names([org_name])
-            if not active:
-                return EntryAnswer(Verdict(active=False, varies=varies))
-            return EntryAnswer(Verdict(org_name=org_name, roles=names, varies=varies))
+        case [bool(varies), *results]:
+            return EntryAnswer(Verdict(varies=varies, **_results(results, scripts)))
         case {
-            "script": 0 | 1 | 2 as slot,
+            "script": str(name),
             "message": str(message),
             "line": int() | None as line,
             "memory": bool(memory),
             "absent": str() | None as absent,
         }:
-            script = SCRIPTS[slot]
-            helpful, near = explained(message, source_of(scripts, script), line, absent)
+            [script] = _scripts([name], sources)
+            helpful, near = explained(message, sources[script], line, absent)
             shown = MEMORY_MESSAGE if memory else clean(helpful)
             return EntryAnswer(Verdict(error=ScriptError(script, shown, near)), limit=memory)
         case _:
             raise BadAnswer
 
 
-def _names(names: Sequence[object]) -> tuple[str, ...]:
-    good = tuple(name for name in names if isinstance(name, str) and len(name) <= 255 and not BROKEN.search(name))
-    if len(good) != len(names) or len(good) > 64:
+def _results(results: Sequence[object], scripts: Sequence[Script[Any]]) -> dict[str, Any]:
+    """Return what the scripts returned, checked; the last one where a gate is closed."""
+    checked: dict[str, Any] = {}
+    is_open = True
+    for script, result in zip(scripts, results, strict=False):
+        if not is_open:
+            raise BadAnswer
+        try:
+            checked[script.result] = script.returns.check(result)
+        except ValueError as error:
+            raise BadAnswer from error
+        is_open = not script.gate or bool(checked[script.result])
+    if len(results) > len(scripts) or (is_open and len(results) < len(scripts)):
         raise BadAnswer
-    return good
+    return checked

@@ -9,17 +9,17 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from itertools import chain
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from directory.scripts.sandbox.batch_scheduler import Batches, Pace
 from directory.scripts.sandbox.child_process import Child, ChildDied
 from directory.scripts.sandbox.isolated import TRIES, IsolatedEvaluation
 from directory.scripts.sandbox.protections import SandboxState, refusal
-from directory.scripts.sandbox.protocol import SCRIPTS, EntryText, Packer, source_of
+from directory.scripts.sandbox.protocol import EntryText, Packer, with_line_feeds
 from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
 from directory.scripts.sandbox.worker import SandboxWorker
 from directory.values.ldap import Entry
-from directory.values.scripts import RequestedAttributes, ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import RequestedAttributes, Script, ScriptError, Scripts, Verdict
 
 # One child for each core; more than this many, one process could hardly feed.
 WORKERS = 8
@@ -41,11 +41,11 @@ class Sandbox:
     ) -> None:
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
-        self._sources = {script: source for script in SCRIPTS if (source := source_of(scripts, script)).strip()}
+        self._sources = {script: with_line_feeds(source) for script, source in scripts.items() if source.strip()}
         # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
         self._isolated = False
-        self._errors: dict[ScriptName, ScriptError] | None = None
-        self._workers = [SandboxWorker(scripts, self._sources, limits, requested) for _ in range(min(WORKERS, cores()))]
+        self._errors: dict[Script[Any], ScriptError] | None = None
+        self._workers = [SandboxWorker(self._sources, limits, requested) for _ in range(min(WORKERS, cores()))]
         self._worker = self._workers[0]
         self._search = IsolatedEvaluation(self._workers, self._packer, self._sources, limits)
         self._pace = Pace(limits)
@@ -71,7 +71,7 @@ class Sandbox:
         """Return what the evaluations have cost so far; second opinions are not among them."""
         return self._cost
 
-    def compile_errors(self) -> dict[ScriptName, ScriptError]:
+    def compile_errors(self) -> dict[Script[Any], ScriptError]:
         """Return the scripts that cannot be run at all; raises SandboxBroken."""
         if self._errors is None:
             found = {script: self._load_error(script) for script in self._sources}
@@ -173,7 +173,7 @@ class Sandbox:
         # Pages without entries at the end.
         yield from ([] for _ in sizes)
 
-    def _load_error(self, script: ScriptName) -> ScriptError | None:
+    def _load_error(self, script: Script[Any]) -> ScriptError | None:
         if len(self._sources[script].encode("utf-8", "surrogatepass")) > self._limits.source_bytes:
             return ScriptError(script, f"is longer than {self._limits.source_bytes // 1024} KB")
         reason = ""
@@ -202,7 +202,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def compile_errors(scripts: Scripts, limits: SandboxLimits = SandboxLimits()) -> dict[ScriptName, ScriptError]:  # noqa: B008
+def compile_errors(scripts: Scripts, limits: SandboxLimits = SandboxLimits()) -> dict[Script[Any], ScriptError]:  # noqa: B008
     """Return the scripts that do not compile or are not exactly one function; raises SandboxBroken."""
     with Sandbox(scripts, (), limits) as sandbox:
         return sandbox.compile_errors()

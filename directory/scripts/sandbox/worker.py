@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from directory.scripts.sandbox.child_process import Child, ChildDied, Reply
 from directory.scripts.sandbox.protocol import (
@@ -16,7 +17,7 @@ from directory.scripts.sandbox.protocol import (
     unpack_load,
 )
 from directory.scripts.sandbox.resource_limits import SandboxLimits
-from directory.values.scripts import RequestedAttributes, ScriptName, Scripts
+from directory.values.scripts import RequestedAttributes, Script
 
 CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
@@ -35,13 +36,11 @@ class SandboxWorker:
 
     def __init__(
         self,
-        scripts: Scripts,
-        sources: Mapping[ScriptName, str],
+        sources: Mapping[Script[Any], str],
         limits: SandboxLimits,
         requested: RequestedAttributes | None = None,
     ) -> None:
         self.cpu_seconds = 0.0
-        self._scripts = scripts
         self._sources = sources
         self._limits = limits
         self._requested = requested
@@ -69,7 +68,7 @@ class SandboxWorker:
         self._taught = self._clean = False
         self._on_the_way = 0
 
-    def load(self, script: ScriptName) -> Loaded:
+    def load(self, script: Script[Any]) -> Loaded:
         """Return what came of loading a script; raises ChildDied."""
         self._clean = False
         source = self._sources[script]
@@ -169,7 +168,7 @@ class SandboxWorker:
             if failure := unpack_failure(reply.body):
                 self._clean = False
                 raise RequestFailed(failure)
-            answers, spoiled = unpack_answers(reply.body, self._scripts, expected)
+            answers, spoiled = unpack_answers(reply.body, self._sources, expected)
         except BadAnswer as error:
             raise self._crashed() from error
         if spoiled:

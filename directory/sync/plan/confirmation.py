@@ -18,7 +18,7 @@ from directory.sync.plan import directory_view, last_known_branches
 from directory.sync.run_context import RunContext
 from directory.values.ldap import Entry, MissingUser
 from directory.values.plan import LookupResult, Presence, StoredUser
-from directory.values.scripts import ScriptError, ScriptName, Verdict
+from directory.values.scripts import SCRIPTS, ScriptError, Verdict
 
 # Users in one batch; the lease is renewed between two batches. A script may take its second for each user.
 SLICE = 50
@@ -158,7 +158,5 @@ def _disagreement(first: Verdict | None, second: Verdict) -> ScriptError:
     """Return the error of an entry for which the scripts said two things; ``first`` is what they said at first."""
     if second.error is not None:
         return replace(second.error, message=f"failed when it was run a second time: {second.error.message}")
-    if first is None or first.active != second.active:
-        return ScriptError(ScriptName.ACTIVE, ANOTHER_ANSWER)
-    script = ScriptName.ORG_NAME if first.org_name != second.org_name else ScriptName.ROLE_NAME
-    return ScriptError(script, ANOTHER_ANSWER)
+    other = (script for script in SCRIPTS if first is None or first.of(script) != second.of(script))
+    return ScriptError(next(other, SCRIPTS[-1]), ANOTHER_ANSWER)

@@ -210,16 +210,16 @@ const $REALM = (() => {
   }
 
   // Reads what was thrown, which can run the script's getters: still within the limits of the script's own call.
-  const fault = (slot, thrown) => {
-    if (thrown instanceof Unfit) return new Fault(slot, thrown.message);
+  const fault = (name, thrown) => {
+    if (thrown instanceof Unfit) return new Fault(name, thrown.message);
     const [message, line] = describe(thrown);
     // The engine throws null when there is no memory left for an error.
     const memory = thrown === null || message === "InternalError: out of memory";
     if (memory) spoiled = true;
-    return new Fault(slot, message, line, memory, absent?.slice(0, 255) ?? null);
+    return new Fault(name, message, line, memory, absent?.slice(0, 255) ?? null);
   };
 
-  // ---- what each script may return ----
+  // ---- what a script may return: a reader for each kind of value, with the words of the script's own errors ----
 
   const CONTROL = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
 
@@ -239,45 +239,46 @@ const $REALM = (() => {
     return name;
   };
 
-  const readActive = (value) => {
-    if (value === undefined || value === null) {
-      throw new Unfit(`returned ${kindOf(value)} instead of true or false; is a return missing?`);
-    }
-    const kind = kindOf(value);
-    if (kind === "a promise" || kind === "a generator" || kind === "a function") {
-      throw new Unfit(`returned ${kind} instead of true or false`);
-    }
-    return !!value;
-  };
-
-  const readOrgName = (value) => {
-    if (value === undefined || value === null) return null;
-    if (typeof value !== "string") throw new Unfit(`returned ${kindOf(value)} instead of the org's name as text`);
-    return checkName(value, "an org name") || null;
-  };
-
-  const readRoles = (value) => {
-    if (value === undefined || value === null) return null;
-    if (typeof value !== "string" && !Array.isArray(value)) {
-      throw new Unfit(`returned ${kindOf(value)} instead of an array of role names`);
-    }
-    const list = typeof value === "string" ? [value] : value;
-    const length = list.length;
-    if (length > 1000) throw new Unfit(`returned ${length} role names; at most 64 are allowed`);
-    const names = new Set();
-    for (let i = 0; i < length; i++) {
-      const item = list[i];
-      if (typeof item !== "string") throw new Unfit(`returned an array with ${kindOf(item)} instead of a role name`);
-      names.add(checkName(item, "a role name"));
-    }
-    if (names.size > 64) throw new Unfit(`returned ${names.size} role names; at most 64 are allowed`);
-    return [...names];
+  const READERS = {
+    __proto__: null,
+    truth: ({ expected }) => (value) => {
+      if (value === undefined || value === null) {
+        throw new Unfit(`returned ${kindOf(value)} instead of ${expected}; is a return missing?`);
+      }
+      const kind = kindOf(value);
+      if (kind === "a promise" || kind === "a generator" || kind === "a function") {
+        throw new Unfit(`returned ${kind} instead of ${expected}`);
+      }
+      return !!value;
+    },
+    name: ({ expected, one }) => (value) => {
+      if (value === undefined || value === null) return null;
+      if (typeof value !== "string") throw new Unfit(`returned ${kindOf(value)} instead of ${expected}`);
+      return checkName(value, one) || null;
+    },
+    names: ({ expected, one, many }) => (value) => {
+      if (value === undefined || value === null) return null;
+      if (typeof value !== "string" && !Array.isArray(value)) {
+        throw new Unfit(`returned ${kindOf(value)} instead of ${expected}`);
+      }
+      const list = typeof value === "string" ? [value] : value;
+      const length = list.length;
+      if (length > 1000) throw new Unfit(`returned ${length} ${many}; at most 64 are allowed`);
+      const names = new Set();
+      for (let i = 0; i < length; i++) {
+        const item = list[i];
+        if (typeof item !== "string") throw new Unfit(`returned an array with ${kindOf(item)} instead of ${one}`);
+        names.add(checkName(item, one));
+      }
+      if (names.size > 64) throw new Unfit(`returned ${names.size} ${many}; at most 64 are allowed`);
+      return [...names];
+    },
   };
 
   // ---- running ----
 
-  const READERS = [readActive, readOrgName, readRoles];
-  const scripts = [null, null, null];
+  // By name: the function, the reader of what it returns, and whether it is a gate.
+  const scripts = new Map();
   let spoiled = false;
 
   const wipeNames = () => {
@@ -295,37 +296,40 @@ const $REALM = (() => {
     if (named) wipeNames();
   };
 
-  const call = (slot, row, shape) => {
+  const call = (script, row, shape) => {
+    const { made, reader } = script;
     const { places, keys } = shape;
     current = { __proto__: requested === null ? VIEW : CAREFUL, row, places, keys, copies: null };
-    const script = scripts[slot];
     absent = null;
     try {
       // A plain call: as a method it would get the object before the dot.
-      return READERS[slot](script(new Proxy(BLANK, current)));
+      return reader(made(new Proxy(BLANK, current)));
     } catch (thrown) {
-      return fault(slot, thrown);
+      return fault(script.name, thrown);
     } finally {
       current = null;
       wipe();
     }
   };
 
-  const judge = (row, shape, slots) => {
-    const found = [true, null, null, false];
+  // Returns whether a script has read the time, then what each one returned: no further one where a gate is closed.
+  const judge = (row, shape, chosen, blank) => {
+    const found = blank.slice();
     clock.read = false;
     unrequested = null;
-    for (let i = 0; i < slots.length; i++) {
-      const slot = slots[i];
-      if (scripts[slot] === null) continue;
-      const answer = call(slot, row, shape);
-      if (unrequested !== null && !answer?.memory) return new Fault(slot, ...unrequested);
+    for (let i = 0; i < chosen.length; i++) {
+      const script = chosen[i];
+      const answer = call(script, row, shape);
+      if (unrequested !== null && !answer?.memory) return new Fault(script.name, ...unrequested);
       if (answer instanceof Fault) return answer;
-      if (spoiled) return new Fault(slot, "changed the global object for good");
-      found[slot] = answer;
-      if (!found[0]) break;
+      if (spoiled) return new Fault(script.name, "changed the global object for good");
+      found[i + 1] = answer;
+      if (answer === false && script.gate) {
+        found.length = i + 2;
+        break;
+      }
     }
-    found[3] = clock.read;
+    found[0] = clock.read;
     return found;
   };
 
@@ -337,7 +341,7 @@ const $REALM = (() => {
 
   // Returns why the source is no script, as a message and a line, and whether what it leaves behind could run later.
   const load = () => {
-    const { slot, source } = inbox.data;
+    const { script, source, reader, words, gate } = inbox.data;
     if (inbox.data.requested) {
       requested ??= new Set(inbox.data.requested);
       advice = inbox.data.advice;
@@ -345,7 +349,7 @@ const $REALM = (() => {
     try {
       const made = functionOf(source);
       harden(made);
-      scripts[slot] = made;
+      scripts.set(script, { name: script, made, reader: READERS[reader](words), gate });
       return { error: null, behind: leavesWorkBehind(source) };
     } catch (thrown) {
       return { error: thrown instanceof NoScript ? [thrown.message, thrown.line] : unreadable(thrown), behind: false };
@@ -357,23 +361,26 @@ const $REALM = (() => {
   // Most entries get an answer that another one got, too, so each is sent once. The answers may end early: the realm
   // is spoiled then, and the parent asks for the rest in a new one.
   const evaluate = () => {
-    const { shapes, kinds, rows, slots } = inbox.data;
+    const { shapes, kinds, rows, scripts: names } = inbox.data;
     inbox.data = undefined;
     inbox.open = false;
     const made = shapes.map(makeShape);
+    const chosen = names.filter((name) => scripts.has(name)).map((name) => scripts.get(name));
+    // An array of this length is copied faster than it grows.
+    const blank = [false, ...chosen.map(() => null)];
     const distinct = [];
     const answers = [];
     const numbers = new Map();
     named = true;
     wipe();
     for (let i = 0; i < rows.length && !spoiled; i++) {
-      const answer = judge(rows[i], made[kinds[i]], slots);
+      const answer = judge(rows[i], made[kinds[i]], chosen, blank);
       const text = JSON.stringify(answer);
       if (!numbers.has(text)) numbers.set(text, distinct.push(answer) - 1);
       answers.push(numbers.get(text));
     }
     inbox.open = true;
-    return { distinct, answers, spoiled };
+    return { scripts: chosen.map(({ name }) => name), distinct, answers, spoiled };
   };
 
   return Object.freeze({ SCOPE, NAMED, load, evaluate });

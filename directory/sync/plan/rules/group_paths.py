@@ -35,4 +35,4 @@ def sentence(ways: Sequence[Sequence[str]], scripts: Scripts) -> str:
 
 
 def _text(scripts: Scripts) -> str:
-    return f"{scripts.active}\n{scripts.org_name}\n{scripts.role_name}".lower()
+    return "\n".join(scripts.values()).lower()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from directory.impact.verdict_diff import Difference, Totals, difference, edited_scripts, joined
 from directory.values.plan import Outcome
-from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import ACTIVE, Script, ScriptError, Scripts, Verdict
+from directory.values.scripts import ORG_NAME as ORG
+from directory.values.scripts import ROLE_NAME as ROLE
 from tests.unit.directory.sync.plan.rules.facts import CONTEXT, found, known
 
-ACTIVE, ORG, ROLE = ScriptName.ACTIVE, ScriptName.ORG_NAME, ScriptName.ROLE_NAME
 FAILED = Verdict(error=ScriptError(ORG, "oh"))
 INACTIVE = Verdict(active=False)
 
@@ -44,7 +47,7 @@ class TestTheVerdictOfAllScripts:
         ],
     )
     def test_is_one_of_the_two_where_the_other_has_no_say(
-        self, stored: Verdict, fresh: Verdict, edited: set[ScriptName], verdict: Verdict
+        self, stored: Verdict, fresh: Verdict, edited: set[Script[Any]], verdict: Verdict
     ) -> None:
         assert joined(stored, fresh, edited) == verdict
 
@@ -52,7 +55,7 @@ class TestTheVerdictOfAllScripts:
         ("stored", "fresh", "edited"), [(FAILED, Verdict(), {ORG}), (INACTIVE, Verdict(), {ACTIVE})]
     )
     def test_is_not_known_where_the_others_were_never_asked(
-        self, stored: Verdict, fresh: Verdict, edited: set[ScriptName]
+        self, stored: Verdict, fresh: Verdict, edited: set[Script[Any]]
     ) -> None:
         assert joined(stored, fresh, edited) is None
 

@@ -19,9 +19,8 @@ from directory.models.servers.attribute_settings import DEFAULT_ALWAYS_LISTS
 from directory.scripts import script_hints
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.servers.presets import ALWAYS_LISTS, BY_KEY, PRESETS, Preset, suggested
-from directory.servers.setting_checks import SCRIPTS
 from directory.values.ldap import Entry
-from directory.values.scripts import Scripts, Verdict
+from directory.values.scripts import SCRIPTS, Scripts, Verdict
 from tests.attacks.forms import as_sent
 from tests.makers import make_server, make_sysadmin, signed_in
 
@@ -264,6 +263,6 @@ def test_a_test_of_the_connection_shows_the_one_that_fits(monkeypatch: pytest.Mo
 
 def test_they_set_what_there_is_and_no_connection() -> None:
     for preset in PRESETS:
-        assert set(preset.settings) <= {*servers.SEARCH, *servers.ATTRIBUTES, *SCRIPTS}
+        assert set(preset.settings) <= {*servers.SEARCH, *servers.ATTRIBUTES, *(script.column for script in SCRIPTS)}
         assert preset.facts
     assert ALWAYS_LISTS == DEFAULT_ALWAYS_LISTS

@@ -10,7 +10,7 @@ from directory.ldap.attributes.requested_attributes import needed
 from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.ldap import AttributeMapping, Entry
-from directory.values.scripts import RequestedAttributes, ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import ORG_NAME, ROLE_NAME, RequestedAttributes, ScriptError, Scripts, Verdict
 
 ADVICE = "as nobody wrote it"
 ADA = Entry(
@@ -82,7 +82,7 @@ class TestAnAttributeThatWasNotAskedFor:
     def test_is_told_with_its_script_and_line(self) -> None:
         found = verdict("function (entry) {\n  var a = 'ma';\n  return [entry[a + 'il']];\n}", script="role_name")
 
-        assert found.error == ScriptError(ScriptName.ROLE_NAME, f"attribute mail was not asked for, {ADVICE}", 3)
+        assert found.error == ScriptError(ROLE_NAME, f"attribute mail was not asked for, {ADVICE}", 3)
 
     @pytest.mark.parametrize(
         "body",
@@ -179,7 +179,7 @@ class TestEverythingElse:
     def test_an_entry_for_an_answer_is_told_as_before(self) -> None:
         found = verdict("e => e", script="org_name").error
 
-        assert found == ScriptError(ScriptName.ORG_NAME, "returned an object instead of the org's name as text")
+        assert found == ScriptError(ORG_NAME, "returned an object instead of the org's name as text")
 
     def test_looking_at_the_time_is_noticed(self) -> None:
         assert verdict("e => Date.now() > 0").varies

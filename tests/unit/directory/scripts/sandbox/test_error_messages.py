@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from directory.scripts.sandbox.protocol import source_of
+from directory.scripts.sandbox.protocol import with_line_feeds
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
 from directory.scripts.sandbox.worker import SandboxWorker
 from directory.values.ldap import Entry
-from directory.values.scripts import ScriptError, ScriptName, Scripts
+from directory.values.scripts import ACTIVE, ScriptError, Scripts
 
 ENTRY = Entry("uid=ada,ou=Staff", {"uid": ("ada",), "memberOf": ("cn=Help",), "n": ("1234.5",)})
 
@@ -33,7 +33,7 @@ def answers(value: str) -> object:
 
 
 def refusal(source: str) -> ScriptError:
-    return compile_errors(Scripts(active=source))[ScriptName.ACTIVE]
+    return compile_errors(Scripts(active=source))[ACTIVE]
 
 
 class TestASourceThatIsNoScript:
@@ -240,10 +240,9 @@ class TestWorkLeftBehind:
         ],
     )
     def test_is_told_by_the_code_not_by_words_in_comments_and_texts(self, source: str, expected: bool) -> None:
-        scripts = Scripts(active=source)
-        worker = SandboxWorker(scripts, {ScriptName.ACTIVE: source_of(scripts, ScriptName.ACTIVE)}, SandboxLimits())
+        worker = SandboxWorker({ACTIVE: with_line_feeds(source)}, SandboxLimits())
         try:
-            loaded = worker.load(ScriptName.ACTIVE)
+            loaded = worker.load(ACTIVE)
         finally:
             worker.close()
 

@@ -15,7 +15,7 @@ from directory.scripts.sandbox import child_process
 from directory.scripts.sandbox.resource_limits import SandboxBroken, SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
 from directory.values.ldap import Entry
-from directory.values.scripts import ScriptName, Scripts, Verdict
+from directory.values.scripts import ACTIVE, ROLE_NAME, Scripts, Verdict
 
 SHORT = SandboxLimits(cpu_seconds_per_entry=0.1)
 NUMBERED = [Entry(f"cn={n}", {"n": (str(n),), "list": ("b", "a")}) for n in range(60)]
@@ -253,7 +253,7 @@ class TestLimits:
 
         error = verdicts[2].error
         assert error is not None
-        assert error.script == ScriptName.ROLE_NAME
+        assert error.script == ROLE_NAME
         assert error.message == "used more than 0.1 seconds of computing time for one entry and was stopped"
         assert verdicts[3] == Verdict(org_name="Staff", roles=())
 
@@ -272,7 +272,7 @@ class TestLimits:
     def test_hold_while_a_source_is_loaded(self) -> None:
         errors = compile_errors(Scripts("(function () { while (true) {} })()"), SHORT)
 
-        assert "used more than" in errors[ScriptName.ACTIVE].message
+        assert "used more than" in errors[ACTIVE].message
 
     def test_end_a_child_that_answers_too_much(self) -> None:
         limits = SandboxLimits(answer_bytes=1000)
@@ -317,8 +317,8 @@ class TestChild:
 
     @pytest.mark.parametrize(
         "answer",
-        [b"", b"[", b"null", b'{"distinct":[[1,2,3]],"answers":[0],"spoiled":false}',
-         b'{"distinct":[],"answers":[-1],"spoiled":false}', b'{"answers":[]}'],
+        [b"", b"[", b"null", b'{"scripts":["active"],"distinct":[[1,2,3]],"answers":[0],"spoiled":false}',
+         b'{"scripts":["active"],"distinct":[],"answers":[-1],"spoiled":false}', b'{"answers":[]}'],
     )  # fmt: skip
     @pytest.mark.parametrize("command", [b"A", b"E"])
     def test_that_lies_is_replaced(self, monkeypatch: pytest.MonkeyPatch, answer: bytes, command: bytes) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
 from directory.values.ldap import Entry
-from directory.values.scripts import ScriptError, ScriptName, Scripts, Verdict
+from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME, ScriptError, Scripts, Verdict
 from tests import seed_scripts
 
 QUICK = SandboxLimits(cpu_seconds_per_entry=0.1)
@@ -128,7 +128,7 @@ class TestActiveScript:
         verdict = evaluate(Scripts("e => null", "e => 'Staff'", "e => []"))[0]
 
         assert verdict.error is not None
-        assert (verdict.error.script, verdict.org_name, verdict.roles) == (ScriptName.ACTIVE, None, None)
+        assert (verdict.error.script, verdict.org_name, verdict.roles) == (ACTIVE, None, None)
 
 
 class TestOrgNameScript:
@@ -418,7 +418,7 @@ class TestSource:
     def test_must_be_exactly_one_function(self, source: str) -> None:
         errors = compile_errors(Scripts(org_name=source), QUICK)
 
-        assert list(errors) == [ScriptName.ORG_NAME]
+        assert list(errors) == [ORG_NAME]
 
     def test_that_does_not_compile_is_an_error_for_every_entry(self) -> None:
         scripts = Scripts("e => false", "e => 'Staff'", "function (entry) {\n  return [;\n}")
@@ -427,15 +427,15 @@ class TestSource:
 
         error = verdicts[0].error
         assert error is not None
-        assert (error.script, error.line) == (ScriptName.ROLE_NAME, 2)
+        assert (error.script, error.line) == (ROLE_NAME, 2)
         assert error.message.startswith("SyntaxError: ")
         assert verdicts == [Verdict(error=error)] * 2
 
     def test_errors_are_told_for_each_script(self) -> None:
         errors = compile_errors(Scripts("e => ", "e => 'Staff'", "async e => []"))
 
-        assert list(errors) == [ScriptName.ACTIVE, ScriptName.ROLE_NAME]
-        assert errors[ScriptName.ROLE_NAME].message == "async and generator functions are not supported"
+        assert list(errors) == [ACTIVE, ROLE_NAME]
+        assert errors[ROLE_NAME].message == "async and generator functions are not supported"
 
     def test_without_faults_has_no_errors(self) -> None:
         assert compile_errors(Scripts()) == {}
@@ -448,7 +448,7 @@ class TestScriptError:
 
         error = evaluate(Scripts(active=source))[0].error
 
-        assert error == ScriptError(ScriptName.ACTIVE, "Error: no ada", 4)
+        assert error == ScriptError(ACTIVE, "Error: no ada", 4)
 
     @pytest.mark.parametrize(
         ("body", "line"),

@@ -14,7 +14,7 @@ from directory.scripts.sandbox import child_process
 from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.ldap import Entry
-from directory.values.scripts import ScriptName, Scripts, Verdict
+from directory.values.scripts import ORG_NAME, Scripts, Verdict
 from tests import seed_scripts
 
 NUMBERED = [Entry(f"cn={n},ou=Staff", {"n": (str(n),), "memberOf": ("CN=Support",)}) for n in range(60)]
@@ -83,7 +83,7 @@ class TestSecondOpinion:
             error = sandbox.second_opinion(NUMBERED[0]).error
 
         assert error is not None
-        assert error.script is ScriptName.ORG_NAME
+        assert error.script is ORG_NAME
 
     def test_ends_when_many_entries_pass_the_limits(self) -> None:
         with (

@@ -20,7 +20,7 @@ from directory.values.plan import (
     Outcome,
     Presence,
 )
-from directory.values.scripts import ScriptError, ScriptName, Verdict
+from directory.values.scripts import ORG_NAME, ScriptError, Verdict
 from tests.unit.directory.sync.plan.rules.facts import CONTEXT, HERE, SEAN, found, known
 
 ABSENT = LookupResult(Presence.ABSENT, server="Corp", reason="nobody matches in Corp (3 entries in 1 page)")
@@ -152,7 +152,7 @@ class TestInactiveOrAbsent:
 
 class TestWhoIsLeftAlone:
     def test_a_script_error_changes_nothing_and_names_script_line_and_message(self) -> None:
-        error = ScriptError(ScriptName.ORG_NAME, "cannot read property 'split' of undefined", 7)
+        error = ScriptError(ORG_NAME, "cannot read property 'split' of undefined", 7)
 
         change = decide(known(), found(Verdict(error=error)), CONTEXT)
 

@@ -11,7 +11,7 @@ from directory.sync.plan.rules import preconditions
 from directory.sync.plan.rules.preconditions import EntryNow, Now, Relied
 from directory.values.ldap import Identity
 from directory.values.plan import Account, Action, Cause, Change, OrgFacts, Outcome
-from directory.values.scripts import ScriptError, ScriptName, Verdict
+from directory.values.scripts import ACTIVE, ScriptError, Verdict
 from tests.unit.directory.sync.plan.rules.facts import CONTEXT, DEFAULT, HERE, SEAN, STAFF
 
 ROLES = {"PROe User": "1", "Org Admin": "1"}
@@ -131,7 +131,7 @@ class TestAnEntryReadSinceThePlanWasMade:
             (LOSS, Verdict(), "the role name script gives other roles"),
             (
                 RENAME,
-                Verdict(error=ScriptError(ScriptName.ACTIVE, "oh")),
+                Verdict(error=ScriptError(ACTIVE, "oh")),
                 "the active script fails for their entry",
             ),
         ],
