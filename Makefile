@@ -5,6 +5,8 @@
 PYTHON_IN := .venv/bin/python
 STEP := @.ci/step
 ARGS ?=
+# Modules are compiled once, and not by each of the many processes that tests start, wherever containers say otherwise.
+export PYTHONDONTWRITEBYTECODE :=
 
 help: ## List what make can do here
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 22

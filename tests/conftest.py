@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+import os
 import secrets
 import subprocess
 import time
@@ -26,6 +27,14 @@ DATABASE_FIXTURES = frozenset({"db", "transactional_db", "live_server"})
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--only-db", action="store_true", help="run only the tests that touch the database")
+
+
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Share the tests among half as many processes more than there are cores: many tests wait for other processes."""
+    if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ:
+        return None
+    cores = len(os.sched_getaffinity(0))
+    return cores + cores // 2
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
