@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import pickle
 import struct
 import subprocess
@@ -116,6 +117,14 @@ def _waiting_or_new() -> subprocess.Popen[bytes]:
             return _WAITING.pop()
     command = [sys.executable, "-m", CHILD]
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+
+@atexit.register
+def _end_all_that_wait() -> None:
+    while _WAITING:
+        process = _WAITING.pop()
+        process.kill()
+        process.communicate()
 
 
 class ReadingOutput:
