@@ -27,7 +27,7 @@ from tests.makers import make_sysadmin, signed_in
 from tests.state import snapshot
 from tests.worlds import ldap_server, simulate
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -30,7 +30,7 @@ from tests.integration.employer import Employer
 from tests.makers import NOW, PASSWORD, make_org, make_role, make_user, signed_in
 from tests.worlds import simulate_and_sync, sync
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 MINE = "MyOwnPassw0rd"
 UPLOADERS = {"olga": "Org Admin", "hank": "Help Desk"}

@@ -36,7 +36,7 @@ from tests.attacks.world import (
     World,
 )
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 SIGN_IN = "/sign-in/?next="
 STRANGERS = (ANONYMOUS, BLOCKED, DEACTIVATED)
 UNSAFE = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW")

@@ -23,7 +23,7 @@ from tests.attacks.urls import MODELS, PAGES, SHOWN, data_fixes_of, data_fixes_o
 from tests.attacks.world import SERVER_ADMIN, SYSADMIN, World
 from tests.makers import NOW
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def payload(tag: str) -> str:

@@ -17,7 +17,7 @@ from tests.attacks.forms import as_sent
 from tests.attacks.world import MANAGER, ORG_ADMIN, PLAIN, SERVER_ADMIN, SYSADMIN, World
 from tests.makers import PASSWORD, make_role, make_run, make_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 EXTRA: dict[str, Any] = {
     "is_superuser": "on",

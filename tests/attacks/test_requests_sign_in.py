@@ -25,7 +25,7 @@ from tests.attacks.forms import as_sent
 from tests.attacks.world import World
 from tests.makers import NOW, PASSWORD, make_user, signed_in
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 WRONG = "Username and password do not fit together"
 TOO_MANY = "Too many attempts"

@@ -34,7 +34,7 @@ from tests.catalogue import noted
 from tests.makers import NOW, make_sysadmin, make_user, signed_in
 from tests.state import differences, snapshot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

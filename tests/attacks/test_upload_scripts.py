@@ -30,7 +30,7 @@ from tests.makers import NOW, make_user, signed_in
 from tests.state import differences, snapshot
 from tests.worlds import ldap_server
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

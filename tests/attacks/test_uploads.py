@@ -28,7 +28,7 @@ from tests.catalogue import noted
 from tests.makers import signed_in
 from tests.state import changed_users, differences, lost, snapshot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from tests.makers import make_sysadmin, signed_in
 from tests.mutual_tls import READER, MutualDirectory
 from tests.worlds import NOON, ldap_server, simulate, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 AUTHORITY = Authority()
 CERTIFICATE, KEY = AUTHORITY.issue_to(READER)
 OTHER, OTHER_KEY = AUTHORITY.issue_to(READER)

@@ -10,7 +10,7 @@ from directory.models import LdapServer, RunState, StoredEntry
 from tests.fake_ldap import Attributes, FakeDirectory
 from tests.worlds import again, ldap_server, simulate, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 Entries = list[tuple[str, Attributes]]
 

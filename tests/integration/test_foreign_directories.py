@@ -10,7 +10,7 @@ from orgs.models import User
 from tests.directories import active_directory_like, memberof_directory
 from tests.worlds import again, ldap_server, org, simulate, simulate_and_sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 EVERYTHING = {"limit_moves_percent": 100, "limit_role_changes_percent": 100}
 
 

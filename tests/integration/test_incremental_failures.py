@@ -19,7 +19,7 @@ from tests.integration.changes import (
 )
 from tests.worlds import sync
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 RENAMED = [
     ("CN=two,DC=example", {**attributes, "uSNChanged": [b"2001"]}) if name.startswith("CN=p2,") else (name, attributes)

@@ -25,7 +25,7 @@ from tests.directories import Authority, Values
 from tests.integration.employer import ACTIVE, ORG_NAME, ROLE_NAME, Employer
 from tests.worlds import NOON, again, change_of, org, simulate, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 JPEG = b"\xff\xd8\xff\xe0" + bytes(2000)
 # All that a script can look at by a name that is written out.

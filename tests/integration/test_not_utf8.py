@@ -14,7 +14,7 @@ from directory.values import distinguished_names
 from tests.fake_ldap import Attributes, FakeDirectory
 from tests.worlds import again, change_of, ldap_server, simulate, simulate_and_sync, sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 # Latin-1, as an octet that is no UTF-8 goes through Python's text.
 RENEE, ESCAPED = "uid=Ren\udce9e,dc=example", "uid=Ren\\E9e,dc=example"

@@ -15,7 +15,7 @@ from tests.integration.employer import Employer
 from tests.seed_scripts import ACTIVE_USER_ACCOUNT_CONTROL, ORG_NAME, ROLE_NAME
 from tests.worlds import NOON, again, change_of, ldap_server, org, simulate, simulate_and_sync, user
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.once]
 
 
 def only_for_sean(body: str) -> str:
