@@ -19,7 +19,7 @@ from tests.histories.world import World
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(900)]
 
 QUICK = settings(
-    max_examples=8,
+    max_examples=3,
     stateful_step_count=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
@@ -38,7 +38,7 @@ def test_a_random_history_breaks_no_rule() -> None:
 
 
 def test_a_random_history_on_real_servers_with_the_real_sandbox_breaks_no_rule() -> None:
-    few = settings(QUICK, max_examples=3, stateful_step_count=20)
+    few = settings(QUICK, max_examples=2, stateful_step_count=15)
     with Directory() as corp, Directory() as branch:
         run_state_machine_as_test(seed(2)(on([corp, branch])), settings=few)
 

@@ -47,7 +47,7 @@ class Load:
     timeout: float
 
 
-SMALL = Load(users=300, browsers=8, rounds=2, by_hand=60, think=(0.05, 0.3), timeout=90)
+SMALL = Load(users=150, browsers=6, rounds=2, by_hand=30, think=(0.05, 0.3), timeout=90)
 FULL = Load(
     users=int(os.environ.get("USERS", "20000")),
     browsers=int(os.environ.get("BROWSERS", "50")),
