@@ -6,13 +6,13 @@ import json
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from time import monotonic
 from typing import Any, NamedTuple
 
 from django.db.models import Exists, OuterRef, Q, QuerySet, TextField
 from django.db.models.functions import Cast
 
+from directory.impact.basis import Basis
 from directory.impact.verdict_diff import Difference, Totals, difference, edited_scripts, joined
 from directory.models import LdapServer, Match, RunServer, StoredEntry
 from directory.scope import OrgScope, orgs_in_scope
@@ -31,37 +31,6 @@ FIRST_PAGE, PAGE = 16, 1000
 EVERY = 1.0
 # Most verdicts are alike; so many of their texts are remembered.
 REMEMBERED = 10_000
-NEVER_READ = "No entries of this server that belong to users are stored: simulate a synchronization first."
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """The entries that are evaluated: how many, and of when; ``outdated`` where the server was set otherwise then.
-
-    The stored verdicts are by the scripts of that time, which need not be those that are saved by now. ``missing`` counts
-    active users whom this server had last and of whom no entry is stored: the impact says nothing of them.
-    """
-
-    total: int
-    read_at: datetime | None = None
-    outdated: bool = False
-    missing: int = 0
-
-    @property
-    def incomplete(self) -> str:
-        """What the impact leaves out; empty where it is whole."""
-        if not self.missing:
-            return ""
-        users = "1 active user" if self.missing == 1 else f"{self.missing} active users"
-        return (
-            f"{users} of this server have no stored entry and are not counted: the impact is not whole. "
-            "Simulate a synchronization, and look whom it could not check."
-        )
-
-    @property
-    def problem(self) -> str:
-        """Why there is no impact to show; empty where there is one."""
-        return "" if self.total else NEVER_READ
 
 
 @dataclass(frozen=True, slots=True)

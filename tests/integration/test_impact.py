@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from directory.impact import impact
+from directory.impact.basis import NEVER_READ
 from directory.impact.impact import Impact
 from directory.impact.verdict_diff import Difference
 from directory.models import LdapServer, Run, StoredEntry
@@ -202,14 +203,14 @@ class TestNothingCanBeSaid:
         result, _ = last(never, Scripts(active="e => false"))
 
         assert result.basis.total == 0
-        assert result.basis.problem == impact.NEVER_READ
+        assert result.basis.problem == NEVER_READ
 
     def test_of_a_server_that_no_org_asks_any_more(self, employer: Employer, server: LdapServer) -> None:
         server.org_links.all().delete()
 
         result, _ = last(server, Scripts(active="e => false"))
 
-        assert result.basis.problem == impact.NEVER_READ
+        assert result.basis.problem == NEVER_READ
 
     def test_of_a_script_that_does_not_compile(self, server: LdapServer) -> None:
         result, _ = last(server, saved_but(org_name="e =>"))
