@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from directory.ldap.search.raw_entry import RawEntry
 from directory.models import LdapServer, StoredEntry
-from directory.sync.entries.entry_store import EntryStore, ReadEntry, dn_key
+from directory.sync.entries.entry_store import EntryStore, dn_key
+from directory.sync.entries.entry_values import ReadEntry
 from directory.values.ldap import Identity
 from tests.makers import make_server
 

@@ -11,12 +11,13 @@ from django.db import DataError, IntegrityError, connection, transaction
 
 from directory.models import RunChange
 from directory.models.jsontext import as_text
+from directory.sync.apply.putting_back import put_back_beside_accounts
 from directory.sync.plan.rules import devices_archives, preconditions
 from directory.sync.plan.rules.preconditions import Now, Relied
 from directory.sync.stored import serialization, side_effects
 from directory.sync.stored.side_effects import SideEffectSnapshot
 from directory.values.plan import Account, Action, Change, Outcome, StoredUser
-from orgs.actions import locks, put_back
+from orgs.actions import locks
 from orgs.actions.errors import Refused
 from orgs.actions.users import blocking, deactivation, org_moves, pending_deactivation, role_grants, user_profiles
 from orgs.bulk import update_rows
@@ -214,7 +215,7 @@ def _write(stored: Sequence[RunChange], batch: ChangeBatch) -> None:
         if mine:
             _do(action, mine, found_by, signed_out, batch)
     if batch.terms.undo:
-        _put_back(stored, by=batch.terms.by, at=batch.at)
+        put_back_beside_accounts(stored, by=batch.terms.by, at=batch.at)
 
 
 def _do(
@@ -236,9 +237,8 @@ def _do(
         case Action.CLEAR_PENDING:
             pending_deactivation.clear_pending(user_ids=ids, by=by, at=at)
         case Action.RENAME | Action.PROFILE:
-            user_profiles.update_profiles(
-                profiles={change.user_id: _profile(change) for change in changes}, by=by, at=at
-            )
+            profiles = {change.user_id: _profile(change) for change in changes}
+            user_profiles.update_profiles(profiles=profiles, by=by, at=at)
         case Action.MOVE:
             moves = {change.user_id: change.after.org_id for change in changes}
             strangers = (
@@ -257,37 +257,6 @@ def _do(
             deactivation.deactivate(user_ids=ids, by=by, at=at)
         case Action.SET_PENDING:
             pending_deactivation.set_pending(user_ids=ids, by=by, at=at)
-
-
-def _put_back(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
-    """Put back what an undo remembers beside the accounts, once these are as they were."""
-    remembered = {row.user_id: row.put_back for row in changes if row.user_id is not None}
-    put_back.states(
-        users={pk: side_effects.with_datetimes(each["states"]) for pk, each in remembered.items()}, by=by, at=at
-    )
-    put_back.grants(
-        roles={
-            (pk, role): (granted_by, datetime.fromisoformat(granted_at))
-            for pk, each in remembered.items()
-            for role, (granted_by, granted_at) in each["grants"].items()
-        }
-    )
-    devices = [item for each in remembered.values() for item in each["devices"].items()]
-    put_back.devices(
-        remembered={
-            int(key): side_effects.with_datetimes(side_effects.only(row["then"], side_effects.DEVICE))
-            for key, row in devices
-        },
-        by=by,
-        at=at,
-    )
-    archives = {int(key): row["then"] for each in remembered.values() for key, row in each["archives"].items()}
-    live = [pk for pk, then in archives.items() if then["state"] == devices_archives.LIVE]
-    put_back.live_archives(archive_ids=live, at=at)
-    cold = {
-        pk: side_effects.with_datetimes(then) for pk, then in archives.items() if then["state"] == devices_archives.COLD
-    }
-    put_back.cold_archives(dates=cold, by=by, at=at)
 
 
 def _profile(change: Change) -> user_profiles.Profile:

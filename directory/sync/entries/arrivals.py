@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from django.db.models import Max
 
 from directory.models import StoredEntry
+from directory.sync.entries.entry_values import EntryKey, Stored
 from directory.sync.entries.id_set import Ids
-
-if TYPE_CHECKING:
-    from directory.sync.entries.entry_store import EntryKey, Stored
 
 E = TypeVar("E")
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat, Left, Substr
@@ -16,13 +15,13 @@ from directory.models import StoredEntry
 from directory.scripts import verdict_json
 from directory.sync import fingerprints
 from directory.sync.entries.arrivals import Arrivals
+from directory.sync.entries.entry_values import KNOWN, EntryKey, GoneEntry, ReadEntry, Stored, StoredContent, matched
 from directory.sync.entries.named_groups import NamedGroups
 from directory.sync.identify import last_seen
 from directory.sync.stored import serialization
 from directory.values import group_names
 from directory.values.ldap import Identity
 from directory.values.named_attributes import NamedAttributes
-from directory.values.plan import Candidate, MatchedBy
 from directory.values.scripts import Verdict
 from orgs.bulk import Json, insert_rows, update_rows
 from orgs.text import fold
@@ -30,99 +29,11 @@ from orgs.text import fold
 MOVED = ("run_id", "user", "ambiguous", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
-# What there is to know of a row, as ``Stored`` has it.
-KNOWN = ("pk", "digest", "user_id", "matched_by", "ambiguous", "settled")
 # Where the part of a digest begins that depends on the entry; before it is that of the evaluation fingerprint.
 DIGEST_AT = 16
 # Put there in a row whose entry has to be evaluated again, although the server sends the same.
 STALE = "-"
 PAGE = 1000
-
-
-class Stored(NamedTuple):
-    """The part of a stored entry by which a reading can leave it as it is; ``settled``: its verdict still holds."""
-
-    pk: int
-    digest: str
-    user_id: int | None
-    matched_by: str
-    ambiguous: bool
-    settled: bool
-
-    @property
-    def can_skip(self) -> bool:
-        """Whether the reading may leave the entry alone, provided that it is still matched to the same user."""
-        return not self.ambiguous and (self.settled or self.user_id is None)
-
-    def fits(self, candidate: Candidate | None) -> bool:
-        """Return whether the entry is still taken for the same user.
-
-        One that was matched by username may carry the immutable id that has been noted for its user since: whoever asks
-        about the user sees that from the match, so that rows need not be written again for it, unless others claim them.
-        """
-        user_id, ambiguous, matched_by = _match(candidate)
-        alike = self.matched_by == matched_by or (
-            not ambiguous and self.matched_by == MatchedBy.USERNAME and matched_by == MatchedBy.ID
-        )
-        return alike and (self.user_id, self.ambiguous) == (user_id, ambiguous)
-
-
-class StoredContent(NamedTuple):
-    """A stored entry with its key and what it holds."""
-
-    dn_key: str
-    dn: str
-    attributes: dict[str, list[str]]
-    stored: Stored
-
-    @classmethod
-    def of(cls, row: Sequence[Any]) -> Self:
-        """Take a row of key, DN and attributes, with the columns of ``KNOWN`` after them."""
-        dn_key, dn, attributes, *known = row
-        return cls(dn_key, dn, attributes, Stored(*known))
-
-
-class GoneEntry(NamedTuple):
-    """A stored entry that the directory has no longer."""
-
-    pk: int
-    user_id: int | None
-    dn: str
-    unique_id: str
-
-
-class EntryKey(NamedTuple):
-    """The key of one DN and a digest of what the entry holds; ``stored`` is the row of that DN, if there is one."""
-
-    key: str
-    digest: str
-    stored: Stored | None = None
-
-    @property
-    def same(self) -> Stored | None:
-        """The stored row where it still holds all values of the entry."""
-        return self.stored if self.stored is not None and self.stored.digest == self.digest else None
-
-
-@dataclass(slots=True)
-class ReadEntry:
-    """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
-
-    ``attributes`` are None where nobody has to look into them: the row holds what they say. ``named`` says which of
-    those that mapping and scripts name are among them.
-    """
-
-    entry_key: EntryKey
-    identity: Identity
-    candidate: Candidate | None
-    attributes: Json | None = None
-    named: str = ""
-    verdict: Verdict | None = None
-
-    @property
-    def needs_evaluation(self) -> bool:
-        """Whether the scripts have to run for the entry."""
-        return self.candidate is not None and not (self.entry_key.same and self.entry_key.same.settled)
 
 
 def entries_are_current(server_id: int, fingerprint: str) -> bool:
@@ -223,7 +134,7 @@ class EntryStore:
             if same and (not each.needs_evaluation or verdicts.get(same.pk) == each.verdict):
                 if same.fits(each.candidate):
                     continue
-                moved[same.pk] = dict(zip(MOVED, (self._run_id, *_match(each.candidate)), strict=True))
+                moved[same.pk] = dict(zip(MOVED, (self._run_id, *matched(each.candidate)), strict=True))
                 users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
                 continue
             groups.update(group_names.named_in(each.attributes or ""))
@@ -245,7 +156,7 @@ class EntryStore:
         verdict = read.verdict
         return (
             self._run_id,
-            *_match(read.candidate),
+            *matched(read.candidate),
             read.entry_key.digest,
             read.identity.unique_id,
             int(traits(read.identity)),
@@ -325,13 +236,6 @@ class EntryStore:
             self.forget(part)
             users.update(each.user_id for each in part if each.user_id is not None)
         return users
-
-
-def _match(candidate: Candidate | None) -> tuple[int | None, bool, str]:
-    """Return as columns whose entry it is taken for, whether others have a claim to it, and by what."""
-    if candidate is None:
-        return None, False, ""
-    return candidate.user_id, bool(candidate.competing_users), candidate.by.value
 
 
 def dn_key(dn: str) -> str:

@@ -15,7 +15,8 @@ from directory.models import LdapServer, RunServer
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher
 from directory.scripts.sandbox.protocol import EntryText
 from directory.sync import lease, timing
-from directory.sync.entries.entry_store import EntryKey, EntryStore, ReadEntry, Stored
+from directory.sync.entries.entry_store import EntryStore
+from directory.sync.entries.entry_values import EntryKey, ReadEntry, Stored, Waiting
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.errors import ReadEverything
 from directory.sync.identify import user_matching
@@ -30,15 +31,6 @@ from orgs.text import fold
 
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
 SLICE = 200
-
-
-@dataclass(slots=True)
-class Waiting:
-    """Entries that have been read, the indexes of those ``to_evaluate``, and the verdicts on these so far."""
-
-    read: list[ReadEntry]
-    to_evaluate: list[int]
-    verdicts: list[Verdict] = field(default_factory=list)
 
 
 @dataclass(slots=True)

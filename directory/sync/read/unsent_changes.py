@@ -10,7 +10,7 @@ from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
 from directory.sync import timing
 from directory.sync.entries import named_groups
-from directory.sync.entries.entry_store import GoneEntry
+from directory.sync.entries.entry_values import GoneEntry
 from directory.sync.errors import ReadEverything
 from directory.sync.read import claimants, group_changes
 from directory.sync.stored import decision_cache
