@@ -1,6 +1,7 @@
 """Checks names and folders of the product's modules, which no linter here looks at; prints each problem and exits with 1.
 
-A module opens with one sentence that says its job. A folder has 15 modules at most. A class name stands once, so that it
+A module opens with one sentence that says its job, and has 300 lines at most, or a line of its docstring that begins with
+"Long because" and says why. A folder has 15 modules at most. A class name stands once, so that it
 means one thing: names that a framework gives are left out. A retired word names nothing: what it stood for has a word of
 the field by now (docs/glossary.md).
 """
@@ -17,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PRODUCT = ("console", "directory", "orgs")
 MOST_MODULES = 15
+MOST_LINES = 300
+WHY_LONG = "Long because "
 # Django looks for classes of these names.
 GIVEN = {"Command", "Meta", "Migration"}
 
@@ -112,6 +115,18 @@ def problems(root: Path) -> Iterator[str]:
     for name, paths in classes.items():
         if len(paths) > 1:
             yield f"{name}: the class name stands in {' and in '.join(paths)}: one name, one class."
+    yield from _long_modules(root)
+
+
+def _long_modules(root: Path) -> Iterator[str]:
+    for path in modules(root):
+        text = (root / path).read_text("utf-8")
+        lines, docstring = text.count("\n"), ast.get_docstring(ast.parse(text)) or ""
+        if lines > MOST_LINES and not any(line.startswith(WHY_LONG) for line in docstring.splitlines()):
+            yield (
+                f"{path}: {lines} lines are more than {MOST_LINES}: split it by subject, or begin a line of its docstring "
+                f"with {WHY_LONG.strip()!r} and say why."
+            )
 
 
 def _retired(path: Path, tree: ast.Module) -> Iterator[str]:

@@ -39,6 +39,7 @@ def test_finds_nothing_wrong_here() -> None:
             {"orgs/a.py": f"{FINE}class A: ...\n", "console/b.py": f"{FINE}class A: ...\n"},
             "A: the class name",
         ),
+        ({"orgs/a.py": '"""Fine."""\n' + "X = 1\n" * 300}, "orgs/a.py: 301 lines"),
         ({f"console/m{number}.py": FINE for number in range(16)}, "console: 16 modules"),
         (
             {"directory/a.py": f"{FINE}\nsighting = 1\n"},
@@ -53,6 +54,19 @@ def test_names_what_is_wrong(tmp_path: Path, files: dict[str, str], problem: str
     (found,) = PROBLEMS(tmp_path)
 
     assert found.startswith(problem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '"""Fine."""\n' + "X = 1\n" * 299,
+        '"""Fine.\n\nLong because it is one table.\n"""\n' + "X = 1\n" * 300,
+    ],
+)
+def test_lets_a_module_be_long_that_says_why(tmp_path: Path, text: str) -> None:
+    write(tmp_path, {"orgs/a.py": text})
+
+    assert list(PROBLEMS(tmp_path)) == []
 
 
 def test_leaves_migrations_and_names_of_frameworks_alone(tmp_path: Path) -> None:
