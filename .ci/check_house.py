@@ -44,6 +44,7 @@ RETIRED_PARTS = {
     "inquiry": "absence check",
     "made_alike": "evaluation fingerprint",
     "made_by": "evaluation fingerprint",
+    "name_chain": "rename chain",
     "patience": "timeout, extra time-out, or absence grace",
     "relay": "stream",
     "rival": "competing users",

@@ -93,9 +93,9 @@ class TestUsernamesThatArePassedOn:
         rename(employer, ("odd", "even"))
         check_limits = reviewing.check_limits
 
-        def take_the_name(work: RunContext, plan_counts: PlanCounts) -> list[Reason]:
+        def take_the_name(context: RunContext, plan_counts: PlanCounts) -> list[Reason]:
             user("even", org_name="ADMIN")
-            return check_limits(work, plan_counts)
+            return check_limits(context, plan_counts)
 
         monkeypatch.setattr(reviewing, "check_limits", take_the_name)
 

@@ -172,11 +172,11 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         check_limits = reviewing.check_limits
 
-        def late_check(work: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
+        def late_check(context: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
             monkeypatch.setattr(reviewing, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
-            check_limits(work, plan_counts)
+            check_limits(context, plan_counts)
             return []
 
         monkeypatch.setattr(reviewing, "check_limits", late_check)
@@ -354,9 +354,9 @@ class TestCancelling:
         run = queued()
         check_limits = reviewing.check_limits
 
-        def cancel_meanwhile(work: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
+        def cancel_meanwhile(context: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
-            return check_limits(work, plan_counts)
+            return check_limits(context, plan_counts)
 
         monkeypatch.setattr(reviewing, "check_limits", cancel_meanwhile)
         held_back = carried_out(run).state

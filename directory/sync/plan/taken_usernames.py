@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from directory.sync.plan import users_in_scope
-from directory.sync.plan.rules.rename_chains import NameChains
+from directory.sync.plan.rules.rename_chains import RenameChains
 
 
 class TakenUsernames:
@@ -16,7 +16,7 @@ class TakenUsernames:
     """
 
     def __init__(self, renamed: Callable[[int], str]) -> None:
-        self._chains = NameChains(renamed, users_in_scope.owner_of)
+        self._chains = RenameChains(renamed, users_in_scope.owner_of)
 
     def among(self, wanted: Mapping[int, str]) -> set[int]:
         """Return the users whose wanted username is another's and stays so."""

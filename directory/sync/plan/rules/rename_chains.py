@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
-class NameChains:
+class RenameChains:
     """Who gives a username up in one plan, each user looked at once.
 
     ``renamed`` returns the folded username that a user is to have instead of the present one, as far as nobody else has

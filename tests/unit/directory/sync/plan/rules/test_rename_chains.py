@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from directory.sync.plan.rules.rename_chains import NameChains
+from directory.sync.plan.rules.rename_chains import RenameChains
 
 wishes = st.dictionaries(st.integers(0, 8), st.integers(0, 12), max_size=9)
 
 
-def chains(passed_on: Mapping[int, int], looked_at: list[int] | None = None) -> NameChains:
+def chains(passed_on: Mapping[int, int], looked_at: list[int] | None = None) -> RenameChains:
     """User n has the name n; ``passed_on`` says which one they are to have; names without a user are free."""
 
     def renamed(user: int) -> str:
@@ -20,7 +20,7 @@ def chains(passed_on: Mapping[int, int], looked_at: list[int] | None = None) -> 
             looked_at.append(user)
         return str(passed_on[user]) if passed_on.get(user, user) != user else ""
 
-    return NameChains(renamed, lambda user, name: int(name) if int(name) in passed_on and int(name) != user else None)
+    return RenameChains(renamed, lambda user, name: int(name) if int(name) in passed_on and int(name) != user else None)
 
 
 class TestGivingUp:
