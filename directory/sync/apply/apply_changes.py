@@ -79,19 +79,21 @@ def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
 
 def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime) -> None:
     """Apply these changes and note the outcome of each, inside the caller's transaction; ``now`` is the present state."""
-    known = terms.load([row.user_id for row in changes if row.user_id is not None])
-    before = _snapshots([row for row in changes if row.user_id in known])
+    stored_users = terms.load([row.user_id for row in changes if row.user_id is not None])
+    before = _snapshots([row for row in changes if row.user_id in stored_users])
     batch = ChangeBatch(
-        terms, now, at, {row.pk: serialization.change_from_row(row) for row in changes if row.user_id in known}
+        terms, now, at, {row.pk: serialization.change_from_row(row) for row in changes if row.user_id in stored_users}
     )
-    objections = {row.pk: reason for row in changes if (reason := _objection(row, known, before, batch))}
+    objections = {row.pk: reason for row in changes if (reason := _objection(row, stored_users, before, batch))}
     same = [row for row in changes if row.pk not in objections]
     if terms.undo:
         for row in same:
-            _leave_out_what_has_changed(row, before[row.user_id or 0], on_hold=known[row.user_id or 0].on_hold, at=at)
+            _leave_out_what_has_changed(
+                row, before[row.user_id or 0], on_hold=stored_users[row.user_id or 0].on_hold, at=at
+            )
     for row in changes:
         row.outcome = Outcome.CHANGED_MEANWHILE
-    with locks.holding(known):
+    with locks.holding(stored_users):
         _make(same, batch)
     found = _side_effects([row for row in changes if row.outcome == Outcome.APPLIED], before)
     when = connection.ops.adapt_datetimefield_value(at)
@@ -122,10 +124,10 @@ def _side_effects(changes: Sequence[RunChange], before: Mapping[int, SideEffectS
 
 
 def _objection(
-    row: RunChange, known: Mapping[int, StoredUser], before: Mapping[int, SideEffectSnapshot], batch: ChangeBatch
+    row: RunChange, stored_users: Mapping[int, StoredUser], before: Mapping[int, SideEffectSnapshot], batch: ChangeBatch
 ) -> str:
     """Return why a change can't be made as it was planned; empty where it can."""
-    user, change = known.get(row.user_id or 0), batch.changes.get(row.pk)
+    user, change = stored_users.get(row.user_id or 0), batch.changes.get(row.pk)
     if user is None or change is None:
         return "the user has been deleted"
     if user.account != change.before:

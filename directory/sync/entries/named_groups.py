@@ -18,21 +18,21 @@ class NamedGroups:
 
     def __init__(self, server_id: int) -> None:
         self._server_id = server_id
-        self._known: set[str] | None = None
+        self._named: set[str] | None = None
 
     def add(self, named: Collection[str]) -> None:
         """Note these, given by their DNs, inside the caller's transaction."""
         if not named:
             return
-        if self._known is None:
-            self._known = set(map(distinguished_names.key, of(self._server_id)))
-        new = {key: dn for dn in set(named) if (key := distinguished_names.key(dn)) not in self._known}
+        if self._named is None:
+            self._named = set(map(distinguished_names.key, of(self._server_id)))
+        new = {key: dn for dn in set(named) if (key := distinguished_names.key(dn)) not in self._named}
         NamedGroup.objects.bulk_create(
             [NamedGroup(server_id=self._server_id, key=_stored_key(key), dn=dn) for key, dn in new.items()],
             batch_size=500,
             ignore_conflicts=True,
         )
-        self._known |= new.keys()
+        self._named |= new.keys()
 
 
 def of(server_id: int) -> list[str]:

@@ -128,12 +128,12 @@ def _void(
     The name has to tell that it is another person's, also where the entry is its owner's by id: a directory that was
     restored may have given ids anew.
     """
-    known = {pk for pk, each in noted.items() if each.ids}
-    persons = {pk: person for part in _parts(known) for pk, person in people(part).items()}
+    with_ids = {pk for pk, each in noted.items() if each.ids}
+    persons = {pk: person for part in _parts(with_ids) for pk, person in people(part).items()}
     found = {}
     servers = {server for server, _ in competing_users}
     for row in _entries({owner for _, owner in competing_users}, servers):
-        for competitor in known.intersection(competing_users.get((row.server_id, row.user_id), ())):
+        for competitor in with_ids.intersection(competing_users.get((row.server_id, row.user_id), ())):
             if not row.who.ids or row.is_of(noted[competitor]):
                 continue
             if likeness(persons[competitor], row.who) is Likeness.OTHER:

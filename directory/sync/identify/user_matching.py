@@ -67,12 +67,12 @@ def _owners(identities: Sequence[Identity], org_ids: frozenset[int], server_id: 
 
 
 def _candidate(identity: Identity, owners: Owners, by_name: dict[str, int]) -> Candidate | None:
-    known, strangers = owners.of(identity)
+    owners_of_ids, strangers = owners.of(identity)
     named = sorted({by_name[key] for key in map(fold, identity.usernames) if key in by_name})
-    claims = [*known, *(pk for pk in named if pk not in known)]
+    claims = [*owners_of_ids, *(pk for pk in named if pk not in owners_of_ids)]
     if not claims:
         return None
-    return Candidate(claims[0], MatchedBy.ID if known else MatchedBy.USERNAME, (*claims[1:], *strangers))
+    return Candidate(claims[0], MatchedBy.ID if owners_of_ids else MatchedBy.USERNAME, (*claims[1:], *strangers))
 
 
 class UsersInScope:

@@ -38,7 +38,7 @@ def _make_plan(context: RunContext) -> PlanCounts:
 
     def store_matches_and_cache(decided: Sequence[DecidedUser]) -> None:
         directory.plan_matches(context.run.pk, {each.user.id: each.lookup for each in decided})
-        same = [each for each in decided if _org_still_asks_the_same(each, context, plan_context)]
+        same = [each for each in decided if _has_same_servers(each, context, plan_context)]
         decision_cache.note(same, context_hash=context_hash)
 
     planner = Planner.begin(context, plan_context, also_store=store_matches_and_cache, org_ids=context.org_ids)
@@ -76,7 +76,7 @@ def _reading(row: RunServer) -> ServerReading:
     )
 
 
-def _org_still_asks_the_same(decided: DecidedUser, context: RunContext, plan_context: PlanContext) -> bool:
+def _has_same_servers(decided: DecidedUser, context: RunContext, plan_context: PlanContext) -> bool:
     """Tell whether the servers that were asked are those of the user's org by now: its list may have changed."""
     org_id = decided.user.account.org_id
     org = plan_context.by_id.get(org_id)

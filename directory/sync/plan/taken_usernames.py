@@ -9,7 +9,7 @@ from directory.sync.plan.rules.rename_chains import RenameChains
 
 
 class TakenUsernames:
-    """Compares wanted usernames with those that there are; users are ids, usernames folded.
+    """Compares the usernames of a plan with those that there are; users are ids, usernames folded.
 
     ``renamed`` returns the username that the plan gives a user instead of the present one, as far as nobody else has it;
     empty for none.
@@ -18,8 +18,8 @@ class TakenUsernames:
     def __init__(self, renamed: Callable[[int], str]) -> None:
         self._chains = RenameChains(renamed, users_in_scope.owner_of)
 
-    def among(self, wanted: Mapping[int, str]) -> set[int]:
-        """Return the users whose wanted username is another's and stays so."""
-        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in wanted.items()})
-        owners = {pk: names[wanted[pk]] for pk, names in others.items() if names}
+    def among(self, usernames: Mapping[int, str]) -> set[int]:
+        """Return the users of these whose username in the plan is another user's and stays so."""
+        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in usernames.items()})
+        owners = {pk: names[usernames[pk]] for pk, names in others.items() if names}
         return {pk for pk, owner in owners.items() if not self._chains.gives_up(owner)}

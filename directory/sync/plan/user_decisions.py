@@ -102,11 +102,11 @@ class UserDecisions:
         }
 
     def _taken(self, users: Mapping[int, StoredUser], lookups: Mapping[int, LookupResult]) -> dict[int, frozenset[str]]:
-        """Return the username that the directory has for each user, where it is, or is to be, another one's."""
-        wanted = {pk: name for pk, lookup in lookups.items() if (name := _new_name(users[pk], lookup))}
-        others = self._taken_usernames.among(wanted)
+        """Return each user's username from the directory where it is, or will be, another user's."""
+        new_names = {pk: name for pk, lookup in lookups.items() if (name := _new_name(users[pk], lookup))}
+        others = self._taken_usernames.among(new_names)
         taken = dict.fromkeys(users, frozenset[str]())
-        for pk, name in wanted.items():
+        for pk, name in new_names.items():
             if pk in others or self._directory.is_duplicate_username(lookups[pk].server_id, name):
                 taken[pk] = frozenset({name})
         return taken

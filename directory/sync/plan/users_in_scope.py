@@ -55,10 +55,12 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUs
         roles.setdefault(pk, set()).add(name)
     on_hold = set(User.objects.filter(pk__among=user_ids).on_legal_hold().values_list("pk", flat=True))
     orgs = dict(Org.objects.filter(pk__among={row[ORG] for row in found}).values_list("pk", "name"))
-    return {row[0]: _known(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in on_hold) for row in found}
+    return {
+        row[0]: _stored_user(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in on_hold) for row in found
+    }
 
 
-def _known(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> StoredUser:
+def _stored_user(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> StoredUser:
     pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *rest = row
     off_by, blocked_by, pending_by, session_epoch = rest
     return StoredUser(

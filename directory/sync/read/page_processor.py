@@ -208,9 +208,9 @@ class PageProcessor:
             for each, entry_key in raw_entries
             if entry_key.stored and (entry_key.same or not each.digest)
         }
-        known = self.entry_store.identities(stays)
+        identities = self.entry_store.identities(stays)
         with timing.step("decoding"):
-            looked_into = [self._looked_into(each, entry_key, known) for each, entry_key in raw_entries]
+            looked_into = [self._looked_into(each, entry_key, identities) for each, entry_key in raw_entries]
         who = [each.identity for each in looked_into]
         # Before anything is kept of this page.
         if self.incremental:
@@ -225,9 +225,9 @@ class PageProcessor:
             for (_, entry_key), each, candidate in zip(raw_entries, looked_into, found, strict=True)
         ]
 
-    def _looked_into(self, raw: RawEntry, entry_key: EntryKey, known: Mapping[int, Identity]) -> DecodedEntry:
-        """Return a decoded entry; the identity of one that is as it is stored comes from ``known``."""
-        who = known.get(entry_key.stored.pk) if entry_key.stored else None
+    def _looked_into(self, raw: RawEntry, entry_key: EntryKey, identities: Mapping[int, Identity]) -> DecodedEntry:
+        """Return a decoded entry; the identity of one that is as it is stored comes from ``identities``."""
+        who = identities.get(entry_key.stored.pk) if entry_key.stored else None
         if who is None:
             return self._decoded(raw)
         # The attributes of unchanged entries are not needed.

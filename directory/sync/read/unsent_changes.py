@@ -41,8 +41,8 @@ def look_at(reader: PageProcessor, around: Surroundings, process: ReadingProcess
         raise ReadEverything(f"the groups of {counted(len(singles), 'entry', 'entries')} have changed")
     # Whoever may have lost the right to read it learns of no change of it.
     canary = reader.server.canary
-    known = reader.entry_store.dns_of(canary) if canary and not reader.row.canary_found else []
-    reader.read_again(process, [*singles, *known])
+    canaries = reader.entry_store.dns_of(canary) if canary and not reader.row.canary_found else []
+    reader.read_again(process, [*singles, *canaries])
     _read_claimants(reader, process)
     return len(singles)
 

@@ -139,8 +139,8 @@ def check_together(
             for into, one in ((total, now), (before, earlier.get(name, Sums()))):
                 into.counts[key] += one.counts[key]
                 # They share the users of an org; holders of a role are counted for each server apart.
-                known = (into.wholes.get(key, 0), one.wholes.get(key, 0))
-                into.wholes[key] = max(known) if is_org else sum(known)
+                wholes = (into.wholes.get(key, 0), one.wholes.get(key, 0))
+                into.wholes[key] = max(wholes) if is_org else sum(wholes)
         numbers = {limit.name: max(of.of(limit.name) for _, of in deciding.values()) for limit in LIMITS}
         found += check_counts(" and ".join(sorted(deciding)), total, Limits(numbers), before, org_names)
     return found

@@ -48,8 +48,8 @@ def editors(run: Run) -> dict[int, str]:
     scope = _scope(run, readings)
     starts = {pk: _last_plan(pk) for pk in scope.servers}
     first = [starts[pk] for pk in requiring or readings]
-    known = [at for at in first if at is not None]
-    earliest = min(known) if known and len(known) == len(first) else None
+    times = [at for at in first if at is not None]
+    earliest = min(times) if times and len(times) == len(first) else None
     acts = Q(pk__in=[])
     for pk, since in starts.items():
         acts |= _since(since) & Q(object_type="LDAP server", object_id=pk)
@@ -77,8 +77,8 @@ def needed_entries() -> Q:
     for server, since in starts.items():
         needed |= _since(since) & Q(object_type="LDAP server", object_id=server.pk)
     if first := [since for server, since in starts.items() if server.enabled]:
-        known = [at for at in first if at is not None]
-        earliest = min(known) if len(known) == len(first) else None
+        times = [at for at in first if at is not None]
+        earliest = min(times) if len(times) == len(first) else None
         needed |= _since(earliest) & Q(object_type__in=["org", "role", "settings", "user"])
     return needed & Q(actor__isnull=False, run_id=None) & ~Q(action__in=_HARMLESS_ACTIONS)
 

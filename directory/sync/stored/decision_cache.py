@@ -92,30 +92,30 @@ def split_users(org_ids: Collection[int], *, context_hash: str, fully_read: Coll
 def note(decided: Iterable[DecidedUser], *, context_hash: str) -> None:
     """Store the decisions of “no change” without a warning, with the user's columns at that time."""
     new: list[tuple[Any, ...]] = [
-        (known.id, context_hash, lookup_result.server_id, *_matched(lookup_result), *_values(known, known.account))
-        for change, known, lookup_result, _ in decided
-        if _can_be_cached(change, known, lookup_result)
+        (user.id, context_hash, lookup_result.server_id, *_matched(lookup_result), *_values(user, user.account))
+        for change, user, lookup_result, _ in decided
+        if _can_be_cached(change, user, lookup_result)
     ]
     drop([row[0] for row in new])
     insert_rows(CachedDecision, COLUMNS, new)
 
 
-def _can_be_cached(change: Change, known: StoredUser, lookup_result: LookupResult) -> bool:
+def _can_be_cached(change: Change, user: StoredUser, lookup_result: LookupResult) -> bool:
     """Return whether the next run would decide the same. Users who are not found or on legal hold are decided each time.
 
     A user whose entry is not the noted match counts, too. The row holds once that entry is noted. Without a warning it
     is the user's first entry, or one of the same immutable id.
     """
-    silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not known.managed_locally
+    silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not user.managed_locally
     found = lookup_result.presence is Presence.FOUND
-    return silent and found and not known.on_hold and not known.account.pending
+    return silent and found and not user.on_hold and not user.account.pending
 
 
 def _matched(lookup_result: LookupResult) -> tuple[str, str]:
     return (lookup_result.identity.dn, lookup_result.identity.unique_id) if lookup_result.identity else ("", "")
 
 
-def _values(known: StoredUser, account: Account) -> tuple[object, ...]:
+def _values(user: StoredUser, account: Account) -> tuple[object, ...]:
     set_by = {True: SetBy.SYNC.value, False: SetBy.PERSON.value}
     return (
         account.username,
@@ -125,9 +125,9 @@ def _values(known: StoredUser, account: Account) -> tuple[object, ...]:
         account.org_id,
         account.active,
         account.blocked,
-        SetBy.NOBODY.value if account.active else set_by[known.deactivated_by_sync],
-        set_by[known.blocked_by_sync] if account.blocked else SetBy.NOBODY.value,
-        known.session_epoch,
+        SetBy.NOBODY.value if account.active else set_by[user.deactivated_by_sync],
+        set_by[user.blocked_by_sync] if account.blocked else SetBy.NOBODY.value,
+        user.session_epoch,
     )
 
 

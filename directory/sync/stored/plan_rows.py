@@ -50,10 +50,10 @@ def planned(*, run: Run, changes: Iterable[DecidedUser]) -> int:
     # By user and digest of what may have been stored before.
     new: list[tuple[tuple[int, int | None], tuple[Any, ...]]] = []
     alike: set[tuple[int, int]] = set()
-    for change, known, lookup_result, put_back in changes:
+    for change, user, lookup_result, put_back in changes:
         if change.outcome is Outcome.UNCHANGED and not change.warnings:
             continue
-        values = _values(change, known, lookup_result)
+        values = _values(change, user, lookup_result)
         back = dict(put_back)
         digest = None
         if change.outcome in repeated_rows.REPEATED:
@@ -66,7 +66,7 @@ def planned(*, run: Run, changes: Iterable[DecidedUser]) -> int:
     return len(new)
 
 
-def _values(change: Change, known: StoredUser, lookup_result: LookupResult) -> tuple[Any, ...]:
+def _values(change: Change, user: StoredUser, lookup_result: LookupResult) -> tuple[Any, ...]:
     before = serialization.account_to_json(change.before)
     return (
         change.user_id,
@@ -77,7 +77,7 @@ def _values(change: Change, known: StoredUser, lookup_result: LookupResult) -> t
         change.outcome.value,
         change.actions,
         change.cause.value,
-        serialization.facts_to_json(known),
+        serialization.facts_to_json(user),
         before,
         serialization.account_to_json(change.after) if change.actions else before,
         as_text(change.steps),

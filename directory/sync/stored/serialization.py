@@ -26,13 +26,13 @@ def account_to_json(account: Account) -> dict[str, Any]:
     }
 
 
-def facts_to_json(known: StoredUser) -> dict[str, bool]:
+def facts_to_json(user: StoredUser) -> dict[str, bool]:
     """Return what a plan relied on beside the account: who set its states, and the legal hold."""
     return {
-        "on_hold": known.on_hold,
-        "deactivated_by_sync": known.deactivated_by_sync,
-        "blocked_by_sync": known.blocked_by_sync,
-        "pending_by_sync": known.pending_by_sync,
+        "on_hold": user.on_hold,
+        "deactivated_by_sync": user.deactivated_by_sync,
+        "blocked_by_sync": user.blocked_by_sync,
+        "pending_by_sync": user.pending_by_sync,
     }
 
 

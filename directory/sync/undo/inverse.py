@@ -54,18 +54,18 @@ class PresentState:
     name_is_taken: bool = False
 
 
-def decide(known: StoredUser, done: Done, present: PresentState) -> tuple[Change, dict[str, Any]]:
+def decide(user: StoredUser, done: Done, present: PresentState) -> tuple[Change, dict[str, Any]]:
     """Return the change that puts a user back, and what it puts back beside the account."""
-    builder = ChangeBuilder(known, known.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
-    if known.managed_locally:
+    builder = ChangeBuilder(user, user.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
+    if user.managed_locally:
         return builder.untouched(Outcome.KEPT, "Managed locally since: nothing is put back."), {}
     if not done.side_effects:
         step = "Applied before Rollcall noted what an undo needs: nothing can be put back."
         return builder.untouched(Outcome.REFUSED, step), {}
     left = done.side_effects["states"]
-    if not _differences(done.before, known.account, left["before"], present.states):
+    if not _differences(done.before, user.account, left["before"], present.states):
         return builder.untouched(Outcome.KEPT, "As it was before that run already: nothing to put back."), {}
-    if changed := _differences(done.after, known.account, left["after"], present.states):
+    if changed := _differences(done.after, user.account, left["after"], present.states):
         differences = "; ".join(changed)
         return builder.untouched(
             Outcome.CHANGED_MEANWHILE, f"Changed meanwhile: {differences}. Nothing is put back."
@@ -115,7 +115,7 @@ def _shown(value: Any) -> str:
 def _states(builder: ChangeBuilder, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
     """Active, blocked and pending as before; what the legal hold demands now comes first. Return who set them."""
     target, remembered = _as_the_hold_demands(builder, done.before, before)
-    now = builder.known.account
+    now = builder.user.account
     if target.active and not now.active:
         builder.add(Action.REACTIVATE, "Active again, as before.", active=True)
     if now.blocked and not target.blocked:
@@ -142,15 +142,15 @@ def _as_the_hold_demands(
     builder: ChangeBuilder, before: Account, states: Mapping[str, Any]
 ) -> tuple[Account, dict[str, Any]]:
     """Return the states to go back to and who set them: a hold that has come or gone since changes both."""
-    on_hold = builder.known.on_hold
-    if not before.active and on_hold and builder.known.account.active:
+    on_hold = builder.user.on_hold
+    if not before.active and on_hold and builder.user.account.active:
         builder.steps.append("On legal hold now: blocked instead of deactivated, and the deactivation is pending.")
         by = states["deactivated_by"]
         blocked = {"blocked_by": states["blocked_by"] or by}
         if states["blocked_at"]:
             blocked["blocked_at"] = states["blocked_at"]
         return replace(before, active=True, blocked=True, pending=True), {**blocked, "pending_by": by}
-    if before.pending and not builder.known.account.pending and not on_hold:
+    if before.pending and not builder.user.account.pending and not on_hold:
         builder.steps.append("On legal hold no longer: the deactivation that was pending is carried out.")
         blocked = {name: states[name] for name in ("blocked_by", "blocked_at")}
         return replace(before, active=False, pending=False), {**blocked, "deactivated_by": states["pending_by"]}
@@ -158,7 +158,7 @@ def _as_the_hold_demands(
 
 
 def _profile(builder: ChangeBuilder, done: Done, *, taken: bool) -> None:
-    now, before = builder.known.account, done.before
+    now, before = builder.user.account, done.before
     # Another letter case is the same username.
     same = fold(before.username) == fold(now.username)
     fields = ("username", *PROFILE) if same else PROFILE
@@ -175,7 +175,7 @@ def _profile(builder: ChangeBuilder, done: Done, *, taken: bool) -> None:
 
 
 def _org(builder: ChangeBuilder, done: Done, present: PresentState) -> None:
-    now, before = builder.known.account, done.before
+    now, before = builder.user.account, done.before
     if before.org_id == now.org_id:
         return
     name = present.orgs.get(before.org_id)
@@ -187,7 +187,7 @@ def _org(builder: ChangeBuilder, done: Done, present: PresentState) -> None:
 
 def _roles(builder: ChangeBuilder, done: Done, present: PresentState) -> dict[str, Any]:
     """Roles as before, without those that are gone; return who had granted those that come back, and when."""
-    current_roles, before = builder.known.account.roles, done.before.roles
+    current_roles, before = builder.user.account.roles, done.before.roles
     if current_roles == before:
         return {}
     there = frozenset(present.roles)

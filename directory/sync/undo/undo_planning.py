@@ -98,8 +98,8 @@ class UndoDecisions:
         """Return what is decided for the users of one page of changes; who has been deleted is left out."""
         done = {row.user_id: row for row in page if row.user_id is not None}
         users = users_in_scope.load(list(done))
-        wanted = {pk: fold(done[pk].before["username"]) for pk in users if Action.RENAME in done[pk].actions}
-        return self._decided(users, done, taken=self._taken_usernames.among(wanted))
+        former_names = {pk: fold(done[pk].before["username"]) for pk in users if Action.RENAME in done[pk].actions}
+        return self._decided(users, done, taken=self._taken_usernames.among(former_names))
 
     def _decided(
         self, users: Mapping[int, StoredUser], done: Mapping[int, RunChange], *, taken: Collection[int]

@@ -11,7 +11,7 @@ from directory.values.plan import Account, Action, Cause, Change, Outcome, Store
 class ChangeBuilder:
     """The change of one user, so far."""
 
-    known: StoredUser
+    user: StoredUser
     after: Account
     steps: list[str] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
@@ -27,9 +27,9 @@ class ChangeBuilder:
     def finished(self, cause: Cause = Cause.NONE) -> Change:
         """Return the change; its outcome is unchanged where no action was added."""
         return Change(
-            user_id=self.known.id,
+            user_id=self.user.id,
             outcome=Outcome.PLANNED if self.actions else Outcome.UNCHANGED,
-            before=self.known.account,
+            before=self.user.account,
             after=self.after,
             steps=tuple(self.steps),
             actions=tuple(self.actions),
@@ -41,10 +41,10 @@ class ChangeBuilder:
     def untouched(self, outcome: Outcome, step: str) -> Change:
         """Return a change that leaves the user as they are, with this outcome."""
         return Change(
-            user_id=self.known.id,
+            user_id=self.user.id,
             outcome=outcome,
-            before=self.known.account,
-            after=self.known.account,
+            before=self.user.account,
+            after=self.user.account,
             steps=(*self.steps, step),
             warnings=tuple(self.warnings),
         )

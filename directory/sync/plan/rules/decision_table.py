@@ -30,14 +30,14 @@ OTHER_PERSON = (
 
 
 def decide(
-    known: StoredUser, lookup_result: LookupResult, context: PlanContext, *, taken: Collection[str] = ()
+    user: StoredUser, lookup_result: LookupResult, context: PlanContext, *, taken: Collection[str] = ()
 ) -> Change:
     """Return the change for one user by the directory's result; ``taken`` are folded usernames of other users."""
-    builder = ChangeBuilder(known, known.account)
+    builder = ChangeBuilder(user, user.account)
     change = _decide(builder, lookup_result, context, taken)
-    if known.managed_locally and change.actions:
+    if user.managed_locally and change.actions:
         actions = ", ".join(change.actions)
-        return ChangeBuilder(known, known.account, steps=list(change.steps)).untouched(
+        return ChangeBuilder(user, user.account, steps=list(change.steps)).untouched(
             Outcome.KEPT, f"Managed locally: nothing changes (the directory asks for: {actions})."
         )
     return change
@@ -77,7 +77,7 @@ def _found(builder: ChangeBuilder, lookup_result: LookupResult, context: PlanCon
         warning = f"The immutable id was {lookup_result.known_id} and is now {identity.unique_id or 'missing'}"
         builder.steps.append(f"{warning}.")
         builder.warnings.append(warning)
-        if not _same_person(builder.known.account, identity):
+        if not _same_person(builder.user.account, identity):
             return builder.untouched(Outcome.CONFLICT, OTHER_PERSON)
     if lookup_result.ways:
         builder.steps.append(lookup_result.ways)
@@ -116,7 +116,7 @@ def _absent(builder: ChangeBuilder, lookup_result: LookupResult) -> Change:
     change = _leave(builder, Cause.ABSENT)
     if not change.actions or not (lookup_result.waits or lookup_result.elsewhere):
         return change
-    waiting = ChangeBuilder(builder.known, builder.known.account, steps=steps, warnings=builder.warnings)
+    waiting = ChangeBuilder(builder.user, builder.user.account, steps=steps, warnings=builder.warnings)
     if lookup_result.elsewhere:
         return waiting.untouched(Outcome.NOT_CHECKED, f"Not checked: {lookup_result.elsewhere}. Nothing changes.")
     return waiting.untouched(Outcome.WAITING, f"Waits: {lookup_result.waits}. Nothing changes yet.")
@@ -124,11 +124,11 @@ def _absent(builder: ChangeBuilder, lookup_result: LookupResult) -> Change:
 
 def _leave(builder: ChangeBuilder, cause: Cause) -> Change:
     """Inactive or absent: block and deactivate; on legal hold, block and leave the deactivation pending."""
-    account = builder.known.account
+    account = builder.user.account
     finding = "absent" if cause is Cause.ABSENT else "found, inactive"
     if not account.active:
         builder.steps.append(f"Rule: {finding}, and deactivated already: nothing changes.")
-    elif builder.known.on_hold:
+    elif builder.user.on_hold:
         builder.steps.append(f"Rule: {finding}, user active and on legal hold: block, deactivation pending.")
         if not account.blocked:
             builder.add(Action.BLOCK, "On legal hold: blocked instead of deactivated.", blocked=True)
@@ -158,7 +158,7 @@ def _stay(
         raise ValueError("a found user comes with an identity")
     if (kept := _kept(builder, context)) is not None:
         return kept
-    builder.steps.append(f"Rule: {_rule(builder.known)}.")
+    builder.steps.append(f"Rule: {_rule(builder.user)}.")
     _bring_back(builder, context)
     if (clash := profile_org_roles.profile(builder, identity, taken)) is not None:
         return clash
@@ -170,31 +170,31 @@ def _stay(
     return builder.finished()
 
 
-def _rule(known: StoredUser) -> str:
+def _rule(user: StoredUser) -> str:
     then = "names and email, org and roles follow the directory"
-    if not known.account.active:
-        by = "a sync" if known.deactivated_by_sync else "a person, which the settings allow to undo"
+    if not user.account.active:
+        by = "a sync" if user.deactivated_by_sync else "a person, which the settings allow to undo"
         return f"found, active, deactivated by {by}: reactivate, then {then}"
-    if known.account.blocked:
-        by = "a sync" if known.blocked_by_sync else "a person, which the settings allow to undo"
+    if user.account.blocked:
+        by = "a sync" if user.blocked_by_sync else "a person, which the settings allow to undo"
         return f"found, active, blocked by {by}: unblock, nothing pending any more, then {then}"
     return f"found, active: {then}"
 
 
 def _kept(builder: ChangeBuilder, context: PlanContext) -> Change | None:
     """A person's deactivation or block stays, unless a setting allows to undo it."""
-    known, account = builder.known, builder.known.account
+    user, account = builder.user, builder.user.account
     if context.reactivate_set_by_person:
         return None
-    if not account.active and not known.deactivated_by_sync:
+    if not account.active and not user.deactivated_by_sync:
         return builder.untouched(
             Outcome.KEPT, "Rule: found, active, but deactivated by a person: a sync changes nothing."
         )
-    if account.pending and not known.pending_by_sync:
+    if account.pending and not user.pending_by_sync:
         return builder.untouched(
             Outcome.KEPT, "Rule: found, active, but a person wants the deactivation: a sync changes nothing."
         )
-    if account.active and account.blocked and not known.blocked_by_sync:
+    if account.active and account.blocked and not user.blocked_by_sync:
         if account.pending:
             builder.steps.append("Rule: found, active, blocked by a person: the block stays.")
             builder.add(Action.CLEAR_PENDING, "The deactivation that a sync left pending is off.", pending=False)
@@ -204,15 +204,15 @@ def _kept(builder: ChangeBuilder, context: PlanContext) -> Change | None:
 
 
 def _bring_back(builder: ChangeBuilder, context: PlanContext) -> None:
-    known, account = builder.known, builder.known.account
+    user, account = builder.user, builder.user.account
     if not account.active:
         builder.add(
             Action.REACTIVATE,
             "Reactivated with the devices deactivated at that time; unexpired archives leave cold storage.",
             active=True,
         )
-    if account.blocked and (known.blocked_by_sync or context.reactivate_set_by_person):
-        by = "a sync" if known.blocked_by_sync else "a person (the settings allow to undo that)"
+    if account.blocked and (user.blocked_by_sync or context.reactivate_set_by_person):
+        by = "a sync" if user.blocked_by_sync else "a person (the settings allow to undo that)"
         builder.add(Action.UNBLOCK, f"Unblocked: the block was set by {by}.", blocked=False)
     elif account.blocked:
         builder.steps.append("Stays blocked: the block was set by a person.")

@@ -32,7 +32,7 @@ def put_back_devices_archives(
         "archives": _archives_to_restore(builder, side_effects["archives"]),
     }
     possible, problems = still_possible(
-        to_restore, devices=devices, archives=archives, at=at, on_hold=builder.known.on_hold
+        to_restore, devices=devices, archives=archives, at=at, on_hold=builder.user.on_hold
     )
     builder.steps += [*_device_steps(possible["devices"]), *_archive_steps(possible["archives"])]
     builder.steps += [f"{problem}." for problem in problems]

@@ -20,7 +20,7 @@ def profile(builder: ChangeBuilder, identity: Identity, taken: Collection[str]) 
 
     A username in another letter case is the same one: that is no rename.
     """
-    account = builder.known.account
+    account = builder.user.account
     from_directory = names(account, identity)
     username = from_directory["username"]
     if fold(username) != fold(account.username):
@@ -90,7 +90,7 @@ def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, c
 
     None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
     """
-    account = builder.known.account
+    account = builder.user.account
     current = context.by_id.get(account.org_id)
     if current is None or current.name != account.org:
         warning = f"The org {account.org} was changed while the plan was made: org and roles stay as they are"
@@ -135,7 +135,7 @@ def _why_not_there(
     if target.synchronized and lookup_result.server_id not in target.servers:
         # There the next sync would not find this user, and deactivate.
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
-    current_roles = builder.known.account.roles
+    current_roles = builder.user.account.roles
     by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
     # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
     limited = current_roles & context.org_roles - by.grantable
@@ -154,7 +154,7 @@ def roles(
     builder: ChangeBuilder, lookup_result: LookupResult, target: OrgFacts, verdict: Verdict, context: PlanContext
 ) -> None:
     """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
-    current_roles = builder.known.account.roles
+    current_roles = builder.user.account.roles
     by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
     found = resolve(verdict.roles, current_roles=current_roles, org=target, by=by)
     builder.steps += found.steps

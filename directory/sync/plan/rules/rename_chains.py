@@ -17,12 +17,12 @@ class RenameChains:
 
     renamed: Callable[[int], str]
     owner_of: Callable[[int, str], int | None]
-    known: dict[int, bool] = field(default_factory=dict)
+    decided: dict[int, bool] = field(default_factory=dict)
 
     def gives_up(self, owner: int) -> bool:
         """Return whether the owner of a username is to have another one: it is free, or passed on in its turn."""
         path: dict[int, None] = {}
-        while (found := self.known.get(owner)) is None:
+        while (found := self.decided.get(owner)) is None:
             if owner in path:
                 # A ring: everybody in it passes a name on.
                 found = True
@@ -34,5 +34,5 @@ class RenameChains:
                 found = bool(key)
                 break
             owner = following
-        self.known.update(dict.fromkeys(path, found))
+        self.decided.update(dict.fromkeys(path, found))
         return found
