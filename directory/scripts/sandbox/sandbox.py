@@ -93,10 +93,6 @@ class Sandbox:
         """
         return self._pages(pages, total=total)
 
-    def second_opinion(self, entry: Entry) -> Verdict:
-        """Return what the scripts say of one entry in a realm that has seen no other; raises SandboxBroken."""
-        return self.second_opinions([entry])[0]
-
     def second_opinions(self, entries: Sequence[Entry]) -> list[Verdict]:
         """Return the verdict on each entry, each from a realm of its own; raises SandboxBroken."""
         with self._alone_at_work():

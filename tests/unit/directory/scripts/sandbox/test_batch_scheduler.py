@@ -183,7 +183,7 @@ class TestPages:
             found = sandbox.evaluate_pages(numbered(100) for _ in range(100))
             next(found)
             with pytest.raises(RuntimeError, match="busy"):
-                sandbox.second_opinion(numbered(1)[0])
+                sandbox.second_opinions(numbered(1))
             del found
 
             assert org_names(sandbox.evaluate(numbered(300))) == numbers(300)

@@ -29,7 +29,7 @@ class TestSecondOpinion:
             first = sandbox.evaluate(NUMBERED)
 
             assert sandbox.second_opinions(NUMBERED) == first
-            assert [sandbox.second_opinion(entry) for entry in NUMBERED[:3]] == first[:3]
+            assert [sandbox.second_opinions([entry])[0] for entry in NUMBERED[:3]] == first[:3]
 
     def test_differs_when_the_first_depended_on_another_entry(
         self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -80,7 +80,7 @@ class TestSecondOpinion:
 
     def test_is_the_error_of_a_script_that_does_not_compile(self) -> None:
         with Sandbox(Scripts(org_name="e =>"), ()) as sandbox:
-            error = sandbox.second_opinion(NUMBERED[0]).error
+            error = sandbox.second_opinions(NUMBERED[:1])[0].error
 
         assert error is not None
         assert error.script is ORG_NAME
@@ -105,7 +105,7 @@ class TestCost:
         with Sandbox(Scripts(active=f"e => {{ {SLOW} return true }}"), ()) as sandbox:
             sandbox.evaluate(NUMBERED[:10])
             sandbox.evaluate(NUMBERED[:10])
-            sandbox.second_opinion(NUMBERED[0])
+            sandbox.second_opinions(NUMBERED[:1])
 
         assert sandbox.cost().entries == 20
         # The clock on the wall also runs while others compute.
