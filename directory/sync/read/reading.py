@@ -7,7 +7,8 @@ from dataclasses import asdict, replace
 from django.db import transaction
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
-from directory.ldap.process.parent import ReadingProcess
+from directory.ldap.process.parent import IsolatedReading, ReadingProcess
+from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, RunServer, RunState, StoredEntry
 from directory.models.fields import Undecryptable
 from directory.scripts import server_sandbox
@@ -24,7 +25,7 @@ from directory.sync.read import duplicate_entries, incremental, left_out, match_
 from directory.sync.read.page_processor import PageProcessor
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache, plan_rows
-from directory.values.ldap import SyncCursor
+from directory.values.ldap import AttributeMapping, SyncCursor
 from directory.values.named_attributes import NamedAttributes
 from orgs.bulk import refresh_statistics
 
@@ -143,13 +144,9 @@ def _read_from(
     connection = server.connection
     extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     evaluation = evaluation_fingerprint(server)
-    entry_store = work.entry_stores[server.pk] = EntryStore(
-        run_id=work.run.pk, server_id=server.pk, fingerprint=evaluation
-    )
-    with transaction.atomic():
-        work.lease.renew(phase=f"reading {server.name}", done=0, extra_timeout=extra_timeout)
-        RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
-        tried_before = entry_store.wrote = entry_store.begin()
+    entry_store = EntryStore(run_id=work.run.pk, server_id=server.pk, fingerprint=evaluation)
+    work.entry_stores[server.pk] = entry_store
+    tried_before = _begin_entries(work, row, entry_store, extra_timeout=extra_timeout)
     # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
     mapping = server.mapping if incremental.mostly_new(server) else None
     groups = _read_groups(work, server, process, entry_store, keep=mapping is not None)
@@ -157,15 +154,7 @@ def _read_from(
     reader = PageProcessor(work, row, server, entry_store, extra_timeout, groups=groups)
     with server_sandbox.sandbox(server) as sandbox:
         reader.dispatcher = EvaluationDispatcher(sandbox, work.workers, work.run.pk, server.pk, evaluation, reader.stay)
-        now = work.lease.clock() if server.full_reading_every > 1 else None
-        request = replace(
-            reader.request,
-            since=since,
-            now=now,
-            groups_named=named_groups.of(server.pk) if since else (),
-            mapping=mapping,
-            for_groups=groups is not None,
-        )
+        request = _request(reader, since, mapping)
         with process.open(request) as reading:
             row.url, extent = reading.url, reading.extent
             if since and (computed := incremental.named_computed(server, extent.computed)):
@@ -176,11 +165,7 @@ def _read_from(
                 fingerprint = reader.match_fingerprint()
             reader.matched = not tried_before and fingerprint == match_fingerprint.of_last_reading(row)
             reader.read(reading.raw_pages())
-            row.referrals = list(reading.referrals)
-            work.notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
-            work.notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)
-            if groups is not None:
-                groups.note_too_deep(reading.too_deep)
+            _note_what_was_odd(reader, reading)
         if reader.incremental:
             row.read_scope = incremental.sentence(extent.since, reader.read_rest(extent, process))
         else:
@@ -188,12 +173,50 @@ def _read_from(
         row.counts = reader.counts()
         if groups is not None:
             work.notes[row.pk] += groups.sentences()
+    _note_proof(row, reading)
+    # Whoever was matched while somebody was renamed may be matched otherwise by now.
+    row.match_fingerprint = fingerprint if fingerprint == reader.match_fingerprint() else ""
+
+
+def _begin_entries(work: RunContext, row: RunServer, entry_store: EntryStore, *, extra_timeout: int) -> bool:
+    """Begin with the entries of a server; return whether an attempt of this run that died had begun with them."""
+    with transaction.atomic():
+        work.lease.renew(phase=f"reading {row.server_name}", done=0, extra_timeout=extra_timeout)
+        RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
+        entry_store.wrote = entry_store.begin()
+    return entry_store.wrote
+
+
+def _request(reader: PageProcessor, since: SyncCursor | None, mapping: AttributeMapping | None) -> ReadingRequest:
+    """Return what the server is asked for; with ``mapping`` the process that reads looks into every entry, too."""
+    server = reader.server
+    return replace(
+        reader.request,
+        since=since,
+        now=reader.context.lease.clock() if server.full_reading_every > 1 else None,
+        groups_named=named_groups.of(server.pk) if since else (),
+        mapping=mapping,
+        for_groups=reader.groups is not None,
+    )
+
+
+def _note_what_was_odd(reader: PageProcessor, reading: IsolatedReading) -> None:
+    """Note what was left out, came twice or could not be read as text, once all pages have come."""
+    row, notes = reader.row, reader.context.notes
+    row.referrals = list(reading.referrals)
+    notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
+    notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)
+    if reader.groups is not None:
+        reader.groups.note_too_deep(reading.too_deep)
+
+
+def _note_proof(row: RunServer, reading: IsolatedReading) -> None:
+    """Note from where to where the directory was read, and what proves that this is all."""
+    extent = reading.extent
     row.since, row.cursor = incremental.to_json(extent.since), incremental.to_json(extent.position)
     row.computed = list(extent.computed)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
-    # Whoever was matched while somebody was renamed may be matched otherwise by now.
-    row.match_fingerprint = fingerprint if fingerprint == reader.match_fingerprint() else ""
 
 
 def _begin_row(work: RunContext, row: RunServer, server: LdapServer) -> None:
