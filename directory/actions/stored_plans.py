@@ -17,6 +17,23 @@ from directory.sync.review import limit_review
 from directory.values.plan import Outcome
 from orgs.rules.actors import Actor
 
+# What a run that applies another one's plan takes over from it, beside the changes and the readings.
+OF_A_PLAN = (
+    "trigger",
+    "chosen_servers",
+    "incremental",
+    "planned_at",
+    "counts",
+    "org_counts",
+    "held_back",
+    "undo_of",
+    "approval",
+    "warnings",
+    "incomplete",
+    "unknown_orgs",
+    "surroundings",
+)
+
 
 def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
     """Have exactly the stored plan of a simulated or held-back run applied; a simulation's in a new run.
@@ -146,24 +163,12 @@ def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
     run = Run.objects.create(
         simulated=False,
         state=RunState.APPLYING,
-        trigger=simulation.trigger,
         started_by_id=by.user_id,
         started_by_label=by.label,
         plan_from=simulation,
-        chosen_servers=simulation.chosen_servers,
-        incremental=simulation.incremental,
         created_at=at,
         started_at=at,
-        planned_at=simulation.planned_at,
-        counts=simulation.counts,
-        org_counts=simulation.org_counts,
-        held_back=simulation.held_back,
-        undo_of=simulation.undo_of,
-        approval=simulation.approval,
-        warnings=simulation.warnings,
-        incomplete=simulation.incomplete,
-        unknown_orgs=simulation.unknown_orgs,
-        surroundings=simulation.surroundings,
+        **{name: getattr(simulation, name) for name in OF_A_PLAN},
     )
     for row in RunServer.objects.filter(run=simulation).order_by("pk").values():
         RunServer.objects.create(**{**row, "id": None, "run_id": run.pk, "live": False})

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from directory.models import RunChange
 from directory.values.ldap import Identity
 from directory.values.plan import Account, Action, Cause, Change, Outcome, StoredUser
 
+# As rows keep them, in this order: what runs repeat is compared as text.
+ACCOUNT = tuple(field.name for field in fields(Account))
+FACTS = ("on_hold", "deactivated_by_sync", "blocked_by_sync", "pending_by_sync")
+
 
 def account_to_json(account: Account) -> dict[str, Any]:
     """Return an account as a row keeps it."""
-    return {
-        "username": account.username,
-        "email": account.email,
-        "first_name": account.first_name,
-        "last_name": account.last_name,
-        "active": account.active,
-        "blocked": account.blocked,
-        "pending": account.pending,
-        "org": account.org,
-        "org_id": account.org_id,
-        "roles": sorted(account.roles),
-    }
+    return {**_named(account, ACCOUNT), "roles": sorted(account.roles)}
 
 
 def facts_to_json(user: StoredUser) -> dict[str, bool]:
     """Return what a plan relied on beside the account: who set its states, and the legal hold."""
-    return {
-        "on_hold": user.on_hold,
-        "deactivated_by_sync": user.deactivated_by_sync,
-        "blocked_by_sync": user.blocked_by_sync,
-        "pending_by_sync": user.pending_by_sync,
-    }
+    return _named(user, FACTS)
+
+
+def _named(value: object, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names}
 
 
 def account_from_json(stored: Mapping[str, Any]) -> Account:
