@@ -30,6 +30,7 @@ MATCHING = (
     *(SYNC / "identify").glob("*.py"),
     *(DIRECTORY / "values").glob("*.py"),
     SYNC / "entries" / "entry_store.py",
+    SYNC / "entries" / "entry_values.py",
     SYNC / "read" / "match_fingerprint.py",
     SYNC / "read" / "sqlite_hashes.py",
     SYNC / "stored" / "serialization.py",
@@ -43,6 +44,7 @@ STORING = (
     DIRECTORY / "scripts" / "verdict_json.py",
     DIRECTORY / "scripts" / "distributed" / "evaluation_batches.py",
     SYNC / "entries" / "entry_store.py",
+    SYNC / "entries" / "entry_values.py",
     SYNC / "stored" / "serialization.py",
     ORGS / "text.py",
 )

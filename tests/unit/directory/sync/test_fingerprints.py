@@ -125,6 +125,7 @@ def test_every_module_that_matches_is_in_the_fingerprint_of_matches_with_all_tha
     [
         "ldap.identity",
         "sync.stored.serialization",
+        "sync.entries.entry_values",
         "scripts.verdict_json",
         "ldap.attributes.requested_attributes",
         "ldap.search.raw_entry",
