@@ -23,9 +23,9 @@ PASSWORD = "correct horse battery"
 BIND_PASSWORD = "bind-secret-4711"
 
 
-def make_org(name: str, *, parent: Org | None = None) -> Org:
+def make_org(name: str, *, parent: Org | None = None, at: datetime = NOW) -> Org:
     """Make an org, below the top of the tree unless said otherwise."""
-    return orgs.create(name=name, parent=parent or Org.objects.get(depth=1), by=SYSTEM, at=NOW)
+    return orgs.create(name=name, parent=parent or Org.objects.get(depth=1), by=SYSTEM, at=at)
 
 
 def make_role(name: str, *permissions: str) -> Role:
@@ -34,7 +34,13 @@ def make_role(name: str, *permissions: str) -> Role:
 
 
 def make_user(
-    username: str, *, org: Org | None = None, roles: Iterable[str] = (), password: str = "", **names: str
+    username: str,
+    *,
+    org: Org | None = None,
+    roles: Iterable[str] = (),
+    password: str = "",
+    at: datetime = NOW,
+    **names: str,
 ) -> User:
     """Make a user with these roles, by name; with a password they are managed locally, so that it always counts."""
     new = NewUser(
@@ -44,7 +50,7 @@ def make_user(
         managed_locally=bool(password),
         password=password,
     )
-    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)[0]
+    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=at)[0]
 
 
 def make_users(usernames: Iterable[str], *, roles: Iterable[str] = ()) -> list[User]:

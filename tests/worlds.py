@@ -1,4 +1,4 @@
-"""Orgs, users, devices and LDAP servers for tests, made through the same actions as in earnest."""
+"""What runs need: orgs, users and devices of ``tests.makers`` at one noon, LDAP servers, and the runs themselves."""
 
 from __future__ import annotations
 
@@ -11,10 +11,9 @@ from directory.models import LdapServer, Run, RunChange, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.values.limit_table import LIMITS
-from orgs.actions import orgs as org_actions
-from orgs.actions.users import account_creation, user_profiles
-from orgs.models import Archive, CreatedBy, Device, Org, Role, User
+from orgs.models import Device, Org, Role, User
 from orgs.rules.actors import SYSTEM
+from tests.makers import make_device, make_org, make_user
 
 # Numbers with which no limit holds a run back.
 NO_LIMITS = {limit.setting: limit.off for limit in LIMITS}
@@ -35,24 +34,17 @@ class Clock:
 def org(name: str, parent: str = "Default") -> Org:
     """Return the org of that name, made below another where it is missing."""
     found = Org.objects.named(name).first()
-    return found or org_actions.create(name=name, parent=Org.objects.named(parent).get(), by=SYSTEM, at=NOON)
+    return found or make_org(name, parent=Org.objects.named(parent).get(), at=NOON)
 
 
 def user(username: str, *, org_name: str = "Default", roles: Iterable[str] = (), **names: str) -> User:
     """Make a user."""
-    new = account_creation.NewUser(
-        user_profiles.Profile(username, **names),
-        org(org_name).pk,
-        frozenset(Role.objects.filter(name__in=roles).values_list("pk", flat=True)),
-    )
-    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
+    return make_user(username, org=org(org_name), roles=roles, at=NOON, **names)
 
 
 def device(owner: User, name: str = "laptop", *, size: int = 10**9) -> Device:
     """Make a device with an archive."""
-    made = Device.objects.create(user=owner, name=name)
-    Archive.objects.create(device=made, size_bytes=size)
-    return made
+    return make_device(owner, name, size_bytes=size)
 
 
 def ldap_server(url: str, **values: Any) -> LdapServer:
