@@ -55,49 +55,49 @@ READ = (
 )
 
 
-def read_servers(work: RunContext) -> None:
+def read_servers(context: RunContext) -> None:
     """Read every server to its end, or note why that failed; when all fail, the run does."""
     with timing.step("beginning to read"):
-        _read_all(work)
+        _read_all(context)
         refresh_statistics(StoredEntry)
 
 
-def _read_all(work: RunContext) -> None:
+def _read_all(context: RunContext) -> None:
     with ReadingProcess() as process:
         with transaction.atomic():
-            work.lease.save(state=RunState.READING, started_at=work.lease.clock())
-            plan_rows.forget(run=work.run)
-        work.competing_users, work.servers, work.users_in_scope = {}, {}, None
-        for row in work.readings:
+            context.lease.save(state=RunState.READING, started_at=context.lease.clock())
+            plan_rows.forget(run=context.run)
+        context.competing_users, context.servers, context.users_in_scope = {}, {}, None
+        for row in context.readings:
             row.complete, row.error = False, ""
             try:
-                _read(work, row, process)
+                _read(context, row, process)
             except (DirectoryUnavailable, Undecryptable) as error:
                 row.error = str(error)
-                notifications.connection_problem(reading=row, at=work.lease.clock())
+                notifications.connection_problem(reading=row, at=context.lease.clock())
             except SandboxBroken as error:
                 raise SyncStopped(f"{row.server_name}: {error}") from error
             else:
-                notifications.connection_works(work.servers[row.server_id or 0], at=work.lease.clock())
-            _save_reading(work, row)
-    if not any(row.complete for row in work.readings):
-        failed = " ".join(f"{row.server_name}: {row.error}" for row in work.readings)
+                notifications.connection_works(context.servers[row.server_id or 0], at=context.lease.clock())
+            _save_reading(context, row)
+    if not any(row.complete for row in context.readings):
+        failed = " ".join(f"{row.server_name}: {row.error}" for row in context.readings)
         raise SyncStopped(failed or "no enabled LDAP server is used by any org")
 
 
-def _read(work: RunContext, row: RunServer, process: ReadingProcess) -> None:
+def _read(context: RunContext, row: RunServer, process: ReadingProcess) -> None:
     """Read one server page by page, as it is set now."""
     server = LdapServer.objects.enabled().filter(readings=row.pk).first()
     if server is None:
         raise DirectoryUnavailable("it has been disabled or deleted")
-    work.servers[server.pk] = server
-    since, why_full = incremental.since(work.run, server)
+    context.servers[server.pk] = server
+    since, why_full = incremental.since(context.run, server)
     if since is not None and not entries_are_current(server.pk, evaluation_fingerprint(server)):
         since, why_full = None, "what is made of its entries has changed"
     try:
-        _read_from(since, why_full, work, row, server, process)
+        _read_from(since, why_full, context, row, server, process)
     except ReadEverything as error:
-        _read_from(None, str(error), work, row, server, process)
+        _read_from(None, str(error), context, row, server, process)
     except DirectoryUnavailable as failure:
         # What a server does not do for changes it may do for everything. One that was not even reached, or that refused
         # the bind, gets no second chance: too many of those lock the account.
@@ -105,23 +105,23 @@ def _read(work: RunContext, row: RunServer, process: ReadingProcess) -> None:
             raise
         why_full = f"what has changed could not be read ({failure})"
         if failure.broke_off_sync:
-            at = work.lease.clock()
-            syncrepl_failures.note_failure(server=server, failure=str(failure), by=work.actor, at=at)
+            at = context.lease.clock()
+            syncrepl_failures.note_failure(server=server, failure=str(failure), by=context.actor, at=at)
             why_full = f"the server broke off when it was asked by syncrepl what has changed ({failure})"
-        _read_after(failure, why_full, work, row, server, process)
+        _read_after(failure, why_full, context, row, server, process)
 
 
 def _read_after(
     failure: DirectoryUnavailable,
     why_full: str,
-    work: RunContext,
+    context: RunContext,
     row: RunServer,
     server: LdapServer,
     process: ReadingProcess,
 ) -> None:
     """Read everything after a failure; where that broke the server, say so."""
     try:
-        _read_from(None, why_full, work, row, server, process)
+        _read_from(None, why_full, context, row, server, process)
     except DirectoryUnavailable as again:
         if not failure.broke_off_sync:
             raise
@@ -134,26 +134,27 @@ def _read_after(
 def _read_from(
     since: SyncCursor | None,
     why_full: str,
-    work: RunContext,
+    context: RunContext,
     row: RunServer,
     server: LdapServer,
     process: ReadingProcess,
 ) -> None:
     """Read what has changed since then, or everything."""
-    _begin_row(work, row, server)
+    _begin_row(context, row, server)
     connection = server.connection
     extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     evaluation = evaluation_fingerprint(server)
-    entry_store = EntryStore(run_id=work.run.pk, server_id=server.pk, fingerprint=evaluation)
-    work.entry_stores[server.pk] = entry_store
-    tried_before = _begin_entries(work, row, entry_store, extra_timeout=extra_timeout)
+    entry_store = EntryStore(run_id=context.run.pk, server_id=server.pk, fingerprint=evaluation)
+    context.entry_stores[server.pk] = entry_store
+    tried_before = _begin_entries(context, row, entry_store, extra_timeout=extra_timeout)
     # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
     mapping = server.mapping if incremental.mostly_new(server) else None
-    groups = _read_groups(work, server, process, entry_store, keep=mapping is not None)
-    _note_who_is_in_scope(work)
-    reader = PageProcessor(work, row, server, entry_store, extra_timeout, groups=groups)
+    groups = _read_groups(context, server, process, entry_store, keep=mapping is not None)
+    _note_who_is_in_scope(context)
+    reader = PageProcessor(context, row, server, entry_store, extra_timeout, groups=groups)
     with server_sandbox.sandbox(server) as sandbox:
-        reader.dispatcher = EvaluationDispatcher(sandbox, work.workers, work.run.pk, server.pk, evaluation, reader.stay)
+        workers, run_id = context.workers, context.run.pk
+        reader.dispatcher = EvaluationDispatcher(sandbox, workers, run_id, server.pk, evaluation, reader.stay)
         request = _request(reader, since, mapping)
         with process.open(request) as reading:
             row.url, extent = reading.url, reading.extent
@@ -172,16 +173,16 @@ def _read_from(
             row.read_scope = incremental.everything(extent.why_full or why_full)
         row.counts = reader.counts()
         if groups is not None:
-            work.notes[row.pk] += groups.sentences()
+            context.notes[row.pk] += groups.sentences()
     _note_proof(row, reading)
     # Whoever was matched while somebody was renamed may be matched otherwise by now.
     row.match_fingerprint = fingerprint if fingerprint == reader.match_fingerprint() else ""
 
 
-def _begin_entries(work: RunContext, row: RunServer, entry_store: EntryStore, *, extra_timeout: int) -> bool:
+def _begin_entries(context: RunContext, row: RunServer, entry_store: EntryStore, *, extra_timeout: int) -> bool:
     """Begin with the entries of a server; return whether an attempt of this run that died had begun with them."""
     with transaction.atomic():
-        work.lease.renew(phase=f"reading {row.server_name}", done=0, extra_timeout=extra_timeout)
+        context.lease.renew(phase=f"reading {row.server_name}", done=0, extra_timeout=extra_timeout)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
         entry_store.wrote = entry_store.begin()
     return entry_store.wrote
@@ -219,76 +220,76 @@ def _note_proof(row: RunServer, reading: IsolatedReading) -> None:
     row.complete = reading.complete
 
 
-def _begin_row(work: RunContext, row: RunServer, server: LdapServer) -> None:
+def _begin_row(context: RunContext, row: RunServer, server: LdapServer) -> None:
     """Reset the row to the server's present settings: what an attempt before wrote may be about other entries."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
-    row.org_lists_digest = work.org_lists_digests.get(server.pk, "")
+    row.org_lists_digest = context.org_lists_digests.get(server.pk, "")
     row.grants_digest, row.url, row.canary_found = server.grants_digest, "", False
     row.pages = row.entries = row.matched = 0
     row.attributes = server.attributes
     row.proof, row.counts, row.match_fingerprint = {}, {}, ""
     row.since, row.cursor, row.read_scope, row.computed = {}, {}, "", []
-    work.competing_users = {
-        key: competing_users for key, competing_users in work.competing_users.items() if key[0] != server.pk
+    context.competing_users = {
+        key: competing_users for key, competing_users in context.competing_users.items() if key[0] != server.pk
     }
-    work.notes.pop(row.pk, None)
+    context.notes.pop(row.pk, None)
 
 
-def _note_who_is_in_scope(work: RunContext) -> None:
+def _note_who_is_in_scope(context: RunContext) -> None:
     """Note it before any people are read, once for all servers."""
-    if work.users_in_scope is None:
+    if context.users_in_scope is None:
         with timing.step("who is in scope"):
-            work.users_in_scope = user_matching.present(work.org_ids)
+            context.users_in_scope = user_matching.present(context.org_ids)
 
 
 def _read_groups(
-    work: RunContext, server: LdapServer, process: ReadingProcess, entry_store: EntryStore, *, keep: bool
+    context: RunContext, server: LdapServer, process: ReadingProcess, entry_store: EntryStore, *, keep: bool
 ) -> GroupStore | None:
-    """Read all groups before the people, and have those decided about again whose groups have changed; None where none are resolved.
+    """Read all groups before the people, and have those decided about again whose groups have changed.
 
-    They are read whole each time: a member that is renamed does not mark its groups as changed. With ``keep`` the process
-    that reads keeps them for the people.
+    Groups are read whole each time: a renamed member does not mark its groups as changed. With ``keep`` the process that
+    reads keeps them for the people. None where the server resolves no groups.
     """
     search = server.group_search
     if search is None:
         return None
-    phase, connection = f"reading groups of {server.name}", server.connection_at(work.lease.clock())
+    phase, connection = f"reading groups of {server.name}", server.connection_at(context.lease.clock())
     extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
-    store = work.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
+    store = context.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with timing.step("reading groups"):
-        work.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
+        context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
         with process.open_groups(connection, search, store.known(), keep=keep) as reading:
             # The groups come meanwhile.
-            _note_who_is_in_scope(work)
-            store.take(reading, lambda: work.lease.stay(phase=phase, done=0, extra_timeout=extra_timeout))
+            _note_who_is_in_scope(context)
+            store.take(reading, lambda: context.lease.stay(phase=phase, done=0, extra_timeout=extra_timeout))
     with timing.step("whose groups have changed"):
         touched = store.touched(entry_store.digest_prefix)
         if store.changed:
             # In one: whoever takes this run over, or comes after it, finds old groups, or those who are decided about again.
             with transaction.atomic():
-                work.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
+                context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
                 store.keep()
                 entry_store.decide_again(touched)
     return store
 
 
-def _save_reading(work: RunContext, row: RunServer) -> None:
+def _save_reading(context: RunContext, row: RunServer) -> None:
     with timing.step("forgetting what is gone"), transaction.atomic():
-        work.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
+        context.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         if row.complete and row.server_id is not None:
             if not row.since:
-                decision_cache.drop(work.entry_stores[row.server_id].forget_unseen())
+                decision_cache.drop(context.entry_stores[row.server_id].forget_unseen())
             row.counts |= unidentified_entries.counts(row.server_id)
-            work.notes.setdefault(row.pk, []).extend(unidentified_entries.not_text(row.server_id))
+            context.notes.setdefault(row.pk, []).extend(unidentified_entries.not_text(row.server_id))
         RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
         if row.complete and row.server_id is not None:
-            row.attribute_counts = _named_attributes(work, row, work.servers[row.server_id])
+            row.attribute_counts = _named_attributes(context, row, context.servers[row.server_id])
             RunServer.objects.filter(pk=row.pk).update(attribute_counts=row.attribute_counts)
 
 
-def _named_attributes(work: RunContext, row: RunServer, server: LdapServer) -> dict[str, int]:
+def _named_attributes(context: RunContext, row: RunServer, server: LdapServer) -> dict[str, int]:
     """Return how many entries have each attribute that mapping and scripts name: as before where no entry has changed."""
-    entry_store = work.entry_stores[server.pk]
+    entry_store = context.entry_stores[server.pk]
     if not entry_store.wrote:
         before = RunServer.objects.that_read(server.pk).exclude(pk=row.pk).first()
         if before and before.complete and before.configuration_digest == row.configuration_digest:
