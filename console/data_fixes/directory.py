@@ -18,13 +18,14 @@ from console.data_fixes.site import ActingAdmin, ReadOnlyAdmin, by
 from console.forms.settings import NotificationForm
 from directory.actions import matches, settings
 from directory.models import LdapServer, Match
+from directory.values import server_fields
 
 
 class LdapServerAdmin(ReadOnlyAdmin):
     """LDAP servers as they are stored, without password and key; they are changed on their own page."""
 
     list_display = ("name", "enabled", "search_base", "position", "its_page")
-    exclude = ("bind_password", "client_key")
+    exclude = tuple(server_fields.secrets())
     search_fields = ("name",)
 
     def its_page(self, obj: LdapServer) -> SafeString:

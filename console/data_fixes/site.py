@@ -23,12 +23,13 @@ from console.data_fixes.passwords import password_page
 from console.security.access import ask_to_confirm
 from console.security.sessions import is_confirmed
 from directory.errors import Invalid
+from directory.values import server_fields
 from orgs.actions.errors import Refused
 from orgs.models import User
 from orgs.rules.actors import Actor, person
 
 Done = TypeVar("Done")
-_SECRETS = frozenset({"password", "bind_password", "client_key"})
+_SECRETS = frozenset({"password", *server_fields.secrets()})
 _TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 
 

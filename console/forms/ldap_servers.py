@@ -7,6 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 from django import forms
+from django.db import models
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -22,42 +24,60 @@ from directory.scope import inherited
 from directory.servers import setting_powers
 from directory.servers.presets import Preset
 from directory.servers.setting_questions import Confirmed
-from directory.values import pasted_text
+from directory.values import pasted_text, server_fields
 from directory.values.ldap import AttributeMapping, Connection, GroupSearch
 from directory.values.scripts import SCRIPTS
+from directory.values.server_field import LISTS, FieldKind, FieldSection
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
 from orgs.rules.actors import person
 
-_SCRIPT = {"rows": 14, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off", "class": "script"}
-
-
+_KINDS = {field.name: field.kind for field in server_fields.FIELDS}
+_WIDGETS: dict[FieldKind, dict[str, Any]] = {
+    FieldKind.SCRIPT: {
+        "rows": 14,
+        "spellcheck": "false",
+        "autocapitalize": "none",
+        "autocomplete": "off",
+        "class": "script",
+    },
+    FieldKind.PEM: {"rows": 4, "spellcheck": "false", "class": "script"},
+    FieldKind.FILTER: {"rows": 2, "spellcheck": "false", "class": "script"},
+}
+# What each test needs.
+_TESTED = (FieldSection.CONNECTION, FieldSection.SEARCH, FieldSection.ATTRIBUTES)
 KEEP, DROP = "keep", "drop"
+
+
+def _form_field(column: models.Field[Any, Any], **options: Any) -> forms.Field | None:
+    """Return the field of the form for a column, by the kind of its value."""
+    kind = _KINDS[column.name]
+    if kind in LISTS:
+        label, initial = capfirst(column.verbose_name), column.get_default()
+        return LinesField(label=label, required=not column.blank, initial=initial, help_text=HELP.get(column.name, ""))
+    if kind in _WIDGETS:
+        options["widget"] = forms.Textarea(attrs=_WIDGETS[kind])
+    if column.name == "bind_dn":
+        options["widget"] = forms.TextInput(
+            attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}
+        )
+    return column.formfield(**options)
+
+
+def _secret_field(name: str) -> forms.CharField:
+    """Return the field in which a secret is entered; what is stored is never sent to the browser."""
+    label = capfirst(str(getattr(LdapServer._meta.get_field(name), "verbose_name", name)))
+    if _KINDS[name] is FieldKind.PASSWORD:
+        password = forms.PasswordInput(attrs={"autocomplete": "new-password"})
+        return forms.CharField(label=label, required=False, strip=False, max_length=4096, widget=password)
+    lines = SecretTextarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off", "class": "script"})
+    return forms.CharField(label=label, required=False, max_length=256 * 1024, widget=lines)
 
 
 class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
     """Everything about an LDAP server; ``viewer`` decides which orgs and roles may be chosen."""
 
-    urls = LinesField(label=_("URLs"))
     anonymous_bind = forms.BooleanField(label=_("Anonymous bind"), required=False)
-    bind_password = forms.CharField(
-        label=_("Bind password"),
-        required=False,
-        strip=False,
-        max_length=4096,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
-    )
-    client_key = forms.CharField(
-        label=_("Client key"),
-        required=False,
-        max_length=256 * 1024,
-        widget=SecretTextarea(attrs={"rows": 4, "spellcheck": "false", "autocomplete": "off", "class": "script"}),
-    )
-    left_out_contexts = LinesField(label=_("Referrals left out"), required=False)
-    always_list_attributes = LinesField(label=_("Always lists"))
-    unmarked_attributes = LinesField(
-        label=_("Attributes that change without marking the entry as changed"), required=False
-    )
     orgs = OrgsField(label=_("Orgs"), required=False)
     grantable_roles = forms.ModelMultipleChoiceField(
         label=_("Roles that this server may grant"),
@@ -85,30 +105,19 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
     class Meta:
         model = LdapServer
-        fields = [
-            name
-            for name in servers.SETTINGS
-            if name
-            not in {"urls", *servers.SECRETS, "left_out_contexts", "always_list_attributes", "unmarked_attributes"}
-        ]
-        widgets = {
-            "bind_dn": forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
-            "ca_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
-            "client_certificate": forms.Textarea(attrs={"rows": 4, "spellcheck": "false", "class": "script"}),
-            "search_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
-            "groups_filter": forms.Textarea(attrs={"rows": 2, "spellcheck": "false", "class": "script"}),
-            **{script.column: forms.Textarea(attrs=_SCRIPT) for script in SCRIPTS},
-        }
+        fields = [name for name in servers.SETTINGS if name not in servers.SECRETS]
+        formfield_callback = _form_field
         help_texts = HELP
 
     def __init__(self, *args: Any, viewer: User, server: LdapServer | None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs | {"instance": server})
         self.server, self.viewer = server, viewer
+        self.fields.update({secret: _secret_field(secret) for secret in servers.SECRETS})
         for name in pasted_text.NORMALIZED & self.fields.keys():
             field: Any = self.fields[name]
             # An escaped blank at the end of a DN is a part of it.
             field.strip = False
-        for name in self.declared_fields.keys() & HELP.keys():
+        for name in {*self.declared_fields, *servers.SECRETS} & HELP.keys():
             self.fields[name].help_text = HELP[name]
         self.visible = Org.objects.visible_to(viewer).active()
         orgs: Any = self.fields["orgs"]
@@ -120,10 +129,6 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
                 **self.initial,
                 "orgs": list(server.orgs.all()),
                 "grantable_roles": list(server.grantable_roles.all()),
-                "urls": server.urls,
-                "left_out_contexts": server.left_out_contexts,
-                "always_list_attributes": server.always_list_attributes,
-                "unmarked_attributes": server.unmarked_attributes,
                 "anonymous_bind": not server.bind_dn and not server.sasl_external,
                 "version": server.version,
             }
@@ -133,7 +138,6 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             }
             self.stored = {secret: getattr(server, secret) for secret in servers.SECRETS}
         if server is None:
-            self.initial["always_list_attributes"] = LdapServer().always_list_attributes
             self.where = {secret: {} for secret in servers.SECRETS}
             self.stored = dict.fromkeys(servers.SECRETS, "")
         for secret, value in self.stored.items():
@@ -218,29 +222,13 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         Raises:
             Undecryptable: when that takes a stored secret and no key opens it.
         """
-        given = self.cleaned_data
-        return Connection(
-            name=given.get("name", ""),
-            urls=tuple(given["urls"]),
-            search_base=given["search_base"],
-            search_filter=given["search_filter"],
-            search_scope=given["search_scope"],
-            start_tls=given["start_tls"],
-            verify_certificates=given["verify_certificates"],
-            ca_certificate=given["ca_certificate"],
-            bind_dn=given["bind_dn"],
-            bind_password=self._secret("bind_password", "bind_dn"),
-            page_size=given["page_size"],
-            connect_timeout=given["connect_timeout"],
-            operation_timeout=given["operation_timeout"],
-            follow_referrals=given["follow_referrals"],
-            cannot_page=given["cannot_page"],
-            client_certificate=given["client_certificate"],
-            client_key=self._secret("client_key", "client_certificate"),
-            sasl_external=given["sasl_external"],
-            left_out_contexts=tuple(given["left_out_contexts"]),
-            dereference_aliases=given["dereference_aliases"],
-        )
+        password, key = self._secret("bind_password", "bind_dn"), self._secret("client_key", "client_certificate")
+        return self._filled_in(bind_password=password, client_key=key).connection
+
+    def _filled_in(self, **secrets: str) -> LdapServer:
+        """Return an object with what is filled in, saved or not; of secrets only those that are given."""
+        values = {name: self.cleaned_data[name] for name in servers.SETTINGS if name in self.cleaned_data}
+        return LdapServer(**{**values, **dict.fromkeys(servers.SECRETS, ""), **secrets})
 
     def is_stored(self, connection: Connection) -> bool:
         """Return whether the server would be reached in just this way by what is stored."""
@@ -252,25 +240,15 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
     def mapping(self) -> AttributeMapping:
         """Return which attributes hold a person's identity, as filled in."""
-        given = self.cleaned_data
-        return AttributeMapping(
-            username=given["username_attribute"],
-            email=given["email_attribute"],
-            first_name=given["first_name_attribute"],
-            last_name=given["last_name_attribute"],
-            unique_id=given["unique_id_attribute"],
-        )
+        return self._filled_in().mapping
 
     def group_search(self) -> GroupSearch | None:
         """Return which groups are resolved, as filled in; None where none are."""
-        given = self.cleaned_data
-        if not given["resolve_groups"]:
-            return None
-        return GroupSearch(given["groups_base"], given["groups_filter"], given["groups_depth"])
+        return self._filled_in().group_search
 
     def connection_errors(self, besides: Collection[str]) -> dict[str, list[str]]:
         """Return what is wrong with the settings that a test needs, ``besides`` among them, by label."""
-        needed = {*servers.CONNECTION, *servers.SEARCH, *servers.ATTRIBUTES, *besides}
+        needed = {*server_fields.in_section(*_TESTED), *besides}
         found = {name: list(map(str, errors)) for name, errors in self.errors.items() if name in needed}
         if not found:
             values = {name: value for name, value in self.values().items() if name in needed}

@@ -28,6 +28,8 @@ from directory.models import LdapServer, SyncSettings
 from directory.models.fields import Undecryptable
 from directory.servers import presets, setting_warnings
 from directory.sync.read import syncrepl_failures
+from directory.values import server_fields
+from directory.values.server_field import FieldSection
 from orgs.permissions import Permission
 
 
@@ -221,7 +223,7 @@ def _unsaved(request: ConsoleRequest, pk: int | None) -> LdapServerForm:
 
 
 def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
-    if problem := _not_ready(form, servers.GROUPS):
+    if problem := _not_ready(form, server_fields.in_section(FieldSection.GROUPS)):
         return problem
     try:
         connection = form.connection()

@@ -15,70 +15,18 @@ from directory.errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
 from directory.scope import own_lists, servers_by_org
 from directory.servers import setting_powers, setting_questions
-from directory.servers.setting_checks import MAPPING, wrong
+from directory.servers.setting_checks import wrong
 from directory.servers.setting_powers import default_grantable_roles
 from directory.servers.setting_questions import NOTHING_CONFIRMED, Confirmed
-from directory.values import limit_table, pasted_text
-from directory.values.scripts import SCRIPTS, Scripts
+from directory.values import pasted_text, server_fields
+from directory.values.scripts import Scripts
 from orgs.actions.audit import Fact, note
 from orgs.models import Org, Role
 from orgs.rules.actors import Actor
 
-CONNECTION = (
-    "urls",
-    "start_tls",
-    "verify_certificates",
-    "ca_certificate",
-    "bind_dn",
-    "bind_password",
-    "client_certificate",
-    "client_key",
-    "sasl_external",
-    "connect_timeout",
-    "operation_timeout",
-    "follow_referrals",
-    "left_out_contexts",
-    "dereference_aliases",
-)
-GROUPS = ("resolve_groups", "groups_base", "groups_filter", "groups_depth")
-SEARCH = ("search_base", "search_scope", "search_filter", "page_size", "cannot_page", "needed_attributes_only")
-ATTRIBUTES = (*MAPPING, "always_list_attributes")
-LIMITS = (*(limit.setting for limit in limit_table.LIMITS), "absence_runs", "absence_hours", "canary")
-SETTINGS = (
-    "name",
-    "enabled",
-    *CONNECTION,
-    *SEARCH,
-    *GROUPS,
-    *ATTRIBUTES,
-    *(script.column for script in SCRIPTS),
-    *LIMITS,
-    "requires_approval",
-    "sync_interval_hours",
-    "full_reading_every",
-    "unmarked_attributes",
-)
-# Where a stored password would be sent to: whoever changes one of these has to know the password.
-WHERE_THE_PASSWORD_GOES = (
-    "urls",
-    "start_tls",
-    "verify_certificates",
-    "ca_certificate",
-    "bind_dn",
-    # A referral takes the password along to another server.
-    "follow_referrals",
-)
-# Whoever connects elsewhere with a stored key passes for its owner there.
-WHERE_THE_KEY_GOES = (
-    "urls",
-    "start_tls",
-    "verify_certificates",
-    "ca_certificate",
-    "sasl_external",
-    "follow_referrals",
-)
+SETTINGS = server_fields.names()
 # What is encrypted and never shown again, with what must not change without it being entered again.
-SECRETS = {"bind_password": WHERE_THE_PASSWORD_GOES, "client_key": WHERE_THE_KEY_GOES}
+SECRETS = server_fields.secrets()
 
 
 def problems(*, server: LdapServer | None, values: Mapping[str, Any]) -> dict[str, str]:

@@ -14,6 +14,7 @@ from django.db.models import CharField, JSONField, Model, TextField
 
 from directory.models import LdapServer
 from directory.models.fields import EncryptedTextField, Sealed
+from directory.values import server_fields
 
 # Shorter ones could stand in a text by chance.
 SHORTEST_SECRET = 12
@@ -67,19 +68,18 @@ def _secrets() -> dict[str, str]:
     """Return the secrets, as they are spelled in texts, each with what it is."""
     secrets = {settings.SECRET_KEY: "SECRET_KEY"} | dict.fromkeys(settings.ENCRYPTION_KEYS, "an encryption key")
     for server in LdapServer.objects.order_by("pk"):
-        if not isinstance(server.bind_password, Sealed):
-            secrets[server.bind_password] = f"the bind password of LDAP server {server.pk}"
-        if not isinstance(server.client_key, Sealed):
-            secrets |= dict.fromkeys(_parts(server.client_key), f"the client key of LDAP server {server.pk}")
+        for name in server_fields.secrets():
+            if not isinstance(secret := getattr(server, name), Sealed):
+                secrets |= dict.fromkeys(_parts(secret), f"the {name.replace('_', ' ')} of LDAP server {server.pk}")
     long = {secret: what for secret, what in secrets.items() if len(secret) >= SHORTEST_SECRET}
     # JSON spells some characters otherwise.
     return {json.dumps(secret)[1:-1]: what for secret, what in long.items()} | long
 
 
-def _parts(key: str) -> Iterator[str]:
-    """Yield a key, and a line of its middle, which stays where line ends become others."""
-    yield key
-    if body := [line for line in key.splitlines() if not line.startswith("-")]:
+def _parts(secret: str) -> Iterator[str]:
+    """Yield a secret and, of a key, a line of its middle, which stays where line ends become others."""
+    yield secret
+    if body := [line for line in secret.splitlines() if not line.startswith("-")]:
         yield body[len(body) // 2]
 
 

@@ -13,6 +13,8 @@ from django.db.models import Exists, ForeignKey, Model, OuterRef
 
 from directory.models import LdapServer
 from directory.scope import server_lists
+from directory.values import server_fields
+from directory.values.server_field import LISTS
 from orgs.models import DirectoryService, Org, Role, User
 from orgs.models.keys import Keyed
 from orgs.permissions import STANDARD_ROLES, Permission
@@ -73,16 +75,7 @@ def servers(_at: datetime) -> Iterator[str]:
     """The settings of every LDAP server are within their bounds."""
     for server in LdapServer.objects.order_by("pk"):
         try:
-            server.clean_fields(
-                exclude=[
-                    "urls",
-                    "always_list_attributes",
-                    "left_out_contexts",
-                    "name_key",
-                    "bind_password",
-                    "client_key",
-                ]
-            )
+            server.clean_fields(exclude=["name_key", *server_fields.of_kinds(LISTS), *server_fields.secrets()])
         except ValidationError as error:
             wrong = "; ".join(f"{field}: {' '.join(messages)}" for field, messages in error.message_dict.items())
             yield f"LDAP server {server.pk} ({server.name}): {wrong}"

@@ -12,29 +12,21 @@ from directory.actions import servers
 from directory.errors import Invalid, Refused
 from directory.models import LdapServer
 from directory.servers.setting_questions import Confirmed
-from directory.values.limit_table import LIMITS
-from directory.values.scripts import SCRIPTS
+from directory.values import server_fields
+from directory.values.server_field import LISTS, TEXTS, FieldKind
 from orgs.actions import locks
 from orgs.actions import orgs as org_actions
 from orgs.models import Org, Role
 from orgs.rules.actors import Actor
 from orgs.text import fold
 
-_TEXT = {
-    "name", "ca_certificate", "bind_dn", "bind_password", "client_certificate", "client_key",
-    "search_base", "search_scope", "search_filter",
-    "username_attribute", "email_attribute", "first_name_attribute", "last_name_attribute", "unique_id_attribute",
-    *(script.column for script in SCRIPTS), "canary", "groups_base", "groups_filter",
-}  # fmt: skip
-_FLAGS = {
-    "enabled", "start_tls", "verify_certificates", "follow_referrals", "sasl_external", "dereference_aliases", "cannot_page",
-    "needed_attributes_only", "requires_approval", "keep_inherited_servers", "resolve_groups",
-}  # fmt: skip
-_LISTS = {"orgs", "urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes", "grantable_roles"}
-_NUMBERS = {
-    "page_size", "connect_timeout", "operation_timeout", *(limit.setting for limit in LIMITS), "absence_runs",
-    "absence_hours", "sync_interval_hours", "full_reading_every", "groups_depth",
-}  # fmt: skip
+_FIELDS = {field.name: field for field in server_fields.FIELDS}
+# Beside the fields: whom a server serves, what it may grant, and an answer to a question.
+_RELATED = {
+    "orgs": FieldKind.LINES,
+    "grantable_roles": FieldKind.LINES,
+    "keep_inherited_servers": FieldKind.FLAG,
+}
 _REQUIRED = ("urls", "search_base")
 
 
@@ -79,7 +71,7 @@ def _apply_one(
     if server is None and (missing := [name for name in _REQUIRED if name not in given]):
         raise Invalid(dict.fromkeys(missing, "a new LDAP server needs it"))
     # By name, in any letter case: the name of a server that exists only finds it.
-    elsewhere = {"orgs", "keep_inherited_servers", "grantable_roles"} | ({"name"} if server else set())
+    elsewhere = _RELATED.keys() | ({"name"} if server else set())
     values = {name: value for name, value in given.items() if name not in elsewhere}
     orgs = _orgs(given["orgs"], by=by, at=at) if "orgs" in given else None
     kept = frozenset(org.pk for org in orgs or ()) if given.get("keep_inherited_servers") else frozenset()
@@ -98,24 +90,31 @@ def _apply_one(
 def _wrong_types(given: Mapping[str, Any]) -> dict[str, str]:
     errors = {}
     for key, value in given.items():
-        if key in _TEXT:
-            wrong = "" if isinstance(value, str) else "text"
-        elif key in _FLAGS:
-            wrong = "" if isinstance(value, bool) else "true or false"
-        elif key in _LISTS:
-            listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
-            wrong = "" if listed else "a list of texts"
-        elif key in _NUMBERS:
-            empty = value is None and key == "sync_interval_hours"
-            wrong = "" if empty or (isinstance(value, int) and not isinstance(value, bool)) else "a whole number"
-        else:
+        if (kind := _kind(key)) is None:
             errors[key] = "there is no such key"
-            continue
-        if wrong:
+        elif wrong := _wrong_type(kind, value, nullable=key in _FIELDS and _FIELDS[key].nullable):
             errors[key] = f"must be {wrong}"
     if not isinstance(given.get("name"), str) or not given["name"].strip():
         errors["name"] = "an LDAP server needs a name"
     return errors
+
+
+def _kind(key: str) -> FieldKind | None:
+    return _FIELDS[key].kind if key in _FIELDS else _RELATED.get(key)
+
+
+def _wrong_type(kind: FieldKind, value: Any, *, nullable: bool) -> str:
+    """Return what a value had to be; empty where it is that."""
+    if nullable and value is None:
+        return ""
+    if kind in TEXTS:
+        return "" if isinstance(value, str) else "text"
+    if kind in LISTS:
+        listed = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        return "" if listed else "a list of texts"
+    if kind is FieldKind.FLAG:
+        return "" if isinstance(value, bool) else "true or false"
+    return "" if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
 
 
 def _orgs(names: list[str], *, by: Actor, at: datetime) -> list[Org]:

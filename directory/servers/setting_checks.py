@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -17,25 +17,20 @@ from directory.models.servers.connection_settings import Scope
 from directory.scripts import server_sandbox
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import compile_errors
+from directory.values import server_fields
 from directory.values.pem_certificates import check_client_certificate
 from directory.values.scripts import SCRIPTS
+from directory.values.server_field import LISTS as LIST_KINDS
+from directory.values.server_field import LONG_TEXTS, OF_ONE_LINE, FieldKind
 from orgs.text import counted, fold
 
 BY_COLUMN = {script.column: script for script in SCRIPTS}
-MAPPING = (
-    "username_attribute",
-    "email_attribute",
-    "first_name_attribute",
-    "last_name_attribute",
-    "unique_id_attribute",
-)
+MAPPING = server_fields.of_kinds({FieldKind.ATTRIBUTE})
 # Of one line, and shown in lists, logs and mails.
-ONE_LINE = ("name", "bind_dn", "search_base", "canary", "groups_base", *MAPPING)
-LONG = (
-    "bind_password", "search_filter", "groups_filter", "ca_certificate", "client_certificate", "client_key", *BY_COLUMN,
-)  # fmt: skip
-LISTS = ("urls", "left_out_contexts", "always_list_attributes", "unmarked_attributes")
-ENCRYPTED = ("bind_password", "client_key")
+ONE_LINE = server_fields.of_kinds(OF_ONE_LINE)
+LONG = server_fields.of_kinds(LONG_TEXTS)
+LISTS = server_fields.of_kinds(LIST_KINDS)
+ENCRYPTED = frozenset(server_fields.secrets())
 MOST_URLS = 20
 MOST_ATTRIBUTES = 500
 MOST_CONTEXTS = 100
@@ -167,20 +162,15 @@ def _wrong_client_certificate(stored: LdapServer, given: Mapping[str, Any]) -> d
 
 
 def _wrong_syntax(stored: LdapServer) -> dict[str, str | None]:
-    certificate = stored.ca_certificate
-    return {
-        "search_base": check_dn(stored.search_base),
+    values = {field: getattr(stored, field.name) for field in server_fields.FIELDS if field.kind in _SYNTAX}
+    certificate, bind_dn = stored.ca_certificate, stored.bind_dn
+    return {field.name: _SYNTAX[field.kind](value) for field, value in values.items() if value != ""} | {
         "search_scope": None if stored.search_base or stored.search_scope == Scope.SUBTREE else UNROOTED,
-        "left_out_contexts": _wrong_contexts(stored.left_out_contexts),
         # Active Directory also takes reader@corp.example.com and CORP\\reader.
-        "bind_dn": check_dn(stored.bind_dn) if "," in stored.bind_dn or "=" in stored.bind_dn else None,
-        "search_filter": check_filter(stored.search_filter),
-        "groups_base": check_dn(stored.groups_base),
-        "groups_filter": check_filter(stored.groups_filter) if stored.groups_filter else None,
+        "bind_dn": check_dn(bind_dn) if "," in bind_dn or "=" in bind_dn else None,
         "ca_certificate": _wrong_certificate(certificate) if certificate.strip() else None,
-        "always_list_attributes": _wrong_attributes(stored.always_list_attributes),
         "unmarked_attributes": _wrong_attributes(stored.unmarked_attributes, may_begin_with=EXCEPT),
-    } | {field: check_attribute(name) for field in MAPPING if (name := getattr(stored, field))}
+    }
 
 
 def _wrong_contexts(names: Any) -> str | None:
@@ -204,3 +194,13 @@ def _wrong_attributes(names: Any, *, may_begin_with: str = "") -> str | None:
         return f"{counted(len(names), 'attribute', 'attributes')}: {MOST_ATTRIBUTES} are the most"
     bare = (name.strip().removeprefix(may_begin_with) for name in names)
     return next(filter(None, map(check_attribute, bare)), None)
+
+
+# What a value has to be, by its kind; an empty text is the business of the column.
+_SYNTAX: Mapping[FieldKind, Callable[[Any], str | None]] = {
+    FieldKind.ATTRIBUTE: check_attribute,
+    FieldKind.DN: check_dn,
+    FieldKind.FILTER: check_filter,
+    FieldKind.DNS: _wrong_contexts,
+    FieldKind.ATTRIBUTE_NAMES: _wrong_attributes,
+}

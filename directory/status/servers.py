@@ -15,6 +15,7 @@ from directory.scheduling.due import Timetable
 from directory.servers import setting_warnings
 from directory.status.lines import Line, LineState
 from directory.sync.stored import not_checked
+from directory.values import server_fields
 from directory.values.pem_certificates import validity
 
 
@@ -42,13 +43,11 @@ def look(*, at: datetime) -> list[Line]:
 def _dangers(server: LdapServer, *, at: datetime) -> list[Line]:
     about = ("server", server.pk)
     found = []
-    if isinstance(server.bind_password, Sealed):
-        advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the bind password again.")
-        fact = _("Its bind password can't be decrypted with the keys there are.")
-        found.append(Line(server.name, LineState.PROBLEM, fact, advice, about=about))
-    if isinstance(server.client_key, Sealed):
-        advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the client key again.")
-        fact = _("Its client key can't be decrypted with the keys there are.")
+    for secret in (
+        name.replace("_", " ") for name in server_fields.secrets() if isinstance(getattr(server, name), Sealed)
+    ):
+        advice = _("Restore SECRET_KEY or ENCRYPTION_KEYS, or enter the %(secret)s again.") % {"secret": secret}
+        fact = _("Its %(secret)s can't be decrypted with the keys there are.") % {"secret": secret}
         found.append(Line(server.name, LineState.PROBLEM, fact, advice, about=about))
     if fact := setting_warnings.ending_certificate(server, at=at):
         expired = bool(validity(server.client_certificate, at))

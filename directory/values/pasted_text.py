@@ -11,7 +11,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from directory.values.scripts import SCRIPTS
+from directory.values import server_fields
+from directory.values.server_field import FieldKind
 
 # A byte order mark, zero-width and no-break blanks come along when text is copied from a page or a document.
 _UNSEEN = "\ufeff\u200b\u2060"
@@ -111,31 +112,22 @@ def lines(value: list[Any]) -> list[Any]:
     return [each for item in value if (each := line(item) if isinstance(item, str) else item) != ""]
 
 
-_TEXTS: Mapping[str, Callable[[str], str]] = {
-    "ca_certificate": pem,
-    "client_certificate": pem,
-    "client_key": pem,
-    **{script.column: text for script in SCRIPTS},
-    "search_filter": ldap_filter,
-    "search_base": dn,
-    "groups_filter": ldap_filter,
-    "groups_base": dn,
-    "bind_dn": name_of_entry,
-    "username_attribute": line,
-    "email_attribute": line,
-    "first_name_attribute": line,
-    "last_name_attribute": line,
-    "unique_id_attribute": line,
-    "canary": name_of_entry,
+_TEXTS: Mapping[FieldKind, Callable[[str], str]] = {
+    FieldKind.PEM: pem,
+    FieldKind.SCRIPT: text,
+    FieldKind.FILTER: ldap_filter,
+    FieldKind.DN: dn,
+    FieldKind.ENTRY: name_of_entry,
+    FieldKind.ATTRIBUTE: line,
 }
-_LISTS: Mapping[str, Callable[[list[Any]], list[Any]]] = {
-    "urls": lines,
-    "always_list_attributes": lines,
-    "left_out_contexts": dns,
-    "unmarked_attributes": lines,
+_LISTS: Mapping[FieldKind, Callable[[list[Any]], list[Any]]] = {
+    FieldKind.LINES: lines,
+    FieldKind.DNS: dns,
+    FieldKind.ATTRIBUTE_NAMES: lines,
 }
 # Beside these, a text is a name, chosen from a list, or a password, in which each blank counts.
-NORMALIZED = frozenset({*_TEXTS, *_LISTS})
+NORMALIZED = frozenset(server_fields.of_kinds({*_TEXTS, *_LISTS}))
+_KINDS = {field.name: field.kind for field in server_fields.FIELDS}
 
 
 def normalized(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -144,9 +136,10 @@ def normalized(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _normalized(name: str, value: Any) -> Any:
-    if name in _TEXTS and isinstance(value, str):
-        return _TEXTS[name](value)
-    return _LISTS[name](value) if name in _LISTS and isinstance(value, list) else value
+    kind = _KINDS.get(name, FieldKind.CHOICE)
+    if kind in _TEXTS and isinstance(value, str):
+        return _TEXTS[kind](value)
+    return _LISTS[kind](value) if kind in _LISTS and isinstance(value, list) else value
 
 
 def same(name: str, one: Any, other: Any) -> bool:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import datetime
+from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.fields import EncryptedTextField, decrypted
-from directory.values import pasted_text
+from directory.values import pasted_text, server_fields
 from directory.values.ldap import Connection
 
+_OF_CONNECTION = frozenset(each.name for each in fields(Connection))
 # Not "and no computers": where a server's schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
 DEFAULT_FILTER = "(objectClass=person)"
 
@@ -107,29 +109,14 @@ class ConnectionSettings(models.Model):
         What was stored before it was normalized is normalized here and not where it is stored, which would be another
         ``configuration_digest`` of a server that nobody has changed.
         """
-        return Connection(
-            name=self.name,
-            urls=tuple(pasted_text.lines(self.urls)),
-            search_base=pasted_text.dn(self.search_base),
-            search_filter=pasted_text.ldap_filter(self.search_filter),
-            search_scope=self.search_scope,
-            start_tls=self.start_tls,
-            verify_certificates=self.verify_certificates,
-            ca_certificate=pasted_text.pem(self.ca_certificate),
-            bind_dn=pasted_text.name_of_entry(self.bind_dn),
-            bind_password=decrypted(self.bind_password),
-            page_size=self.page_size,
-            connect_timeout=self.connect_timeout,
-            operation_timeout=self.operation_timeout,
-            follow_referrals=self.follow_referrals,
-            cannot_page=self.cannot_page,
-            sync_searches=self.sync_search_failed_at is None,
-            client_certificate=pasted_text.pem(self.client_certificate),
-            client_key=pasted_text.pem(decrypted(self.client_key, "client key")),
-            sasl_external=self.sasl_external,
-            left_out_contexts=tuple(self.left_out_contexts),
-            dereference_aliases=self.dereference_aliases,
-        )
+        values = {name: getattr(self, name) for name in server_fields.names() if name in _OF_CONNECTION}
+        secrets = server_fields.secrets().keys() & _OF_CONNECTION
+        values |= {name: decrypted(values[name], name.replace("_", " ")) for name in secrets}
+        settings: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in pasted_text.normalized(values).items()
+        }
+        return Connection(**settings, sync_searches=self.sync_search_failed_at is None)
 
     def connection_at(self, at: datetime) -> Connection:
         """Return how to reach the server at this time; raises Undecryptable."""

@@ -13,14 +13,10 @@ from django.utils.translation import gettext_lazy as _
 from directory.models.servers.attribute_settings import AttributeSettings
 from directory.models.servers.connection_settings import ConnectionSettings
 from directory.models.servers.limit_settings import LimitSettings
-from directory.values.pem_certificates import holder
-from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME
+from directory.values.server_digest import configuration_digest, in_digest
 from orgs.models import Org, User
 from orgs.models.keys import Keyed
 from orgs.permissions import Permission
-
-# The scripts that each configuration digest has, also where they are empty; a later one counts as soon as it has a source.
-_FIRST = (ACTIVE, ORG_NAME, ROLE_NAME)
 
 
 class LdapServerQuerySet(models.QuerySet["LdapServer"]):
@@ -113,42 +109,12 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
     @property
     def configuration_digest(self) -> str:
         """What a simulation has to have seen before a real run: connection, search, mapping and scripts, as one hash."""
-        scripts = self.scripts
-        parts = [
-            self.urls,
-            self.start_tls,
-            self.verify_certificates,
-            self.ca_certificate,
-            self.bind_dn,
-            self.follow_referrals,
-            self.search_base,
-            self.search_scope,
-            self.search_filter,
-            self.username_attribute,
-            self.email_attribute,
-            self.first_name_attribute,
-            self.last_name_attribute,
-            self.unique_id_attribute,
-            self.always_list_attributes,
-            *(scripts[script] for script in _FIRST),
-        ]
-        # What was simulated before there was this setting still is what it was.
-        if self.needed_attributes_only:
-            parts.append("needed attributes only")
-        if self.cannot_page:
-            parts.append("cannot page")
-        if self.resolve_groups:
-            parts.append(["groups", self.groups_base, self.groups_filter, self.groups_depth])
-        if self.client_certificate:
-            parts.append(f"client certificate of {holder(self.client_certificate)}")
-        if self.sasl_external:
-            parts.append("SASL EXTERNAL")
-        if self.left_out_contexts:
-            parts.append(["referrals left out", *self.left_out_contexts])
-        if self.dereference_aliases:
-            parts.append("aliases are dereferenced")
-        parts += [[script.name, source] for script, source in scripts.items() if source and script not in _FIRST]
-        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+        names = in_digest()
+        columns = map(LdapServer._meta.get_field, names)
+        return configuration_digest(
+            {name: getattr(self, name) for name in names},
+            {column.name: column.get_default() for column in columns if isinstance(column, models.Field)},
+        )
 
 
 class OrgServer(models.Model):

@@ -12,13 +12,14 @@ from django.db.models.functions import Coalesce
 
 from directory.models import LdapServer, Run, RunServer
 from directory.scope import server_lists
+from directory.values import server_fields
 from directory.values.plan import Outcome
 from orgs.models import AuditEntry, Role
 from orgs.rules.inheritance import effective_settings
 
 # What decides nothing about a plan, by the kind of what was changed.
 _HARMLESS = {
-    "LDAP server": {"name", "sync_interval_hours"},
+    "LDAP server": server_fields.harmless(),
     "org": {"notes"},
     "settings": {"interval_hours", "notification_addresses", "notify_administrators"},
 }

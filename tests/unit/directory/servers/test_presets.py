@@ -11,7 +11,6 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from directory.actions import servers
 from directory.ldap.connection_test.connection_test import ConnectionStep
 from directory.ldap.errors import Stage
 from directory.models import LdapServer
@@ -19,8 +18,10 @@ from directory.models.servers.attribute_settings import DEFAULT_ALWAYS_LISTS
 from directory.scripts import script_hints
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.servers.presets import ALWAYS_LISTS, BY_KEY, PRESETS, Preset, suggested
+from directory.values import server_fields
 from directory.values.ldap import Entry
-from directory.values.scripts import SCRIPTS, Scripts, Verdict
+from directory.values.scripts import Scripts, Verdict
+from directory.values.server_field import FieldSection
 from tests.attacks.forms import as_sent
 from tests.makers import make_server, make_sysadmin, signed_in
 
@@ -263,6 +264,7 @@ def test_a_test_of_the_connection_shows_the_one_that_fits(monkeypatch: pytest.Mo
 
 def test_they_set_what_there_is_and_no_connection() -> None:
     for preset in PRESETS:
-        assert set(preset.settings) <= {*servers.SEARCH, *servers.ATTRIBUTES, *(script.column for script in SCRIPTS)}
+        proposed = FieldSection.SEARCH, FieldSection.ATTRIBUTES, FieldSection.SCRIPTS
+        assert set(preset.settings) <= set(server_fields.in_section(*proposed))
         assert preset.facts
     assert ALWAYS_LISTS == DEFAULT_ALWAYS_LISTS
