@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import IntFlag
 from functools import lru_cache
 
+from directory.values import distinguished_names
 from directory.values.ldap import AttributeMapping, Encoded, Entry, Identity, IdKey
+from orgs.text import fold
 
 LONGEST_USERNAME = 255
 # A longer id is none: to cut it would make two people one, and a hash of it could not be asked for.
@@ -44,6 +46,12 @@ def traits(who: Identity) -> Trait:
     if who.not_text:
         found |= Trait.NOT_TEXT
     return found
+
+
+def called(name: str) -> Callable[[str, Iterable[str]], bool]:
+    """Return what tells by an entry's DN and usernames whether it has this name: a DN, in any spelling, or a username."""
+    username, dn = fold(name), distinguished_names.key(name) if distinguished_names.parsed(name) else ""
+    return lambda own, usernames: username in map(fold, usernames) or bool(dn and distinguished_names.key(own) == dn)
 
 
 def own_attribute(mapping: AttributeMapping) -> str:

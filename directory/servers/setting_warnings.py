@@ -10,7 +10,7 @@ from django.utils.translation import ngettext
 
 from directory.ldap.validation.addresses import names_this_machine
 from directory.models import LdapServer, OrgServer
-from directory.values import pasted_text
+from directory.values import distinguished_names, pasted_text
 from directory.values.ldap import Connection
 from directory.values.pem_certificates import ends, validity
 from orgs.rules import local_sign_in
@@ -117,4 +117,4 @@ def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
 
 def _people(server: LdapServer) -> tuple[str, str, str]:
     base, search_filter = pasted_text.dn(server.search_base), pasted_text.ldap_filter(server.search_filter)
-    return base.lower(), server.search_scope, search_filter.lower()
+    return distinguished_names.key(base), server.search_scope, search_filter.lower()

@@ -8,7 +8,7 @@ compared with keys that the same version of Rollcall has made: where one is stor
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 
 from orgs.text import fold
@@ -119,6 +119,11 @@ def _pairs(rdn: str) -> Iterator[tuple[str, str]]:
 def same(one: str, other: str) -> bool:
     """Return whether two DNs name one entry; what is no DN names none."""
     return key(one) == key(other) and parsed(one) is not None
+
+
+def is_among(dn: str, others: Iterable[str]) -> bool:
+    """Tell whether a DN names one of these entries; what is no DN is among those that are spelled as it is."""
+    return key(dn) in map(key, others)
 
 
 def is_within(dn: str, top: str) -> bool:

@@ -17,6 +17,7 @@ from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.connect import connect
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.ldap.validation.syntax import escape_filter
+from directory.values import distinguished_names
 from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connection, Entry, MissingUser
 from directory.values.scripts import ANOTHER_PERSON
 from orgs.text import fold
@@ -201,7 +202,7 @@ class AbsenceCheck:
             for page in Search(session, target, self._names, self._connection.page_size).pages():
                 for entry in page:
                     whom = self._whom(entry, missing_users, by_name_too=step.by_name_too)
-                    loose |= not whom and not any(entry.dn in who.namesakes for who in missing_users)
+                    loose |= not whom and not any(_is_another(entry, who) for who in missing_users)
                     for pk in whom:
                         found.setdefault(pk, []).append(entry)
         except DirectoryUnavailable as refused:
@@ -222,7 +223,7 @@ class AbsenceCheck:
             name = f"({self._mapping.username}={escape_filter(who.username)})"
             target = SearchLocation(step.base, step.scope, f"(&{step.matching}{name})")
             pages = Search(session, target, self._names, self._connection.page_size).pages()
-            dns = tuple(entry.dn for page in pages for entry in page if entry.dn not in who.namesakes)
+            dns = tuple(entry.dn for page in pages for entry in page if not _is_another(entry, who))
             if dns:
                 words = ALIKE.format(plain(" and ".join(dns)), plain(who.username))
                 results[who.user_id] = AbsenceCheckResult(absent=False, sentence=words, dns=dns, conflict=True)
@@ -236,8 +237,13 @@ class AbsenceCheck:
             raise _Unreadable(f"who {plain(entry.dn)} is can't be read")
         by_id = [who.user_id for who in missing_users if not ids.isdisjoint(map(fold, who.unique_ids))]
         named = [who for who in missing_users if by_name_too or not who.unique_ids]
-        by_name = [who.user_id for who in named if fold(who.username) in username and entry.dn not in who.namesakes]
+        by_name = [who.user_id for who in named if fold(who.username) in username and not _is_another(entry, who)]
         return [*by_id, *(pk for pk in by_name if pk not in by_id)]
+
+
+def _is_another(entry: Entry, who: MissingUser) -> bool:
+    """Tell whether an entry is known to be that of another person with the same username."""
+    return bool(who.namesakes) and distinguished_names.is_among(entry.dn, who.namesakes)
 
 
 def _condition(who: MissingUser, mapping: AttributeMapping, *, by_name_too: bool) -> str:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import unquote
 
-from ldap import dn as ldap_dn
-
 from directory.values import distinguished_names
 
 # Active Directory refers every search at a domain's root to these partitions, which hold no accounts
@@ -53,8 +51,13 @@ def trees_with_people(contexts: Sequence[str], base: str) -> list[str]:
     if not base.strip():
         return [""]
     named = [dn for dn in contexts if holds_people(dn)]
-    if named or not ldap_dn.is_dn(base):
-        return named
-    parts = ldap_dn.explode_dn(base)
-    domain = [part for part in parts if part.lower().startswith("dc=")]
-    return [",".join(domain or parts[-1:])]
+    return named or ([_domain(base)] if distinguished_names.parsed(base) else [])
+
+
+def _domain(dn: str) -> str:
+    """Return the DN of the domain that an entry is in, as it is spelled there; in none, that of the topmost entry."""
+    while above := distinguished_names.parent(dn):
+        if all(kind == "dc" for rdn in distinguished_names.parsed(dn) or () for kind, _ in rdn):
+            return dn
+        dn = above
+    return dn

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat, Left, Substr
 
-from directory.ldap.identity import traits
+from directory.ldap.identity import called, traits
 from directory.models import StoredEntry
 from directory.scripts import verdict_json
 from directory.sync import fingerprints
@@ -24,7 +24,6 @@ from directory.values.ldap import Identity
 from directory.values.named_attributes import NamedAttributes
 from directory.values.scripts import Verdict
 from orgs.bulk import Json, insert_rows, update_rows
-from orgs.text import fold
 
 MOVED = ("run_id", "user", "ambiguous", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
@@ -201,9 +200,9 @@ class EntryStore:
 
     def dns_of(self, name: str) -> list[str]:
         """Return the DNs of the stored entries with this DN or username."""
-        folded, stored = fold(name), StoredEntry.objects.filter(server=self._server_id)
+        has_it, stored = called(name), StoredEntry.objects.filter(server=self._server_id)
         named = stored.values_list("dn", "identity__usernames").iterator(PAGE)
-        return [dn for dn, usernames in named if folded in map(fold, (dn, *usernames))]
+        return [dn for dn, usernames in named if has_it(dn, usernames)]
 
     def counts(self) -> tuple[int, int]:
         """Return how many entries are stored, and how many of them are users."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.identity import called
 from directory.ldap.process.parent import ReadingProcess
 from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, decode
 from directory.ldap.search.requests import ReadingRequest
@@ -27,7 +28,6 @@ from directory.values.ldap import AttributeMapping, Connection, Identity, ReadSc
 from directory.values.named_attributes import NamedAttributes
 from directory.values.scripts import Verdict
 from orgs.bulk import Json
-from orgs.text import fold
 
 # So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
 SLICE = 200
@@ -248,8 +248,8 @@ class PageProcessor:
                 )
                 competing_users.update(each.candidate.competing_users)
         if self.server.canary and not self.row.canary_found:
-            names = {fold(name) for each in read for name in (each.identity.dn, *each.identity.usernames)}
-            self.row.canary_found = fold(self.server.canary) in names
+            is_canary = called(self.server.canary)
+            self.row.canary_found = any(is_canary(each.identity.dn, each.identity.usernames) for each in read)
 
 
 def _gathered(parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
