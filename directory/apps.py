@@ -12,5 +12,5 @@ class DirectoryConfig(AppConfig):
     verbose_name = "Directory sync"
 
     def ready(self) -> None:
-        """Have SQLite hash as PostgreSQL does."""
+        """Give SQLite the hash functions of PostgreSQL."""
         sqlite_hashes.register()

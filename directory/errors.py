@@ -1,4 +1,4 @@
-"""What an action raises when what was given can't be saved."""
+"""The exceptions of actions that can't save the given values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Invalid", "Refused"]
 
 
 class Invalid(Exception):
-    """Values are wrong; ``errors`` holds by field what is wrong and what to do. Nothing was saved."""
+    """Values are wrong, and nothing was saved; ``errors`` has a message by field: what is wrong and what to do."""
 
     def __init__(self, errors: Mapping[str, str]) -> None:
         """Keep the messages by field."""
@@ -19,7 +19,7 @@ class Invalid(Exception):
 
 
 class Unanswered(Invalid):
-    """Nothing was saved: the question of this name has to be answered first; ``sentences`` explain it."""
+    """Nothing was saved: a person has to answer this question first; ``sentences`` explain it."""
 
     def __init__(self, question: str, sentences: Sequence[str]) -> None:
         super().__init__({question: " ".join(sentences)})

@@ -1,4 +1,4 @@
-"""Describes users whom a change of orgs' LDAP servers leaves behind: they were found on a server that is not used any more."""
+"""Describes users whom a change of orgs' LDAP servers leaves behind: their last server is not used any more."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ServersByOrg = Mapping[int, tuple[int, ...]]
 
 
 def left_behind(before: ServersByOrg, after: ServersByOrg) -> list[str]:
-    """Return a sentence for each server with active users whose orgs would not use it any more.
+    """Return a sentence for each server that orgs would not use any more, but on which active users of them were found.
 
-    Users whose org uses another server are `not checked` from then on; users whose org uses none are out of scope.
+    Users are `not checked` from then on when their org uses another server, and out of scope when it uses none.
     """
     dropped_servers: dict[tuple[int, bool], list[int]] = {}
     for org_id, servers in before.items():
@@ -27,12 +27,12 @@ def left_behind(before: ServersByOrg, after: ServersByOrg) -> list[str]:
         for server in set(servers) - set(now):
             dropped_servers.setdefault((server, bool(now)), []).append(org_id)
     names = dict(LdapServer.objects.values_list("pk", "name"))
-    counted = [(names.get(key[0], ""), key[1], _found(key[0], orgs)) for key, orgs in dropped_servers.items()]
+    counted = [(names.get(key[0], ""), key[1], _count_users(key[0], orgs)) for key, orgs in dropped_servers.items()]
     return [_sentence(name, count, checked=checked) for name, checked, count in sorted(counted) if count]
 
 
 def dropped(before: ServersByOrg) -> list[str]:
-    """Return a sentence for each org whose own list lacks servers that it used ``before``, inherited or not."""
+    """Return a sentence for each org whose own list lacks servers that the org used ``before``, inherited or not."""
     names, own = dict(LdapServer.objects.values_list("pk", "name")), own_lists()
     sentences = []
     for org in Org.objects.filter(pk__in=own):
@@ -43,9 +43,9 @@ def dropped(before: ServersByOrg) -> list[str]:
     return sentences
 
 
-def _found(server_id: int, orgs: list[int]) -> int:
-    counted = Match.objects.filter(server=server_id, user__org__in=orgs, user__active=True).aggregate(found=Count("pk"))
-    return int(counted["found"])
+def _count_users(server_id: int, orgs: list[int]) -> int:
+    counted = Match.objects.filter(server=server_id, user__org__in=orgs, user__active=True).aggregate(users=Count("pk"))
+    return int(counted["users"])
 
 
 def _sentence(server: str, count: int, *, checked: bool) -> str:

@@ -1,4 +1,4 @@
-"""Finds users who were last found in an LDAP server that their org does not use: nothing proves that they are gone."""
+"""Finds users who were last found on an LDAP server that their org does not use: nothing proves that they are gone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SHARED = "it had them last, and their org does not ask it"
 
 @dataclass(frozen=True, slots=True)
 class FoundOnServer:
-    """Active users who were last found in one LDAP server, of orgs that do not use it; no id for a deleted server."""
+    """Active users who were last found on one LDAP server that their orgs do not use; a deleted server has no id."""
 
     server_id: int | None
     name: str
@@ -33,7 +33,7 @@ class FoundOnServer:
 
 
 def groups(only: Org | None = None) -> list[FoundOnServer]:
-    """Return everybody who was last found elsewhere, by LDAP server; ``only`` those of this org."""
+    """Return everybody who was last found elsewhere, by LDAP server; with ``only``, users of this org alone."""
     scope = orgs_in_scope()
     counted = (
         _active()
@@ -55,7 +55,10 @@ def groups(only: Org | None = None) -> list[FoundOnServer]:
 
 
 def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
-    """Return server and DN of those users (keys) who were last found on a server that is not among ``servers`` (values)."""
+    """Return, by user id, server name and DN of users who were last found on a server that is not one of theirs.
+
+    ``servers`` are the ids of the servers of each user, by user id.
+    """
     if not servers:
         return {}
     rows = _noted().filter(user__among=servers).values_list("user", "server", "server__name", "deleted_server", "dn")
@@ -63,10 +66,10 @@ def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
 
 
 def _noted() -> QuerySet[Match]:
-    """Return the matches that still count: those of a server, there or deleted, that nobody has given up."""
+    """Return the matches with a server or a deleted server's name: a match that was given up has neither."""
     return Match.objects.filter(~Q(server=None) | ~Q(deleted_server=""))
 
 
 def _active() -> QuerySet[Match]:
-    """Return the matches of whom a sync could cut off."""
+    """Return the matches of users whom a sync could cut off."""
     return _noted().filter(user__active=True, user__managed_locally=False)

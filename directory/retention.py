@@ -1,4 +1,4 @@
-"""How long each kind of row is kept, and which old runs something still needs."""
+"""Decides how long each kind of row is kept, and which old runs can go."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from directory.models import LIVE_STATES, LdapServer, Run, RunServer, RunState
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """How many days rows are kept; 0 is for ever. The audit trail is kept at least as long as the runs that it explains."""
+    """The days for which rows are kept; 0 is for ever. Audit entries are kept at least as long as runs, which they explain."""
 
     runs: int
     audit: int
@@ -21,7 +21,7 @@ class Retention:
     alerts: int
 
     def before(self, days: int, at: datetime) -> datetime | None:
-        """Return the moment before which rows are old; None where none ever is."""
+        """Return the moment before which rows are old; None when they are kept for ever."""
         return at - timedelta(days=days) if days else None
 
     @property
@@ -41,23 +41,23 @@ def chosen() -> Retention:
 
 
 def old_runs(before: datetime, *, whole: bool = False) -> list[int]:
-    """Return the runs from before that nothing needs any more, by id: those first whose changes are all there, then those that were begun last.
+    """Return the ids of old runs that nothing needs any more: whole runs first, then those of which changes were removed last.
 
-    ``whole`` leaves out those of which something has been removed already.
+    With ``whole`` return only whole runs, of which nothing has been removed yet.
     """
     past = Run.objects.filter(created_at__lt=before).exclude(state__in=[*LIVE_STATES, RunState.HELD_BACK])
     cleared = dict(past.values_list("pk", "cleared_at"))
     old = {pk for pk, when in cleared.items() if not (whole and when)}
     if old:
         old -= _needed()
-    # A plan stays with the run that applies it, and what was undone with its undo.
+    # A simulation stays with the run that applies its plan, and an undone run stays with its undo.
     while parts := _parts_of_others(old):
         old -= parts
     return sorted(sorted(old), key=lambda pk: (cleared[pk] is None, cleared[pk] or before), reverse=True)
 
 
 def _needed() -> set[int]:
-    """Return the runs that the next run looks back at."""
+    """Return the runs that the next run needs: the newest of each kind for each server."""
     needed: set[int] = set()
     complete = RunServer.objects.filter(complete=True, server__isnull=False).order_by()
     for readings in (
@@ -66,12 +66,12 @@ def _needed() -> set[int]:
         complete.filter(run__state=RunState.APPLIED, run__simulated=False),
     ):
         needed |= set(readings.values_list("server").annotate(last=Max("run")).values_list("last", flat=True))
-    # Whoever changed settings since then has no say about a plan.
+    # A person who changed settings since these runs may not approve a plan.
     newest = RunServer.objects.of_plans_that_changed_somebody().order_by().values("server").annotate(last=Max("pk"))
     needed |= set(RunServer.objects.filter(pk__in=newest.values("last")).values_list("run", flat=True))
     proven = complete.filter(run__state__in=[RunState.PLANNED, RunState.APPLIED])
     for server in LdapServer.objects.all():
-        # A configuration that was never simulated or applied is held back.
+        # Without such a run the next one is held back: its configuration was never simulated or applied.
         of_configuration = proven.filter(server=server, configuration_digest=server.configuration_digest)
         needed |= {pk for pk in of_configuration.aggregate(last=Max("run")).values() if pk is not None}
     return needed

@@ -1,4 +1,4 @@
-"""Finds the orgs in the scope of syncs and the LDAP servers of each, in order, with inheritance followed."""
+"""Finds the orgs in the scope of syncs and the ordered LDAP servers of each, own or inherited."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orgs.rules.inheritance import Effective, effective_settings
 
 @dataclass(frozen=True, slots=True)
 class OrgScope:
-    """One org that follows LDAP; ``servers`` are ids in the order in which they are searched."""
+    """One org that follows LDAP; ``servers`` are ids in search order."""
 
     org: Effective
     servers: tuple[int, ...]
@@ -31,7 +31,7 @@ def own_lists() -> dict[int, tuple[int, ...]]:
 def server_lists(
     effective: dict[int, Effective] | None = None, own: Mapping[int, tuple[int, ...]] | None = None
 ) -> dict[int, tuple[int, ...]]:
-    """Return every org's ordered LDAP servers, its own list or the nearest one above it."""
+    """Return every org's ordered LDAP servers: its own list, or the nearest list above it."""
     effective = effective if effective is not None else effective_settings()
     lists = own if own is not None else own_lists()
     return {org.id: next((lists[above] for above in org.lineage if above in lists), ()) for org in effective.values()}
@@ -40,7 +40,7 @@ def server_lists(
 def servers_by_org(
     effective: dict[int, Effective] | None = None, own: Mapping[int, tuple[int, ...]] | None = None
 ) -> dict[int, tuple[int, ...]]:
-    """Return the ordered LDAP servers that syncs search for the users of each active org; none where it is managed locally."""
+    """Return the ordered LDAP servers that syncs search for the users of each active org; none for a locally managed org."""
     effective = effective if effective is not None else effective_settings()
     lists = server_lists(effective, own)
     return {
@@ -62,9 +62,9 @@ def orgs_in_scope() -> dict[int, OrgScope]:
 
 
 def org_lists_digests() -> dict[int, str]:
-    """Return by server id one hash of the orgs that use it, each with its servers in their order.
+    """Return a hash for each server id: of the orgs that use the server, each with its ordered servers.
 
-    An org that inherits everything adds nothing, so that a new one changes no hash. Nor does one out of use.
+    An org that inherits its servers is not in the hash, so that a new org changes no hash. An inactive org is not either.
     """
     effective = effective_settings()
     lists = server_lists(effective)
@@ -82,7 +82,7 @@ def org_lists_digests() -> dict[int, str]:
 
 
 def servers_to_read(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[LdapServer]:
-    """Return the enabled servers that a run must read, in order: the chosen ones and those that share an org with them.
+    """Return the enabled servers that a run must read, in order: the chosen ones and all that share an org with them.
 
     Absence is proven only when every server of an org was searched, so a server never runs without its neighbours.
     An empty choice means every enabled server that an org uses.

@@ -1,4 +1,4 @@
-"""Celery's tasks: ids in, one call each, safe to run twice."""
+"""Defines the Celery tasks: each takes ids, makes one call, and is safe to run twice."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from orgs.rules.actors import SYSTEM
 
 log = logging.getLogger("rollcall.sync")
 
-# Seconds after which a worker need not come for a batch any more.
+# Seconds after which the call of a worker to a batch expires.
 HELPS_WITHIN = 60
-# One byte that a worker shares with the processes that it forks: whether it has to stop.
+# One byte that a worker shares with its forked processes: 1 when the worker has to stop.
 _leaving = mmap.mmap(-1, 1)
 
 
 @worker_shutting_down.connect
 def leave(**_: object) -> None:
-    """Have the run that is worked on put down after its present step."""
+    """Make the current run stop after its present step; another worker continues it."""
     _leaving[0] = 1
 
 
 def stay(_phase: str, _done: int, _total: int | None) -> None:
-    """Go on with a run, unless the worker has to stop.
+    """Let a run go on, unless the worker has to stop.
 
     Raises:
-        Leaving: when it has.
+        Leaving: when the worker has to stop.
     """
     if _leaving[0]:
         raise Leaving
@@ -47,7 +47,7 @@ def stay(_phase: str, _done: int, _total: int | None) -> None:
 
 @shared_task(ignore_result=True, queue="sync")
 def carry_out_run(*, run_id: int) -> None:
-    """Take one run to its end."""
+    """Carry out one run to its end."""
     pipeline.execute(run_id, clock=timezone.now, progress=stay, workers=WorkerPool(_count_other_workers, _call_worker))
 
 
@@ -59,12 +59,12 @@ def help_with_scripts(*, batch_id: int) -> None:
 
 
 def _count_other_workers() -> int:
-    """Return how many other workers take these tasks."""
+    """Return the number of other living workers that take these tasks."""
     return max(0, heartbeats.workers_alive(queue="sync", at=timezone.now()) - 1)
 
 
 def _call_worker(batch_id: int) -> None:
-    """Call a worker to a batch; when the broker is down, the run's own worker evaluates it."""
+    """Call a worker to a batch; when the broker is down, the run's own worker evaluates the batch."""
     try:
         help_with_scripts.apply_async(kwargs={"batch_id": batch_id}, retry=False, expires=HELPS_WITHIN)
     except OperationalError as error:
@@ -73,13 +73,13 @@ def _call_worker(batch_id: int) -> None:
 
 @shared_task(ignore_result=True, queue="mail")
 def wake_abandoned() -> None:
-    """Have runs taken up again that wait or lost their worker."""
+    """Call workers to runs that wait or lost their worker."""
     schedule.wake_abandoned(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")
 def start_due() -> None:
-    """Start the run of the servers that are due."""
+    """Start a run of the servers that are due."""
     schedule.start_due(at=timezone.now())
 
 
@@ -103,5 +103,5 @@ def forget_uploads() -> None:
 
 @shared_task(ignore_result=True, queue="mail")
 def remove_old() -> None:
-    """Remove runs, changes, mails, alerts, sessions and audit entries that are older than they are kept."""
+    """Remove runs, changes, mails, alerts, sessions and audit entries after their retention time."""
     retention.remove_old(by=SYSTEM, at=timezone.now())

@@ -1,4 +1,4 @@
-"""Lets only a few connection tests run at once, over all web processes: each takes a lock that ends with its process."""
+"""Limits how many connection tests run at once in all web processes: each takes a lock that ends with its process."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ AT_ONCE = 3
 
 @contextmanager
 def taken(owner: str) -> Iterator[None]:
-    """Take one of the slots for ``owner``, who may have no other.
+    """Take a slot for ``owner``, who may hold only one.
 
     Raises:
         Refused: when the owner has one already, or all are taken.
     """
     folder = settings.VAR / "connection-tests"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    # Not the owner itself, which opens a session to whoever reads it.
+    # A hash, because the owner is a session key: a reader of the file could take over the session.
     mark = hashlib.sha256(f"connection test {owner}".encode()).hexdigest()
     with ExitStack() as stack:
         slot = _free_slot(folder, mark, stack)
@@ -37,7 +37,7 @@ def taken(owner: str) -> Iterator[None]:
 
 
 def _free_slot(folder: Path, mark: str, stack: ExitStack) -> IO[str]:
-    # One after the other, so that nobody takes two slots at the same moment.
+    # One at a time, so that an owner can't take two slots at the same moment.
     with (folder / "door").open("w") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         free = None

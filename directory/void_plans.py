@@ -1,4 +1,4 @@
-"""Says which stored plans are void: another plan for one of their servers has been applied since."""
+"""Decides which stored plans are void: another plan for one of their servers has been applied since."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from directory.models import Run, RunServer, RunState
 
 
 def overtaken_by(run: Run) -> RunServer | None:
-    """Return the newest application of a plan for one of this plan's servers since it was made, with its run; None for none.
+    """Return the newest reading, with its run, whose plan was applied to one of this plan's servers since this plan was made.
 
-    That of an older plan counts, too: by the immutable ids that it has noted this one might have found other people. A
-    plan that was applied in a run of its own is as old as the run that read the directory for it. An undo reads
-    nothing: it neither overtakes nor is overtaken.
+    Return None when there is none. An older plan that was applied since counts, too: it stored immutable ids, by which this
+    plan might have matched other people. When a new run applies a plan, the plan is as old as the run that read the
+    directory for it. An undo reads nothing: it neither overtakes nor is overtaken.
     """
     if run.undo_of_id is not None:
         return None
@@ -23,12 +23,12 @@ def overtaken_by(run: Run) -> RunServer | None:
 
 
 def applied_since(age: int | OuterRef) -> Q:
-    """Return which readings are of plans that were applied after the run with this id had made its own."""
+    """Return a condition for readings whose plan was applied after the run with this id made its plan."""
     return Q(run__gt=age) | Q(run__applied_after__gte=age)
 
 
 def held_back_before(run: Run) -> QuerySet[Run]:
-    """Return the held-back runs whose every server this run has read to its end after them."""
+    """Return the earlier held-back runs all of whose servers this run has read completely since."""
     mine = _read(run)
     readings = RunServer.objects.filter(run=OuterRef("pk"), complete=True, server__isnull=False)
     older = Run.objects.filter(state=RunState.HELD_BACK, undo_of=None, pk__lt=run.plan_from_id or run.pk)

@@ -1,4 +1,4 @@
-"""Dismisses alerts, and ends those whose reason is gone."""
+"""Dismisses alerts, and ends alerts whose reason is gone."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from orgs.models import User
 
 
 def dismiss(*, alert: Alert, by: User, at: datetime) -> None:
-    """Take an alert off the page; the first to dismiss it is remembered."""
+    """Take an alert off the page; store who dismissed it first."""
     Alert.objects.filter(pk=alert.pk, dismissed_at=None).update(dismissed_at=at, dismissed_by=by)
 
 
 def connection_works(*, server: LdapServer, at: datetime) -> None:
-    """End the alerts that a server can't be used: a test with its stored settings has just succeeded."""
+    """End the alerts that a server can't be used, after a successful test with its stored settings."""
     notifications.connection_works(server, at=at)

@@ -1,4 +1,4 @@
-"""Decides who may approve a plan, where an LDAP server requires a second administrator: nobody who had a part in it."""
+"""Decides who may approve a plan that needs a second administrator: nobody who had a part in the plan."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from orgs.models import Role, User
 from orgs.permissions import Permission, holds
 from orgs.rules.actors import Actor
 
-# An administrator needs no more names than these to find one who can approve.
+# A refusal names at most this many people who can approve.
 _NAMED = 5
 
 
 def needed(run: Run) -> bool:
-    """Return whether a second administrator has to approve the plan, by the servers' settings when it was made or now."""
+    """Return whether a second administrator has to approve the plan: the servers' settings required it then, or do now."""
     if run.approval:
         return True
     requiring = LdapServer.objects.requiring_approval().filter(readings__run=run)
@@ -26,10 +26,10 @@ def needed(run: Run) -> bool:
 
 
 def permission(run: Run) -> Permission:
-    """Return what applying or discarding the run's plan takes.
+    """Return the permission that applying or discarding the run's plan needs.
 
-    What passed limits, and an undo, are for a SYSADMIN; what waits only for approval could have been started by every
-    server administrator, so one of them may approve it.
+    A plan beyond a limit and an undo need a SYSADMIN. Any server administrator can start a plan that waits only for
+    approval, so any of them may approve it.
     """
     if needed(run) and not run.held_back and run.undo_of_id is None:
         return Permission.SYSTEM
@@ -37,10 +37,10 @@ def permission(run: Run) -> Permission:
 
 
 def refuse_unless_second(*, run: Run, by: Actor) -> None:
-    """Refuse the approval of somebody who had a part in the plan.
+    """Refuse an approval by a person who had a part in the plan.
 
     Raises:
-        Refused: with the part that they had, and who can approve.
+        Refused: the message names their part, and people who can approve.
     """
     if not needed(run):
         return
@@ -58,8 +58,8 @@ def refuse_unless_second(*, run: Run, by: Actor) -> None:
 
 
 def _parts(run: Run) -> dict[int, str]:
-    """Return who had a part in the plan, by id: started it, or changed what it was made by and was never applied."""
-    # An undo goes by what a run has done, not by any settings.
+    """Return the part that each person had in the plan, by user id: they started it, or changed settings that it is based on."""
+    # An undo is based on what a run has changed, not on settings.
     parts = plan_contributors.editors(run) if run.undo_of_id is None else {}
     if run.started_by_id is not None:
         parts[run.started_by_id] = "started it"
@@ -67,7 +67,7 @@ def _parts(run: Run) -> dict[int, str]:
 
 
 def _others(run: Run, parts: Collection[int]) -> list[str]:
-    """Return who can approve the plan."""
+    """Return usernames of people who can approve the plan, at most one more than a message names."""
     required = permission(run)
     roles = [role.pk for role in Role.objects.all() if holds(role.permissions, required)]
     able = User.objects.filter(active=True, blocked=False, grants__role__in=roles).exclude(pk__in=parts)

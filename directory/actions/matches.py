@@ -1,4 +1,4 @@
-"""Changes what is noted of the LDAP entries that users were last matched to: forgets it, or gives up where they were."""
+"""Changes the stored matches of users: forgets them, or gives up the LDAP server on which users were last found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
     """Let the next sync look for these users by username alone; return how many had a match.
 
     Raises:
-        Refused: when one of them holds more than ``by``: whoever has the username in the directory gets the account.
+        Refused: when a user holds more than ``by``: the person with this username in the directory gets the account.
     """
     guard.refuse_above(user_ids=user_ids, doing="have them matched anew", by=by)
     locks.users(user_ids)
@@ -45,17 +45,17 @@ def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
 
 @transaction.atomic
 def give_up(*, server: FoundOnServer, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> int:
-    """Decide that users are gone from a server that their orgs do not use: all of the group, or only these of it.
+    """Decide that users are gone from a server that their orgs do not use: all of them, or only ``user_ids``.
 
-    What is known of them stays, but where they were found does not count any more: whom the next complete reading of the
-    servers that their orgs ask does not find is absent. Return how many they are.
+    Their ids stay stored, but the server of their match is removed. They count as absent when the next complete reading of
+    their orgs' servers does not find them. Return the number of users.
 
     Raises:
-        Refused: when nobody of them was last found there any more, or their orgs ask that server by now.
+        Refused: when none of them is left: they were last found elsewhere, or their orgs use that server now.
     """
     ids = server.matches().values_list("user", flat=True) if user_ids is None else user_ids
     locks.users(list(ids))
-    # As their orgs are from here on.
+    # Look again under the lock: users may have moved to other orgs.
     now = next((group for group in last_found.groups() if _is_same(group, server)), None)
     found = list(now.matches().select_for_update(of=("self",))) if now is not None else []
     chosen = [match for match in found if user_ids is None or match.user_id in user_ids]
@@ -80,16 +80,16 @@ def _is_same(group: FoundOnServer, other: FoundOnServer) -> bool:
 
 
 def keep_name(*, server: LdapServer) -> None:
-    """Remember where users were found whose server is about to be deleted."""
+    """Store the server's name in the matches of its users: the server is about to be deleted."""
     Match.objects.filter(server=server).update(deleted_server=server.name)
 
 
-def _fact(match: Match, noted: KnownInDirectories) -> Fact:
+def _fact(match: Match, known: KnownInDirectories) -> Fact:
     before = {
         "LDAP server": match.server.name if match.server is not None else match.deleted_server,
         "DN": match.dn,
         "immutable id": match.unique_id,
     }
-    if further := sorted(one for one, _ in noted.ids if one != match.unique_id):
+    if further := sorted(unique_id for unique_id, _ in known.ids if unique_id != match.unique_id):
         before["further immutable ids"] = ", ".join(further)
     return Fact("user", match.user_id, match.user.username, before=before)

@@ -1,4 +1,4 @@
-"""Frees usernames that have passed to other people, so that these can become users of their own."""
+"""Frees usernames that now belong to other people, so that these people can become users."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LONGEST = 255
 
 @dataclass(frozen=True, slots=True)
 class Namesake:
-    """An entry with a user's username and without the ids that are known of the user; ``name`` is empty where it has none."""
+    """An entry with a user's username, but with none of the user's known ids; ``name`` is empty for an entry without one."""
 
     dn: str
     name: str = ""
@@ -35,19 +35,19 @@ class Namesake:
 
 @dataclass(frozen=True, slots=True)
 class NamesakeDoubt:
-    """Why a username may be another person's: entries that carry it, and the last run's steps about it."""
+    """Why a username may belong to another person: entries with this username, and steps of the last run about the user."""
 
     namesakes: tuple[Namesake, ...] = ()
     steps: tuple[str, ...] = ()
 
     @property
     def exists(self) -> bool:
-        """Whether there is any: what is stored of entries alone says nothing, as another run may have read them."""
+        """Whether there is a doubt; entries alone are no reason, because another run may have read them."""
         return bool(self.steps)
 
 
 def doubt(user: User) -> NamesakeDoubt:
-    """Return why the username of a user may be another person's by now."""
+    """Return why the username of a user may now belong to another person."""
     last = _last_steps(user)
     steps = [step for step in last[1] if ANOTHER_PERSON in step] if last and last[0] == user.username else []
     noted = known_ids.of([user.pk]).get(user.pk, NOTHING)
@@ -63,7 +63,7 @@ def doubt(user: User) -> NamesakeDoubt:
 
 
 def _last_steps(user: User) -> tuple[str, list[str]] | None:
-    """Return the username and the steps of the last change about a user that a run has stored or repeated."""
+    """Return the username and the steps of the last change of a user that a run has stored or repeated."""
     stored = {
         pk: (run, username, steps)
         for pk, run, username, steps in RunChange.objects.about(user).values_list("pk", "run", "username", "steps")
@@ -78,10 +78,10 @@ def _last_steps(user: User) -> tuple[str, list[str]] | None:
 
 @transaction.atomic
 def free_username(*, user_id: int, by: Actor, at: datetime) -> str:
-    """Give an account another username, as its old one is another person's by now; return the new one.
+    """Give an account a new username, because the old one now belongs to another person; return the new one.
 
-    Ids, devices and archives stay with the account. The next sync looks for it by the ids, and deactivates it where no
-    server has them; the other person becomes a user like anybody who joins.
+    Ids, devices and archives stay with the account. The next sync looks for the user by these ids, and deactivates the
+    user when no server has them. The other person becomes a new user.
 
     Raises:
         Refused: when the user is deleted, or holds more than ``by``.
@@ -100,7 +100,7 @@ def free_username(*, user_id: int, by: Actor, at: datetime) -> str:
 
 
 def _free_name(user: User) -> str:
-    """Return the username with the account's number, which nobody else has by it; with one more where somebody does."""
+    """Return a free username made of the old one and the account's number: ``jo#7``, or ``jo#7.1`` when that is taken."""
     number = 0
     while True:
         mark = f"#{user.pk}" if not number else f"#{user.pk}.{number}"

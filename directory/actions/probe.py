@@ -1,4 +1,4 @@
-"""Tries an LDAP server's settings out before they are saved: a few at once, and none for long."""
+"""Tries out an LDAP server's settings before they are saved; few tests run at once, and each ends soon."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ __all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested
 def test_connection(
     *, connection: Connection, groups: GroupSearch | None, owner: str, waits: Callable[[], bool], at: datetime
 ) -> list[ConnectionStep]:
-    """Return what each step of using the server came to, up to the first that failed, or the end of 10 seconds.
+    """Return the result of each step of using the server, up to the first failure or the end of 10 seconds.
 
-    ``groups`` are those that are resolved for scripts, None where none are. ``owner`` is whose test it is, who may have one at a time; ``waits`` tells whether they still wait for it.
+    ``groups`` is the search for groups that scripts use, None for none. ``owner`` identifies the person, who may run one test at a time; ``waits`` returns whether they still wait for the result.
 
     Raises:
-        Refused: when a test of the owner, or too many tests, are under way.
-        DirectoryUnavailable: when nobody waits any more.
+        Refused: when the owner's test or too many tests are running.
+        DirectoryUnavailable: when nobody waits for the result any more.
     """
     with trial_slots.taken(owner):
         return try_connection(replace(connection, at=at), waits, groups)
 
 
 def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
-    """Return the preset that fits the server of a test by its root DSE, None where none fits."""
+    """Return the preset for the tested server, chosen by its root DSE; None when none fits."""
     for step in steps:
         if step.product or step.is_domain:
             url = parse_url(step.url)
@@ -46,11 +46,11 @@ def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
 def first_entries(
     *, connection: Connection, mapping: AttributeMapping, owner: str, waits: Callable[[], bool], at: datetime
 ) -> list[tuple[Entry, Identity]]:
-    """Return the first ten entries that the search finds, with who they are by the mapping; ``owner`` as for a test.
+    """Return the first ten entries that the search finds, each with its identity by the mapping; ``owner`` as for a test.
 
     Raises:
-        Refused: when a test of the owner, or too many tests, are under way.
-        DirectoryUnavailable: with the server's own words, or when 10 seconds have passed.
+        Refused: when the owner's test or too many tests are running.
+        DirectoryUnavailable: with the server's own message, or after 10 seconds.
     """
     with trial_slots.taken(owner):
         found = try_search(replace(connection, at=at), limit=10, waits=waits)

@@ -1,4 +1,4 @@
-"""Removes what is older than it is kept, a little at a time, so that nobody waits; safe to do twice."""
+"""Removes rows after their retention time, in small transactions, so that nobody waits; safe to do twice."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import with_a_password
 
 REMOVED = "old rows removed"
-# Rows that go in one transaction.
+# Rows that one transaction removes.
 PART = 2000
-# Seconds after which the rest is left to the next time.
+# Seconds after which the rest waits for the next call.
 BUDGET = 20.0
-# What legal holds leave in the trail stays for good.
+# Audit entries about legal holds are never removed.
 LEGAL_HOLD_ACTIONS = ("put on legal hold", "released from legal hold")
 
 
 def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[str]:
-    """Remove what is older than the settings keep it, and return how many rows of each kind went.
+    """Remove rows that are older than the settings keep them; return the number of removed rows by kind.
 
-    Users on legal hold keep their changes and audit entries, with those of their devices and archives. Audit rows say what was removed.
+    Users on legal hold keep their changes and audit entries, with those of their devices and archives. One audit row lists
+    the numbers.
     """
     ends, kept = time.monotonic() + seconds, retention.chosen()
     _clear_sessions()
@@ -52,12 +53,12 @@ def remove_old(*, by: Actor, at: datetime, seconds: float = BUDGET) -> Counter[s
     return found
 
 
-# How many rows of each kind went, a step at a time.
+# Each step removes some rows and yields their number by kind.
 Steps = Iterator[dict[str, int]]
 
 
 def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
-    """Yield what removes each kind of row."""
+    """Yield the steps that remove each kind of row."""
     if before := kept.before(kept.mails, at):
         yield _parts("mails", Mail.objects.filter(~Q(sent_at=None, given_up_at=None), created_at__lt=before))
     if before := kept.before(kept.alerts, at):
@@ -69,7 +70,7 @@ def _kinds(kept: retention.Retention, at: datetime) -> Iterator[Steps]:
 
 
 def _clear_sessions() -> None:
-    """Remove sessions that have ended: nobody can be signed in by them any more."""
+    """Remove expired sessions."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
 
 
@@ -81,9 +82,9 @@ def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
 
 
 def _audit_parts(before: datetime) -> Steps:
-    """Remove old audit entries; of each object, the first entry that is still needed stays, and those after it.
+    """Remove old audit entries; the first entry of an object that is still needed stays, and all after it.
 
-    So the trail goes on without a gap.
+    So the trail of each object has no gap.
     """
     entries, needed, last = _old_entries(before), plan_contributors.needed_entries(), 0
     columns = ("pk", "object_type", "object_id")
@@ -97,9 +98,10 @@ def _audit_parts(before: datetime) -> Steps:
 
 
 def _first_needed(objects: Collection[tuple[str, int]], needed: Q) -> dict[tuple[str, int], int]:
-    """Return the first entry about each of these objects that a promotion or an approval may need; most have none.
+    """Return the first entry about each of these objects that a promotion or an approval may need; most objects have none.
 
-    A promotion needs to know who set a local password; an approval needs the ``needed`` entries: who has a part in the plan.
+    A promotion needs the entry that shows who set a local password. An approval needs the ``needed`` entries: they show
+    who had a part in the plan.
     """
     found: dict[tuple[str, int], int] = {}
     for kind in {kind for kind, _ in objects}:
@@ -115,7 +117,7 @@ def _first_needed(objects: Collection[tuple[str, int]], needed: Q) -> dict[tuple
 
 
 def _old_entries(before: datetime) -> QuerySet[AuditEntry]:
-    """Return the audit entries from before, but for the newest about each object, and for what legal holds need."""
+    """Return the audit entries before this moment, except the newest of each object and those that legal holds need."""
     later = AuditEntry.objects.filter(
         object_type=OuterRef("object_type"), object_id=OuterRef("object_id"), pk__gt=OuterRef("pk")
     )
@@ -138,7 +140,7 @@ def _runs(before: datetime, at: datetime) -> Steps:
 
 @transaction.atomic
 def _clear(run_id: int, at: datetime) -> int:
-    """Remove changes of a run, but for those of users on hold, and those that later runs repeat; return how many went."""
+    """Remove some changes of a run, except changes of users on legal hold and changes that later runs repeat; return the number."""
     repeated_rows.lock(shared=False)
     if _is_in_use(run_id):
         return 0
@@ -153,9 +155,9 @@ def _clear(run_id: int, at: datetime) -> int:
 
 
 def _is_in_use(run_id: int) -> bool:
-    """Return whether an undo, or the application of its plan, has begun since a run was found to be old; hold its row.
+    """Lock the run's row; return whether an undo or the application of its plan has begun meanwhile.
 
-    Beginning one locks the same row first.
+    Both lock the same row before they begin.
     """
     run = Run.objects.select_for_update().get(pk=run_id)
     return run.undos.live().exists() or run.applications.live().exists()
@@ -163,7 +165,7 @@ def _is_in_use(run_id: int) -> bool:
 
 @transaction.atomic
 def _end(run_id: int, at: datetime) -> int:
-    """Remove a run that has nothing left, or note that it is not whole any more."""
+    """Remove a run without any rows left, or mark the run as no longer whole; return the number of removed runs."""
     repeated_rows.lock(shared=False)
     if _is_in_use(run_id):
         return 0

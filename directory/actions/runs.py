@@ -1,4 +1,4 @@
-"""Starts runs, cancels them, and closes those that died."""
+"""Starts runs, cancels them, and closes runs whose process died."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ def start(
     wake: bool = True,
     incremental: bool = False,
 ) -> Run:
-    """Queue a run of these servers (none: all that orgs use) and of those that share an org with them.
+    """Queue a run of these servers (none: all that orgs use) and of the servers that share an org with them.
 
-    With ``incremental`` it reads only what has changed from servers that are set so, where that will do. ``wake`` tells a Celery worker as soon as the row is committed; without it the caller carries the run out.
+    With ``incremental`` the run reads only changes from servers with that setting, where changes are enough. With ``wake``
+    a Celery worker is called as soon as the row is committed; without it the caller carries out the run.
 
     Raises:
         Refused: when no org uses the servers, or another run holds one of them.
@@ -75,9 +76,9 @@ class ServerHeld(Exception):
 
 
 def hold_servers(readings: Sequence[RunServer]) -> None:
-    """Store the servers of a new run, each held by it from now on.
+    """Store the servers of a new run, which holds them from now on.
 
-    Asked first, and added without an error where another run is faster: PostgreSQL would log each as an error of its own.
+    Look first, and ignore conflicts when another run is faster: PostgreSQL would log each conflict as an error.
 
     Raises:
         ServerHeld: when another run holds one of them; the caller's transaction has to be rolled back.
@@ -91,7 +92,7 @@ def hold_servers(readings: Sequence[RunServer]) -> None:
 
 
 def _reading(run: Run, server: LdapServer, chosen: Sequence[int]) -> RunServer:
-    """Return the row of one server; name and configuration are noted again when it is read."""
+    """Return the row of one server; name and configuration are stored again when the server is read."""
     return RunServer(
         run=run,
         server=server,
@@ -102,12 +103,12 @@ def _reading(run: Run, server: LdapServer, chosen: Sequence[int]) -> RunServer:
 
 
 def note_run(run: Run, action: str, *, by: Actor, at: datetime) -> None:
-    """Leave the audit row of what was done to a run."""
+    """Write an audit row about a run."""
     note([Fact("run", run.pk, str(run))], action=action, by=by, at=at)
 
 
 def who_holds(servers: Collection[LdapServer]) -> str:
-    """Return which run holds one of these servers."""
+    """Return a sentence that names the run that holds one of these servers."""
     holding = RunServer.objects.filter(server__in=servers, live=True).select_related("run").first()
     if holding is None:
         return "another run has just started: try again"
@@ -119,20 +120,20 @@ def who_holds(servers: Collection[LdapServer]) -> str:
 
 
 def wake_worker(run_id: int) -> None:
-    """Tell a worker that a run waits; when the broker is down, the next tick after it is back does."""
-    # Only here, as Celery takes a tenth of a second to load, and a sync in the foreground wakes nobody.
+    """Call a worker to a waiting run; when the broker is down, the first tick after its return does."""
+    # Import here: Celery takes 0.1 seconds to load, and a sync in the foreground calls no worker.
     from directory.scheduling import queues  # noqa: PLC0415
 
     try:
         queues.put("directory.tasks.carry_out_run", queue="sync", run_id=run_id)
     except queues.BrokerUnavailable as error:
         log.warning("run %s waits: the broker can't be reached (%s)", run_id, error)
-        # For the run's page, until a worker takes the run up and stores its own phase.
+        # The run's page shows this until a worker takes the run and stores its own phase.
         Run.objects.filter(pk=run_id, state=RunState.QUEUED).update(phase="the broker can't be reached")
 
 
 def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
-    """Ask a run to stop: at once when it waits, else at its next step; what is applied by then stays.
+    """Cancel a run: a waiting run ends at once, another one at its next step; changes applied by then stay.
 
     Raises:
         Refused: when the run has ended.
@@ -151,9 +152,9 @@ def cancel(*, run: Run, by: Actor, at: datetime) -> Run:
 
 
 def close_dead(*, at: datetime) -> int:
-    """End the runs whose workers died again and again, or with nobody left to take over; return how many.
+    """Close runs whose workers died too often, and runs that nobody can take over; return how many.
 
-    A run on the command line belongs to its process: when that is gone, nobody takes over.
+    A run on the command line belongs to its process: when the process is gone, nobody takes the run over.
     """
     abandoned = Run.objects.abandoned()
     foreground = Q(trigger=Trigger.COMMAND) & (Q(attempts__gt=0) | Q(begins__lt=at - FOREGROUND_STARTS_WITHIN))
@@ -161,6 +162,6 @@ def close_dead(*, at: datetime) -> int:
         Q(attempts__gte=MAX_ATTEMPTS) | foreground
     )
     closed = sum(finishing.close_dead(run, at=at) for run in dead)
-    # Whatever has ended holds nothing, however it ended.
+    # A run that has ended must hold no server, however it ended.
     RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES).update(live=False)
     return closed

@@ -18,7 +18,7 @@ log = logging.getLogger("rollcall.sync")
 
 
 def start_due(*, at: datetime) -> Run | None:
-    """Start one real run of all servers that are due; None when there are none or a run is under way."""
+    """Start one real run of all servers that are due; None when no server is due, or when the run can't start now."""
     settings = _settings(at)
     timetables = _timetables(settings)
     ids = due.due(timetables, since=settings.interval_since or at, now=at)
@@ -35,13 +35,13 @@ def start_due(*, at: datetime) -> Run | None:
 
 
 def timetables(*, at: datetime) -> tuple[list[due.Timetable], datetime]:
-    """Return the timetables of the servers that orgs use, and since when their intervals count."""
+    """Return the timetables of the servers that orgs use, and the moment from which their intervals count."""
     settings = _settings(at)
     return _timetables(settings), settings.interval_since or at
 
 
 def next_runs(*, at: datetime) -> dict[int, datetime]:
-    """Return when each server that orgs use is due next, by id; a server that is never due is left out."""
+    """Return when each server that orgs use is due next, by id, without servers that are never due."""
     settings = _settings(at)
     since = settings.interval_since or at
     times_of_servers = {row.server_id: due.next_run(row, since=since) for row in _timetables(settings)}
@@ -49,7 +49,7 @@ def next_runs(*, at: datetime) -> dict[int, datetime]:
 
 
 def wake_abandoned(*, at: datetime) -> int:
-    """Have every run that waits or lost its worker taken up again; return how many."""
+    """Call workers to all runs that wait or lost their worker; return how many."""
     runs.close_dead(at=at)
     waiting = list(Run.objects.abandoned().exclude(trigger=Trigger.COMMAND).values_list("pk", flat=True))
     for run_id in waiting:
@@ -58,7 +58,7 @@ def wake_abandoned(*, at: datetime) -> int:
 
 
 def _settings(at: datetime) -> SyncSettings:
-    """The interval counts from the first look at the clock, so that a new installation does not sync at once."""
+    """Return the settings; intervals count from the first call, so that a new installation does not sync at once."""
     settings = SyncSettings.load()
     if settings.interval_since is None:
         SyncSettings.objects.filter(pk=1, interval_since=None).update(interval_since=at)
@@ -68,7 +68,7 @@ def _settings(at: datetime) -> SyncSettings:
 
 def _timetables(settings: SyncSettings) -> list[due.Timetable]:
     used = [server.pk for server in servers_to_read((), orgs_in_scope().values())]
-    # A server that was read only because a neighbour was due has had no run of its own.
+    # A server that was read only because a neighbour was due had no run of its own.
     real = RunServer.objects.filter(server__in=used, run__simulated=False, chosen=True)
     last_runs = dict(real.values_list("server_id").annotate(Max("run__created_at")))
     return [

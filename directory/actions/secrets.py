@@ -1,4 +1,4 @@
-"""Encrypts every stored secret with the newest key, so that older keys can be thrown away."""
+"""Encrypts every stored secret with the newest key, so that older keys can be removed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgs.rules.actors import Actor
 
 @dataclass(slots=True)
 class Rotated:
-    """How many secrets are under the newest key now, and which could not be read with any."""
+    """The number of secrets now encrypted with the newest key, and the names of secrets that no key decrypts."""
 
     count: int = 0
     unreadable: list[str] = field(default_factory=list)
@@ -25,7 +25,7 @@ class Rotated:
 
 @transaction.atomic
 def rotate(*, by: Actor, at: datetime) -> Rotated:
-    """Encrypt every stored secret with the first of the keys; what no key opens stays as it is and is named."""
+    """Encrypt every stored secret with the first key; a secret that no key decrypts stays as it is and is listed."""
     done = Rotated()
     for rows, column in _encrypted():
         for pk in list(rows.exclude(**{column.name: ""}).values_list("pk", flat=True)):
@@ -34,7 +34,7 @@ def rotate(*, by: Actor, at: datetime) -> Rotated:
             if isinstance(secret, Sealed):
                 done.unreadable.append(f"{row._meta.verbose_name} {row}: {column.verbose_name}")
                 continue
-            # Only this column: nothing else about the row has changed, its time of change neither.
+            # Update only this column: the row's time of change has to stay.
             rows.filter(pk=pk).update(**{column.name: secret})
             done.count += 1
     fact = Fact("secrets", 0, "all", after={"encrypted": done.count, "unreadable": len(done.unreadable)})

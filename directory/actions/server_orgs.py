@@ -1,4 +1,4 @@
-"""Changes which LDAP servers each org uses: makes, orders and removes its own list, with an audit row for each org."""
+"""Changes the LDAP servers of orgs: makes, orders and removes their own lists, with an audit row for each org."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from orgs.rules.inheritance import effective_settings
 
 LISTS_CHANGED = "LDAP servers of org changed"
 SERVICE = "directory_service"
-# In the row about the list: that about the org's settings says what became of the org.
+# The directory service in the audit row about the list, which has another key in the row about the org's settings.
 WITH_LIST = "directory_service_with_list"
 
 
@@ -27,14 +27,14 @@ def serve(
 ) -> None:
     """Put this server into the lists of exactly these orgs; other servers in the lists stay.
 
-    An org that had no list of its own gets one of this server alone, with the servers that it inherited before it where
-    ``keep_inherited`` names it. An org whose list becomes empty inherits again, and gets its directory service back.
+    An org without a list of its own gets one with this server, and with the servers that it inherited if
+    ``keep_inherited`` has its id. An org whose list becomes empty inherits again, and gets its directory service back.
 
     Raises:
         Invalid: when the author or the last SYSADMIN with a local password could not sign in any more.
     """
     chosen = {org.pk: org for org in orgs}
-    # A run that applies a plan holds its orgs while it makes a batch of changes.
+    # A run that applies a plan locks its orgs for each batch of changes.
     concerned = {*chosen, *OrgServer.objects.filter(server=server).values_list("org_id", flat=True)}
     locks.settings_of_orgs(concerned, moves_go_on=True)
     before, lists, services = own_lists(), server_lists(), effective_settings()
@@ -51,7 +51,7 @@ def serve(
     for org in taken:
         if before[org.pk] == (server.pk,) and (service := _service_before(org, services[org.pk].lineage)) is not None:
             changed_services[org.pk] = (org.directory_service, service)
-    # All at once: the change of the first may concern users for whom somebody else holds the second.
+    # Lock all at once: the change of the first may need users for whom another transaction holds the second.
     locks.settings_of_orgs(list(changed_services))
     for org in (*chosen.values(), *taken):
         if org.pk in changed_services:
@@ -76,9 +76,9 @@ def sort_all() -> None:
 
 
 def _service_before(org: Org, lineage: Sequence[int]) -> str | None:
-    """Return the directory service that an org gets back with its list; None where its own stays.
+    """Return the directory service that an org gets when its list goes; None when its own stays.
 
-    It gets back what it had before a list was made for it. An LDAP setting that says what is inherited anyway goes, too.
+    It gets back the one from before its list was made. An own LDAP setting goes, too, when the org inherits LDAP anyway.
     """
     if org.directory_service != DirectoryService.LDAP:
         return None
@@ -99,9 +99,10 @@ def note_changed(
     services: Mapping[int, tuple[str, str]] | None = None,
     deleted: Mapping[int, str] | None = None,
 ) -> None:
-    """Leave an audit row for each org whose own list is another one than before; an empty list is inherited.
+    """Write an audit row for each org whose own list has changed; an empty list means that the org inherits.
 
-    ``services`` are directory services that changed with it, before and after, ``deleted`` the names of servers.
+    ``services`` are the directory services that changed with it (before, after), by org id; ``deleted`` are the names of
+    deleted servers, by id.
     """
     after, services = own_lists(), services or {}
     changed = {pk for pk in before.keys() | after.keys() if before.get(pk) != after.get(pk)}

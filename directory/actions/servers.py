@@ -1,4 +1,4 @@
-"""Saves, orders and deletes LDAP servers: everything is checked first, and a bad value changes nothing."""
+"""Saves, orders and deletes LDAP servers; all values are checked first, and a wrong value changes nothing."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ from orgs.models import Org, Role
 from orgs.rules.actors import Actor
 
 SETTINGS = server_fields.names()
-# What is encrypted and never shown again, with what must not change without it being entered again.
+# Each encrypted setting, with the settings that must not change unless the secret is entered again.
 SECRETS = server_fields.secrets()
 
 
 def problems(*, server: LdapServer | None, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return what would be wrong if these values were saved, by field, and save nothing."""
+    """Return the errors of these values by field; save nothing."""
     stored = LdapServer.objects.get(pk=server.pk) if server else LdapServer()
     old_urls = stored.urls
     _set(stored, values, is_new=server is None)
@@ -48,9 +48,9 @@ def save(
     grantable_roles: Collection[Role] | None = None,
     confirmed: Confirmed = NOTHING_CONFIRMED,
 ) -> LdapServer:
-    """Make an LDAP server, or change one; absent values keep what they are. ``orgs`` follow this server from then on.
+    """Make an LDAP server, or change one; settings that ``values`` lacks stay. ``orgs`` are all orgs that use this server.
 
-    A person keeps to the ports of the setting LDAP_PORTS, to LDAP_LOOPBACK, and to roles that they hold; the command
+    LDAP_PORTS and LDAP_LOOPBACK limit the addresses for a person, who may grant only roles that they hold. The command
     line may use any address and grant any role.
 
     Raises:
@@ -69,7 +69,7 @@ def save(
         setting_questions.ask_at_once(stored, before.limits_off, orgs or (), confirmed)
     stored.version += 0 if server is None else 1
     stored.save()
-    # Groups that are not resolved any more are of no use to anybody.
+    # Stored groups are of no use when the server's groups are not resolved any more.
     StoredGroup.objects.filter(server=stored, server__resolve_groups=False).delete()
     if roles is not None:
         stored.grantable_roles.set(roles)
@@ -87,7 +87,7 @@ def save(
 
 @dataclass(frozen=True, slots=True)
 class _Before:
-    """What a server was before it is saved; the snapshot is empty for a new one."""
+    """A server's values before it is saved; the snapshot is empty for a new server."""
 
     is_new: bool
     snapshot: dict[str, Any]
@@ -119,7 +119,7 @@ def _errors(
     confirmed: Confirmed,
     by: Actor,
 ) -> dict[str, str]:
-    """Return, by field, what is wrong with the settings as they would be saved, or not for this one to save."""
+    """Return by field what is wrong with the new settings, or what ``by`` may not save."""
     errors = wrong(stored, given=values, old_urls=before.urls, may_use_any_address=by.user_id is None)
     decides_anew = stored.configuration_digest != before.digest
     errors |= setting_powers.wrong_grants(stored, roles, by=by, decides_anew=decides_anew)
@@ -149,11 +149,11 @@ def _note_saved(stored: LdapServer, before: _Before, *, by: Actor, at: datetime)
 def _set(stored: LdapServer, values: Mapping[str, Any], *, is_new: bool) -> None:
     before, old_urls = _where_secrets_go(stored), stored.urls
     for key, value in pasted_text.normalized(values).items():
-        # What differs in line ends or blanks alone stays: it was changed by nobody.
+        # A value that differs only in line ends or blanks is unchanged: keep the stored one.
         if is_new or not pasted_text.same(key, getattr(stored, key), value):
             setattr(stored, key, value)
     if stored.urls != old_urls:
-        # It may be another server.
+        # The failure may have been another server's.
         stored.sync_search_failed_at, stored.sync_search_failure = None, ""
     stored.name = " ".join(str(stored.name).split())
     if is_new:
@@ -182,7 +182,7 @@ def _keep_versions(server: LdapServer, old: Scripts, *, by: Actor, at: datetime,
 
 
 def _snapshot(server: LdapServer) -> dict[str, Any]:
-    """Return the settings as the audit trail keeps them: of a secret only whether there is one."""
+    """Return the settings for the audit trail; a secret appears only as set or none."""
     snapshot = {key: getattr(server, key) for key in SETTINGS if key not in SECRETS}
     snapshot |= {key: "set" if getattr(server, key) else "none" for key in SECRETS}
     if server.pk:
@@ -193,11 +193,11 @@ def _snapshot(server: LdapServer) -> dict[str, Any]:
 
 @transaction.atomic
 def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
-    """Delete a server; the orgs that used it lose it from their lists, history keeps its name.
+    """Delete a server, also from the lists of orgs; history keeps its name.
 
     Raises:
-        Refused: while a run holds it; for others than a SYSADMIN when its plans need approval, or when another server
-            that may grant more than they hold would decide in its place.
+        Refused: when a run holds it; when its plans need approval and ``by`` is no SYSADMIN; when another server that may
+            grant more than ``by`` holds would decide in its place.
     """
     stored = LdapServer.objects.select_for_update().get(pk=server.pk)
     if (reading := RunServer.objects.filter(server=stored, live=True).first()) is not None:
@@ -216,12 +216,12 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
 
 @transaction.atomic
 def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
-    """Put the servers into this order, in the list of every org, too; those not named come after, as they were.
+    """Put the servers into this order, also in the list of every org; servers not in ``ids`` follow in their old order.
 
     Raises:
         Refused: when a server that may grant more than the author holds would decide about more users.
     """
-    # By id, as runs take them.
+    # Lock in order of id, as runs do, against deadlocks.
     list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
     servers = {server.pk: server for server in LdapServer.objects.in_order()}
     order = [pk for pk in dict.fromkeys(ids) if pk in servers] + [pk for pk in servers if pk not in ids]

@@ -1,4 +1,4 @@
-"""Saves the sync's own settings: when it runs, what it may bring back, who hears of it."""
+"""Saves the sync's own settings: when it runs, what it may reactivate, who gets its mails."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def save(*, values: Mapping[str, Any], by: Actor, at: datetime) -> SyncSettings:
         raise Invalid({field: " ".join(messages) for field, messages in error.message_dict.items()}) from error
     after = {key: getattr(settings, key) for key in values}
     if before != after:
-        # An interval counts from the last run, and from now on only where there was none.
+        # The interval counts from the last run; it counts from now when there was no interval before.
         if before.get("interval_hours") == 0 and settings.interval_hours:
             settings.interval_since = at
         settings.save()

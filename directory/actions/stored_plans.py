@@ -17,7 +17,7 @@ from directory.sync.review import limit_review
 from directory.values.plan import Outcome
 from orgs.rules.actors import Actor
 
-# What a run that applies another one's plan takes over from it, beside the changes and the readings.
+# The columns that a run copies from the simulation whose plan it applies; changes and readings are copied, too.
 OF_A_PLAN = (
     "trigger",
     "chosen_servers",
@@ -36,20 +36,20 @@ OF_A_PLAN = (
 
 
 def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
-    """Have exactly the stored plan of a simulated or held-back run applied; a simulation's in a new run.
+    """Start to apply exactly the stored plan of a simulated or held-back run; return the run that applies it.
 
-    Where a server asks for approval, ``by`` is a second administrator. What the run was held back for is settled with
-    that, and its alert dismissed.
+    A simulation's plan gets a new run. When the plan needs approval, ``by`` is the second administrator. Alerts that the
+    plan waits are dismissed.
 
     Raises:
         Refused: when there is no plan to apply, it is older than 24 hours, another plan has been applied or the
-            configuration has changed since, it passes a limit by now, or it takes someone else to
+            configuration has changed since, it passes a limit now, or another person has to
             apply it.
     """
     runs.close_dead(at=at)
     with transaction.atomic():
         stored = Run.objects.select_for_update().get(pk=run.pk)
-        # Locked first and looked at afterwards: of two undos of one run at once, the second sees the first.
+        # Lock before looking: of two undos of one run at the same time, the second sees the first.
         list(Run.objects.select_for_update().filter(undos=stored).values_list("pk"))
         refuse_unless_applicable(run=stored, by=by, at=at)
         applied = _same_plan_in_a_new_run(stored, by, at) if stored.state == RunState.PLANNED else stored
@@ -61,10 +61,10 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
                 applied.readings.filter(server__isnull=False).update(live=True)
         except IntegrityError as error:
             raise Refused(runs.who_holds(stored.servers.all())) from error
-        # Once more, as no other run can be at its servers from here on.
+        # Check again: from here on no other run can hold these servers.
         _refuse_void(stored)
         applied.state, applied.attempts, applied.lease_until = RunState.APPLYING, 0, None
-        # The worker that held the run back may still be at its mail: it is in charge no more.
+        # The worker that held the run back may still be sending its mail: the new fence takes the run from it.
         applied.fence += 1
         applied.approved_by_id, applied.approved_by_label, applied.approved_at = by.user_id, by.label, at
         applied.applied_after = Run.objects.aggregate(newest=Max("pk"))["newest"]
@@ -79,7 +79,7 @@ def apply_plan(*, run: Run, by: Actor, at: datetime, wake: bool = True) -> Run:
 
 
 def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
-    """Refuse a plan that can't be applied, or not by this one.
+    """Refuse a plan that can't be applied, or not by ``by``.
 
     Raises:
         Refused: with the reason.
@@ -101,7 +101,7 @@ def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
 
 
 def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:
-    """Return why this one can't apply the run's plan now; empty when they can."""
+    """Return why ``by`` can't apply the run's plan now; empty when they can."""
     try:
         refuse_unless_applicable(run=run, by=by, at=at)
     except Refused as reason:
@@ -110,7 +110,7 @@ def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:
 
 
 def _refuse_a_second_undo(run: Run, undone: Run) -> None:
-    """An undo reads no server, so the servers' configuration does not matter to it."""
+    """Refuse a second undo, or one without changes; the servers' configuration does not matter, as an undo reads none."""
     if (undo := undone.undo_in_force()) is not None:
         raise Refused(f"run {undone.pk} has been undone by run {undo.pk} already")
     if not run.stored_changes.filter(outcome=Outcome.PLANNED).exists():
@@ -151,7 +151,7 @@ def _refuse_another_configuration(run: Run) -> None:
 
 
 def _refuse_beyond_a_limit(run: Run, at: datetime) -> None:
-    """Limits may have been lowered since the plan was made; whatever else was applied meanwhile counts, too."""
+    """Refuse a plan beyond a limit as it is now; changes that other runs applied meanwhile count, too."""
     if reasons := limit_review.passed_by_now(run, at=at):
         raise Refused(
             f"the plan of run {run.pk} passes a limit by now: {reasons[0].message.removesuffix('.')}: simulate again"
@@ -159,7 +159,7 @@ def _refuse_beyond_a_limit(run: Run, at: datetime) -> None:
 
 
 def _same_plan_in_a_new_run(simulation: Run, by: Actor, at: datetime) -> Run:
-    """Return a run that has everything of the plan but its changes: whoever carries the run out copies these first."""
+    """Return a new run with everything of the plan except its changes: the process that carries it out copies these first."""
     run = Run.objects.create(
         simulated=False,
         state=RunState.APPLYING,
@@ -198,6 +198,6 @@ def discard(*, run: Run, by: Actor, at: datetime) -> Run:
 
 
 def _dismiss_alerts(run: Run, *, by: Actor, at: datetime) -> None:
-    """A plan that somebody has decided on needs no alert any more."""
+    """Dismiss the alerts that this plan waits for a decision."""
     waiting = Alert.objects.open().filter(run_id=run.pk, kind__in=[AlertKind.HELD_BACK, AlertKind.APPROVAL])
     waiting.update(dismissed_at=at, dismissed_by_id=by.user_id)

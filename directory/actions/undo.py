@@ -15,7 +15,7 @@ from orgs.rules.actors import Actor
 
 
 def start(*, run: Run, by: Actor, at: datetime, trigger: Trigger = Trigger.HAND, wake: bool = True) -> Run:
-    """Queue the making of a plan that undoes this run; it locks the run's LDAP servers, but reads none of them.
+    """Queue a simulation whose plan undoes this run; it holds the run's LDAP servers, but reads none of them.
 
     Raises:
         Refused: when the run has nothing to undo, has been undone, or another run holds one of its servers.
@@ -62,7 +62,7 @@ def _queued(run: Run, *, by: Actor, at: datetime, trigger: Trigger) -> Run:
         started_by_label=by.label,
         created_at=at,
     )
-    # Neither chosen nor ever complete: an undo is no reading, for no schedule and no limit.
+    # Neither chosen nor ever complete: schedules and limits must not count an undo as a reading.
     runs.hold_servers(
         [
             RunServer(

@@ -1,4 +1,4 @@
-"""Users from an uploaded CSV file: first what would become of every row, kept for a while, then exactly that."""
+"""Creates users from an uploaded CSV file: stores a preview of every row first, and carries out exactly that later."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from orgs.text import fold
 
 
 def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], user: User, at: datetime) -> Upload:
-    """Keep what would become of every row, in place of the user's earlier upload; nothing else is written.
+    """Store what would become of every row, in place of the user's earlier upload; write nothing else.
 
-    Rows without an org go to ``org``; ``within`` are the orgs whose users the uploader may make.
+    Rows without an org go to ``org``; ``within`` are the orgs in which the uploader may create users.
 
     Raises:
         BadCsv: when the file or any of its rows is wrong.
-        DirectoryUnavailable: when a directory that has to be asked can't be.
+        DirectoryUnavailable: when a directory that has to be searched can't be.
         SandboxBroken: when the scripts can't be run.
     """
     rows = csv_file.read_open(file, size=ON_THE_PAGE)
@@ -39,7 +39,7 @@ def preview(*, file: BinaryIO, file_name: str, org: Org, within: Sequence[Org], 
     if problems := list(_wrong(rows, orgs)):
         raise BadCsv(*problems[: csv_file.MOST_PROBLEMS], more=len(problems) > csv_file.MOST_PROBLEMS)
     applicants = [_applicant(row, orgs[fold(row.org)] if row.org else org) for row in rows]
-    # Decided before anything is written: no other request has to wait while a directory is slow.
+    # Decide before the transaction: no other request has to wait while a directory is slow.
     decisions = deciding.decide(applicants, by=person(user), at=at, within={each.pk for each in within})
     refused = sum(bool(decision.refusal) for decision in decisions)
     with transaction.atomic():
@@ -94,7 +94,7 @@ def create(*, user: User, upload_id: int, within: Collection[Org], by: Actor, at
     """Create exactly the users whom the preview showed, all or none.
 
     Raises:
-        Refused: when the upload has expired or been replaced, or anything that was decided holds no more.
+        Refused: when the upload has expired or been replaced, or a decision does not hold any more.
     """
     upload = Upload.objects.select_for_update().waiting_for(user, at=at).filter(pk=upload_id).first()
     if upload is None:
@@ -113,7 +113,7 @@ def create(*, user: User, upload_id: int, within: Collection[Org], by: Actor, at
 
 
 def _changed(accepted: Sequence[Decision], within: Collection[Org]) -> str:
-    """Return what has changed since the decisions were made, empty if nothing has."""
+    """Return what has changed since the decisions were made; empty for nothing."""
     mine = {org.pk: org.name_key for org in within}
     names = set(mine.values())
     everywhere = set(Org.objects.active().values_list("name_key", flat=True))
@@ -146,10 +146,10 @@ def _changed_matches(accepted: Sequence[Decision]) -> str:
 
 
 def forget_expired(*, at: datetime) -> None:
-    """Forget the uploads that nobody may carry out any more: they hold people's names."""
+    """Delete expired uploads: they hold people's names."""
     Upload.objects.expired(at=at).delete()
 
 
 def discard(*, user: User) -> None:
-    """Forget the user's upload."""
+    """Delete the user's upload."""
     Upload.objects.filter(user=user).delete()

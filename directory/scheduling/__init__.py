@@ -1,1 +1,1 @@
-"""When syncs are due, the queues of the workers, and who is alive."""
+"""When syncs are due, the queues of the workers, and which processes are alive."""

@@ -1,17 +1,17 @@
-"""Which LDAP servers are due for a sync by schedule. Pure."""
+"""Computes which LDAP servers are due for a sync by schedule. Pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-# A run may wait for its worker and take its time before its server counts as late.
+# A run may wait for a worker and may take long: a server counts as late only after this.
 GRACE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """One server's interval in hours (0: never) and when its last real run began; None before the first."""
+    """One server's interval in hours (0: never) and the start of its last real run; None before the first."""
 
     server_id: int
     interval_hours: int
@@ -19,7 +19,7 @@ class Timetable:
 
 
 def next_run(timetable: Timetable, *, since: datetime) -> datetime | None:
-    """Return when the server is due; before its first run the interval counts from ``since``. None: never."""
+    """Return when the server is due, None for never; the interval counts from the last run, or from ``since`` if later."""
     if timetable.interval_hours == 0:
         return None
     start = max(timetable.last_run or since, since)
@@ -27,7 +27,7 @@ def next_run(timetable: Timetable, *, since: datetime) -> datetime | None:
 
 
 def late(timetable: Timetable, *, last_success: datetime | None, since: datetime, now: datetime) -> bool:
-    """Return whether the server should have been synchronized since its last success, and an hour more has passed."""
+    """Return whether a sync was due after the last success, and more than an hour has passed since then."""
     expected = next_run(replace(timetable, last_run=last_success), since=since)
     return expected is not None and expected + GRACE < now
 

@@ -1,4 +1,4 @@
-"""The queues of Celery's workers: their names, and tasks that are put into them."""
+"""The queues of Celery's workers: lists their names, and puts tasks into them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def app() -> Celery:
 
 
 def names() -> list[str]:
-    """Return what they are called."""
+    """Return the names of the queues."""
     return [queue.name for queue in app().conf.task_queues]
 
 
 def put(task: str, *, queue: str, **arguments: int) -> None:
-    """Put a task into a queue; by its name, as tasks call actions, so that actions can't import tasks.
+    """Put a task into a queue by the task's name: actions can't import tasks, because tasks import actions.
 
     Raises:
         BrokerUnavailable: when the broker can't be reached.

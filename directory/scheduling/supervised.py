@@ -1,4 +1,4 @@
-"""The states of the processes that ``manage.py serve`` runs, in a small file in the data folder."""
+"""Writes and reads the states of the processes that ``manage.py serve`` runs, in a small file in the data folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SILENT = 4 * EVERY
 class Supervised:
     """One process: its id (0 while it is down), the times at which it ended, its last exit status, the next start.
 
-    ``started`` is when the kernel says that the process began, which tells it from a later one with the same id.
+    ``started`` is the start time by the kernel: it differs for a later process with the same id.
     """
 
     name: str
@@ -31,17 +31,17 @@ class Supervised:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All processes of one supervisor, and when it wrote this."""
+    """All processes of one supervisor, and when the report was written."""
 
     at: datetime
     processes: tuple[Supervised, ...] = field(default_factory=tuple)
 
 
 def write(folder: Path, report: Report) -> None:
-    """Put the report in the place of the one before.
+    """Replace the earlier report.
 
     Raises:
-        OSError: when it can't be written, as on a full disk; the one before is still there.
+        OSError: when it can't be written, as on a full disk; the earlier report stays.
     """
     fresh = folder / f"{FILE}.new"
     fresh.write_text(json.dumps(asdict(report), default=_text), "utf-8")
@@ -49,20 +49,20 @@ def write(folder: Path, report: Report) -> None:
 
 
 def read(folder: Path) -> Report | None:
-    """Return what the supervisor wrote last; None where there is none, or it is not to be understood."""
+    """Return the supervisor's last report; None when it is missing or damaged."""
     try:
         found = json.loads((folder / FILE).read_text("utf-8"))
-        return Report(datetime.fromisoformat(found["at"]), tuple(_one(each) for each in found["processes"]))
+        return Report(datetime.fromisoformat(found["at"]), tuple(_process(each) for each in found["processes"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
 def forget(folder: Path) -> None:
-    """Take the report away: everything has been stopped."""
+    """Remove the report: all processes have been stopped."""
     (folder / FILE).unlink(missing_ok=True)
 
 
-def _one(found: Mapping[str, object]) -> Supervised:
+def _process(found: Mapping[str, object]) -> Supervised:
     ended, following = found["ended"], found["next_start"]
     if not isinstance(ended, list):
         raise TypeError("a list is wanted")
