@@ -1,1 +1,1 @@
-"""The impact of a script edit on the entries that are stored."""
+"""The impact of a script edit on the stored entries."""

@@ -1,4 +1,4 @@
-"""The entries that the impact of a script edit is computed over, and what they leave out."""
+"""Describes the stored entries from which the impact of a script edit is computed, and the users without one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ NEVER_READ = "No entries of this server that belong to users are stored: simulat
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """The entries that are evaluated: how many, and of when; ``outdated`` where the server was set otherwise then.
+    """The evaluated entries: their number, and when they were read; ``outdated``: the server's settings have changed since.
 
-    The stored verdicts are by the scripts of that time, which need not be those that are saved by now. ``missing`` counts
-    active users whom this server had last and of whom no entry is stored: the impact says nothing of them.
+    The stored verdicts come from the scripts of that time, which may differ from the saved ones now. ``missing`` counts
+    active users who were last found on this server but have no stored entry: the impact does not cover them.
     """
 
     total: int
@@ -23,7 +23,7 @@ class Basis:
 
     @property
     def incomplete(self) -> str:
-        """What the impact leaves out; empty where it is whole."""
+        """A sentence about users whom the impact leaves out; empty when it covers all."""
         if not self.missing:
             return ""
         users = "1 active user" if self.missing == 1 else f"{self.missing} active users"
@@ -34,5 +34,5 @@ class Basis:
 
     @property
     def problem(self) -> str:
-        """Why there is no impact to show; empty where there is one."""
+        """Why there is no impact to show; empty when there is one."""
         return "" if self.total else NEVER_READ

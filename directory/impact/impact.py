@@ -1,4 +1,4 @@
-"""The impact of a script edit: whose verdict another version would change, over the entries as they were last read."""
+"""Computes the impact of a script edit: which users it would change, by the entries as they were last read."""
 
 from __future__ import annotations
 
@@ -25,22 +25,22 @@ from directory.values.plan import StoredUser
 from directory.values.run_counts import filled
 from directory.values.scripts import Script, ScriptError, Scripts, Verdict
 
-# Pages grow, so that the first numbers are there at once, however slow the scripts are.
+# Pages grow from small ones, so that first numbers come at once even with slow scripts.
 FIRST_PAGE, PAGE = 16, 1000
-# Seconds between two snapshots: to decide about a few users costs nearly as much as about many.
+# Seconds between two snapshots: deciding about a few users costs nearly as much as about many.
 EVERY = 1.0
-# Most verdicts are alike; so many of their texts are remembered.
+# The most texts of verdicts in the cache: most verdicts are alike.
 REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Impact:
-    """What is known so far, of ``done`` entries; ``finished`` when that is all.
+    """The impact so far, after ``done`` entries; ``finished``: these are all.
 
-    ``verdicts`` counts the entries about which the edited scripts say another thing than is stored, ``users`` those of
-    them whose user would fare otherwise. ``stored`` and ``edited`` are what a sync would do to these users by the one
-    and by the other, with the keys of a run's counts; for everybody else both would do the same. ``new`` are the
-    differences that have come since the snapshot before: whoever wants them all has to keep them.
+    ``verdicts`` counts the entries whose verdict by the edited scripts differs from the stored one. ``users`` counts their
+    users with another outcome. ``stored`` and ``edited`` count what a sync would do to these users by each verdict, with the
+    keys of a run's counts; for all other users both are the same. ``new`` are only the differences since the previous
+    snapshot: a caller who needs all of them has to collect them.
     """
 
     basis: Basis
@@ -57,11 +57,11 @@ class Impact:
 
 
 def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
-    """Yield what would change if the server had these scripts: at once with the total, then with more and more entries.
+    """Yield what would change if the server had these scripts: first only the total, then more and more entries.
 
-    Reads no directory and writes nothing. An edited script is in error when it reads an attribute that was not requested when
-    the entries were read: its result is unknown. Ends at once when nothing is stored, or when a script cannot be run at
-    all (``errors``). New usernames count as free, and the last SYSADMIN is not protected here: a plan does both.
+    Read no directory and write nothing. An edited script fails when it uses an attribute that was not requested when the
+    entries were read, because its result is unknown. End at once when no entry is stored, or when a script can't run at all
+    (``errors``). New usernames count as free, and the last SYSADMIN is not protected here: only a plan checks both.
 
     Raises:
         SandboxBroken: when the scripts cannot be run any further.
@@ -71,7 +71,7 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
     if basis.problem:
         yield Impact(basis, finished=True)
         return
-    # Of what was read under other settings nothing can be kept: then all scripts count as edited.
+    # With entries read under other settings no stored result holds: then all scripts count as edited.
     some, edited = edited_scripts(Scripts() if basis.outdated else server.scripts, scripts)
     with entries.sandbox(some) as sandbox, entries.sandbox(scripts) as whole:
         if errors := sandbox.compile_errors():
@@ -89,7 +89,7 @@ def impact(server: LdapServer, scripts: Scripts) -> Iterator[Impact]:
 
 
 class _StoredVerdict(NamedTuple):
-    """A stored entry of a user and its verdict; attributes and verdict are JSON texts, as few of them have to be read."""
+    """A stored entry of a user and its verdict; attributes and verdict stay JSON texts, because few of them are parsed."""
 
     pk: int
     user_id: int
@@ -100,20 +100,20 @@ class _StoredVerdict(NamedTuple):
 
 
 def _texts(pages: Iterator[list[_StoredVerdict]], taken: deque[list[_StoredVerdict]]) -> Iterator[list[EntryText]]:
-    """Yield pages as the sandbox takes them, and keep them until it has answered."""
+    """Yield pages in the sandbox's form, and keep each in ``taken`` until the sandbox has answered."""
     for page in pages:
         taken.append(page)
         yield [EntryText(row.dn, row.attributes) for row in page]
 
 
 class _EntriesInScope:
-    """The stored entries of one server that are taken for users in its scope, and what is decided of these users."""
+    """The stored entries of one server that are matched to users in its scope, and the decisions about these users."""
 
     def __init__(self, server: LdapServer, scope: Mapping[int, OrgScope]) -> None:
         self._server = server
         self._scope = scope
         self._context = users_in_scope.plan_context(scope)
-        # Whatever is stored counts as read: this is about scripts, not about whether a reading was whole.
+        # All readings count as complete: the impact is about scripts, not about what was read.
         servers = LdapServer.objects.filter(Q(enabled=True) | Q(pk=server.pk))
         self._directory = directory_view.DirectoryView(
             [directory_view.ServerReading(each.pk, each.name, complete=True) for each in servers],
@@ -121,33 +121,33 @@ class _EntriesInScope:
         )
 
     def basis(self) -> Basis:
-        """Return how many entries there are, and when and how they were read."""
+        """Return the number of entries, and when and how they were read."""
         reading = (
             RunServer.objects.filter(server=self._server, pages__gt=0).select_related("run").order_by("-pk").first()
         )
         total, missing = self._rows().count(), self._missing()
         if reading is None:
             return Basis(total, outdated=True, missing=missing)
-        # A reading that broke off has left entries of the one before.
+        # An incomplete reading has left entries of the previous one.
         outdated = not reading.complete or reading.configuration_digest != self._server.configuration_digest
         return Basis(total, reading.run.started_at, outdated, missing)
 
     def _missing(self) -> int:
-        """Return how many active users this server had last of whom it has no entry in store."""
+        """Return the number of active users who were last found on this server but have no stored entry."""
         orgs = [pk for pk, org in self._scope.items() if self._server.pk in org.servers]
         stored = StoredEntry.objects.filter(server=self._server, user=OuterRef("user"), verdict__isnull=False)
-        noted = Match.objects.filter(server=self._server, user__active=True, user__org__in=orgs)
-        return noted.filter(~Exists(stored)).count()
+        matches = Match.objects.filter(server=self._server, user__active=True, user__org__in=orgs)
+        return matches.filter(~Exists(stored)).count()
 
     def sandbox(self, scripts: Scripts) -> Sandbox:
-        """Return a sandbox for these scripts that knows which attributes the entries may lack."""
+        """Return a sandbox for these scripts, in which an attribute that was not requested is an error."""
         names = RunServer.objects.attributes_stored(self._server.pk)
         return server_sandbox.sandbox_for_stored(self._server, scripts, names)
 
     def pages(self) -> Iterator[list[_StoredVerdict]]:
         """Yield the entries in the order of their ids."""
         found = self._rows().annotate(
-            # As it is kept: the scripts get it as text.
+            # As stored: the sandbox takes it as text.
             attributes_text=Cast("attributes", TextField()),
             verdict_text=Cast("verdict", TextField()),
         )
@@ -160,15 +160,15 @@ class _EntriesInScope:
             yield page
 
     def _rows(self) -> QuerySet[StoredEntry]:
-        """Return the entries of users; whether these still are in scope is only looked at where it makes a difference."""
+        """Return the entries of users; ``differences`` leaves out users who are not in scope any more."""
         if not any(self._server.pk in org.servers for org in self._scope.values()):
             return StoredEntry.objects.none()
         return StoredEntry.objects.filter(server=self._server, user__isnull=False, verdict__isnull=False)
 
     def differences(self, others: Mapping[int, tuple[int, Verdict]]) -> list[Difference]:
-        """Return what it means for users that entries (by id) of theirs get other verdicts, where it means anything.
+        """Return the differences that other verdicts (user id and verdict, by entry id) make for users, without empty ones.
 
-        An entry by which nobody is decided means nothing: two for one user, or one that another server comes before.
+        An entry that does not decide makes no difference: one of two entries of a user, or one after an earlier server's.
         """
         users = users_in_scope.load({user for user, _ in others.values()})
         servers = {pk: self._servers(user) for pk, user in users.items()}
@@ -186,9 +186,9 @@ class _EntriesInScope:
 
 
 class _Progress:
-    """Compares verdicts with the texts of stored ones, and decides about users whenever there is something to show.
+    """Compares verdicts with the stored ones, and decides about users at each snapshot.
 
-    ``edited`` are the scripts that were evaluated, None for all. Where their verdict is not enough, ``whole`` evaluates all.
+    ``edited`` are the scripts that were evaluated, None for all. When their verdict is not enough, ``whole`` runs all scripts.
     """
 
     def __init__(
@@ -206,9 +206,9 @@ class _Progress:
         self._read: dict[str, Verdict] = {}
 
     def add(self, page: Sequence[_StoredVerdict], verdicts: Sequence[Verdict]) -> None:
-        """Note which entries of a page have got other verdicts than are stored."""
+        """Collect the entries of a page whose verdicts differ from the stored ones."""
         self._done += len(page)
-        # Many entries of a page have one verdict, the very same object, so each pair is compared once.
+        # Many entries of a page share the same verdict object: compare each pair only once.
         pairs: dict[tuple[str, int, bool], tuple[Verdict, Verdict | None]] = {}
         for row, verdict in zip(page, verdicts, strict=True):
             key = (row.verdict, id(verdict), row.settled)
@@ -222,11 +222,11 @@ class _Progress:
                 self._others[row.pk] = (row.user_id, edited)
 
     def _pair(self, row: _StoredVerdict, verdict: Verdict) -> tuple[Verdict, Verdict | None]:
-        """Return the stored verdict and the one of the edited scripts: the same object where they are equal."""
+        """Return the stored verdict and the one of the edited scripts, as the same object when equal; None if all have to run."""
         stored = self._verdict(row.verdict)
         edited: Verdict | None = verdict
         if self._edited is not None:
-            # A verdict that does not hold, as a script looked at the time, is nothing to start from.
+            # A stored verdict that depends on the time can't be combined with a new one.
             edited = joined(stored, verdict, self._edited) if row.settled else None
         return stored, stored if edited == stored else edited
 
@@ -247,11 +247,11 @@ class _Progress:
 
     @property
     def is_due(self) -> bool:
-        """Whether it is time for a snapshot: after a while, or when there are many to decide about."""
+        """Whether a snapshot is due: after some time, or when many entries have collected."""
         return max(len(self._others), len(self._unsure)) >= PAGE or monotonic() - self._shown_at >= EVERY
 
     def snapshot(self, cost: Cost) -> Impact:
-        """Decide about the users of all entries that were noted, and return the impact so far."""
+        """Decide about the users of all collected entries, and return the impact so far."""
         if self._unsure:
             self._evaluate_unsure()
         again = self._whole.cost()

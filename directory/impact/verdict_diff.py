@@ -1,4 +1,4 @@
-"""What another verdict on the same entry means for its user, and how much that adds up to. Pure."""
+"""Decides what another verdict on the same entry changes for its user, and adds up such differences. Pure."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from directory.values.scripts import ACTIVE, Script, Scripts, Verdict
 
 
 def edited_scripts(saved: Scripts, edited: Scripts) -> tuple[Scripts, frozenset[Script[Any]]]:
-    """Return the scripts that are not as they are saved, the others empty, and which these are."""
+    """Return the sources that differ from the saved ones, with all others empty, and the set of these scripts."""
     changed = {script: source for script, source in edited.items() if source != saved[script]}
     return Scripts(**{script.key: source for script, source in changed.items()}), frozenset(changed)
 
 
 def joined(stored: Verdict, fresh: Verdict, edited: Collection[Script[Any]]) -> Verdict | None:
-    """Return the verdict of all scripts from the ``stored`` one and the ``fresh`` one of the edited scripts alone.
+    """Return the verdict of all scripts, joined from the ``stored`` one and the ``fresh`` one of only the edited scripts.
 
-    None where the other scripts have to run: they did not when the verdict was stored, or one of them failed.
+    None when the other scripts have to run: they did not run for the stored verdict, or one of them failed.
     """
     if stored.error is not None:
         return None
@@ -38,14 +38,14 @@ def joined(stored: Verdict, fresh: Verdict, edited: Collection[Script[Any]]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a sync would make of one user by the stored verdict, and what by another one."""
+    """The changes of one user by the stored verdict and by another one."""
 
     stored: Change
     edited: Change
 
     @property
     def matters(self) -> bool:
-        """Whether the user would end otherwise, or be listed with something else."""
+        """Whether the user's outcome, account, actions, warnings or unknown org differ."""
         return _end(self.stored) != _end(self.edited)
 
 
@@ -54,7 +54,7 @@ def _end(change: Change) -> tuple[object, ...]:
 
 
 def difference(user: StoredUser, lookup_result: LookupResult, verdict: Verdict, context: PlanContext) -> Difference:
-    """Decide about a user twice; that a new username may be taken is no matter of verdicts and left out."""
+    """Decide about a user by both verdicts; whether a new username is taken does not depend on verdicts and is left out."""
     return Difference(
         decision_table.decide(user, lookup_result, context),
         decision_table.decide(user, replace(lookup_result, verdict=verdict), context),
@@ -63,7 +63,7 @@ def difference(user: StoredUser, lookup_result: LookupResult, verdict: Verdict, 
 
 @dataclass(slots=True)
 class Totals:
-    """The counts over many differences, with the keys of a run's counts."""
+    """The counts of many differences, with the keys of a run's counts."""
 
     users: int = 0
     stored: Counter[str] = field(default_factory=Counter)
@@ -71,7 +71,7 @@ class Totals:
     unknown_orgs: Counter[str] = field(default_factory=Counter)
 
     def add(self, differences: Iterable[Difference]) -> None:
-        """Count these, too."""
+        """Count these differences, too."""
         for each in differences:
             self.users += 1
             _count(self.stored, each.stored)

@@ -1,4 +1,4 @@
-"""What holds for every database of Rollcall, whatever has happened to it; looking writes nothing."""
+"""Checks the rules that hold for every database of Rollcall at any time; checking writes nothing."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from directory.invariants.snapshot import one_snapshot
 
 __all__ = ["RULES", "Broken", "Rule", "broken", "check", "one_snapshot"]
 
-# Of each rule; whoever has more has seen enough.
+# The most rows that are reported for each rule.
 MOST = 100
 
 
 def broken(*, at: datetime, rules: Sequence[Rule] = RULES) -> list[Broken]:
-    """Return everything that breaks a rule, in the order of the rules; nothing when all is well."""
+    """Return all rows that break a rule, in the order of the rules, at most ``MOST`` for each rule."""
     with one_snapshot():
         return [found for rule in rules for found in check(rule, at=at)]
 
 
 def check(rule: Rule, *, at: datetime) -> list[Broken]:
-    """Return what breaks one rule."""
+    """Return the rows that break one rule, at most ``MOST``."""
     return [Broken(rule.id, what, rule.todo) for what in islice(rule.check(at), MOST)]

@@ -1,4 +1,4 @@
-"""I13: applied plans still fitted the directory, and kept the limits or were allowed by somebody with no part in them."""
+"""I13: applied plans were not overtaken, and kept the limits or were approved by a person who had no part in them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgs.models import AuditEntry
 from orgs.text import counted
 
 APPLIED = [RunState.APPLYING, RunState.APPLIED]
-# Every way in which a change that was once planned may have ended.
+# All outcomes of a change that was once planned.
 PLANNED = (Outcome.PLANNED, Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
 COUNTED = {Cause.ABSENT: Counted.ABSENT, Cause.SCRIPT: Counted.INACTIVE}
 # Settings of a server that do not affect a plan.
@@ -25,7 +25,7 @@ HARMLESS = {"name", "sync_interval_hours"}
 
 
 def overtaken(_at: datetime) -> Iterator[str]:
-    """No plan was applied after another plan for one of its servers had been since it was made."""
+    """No plan was applied after another plan for one of its servers had been applied since this plan was made."""
     mine = RunServer.objects.filter(run=OuterRef(OuterRef("pk")), server=OuterRef("server"), complete=True)
     later = RunServer.objects.filter(
         Exists(mine),
@@ -43,7 +43,7 @@ def overtaken(_at: datetime) -> Iterator[str]:
 
 
 def limits_are_counted(_at: datetime) -> Iterator[str]:
-    """Passed limits are among the reasons to hold a run back; deactivations count for limits, planned ones and applied ones."""
+    """Passed limits are among the reasons to hold a run back; planned and applied deactivations are counted for limits."""
     with_counts = RunServer.objects.exclude(limit_counts={}).filter(run__planned_at__isnull=False, server__isnull=False)
     planned: Counter[tuple[int, int, str]] = Counter()
     applied: Counter[tuple[int, int, str]] = Counter()
@@ -59,10 +59,10 @@ def limits_are_counted(_at: datetime) -> Iterator[str]:
         if limits.get("passed") and not reasons:
             yield f"run {run_id} passed limits of {name} ({', '.join(limits['passed'])}) and does not say so"
         for cause, key in COUNTED.items():
-            found, noted = planned[run_id, server_id or 0, cause.value], limits.get("counts", {}).get(key, 0)
-            if found > noted:
+            found, stored = planned[run_id, server_id or 0, cause.value], limits.get("counts", {}).get(key, 0)
+            if found > stored:
                 users = counted(found, "user", "users")
-                yield f"run {run_id} wants {users} to leave ({cause}) by {name}, and counted {noted} for its limits"
+                yield f"run {run_id} wants {users} to leave ({cause}) by {name}, and counted {stored} for its limits"
             left, kept = (
                 applied[run_id, server_id or 0, cause.value],
                 limits.get("applied", limits.get("counts", {})).get(key, 0),
@@ -73,7 +73,7 @@ def limits_are_counted(_at: datetime) -> Iterator[str]:
 
 
 def approved_by_a_second(_at: datetime) -> Iterator[str]:
-    """A plan that needed a second administrator was applied by one with no part in it."""
+    """A plan that needed a second administrator was applied by an administrator who had no part in it."""
     plans = Run.objects.filter(state__in=APPLIED).exclude(approval=[])
     for run in plans.filter(Q(approved_by=None) | Q(approved_by=F("started_by"))).order_by("pk").iterator():
         yield f"run {run.pk} needed a second administrator, and was applied by {run.approved_by_label or 'nobody'}"
@@ -90,7 +90,7 @@ def approved_by_a_second(_at: datetime) -> Iterator[str]:
 
 
 def _last_plan(run: Run) -> datetime | None:
-    """Return when the plan before this one that changed anybody was begun, by any of its servers."""
+    """Return the start of the last earlier run on any of these servers whose plan changed a user; None for no such run."""
     changed = RunChange.objects.filter(run=OuterRef("run"), outcome=Outcome.APPLIED)
     before = RunServer.objects.filter(
         Exists(changed),

@@ -1,4 +1,4 @@
-"""The rules, each with its name and what to do where it is broken."""
+"""Lists the rules, each with its title and what to do when it is broken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I3, I4: runs end or are worked on, lock their servers as long, and send each mail once."""
+"""I3, I4: each run ends or has a worker, holds its servers until its end, and sends each mail once."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from directory.values.plan import Outcome
 from orgs.models import AuditEntry
 from orgs.text import counted
 
-# A run whose worker died is taken up again within two minutes where beat and a worker run.
+# When beat and a worker run, another worker takes a run whose worker died within two minutes.
 FORGOTTEN_AFTER = timedelta(minutes=15)
 MADE = (Outcome.APPLIED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
 
 
 def servers_of_live_runs(_at: datetime) -> Iterator[str]:
-    """A run holds its servers from start to end, so that no other run takes one; then it holds none."""
+    """A run holds its servers from start to end, so that no other run takes them; an ended run holds none."""
     ended = RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES)
     for row in ended.select_related("run").order_by("pk").iterator():
         yield f"run {row.run_id} is {row.run.state}, but still holds {row.server_name}"
@@ -33,7 +33,7 @@ def servers_of_live_runs(_at: datetime) -> Iterator[str]:
 
 
 def ended_cleanly(_at: datetime) -> Iterator[str]:
-    """A run that has ended has a time of its end and no worker; one that has not has no end."""
+    """An ended run has an end time and no worker; a live run has no end time."""
     left = Q(finished_at=None) | Q(lease_until__isnull=False) | ~Q(owner="")
     for run in Run.objects.filter(left).exclude(state__in=LIVE_STATES).order_by("pk").iterator():
         yield f"run {run.pk} is {run.state}, but has no end or still belongs to a worker ('{run.owner}')"
@@ -42,7 +42,7 @@ def ended_cleanly(_at: datetime) -> Iterator[str]:
 
 
 def worked_on(at: datetime) -> Iterator[str]:
-    """A run that has not ended is worked on, was left only a moment ago, or waits for another one that is worked on."""
+    """A live run has a worker, lost it only a moment ago, or waits while another run has a worker."""
     if Run.objects.live().exclude(pk__in=Run.objects.abandoned().values("pk")).exists():
         return
     last_entries = dict(
@@ -50,7 +50,7 @@ def worked_on(at: datetime) -> Iterator[str]:
         .values_list("object_id")
         .annotate(Max("at"))
     )
-    # Leases go by the database's clock.
+    # Leases use the database's clock.
     silent = Q(lease_until=None) | Q(lease_until__lt=Now() - FORGOTTEN_AFTER)
     for run in Run.objects.abandoned().filter(silent).order_by("pk"):
         signs_of_life = (run.created_at, run.started_at, run.planned_at, run.approved_at, last_entries.get(run.pk))
@@ -60,7 +60,7 @@ def worked_on(at: datetime) -> Iterator[str]:
 
 
 def plans(_at: datetime) -> Iterator[str]:
-    """A run with a plan has a time of it, an applied plan has no change left, and each applied change has a time."""
+    """A plan has a time; an applied plan has no planned change left; each applied change has a time."""
     with_a_plan = [RunState.PLANNED, RunState.HELD_BACK, RunState.APPLYING, RunState.APPLIED, RunState.DISCARDED]
     for run in Run.objects.filter(state__in=with_a_plan, planned_at=None).order_by("pk").iterator():
         yield f"run {run.pk} is {run.state}, but has no time of its plan"
@@ -73,7 +73,7 @@ def plans(_at: datetime) -> Iterator[str]:
 
 
 def approved(_at: datetime) -> Iterator[str]:
-    """A plan that passed a limit was applied only after a person's decision."""
+    """A plan that passed a limit or needed approval was applied only after a person's decision."""
     changed = RunChange.objects.filter(run=OuterRef("pk"), outcome=Outcome.APPLIED)
     unasked = Run.objects.filter(approved_by_label="").exclude(held_back=[], approval=[])
     for run in unasked.filter(Q(state__in=[RunState.APPLYING, RunState.APPLIED]) | Exists(changed)).order_by("pk"):
@@ -82,7 +82,7 @@ def approved(_at: datetime) -> Iterator[str]:
 
 
 def plans_of_others(_at: datetime) -> Iterator[str]:
-    """A run that applies another's plan applies all of a finished simulation's, and came after it."""
+    """A run that applies another run's plan applies all changes of an earlier, finished simulation."""
     for run in Run.objects.filter(plan_from__isnull=False).select_related("plan_from").order_by("pk").iterator():
         source = run.plan_from
         if source is None or source.pk >= run.pk or not source.simulated or source.state != RunState.PLANNED:
@@ -96,7 +96,7 @@ def plans_of_others(_at: datetime) -> Iterator[str]:
 
 
 def repeated(_at: datetime) -> Iterator[str]:
-    """What a run repeats is all there, is of an earlier run, and leaves its users alone."""
+    """All changes that a run repeats exist, belong to earlier runs, and leave their users alone."""
     inside = RunChange.objects.filter(pk__range=(OuterRef("first"), OuterRef("last")))
     wrong = inside.filter(Q(digest=None) | Q(run__gte=OuterRef("run")) | ~Q(outcome__in=UNTOUCHED) | ~Q(actions=[]))
     for row in RunRepeat.objects.filter(Exists(wrong)).order_by("pk").iterator():
@@ -108,7 +108,7 @@ def repeated(_at: datetime) -> Iterator[str]:
 
 
 def undos(_at: datetime) -> Iterator[str]:
-    """An undo goes back only behind what an ended real run before it did."""
+    """An undo is of an earlier, ended, real run, and undoes only what that run did."""
     for run in Run.objects.filter(undo_of__isnull=False).select_related("undo_of").order_by("pk").iterator():
         undone = run.undo_of
         if undone is None or undone.pk >= run.pk or undone.simulated or undone.live:
@@ -120,7 +120,7 @@ def undos(_at: datetime) -> Iterator[str]:
 
 
 def counts(_at: datetime) -> Iterator[str]:
-    """The counts of a run that applied its plan, or part of it, are those of its applied changes."""
+    """The counts of a run that applied its plan, or a part of it, fit its applied changes."""
     made: dict[int, Counter[str]] = {}
     applied = RunChange.objects.filter(outcome=Outcome.APPLIED).exclude(run__state__in=LIVE_STATES)
     for run_id, outcome, actions in applied.values_list("run_id", "outcome", "actions").iterator(chunk_size=2000):
@@ -136,7 +136,7 @@ def counts(_at: datetime) -> Iterator[str]:
 
 
 def mails(_at: datetime) -> Iterator[str]:
-    """A run writes each kind of mail once, when it has reached the state that the mail is about."""
+    """A run writes each kind of mail once, and only in the state that the mail is about."""
     fits = (
         Q(kind=MailKind.SUMMARY, run__state__in=[RunState.PLANNED, RunState.APPLIED])
         | (Q(kind=MailKind.INCOMPLETE, run__state__in=[RunState.PLANNED, RunState.APPLIED]) & ~Q(run__incomplete=[]))

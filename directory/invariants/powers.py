@@ -1,4 +1,4 @@
-"""I11: nobody has got more from somebody else's act than that one held, nor a way in past the directory."""
+"""I11: nobody got more permissions from a person than this person held, or a local password past the directory."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from orgs.permissions import PERSONAL, holds
 from orgs.rules.inheritance import effective_settings
 from orgs.rules.local_sign_in import with_a_closed_password
 
-# After each of these somebody else may decide about a user than before.
+# Each of these may change whether the directory decides about a user.
 DECIDES_ANEW = Q(action__in=["user moved", "managed locally", "managed by the directory"])
 GIVES_A_PASSWORD = Q(action="password set") | Q(("after__password", "set"), action="user created")
 
 
 def granted_by_who_holds_them(_at: datetime) -> Iterator[str]:
-    """Roles that a person gave to a user hold nothing that this person did not hold just then."""
+    """Roles that a person gave to a user hold only permissions that this person held at that moment."""
     powers = {name: frozenset(permissions) for name, permissions in Role.objects.values_list("name", "permissions")}
     # The permissions of a role before it was last saved are not stored.
     saved = dict(AuditEntry.objects.filter(object_type="role").values_list("object_label").annotate(Max("pk")))
@@ -48,7 +48,7 @@ def _holds(own: Iterable[str], key: str) -> bool:
 
 
 def passwords_past_the_directory(_at: datetime) -> Iterator[str]:
-    """Nobody has been given a local password while the directory decided about them."""
+    """No user was given a local password while the directory decided about them."""
     suspects = with_a_closed_password().order_by("pk")
     trail = AuditEntry.objects.filter(object_type="user", object_id__in=suspects.values("pk")).order_by()
     given, anew = (

@@ -1,4 +1,4 @@
-"""I1, I5, I9, I10: what a run did has a proof, and whom it may not touch it did not touch."""
+"""I1, I5, I9, I10: each change by a run has a proof, and runs left alone the users whom they may not change."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from directory.models import Run, RunChange, RunServer, RunState, StoredEntry, S
 from directory.values.plan import Cause, MatchedBy, Outcome
 from orgs.models import AuditEntry, User
 
-# What is refused or has changed may be so before anything is applied, where an undo finds it so.
+# Without refused and changed users: an undo may find these before it applies anything.
 PLANNED_OR_APPLIED = (Outcome.PLANNED, Outcome.APPLIED)
 UNTOUCHED = (
     Outcome.UNCHANGED,
@@ -22,9 +22,9 @@ UNTOUCHED = (
     Outcome.NOT_CHECKED,
     Outcome.WAITING,
 )
-# An undo goes by what another run did.
+# An undo is based on what another run did, not on the directory.
 FROM_THE_DIRECTORY = Q(run__undo_of=None)
-# The run itself has read the entries, or the simulation whose plan it applies.
+# The run that read the entries: the run itself, or the simulation whose plan it applies.
 READER = Coalesce("run__plan_from_id", "run_id")
 MADE = Q(outcome=Outcome.APPLIED) | Q(applied_at__isnull=False)
 CUT_OFF = Q(before__active=True, after__active=False)
@@ -34,7 +34,7 @@ LET_IN = Q(before__blocked=True, after__blocked=False)
 
 
 def rows_of_runs() -> QuerySet[AuditEntry]:
-    """Return the audit rows that runs left whose changes are still kept; one from before its run began is another's."""
+    """Return the audit rows of runs whose changes are all kept; an older row with a run's id belongs to an earlier run."""
     whole = Run.objects.filter(pk=OuterRef("run_id"), created_at__lt=OuterRef("at"), cleared_at=None)
     return AuditEntry.objects.filter(Exists(whole))
 
@@ -44,14 +44,14 @@ def _named(change: RunChange) -> str:
 
 
 def readings(_at: datetime) -> Iterator[str]:
-    """A reading that counts as complete has no error and does not match more entries than it has."""
+    """A complete reading has no error and does not match more entries than it read."""
     wrong = RunServer.objects.filter(complete=True).filter(~Q(error="") | Q(matched__gt=F("entries")))
     for row in wrong.order_by("pk").iterator():
         yield f"run {row.run_id} read {row.server_name} to its end, but {row.error or 'matched more entries than it read'}"
 
 
 def decided_by_a_complete_reading(_at: datetime) -> Iterator[str]:
-    """Every change that a run plans for a user is based on a server that it read to its end."""
+    """Every planned change of a user is based on a server that the run read completely."""
     complete = RunServer.objects.filter(run=OuterRef("run"), server=OuterRef("server"), complete=True)
     wrong = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, server__isnull=False)
     for change in wrong.exclude(Exists(complete)).order_by("pk").iterator():
@@ -59,7 +59,7 @@ def decided_by_a_complete_reading(_at: datetime) -> Iterator[str]:
 
 
 def absent_by_a_full_reading(_at: datetime) -> Iterator[str]:
-    """Nobody is taken for absent by an incremental reading."""
+    """No incremental reading decides that a user is absent."""
     partial = RunServer.objects.filter(run=OuterRef("run"), server=OuterRef("server")).exclude(since={})
     wrong = RunChange.objects.filter(
         Exists(partial), FROM_THE_DIRECTORY, cause=Cause.ABSENT, outcome__in=PLANNED_OR_APPLIED
@@ -69,7 +69,7 @@ def absent_by_a_full_reading(_at: datetime) -> Iterator[str]:
 
 
 def cut_off_with_a_cause(_at: datetime) -> Iterator[str]:
-    """Nobody is deactivated, blocked or marked for it without absence or an active script that returned inactive."""
+    """Nobody is deactivated, blocked or marked as pending unless they are absent or the active script returned inactive."""
     wrong = RunChange.objects.filter(
         CUT_OFF | SHUT_OUT, FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, cause=Cause.NONE
     )
@@ -78,7 +78,7 @@ def cut_off_with_a_cause(_at: datetime) -> Iterator[str]:
 
 
 def cut_off_against_the_entry(_at: datetime) -> Iterator[str]:
-    """Where the deciding entry is still stored as it was, its verdict is the one that the run decided by."""
+    """While the deciding entry is still stored unchanged, its verdict is the one that the run used."""
     rows = RunChange.objects.filter(FROM_THE_DIRECTORY, outcome__in=PLANNED_OR_APPLIED, user__isnull=False)
     for change in rows.filter(entry__isnull=False, cause=Cause.ABSENT).order_by("pk").iterator():
         yield f"{_named(change)} says absent, but the same reading found an entry for the user"
@@ -88,8 +88,8 @@ def cut_off_against_the_entry(_at: datetime) -> Iterator[str]:
 
 
 def _deciding_entry() -> QuerySet[StoredEntry]:
-    """Return the entry that an outer change was decided by, unless a later reading has written it over."""
-    # 0 is what the attempt of a run has written that was not its last.
+    """Return the entry that decided the change of the outer query, unless a later reading has overwritten it."""
+    # Run id 0: written by an attempt of a run that was not its last.
     return StoredEntry.objects.filter(pk=OuterRef("entry"), run_id__gt=0, run_id__lte=OuterRef("reader"))
 
 
@@ -101,13 +101,13 @@ def cut_off_on_hold(_at: datetime) -> Iterator[str]:
 
 
 def untouched(_at: datetime) -> Iterator[str]:
-    """A change with an outcome of no change has no actions and no differences; a planned or applied one has actions."""
+    """A change that leaves its user alone has no actions and no differences; a planned or applied one has actions."""
     rows = RunChange.objects.filter(outcome__in=UNTOUCHED).exclude(actions=[])
     for change in rows.order_by("pk").iterator():
         yield f"{_named(change)} is listed as {change.outcome}, but has actions: {', '.join(change.actions)}"
     rows = RunChange.objects.filter(outcome__in=UNTOUCHED).exclude(before=F("after"))
     for change in rows.order_by("pk").iterator():
-        # Two spellings of one JSON text differ for SQLite.
+        # SQLite compares the texts: two spellings of the same JSON differ there.
         if change.before != change.after:
             yield f"{_named(change)} is listed as {change.outcome}, but what it wants is not what was"
     for change in RunChange.objects.filter(outcome__in=PLANNED_OR_APPLIED, actions=[]).order_by("pk").iterator():
@@ -115,7 +115,7 @@ def untouched(_at: datetime) -> Iterator[str]:
 
 
 def touched_only_as_planned(_at: datetime) -> Iterator[str]:
-    """A run leaves audit rows only about users whose change it applied."""
+    """A run writes audit rows only about users whose change it applied."""
     change = RunChange.objects.filter(run=OuterRef("run_id"), user=OuterRef("object_id"))
     wrong = rows_of_runs().filter(object_type="user").exclude(Exists(change.filter(outcome=Outcome.APPLIED)))
     for row in wrong.order_by("pk").iterator():
@@ -126,7 +126,7 @@ def touched_only_as_planned(_at: datetime) -> Iterator[str]:
 
 
 def deactivated_only_as_planned(_at: datetime) -> Iterator[str]:
-    """Whom a run deactivated it had planned to deactivate."""
+    """A run deactivated only users whom it had planned to deactivate."""
     planned = RunChange.objects.filter(CUT_OFF, run=OuterRef("run_id"), user=OuterRef("object_id"))
     done = rows_of_runs().filter(object_type="user", action="user deactivated")
     for row in done.exclude(Exists(planned.filter(outcome=Outcome.APPLIED))).order_by("pk").iterator():
@@ -137,7 +137,7 @@ def deactivated_only_as_planned(_at: datetime) -> Iterator[str]:
 
 
 def managed_locally(_at: datetime) -> Iterator[str]:
-    """No sync has changed a user since a person put the user out of its reach."""
+    """No sync has changed a user since a person marked the user as managed locally."""
     since = AuditEntry.objects.filter(object_type="user", object_id=OuterRef("pk"), action="managed locally")
     local = User.objects.filter(managed_locally=True).annotate(since=Subquery(since.order_by("-pk").values("pk")[:1]))
     marked = dict(local.filter(since__isnull=False).values_list("pk", "since"))
@@ -150,7 +150,7 @@ def managed_locally(_at: datetime) -> Iterator[str]:
 
 
 def undone_only_what_a_sync_did(_at: datetime) -> Iterator[str]:
-    """A sync brings back only whom a sync had deactivated or blocked, unless the settings ever allowed more."""
+    """A sync reactivates or unblocks only users whom a sync had deactivated or blocked, unless settings ever allowed more."""
     allowed = AuditEntry.objects.filter(action="settings changed", after__reactivate_set_by_person=True)
     if SyncSettings.objects.filter(reactivate_set_by_person=True).exists() or allowed.exists():
         return
@@ -161,7 +161,7 @@ def undone_only_what_a_sync_did(_at: datetime) -> Iterator[str]:
 
 
 def simulations(_at: datetime) -> Iterator[str]:
-    """A simulation applies nothing and leaves no audit row of its own."""
+    """A simulation applies nothing and writes no audit row about changes."""
     simulated = Run.objects.filter(simulated=True)
     beyond = [RunState.APPLYING, RunState.APPLIED, RunState.HELD_BACK, RunState.DISCARDED]
     for run in simulated.filter(state__in=beyond).order_by("pk").iterator():
@@ -183,7 +183,7 @@ def nothing_written_while_held_back(_at: datetime) -> Iterator[str]:
 
 
 def stored_entries(_at: datetime) -> Iterator[str]:
-    """An entry that is taken for a user has a verdict, and a run decides each user by one entry of one of its readings."""
+    """An entry with a user has a verdict and an existing run; no entry that several users claim has decided."""
     for entry in StoredEntry.objects.filter(user__isnull=False, verdict__isnull=True).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) is taken for user {entry.user_id} and has no verdict"
     ambiguous = _deciding_entry().filter(ambiguous=True).exclude(matched_by=MatchedBy.ID)
@@ -192,7 +192,7 @@ def stored_entries(_at: datetime) -> Iterator[str]:
         yield f"{_named(change)} was decided by an entry that several users claim"
     existing = Q(Exists(Run.objects.filter(pk=OuterRef("run_id"))))
     if AuditEntry.objects.filter(action="old rows removed", after__runs__gt=0).exists():
-        # An entry that has been as it is for long was written by a run that is gone by now.
+        # The run that wrote an old, unchanged entry may have been removed.
         existing |= Q(run_id__lt=Run.objects.aggregate(last=Max("pk"))["last"] or 0)
     for entry in StoredEntry.objects.exclude(run_id=0).exclude(existing).order_by("pk").iterator():
         yield f"stored entry {entry.pk} ({entry.dn}) was read by run {entry.run_id}, which does not exist"

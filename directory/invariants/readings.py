@@ -1,4 +1,4 @@
-"""I12: what is stored of a directory is what was read, and nothing that is known of a user is forgotten."""
+"""I12: stored entries are those that were read, and known ids of users are not lost."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from directory.sync.entries.group_store import GroupStore
 from directory.values.group_graph import names_of
 from orgs.text import counted
 
-# The attribute that entry.groups is stored as.
+# The attribute in which entry.groups is stored.
 GROUPS = "groups"
 
 
 def stored_as_read(_at: datetime) -> Iterator[str]:
-    """Of a server that was last read to its end are stored as many entries as came, and no other ones."""
+    """After a complete last reading of a server, as many entries are stored as were read."""
     stored = dict(StoredEntry.objects.order_by().values_list("server").annotate(Count("pk")))
     newest: dict[int, RunServer] = {}
     read = RunServer.objects.filter(server__isnull=False, run__undo_of=None, run__plan_from=None)
@@ -31,7 +31,7 @@ def stored_as_read(_at: datetime) -> Iterator[str]:
 
 
 def one_entry_for_one_id(_at: datetime) -> Iterator[str]:
-    """Nobody was decided by one of two entries of a server that carry the same immutable id."""
+    """No change was decided by one of two entries of a server with the same immutable id."""
     mine = StoredEntry.objects.filter(pk=OuterRef("entry"), run_id__gt=0, run_id__lte=OuterRef("reader"))
     twin = StoredEntry.objects.filter(
         server=OuterRef("server"),
@@ -52,16 +52,16 @@ def one_entry_for_one_id(_at: datetime) -> Iterator[str]:
 
 
 def ids_are_kept(_at: datetime) -> Iterator[str]:
-    """No match is without an immutable id where one that counts everywhere is known of the user."""
+    """A match has an immutable id when the user has a known one that is valid on every server."""
     ids = KnownId.objects.filter(user=OuterRef("user"))
     forgotten = Match.objects.filter(Exists(ids.filter(server=None)), unique_id="")
-    # A company's own number may have been the last one that was noted, and it stays with its server.
+    # Without users who have an id of one server only: it may have been the last id of their match.
     for match in forgotten.exclude(Exists(ids.filter(server__isnull=False))).order_by("user").iterator():
         yield f"user {match.user_id} is matched to {match.dn} without an immutable id, though one is known"
 
 
 def ids_are_one_users(_at: datetime) -> Iterator[str]:
-    """No immutable id that counts everywhere is noted as that of two users who are both matched by it."""
+    """No immutable id that is valid on every server is in the matches of two users."""
     twice = Match.objects.exclude(unique_id="").exclude(unique_id__contains=": ")
     alike = twice.values("unique_id").order_by().annotate(users=Count("user")).filter(users__gt=1)
     for row in alike.order_by("unique_id").iterator():
@@ -69,28 +69,28 @@ def ids_are_one_users(_at: datetime) -> Iterator[str]:
 
 
 def groups_match_the_graph(_at: datetime) -> Iterator[str]:
-    """Stored entries have the groups of the stored graph, on servers that resolve groups and were last read to their end."""
+    """Stored entries have the groups of the stored graph, on servers that resolve groups and were last read completely."""
     for server in LdapServer.objects.filter(resolve_groups=True).order_by("pk"):
         last = RunServer.objects.that_read(server.pk).first()
         store = GroupStore(server.pk, depth=server.groups_depth)
-        # Else the next reading makes all of it anew.
+        # Otherwise the next reading stores all of it again.
         as_set_now = last is not None and last.configuration_digest == server.configuration_digest
         if last is None or not last.complete or not as_set_now or not store.is_of_this_version():
             continue
         entries = StoredEntry.objects.filter(server=server).order_by("pk").values_list("dn", "attributes")
         for dn, attributes in entries.iterator(chunk_size=1000):
-            stored, right = list(attributes.get(GROUPS, ())), store.graph.groups(dn, names_of(attributes))
-            if stored != right:
+            stored, resolved = list(attributes.get(GROUPS, ())), store.graph.groups(dn, names_of(attributes))
+            if stored != resolved:
                 yield (
                     f"{dn} of {server.name} is stored with {counted(len(stored), 'group', 'groups')}, and the groups that were read "
-                    f"say {len(right)}; {_difference(stored, right)}"
+                    f"say {len(resolved)}; {_difference(stored, resolved)}"
                 )
 
 
-def _difference(stored: list[str], right: list[str]) -> str:
-    """Return in words one group in which two lists differ."""
-    if more := sorted(set(stored) - set(right)):
+def _difference(stored: list[str], resolved: list[str]) -> str:
+    """Return a sentence about one group in which the lists differ."""
+    if more := sorted(set(stored) - set(resolved)):
         return f"it should not have {more[0]}"
-    if missing := sorted(set(right) - set(stored)):
+    if missing := sorted(set(resolved) - set(stored)):
         return f"it lacks {missing[0]}"
     return "they are in another order"

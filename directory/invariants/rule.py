@@ -1,4 +1,4 @@
-"""A rule, and the report where one is broken."""
+"""A rule about the database, and the report of a row that breaks it."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-# Each rule names the broken rows as sentences; it only reads.
+# A check yields a sentence for each broken row; it only reads.
 Check = Callable[[datetime], Iterable[str]]
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """Something that holds for every database of Rollcall; ``todo`` is what to do where it does not."""
+    """A rule that holds for every database of Rollcall; ``todo`` is what to do when it is broken."""
 
     id: str
     title: str
@@ -22,7 +22,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """One row that breaks a rule: which rule, what is wrong with which row, and what to do."""
+    """One row that breaks a rule: the rule's id, what is wrong with which row, and what to do."""
 
     rule: str
     what: str

@@ -1,4 +1,4 @@
-"""I8: no secret stands in the open anywhere in the database."""
+"""I8: no secret is readable anywhere in the database."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from directory.models import LdapServer
 from directory.models.fields import EncryptedTextField, Sealed
 from directory.values import server_fields
 
-# Shorter ones could stand in a text by chance.
+# Shorter secrets could be in a text by chance.
 SHORTEST_SECRET = 12
 FERNET_VERSION = 0x80
-# Version, time, initialization vector and signature of a Fernet token; what lies between comes in blocks.
+# The bytes of a Fernet token's version, time, initialization vector and signature; the rest comes in blocks.
 FERNET_FRAME, FERNET_BLOCK = 57, 16
 MOST_ROWS = 10
 
 
 def encrypted(_at: datetime) -> Iterator[str]:
-    """What is to be encrypted is stored so and no other way."""
+    """Encrypted columns hold only encrypted values."""
     for model in apps.get_models():
         for field in model._meta.concrete_fields:
             if isinstance(field, EncryptedTextField):
@@ -42,7 +42,7 @@ def _in_the_open(model: type[Model], column: str) -> Iterator[str]:
 
 
 def _is_token(text: str) -> bool:
-    """Return whether a text has the form of a Fernet token, whichever key made it."""
+    """Return whether a text has the form of a Fernet token, of any key."""
     try:
         token = base64.b64decode(text, altchars=b"-_", validate=True)
     except ValueError:
@@ -65,26 +65,26 @@ def nowhere_else(_at: datetime) -> Iterator[str]:
 
 
 def _secrets() -> dict[str, str]:
-    """Return the secrets, as they are spelled in texts, each with what it is."""
+    """Return the secrets, in their spellings in texts, each with its description."""
     secrets = {settings.SECRET_KEY: "SECRET_KEY"} | dict.fromkeys(settings.ENCRYPTION_KEYS, "an encryption key")
     for server in LdapServer.objects.order_by("pk"):
         for name in server_fields.secrets():
             if not isinstance(secret := getattr(server, name), Sealed):
                 secrets |= dict.fromkeys(_parts(secret), f"the {name.replace('_', ' ')} of LDAP server {server.pk}")
     long = {secret: what for secret, what in secrets.items() if len(secret) >= SHORTEST_SECRET}
-    # JSON spells some characters otherwise.
+    # JSON escapes some characters.
     return {json.dumps(secret)[1:-1]: what for secret, what in long.items()} | long
 
 
 def _parts(secret: str) -> Iterator[str]:
-    """Yield a secret and, of a key, a line of its middle, which stays where line ends become others."""
+    """Yield a secret and, for a key, a line of its middle, which stays the same when line ends change."""
     yield secret
     if body := [line for line in secret.splitlines() if not line.startswith("-")]:
         yield body[len(body) // 2]
 
 
 def _found_in(model: type[Model], columns: list[str], secrets: dict[str, str]) -> Iterator[str]:
-    """Query a whole table once; look at each column only in rows that hold a secret."""
+    """Search a whole table with one query; query single columns only for rows with a secret."""
     position = "strpos" if connection.vendor == "postgresql" else "instr"
     tests = [f"{position}(CAST({_quoted(column)} AS text), %s) > 0" for column in columns]
     key, table = str(model._meta.pk.column), model._meta.db_table

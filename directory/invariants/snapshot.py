@@ -1,4 +1,4 @@
-"""Gives all rules one snapshot of the database while workers and people go on writing."""
+"""Gives all rules the same snapshot of the database while workers and people write to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 @contextmanager
 def one_snapshot() -> Iterator[None]:
-    """Read everything as it is now, and write nothing. A transaction that is open already is used as it is."""
+    """Read the database as it is now, and write nothing; inside an open transaction do nothing."""
     if connection.in_atomic_block:
         yield
     elif connection.vendor == "postgresql":
@@ -18,7 +18,7 @@ def one_snapshot() -> Iterator[None]:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             yield
     else:
-        # Django would begin with the lock for writing, and nobody else could write until the end.
+        # Django would begin with a write lock, so that nobody else could write until the end.
         with connection.cursor() as cursor:
             cursor.execute("BEGIN DEFERRED")
             try:

@@ -1,4 +1,4 @@
-"""I6, I7, I9: the states of users, devices, archives and legal holds fit each other, and are stored with who set them."""
+"""I6, I7, I9: states of users, devices, archives and legal holds fit each other, and say who set them."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _archive(archive: Archive) -> str:
 
 
 def set_by_someone(_at: datetime) -> Iterator[str]:
-    """Active, blocked and pending are stored with who set them and when, and only for as long as they last."""
+    """Deactivated, blocked and pending are stored with who set them and when, and only while they last."""
     for state, in_state in (
         ("deactivated", Q(active=False)),
         ("blocked", Q(blocked=True)),
@@ -53,7 +53,7 @@ def pending(_at: datetime) -> Iterator[str]:
 
 
 def users_of_inactive_orgs(_at: datetime) -> Iterator[str]:
-    """No user is active in an org that is not: no sync would look after them."""
+    """No user is active in an inactive org, which no sync covers."""
     for user in User.objects.filter(active=True, org__active=False).order_by("pk").iterator():
         yield f"{_user(user)} is active, but org {user.org_id} is not"
 
@@ -76,7 +76,7 @@ def archives_of_single_devices(_at: datetime) -> Iterator[str]:
 
 
 def archives_came_back(at: datetime) -> Iterator[str]:
-    """Of an active user's active devices, and of those left off when the user came back, only overdue archives are cold."""
+    """Active users have no unexpired archive in cold storage, except of devices that were deactivated by themselves."""
     back = Q(device__active=True) | Q(device__deactivated_with_user=True)
     cold = Archive.objects.filter(back, device__user__active=True, state=ArchiveState.COLD_STORAGE, expires_at__gt=at)
     for archive in cold.order_by("pk").iterator():
@@ -84,7 +84,7 @@ def archives_came_back(at: datetime) -> Iterator[str]:
 
 
 def archive_dates(_at: datetime) -> Iterator[str]:
-    """Archives have the dates of their state, in order: cold, expired, purged no sooner than 20 days later."""
+    """Archives have the dates of their state, in order; an expired one is purged no sooner than 20 days later."""
     live = Q(state=ArchiveState.LIVE, cold_since=None, expires_at=None, purge_at=None)
     cold = Q(state=ArchiveState.COLD_STORAGE, cold_since__isnull=False, expires_at__gt=F("cold_since"), purge_at=None)
     expired = Q(state=ArchiveState.EXPIRED, cold_since__isnull=False, purge_at__gte=F("expires_at") + EXPIRED_FOR)
@@ -111,7 +111,7 @@ def deactivated_on_hold(_at: datetime) -> Iterator[str]:
 
 
 def _on_hold_at(user_id: int, when: datetime) -> bool:
-    """Return whether a hold began before that moment and ended after it; one that did so just then does not count."""
+    """Return whether a hold began before this moment and ended after it, neither of them exactly at it."""
     began = Custodian.objects.filter(user=user_id, added_at__lt=when)
     lasted = Q(released_at=None) | Q(released_at__gt=when)
     open_then = Q(matter__closed_at=None) | Q(matter__closed_at__gt=when)
@@ -119,7 +119,7 @@ def _on_hold_at(user_id: int, when: datetime) -> bool:
 
 
 def matters(_at: datetime) -> Iterator[str]:
-    """A closed matter holds nobody, and nobody is released before being held."""
+    """A closed matter holds nobody; nobody is released before being held; no matter is closed before it is opened."""
     for custodian in (
         Custodian.objects.filter(released_at=None, matter__closed_at__isnull=False).order_by("pk").iterator()
     ):
@@ -131,14 +131,14 @@ def matters(_at: datetime) -> Iterator[str]:
 
 
 def a_sysadmin_is_left(_at: datetime) -> Iterator[str]:
-    """Where anybody was granted a role that holds admin, somebody active holds one."""
+    """If anybody was granted a role that holds admin, an active user holds such a role."""
     roles = [role.pk for role in Role.objects.all() if role.holds_admin]
     if RoleGrant.objects.filter(role__in=roles).exists() and not User.objects.sysadmins().exists():
         yield "nobody who is active and not blocked holds a role with the admin permission"
 
 
 def orgs_below(_at: datetime) -> Iterator[str]:
-    """An active org is below an active one."""
+    """The org above an active org is active."""
     paths = dict(Org.objects.values_list("path", "active"))
     for pk, name, path, depth in Org.objects.active().values_list("pk", "name", "path", "depth").order_by("pk"):
         if depth > 1 and not paths.get(path[: -Org.steplen], True):

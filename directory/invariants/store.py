@@ -1,4 +1,4 @@
-"""S: the database itself is whole: names, tree, settings, roles, references, constraints."""
+"""S: the database is consistent: names, tree, settings, roles, references, constraints."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ OWN = ("orgs", "directory")
 
 
 def keys(_at: datetime) -> Iterator[str]:
-    """Names are compared by keys that are theirs."""
+    """The key by which a name is compared is the key of this name."""
     named: tuple[type[Keyed], ...] = (User, Org, Role, LdapServer)
     for model in named:
         rows = model._meta.base_manager.order_by("pk").values_list("pk", model.NAME, f"{model.NAME}_key")
@@ -84,7 +84,7 @@ def servers(_at: datetime) -> Iterator[str]:
 
 
 def roles(_at: datetime) -> Iterator[str]:
-    """Standard roles hold what they always hold, and no role holds a permission that does not exist."""
+    """Standard roles hold exactly their permissions, and no role holds a permission that does not exist."""
     existing = {key.value for key in Permission}
     for role in Role.objects.order_by("pk"):
         if role.locked and set(role.permissions) != set(STANDARD_ROLES.get(role.name, ())):
@@ -94,7 +94,7 @@ def roles(_at: datetime) -> Iterator[str]:
 
 
 def references(_at: datetime) -> Iterator[str]:
-    """No row refers to a row that is not there."""
+    """No row refers to a missing row."""
     for model in _own_models():
         for field in model._meta.concrete_fields:
             if not isinstance(field, ForeignKey):
@@ -106,16 +106,16 @@ def references(_at: datetime) -> Iterator[str]:
 
 
 def constraints(_at: datetime) -> Iterator[str]:
-    """The database has every constraint that the models name."""
-    there = _words_of_the_schema()
+    """The database has every constraint of the models."""
+    words = _words_of_the_schema()
     for model in _own_models():
         for constraint in model._meta.constraints:
-            if constraint.name not in there:
+            if constraint.name not in words:
                 yield f"table {model._meta.db_table} lacks the constraint {constraint.name}"
 
 
 def _words_of_the_schema() -> set[str]:
-    """Return all names that the database's constraints and unique indexes have."""
+    """Return all words of the database's schema, among them the names of constraints and unique indexes."""
     if connection.vendor == "postgresql":
         query = "SELECT conname FROM pg_constraint UNION SELECT indexname FROM pg_indexes"
     else:

@@ -1,4 +1,4 @@
-"""I2: the audit trail leads from the first state of everything to the present one, without a gap."""
+"""I2: the audit trail leads from each object's first state to its present state, without a gap."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from directory.values.plan import Outcome
 from orgs.models import Archive, ArchiveState, AuditEntry, Custodian, Device, Matter, Org, Role, RoleGrant, User
 
 PAGE = 1000
-# How every user begins; names, org and roles are known from the first entry that holds them.
+# The first state of every user; names, org and roles are known from the first entry with them.
 NEW_USER = {"active": True, "blocked": False, "pending": False, "managed_locally": False}
 USER_FIELDS = (*NEW_USER, "username", "email", "first_name", "last_name", "org", "roles")
 ORG_PLAIN = ("name", "directory_service", "archive_retention_days", "own_default_roles", "notes")
@@ -26,13 +26,13 @@ LONGEST_LABEL = 255
 
 @dataclass(slots=True)
 class EarlierNames:
-    """By which names orgs and roles were ever known, so that an entry from before a renaming is understood."""
+    """All names that orgs or roles ever had, so that entries from before a renaming are understood."""
 
     ids: dict[str, set[int]] = field(default_factory=lambda: defaultdict(set))
 
     @classmethod
     def of(cls, kind: str, current: Mapping[int, str]) -> EarlierNames:
-        """Read the names that the objects of this kind have now, and their names in the trail."""
+        """Return the present names of the objects of this kind, and their names in the trail."""
         names = cls()
         for pk, name in current.items():
             names.ids[name].add(pk)
@@ -44,11 +44,11 @@ class EarlierNames:
         return names
 
     def same(self, one: str, other: str) -> bool:
-        """Return whether two names are, or were, those of one object."""
+        """Return whether two names are, or were, names of the same object."""
         return one == other or bool(self.ids.get(one, set()) & self.ids.get(other, set()))
 
     def same_all(self, some: Collection[str], others: Collection[str]) -> bool:
-        """Return whether two lists of names are, or were, those of the same objects."""
+        """Return whether two lists of names are, or were, names of the same objects."""
         return (
             len(some) == len(others)
             and all(any(self.same(one, other) for other in others) for one in some)
@@ -58,7 +58,7 @@ class EarlierNames:
 
 @dataclass(slots=True)
 class AuditStory:
-    """The state of one object by the entries of the trail so far."""
+    """The state of one object by the trail's entries so far."""
 
     who: str
     orgs: EarlierNames
@@ -67,7 +67,7 @@ class AuditStory:
     state: dict[str, Any]
 
     def check_entry(self, pk: int, action: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[str]:
-        """Add the next entry; yield each value in it that differs from what the entries before it had left."""
+        """Add the next entry; yield a sentence for each of its old values that differs from the state so far."""
         for key, value in before.items():
             if key in self.state and not self._same(key, self.state[key], value):
                 yield (
@@ -80,7 +80,7 @@ class AuditStory:
             self.state["pending"] = False
 
     def end(self, current: Mapping[str, Any]) -> Iterator[str]:
-        """Yield where the present state is not what the trail leaves."""
+        """Yield a sentence for each present value that differs from the state by the trail."""
         for key, value in current.items():
             if key in self.state and not self._same(key, self.state[key], value):
                 yield f"{self.who}: {key} is {value!r}, but the audit trail leaves it at {self.state[key]!r}"
@@ -97,7 +97,7 @@ def _names() -> tuple[EarlierNames, EarlierNames]:
 
 
 def users(_at: datetime) -> Iterator[str]:
-    """Every user's state is the one that the audit trail leads to, entry after entry."""
+    """Every user's state is the one that the audit trail leads to, entry by entry."""
     orgs, roles = _names()
     last, begins = 0, _begins_later()
     plain = [key for key in USER_FIELDS if key not in {"org", "roles"}]
@@ -121,7 +121,7 @@ def users(_at: datetime) -> Iterator[str]:
 
 
 def _begins_later() -> bool:
-    """Return whether old entries have been removed: then the trail of an object begins with any of its states."""
+    """Return whether old entries have been removed: then the trail of an object may begin with any state."""
     return AuditEntry.objects.filter(action="old rows removed", after__audit_entries__gt=0).exists()
 
 
@@ -129,7 +129,7 @@ Entry = tuple[int, str, str, dict[str, Any], dict[str, Any]]
 
 
 def _entries(kind: str, first: int, last: int) -> dict[int, list[Entry]]:
-    """Return the trail of the objects of this kind with these ids, in the order in which it was written."""
+    """Return the entries of the objects of this kind with these ids, in the order in which they were written."""
     rows = AuditEntry.objects.filter(object_type=kind, object_id__gte=first, object_id__lte=last)
     entries: dict[int, list[Entry]] = defaultdict(list)
     columns = ("object_id", "pk", "action", "object_label", "before", "after")
@@ -154,7 +154,7 @@ def orgs(_at: datetime) -> Iterator[str]:
 
 
 def devices(_at: datetime) -> Iterator[str]:
-    """Every device is active or not by its last entry in the audit trail."""
+    """Every device has the state of its last entry in the audit trail."""
     put_back = Q(action="device put back", after__has_key="active")
     states = AuditEntry.objects.filter(
         put_back | Q(action__in=["device deactivated", "device reactivated"]),
@@ -172,7 +172,7 @@ def devices(_at: datetime) -> Iterator[str]:
 
 
 def archives(_at: datetime) -> Iterator[str]:
-    """What has expired or been purged is in the audit trail."""
+    """Every expired archive is in the audit trail, and no purged archive is left."""
     entries = AuditEntry.objects.filter(object_type="archive", object_id=OuterRef("pk"))
     expired = Archive.objects.filter(state=ArchiveState.EXPIRED)
     for archive in expired.exclude(Exists(entries.filter(action="archive expired"))).order_by("pk").iterator():
@@ -182,7 +182,7 @@ def archives(_at: datetime) -> Iterator[str]:
 
 
 def legal_holds(_at: datetime) -> Iterator[str]:
-    """Every hold that began or ended is in the audit trail."""
+    """Every begin and end of a hold is in the audit trail."""
     custodians = Custodian.objects.values_list("user_id").order_by()
     for action, counted in (
         ("put on legal hold", custodians),
@@ -200,7 +200,7 @@ def legal_holds(_at: datetime) -> Iterator[str]:
 
 
 def applied_changes(_at: datetime) -> Iterator[str]:
-    """The audit trail holds what a run applied as it was planned: the same fields, before and after."""
+    """The audit trail has each applied change as it was planned: the same fields, before and after."""
     began = dict(Run.objects.values_list("pk", "created_at"))
     _, roles = _names()
     last = 0
@@ -226,7 +226,7 @@ def applied_changes(_at: datetime) -> Iterator[str]:
 def _recorded_by_runs(
     page: list[dict[str, Any]], began: Mapping[int, datetime]
 ) -> dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]]:
-    """Return the first before and the last after of each field, by run and user."""
+    """Return the first old value and the last new value of each field, by run and user."""
     runs, people = {row["run_id"] for row in page}, {row["user_id"] for row in page}
     rows = AuditEntry.objects.filter(object_type="user", run_id__in=runs, object_id__in=people).order_by("pk")
     recorded: dict[tuple[int, int], tuple[dict[str, Any], dict[str, Any]]] = {}

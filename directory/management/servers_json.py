@@ -1,4 +1,4 @@
-"""LDAP servers as JSON: the form that the command line reads and prints."""
+"""Reads and writes LDAP servers as JSON, in the form of the command line."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from orgs.rules.actors import Actor
 from orgs.text import fold
 
 _FIELDS = {field.name: field for field in server_fields.FIELDS}
-# Beside the fields: whom a server serves, what it may grant, and an answer to a question.
+# Keys besides the fields: the server's orgs, the roles that it may grant, and the answer to a question.
 _RELATED = {
     "orgs": FieldKind.LINES,
     "grantable_roles": FieldKind.LINES,
@@ -32,17 +32,17 @@ _REQUIRED = ("urls", "search_base")
 
 @transaction.atomic
 def apply(listed: Any, *, by: Actor, at: datetime, approval_may_end: bool = False) -> list[tuple[LdapServer, bool]]:
-    """Make or change LDAP servers, by name, from one JSON object or a list; returns each with whether it is new.
+    """Make or change LDAP servers, by name, from one JSON object or a list; return each with whether it is new.
 
-    Plans that need approval go on needing it, unless ``approval_may_end`` says otherwise.
+    A change that ends the approval of plans is refused, unless ``approval_may_end``.
 
     Raises:
-        Invalid: when anything is wrong anywhere; nothing has been changed then, and the messages are by key.
+        Invalid: when any value is wrong; the messages are by key, and nothing has been changed.
     """
     objects = listed if isinstance(listed, list) else [listed]
     if not objects:
         raise Invalid({"(file)": "no LDAP server in it"})
-    # As runs take them: all servers, then orgs, then users.
+    # Lock in the order of runs: all servers, then orgs, then users.
     list(LdapServer.objects.select_for_update().order_by("pk").values_list("pk"))
     locks.settings_of_orgs(list(Org.objects.values_list("pk", flat=True)))
     done = []
@@ -70,7 +70,7 @@ def _apply_one(
     server = LdapServer.objects.filter(name_key=key).first()
     if server is None and (missing := [name for name in _REQUIRED if name not in given]):
         raise Invalid(dict.fromkeys(missing, "a new LDAP server needs it"))
-    # By name, in any letter case: the name of a server that exists only finds it.
+    # The name of an existing server only finds it, in any letter case, and changes nothing.
     elsewhere = _RELATED.keys() | ({"name"} if server else set())
     values = {name: value for name, value in given.items() if name not in elsewhere}
     orgs = _orgs(given["orgs"], by=by, at=at) if "orgs" in given else None
@@ -104,7 +104,7 @@ def _kind(key: str) -> FieldKind | None:
 
 
 def _wrong_type(kind: FieldKind, value: Any, *, nullable: bool) -> str:
-    """Return what a value had to be; empty where it is that."""
+    """Return which type the value should have; empty when it has this type."""
     if nullable and value is None:
         return ""
     if kind in TEXTS:
@@ -118,7 +118,7 @@ def _wrong_type(kind: FieldKind, value: Any, *, nullable: bool) -> str:
 
 
 def _orgs(names: list[str], *, by: Actor, at: datetime) -> list[Org]:
-    """Return the active orgs of these names, made below the top of the tree where they are missing."""
+    """Return the active orgs with these names; make missing ones below the top of the tree."""
     found = []
     top = Org.objects.order_by("path").first()
     for name in names:

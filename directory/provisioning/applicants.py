@@ -1,4 +1,4 @@
-"""Who is to become a user."""
+"""An applicant: a person who is to become a user."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from orgs.models import Org
 
 @dataclass(frozen=True, slots=True)
 class Applicant:
-    """Somebody who is to become a user, and the org, unless the org name script names another one.
+    """A person who is to become a user of ``org``, unless the org name script returns another org.
 
-    ``way`` are names of orgs that lead there from ``org``, each made below the one before where it is missing.
-    ``roles`` are ids of roles that were chosen by hand; they count where no script names any, None for the org's
-    default roles. Whoever is to be managed locally is not looked for in the directory.
+    ``way`` are names of orgs that lead from ``org`` to the user's org; a missing one is made below the one before it.
+    ``roles`` are ids of roles chosen by hand, for when no script returns roles; None for the org's default roles. A person
+    to be managed locally is not searched for in the directory.
     """
 
     profile: Profile

@@ -1,4 +1,4 @@
-"""Makes users of applicants: first it is decided what becomes of everyone, then exactly that is carried out."""
+"""Creates users from applicants: decides about all of them first, then carries out exactly these decisions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orgs.text import fold
 
 @dataclass(slots=True)
 class Created:
-    """What came of it: the new users, and by username who was not created, or was with a warning, and why."""
+    """The result: new users and orgs, and by username the reasons of refusals and the warnings."""
 
     users: list[User] = field(default_factory=list)
     refused: dict[str, str] = field(default_factory=dict)
@@ -35,12 +35,12 @@ class Created:
 def create(
     applicants: Sequence[Applicant], *, created_by: CreatedBy, by: Actor, at: datetime, with_scripts: bool = True
 ) -> Created:
-    """Make users of these applicants; in LDAP orgs the scripts run first, unless ``with_scripts`` is false.
+    """Create users from these applicants; in LDAP orgs the scripts run first, unless ``with_scripts`` is false.
 
-    An org that the org name script names and that does not exist is made below the applicant's org.
+    When the org name script returns an org that does not exist, it is made below the applicant's org.
 
     Raises:
-        Refused: when a username is empty, there twice or taken.
+        Refused: when a username is empty, double or taken.
         DirectoryUnavailable: when a directory that has to be searched can't be.
         SandboxBroken: when the scripts can't be run.
     """
@@ -48,7 +48,7 @@ def create(
 
 
 def _lock_parents(decisions: Iterable[Decision]) -> None:
-    """Hold all orgs at once below which others may have to be made, in the order in which everybody takes them."""
+    """Lock all orgs that may get new orgs below them, in the common order of locks (by id)."""
     ways = [decision for decision in decisions if not decision.refusal and decision.way]
     named = Q(pk__in={each.start for each in ways}) | Q(name_key__in={fold(name) for each in ways for name in each.way})
     if ways:
@@ -57,10 +57,10 @@ def _lock_parents(decisions: Iterable[Decision]) -> None:
 
 @transaction.atomic
 def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor, at: datetime) -> Created:
-    """Do what was decided.
+    """Carry out the decisions.
 
     Raises:
-        Refused: when a username is empty, there twice or taken; when a password or role may not be given any more.
+        Refused: when a username is empty, double or taken; when a password or role may not be given any more.
     """
     made, decisions = Created(), list(decisions)
     _lock_parents(decisions)
@@ -85,12 +85,12 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
         matches.append(decision.match)
     made.orgs = orgs.made
     made.users = account_creation.create(users=new_users, created_by=created_by, by=by, at=at)
-    _note_matches([(user, match) for user, match in zip(made.users, matches, strict=True) if match is not None], at=at)
+    _store_matches([(user, match) for user, match in zip(made.users, matches, strict=True) if match is not None], at=at)
     return made
 
 
 class _Orgs:
-    """The active orgs; one that a decision names and that is missing is made."""
+    """The active orgs; an org of a decision that is missing is made."""
 
     def __init__(self, *, by: Actor, at: datetime) -> None:
         self.made: list[str] = []
@@ -110,8 +110,8 @@ class _Orgs:
         return org
 
 
-def _note_matches(entries: Sequence[tuple[User, tuple[int, str, tuple[str, ...]]]], *, at: datetime) -> None:
-    """Note of which entries users were made: server, DN and immutable ids."""
+def _store_matches(entries: Sequence[tuple[User, tuple[int, str, tuple[str, ...]]]], *, at: datetime) -> None:
+    """Store the entries from which users were created: server, DN and immutable ids."""
     Match.objects.bulk_create(
         [
             Match(user=user, server_id=server, dn=dn, unique_id=next(iter(ids), ""), matched_at=at)
@@ -119,4 +119,4 @@ def _note_matches(entries: Sequence[tuple[User, tuple[int, str, tuple[str, ...]]
         ],
         batch_size=500,
     )
-    known_ids.add(((user.pk, server, one) for user, (server, _, ids) in entries for one in ids[1:]), at=at)
+    known_ids.add(((user.pk, server, unique_id) for user, (server, _, ids) in entries for unique_id in ids[1:]), at=at)

@@ -1,4 +1,4 @@
-"""What user creation is decided against: orgs that there are or would be, roles, and what the acting person may give."""
+"""The facts for decisions about new users: existing and new orgs, roles, and what the acting person may grant."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class TargetOrg:
-    """An org that there is, or, without an id, that there would be; new ones inherit everything.
+    """An existing org, or, without an id, one that would be made; a new org inherits everything.
 
-    ``path`` is the tree path of the org or, of one that would be made, of the one that it would be made below.
+    ``path`` is the org's tree path; for a new org it is the path of the existing org above it.
     """
 
     facts: OrgFacts
@@ -29,7 +29,7 @@ class TargetOrg:
 
 
 class CreationContext:
-    """The active orgs and those that would be made, by folded name, all roles, and what the acting person holds."""
+    """The active orgs and those that would be made, by folded name; all roles; and what the acting person holds."""
 
     def __init__(self, by: Actor) -> None:
         self.actor = guard.acting(by)
@@ -46,12 +46,12 @@ class CreationContext:
         }
 
     def nearest(self, org: Org, way: Sequence[str]) -> int:
-        """Return the id of the deepest org on the way from ``org`` that exists."""
+        """Return the id of the last existing org on the way from ``org``."""
         ids = (found.org_id for name in way if (found := self.orgs.get(fold(name))) is not None)
         return ([pk for pk in ids if pk is not None] or [org.pk])[-1]
 
     def walk(self, start: Org, way: Iterable[str]) -> tuple[TargetOrg, list[str]]:
-        """Return where a way leads, and the names of orgs that it would make."""
+        """Return the org at the end of a way, and the names of orgs that would be made on it."""
         target = self.orgs[start.name_key]
         makes = []
         for name in way:
@@ -64,7 +64,7 @@ class CreationContext:
         return target, makes
 
     def withheld(self, target: TargetOrg) -> Mapping[str, str]:
-        """Return the roles that the acting person may not give in this org, by name, each with what they lack."""
+        """Return the names of roles that the acting person may not give in this org, each with the permission that they lack."""
         if self.actor is None:
             return {}
         if target.path not in self._withheld:

@@ -1,4 +1,4 @@
-"""Reads users from a CSV file: all of it is checked before anything is made, and all problems are reported at once."""
+"""Reads users from a CSV file: checks all rows before any user is created, and reports all problems at once."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ LONGEST = {
     "notes": 4096,
 }
 MEGABYTE = 1024 * 1024
-# Each password takes a good part of a second to hash, on purpose.
+# Hashing one password takes a good part of a second, on purpose.
 MOST_PASSWORDS = 200
 MOST_PROBLEMS = 100
 LINE_END = re.compile(r"\r(?!\n)")
-# What programs save that call it CSV or are asked to upload: the first bytes, and what it is.
+# Other kinds of files that people upload as CSV: their first bytes, and a description.
 OTHER_FILES = (
     (b"PK\x03\x04", "an Excel or ZIP file"),
     (b"PK\x05\x06", "an empty ZIP file"),
@@ -48,7 +48,7 @@ OTHER_FILES = (
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How large a file may be."""
+    """The largest allowed file."""
 
     megabytes: int
     rows: int
@@ -63,7 +63,7 @@ ON_THE_COMMAND_LINE = Size(megabytes=100, rows=500_000)
 
 
 class BadCsv(Exception):
-    """The file can't be used; ``problems`` name the line, the column and what to do, the message names the first ones."""
+    """The file can't be used; ``problems`` have line, column and what to do; the message has the first of them."""
 
     def __init__(self, *problems: str, more: bool = False) -> None:
         self.problems = (*problems, f"only the first {len(problems)} are named here") if more else problems
@@ -91,12 +91,12 @@ class Row:
     notes: str = ""
 
     def __repr__(self) -> str:
-        # The password stays out of every traceback.
+        # Keep the password out of tracebacks.
         return f"Row(line={self.line}, username={self.username!r})"
 
 
 def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
-    """Return the people in a UTF-8 or UTF-16 CSV file (a BOM says which; RFC 4180).
+    """Return the people in a CSV file (RFC 4180) in UTF-8, or in UTF-16 with a BOM.
 
     Raises:
         BadCsv: when the file can't be read, is too large, a column is unknown or missing, or a row is wrong.
@@ -111,7 +111,7 @@ def read(path: Path, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
 
 
 def read_open(file: BinaryIO, *, size: Size) -> list[Row]:
-    """Return the people in an open file, of which no more is read than it may hold.
+    """Return the people in an open file; read no more than the allowed size.
 
     Raises:
         BadCsv: as ``read`` does.
@@ -178,7 +178,7 @@ def parse(text: str, *, size: Size = ON_THE_COMMAND_LINE) -> list[Row]:
 
 
 def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that hold anything with the line on which each begins: a cell may go on for lines."""
+    """Yield the rows that are not empty, each with its first line: a cell may span several lines."""
     before = 1
     try:
         for cells in reader:
@@ -190,7 +190,7 @@ def _filled(reader: Iterator[list[str]]) -> Iterator[tuple[int, list[str]]]:
 
 
 def _reason(error: csv.Error) -> str:
-    """Return what is wrong in an administrator's words; Python's are for whoever wrote the file's program."""
+    """Return the problem in words for administrators; Python's own words are for programmers."""
     words = str(error)
     if "end of data" in words:
         return "a quotation mark is opened and never closed"
@@ -223,7 +223,7 @@ def _header(cells: list[str]) -> list[str]:
 
 
 def _shown(text: str) -> str:
-    """Return a value from the file as a message may hold it: in quotes, short, and nothing in it counts as a control."""
+    """Return a value from the file for a message: quoted, shortened, and with control characters escaped."""
     return repr(text if len(text) <= 60 else f"{text[:59]}…")
 
 
@@ -257,10 +257,10 @@ def _problem(name: str, value: str) -> str | None:
 
 
 def taken(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield what is wrong with the rows of usernames that users have already."""
-    theirs = account_creation.taken([fold(row.username) for row in rows])
+    """Yield a problem for each row whose username is taken."""
+    existing = account_creation.taken([fold(row.username) for row in rows])
     for row in rows:
-        if (name := theirs.get(fold(row.username))) is not None:
+        if (name := existing.get(fold(row.username))) is not None:
             yield f"line {row.line}: the username {name} is taken (letter case does not count)"
 
 

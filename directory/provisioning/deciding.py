@@ -1,4 +1,4 @@
-"""Decides what would become of applicants, account, org and roles: by the directory and its scripts, or as given by hand."""
+"""Decides about applicants, their account, org and roles: by the directory and its scripts, or as given by hand."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ def decide(
     with_scripts: bool = True,
     within: Collection[int] | None = None,
 ) -> list[Decision]:
-    """Return what would become of each, and write nothing; nobody is put into an existing org outside ``within``.
+    """Return a decision about each applicant, and write nothing; no user gets an existing org outside ``within``.
 
-    A role that holds more than ``by`` does is left out, with a warning. A password is refused where the directory
-    decides about the user.
+    A role that holds more than ``by`` holds is left out, with a warning. A password is refused when the directory decides
+    about the user.
 
     Raises:
         DirectoryUnavailable: when a directory that has to be searched can't be.
@@ -60,7 +60,7 @@ def decide(
 
 
 def _of_row(applicant: Applicant, context: CreationContext, *, looked_up: bool) -> Decision:
-    """Decide about somebody who was found in no directory; ``looked_up`` is whether any was searched."""
+    """Decide about an applicant without an entry; ``looked_up`` is whether a directory was searched."""
     nearest = context.plan_context.by_id[context.nearest(applicant.org, applicant.way)]
     in_directory = context.orgs[fold(nearest.name)].follows_directory and not applicant.managed_locally
     refusal = ""
@@ -127,7 +127,7 @@ def _of_entry(
 
 
 def _refused_password(applicant: Applicant, hit: FoundPerson) -> str:
-    """Whoever uploads a password could sign in as this person, with whatever roles the directory ever gives them."""
+    """Refuse a password: its uploader could sign in as this person, with all roles that the directory ever gives them."""
     if not applicant.password:
         return ""
     return f"not created: {hit.server.name} knows this person, who signs in by LDAP: leave the password empty"
@@ -141,7 +141,7 @@ def _roles(
     *,
     returned: tuple[str, ...] | None = None,
 ) -> tuple[tuple[int, ...], list[str]]:
-    """Return the ids of the roles of a new user in this org, and what was left out; ``returned`` is the script's result."""
+    """Return the ids of a new user's roles in this org, and warnings; ``returned`` are the roles by the script."""
     chosen = None if applicant.roles is None else context.role_names(applicant.roles)
     by = by._replace(withheld=context.withheld(target_org))
     found = resolve_new_user(returned, chosen=chosen, org=target_org.facts, by=by)
@@ -149,7 +149,7 @@ def _roles(
 
 
 def _refusal(hit: FoundPerson, user: str) -> str:
-    """Return why nobody is made of an entry; ``user`` is who is that person already."""
+    """Return why no user is created from an entry; ``user`` is the username of a user who already is this person."""
     if hit.competitor:
         return f"not created: two entries claim this username: {hit.entry.dn} and {hit.competitor}"
     if user:
@@ -161,7 +161,7 @@ def _refusal(hit: FoundPerson, user: str) -> str:
 
 
 def _findings(hit: FoundPerson) -> str:
-    """Return where the entry was found and what each script returned."""
+    """Return a sentence: where the entry was found, and what each script returned."""
     parts = [f"found in {hit.server.name} as {hit.entry.dn}"]
     if hit.verdict.error is None:
         parts.append("active" if hit.verdict.active else "inactive")
@@ -173,7 +173,7 @@ def _findings(hit: FoundPerson) -> str:
 
 
 def _usernames_by_id(found: Mapping[str, FoundPerson]) -> dict[str, str]:
-    """Return who is a user already by one of the ids of the entry, by the folded username that was looked for."""
+    """Return the usernames of existing users with an id of the entry, by the folded username that was searched for."""
     by_server: dict[int, dict[str, FoundPerson]] = {}
     for key, hit in found.items():
         by_server.setdefault(hit.server.pk, {})[key] = hit
@@ -185,7 +185,7 @@ def _usernames_by_id(found: Mapping[str, FoundPerson]) -> dict[str, str]:
 
 
 def _profile(given: Profile, who: Identity) -> Profile:
-    """Return the profile with the directory's names; values that it lacks are as given."""
+    """Return the profile with the directory's values; values that it lacks are as given."""
     return Profile(
         username=spelled_as(given.username, who.usernames) or given.username,
         email=addresses(who.emails).chosen(given.email) or given.email,

@@ -1,4 +1,4 @@
-"""What becomes of people who are to become users, as plain values that can be shown, kept and carried out later."""
+"""Decisions about applicants, as plain values that can be shown, stored and carried out later."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from orgs.actions.users.user_profiles import Profile
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What becomes of one applicant.
+    """The decision about one applicant.
 
-    ``way`` are the names of orgs that lead from the org with the id ``start`` to the user's; those in ``makes`` are
-    not there yet. ``match`` is server, DN and immutable ids of the entry. ``password`` is hashed.
+    ``way`` are the names of orgs that lead from the org with the id ``start`` to the user's org; those in ``makes`` do not
+    exist yet. ``match`` is server id, DN and immutable ids of the entry. ``password`` is hashed.
     """
 
     line: int
@@ -37,13 +37,13 @@ class Decision:
 
 
 def packed(decisions: Sequence[Decision]) -> str:
-    """Return decisions as text that takes little room."""
+    """Return decisions as compressed text."""
     plain = [{name: getattr(each, name) for name in Decision.__slots__} for each in decisions]
     return base64.b85encode(zlib.compress(json.dumps(plain, default=asdict).encode())).decode("ascii")
 
 
 def unpacked(text: str) -> list[Decision]:
-    """Return the decisions that were packed."""
+    """Return the decisions in a packed text."""
     return [_decision(values) for values in json.loads(zlib.decompress(base64.b85decode(text)))]
 
 

@@ -1,4 +1,4 @@
-"""Looks new users up in the directory of their org, and runs its scripts for them."""
+"""Searches the directory of their org for new users, and runs the server's scripts for them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from directory.values.ldap import Connection, Entry, Identity
 from directory.values.scripts import Verdict
 from orgs.text import fold
 
-# So many usernames are searched at once.
+# Usernames in one search.
 AT_ONCE = 50
 
 
 @dataclass(frozen=True, slots=True)
 class FoundPerson:
-    """The entry of one username, its verdict, and the DN of a second entry that claims the name too."""
+    """The entry of one username, its verdict, and the DN of a second entry with the same username."""
 
     server: LdapServer
     entry: Entry
@@ -38,9 +38,9 @@ class FoundPerson:
 def look_up(
     people: Iterable[tuple[str, int]], scope: Mapping[int, OrgScope], *, at: datetime
 ) -> dict[str, FoundPerson]:
-    """Return by folded username each person's entry on the first server of their org that has one, with the verdict.
+    """Return by folded username each person's entry and verdict, from the first server of their org that has an entry.
 
-    ``people`` are usernames with the id of the org whose servers are searched; orgs outside the scope are left out.
+    ``people`` are pairs of a username and the id of the org whose servers are searched; orgs outside the scope are left out.
 
     Raises:
         DirectoryUnavailable: when a directory that has to be searched can't be.
@@ -66,7 +66,7 @@ def _look_up_on(server: LdapServer, usernames: Sequence[str], at: datetime) -> d
         for start in range(0, len(usernames), AT_ONCE):
             entries = _entries(server, connection, usernames[start : start + AT_ONCE])
             if entries and (search := server.group_search) is not None:
-                # Read anew: the groups that the last sync stored may hold one that somebody has left meanwhile.
+                # Read the groups again: a person may have left a group that the last sync stored.
                 graph = graph or read_graph(connection, search)
                 entries = [_with_groups(entry, graph) for entry in entries]
             for entry, verdict in zip(entries, sandbox.evaluate(entries), strict=True):

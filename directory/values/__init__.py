@@ -1,1 +1,1 @@
-"""The frozen values that LDAP, scripts and syncs share, and pure functions over them. No Django."""
+"""The frozen values that LDAP, scripts and syncs share, and pure functions on them. No Django."""

@@ -1,4 +1,4 @@
-"""Which groups a person is in, directly and through other groups, and by which way each is reached. Pure."""
+"""Finds the groups that a person is in, directly and through other groups, and the way to each. Pure."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from typing import NamedTuple
 
 from directory.values.distinguished_names import Keys
 
-# The person is in none, or in the group itself.
+# In a way: the person is in the group directly, not through another group.
 DIRECT = -1
 NOBODY: Sequence[int] = ()
-# What is reached from single groups is remembered, up to so many numbers: 40 MB.
+# The groups reached from single groups are cached, up to this many numbers: 40 MB.
 MOST_REMEMBERED = 5_000_000
 
 
 class Names(NamedTuple):
-    """By what else than the DN groups name a person: usernames (memberUid), and the SID of the primary group."""
+    """What groups use besides the DN to name a person: usernames (memberUid), and the SID of the primary group."""
 
     usernames: tuple[str, ...] = ()
     primary_group: str = ""
@@ -28,9 +28,10 @@ NO_NAMES = Names()
 
 
 class Group(NamedTuple):
-    """One group: its DN as the directory spells it, and who is in it.
+    """One group: its DN as the directory spells it, and its members.
 
-    ``members`` are keys of DNs, ``usernames`` are compared to the letter, and ``sid`` is the group's own, for those whose primary group it is.
+    ``members`` are keys of DNs. ``usernames`` are compared exactly. ``sid`` is the group's own SID, by which persons name it
+    as their primary group.
     """
 
     dn: str
@@ -41,7 +42,7 @@ class Group(NamedTuple):
 
 @dataclass(slots=True)
 class Touched:
-    """Whose groups may be others by now: persons by the keys of their DNs, by usernames, and by the SIDs of primary groups."""
+    """Persons whose groups may have changed: by the keys of their DNs, by username, and by the SID of their primary group."""
 
     members: set[str] = field(default_factory=set)
     usernames: set[str] = field(default_factory=set)
@@ -52,9 +53,9 @@ class Touched:
 
 
 class GroupGraph:
-    """All groups of one directory; ``depth`` is how many levels of groups in groups are followed.
+    """All groups of one directory; ``depth`` is the number of levels of groups in groups to follow.
 
-    It holds half a million memberships in about 60 MB: members are numbered, and groups in the order of their DNs.
+    Half a million memberships take about 60 MB: members and groups are numbers, groups in the order of their DNs.
     """
 
     def __init__(self, groups: Iterable[Group], *, depth: int, keys: Keys) -> None:
@@ -64,7 +65,7 @@ class GroupGraph:
         self._usernames: list[tuple[str, ...]] = []
         self._sids: list[str] = []
         self._members: list[array[int]] = []
-        # A member's number by its key, and the groups that name it by its number.
+        # Each member's number by its key, and the groups of each member by its number.
         self._numbers: dict[str, int] = {}
         self._groups_of: list[list[int]] = []
         self._texts: list[str] = []
@@ -79,7 +80,7 @@ class GroupGraph:
             if member is not None:
                 self._above[group_number] = self._groups_of[member]
         self._too_deep: set[int] = set()
-        # What is reached from each group, itself too, once that is known; at first of those that are in none, as most are.
+        # All groups reached from each group, with itself, once computed; at first only for groups that are in no other, as most are.
         self._from: list[Sequence[int]] = [NOBODY if each in self._above else (each,) for each in range(len(self))]
         self._remembered = 0
 
@@ -88,7 +89,7 @@ class GroupGraph:
 
     @property
     def too_deep(self) -> list[str]:
-        """The DNs of groups whose own groups were not followed any more, for the entries resolved so far."""
+        """The DNs of groups at the depth limit, whose own groups were not followed, for the entries resolved so far."""
         return sorted(self._dns[number] for number in self._too_deep)
 
     def groups(self, dn: str, names: Names) -> list[str]:
@@ -96,21 +97,21 @@ class GroupGraph:
         return [self._dns[number] for number in self._all(dn, names)]
 
     def groups_as_json(self, dn: str, names: Names) -> str:
-        """Return what ``groups`` does as JSON: a DN is put in quotes once, not for each person."""
+        """Return the result of ``groups`` as JSON; each DN is quoted only once, not for each person."""
         texts = self._texts = self._texts or [json.dumps(dn) for dn in self._dns]
         return f"[{', '.join([texts[number] for number in self._all(dn, names)])}]"
 
     def ways(self, dn: str, names: Names) -> list[tuple[str, ...]]:
-        """Return for each group that a person is not directly in the shortest way there: that group first, a direct one last."""
+        """Return the shortest way to each group that a person is not directly in: from that group to a direct one."""
         came = self._reached(sorted(self._direct(dn, names)))
         found = [tuple(self._way(number, came)) for number, below in came.items() if below != DIRECT]
         return sorted(found)
 
     def touched(self, before: Mapping[str, Group], after: Mapping[str, Group]) -> Touched:
-        """Return whose groups may be others than before; this graph is the one of afterwards.
+        """Return the persons whose groups may have changed; this graph is the one after the change.
 
-        Both hold the groups that have changed, by the keys of their DNs, ``before`` as they were and ``after`` as they
-        are; who is in one only has come or gone. Whoever is named is in the right place: nobody else's groups have changed.
+        ``before`` and ``after`` hold the changed groups by the keys of their DNs; a group in only one of them is new or gone.
+        The result may name too many persons, but never misses one.
         """
         found, waiting = Touched(), list[str]()
         for key in before.keys() | after.keys():
@@ -150,7 +151,7 @@ class GroupGraph:
         self._members.append(members)
 
     def _order_by_dn(self) -> None:
-        """Number the groups anew in the order of their DNs, so that numbers are sorted, and not texts, for each person."""
+        """Number the groups again in the order of their DNs: sorting numbers for each person is faster than sorting texts."""
         order = sorted(range(len(self._dns)), key=self._dns.__getitem__)
         numbers = [0] * len(order)
         for new, old in enumerate(order):
@@ -182,7 +183,7 @@ class GroupGraph:
         return [*found, *others] if others else found
 
     def _reached_from(self, number: int) -> Sequence[int]:
-        """Return the numbers of the groups that are reached from one: what many persons have in common."""
+        """Return the numbers of the groups reached from one group; cached, because many persons share it."""
         found = tuple(self._reached([number]))
         if self._remembered < MOST_REMEMBERED:
             self._remembered += len(found)
@@ -190,7 +191,7 @@ class GroupGraph:
         return found
 
     def _reached(self, direct: Iterable[int]) -> dict[int, int]:
-        """Return the numbers of all groups, each with the one by which it was reached first."""
+        """Return the numbers of all groups, each with the group below through which it was reached first."""
         came = dict.fromkeys(direct, DIRECT)
         above = self._above
         level = [number for number in came if number in above]
@@ -214,7 +215,7 @@ class GroupGraph:
             number = came[number]
 
     def _go_down(self, waiting: list[str], before: Mapping[str, Group], found: Touched) -> None:
-        """Add who is below these members: in a group as it is, or as it was before it changed."""
+        """Add all persons below these members: in a group as it is now, or as it was before its change."""
         by_key = {self._keys[dn]: number for number, dn in enumerate(self._dns)} if waiting else {}
         keys = list(self._numbers) if waiting else []
         while waiting:
@@ -237,12 +238,12 @@ def _name_all(found: Touched, group: Group) -> None:
 
 
 def username(value: str) -> str:
-    """Return a value of memberUid, or of uid, as both are compared: letter case counts (RFC 2307, caseExactIA5Match)."""
+    """Return a value of memberUid or uid in the form for comparison: letter case counts (RFC 2307, caseExactIA5Match)."""
     return " ".join(value.split())
 
 
 def names_of(attributes: Mapping[str, Sequence[str]]) -> Names:
-    """Return by what else than the DN groups may name the person with these attributes, under any letter case."""
+    """Return what groups may use besides the DN to name the person; names of attributes match in any letter case."""
     usernames: tuple[str, ...] = ()
     sid = relative = ""
     for name, values in attributes.items():

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class Encoded(str):
-    """A value that is no text, in base64: scripts may look at it, but it is nobody's name."""
+    """A binary value in base64: scripts may read it, but it can't be a name or address."""
 
     __slots__ = ()
 
@@ -20,7 +20,7 @@ class Entry:
 
     ``attributes`` maps each attribute's name, as the server spelled it, to its values in the server's order;
     binary values are already text (a GUID or SID in its usual form, else base64, as ``Encoded``). ``digest`` is a hash
-    of all that the server sent of the entry, empty where nobody has taken one.
+    of all that the server sent of the entry, empty if none was computed.
     """
 
     dn: str
@@ -43,8 +43,8 @@ class Connection:
     ``urls`` are tried in order until one answers. An empty ``bind_dn`` binds anonymously. ``search_scope`` is one of
     ``base``, ``onelevel`` and ``subtree``. ``ca_certificate`` is PEM text, empty for the system's authorities.
     ``client_certificate`` and ``client_key`` are PEM text, shown to servers that ask for them; with ``sasl_external`` they
-    are also what the server knows us by, instead of a bind DN. Referrals to
-    what is in ``left_out_contexts``, DNs, are neither followed nor missed. ``cannot_page`` asks for everything at once, which a second search has to confirm.
+    also authenticate us, instead of a bind DN. Referrals into ``left_out_contexts`` (DNs) are not followed, and do not make
+    a reading incomplete. With ``cannot_page`` everything is read without pages, and a second search has to confirm it.
     """
 
     name: str
@@ -67,18 +67,18 @@ class Connection:
     sasl_external: bool = False
     left_out_contexts: tuple[str, ...] = ()
     dereference_aliases: bool = False
-    # Whether changes may be read by a cookie (RFC 4533).
+    # Whether changes may be read by syncrepl (RFC 4533).
     sync_searches: bool = True
-    # When it is used, by our clock: the client certificate has to be valid then. Where that is not known, the server finds out.
+    # The time of use, by our clock, at which the client certificate has to be valid. With None only the server checks this.
     at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class GroupSearch:
-    """Which groups of a directory are resolved.
+    """Which groups of a directory to resolve.
 
-    An empty ``base`` stands for all trees that may hold people, an empty ``search_filter`` for whatever has members or is of
-    a known class of groups. ``depth`` is how many levels of groups in groups are followed.
+    An empty ``base`` stands for all trees that may hold people. An empty ``search_filter`` stands for all entries with
+    members or of a known class of groups. ``depth`` is the number of levels of groups in groups to follow.
     """
 
     base: str = ""
@@ -88,7 +88,7 @@ class GroupSearch:
 
 @dataclass(frozen=True, slots=True)
 class AttributeMapping:
-    """Which attributes hold a person's identity; an empty ``unique_id`` is found by itself."""
+    """The attributes that hold a person's identity; for an empty ``unique_id`` the known id attributes are tried."""
 
     username: str = "uid"
     email: str = "mail"
@@ -97,16 +97,16 @@ class AttributeMapping:
     unique_id: str = ""
 
 
-# An immutable id, and the server where it counts; 0 where that is everywhere.
+# An immutable id, and the id of the server on which it is valid; 0 for every server.
 IdKey = tuple[str, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who an entry is, by the server's attribute mapping; several values are kept in the server's order.
+    """The identity of an entry by the server's attribute mapping; several values are in the server's order.
 
-    ``unique_id`` is the id of the chosen attribute, or the first that the entry has, ``further_ids`` are those of other
-    attributes. ``long_id`` says that a value was too long to be an id, ``not_text`` that a name or address was no text.
+    ``unique_id`` is the id of the chosen attribute, or the entry's first id. ``further_ids`` are the ids of other
+    attributes. ``long_id``: a value was too long for an id. ``not_text``: a name or address was binary.
     """
 
     dn: str
@@ -126,7 +126,7 @@ class Identity:
 
 
 class CursorKind(StrEnum):
-    """The kind of mark from which on a directory returns changes."""
+    """What a directory counts its changes by: a number, a cookie or a time."""
 
     NUMBER = "uSNChanged"
     COOKIE = "syncrepl"
@@ -135,7 +135,7 @@ class CursorKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SyncCursor:
-    """A moment in the history of a directory, as the directory itself calls it: ``at``, by the count of ``of``."""
+    """A position in the history of a directory: the value ``at`` of kind ``by``, as counted by the server or database ``of``."""
 
     by: CursorKind
     of: str
@@ -144,7 +144,7 @@ class SyncCursor:
 
 @dataclass(frozen=True, slots=True)
 class MemberList:
-    """A group as it is now: the DNs of its members, and the usernames of those whom it lists by name only."""
+    """A group as it is now: the DNs of its members, and the usernames of members that it lists by name only."""
 
     dn: str
     members: tuple[str, ...] = ()
@@ -153,11 +153,12 @@ class MemberList:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What has changed beside the people of a directory, and what that may mean for those who have not.
+    """Changes in a directory besides those of people's entries, which may concern people with unchanged entries.
 
-    ``groups`` have changed. ``filter_groups`` are the groups that the filter names. ``nested`` are members of both,
-    directly or not. ``gone`` are groups that entries name and that are not there, or can't be seen. ``branches`` may have
-    people below them, each with whether it has changed for certain since the last reading.
+    ``groups`` have changed. ``filter_groups`` are the groups that the filter names. ``nested`` are unchanged groups: those
+    that the filter names, and those in these or in changed groups, directly or not. ``gone`` are groups that entries name,
+    but that do not exist or can't be read. ``branches`` may have people below them, each with whether it has certainly
+    changed since the last reading.
     """
 
     groups: tuple[MemberList, ...] = ()
@@ -169,12 +170,11 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class ReadScope:
-    """Which part of a directory a reading reads: what has changed since ``since``, or everything where that is None.
+    """Which part of a directory a reading reads: changes since ``since``, or everything when it is None.
 
-    ``position`` is where the directory was before anything was read; None where nobody asked, or it can't tell.
-    ``around`` is what else has changed since, ``computed`` are those of the named attributes of which the server says that it
-    computes them, where it was asked. ``why_full`` says why everything is read although there was something to
-    begin from.
+    ``position`` is the directory's position before the reading; None when it was not requested or is not available.
+    ``around`` are other changes since then. ``computed`` are the named attributes that the server's schema describes as
+    computed, if it was read. ``why_full`` is the reason to read everything although there was a cursor.
     """
 
     since: SyncCursor | None = None
@@ -186,7 +186,7 @@ class ReadScope:
 
 @dataclass(frozen=True, slots=True)
 class FailedUrl:
-    """One URL that was tried in vain before another one answered, and why."""
+    """One URL that failed before another one answered, and the reason."""
 
     url: str
     reason: str
@@ -194,14 +194,13 @@ class FailedUrl:
 
 @dataclass(frozen=True, slots=True)
 class ReadingProof:
-    """Why one reading counts as complete; it exists only where every page ended in success and nothing spoke against it.
+    """Why one reading counts as complete; it exists only when every page ended in success and nothing contradicted it.
 
-    ``bound_as`` is the bind DN or ``anonymous``, ``authorization`` what the server itself calls us (RFC 4532), empty
-    where it does not say. ``paged`` is whether pages were asked for, ``controls_missing`` how many answers to those
-    came without the paging control, ``last_cookie_empty`` that the server has said that nothing follows.
-    ``results`` counts the answers by result code. ``estimate`` is the most that the server expected to send
-    (RFC 2696), 0 where it does not say, and ``counted`` what a second search of the same found, None where there was no
-    need of one.
+    ``bound_as`` is the bind DN or ``anonymous``. ``authorization`` is our identity on the server (RFC 4532), empty if the
+    server does not return it. ``paged``: pages were requested. ``controls_missing`` is the number of answers to such
+    requests without the paging control. ``last_cookie_empty``: the server confirmed that nothing follows. ``results``
+    counts the answers by result code. ``estimate`` is the largest number of entries that the server announced (RFC 2696),
+    0 for none. ``counted`` is the number of entries that a second search found, None when no second search was needed.
     """
 
     url: str
@@ -223,10 +222,10 @@ class ReadingProof:
 
 @dataclass(frozen=True, slots=True)
 class MissingUser:
-    """Somebody whom a reading did not find, to be asked for directly: by immutable ids where known, else by username.
+    """A user whom a reading did not find, to be searched for directly: by immutable ids if known, else by username.
 
-    ``dn`` is where this directory had them last, empty where it never had. ``never_found`` says that none ever had.
-    ``namesakes`` are the DNs of other people with the same username.
+    ``dn`` is their last DN in this directory, empty if they were never in it. ``never_found``: they were never found in any
+    directory. ``namesakes`` are the DNs of other people with the same username.
     """
 
     user_id: int
@@ -241,9 +240,9 @@ class MissingUser:
 class AbsenceCheckResult:
     """The result of a search of the whole directory for a user whom a reading did not find.
 
-    ``absent``: beyond doubt, they are not where the connection searches; if False, nothing may be concluded.
+    ``absent``: they are certainly not where the connection searches; if False, nothing is proven.
     ``dns``: where they were found. ``sentence``: the result in words for the history, without a full stop.
-    ``conflict``: by the directory's own matching, entries with another username are theirs.
+    ``conflict``: the directory's own matching finds entries with another username for this user.
     """
 
     absent: bool

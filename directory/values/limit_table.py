@@ -1,4 +1,4 @@
-"""The limits of an LDAP server, each described once: its setting, default, bounds and words, and what counts against it. Pure."""
+"""Describes each limit of an LDAP server once: its setting, default, bounds and words, and what it counts. Pure."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-# Of so few users or entries every share is a large one.
+# Among fewer users or entries any share is a large one.
 NEVER_HELD_UNDER = 10
-# What lets so many percent pass is as good as no limit.
+# A limit that lets this many percent pass is as good as none.
 NEARLY_ALL = 90
 
 
 class Counted(StrEnum):
-    """What is counted of a plan."""
+    """What limits count in a plan."""
 
     ABSENT = "absent"
     INACTIVE = "inactive"
@@ -31,12 +31,12 @@ class Counted(StrEnum):
     REACTIVATIONS = "reactivations"
 
     def of(self, subject: object) -> str:
-        """Return the key under which this is counted for one org, by id, or for one role, by name."""
+        """Return the key of this count for one org (by id) or one role (by name)."""
         return f"{self.value}/{subject}"
 
 
 class LimitUnit(StrEnum):
-    """What the number of a limit is."""
+    """The unit of a limit's number."""
 
     PERCENT = "percent"
     COUNT = "count"
@@ -46,11 +46,10 @@ class LimitUnit(StrEnum):
 class Limit:
     """One limit: the setting ``limit_<name>`` of a server, and the ``sentence`` for a plan that passes it.
 
-    Each of ``counted`` is counted apart and may be as large as the number allows: a count, or a share of the users
-    (entries, holders of a role) that are concerned. A share of ``never_under`` of them is allowed always, and so is
-    one of fewer than ``counts_from``. With ``over_time``, what runs have done in the last 24 hours counts, too.
-    ``off`` is the number with which the limit holds nothing back. Limits without ``counted`` are about the entries that
-    were read.
+    Each of ``counted`` is counted separately. The number limits a count, or a share of a whole: of active users, entries, or
+    holders of a role. Fewer than ``never_under`` are always allowed as a share, and so is any share of a whole below
+    ``counts_from``. With ``over_time`` the changes of runs in the last 24 hours count, too. With the number ``off`` the
+    limit holds nothing back. Limits without ``counted`` are about the entries that were read.
     """
 
     name: str
@@ -75,18 +74,18 @@ class Limit:
 
     @property
     def nearly_off(self) -> int:
-        """The number from which on the limit holds back next to nothing."""
+        """The number from which on the limit holds back almost nothing."""
         if self.unit is LimitUnit.COUNT:
             return self.off // 10
         return NEARLY_ALL if self.off > self.default else 100 - NEARLY_ALL
 
     def is_off(self, number: int) -> bool:
-        """Return whether the limit holds back nothing, or next to nothing, with this number."""
+        """Return whether the limit holds back nothing, or almost nothing, with this number."""
         return number >= self.nearly_off if self.off > self.default else number <= self.nearly_off
 
     @property
     def help(self) -> str:
-        """What holds a run back, as a sentence for the page."""
+        """A sentence for the page: what the limit counts."""
         few = (
             f" Fewer than {self.never_under} never hold a run back."
             if self.unit is LimitUnit.PERCENT and self.never_under > 1
@@ -180,7 +179,7 @@ LIMITS = (
         "users who lose one role, of its active holders where these are 3 or more",
         (Counted.ROLE_LOSSES,),
         "{count} of {whole} holders of the role {subject} would lose it",
-        # Administrators are always few, so that a share of all users, or of many, never shows this.
+        # Administrators are few: a share of all users would never show that they lose a role.
         never_under=1,
         counts_from=3,
     ),
@@ -233,7 +232,7 @@ BY_NAME: Mapping[str, Limit] = MappingProxyType({limit.name: limit for limit in 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """One server's numbers, by the names of its limits; those that are left out are the defaults."""
+    """One server's numbers by the names of limits; a missing one has its default."""
 
     numbers: Mapping[str, int] = field(default_factory=dict)
     canary: str = ""

@@ -1,4 +1,4 @@
-"""Notes which of the attributes that the mapping and the scripts name an entry has, as a number of a few digits. Pure."""
+"""Encodes as a short number which attributes of the mapping and the scripts an entry has. Pure."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from collections.abc import Iterable, Mapping, Sequence
 
 
 class NamedAttributes:
-    """The attributes with these names, in this order: each has a bit of the number, the first one the lowest."""
+    """The attributes with these names: each has a bit of the number, in order, the first one the lowest bit."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._bits = {name.lower(): 1 << position for position, name in enumerate(names)}
-        # Most entries have the same few attributes, in the same order.
+        # A cache: most entries have the same attributes in the same order.
         self._known: dict[tuple[str, ...], str] = {}
 
     def of(self, attributes: Mapping[str, object]) -> str:
-        """Return the number, in hexadecimal digits, of an entry with these attributes, under any letter case and option."""
+        """Return the number, in hexadecimal digits, of an entry with these attributes, in any letter case and with any options."""
         spelled = tuple(attributes)
         found = self._known.get(spelled)
         if found is None:
-            # Nobody has to send only a few kinds.
+            # A server may send any number of combinations.
             if len(self._known) > 10_000:
                 self._known.clear()
             bare = {name.lower().partition(";")[0] for name in spelled}
@@ -26,11 +26,11 @@ class NamedAttributes:
         return found
 
     def also(self, digits: str, name: str) -> str:
-        """Return the number of an entry that has this attribute besides."""
+        """Return the number of an entry that also has this attribute."""
         return f"{int(digits or '0', 16) | self._bits.get(name.lower(), 0):x}"
 
     def counts(self, entries: Iterable[tuple[str, int]]) -> dict[str, int]:
-        """Return how many entries have each attribute, by its folded name; ``entries`` are counted by their numbers."""
+        """Return the number of entries with each attribute, by its folded name; ``entries`` are pairs of digits and a count."""
         counts = dict.fromkeys(self._bits, 0)
         for digits, count in entries:
             number = int(digits or "0", 16)

@@ -1,4 +1,4 @@
-"""Client certificates and their keys as PEM text: whether they fit each other, whose they are, how long they last. Pure."""
+"""Checks client certificates and their keys (PEM): whether they fit each other, their holder and validity. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_CERTIFICATE = "no certificate in PEM form (-----BEGIN CERTIFICATE----- ...)"
 
 
 def check_client_certificate(certificate: str, key: str) -> dict[str, str]:
-    """Return what is wrong with a certificate (PEM, with intermediate ones below it) and its key, by setting."""
+    """Return the errors of a certificate (PEM, with intermediate ones below it) and its key, by setting."""
     if "PRIVATE KEY" in certificate:
         return {
             "client_certificate": "that holds a private key: it belongs into the field of the key, which is encrypted"
@@ -27,8 +27,8 @@ def check_client_certificate(certificate: str, key: str) -> dict[str, str]:
 
 
 def _first(certificate: str) -> Certificate:
-    """Return the first certificate of a text; raises ValueError where there is none."""
-    # Each process that reads would spend a fifth of its start on it, and few servers have one.
+    """Return the first certificate of a text; raise ValueError if there is none."""
+    # Import here: it takes a fifth of the start of each reading process, and few servers have a client certificate.
     from cryptography.x509 import load_pem_x509_certificates  # noqa: PLC0415
 
     return load_pem_x509_certificates(certificate.encode())[0]
@@ -59,7 +59,7 @@ def _wrong_key(certificate: Certificate, key: str) -> str:
 
 
 def validity(certificate: str, at: datetime) -> str:
-    """Return why a certificate can't be used at a time, empty where it can; what is no certificate has no time."""
+    """Return why a certificate is not valid at a time; empty if it is valid, or can't be read as a certificate."""
     if not certificate:
         return ""
     try:
@@ -74,12 +74,12 @@ def validity(certificate: str, at: datetime) -> str:
 
 
 def ends(certificate: str) -> datetime:
-    """Return until when a certificate is valid."""
+    """Return the end of a certificate's validity."""
     return _first(certificate).not_valid_after_utc
 
 
 def holder(certificate: str) -> str:
-    """Return whose certificate it is and who says so, which stays when it is renewed; what can't be read as it is."""
+    """Return subject and issuer, which stay the same when the certificate is renewed; an unreadable text unchanged."""
     try:
         first = _first(certificate)
     except ValueError:
@@ -88,5 +88,5 @@ def holder(certificate: str) -> str:
 
 
 def subject(certificate: str) -> str:
-    """Return whose certificate it is, as a DN."""
+    """Return the certificate's subject as a DN."""
     return _first(certificate).subject.rfc4514_string()

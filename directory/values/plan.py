@@ -1,4 +1,4 @@
-"""Users, matches and changes: what a plan is decided from and made of. Pure."""
+"""Users, matches, lookup results and changes: the values from which a plan is decided and made. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from directory.values.scripts import Verdict
 
 
 class MatchedBy(StrEnum):
-    """By what an entry was taken for a user."""
+    """By what an entry was matched to a user."""
 
     ID = "immutable id"
     USERNAME = "username"
@@ -21,7 +21,7 @@ class MatchedBy(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """Who an entry may be; ``competing_users`` are other users with a claim to the same entry."""
+    """A user to whom an entry may belong; ``competing_users`` are other users with a claim to the same entry."""
 
     user_id: int
     by: MatchedBy
@@ -29,7 +29,7 @@ class Candidate:
 
 
 class Presence(StrEnum):
-    """Whether the directory has one user."""
+    """Whether a user was found in the directory."""
 
     FOUND = "found"
     ABSENT = "absent"
@@ -40,14 +40,14 @@ class Presence(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LookupResult:
-    """What a lookup of one user in the directory gave, with the verdict of the scripts where an entry was found.
+    """The result of looking up one user in the directory, with the verdict of the scripts if an entry was found.
 
-    ``known_id`` is an immutable id that is known of the user. ``entry_id`` is the stored entry, 0 for none;
-    ``newly_matched`` says that it is another one than is noted, or has ids that are not. ``waits`` is the reason why it
-    is too early to act on an absence. ``proofs`` are sentences of the confirmation. ``unchecked`` is the LDAP server and
-    the reason as many users share them who could not be checked; ``reason`` is about this user. ``elsewhere`` is where
-    a user who is not found was last, if their org does not ask there. ``namesakes`` are entries of other people with
-    the username of somebody absent. ``ways`` is one sentence: by which groups the user is in others.
+    ``known_id`` is a stored immutable id of the user. ``entry_id`` is the stored entry, 0 for none. ``newly_matched``: the
+    entry differs from the stored match, or has ids that are not stored. ``waits`` is the reason why it is too early to act
+    on an absence. ``proofs`` are sentences that confirm an absence. ``unchecked`` is the LDAP server and the general reason
+    why users could not be checked; ``reason`` is about this user alone. ``elsewhere`` is where a missing user was last
+    found, if their org does not use that server. ``namesakes`` are entries of other people with the username of an absent
+    user. ``ways`` is one sentence: through which groups the user is in others.
     """
 
     presence: Presence
@@ -69,7 +69,7 @@ class LookupResult:
 
     @property
     def lost_id(self) -> bool:
-        """Whether the username stands for another immutable id than is known of the user, or for none."""
+        """Whether the entry with the username has another immutable id than the user's known one, or none."""
         if not self.known_id:
             return False
         by_name = self.presence is Presence.FOUND and self.matched_by != MatchedBy.ID
@@ -78,7 +78,7 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The state of one user that a sync can change; wanted and stored accounts have this same shape."""
+    """The state of one user that a sync can change; wanted and stored accounts have the same shape."""
 
     username: str
     email: str
@@ -94,9 +94,9 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class StoredUser:
-    """One user as stored: the account, and the facts that decide what a sync may do with it.
+    """One stored user: the account, and the facts that decide what a sync may do with it.
 
-    ``session_epoch`` grows with every change of roles and with whatever else ends the user's sessions.
+    ``session_epoch`` grows with every change of roles, and with every other change that ends the user's sessions.
     """
 
     id: int
@@ -110,7 +110,7 @@ class StoredUser:
 
 
 class Action(StrEnum):
-    """What a sync may do to a user; the order is the order in which the actions are applied."""
+    """What a sync may do to a user, in the order in which the actions are applied."""
 
     REACTIVATE = "reactivate"
     UNBLOCK = "unblock"
@@ -125,7 +125,7 @@ class Action(StrEnum):
 
 
 class Outcome(StrEnum):
-    """How a user fared: what was decided, and for a planned change how applying it ended."""
+    """The outcome for one user: the decision, or how the application of a planned change ended."""
 
     PLANNED = "planned"
     UNCHANGED = "unchanged"
@@ -139,12 +139,12 @@ class Outcome(StrEnum):
     REFUSED = "refused"
 
 
-# Of whoever fares so nobody knows which entry is theirs: the match that is noted stays.
+# With this outcome the user's entry is unclear: the stored match stays.
 DOUBTFUL = Outcome.CONFLICT.value
 
 
 class Cause(StrEnum):
-    """Why a user is deactivated or blocked; limits count them apart."""
+    """Why a user is deactivated or blocked; limits count each cause separately."""
 
     NONE = ""
     ABSENT = "absent"
@@ -153,7 +153,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What one run wants for one user: before, after and the steps that led there."""
+    """The change that one run wants for one user: before, after and the steps that led to it."""
 
     user_id: int
     outcome: Outcome
@@ -167,9 +167,9 @@ class Change:
 
 
 class DecidedUser(NamedTuple):
-    """What is decided for one user, and what it was decided from.
+    """The decision for one user, and what it is based on.
 
-    ``put_back`` is what an undo puts back beside the account, as the change's row keeps it.
+    ``put_back`` is what an undo restores besides the account, in the form of the change's row.
     """
 
     change: Change
@@ -180,9 +180,9 @@ class DecidedUser(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class OrgFacts:
-    """What a plan needs of one org; ``servers`` are ids in the order in which they are searched.
+    """The facts that a plan needs of one org; ``servers`` are ids in search order.
 
-    ``path`` is the org's place in the tree: it begins with that of each org above.
+    ``path`` is the org's path in the tree: it begins with the path of each org above.
     """
 
     id: int
@@ -195,11 +195,11 @@ class OrgFacts:
 
 @dataclass(frozen=True, slots=True)
 class PlanContext:
-    """What verdicts are read against: active orgs and roles by folded name, and the setting that spares people's work.
+    """What verdicts are turned into changes with: active orgs and roles by folded name, and a setting about reactivation.
 
-    ``grantable`` holds the role names that each LDAP server, by id, may grant; ``powerful_roles`` hold ``admin`` or an
-    ``admin.all…`` permission, so that a grant by mistake would open every org. What ``org_roles`` allow reaches the org of
-    whoever holds them, and those below it. ``by_id`` has the same orgs by id.
+    ``grantable`` has the role names that each LDAP server may grant, by the server's id. ``powerful_roles`` hold ``admin`` or
+    an ``admin.all…`` permission: a grant by mistake would open every org. Permissions of ``org_roles`` reach the org of the
+    role's holder, and the orgs below it. ``by_id`` has the same orgs by id.
     """
 
     orgs: Mapping[str, OrgFacts]

@@ -1,6 +1,6 @@
-"""The counts of a run, each described once: its key, what is counted in it, and its words wherever it is shown. Pure.
+"""Describes each count of a run once: its key, what it counts, and its words wherever it is shown. Pure.
 
-A new count is a new entry of ``COUNTS``: stored runs, JSON, pages, lists, filters, log lines and mails take it from there.
+To add a count, add it to ``COUNTS``: stored runs, JSON, pages, lists, filters, log lines and mails take it from there.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from directory.values.plan import Action, Outcome
 class RunCount:
     """One count of a run; ``key`` is its name in stored runs, in JSON and in log lines.
 
-    A user adds one to it by their ``outcome``, or by any of ``actions`` where ``unless`` is not done to them as well; the
-    first of the actions lends its icon and its filter. What has neither is counted by ``plan_counts`` in its own way.
-    ``label`` stands on pages, and ``in_mail`` in mails where they say it in other words. ``one`` and ``many`` follow the
-    number on the command line and in the list of runs, which has little room: there ``short`` stands in their place, or
-    nothing where ``in_list`` is False. ``in_log`` says that log lines name it, ``in_subject`` that the subject of a mail
-    counts it as a change, and ``in_undo`` that an undo can count it, which reads no directory and asks no script.
-    ``listed_by`` is the filter of a run's changes, with its value, that lists who is counted, where that is not the outcome
-    or the first action.
+    A user is counted by ``outcome``, or by any of ``actions`` unless the action ``unless`` is done to them, too. The first
+    action gives the icon and the filter. ``plan_counts`` counts those with neither in its own way.
+    ``label`` is the name on pages, and in mails unless ``in_mail`` is set. ``one`` and ``many`` follow the number on the
+    command line and in the list of runs; the list has little room, so it takes ``short`` if set, and leaves out the count
+    if ``in_list`` is False. ``in_log``: log lines have it. ``in_subject``: the subject of a mail counts it as a change.
+    ``in_undo``: an undo, which reads no directory and runs no script, can count it.
+    ``listed_by`` is the filter, with its value, that lists the counted users among a run's changes; by default it is the
+    outcome or the first action.
     """
 
     key: str
@@ -42,14 +42,14 @@ class RunCount:
     listed_by: tuple[str, str] | None = None
 
     def counts(self, outcome: Outcome, actions: frozenset[str]) -> bool:
-        """Return whether a user to whom these actions are done, with this outcome, is counted."""
+        """Return whether a user with this outcome and these actions is counted."""
         if self.outcome is not None:
             return outcome is self.outcome
         return not actions.isdisjoint(self.actions) and self.unless not in actions
 
     @property
     def filter(self) -> tuple[str, str] | None:
-        """The filter of a run's changes, with its value, that lists who is counted; None where that is everybody."""
+        """The filter, with its value, that lists the counted users among a run's changes; None when all are counted."""
         if self.listed_by is None and self.outcome is not None:
             return "outcome", self.outcome.value
         if self.listed_by is None and self.actions:
@@ -67,7 +67,7 @@ DEACTIVATED = RunCount(
     in_log=True,
     in_subject=True,
 )
-# Instead of deactivated, or only marked pending where a person had blocked them before.
+# Users blocked instead of deactivated, or only marked as pending because a person had blocked them before.
 BLOCKED = RunCount(
     "blocked",
     "Blocked, deactivation pending",
@@ -126,7 +126,7 @@ NOT_CHECKED = RunCount(
 CONFLICTS = RunCount("conflicts", "Conflicts", "conflict", "conflicts", outcome=Outcome.CONFLICT, in_undo=False)
 WARNINGS = RunCount("warnings", "Warnings", "warning", "warnings", in_list=False, listed_by=("warnings", "yes"))
 
-# In the order in which pages, mails, logs, JSON and the command line show them.
+# In the order of pages, mails, logs, JSON and the command line.
 COUNTS = (
     USERS,
     DEACTIVATED,
@@ -149,13 +149,13 @@ def filled(counts: Mapping[str, int]) -> dict[str, int]:
 
 
 def of_actions() -> Iterator[RunCount]:
-    """Yield what counts that something is done to a user, in order."""
+    """Yield the counts of actions, in order."""
     return (count for count in COUNTS if count.actions)
 
 
-# Users are many, and what is done to them is nearly always one of a few.
+# A cache: users are many, but combinations of outcome and actions are few.
 @lru_cache(maxsize=1024)
 def counted_as(outcome: str, actions: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the keys of the counts to which a user with this outcome, and these actions, adds one."""
+    """Return the keys of the counts that count a user with this outcome and these actions."""
     ended, done = Outcome(outcome), frozenset(actions)
     return tuple(count.key for count in COUNTS if count.counts(ended, done))

@@ -1,4 +1,4 @@
-"""What a script may return: the kinds of values, and how each is checked when it comes out of the sandbox. Pure."""
+"""Defines the kinds of values that a script may return, and checks values from the sandbox. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 LONGEST_NAME, MOST_NAMES = 255, 64
-# Control characters, the other line ends, and halves of surrogate pairs.
+# Control characters, Unicode line ends, and halves of surrogate pairs.
 BROKEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Returns(Generic[T]):
-    """A kind of value, in both places where it is read.
+    """A kind of value: how it is read inside the sandbox and checked outside.
 
-    ``reader`` names the function of READERS in prelude.js that takes what the script returned, whatever that is, or refuses
-    it in a sentence with these ``words``. ``check`` takes what comes from there, or from a stored verdict, as JSON; it raises
-    ValueError for anything that the reader never returns.
+    ``reader`` is the name of the function of READERS in prelude.js that accepts the script's return value, or refuses it in
+    a sentence with these ``words``. ``check`` takes the JSON value from the reader or from a stored verdict; it raises
+    ValueError for a value that the reader never returns.
     """
 
     reader: str
@@ -28,17 +28,20 @@ class Returns(Generic[T]):
 
 
 def truth() -> Returns[bool]:
-    """Return the kind of a value of which JavaScript decides whether it is true; nothing is an error."""
+    """Return the kind of a truth value by JavaScript's own rules; returning nothing is an error."""
     return Returns("truth", _truth, {"expected": "true or false"})
 
 
 def name(*, expected: str, one: str) -> Returns[str | None]:
-    """Return the kind of a name, None for nothing: errors go on from "returned 5 instead of", and "returned", "of ..."."""
+    """Return the kind of a name, None for nothing.
+
+    Errors continue "returned 5 instead of" with ``expected``, and "returned" with ``one``.
+    """
     return Returns("name", _name, {"expected": expected, "one": one})
 
 
 def names(*, expected: str, one: str, many: str) -> Returns[tuple[str, ...] | None]:
-    """Return the kind of a list of names, or of a single one; None for nothing, which is not an empty list."""
+    """Return the kind of a list of names or a single name; None for nothing, which differs from an empty list."""
     return Returns("names", _names, {"expected": expected, "one": one, "many": many})
 
 

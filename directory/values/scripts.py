@@ -1,6 +1,6 @@
-"""The scripts that an LDAP server has: the registry of them all, and their sources, errors and verdicts. Pure.
+"""The scripts of an LDAP server: the registry of all scripts, and their sources, errors and verdicts. Pure.
 
-Whatever has to do with every script goes through ``SCRIPTS``: the sandbox, fields of the page, keys of JSON, versions.
+All code that handles every script iterates ``SCRIPTS``: the sandbox, fields of the page, keys of JSON, versions.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ T = TypeVar("T")
 class Script(Generic[T]):
     """One entry of the registry.
 
-    ``name`` stands in errors, versions and stored verdicts, and ``result`` is where a verdict holds what the script returned:
-    ``unset`` where the server has no source for it. ``default`` is the source of a new server, ``sample`` what a preset
-    proposes that has nothing better. Where the answer of a ``gate`` is false, no script that comes after it runs.
+    ``name`` is used in errors, versions and stored verdicts. ``result`` is the verdict's name for the script's return value,
+    which is ``unset`` when the server has no source for the script. ``default`` is the source of a new server, ``sample``
+    the source in presets without their own. When a ``gate`` returns false, no later script runs.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Script(Generic[T]):
 
     @property
     def label(self) -> str:
-        """What the setting is called on pages, in small letters."""
+        """The name of the setting on pages, in small letters."""
         return f"{self.name} script"
 
     def __str__(self) -> str:
@@ -93,12 +93,12 @@ function (entry) {
     return null;
 }""",
 )
-# In the order in which they run, and in which pages and verdicts have them.
+# In the order in which they run, and of pages and verdicts.
 SCRIPTS: tuple[Script[Any], ...] = (ACTIVE, ORG_NAME, ROLE_NAME)
 
 
 def script_named(name: str) -> Script[Any]:
-    """Return the script of this name.
+    """Return the script with this name.
 
     Raises:
         ValueError: when there is none.
@@ -132,9 +132,9 @@ class Scripts(Mapping[Script[Any], str]):
 
 @dataclass(frozen=True, slots=True)
 class RequestedAttributes:
-    """The names of the attributes that were requested, where those are not all; they come with all their options.
+    """The names of the attributes that a server is asked for, if not for all; each comes with all its options.
 
-    Of another attribute nobody knows whether an entry has it; ``advice`` goes on from "attribute x was not asked for,".
+    Whether an entry has any other attribute is unknown. ``advice`` continues "attribute x was not asked for,".
     """
 
     names: tuple[str, ...]
@@ -143,7 +143,7 @@ class RequestedAttributes:
 
 @dataclass(frozen=True, slots=True)
 class ScriptError:
-    """Why a script gave no answer for an entry; ``line`` counts from 1 in the script's own source."""
+    """Why a script failed for an entry; ``line`` counts from 1 in the script's own source."""
 
     script: Script[Any]
     message: str
@@ -156,10 +156,10 @@ class ScriptError:
 
 @dataclass(frozen=True, slots=True, init=False)
 class Verdict:
-    """What the scripts returned for one entry: the result of each, by the names that the registry gives them.
+    """The results of the scripts for one entry, by the registry's names of results.
 
-    When ``error`` is set, nothing else counts. ``varies`` says that a script looked at the time, so that the same entry may
-    get another verdict later; it makes no difference between two verdicts.
+    When ``error`` is set, nothing else counts. ``varies``: a script read the clock, so that the same entry may get another
+    verdict later; two verdicts that differ only in it are equal.
     """
 
     results: Mapping[Script[Any], Any]
@@ -169,38 +169,38 @@ class Verdict:
     def __init__(self, *, error: ScriptError | None = None, varies: bool = False, **results: Any) -> None:
         if unknown := results.keys() - {script.result for script in SCRIPTS}:
             raise TypeError(f"no result of a script: {', '.join(sorted(unknown))}")
-        # As a frozen dataclass sets its fields.
+        # The way in which a frozen dataclass sets its fields.
         object.__setattr__(self, "results", {script: results.get(script.result, script.unset) for script in SCRIPTS})
         object.__setattr__(self, "error", error)
         object.__setattr__(self, "varies", varies)
 
     def of(self, script: Script[T]) -> T:
-        """Return what a script returned, or its ``unset``."""
+        """Return the result of a script, or its ``unset``."""
         result: T = self.results[script]
         return result
 
     @property
     def active(self) -> bool:
-        """Whether the user is active; the other scripts were not run where they are not."""
+        """Whether the user is active; if not, the other scripts did not run."""
         return self.of(ACTIVE)
 
     @property
     def org_name(self) -> str | None:
-        """The org's name; None where the script leaves the user where they are."""
+        """The org's name; None leaves the user in their org."""
         return self.of(ORG_NAME)
 
     @property
     def roles(self) -> tuple[str, ...] | None:
-        """The role names; None where the script leaves them alone, none at all for the org's default roles."""
+        """The role names; None leaves the roles alone, an empty tuple means the org's default roles."""
         return self.of(ROLE_NAME)
 
     def with_results(self, other: Verdict, scripts: Collection[Script[Any]]) -> Verdict:
-        """Return this verdict with what these scripts returned in the other one; it varies where one of them does."""
+        """Return this verdict with the other verdict's results of these scripts; it varies if either verdict does."""
         results = {script.result: (other if script in scripts else self).of(script) for script in SCRIPTS}
         return Verdict(error=self.error, varies=self.varies or other.varies, **results)
 
     def varying(self, *, varies: bool) -> Verdict:
-        """Return the same verdict, with whether the entry may get another one later."""
+        """Return the same verdict with this ``varies``."""
         return Verdict(error=self.error, varies=varies, **{script.result: self.of(script) for script in SCRIPTS})
 
     def __hash__(self) -> int:
@@ -212,5 +212,5 @@ class Verdict:
         return f"Verdict({', '.join(f'{key}={value!r}' for key, value in shown.items())})"
 
 
-# What the button is called with which an administrator says that a username has passed to somebody else.
+# The label of the button with which an administrator confirms that a username now belongs to another person.
 ANOTHER_PERSON = '"Another person"'

@@ -1,7 +1,7 @@
-"""The digest that names a configuration: what a simulation has to have seen before a real run. Pure.
+"""Computes the digest of a server's configuration, which has to be simulated before a real run. Pure.
 
-Its form must not change: another one would void the simulations and the verdicts of every server. So a field that is added
-later is in it only where it is set otherwise than on a new server.
+Its form must not change: a new form would void the simulations and verdicts of every server. So a field that is added
+later is part of the digest only when its value differs from that of a new server.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from directory.values.server_fields import FIELDS
 
 
 def in_digest() -> tuple[str, ...]:
-    """Return the names of the fields that the digest goes by."""
+    """Return the names of the fields that are part of the digest."""
     return tuple(field.name for field in FIELDS if field.in_digest is not InDigest.NEVER)
 
 
@@ -32,7 +32,7 @@ def configuration_digest(values: Mapping[str, Any], defaults: Mapping[str, Any])
 
 
 def _earlier(values: Mapping[str, Any]) -> Iterator[Any]:
-    """Yield the words and lists of the fields that were added one after the other, in this order."""
+    """Yield the words and lists of the fields with ``InDigest.EARLIER``, in the order in which they were added."""
     if values["needed_attributes_only"]:
         yield "needed attributes only"
     if values["cannot_page"]:

@@ -1,4 +1,4 @@
-"""How a field of an LDAP server is described: the kind of its value, where it stands, and what depends on it. Pure."""
+"""The description of one field of an LDAP server: its kind of value, its section, and what depends on it. Pure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from enum import Enum, StrEnum
 
 
 class FieldSection(StrEnum):
-    """The group of the form, and of README, in which a field stands; the value is its title."""
+    """The section of a field in the form and in README; the value is its title."""
 
     SERVER = "Server"
     CONNECTION = "Connection"
@@ -20,7 +20,7 @@ class FieldSection(StrEnum):
 
 
 class FieldKind(Enum):
-    """What the value of a field is: how it is written in JSON, normalized, checked and entered goes by this."""
+    """The kind of a field's value, which decides its JSON type, normalization, checks and input."""
 
     NAME = "text of one line, as it is typed"
     ATTRIBUTE = "the name of an attribute"
@@ -47,9 +47,9 @@ LISTS = frozenset({FieldKind.LINES, FieldKind.DNS, FieldKind.ATTRIBUTE_NAMES})
 class InDigest(Enum):
     """Whether a field belongs to the digest of a configuration.
 
-    What does has to be simulated once more where it is changed, has every verdict made again (the evaluation fingerprint
-    goes by the digest), has the next reading read everything, and is not for somebody who lets the server grant more than
-    they hold themselves.
+    When such a field changes, a new simulation is needed, every script result is computed again (the evaluation fingerprint
+    has the digest in it), and the next reading reads everything. A person who holds less than the server may grant can't
+    change it.
     """
 
     ALWAYS = "since the digest was made"
@@ -60,12 +60,13 @@ class InDigest(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ServerField:
-    """One field of an LDAP server: ``name`` is its column, its field in the form, and its key in JSON and the audit trail.
+    """One field of an LDAP server: ``name`` is its column, its form field, and its key in JSON and the audit trail.
 
-    ``help`` stands below it on the page. ``secret`` says that it is encrypted and never shown again. Whoever changes it has to
-    enter ``secrets`` again, as these might be sent elsewhere then: None stands for all of them in the section of the
-    connection, and for none elsewhere. ``harmless`` says that it decides nothing about a plan, so that whoever has
-    changed it may approve one. ``nullable`` allows no value, ``beside`` puts it into one row with the field before it.
+    ``help`` is the text below it on the page. ``secret``: it is encrypted and never shown again. ``secrets`` have to be
+    entered again after a change of the field, because they might be sent elsewhere; None stands for all secrets in the
+    section of the connection, and for none in other sections. ``harmless``: it decides nothing about a plan, so that a person
+    who changed it may approve a plan. ``nullable``: it may have no value. ``beside``: it is in one row with the field
+    before it.
     """
 
     name: str
@@ -80,7 +81,7 @@ class ServerField:
     beside: bool = False
 
     def sends(self, secret: str) -> bool:
-        """Tell whether a change of this field might send a stored secret elsewhere."""
+        """Return whether a change of this field might send this stored secret elsewhere."""
         if self.secrets is None:
             return self.section is FieldSection.CONNECTION and not self.secret
         return secret in self.secrets

@@ -1,8 +1,7 @@
-"""The fields of an LDAP server, each described once. Pure.
+"""Describes each field of an LDAP server once. Pure.
 
-The form, JSON, checks, normalization, the audit trail, what a stored secret goes by, and the digest that names a
-configuration take them from ``FIELDS``. The column of a field is in the model, and what it means is the business of those who
-use it.
+The form, JSON, checks, normalization, the audit trail, the rules about stored secrets, and the configuration digest take
+the fields from ``FIELDS``. The model has the columns, and the code that uses a field knows what it means.
 """
 
 from __future__ import annotations
@@ -69,7 +68,7 @@ _CONNECTION = (
         FieldKind.FLAG,
         EARLIER,
         "Instead of a bind DN and a password: the server knows by the certificate who connects.",
-        # Whoever connects elsewhere with a stored key passes for its owner there.
+        # With a stored key, a connection to another server could act there as the key's owner.
         secrets=("client_key",),
     ),
     ServerField("connect_timeout", FieldKind.NUMBER, NEVER, secrets=()),
@@ -170,7 +169,7 @@ _ATTRIBUTES = (
         "Attributes that scripts see as arrays even when there is one value, one a line.",
     ),
 )
-# The scripts that each digest has, also where they are empty; a later one counts as soon as it has a source.
+# These scripts are part of every digest, even when empty; a later script only when it has a source.
 _FIRST = (ACTIVE, ORG_NAME, ROLE_NAME)
 _SCRIPTS = tuple(
     ServerField(script.column, FieldKind.SCRIPT, ALWAYS if script in _FIRST else InDigest.WHEN_SET, script.help)
@@ -233,7 +232,7 @@ _SECTIONS = {
     FieldSection.LIMITS: _LIMITS,
     FieldSection.SCHEDULE: _SCHEDULE,
 }
-# In the order of JSON, of the audit trail and, but for the way to sign in, of the form.
+# In the order of JSON, of the audit trail and, except for the way to sign in, of the form.
 FIELDS = tuple(replace(field, section=section) for section, fields in _SECTIONS.items() for field in fields)
 
 
@@ -253,7 +252,7 @@ def in_section(*sections: FieldSection) -> tuple[str, ...]:
 
 
 def secrets() -> dict[str, tuple[str, ...]]:
-    """Return what is encrypted, by name, with the fields that say where it goes: whoever changes one enters it again."""
+    """Return each encrypted field, with the fields after whose change it has to be entered again."""
     return {
         field.name: tuple(each.name for each in FIELDS if each.sends(field.name)) for field in FIELDS if field.secret
     }

@@ -1,4 +1,4 @@
-"""Checks every rule that holds for Rollcall's data, and prints what to do where one is broken."""
+"""Checks every rule about Rollcall's data, and prints what to do about each broken rule."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Command(BaseCommand):
     help = "Checks that nothing is lost or contradicts itself. Writes nothing. Exit code 0: all is well; 1: it is not."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take how to print."""
+        """Add the option for the output."""
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Check rule after rule and print what is broken."""
+        """Check all rules and print the broken ones."""
         at, started = timezone.now(), time.monotonic()
         with one_snapshot():
             found = {rule: check(rule, at=at) for rule in RULES}

@@ -17,17 +17,17 @@ from orgs.models import User
 
 
 class Command(BaseCommand):
-    """``demo --ldap-port PORT --ldif FILE``; the password of the directory's administrator lies beside the file."""
+    """``demo --ldap-port PORT --ldif FILE``; the password of the directory's administrator is in the file's folder."""
 
     help = "Writes the demo directory's LDIF and, into an empty database, the demo's orgs, users and LDAP server."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take where the directory is and where its LDIF goes."""
+        """Add the options for the directory's port and the LDIF file."""
         parser.add_argument("--ldap-port", type=int, required=True, help="where the demo directory listens")
         parser.add_argument("--ldif", type=Path, required=True, help="the file to write")
 
     def handle(self, *_args: Any, ldap_port: int, ldif: Path, **_options: Any) -> None:
-        """Write the LDIF where there is none; fill the database where it is empty."""
+        """Write the LDIF unless the file exists; fill the database if it is empty."""
         people = invent()
         if not ldif.exists():
             ldif.write_text("\n".join(ldif_text.lines(people)) + "\n", "ascii")

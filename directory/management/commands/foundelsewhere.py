@@ -1,4 +1,4 @@
-"""Lists users who were last found in an LDAP server that their org does not use, or decides that they are gone from it."""
+"""Lists users who were last found on an LDAP server that their org does not use, or decides that they are gone from it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take which server, which users, and whether they are gone."""
+        """Add the options for the server, the users, and the decision that they are gone."""
         parser.add_argument("--server", metavar="NAME", help="only of this LDAP server, which may be deleted")
         parser.add_argument("--user", action="append", default=[], metavar="NAME", help="only this user, with --gone")
         parser.add_argument("--gone", action="store_true", help="decide that they are gone from the server")
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """List, or decide."""
+        """List the users, or decide that they are gone."""
         server = options["server"]
         found = [group for group in last_found.groups() if server is None or fold(group.name) == fold(server)]
         if not options["gone"]:
@@ -68,7 +68,11 @@ class Command(BaseCommand):
 
 
 def _users(found: list[FoundOnServer], usernames: list[str], server: str) -> set[int]:
-    """Return the ids of the users of these groups who have these usernames."""
+    """Return the ids of the users in these groups with these usernames.
+
+    Raises:
+        CommandError: when a username is not among them.
+    """
     keys = {fold(name): name for name in usernames}
     rows = [
         row

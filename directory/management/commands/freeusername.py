@@ -1,4 +1,4 @@
-"""Frees a username that another person has by now: the old account gets another one and keeps everything else."""
+"""Frees a username that now belongs to another person: the old account gets a new one and keeps everything else."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ class Command(BaseCommand):
     help = "Gives an account another username, as its present one belongs to another person by now."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the username."""
+        """Add the argument for the username."""
         parser.add_argument("username")
 
     def handle(self, *_args: Any, username: str, **_options: Any) -> None:
-        """Free it, and print what the account is called from now on.
+        """Free the username, and print the account's new one.
 
         Raises:
             CommandError: when there is no such user.

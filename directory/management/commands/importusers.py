@@ -25,15 +25,15 @@ from orgs.text import counted
 class Command(BaseCommand):
     """``importusers FILE.csv [--org NAME] [--no-scripts]``.
 
-    Who runs it has the machine and the database in hand, so the roles are limited by the LDAP servers' own lists alone,
-    not by anybody's roles; the roles of new administrators are printed, and stand in the audit trail. Passwords are
-    refused as on the console.
+    A person who can run the command controls the machine and the database. So only the LDAP servers' lists limit the
+    roles, not the roles of a person. The roles of new administrators are printed, and are in the audit trail. Passwords
+    are refused as on the console.
     """
 
     help = f"Creates users from a CSV file with the columns {', '.join(csv_file.COLUMNS)} (only username is needed)."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the file, the org and whether the scripts run."""
+        """Add the arguments for the file, the org and the scripts."""
         parser.add_argument("file", type=Path)
         parser.add_argument(
             "--org", default=DEFAULT_ORG, help="rows without an org go here, missing orgs are made below it"
@@ -41,7 +41,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-scripts", action="store_true", help="do not ask the directory and its scripts")
 
     def handle(self, *_args: Any, file: Path, org: str, no_scripts: bool, **_options: Any) -> None:
-        """Create everyone in the file, or nobody when anything is wrong with it."""
+        """Create all users in the file, or none when anything in it is wrong."""
         try:
             rows = csv_file.read(file)
             if problems := list(csv_file.taken(rows)):
@@ -65,7 +65,7 @@ class Command(BaseCommand):
         self.stdout.write(f"created {counted(len(made.users), 'user', 'users')}, refused {len(made.refused)}")
 
     def _write_powers(self, made: creation.Created) -> None:
-        """Name the roles of those who may do more than handle themselves: nobody's own roles limit this command."""
+        """Print the roles of new users who may do more than manage themselves, because no person's roles limit this command."""
         ids = [user.pk for user in made.users]
         powerful = User.objects.filter(pk__among=ids).holding_more_than_personal().order_by("username_key", "pk")
         names = dict(powerful.values_list("pk", "username"))

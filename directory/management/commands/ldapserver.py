@@ -27,7 +27,7 @@ from orgs.text import fold
 
 
 class _DoubleKey(Exception):
-    """One object names a key twice; which of the values was meant?"""
+    """One JSON object has a key twice, so that its value is unclear."""
 
 
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the verbs."""
+        """Add the verbs and their arguments."""
         verbs = parser.add_subparsers(dest="verb", required=True)
         apply = verbs.add_parser("apply", help="create or update LDAP servers, by name")
         apply.add_argument("file", help="one JSON object or a list of them; - reads standard input")

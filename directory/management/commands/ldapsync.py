@@ -1,4 +1,4 @@
-"""Runs a sync in the foreground, without Celery: simulated, real, or the stored plan of an earlier run."""
+"""Runs a sync in the foreground, without Celery: a simulation, a real run, or the stored plan of an earlier run."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ class Command(BaseCommand):
         "approval, nothing was written; 4: refused or failed, with the reason on standard error; 5: done, but incomplete, as some users could not be checked."
     )
 
-    # They are about pages and templates, and take longer than a sync that changes nothing of a small company.
+    # The checks are about pages and templates, and take longer than a sync of a small company without changes.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what to read, whether to write, and what to print."""
+        """Add the options for what to read, whether to write, and what to print."""
         parser.add_argument("--server", action="append", default=[], metavar="NAME", help="only this LDAP server")
         parser.add_argument("--simulate", action="store_true", help="say what would change, and change nothing")
         parser.add_argument(
@@ -58,13 +58,13 @@ class Command(BaseCommand):
         parser.add_argument("--profile", action="store_true", help="say on standard error where the time went, by step")
 
     def run_from_argv(self, argv: list[str]) -> None:
-        """Carry the command out in a process that does nothing else."""
-        # What is loaded by now stays: nobody has to look through it for garbage again and again.
+        """Carry out the command in a process of its own."""
+        # All that is loaded by now stays: the garbage collector need not search it again and again.
         gc.freeze()
         super().run_from_argv(argv)
 
     def handle(self, *_args: Any, **options: Any) -> None:
-        """Start a run, or take up a plan, carry it out here, and print its outcome."""
+        """Start a run or the application of a plan, carry it out here, and print its outcome."""
         alone = [name for name in ("apply", "undo") if options[name] is not None]
         if len(alone) > 1:
             raise CommandError("--undo makes a plan, which --apply applies: give one of them", returncode=2)
@@ -118,7 +118,7 @@ class Command(BaseCommand):
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
 
     def _write_times(self, spent: timing.RunTiming) -> None:
-        """Print what each step took without the ones inside it, in their order, with its part of the whole."""
+        """Print the time of each step without its inner steps, in order, with its share of the whole."""
         whole = sum(each.seconds for each in spent.by_step.values()) or 1.0
         self.stderr.write(f"{'seconds':>9} {'part':>6} {'times':>7}  step")
         for name, each in spent.by_step.items():
@@ -174,12 +174,12 @@ def _open(path: Path | None) -> Any:
 
 @contextmanager
 def _progress() -> Iterator[OnProgress]:
-    """Show progress on standard error where that is a terminal."""
+    """Show progress on standard error if it is a terminal."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lease.ignore_progress
         return
-    # On a terminal the log lines would tear the progress apart; they stay in the log file.
+    # Log lines would break the progress display; the log file still gets them.
     for handler in logging.getLogger().handlers:
         if type(handler) is logging.StreamHandler:
             handler.setLevel(logging.WARNING)

@@ -20,14 +20,14 @@ class Command(BaseCommand):
     help = "Encrypts every stored secret with the first key of ENCRYPTION_KEYS; afterwards the others can go."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take whether only a key is wanted."""
+        """Add the option for a new key."""
         parser.add_argument("--new-key", action="store_true", help="print a new key and change nothing")
 
     def handle(self, *_args: Any, new_key: bool, **_options: Any) -> None:
-        """Rotate.
+        """Encrypt all secrets with the newest key, or print a new key.
 
         Raises:
-            CommandError: when a secret could not be read; the others are rotated all the same.
+            CommandError: when no key decrypts a secret; the others are encrypted with the newest key all the same.
         """
         if new_key:
             self.stdout.write(Fernet.generate_key().decode("ascii"))

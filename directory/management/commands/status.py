@@ -1,4 +1,4 @@
-"""``manage.py status``: how Rollcall itself is, for people and for monitoring."""
+"""``manage.py status``: prints the health of Rollcall itself, for people and for monitoring."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from directory.status import LineState, Section, sections, worst
 
 
 class Command(BaseCommand):
-    """Prints what the page shows; 0 while nothing is a problem, 1 otherwise."""
+    """``status [--json]``: prints the lines of the status page; exit code 1 for a problem, else 0."""
 
     help = "Tell how Rollcall itself is: database, Redis, workers, runs, LDAP servers, mail. Exit code 1: a problem."
     # The command has to show what is wrong with the database, not fail because of it.
