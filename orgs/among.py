@@ -1,4 +1,4 @@
-"""A filter by many values that costs one parameter, ``column__among``: long lists of IN take the client longer than the database."""
+"""Adds ``column__among``, a filter by many values in one parameter: clients are slow to send long IN lists."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ Sql = tuple[str, tuple[Any, ...]]
 
 
 class Among(Lookup):
-    """Whether a column is one of the given numbers or texts; a foreign key is compared by its id."""
+    """True where a column is one of the given numbers or texts; a foreign key is compared by its id."""
 
     lookup_name = "among"
     prepare_rhs = False
 
     def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
-        """Return the condition for SQLite, which unpacks JSON; so do we for want of arrays."""
+        """Return the condition for SQLite, which has no arrays but can unpack JSON."""
         left, parameters = self.process_lhs(compiler, connection)
         listed = "(SELECT value FROM json_each(%s))"
         return f"{left} IN {listed}", (*parameters, json.dumps(self._values()))
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
-        """Return the condition for PostgreSQL, which goes through an index for an array as for a list."""
+        """Return the condition for PostgreSQL, which uses an index for an array as it does for a list."""
         left, parameters = self.process_lhs(compiler, connection)
         values = self._values()
         if isinstance(values[0], int):
@@ -35,14 +35,14 @@ class Among(Lookup):
         return f"{left} = ANY({texts})", (*parameters, json.dumps(values))
 
     def _values(self) -> list[int | str]:
-        """Return the values as a list; as for IN, no query is needed where there are none."""
+        """Return the values as a list; an empty list needs no query, as for IN."""
         if not (values := list(self.rhs)):
             raise EmptyResultSet
         return values
 
 
 def register() -> None:
-    """Let numbers, texts and foreign keys be filtered by it."""
+    """Register the filter for numbers, texts and foreign keys."""
     fields: tuple[type[Field[Any, Any]], ...] = (IntegerField, CharField, ForeignKey)
     for field in fields:
         field.register_lookup(Among)

@@ -14,6 +14,6 @@ class OrgsConfig(AppConfig):
     verbose_name = "Orgs and users"
 
     def ready(self) -> None:
-        """Make the standard roles and orgs once the tables are there, and pass long lists to filters as one parameter."""
+        """Register the ``among`` filter, and have the standard roles and orgs made after each migration."""
         among.register()
         post_migrate.connect(make_standard_objects, sender=self)

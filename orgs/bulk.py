@@ -1,4 +1,4 @@
-"""Writes many rows in one statement: several times as fast as making an object of the ORM's for each."""
+"""Writes many rows with one statement: several times as fast as one ORM object for each row."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 
 from django.db import connection, models
 
-# SQLite takes 32,766 parameters a statement; shorter statements are parsed faster.
+# Rows in one SQLite statement. SQLite takes 32,766 parameters a statement, and parses short statements faster.
 ROWS = 500
-# What PostgreSQL parses at once as JSON.
+# Rows in one JSON parameter for PostgreSQL.
 RECORDS = 2000
-# A table that has more than doubled by more than so many pages since the planner looked at it is another one for it.
+# A table needs new statistics once it has more than doubled, and has grown by more than this many pages.
 GROWN_PAGES = 8
 # Most lists and objects of a run's rows are empty.
 _EMPTY = ("[]", "{}")
 
 
 class Json(str):
-    """JSON that is text already, for a JSON field."""
+    """The value of a JSON field, already encoded as text."""
 
     __slots__ = ()
 
@@ -32,10 +32,10 @@ def insert_rows(
     *,
     unless: Sequence[str] = (),
 ) -> None:
-    """Add rows of plain values (text, numbers, None) in the order of ``columns``, which are names of fields.
+    """Insert rows of plain values (text, numbers, None) in the order of ``columns``, which are names of fields.
 
-    Lists, dicts and ``Json`` are for JSON fields. A row that meets another with the same ``unless`` columns is written over it.
-    Columns that are left out get the database's NULL, so fields without one have to be named.
+    Lists, dicts and ``Json`` are for JSON fields. A row replaces a stored row with the same values in the ``unless``
+    columns. Columns that are left out become NULL, so ``columns`` must hold every field that is not nullable.
     """
     if not rows:
         return
@@ -54,7 +54,7 @@ def insert_rows(
 
 
 def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]], *, columns: Sequence[str]) -> None:
-    """Set these columns of the rows with these ids; ``UPDATE ... FROM`` is PostgreSQL's and SQLite's (from 3.33).
+    """Set these columns of the rows with these ids; PostgreSQL and SQLite (from 3.33) have ``UPDATE ... FROM``.
 
     Lists and dicts are for JSON fields.
     """
@@ -83,12 +83,12 @@ def update_rows(model: type[models.Model], rows: Mapping[int, Mapping[str, Any]]
 
 
 def refresh_statistics(*tables: type[models.Model]) -> None:
-    """Have PostgreSQL look at those of these tables that have grown a lot since it last did; does nothing on SQLite.
+    """ANALYZE those of these tables that have grown a lot since the last ANALYZE; do nothing on SQLite.
 
-    Its own look comes a minute later or more (autovacuum), and until then it may take a table of 100,000 rows for one of
-    a few and look at each row of another table for each of them (PostgreSQL 15, 14.4.7). It looks at the columns of
-    indexes only, as rows are chosen by these; sorting texts and JSON would take five times as long. Best called outside
-    of a transaction, as a table that somebody else just looks at is left out.
+    Autovacuum analyzes a minute later or more. Until then PostgreSQL may plan for a few rows where there are 100,000,
+    and scan another table once for each of them (PostgreSQL 15 manual, 14.4.7). Only columns of indexes are analyzed:
+    rows are chosen by these, and sorting texts and JSON would take five times as long. Call this outside of a
+    transaction: ANALYZE skips a table that another ANALYZE has locked, and a transaction would keep that lock.
     """
     if connection.vendor != "postgresql":
         return
@@ -110,27 +110,27 @@ def refresh_statistics(*tables: type[models.Model]) -> None:
 def _insert_into_postgresql(
     model: type[models.Model], columns: Sequence[str], rows: Sequence[Sequence[Any]], unless: Sequence[str]
 ) -> None:
-    """Copy rows that meet no others; those that may come as JSON, which PostgreSQL unpacks itself."""
+    """Insert rows by COPY, or as JSON where ``unless`` is given: COPY can't replace stored rows."""
     table, names = _table(model), ", ".join(_named(model, columns))
     if unless:
         insert = f"INSERT INTO {table} ({names}) SELECT {names} FROM {_records(model)} AS new_values"  # noqa: S608
         _send_records(insert + _written_over(model, columns, unless), _attnames(model, columns), rows)
         return
-    # Django has no COPY: its errors have to be turned into Django's.
+    # Django has no COPY, so the errors of the driver are converted to Django's here.
     into = f"COPY {table} ({names}) FROM STDIN"
     fields = {field.name: field for field in model._meta.concrete_fields}
     json_columns = [index for index, name in enumerate(columns) if isinstance(fields[name], models.JSONField)]
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(into) as copy:
         for row in rows:
             copied = [*row]
-            # The values of other columns need no conversion.
+            # Values of other columns need no conversion.
             for index in json_columns:
                 copied[index] = _plain(row[index])
             copy.write_row(copied)
 
 
 def _written_over(model: type[models.Model], columns: Sequence[str], unless: Sequence[str]) -> str:
-    """Return the end of an INSERT that writes over rows with the same ``unless`` columns; empty for none."""
+    """Return the ON CONFLICT clause that replaces rows with the same ``unless`` columns; empty without any."""
     if not unless:
         return ""
     new = ", ".join(f"{name} = EXCLUDED.{name}" for name in _named(model, [c for c in columns if c not in unless]))
@@ -138,7 +138,7 @@ def _written_over(model: type[models.Model], columns: Sequence[str], unless: Seq
 
 
 def _records(model: type[models.Model]) -> str:
-    """Return what turns one JSON parameter into rows of PostgreSQL, each column of the type that it has in the table."""
+    """Return the SQL that turns one JSON parameter into rows with the column types of the table."""
     return f"json_populate_recordset(NULL::{_table(model)}, %s::json)"
 
 
@@ -150,7 +150,7 @@ def _send_records(statement: str, names: Sequence[str], rows: Sequence[Sequence[
 
 
 def _record(names: Sequence[str], row: Sequence[Any]) -> str:
-    """Return a row as a JSON object; what is JSON already stands in it as it is."""
+    """Return a row as a JSON object; ``Json`` values are inserted without encoding them again."""
     plain, ready = {}, ""
     for name, value in zip(names, row, strict=True):
         if type(value) is Json:
@@ -181,7 +181,7 @@ def _attnames(model: type[models.Model], fields: Iterable[str]) -> list[str]:
 
 
 def _plain(value: Any) -> Any:
-    # Nearly all are of these, and there are millions of them.
+    # Check these types first: nearly all of millions of values have one of them.
     if (kind := type(value)) is str or kind is int or kind is bool or value is None:
         return value
     if isinstance(value, dict | list | tuple):

@@ -1,12 +1,12 @@
-"""Many lines of a log that are written at once: to write each of a hundred thousand alone takes ten times as long."""
+"""Many log lines in one record: a record for each of a hundred thousand lines takes ten times as long."""
 
 from __future__ import annotations
 
 
 class LogLines(tuple[str, ...]):
-    """What is logged in place of a message: each of these is a line of its own, with the same time and level.
+    """The message of a log record with many lines; the formatter writes each with the same time and level.
 
-    Whatever knows nothing of them gets them as text, one below the other.
+    Other formatters get one text, with the lines below each other.
     """
 
     __slots__ = ()

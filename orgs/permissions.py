@@ -1,4 +1,4 @@
-"""The one list of permission keys, what a key implies, and the standard roles that hold them."""
+"""The list of permission keys, what a key implies, and the standard roles with their keys."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Permission(StrEnum):
     VIEW_LOGS = "admin.viewlogs"
 
 
-# With these one handles only oneself: one's own sign-in, plans and restores.
+# Personal permissions: they allow the holder's own sign-in, plans and restores, and nothing else.
 PERSONAL: Final = frozenset(
     {
         Permission.CONSOLE_LOGIN,
@@ -111,7 +111,7 @@ _RESTORES: Final = (
     Permission.SELECT_PERSONAL,
 )
 
-# The original product's standard roles, as recorded from a live server; all are locked.
+# The standard roles of the original product, recorded from a live server; all are locked.
 STANDARD_ROLES: Final = MappingProxyType(
     {
         "Admin Restore": (Permission.RESTORE,),
@@ -175,5 +175,5 @@ STANDARD_ROLES: Final = MappingProxyType(
     }
 )
 
-# The default role of every user of an org, unless the org or one above it sets others.
+# Default roles of the users of an org, unless the org or one above it has others.
 DEFAULT_ROLES: Final = ("PROe User", "Desktop User")

@@ -1,4 +1,4 @@
-"""Makes what every installation starts with: the standard roles, and the orgs ADMIN and Default."""
+"""Creates what every installation starts with: the standard roles, and the orgs ADMIN and Default."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ DEFAULT_ORG = "Default"
 
 
 def make_standard_objects(*, sender: AppConfig, **_: Any) -> None:
-    """Bring the standard roles up to date and plant the tree where there is none; runs after each migration.
+    """Bring the standard roles up to date, and create the tree if there is none; runs after each migration.
 
-    ``sender`` is the app of orgs, whose models these are: the app can't import them itself.
+    ``sender`` is the app ``orgs``: it has the models, which its own module can't import.
     """
     roles: Any = sender.get_model("Role")
     orgs: Any = sender.get_model("Org")

@@ -1,4 +1,4 @@
-"""Compares names the way a directory does, by case-folded, normalized text with single spaces, and words counts."""
+"""Text helpers: the key for comparing names, misleading names, counts in words, registration keys."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import unicodedata
 def fold(text: str) -> str:
     """Return the key under which two spellings of one name are the same (after RFC 4518's caseIgnoreMatch)."""
     if text.isascii():
-        # What normalizing leaves alone, and nearly all names are.
+        # The quick way for nearly all names: normalizing does not change ASCII.
         return " ".join(text.casefold().split())
     once = unicodedata.normalize("NFKC", text).casefold()
     return " ".join(unicodedata.normalize("NFKC", once).split())
 
 
-# Scripts that are written together; with Latin they stand in Japanese, Chinese and Korean names (Unicode TS 39).
+# Scripts that occur together, and with Latin, in Japanese, Chinese and Korean names (Unicode TS 39).
 _TOGETHER = ({"CJK", "HIRAGANA", "KATAKANA"}, {"CJK", "BOPOMOFO"}, {"CJK", "HANGUL"})
-# Marks that join or part letters, needed in these scripts' names and seen in no other.
+# Marks that join or separate letters. Only names in the scripts below need them.
 _JOINERS = {"\u200c", "\u200d"}
 _JOINED = {
     "ARABIC",
@@ -32,7 +32,7 @@ _JOINED = {
     "TAMIL",
     "TELUGU",
 }
-# Blank although they are letters or symbols, and a mark that shows nothing.
+# Letters and symbols that look blank, and a mark that is invisible.
 _BLANK = {"\u115f", "\u1160", "\u3164", "\uffa0", "\u2800", "\u034f"}
 
 
@@ -42,7 +42,7 @@ def misleading(name: str) -> str:
     A name in one script is never misleading: Cyrillic, Greek, Chinese, accents.
     """
     if name.isascii() and name.isprintable():
-        # Nearly all are.
+        # The quick way for nearly all names.
         return ""
     text = unicodedata.normalize("NFKC", name)
     scripts = {found for character in text if (found := _script(character))}
@@ -74,11 +74,11 @@ def _is_invisible(character: str) -> bool:
 
 
 def counted(number: int, one: str, several: str) -> str:
-    """Return how many of something there are, as in ``1 entry`` and ``395 entries``; in texts that are not translated."""
+    """Return a number with its noun, such as ``1 entry`` or ``395 entries``, for texts that are not translated."""
     return f"{number} {one if number == 1 else several}"
 
 
 def registration_key() -> str:
-    """Return a new key ``XXXX-XXXX-XXXX-XXXX`` of letters and digits that are hard to mistake for each other."""
+    """Return a new key ``XXXX-XXXX-XXXX-XXXX`` of letters and digits that do not look alike."""
     alphabet = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"
     return "-".join("".join(secrets.choice(alphabet) for _ in range(4)) for _ in range(4))

@@ -1,1 +1,1 @@
-"""Every write to orgs and people: keyword-only, atomic, with who and when, leaving audit rows."""
+"""Every write to orgs and users: keyword-only arguments, one transaction, who and when, audit rows."""

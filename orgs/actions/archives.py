@@ -1,4 +1,4 @@
-"""What happens to archives: into cold storage, back out of it, and at last expired and purged."""
+"""Moves archives into cold storage and out of it, expires and purges them."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from orgs.models import Archive, ArchiveState, Custodian
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
 
-# An expired archive can still be named for this long before it is purged (the original's figure).
+# How long the row of an expired archive is kept before it is purged (the original's figure).
 EXPIRED_FOR = timedelta(days=20)
 
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What came back out of cold storage, and what had expired before that and stays lost."""
+    """How many archives came out of cold storage, and how many stay lost because they had expired before."""
 
     archives: int
     lost: int
 
 
 def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
-    """Move the live archives of these devices to cold storage, each for its org's retention; return how many."""
+    """Move the live archives of these devices to cold storage, for the retention of their orgs; return how many."""
     settings = effective_settings()
     waiting = Archive.objects.filter(device__among=device_ids, state=ArchiveState.LIVE)
     by_retention: dict[int, list[int]] = {}
@@ -44,9 +44,9 @@ def to_cold_storage(*, device_ids: Collection[int], at: datetime) -> int:
 def out_of_cold_storage(
     *, device_ids: Collection[int] = (), archive_ids: Collection[int] = (), at: datetime
 ) -> Restored:
-    """Make the unexpired ones of these archives, or of these devices' archives, live again and count the expired ones."""
+    """Make the unexpired archives with these ids, or of these devices, live again; count those that are lost."""
     archives = Archive.objects.filter(Q(device__among=device_ids) | Q(pk__among=archive_ids))
-    # An archive past its date is lost even when the housekeeping has not come by yet.
+    # An archive past its date is lost, even if ``age`` has not marked it as expired yet.
     lost = archives.filter(state=ArchiveState.EXPIRED).count()
     overdue = archives.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
     lost += overdue.count()
@@ -59,7 +59,7 @@ def out_of_cold_storage(
 
 
 def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
-    """Return when these users last lost an archive that has not been purged yet."""
+    """Return when the newest expired archive of each user expired, by user id; purged archives do not count."""
     gone = Archive.objects.filter(device__user__among=user_ids, state=ArchiveState.EXPIRED, purge_at__isnull=False)
     return {
         pk: purge_at - EXPIRED_FOR
@@ -69,13 +69,13 @@ def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
 
 @transaction.atomic
 def age(*, by: Actor, at: datetime) -> tuple[int, int]:
-    """Expire archives past their date and purge those expired long enough; archives of users on hold wait.
+    """Expire archives past their date, and purge those expired for ``EXPIRED_FOR``; skip users on legal hold.
 
-    Returns how many expired and how many were purged.
+    Returns how many expired, and how many were purged.
     """
     due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
     gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_on_legal_hold())
-    # Of what has just been taken out of cold storage, or put on hold, nothing expires.
+    # Lock before reading again: an archive that was just restored or put on hold must not expire.
     locks.owners_of_archives([*due.values_list("pk", flat=True), *gone.values_list("pk", flat=True)])
     expiring = list(due.values_list("pk", "device__name"))
     Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(

@@ -1,4 +1,4 @@
-"""Writes audit rows, many at once."""
+"""Writes many audit rows at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from orgs.rules.actors import Actor
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One object's share in an action."""
+    """What an action did to one object."""
 
     object_type: str
     object_id: int
@@ -40,7 +40,7 @@ COLUMNS = (
 
 
 def note(facts: Iterable[Fact], *, action: str, by: Actor, at: datetime) -> None:
-    """Leave one audit row for each fact, inside the caller's transaction."""
+    """Write one audit row for each fact, inside the caller's transaction."""
     when = connection.ops.adapt_datetimefield_value(at)
     insert_rows(
         AuditEntry,

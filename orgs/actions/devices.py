@@ -1,4 +1,4 @@
-"""What happens to devices: deactivated and reactivated, alone or with their user, and deauthorized."""
+"""Deactivates, reactivates and deauthorizes devices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgs.rules.actors import Actor
 
 @transaction.atomic
 def deactivate(*, device_ids: Collection[int], by: Actor, at: datetime, with_user: bool = False) -> int:
-    """Stop these devices backing up and restoring; their archives go to cold storage. Return how many changed."""
+    """Stop backups and restores of these devices, and move their archives to cold storage. Return how many changed."""
     locks.owners_of_devices(device_ids)
     devices = list(Device.objects.filter(pk__among=device_ids, active=True).values_list("pk", "name"))
     ids = [pk for pk, _ in devices]
@@ -31,7 +31,7 @@ def deactivate(*, device_ids: Collection[int], by: Actor, at: datetime, with_use
 
 @transaction.atomic
 def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Restored:
-    """Let these devices back up again; their unexpired archives leave cold storage.
+    """Let these devices back up again, and take their unexpired archives out of cold storage.
 
     Raises:
         Refused: when a device's user is deactivated.
@@ -56,7 +56,7 @@ def reactivate(*, device_ids: Collection[int], by: Actor, at: datetime) -> Resto
 
 @transaction.atomic
 def deauthorize(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
-    """Make the devices of these users sign in again before they back up; return how many changed."""
+    """Require the devices of these users to sign in again before they back up; return how many changed."""
     locks.users(user_ids)
     devices = list(Device.objects.filter(user__among=user_ids, active=True, authorized=True).values_list("pk", "name"))
     Device.objects.filter(pk__among=[pk for pk, _ in devices]).update(authorized=False)

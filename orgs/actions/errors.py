@@ -1,5 +1,5 @@
-"""What an action raises when it may not be done."""
+"""The error that an action raises when a rule forbids it."""
 
 
 class Refused(Exception):
-    """The action would break a rule; the message names it, for the person who acts. Nothing was written."""
+    """The action would break a rule, so nothing was written. The message names the rule for the acting person."""

@@ -1,4 +1,4 @@
-"""Refuses what would give an account more than the acting person holds, or open a way in to such an account."""
+"""Refuses changes that give an account more than the acting person holds, or open a way in to such an account."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from orgs.models import Role, RoleGrant, User
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
 
-# So many permissions are named in a refusal.
+# A refusal names at most this many permissions.
 _MOST_NAMED = 4
 
 
 def acting(by: Actor) -> Holding | None:
-    """Return what the acting person holds now; None where no person acts: a sync, Rollcall itself, the command line.
+    """Return what the acting person holds now; None for a sync, for Rollcall itself and for the command line.
 
-    A sync grants within the limits of its servers. The operator of the command line has the machine and the database
-    in hand, so nothing would be won by a limit.
+    The settings of LDAP servers limit what a sync grants. An operator at the command line can write to the database
+    anyway, so a limit would protect nothing.
     """
     if by.user_id is None or by.run_id is not None:
         return None
@@ -27,7 +27,7 @@ def acting(by: Actor) -> Holding | None:
 
 
 def holdings(user_ids: Collection[int]) -> dict[int, Holding]:
-    """Return what these users' roles let them do, whatever their state."""
+    """Return what the roles of these users allow, by user id; the users may be in any state."""
     permissions_of_users: dict[int, set[str]] = {}
     for user_id, permissions in RoleGrant.objects.filter(user__among=user_ids).values_list(
         "user_id", "role__permissions"
@@ -38,10 +38,12 @@ def holdings(user_ids: Collection[int]) -> dict[int, Holding]:
 
 
 def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
-    """Refuse to carry roles to an org (value) from which they reach further than ``by``, or where they default to more.
+    """Refuse to move users (keys) into orgs (values) where they would hold more than ``by``.
+
+    The same roles may reach further from the new org. Its default roles may hold more than ``by``.
 
     Raises:
-        Refused: naming the user or the org, and the permissions.
+        Refused: with the user or the org, and the permissions.
     """
     if not moves or acting(by) is None:
         return
@@ -53,10 +55,10 @@ def refuse_moves(moves: Mapping[int, int], *, by: Actor) -> None:
 
 
 def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int, Role], *, by: Actor) -> None:
-    """Refuse to give users (keys) these roles (values, ids) where they would gain more than ``by`` holds.
+    """Refuse to give users (keys) these roles (values, ids) if one of them would gain more than ``by`` holds.
 
     Raises:
-        Refused: naming the user and the permissions.
+        Refused: with the user and the permissions.
     """
     if not roles or acting(by) is None:
         return
@@ -69,10 +71,10 @@ def refuse_role_sets(roles: Mapping[int, frozenset[int]], all_roles: Mapping[int
 
 
 def refuse_gains(*, after: Mapping[int, Holding], by: Actor) -> None:
-    """Refuse a change by which one of these users (keys) would gain more than ``by`` holds.
+    """Refuse a change after which one of these users (keys) would hold more than before and more than ``by``.
 
     Raises:
-        Refused: naming the first of them and the permissions.
+        Refused: with the first such user and the permissions.
     """
     if (actor := acting(by)) is None:
         return
@@ -83,10 +85,10 @@ def refuse_gains(*, after: Mapping[int, Holding], by: Actor) -> None:
 
 
 def refuse_above(*, user_ids: Collection[int], doing: str, by: Actor) -> None:
-    """Refuse what opens a way in to somebody who holds more than ``by``; ``doing`` names it, as "set the password".
+    """Refuse to open a way in to a user who holds more than ``by``; ``doing`` is the act, such as "set the password".
 
     Raises:
-        Refused: naming the first of them and the permissions.
+        Refused: with the first such user and the permissions.
     """
     actor = acting(by)
     if actor is None or not user_ids:
@@ -99,10 +101,10 @@ def refuse_above(*, user_ids: Collection[int], doing: str, by: Actor) -> None:
 
 
 def refuse_roles(*, roles: Iterable[Role], org_path: str, where: str, by: Actor) -> None:
-    """Refuse roles that hold more than ``by`` does in this org; ``where`` names what would give them.
+    """Refuse roles that hold more than ``by`` does in this org; ``where`` names the setting that would give them.
 
     Raises:
-        Refused: naming the roles and the permissions.
+        Refused: with the roles and the permissions.
     """
     if (actor := acting(by)) is None:
         return
@@ -112,7 +114,7 @@ def refuse_roles(*, roles: Iterable[Role], org_path: str, where: str, by: Actor)
 
 
 def not_grantable(actor: Holding, roles: Iterable[Role], *, org_path: str) -> dict[str, str]:
-    """Return those of the roles that this person may not give to somebody in the org, each with what they lack."""
+    """Return the roles that the actor may not give to users of the org: names with the missing permissions."""
     return within(actor, [(role.name, frozenset(role.permissions)) for role in roles], org_path=org_path)
 
 

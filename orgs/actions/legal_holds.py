@@ -1,4 +1,4 @@
-"""Legal holds: opened and closed, custodians added and released; a release sets off what waited for it."""
+"""Opens and closes matters, adds and releases custodians; a release carries out a pending deactivation."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     """
     if Matter.objects.select_for_update().get(pk=matter.pk).closed_at is not None:
         raise Refused(f"{matter.name} is closed")
-    # The users are locked, so that a deactivation under way either comes first or sees the hold.
+    # Lock the users: a deactivation that runs at the same time either ends first or sees the hold.
     locks.users(user_ids)
     chosen = User.objects.filter(pk__among=user_ids).order_by("pk")
     found = {pk: (name, gone) for pk, name, gone in chosen.values_list("pk", "username", "deactivated_at")}
     custodian_ids = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
     added = {pk: user for pk, user in found.items() if pk not in custodian_ids}
-    # Whoever was deactivated, or lost an archive, while this waited for its turn was not on hold then.
+    # The hold starts after any deactivation or expiry that happened while this action waited for the lock.
     lost = archives.expired_last(user_ids=added)
     since = {pk: max(at, gone or at, lost.get(pk, at)) for pk, (_, gone) in added.items()}
     Custodian.objects.bulk_create([Custodian(matter=matter, user_id=pk, added_at=since[pk]) for pk in added])
@@ -55,8 +55,8 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
 
 @transaction.atomic
 def release(*, matter: Matter, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
-    """Release custodians; whoever is on hold no longer and was to be deactivated is, at once. Return who was."""
-    # Locked first: of two releases at once, the second sees that no hold is left.
+    """Release custodians, and deactivate those with a pending deactivation and no other hold; return who that was."""
+    # Lock first: of two releases at once, the second sees that no hold is left.
     locks.users(user_ids)
     released = dict(
         Custodian.objects.filter(matter=matter, user__in=user_ids, released_at=None).values_list(
@@ -71,7 +71,7 @@ def release(*, matter: Matter, user_ids: Collection[int], by: Actor, at: datetim
 
 @transaction.atomic
 def close_matter(*, matter: Matter, by: Actor, at: datetime) -> frozenset[int]:
-    """Close a matter, which releases all its custodians. Return who was deactivated by that."""
+    """Close a matter and release all its custodians; return the users who were deactivated by the release."""
     if not Matter.objects.select_for_update().filter(pk=matter.pk, closed_at=None).update(closed_at=at):
         return frozenset()
     note([Fact("matter", matter.pk, matter.name)], action="matter closed", by=by, at=at)

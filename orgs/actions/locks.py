@@ -1,7 +1,7 @@
-"""The one order in which actions lock: what roles allow, then the rows of orgs, then of users, each by id.
+"""The one order in which actions lock: what roles allow, then rows of orgs, then rows of users, each by id.
 
-Devices and archives belong to their user's lock. An action locks all that it depends on first, and only then reads it.
-SQLite has one writer at a time anyhow.
+The lock of a user covers the user's devices and archives. An action locks everything that it depends on before it
+reads it. SQLite needs no such locks: it has one writer at a time.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from orgs.actions.errors import Refused
 from orgs.models import Archive, Device, Org, Role, RoleGrant, User
 from orgs.rules.inheritance import effective_settings
 
-# Users whose rows this transaction has locked already, as far as it says so: locking many again takes as long as the first time.
+# Users whose rows this transaction has locked through ``holding``. Locking many rows again costs as much as at first.
 _locked: ContextVar[frozenset[int]] = ContextVar("users that are locked", default=frozenset())
 
 
-# PostgreSQL's number of the lock between who gives roles and who changes what a role allows.
+# Number of the PostgreSQL advisory lock between actions that give roles and actions that change a role's permissions.
 _ROLES = 7_420_037
 
 
 def roles(*, changing: bool = False) -> None:
-    """Keep what roles allow as it is until the transaction ends; others may do the same meanwhile.
+    """Keep the permissions of roles unchanged until the transaction ends; a shared lock.
 
-    ``changing`` waits until nobody gives a role that was looked at before the change: whoever is given one then is among
-    its holders, and what the giver holds is compared with what the role allows.
+    With ``changing`` the lock is exclusive: it waits for all actions that are giving roles. So the change of a role
+    sees all its holders, and an action that gives a role compares the role's present permissions.
     """
     if connection.vendor == "postgresql":
         function = "pg_advisory_xact_lock" if changing else "pg_advisory_xact_lock_shared"
@@ -39,7 +39,7 @@ def roles(*, changing: bool = False) -> None:
 
 @contextmanager
 def holding(user_ids: Collection[int]) -> Iterator[None]:
-    """Have no action in the block lock these users once more: this transaction has locked them by ``users`` before."""
+    """Skip locking these users again inside the block; this transaction must have locked them by ``users`` before."""
     token = _locked.set(_locked.get().union(user_ids))
     try:
         yield
@@ -48,22 +48,22 @@ def holding(user_ids: Collection[int]) -> Iterator[None]:
 
 
 def orgs(org_ids: Collection[int]) -> None:
-    """Keep these orgs as active as they are until the transaction ends; others may do the same meanwhile.
+    """Keep these orgs active or inactive, as they are, until the transaction ends; a shared lock.
 
-    An org is locked against this when it is taken out of use, and when its directory service changes.
+    An action that takes an org out of use, or changes its directory service, locks the org exclusively.
     """
     ids = sorted(set(org_ids))
     if ids and connection.vendor == "postgresql":
         table = connection.ops.quote_name(Org._meta.db_table)
         with connection.cursor() as cursor:
-            # Django has no name for this lock. Nobody who locks an org against it holds users yet, and nobody who
-            # holds users takes it, so it can't be waited for in a circle.
+            # Django has no API for FOR KEY SHARE. No deadlock: a transaction that locks an org exclusively holds no
+            # users yet, and a transaction that holds users does not take this lock.
             statement = f"SELECT id FROM {table} WHERE id = ANY(%s) ORDER BY id FOR KEY SHARE"  # noqa: S608
             cursor.execute(statement, [ids])
 
 
 def active_orgs(org_ids: Collection[int]) -> dict[int, str]:
-    """Keep these orgs in use until the transaction ends; return their names.
+    """Keep these orgs in use until the transaction ends; return their names by id.
 
     Raises:
         Refused: when one is not active.
@@ -76,11 +76,12 @@ def active_orgs(org_ids: Collection[int]) -> dict[int, str]:
 
 
 def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> None:
-    """Lock orgs whose settings change, and those below, which inherit them.
+    """Lock orgs whose settings change, and the orgs below, which inherit them.
 
-    Nobody is moved into any of them meanwhile, unless ``moves_go_on``: that is for changes by which no local password
-    begins or ends to count. They come before users, some of whom lose their passwords by it. Those who make users hold
-    orgs as is done first here, and take further ones then; so all are held that way before any is closed to them.
+    No user is moved into these orgs until the transaction ends. ``moves_go_on`` allows moves: use it for changes that
+    do not decide whether a local password counts. Lock orgs before users: some users lose their passwords by the
+    change. An action that creates users takes the ``no_key`` lock of an org and then locks further orgs. So take the
+    ``no_key`` lock of all orgs before the full lock of any.
     """
     changing = set(org_ids)
     ids = [each.id for each in effective_settings().values() if changing.intersection(each.lineage)]
@@ -91,10 +92,10 @@ def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> 
 
 
 def users(user_ids: Collection[int]) -> None:
-    """Lock the rows of these users until the transaction ends and, where one holds ``admin``, of all who do.
+    """Lock the rows of these users until the transaction ends; if one holds ``admin``, lock all holders of ``admin``.
 
-    Everybody takes them at once and in one order: whoever took the users first and the SYSADMINs later could wait for
-    somebody who waits for them.
+    One statement locks all rows in the order of their ids. Two statements, users first and SYSADMINs later, could
+    deadlock.
     """
     ids = set(user_ids)
     if ids <= _locked.get():
@@ -106,7 +107,7 @@ def users(user_ids: Collection[int]) -> None:
 
 
 def orgs_of_users(user_ids: Collection[int]) -> None:
-    """Lock these users, and keep the orgs that they are in as active as they are."""
+    """Lock these users, and keep their orgs active or inactive, as they are."""
     theirs = User.objects.filter(pk__among=user_ids)
     org_ids = set(theirs.values_list("org_id", flat=True))
     while True:
@@ -117,24 +118,24 @@ def orgs_of_users(user_ids: Collection[int]) -> None:
         if now <= org_ids:
             transaction.savepoint_commit(savepoint)
             return
-        # Somebody was moved before they were locked. Whoever locks an org after users could wait in a circle for somebody
-        # who changes that org and forgets a password of theirs: all locks are released, and taken again.
+        # A user was moved to another org before the lock. Locking that org now, after users, could deadlock with an
+        # action that changes the org and then forgets passwords of users. So release all locks and start again.
         transaction.savepoint_rollback(savepoint)
         org_ids = now
 
 
 def owners_of_devices(device_ids: Collection[int]) -> None:
-    """Hold the users of these devices, as everybody does who changes a device or its archives."""
+    """Lock the users of these devices, as every action does that changes a device or its archives."""
     users(list(Device.objects.filter(pk__among=device_ids).values_list("user_id", flat=True)))
 
 
 def owners_of_archives(archive_ids: Collection[int]) -> None:
-    """Hold the users whose devices these archives belong to."""
+    """Lock the users whose devices these archives belong to."""
     users(list(Archive.objects.filter(pk__among=archive_ids).values_list("device__user_id", flat=True)))
 
 
 def administrators(*, beside: Collection[int] = ()) -> None:
-    """Hold all users who hold ``admin``, and these: of two who take it away at once, the second sees what the first has done."""
+    """Lock the holders of ``admin``, and the users ``beside``: of two removals at once, the second sees the first."""
     ids = {*admin_grants().values_list("user", flat=True), *beside}
     list(User.objects.select_for_update().filter(pk__among=ids).order_by("pk").values_list("pk"))
 

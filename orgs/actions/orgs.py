@@ -1,4 +1,4 @@
-"""What happens to orgs: created, and their settings changed."""
+"""Creates orgs and changes their settings."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from orgs.text import fold, registration_key
 
 @transaction.atomic
 def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
-    """Make an org below another, or the top of the tree when there is no parent.
+    """Create an org below another one, or the top of the tree if there is no parent.
 
     Raises:
-        Refused: when the name is empty or an active org has it, in any letter case; when the parent is not active.
+        Refused: when the name is empty; when an active org has it, in any letter case; when the parent is not active.
     """
     name = " ".join(name.split())
     if not name or len(name) > 255:
@@ -33,7 +33,7 @@ def create(*, name: str, parent: Org | None, by: Actor, at: datetime) -> Org:
     if parent is None:
         org = Org.objects.add_root({"name": name})
     else:
-        # Treebeard writes the parent's counter: a stale copy would lose a child.
+        # Treebeard writes the parent's counter of children; from a stale copy it would write a wrong one.
         above = Org.objects.select_for_update(no_key=True).get(pk=parent.pk)
         if not above.active:
             raise Refused(f"{above.name} is not active: activate it first")
@@ -48,7 +48,7 @@ SETTINGS = ("name", "directory_service", "archive_retention_days", "own_default_
 
 @transaction.atomic
 def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role] | None = None, **settings: Any) -> Org:
-    """Change an org's own settings (``SETTINGS``) and default roles; an empty one is inherited.
+    """Change an org's own settings (``SETTINGS``) and default roles; an empty setting is inherited.
 
     Raises:
         Refused: when the new name is taken; when default roles hold more than ``by`` does; when the acting person or
@@ -59,7 +59,7 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
     locks.settings_of_orgs([org.pk], moves_go_on=True)
     stored = Org.objects.get(pk=org.pk)
     if settings.get("directory_service", stored.directory_service) != stored.directory_service:
-        # Whoever is there, or below, when the org comes to follow LDAP may be the last with a local way in.
+        # Stop moves too: the last SYSADMIN with a local password may be in this org or below it.
         locks.settings_of_orgs([org.pk])
     if "name" in settings and Org.objects.named(settings["name"]).exclude(pk=org.pk).exists():
         raise Refused(f"the name {settings['name']} is taken (letter case does not count)")
@@ -81,7 +81,7 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
 
 @contextmanager
 def _no_more_default_roles(org: Org, *, by: Actor) -> Iterator[None]:
-    """Refuse a change in the block by which an org comes to give more by default than the acting person holds."""
+    """Refuse a change in the block that adds default roles with more permissions than the acting person holds."""
     if guard.acting(by) is None:
         yield
         return
@@ -93,13 +93,13 @@ def _no_more_default_roles(org: Org, *, by: Actor) -> Iterator[None]:
 
 @transaction.atomic
 def set_active(*, org: Org, active: bool, by: Actor, at: datetime) -> Org:
-    """Take an org out of use, or back into it.
+    """Take an org out of use, or bring it back into use.
 
     Raises:
-        Refused: when it still has active users or orgs below it; when its name has been taken meanwhile, or the org
-            above it is not active.
+        Refused: when it still has active users, or active orgs below it; when another org has taken its name; when
+            the org above it is not active.
     """
-    # The org above comes first, as for everybody who takes both.
+    # Lock the org above first, as every action does that locks both.
     above = _locked_parent(org) if active else None
     stored = Org.objects.select_for_update().get(pk=org.pk)
     if stored.active == active:
@@ -132,6 +132,6 @@ def renew_registration_key(*, org: Org, by: Actor, at: datetime) -> str:
 
 
 def _locked_parent(org: Org) -> Org | None:
-    """Return the org above, which stays as it is until the transaction ends; None for the top of the tree."""
+    """Return the org above, locked until the transaction ends; None for the top of the tree."""
     above: Org | None = Org.objects.select_for_update(no_key=True).filter(path=org.path[: -Org.steplen]).first()
     return above

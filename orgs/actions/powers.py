@@ -1,4 +1,4 @@
-"""Compares what two accounts may do: nobody gives another account more than they hold. Pure."""
+"""Compares the permissions of two accounts, so that no person gives another account more than they hold. Pure."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from orgs.permissions import PERSONAL, Permission, holds
 
-# A reach is the beginning of a tree path: the org's own path for the org and all below it, empty for every org.
+# A reach is the beginning of a tree path: an org's own path reaches the org and the orgs below it, "" every org.
 EVERYWHERE = ""
-# About the console as a whole: no org limits them.
+# Permissions for the console as a whole, which no org limits.
 _OF_THE_CONSOLE = frozenset({Permission.ACCOUNT_UPDATE, Permission.FUNCTIONAL, Permission.SYSTEM, Permission.VIEW_LOGS})
-# The tree has one top, and from it a permission reaches every org.
+# Length of the path of the top org. From there a permission reaches every org.
 _TOP_PATH_LENGTH = 4
-# An org below the top, whichever.
+# The path of any org below the top.
 _SOMEWHERE = "00010001"
 
 
@@ -29,18 +29,21 @@ NOTHING = Holding()
 
 
 def beyond(actor: Holding, after: Holding, *, before: Holding = NOTHING) -> tuple[str, ...]:
-    """Return the permissions that an account gains on its way from ``before`` to ``after`` and the actor does not hold.
+    """Return the permissions that ``after`` has, ``before`` does not have, and the actor does not hold; sorted.
 
-    ``admin.x`` reaches the account's org and those below it, ``admin.allx`` every org; what is about the console as a
-    whole (``admin.system``) has no org. Personal permissions, with which one handles only oneself, are left out:
-    whoever makes users may give them.
+    ``admin.x`` reaches the account's org and the orgs below it, ``admin.allx`` reaches every org. Permissions for the
+    console as a whole (``admin.system``) have no org. Personal permissions are left out: they allow nothing beyond
+    one's own account, and everybody who creates users may give them.
     """
     gained = (key for key in after.permissions - PERSONAL if not _covers(before, key, _reach(after, key)))
     return tuple(sorted(key for key in gained if not _covers(actor, key, _reach(after, key))))
 
 
 def within(actor: Holding, roles: Collection[tuple[str, frozenset[str]]], *, org_path: str) -> dict[str, str]:
-    """Return those of the roles (name and permissions) that the actor may not give to somebody in this org, with why."""
+    """Return the roles that the actor may not give to a user of this org: names with the missing permissions as text.
+
+    ``roles`` are pairs of name and permissions.
+    """
     refused = {}
     for name, permissions in roles:
         if missing := beyond(actor, Holding(permissions, org_path)):
@@ -49,7 +52,7 @@ def within(actor: Holding, roles: Collection[tuple[str, frozenset[str]]], *, org
 
 
 def depends_on_org(permissions: Iterable[str]) -> bool:
-    """Return whether these permissions reach further where their holder's org is another one."""
+    """Return whether the reach of these permissions depends on the org of their holder."""
     keys = frozenset(permissions)
     return bool(beyond(Holding(keys, _SOMEWHERE), Holding(keys, EVERYWHERE)))
 

@@ -1,4 +1,4 @@
-"""Puts back what is remembered of users' states, role grants, devices and archives: who set them, when, until when."""
+"""Puts back stored facts about states, role grants, devices and archives: who set them, when, and until when."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgs.rules.actors import Actor
 
 Remembered = Mapping[int, Mapping[str, Any]]
 
-# The states of a user that remember who set them, and how a user is while in them.
+# The states for which a user has "set by" and "set at", and the column values of a user in that state.
 STATES: Mapping[str, Mapping[str, bool]] = {
     "deactivated": {"active": False},
     "blocked": {"blocked": True},
@@ -28,10 +28,10 @@ DEVICE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user",
 
 @transaction.atomic
 def states(*, users: Remembered, by: Actor, at: datetime) -> None:
-    """Store again who set the states of these users, and when; a state that a user is not in is passed over.
+    """Store again who set the states of these users, and when; skip states that a user is not in.
 
-    The values are ``deactivated_by``, ``deactivated_at`` and the same for ``blocked`` and ``pending``; a time that is
-    left out stays.
+    The values are ``deactivated_by``, ``deactivated_at`` and the same for ``blocked`` and ``pending``. A time that is
+    left out stays as stored.
     """
     locks.users(users)
     columns = [f"{state}_{what}" for state in STATES for what in ("by", "at")]
@@ -53,7 +53,7 @@ def states(*, users: Remembered, by: Actor, at: datetime) -> None:
 
 @transaction.atomic
 def grants(*, roles: Mapping[tuple[int, str], tuple[str, datetime]]) -> None:
-    """Say again who granted these roles (user id and role's name), and when, where users hold them."""
+    """Store again who granted these roles (user id and name of the role), and when, if the users still hold them."""
     locks.users({user for user, _ in roles})
     alike: dict[tuple[str, str, datetime], list[int]] = {}
     for (user, role), (granted_by, granted_at) in roles.items():
@@ -66,7 +66,7 @@ def grants(*, roles: Mapping[tuple[int, str], tuple[str, datetime]]) -> None:
 
 @transaction.atomic
 def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
-    """Make these devices as they were: on or off and by whom, authorized or not. Archives are put back apart.
+    """Put these devices back: active or not, who set that, authorized or not. Archives have their own functions.
 
     Raises:
         Refused: when a device would be active while its user is not.
@@ -94,7 +94,7 @@ def devices(*, remembered: Remembered, by: Actor, at: datetime) -> None:
 
 @transaction.atomic
 def live_archives(*, archive_ids: Collection[int], at: datetime) -> frozenset[int]:
-    """Take these archives out of cold storage, those that have not expired. Return which are live."""
+    """Take the unexpired ones of these archives out of cold storage. Return the ids of those that are live."""
     locks.owners_of_archives(archive_ids)
     archives.out_of_cold_storage(archive_ids=archive_ids, at=at)
     live = Archive.objects.filter(pk__among=archive_ids, state=ArchiveState.LIVE)
@@ -103,9 +103,9 @@ def live_archives(*, archive_ids: Collection[int], at: datetime) -> frozenset[in
 
 @transaction.atomic
 def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
-    """Give archives in cold storage the dates ``cold_since`` and ``expires_at`` again; a date that has passed is left out.
+    """Give archives in cold storage their stored dates ``cold_since`` and ``expires_at`` again.
 
-    What has passed would lose the archive at once: its org's retention, from now on, stays.
+    Skip an archive whose ``expires_at`` has passed: it would be lost at once. It keeps its present dates.
     """
     locks.owners_of_archives(dates)
     future_dates = {pk: {name: row[name] for name in ("cold_since", "expires_at")} for pk, row in dates.items()}
@@ -122,7 +122,7 @@ def cold_archives(*, dates: Remembered, by: Actor, at: datetime) -> None:
 
 
 def _update(stored: QuerySet[Any], rows: Remembered, **only: bool) -> None:
-    """Set the rows' columns, those with the same values at once: what one run has set is mostly alike."""
+    """Set columns of rows, with one statement for all rows with the same values: most rows of one run are alike."""
     alike: dict[tuple[tuple[str, Any], ...], list[int]] = {}
     for pk, values in rows.items():
         alike.setdefault(tuple(sorted(values.items())), []).append(pk)

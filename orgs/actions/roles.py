@@ -1,4 +1,4 @@
-"""What happens to custom roles: copied from another, changed."""
+"""Creates and changes custom roles."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from orgs.text import fold
 
 @transaction.atomic
 def save(*, role: Role | None, name: str, permissions: Collection[str], by: Actor, at: datetime) -> Role:
-    """Make a custom role, or change one.
+    """Create a custom role, or change one.
 
-    A role's permissions may reach every org, wherever it is held, so whoever changes one has to hold them everywhere.
-    Its holders gain what it gains: the local passwords are forgotten that were set by others who hold less (``ways_in``).
+    The permissions of a role may reach every org. So the acting person has to hold them for every org. Holders of the
+    role gain what the role gains; local passwords that were set by somebody who holds less are forgotten (``ways_in``).
 
     Raises:
-        Refused: for permissions that ``by`` does not hold; for a standard role, a name that is taken, an unknown permission, or when no SYSADMIN would be left.
+        Refused: for permissions that ``by`` does not hold; for a standard role, a name that is taken or an unknown
+            permission; when no SYSADMIN would be left.
     """
     locks.roles(changing=True)
     if role is not None:
-        # Somebody else may have changed it meanwhile.
+        # Read the role again under the lock: somebody else may have changed it.
         role = Role.objects.get(pk=role.pk)
     if role is not None and role.locked:
         raise Refused(f"{role.name} is a standard role and locked: make a copy and change that")
@@ -59,7 +60,7 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
 
 
 def _holders_with_a_local_way(role: Role) -> list[int]:
-    """Return the role's holders for whom a local password counts, also where they have none: one may be set meanwhile."""
+    """Return the role's holders for whom a local password would count, with or without one: it may be set meanwhile."""
     if not role.pk:
         return []
     holders = RoleGrant.objects.filter(role=role, user=OuterRef("pk"))
@@ -67,11 +68,11 @@ def _holders_with_a_local_way(role: Role) -> list[int]:
 
 
 def _refuse_more(role: Role, permissions: Collection[str], *, by: Actor) -> None:
-    """Refuse to give a role, or to change or rename one that has, more than the acting person holds."""
+    """Refuse to give a role more than the acting person holds, and to change or rename a role that holds more."""
     actor = guard.acting(by)
     if actor is None:
         return
-    # A new role is nobody's yet; one that is there may be held, or named by a script, anywhere.
+    # Nobody holds a new role yet. An existing role may be held, or named by a script, in any org.
     path = EVERYWHERE if role.pk else actor.org_path
     touched = Role(name=role.name or "This role", permissions=sorted({*permissions, *role.permissions}))
     guard.refuse_roles(roles=[touched], org_path=path, where="Saving the role", by=by)

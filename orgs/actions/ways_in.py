@@ -1,4 +1,4 @@
-"""Keeps watch over local passwords while orgs and users change: none opens by itself, and an administrator keeps one."""
+"""Watches local passwords while orgs and users change: none starts to count unnoticed, and one SYSADMIN keeps one."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from orgs.rules.local_sign_in import with_a_closed_password, with_a_local_way_in
 
 
 def no_password() -> str:
-    """Return what is stored for a user who has no local password: nothing that anybody can type."""
+    """Return the stored value for a user without a local password; no typed password matches it."""
     return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(20)
 
 
 @contextmanager
 def watched(*, user_ids: Collection[int] | None = None, by: Actor, at: datetime) -> Iterator[None]:
-    """Check what an act in the block does to local passwords, inside the caller's transaction.
+    """Check the effect of the block on local passwords, inside the caller's transaction.
 
-    A password of an administrator that counted for nothing before and would count after it is forgotten: it may be
-    known to whoever made the account when it was a plain one. ``user_ids`` are all whom the act can concern, None for
-    anybody. A person's act is refused when they, or the last SYSADMIN who can sign in with a local password, could not
-    any more; a sync changes nobody who has a local way in.
+    If the password of an administrator did not count before the block and counts after it, forget it: the person who
+    created the account, when it held less, may know it. ``user_ids`` are all users that the block can affect, None for
+    all. When a person acts, refuse the change if that person, or the last SYSADMIN with a local password, could not
+    sign in any more. A sync needs no such check: it changes nobody who has a local way in.
 
     Raises:
-        Refused: when somebody would be locked out.
+        Refused: when one of these would be locked out.
     """
     closed = _closed(user_ids)
     if by.run_id is not None:
@@ -56,11 +56,11 @@ def watched(*, user_ids: Collection[int] | None = None, by: Actor, at: datetime)
 
 @contextmanager
 def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) -> Iterator[None]:
-    """Forget the local passwords that count of those who come to hold more in the block, where others may know them.
+    """Forget local passwords of users who gain permissions in the block, if others may know these passwords.
 
-    A run decides about people of a directory, but it may have moved them into a local org a moment before, or, as an
-    undo, give roles back in an org that is local by now: no password stays. After a person's act those stay that were
-    not set by somebody else who holds less.
+    Only passwords that count are forgotten. A run forgets all of them: it may have moved the users into a local org a
+    moment before, or, as an undo, give roles back in an org that is local by now. When a person acts, a password stays
+    unless somebody else, who holds less than the user, has set it.
     """
     before = guard.holdings(_open(user_ids)) if user_ids else {}
     yield
@@ -72,9 +72,10 @@ def promotions_watched(*, user_ids: Collection[int], by: Actor, at: datetime) ->
 
 
 def _set_by_less(user_id: int, holding: Holding) -> bool:
-    """Return whether somebody else set the user's password who does not hold that much now, by the audit trail.
+    """Return whether somebody else, who now holds less than ``holding``, set the user's password.
 
-    Retention keeps the entry. Where there is none, nobody knows who may know the password.
+    The audit trail is the source; retention keeps the entry. Without an entry the answer is yes: anybody may know the
+    password.
     """
     trail = AuditEntry.objects.that_gave_passwords().filter(object_id=user_id).order_by("-pk")
     given = trail.only("actor").first()
@@ -87,7 +88,7 @@ def _set_by_less(user_id: int, holding: Holding) -> bool:
 
 @contextmanager
 def a_sysadmin_stays(*, by: Actor) -> Iterator[None]:
-    """Refuse an act in the block that leaves no SYSADMIN who can sign in with a local password, where there was one.
+    """Refuse a change in the block after which no SYSADMIN can sign in with a local password, if one could before.
 
     Raises:
         Refused: when none is left.
@@ -108,7 +109,7 @@ def _can_sign_in(user_id: int | None) -> bool:
 def _closed(user_ids: Collection[int] | None) -> set[int]:
     if user_ids is None:
         return set(with_a_closed_password().values_list("pk", flat=True))
-    # The settings of all orgs are read only where there is anybody to ask about: hardly anybody of a directory is.
+    # Read the settings of all orgs only if needed: hardly any user of a directory has a local password.
     having = having_passwords(user_ids)
     return set(with_a_closed_password().filter(pk__among=having).values_list("pk", flat=True)) if having else set()
 
@@ -119,7 +120,7 @@ def _open(user_ids: Collection[int]) -> list[int]:
 
 
 def having_passwords(user_ids: Collection[int]) -> list[int]:
-    """Return those of these users who have a local password, whether it counts or not; the others need no watch."""
+    """Return those of these users who have a local password, whether it counts or not; others need no watch."""
     if not user_ids:
         return []
     return list(with_a_password().filter(pk__among=user_ids).values_list("pk", flat=True))

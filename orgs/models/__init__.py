@@ -1,4 +1,4 @@
-"""The models of orgs and people, one module a subject."""
+"""The models of orgs and users, one module a subject."""
 
 from orgs.models.archives import Archive, ArchiveState
 from orgs.models.audit import AuditEntry

@@ -1,4 +1,4 @@
-"""Archives: a device's stored backup, and where it is on its way from live to purged."""
+"""Archives: the stored backups of devices, each live, in cold storage or expired."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orgs.models.devices import Device
 
 
 class ArchiveState(models.TextChoices):
-    """Where a stored backup is."""
+    """The state of a stored backup."""
 
     LIVE = "live", _("live")
     COLD_STORAGE = "cold storage", _("cold storage")

@@ -1,4 +1,4 @@
-"""The audit trail: one row for every write of an action, who did it, when, before and after."""
+"""The audit trail: one row for every write of an action, with who, when, before and after."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ class AuditEntryQuerySet(models.QuerySet["AuditEntry"]):
     """Named questions about the audit trail."""
 
     def visible_to(self, viewer: User) -> AuditEntryQuerySet:
-        """The trail is about all orgs at once, so only server administrators see it."""
+        """Return all entries for server administrators, none for others: the trail covers all orgs."""
         return self if viewer.may(Permission.SYSTEM) else self.none()
 
     def newest_first(self) -> AuditEntryQuerySet:
-        """Entries in the order of the trail."""
+        """Return the entries in the order of the trail."""
         return self.order_by("-at", "-pk")
 
     def that_gave_passwords(self) -> AuditEntryQuerySet:
-        """Entries by which a user was given a local password."""
+        """Return the entries of actions that gave a user a local password."""
         given = models.Q(action="password set") | models.Q(("after__password", "set"), action="user created")
         return self.filter(given, object_type="user")
 
     def values_of(self, field: str) -> list[str]:
-        """Return the distinct values of an indexed field: one index lookup for each, however long the trail is."""
+        """Return the distinct values of an indexed field, with one index lookup for each value."""
         table = connection.ops.quote_name(self.model._meta.db_table)
         column = connection.ops.quote_name(
             {each.name: str(each.column) for each in self.model._meta.concrete_fields}[field]
@@ -55,7 +55,7 @@ class AuditEntry(models.Model):
         blank=True,
         related_name="+",
         db_constraint=False,
-        # Users are never deleted, and the pages query by the label.
+        # No index: users are never deleted, and pages query by the label.
         db_index=False,
     )
     actor_label = models.CharField(_("who or what"), max_length=255)

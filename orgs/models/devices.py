@@ -1,4 +1,4 @@
-"""Devices: the computers that back up, each of one user."""
+"""Devices: the computers that back up; each belongs to one user."""
 
 from __future__ import annotations
 
@@ -33,14 +33,15 @@ class DeviceQuerySet(models.QuerySet["Device"]):
 
     def with_stored_bytes(self) -> DeviceQuerySet:
         """Annotate ``stored_bytes``, the size of each device's archives."""
-        # By name: archives are of devices, so their module imports this one. Not a join: only a page's rows are summed up.
+        # The model by name: the module of archives imports this one. A subquery, not a join: it sums for the rows of
+        # one page only.
         archives = apps.get_model("orgs", "Archive").objects.filter(device=OuterRef("pk")).order_by().values("device")
         total = archives.annotate(total=Sum("size_bytes")).values("total")
         return self.annotate(stored_bytes=Coalesce(Subquery(total), 0))
 
 
 class Device(models.Model):
-    """A computer that backs up, of one user; its GUID never changes."""
+    """A computer of one user that backs up; its GUID never changes."""
 
     id: int
     guid = models.CharField(

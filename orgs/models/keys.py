@@ -1,4 +1,4 @@
-"""Keeps the key by which names are compared in step with the name."""
+"""Stores a folded key beside each name, and updates it when the name changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orgs.text import fold
 
 
 class Keyed(models.Model):
-    """A model with a name, and beside it the folded name under which two spellings are the same."""
+    """A model with a name and its folded key; two spellings of one name have the same key."""
 
     NAME: ClassVar[str] = "name"
 
@@ -18,7 +18,7 @@ class Keyed(models.Model):
         abstract = True
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Fold the name again; a partial update writes both."""
+        """Fold the name again; an update of the name alone writes the key too."""
         key = f"{self.NAME}_key"
         setattr(self, key, fold(getattr(self, self.NAME)))
         if (fields := kwargs.get("update_fields")) is not None:

@@ -14,11 +14,11 @@ class MatterQuerySet(models.QuerySet["Matter"]):
     """Named questions about matters."""
 
     def visible_to(self, viewer: User) -> MatterQuerySet:
-        """Matters reach across orgs, so only those see them who may see every user."""
+        """Return all matters for viewers who may see every user, none for others: a matter covers several orgs."""
         return self if viewer.may_everywhere(Permission.ALL_USER_READ) else self.none()
 
     def with_custodian_counts(self) -> MatterQuerySet:
-        """Annotate ``custodian_count``, the users whom each matter still holds."""
+        """Annotate ``custodian_count``, the number of users that each matter still holds."""
         return self.annotate(custodian_count=Count("custodians", filter=Q(custodians__released_at=None)))
 
 
@@ -49,7 +49,7 @@ class Matter(models.Model):
 
 
 class Custodian(models.Model):
-    """A user whom a matter holds, until released."""
+    """A user on hold by a matter, until ``released_at``."""
 
     id: int
     matter = models.ForeignKey(Matter, models.CASCADE, verbose_name=_("matter"), related_name="custodians")

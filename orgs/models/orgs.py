@@ -1,4 +1,4 @@
-"""Orgs: the tree, and the settings that each inherits from its parent until it overrides them."""
+"""Orgs: the tree, and settings that an org inherits from its parent unless it has its own."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orgs.permissions import Permission
 from orgs.text import fold, registration_key
 
 if TYPE_CHECKING:
-    # Treebeard has no types: this is what is used of it.
+    # Treebeard has no types: these declare the parts that are used.
     MP_NodeQuerySet: TypeAlias = models.QuerySet
 
     class MP_NodeManager(models.Manager["Org"]):  # noqa: N801
@@ -47,17 +47,17 @@ class DirectoryService(models.TextChoices):
 
 
 class Viewer(Protocol):
-    """Who looks at orgs: a user, who is defined after orgs (for types only)."""
+    """The user who looks at orgs (for types only): the module of users imports this one."""
 
     @property
     def org(self) -> Org:
         """The viewer's org."""
 
     def may(self, permission: str) -> bool:
-        """Tell whether the viewer holds the permission, in their org at least."""
+        """Return whether the viewer holds the permission, at least for their own org."""
 
     def may_everywhere(self, permission: str) -> bool:
-        """Tell whether the viewer holds the permission in every org."""
+        """Return whether the viewer holds the permission for every org."""
 
 
 class OrgQuerySet(MP_NodeQuerySet["Org"]):
@@ -124,7 +124,7 @@ class OrgManager(MP_NodeManager):
 
 
 class Org(Keyed, MP_Node):
-    """A node of the tree; an empty setting means that the parent's counts."""
+    """A node of the tree; an empty setting is inherited from the parent."""
 
     id: int
     name = models.CharField(_("name"), max_length=255)

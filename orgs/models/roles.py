@@ -1,4 +1,4 @@
-"""Roles: named sets of permissions, the standard ones locked."""
+"""Roles: named sets of permissions. Standard roles are locked."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ class RoleQuerySet(models.QuerySet["Role"]):
     """Named questions about roles."""
 
     def with_member_counts(self, grants: models.QuerySet[Any]) -> RoleQuerySet:
-        """Annotate ``member_count``, how many of these role grants are of each role."""
-        # Not a join: that would bring all grants together with all columns of their roles before they are counted.
+        """Annotate ``member_count``, how many of these role grants each role has."""
+        # A subquery: a join would carry all columns of the roles through all grants before counting.
         counted = grants.filter(role=OuterRef("pk")).order_by().values("role").annotate(count=Count("*"))
         return self.annotate(member_count=Coalesce(Subquery(counted.values("count")), 0))
 
 
 class Role(Keyed):
-    """A named set of permissions; a custom role is a copy that can be edited."""
+    """A named set of permissions; custom roles can be edited, standard roles can't."""
 
     name = models.CharField(_("name"), max_length=255)
     name_key = models.CharField(max_length=255, unique=True, editable=False)

@@ -28,7 +28,7 @@ class SetBy(models.TextChoices):
 
 
 class CreatedBy(models.TextChoices):
-    """How a user came to be."""
+    """How a user was created."""
 
     HAND = "hand", _("by hand")
     CSV = "csv", _("by CSV")
@@ -56,7 +56,7 @@ class UserQuerySet(models.QuerySet["User"]):
         return self.filter(Exists(_open_custodianships()))
 
     def counts_by_state(self) -> dict[str, int]:
-        """Return how many users are in each state, by the names that pages use; a user may be in several."""
+        """Return how many users are in each state, by the state's name on pages; a user may be in several."""
         return self.aggregate(
             total=Count("pk"),
             active=Count("pk", filter=Q(active=True, blocked=False)),
@@ -68,11 +68,11 @@ class UserQuerySet(models.QuerySet["User"]):
         )
 
     def administrators(self) -> UserQuerySet:
-        """Active users with a role that lets them into the console as more than themselves."""
+        """Active users with a role that allows more than handling their own account."""
         return self.holding_more_than_personal().filter(active=True, blocked=False)
 
     def holding_more_than_personal(self) -> UserQuerySet:
-        """Users in any state with a role that lets them handle more than themselves."""
+        """Users in any state with a role that allows more than handling their own account."""
         administrative = [role.pk for role in Role.objects.all() if _administrative(role.permissions)]
         return self.filter(Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=administrative)))
 
@@ -89,16 +89,16 @@ def _administrative(permissions: Iterable[str]) -> bool:
 
 
 def _open_custodianships() -> models.QuerySet[Any]:
-    # By name: legal holds are about users, so their module imports this one.
+    # The model by name: the module of legal holds imports this one.
     custodians = apps.get_model("orgs", "Custodian").objects
     return custodians.filter(user=OuterRef("pk"), released_at=None, matter__closed_at=None)
 
 
 class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type: ignore[misc]
-    """Users; ``get_by_natural_key`` ignores case, as signing in does."""
+    """Users; ``get_by_natural_key`` ignores letter case, as the sign-in does."""
 
     def get_by_natural_key(self, username: str | None) -> User:
-        """Return the user of that name, ignoring case.
+        """Return the user with this username, ignoring letter case.
 
         Raises:
             User.DoesNotExist: when there is none.
@@ -108,7 +108,7 @@ class UserManager(BaseUserManager["User"].from_queryset(UserQuerySet)):  # type:
 
 
 class User(Keyed, AbstractBaseUser):
-    """A person of exactly one org, with the account states that a sync keeps in line."""
+    """A person with an account, in exactly one org; a sync keeps the states of the account in line with LDAP."""
 
     id: int
     username = models.CharField(_("username"), max_length=255)
@@ -174,22 +174,22 @@ class User(Keyed, AbstractBaseUser):
 
     @property
     def is_active(self) -> bool:  # type: ignore[override]  # Django has a plain attribute here
-        """Whether the user may sign in: active and not blocked (Django's word for it)."""
+        """Whether the user may sign in: active and not blocked. Django requires this name."""
         return self.active and not self.blocked
 
     @property
     def full_name(self) -> str:
-        """First and last name, or the username where both are empty."""
+        """First and last name, or the username if both are empty."""
         return f"{self.first_name} {self.last_name}".strip() or self.username
 
     def permission_keys(self) -> frozenset[str]:
-        """Return the permission keys of all roles, read once for this object."""
+        """Return the permission keys of all roles of the user; they are read once for this object."""
         if not hasattr(self, "_permission_keys"):
             self._permission_keys = frozenset(key for role in self.roles.all() for key in role.permissions)
         return self._permission_keys
 
     def may(self, permission: str) -> bool:
-        """Return whether the user holds a permission, for their own org or everywhere."""
+        """Return whether the user holds a permission, for their own org or for every org."""
         return self.is_active and (holds(self.permission_keys(), permission) or self.may_everywhere(permission))
 
     def may_everywhere(self, permission: str) -> bool:
@@ -211,11 +211,11 @@ class User(Keyed, AbstractBaseUser):
         return self.may(Permission.ADMIN)
 
     def get_session_auth_hash(self) -> str:
-        """Return what a session must match; a new epoch ends all sessions."""
+        """Return the hash that a session must hold; a new epoch ends all sessions."""
         return self._session_hash(None)
 
     def get_session_auth_fallback_hash(self) -> Iterable[str]:
-        """Return the hashes under older secret keys."""
+        """Return the same hash for each older secret key."""
         return []
 
     def _session_hash(self, secret: str | None) -> str:
@@ -246,7 +246,7 @@ class RoleGrant(models.Model):
     """One role of one user."""
 
     id: int
-    # Without an index of its own: the constraint's begins with the user.
+    # No index here: the index of the constraint begins with the user.
     user = models.ForeignKey(User, models.CASCADE, related_name="grants", db_index=False)
     role = models.ForeignKey(Role, models.PROTECT, related_name="grants")
     granted_at = models.DateTimeField(_("granted"), auto_now_add=True)

@@ -1,1 +1,1 @@
-"""Who acts, what is inherited, and who may sign in."""
+"""Rules about actors, inherited settings, and local sign-in."""

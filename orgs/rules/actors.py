@@ -1,4 +1,4 @@
-"""Who or what does something: a person, a sync on someone's behalf, or Rollcall itself."""
+"""The author of a write: a person, a sync, or Rollcall itself."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class Actor:
 
     @property
     def set_by(self) -> SetBy:
-        """How a state remembers this author."""
+        """The value that a state stores for this author."""
         if self.remembered_as is not None:
             return self.remembered_as
         return SetBy.PERSON if self.run_id is None else SetBy.SYNC
 
     def carrying_out(self, wish: SetBy) -> Actor:
-        """Return the same author doing what someone else had set going (a deactivation that was pending)."""
+        """Return this author as one who carries out the wish of another (a pending deactivation)."""
         return replace(self, remembered_as=wish)
 
 
@@ -34,5 +34,5 @@ COMMAND_LINE = Actor(label="command line")
 
 
 def person(user: User) -> Actor:
-    """Return the author for a signed-in user."""
+    """Return the actor for a signed-in user."""
     return Actor(label=user.username, user_id=user.pk, org_id=user.org_id)

@@ -1,4 +1,4 @@
-"""What holds for each org once the settings that it inherits are followed up the tree."""
+"""The effective settings of each org: its own, or the nearest ones above it in the tree."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from orgs.models.orgs import DirectoryService, Org
 from orgs.models.roles import Role
 from orgs.permissions import DEFAULT_ROLES
 
-# The original's figure: archives wait in cold storage for a year.
+# Days in cold storage (the original's figure).
 DEFAULT_RETENTION_DAYS = 365
 
 
 @dataclass(frozen=True, slots=True)
 class Effective:
-    """One org's settings as they count; ``lineage`` is the org and its ancestors, nearest first."""
+    """The effective settings of one org; ``lineage`` is the org's id and those of its ancestors, nearest first."""
 
     id: int
     name: str
@@ -28,9 +28,9 @@ class Effective:
 
 
 def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, Effective]:
-    """Return what counts for every org, by id, in two queries.
+    """Return the effective settings of every org, by id, with two queries.
 
-    ``services`` are own directory services of orgs, by id, as they would be in place of the stored ones.
+    ``services`` replaces the stored directory service of some orgs (by id), to try out a change.
     """
     services = services or {}
     own_roles: dict[int, set[str]] = {}
@@ -59,7 +59,7 @@ def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, E
 
 
 def directory_service_of(org: Org) -> str:
-    """Return the directory service that counts for one org, with one query: its own or the nearest one above it."""
+    """Return the effective directory service of one org, its own or the nearest one above it, with one query."""
     ends = range(org.steplen, len(org.path) + 1, org.steplen)
     lineage = Org.objects.filter(path__in=[org.path[:end] for end in ends]).exclude(directory_service="")
     nearest = lineage.order_by("-depth").values_list("directory_service", flat=True).first()

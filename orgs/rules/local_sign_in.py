@@ -1,4 +1,4 @@
-"""Whose local password opens their account: users of local orgs, and users who are managed locally."""
+"""Which local passwords count: those of users in local orgs, and of users who are managed locally."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def follows_directory(org: Org) -> bool:
 
 
 def password_counts(user: User) -> bool:
-    """Return whether a local password opens this account: never while the org follows LDAP, unless managed locally."""
+    """Return whether a local password opens this account: the org is local, or the user is managed locally."""
     return user.managed_locally or not follows_directory(user.org)
 
 
@@ -34,18 +34,18 @@ def with_an_open_password(settings: Mapping[int, Effective] | None = None) -> Us
 
 
 def whose_password_would_count() -> UserQuerySet:
-    """Return the users, in any state, whose accounts a local password opens, or would open if they had one."""
+    """Return the users, in any state, for whom a local password counts, or would count if they had one."""
     found: UserQuerySet = User.objects.filter(_counting(None))
     return found
 
 
 def with_a_closed_password(settings: Mapping[int, Effective] | None = None) -> UserQuerySet:
-    """Return the users who have a local password that opens nothing, as their org follows LDAP."""
+    """Return the users who have a local password that does not count, because their org follows LDAP."""
     return with_a_password().filter(org__in=_following(settings), managed_locally=False)
 
 
 def closed_to_administrators() -> dict[str, str]:
-    """Return the active administrators whose local password opens nothing, by username, with their org's tree path."""
+    """Return active administrators whose local password does not count: usernames with the tree paths of their orgs."""
     opening = [role.pk for role in Role.objects.all() if holds(role.permissions, Permission.CONSOLE_LOGIN)]
     let_in = Exists(RoleGrant.objects.filter(user=OuterRef("pk"), role__in=opening))
     suspects = list(
@@ -54,7 +54,7 @@ def closed_to_administrators() -> dict[str, str]:
         .filter(let_in, managed_locally=False)
         .values_list("username", "org_id", "org__path")
     )
-    # The settings of all orgs are read only where there is anybody to ask about.
+    # Read the settings of all orgs only if they are needed.
     following = _following(None) if suspects else ()
     return {username: path for username, org_id, path in suspects if org_id in following}
 

@@ -1,1 +1,1 @@
-"""What happens to users, one module a subject."""
+"""The actions on users, one module a subject."""

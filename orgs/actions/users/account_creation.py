@@ -1,4 +1,4 @@
-"""Creates users, many at once."""
+"""Creates many users at once."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import follows_directory
 from orgs.text import fold, misleading
 
-# So many names are looked up with one question: databases take no end of them.
+# How many names one query looks up: databases limit the parameters of a statement.
 AT_ONCE = 5000
 
 
 @dataclass(frozen=True, slots=True)
 class NewUser:
-    """A user to be made; ``roles`` are ids, the password is given plainly or hashed already."""
+    """A user to create; ``roles`` are ids, the password is plain text or already hashed."""
 
     profile: Profile
     org_id: int
@@ -38,12 +38,12 @@ class NewUser:
 
 @transaction.atomic
 def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: datetime) -> list[User]:
-    """Make users; without a password they sign in by LDAP or not at all.
+    """Create users; a user without a password signs in by LDAP or not at all.
 
     Raises:
         Refused: when a username is empty, misleading, or taken in any letter case; when an org is not active; when a
-            role holds more than ``by`` does; for a password in an org that follows LDAP, unless the user is managed
-            locally.
+            role holds more than ``by`` does; when a user gets a password in an org that follows LDAP, and is not
+            managed locally.
     """
     locks.roles()
     new_users = list(users)
@@ -77,7 +77,7 @@ def create(*, users: Iterable[NewUser], created_by: CreatedBy, by: Actor, at: da
 
 
 def _user(new: NewUser, key: str, created_by: CreatedBy) -> User:
-    """Return the user as it is stored, without its id."""
+    """Return the row of a new user, without its id."""
     user = User(
         username=new.profile.username.strip(),
         username_key=key,
@@ -126,7 +126,7 @@ def _has_password(new: NewUser) -> bool:
 
 
 def _stored(password: str) -> str:
-    """Return a password as it is stored, or one that nobody can have: Django's own takes long to make thousands of."""
+    """Return the hash of a password, or an unusable one: Django's function for these is slow for thousands of users."""
     return make_password(password) if password else ways_in.no_password()
 
 
@@ -143,7 +143,7 @@ def _refuse_taken(keys: list[str]) -> None:
 
 
 def taken(keys: Sequence[str]) -> dict[str, str]:
-    """Return those of the folded usernames that users have already, as they are spelled."""
+    """Return the folded usernames that are taken, each with the stored spelling."""
     found: dict[str, str] = {}
     for start in range(0, len(keys), AT_ONCE):
         theirs = User.objects.filter(username_key__in=keys[start : start + AT_ONCE])

@@ -18,7 +18,7 @@ from orgs.rules.actors import Actor
 
 @transaction.atomic
 def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
-    """Sign these users out everywhere and keep them out; archives stay as they are. Return who was not blocked yet.
+    """Sign these users out everywhere and keep them out; archives stay as they are. Return the newly blocked users.
 
     Raises:
         Refused: when no active SYSADMIN would be left.
@@ -37,7 +37,7 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
 
 @transaction.atomic
 def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
-    """Let these users sign in again; a deactivation that was pending is off. Return who was blocked.
+    """Let these users sign in again, and cancel a pending deactivation. Return the users who were blocked.
 
     Raises:
         Refused: when one of them holds more than ``by``.

@@ -21,7 +21,7 @@ from orgs.rules.actors import Actor
 
 @dataclass(frozen=True, slots=True)
 class Deactivated:
-    """Who was deactivated, and who was blocked instead, because they are on legal hold."""
+    """The users who were deactivated, and those who were blocked instead because they are on legal hold."""
 
     users: frozenset[int]
     on_hold: frozenset[int]
@@ -29,7 +29,7 @@ class Deactivated:
 
 @transaction.atomic
 def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactivated:
-    """End these users' backups: devices deactivated, archives to cold storage; on legal hold they are blocked instead.
+    """Deactivate users and their devices, and move archives to cold storage; block users on legal hold instead.
 
     Raises:
         Refused: when no active SYSADMIN would be left.
@@ -55,7 +55,7 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
     theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
     with locks.holding(names):
         devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
-    # A device may have been off already, with its archive still live.
+    # A device may have been deactivated before, with a live archive.
     others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
     archives.to_cold_storage(device_ids=list(others), at=at)
     note_all(leaving, "user deactivated", by=by, at=at, before={"active": True}, after={"active": False})
@@ -66,9 +66,9 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
 def reactivate(
     *, user_ids: Collection[int], by: Actor, at: datetime, with_devices: bool = True
 ) -> tuple[frozenset[int], Restored]:
-    """Let these users back up again, with the devices that were deactivated with them and their unexpired archives.
+    """Reactivate users, the devices that were deactivated with them, and their unexpired archives.
 
-    Returns who was deactivated, and what came back out of cold storage or was lost.
+    Returns the users who were deactivated, and the counts of restored and lost archives.
 
     Raises:
         Refused: when one of them holds more than ``by``, or is in an org that is not active.
@@ -90,7 +90,7 @@ def reactivate(
 
 
 def _refuse_in_orgs_out_of_use(user_ids: Collection[int]) -> None:
-    """No sync decides about active users of an org that is not active."""
+    """Refuse active users in an org that is not active: no sync decides about them."""
     stray = User.objects.filter(pk__among=user_ids, org__active=False).select_related("org").order_by("pk").first()
     if stray is not None:
         raise Refused(

@@ -1,4 +1,4 @@
-"""Refuses what would leave no active user with the SYSADMIN role."""
+"""Refuses changes that leave no active SYSADMIN."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from orgs.models import User
 
 
 def refuse_to_lose(*, losing: Collection[int], gaining: Collection[int] = ()) -> None:
-    """Refuse to take the last active SYSADMIN's role or account, unless one of ``gaining`` becomes one at once.
+    """Refuse to take the role or the account from the last active SYSADMIN, unless one of ``gaining`` becomes one.
 
-    ``locks.users`` comes before: of two losses at once, the second sees what the first has done.
+    The caller has locked the users by ``locks.users``: of two losses at once, the second sees the first.
     """
     if not losing or not locks.admin_grants().filter(user__among=losing).exists():
         return

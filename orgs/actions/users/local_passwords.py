@@ -1,4 +1,4 @@
-"""Sets local passwords, and marks the users who are managed locally, whose password counts."""
+"""Sets local passwords, and marks users as managed locally."""
 
 from __future__ import annotations
 
@@ -18,10 +18,11 @@ from orgs.rules.local_sign_in import password_counts
 
 @transaction.atomic
 def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by: Actor, at: datetime) -> frozenset[int]:
-    """Put users out of a sync's reach, or back into it. Return for whom that is new.
+    """Exclude users from syncs, or include them again. Return the users for whom that is a change.
 
-    In an org that follows LDAP it decides whether a local password opens the account: whoever is managed locally from
-    now on and may do more than handle themselves gets a new password, as the old one is forgotten (``ways_in``).
+    In an org that follows LDAP, a local password opens the account of a user who is managed locally. So a user who
+    comes to be managed locally and holds more than personal permissions needs a new password: the old one is forgotten
+    (``ways_in``).
 
     Raises:
         Refused: when one of them holds more than ``by``; when the acting person or the last SYSADMIN with a local
@@ -48,7 +49,7 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
     """Set a local password and end the user's other sessions.
 
     Raises:
-        Refused: when the user holds more than ``by``; when a local password opens nothing, as the org follows LDAP.
+        Refused: when the user holds more than ``by``; when the org follows LDAP, so that the password would not count.
     """
     locks.users([user.pk])
     stored = User.objects.select_related("org").get(pk=user.pk)

@@ -23,14 +23,14 @@ def move(
     by: Actor,
     at: datetime,
 ) -> frozenset[int]:
-    """Put users (keys) into orgs (values); devices of ``strangers`` are deauthorized.
+    """Move users (keys) into orgs (values), and deauthorize the devices of ``strangers``. Return who was moved.
 
-    Strangers are those whom the new org's directory does not know. The sessions of those whose roles are about to
-    change can end with it, so that their rows need not be written twice.
+    Strangers are users who were not found in the directory of the new org. ``ending_sessions_of`` are users whose roles
+    change next: their sessions end with the move, so that their rows are written once.
 
     Raises:
-        Refused: when an org is not active; when a user would reach further than ``by`` does, or the org's default
-            roles hold more than ``by``; when the acting person or the last SYSADMIN could not sign in any more.
+        Refused: when an org is not active; when a user would reach further than ``by``, or the org's default roles
+            hold more than ``by``; when the acting person or the last SYSADMIN could not sign in any more.
     """
     names = locks.active_orgs(set(moves.values()))
     locks.users(moves)
@@ -45,7 +45,7 @@ def move(
     having = ways_in.having_passwords(current)
     with (
         ways_in.watched(user_ids=having, by=by, at=at),
-        # From another org the same roles may reach further.
+        # The same roles may reach further from another org.
         ways_in.promotions_watched(user_ids=having, by=by, at=at),
     ):
         _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)

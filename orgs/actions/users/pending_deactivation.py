@@ -15,7 +15,7 @@ from orgs.rules.actors import Actor
 
 @transaction.atomic
 def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
-    """Deactivate these users on hold as soon as they are released. Return for whom that is new."""
+    """Mark users on hold to be deactivated at their release. Return the users for whom that is a change."""
     locks.users(user_ids)
     take_over(user_ids, "pending", by=by, at=at)
     changed = pick(user_ids, pending=False, active=True)
@@ -26,7 +26,7 @@ def set_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozen
 
 @transaction.atomic
 def clear_pending(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[int]:
-    """Forget the pending deactivation of these users. Return who had one."""
+    """Cancel the pending deactivation of these users. Return the users who had one."""
     locks.users(user_ids)
     changed = pick(user_ids, pending=True)
     User.objects.filter(pk__among=changed).update(pending=False, pending_by=SetBy.NOBODY, pending_at=None)

@@ -20,7 +20,9 @@ from orgs.rules.actors import Actor
 def set_roles(
     *, roles: Mapping[int, frozenset[int]], sessions_ended_of: Collection[int] = (), by: Actor, at: datetime
 ) -> frozenset[int]:
-    """Give users (keys) exactly these roles (values, ids); their sessions end, if they have not. Return whose roles changed.
+    """Give users (keys) exactly these roles (values, ids). Return the users whose roles changed.
+
+    The sessions of these users end, except those in ``sessions_ended_of``, which have ended already.
 
     Raises:
         Refused: when no active SYSADMIN would be left; when a user would gain more than ``by`` holds.
@@ -61,7 +63,7 @@ def set_roles(
 
 
 def insert_grants(granted: Iterable[tuple[int, int]], *, by: Actor, at: datetime) -> None:
-    """Store that users (ids) have roles (ids) from now on; the caller has locked, checked, and leaves the audit row."""
+    """Store grants, pairs of user id and role id. The caller has locked and checked, and writes the audit rows."""
     granted_at, label = connection.ops.adapt_datetimefield_value(at), by.label[:255]
     rows = [(user, role, granted_at, label) for user, role in granted]
     insert_rows(RoleGrant, ("user", "role", "granted_at", "granted_by"), rows)

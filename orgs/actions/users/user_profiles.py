@@ -19,7 +19,7 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """The names of a user."""
+    """The username, names and email address of a user."""
 
     username: str
     email: str = ""
@@ -29,13 +29,13 @@ class Profile:
 
 @transaction.atomic
 def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime) -> frozenset[int]:
-    """Set users' names and email. Return whose changed.
+    """Set usernames, names and email addresses, by user id. Return the users whose profile changed.
 
     Usernames may pass from one of these users to another.
 
     Raises:
-        Refused: when a username is empty or another user's; when ``by`` gives another name or address, by which a
-            directory may know somebody else, to a user who holds more.
+        Refused: when a username is empty or belongs to another user; when a user holds more than ``by``: a new name or
+            address may match another person's entry in a directory.
     """
     locks.users(profiles)
     users = [user for user in User.objects.filter(pk__among=profiles) if _profile(user) != profiles[user.pk]]
@@ -81,8 +81,8 @@ def _refuse_names_of_others(users: list[User], profiles: Mapping[int, Profile]) 
 
 
 def _free_names_passed_on(users: list[User], keys: Mapping[int, str]) -> None:
-    """Free the usernames that pass from one user to another: the unique index allows no two of one name, not for a moment."""
+    """Free the usernames that pass from one user to another: the unique index never allows the same name twice."""
     new_keys = set(keys.values())
     passing = [user.pk for user in users if user.username_key != keys[user.pk] and user.username_key in new_keys]
-    # No username's key begins with a space.
+    # The key of a username never begins with a space.
     update_rows(User, {pk: {"username_key": f" {pk}"} for pk in passing}, columns=["username_key"])

@@ -1,4 +1,4 @@
-"""Locks users by their state, and notes what happened to them: shared by the actions of users."""
+"""Locks users by state and writes their audit rows, for all actions on users."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from orgs.rules.actors import Actor
 
 
 def pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
-    """Lock the users that are in this state; return their names by id."""
+    """Lock those of these users that are in this state; return their usernames by id."""
     found = User.objects.select_for_update().filter(pk__among=user_ids, **state).order_by("pk")
     return dict(found.values_list("pk", "username"))
 
 
 def take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime) -> None:
-    """A person who wants what a sync has set already makes it theirs: no sync undoes it any more."""
+    """Store a person as the author of a state that a sync has set, so that no sync undoes it any more."""
     if by.set_by == SetBy.PERSON:
         User.objects.filter(pk__among=user_ids, **{f"{state}_by": SetBy.SYNC}).update(
             **{f"{state}_by": SetBy.PERSON, f"{state}_at": at}
@@ -33,6 +33,6 @@ def note_all(
     before: Mapping[str, object] | None = None,
     after: Mapping[str, object] | None = None,
 ) -> None:
-    """Leave an audit row for each of these users, who are given by id with their usernames."""
+    """Write an audit row for each of these users (usernames by id)."""
     facts = [Fact("user", pk, name, before=before or {}, after=after or {}) for pk, name in users.items()]
     note(facts, action=action, by=by, at=at)
