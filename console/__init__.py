@@ -1,1 +1,1 @@
-"""The project and every page."""
+"""The Django project: settings, processes and all pages."""

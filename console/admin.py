@@ -41,7 +41,7 @@ EDITABLE: dict[type, type[ModelAdmin]] = {  # type: ignore[type-arg]  # each is 
 for model, model_admin in EDITABLE.items():
     data_fixes.register(model, model_admin)
 
-# What is written by actions and syncs only; the lists are searched by the second, filtered by the third.
+# Models that only actions and syncs write: the columns of the list, what it is searched by, what it is filtered by.
 data_fixes.register(RoleGrant, read_only("user", "role", "granted_by", "granted_at", search=["user__username"]))
 data_fixes.register(
     Archive, read_only("device", "state", "size_bytes", "expires_at", search=["device__name"], filters=["state"])

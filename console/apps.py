@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class ConsoleConfig(AppConfig):
-    """The pages, and what serves them."""
+    """The pages, and the processes that serve them."""
 
     name = "console"

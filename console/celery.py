@@ -1,4 +1,4 @@
-"""The Celery app: background runs and mail. The database owns every run; a message only rings the bell."""
+"""The Celery app: background runs and mail. The database owns every run; a message only starts a worker on it."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ load_settings()
 
 app = Celery("rollcall")
 
-# What beat rings for, every so many seconds.
+# The tasks that beat sends, with their intervals in seconds.
 TICKS = {
     "wake_abandoned": 10.0,
     "start_due": 30.0,
     "send_waiting_mail": 60.0,
     "age_archives": 3600.0,
     "forget_uploads": 3600.0,
-    # A day's rows go at the first time of the day that has something to remove; the others find nothing.
+    # Old rows are removed once a day, at the first of these calls; the other calls find nothing.
     "remove_old": 3600.0,
 }
 
 
 def configuration() -> dict[str, Any]:
-    """Return Celery's settings; called when they are first needed, as Django's may not be loaded before."""
+    """Return Celery's settings; called at their first use, as Django's settings may not be loaded before."""
     return {
         "broker_url": settings.REDIS_URL,
-        # However long the broker is away: worker and clock wait for it.
+        # Worker and clock wait for the broker, however long it is away.
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
-        # One message at a time, given back when the worker dies with it: tasks are safe to receive twice.
+        # One message at a time; it returns to the queue when the worker dies. Tasks are safe to receive twice.
         "task_acks_late": True,
         "task_reject_on_worker_lost": True,
         "worker_prefetch_multiplier": 1,
         "broker_transport_options": {
             "visibility_timeout": 3600,
             "unacked_restore_throttle": 1,
-            # A broker that does not answer must not keep a page waiting; Celery's own waiting for messages is not meant.
+            # A page must not wait for a broker that does not answer. A worker that waits for messages is not affected.
             "socket_connect_timeout": 5,
             "socket_timeout": 15,
         },
@@ -52,13 +52,13 @@ def configuration() -> dict[str, Any]:
         "task_queues": [Queue(name, Exchange(name), routing_key=name) for name in ("sync", "mail")],
         "task_default_queue": "sync",
         "task_create_missing_queues": False,
-        # No time limit of Celery's: a run may take long, and its lease shows whether its worker still lives.
+        # Celery has no time limit here: a run may take long, and its lease shows whether its worker still lives.
         "worker_max_tasks_per_child": 50,
         "worker_send_task_events": False,
         "enable_utc": True,
         "beat_scheduler": "console.process.beat_schedule:Clock",
         "beat_schedule": {
-            # A message that waited is worth nothing: the next one comes.
+            # A late message is useless: the next one comes soon.
             name: {"task": f"directory.tasks.{name}", "schedule": seconds, "options": {"expires": seconds - 1}}
             for name, seconds in TICKS.items()
         },
@@ -72,16 +72,15 @@ app.autodiscover_tasks(["console.process"], related_name="heartbeats")
 
 @worker_init.connect
 def look_for_semaphores(**_: object) -> None:
-    """End with one sentence where a worker's processes could not be started."""
+    """End with one sentence on a system where the worker can't start its processes."""
     end_without_semaphores()
 
 
 @worker_init.connect
 def keep_what_is_loaded(**_: object) -> None:
-    """Take what is loaded before a worker's processes start for kept for good.
+    """Exclude everything loaded so far from garbage collection, before the worker's processes start.
 
-    Looking through it for garbage would stop a run for up to a tenth of a second now and then, and would make each
-    process copy it.
+    Collecting it would stop a run for up to a tenth of a second now and then, and each process would copy it.
     """
     gc.collect()
     gc.freeze()
@@ -89,10 +88,10 @@ def keep_what_is_loaded(**_: object) -> None:
 
 @worker_ready.connect
 def look_around(**_: object) -> None:
-    """Take up at once what an earlier worker has left, whether or not a clock rings."""
+    """Continue the runs that an earlier worker has left, at once, even without a clock."""
     app.send_task("directory.tasks.wake_abandoned", queue="mail", expires=TICKS["wake_abandoned"])
 
 
 @setup_logging.connect
 def keep_own_logging(**_: object) -> None:
-    """Keep Celery from setting up logging: Django has, through console.logs."""
+    """Keep Celery from setting up logging: Django has done so by console.logs."""

@@ -1,4 +1,4 @@
-"""Answers load balancers and monitoring: whether the console is there, and everything that a sync needs."""
+"""Answers health checks of load balancers and monitoring: for the console, and for everything that a sync needs."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ SYNC_ADDRESS = "/healthz/sync"
 
 
 class HealthMiddleware:
-    """Answers ``/healthz`` and ``/healthz/sync`` before anything else does.
+    """Answers ``/healthz`` and ``/healthz/sync`` before all other middleware.
 
-    Who asks knows no host name of ours, no HTTPS and no password.
+    Health checks come without our host name, without HTTPS and without a password.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -39,7 +39,7 @@ def _console() -> tuple[bool, str]:
 
 
 def _sync() -> tuple[bool, str]:
-    """Return a line for each part: its name and a word."""
+    """Return whether a sync can run, and one line for each part: its name and a word."""
     parts = readiness.parts(at=timezone.now())
     words = "".join(f"{name} {word}\n" for name, word in parts.items())
     return all(word == readiness.OK for word in parts.values()), words

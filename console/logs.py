@@ -1,4 +1,4 @@
-"""Sets up logging: one file and stderr, in the format that operators grep, and no value can forge a line."""
+"""Sets up logging to one file and stderr, in the format that operators grep; no value can forge a line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def escape(text: str) -> str:
-    """Return the text on one line, with everything that could pass for another line or hide text written out."""
+    """Return the text on one line, with escapes for characters that could start a new line or hide text."""
     return _UNSAFE.sub(_written_out, text)
 
 
@@ -32,19 +32,19 @@ def _written_out(found: re.Match[str]) -> str:
     return _SHORT.get(character) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
-# Written without a column that names them, as the original wrote the lines of a whole run.
+# Loggers whose name is not written, as in the original's lines about a whole run.
 _WITHOUT_COLUMN = "rollcall.sync"
-# How wide the original's columns of thread and logger are; of a longer logger the end counts.
+# The widths of the original's columns for thread and logger; a longer logger's name is cut at its start.
 _THREAD_WIDTH, _LOGGER_WIDTH = 20, 40
-# Loggers that write a line for each tick, all day: for warnings only.
+# Loggers that write a line for each tick: warnings only.
 _TICKING = ("celery.beat", "celery.worker.strategy", "celery.app.trace")
 
 
 class OneLineFormatter(logging.Formatter):
     """Writes one line for each record in the original's form, and indents tracebacks below it.
 
-    ``[07.10.14 13:27:33.207 INFO    MainThread] DIRSYNC:: ...`` for what is said of a whole run; of other loggers with
-    the thread in 20 and the logger in 40 columns.
+    ``[07.10.14 13:27:33.207 INFO    MainThread] DIRSYNC:: ...`` for lines about a whole run; lines of other loggers
+    have the thread in 20 columns and the logger in 40.
     """
 
     default_time_format = "%m.%d.%y %H:%M:%S"
@@ -59,7 +59,7 @@ class OneLineFormatter(logging.Formatter):
         return super().format(record)
 
     def _several(self, record: logging.LogRecord, lines: LogLines) -> str:
-        """Return each of the lines as it would be written if it came alone."""
+        """Return the lines, each formatted like a record of its own."""
         record.message, record.asctime = "", self.formatTime(record, self.datefmt)
         record.origin = _origin(record)
         beginning = super().formatMessage(record)
@@ -89,7 +89,7 @@ def _indented(text: str) -> str:
 
 
 class DroppingStream(logging.StreamHandler[TextIO]):
-    """Writes to standard error; a line that can't be written, as on a full disk, is dropped and stops nobody."""
+    """Writes to standard error; drops a line that can't be written (such as on a full disk), without an error."""
 
     def handleError(self, record: logging.LogRecord) -> None:
         if not isinstance(sys.exc_info()[1], OSError):
@@ -97,10 +97,10 @@ class DroppingStream(logging.StreamHandler[TextIO]):
 
 
 class DroppingFile(logging.handlers.WatchedFileHandler):
-    """Writes to a file, and to a new one after logrotate has moved it; what can't be written is dropped."""
+    """Writes to a file, and to a new one after logrotate has moved it; drops records that can't be written."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one record, or drop it; what was half written to a full disk is not kept for later."""
+        """Write one record or drop it; do not keep a half-written record for later."""
         try:
             super().emit(record)
         except OSError:
@@ -114,17 +114,17 @@ class DroppingFile(logging.handlers.WatchedFileHandler):
 
     def _start_over(self) -> None:
         stream, self.stream = self.stream, None
-        # Closing writes what is left, which fails once more; the file is closed all the same.
+        # Closing flushes the rest, which fails again; the file is closed even so.
         if stream is not None:
             with suppress(OSError):
                 stream.close()
 
 
 def configure(config: Mapping[str, str]) -> None:
-    """Set up logging from Django's LOGGING: ``file`` and ``level``; the file's folder is for its owner only.
+    """Set up logging from Django's LOGGING: ``file`` and ``level``; only the owner may read the file's folder.
 
     Raises:
-        BadSetting: when the file can't be written for another reason than that the disk is full.
+        BadSetting: when the file can't be written, unless the reason is a full disk.
     """
     file = Path(config["file"]).absolute()
     try:
@@ -140,7 +140,7 @@ def configure(config: Mapping[str, str]) -> None:
             "formatters": {"line": {"()": OneLineFormatter}},
             "handlers": {
                 "stderr": {"()": DroppingStream, "formatter": "line"},
-                # Watched: after logrotate has moved the file away, a new one is opened.
+                # Opens a new file after logrotate has moved the old one.
                 "file": {
                     "()": DroppingFile,
                     "filename": str(file),

@@ -1,4 +1,4 @@
-"""Rollcall's settings: everything that varies comes from the environment, through env, once."""
+"""Rollcall's settings; those that vary between installations come from the environment."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ DEBUG = debug(hosts("ALLOWED_HOSTS", default=[*THIS_MACHINE]), https=flag("HTTPS
 CSRF_TRUSTED_ORIGINS = origins("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "django.contrib.admin.apps.SimpleAdminConfig",  # the data fixes register themselves where the URLs are
+    "django.contrib.admin.apps.SimpleAdminConfig",  # console.urls has the site of the data fixes
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -60,7 +60,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "console.health.HealthMiddleware",
-    # What every answer carries comes first, so that static files and errors carry it too.
+    # Middleware for headers of all responses comes first, so that static files and errors have these headers too.
     "django.middleware.security.SecurityMiddleware",
     "console.http.middleware.HeadersMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -95,14 +95,14 @@ TEMPLATES: list[dict[str, Any]] = [
                 "csp.context_processors.nonce",
                 "console.presenters.navigation.navigation",
             ],
-            # In the place of the package's own library.
+            # Replaces the tags of the package.
             "libraries": {"lucide": "console.elements.icons"},
         },
     }
 ]
 
-# SQLite: WAL alone makes "database is locked" more frequent; IMMEDIATE transactions that wait are the cure. FULL: what
-# was answered for is on the disk, even when the power goes.
+# SQLite: WAL alone makes "database is locked" more frequent; IMMEDIATE transactions that wait prevent it. FULL: data
+# of a finished transaction are on the disk, even after a power failure.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 20,
@@ -113,8 +113,8 @@ DATABASES: dict[str, dict[str, Any]] = {"default": database("DATABASE_URL", fold
 if DATABASES["default"]["ENGINE"].endswith("sqlite3"):
     DATABASES["default"]["OPTIONS"] = SQLITE_OPTIONS
 else:
-    # PostgreSQL: nobody waits for a lock for ever, and a worker that was stopped in mid-transaction lets go of its locks.
-    # A page's statements have a limit too (console.wsgi); a run's don't. DATABASE_URL may name other options.
+    # PostgreSQL: waiting for a lock has a limit, and a worker that was stopped in a transaction loses its locks. The
+    # statements of pages have a limit too (console.wsgi), those of runs have none. DATABASE_URL may set other options.
     POSTGRESQL_TIMEOUTS = {
         "lock_timeout": 10,
         "idle_in_transaction_session_timeout": 30,
@@ -123,19 +123,19 @@ else:
     DATABASES["default"].setdefault("OPTIONS", {}).setdefault(
         "options", " ".join(f"-c {name}={seconds}s" for name, seconds in POSTGRESQL_TIMEOUTS.items())
     )
-    # For pg_stat_activity: who holds that connection, or that lock?
+    # Shows in pg_stat_activity which process holds a connection or a lock.
     DATABASES["default"]["OPTIONS"].setdefault("application_name", process_name(sys.argv)[:63])
     DATABASES["default"]["CONN_MAX_AGE"] = 60
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
-# No cache: what web processes share is in tables of its own, and nothing anywhere is pickled.
+# No cache: web processes share data in tables, and nothing is pickled.
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "orgs.User"
-# Usernames are unique by their folded key (username_key), in any letter case.
+# The check wants unique usernames. They are: by their folded key (username_key), in any letter case.
 SILENCED_SYSTEM_CHECKS = ["auth.W004"]
 AUTHENTICATION_BACKENDS = ["console.security.access.LocalBackend"]
-# Scrypt needs memory as well as time; what PBKDF2 made before is still read, and made anew at the next sign-in.
+# Scrypt costs memory as well as time. Older hashes (PBKDF2) still work, and are replaced at the next sign-in.
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.ScryptPasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -149,7 +149,7 @@ LOGIN_URL = "session:sign-in"
 LOGIN_REDIRECT_URL = "dashboard"
 LOGOUT_REDIRECT_URL = "session:sign-in"
 
-# One language until a second one is complete: libraries' own translations would be mixed with our English.
+# One language until a second one is complete: else translations of libraries would be mixed with our English.
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English")]
 TIME_ZONE = time_zone("TIME_ZONE", default="UTC")
@@ -165,7 +165,7 @@ CRISPY_ALLOWED_TEMPLATE_PACKS = "bootstrap5"
 CRISPY_TEMPLATE_PACK = "bootstrap5"
 DJANGO_TABLES2_TEMPLATE = "components/table.html"
 
-# One policy for every page; Tabler draws its form marks as data: images.
+# One policy for all pages; Tabler has marks of form fields as data: images.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -186,27 +186,28 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 HTTPS = flag("HTTPS", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = number("HSTS_SECONDS", default=0, most=10 * 365 * 86_400)
-# Rollcall cannot decide whether the domain's other names speak HTTPS and belong on the browsers' own lists.
+# Silence the checks for HSTS of subdomains and for preload lists: Rollcall cannot know whether all names of the domain
+# use HTTPS.
 SILENCED_SYSTEM_CHECKS += ["security.W005", "security.W021"]
 BEHIND_PROXY = flag("BEHIND_PROXY", default=False)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
-# A browser takes a cookie of such a name over HTTPS only, and from this very host.
+# A browser accepts a cookie with this prefix only over HTTPS, and only from this host.
 COOKIE_PREFIX = "__Host-" if HTTPS else ""
 SESSION_COOKIE_NAME, CSRF_COOKIE_NAME = f"{COOKIE_PREFIX}session", f"{COOKIE_PREFIX}csrf"
 SESSION_ENGINE = "console.security.session_store"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
-# A session ends so long after the sign-in, and so long after the last request that a person made.
+# The limits of a session: since the sign-in, and since the last request that the user made.
 SESSION_COOKIE_AGE = 3600 * number("SESSION_HOURS", default=12, least=1, most=24 * 365)
 SESSION_IDLE_SECONDS = 60 * number("SESSION_IDLE_MINUTES", default=30, least=1, most=60 * 24 * 365)
-# A dangerous page wants the password again when it was given longer ago than this.
+# A dangerous page asks for the password again if it was entered longer ago than this.
 CONFIRMED_SECONDS = 600
 DEFAULT_EXCEPTION_REPORTER_FILTER = "console.security.error_reports.WithoutValues"
 CSRF_FAILURE_VIEW = "console.views.session.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
-# Files stay in memory, up to a size; no request fills the disk.
+# Uploaded files stay in memory, up to a maximum size, so that no request fills the disk.
 FILE_UPLOAD_HANDLERS = ["console.http.uploads.LimitedUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
@@ -223,23 +224,23 @@ CONSOLE_ADDRESS = web_address("CONSOLE_ADDRESS", default="http://localhost:8000"
 REDIS_URL = broker_url(VAR)
 CELERY_APP = "console.celery.app"
 
-# Older keys stay readable after a rotation: put the new one first (Fernet keys, comma-separated).
+# Fernet keys, comma-separated. To rotate, put the new key first and keep the older ones: they still decrypt.
 ENCRYPTION_KEYS = encryption_keys("ENCRYPTION_KEYS")
-# Where LDAP servers may be: any other port, and this machine itself, only where the operator allows it.
+# LDAP servers on other ports, or on this machine, only if the operator allows it.
 LDAP_PORTS = ports("LDAP_PORTS", default=(389, 636, 3268, 3269))
 LDAP_LOOPBACK = flag("LDAP_LOOPBACK", default=False)
-# Whether a process that has read to its end waits for the next run, instead of ending with its own.
+# Whether a reader process waits for the next run after its own one has ended.
 LDAP_READERS_WAIT = False
-# Celery hard-kills nothing here: the database owns a run, and its lease decides when it may be taken over.
+# Seconds until another worker may take over a run whose worker does not renew the lease. Celery kills no task.
 RUN_LEASE_SECONDS = number("RUN_LEASE_SECONDS", default=30, least=2, most=3600)
 
-# Days for which rows are kept; 0 is for ever. The audit trail is kept at least as long as the runs.
+# Days until rows are removed; 0 keeps them for ever. The audit trail is kept at least as long as the runs.
 KEEP_RUNS_DAYS = number("KEEP_RUNS_DAYS", default=365, most=36_500)
 KEEP_AUDIT_DAYS = number("KEEP_AUDIT_DAYS", default=3650, most=36_500)
 KEEP_MAILS_DAYS = number("KEEP_MAILS_DAYS", default=90, most=36_500)
 KEEP_ALERTS_DAYS = number("KEEP_ALERTS_DAYS", default=180, most=36_500)
 
-# Scripts run only where the system has every layer of their sandbox, unless the operator allows less.
+# Scripts run only on a system with every layer of the sandbox, unless the operator allows less.
 ALLOW_WEAK_SANDBOX = flag("ALLOW_WEAK_SANDBOX", default=False)
 
 LOG_FILE = text("LOG_FILE", default=str(VAR / "log" / "rollcall.log"))

@@ -1,4 +1,4 @@
-"""Every address of the console."""
+"""The URLs of the console."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ audit_pages = [
 handler400 = "console.http.error_pages.bad_request"
 handler403 = "console.http.error_pages.not_allowed"
 handler404 = "console.http.error_pages.not_found"
-# Also of what goes wrong before a view is reached, as when the session is read.
+# This handler also gets errors before the view, such as from reading the session.
 handler500 = "console.http.unavailable.error_page"
 
 urlpatterns: list[URLPattern | URLResolver] = [

@@ -1,1 +1,1 @@
-"""Django admin for data fixes: the same actions as everywhere, for SYSADMIN only."""
+"""Data fixes: Django admin for SYSADMINs, which calls the same actions as all other pages."""

@@ -1,4 +1,4 @@
-"""Data fixes of LDAP servers, which have a page of their own, of matches and of the sync's settings."""
+"""Data fixes of LDAP servers (read-only), of matches, and of the sync's settings."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from directory.values import server_fields
 
 
 class LdapServerAdmin(ReadOnlyAdmin):
-    """LDAP servers as they are stored, without password and key; they are changed on their own page."""
+    """LDAP servers as stored, without password and key; they are changed on the page LDAP servers."""
 
     list_display = ("name", "enabled", "search_base", "position", "its_page")
     exclude = tuple(server_fields.secrets())
     search_fields = ("name",)
 
     def its_page(self, obj: LdapServer) -> SafeString:
-        """Link to where the server is changed."""
+        """Link to the page that changes the server."""
         return format_html('<a href="{}">{}</a>', reverse("ldap_servers:edit", args=[obj.pk]), _("Change it there"))
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
@@ -38,7 +38,7 @@ class LdapServerAdmin(ReadOnlyAdmin):
 
 
 class MatchAdmin(ActingAdmin):
-    """Who was last matched to which entry; what is wrong there is forgotten by the action of the list."""
+    """The entry that each user was last matched to; the action of the list forgets wrong matches."""
 
     list_display = ("user", "server", "dn", "unique_id", "matched_at")
     list_select_related = ("user", "server")
@@ -53,7 +53,7 @@ class MatchAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Forget the match"))
     def forget(self, request: HttpRequest, chosen: QuerySet[Match]) -> HttpResponse | None:
-        """Forget, after naming the effects."""
+        """Show the effects, then forget the chosen matches."""
         ids = list(chosen.values_list("pk", flat=True))
         effects = [
             ngettext(
@@ -75,7 +75,7 @@ class MatchAdmin(ActingAdmin):
 
 
 class SyncSettingsForm(NotificationForm):
-    """All the sync's settings at once."""
+    """All settings of the sync in one form."""
 
     class Meta(NotificationForm.Meta):
         fields = [*NotificationForm.Meta.fields, "interval_hours"]
@@ -91,5 +91,5 @@ class SyncSettingsAdmin(ActingAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: ARG002, FBT001
-        """Save by the action."""
+        """Save through the action."""
         settings.save(values=form.values(), by=by(request), at=timezone.now())

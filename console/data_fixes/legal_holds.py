@@ -1,4 +1,4 @@
-"""Data fixes of legal holds: opened, closed, custodians added and released, by the actions."""
+"""Data fixes of legal holds: open and close matters, add and release custodians."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _will_be_deactivated(custodians: QuerySet[Custodian]) -> str:
 
 
 class MatterAdmin(ActingAdmin):
-    """Matters: new ones are opened; closing is an action of the list."""
+    """Matters: the form opens a new one, an action of the list closes them."""
 
     list_display = ("name", "policy", "opened_at", "closed_at")
     search_fields = ("name", "policy")
@@ -36,15 +36,15 @@ class MatterAdmin(ActingAdmin):
     actions = ("close",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
-        """Fix what is there."""
+        """Make every field of a stored object read-only."""
         return () if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
-        """Show the dates of a matter that is there."""
+        """Show the dates of a stored matter."""
         return self.fields if obj is None else ("name", "policy", "notes", "opened_at", "closed_at")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Open a matter by the action."""
+        """Open a matter through the action."""
         if change:
             return
         given = form.cleaned_data
@@ -55,7 +55,7 @@ class MatterAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Close the chosen matters"))
     def close(self, request: HttpRequest, chosen: QuerySet[Matter]) -> HttpResponse | None:
-        """Close, after naming the effects."""
+        """Show the effects, then close the chosen matters."""
         effects = [
             _("All their custodians are released."),
             _will_be_deactivated(Custodian.objects.filter(matter__in=chosen.values("pk"))),
@@ -75,7 +75,7 @@ class MatterAdmin(ActingAdmin):
 
 
 class CustodianAdmin(ActingAdmin):
-    """Custodians: new ones are added to an open matter; releasing is an action of the list."""
+    """Custodians: the form adds a user to an open matter, an action of the list releases them."""
 
     list_display = ("user", "matter", "added_at", "released_at")
     list_select_related = ("user", "matter")
@@ -84,15 +84,15 @@ class CustodianAdmin(ActingAdmin):
     actions = ("release",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
-        """Ask for matter and user only."""
+        """Ask for the matter and the user of a new custodian."""
         return ("matter", "user") if obj is None else ("matter", "user", "added_at", "released_at")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:  # noqa: ARG002
-        """Fix what is there."""
+        """Make every field of a stored object read-only."""
         return () if obj is None else ("matter", "user", "added_at", "released_at")
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Put the user on hold by the action."""
+        """Put the user on hold through the action."""
         if change:
             return
         matter, user = form.cleaned_data["matter"], form.cleaned_data["user"]
@@ -101,7 +101,7 @@ class CustodianAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Release the chosen custodians"))
     def release(self, request: HttpRequest, chosen: QuerySet[Custodian]) -> HttpResponse | None:
-        """Release, after naming the effects."""
+        """Show the effects, then release the chosen custodians."""
         effects = [_will_be_deactivated(chosen)]
         if page := self.confirm(request, chosen, action="release", title=_("Release custodians"), effects=effects):
             return page

@@ -1,4 +1,4 @@
-"""Adds one user by hand: what the scripts make of them is shown first, then done."""
+"""Adds one user by hand: shows what the scripts decide, then creates the user."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orgs.text import fold
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What would become of somebody; ``problem`` is why they can't be created, ``by_scripts`` whether scripts decided."""
+    """The decision about an applicant; ``problem`` is why it fails, ``by_scripts`` whether scripts decided."""
 
     decision: Decision | None
     problem: str = ""
@@ -31,11 +31,11 @@ class Fate:
 
     @property
     def digest(self) -> str:
-        """Return a hash of everything that was decided, by which it is recognized when it comes again."""
+        """Return a hash of the decision, to recognize the same decision in the next request."""
         return hashlib.sha256(packed([self.decision] if self.decision else []).encode()).hexdigest()
 
     def lines(self) -> list[str]:
-        """Return the lines that an administrator sees before it is done."""
+        """Return the lines that an administrator sees before the user is created."""
         if (decision := self.decision) is None:
             return [self.problem]
         names = Role.objects.filter(pk__in=decision.roles).order_by("name").values_list("name", flat=True)
@@ -52,7 +52,7 @@ class Fate:
 
 
 def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
-    """Look somebody up in the directory, run its scripts, and return what would become of them; writes nothing."""
+    """Look an applicant up in the directory, run its scripts, and return the decision; writes nothing."""
     if taken := account_creation.taken([fold(applicant.profile.username)]):
         name = next(iter(taken.values()))
         return Fate(None, _("The username %(name)s is taken (letter case does not count).") % {"name": name})
@@ -65,10 +65,10 @@ def fate_of(applicant: Applicant, *, by: Actor) -> Fate:
 
 
 def carry_out(fate: Fate, *, by: Actor) -> Created:
-    """Create the user as was decided.
+    """Create the user as decided.
 
     Raises:
-        Refused: when anything that was decided holds no more.
+        Refused: when a part of the decision is no longer valid.
     """
     if fate.decision is None:
         raise ValueError("nothing was decided")

@@ -1,4 +1,4 @@
-"""Data fixes of orgs, roles and devices, each through its actions."""
+"""Data fixes of orgs, roles and devices."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from orgs.rules.local_sign_in import closed_to_administrators
 
 
 class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
-    """An org's own settings; the place in the tree only when it is new."""
+    """An org's own settings; for a new org also its parent."""
 
     left_behind = forms.BooleanField(label=gettext_lazy("Leave users behind whom nobody looks for"), required=False)
     parent = forms.ModelChoiceField(label=gettext_lazy("Parent"), queryset=Org.objects.active(), required=False)
@@ -41,7 +41,7 @@ class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
         widgets = {"default_roles": forms.CheckboxSelectMultiple}
 
     def clean(self) -> dict[str, Any]:
-        """Name the users who were found on no server that the org would use, and have that confirmed."""
+        """Require a confirmation if some users were found on no server that the org would use; name these users."""
         found: dict[str, Any] = super().clean() or self.cleaned_data
         service = found.get("directory_service", self.instance.directory_service)
         if self.instance.pk and not found.get("left_behind"):
@@ -53,7 +53,7 @@ class OrgForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 class OrgAdmin(ActingAdmin):
-    """Orgs: settings in the form, taking out of use and new keys by the actions of the list."""
+    """Orgs: the form has the settings; actions of the list take orgs out of use and renew keys."""
 
     form = OrgForm
     list_display = ("name", "directory_service", "registration_key", "active")
@@ -64,7 +64,7 @@ class OrgAdmin(ActingAdmin):
     actions = ("take_out_of_use", "bring_back", "renew_key")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
-        """Ask for the parent of a new org; show what is fixed of one that is there."""
+        """Ask for the parent of a new org; show the fixed values of a stored one."""
         return (
             ["parent", *OrgForm.Meta.fields]
             if obj is None
@@ -72,7 +72,7 @@ class OrgAdmin(ActingAdmin):
         )
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Create or change by the action."""
+        """Create or change the org through the action."""
         who, at, given = by(request), timezone.now(), dict(form.cleaned_data)
         parent, default_roles = given.pop("parent", None), given.pop("default_roles")
         given.pop("left_behind", None)
@@ -88,7 +88,7 @@ class OrgAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Take the chosen orgs out of use"))
     def take_out_of_use(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
-        """Take out of use, after naming the effects."""
+        """Show the effects, then take the chosen orgs out of use."""
         effects = [_("Nobody can be put into them, and no sync looks for their users. It can be undone.")]
         title = _("Take orgs out of use")
         if page := self.confirm(request, chosen, action="take_out_of_use", title=title, effects=effects):
@@ -98,7 +98,7 @@ class OrgAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Bring the chosen orgs back into use"))
     def bring_back(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
-        """Bring back into use, after naming the effects."""
+        """Show the effects, then bring the chosen orgs back into use."""
         effects = [_("People can be put into them again, and syncs look for their users where they follow LDAP.")]
         title = _("Bring orgs back into use")
         if page := self.confirm(request, chosen, action="bring_back", title=title, effects=effects):
@@ -116,7 +116,7 @@ class OrgAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Give the chosen orgs new registration keys"))
     def renew_key(self, request: HttpRequest, chosen: QuerySet[Org]) -> HttpResponse | None:
-        """Renew the keys, after naming the effects."""
+        """Show the effects, then renew the keys."""
         effects = [_("The old keys stop working at once: installers and instructions that hold them fail.")]
         title = _("New registration keys")
         if page := self.confirm(request, chosen, action="renew_key", title=title, effects=effects):
@@ -131,7 +131,7 @@ class OrgAdmin(ActingAdmin):
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A custom role with its permissions to tick."""
+    """A custom role with its permissions as checkboxes."""
 
     permissions = forms.MultipleChoiceField(
         label=gettext_lazy("Permissions"),
@@ -158,7 +158,7 @@ class RoleAdmin(ActingAdmin):
         return super().has_change_permission(request, obj) and (obj is None or not obj.locked)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Save by the action."""
+        """Save through the action."""
         stored = Role.objects.get(pk=obj.pk) if change else None
         given, who, at = form.cleaned_data, by(request), timezone.now()
         obj.pk = roles.save(role=stored, name=given["name"], permissions=given["permissions"], by=who, at=at).pk
@@ -172,7 +172,7 @@ class RoleAdmin(ActingAdmin):
 
 
 class DeviceAdmin(ActingAdmin):
-    """Devices: shown in full; deactivated and reactivated by the actions of the list."""
+    """Devices: read-only; actions of the list deactivate and reactivate them."""
 
     list_display = ("name", "guid", "user", "active", "blocked", "authorized", "last_connected")
     list_filter = ("active", "blocked", "authorized")
@@ -184,12 +184,12 @@ class DeviceAdmin(ActingAdmin):
         return False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:  # noqa: ARG002
-        """Show every field, change none."""
+        """Make every field read-only."""
         return [field.name for field in Device._meta.fields]
 
     @admin.action(description=gettext_lazy("Deactivate the chosen devices"))
     def deactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> HttpResponse | None:
-        """Deactivate, after naming the effects."""
+        """Show the effects, then deactivate."""
         count = Archive.objects.filter(device__in=chosen.values("pk"), state=ArchiveState.LIVE).count()
         effects = [
             ngettext(
@@ -211,7 +211,7 @@ class DeviceAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Reactivate the chosen devices"))
     def reactivate(self, request: HttpRequest, chosen: QuerySet[Device]) -> HttpResponse | None:
-        """Reactivate, after naming what comes back and what stays lost."""
+        """Show which archives come back and which stay lost, then reactivate."""
         archives = Archive.objects.filter(device__in=chosen.filter(active=False).values("pk"))
         counts = {
             "devices": chosen.filter(active=False).count(),

@@ -1,4 +1,4 @@
-"""Data fixes that set a local password: one's own, and another user's."""
+"""The page of Data fixes that sets a local password, one's own or another user's."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from orgs.rules.local_sign_in import password_counts
 
 
 def password_page(request: HttpRequest, site: AdminSite, user: User, *, by: Actor, back: str) -> HttpResponse:
-    """Ask for a user's new local password twice, set it by the action and go back; who asks has confirmed their own.
+    """Ask twice for a user's new local password, set it by the action, and go back to ``back``.
 
-    The form says beforehand when a local password would open nothing.
+    The acting person has confirmed their own password before. The form says so if a local password would not count.
     """
     form: SetPasswordForm[User] = SetPasswordForm(user, request.POST or None)
     if request.method == "POST" and form.is_valid():
@@ -35,7 +35,7 @@ def password_page(request: HttpRequest, site: AdminSite, user: User, *, by: Acto
             form.add_error(None, f"{reason}.")
         else:
             if user.pk == by.user_id:
-                # The other sessions end, this one goes on.
+                # The user's other sessions end; keep this one.
                 update_session_auth_hash(request, user)
             text = _("The password of %(name)s is set; other sessions have ended.")
             messages.success(request, text % {"name": user.username})

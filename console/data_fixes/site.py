@@ -1,4 +1,4 @@
-"""The site of the data fixes, and what its pages share: actions that may refuse, and pages that only show."""
+"""The admin site of the data fixes, and base classes: pages that change data by actions, and read-only pages."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOO_LONG_A_NUMBER = re.compile(r"\d{19}")
 
 
 class DataFixes(AdminSite):
-    """Django admin without a door of its own: who wants in signs in to the console."""
+    """Django admin without its own sign-in: users sign in to the console."""
 
     site_header = _("Rollcall: data fixes")
     site_title = _("Data fixes")
@@ -42,7 +42,7 @@ class DataFixes(AdminSite):
     site_url = "/"
 
     def admin_view(self, view: Any, cacheable: bool = False) -> Any:  # noqa: FBT001, FBT002
-        """Ask for the password again before every page, unless it was given lately."""
+        """Ask for the password again before every page, unless it was entered in the last minutes."""
         inner = super().admin_view(view, cacheable)
 
         @functools.wraps(inner)
@@ -53,7 +53,7 @@ class DataFixes(AdminSite):
         return guarded
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:  # noqa: ARG002
-        """Send to the sign-in of the console, which is throttled."""
+        """Redirect to the sign-in of the console, which is throttled."""
         if request.user.is_authenticated:
             raise PermissionDenied
         address = request.GET.get("next") or resolve_url(f"{self.name}:index")
@@ -67,21 +67,21 @@ class DataFixes(AdminSite):
 
 
 def by(request: HttpRequest) -> Actor:
-    """Return who does this."""
+    """Return the signed-in user as the actor."""
     return person(cast("User", request.user))
 
 
 class Careful(ModelAdmin):  # type: ignore[type-arg]
-    """What all pages share: no secret can be filtered by, and what chooses no row chooses nothing."""
+    """Base of all pages: refuses filters by secrets, and ignores ids that no row can have."""
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest | None = None) -> bool:
-        """Refuse filters by a secret, which would show it letter by letter, and numbers that no database holds."""
+        """Refuse filters by a secret, which would reveal it letter by letter, and numbers that no database can hold."""
         if not _SECRETS.isdisjoint(lookup.split("__")) or _TOO_LONG_A_NUMBER.search(value):
             return False
         return super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]  # the stubs have no None
 
     def response_action(self, request: HttpRequest, queryset: QuerySet[Any], *_: Any, **__: Any) -> Any:
-        """Leave out chosen rows that can't be any."""
+        """Drop chosen ids that no row can have."""
         given = request.POST.copy()
         chosen = [
             key for key in given.getlist(ACTION_CHECKBOX_NAME) if key.isascii() and key.isdecimal() and len(key) < 19
@@ -92,7 +92,7 @@ class Careful(ModelAdmin):  # type: ignore[type-arg]
 
 
 class ActingAdmin(Careful):
-    """A page whose changes go through actions; what an action refuses is shown, and nothing is written."""
+    """A page that changes data through actions; if an action refuses, the page shows why and nothing is written."""
 
     actions_on_bottom = True
     list_per_page = 50
@@ -108,7 +108,7 @@ class ActingAdmin(Careful):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Show the form, and what an action refused."""
+        """Show the form; if an action refuses, show why."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except (Refused, Invalid) as reason:
@@ -116,10 +116,10 @@ class ActingAdmin(Careful):
             return HttpResponseRedirect(request.get_full_path())
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:  # noqa: FBT001
-        """Leave related rows alone: the action wrote them."""
+        """Write no related rows: the action has written them."""
 
     def act(self, request: HttpRequest, doing: Callable[[], Done], answer: str | Callable[[Done], str]) -> None:
-        """Do something to the chosen rows, and show what came of it; ``answer`` may be made of what doing it returns."""
+        """Call ``doing`` and show ``answer``, a text or a function of the result; if it is refused, show why."""
         try:
             done = doing()
         except Refused as reason:
@@ -130,7 +130,7 @@ class ActingAdmin(Careful):
     def confirm(
         self, request: HttpRequest, chosen: QuerySet[Any], *, action: str, title: object, effects: Sequence[object]
     ) -> TemplateResponse | None:
-        """Return the page that names the effects; None once they are confirmed."""
+        """Return the page that shows the effects; None once they are confirmed."""
         if "confirmed" in request.POST:
             return None
         context = {
@@ -146,7 +146,7 @@ class ActingAdmin(Careful):
 
 
 class ReadOnlyAdmin(Careful):
-    """Rows that can be looked at and nothing else."""
+    """A page that shows rows and changes nothing."""
 
     actions = None
     list_per_page = 50
@@ -163,7 +163,7 @@ class ReadOnlyAdmin(Careful):
 
 
 def read_only(*columns: str, search: Sequence[str] = (), filters: Sequence[str] = ()) -> type[ModelAdmin[Model]]:
-    """Return an admin that only shows, with these columns."""
+    """Return a read-only admin class with these columns."""
     options = {
         "list_display": columns,
         "search_fields": search,

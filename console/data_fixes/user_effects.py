@@ -1,4 +1,4 @@
-"""What changes of users' states will do and have done, in words and numbers, for the data fixes."""
+"""The effects of changing users' states, before and after the change, as sentences with numbers."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from orgs.models import Archive, ArchiveState, Device, User
 
 
 def blocking() -> list[str]:
-    """Return what blocking does."""
+    """Return the effects of blocking."""
     return [_("They are signed out everywhere and can't sign in. Archives stay as they are.")]
 
 
 def unblocking(chosen: QuerySet[User]) -> list[str]:
-    """Return what unblocking does to those who are blocked."""
+    """Return the effects of unblocking on those who are blocked."""
     blocked = chosen.filter(blocked=True)
     found = [
         ngettext(
@@ -32,7 +32,7 @@ def unblocking(chosen: QuerySet[User]) -> list[str]:
 
 
 def clearing(chosen: QuerySet[User]) -> list[str]:
-    """Return what clearing pending deactivations does."""
+    """Return the effects of clearing pending deactivations."""
     return [_cleared(chosen.filter(pending=True).count()), _("A release from legal hold then deactivates nobody.")]
 
 
@@ -45,7 +45,7 @@ def _cleared(count: int) -> str:
 
 
 def deactivating(chosen: QuerySet[User]) -> list[str]:
-    """Return what deactivating does, with numbers."""
+    """Return the effects of deactivating, with numbers."""
     on_hold = User.objects.on_legal_hold().filter(pk__in=chosen.values("pk")).count()
     leaving = chosen.filter(active=True).exclude(pk__in=User.objects.on_legal_hold().values("pk"))
     devices = Device.objects.filter(user__in=leaving.values("pk"), active=True).count()
@@ -67,7 +67,7 @@ def deactivating(chosen: QuerySet[User]) -> list[str]:
 
 
 def deactivated(done: Deactivated) -> str:
-    """Return what came of deactivating."""
+    """Return the result of deactivating."""
     return _("Deactivated: %(users)d. Blocked instead, as they are on legal hold: %(held)d.") % {
         "users": len(done.users),
         "held": len(done.on_hold),
@@ -75,12 +75,12 @@ def deactivated(done: Deactivated) -> str:
 
 
 def with_devices() -> bool:
-    """Return whether devices come back with their user, as the settings say."""
+    """Return whether the settings reactivate devices with their user."""
     return not SyncSettings.objects.filter(reactivate_devices=False).exists()
 
 
 def reactivating(chosen: QuerySet[User]) -> list[str]:
-    """Return what reactivating brings back, and what stays lost, with numbers."""
+    """Return how much reactivating restores, and how much stays lost."""
     back = chosen.filter(active=False)
     devices = Device.objects.filter(user__in=back.values("pk"), deactivated_with_user=True)
     archives = Archive.objects.filter(device__in=devices.values("pk"))
@@ -130,7 +130,7 @@ def reactivating(chosen: QuerySet[User]) -> list[str]:
 
 
 def reactivated(done: tuple[frozenset[int], Restored], *, devices: int) -> str:
-    """Return what came back and what is lost; ``devices`` are those that are active again."""
+    """Return the result of reactivating; ``devices`` is how many are active again."""
     users, restored = done
     return _(
         "Reactivated: %(users)d. Devices that are active again: %(devices)d. Archives out of cold storage: %(archives)d. "

@@ -14,7 +14,7 @@ from orgs.models import Org, Role, User
 
 
 class UserForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A user with the roles; states are not in it, they have actions. ``fate`` is what becomes of a new user."""
+    """A user with roles; states have actions instead. ``fate`` is the decision about a new user."""
 
     fate: ClassVar[Fate | None] = None
     org = forms.ModelChoiceField(label=gettext_lazy("Org"), queryset=Org.objects.active())
@@ -39,14 +39,14 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["granted_roles"] = list(self.instance.roles.all())
 
     def clean(self) -> dict[str, Any]:
-        """Say why a new user can't be created, as was decided before anything is written."""
+        """Show why a new user can't be created; that is decided before anything is written."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
         if self.fate is not None and self.fate.problem:
             self.add_error(None, self.fate.problem)
         return given
 
     def applicant(self) -> Applicant:
-        """Return the new user that is filled in; roles count where no script names any."""
+        """Return the applicant that is filled in; its roles count if no script names any."""
         given = self.cleaned_data
         return Applicant(
             self.profile(),
@@ -56,10 +56,10 @@ class UserForm(forms.ModelForm):  # type: ignore[type-arg]
         )
 
     def profile(self) -> Profile:
-        """Return the names as filled in."""
+        """Return the profile as filled in."""
         given = self.cleaned_data
         return Profile(given["username"].strip(), given["email"], given["first_name"], given["last_name"])
 
     def role_ids(self) -> frozenset[int]:
-        """Return the roles that are ticked."""
+        """Return the ids of the ticked roles."""
         return frozenset(role.pk for role in self.cleaned_data["granted_roles"])

@@ -1,4 +1,4 @@
-"""The actions of the list of users: title, effects to be confirmed, the action, and the answer."""
+"""The actions of the list of users."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from orgs.rules.actors import Actor
 
 @dataclass(frozen=True, slots=True)
 class ListAction:
-    """An action of the list: its title, what it will do, the action itself, and the answer."""
+    """An action of the list: title, effects to confirm, the action itself, and the answer after it."""
 
     title: Any
     effects: Callable[[QuerySet[User]], list[str]]

@@ -1,4 +1,4 @@
-"""Data fixes of users: every change is one of the actions of ``orgs.actions.users``."""
+"""Data fixes of users; every change is an action of ``orgs.actions.users``."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from orgs.models import Org, User
 
 
 class UserAdmin(ActingAdmin):
-    """Users: profile, org and roles in the form; states by the actions of the list."""
+    """Users: the form has profile, org and roles; actions of the list change states."""
 
     form = UserForm
     fields = (
@@ -61,11 +61,11 @@ class UserAdmin(ActingAdmin):
     actions = ("block", "unblock", "deactivate", "reactivate", "clear_pending")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
-        """Leave out the states of a user who is not there yet."""
+        """Leave out the states of a new user."""
         return self.fields if obj is not None else self.fields[:7]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002
-        """Give the form of a new user the decision."""
+        """Pass the decision to the form of a new user."""
         form: Any = super().get_form(request, obj, change, **options)
         form.fate = getattr(request, "fate", None)
         return form
@@ -89,18 +89,18 @@ class UserAdmin(ActingAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
-        """Decide about a new user before anything is written, and show the scripts' verdict before it is done."""
+        """Decide about a new user and show the decision of the scripts, before anything is written."""
         if object_id is None and request.method == "POST" and (page := self._decided(request)) is not None:
             return page
         return super().changeform_view(request, object_id, form_url, extra_context)
 
     def _decided(self, request: HttpRequest) -> HttpResponse | None:
-        """Keep what becomes of a new user with the request; return the page that shows it, None once it was shown."""
+        """Store the decision about a new user on the request; return the page that shows it, None once it was shown."""
         form = self.get_form(request)(request.POST)
         if not form.is_valid():
             return None
         fate = fate_of(form.applicant(), by=by(request))
-        request.fate = fate  # type: ignore[attr-defined]  # the form asks for it
+        request.fate = fate  # type: ignore[attr-defined]  # the form reads it
         if fate.problem or not fate.by_scripts or request.POST.get("shown") == fate.digest:
             return None
         given = [
@@ -120,7 +120,7 @@ class UserAdmin(ActingAdmin):
         return TemplateResponse(request, "admin/confirm_new_user.html", context)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
-        """Create the user as was decided, or change what differs; each part by its action."""
+        """Create the user as decided, or change the parts that differ, each by its action."""
         who, at = by(request), timezone.now()
         if not change:
             made = carry_out(form.fate, by=who)
@@ -129,13 +129,13 @@ class UserAdmin(ActingAdmin):
                 messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
             return
         pk, org = obj.pk, form.cleaned_data["org"]
-        # Roles and orgs come before users, for all that follows.
+        # The order of locks: roles and orgs before users, for all actions below.
         locks.roles()
         locks.orgs([org.pk])
         had_password = User.objects.get(pk=pk).has_usable_password()
         user_profiles.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
         local = form.cleaned_data["managed_locally"]
-        # Nobody is without a way in for a moment: marked before the move, or after it no more.
+        # Set the mark before the move, and remove it after: so the user has a way in all the time.
         if local:
             local_passwords.set_managed_locally(user_ids=[pk], managed_locally=True, by=who, at=at)
         org_moves.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
@@ -147,7 +147,7 @@ class UserAdmin(ActingAdmin):
             messages.warning(request, text % {"name": obj})
 
     def _list_action(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:
-        """Ask first, with the effects; then do it to the chosen users, and show what came of it."""
+        """Show the effects and ask; then call the action for the chosen users, and show the answer."""
         action = LIST_ACTIONS[name]
         if page := self.confirm(request, chosen, action=name, title=action.title, effects=action.effects(chosen)):
             return page
@@ -172,12 +172,12 @@ class UserAdmin(ActingAdmin):
 
     @admin.action(description=gettext_lazy("Reactivate the chosen users"))
     def reactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
-        """Reactivate, with devices where the settings allow it."""
+        """Reactivate, with devices if the settings say so."""
         return self._list_action(request, chosen, "reactivate")
 
     @admin.action(description=gettext_lazy("Clear the pending deactivation of the chosen users"))
     def clear_pending(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
-        """Forget a pending deactivation."""
+        """Clear pending deactivations."""
         return self._list_action(request, chosen, "clear_pending")
 
 
@@ -186,7 +186,7 @@ def _ids(chosen: QuerySet[User]) -> list[int]:
 
 
 def _strangers(user_ids: Collection[int], org: Org) -> list[int]:
-    """Return the users who were found on an LDAP server that the org does not use."""
+    """Return the ids of users who were last found on an LDAP server that the org does not use."""
     scope = orgs_in_scope().get(org.pk)
     servers = scope.servers if scope is not None else ()
     matched = Match.objects.filter(user__in=user_ids).values_list("user_id", "server_id")

@@ -1,1 +1,1 @@
-"""Small parts that pages and tables show alike: badges, icons, times, differences, buttons and addresses."""
+"""Small parts of pages and tables: badges, icons, times, differences, buttons and addresses."""

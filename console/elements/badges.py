@@ -1,4 +1,4 @@
-"""Shows states as badges: an icon, a word and a tone, so that no state is shown by its colour alone."""
+"""Shows states as badges with an icon, a word and a tone: colour alone must not carry the meaning."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from orgs.models import Archive, ArchiveState, Device, SetBy, User
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """``tone`` is good, bad, warn, info or quiet."""
+    """A word with an icon; ``tone`` is good, bad, warn, info or quiet."""
 
     text: str | Promise
     icon: str
     tone: str
 
     def __str__(self) -> str:
-        # Templates turn a value into text before they check whether it is markup.
+        # Templates call ``str`` first, and then check whether the text is markup.
         return self.__html__()
 
     def __html__(self) -> SafeString:
         return _markup(str(self.text), self.icon, self.tone)
 
 
-# There are a few dozen badges, and a page shows hundreds.
+# Cached: there are a few dozen badges, and a page shows hundreds.
 @functools.lru_cache(maxsize=1000)
 def _markup(text: str, icon: str, tone: str) -> SafeString:
     return format_html(
@@ -46,7 +46,7 @@ def _markup(text: str, icon: str, tone: str) -> SafeString:
 
 
 def side_by_side(badges: Iterable[Badge]) -> SafeString:
-    """Return the badges one after the other, wrapping where there is no room."""
+    """Return the badges in a row that wraps."""
     return SafeString(f'<span class="badges">{"".join(badge.__html__() for badge in badges)}</span>')
 
 
@@ -86,7 +86,7 @@ WAITS_FOR_APPROVAL = Badge(_("waits for approval"), "user-check", "info")
 
 
 def user_states(user: User) -> list[Badge]:
-    """Return the states of a user, each apart; ``on_hold`` counts where the user was read with it."""
+    """Return one badge for each state of a user; ``on_hold`` is shown if the query annotated it."""
     states = []
     if not user.active:
         states.append(_DEACTIVATED_BY[SetBy(user.deactivated_by)])
@@ -150,9 +150,10 @@ _INCOMPLETE = {
 
 
 def run_state(run: Run) -> Badge:
-    """Return where a run is; one that no limit holds back only waits for approval, and one that is overtaken is void.
+    """Return the state of a run.
 
-    One that could not check everybody says so.
+    A run that is held back without a passed limit waits for approval. A plan that was overtaken is void. A run that
+    could not check everybody is incomplete.
     """
     state = RunState(run.state)
     if state is RunState.HELD_BACK and void_plans.overtaken_by(run) is not None:
@@ -198,21 +199,21 @@ _ACTION = {
 
 
 def outcome(value: str) -> Badge:
-    """Return how a user fared in a run."""
+    """Return the badge of an outcome."""
     return _OUTCOME[Outcome(value)]
 
 
 def action(value: str) -> Badge:
-    """Return what a run does to a user."""
+    """Return the badge of a planned action."""
     return _ACTION[Action(value)]
 
 
-# Those that count neither an outcome nor something that is done.
+# Counts of neither an outcome nor an action.
 _COUNT = {USERS: ("users", "quiet"), WARNINGS: ("triangle-alert", "warn")}
 
 
 def run_count(count: RunCount) -> Badge:
-    """Return what a count of a run is called, with the icon and the tone of what it counts."""
+    """Return the label of a run count, with the icon and tone of the counted outcome or action."""
     if count in _COUNT:
         return Badge(_(count.label), *_COUNT[count])
     of = _OUTCOME[count.outcome] if count.outcome is not None else _ACTION[count.actions[0]]
@@ -220,17 +221,17 @@ def run_count(count: RunCount) -> Badge:
 
 
 def actions(values: Iterable[str]) -> SafeString:
-    """Return what a run does to a user, as badges."""
+    """Return the badges of planned actions in a row."""
     return side_by_side(action(value) for value in values)
 
 
 def outcome_choices() -> list[tuple[str, str]]:
-    """Return the outcomes for a filter."""
+    """Return the outcomes as choices of a filter."""
     return [(key.value, str(badge.text)) for key, badge in _OUTCOME.items()]
 
 
 def action_choices() -> list[tuple[str, str]]:
-    """Return the actions for a filter."""
+    """Return the actions as choices of a filter."""
     return [(key.value, str(badge.text)) for key, badge in _ACTION.items()]
 
 
@@ -242,10 +243,10 @@ _STATUS = {
 
 
 def status_state(value: LineState) -> Badge:
-    """Return how a part of Rollcall is."""
+    """Return the badge of a state on the status page."""
     return _STATUS[value]
 
 
 def set_by(value: str) -> str:
-    """Return who set a state, in words."""
+    """Return in words who set a state."""
     return str(SetBy(value).label) if value else gettext("nobody")

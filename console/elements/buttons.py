@@ -1,4 +1,4 @@
-"""Buttons that lists show hundreds of times."""
+"""Buttons built without a template, as lists show hundreds of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from directory.models import Alert
 
 
 def dismiss_button(alert: Alert, token: str) -> SafeString:
-    """Return the button that dismisses an alert, in a form with this token: a list shows hundreds."""
+    """Return the button that dismisses an alert, in a form with this CSRF token."""
     message = alert.message if len(alert.message) <= 80 else Truncator(alert.message).chars(80)
     return format_html(
         '<form method="post" action="{}"><input type="hidden" name="csrfmiddlewaretoken" value="{}">'

@@ -1,4 +1,4 @@
-"""What differs between before and after."""
+"""Shows the differences between before and after."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def _shown(value: Any) -> str:
 
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> str | SafeString:
-    """Show what differs, each as before → after."""
+    """Return each value that differs, as before → after."""
     pairs = {key: (before.get(key), after.get(key)) for key in {**before, **after} if key != "org_id"}
-    # What was empty and is empty in another way is no difference to read.
+    # Skip a change from one kind of empty value to another.
     keys = [key for key, (old, new) in pairs.items() if old != new and _shown(old) != _shown(new)]
     if not keys:
         return "–"

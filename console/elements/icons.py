@@ -1,4 +1,4 @@
-"""The icons of the lucide package, each put together once: a page shows dozens, and the package makes each anew."""
+"""Caches the icons of the lucide package: a page shows dozens, and the package builds each one anew."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ register = template.Library()
 @register.simple_tag
 @functools.lru_cache(maxsize=1000)
 def lucide(name: str, *, size: int | None = 24, **attributes: object) -> SafeString:
-    """Return an icon as SVG; raises what the package raises where there is none of that name."""
+    """Return an icon as SVG; for an unknown name the error of the package is raised."""
     return SafeString(make(name, size=size, **attributes))

@@ -1,4 +1,4 @@
-"""What proves that an LDAP server was read to its end, and what its scripts cost, as sentences for the page of the run."""
+"""Shows the reading proof of an LDAP server, and the cost of its scripts, as sentences on the page of a run."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from directory.models import RunServer
 
 
 def proof_lines(reading: RunServer) -> list[str]:
-    """Return the proof of a complete reading in words; nothing for an incomplete one, or one older than proofs."""
+    """Return the proof of a complete reading in words; empty for an incomplete one, or one stored without proof."""
     if not reading.proof:
         return []
     return [*_server_lines(reading.proof), *_entry_lines(reading.proof), *_count_lines(reading.counts)]
 
 
 def _server_lines(proof: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which server was read, and as whom."""
+    """Yield the addresses that failed, the identity of the bind, the product and the encryption."""
     for failed in proof["failed_urls"]:
         yield _("%(url)s did not answer: %(reason)s") % failed
     yield _("Read as %(who)s") % {"who": proof["authorization"] or proof["bound_as"]}
@@ -29,7 +29,7 @@ def _server_lines(proof: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _entry_lines(proof: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how the entries came, and what else speaks for their number."""
+    """Yield how the entries were received, and what confirms their number."""
     results = ", ".join(f"{name} ({count})" for name, count in sorted(proof["results"].items()))
     if not results:
         words = _("Nobody was asked for: by the server's own cookie nothing had changed")
@@ -54,7 +54,7 @@ def _entry_lines(proof: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _count_lines(counts: Mapping[str, Any]) -> Iterator[str]:
-    """Yield how many groups were read, what the scripts cost, and how many verdicts were kept."""
+    """Yield the number of groups, the cost of scripts, and the number of verdicts that were reused."""
     if (groups := counts.get("groups")) is not None:
         words = ngettext(
             "%(groups)d group was read before the people, %(changed)d of them new or changed since the last reading",

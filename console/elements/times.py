@@ -1,4 +1,4 @@
-"""Times, shown as how long ago they are."""
+"""Shows times relative to now, such as "2 hours ago"."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import get_language
 
 
 def when(moment: datetime | None, never: str = "–") -> str | SafeString:
-    """Show a time as how long ago it is; the exact one stands in the title, in the viewer's zone."""
+    """Return how long ago a time was; the tooltip has the exact time in the viewer's time zone."""
     if moment is None:
         return never
     local = timezone.localtime(moment)
@@ -25,7 +25,7 @@ def when(moment: datetime | None, never: str = "–") -> str | SafeString:
     )
 
 
-# A list shows hundreds of times, and is looked at again and again.
+# Cached: a list shows hundreds of times, and is loaded often.
 @functools.lru_cache(maxsize=5000)
 def _exact(local: datetime, _language: str | None) -> str:
     return date_format(local, "DATETIME_FORMAT")

@@ -1,4 +1,4 @@
-"""The addresses of pages about things of which a page shows hundreds."""
+"""Caches the addresses of pages, as a list shows hundreds of links."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from django.urls import get_script_prefix, reverse
 
 
 def address_of(page: str, *ids: int) -> str:
-    """Return the address of a page about things with these ids: a list has hundreds, and Django looks each up anew."""
+    """Return the address of a page with these ids; faster than ``reverse``, which resolves each one anew."""
     parts = _around_ids(page, len(ids), get_script_prefix())
     return "".join(part for pair in zip(parts, (*map(str, ids), ""), strict=True) for part in pair)
 
 
 @functools.lru_cache(maxsize=100)
 def _around_ids(page: str, count: int, _prefix: str) -> tuple[str, ...]:
-    # Numbers that no other part of an address has.
+    # Unlikely numbers, which no other part of the address contains.
     marks = [8_765_432_100_000 + number for number in range(count)]
     rest, parts = reverse(page, args=marks), []
     for mark in marks:

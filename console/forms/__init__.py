@@ -1,1 +1,1 @@
-"""The forms, one module an area."""
+"""Forms, one module an area."""

@@ -1,4 +1,4 @@
-"""Form fields that several forms share."""
+"""Form fields for several forms."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from orgs.models import Org
 
 
 class SecretTextarea(forms.Textarea):
-    """Lines that are never sent back to a browser, like a password."""
+    """A text area whose value is never sent back to a browser, as for passwords."""
 
     def get_context(self, name: str, value: Any, attrs: Any) -> dict[str, Any]:  # noqa: ARG002  # Django's
-        """Show none of what was entered."""
+        """Leave the value out of the page."""
         return super().get_context(name, "", attrs)
 
 
 class LinesField(forms.CharField):
-    """A list of texts, one a line."""
+    """A list of texts, one on each line."""
 
     widget = forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none"})
 
@@ -38,7 +38,7 @@ class LinesField(forms.CharField):
         return [line.strip() for line in (value or "").splitlines() if line.strip()]
 
     def run_validators(self, value: Any) -> None:
-        """Leave the checks to the action, which interprets the lines."""
+        """Check nothing: the action interprets and checks the lines."""
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Compare the lists."""
@@ -46,7 +46,7 @@ class LinesField(forms.CharField):
 
 
 class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
-    """Orgs to tick, indented as in the tree; ``inherited`` are the names of the servers that each inherits, by org id."""
+    """Orgs as checkboxes, indented as in the tree; ``inherited`` has the names of inherited servers by org id."""
 
     inherited: Mapping[int, str] = MappingProxyType({})
     widget = forms.CheckboxSelectMultiple
@@ -55,7 +55,7 @@ class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         super().__init__(queryset=queryset if queryset is not None else Org.objects.none(), **options)
 
     def label_from_instance(self, obj: Any) -> str:
-        """Indent by depth, and add what is inherited."""
+        """Indent by depth, and add the inherited servers."""
         name = "\u2003" * (obj.depth - 1) + obj.name
         if servers := self.inherited.get(obj.pk):
             name += " " + _("(inherits: %(servers)s)") % {"servers": servers}
@@ -63,6 +63,6 @@ class OrgsField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
 
 
 def show_errors(form: forms.BaseForm, invalid: Invalid) -> None:
-    """Put an action's messages beside the fields that they are about."""
+    """Show each message of an action beside its field."""
     for name, message in invalid.errors.items():
         form.add_error(name if name in form.fields else None, message)

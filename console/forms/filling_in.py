@@ -1,4 +1,4 @@
-"""Fills a preset into the form of an LDAP server, over what was typed there; nothing is checked or saved by that."""
+"""Fills a preset into the form of an LDAP server, over the typed values; checks and saves nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from directory.values import pasted_text
 
 @dataclass(frozen=True, slots=True)
 class Replaced:
-    """A field whose value gave way to the preset's, and what stood in it."""
+    """A field whose value the preset replaced, and the old value."""
 
     label: str
     value: str
@@ -22,7 +22,7 @@ class Replaced:
 
 @dataclass(frozen=True, slots=True)
 class FilledIn:
-    """``form`` shows what was typed with the preset over it; ``secrets`` are the labels of what a page can't show again."""
+    """``form`` has the typed values with the preset over them; ``secrets`` are labels of typed secrets, now lost."""
 
     form: LdapServerForm
     preset: Preset | None
@@ -31,7 +31,7 @@ class FilledIn:
 
 
 def fill_in(typed: LdapServerForm, preset: Preset | None) -> FilledIn:
-    """Return the form with all that was typed but secrets, and with a preset's settings where there is one."""
+    """Return the form with the typed values, without secrets, and with the settings of the preset if there is one."""
     settings: Mapping[str, Any] = preset.settings if preset else {}
     form = LdapServerForm(viewer=typed.viewer, server=typed.server)
     untouched = LdapServerForm(viewer=typed.viewer, server=None)

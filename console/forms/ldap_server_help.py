@@ -1,4 +1,4 @@
-"""Help texts below the fields of an LDAP server's form: those of the registry of fields, and those of the form alone."""
+"""Help texts below the fields of an LDAP server's form, from the registry of fields and for the form alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layout of an LDAP server's form: its groups of settings, and what stands between them."""
+"""The layout of an LDAP server's form: groups of settings, and the parts between them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from directory.values import server_fields
 from directory.values.server_field import FieldSection, ServerField
 
-# What stands before and after the fields of a section.
+# Parts before and after the fields of a section.
 _BEFORE = {
     FieldSection.SCRIPTS: [HTML('{% include "ldap_servers/_script_help.html" %}')],
     FieldSection.LIMITS: [HTML('{% include "ldap_servers/_limit_help.html" %}')],
@@ -24,7 +24,7 @@ _AFTER = {
     FieldSection.LIMITS: [HTML('{% include "ldap_servers/_limits_off.html" %}')],
     FieldSection.SCHEDULE: ["orgs", HTML('{% include "ldap_servers/_questions.html" %}')],
 }
-# What stands elsewhere than in the order of the fields: the two ways to sign in, one after the other.
+# Fields that are not in the order of the registry: the two ways to sign in, one after the other.
 _MOVED: dict[str, tuple[Any, ...]] = {
     "bind_dn": (),
     "bind_password": (),
@@ -46,7 +46,7 @@ def _section(section: FieldSection) -> Div:
 
 
 def _rows(section: FieldSection) -> Iterator[Any]:
-    """Yield what stands below each other: a field, or fields that stand beside each other."""
+    """Yield the rows of a section: a field, or several fields side by side."""
     rows: list[list[ServerField]] = []
     for field in server_fields.FIELDS:
         if field.section is section and field.beside and rows:

@@ -1,4 +1,4 @@
-"""The form of an LDAP server: groups of settings, saved through the action or only tried out."""
+"""The form of an LDAP server; its values are saved by the action, or only tested."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ _WIDGETS: dict[FieldKind, dict[str, Any]] = {
     FieldKind.PEM: {"rows": 4, "spellcheck": "false", "class": "script"},
     FieldKind.FILTER: {"rows": 2, "spellcheck": "false", "class": "script"},
 }
-# What each test needs.
+# The settings that each test needs.
 _TESTED = (FieldSection.CONNECTION, FieldSection.SEARCH, FieldSection.ATTRIBUTES)
 KEEP, DROP = "keep", "drop"
 
 
 def _form_field(column: models.Field[Any, Any], **options: Any) -> forms.Field | None:
-    """Return the field of the form for a column, by the kind of its value."""
+    """Return the form field for a column, by the kind of its value."""
     kind = _KINDS[column.name]
     if kind in LISTS:
         label, initial = capfirst(column.verbose_name), column.get_default()
@@ -65,7 +65,7 @@ def _form_field(column: models.Field[Any, Any], **options: Any) -> forms.Field |
 
 
 def _secret_field(name: str) -> forms.CharField:
-    """Return the field in which a secret is entered; what is stored is never sent to the browser."""
+    """Return the field for a secret; the stored secret is never sent to the browser."""
     label = capfirst(str(getattr(LdapServer._meta.get_field(name), "verbose_name", name)))
     if _KINDS[name] is FieldKind.PASSWORD:
         password = forms.PasswordInput(attrs={"autocomplete": "new-password"})
@@ -75,7 +75,7 @@ def _secret_field(name: str) -> forms.CharField:
 
 
 class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
-    """Everything about an LDAP server; ``viewer`` decides which orgs and roles may be chosen."""
+    """All settings of an LDAP server; the permissions of ``viewer`` limit the orgs and roles to choose from."""
 
     anonymous_bind = forms.BooleanField(label=_("Anonymous bind"), required=False)
     orgs = OrgsField(label=_("Orgs"), required=False)
@@ -115,7 +115,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         self.fields.update({secret: _secret_field(secret) for secret in servers.SECRETS})
         for name in pasted_text.NORMALIZED & self.fields.keys():
             field: Any = self.fields[name]
-            # An escaped blank at the end of a DN is a part of it.
+            # Do not strip: an escaped blank at the end of a DN belongs to the DN.
             field.strip = False
         for name in {*self.declared_fields, *servers.SECRETS} & HELP.keys():
             self.fields[name].help_text = HELP[name]
@@ -132,7 +132,7 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
                 "anonymous_bind": not server.bind_dn and not server.sasl_external,
                 "version": server.version,
             }
-            # Read before the form changes the object.
+            # Read this before the form changes the object.
             self.where = {
                 secret: {name: getattr(server, name) for name in names} for secret, names in servers.SECRETS.items()
             }
@@ -148,12 +148,12 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         self.helper = helper()
 
     def is_like(self, preset: Preset) -> bool:
-        """Return whether a preset's filter and username are filled in already."""
+        """Return whether the form has the preset's filter and username already."""
         given = self.cleaned_data
         return all(given.get(name) == preset.settings[name] for name in ("search_filter", "username_attribute"))
 
     def clean(self) -> dict[str, Any]:
-        """Clear the bind DN of an anonymous bind or a bind by certificate, and stop who would overwrite what someone else saved meanwhile."""
+        """Clear the bind DN of a bind without one; refuse to overwrite changes that somebody else saved meanwhile."""
         found: dict[str, Any] = pasted_text.normalized(super().clean() or self.cleaned_data)
         if found.get("anonymous_bind") or found.get("sasl_external"):
             found["bind_dn"] = ""
@@ -171,15 +171,15 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         return found
 
     def _post_clean(self) -> None:
-        """Leave the model alone: the action fills it in and checks it."""
+        """Do not fill in or check the model: the action does."""
 
     def add_problems(self) -> None:
-        """Name what a save would refuse as well, so that everything that is wrong is shown at once."""
+        """Add the errors of the action too, so that the page shows all errors at once."""
         found = servers.problems(server=self.server, values=self.values())
         show_errors(self, Invalid({name: message for name, message in found.items() if name not in self.errors}))
 
     def values(self) -> dict[str, Any]:
-        """Return the settings as the action takes them; an empty secret means that the stored one is kept."""
+        """Return the settings in the form that the action takes; an empty secret keeps the stored one."""
         values = {name: self.cleaned_data[name] for name in servers.SETTINGS if name in self.cleaned_data}
         for secret in servers.SECRETS:
             if not values.get(secret):
@@ -187,17 +187,17 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
         return values
 
     def scripts(self) -> LdapServer:
-        """Return an object with the scripts as they stand in the form, saved or not, and what they may look at."""
+        """Return an unsaved server with the scripts in the form and the settings that checks of scripts need."""
         sources = {script.column: str(self[script.column].value() or "") for script in SCRIPTS}
         return LdapServer(resolve_groups=bool(self["resolve_groups"].value()), **sources)
 
     def served_orgs(self) -> list[Org]:
-        """Return the orgs that were ticked, and those served already that the viewer does not see."""
+        """Return the ticked orgs, and those that the server serves already but the viewer does not see."""
         hidden = self.server.orgs.exclude(pk__in=self.visible.values("pk")) if self.server else Org.objects.none()
         return [*self.cleaned_data["orgs"], *hidden]
 
     def confirmed(self) -> Confirmed:
-        """Return what was answered to the questions that a save asks."""
+        """Return the answers to the questions that a save asks."""
         answer, ids = self.cleaned_data["inherited"], frozenset(org.pk for org in self.cleaned_data["orgs"])
         return Confirmed(
             keep_inherited=ids if answer == KEEP else frozenset(),
@@ -208,30 +208,30 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
     @property
     def may_grant_admin(self) -> bool:
-        """Whether the viewer may let a server grant a role that holds ``admin``."""
+        """Whether the viewer may allow a server to grant a role that holds ``admin``."""
         return self.viewer.may(Permission.ADMIN)
 
     def new_powers(self) -> list[str]:
-        """Return the roles that hold ``admin`` and that the server may not grant yet."""
+        """Return the chosen roles that hold ``admin`` and that the stored server may not grant."""
         already = set(self.server.grantable_roles.all()) if self.server else set()
         return [role.name for role in self.cleaned_data["grantable_roles"] if role.holds_admin and role not in already]
 
     def connection(self) -> Connection:
-        """Return how to reach the server with what is filled in, saved or not.
+        """Return the connection with the values in the form, saved or not.
 
         Raises:
-            Undecryptable: when that takes a stored secret and no key opens it.
+            Undecryptable: when it needs a stored secret and no key decrypts it.
         """
         password, key = self._secret("bind_password", "bind_dn"), self._secret("client_key", "client_certificate")
         return self._filled_in(bind_password=password, client_key=key).connection
 
     def _filled_in(self, **secrets: str) -> LdapServer:
-        """Return an object with what is filled in, saved or not; of secrets only those that are given."""
+        """Return an unsaved server with the values in the form; its only secrets are those given here."""
         values = {name: self.cleaned_data[name] for name in servers.SETTINGS if name in self.cleaned_data}
         return LdapServer(**{**values, **dict.fromkeys(servers.SECRETS, ""), **secrets})
 
     def is_stored(self, connection: Connection) -> bool:
-        """Return whether the server would be reached in just this way by what is stored."""
+        """Return whether the stored settings make the same connection."""
         stored = LdapServer.objects.filter(pk=self.server.pk).first() if self.server else None
         try:
             return stored is not None and replace(stored.connection, name="") == replace(connection, name="")
@@ -239,15 +239,15 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
             return False
 
     def mapping(self) -> AttributeMapping:
-        """Return which attributes hold a person's identity, as filled in."""
+        """Return the attribute mapping in the form."""
         return self._filled_in().mapping
 
     def group_search(self) -> GroupSearch | None:
-        """Return which groups are resolved, as filled in; None where none are."""
+        """Return the search for groups in the form; None if no groups are resolved."""
         return self._filled_in().group_search
 
     def connection_errors(self, besides: Collection[str]) -> dict[str, list[str]]:
-        """Return what is wrong with the settings that a test needs, ``besides`` among them, by label."""
+        """Return the errors of the settings that a test needs, and of those in ``besides``, by label."""
         needed = {*server_fields.in_section(*_TESTED), *besides}
         found = {name: list(map(str, errors)) for name, errors in self.errors.items() if name in needed}
         if not found:
@@ -262,6 +262,6 @@ class LdapServerForm(StoredSecrets, forms.ModelForm):  # type: ignore[type-arg]
 
 
 def names_of_inherited(orgs: Iterable[Org]) -> dict[int, str]:
-    """Return the names of the servers that orgs without a list of their own use, by the org's id."""
+    """Return, by org id, the names of the servers that orgs without their own list inherit."""
     names = dict(LdapServer.objects.values_list("pk", "name"))
     return {org.pk: ", ".join(names[pk] for pk in servers) for org, servers in inherited(orgs).items()}

@@ -1,4 +1,4 @@
-"""The sign-in form, and the one that asks for the password again."""
+"""The sign-in form, and the form that asks for the password again."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ class SignInForm(forms.Form):
 
 
 class ConfirmForm(forms.Form):
-    """The password of who is signed in."""
+    """The password of the signed-in user."""
 
     password = SignInForm.base_fields["password"]

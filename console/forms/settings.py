@@ -1,4 +1,4 @@
-"""The sync's settings: who gets mail, what comes back, how often."""
+"""The forms of the sync's settings: mail, reactivation and interval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from directory.models import SyncSettings
 
 
 class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]
-    """Who gets mail about runs, and what a sync may bring back."""
+    """Recipients of mail about runs, and what a sync may reactivate."""
 
     notification_addresses = LinesField(
         label=_("Email addresses"), required=False, help_text=_("One address a line. Each gets every mail.")
@@ -28,7 +28,7 @@ class NotificationForm(forms.ModelForm):  # type: ignore[type-arg]
         ]
 
     def values(self) -> dict[str, Any]:
-        """Return what was filled in, by setting."""
+        """Return the values by setting."""
         return {name: self.cleaned_data[name] for name in self.fields}
 
 

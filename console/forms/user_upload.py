@@ -1,4 +1,4 @@
-"""The form that takes a CSV file of users, and the one that filters its preview."""
+"""The form for a CSV file of users."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class OrgField(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 class UserUploadForm(forms.Form):
-    """The org and the file; ``orgs`` are those whose users the viewer may make."""
+    """The org and the file; ``orgs`` are those in which the viewer may create users."""
 
     org = OrgField(
         label=_("Org"),
@@ -40,7 +40,7 @@ class UserUploadForm(forms.Form):
 
     def __init__(self, *args: Any, orgs: OrgQuerySet, too_large: bool = False, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["org"].queryset = orgs  # type: ignore[attr-defined]  # it is the OrgField above
+        self.fields["org"].queryset = orgs  # type: ignore[attr-defined]  # this is the OrgField above
         if too_large:
             missing = _("The file is larger than %(size)d MB: split it.") % {"size": ON_THE_PAGE.megabytes}
             self.fields["file"].error_messages["required"] = missing

@@ -1,1 +1,1 @@
-"""Requests and answers, whatever the page: middleware, fragments of pages, uploads, and pages of errors."""
+"""Requests and responses of all pages: middleware, fragments, uploads and error pages."""

@@ -1,4 +1,4 @@
-"""The pages of requests that can't be answered: Django's own views, with the templates in ``templates/errors/``."""
+"""Error pages: Django's own views, with the templates in ``templates/errors/``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.views import defaults
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 400: the browser sent what nobody understands."""
+    """Answer 400: the request is malformed."""
     return defaults.bad_request(request, exception, template_name="errors/400.html")
 
 
@@ -17,5 +17,5 @@ def not_allowed(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
-    """Answer 404: nothing is there, or nothing that the viewer may see."""
+    """Answer 404: the page or object does not exist, or the viewer may not see it."""
     return defaults.page_not_found(request, exception, template_name="errors/404.html")

@@ -1,4 +1,4 @@
-"""Middleware of our own: headers of every answer, no NUL characters, and the viewer's time zone."""
+"""Our own middleware: headers of every response, no NUL characters, the viewer's time zone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils import timezone
 TIME_ZONE_COOKIE = "time_zone"
 
 
-# What Django and django-csp leave out; it stands on every answer, static files and errors too.
+# Headers that Django and django-csp do not set; for every response, also of static files and errors.
 HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -22,7 +22,7 @@ HEADERS = {
 
 
 class HeadersMiddleware:
-    """Puts our headers on every answer, and keeps what only some may see out of every cache."""
+    """Sets our headers on every response, and keeps private responses out of all caches."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -37,7 +37,7 @@ class HeadersMiddleware:
 
 
 class NullMiddleware:
-    """Refuses the NUL character, which PostgreSQL can't store and nobody types, before anything looks for it there."""
+    """Refuses requests with NUL characters, which nobody types: a query with one fails on PostgreSQL."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -54,7 +54,7 @@ class NullMiddleware:
 
 
 class TimeZoneMiddleware:
-    """Shows times in the viewer's zone, which the browser puts into a cookie; unknown zones count for nothing."""
+    """Shows times in the viewer's time zone, which the browser sends in a cookie; ignores unknown zones."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -73,5 +73,5 @@ def _zone(name: str) -> zoneinfo.ZoneInfo | None:
 
 @functools.cache
 def _zone_names() -> frozenset[str]:
-    # Looked up once: reading the list from the disk takes 30 ms.
+    # Cached: reading the list from the disk takes 30 ms.
     return frozenset(zoneinfo.available_timezones())

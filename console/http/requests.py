@@ -1,4 +1,4 @@
-"""A request as the middleware leaves it, and the page that answers it, whole or in part."""
+"""The type of requests behind the middleware, and the rendering of a page, whole or in part."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from django_htmx.middleware import HtmxDetails
 
 
 class PageRequest(HttpRequest):
-    """A request as the middleware leaves it (for types only)."""
+    """A request with the attributes that middleware adds (for types only)."""
 
     htmx: HtmxDetails
     csp_nonce: str
 
 
 def browser_has_gone(request: HttpRequest) -> bool:
-    """Return whether the browser has closed its connection, as far as the web server lets that be seen (gunicorn does)."""
+    """Return whether the browser has closed its connection; False if the web server can't show it (gunicorn can)."""
     connection = request.META.get("gunicorn.socket")
     if connection is None:
         return False
@@ -37,7 +37,7 @@ def render_page(
 ) -> HttpResponse:
     """Render a page, or only the part that htmx requests by the id of the element to be replaced.
 
-    ``fragments`` names the parts (``{% partialdef name %}``) that may be requested; anything else is the whole page.
+    ``fragments`` names the parts (``{% partialdef name %}``) that may be requested; other requests get the whole page.
     """
     fragment = request.htmx.target if request.htmx and not request.htmx.history_restore_request else None
     name = f"{template}#{fragment}" if fragment in fragments else template

@@ -1,4 +1,4 @@
-"""Answers 503 while the database is away or busy, or too many export: what is wrong, and when to come again."""
+"""Answers 503 while the database is away or busy, or too many exports run: the reason, and when to try again."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ RETRY_AFTER = 5
 
 
 class Busy(Exception):
-    """As many exports are under way as may be at once."""
+    """The limit of exports at the same time is reached."""
 
 
 class Trouble(StrEnum):
-    """Why a page could not be answered now."""
+    """The reason for a 503."""
 
     EXPORTS = "exports"
     AWAY = "away"
@@ -32,7 +32,7 @@ class Trouble(StrEnum):
     FULL = "full"
 
 
-# PostgreSQL's codes (SQLSTATE): a lock or a statement took too long, two transactions waited for each other.
+# PostgreSQL's error codes (SQLSTATE): timeout of a lock or a statement, deadlock.
 _BUSY = frozenset({"55P03", "57014", "40001", "40P01"})
 # No disk, no memory or no connection is left.
 _FULL = "53"
@@ -50,7 +50,7 @@ _SQLITE = {
 
 
 def trouble_of(error: BaseException | None) -> Trouble | None:
-    """Return what is the matter with the database; None where the error is a fault of our own, such as a wrong query."""
+    """Return the trouble of the database; None if the error is our own fault, such as a wrong query."""
     if isinstance(error, Busy):
         return Trouble.EXPORTS
     if isinstance(error, InterfaceError):
@@ -67,7 +67,7 @@ def trouble_of(error: BaseException | None) -> Trouble | None:
 
 
 def _of_postgresql(code: str | None) -> Trouble | None:
-    # Without a code no server has answered.
+    # An error without a code means that no server answered.
     if code is None or code.startswith(_AWAY):
         return Trouble.AWAY
     if code in _BUSY:
@@ -76,9 +76,9 @@ def _of_postgresql(code: str | None) -> Trouble | None:
 
 
 def error_page(request: HttpRequest) -> HttpResponse:
-    """Answer a request that ended in an error: 503 where the database is the reason, else 500.
+    """Answer a request that ended in an error: 503 if the database is the reason, else 500.
 
-    A page that was only looked at comes again by itself; what was sent has to be sent again by whoever sent it.
+    A page that was only read reloads by itself. A form that was sent has to be sent again by its user.
     """
     error = sys.exc_info()[1]
     trouble = trouble_of(error)
@@ -95,10 +95,10 @@ def error_page(request: HttpRequest) -> HttpResponse:
 def _come_again(request: HttpRequest, trouble: Trouble) -> HttpResponse:
     looked_at = request.method in {"GET", "HEAD"}
     again = RETRY_AFTER if looked_at and "HX-Request" not in request.headers else 0
-    # Without the request: nothing on this page may ask the database who is signed in.
+    # Render without the request: this page must not query the database for the signed-in user.
     response = render(None, "errors/503.html", {"trouble": trouble.value, "again": again}, status=503)
     response["Retry-After"] = str(RETRY_AFTER)
     response["Cache-Control"] = "no-store"
-    # There is a line in the log already; Django would add a traceback of each page, for as long as the database is away.
+    # The log has a line already. Without this, Django would log a traceback for each page while the database is away.
     response._has_been_logged = True  # type: ignore[attr-defined]  # noqa: SLF001  # the only way that Django offers
     return response

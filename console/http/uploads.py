@@ -1,4 +1,4 @@
-"""Takes uploaded files in memory, up to a size, and reads no more of larger ones than it takes to answer politely."""
+"""Keeps uploaded files in memory up to a maximum size, and stops reading larger ones."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from django.http import HttpRequest
 from directory.provisioning.csv_file import ON_THE_PAGE
 
 LARGEST = ON_THE_PAGE.bytes
-# A browser that is cut off while it sends shows an error of its own, so that a little too much is read and thrown away.
+# Read and drop a little more than the maximum: a browser that is cut off while it sends shows its own error page.
 MOST_READ = 10 * LARGEST
 
 
 class LimitedUploadHandler(FileUploadHandler):
-    """Keeps the request's files in memory; a file that is too large is not kept, and sets ``too_large``."""
+    """Keeps the files of a request in memory; drops a file that is too large, and sets the flag for ``too_large``."""
 
     def __init__(self, request: HttpRequest | None = None) -> None:
         super().__init__(request)
@@ -26,7 +26,7 @@ class LimitedUploadHandler(FileUploadHandler):
         self._file = io.BytesIO()
 
     def handle_raw_input(self, *arguments: Any, **_options: Any) -> None:
-        """Look at the length in the request's own header."""
+        """Check the length in the request's header."""
         self._announced = int(arguments[2])
 
     def new_file(self, *arguments: Any, **options: Any) -> None:
@@ -38,7 +38,7 @@ class LimitedUploadHandler(FileUploadHandler):
             raise StopUpload(connection_reset=True)
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:  # noqa: ARG002  # Django's
-        """Keep a piece of the file, as long as it may still be small enough."""
+        """Keep a chunk of the file, unless the file is too large."""
         self._received += len(raw_data)
         if self._received > MOST_READ:
             self._refuse()
@@ -66,5 +66,5 @@ _FLAG = "rollcall.upload_too_large"
 
 
 def too_large(request: HttpRequest | None) -> bool:
-    """Return whether a file of this request was too large to be kept."""
+    """Return whether a file of this request was too large."""
     return request is not None and bool(request.META.get(_FLAG))

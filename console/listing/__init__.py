@@ -1,1 +1,1 @@
-"""Lists: filter, sort, page, export."""
+"""Lists: filters, sorting, pages and exports."""

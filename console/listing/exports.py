@@ -1,4 +1,4 @@
-"""Lists as CSV and JSON, streamed, with cells that no spreadsheet takes for a formula."""
+"""Streams lists as CSV and JSON files; no spreadsheet takes a cell for a formula."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from django.utils import timezone
 
 from console.http.unavailable import Busy
 
-# So many exports run at once on one machine, for all users together: pages come first.
+# The maximum of exports at the same time on one machine, for all users together: pages come first.
 AT_ONCE = 2
-# How many characters are sent together.
+# Characters in one piece of the response.
 PIECE = 32 * 1024
 
-# What spreadsheets take for the beginning of a formula (OWASP, CSV injection), full-width letters included: at the
-# beginning of a cell, and behind what ends a cell or a row where lists are separated by semicolons.
+# Characters that begin a formula in spreadsheets (OWASP, CSV injection), full-width ones included: at the beginning of
+# a cell, and behind a character that ends a cell or a row where spreadsheets use semicolons as separators.
 _FORMULA = "[=+\\-@\uff1d\uff0b\uff0d\uff20]"
 _AT_THE_START = re.compile(f"[\\s\x00\u200b\u2060\ufeff]*{_FORMULA}|[\t\r\n]")
 _INSIDE = re.compile(f"([;\t\r\n])([ \x00\xa0\u200b\u2060\u3000\ufeff]*)(?={_FORMULA})")
 
 
 class _Echo:
-    """A file that gives back what is written to it."""
+    """A file object for ``csv.writer`` that returns each line instead of writing it."""
 
     def write(self, line: str) -> str:
         """Return the line."""
@@ -38,7 +38,7 @@ class _Echo:
 
 
 def cell(value: Any) -> str:
-    """Return a value as text; what would begin a formula is quoted with an apostrophe."""
+    """Return a value as text, with an apostrophe before the beginning of a formula."""
     if isinstance(value, datetime):
         return timezone.localtime(value).isoformat(timespec="seconds")
     if isinstance(value, bool):
@@ -53,7 +53,7 @@ def cell(value: Any) -> str:
 
 
 def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[str]:
-    """Yield a CSV file line by line; with a BOM, spreadsheets read it as UTF-8."""
+    """Yield a CSV file line by line, with a BOM so that spreadsheets read it as UTF-8."""
     writer = csv.writer(_Echo())
     yield "\ufeff" + writer.writerow(header)
     for row in rows:
@@ -61,12 +61,12 @@ def csv_lines(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> Iterator[
 
 
 def csv_file(name: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> StreamingHttpResponse:
-    """Return a CSV file to save."""
+    """Return a CSV file as a download."""
     return _file(name, "text/csv; charset=utf-8", csv_lines(header, rows))
 
 
 def json_file(name: str, head: dict[str, Any], key: str, rows: Iterable[Any]) -> StreamingHttpResponse:
-    """Return a JSON file to save: an object with the head's keys and a long list under one more."""
+    """Return a JSON file as a download: an object with the keys of ``head``, and the list ``rows`` under ``key``."""
     return _file(name, "application/json", _json_lines(head, key, rows))
 
 
@@ -78,10 +78,10 @@ def _json_lines(head: dict[str, Any], key: str, rows: Iterable[Any]) -> Iterator
 
 
 def _file(name: str, content_type: str, lines: Iterable[str]) -> StreamingHttpResponse:
-    """Return the file, made as it is read.
+    """Return a streamed download.
 
     Raises:
-        Busy: when as many exports are under way on this machine as may be at once.
+        Busy: when the limit of exports at the same time on this machine is reached.
     """
     disposition = f'attachment; filename="{name}"'
     content = Export(lines, _free_slot())
@@ -89,7 +89,7 @@ def _file(name: str, content_type: str, lines: Iterable[str]) -> StreamingHttpRe
 
 
 class Export:
-    """The pieces of one file, which keeps one of the slots for exports at once until it ends."""
+    """The pieces of one file; it occupies one of the slots for exports until it ends."""
 
     def __init__(self, lines: Iterable[str], slot: int) -> None:
         self._lines = iter(lines)
@@ -99,7 +99,7 @@ class Export:
         return self
 
     def __next__(self) -> str:
-        """Return the next lines together: each piece costs the server something."""
+        """Return the next lines as one piece, because each piece costs the server time."""
         found, size = [], 0
         for line in self._lines:
             found.append(line)
@@ -112,7 +112,7 @@ class Export:
         return "".join(found)
 
     def close(self) -> None:
-        """Give the slot back; Django calls this however the answer ends."""
+        """Free the slot; Django calls this at every end of a response."""
         slot, self._slot = self._slot, None
         if slot is not None:
             os.close(slot)
@@ -122,7 +122,7 @@ class Export:
 
 
 def _free_slot() -> int:
-    """Take one of the slots, an open file; the system gives it back when its process is killed."""
+    """Take a slot and return its open file; the system frees the slot if the process is killed."""
     folder = settings.VAR / "exports"
     folder.mkdir(mode=0o700, exist_ok=True)
     for number in range(AT_ONCE):

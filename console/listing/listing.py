@@ -1,4 +1,4 @@
-"""A list as every page shows it: filtered by the address, sorted, a page at a time."""
+"""A list on a page: filtered and sorted by the query parameters, one page at a time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE_SIZES = (25, 50, 100, 200)
 
 @dataclass(slots=True)
 class Listing:
-    """What the templates of a list need: the table, the filters above it, and where the list can be saved from."""
+    """The values for the templates of a list: the table, its filters, and the address of its export."""
 
     table: Any
     filters: Any = None
@@ -32,7 +32,7 @@ class Listing:
 
 
 def show_table(request: HttpRequest, table: Any, *, filters: Any = None, reads_every_row: bool = False) -> Any:
-    """Sort and filter the table by the query parameters, and show the page that they name, or the nearest there is."""
+    """Sort, filter and page the table by the query parameters; an invalid page number gives the nearest page."""
     table.request = request
     names = set(table.columns.names())
     if order := [
@@ -74,7 +74,7 @@ def _number(request: HttpRequest, name: str) -> int:
 def show_list(
     request: HttpRequest, rows: QuerySet[Any], *, table: type[Any], filters: type[Any] | None = None, export: str = ""
 ) -> Listing:
-    """Return the rows that the filters in the address leave, as a page of a table."""
+    """Return the rows as a page of a table, filtered by the query parameters."""
     chosen = filters(request.GET, queryset=rows, request=request) if filters is not None else None
     used = [found for name, found in chosen.filters.items() if request.GET.get(name)] if chosen is not None else []
     shown = table(rows, empty_text=_("Nothing matches these filters.") if used else None)

@@ -1,4 +1,4 @@
-"""Finds one page of a list, however long the list is and however far the page."""
+"""Finds one page of a list quickly, even the last pages of long lists."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from django.db.models import Case, Count, OrderBy, Q, QuerySet, When
 from django.db.models.lookups import LessThanOrEqual
 from django_tables2.rows import BoundRows
 
-# The ids of so many rows come with their count.
+# Up to this many rows, one query returns both the ids and the count.
 FEW = 20_000
-# PostgreSQL's arrays have no positions behind it.
+# The highest position in an array of PostgreSQL.
 LAST_POSITION = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """How many rows there are, and the ids that came with their count: of the page that begins there, or of all rows."""
+    """The count of rows, and ids from the same query: of the page at ``start``, or of all rows without ``start``."""
 
     count: int
     ids: list[int] | None = None
@@ -32,14 +32,16 @@ class _Found:
 
 
 class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
-    """Finds a page by ids alone, then reads these rows: sorting and skipping whole rows takes a database much longer.
+    """Finds the ids of a page first, then reads these rows: a database sorts and skips whole rows much more slowly.
 
-    ``every_row`` has the rows in the same order, those that the filters leave out as well: rows of which the ids are known
-    are looked for there, so that no filter is asked again. A page behind the middle is looked for from the end.
-    ``reads_every_row`` says that a filter is none that an index helps with: then no row is read twice where that can be,
-    and ``sorted_at_once`` says that the list is short enough to be sorted as it is counted. ``few_values`` are the columns
-    of the order where these have only a few values: then rows are counted by them, and only those with a page's own
-    values are sorted.
+    A page in the second half is read from the end.
+
+    - ``every_row``: the rows in the same order, without filters. Rows with known ids are read from it, so that no
+      filter runs again.
+    - ``reads_every_row``: a filter can't use an index. Then one query counts the rows and returns ids, where possible.
+    - ``sorted_at_once``: the list is short enough to be sorted by the query that counts.
+    - ``few_values``: the columns of the order, if they have only a few values. Then rows are counted by value, and only
+      rows with the values of the page are sorted.
     """
 
     def __init__(
@@ -64,8 +66,8 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         return self._found.count
 
     def page(self, number: int | str) -> Page:  # type: ignore[type-arg]
-        """Return the page of that number."""
-        # Before the rows are counted: the ids of this page may come with their count.
+        """Return the page with this number."""
+        # Set this before counting: the query that counts may return the ids of this page.
         self._requested_page = number if isinstance(number, int) else 1
         rows = self._rows
         if not isinstance(rows, QuerySet) or not self.count:
@@ -102,9 +104,9 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         if not isinstance(rows, QuerySet):
             return _Found(len(rows))
         if self._grouped:
-            return _Found(sum(many for *_values, many in self._groups))
+            return _Found(sum(group_size for *_values, group_size in self._groups))
         order = rows.query.order_by
-        # No index has the order of what is made of columns: all rows are sorted for any page but the first.
+        # An order by expressions has no index: every page but the first sorts all rows.
         sorts_all = self._requested_page > 1 and not all(isinstance(each, str) for each in order)
         if (self._reads_every_row or sorts_all) and connections[rows.db].vendor == "postgresql":
             if self._sorted_at_once or sorts_all or order in {("pk",), ("-pk",)}:
@@ -115,29 +117,29 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
 
     @cached_property
     def _groups(self) -> list[tuple[Any, ...]]:
-        """The values of the columns of the order, each with how many rows have them."""
+        """The values of the columns of the order, and how many rows have them, in this order."""
         fields = [name.removeprefix("-") for name in self._few_values]
-        return list(self._rows.order_by(*self._few_values).values_list(*fields).annotate(many=Count("*")))
+        return list(self._rows.order_by(*self._few_values).values_list(*fields).annotate(group_size=Count("*")))
 
     def _within_values(self, rows: QuerySet[Any], start: int, stop: int) -> tuple[QuerySet[Any], int, int, int]:
-        """Return the rows that have the values of some places of the list, the same places among them, and their count."""
-        ends = list(accumulate(many for *_values, many in self._groups))
+        """Return the rows with the values of one page, the page's start and stop among them, and their count."""
+        ends = list(accumulate(group_size for *_values, group_size in self._groups))
         touched = [
-            (values, many, end)
-            for (*values, many), end in zip(self._groups, ends, strict=True)
-            if start < end and end - many < stop
+            (values, group_size, end)
+            for (*values, group_size), end in zip(self._groups, ends, strict=True)
+            if start < end and end - group_size < stop
         ]
         fields = [name.removeprefix("-") for name in self._few_values]
         any_value = Q()
-        for values, _many, _end in touched:
+        for values, _group_size, _end in touched:
             any_value |= Q(*(_has(field, value) for field, value in zip(fields, values, strict=True)))
         found = rows.filter(any_value)
         if len(touched) == 1:
-            # What is the same in all of them need not be compared.
+            # All rows have the same values here, so sort by the last column alone.
             found = found.order_by(rows.query.order_by[-1])
-        _values, many, end = touched[0]
-        before = end - many
-        return found, start - before, stop - before, sum(many for _values, many, _end in touched)
+        _values, group_size, end = touched[0]
+        before = end - group_size
+        return found, start - before, stop - before, sum(group_size for _values, group_size, _end in touched)
 
 
 def _has(field: str, value: Any) -> Q:
@@ -145,10 +147,10 @@ def _has(field: str, value: Any) -> Q:
 
 
 def in_full_order(rows: QuerySet[Any]) -> QuerySet[Any]:
-    """Return the rows in an order in which no two are equal.
+    """Return the rows in an order without equal rows.
 
-    Equal ones come in the direction of the last column, so that an index of that column and the id has this order. A
-    column that is never the same in two rows needs nothing behind it, and its index alone has the order then.
+    Equal rows are sorted by id, in the direction of the last column: an index of that column and the id has this order.
+    The order ends after a unique column: its own index has the order then.
     """
     order: Sequence[Any] = rows.query.order_by or rows.model._meta.ordering
     unique = {field.name for field in rows.model._meta.concrete_fields if field.unique and not field.null} | {"pk"}
@@ -161,7 +163,7 @@ def in_full_order(rows: QuerySet[Any]) -> QuerySet[Any]:
 
 
 def _between(rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int]:
-    """Return the ids of the rows from one place to another, skipping as few as can be."""
+    """Return the ids of the rows from ``start`` to ``stop``, counted from the nearer end of the list."""
     ids = rows.values_list("pk", flat=True)
     if start <= count - stop:
         return list(ids[start:stop])
@@ -169,12 +171,12 @@ def _between(rows: QuerySet[Any], start: int, stop: int, count: int) -> list[int
 
 
 def _count_and_page(rows: QuerySet[Any], start: int, stop: int) -> _Found:
-    """Count rows and return the ids of those from one place to another: for what is quickly sorted as it is counted."""
+    """Return the count, and the ids from ``start`` to ``stop``, with one query that sorts all rows."""
     ids = SliceTransform(start + 1, stop, ArrayAgg("pk", order_by=rows.query.order_by))
     return _Found(**rows.order_by().aggregate(count=Count("*"), ids=ids), start=start)
 
 
 def _count_and_ids(rows: QuerySet[Any]) -> _Found:
-    """Count rows and return the ids of all, in no order, unless they are too many."""
+    """Return the count, and the ids of all rows in no order if there are at most ``FEW``."""
     ids = Case(When(LessThanOrEqual(Count("*"), FEW), then=ArrayAgg("pk")))
     return _Found(**rows.order_by().aggregate(count=Count("*"), ids=ids))

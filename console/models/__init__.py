@@ -1,4 +1,4 @@
-"""What the console itself remembers."""
+"""The models of the console itself."""
 
 from console.models.sign_in_attempts import SignInAttempt
 

@@ -1,4 +1,4 @@
-"""Who has been trying to sign in, whichever web process they met."""
+"""Attempts to sign in, stored for all web processes together."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SignInAttempt(models.Model):
-    """One attempt that has been taken of the few that there are; its slot names whose, hashed."""
+    """One attempt that is used up; ``slot`` is a hash of its owner and number."""
 
     slot = models.CharField(_("slot"), max_length=100, primary_key=True)
     until = models.DateTimeField(_("counts until"), db_index=True)

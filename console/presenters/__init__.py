@@ -1,1 +1,1 @@
-"""What each page shows, as plain values for its template."""
+"""Prepares the contents of pages as plain values for their templates."""

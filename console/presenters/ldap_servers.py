@@ -1,4 +1,4 @@
-"""What the pages of LDAP servers show beside the settings: last and next runs, warnings, effects of deleting."""
+"""Presents LDAP servers: last and next runs, warnings, effects of deleting."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ServerRow:
 
 
 def server_rows(servers: Iterable[LdapServer], *, at: datetime) -> list[ServerRow]:
-    """Return each server with its last reading and when it is due next, in a handful of queries."""
+    """Return each server with its last reading and its next run, in a few queries."""
     due = schedule.next_runs(at=at)
     newest = RunServer.objects.newest_of_each()
     used = {pk for org in orgs_in_scope().values() for pk in org.servers}
@@ -43,7 +43,7 @@ def server_rows(servers: Iterable[LdapServer], *, at: datetime) -> list[ServerRo
 
 @dataclass(frozen=True, slots=True)
 class Caution:
-    """Warnings about a server before anything goes wrong; ``name`` is the server's."""
+    """Warnings about dangerous settings of a server; ``name`` is the server's."""
 
     name: str
     text: str
@@ -60,7 +60,7 @@ def cautions(servers: Iterable[LdapServer], *, at: datetime) -> list[Caution]:
 
 
 def effects_of_deleting(server: LdapServer) -> list[str]:
-    """Return what deleting a server does, with numbers, as sentences."""
+    """Return the effects of deleting a server, as sentences with numbers."""
     alone = [org for org in orgs_in_scope().values() if org.servers == (server.pk,)]
     users = User.objects.filter(org__in=[org.org.id for org in alone], active=True).count()
     links = OrgServer.objects.filter(server=server).count()
@@ -92,13 +92,13 @@ def effects_of_deleting(server: LdapServer) -> list[str]:
 
 
 def _left_behind_without(server: LdapServer) -> list[str]:
-    """Return who would be found nowhere any more without the server."""
+    """Return sentences about users who would be found on no server any more."""
     own = {pk: tuple(each for each in servers if each != server.pk) for pk, servers in own_lists().items()}
     remaining = {pk: servers for pk, servers in own.items() if servers}
     return found_elsewhere.left_behind(servers_by_org(), servers_by_org(own=remaining))
 
 
 def warnings(server: LdapServer) -> list[tuple[str, str, list[str]]]:
-    """Return hints about the scripts of a server, stored or not: each script's field, its label, and the hints."""
+    """Return hints about the scripts of a server, stored or not: triples of field, label and hints of a script."""
     hints = script_hints.of_server(server)
     return [(field, capfirst(_(script.label)), hints[field]) for script in SCRIPTS if (field := script.column) in hints]

@@ -1,4 +1,4 @@
-"""The menu and the alarms of every page."""
+"""Presents the menu and the alarms of every page."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from orgs.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class MenuItem:
-    """One line of the menu; ``icon`` is the name of a lucide icon, ``current`` marks the area that is open.
+    """One line of the menu; ``icon`` is the name of a lucide icon, ``current`` marks the open area.
 
-    ``watched`` marks where the problems of Rollcall itself are told.
+    ``watched`` marks the page that shows the problems of Rollcall itself.
     """
 
     label: str | Promise
@@ -31,7 +31,7 @@ class MenuItem:
 
 
 class _MenuPage(NamedTuple):
-    """A page of the menu, by the name of its address."""
+    """A page in the menu, with the name of its URL."""
 
     label: Promise
     name: str
@@ -40,10 +40,10 @@ class _MenuPage(NamedTuple):
 
 
 def navigation(request: HttpRequest) -> dict[str, Any]:
-    """Give every template its ``menu``: what the viewer's roles allow, nothing when nobody is signed in.
+    """Return ``menu``, the pages that the viewer's roles allow (empty if nobody is signed in), and ``alarms``.
 
-    ``alarms`` say what is wrong with Rollcall itself. Both are made once a page, where a template asks for them: cells
-    of tables are templates too.
+    ``alarms`` are problems of Rollcall itself. Both are lazy, and computed once for a page: cells of tables are
+    templates too, and do not need them.
     """
     user = getattr(request, "user", None)
     if user is None or not user.is_authenticated:

@@ -1,4 +1,4 @@
-"""What the pages of orgs show: effective settings, and where each comes from."""
+"""Presents orgs: effective settings, and the org that each comes from."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class OrgRow:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting as it counts; ``source`` is the org that it is inherited from, where it is not the org's own."""
+    """One effective setting; ``source`` is the org that it is inherited from, empty for the org's own."""
 
     value: str
     own: bool
@@ -36,7 +36,7 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class OrgCard:
-    """Everything about one org."""
+    """All values on the page of one org."""
 
     ancestors: list[Org]
     children: list[OrgRow]
@@ -54,7 +54,7 @@ def _service(value: str) -> str:
 
 
 def org_rows(orgs: Iterable[Org]) -> list[OrgRow]:
-    """Return the orgs in the order of the tree, with their level below the topmost that is shown."""
+    """Return the orgs in the order of the tree, with their level below the topmost shown org."""
     effective = effective_settings()
     listed = list(orgs)
     top = min((org.depth for org in listed), default=1)
@@ -70,7 +70,7 @@ def org_rows(orgs: Iterable[Org]) -> list[OrgRow]:
 
 
 def org_card(org: Org, viewer: User) -> OrgCard:
-    """Return what the org's page shows; ancestors outside the viewer's part are named nowhere."""
+    """Return the values on the org's page; never name ancestors that the viewer may not see."""
     effective = effective_settings()
     lists = server_lists(effective)
     mine = effective[org.pk]

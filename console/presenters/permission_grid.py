@@ -1,4 +1,4 @@
-"""A role's permissions as a grid: every key there is, by area, and whether it is held, implied or not."""
+"""Presents a role's permissions as a grid: every key by area, held, implied or neither."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _AREAS: tuple[tuple[str | Promise, tuple[str, ...]], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One permission key and how a role stands to it."""
+    """One permission key, and whether the role holds it."""
 
     key: str
     badge: Badge

@@ -1,4 +1,4 @@
-"""What the pages of runs show: tiles of counts, counts per org, what may be done, the table of changes."""
+"""Presents runs: counts, counts by org, allowed actions, and the table of changes."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _tile(run: Run, count: RunCount, number: int) -> Tile:
 
 
 def _label(run: Run, count: RunCount) -> str | Promise:
-    """An undo looks at those only whom the run had changed."""
+    """Return the label of a count; an undo counts only the users whom the undone run changed."""
     if count is run_counts.USERS and run.undo_of_id is not None:
         return _("Users changed by the run")
     return badges.run_count(count).text
@@ -77,7 +77,7 @@ class OrgCounts:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What the viewer may do with a run's plan; ``problem`` is why they can't apply it."""
+    """Actions of the viewer on a run's plan; ``problem`` is why they can't apply it."""
 
     may_decide: bool
     needs_approval: bool
@@ -87,7 +87,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Undo:
-    """What the viewer may do to undo a run; ``problem`` is why they can't."""
+    """Whether the viewer may undo a run; ``problem`` is why they can't."""
 
     may_start: bool
     changed: int
@@ -96,7 +96,7 @@ class Undo:
 
 @dataclass(slots=True)
 class RunPage:
-    """Everything about one run that its row does not hold."""
+    """All values on the page of one run beside its row."""
 
     tiles: list[Tile]
     columns: list[str | Promise]
@@ -113,7 +113,7 @@ class RunPage:
 
 
 def run_page(run: Run, request: ConsoleRequest) -> RunPage:
-    """Return what the page of one run shows."""
+    """Return the values on the page of one run."""
     shown = [count for count in run_counts.COUNTS if any(row.get(count.key) for row in run.org_counts)]
     return RunPage(
         tiles=tiles(run),
@@ -133,7 +133,7 @@ def run_page(run: Run, request: ConsoleRequest) -> RunPage:
 
 
 def plan_of(run: Run, request: ConsoleRequest) -> Plan | None:
-    """Return what may be done with the run's plan; None where there is none to apply."""
+    """Return the viewer's actions on the run's plan; None if there is no plan to apply."""
     if run.state != RunState.HELD_BACK and not (run.simulated and run.state == RunState.PLANNED):
         return None
     may_decide = request.user.may(approval.permission(run))
@@ -170,7 +170,7 @@ def _changes(run: Run, request: ConsoleRequest) -> Listing:
     if run.repeats.exists():
         return show_list(request, rows, table=ChangeTable, filters=ChangeFilter, export=export)
     if ends is None:
-        # Of nothing, nothing can be filtered out.
+        # A list without rows needs no filters.
         return show_list(request, rows, table=ChangeTable, export=export)
     return show_list(request, rows.filter(pk__range=ends), table=ChangeTable, filters=ChangeFilter, export=export)
 

@@ -1,4 +1,4 @@
-"""Presents the state of Rollcall: the page of it, and the alarms on every page for those who can repair it."""
+"""Presents the state of Rollcall: the page Status, and the alarms on every page for administrators who can act."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PAGES = {"run": "runs:detail", "server": "ldap_servers:edit"}
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """What is wrong with Rollcall itself and quickly found; nothing for those who can't mend it."""
+    """Problems of Rollcall itself that are quick to detect; empty for viewers who can't solve them."""
 
     lines: list[Line]
 
@@ -29,7 +29,7 @@ class Alarms:
 
 @dataclass(frozen=True, slots=True)
 class StatusPage:
-    """The sections with their lines, how many lines are in each state, and what the whole page warns of."""
+    """The sections with their lines, the number of lines in each state, and the warnings above them."""
 
     sections: list[Section]
     alarms: Alarms
@@ -40,7 +40,7 @@ class StatusPage:
 
 
 def status_page(*, at: datetime) -> StatusPage:
-    """Look at everything."""
+    """Return the state of every part."""
     sections = status.sections(at=at)
     states = [line.state for section in sections for line in section.lines]
     problems, warnings = states.count(LineState.PROBLEM), states.count(LineState.WARNING)
@@ -48,12 +48,12 @@ def status_page(*, at: datetime) -> StatusPage:
 
 
 def alarms(viewer: User, *, at: datetime) -> Alarms:
-    """Return what every page warns of."""
+    """Return the alarms that every page shows to this viewer."""
     return Alarms(status.alarms(at=at) if viewer.may(Permission.SYSTEM) else [])
 
 
 def address_of(line: Line) -> str:
-    """Return the page of what a line is about; empty where there is none."""
+    """Return the address of the page about the subject of a line; empty if there is none."""
     if line.about is None:
         return ""
     kind, key = line.about

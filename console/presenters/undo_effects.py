@@ -1,4 +1,4 @@
-"""What an undo does to devices and archives, with numbers, as sentences."""
+"""Presents the effects of an undo on devices and archives, as sentences with numbers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _ARCHIVES = {
 
 
 def undo_effects(run: Run) -> list[str]:
-    """Return what applying the plan of an undo does beside the users themselves."""
+    """Return the effects of applying the plan of an undo, beside those on the users themselves."""
     devices: Counter[str] = Counter()
     archives: Counter[str] = Counter()
     size: Counter[str] = Counter()

@@ -1,4 +1,4 @@
-"""What the page of one user shows beside the user: states, roles, devices, holds, what runs did."""
+"""Presents a user: states, roles, devices, legal holds, changes by runs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from orgs.text import misleading
 
 @dataclass(frozen=True, slots=True)
 class UserState:
-    """One flag with who set it and when."""
+    """One state, with who set it and when."""
 
     label: str | Promise
     on: bool
@@ -34,7 +34,7 @@ class UserState:
 
 @dataclass(frozen=True, slots=True)
 class UserCard:
-    """What stands around a user."""
+    """All values on the page of a user beside the user's row."""
 
     states: list[UserState]
     grants: Iterable[RoleGrant]
@@ -52,7 +52,7 @@ class UserCard:
 
 @dataclass(frozen=True, slots=True)
 class Repeated:
-    """A change that a run repeats from an earlier run, as the table of changes shows it."""
+    """A repeated change, for the table of changes."""
 
     pk: int
     run: Run
@@ -63,12 +63,12 @@ class Repeated:
 
     @property
     def run_id(self) -> int:
-        """The run that repeats the change, not the one that stored it."""
+        """The id of the run that repeats the change, not of the run that stored it."""
         return self.run.pk
 
 
 def _history(user: User) -> Any:
-    """Return the changes that runs hold about a user: as a query, or as a list where some runs repeat earlier changes."""
+    """Return the changes of runs to a user: a query, or a list if some runs repeat earlier changes."""
     changes = RunChange.objects.about(user).with_runs_named()
     repeated = RunRepeat.objects.about(user)
     if not repeated:
@@ -80,12 +80,12 @@ def _history(user: User) -> Any:
 
 
 def may_manage(viewer: User, user: User) -> bool:
-    """Return whether the viewer may change a user, not only look."""
+    """Return whether the viewer may change the user."""
     return viewer.may(Permission.USER) and Org.objects.with_users_managed_by(viewer).filter(pk=user.org_id).exists()
 
 
 def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
-    """Return what the viewer may see around a user."""
+    """Return the values on the user's page that the viewer may see."""
     match = Match.objects.select_related("server").filter(user=user).first()
     service = effective_settings()[user.org_id].directory_service
     system = viewer.may(Permission.SYSTEM)

@@ -1,1 +1,1 @@
-"""Rollcall's processes: start, supervise, log."""
+"""Rollcall's processes: starting, supervision, environment and data folder."""

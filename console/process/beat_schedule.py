@@ -1,4 +1,4 @@
-"""The schedule of Celery's beat, in memory: nothing on the disk that somebody else could have written is read."""
+"""Keeps the schedule of Celery's beat in memory, not in a file that somebody else could write."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _LONG_AGO = timedelta(days=365)
 
 
 class Clock(Scheduler):
-    """Sends every task as it starts, since the last time is not stored, and at each task's interval from then on.
+    """Sends every task at its start, and then at the task's interval; stores no times.
 
-    Each task looks at the database for what is due, so that one ring too many does nothing.
+    An extra task is harmless: each task reads from the database what is due.
     """
 
     def setup_schedule(self) -> None:

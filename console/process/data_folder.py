@@ -1,4 +1,4 @@
-"""Where all data lie: the data folder and what is kept in it, and the database; for their owner only."""
+"""The data folder, the secrets in it, and the database; only their owner may read them."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from psycopg.conninfo import make_conninfo
 from console.process.env import BadSetting, given, is_strong, redis_url, secret, split, text
 
 BASE_DIR = Path(__file__).resolve().parents[2]
-# What a folder has to hold to be taken for one of Rollcall's: of another's nothing is changed.
+# Names in a data folder of Rollcall. The modes of any other folder are never changed.
 MARKS = ("rollcall.sqlite3", "secret_key", "serve.lock")
 FOR_OTHERS = stat.S_IRWXG | stat.S_IRWXO
-# Options in DATABASE_URL that are Django's, not PostgreSQL's.
+# Options in DATABASE_URL that are for Django, not for PostgreSQL.
 _DJANGOS = frozenset({"pool", "server_side_binding", "isolation_level", "assume_role", "pool_options"})
 
 
 def data_dir() -> Path:
-    """Return the folder for data, made where it is missing; ``ROLLCALL_VAR`` moves it from ``var/``.
+    """Return the data folder, created if missing: ``ROLLCALL_VAR``, by default ``var/``.
 
-    From here on this process makes files and folders for its own user only, and what is in the folder already is made
-    so too where it belongs to that user.
+    From this call on, the process creates files and folders that only its own user can read. Present files and folders
+    of this user get the same modes.
 
     Raises:
-        BadSetting: when it can't be made or written to.
+        BadSetting: when the folder can't be created or written to.
     """
     os.umask(0o077)
     folder = Path(text("ROLLCALL_VAR", default=str(BASE_DIR / "var"))).absolute()
@@ -51,12 +51,12 @@ def data_dir() -> Path:
 
 
 def full(error: OSError) -> bool:
-    """Return whether an error says that no space is left, which is no fault of the settings and passes."""
+    """Return whether an error means that no space is left: not the fault of a setting, and temporary."""
     return error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 def keep_to_owner(folder: Path) -> None:
-    """Take from all others what they may do with the folder and with what lies in it, where it is ours."""
+    """Remove the permissions of all other users on the folder and its contents, if the folder is Rollcall's."""
     if not is_ours(folder):
         return
     for path in (folder, *inside(folder)):
@@ -65,12 +65,12 @@ def keep_to_owner(folder: Path) -> None:
             if found.st_uid == os.geteuid() and found.st_mode & FOR_OTHERS and not stat.S_ISLNK(found.st_mode):
                 path.chmod(stat.S_IMODE(found.st_mode) & ~FOR_OTHERS)
         except OSError:
-            # Gone meanwhile, or on a file system without modes: the status shows what is still open to others.
+            # The file is gone, or the file system has no modes: the status page shows files that others can read.
             continue
 
 
 def is_ours(folder: Path) -> bool:
-    """Return whether a folder is Rollcall's own: empty, or with something that only Rollcall keeps."""
+    """Return whether a folder is Rollcall's: it is empty, or holds a file or folder that only Rollcall makes."""
     try:
         if folder.stat().st_mode & stat.S_ISVTX:
             return False
@@ -80,7 +80,7 @@ def is_ours(folder: Path) -> bool:
 
 
 def inside(folder: Path) -> list[Path]:
-    """Return what lies in the data folder and in the folders in it, but no deeper."""
+    """Return the paths in the data folder and in its subfolders, two levels in all."""
     found: list[Path] = []
     for path in folder.iterdir():
         found.append(path)
@@ -97,10 +97,10 @@ def _listed(folder: Path) -> list[Path]:
 
 
 def secret_key(folder: Path) -> str:
-    """Return ``SECRET_KEY``, or the one kept in the data folder, which is made on the first start.
+    """Return ``SECRET_KEY``, or the key in the data folder, which the first start creates.
 
     Raises:
-        BadSetting: when either is too short, or the file can't be read.
+        BadSetting: when the key is too short, or its file can't be read.
     """
     if named := secret("SECRET_KEY"):
         return named
@@ -133,7 +133,7 @@ def broker_url(folder: Path) -> str:
     """Return ``REDIS_URL``, or the address of the Redis that ``manage.py serve`` has started with this data folder.
 
     Raises:
-        BadSetting: when it is none.
+        BadSetting: when the variable is not the address of a Redis.
     """
     kept = folder / "redis" / "url"
     default = "redis://127.0.0.1:6379/0"
@@ -150,10 +150,10 @@ def broker_url(folder: Path) -> str:
 
 
 def database(name: str, *, folder: Path) -> dict[str, Any]:
-    """Return Django's settings of the database that a variable names; without one it is a SQLite file in the folder.
+    """Return Django's settings for the database in a variable, by default a SQLite file in the folder.
 
     Raises:
-        BadSetting: when it is no address of a SQLite file or a PostgreSQL.
+        BadSetting: when the variable is not the address of a SQLite file or a PostgreSQL database.
     """
     address = text(name) or f"sqlite:///{folder / 'rollcall.sqlite3'}"
     if address.startswith("sqlite:"):

@@ -1,4 +1,4 @@
-"""The demo's LDAP server: a slapd of our own under the data folder, loaded from an LDIF file."""
+"""The demo's LDAP server: a slapd in the data folder, loaded from an LDIF file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ SUFFIX = "dc=kestrel,dc=example"
 ADMIN_DN = f"cn=admin,{SUFFIX}"
 SCHEMAS = Path("/etc/ldap/schema")
 
-# Debian's msuser.schema has userAccountControl too, but its memberOf shadows the overlay's and can't be searched for.
+# Not Debian's msuser.schema: its memberOf hides the overlay's and can't be searched for.
 _SCHEMA = """\
 attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl'
     EQUALITY integerMatch ORDERING integerOrderingMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
@@ -52,18 +52,18 @@ access to * by users read by * none
 
 @dataclass(frozen=True, slots=True)
 class DemoDirectory:
-    """Where everything of the demo's LDAP server lies."""
+    """The demo's LDAP server, in a folder of its own."""
 
     home: Path
 
     @property
     def ldif(self) -> Path:
-        """What the server is loaded from, once."""
+        """The LDIF file that is loaded once."""
         return self.home / "demo.ldif"
 
     @property
     def loaded(self) -> bool:
-        """Whether the server has its data, all of it."""
+        """Whether the data are loaded completely."""
         return self._done.exists()
 
     @property
@@ -79,7 +79,7 @@ class DemoDirectory:
         return self._folder / "slapd.conf"
 
     def prepare(self) -> None:
-        """Make the folders, the administrator's password and the configuration, as far as they aren't there."""
+        """Create the missing ones of the folders, the administrator's password and the configuration."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         password = kept_secret(self.home / "password")
         (self._folder / "account.schema").write_text(_SCHEMA, "ascii")
@@ -92,10 +92,10 @@ class DemoDirectory:
         )
 
     def load(self) -> None:
-        """Load the LDIF file into the stopped server, anew if an earlier attempt was cut off.
+        """Load the LDIF file into the stopped server; start again if an earlier attempt was interrupted.
 
         Raises:
-            subprocess.CalledProcessError: when slapadd refuses the file; it has said why on stderr.
+            subprocess.CalledProcessError: when slapadd refuses the file; the reason is on stderr.
         """
         data = self._folder / "data"
         shutil.rmtree(data, ignore_errors=True)
@@ -104,10 +104,10 @@ class DemoDirectory:
         self._done.touch()
 
     def command(self, port: int) -> list[str]:
-        """Return the command that serves it in the foreground."""
+        """Return the command that runs the server in the foreground."""
         return [_program("slapd"), "-d", "0", "-h", f"ldap://127.0.0.1:{port}", "-f", str(self._configuration)]
 
 
 def _program(name: str) -> str:
-    # Debian keeps slapd where an ordinary user's PATH does not look.
+    # Debian installs slapd in a folder that is not on the PATH of ordinary users.
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin") or name

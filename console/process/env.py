@@ -1,4 +1,4 @@
-"""Reads the environment once, typed, and refuses what is missing or malformed in one sentence that names the variable."""
+"""Reads typed settings from the environment; an error is one sentence that names the variable."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _SECRET_KEY_LEAST = 32
 
 
 class BadSetting(ImproperlyConfigured):
-    """A variable that is missing or malformed; the message is one sentence that names it and what to do."""
+    """A variable is missing or malformed; the message is one sentence that names it and what to do."""
 
 
 def given(name: str, *, default: str = "") -> str:
-    """Return a variable as it is; an empty one counts as not set.
+    """Return a variable unchanged; an empty one counts as not set.
 
-    Nothing in it is replaced: a password may begin with a dollar sign.
+    Nothing is substituted: a password may begin with a dollar sign.
     """
     return os.environ.get(name) or default
 
@@ -36,7 +36,7 @@ def text(name: str, *, default: str = "") -> str:
     """Return a text on one line, without blanks around it.
 
     Raises:
-        BadSetting: when it has a line break or another control character in it.
+        BadSetting: when the text has a line break or another control character.
     """
     found = given(name, default=default).strip()
     if any(not character.isprintable() for character in found):
@@ -45,7 +45,7 @@ def text(name: str, *, default: str = "") -> str:
 
 
 def flag(name: str, *, default: bool) -> bool:
-    """Return a yes-or-no setting; only 1, 0, true and false are understood.
+    """Return a yes-or-no setting: 1, 0, true or false.
 
     Raises:
         BadSetting: when the variable holds anything else.
@@ -59,10 +59,10 @@ def flag(name: str, *, default: bool) -> bool:
 
 
 def debug(hosts: Collection[str], *, https: bool) -> bool:
-    """Return ``DEBUG``, whose error pages show code and settings to whoever meets an error.
+    """Return ``DEBUG``; with it, error pages show code and settings.
 
     Raises:
-        BadSetting: when it is on where others than the people at this machine could see that.
+        BadSetting: when it is on and other machines could load such a page.
     """
     on = flag("DEBUG", default=False)
     if on and (https or not set(hosts) <= set(THIS_MACHINE)):
@@ -87,19 +87,19 @@ def number(name: str, *, default: int, least: int = 0, most: int = MOST) -> int:
 
 
 def port(name: str, *, default: int) -> int:
-    """Return the number of a TCP port; the default may be 0, for any.
+    """Return the number of a TCP port; the default may be 0, for any port.
 
     Raises:
-        BadSetting: when the variable is none.
+        BadSetting: when the variable is not a port.
     """
     return default if not given(name) else number(name, default=default, least=1, most=65535)
 
 
 def one_of(name: str, choices: Collection[str], *, default: str) -> str:
-    """Return one of a few words, in capitals.
+    """Return one of the choices, in capitals.
 
     Raises:
-        BadSetting: when the variable is none of them.
+        BadSetting: when the variable is not one of them.
     """
     found = text(name, default=default).upper()
     if found not in choices:
@@ -114,10 +114,10 @@ def words(name: str, *, default: list[str]) -> list[str]:
 
 
 def hosts(name: str, *, default: list[str]) -> list[str]:
-    """Return a comma-separated list of host names and addresses; a leading dot takes all names below.
+    """Return a comma-separated list of host names and addresses; a leading dot stands for all names below.
 
     Raises:
-        BadSetting: when one of them is no name, as when it is a whole address of a page.
+        BadSetting: when one of them is not a host name, but for example a URL.
     """
     listed = words(name, default=default)
     for host in listed:
@@ -130,7 +130,7 @@ def origins(name: str) -> list[str]:
     """Return a comma-separated list of origins, such as ``https://rollcall.example.com``.
 
     Raises:
-        BadSetting: when one of them is none.
+        BadSetting: when one of them is not an origin.
     """
     return [_web_address(name, each, path=False) for each in words(name, default=[])]
 
@@ -139,14 +139,14 @@ def web_address(name: str, *, default: str) -> str:
     """Return the address of a website, without a slash at its end.
 
     Raises:
-        BadSetting: when the variable is none.
+        BadSetting: when the variable is not such an address.
     """
     return _web_address(name, text(name, default=default).rstrip("/"), path=True)
 
 
 def _web_address(name: str, found: str, *, path: bool) -> str:
     parts = split(name, found)
-    # A star stands for every name below a domain.
+    # A star stands for all names below a domain.
     host = (parts.hostname or "").removeprefix("*.")
     host = f"[{host}]" if ":" in host else host
     rest = parts.query or parts.fragment or (parts.path.strip("/") and not path)
@@ -159,7 +159,7 @@ def split(name: str, address: str) -> SplitResult:
     """Return the parts of a URL.
 
     Raises:
-        BadSetting: when it is none; the address itself is not repeated, as there may be a password in it.
+        BadSetting: when the address is not a URL; the message leaves it out, as it may contain a password.
     """
     try:
         parts = urlsplit(address)
@@ -170,7 +170,7 @@ def split(name: str, address: str) -> SplitResult:
 
 
 def _without_secrets(problem: str, address: str) -> str:
-    # A password with an unquoted slash or hash turns up where the port should be.
+    # Python's message may quote a password: one with an unquoted slash or hash is parsed as the port.
     return "write % signs, slashes and the like in the password as %XX" if "@" in address else problem
 
 
@@ -190,10 +190,10 @@ def ports(name: str, *, default: Collection[int]) -> frozenset[int]:
 
 
 def encryption_keys(name: str) -> list[str]:
-    """Return Fernet keys, newest first; ``secret-key`` stands for the one that is derived from SECRET_KEY.
+    """Return Fernet keys, newest first; ``secret-key`` stands for the key that is derived from SECRET_KEY.
 
     Raises:
-        BadSetting: when one of them is no key; which one is said by its place, as it may be secret.
+        BadSetting: when one of them is not a key; the message has its number, not its value, as it may be secret.
     """
     keys = words(name, default=[])
     for position, key in enumerate(keys, 1):
@@ -207,10 +207,10 @@ def encryption_keys(name: str) -> list[str]:
 
 
 def secret(name: str) -> str:
-    """Return a secret that must not be guessed; empty where none is given.
+    """Return a secret; empty if the variable is not set.
 
     Raises:
-        BadSetting: when it is too short, or is made of too few different characters.
+        BadSetting: when the secret is too short, or has too few different characters.
     """
     found = given(name).strip()
     if found and not is_strong(found):
@@ -222,7 +222,7 @@ def secret(name: str) -> str:
 
 
 def is_strong(found: str) -> bool:
-    """Return whether a secret is long enough."""
+    """Return whether a secret is long enough and has enough different characters."""
     return len(found) >= _SECRET_KEY_LEAST and len(set(found)) >= 10
 
 
@@ -230,7 +230,7 @@ def time_zone(name: str, *, default: str) -> str:
     """Return the name of a time zone.
 
     Raises:
-        BadSetting: when there is none of that name.
+        BadSetting: when no time zone has this name.
     """
     found = text(name, default=default)
     try:
@@ -240,10 +240,10 @@ def time_zone(name: str, *, default: str) -> str:
 
 
 def mail_address(name: str, *, default: str) -> str:
-    """Return the address that mails come from, with or without a name before it.
+    """Return the sender's address of mails, with or without a name before it.
 
     Raises:
-        BadSetting: when it is none.
+        BadSetting: when the variable is not a mail address.
     """
     found = text(name, default=default)
     if not _ADDRESS_OF_MAIL.fullmatch(found):
@@ -252,10 +252,10 @@ def mail_address(name: str, *, default: str) -> str:
 
 
 def host(name: str, *, default: str) -> str:
-    """Return the name or address of a machine; an IPv6 address with or without brackets. Empty stays empty.
+    """Return the name or address of a machine, or ""; an IPv6 address with or without brackets.
 
     Raises:
-        BadSetting: when it is none, as when a port or a scheme stands with it.
+        BadSetting: when the variable is not a host, or has a port or a scheme too.
     """
     found = text(name, default=default)
     bracketed = f"[{found}]" if found.count(":") > 1 and not found.startswith("[") else found
@@ -268,7 +268,7 @@ def redis_url(name: str, *, default: str) -> str:
     """Return the address of a Redis.
 
     Raises:
-        BadSetting: when it is none.
+        BadSetting: when the variable is not such an address.
     """
     found = text(name, default=default)
     parts = split(name, found)
@@ -281,7 +281,7 @@ def redis_url(name: str, *, default: str) -> str:
 
 
 def process_name(arguments: Sequence[str]) -> str:
-    """Return what a process is for, by how it was started: ``rollcall web``, ``rollcall worker sync`` and so on."""
+    """Return the name of a process from its command line: ``rollcall web``, ``rollcall worker sync`` and so on."""
     program, rest = arguments[0] if arguments else "", list(arguments[1:])
     if "gunicorn" in program:
         return "rollcall web"

@@ -1,6 +1,6 @@
-"""Has each worker and each clock note that it lives, as soon as it does and every ten seconds.
+"""Stores a heartbeat of each worker and each clock, at its start and every ten seconds.
 
-From the process that no task keeps busy.
+The main process of a worker does it, because tasks do not keep it busy.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ log = logging.getLogger("rollcall.processes")
 
 
 class Pulse:
-    """Lets a heartbeat through every so often, however often it is called."""
+    """Limits how often a heartbeat is stored."""
 
     def __init__(self) -> None:
         self._next = 0.0
 
     def due(self) -> bool:
-        """Return whether it is time again, and count from now."""
+        """Return whether a heartbeat is due; if so, start the next interval."""
         if time.monotonic() < self._next:
             return False
-        # A little less: a clock that rings every ten seconds must not miss its turn by a hair.
+        # A little less than the interval, so that a clock that calls every ten seconds is not a moment too early.
         self._next = time.monotonic() + heartbeats.EVERY.total_seconds() - 1
         return True
 
@@ -43,26 +43,26 @@ pulse = Pulse()
 
 @heartbeat_sent.connect
 def worker_lives(**_: object) -> None:
-    """Note a worker, which sends its heartbeat only while it is connected to the broker."""
+    """Store the heartbeat of a worker; Celery sends this signal only while the worker is connected to the broker."""
     if pulse.due():
         _note(Part.WORKER, queues=sorted(current_app.amqp.queues.consume_from))
 
 
 @worker_shutdown.connect
 def worker_leaves(**_: object) -> None:
-    """Take the note of a worker away that has put its work down and ends."""
+    """Remove the heartbeat of a worker that ends."""
     with _written(Part.WORKER):
         heartbeats.forget(part=Part.WORKER, host=socket.gethostname(), pid=os.getpid())
 
 
 @beat_init.connect
 def clock_starts(**_: object) -> None:
-    """Note this process as a clock with what it sends; other processes send tasks too."""
+    """Mark this process as a clock, and store its heartbeat: other processes send tasks too."""
     after_task_publish.connect(clock_rings)
 
 
 def clock_rings(**_: object) -> None:
-    """Note a clock that has just rung for something."""
+    """Store the heartbeat of a clock that has just sent a task."""
     if pulse.due():
         _note(Part.CLOCK, queues=[])
 
@@ -79,5 +79,5 @@ def _written(part: Part) -> Iterator[None]:
     except Error as error:
         log.warning("the heartbeat of this %s could not be written: %s", part.label, error)
     finally:
-        # A worker forks: no child may inherit an open connection.
+        # Close the connection: a worker forks, and no child may inherit it.
         connection.close()

@@ -1,4 +1,4 @@
-"""The log of one process: its output goes to a file, and what can't be written is dropped."""
+"""Writes the output of one process to its log file; drops lines that can't be written."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from io import FileIO
 from pathlib import Path
 from typing import IO
 
-# A file that nobody rotates is put aside at this size, in the place of the one before it.
+# A file of this size is renamed to ``.1``, over an older one; for systems without logrotate.
 LARGEST = 20 * 1024 * 1024
 _LINE = 64 * 1024
 
 
 class ProcessLog:
-    """Takes the lines of a process; opens a new file when logrotate has moved the present one away.
+    """Writes the lines of a process; opens a new file after logrotate has moved the present one.
 
-    The file of an earlier start is put aside, with ``.1`` at its end.
+    The file of an earlier start gets ``.1`` at the end of its name.
     """
 
     def __init__(self, path: Path) -> None:
@@ -27,12 +27,12 @@ class ProcessLog:
         self._lock = threading.Lock()
 
     def follow(self, output: IO[bytes] | None) -> None:
-        """Take what a process writes, in a thread of its own, until it ends."""
+        """Write the output of a process to the file, in a separate thread, until the process ends."""
         if output is not None:
             threading.Thread(target=self._follow, args=(output,), daemon=True).start()
 
     def write(self, line: bytes) -> None:
-        """Write a line, or drop it where that can't be done; a process never waits for the disk of its log."""
+        """Write a line, or drop it after an error: the process must never wait for the disk of its log."""
         with self._lock:
             try:
                 self._open_file().write(line)
@@ -59,7 +59,7 @@ class ProcessLog:
             self._close()
         if self._file is None:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Without a buffer: nothing is left over that fails again later.
+            # No buffer: a rest in it would fail again later.
             self._file = FileIO(self.path, "ab")
         return self._file
 

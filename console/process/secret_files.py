@@ -1,4 +1,4 @@
-"""Secrets that Rollcall makes for itself and keeps in files of the data folder."""
+"""Creates Rollcall's own secrets in files of the data folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def kept_secret(file: Path) -> str:
-    """Return the secret in the file, which is made on first use and readable by its owner only."""
+    """Return the secret in the file; the first call creates it, readable for its owner only."""
     if not file.exists():
         fresh = file.with_name(f"{file.name}.new")
         fresh.touch(mode=0o600)

@@ -1,4 +1,4 @@
-"""Which processes make up Rollcall, with their ports and their files under the data folder."""
+"""The processes of Rollcall, with their ports and their files in the data folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ maxmemory-policy noeviction
 
 
 def web(address: str, port: int) -> Service:
-    """Return the web server."""
+    """Return the service of the web server."""
     host = f"[{address}]" if ":" in address else address
     options = ("--bind", f"{host}:{port}", "--graceful-timeout", "4", "--preload", "--no-control-socket")
     size = ("--worker-class", "console.process.web_worker.Worker", "--workers", "2", "--threads", "4")
@@ -33,9 +33,9 @@ def web(address: str, port: int) -> Service:
 
 
 def workers() -> list[Service]:
-    """Return the worker that carries out runs, and the one that sends mail however long a run takes.
+    """Return the worker for runs, and one for mail, which never waits for a run.
 
-    Where processors are short, pages go first.
+    They have a lower priority than the web server.
     """
     return [_worker("worker", "sync"), _worker("mail", "mail")]
 
@@ -47,12 +47,12 @@ def _worker(name: str, queue: str) -> Service:
 
 
 def beat() -> Service:
-    """Return the clock that rings for what is due."""
+    """Return the clock, which sends tasks at intervals."""
     return _python("beat", "celery", "-A", "console.celery", "beat", "--pidfile=")
 
 
 def redis(folder: Path, port: int) -> Service:
-    """Return the message broker, whose configuration is written anew."""
+    """Write the configuration of the message broker, and return its service."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     configuration = folder / "redis.conf"
     configuration.touch(mode=0o600)
@@ -63,16 +63,16 @@ def redis(folder: Path, port: int) -> Service:
 
 
 def redis_password(folder: Path) -> str:
-    """Return the broker's password, which is made on first use."""
+    """Return the broker's password; the first call creates it."""
     return kept_secret(folder / "password")
 
 
 def free_port(*preferred: int, address: str = LOOPBACK) -> int:
-    """Return the first of the preferred ports that is free at an address, or else any free one.
+    """Return the first preferred port that is free at an address, else any free port.
 
     Raises:
         OSError: when this machine has no such address.
-        PermissionError: when the first of them is one that only root may open.
+        PermissionError: when only root may open the first preferred port.
     """
     family, _, _, _, sockaddr = socket.getaddrinfo(address, 0, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
     for port in (*preferred, 0):
@@ -92,5 +92,5 @@ def free_port(*preferred: int, address: str = LOOPBACK) -> int:
 
 
 def _python(name: str, *arguments: str) -> Service:
-    # As modules: the scripts beside the interpreter name the folder that they were installed in.
+    # Run as a module: the scripts beside the interpreter contain the path of the folder where they were installed.
     return Service(name, (sys.executable, "-m", *arguments))

@@ -1,4 +1,4 @@
-"""Begins every process of Rollcall: with settings that are well, or with one sentence about what is not and code 2."""
+"""Starts every process of Rollcall: with valid settings, or it ends with one sentence and exit code 2."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BAD_SETTINGS = 2
 
 
 def load_settings() -> None:
-    """Load the settings; a bad one ends the process."""
+    """Load the settings; an invalid one ends the process."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "console.settings")
     with sentences():
         from django.conf import settings  # noqa: PLC0415  # after the module to be loaded has been named
@@ -23,7 +23,7 @@ def load_settings() -> None:
 
 @contextmanager
 def sentences() -> Iterator[None]:
-    """End the process with one sentence where the settings are at fault, or a database that can't be reached."""
+    """In the block, end the process with one sentence on a bad setting or an unreachable database."""
     from django.db import InterfaceError, OperationalError  # noqa: PLC0415  # as above
 
     try:
@@ -40,11 +40,11 @@ def sentences() -> Iterator[None]:
 
 
 def end_without_semaphores() -> None:
-    """End the process with one sentence where no worker could run: Linux keeps named semaphores in /dev/shm.
+    """End the process with one sentence if the system has no named semaphores (Linux keeps them in /dev/shm).
 
-    Celery's pool of processes is held together by them.
+    Celery's pool of processes needs them.
     """
-    from billiard import Lock  # noqa: PLC0415  # of workers alone
+    from billiard import Lock  # noqa: PLC0415  # only workers need it
 
     try:
         Lock()

@@ -1,4 +1,4 @@
-"""Runs Rollcall's processes side by side: a log for each, one that ends starts again, and none is left behind."""
+"""Supervises Rollcall's processes: each has a log, restarts after it ends, and is stopped at the end."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from console.process.process_logs import ProcessLog
 from directory.scheduling import supervised
 from directory.scheduling.supervised import Report, Supervised
 
-# After an end a process starts again after 1 s, 2 s, 4 s ... and at most a minute; ends of longer ago don't count.
+# Wait 1 s, 2 s, 4 s ... and at most a minute before a restart; only recent ends count.
 LONGEST_PAUSE = 60.0
 COUNTED = timedelta(minutes=10)
 KEPT = timedelta(hours=1)
-# A process that ends more often than this in that time is left alone for as long; the others go on without it.
+# A process that ends more often than this within that time is not restarted for as long; the others go on.
 MOST_ENDS = 10
-# How long processes have to end by themselves before they are killed.
+# The time for processes to end by themselves before they are killed.
 STOP_WITHIN = 12.0
 _LOOK = 0.2
 
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """One process that runs as long as Rollcall does; ``last`` is stopped after the others, which need it to stop."""
+    """One process that runs as long as Rollcall does; stop ``last`` after the others, which need it until their end."""
 
     name: str
     command: tuple[str, ...]
@@ -39,12 +39,12 @@ class Service:
 
 
 class ProcessDied(Exception):
-    """A process ended by itself before everything had started, and so all were stopped."""
+    """A process ended before all had started, so all were stopped."""
 
 
 @dataclass(slots=True)
 class _Running:
-    """A service with its present process, if there is one, and its latest ends."""
+    """A service with its present process, if any, and the times of its latest ends."""
 
     service: Service
     environment: Mapping[str, str]
@@ -56,11 +56,11 @@ class _Running:
     next_start: datetime | None = None
 
     def start(self) -> None:
-        """Start the process; when it can't be started that counts as an end of it."""
+        """Start the process; a failed start counts as an end."""
         self.next_start = None
         command = ["setpriv", "--pdeathsig", "TERM", *self.service.command]
         try:
-            # In a session of its own: Ctrl-C reaches the supervisor alone, which stops everything in order.
+            # A separate session: Ctrl-C reaches only the supervisor, which stops the processes in order.
             self.process = subprocess.Popen(
                 command, env=dict(self.environment), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT, start_new_session=True,
@@ -73,10 +73,10 @@ class _Running:
         self.log.follow(self.process.stdout)
 
     def look(self) -> bool:
-        """Return whether the process has just ended; note when, and when the next one starts."""
+        """Return whether the process has just ended; if so, schedule its restart."""
         if self.process is None or (status := self.process.poll()) is None:
             return False
-        # What it had started itself must not be in the way of the next one.
+        # Kill its children, which could hinder the next process.
         self.signal(signal.SIGKILL, all_of_it=True)
         self.process = None
         self._count(status)
@@ -91,13 +91,13 @@ class _Running:
         self.next_start = now + (COUNTED if often > MOST_ENDS else pause)
 
     def signal(self, number: signal.Signals, *, all_of_it: bool = False) -> None:
-        """Send a signal to the process, or also to all that it has started."""
+        """Send a signal to the process, or with ``all_of_it`` to its whole process group."""
         if self.process is not None:
             with suppress(ProcessLookupError, PermissionError):
                 (os.killpg if all_of_it else os.kill)(self.process.pid, number)
 
     def report(self) -> Supervised:
-        """Return its state."""
+        """Return the state of the process."""
         pid = self.process.pid if self.process else 0
         return Supervised(
             self.service.name, pid, self.started if pid else "", tuple(self.ended), self.status, self.next_start
@@ -105,7 +105,7 @@ class _Running:
 
 
 class Supervisor:
-    """Starts all processes, starts again what ends, and stops all of them however it ends itself."""
+    """Starts all processes, restarts those that end, and stops all at its own end."""
 
     def __init__(self, logs: Path, started: Callable[[], None]) -> None:
         self._logs = logs
@@ -117,14 +117,14 @@ class Supervisor:
         self._reported = 0.0
 
     def add(self, service: Service, environment: Mapping[str, str]) -> None:
-        """Add a process; nothing runs before ``run``."""
+        """Add a process; ``run`` starts it."""
         self._all.append(_Running(service, environment, ProcessLog(self._logs / f"{service.name}.log")))
 
     def run(self) -> None:
-        """Run all processes until a signal to stop; when this returns all have ended.
+        """Run all processes until a signal to stop; all have ended at the return.
 
         Raises:
-            ProcessDied: when a process ended by itself before ``up``; says which one, and where its log is.
+            ProcessDied: when a process ended before ``up``; the message names the process and its log.
         """
         with self._listening():
             try:
@@ -136,7 +136,7 @@ class Supervisor:
                 self._stop()
 
     def up(self) -> None:
-        """Take everything for started: from now on what ends is started again."""
+        """Mark all processes as started: from now on, those that end are restarted."""
         self._up = True
 
     def terminate(self) -> None:
@@ -160,7 +160,7 @@ class Supervisor:
     def _report(self, *, at_once: bool) -> None:
         if at_once or time.monotonic() - self._reported > supervised.EVERY.total_seconds():
             self._reported = time.monotonic()
-            # On a full disk nobody reads it, and the processes go on.
+            # The disk is full: go on without the report.
             with suppress(OSError):
                 supervised.write(
                     self._logs.parent, Report(datetime.now(UTC), tuple(each.report() for each in self._all))
@@ -173,7 +173,7 @@ class Supervisor:
                 each.signal(signal.SIGTERM)
             self._wait_for(some)
             for each in some:
-                # Also what the process itself has left behind.
+                # Kill children of the process too.
                 each.signal(signal.SIGKILL, all_of_it=True)
                 if each.process is not None:
                     with suppress(subprocess.TimeoutExpired):
@@ -184,7 +184,7 @@ class Supervisor:
 
     def _wait_for(self, some: list[_Running]) -> None:
         ends, signals_before = time.monotonic() + STOP_WITHIN, self._signals
-        # A second Ctrl-C waits no longer.
+        # A second Ctrl-C ends the waiting.
         while time.monotonic() < ends and self._signals <= max(signals_before, 1):
             if all(each.process is None or each.process.poll() is not None for each in some):
                 return
@@ -204,7 +204,7 @@ class Supervisor:
 
 
 def start_time(pid: int) -> str:
-    """Return when a process began, in the kernel's own count; empty where there is none."""
+    """Return the start time of a process in the kernel's unit; empty if there is no such process."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("ascii", "replace").rpartition(")")[2].split()[19]
     except (OSError, IndexError):
@@ -212,7 +212,7 @@ def start_time(pid: int) -> str:
 
 
 def end_leftovers(folder: Path) -> list[str]:
-    """End what an earlier supervisor that was killed has left running with this data folder; return the names."""
+    """End processes that a killed supervisor has left running with this data folder; return their names."""
     report = supervised.read(folder)
     left = [each for each in report.processes if _runs(each)] if report else []
     for number, seconds in ((signal.SIGTERM, STOP_WITHIN), (signal.SIGKILL, STOP_WITHIN)):

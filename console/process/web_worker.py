@@ -1,7 +1,7 @@
-"""The web server's worker process: one thread reads and writes all connections, a few others answer whole requests.
+"""The web server's worker process: one thread reads and writes all connections, a few others answer complete requests.
 
-So a browser that is slow, silent or hostile holds a socket, but none of the threads that make pages. gunicorn starts
-the processes, watches over them and stops them; waitress reads requests and writes answers.
+A slow, silent or hostile browser occupies a socket, but no thread that makes pages. gunicorn starts, watches and stops
+the processes; waitress reads requests and writes responses.
 """
 
 from __future__ import annotations
@@ -21,31 +21,31 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-# gunicorn loads this before Django, so that nothing of Rollcall's is imported here; tests hold these to the originals.
+# gunicorn loads this module before Django, so it imports nothing of Rollcall; tests compare these with the originals.
 HEALTH = frozenset({"/healthz", "/healthz/sync"})
-# A little more than what an upload may be before it is refused politely.
+# A little more than the maximum size of an upload, so that Django can refuse larger ones with a page.
 LARGEST_BODY = 51 * 1024**2
-# A request's headers have this long, and a body this long and one second more for each so many bytes that came, as in
-# Apache's mod_reqtimeout. The same holds of reading an answer.
+# The time limits for the headers and the body of a request. The body gets one second more for each LEAST_RATE bytes
+# received, as in Apache's mod_reqtimeout. The limit of the body is also that for reading a response.
 HEADERS_WITHIN = 20.0
 BODY_WITHIN = 20.0
 LEAST_RATE = 500.0
-# How long a connection may be silent, new or between two requests.
+# How long a connection may be silent, at its start or between two requests.
 IDLE = 15.0
-# No answer takes longer, however steadily it is read.
+# The time limit for one response, even if the browser reads it steadily.
 LONGEST_ANSWER = 600.0
-# Of all bodies that have not come whole, and of all answers that have not been read, in one process.
+# The memory for all incomplete bodies and unread responses in one process.
 MOST_BUFFERED = 256 * 1024**2
 _MUCH = 64 * 1024
-# Of one answer: a thread that makes a longer one waits until the browser has read some.
+# The memory for one response: the thread that makes it waits until the browser has read a part.
 _BUFFERED_BYTES = 2 * 1024**2
-# Above this the connection that has been waiting longest is closed for a new one.
+# Above this number, a new connection closes the one that has waited longest.
 MOST_CONNECTIONS = 1500
 _FILES = 4096
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """One connection, with the times by which it may be slower than a browser may be."""
+    """One connection, with its time limits."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.began = self.active_at = time.monotonic()
@@ -55,7 +55,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         super().__init__(*arguments, **options)
 
     def received(self, data: bytes) -> bool:
-        """Take bytes of a request, or hang up where all requests together take too much memory."""
+        """Receive bytes of a request; close the connection if all requests together take too much memory."""
         self.active_at = time.monotonic()
         if self.request is None:
             self.began, self.got = self.active_at, 0
@@ -67,20 +67,20 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         return bool(super().received(data))
 
     def send(self, *arguments: Any, **options: Any) -> int:
-        """Send some of an answer, and count it."""
+        """Send a part of a response, and count its bytes."""
         count = int(super().send(*arguments, **options))
         self.sent_bytes += count
         self.active_at = time.monotonic()
         return count
 
     def service(self) -> None:
-        """Answer a request, in a thread of its own."""
+        """Answer a request; runs in a thread of the pool."""
         self.answer_since = time.monotonic()
         super().service()
         self.answer_since, self.buffered_bytes = 0.0, 0
 
     def is_late(self, now: float) -> bool:
-        """Return whether the browser has had more time than it gets."""
+        """Return whether the browser has passed a time limit."""
         if self.total_outbufs_len:
             if not self.output_since:
                 self.output_since, self.sent_bytes = now, 0
@@ -97,7 +97,7 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
 
 
 class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
-    """One listening socket; whether the console lives is answered by a thread that does nothing else."""
+    """One listening socket; a separate thread answers health checks."""
 
     channel_class = Channel
 
@@ -106,18 +106,18 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         super().__init__(*arguments, **options)
 
     def add_task(self, task: Channel) -> None:
-        """Answer a request that has been received completely."""
+        """Queue a complete request for a thread."""
         path = task.requests[0].path
         (self._health if path in HEALTH else self.task_dispatcher).add_task(task)
 
-    def maintenance(self, now: float) -> None:  # noqa: ARG002  # waitress's time of day may be set back
-        """Close the connections of browsers that take too long."""
+    def maintenance(self, now: float) -> None:  # noqa: ARG002  # waitress passes the time of day, which may be set back
+        """Close connections that have passed a time limit."""
         for channel in list(self.active_channels.values()):
             if channel.is_late(time.monotonic()):
                 channel.will_close = True
 
     def handle_accept(self) -> None:
-        """Take a new connection, in the place of the one that has been waiting longest where there are too many."""
+        """Accept a connection; if there are too many, close the one that has waited longest."""
         super().handle_accept()
         if len(self.active_channels) > MOST_CONNECTIONS:
             waiting = [each for each in self.active_channels.values() if not each.requests]
@@ -125,20 +125,20 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
                 min(waiting, key=lambda each: each.active_at).handle_close()
 
     def buffered(self) -> int:
-        """Return how many bytes of requests and answers wait in memory."""
+        """Return the number of bytes of requests and responses in memory."""
         return sum(each.buffered_bytes + each.total_outbufs_len for each in list(self.active_channels.values()))
 
     def is_busy(self) -> bool:
-        """Return whether anybody waits for an answer, or for the rest of one."""
+        """Return whether a browser waits for a response or its rest."""
         return any(each.requests or each.total_outbufs_len for each in list(self.active_channels.values()))
 
 
 class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types
-    """A process of gunicorn's that serves with waitress."""
+    """A worker process of gunicorn that serves with waitress."""
 
     def run(self) -> None:
-        """Serve until a signal to stop, then until every request that has begun is answered."""
-        # What waits for a thread is no news.
+        """Serve until a signal to stop; then finish all requests that have begun."""
+        # Do not log that requests wait for a thread.
         logging.getLogger("waitress.queue").setLevel(logging.ERROR)
         _allow_files()
         connections: dict[int, Any] = {}
@@ -155,7 +155,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types
         sys.exit(0)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Begin to stop, at once."""
+        """Begin to stop at once."""
         super().handle_exit(sig, frame)
         for server in getattr(self, "_servers", []):
             server.pull_trigger()
@@ -172,7 +172,7 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types
     def _finish(self, connections: dict[int, Any]) -> None:
         for server in self._servers:
             server.accepting = False
-            # The socket itself is the master's.
+            # Do not close the listening socket: it belongs to gunicorn's master process.
             server.del_channel()
         ends = time.monotonic() + max(self.cfg.graceful_timeout - 1, 0)
         while time.monotonic() < ends and any(server.is_busy() for server in self._servers):
@@ -183,27 +183,27 @@ class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types
 def _adjustments(threads: int) -> Adjustments:
     return Adjustments(
         threads=threads,
-        # Looked after above.
+        # Our own limits above replace these.
         connection_limit=10 * MOST_CONNECTIONS,
         cleanup_interval=1,
         asyncore_use_poll=True,
-        # No browser that hangs up is worth a line.
+        # Do not log browsers that close their connection.
         log_socket_errors=False,
         recv_bytes=_MUCH,
         max_request_header_size=64 * 1024,
         max_request_body_size=LARGEST_BODY,
-        # In memory, as bounded as it is above: no request fills the disk.
+        # Keep everything in memory, within the limits above, so that no request fills the disk.
         inbuf_overflow=2 * LARGEST_BODY,
         outbuf_overflow=2 * _BUFFERED_BYTES,
         outbuf_high_watermark=_BUFFERED_BYTES,
         ident=None,
-        # Who asked, and how, is for Django to say: it knows whether there is a proxy (BEHIND_PROXY).
+        # Django finds the client's address and scheme: it has the setting for a proxy (BEHIND_PROXY).
         clear_untrusted_proxy_headers=False,
     )
 
 
 def _allow_files() -> None:
-    """Let this process have as many connections open as it may."""
+    """Raise this process's limit of open files to the allowed maximum."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < limit:

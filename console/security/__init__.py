@@ -1,1 +1,1 @@
-"""Sessions, throttling, permissions of pages, and the security log."""
+"""Sign-in, sessions, throttling, permissions of pages, and the security log."""

@@ -1,4 +1,4 @@
-"""Who may sign in with a local password, and what a page wants: a permission, and some the password again."""
+"""Checks local passwords at the sign-in, and the permission and confirmation that pages require."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from orgs.rules.actors import Actor, person
 from orgs.rules.local_sign_in import password_counts
 
 P = ParamSpec("P")
-# For the log alone: who signs in is not told whether the password was right.
+# For the log only: the sign-in page never shows whether the password was right.
 CLOSED = "right local password refused, the user's org follows LDAP and the user is not managed locally"
 
 
 class ConsoleRequest(HtmxRequest):
-    """A request of someone who is signed in (for types only)."""
+    """A request of a signed-in user (for types only)."""
 
     user: User
 
 
 class LocalBackend(BaseBackend):
-    """Signs in with the local password, where it counts, ignoring the letter case of the username."""
+    """Signs in with a local password that counts; ignores the letter case of the username."""
 
     def authenticate(
         self,
@@ -42,13 +42,13 @@ class LocalBackend(BaseBackend):
         password: str | None = None,
         **_: Any,
     ) -> User | None:
-        """Return the user whose password this is, if they may use the console."""
+        """Return the user with this username and password, if they may use the console."""
         if not username or not password:
             return None
         try:
             user = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
-            # As long as a real check takes, so that the time does not show which usernames exist.
+            # Take as long as a real check, so that the time does not reveal which usernames exist.
             User().set_password(password)
             return None
         if not (user.check_password(password) and may_sign_in(user)):
@@ -60,7 +60,7 @@ class LocalBackend(BaseBackend):
         return user
 
     def get_user(self, user_id: int) -> User | None:
-        """Return whom a password has signed in, as long as they may still use the console and the password counts."""
+        """Return the user of a session, if they may still use the console and their password still counts."""
         user = User.objects.select_related("org").filter(pk=user_id).first()
         return user if user is not None and may_sign_in(user) and password_counts(user) else None
 
@@ -74,7 +74,7 @@ View = Callable[Concatenate[ConsoleRequest, P], HttpResponseBase]
 
 
 def require(permission: Permission) -> Callable[[View[P]], View[P]]:
-    """Open a page to those who hold the permission, for their own org or everywhere; what they see there is scoped."""
+    """Allow a page to holders of the permission, for their own org or every org; the view limits the objects."""
 
     def guard(view: View[P]) -> View[P]:
         @functools.wraps(view)
@@ -90,9 +90,9 @@ def require(permission: Permission) -> Callable[[View[P]], View[P]]:
 
 
 def confirmed(view: View[P]) -> View[P]:
-    """Ask for the password again before a dangerous page, unless it was given in the last ten minutes.
+    """Ask for the password again before a dangerous page, unless it was entered in the last ten minutes.
 
-    It stands below ``require``: who may not open the page is not asked.
+    Put this decorator below ``require``, so that users without the permission are not asked.
     """
 
     @functools.wraps(view)
@@ -104,7 +104,7 @@ def confirmed(view: View[P]) -> View[P]:
 
 
 def ask_to_confirm(request: HttpRequest) -> HttpResponseBase:
-    """Send to the page that asks for the password again, and from there back to the page; nothing is done yet."""
+    """Redirect to the page that asks for the password, and from there back; nothing is done yet."""
     back = request.get_full_path() if request.method in {"GET", "HEAD"} else request.headers.get("Referer", "")
     if not url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
         back = reverse("dashboard")
@@ -114,5 +114,5 @@ def ask_to_confirm(request: HttpRequest) -> HttpResponseBase:
 
 
 def author(request: ConsoleRequest) -> Actor:
-    """Return who is doing this, for actions."""
+    """Return the signed-in user as the actor of actions."""
     return person(request.user)

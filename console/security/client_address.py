@@ -1,4 +1,4 @@
-"""Where a request came from."""
+"""Finds the client's address of a request."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from django.http import HttpRequest
 
 
 def client_address(request: HttpRequest) -> str:
-    """Return the client's address as our side saw it."""
+    """Return the client's address as our proxy, or without one our web server, received it."""
     address: str = request.META.get("REMOTE_ADDR", "")
     if settings.BEHIND_PROXY:
-        # The last one is what our proxy saw; those before it are what the client claims.
+        # Our proxy has added the last address; the client may have forged those before it.
         address = request.META.get("HTTP_X_FORWARDED_FOR", address).rsplit(",", 1)[-1].strip()
     return address
 
 
 def client_network(request: HttpRequest) -> str:
-    """Return the client's address; of an IPv6 one the network, as one machine has all addresses of it."""
+    """Return the client's IPv4 address or IPv6 network: one machine can use all addresses of its network."""
     address = client_address(request)
     try:
         found = ipaddress.ip_address(address)

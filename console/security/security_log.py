@@ -1,4 +1,4 @@
-"""One line in the log for each request that was turned away; no value can forge a line or a field."""
+"""Logs one line for each refused request; no value can forge a line or a field."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.security.client_address import client_address
 
 log = logging.getLogger("rollcall.security")
 
-# The action to note for the status of an answer, where the user was signed in.
+# The event to log for the status of a response to a signed-in user.
 _ACTIONS = {
     403: "not allowed",
     404: "not there, or outside what this user may see",
@@ -20,11 +20,11 @@ _ACTIONS = {
 
 
 class Noted(HttpResponseForbidden):
-    """A refusal that has its line in the log already."""
+    """A refusal that is logged already."""
 
 
 def note(event: str, request: HttpRequest, **facts: object) -> None:
-    """Write a line; values that came with the request stand in quotation marks, with marks of their own escaped."""
+    """Log one line; values from the request are quoted and escaped."""
     about = {"address": client_address(request), **facts}
     log.warning("SECURITY:: %s %s", event, ", ".join(f"{name}:{_quoted(value)}" for name, value in about.items()))
 
@@ -34,7 +34,7 @@ def _quoted(value: object) -> str:
 
 
 class SecurityLogMiddleware:
-    """Notes who was refused a page, and who requested an object that is not there or is none of theirs."""
+    """Logs requests for pages that the user may not open, and for objects that are hidden from them or do not exist."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -45,7 +45,7 @@ class SecurityLogMiddleware:
             note("request refused", request, method=request.method, path=request.path)
         elif (action := _ACTIONS.get(response.status_code)) and not isinstance(response, Noted):
             user = getattr(request, "user", None)
-            # A wrong address is no attempt at anything: only pages of objects count, and pages that exist.
+            # Log only addresses that match a page of objects: a mistyped address is not an attack.
             if user is not None and user.is_authenticated and request.resolver_match is not None:
                 note(action, request, user=user.get_username(), method=request.method, path=request.path)
         return response

@@ -1,6 +1,6 @@
-"""Sessions in the database under a hash of their key: whoever reads the database, or a backup of it, signs in as nobody.
+"""Stores sessions under a hash of their key, so that nobody can sign in with keys from the database or a backup.
 
-Django's own keeps the key itself, which is all that a browser has to show.
+Django's own store keeps the key itself, and a browser needs nothing else to be signed in.
 """
 
 from __future__ import annotations
@@ -12,17 +12,17 @@ from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.utils import timezone
 
-# As many as the column holds; 160 bits.
+# The length of the column in hex digits; 160 bits.
 _DIGITS = 40
 
 
 def hashed(key: str) -> str:
-    """Return what a session is stored under; keys are long and random, so that no salt is needed."""
+    """Return the hash of a session key; it needs no salt, as keys are long and random."""
     return hashlib.sha256(f"console.session {key}".encode()).hexdigest()[:_DIGITS]
 
 
 class SessionStore(DatabaseStore):
-    """Django's sessions in the database, where no key is in the open."""
+    """Django's sessions in the database, with hashed keys."""
 
     def _get_session_from_db(self) -> AbstractBaseSession | None:
         found: AbstractBaseSession | None = self.model.objects.filter(

@@ -1,4 +1,4 @@
-"""How long a session lasts: idle, at most, and how long a password that was given counts for dangerous pages."""
+"""Limits sessions: idle time, total time, and how long a confirmed password counts for dangerous pages."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from django.utils import timezone
 from console.security import security_log
 from orgs.models import User
 
-# What a session remembers, in seconds since 1970.
+# Keys of times in a session, in seconds since 1970.
 BEGAN, LAST_REQUEST, CONFIRMED = "began", "seen", "confirmed"
-# The last request is noted no more often than this, so that not every page writes.
+# The time of the last request is stored at most this often, so that not every page writes to the database.
 _GRAIN = 60
 
 
 class SessionLimitsMiddleware:
-    """Signs out whose session has lasted too long or was not used for too long."""
+    """Signs out users whose session is too old, or has been idle for too long."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -33,7 +33,7 @@ class SessionLimitsMiddleware:
 
 
 def _end(request: HttpRequest) -> None:
-    """End a session whose user may not use the console any more, and note it in the log, once."""
+    """End a session whose user may not use the console any more, and log it once."""
     user = User.objects.filter(pk=request.session[SESSION_KEY]).first()
     security_log.note(
         "session ended, the account is closed or its local password counts no longer",
@@ -57,23 +57,23 @@ def _check(request: HttpRequest, *, now: int) -> None:
 
 
 def _is_automatic(request: HttpRequest) -> bool:
-    """Return whether a part of an open page refreshes itself, without anybody at the browser."""
+    """Return whether a part of an open page refreshes itself, without an action of the user."""
     element = request.headers.get("HX-Trigger")
     return request.method == "GET" and element is not None and element == request.headers.get("HX-Target")
 
 
 def begin(request: HttpRequest) -> None:
-    """Start counting: someone has just signed in."""
+    """Start the times of a new session."""
     now = int(timezone.now().timestamp())
     request.session.update({BEGAN: now, LAST_REQUEST: now, CONFIRMED: now})
 
 
 def confirm(request: HttpRequest) -> None:
-    """Remember that the password was given just now."""
+    """Store that the password was entered just now."""
     request.session[CONFIRMED] = int(timezone.now().timestamp())
 
 
 def is_confirmed(request: HttpRequest) -> bool:
-    """Return whether the password was given lately."""
+    """Return whether the password was entered in the last ``CONFIRMED_SECONDS``."""
     now = int(timezone.now().timestamp())
     return now - int(request.session.get(CONFIRMED, 0)) < settings.CONFIRMED_SECONDS

@@ -1,8 +1,8 @@
-"""Slows down guessing passwords, without letting anybody lock somebody else out.
+"""Limits attempts to guess passwords, without letting anybody lock out another user.
 
-Every attempt takes one of the few that are left for the username from one address, one of those that are left for the
-address, and one of those that are left for the username from anywhere; the right password gives them back. A browser
-in which the user has signed in before has attempts of its own: whoever guesses elsewhere takes none of them.
+There are three limits: for one username from one address, for one address, and for one username from anywhere. Each
+attempt uses up one slot of each; the right password frees them. A browser in which the user has signed in before has
+its own slots, which attempts from elsewhere do not use up.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from console.security.client_address import client_network
 from orgs.text import fold
 
 SECONDS = 15 * 60
-# For one username from one address, or from one known browser.
+# The limit for one username from one address, or from one known browser.
 ATTEMPTS = 5
-# For one address, whatever the usernames: many people may share it.
+# The limit for one address, over all usernames: many people may share it.
 ADDRESS_ATTEMPTS = 50
-# For one username from anywhere.
+# The limit for one username from anywhere.
 USERNAME_ATTEMPTS = 50
 KNOWN_FOR = 90 * 24 * 3600
 _SALT = "console.security.throttle.known-browser"
@@ -35,17 +35,17 @@ _SALT = "console.security.throttle.known-browser"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt to sign in: what it took, and all that its username and address may have taken before."""
+    """One attempt to sign in: the slots that it used up, and all slots of its username and address."""
 
     taken: tuple[str, ...]
     forgiven: tuple[str, ...]
 
 
 def begin(request: HttpRequest, username: str) -> Attempt | None:
-    """Take one of the attempts that are left; None when there is none.
+    """Use up a slot of each limit; return None if no slot is free.
 
-    It is taken before the password is checked and given back by ``forgive``: many requests at once get no more of them,
-    since a row can be added only once.
+    Call this before the password is checked; ``forgive`` frees the slots. Many requests at the same time get no more
+    slots, as the row of a slot can be inserted only once.
     """
     SignInAttempt.objects.filter(until__lte=timezone.now()).delete()
     who = fold(username)
@@ -59,12 +59,12 @@ def begin(request: HttpRequest, username: str) -> Attempt | None:
 
 
 def forgive(attempt: Attempt) -> None:
-    """Give back what the right password has taken, and forget earlier failures of this username from this address."""
+    """Free the slots after the right password, and forget earlier failures of this username from this address."""
     SignInAttempt.objects.filter(slot__in=[*attempt.taken, *attempt.forgiven]).delete()
 
 
 def remember_browser(response: HttpResponse, username: str) -> None:
-    """Set a cookie that shows from now on that this user has signed in with this browser."""
+    """Set a cookie that proves later that this user has signed in with this browser."""
     value = signing.dumps([fold(username), secrets.token_urlsafe(12)], salt=_SALT)
     response.set_cookie(
         _cookie(), value, max_age=KNOWN_FOR, secure=settings.SESSION_COOKIE_SECURE, httponly=True, samesite="Lax"
@@ -76,7 +76,7 @@ def _cookie() -> str:
 
 
 def _known_browser(request: HttpRequest, who: str) -> str:
-    """Return the name of the browser, if it belongs to this user."""
+    """Return the id in the browser's cookie if the cookie is this user's; else empty."""
     try:
         username, name = signing.loads(request.COOKIES.get(_cookie(), ""), salt=_SALT, max_age=KNOWN_FOR)
     except (signing.BadSignature, ValueError):
@@ -101,10 +101,10 @@ def _take(own: tuple[str, ...], limits: list[tuple[str, ...]]) -> Attempt | None
 
 
 def _add(slot: str) -> bool:
-    """Take this one, unless another request has just been faster."""
+    """Use up a slot; return False if another request was faster."""
     until = connection.ops.adapt_datetimefield_value(timezone.now() + timedelta(seconds=SECONDS))
     table = connection.ops.quote_name(SignInAttempt._meta.db_table)
     with connection.cursor() as cursor:
-        # No error where it is there already: PostgreSQL would log it, and whoever guesses makes many.
+        # ON CONFLICT avoids an error for a taken slot: PostgreSQL would log each one, and guessing makes many.
         cursor.execute(f"INSERT INTO {table} (slot, until) VALUES (%s, %s) ON CONFLICT DO NOTHING", [slot, until])  # noqa: S608
         return bool(cursor.rowcount == 1)

@@ -1,4 +1,4 @@
-"""The tags and filters of templates: what they show is made in console.elements and console.presenters."""
+"""The tags and filters of templates; they call console.elements and console.presenters."""
 
 from __future__ import annotations
 
@@ -49,18 +49,18 @@ def dismiss_form(context: Mapping[str, Any], alert: Alert) -> SafeString:
 
 @register.simple_tag
 def yes_no(value: object) -> Badge:
-    """Show a flag."""
+    """Show a flag as a badge."""
     return badges.YES if value else badges.NO
 
 
 @register.simple_tag
 def badge(name: str) -> Badge:
-    """Show one of the badges that have a name of their own."""
+    """Show the badge with this name."""
     found: Badge = getattr(badges, name)
     return found
 
 
 @register.filter
 def may(viewer: User, permission: str) -> bool:
-    """Return whether the viewer holds a permission, for buttons that others need not see."""
+    """Return whether the viewer holds a permission, to hide buttons from others."""
     return viewer.may(permission)

@@ -1,1 +1,1 @@
-"""The pages, one module an area; a view only guards, fetches in scope, calls one action and renders."""
+"""Views, one module an area; a view only checks permission, reads in the viewer's scope, calls one action, renders."""

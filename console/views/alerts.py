@@ -1,4 +1,4 @@
-"""Alerts: the list, and dismissing one."""
+"""The list of alerts, and dismissing an alert."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def alert_list(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 @require(Permission.SYSTEM)
 def alert_dismiss(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Take an alert off the page."""
+    """Dismiss an alert."""
     alert = get_object_or_404(Alert.objects.visible_to(request.user), pk=pk)
     alerts.dismiss(alert=alert, by=request.user, at=timezone.now())
     messages.success(request, _("The alert is dismissed."))

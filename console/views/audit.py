@@ -26,7 +26,7 @@ _COLUMNS = ("at", "who", "run", "action", "kind", "id", "object", "before", "aft
 @require_safe
 @require(Permission.SYSTEM)
 def audit_list(request: ConsoleRequest) -> HttpResponse:
-    """Show who did what, filtered."""
+    """Show the filtered audit trail."""
     listing = show_list(
         request, _listed(request), table=AuditTable, filters=AuditFilter, export=reverse("audit:export")
     )
@@ -36,7 +36,7 @@ def audit_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @require(Permission.SYSTEM)
 def audit_export(request: ConsoleRequest) -> StreamingHttpResponse:
-    """Return the entries that the filters leave as CSV."""
+    """Return the filtered entries as CSV."""
     return csv_file("audit.csv", _COLUMNS, _rows(AuditFilter(request.GET, queryset=_listed(request)).qs))
 
 

@@ -1,4 +1,4 @@
-"""The first page: what needs attention, and how things stand."""
+"""The dashboard: what needs attention, and the present counts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from orgs.permissions import Permission
 @require_safe
 @require(Permission.CONSOLE_LOGIN)
 def dashboard(request: ConsoleRequest) -> HttpResponse:
-    """Show alerts, runs and counts, each to those who may see them."""
+    """Show the alerts, runs and counts that the viewer may see."""
     viewer = request.user
     runs = Run.objects.visible_to(viewer).newest_first().prefetch_related("readings")
     context = {

@@ -1,4 +1,4 @@
-"""Devices: the list, its export, and one with its archives."""
+"""The list of devices, its export, and the page of a device with its archives."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from orgs.models.devices import DeviceQuerySet
 from orgs.permissions import Permission
 
 _COLUMNS = ("name", "guid", "user", "org", "os", "app_version", "active", "blocked", "authorized", "last_connected")
-# Where the values of the columns are stored, in their order.
+# The fields of the columns, in order.
 _STORED = tuple({"user": "user__username", "org": "user__org__name"}.get(name, name) for name in _COLUMNS)
 
 
 @require_safe
 @require(Permission.COMPUTER_READ)
 def device_list(request: ConsoleRequest) -> HttpResponse:
-    """Show the devices in the viewer's part, filtered."""
-    # Sizes are added up for the page that is shown: the database would do it for all that come before it, too.
+    """Show the filtered devices in the viewer's scope."""
+    # Sizes are summed for the shown page only: in the query, the database would also sum those of all earlier rows.
     devices = _visible(request).prefetch_related(Prefetch("archives", to_attr="listed_archives"))
     listing = show_list(request, devices, table=DeviceTable, filters=DeviceFilter, export=reverse("devices:export"))
     return render_page(request, "devices/list.html", {"listing": listing}, fragments=("device-list",))
@@ -36,9 +36,9 @@ def device_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @require(Permission.COMPUTER_READ)
 def device_export(request: ConsoleRequest) -> StreamingHttpResponse:
-    """Return the devices that the filters leave as CSV."""
+    """Return the filtered devices as CSV."""
     chosen = DeviceFilter(request.GET, queryset=_visible(request), request=request).qs.order_by("name", "pk")
-    # Plain values: making an object of each device would take several times as long.
+    # Plain values: model objects would take several times as long.
     rows = chosen.values_list(*_STORED).iterator(chunk_size=1000)
     return csv_file("devices.csv", _COLUMNS, rows)
 

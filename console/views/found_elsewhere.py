@@ -1,4 +1,4 @@
-"""Shows users who were last found in an LDAP server that their org does not use, and takes the decision that they are gone."""
+"""The page of users who were last found on an LDAP server that their org does not use; it can declare them gone."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from directory.errors import Refused
 from directory.last_found import FoundOnServer
 from orgs.permissions import Permission
 
-# So many of a server are listed by name; a decision about all of them needs no list.
+# The maximum of users listed by name for each server; a decision about all of them needs no list.
 LISTED = 500
 
 
@@ -26,7 +26,7 @@ LISTED = 500
 @require(Permission.ADMIN)
 @confirmed
 def people(request: ConsoleRequest) -> HttpResponse:
-    """Name them by server, and take the decision."""
+    """Show these users by server, and store the decision that they are gone."""
     groups = last_found.groups()
     if request.method == "POST":
         _decide(request, groups)
@@ -45,7 +45,7 @@ def _decide(request: ConsoleRequest, groups: list[FoundOnServer]) -> None:
             raise Refused("nobody was last found there any more")
         if chosen is not None and not chosen:
             raise Refused("nobody is ticked: tick those who are gone from there first")
-        # Who has come to be one of them since the page was shown is nobody's decision.
+        # Only users who were on the page: nobody has decided about users who came to be found elsewhere later.
         if chosen is None and request.POST["all"] != str(group.count):
             raise Refused("others were last found there by now: look at them first")
         count = matches.give_up(server=group, user_ids=chosen, by=author(request), at=timezone.now())

@@ -1,4 +1,4 @@
-"""LDAP servers: the list, the form, trying out what is not saved yet, deleting."""
+"""LDAP servers: list, form, tests of unsaved settings, deleting."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from orgs.permissions import Permission
 @require_safe
 @require(Permission.SYSTEM)
 def server_list(request: ConsoleRequest) -> HttpResponse:
-    """Show the servers, and what can be done with all of them."""
+    """Show the servers, and the actions on all of them."""
     found = LdapServer.objects.visible_to(request.user).in_order()
     context = {
         "rows": server_rows(found, at=timezone.now()),
@@ -50,7 +50,7 @@ def server_list(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 @require(Permission.SYSTEM)
 def interval(request: ConsoleRequest) -> HttpResponse:
-    """Save the sync interval in place."""
+    """Save the sync interval, in a fragment of the list."""
     form = IntervalForm(request.POST, instance=SyncSettings.load())
     saved = form.is_valid() and _save_interval(request, form)
     if saved and not request.htmx:
@@ -73,7 +73,7 @@ def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def server_add(request: ConsoleRequest) -> HttpResponse:
-    """Make a new server."""
+    """Create a server."""
     return _form_page(request, None)
 
 
@@ -109,19 +109,19 @@ def _form_page(request: ConsoleRequest, server: LdapServer | None) -> HttpRespon
 
 
 def _save_valid(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, list[str]]) -> LdapServer | None:
-    """Save what is right by itself; name all that is wrong with what is not."""
+    """Save a valid form; show all errors of an invalid one."""
     if form.is_valid():
         return _save(request, form, questions)
-    # A body that is no form, or an empty one, has no values.
+    # An empty body, or one that is not a form, has no values.
     if form.is_bound:
         form.add_problems()
     return None
 
 
 def _save(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, list[str]]) -> LdapServer | None:
-    """Save, or show beside the fields why not; a question that has to be answered first is put into ``questions``."""
+    """Save, or show errors beside the fields; put questions that must be answered first into ``questions``."""
     if form.may_grant_admin and form.new_powers() and not is_confirmed(request):
-        # Not by sending to that page: what is filled in would be lost.
+        # Do not redirect to the page that asks for the password: the values of the form would be lost.
         form.add_error(
             "grantable_roles",
             _("%(roles)s: enter your password again first, in another tab at %(address)s, then save once more.")
@@ -152,7 +152,7 @@ def _save(request: ConsoleRequest, form: LdapServerForm, questions: dict[str, li
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Say what deleting a server does, and do it."""
+    """Show the effects of deleting a server, and delete it."""
     server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
     if request.method != "POST":
         context = {"server": server, "effects": effects_of_deleting(server)}
@@ -169,7 +169,7 @@ def server_delete(request: ConsoleRequest, pk: int) -> HttpResponse:
 @require_POST
 @require(Permission.SYSTEM)
 def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Put a server before the one above it, or behind the one below it."""
+    """Move a server up or down by one place."""
     server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
     order = list(LdapServer.objects.in_order().values_list("pk", flat=True))
     position = order.index(server.pk)
@@ -190,7 +190,7 @@ def server_move(request: ConsoleRequest, pk: int) -> HttpResponse:
 @require_POST
 @require(Permission.SYSTEM)
 def allow_sync_searches(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Ask a server by syncrepl again for what has changed, although it broke off once."""
+    """Allow syncrepl for a server again, after it broke off once."""
     server = get_object_or_404(LdapServer.objects.visible_to(request.user), pk=pk)
     syncrepl_failures.allow_again(server=server, by=author(request), at=timezone.now())
     messages.success(request, _("%(name)s is asked by syncrepl again for what has changed.") % {"name": server.name})
@@ -200,7 +200,7 @@ def allow_sync_searches(request: ConsoleRequest, pk: int) -> HttpResponse:
 @require_POST
 @require(Permission.SYSTEM)
 def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
-    """Try the connection with what is filled in, saved or not."""
+    """Test the connection with the values of the form, saved or not."""
     form = _unsaved(request, pk)
     return render_page(
         request, "ldap_servers/test_connection.html", _tried(request, form), fragments=("connection-result",)
@@ -210,7 +210,7 @@ def try_connection(request: ConsoleRequest, pk: int | None = None) -> HttpRespon
 @require_POST
 @require(Permission.SYSTEM)
 def try_search(request: ConsoleRequest, pk: int | None = None) -> HttpResponse:
-    """Show the first entries that the search finds with what is filled in, saved or not."""
+    """Show the first entries that a search with the values of the form finds, saved or not."""
     form = _unsaved(request, pk)
     return render_page(request, "ldap_servers/test_search.html", _found(request, form), fragments=("search-result",))
 
@@ -243,7 +243,7 @@ def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
 
 
 def _trial(request: ConsoleRequest) -> dict[str, Any]:
-    """Return whose test this is, when, and how to know whether they still wait for it."""
+    """Return the arguments of a test: its owner, the time, and a function that returns whether the browser waits."""
     owner = request.session.session_key or f"user {request.user.pk}"
     return {"owner": owner, "at": timezone.now(), "waits": lambda: not browser_has_gone(request)}
 
@@ -259,7 +259,7 @@ def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
 
 
 def _not_ready(form: LdapServerForm, besides: Collection[str] = ()) -> dict[str, Any]:
-    """Return why a test can't be made yet; ``besides`` are settings that it needs beside those of every test."""
+    """Return the errors that prevent a test; ``besides`` are settings that it needs beside those of every test."""
     found: dict[str, Any] = {}
     if errors := form.connection_errors(besides):
         found["errors"] = errors

@@ -1,4 +1,4 @@
-"""Legal holds: matters and their custodians."""
+"""The list of matters, and the page of a matter with its custodians."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def matter_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @require(Permission.ALL_USER_READ)
 def matter_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Show one matter and whom it holds."""
+    """Show one matter with its custodians."""
     matter = get_object_or_404(Matter.objects.visible_to(request.user).with_custodian_counts(), pk=pk)
     custodians = matter.custodians.select_related("user__org")
     listing = show_list(request, custodians, table=CustodianTable)

@@ -1,4 +1,4 @@
-"""Shows and saves who gets mail about runs, and what a sync may bring back."""
+"""The form of the recipients of mail about runs, and of what a sync may reactivate."""
 
 from __future__ import annotations
 

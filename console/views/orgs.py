@@ -1,4 +1,4 @@
-"""Orgs: the tree, and each with what it has of its own and what it inherits."""
+"""The tree of orgs, and the page of an org with its own and inherited settings."""
 
 from __future__ import annotations
 

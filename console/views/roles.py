@@ -1,4 +1,4 @@
-"""Roles: the list, and what one holds."""
+"""The list of roles, and the page of a role with its permissions."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orgs.permissions import Permission
 @require_safe
 @require(Permission.USER_READ)
 def role_list(request: ConsoleRequest) -> HttpResponse:
-    """Show the roles with their members among the users that the viewer sees."""
+    """Show the roles, with their members among the users that the viewer may see."""
     roles = Role.objects.with_member_counts(RoleGrant.objects.visible_to(request.user))
     listing = show_list(request, roles, table=RoleTable, filters=RoleFilter)
     return render_page(request, "roles/list.html", {"listing": listing}, fragments=("role-list",))

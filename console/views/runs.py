@@ -1,4 +1,4 @@
-"""History: starting runs, watching them, reading what they found, applying or discarding their plans."""
+"""Runs: history, start, progress, results, exports, and the actions on plans."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from directory.models.runs.run import RunQuerySet
 from directory.sync.finish import json_summary
 from orgs.permissions import Permission
 
-# Tells htmx to stop polling.
+# The status that makes htmx stop polling.
 STOP_POLLING = 286
 
 
@@ -44,7 +44,7 @@ def run_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @require(Permission.SYSTEM)
 def run_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Show one run; while it is under way the page requests its progress until the run has ended."""
+    """Show one run; until the run has ended, the page polls its progress."""
     run = get_object_or_404(_visible(request), pk=pk)
     context = {"run": run, "page": run_page(run, request), "now": timezone.now()}
     response = render_page(request, "runs/detail.html", context, fragments=("run-progress", "run-changes"))
@@ -59,7 +59,7 @@ def change_detail(request: ConsoleRequest, pk: int, change_pk: int) -> HttpRespo
     """Show the steps that led to one user's change."""
     run = get_object_or_404(_visible(request), pk=pk)
     change = get_object_or_404(run.changes.select_related("user"), pk=change_pk)
-    # The row that opens has an id of its own, so the fragment can't be named after it.
+    # Each row has its own id, so the fragment can't have the name of the element.
     is_open = request.htmx and request.htmx.target == f"steps-{change.pk}"
     template = "runs/change.html#change-steps" if is_open else "runs/change.html"
     return render_page(request, template, {"run": run, "change": change})
@@ -68,7 +68,7 @@ def change_detail(request: ConsoleRequest, pk: int, change_pk: int) -> HttpRespo
 @require_safe
 @require(Permission.SYSTEM)
 def run_csv(request: ConsoleRequest, pk: int) -> StreamingHttpResponse:
-    """Return the changes that the filters leave as CSV."""
+    """Return the filtered changes as CSV."""
     run = get_object_or_404(_visible(request), pk=pk)
     chosen = ChangeFilter(request.GET, queryset=run.changes.in_order(), request=request).qs
     return csv_file(f"run-{run.pk}.csv", CHANGE_COLUMNS, change_rows(chosen))
@@ -92,7 +92,7 @@ def simulate(request: ConsoleRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.SYSTEM)
 def synchronize(request: ConsoleRequest) -> HttpResponse:
-    """Ask first, showing what the last simulation found; then start a real run of all servers."""
+    """Show the result of the last simulation and ask; then start a real run of all servers."""
     if request.method == "POST":
         return _start(request, simulated=False)
     last = _visible(request).finished_simulations().newest_first().prefetch_related("readings").first()
@@ -107,7 +107,7 @@ def _start(request: ConsoleRequest, *, simulated: bool) -> HttpResponse:
 
 
 def _decides(view: Callable[[ConsoleRequest, int], HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Open a page to those who may apply or discard the run's plan: some plans are for a SYSADMIN only."""
+    """Allow a page to users who may apply or discard the run's plan; some plans need a SYSADMIN."""
 
     @functools.wraps(view)
     def guarded(request: ConsoleRequest, pk: int) -> HttpResponseBase:
@@ -123,7 +123,7 @@ def _decides(view: Callable[[ConsoleRequest, int], HttpResponseBase]) -> Callabl
 @_decides
 @confirmed
 def apply_plan(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Say what applying the stored plan changes, and have it applied."""
+    """Show the effects of applying the stored plan, and start the run that applies it."""
     run = get_object_or_404(_visible(request), pk=pk)
     if request.method == "POST":
         return _do(request, partial(stored_plans.apply_plan, run=run), run)
@@ -135,7 +135,7 @@ def apply_plan(request: ConsoleRequest, pk: int) -> HttpResponse:
 @require(Permission.SYSTEM)
 @_decides
 def discard(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Give up a plan that waits."""
+    """Discard a plan that waits."""
     run = get_object_or_404(_visible(request), pk=pk)
     return _do(request, partial(stored_plans.discard, run=run), run, _("The plan is discarded; nothing was changed."))
 
@@ -144,7 +144,7 @@ def discard(request: ConsoleRequest, pk: int) -> HttpResponse:
 @require(Permission.ADMIN)
 @confirmed
 def undo(request: ConsoleRequest, pk: int) -> HttpResponse:
-    """Say what the run did, and have the plan of its undo made."""
+    """Show what the run did, and start the run that plans its undo."""
     run = get_object_or_404(_visible(request), pk=pk)
     if request.method == "POST":
         return _do(request, partial(undo_actions.start, run=run), run)
@@ -161,7 +161,7 @@ def cancel(request: ConsoleRequest, pk: int) -> HttpResponse:
 
 
 def _do(request: ConsoleRequest, act: Callable[..., Run], back: Run | str, done: str = "") -> HttpResponse:
-    """Do it and show the run that came of it; when it is refused, show why where the viewer came from."""
+    """Call ``act`` and redirect to the run that it returns; if it is refused, redirect to ``back`` and show why."""
     try:
         run = act(by=author(request), at=timezone.now())
     except Refused as reason:

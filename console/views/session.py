@@ -1,4 +1,4 @@
-"""Signing in and out, and showing again that it is you."""
+"""Signing in, confirming the password, and signing out."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from orgs.permissions import Permission
 @login_not_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
-    """Ask for username and password; whoever is signed in goes on."""
+    """Ask for username and password; redirect users who are signed in already."""
     if request.user.is_authenticated:
         return redirect(_next(request))
     form = SignInForm(request.POST or None)
@@ -44,7 +44,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.CONSOLE_LOGIN)
 def confirm(request: ConsoleRequest) -> HttpResponse:
-    """Ask who is signed in for their password again, before something dangerous."""
+    """Ask the signed-in user for the password again, before a dangerous page."""
     form = ConfirmForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         user = _proven(request, form, request.user.get_username(), form.cleaned_data["password"])
@@ -55,7 +55,7 @@ def confirm(request: ConsoleRequest) -> HttpResponse:
 
 
 def _proven(request: HttpRequest, form: Form, username: str, password: str) -> User | None:
-    """Return the user of this username and password; where there is none, the form shows it and the log has a line."""
+    """Return the user with this username and password; without one, show an error in the form and log it."""
     attempt = throttle.begin(request, username)
     if attempt is None:
         security_log.note("sign-in refused, too many attempts", request, user=username)
@@ -64,7 +64,7 @@ def _proven(request: HttpRequest, form: Form, username: str, password: str) -> U
     user = authenticate(request, username=username, password=password)
     if not isinstance(user, User):
         security_log.note("sign-in refused", request, user=username)
-        # The same words whether the username, the password or the account is the reason.
+        # The message does not show whether the username, the password or the account is the reason.
         form.add_error(None, _("Username and password do not fit together, or this account may not use the console."))
         return None
     throttle.forgive(attempt)
@@ -77,7 +77,7 @@ def _next_parameter(request: HttpRequest) -> str:
 
 def _next(request: HttpRequest) -> str:
     address = _next_parameter(request)
-    # Something that does not begin with a slash would be taken for a page beside the sign-in.
+    # A path without a leading slash would be relative to the sign-in page.
     if address.startswith("/") and url_has_allowed_host_and_scheme(address, None, require_https=request.is_secure()):
         return address
     return resolve_url(settings.LOGIN_REDIRECT_URL)
@@ -92,7 +92,7 @@ def sign_out(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Refuse a form that did not come from a page of ours, or from one that was open too long."""
+    """Refuse a form without a valid CSRF token: from another site, or from a page that was open too long."""
     user = request.user.get_username() if request.user.is_authenticated else ""
     security_log.note("form refused", request, user=user, method=request.method, path=request.path, reason=reason)
     return security_log.Noted(render(request, "errors/403_csrf.html").content)

@@ -1,4 +1,4 @@
-"""The state of Rollcall itself: database, Redis, workers, runs, LDAP servers, mail, safety."""
+"""The page Status: database, Redis, workers, runs, LDAP servers, mail, safety."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ from orgs.permissions import Permission
 @require_safe
 @require(Permission.SYSTEM)
 def status(request: ConsoleRequest) -> HttpResponse:
-    """Show how every part of Rollcall is, and what to do where one is not well."""
+    """Show the state of every part of Rollcall, and what to do about problems."""
     return render_page(request, "status/detail.html", {"page": status_page(at=timezone.now())}, fragments=("status",))

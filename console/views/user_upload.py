@@ -1,4 +1,4 @@
-"""Users from a CSV file: upload, see every row's fate, then create exactly those users."""
+"""Users from a CSV file: upload, preview with the decision about each row, creation of exactly these users."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHOWN = ("all", "created", "warned", "refused")
 @require_http_methods(["GET", "HEAD", "POST"])
 @require(Permission.USER)
 def upload(request: ConsoleRequest) -> HttpResponse:
-    """Take a file, and show what is wrong with it or go on to its preview."""
+    """Take a file; show its errors, or redirect to its preview."""
     orgs = Org.objects.with_users_managed_by(request.user)
     problems: tuple[str, ...] = ()
     if request.method == "POST":
@@ -73,7 +73,7 @@ def _waiting(request: ConsoleRequest) -> Upload | None:
 @require_safe
 @require(Permission.USER)
 def preview(request: ConsoleRequest) -> HttpResponse:
-    """Show what becomes of every row of the upload that waits."""
+    """Show the decision about each row of the waiting upload."""
     waiting = _waiting(request)
     context: dict[str, Any] = {"upload": waiting}
     if waiting is not None:
@@ -106,7 +106,7 @@ def _rows(request: ConsoleRequest, decisions: list[Decision]) -> dict[str, Any]:
 @require_POST
 @require(Permission.USER)
 def create(request: ConsoleRequest) -> HttpResponse:
-    """Create the users whom the preview showed."""
+    """Create the users in the preview."""
     number = request.POST.get("upload", "")
     try:
         made = uploads.create(
@@ -129,7 +129,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
 @require_POST
 @require(Permission.USER)
 def discard(request: ConsoleRequest) -> HttpResponse:
-    """Forget the upload that waits."""
+    """Discard the waiting upload."""
     uploads.discard(user=request.user)
     messages.success(request, _("The upload is discarded. Nobody was created."))
     return redirect("users:upload")

@@ -1,4 +1,4 @@
-"""Users: the list, its export, and everything about one."""
+"""The list of users, its export, the page of a user, and declaring a username another person's."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ _COLUMNS = (
     "managed_locally",
     "created",
 )
-# Where the values of the columns are stored, in their order; roles, of which there are many, come in between.
+# The fields of the columns, in order, without roles: a user has several, so they are read separately.
 _STORED = tuple({"org": "org__name", "created": "created_at"}.get(name, name) for name in _COLUMNS if name != "roles")
 _ROLES = _COLUMNS.index("roles")
 
@@ -54,8 +54,8 @@ _ROLES = _COLUMNS.index("roles")
 @require_safe
 @require(Permission.USER_READ)
 def user_list(request: ConsoleRequest) -> HttpResponse:
-    """Show the users in the viewer's part, filtered."""
-    # As plain lists: a query set made for each row takes longer than all the rest about roles.
+    """Show the filtered users in the viewer's scope."""
+    # Prefetch roles as lists: a query set for each row takes longer than everything else about roles.
     users = _listed(request).prefetch_related(None).prefetch_related(Prefetch("roles", to_attr="listed_roles"))
     listing = show_list(request, users, table=UserTable, filters=UserFilter, export=reverse("users:export"))
     return render_page(request, "users/list.html", {"listing": listing}, fragments=("user-list",))
@@ -64,7 +64,7 @@ def user_list(request: ConsoleRequest) -> HttpResponse:
 @require_safe
 @require(Permission.USER_READ)
 def user_export(request: ConsoleRequest) -> StreamingHttpResponse:
-    """Return the users that the filters leave as CSV."""
+    """Return the filtered users as CSV."""
     chosen = UserFilter(request.GET, queryset=_listed(request), request=request).qs.order_by("username_key", "pk")
     return csv_file("users.csv", _COLUMNS, _rows(chosen))
 
@@ -82,7 +82,7 @@ def user_detail(request: ConsoleRequest, pk: int) -> HttpResponse:
 @require(Permission.USER)
 @confirmed
 def another_person(request: ConsoleRequest, pk: int) -> HttpResponseBase:
-    """Ask first; then free the username, which is another person's by now."""
+    """Ask; then free the username, because another person has it now."""
     user = get_object_or_404(_listed(request), pk=pk)
     if not may_manage(request.user, user):
         raise Http404
@@ -105,7 +105,7 @@ def _listed(request: ConsoleRequest) -> UserQuerySet:
 
 
 def _rows(users: UserQuerySet) -> Iterator[list[Any]]:
-    """Yield the rows as plain values: making an object of each user would take several times as long."""
+    """Yield rows of plain values: model objects would take several times as long."""
     values = users.prefetch_related(None).values_list("pk", *_STORED).iterator(chunk_size=1000)
     while part := list(islice(values, 1000)):
         roles = RoleGrant.objects.names_of([row[0] for row in part])

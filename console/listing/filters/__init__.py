@@ -1,1 +1,1 @@
-"""The filters of the lists, one module an area."""
+"""Filters of the lists, one module an area."""

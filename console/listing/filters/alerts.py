@@ -1,4 +1,4 @@
-"""What the list of alerts can be narrowed by."""
+"""The filters of the list of alerts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the audit trail can be narrowed by."""
+"""The filters of the audit trail."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def _choices(field: str) -> list[tuple[str, str]]:
 
 
 def _day(label: Any, method: str) -> filters.DateFilter:
-    # A day more or less, in another time zone, is still a day that there is.
+    # Bounds inside the calendar: a day earlier or later, in another time zone, must exist.
     there_are = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
     widget = forms.DateInput(attrs={"type": "date"})
     return filters.DateFilter(label=label, method=method, widget=widget, validators=there_are)
@@ -44,7 +44,7 @@ class AuditFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has
         model = AuditEntry
         fields: list[str] = []
 
-    # In terms of times, as the index has them: of the date of each entry it knows nothing.
+    # Compare times, not dates: the index is on the time.
     def from_day(self, entries: AuditEntryQuerySet, _name: str, day: date) -> AuditEntryQuerySet:
         return entries.filter(at__gte=timezone.make_aware(datetime.combine(day, time.min)))
 

@@ -1,4 +1,4 @@
-"""What the list of devices can be narrowed by."""
+"""The filters of the list of devices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters that several lists share."""
+"""Filters for several lists."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LONGEST_SEARCH = 200
 
 
 class Words:
-    """A filter method: every word of the text has to be found in one of the fields."""
+    """A filter method: each word of the text must occur in one of the fields."""
 
     def __init__(self, *lookups: str) -> None:
         self.lookups = lookups
@@ -35,17 +35,17 @@ class Words:
 
 
 def _contains(lookup: str, word: str, vendor: str) -> Contains | IContains:
-    """Look for a word in any letter case, which takes longer than looking for one that has no letters.
+    """Return the lookup of a word in any letter case; a word without letters gets a faster, exact one.
 
-    PostgreSQL compares letters of all languages with each other in twice the time that it takes for those of English,
-    which will do where the word has no other ones.
+    PostgreSQL takes twice as long to ignore the case of letters of all languages as of English ones. So an ASCII word
+    uses the rules of English.
     """
     field = Collate(lookup, "C") if vendor == "postgresql" and word.isascii() else F(lookup)
     return IContains(field, word) if word.upper() != word.lower() else Contains(field, word)
 
 
 class WordsFilter(filters.CharFilter):  # type: ignore[misc]  # django-filter has no types
-    """A text of which every word has to be found in one of the fields; no index helps with that."""
+    """A text field; each of its words must occur in one of the fields. No index can be used."""
 
     reads_every_row = True
 
@@ -54,7 +54,7 @@ class WordsFilter(filters.CharFilter):  # type: ignore[misc]  # django-filter ha
 
 
 class ReadingFilter(filters.ChoiceFilter):  # type: ignore[misc]
-    """A choice that no index helps with."""
+    """A choice for which no index can be used."""
 
     reads_every_row = True
 
@@ -66,10 +66,10 @@ def search_filter(hint: Any, *lookups: str) -> WordsFilter:
 
 
 def among(ids: QuerySet[Any]) -> Case:
-    """Return whether the id of a row is one of these, as a value.
+    """Return an expression that is true where the id of a row is one of these.
 
-    As a condition PostgreSQL makes a join of it, which has no order, and sorts all rows; for a value it looks into the
-    ids row by row, and the rows stay in the order of an index.
+    PostgreSQL turns a condition (``id IN``) into a join, which has no order, and then sorts all rows. It computes an
+    expression row by row, and the rows stay in the order of an index.
     """
     return Case(When(pk__in=ids, then=Value(value=True)), default=Value(value=False))
 
@@ -82,12 +82,12 @@ class OrgChoice(forms.ModelChoiceField):  # type: ignore[type-arg]
 
 
 def visible_orgs(request: ConsoleRequest) -> QuerySet[Org]:
-    """Return the orgs that the viewer may filter by."""
+    """Return the orgs that the viewer may see, as choices of a filter."""
     return Org.objects.visible_to(request.user)
 
 
 class SubtreeFilter(filters.ModelChoiceFilter):  # type: ignore[misc]  # django-filter has no types
-    """An org and everything below it; ``field_name`` leads to the org."""
+    """An org and all orgs below it; ``field_name`` is the lookup of the org."""
 
     reads_every_row = True
     field_class = OrgChoice
@@ -99,14 +99,14 @@ class SubtreeFilter(filters.ModelChoiceFilter):  # type: ignore[misc]  # django-
 
 
 def subtree(field_name: str = "org") -> SubtreeFilter:
-    """Return the filter by org, with the orgs below."""
+    """Return the filter by org, which includes the orgs below."""
     return SubtreeFilter(
         field_name=field_name, queryset=visible_orgs, label=_("Org, with those below"), empty_label=_("All orgs")
     )
 
 
 class OpenFilter(filters.ChoiceFilter):  # type: ignore[misc]
-    """Open or not: whether the time at which something ended is empty."""
+    """Open or closed: whether the time of the end is empty."""
 
     def filter(self, qs: QuerySet[Any], value: str) -> QuerySet[Any]:
         return qs.filter(**{f"{self.field_name}__isnull": value == "open"}) if value else qs

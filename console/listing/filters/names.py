@@ -1,4 +1,4 @@
-"""Roles and matters: found by name."""
+"""The filters of the lists of roles and matters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the history, and the changes of a run, can be narrowed by."""
+"""The filters of the history and of the changes of a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from directory.values.plan import Action
 
 
 class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types
-    """Kind, result, what started it."""
+    """Search, kind, state, trigger."""
 
     q = search_filter(_("LDAP server or who started it"), "started_by_label", "readings__server_name")
     kind = filters.ChoiceFilter(
@@ -50,12 +50,12 @@ class RunFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has n
 
     def filter_queryset(self, queryset: QuerySet[Run]) -> QuerySet[Run]:
         found = super().filter_queryset(queryset)
-        # A run with several servers is still one run.
+        # The join with servers repeats a run that has several.
         return queryset.filter(pk__in=found.order_by().values("pk"))
 
 
 def _counted_together() -> dict[str, tuple[Action, ...]]:
-    """Return the actions that a run counts as one, and that are listed as one, by the value of the filter."""
+    """Return the groups of actions that a run counts, and the filter lists, as one; by the value of the filter."""
     listed = [(count.filter, count.actions) for count in run_counts.COUNTS if count.filter is not None]
     known = {action.value for action in Action}
     return {value: actions for (name, value), actions in listed if name == "action" and value not in known}
@@ -89,7 +89,7 @@ class ChangeFilter(filters.FilterSet):  # type: ignore[misc]
     def with_action(self, rows: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
         actions = _counted_together().get(value, (value,))
         if connections[rows.db].vendor == "postgresql":
-            # A search for a key takes half the time of one in the list's text.
+            # Searching for a JSON key takes half the time of searching in the text.
             return rows.filter(actions__has_any_keys=actions)
         listed: QuerySet[Any] = rows.alias(actions_text=Cast("actions", TextField()))
         any_action = Q()

@@ -1,4 +1,4 @@
-"""What the list of users can be narrowed by."""
+"""The filters of the list of users."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The tables of the lists, one module an area."""
+"""Tables of the lists, one module an area."""

@@ -1,4 +1,4 @@
-"""The list of alerts."""
+"""The table of alerts."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class AlertTable(Table):
 
     @functools.cached_property
     def _token(self) -> str:
-        # One for all forms of the page: each that is asked for is made anew.
+        # One CSRF token for all forms of the page: Django makes a new one for each call.
         return get_token(self.request)
 
     def render_kind(self, record: Alert) -> Badge:

@@ -1,4 +1,4 @@
-"""Columns that several tables share."""
+"""The base class of tables, and columns for several tables."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from console.elements.times import when
 
 
 class _Cell:
-    """Makes the cells of one column: what is the same in every row is looked up once.
+    """Renders the cells of one column; looks up once what all rows share.
 
-    A choice comes as it is stored: its column says how it is shown.
+    The value of a choice field is the stored one; its column renders it.
     """
 
     def __init__(self, table: tables.Table, column: BoundColumn) -> None:
@@ -43,10 +43,10 @@ class _Cell:
 
 
 class Table(tables.Table):  # type: ignore[misc]  # django-tables2 has no types
-    """A table whose section on the page (``fragment``) is replaced as it is sorted and paged.
+    """A table in a section of the page (``fragment``), which sorting and paging replace.
 
-    ``few_values`` names the columns that are sorted by what has few values, however many rows there are. Rows of which
-    there are never very many are ``sorted_at_once``.
+    ``few_values`` are the columns that have few values, however many rows there are. ``sorted_at_once`` is for lists
+    that never get very long. Both are for ``IdsFirst``.
     """
 
     fragment = ""
@@ -54,7 +54,7 @@ class Table(tables.Table):  # type: ignore[misc]  # django-tables2 has no types
     sorted_at_once = False
 
     def body(self) -> SafeString:
-        """Return the rows of the page: a template, and the library's own cells, would take several times as long."""
+        """Return the rows of the page as HTML; a template with the library's cells takes several times as long."""
         cells = [_Cell(self, column) for column in self.columns]
         lines = []
         for row in self.paginated_rows:
@@ -80,6 +80,6 @@ def plain(label: Any, **options: Any) -> tables.Column:
     return tables.Column(verbose_name=label, orderable=False, **options)
 
 
-# Sentences and lists: on a narrow screen the table scrolls, instead of showing one word a line.
+# For sentences and lists: on a narrow screen the table scrolls, and does not wrap after each word.
 TEXT = {"td": {"class": "cell-text"}}
 NUMBER = {"th": {"class": "text-end"}, "td": {"class": "text-end"}}

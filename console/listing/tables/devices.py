@@ -1,4 +1,4 @@
-"""The list of devices."""
+"""The table of devices."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orgs.models.devices import DeviceQuerySet
 
 
 class DeviceTable(Table):
-    """Devices with their user, state and what they have stored."""
+    """Devices with their user, states and stored bytes."""
 
     fragment = "device-list"
     few_values = frozenset({"org", "os", "states"})
@@ -47,8 +47,8 @@ class DeviceTable(Table):
         return filesizeformat(sum(archive.size_bytes for archive in record.listed_archives))
 
     def order_stored(self, devices: DeviceQuerySet, is_descending: bool) -> tuple[DeviceQuerySet, bool]:  # noqa: FBT001  # called so
-        """Sort by what is stored, which only then is added up for all."""
-        # As a join: a question for each device would take twice as long.
+        """Sort by stored bytes; only then the sum is computed for all devices."""
+        # A join: a subquery for each device would take twice as long.
         summed = devices.annotate(stored_bytes=Coalesce(Sum("archives__size_bytes"), 0))
         return summed.order_by("-stored_bytes" if is_descending else "stored_bytes"), True
 

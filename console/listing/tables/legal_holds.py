@@ -1,4 +1,4 @@
-"""The list of matters and of a matter's custodians."""
+"""The tables of matters and of a matter's custodians."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MatterTable(Table):
 
 
 class CustodianTable(Table):
-    """The users whom a matter holds or held."""
+    """The present and former custodians of a matter."""
 
     fragment = "custodian-list"
 

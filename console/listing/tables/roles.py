@@ -1,4 +1,4 @@
-"""The list of roles."""
+"""The table of roles."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from orgs.models import Role
 
 
 class RoleTable(Table):
-    """Roles with how many of the visible users hold each."""
+    """Roles, each with the number of visible users who hold it."""
 
     fragment = "role-list"
 

@@ -1,4 +1,4 @@
-"""The history of runs, and the changes of one run."""
+"""The tables of runs and of changes."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _in_words(count: RunCount, number: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return how long something took, in words."""
+    """Return a duration in words."""
     if seconds < 60:
         return gettext("%(seconds).1f s") % {"seconds": seconds}
     minutes = round(seconds / 60)
@@ -81,7 +81,7 @@ def duration(seconds: float) -> str:
 
 
 class ChangeTable(Table):
-    """What one run wants for each user."""
+    """The changes of one run."""
 
     fragment = "run-changes"
 
@@ -97,7 +97,7 @@ class ChangeTable(Table):
         row_attrs = {"id": lambda record: f"change-{record.pk}"}
 
     def order_username(self, changes: QuerySet[RunChange], is_descending: bool) -> tuple[QuerySet[RunChange], bool]:  # noqa: FBT001  # called so
-        """Sort by name in any letter case; comparing names as a language has it would take three times as long."""
+        """Sort by name, ignoring letter case; the order of a language would take three times as long."""
         postgresql = connections[changes.db].vendor == "postgresql"
         name = Collate(Lower("username"), "C") if postgresql else Lower("username")
         return changes.order_by(name.desc() if is_descending else name.asc()), True
@@ -129,7 +129,7 @@ class ChangeTable(Table):
 
 
 class UserChangeTable(Table):
-    """What each run wanted for one user."""
+    """The changes of one user by all runs."""
 
     fragment = "user-history"
 

@@ -1,4 +1,4 @@
-"""The preview of a CSV file: what becomes of every row."""
+"""The table of the preview of a CSV file, with the decision about each row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_CREATED = Badge(_("Will not be created"), "ban", "bad")
 
 
 class UploadTable(Table):
-    """Every row's fate; ``role_names`` are the names of roles by id."""
+    """The decisions about all rows; ``role_names`` are by id."""
 
     fragment = "upload-rows"
 

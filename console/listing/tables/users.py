@@ -1,4 +1,4 @@
-"""The list of users."""
+"""The table of users."""
 
 from __future__ import annotations
 

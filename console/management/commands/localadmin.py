@@ -1,4 +1,4 @@
-"""Gives back a way in: makes somebody a SYSADMIN who signs in with a local password, and prints a new one."""
+"""Restores access: makes a user a SYSADMIN with a local password that counts, and prints a new password."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
         parser.add_argument("username")
 
     def handle(self, *_args: Any, username: str, **_options: Any) -> None:
-        """Do all of it, or nothing."""
+        """Do everything in one transaction."""
         password = secrets.token_urlsafe(12)
         try:
             with transaction.atomic():
@@ -58,7 +58,7 @@ def _let_in(username: str, password: str) -> str:
         )
         return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
     ids = [user.pk]
-    # Roles and orgs come before users, for all that follows.
+    # The order of locks: roles and orgs before users, for all actions below.
     locks.roles()
     locks.orgs_of_users(ids)
     local_passwords.set_managed_locally(user_ids=ids, managed_locally=True, by=COMMAND_LINE, at=at)

@@ -1,4 +1,4 @@
-"""Brings the database up to date as Django does, and leaves one alone that another version has to upgrade first."""
+"""Migrates the database like Django's command; refuses a database that an older version must upgrade first."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Command(migrate.Command):
     """``manage.py migrate``, with Django's arguments."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Apply what is missing.
+        """Apply the missing migrations.
 
         Raises:
-            CommandError: when the database is in the middle of migrations that this version has only as a whole.
+            CommandError: when the database has only some of the migrations that this version has merged into one.
         """
         recorder = MigrationRecorder(connections[options["database"]])
         if reason := upgrades.obstacle(recorder.applied_migrations().keys()):

@@ -1,4 +1,4 @@
-"""Runs all of Rollcall on this machine, until Ctrl-C: web, worker, beat, Redis and, for the demo, an LDAP server."""
+"""Runs all of Rollcall on this machine until Ctrl-C: web, worker, beat, Redis and, for the demo, an LDAP server."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TIMEOUT = 60
 
 @dataclass(slots=True)
 class Start:
-    """What is to be started: the processes, their environment, and how to check that each answers."""
+    """The processes to start, their environment, and a check for each that it answers."""
 
     services: list[Service]
     environment: dict[str, str]
@@ -51,7 +51,7 @@ class Start:
 
 
 class Command(BaseCommand):
-    """``manage.py serve``; PORT, BIND, REDIS_PORT, REDIS_URL and DEMO in the environment change what it does."""
+    """``manage.py serve``; the environment variables PORT, BIND, REDIS_PORT, REDIS_URL and DEMO are its options."""
 
     help = "Run Rollcall on this machine: everything it needs, with its data under var/, until Ctrl-C."
 
@@ -59,7 +59,7 @@ class Command(BaseCommand):
         """Start everything and wait.
 
         Raises:
-            CommandError: when Rollcall runs here already, or when one of its processes ended by itself.
+            CommandError: when Rollcall runs already with this data folder, or when a process ended by itself.
         """
         end_without_semaphores()
         lock = _only_one_at_a_time(settings.VAR)
@@ -97,18 +97,18 @@ class Command(BaseCommand):
         self._write("Ctrl-C stops it.\n")
 
     def _write(self, words: str) -> None:
-        """Write to the terminal; no error is raised where it is gone, or is a file on a full disk."""
+        """Write to the terminal; no error if it is closed, or is a file on a full disk."""
         try:
             self.stdout.write(words)
             self.stdout.flush()
         except OSError:
-            # What is left in its buffer would fail again as Python ends.
-            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # as long as the process lives
+            # Redirect: Python flushes the buffer at its end, which would fail again.
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open until the process ends
             sys.stdout, self.stdout = nowhere, OutputWrapper(nowhere)
 
 
 def _end_without_tables() -> None:
-    """Name what to do first where the database is new, or older than this release.
+    """End with advice if the database is new, or older than this release.
 
     Raises:
         CommandError: when migrations are missing, or when another version has to upgrade the database first.
@@ -118,7 +118,7 @@ def _end_without_tables() -> None:
             raise CommandError(reason)
         executor = MigrationExecutor(connection)
     except DatabaseUnavailable:
-        # A database that is away for a while: pages say so until it is back.
+        # The database is away: start anyway; pages show it until the database is back.
         return
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError(
@@ -133,7 +133,7 @@ def _only_one_at_a_time(folder: Path) -> TextIO:
     except BlockingIOError as error:
         lock.seek(0)
         raise CommandError(f"Rollcall is already running with the data in {folder} (process {lock.read()}).") from error
-    # The lock is what counts; who has it is for the message above, and goes missing on a full disk.
+    # The lock decides. The process id is only for the message above, so a full disk does not matter.
     with suppress(OSError):
         lock.truncate(0)
         lock.write(str(os.getpid()))
@@ -142,10 +142,10 @@ def _only_one_at_a_time(folder: Path) -> TextIO:
 
 
 def _prepare() -> Start:
-    """Choose ports, write configurations, and load the demo."""
+    """Choose ports, write configurations and load the demo."""
     address = host("BIND", default=services.LOOPBACK)
     number = _web_port(address)
-    # Everything on one machine, to be tried: its own directory, at whatever port, is what people will add.
+    # For trying out on one machine: people add a directory on this machine, at any port.
     here = {"LDAP_LOOPBACK": "true", "LDAP_PORTS": "389,636,1024-65535"}
     start = Start(
         services=[services.web(address, number), *services.workers(), services.beat()],
@@ -170,10 +170,10 @@ def _prepare() -> Start:
 
 
 def _web_port(address: str) -> int:
-    """Return the port for pages: the one that PORT names, or one soon after it where that is taken.
+    """Return the port of the web server: PORT, or one soon after it if that is taken.
 
     Raises:
-        BadSetting: when this machine has no such address, or the port needs rights that nobody here has.
+        BadSetting: when this machine has no such address, or the port needs the rights of root.
     """
     first = port("PORT", default=8000)
     try:
@@ -189,7 +189,7 @@ def _broker() -> tuple[Service, str]:
     number = services.free_port(*filter(None, [port("REDIS_PORT", default=0)]))
     broker = services.redis(folder, number)
     address = f"redis://:{services.redis_password(folder)}@{services.LOOPBACK}:{number}/0"
-    # So that commands in another terminal reach the same worker.
+    # Commands in another terminal read this file to reach the same worker.
     kept = folder / "url"
     kept.touch(mode=0o600)
     kept.write_text(address, "ascii")
@@ -199,7 +199,7 @@ def _broker() -> tuple[Service, str]:
 def _demo() -> tuple[Service, int]:
     directory = DemoDirectory(settings.VAR / "demo")
     directory.prepare()
-    # The same port as last time where it is free, so that the address in the LDAP server's settings stays.
+    # Use the last port again if it is free: then the address in the LDAP server's settings stays valid.
     remembered = directory.home / "port"
     with suppress(FileNotFoundError):
         port = services.free_port(int(remembered.read_text("ascii")))
@@ -213,7 +213,7 @@ def _demo() -> tuple[Service, int]:
 
 
 def _wait_for(answers: dict[str, Callable[[], bool]]) -> list[str]:
-    """Return the names of those that did not answer in time."""
+    """Return the names of the processes that did not answer in time."""
     ends = time.monotonic() + TIMEOUT
     waiting = dict(answers)
     while waiting and time.monotonic() < ends:
@@ -232,7 +232,7 @@ def _web_answers(address: str, port: int) -> bool:
 
 
 def _reachable(address: str) -> str:
-    """Return an address at which a server answers that was bound to every one."""
+    """Return an address to connect to: a server that is bound to all addresses answers on loopback."""
     return {"0.0.0.0": services.LOOPBACK, "::": "::1"}.get(address, address)  # noqa: S104  # nothing is bound here
 
 
@@ -259,7 +259,7 @@ def _first_administrator() -> tuple[str, str]:
         profile=user_profiles.Profile(username="admin"),
         org_id=Org.objects.get(name="ADMIN").pk,
         roles=frozenset({Role.objects.get(name="SYSADMIN").pk}),
-        # The way in when LDAP does not answer, and when the org ADMIN comes to follow it.
+        # This account can sign in when LDAP does not answer, and when the org ADMIN follows LDAP later.
         managed_locally=True,
         password=password,
     )
