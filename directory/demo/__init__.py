@@ -1,1 +1,1 @@
-"""The demo: a college called Kestrel, as its directory sees it and as Rollcall saw it last term."""
+"""The demo: a college called Kestrel, as its directory is today and as Rollcall was last term."""

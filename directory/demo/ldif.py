@@ -1,4 +1,4 @@
-"""The people of Kestrel College as LDIF (RFC 2849), ready for slapadd."""
+"""Writes the people of Kestrel College as LDIF (RFC 2849), for slapadd."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _person(person: DemoPerson) -> Iterator[str]:
             "employeeType": ["inactive" if person.disabled else person.unit.value.lower().rstrip("s")],
             "userAccountControl": [str(NORMAL_ACCOUNT + DISABLED * person.disabled)],
             "o": [f"{person.agency} (payroll {len(person.uid)})"] if person.agency else [],
-            # slapadd runs no overlays, so what memberof would have written is written here.
+            # slapadd runs no overlays, so write here what the overlay memberof would add.
             "memberOf": [_group_dn(group) for group in person.groups],
         },
     )

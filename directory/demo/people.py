@@ -1,4 +1,4 @@
-"""Invents the people of Kestrel College, the same ones every time: names, groups, and what has changed of late."""
+"""Invents the people of Kestrel College, the same every time: names, groups, and recent changes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LAST_NAMES = (  # noqa: SIM905
 AGENCIES = ("Harbour Agency", "Tideway Technical")
 UNKNOWN_AGENCY = "Ridgeway Interim"
 BASE_ROLES = ("PROe User", "Desktop User")
-# What each group brings by the role name script, as far as the demo's server may grant it.
+# The role that the role name script gives for each group, if the demo's server may grant it.
 ROLES_BY_GROUP = {"Support": "All Org Admin", "Managers": "All Org Manager"}
 
 
@@ -40,7 +40,7 @@ class OrgUnit(StrEnum):
 
 
 class Story(StrEnum):
-    """What is up with a person, for a first simulation to find."""
+    """What has changed about a person, for the first simulation to find."""
 
     NONE = ""
     LEFT = "left: the account is disabled"
@@ -59,7 +59,7 @@ class Story(StrEnum):
 
 @dataclass(slots=True)
 class DemoPerson:
-    """One person: ``groups`` as the directory has them today, ``story`` what differs from what Rollcall knows."""
+    """One person: ``groups`` are those in the directory today, ``story`` is the difference from Rollcall's data."""
 
     uid: str
     first_name: str
@@ -72,32 +72,32 @@ class DemoPerson:
 
     @property
     def dn(self) -> str:
-        """Where the entry is."""
+        """The DN of the entry."""
         return f"uid={self.uid},ou={self.unit},{SUFFIX}"
 
     @property
     def disabled(self) -> bool:
-        """Whether userAccountControl says so."""
+        """Whether userAccountControl has the bit for a disabled account."""
         return self.story in {Story.LEFT, Story.LEFT_ON_HOLD}
 
     @property
     def in_directory(self) -> bool:
-        """Whether there is an entry."""
+        """Whether the directory has an entry."""
         return self.story is not Story.GONE
 
     @property
     def org(self) -> str:
-        """The org that the org name script says."""
+        """The org by the org name script."""
         return self.agency if self.unit is OrgUnit.CONTRACTORS else self.unit.value
 
     @property
     def roles(self) -> set[str]:
-        """The roles that the role name script leads to."""
+        """The roles by the role name script that the demo's server may grant."""
         return {*BASE_ROLES, *(ROLES_BY_GROUP[group] for group in self.groups if group in ROLES_BY_GROUP)}
 
 
 _UNITS = {OrgUnit.STAFF: 250, OrgUnit.STUDENTS: 120, OrgUnit.CONTRACTORS: 30}
-# How many of each unit have which story; the rest are as Rollcall knows them.
+# How many people of each unit have each story; all others are as in Rollcall.
 _STORIES = {
     OrgUnit.STAFF: {
         Story.LEFT: 5,
@@ -122,7 +122,7 @@ def invent() -> list[DemoPerson]:
     names = _names(chance, sum(_UNITS.values()))
     people: list[DemoPerson] = []
     for unit, count in _UNITS.items():
-        stories = [story for story, many in _STORIES[unit].items() for _ in range(many)]
+        stories = [story for story, number in _STORIES[unit].items() for _ in range(number)]
         chance.shuffle(plain := [Story.NONE] * (count - len(stories)))
         for number, story in enumerate([*stories, *plain]):
             people.append(_person(chance, names.pop(), unit, story, number))
@@ -175,7 +175,7 @@ def _groups(story: Story, number: int) -> list[str]:
         groups.append("Support")
     if 110 <= number < 125:
         groups.append("Managers")
-    # Both grant roles that the demo's server may not grant: a warning to read.
+    # The script gives roles for both groups that the demo's server may not grant: the simulation shows a warning.
     if number == 126:
         groups.append("Admins")
     if number in {127, 128}:

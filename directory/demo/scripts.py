@@ -1,4 +1,4 @@
-"""The scripts of the demo's LDAP server: the published samples, and one rule of the college's own."""
+"""The scripts of the demo's LDAP server: the published samples, and one rule of the college itself."""
 
 ACTIVE = """\
 // An account is active unless the directory has disabled it (bit 2 of userAccountControl).

@@ -1,4 +1,4 @@
-"""Kestrel College as Rollcall saw it last term: orgs, users, devices, archives, a legal hold, the LDAP server."""
+"""Builds Kestrel College as it was in Rollcall last term: orgs, users, devices, archives, a legal hold, the LDAP server."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ GIGABYTE = 10**9
 
 @transaction.atomic
 def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password: str, at: datetime) -> None:
-    """Make everything that the demo starts with."""
+    """Make all rows that the demo starts with."""
     orgs = _orgs(at)
     roles = {role.name: role for role in Role.objects.all()}
     existing = [person for person in people if person.story is not Story.NEW]
@@ -54,7 +54,7 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
 
 
 def move_port(url: str) -> None:
-    """Follow the demo directory to another port; its settings are otherwise the administrator's own."""
+    """Change the port of the demo's LDAP server; leave its other settings, which the administrator may have changed."""
     server = LdapServer.objects.filter(name=SERVER).first()
     if server is not None and server.urls != [url] and all("127.0.0.1" in old for old in server.urls):
         server.urls = [url]
@@ -73,7 +73,7 @@ def _orgs(at: datetime) -> dict[str, Org]:
 
 
 def _user(person: DemoPerson, orgs: dict[str, Org], roles: dict[str, Role]) -> NewUser:
-    """Return someone as Rollcall knows them, which is not always as they are now."""
+    """Return a person as they were last term, before their story."""
     org: str = person.org
     role_names = set(person.roles)
     last_name, email = person.last_name, next(iter(person.emails), "")

@@ -1,4 +1,4 @@
-"""The models of LDAP servers, scripts, entries, runs and alerts, one module a subject."""
+"""The models of LDAP servers, scripts, entries, runs and alerts, one module for each subject."""
 
 from directory.models.alerts import Alert, AlertKind
 from directory.models.entries import CachedDecision, Match, NamedGroup, PlannedMatch, StoredEntry

@@ -11,7 +11,7 @@ from directory.models.servers.ldap_server import LdapServer
 from orgs.models import User
 from orgs.permissions import Permission
 
-# The original's words.
+# The words of the original product.
 CONNECTION_PROBLEM = "Problem with connection to LDAP server"
 
 
@@ -26,18 +26,18 @@ class AlertKind(models.TextChoices):
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
-    """Named questions about alerts."""
+    """Named queries of alerts."""
 
     def visible_to(self, viewer: User) -> AlertQuerySet:
-        """Alerts are about the whole console, so only server administrators see them."""
+        """All alerts for server administrators, none for others: alerts are about the whole console."""
         return self if viewer.may(Permission.SYSTEM) else self.none()
 
     def open(self) -> AlertQuerySet:
-        """Alerts that nobody has dismissed."""
+        """Alerts that are not dismissed."""
         return self.filter(dismissed_at=None)
 
     def of_connection(self, server: LdapServer) -> AlertQuerySet:
-        """Alerts that a server can't be used; those of older versions name it only in their message."""
+        """Alerts that a server can't be used; alerts of older versions have the server's name only in their message."""
         named = Q(server=None, message__startswith=f"{CONNECTION_PROBLEM}: {server.name}: ")
         return self.filter(Q(server=server) | named, kind=AlertKind.CONNECTION)
 
@@ -47,7 +47,7 @@ class AlertQuerySet(models.QuerySet["Alert"]):
 
 
 class Alert(models.Model):
-    """One message; the same one is not raised twice while it is open."""
+    """One message; the same message is not raised twice while it is open."""
 
     id: int
     kind = models.CharField(_("kind"), max_length=16, choices=AlertKind.choices)

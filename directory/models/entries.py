@@ -15,16 +15,16 @@ from orgs.models import User
 
 
 class Match(models.Model):
-    """The LDAP server, DN and immutable id that a user was last matched to by a real run or at creation."""
+    """The LDAP server, DN and immutable id of a user's entry, stored by the last real run or when the user was created."""
 
-    # Without the database's own check, which takes as long as writing the row, and locks the users of a whole run while
-    # people work with them: nobody deletes users.
+    # No foreign key in the database: its check takes as long as writing the row, and locks all users of a run while
+    # people work with them. It is not needed, because users are never deleted.
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="match", db_constraint=False)
-    # As for planned matches.
+    # No foreign key in the database, as for planned matches.
     server = models.ForeignKey(
         LdapServer, models.SET_NULL, null=True, related_name="matches", db_constraint=False, db_index=False
     )
-    # Where there is no server and no name, an administrator has decided that the user is gone from there.
+    # Without a server and without this name, an administrator has decided that the user is gone from the server.
     deleted_server = models.CharField(
         _("deleted LDAP server"), max_length=255, blank=True, default="", db_default="", editable=False
     )
@@ -42,18 +42,18 @@ class Match(models.Model):
 
 
 class PlannedMatch(models.Model):
-    """The entry by which a run decided for a user, where it is another one than noted: noted once the plan is applied."""
+    """The entry that decided about a user in a run, if it differs from the match: it becomes the match with the plan."""
 
     id: int
-    # Without indexes of their own: the constraint's begins with the run. Without the database's own check of each row,
-    # too, which takes as long as writing it: only runs write them, and a live run and its servers can't be deleted.
+    # No index of its own: the constraint's index begins with the run. No foreign key in the database either: its check
+    # takes as long as writing the row. Only runs write these rows, and a live run and its servers can't be deleted.
     run = models.ForeignKey(Run, models.CASCADE, related_name="planned_matches", db_constraint=False, db_index=False)
     # As for matches.
     user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
-    # As JSON, empty for none.
+    # A JSON list, empty for none.
     further_ids = models.TextField(_("further immutable ids"), blank=True, default="")
     by_id = models.BooleanField(_("found by a known id"), default=False)
 
@@ -68,14 +68,14 @@ class PlannedMatch(models.Model):
 
 
 class CachedDecision(models.Model):
-    """A decision of “no change” for one user, with everything that it depends on.
+    """A decision of “no change” about one user, with everything that it depends on.
 
-    ``context_hash`` is a hash of orgs, roles, settings and rules. ``dn`` and ``unique_id`` are those of the entry that
-    decided: the row holds once exactly these are noted as the user's match. The other columns are compared with the
-    user's own. A reading that stores an entry of the user anew drops the row.
+    ``context_hash`` is a hash of orgs, roles, settings and rules. ``dn`` and ``unique_id`` are of the entry that decided:
+    the row is valid only while the user's match has exactly these. The other columns are compared with the user's own. A
+    reading that writes an entry of the user drops the row.
     """
 
-    # Without the database's own check of each row: see matches and planned matches.
+    # No foreign key in the database: see matches and planned matches.
     user = models.OneToOneField(
         User, models.CASCADE, primary_key=True, related_name="cached_decision", db_constraint=False
     )
@@ -105,20 +105,20 @@ class CachedDecision(models.Model):
 class StoredEntry(models.Model):
     """One entry as it was last read, the user that it was matched to, and its verdict.
 
-    ``digest`` is a hash of what the server sent, after one of scripts, mapping and settings. ``run_id`` is the run that
-    wrote the row; a reading that finds the entry unchanged leaves the row alone. ``settled``: the verdict holds as long
-    as the digest stays the same. ``ambiguous``: more than one user has a claim to the entry.
+    ``digest`` is a hash of scripts, mapping and settings, followed by a hash of what the server sent. ``run_id`` is the run
+    that wrote the row; a reading that finds the entry unchanged leaves the row alone. ``settled``: the verdict is valid
+    while the digest stays the same. ``ambiguous``: more than one user has a claim to the entry.
     """
 
     id: int
-    # The constraint's index begins with the server. As for planned matches; the user, as for matches.
+    # The constraint's index begins with the server. No foreign key in the database, as for planned matches and matches.
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="entries", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
     dn_key = models.CharField(max_length=64)
     unique_id = models.CharField(_("immutable id"), max_length=255, blank=True)
     identity: Any = models.JSONField(_("identity"), default=dict)
     attributes: Any = JsonTextField(_("attributes"), default=dict)
-    # Which attributes it has of those that mapping and scripts name, as a number in hexadecimal digits.
+    # The attributes of mapping and scripts that the entry has, as a hexadecimal number: see ``NamedAttributes``.
     named = models.CharField(max_length=80, blank=True, default="")
     digest = models.CharField(max_length=64)
     run_id = models.BigIntegerField(_("written by run"))
@@ -145,10 +145,10 @@ class StoredEntry(models.Model):
 
 
 class NamedGroup(models.Model):
-    """A group that stored entries of an LDAP server name as one that they are in, or did not long ago."""
+    """A group that stored entries of an LDAP server name as theirs, or named not long ago."""
 
     id: int
-    # As for stored entries.
+    # No foreign key in the database, as for stored entries.
     server = models.ForeignKey(
         LdapServer, models.CASCADE, related_name="named_groups", db_constraint=False, db_index=False
     )

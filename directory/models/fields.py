@@ -12,25 +12,25 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 from django.db import models
 
-# Stands in ENCRYPTION_KEYS for the key that is derived from SECRET_KEY, so that what it encrypted can still be read.
+# In ENCRYPTION_KEYS this word stands for the key derived from SECRET_KEY, so that its secrets can still be decrypted.
 FROM_SECRET_KEY = "secret-key"  # noqa: S105  # a word, no secret
 
 
 class Undecryptable(Exception):
-    """A stored secret cannot be read with any of the configured keys."""
+    """No configured key decrypts a stored secret."""
 
 
 class Sealed(str):
-    """A stored secret that no key opens: as it is in the database, and never to be taken for the secret itself."""
+    """A stored secret that no key decrypts: the text in the database, which must never be used as the secret itself."""
 
     __slots__ = ()
 
 
 def decrypted(value: str, name: str = "bind password") -> str:
-    """Return a secret that could be read.
+    """Return a decrypted secret.
 
     Raises:
-        Undecryptable: when no key opens it; an unreadable password must never pass for an empty one.
+        Undecryptable: when no key decrypts it; an unreadable password must never pass for an empty one.
     """
     if isinstance(value, Sealed):
         raise Undecryptable(
@@ -48,12 +48,12 @@ def _box(keys: tuple[str, ...], secret_key: str) -> MultiFernet:
 
 
 def box() -> MultiFernet:
-    """Return what encrypts and decrypts: the configured keys, or one derived from the secret key."""
+    """Return the encryption by the configured keys, or by one derived from the secret key."""
     return _box(tuple(settings.ENCRYPTION_KEYS), settings.SECRET_KEY)
 
 
 class EncryptedTextField(models.TextField):  # type: ignore[type-arg]
-    """Text that only Rollcall can read; empty text stays empty. What no key opens is loaded as Sealed."""
+    """Text that is encrypted in the database; empty text stays empty. Text that no key decrypts is loaded as ``Sealed``."""
 
     def from_db_value(self, value: str | None, *_: Any) -> str | None:
         """Decrypt a stored value."""

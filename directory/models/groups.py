@@ -9,13 +9,13 @@ from directory.models.servers.ldap_server import LdapServer
 
 
 class StoredGroup(models.Model):
-    """One group: ``content`` is, as JSON, who is in it and its SID, as ``directory.sync.entries.group_store`` writes it.
+    """One group: ``content`` is JSON with its members and its SID, in the form of ``directory.sync.entries.group_store``.
 
-    ``digest`` is a hash of what the server sent, and of what was made of it; ``key`` one of the DN as it is spelled.
+    ``digest`` is a hash of what the server sent and of what was made from it. ``key`` is a hash of the DN in its spelling.
     """
 
     id: int
-    # As for stored entries.
+    # No foreign key in the database, as for stored entries.
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="groups", db_constraint=False, db_index=False)
     key = models.CharField(max_length=32)
     dn = models.TextField(_("DN"))

@@ -1,4 +1,4 @@
-"""Heartbeats of workers and clocks: one row a process, which the process writes itself."""
+"""Heartbeats of workers and clocks: one row for each process, written by the process itself."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Part(models.TextChoices):
-    """What a process does for Rollcall."""
+    """The kind of a process."""
 
     WORKER = "worker", _("worker")
     CLOCK = "clock", _("clock")
 
 
 class Heartbeat(models.Model):
-    """One process; ``queues`` are those that a worker takes its tasks from."""
+    """One process; ``queues`` are the queues from which a worker takes its tasks."""
 
     id: int
     part = models.CharField(_("part"), max_length=8, choices=Part.choices)

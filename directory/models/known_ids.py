@@ -1,4 +1,4 @@
-"""What is known of users beside their present matches: further immutable ids, and where their entries were read last."""
+"""Facts about users besides their matches: further immutable ids, last seen entries, and absences."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from orgs.models import User
 
 
 class KnownId(models.Model):
-    """An immutable id of a user beside the one of their match: of another kind, or noted before.
+    """An immutable id of a user besides the one of their match: of another kind, or an earlier one.
 
-    ``server`` is where the id counts, None for everywhere: a company's own numbers are unique on one server only.
+    ``server`` is where the id is valid, None for every server: a company's own numbers are unique on one server only.
     """
 
     id: int
-    # As for matches.
+    # No foreign key in the database, as for matches.
     user = models.ForeignKey(User, models.CASCADE, related_name="known_ids", db_constraint=False, db_index=False)
     unique_id = models.CharField(_("immutable id"), max_length=255)
     server = models.ForeignKey(
@@ -46,14 +46,14 @@ class KnownId(models.Model):
 
 
 class LastSeen(models.Model):
-    """Where an LDAP server had the entry of a user whom it has no more.
+    """The last DN of a user on an LDAP server that does not have their entry any more.
 
-    Any run notes it, a simulation too: it says what was read, and changes nothing of the user. Matches are noted by
-    applied plans alone, so that they may name an older DN.
+    Any run stores it, also a simulation, because it says what was read and changes nothing about the user. Only applied plans
+    store matches, so a match may have an older DN.
     """
 
     id: int
-    # As for matches.
+    # No foreign key in the database, as for matches.
     user = models.ForeignKey(User, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="+", db_constraint=False, db_index=False)
     dn = models.TextField(_("DN"))
@@ -72,7 +72,7 @@ class LastSeen(models.Model):
 
 
 class Absence(models.Model):
-    """A user whom complete readings did not find, in how many syncs in a row and since when."""
+    """A user whom complete readings did not find: the number of syncs in a row, and the first time."""
 
     id: int
     user = models.OneToOneField(User, models.CASCADE, related_name="absence")

@@ -1,4 +1,4 @@
-"""Mails that runs have to send, kept until an SMTP server has taken them."""
+"""Mails of runs, stored until an SMTP server has accepted them, and for some time after."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class MailKind(models.TextChoices):
 
 
 class Mail(models.Model):
-    """One mail of one run to one address; its Message-ID stays the same however often it is tried."""
+    """One mail of one run to one address; its Message-ID stays the same for all attempts."""
 
     id: int
     run = models.ForeignKey(Run, models.CASCADE, related_name="mails")

@@ -1,4 +1,4 @@
-"""What runs repeat: rows of earlier runs that a later run would have written again word for word."""
+"""Ranges of changes that a run repeats: rows of earlier runs that it would otherwise have written again unchanged."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from orgs.models import User
 
 Range = tuple[int, int]
-# A range of fewer rows is queried by its ids; more ranges than those make a statement that takes long to plan.
+# A range of fewer rows than SHORT is queried by ids; more than MOST_RANGES ranges make the query slow to plan.
 SHORT = 8
 MOST_RANGES = 50
 
 
 class RunRepeatQuerySet(models.QuerySet["RunRepeat"]):
-    """Named questions about what runs repeat."""
+    """Named queries of repeats."""
 
     def of(self, run_id: int) -> list[Range]:
-        """Return the ranges of ids that a run repeats, in order, neighbours joined."""
+        """Return the ranges of ids that a run repeats, in order, with neighbours joined."""
         joined: list[Range] = []
         for first, last in self.filter(run=run_id).order_by("first").values_list("first", "last"):
             if joined and first <= joined[-1][1] + 1:
@@ -46,9 +46,9 @@ class RunRepeatQuerySet(models.QuerySet["RunRepeat"]):
 
 
 class RunRepeat(models.Model):
-    """A run repeats changes of an earlier run word for word: those with the ids from ``first`` to ``last``.
+    """Unchanged changes of an earlier run that a run repeats: those with the ids from ``first`` to ``last``.
 
-    Only changes that leave a user alone are repeated (they have a digest), as nobody writes these rows again.
+    Only changes that leave a user alone are repeated (they have a digest), because these rows are never updated.
     """
 
     id: int
@@ -69,7 +69,7 @@ class RunRepeat(models.Model):
 
 
 def within(ranges: Iterable[Range]) -> Q:
-    """Return the condition that an id lies in one of these ranges; there has to be one."""
+    """Return the condition that an id is in one of these ranges, of which there must be at least one."""
     by_length = sorted(ranges, key=lambda ends: ends[0] - ends[1])
     long = [ends for ends in by_length[:MOST_RANGES] if ends[1] - ends[0] >= SHORT]
     rest = [pk for first, last in by_length[len(long) :] for pk in range(first, last + 1)]

@@ -9,7 +9,7 @@ from directory.models.servers.ldap_server import LdapServer
 
 
 class ScriptVersion(models.Model):
-    """One source that a script once had; rows are only ever added."""
+    """One source of a script as it was saved; rows are never updated."""
 
     id: int
     server = models.ForeignKey(LdapServer, models.CASCADE, related_name="script_versions")

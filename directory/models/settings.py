@@ -1,4 +1,4 @@
-"""The sync's own settings, one row for the whole console."""
+"""The sync's own settings: one row for the whole console."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SyncSettings(models.Model):
-    """When syncs run by themselves, what they may bring back, and who hears of them."""
+    """When syncs run by schedule, what they may reactivate, and who gets their mails."""
 
     interval_hours = models.PositiveIntegerField(
         _("sync interval in hours"),
@@ -34,6 +34,6 @@ class SyncSettings(models.Model):
 
     @classmethod
     def load(cls) -> SyncSettings:
-        """Return the settings, with the defaults on a new installation."""
+        """Return the settings; make them with the defaults on a new installation."""
         settings, _created = cls.objects.get_or_create(pk=1)
         return settings

@@ -1,4 +1,4 @@
-"""A CSV file of users between its preview and its creation: what was decided for each row, for its uploader alone."""
+"""Uploaded CSV files of users: the decisions about each row, between preview and creation, only for the uploader."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ KEPT_FOR = timedelta(hours=1)
 
 
 class UploadQuerySet(models.QuerySet["Upload"]):
-    """Named questions about uploads."""
+    """Named queries of uploads."""
 
     def waiting_for(self, user: User, *, at: datetime) -> UploadQuerySet:
         """The upload that waits for this user, if it has not expired."""
         return self.filter(user=user, uploaded_at__gt=at - KEPT_FOR)
 
     def expired(self, *, at: datetime) -> UploadQuerySet:
-        """Uploads that nobody may carry out any more."""
+        """Uploads that can't be carried out any more."""
         return self.filter(uploaded_at__lte=at - KEPT_FOR)
 
 
 class Upload(models.Model):
-    """One administrator's upload, at most one at a time; the decisions hold names and hashed passwords: encrypted."""
+    """One administrator's upload, at most one at a time; decisions have names and hashed passwords, so they are encrypted."""
 
     id: int
     user = models.OneToOneField(User, models.CASCADE, related_name="upload")
@@ -48,5 +48,5 @@ class Upload(models.Model):
 
     @property
     def expires_at(self) -> datetime:
-        """When nobody may carry it out any more."""
+        """The moment from which the upload can't be carried out any more."""
         return self.uploaded_at + KEPT_FOR

@@ -1,1 +1,1 @@
-"""LDAP servers: what their settings may be, warnings, presets, JSON."""
+"""Rules about the settings of LDAP servers: checks, powers, questions, warnings and presets."""

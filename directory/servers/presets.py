@@ -1,7 +1,7 @@
-"""Settings to begin with for the directories that companies have: filter, mapping, always lists, scripts. Pure.
+"""Presets for common kinds of directories: filter, mapping, always lists and scripts to begin with. Pure.
 
-A preset is a proposal: it fills in a form or is printed as a file, and nothing is stored before somebody saves it. The role name
-scripts leave roles alone until somebody writes which group gives which role.
+A preset is a proposal: it fills in a form or is printed as a file, and an administrator saves it. The role name scripts
+leave roles alone until an administrator writes which group gives which role.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ ALWAYS_LISTS = (
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """One directory's proposal: ``settings`` are fields of an LDAP server, ``example`` is a connection to be changed.
+    """The preset of one kind of directory: ``settings`` are fields of an LDAP server, ``example`` is a connection to edit.
 
-    ``facts`` are what it relies on, with where that is written down.
+    ``facts`` are the facts behind it, with their sources.
     """
 
     key: str
@@ -34,7 +34,7 @@ class Preset:
     facts: tuple[str, ...]
 
     def as_file(self) -> dict[str, object]:
-        """Return it in the form that ``ldapserver apply`` reads."""
+        """Return the preset in the form that ``ldapserver apply`` reads."""
         return {"name": self.name, **self.example, **self.settings}
 
 
@@ -90,7 +90,7 @@ def _settings(search_filter: str, username: str, active: str, org: str, *always:
             "email_attribute": "mail",
             "first_name_attribute": "givenName",
             "last_name_attribute": "sn",
-            # Found by itself: objectGUID, entryUUID, ipaUniqueID, nsUniqueId.
+            # Empty: objectGUID, entryUUID, ipaUniqueID and nsUniqueId are tried.
             "unique_id_attribute": "",
             "always_list_attributes": [*ALWAYS_LISTS, *always],
             **{script.column: own.get(script, script.sample) for script in SCRIPTS},
@@ -198,9 +198,9 @@ BY_KEY: Mapping[str, Preset] = MappingProxyType({preset.key: preset for preset i
 
 
 def suggested(product: str, *, is_domain: bool, host: str = "", port: int = 0) -> Preset | None:
-    """Return the preset that fits a server by its root DSE, None where none fits.
+    """Return the preset for a server by its root DSE and address; None when none fits.
 
-    ``product`` are the vendor's name and version, ``is_domain`` whether it has Active Directory's capability.
+    ``product`` has the vendor's name and version. ``is_domain``: the server has Active Directory's capability.
     """
     words = product.lower()
     if host.lower() == "ldap.google.com":

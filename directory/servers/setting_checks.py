@@ -1,4 +1,4 @@
-"""What is wrong with an LDAP server's settings, by field, before any of them is saved or tried out."""
+"""Checks an LDAP server's settings, field by field, before they are saved or tried out."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from orgs.text import counted, fold
 
 BY_COLUMN = {script.column: script for script in SCRIPTS}
 MAPPING = server_fields.of_kinds({FieldKind.ATTRIBUTE})
-# Of one line, and shown in lists, logs and mails.
+# Texts of one line, which lists, logs and mails show.
 ONE_LINE = server_fields.of_kinds(OF_ONE_LINE)
 LONG = server_fields.of_kinds(LONG_TEXTS)
 LISTS = server_fields.of_kinds(LIST_KINDS)
@@ -56,11 +56,11 @@ def wrong(
     old_urls: Collection[str] = (),
     may_use_any_address: bool = False,
 ) -> dict[str, str]:
-    """Return what is wrong with the server as it would be saved, by field; ``given`` are the values that are new.
+    """Return the errors of the server as it would be saved, by field; ``given`` are the new values.
 
-    URLs that are stored already stay allowed. ``may_use_any_address`` allows any port, and this machine itself.
+    URLs in ``old_urls`` stay allowed. ``may_use_any_address`` allows any port, and this machine itself.
     """
-    # First: other messages repeat what was entered, and go to screens and logs.
+    # Check this first: other messages repeat the entered text on screens and in logs.
     errors = _holding_a_key(stored)
     errors |= _only_new(errors, _wrong_fields(stored))
     errors |= _only_new(errors, {"urls": _wrong_urls(stored, old_urls, may_use_any_address=may_use_any_address)})
@@ -75,7 +75,7 @@ def wrong(
 
 
 def _holding_a_key(stored: LdapServer) -> dict[str, str]:
-    """Return the settings into which a private key was pasted; only that of the key, and the password, are encrypted."""
+    """Return errors for settings that are not encrypted, but into which a private key was pasted."""
     texts = {
         field: "\n".join(map(str, value)) if isinstance(value := getattr(stored, field), list) else str(value)
         for field in (*ONE_LINE, *LONG, *LISTS)
@@ -97,7 +97,7 @@ def _only_new(errors: Mapping[str, str], found: Mapping[str, str | None]) -> dic
 
 
 def _wrong_fields(stored: LdapServer) -> dict[str, str]:
-    """Return what fits no column: too long, out of range, empty, or characters that no database or directory takes."""
+    """Return the errors of values that do not fit their column: length, range, empty, or characters that can't be stored."""
     errors = {
         field: "control characters, and characters that change the direction of text, are not allowed"
         for field in ONE_LINE
@@ -153,9 +153,9 @@ def _wrong_client_certificate(stored: LdapServer, given: Mapping[str, Any]) -> d
         return {"client_certificate": "a client certificate is shown in TLS: use ldaps:// URLs or StartTLS"}
     if len(stored.client_certificate) > LONGEST_CERTIFICATE or len(stored.client_key) > LONGEST_CERTIFICATE:
         return {"client_certificate": f"{LONGEST_CERTIFICATE} characters are the most, for certificate and key each"}
-    # Of a stored one that no key opens it is said where it is used.
+    # A stored key that can't be decrypted is reported where it is used.
     unread = not stored.client_key or isinstance(stored.client_key, Sealed)
-    # Whoever pastes the key beside the certificate may leave its own field empty.
+    # With the key pasted beside the certificate, its own field may be empty.
     if unread and "PRIVATE KEY" not in stored.client_certificate:
         return {} if stored.client_key else {"client_key": UNKEYED}
     return check_client_certificate(stored.client_certificate, stored.client_key)
@@ -196,7 +196,7 @@ def _wrong_attributes(names: Any, *, may_begin_with: str = "") -> str | None:
     return next(filter(None, map(check_attribute, bare)), None)
 
 
-# What a value has to be, by its kind; an empty text is the business of the column.
+# The check of the syntax for each kind of value; the column decides whether a text may be empty.
 _SYNTAX: Mapping[FieldKind, Callable[[Any], str | None]] = {
     FieldKind.ATTRIBUTE: check_attribute,
     FieldKind.DN: check_dn,

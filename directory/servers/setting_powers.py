@@ -1,4 +1,4 @@
-"""What a person who saves, orders or deletes LDAP servers may not do: grant more than they hold, or end approval."""
+"""Limits what people may do with LDAP servers: grant no more than they hold, and not end the approval of plans."""
 
 from __future__ import annotations
 
@@ -18,27 +18,27 @@ from orgs.rules.inheritance import effective_settings
 # The enabled LDAP servers that each org uses, in order, by the org's id.
 Lists = Mapping[int, tuple[int, ...]]
 
-# So many roles are named in a refusal.
+# The most roles that a refusal names.
 _MOST_NAMED = 6
 _NEVER_GRANTED_BY_DEFAULT = {SYSADMIN, SERVER_ADMINISTRATOR}
 
 
 def is_sysadmin(by: Actor) -> bool:
-    """Return whether the author is a person who may do everything: nobody is behind the command line."""
+    """Return whether the author is a person who may do everything; the command line is no person."""
     return by.user_id is not None and User.objects.select_related("org").get(pk=by.user_id).may(Permission.ADMIN)
 
 
 def beyond(by: Actor, roles: Iterable[Role]) -> list[str]:
-    """Return the names of the roles that hold a permission which the author does not hold in every org."""
+    """Return the names of the roles with a permission that the author does not hold in every org."""
     actor = guard.acting(by)
     return [] if actor is None else sorted(guard.not_grantable(actor, roles, org_path=EVERYWHERE))
 
 
 def _out_of_reach(by: Actor, granted: Iterable[Role]) -> list[str]:
-    """Return what a server with these roles to grant can give that the author does not hold.
+    """Return the roles that a server with this list of roles can give, but that hold more than the author.
 
-    That is also the default roles of any org: a script may put anybody there, and ask for them by an empty list. Those
-    that hold ``admin`` need the server's leave, like any other role.
+    These include the default roles of any org: a script may move anybody there, and give them by an empty list. A default
+    role that holds ``admin`` is given only if the server may grant it, like any other role.
     """
     if (actor := guard.acting(by)) is None:
         return []
@@ -52,9 +52,9 @@ def _out_of_reach(by: Actor, granted: Iterable[Role]) -> list[str]:
 
 
 def default_grantable_roles(by: Actor) -> list[Role]:
-    """Return what a new server of this author may grant: every role within what they hold.
+    """Return the roles that a new server of this author may grant: all roles that hold no more than the author.
 
-    Never those that administer the server itself.
+    Roles that administer the console are never among them.
     """
     usual = [role for role in Role.objects.all() if role.name not in _NEVER_GRANTED_BY_DEFAULT and not role.holds_admin]
     refused = set(beyond(by, usual))
@@ -62,11 +62,11 @@ def default_grantable_roles(by: Actor) -> list[Role]:
 
 
 def wrong_grants(server: LdapServer, roles: Iterable[Role] | None, *, by: Actor, decides_anew: bool) -> dict[str, str]:
-    """Return what is wrong, by field, with the roles that the server may grant once it is saved.
+    """Return errors, by field, of the roles that the server may grant once it is saved.
 
-    ``roles`` are the new list, None where it stays. Roles that the server may grant already were allowed by somebody who
-    holds them. ``decides_anew``: the save changes which users get them, or the default roles of any org, through
-    connection, search, attributes or scripts.
+    ``roles`` are the new list, None when it stays. A person who holds them has allowed the roles that the server may grant
+    already. ``decides_anew``: the save changes connection, search, attributes or scripts, and so which users get these
+    roles or the default roles of any org.
     """
     granted = set(server.grantable_roles.all()) if server.pk else set()
     grants = granted if roles is None else set(roles)
@@ -90,10 +90,10 @@ def lists() -> dict[int, tuple[int, ...]]:
 
 
 def gaining(before: Lists, after: Lists) -> set[int]:
-    """Return the servers that decide about users of an org about whom they did not decide before.
+    """Return the servers that would decide about users of an org about whom they did not decide before.
 
-    A sync searches the servers of an org in order, and the first that finds a user decides: a server also gains users
-    when one before it is gone.
+    A sync searches the servers of an org in order, and the first server that finds a user decides. So a server also gains
+    users when one before it is gone.
     """
     found = set()
     for org_id, servers in after.items():
@@ -105,7 +105,7 @@ def gaining(before: Lists, after: Lists) -> set[int]:
 
 
 def wrong_lists(before: Lists, *, by: Actor) -> str:
-    """Return why the author may not have the orgs' lists as they are now instead of ``before``; empty if they may."""
+    """Return why the author may not change the orgs' lists from ``before`` to the present ones; empty if they may."""
     if by.user_id is None:
         return ""
     servers = LdapServer.objects.filter(pk__in=gaining(before, lists())).in_order()
@@ -119,9 +119,10 @@ def wrong_lists(before: Lists, *, by: Actor) -> str:
 
 
 def wrong_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence[Org] | None) -> dict[str, str]:
-    """Return, by field, what would spare plans the approval of a second administrator: only a SYSADMIN may decide that.
+    """Return errors for changes, by field, by which plans would need no approval any more: only a SYSADMIN may make them.
 
-    ``before`` are the settings as they were, empty for a new server; ``orgs`` are those to follow it, None where they stay.
+    ``before`` are the old settings, empty for a new server. ``orgs`` are the orgs that use the server from then on, None
+    when they stay.
     """
     errors = {}
     if before.get("requires_approval"):
@@ -151,9 +152,9 @@ def wrong_approval(stored: LdapServer, before: Mapping[str, Any], orgs: Sequence
 def only_for_sysadmins(
     stored: LdapServer, approval_ends: Mapping[str, str], off_before: Collection[str], *, by: Actor
 ) -> dict[str, str]:
-    """Return, by field, what a person may not save, or a file on the command line not without its option.
+    """Return errors, by field, for what a person may not save, or the command line only with its option.
 
-    ``approval_ends`` is what ``wrong_approval`` has found, ``off_before`` the limits that held back nothing before.
+    ``approval_ends`` are the errors of ``wrong_approval``. ``off_before`` are the limits that held back nothing before.
     """
     if by.user_id is None:
         return {field: f"{message}; here that takes --turn-off-approval" for field, message in approval_ends.items()}

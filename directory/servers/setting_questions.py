@@ -1,4 +1,4 @@
-"""What a person has to answer before an LDAP server's settings are saved: about inherited servers, and users left behind."""
+"""Asks a person before an LDAP server's settings are saved: about inherited servers, limits, and users left behind."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ INHERITED, LEFT_BEHIND, LIMITS_OFF = "inherited", "left_behind", "limits_off"
 
 @dataclass(frozen=True, slots=True)
 class Confirmed:
-    """The questions that were answered with yes, beside the values that are saved.
+    """The questions that were answered with yes.
 
-    ``keep_inherited`` are orgs, by id, that go on asking the servers that they have inherited so far, ``drop_inherited``
-    those that ask the saved server alone. ``left_behind`` says that users may be found on no server any more that their
-    org asks. ``limits_off`` is the server's name, typed to switch limits off. ``approval_may_end`` lets the command line turn the approval of plans off, or go round it; else only a
-    SYSADMIN may.
+    ``keep_inherited`` are ids of orgs that keep the servers that they inherited so far. ``drop_inherited`` are ids of orgs
+    that use only the saved server. ``left_behind``: users may be left whose org does not use the server on which they were
+    last found. ``limits_off`` is the server's name, typed to switch limits off. ``approval_may_end`` lets the command line
+    turn off, or go round, the approval of plans; else only a SYSADMIN may.
     """
 
     keep_inherited: frozenset[int] = frozenset()
@@ -39,17 +39,17 @@ NOTHING_CONFIRMED = Confirmed()
 
 
 def ask_at_once(server: LdapServer, off_before: Collection[str], orgs: Iterable[Org], confirmed: Confirmed) -> None:
-    """Ask the questions that need nothing written first.
+    """Ask the questions that can be asked before anything is written.
 
     Raises:
-        Unanswered: with the first question that is not answered.
+        Unanswered: for the first question without an answer.
     """
     _ask_about_limits(server, off_before, confirmed)
     _ask_about_inherited(orgs, confirmed)
 
 
 def _ask_about_inherited(orgs: Iterable[Org], confirmed: Confirmed) -> None:
-    """Ask about orgs that inherit servers and shall get a list of their own."""
+    """Ask about orgs that inherit servers and would get a list of their own."""
     answered = confirmed.keep_inherited | confirmed.drop_inherited
     unanswered = {org: servers for org, servers in inherited(orgs).items() if org.pk not in answered}
     if not unanswered:
@@ -66,7 +66,7 @@ def _ask_about_inherited(orgs: Iterable[Org], confirmed: Confirmed) -> None:
 
 
 def wrong_limits(server: LdapServer, off_before: Collection[str]) -> dict[str, str]:
-    """Return, by field, the limits that only a SYSADMIN may switch off; ``off_before`` names those that are already."""
+    """Return errors, by field, for limits that only a SYSADMIN may switch off; ``off_before`` are those already off."""
     return {
         limit.setting: _("only a SYSADMIN may switch this limit off, which is as good as done by %(number)d")
         % {"number": getattr(server, limit.setting)}
@@ -76,7 +76,7 @@ def wrong_limits(server: LdapServer, off_before: Collection[str]) -> dict[str, s
 
 
 def _ask_about_limits(server: LdapServer, off_before: Collection[str], confirmed: Confirmed) -> None:
-    """Ask for the server's name where limits are switched off that were not ``off_before``."""
+    """Ask for the server's name when limits are switched off that are not in ``off_before``."""
     new = [limit for limit in server.limits_off if limit.setting not in off_before]
     if new and fold(confirmed.limits_off) != server.name_key:
         sentence = _("%(limit)s: %(number)d holds nothing back any more, or next to nothing.")
@@ -85,10 +85,10 @@ def _ask_about_limits(server: LdapServer, off_before: Collection[str], confirmed
 
 
 def ask_about_left_behind(before: ServersByOrg, confirmed: Confirmed) -> None:
-    """Ask about users who were not found on any server that their org uses by now.
+    """Ask about users who were last found on a server that their org would not use any more.
 
     Raises:
-        Unanswered: with a sentence for each server that they were found on.
+        Unanswered: with a sentence for each such server.
     """
     if not confirmed.left_behind and (found := found_elsewhere.left_behind(before, servers_by_org())):
         raise Unanswered(LEFT_BEHIND, found)

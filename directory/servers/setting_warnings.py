@@ -1,4 +1,4 @@
-"""Warns of what an LDAP server's settings allow: a password in the clear, people claimed twice."""
+"""Warns about risky settings of an LDAP server, such as an unencrypted password or people claimed by two servers."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from directory.values.ldap import Connection
 from directory.values.pem_certificates import ends, validity
 from orgs.rules import local_sign_in
 
-# Before its end, a new certificate is to be got.
+# A certificate that ends within this time needs a new one.
 SOON = timedelta(days=21)
 
 
 def unencrypted(*, urls: Iterable[str], start_tls: bool, bind_dn: str) -> list[str]:
-    """Return the URLs to which the bind password goes in the clear over a network."""
+    """Return the URLs to which the bind password goes unencrypted over a network."""
     if start_tls or not bind_dn:
         return []
     return [url for url in urls if url.lower().startswith("ldap:") and not names_this_machine(url)]
 
 
 def of_connection(connection: Connection) -> list[str]:
-    """Return the warnings about a connection, saved or not."""
+    """Return the warnings about a connection, stored or not."""
     open_urls = unencrypted(urls=connection.urls, start_tls=connection.start_tls, bind_dn=connection.bind_dn)
     return [_in_the_clear(open_urls)] if open_urls else []
 
 
 def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime) -> list[str]:
-    """Return the warnings about a stored server among the others."""
+    """Return the warnings about a stored server; ``others`` are the servers to compare it with."""
     open_urls = unencrypted(urls=server.urls, start_tls=server.start_tls, bind_dn=server.bind_dn)
     found = [_in_the_clear(open_urls)] if open_urls else []
     if ending := ending_certificate(server, at=at):
@@ -60,7 +60,7 @@ def of_server(server: LdapServer, others: Iterable[LdapServer], *, at: datetime)
 
 
 def ending_certificate(server: LdapServer, *, at: datetime) -> str:
-    """Return that a server's client certificate ends soon, or can't be used now; empty where neither is so."""
+    """Return a sentence if a server's client certificate ends soon or can't be used now, else an empty text."""
     if problem := validity(server.client_certificate, at):
         return f"{problem[0].upper()}{problem[1:]}."
     if server.client_certificate and (last := ends(server.client_certificate)) < at + SOON:
@@ -71,7 +71,7 @@ def ending_certificate(server: LdapServer, *, at: datetime) -> str:
 
 
 def sync_search_failed(server: LdapServer) -> str:
-    """Return that a server broke off a search for changes and gets none any more, as a sentence; empty where it did not."""
+    """Return a sentence if a server broke off a search by syncrepl and gets no further one, else an empty text."""
     if server.sync_search_failed_at is None:
         return ""
     return _(
@@ -81,7 +81,7 @@ def sync_search_failed(server: LdapServer) -> str:
 
 
 def limits_off(server: LdapServer) -> str:
-    """Return which of a server's limits are switched off, as a sentence."""
+    """Return a sentence with the server's limits that are switched off."""
     named = [f"{_(limit.label)} ({getattr(server, limit.setting)})" for limit in server.limits_off]
     return _("These limits are as good as switched off, so that a mistake is not held back: %(limits)s.") % {
         "limits": "; ".join(named)
@@ -96,7 +96,7 @@ def _in_the_clear(urls: list[str]) -> str:
 
 
 def closed_passwords(servers: Iterable[LdapServer]) -> dict[int, str]:
-    """Return by server id the warnings where administrators can't sign in with their local passwords."""
+    """Return by server id the warnings that administrators can't sign in with their local passwords."""
     closed = local_sign_in.closed_to_administrators()
     if not closed:
         return {}

@@ -1,4 +1,4 @@
-"""How Rollcall itself is: each part looked at, with what to do where something is wrong."""
+"""Checks the health of Rollcall itself, part by part, with what to do when something is wrong."""
 
 from directory.status.lines import Line, LineState, Section, worst
 from directory.status.report import alarms, dangers, sections

@@ -1,4 +1,4 @@
-"""Looks at Redis: whether it answers, keeps what it is given, and how many tasks wait in it."""
+"""Checks Redis: whether it answers, keeps its data, and how many tasks wait in it."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from redis.retry import Retry
 
 from directory.status.lines import Line, LineState
 
-# A page must not wait for a Redis that is gone.
+# Seconds: a page must not wait long for a Redis that is gone.
 TIMEOUT = 1.0
-# Celery's own name for the messages that a worker has taken and not finished.
+# Celery's name for the messages that a worker has taken and not finished.
 TAKEN = "unacked"
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerAnswer:
-    """Redis's answer; ``problem`` is why there is none, ``waiting`` the number of tasks in each queue, as far as known."""
+    """Redis's answer; ``problem`` is why there is none, ``waiting`` the number of tasks in each known queue."""
 
     problem: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
@@ -33,7 +33,7 @@ class BrokerAnswer:
 
 
 def query(queues: Sequence[str]) -> BrokerAnswer:
-    """Query Redis once for everything; connecting and answering may take a second at most each."""
+    """Query Redis once for everything; connecting and answering may take at most one second each."""
     try:
         with (
             redis.Redis.from_url(
@@ -64,7 +64,7 @@ def query(queues: Sequence[str]) -> BrokerAnswer:
 
 
 def _reason(error: Exception) -> str:
-    # Of the library's own making; none of its messages holds the address as it was given, with the password.
+    # The library's message never holds REDIS_URL itself, which has the password.
     return str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""Looks at the database: whether it answers, how big it is, and whether it fits the code."""
+"""Checks the database: whether it answers, its size, and whether its migrations fit the code."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from directory.status import upgrades
 from directory.status.lines import Line, LineState
 from orgs.models import User
 
-# Up to here one SQLite file serves well.
+# One SQLite file is enough for this many users.
 SQLITE_USERS = 50_000
 LITTLE_SPACE = 1024**3
 

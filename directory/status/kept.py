@@ -1,4 +1,4 @@
-"""Looks at what is kept for how long: the oldest runs and audit entries, and what was removed last."""
+"""Checks the retention of rows: the oldest runs and audit entries, and the last removal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from directory.models import Run
 from directory.status.lines import Line, LineState
 from orgs.models import AuditEntry
 
-# Old rows go within a day where beat and a worker run; many of them take some days.
+# With beat and a worker, old rows are removed within a day; many rows take some days.
 LATE = timedelta(days=7)
 
 

@@ -1,4 +1,4 @@
-"""What a look at one part of Rollcall found, as values."""
+"""The values of a status report: lines, their states, and sections."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import StrEnum
 
 
 class LineState(StrEnum):
-    """How something is; the members are in the order of how much they matter."""
+    """The state of a line, in the order of importance."""
 
     OK = "ok"
     WARNING = "warning"
@@ -18,9 +18,9 @@ class LineState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was looked at: what it is, how it is, the fact, and what to do where it is not ok.
+    """One checked thing: its title, its state, the fact, and what to do when it is not ok.
 
-    ``at`` is when the fact came to be. ``about`` names the kind and id of what a page can lead to.
+    ``at`` is the time of the fact. ``about`` is the kind and id of an object that a page can link to.
     """
 
     title: str
@@ -46,6 +46,6 @@ class Section:
 
 
 def worst(states: Iterable[LineState]) -> LineState:
-    """Return the state that matters most; ok where there is none."""
+    """Return the most important state; ok when there are no states."""
     order = list(LineState)
     return max(states, key=order.index, default=LineState.OK)

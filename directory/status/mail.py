@@ -1,4 +1,4 @@
-"""Looks at the mails of runs: which wait, which left, and what the mail server last said."""
+"""Checks the mails of runs: how many wait, which were sent, and the mail server's last error."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from directory.status.lines import Line, LineState
 from directory.sync.notifications import GIVE_UP_AFTER
 from orgs.models import User
 
-# How long a mail that never left is shown.
+# How long a mail that was never sent is shown.
 SHOWN_FOR = 7 * GIVE_UP_AFTER / 2
 
 

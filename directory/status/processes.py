@@ -1,4 +1,4 @@
-"""Looks at the workers of each queue and at the clock, by what they noted of themselves."""
+"""Checks the workers of each queue and the clock, by their heartbeats."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from directory.scheduling.heartbeats import ALIVE
 from directory.scheduling.supervised import Supervised
 from directory.status.lines import Line, LineState
 
-# What the clock rings for in about five minutes; more than that means that the workers of a queue don't keep up.
+# About the tasks that the clock sends in five minutes: with more waiting, the workers of a queue don't keep up.
 MANY = 50
-# How long a process that ended and was started again is shown.
+# How long the end of a process that was started again is shown.
 _SHOWN_FOR = timedelta(hours=1)
 
 
 def look(*, at: datetime, waiting: Mapping[str, int] | None = None) -> list[Line]:
-    """Return the status lines of workers and the clock, in one query."""
+    """Return the status lines of workers and the clock, with one query."""
     beats = list(Heartbeat.objects.order_by("-last_beat_at", "-pk"))
     workers = [beat for beat in beats if beat.part == Part.WORKER]
     lines = [
@@ -94,7 +94,7 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
 
 
 def _supervised(at: datetime) -> list[Line]:
-    """Return the lines of the processes that ``manage.py serve`` runs on this machine, where it runs here."""
+    """Return the lines of the processes of ``manage.py serve``, if it runs on this machine."""
     report = supervised.read(settings.VAR)
     if report is None:
         return []

@@ -1,4 +1,4 @@
-"""Checks whether everything that a sync needs is there: one word for each part, for monitoring, and cheap."""
+"""Checks cheaply, for monitoring, whether all parts that a sync needs are ready: one word for each part."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from directory.status import broker, database, scripts
 from directory.status.lines import LineState
 
 OK = "ok"
-# With less than this no run gets far: database, log and broker all write.
+# With less free space a run soon fails: database, log and broker all write.
 LEAST_SPACE = 200 * 1024**2
-# Seconds for which one look serves all requests.
+# Seconds for which the result of one check serves all requests.
 KEPT = 5.0
 
 _lock = threading.Lock()
@@ -28,8 +28,8 @@ _kept: tuple[float, dict[str, str]] = (float("-inf"), {})
 
 
 def parts(*, at: datetime) -> dict[str, str]:
-    """Return a word for each part, ``ok`` where it is well; looked at no more often than every few seconds."""
-    global _kept  # noqa: PLW0603  # one look for all threads
+    """Return a word for each part, ``ok`` for a ready one; check at most every few seconds."""
+    global _kept  # noqa: PLW0603  # one result for all threads
     with _lock:
         if time.monotonic() - _kept[0] > KEPT:
             _kept = time.monotonic(), look(at=at)
@@ -37,7 +37,7 @@ def parts(*, at: datetime) -> dict[str, str]:
 
 
 def look(*, at: datetime) -> dict[str, str]:
-    """Look at every part now."""
+    """Check every part now."""
     return {
         "database": OK if database.answers() else "silent",
         "broker": _broker(),

@@ -1,4 +1,4 @@
-"""The whole look at Rollcall, for the page and the command, and the quick one that every page can afford."""
+"""Makes the whole status report for the page and the command, and the quick one for every page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from directory.status.lines import Line, LineState, Section
 
 
 def sections(*, at: datetime) -> list[Section]:
-    """Look at every part; one that is down does not hide the others."""
+    """Check every part; a part that is down does not hide the others."""
     answer = broker.query(queues.names())
     stored = database.look()
     found: list[tuple[str, str, Callable[[], list[Line]]]] = [
@@ -34,13 +34,13 @@ def sections(*, at: datetime) -> list[Section]:
 
 
 def alarms(*, at: datetime) -> list[Line]:
-    """Return what every page has to warn of, which one short query and the settings tell: the worst first."""
+    """Return the warnings for every page, the worst first; this takes one short query and the settings."""
     silent = [line for line in processes.look(at=at) if line.state == LineState.PROBLEM]
     return [*silent, *dangers()]
 
 
 def dangers() -> list[Line]:
-    """Return what must not be so where Rollcall is more than tried out."""
+    """Return the warnings about settings that only a trial installation may have."""
     return [*safety.dangers(), *scripts.dangers()]
 
 

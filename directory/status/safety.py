@@ -1,4 +1,4 @@
-"""Looks at what keeps Rollcall safe: the keys, and how the console is served."""
+"""Checks what keeps Rollcall safe: the keys, HTTPS, and the data folder."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ HSTS_LEAST = 30 * 24 * 3600
 
 
 def look() -> list[Line]:
-    """Return the status lines of keys and transport."""
+    """Return the status lines of settings, keys, HTTPS and the data folder."""
     return [*dangers(), _keys(), _https(), _folder()]
 
 
 def _folder() -> Line:
-    """Look at who may read the data folder: in it are password hashes, the entries of the directory and keys."""
+    """Check who may read the data folder, which has password hashes, the entries of the directory and keys."""
     title, folder = _("Data folder"), settings.VAR
     own, mode = folder.stat().st_uid == os.geteuid(), stat.S_IMODE(folder.stat().st_mode)
     values = {"folder": folder, "mode": f"{mode:04o}"}
@@ -48,7 +48,7 @@ def _is_kept(path: Path) -> bool:
 
 
 def dangers() -> list[Line]:
-    """Return what is unsafe in a console that is more than tried out, by the settings alone."""
+    """Return the warnings about settings that only a trial installation may have."""
     if not settings.DEBUG:
         return []
     advice = _("Unset DEBUG: pages of errors show settings and data to everyone.")

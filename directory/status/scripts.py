@@ -1,4 +1,4 @@
-"""Looks at the layers that lock the scripts in, and at whether Rollcall does without those that are missing."""
+"""Checks the layers of the scripts' sandbox, and whether Rollcall may run scripts without the missing ones."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def look() -> list[Line]:
     lines = [_layer(layer) for layer in found.layers]
     if not found.problem:
         return lines
-    # Asked again the next time: it may have been mended.
+    # Check again the next time: the problem may have been solved.
     _sandbox.cache_clear()
     advice = _("No script runs and no sync starts until this is mended.")
     return [Line(_("Sandbox"), LineState.PROBLEM, found.problem, advice), *lines]
@@ -33,7 +33,7 @@ def look() -> list[Line]:
 
 @functools.cache
 def _sandbox(*, allow_weak: bool) -> SandboxState:
-    # Asked once: it takes a process of its own, and a kernel does not change under one that runs.
+    # Check once: it takes a process of its own, and the kernel stays the same while this process runs.
     return state(SandboxLimits(allow_weak=allow_weak))
 
 
@@ -43,7 +43,7 @@ def _layer(layer: Layer) -> Line:
 
 
 def dangers() -> list[Line]:
-    """Return that scripts may run with less protection than they should, where that is so."""
+    """Return a warning if settings allow scripts to run with less protection than they should have."""
     if not settings.ALLOW_WEAK_SANDBOX:
         return []
     fact = _("Scripts also run where layers of their sandbox are missing (ALLOW_WEAK_SANDBOX).")

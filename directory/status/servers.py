@@ -1,4 +1,4 @@
-"""Looks at the LDAP servers: the last reading of each, its last success, and what makes it unsafe."""
+"""Checks the LDAP servers: the last reading of each, its last success, and its risks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from directory.values.pem_certificates import validity
 
 
 def look(*, at: datetime) -> list[Line]:
-    """Return the status lines of each LDAP server, in a handful of queries."""
+    """Return the status lines of each LDAP server, with a few queries."""
     newest, successes = RunServer.objects.newest_of_each(), RunServer.objects.last_successes()
     tables, since = timetables(at=at)
     used = {table.server_id: table for table in tables}
@@ -87,7 +87,7 @@ def _reading(server: LdapServer, reading: RunServer | None) -> Line:
 
 
 def _unchecked(server: LdapServer, reading: RunServer | None) -> list[Line]:
-    """Return how many users the last run could not check because of this server, and why."""
+    """Return a line for each reason why the last run could not check users because of this server."""
     unchecked = not_checked.from_json(reading.run.incomplete) if reading is not None else []
     advice = _("Open the run: until they are checked, nobody of them is deactivated.")
     return [

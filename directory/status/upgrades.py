@@ -1,4 +1,4 @@
-"""Compares the migrations that a database has had with those that this version has."""
+"""Compares the migrations that were applied to a database with those of this version."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ OWN = frozenset({"console", "directory", "orgs"})
 
 @functools.cache
 def installed_migrations() -> Mapping[Key, tuple[Key, ...]]:
-    """Return each migration of this version with the older ones that it stands for, the oldest first."""
-    # Read once: the files can't change under a process that runs.
+    """Return each migration of this version with the older ones that it replaces, the oldest first."""
+    # Read once: the migrations of a running process don't change.
     loaded = MigrationLoader(None).disk_migrations
     return {key: tuple((app, name) for app, name in migration.replaces) for key, migration in loaded.items()}
 
 
 def missing(applied: AbstractSet[Key]) -> set[Key]:
-    """Return the migrations that are still to be applied: one that stands for others has been when those have."""
+    """Return the migrations that are not applied yet; one that replaces others counts as applied when all of those are."""
     return {key for key, older in installed_migrations().items() if not applied >= set(older or [key])}
 
 
 def unknown(applied: AbstractSet[Key]) -> set[Key]:
-    """Return what was applied by a newer version than this one."""
+    """Return the applied migrations that this version lacks: a newer version has applied them."""
     here = {*installed_migrations(), *(key for older in installed_migrations().values() for key in older)}
     return {key for key in applied - here if key[0] in OWN}
 
 
 def obstacle(applied: AbstractSet[Key]) -> str:
-    """Return why this version can't upgrade the database, and which one comes first; nothing where it can."""
+    """Return why this version can't upgrade the database, and which version has to come first; empty when it can."""
     for older in installed_migrations().values():
         app, last = older[-1] if older else ("", "")
         had = applied & set(older)

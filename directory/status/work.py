@@ -1,4 +1,4 @@
-"""Looks at the runs that are under way: the worker of each, and when it last renewed its lease."""
+"""Checks the runs under way: the worker of each, and when it last renewed its lease."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from directory.models import Run, RunState
 from directory.status.lines import Line, LineState
 from directory.sync.lease import MAX_ATTEMPTS
 
-# A worker takes a run within a second; the clock rings again for it after half a minute.
+# A worker takes a run within a second; after half a minute the clock calls one again.
 SOON = timedelta(minutes=2)
 
 

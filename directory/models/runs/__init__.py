@@ -1,1 +1,1 @@
-"""The models of runs, one module a subject."""
+"""The models of runs, one module for each subject."""

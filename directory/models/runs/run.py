@@ -1,4 +1,4 @@
-"""Runs: one sync or undo each, simulated or real, with its state, plan and results."""
+"""Runs: each is one sync or undo, simulated or real, with its state, plan and results."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from orgs.permissions import Permission
 
 
 class RunQuerySet(models.QuerySet["Run"]):
-    """Named questions about runs."""
+    """Named queries of runs."""
 
     def visible_to(self, viewer: User) -> RunQuerySet:
-        """Runs concern all orgs at once, so only server administrators see them."""
+        """All runs for server administrators, none for others: runs are about all orgs."""
         return self if viewer.may(Permission.SYSTEM) else self.none()
 
     def newest_first(self) -> RunQuerySet:
-        """Runs in the order of history."""
+        """Runs, the newest first."""
         return self.order_by("-created_at", "-pk")
 
     def for_a_list(self) -> RunQuerySet:
-        """Runs as a list shows them: without what grows with the directory, and of the readings only what they are of."""
+        """Runs for a list: without columns that grow with the directory, and with only the server names of readings."""
         servers = RunServer.objects.only("run", "server_name").order_by("pk")
         named = models.Prefetch("readings", servers, to_attr="listed_readings")
         return self.defer("org_counts", "unknown_orgs", "warnings", "chosen_servers", "surroundings").prefetch_related(
@@ -39,16 +39,16 @@ class RunQuerySet(models.QuerySet["Run"]):
         )
 
     def finished_simulations(self) -> RunQuerySet:
-        """Simulations of a sync that came to a plan."""
+        """Simulations of a sync that have a plan."""
         return self.filter(simulated=True, state=RunState.PLANNED, undo_of=None)
 
     def live(self) -> RunQuerySet:
-        """Runs that are waiting for a worker or being worked on."""
+        """Runs that wait for a worker or have one."""
         return self.filter(state__in=LIVE_STATES)
 
     def abandoned(self) -> RunQuerySet:
-        """Live runs that nobody holds, or whose holder has not been heard of for its lease, by the database's clock."""
-        # A lease that lasts far longer than any was given before the clock was set back.
+        """Live runs without a worker, or whose worker's lease has expired by the database's clock."""
+        # A lease that lasts far too long was given before the clock was set back.
         never = Now() + timedelta(seconds=10 * settings.RUN_LEASE_SECONDS)
         free = Q(lease_until=None) | Q(lease_until__lt=Now()) | Q(lease_until__gt=never)
         return self.live().filter(free)
@@ -66,7 +66,7 @@ class Run(models.Model):
     approved_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, related_name="+")
     approved_by_label = models.CharField(_("plan applied by"), max_length=255, blank=True)
     approved_at = models.DateTimeField(_("plan applied at"), null=True, blank=True)
-    # A held-back run keeps its id when somebody applies it: this tells which plans are older than that.
+    # A held-back run keeps its id when it is applied later: plans of runs up to this id are older than its application.
     applied_after = models.PositiveBigIntegerField(_("newest run as the plan was applied"), null=True, editable=False)
     plan_from = models.ForeignKey(
         "self", models.SET_NULL, null=True, blank=True, related_name="applications", verbose_name=_("plan of")
@@ -80,7 +80,7 @@ class Run(models.Model):
     planned_at = models.DateTimeField(_("planned at"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished at"), null=True, blank=True)
 
-    # Changes of users who are not on legal hold have been removed, as they were older than changes are kept.
+    # When changes were removed after their retention time; changes of users on legal hold stay.
     cleared_at = models.DateTimeField(_("changes removed"), null=True, blank=True, editable=False)
 
     phase = models.CharField(_("phase"), max_length=32, blank=True)
@@ -99,10 +99,10 @@ class Run(models.Model):
     held_back: Any = models.JSONField(_("reasons to hold back"), default=list)
     approval: Any = models.JSONField(_("why a second administrator has to approve"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
-    # LDAP server, reason and number of users, for whoever could not be checked; a run is incomplete with any of these.
+    # LDAP server, reason and number of users who could not be checked; with any of these the run is incomplete.
     incomplete: Any = models.JSONField(_("could not be checked"), default=list, blank=True)
     unknown_orgs: Any = models.JSONField(_("unknown orgs"), default=dict)
-    # Which servers each org asked and what each role was, to be compared as the plan is applied.
+    # The servers of each org and the permissions of each role, to be compared when the plan is applied.
     surroundings: Any = models.JSONField(default=dict, blank=True, editable=False)
     error = models.TextField(_("error"), blank=True)
 
@@ -126,24 +126,24 @@ class Run(models.Model):
 
     @property
     def live(self) -> bool:
-        """Whether the run is waiting for a worker or being worked on."""
+        """Whether the run waits for a worker or has one."""
         return self.state in LIVE_STATES
 
     @property
     def lease_renewed_at(self) -> datetime | None:
-        """When the worker that has this run last renewed its lease."""
+        """When the run's worker last renewed its lease."""
         return self.lease_until and self.lease_until - timedelta(seconds=settings.RUN_LEASE_SECONDS)
 
     @property
     def changes(self) -> RunChangeQuerySet:
-        """All that the run says of users: the changes that it stored, and those of earlier runs that it repeats.
+        """All changes of the run: those that it stored, and those of earlier runs that it repeats.
 
-        Only ``stored_changes`` can be planned or made; of many rows these are found faster.
+        Use ``stored_changes`` for planned and applied changes: a repeated one is neither, and the query is faster.
         """
         return RunChange.objects.of(self.pk)
 
     def undo_in_force(self) -> Run | None:
-        """Return the run that has undone this one, or is about to, unless that was undone in its turn."""
+        """Return the run that has undone this one, or is doing so, unless it has been undone itself; None for none."""
         for undo in self.undos.filter(simulated=False).order_by("-pk"):
             if undo.live:
                 return undo
@@ -154,11 +154,11 @@ class Run(models.Model):
 
     @property
     def seconds(self) -> float | None:
-        """How long the run worked, once it has ended: without the time that its plan waited for somebody to decide."""
+        """The time that an ended run worked, without the time that its plan waited for a decision; None before its end."""
         if self.started_at is None or self.finished_at is None:
             return None
         waited = timedelta()
         if self.planned_at is not None and self.approved_at is not None:
-            # A simulation's plan was made before the run that applies it was started.
+            # A simulation's plan is older than the run that applies it.
             waited = max(waited, self.approved_at - max(self.planned_at, self.started_at))
         return round((self.finished_at - self.started_at - waited).total_seconds(), 3)

@@ -1,4 +1,4 @@
-"""Changes: what a run wants for each user, with the steps that led there."""
+"""Changes: what a run wants for each user, with the steps that led to it."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from orgs.models import Org, User
 
 
 class RunChangeQuerySet(models.QuerySet["RunChange"]):
-    """Named questions about the changes of runs."""
+    """Named queries of changes."""
 
     def of(self, run_id: int) -> RunChangeQuerySet:
-        """All changes of a run, with those that earlier runs have stored and that this one repeats.
+        """All changes of a run, including those of earlier runs that it repeats.
 
         ``shown_in`` is the run's id: a repeated change has the id of the run that stored it.
         """
@@ -27,24 +27,24 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
         return found.annotate(shown_in=Value(run_id, output_field=models.BigIntegerField()))
 
     def in_order(self) -> RunChangeQuerySet:
-        """Changes in the order in which they were decided."""
+        """Changes in the order of decision."""
         return self.order_by("pk")
 
     def ends(self) -> tuple[int, int] | None:
-        """Return the first and the last id; None where there is no change.
+        """Return the first and the last id; None when there is no change.
 
-        A run's changes are written one after the other, which PostgreSQL does not know: asked for some of them in
-        order, it goes through those of all other runs, too, unless it is told where to begin and to end.
+        The ids of a run's changes are close together, but PostgreSQL does not know this: for some of them in order it scans the
+        changes of all runs, unless the query has the first and last id.
         """
         first, last = self.aggregate(first=Min("pk"), last=Max("pk")).values()
         return None if first is None else (first, last)
 
     def for_a_list(self) -> RunChangeQuerySet:
-        """Changes as a list shows them: without their steps, what the plan relies on and what an undo needs."""
+        """Changes for a list: without steps, warnings, facts and the data for an undo."""
         return self.defer("steps", "facts", "side_effects", "put_back", "warnings")
 
     def with_runs_named(self) -> RunChangeQuerySet:
-        """Changes with their runs, of which only what they are called and when they were is read."""
+        """Changes with their runs, of which only the columns for name and time are read."""
         names = ("run__created_at", "run__simulated", "run__undo_of")
         shown = ("run", "user", "outcome", "actions", "before", "after", "steps")
         return self.select_related("run").only(*shown, *names)
@@ -55,12 +55,12 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
 
 
 class RunChange(models.Model):
-    """What one run wants for one user: before, after, and the steps that led there."""
+    """The change that one run wants for one user: before, after, and the steps that led to it."""
 
     id: int
-    # Without indexes of their own: those below begin with them. Without the database's own check of each row, too, which
-    # takes as long as writing it: only runs write them, a live run and its servers can't be deleted, and nobody deletes
-    # users or orgs.
+    # No indexes of their own: the indexes below begin with these columns. No foreign keys in the database either: their
+    # check takes as long as writing the row. Only runs write these rows, a live run and its servers can't be deleted, and
+    # users and orgs are never deleted.
     run = models.ForeignKey(
         "directory.Run", models.CASCADE, related_name="stored_changes", db_constraint=False, db_index=False
     )
@@ -90,9 +90,9 @@ class RunChange(models.Model):
     steps: Any = JsonTextField(_("steps"), default=list)
     warnings: Any = models.JSONField(_("warnings"), default=list)
     unknown_org = models.CharField(_("unknown org"), max_length=255, blank=True)
-    # The stored entry that decided, by its id: rows of entries come and go.
+    # The id of the stored entry that decided; no foreign key, because rows of entries come and go.
     entry = models.BigIntegerField(_("decided by stored entry"), null=True, blank=True)
-    # A hash of what a change says that leaves its user alone: a later run that says the same refers to this row.
+    # A hash of a change that leaves its user alone: a later run with an equal change refers to this row.
     digest = models.BigIntegerField(null=True, editable=False)
     applied_at = models.DateTimeField(_("applied"), null=True, blank=True)
     side_effects: Any = models.JSONField(_("what applying it changed beside the account"), default=dict, blank=True)
@@ -104,7 +104,7 @@ class RunChange(models.Model):
         verbose_name = _("change")
         verbose_name_plural = _("changes")
         ordering = ["pk"]
-        # The user first: what runs wanted for one user is found by it, too.
+        # The user comes first, so that the index also finds all changes of one user.
         constraints = [models.UniqueConstraint(fields=["user", "run"], name="a_user_has_one_change_per_run")]
         indexes = [
             models.Index(fields=["run", "id"], name="changes_in_order"),

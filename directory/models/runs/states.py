@@ -12,7 +12,7 @@ PLAN_LIFETIME = timedelta(hours=24)
 
 
 class RunState(models.TextChoices):
-    """Where a run is on its way."""
+    """The state of a run."""
 
     QUEUED = "queued", _("queued")
     READING = "reading", _("reading")

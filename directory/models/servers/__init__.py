@@ -1,6 +1,6 @@
-"""The models of LDAP servers, one module a subject."""
+"""The models of LDAP servers, one module for each subject."""
 
-# A migration takes it from here.
+# A migration imports it from here.
 from directory.models.servers.attribute_settings import default_always_lists
 
 __all__ = ["default_always_lists"]

@@ -1,4 +1,4 @@
-"""Which attributes of an entry mean what, which groups are resolved, and the scripts."""
+"""Settings of an LDAP server: attribute mapping, group resolution and scripts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from directory.values.ldap import AttributeMapping, GroupSearch
 from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME, SCRIPTS, Script, Scripts
 from orgs.models import Role
 
-# By what, beside the DN, a person is known to groups, and where scripts find the groups.
+# The attributes by which groups may name a person besides the DN, and the attribute with the groups for scripts.
 NAMED_BY_GROUPS = ("uid", "objectSid", "primaryGroupID", "groups")
 DEFAULT_ALWAYS_LISTS = (
     "memberOf",
@@ -35,12 +35,12 @@ def default_always_lists() -> list[str]:
 
 
 def _script(script: Script[Any]) -> models.TextField[str, str]:
-    """Return the field of a script's source, as the registry describes it."""
+    """Return the model field for a script's source, by the registry of scripts."""
     return models.TextField(_(script.label), default=script.default, blank=True)
 
 
 class AttributeSettings(models.Model):
-    """Which attributes of an entry mean what, which groups are resolved, and the scripts."""
+    """Settings of an LDAP server: attribute mapping, group resolution and scripts."""
 
     needed_attributes_only = models.BooleanField(
         _("ask only for needed attributes"),
@@ -87,7 +87,7 @@ class AttributeSettings(models.Model):
 
     always_list_attributes = models.JSONField(_("always lists"), default=default_always_lists)
 
-    # One for each script of the registry, which a test compares.
+    # One field for each script of the registry; a test compares them.
     active_script = _script(ACTIVE)
     org_name_script = _script(ORG_NAME)
     role_name_script = _script(ROLE_NAME)
@@ -98,7 +98,7 @@ class AttributeSettings(models.Model):
 
     @property
     def mapping(self) -> AttributeMapping:
-        """Which attributes hold a person's identity."""
+        """The attributes that hold a person's identity."""
         return AttributeMapping(
             username=self.username_attribute,
             email=self.email_attribute,
@@ -123,7 +123,7 @@ class AttributeSettings(models.Model):
 
     @property
     def group_search(self) -> GroupSearch | None:
-        """Which groups are resolved for the scripts; None where none are."""
+        """The groups to resolve for the scripts; None for none."""
         if not self.resolve_groups:
             return None
         return GroupSearch(self.groups_base, self.groups_filter, self.groups_depth)

@@ -1,4 +1,4 @@
-"""How to reach an LDAP server, and what to search there."""
+"""Settings of an LDAP server: how to reach it, and what to search there."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from directory.values import pasted_text, server_fields
 from directory.values.ldap import Connection
 
 _OF_CONNECTION = frozenset(each.name for each in fields(Connection))
-# Not "and no computers": where a server's schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
+# It does not exclude computers: on a server whose schema lacks that class, such a filter matches nobody (RFC 4511, 4.5.1.7).
 DEFAULT_FILTER = "(objectClass=person)"
 
 
@@ -28,7 +28,7 @@ class Scope(models.TextChoices):
 
 
 class ConnectionSettings(models.Model):
-    """How to reach an LDAP server, and what to search there."""
+    """Settings of an LDAP server: how to reach it, and what to search there."""
 
     # Fields of LdapServer.
     name: str
@@ -104,10 +104,10 @@ class ConnectionSettings(models.Model):
 
     @property
     def connection(self) -> Connection:
-        """How to reach the server, as a value that holds the bind password and the client key; raises Undecryptable.
+        """How to reach the server, as a value with the bind password and the client key; raises Undecryptable.
 
-        What was stored before it was normalized is normalized here and not where it is stored, which would be another
-        ``configuration_digest`` of a server that nobody has changed.
+        Old values that were stored without normalization are normalized only here: to normalize the stored ones would change
+        the ``configuration_digest`` of a server that nobody has changed.
         """
         values = {name: getattr(self, name) for name in server_fields.names() if name in _OF_CONNECTION}
         secrets = server_fields.secrets().keys() & _OF_CONNECTION

@@ -1,4 +1,4 @@
-"""LDAP servers: connection, search, attribute mapping, scripts, limits and schedule, and which orgs ask them."""
+"""LDAP servers: connection, search, attribute mapping, scripts, limits and schedule, and the orgs that use them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from orgs.permissions import Permission
 
 
 class LdapServerQuerySet(models.QuerySet["LdapServer"]):
-    """Named questions about LDAP servers."""
+    """Named queries of LDAP servers."""
 
     def visible_to(self, viewer: User) -> LdapServerQuerySet:
-        """LDAP servers belong to the whole console, so only server administrators see them."""
+        """All servers for server administrators, none for others: servers belong to the whole console."""
         return self if viewer.may(Permission.SYSTEM) else self.none()
 
     def unchecked(self) -> LdapServerQuerySet:
@@ -39,12 +39,12 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
         return self.filter(enabled=True)
 
     def in_order(self) -> LdapServerQuerySet:
-        """Servers in the order that administrators gave them."""
+        """Servers in the order set by administrators."""
         return self.order_by("position", "pk")
 
 
 class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
-    """Connection, search, attribute mapping, scripts and safety limits."""
+    """One LDAP server: connection, search, attribute mapping, scripts, limits and schedule."""
 
     id: int
     name = models.CharField(_("name"), max_length=255)
@@ -80,7 +80,7 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
         _("attributes that change without marking the entry as changed"), default=list, blank=True
     )
 
-    # When and how the server broke off a search for changes by syncrepl (RFC 4533): no more are sent to it.
+    # When and how the server broke off a search for changes by syncrepl (RFC 4533): no further one is sent.
     sync_search_failed_at = models.DateTimeField(null=True, blank=True, editable=False)
     sync_search_failure = models.TextField(blank=True, default="", editable=False)
     changed_at = models.DateTimeField(_("changed"), auto_now=True)
@@ -102,13 +102,13 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
 
     @property
     def grants_digest(self) -> str:
-        """What a stored plan may grant, as one hash: the roles that this server may grant, and their permissions."""
+        """A hash of the roles that this server may grant, with their permissions: a stored plan is valid only for this hash."""
         granted = self.grantable_roles.order_by("pk").values_list("pk", "name", "permissions")
         return hashlib.sha256(json.dumps(list(granted)).encode()).hexdigest()
 
     @property
     def configuration_digest(self) -> str:
-        """What a simulation has to have seen before a real run: connection, search, mapping and scripts, as one hash."""
+        """A hash of connection, search, mapping and scripts, which have to be simulated before a real run."""
         names = in_digest()
         columns = map(LdapServer._meta.get_field, names)
         return configuration_digest(

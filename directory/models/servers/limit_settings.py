@@ -1,4 +1,4 @@
-"""What a plan may change at most, and when somebody who was not found counts as absent."""
+"""Settings of an LDAP server: limits for a plan, and when a missing user counts as absent."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from directory.values.limit_table import BY_NAME, LIMITS, Limit, Limits, LimitUn
 
 
 def _limit(name: str) -> models.PositiveSmallIntegerField[int, int] | models.PositiveIntegerField[int, int]:
-    """Return the field of a limit, as the table of limits describes it."""
+    """Return the model field for a limit, by the table of limits."""
     limit = BY_NAME[name]
     small = models.PositiveSmallIntegerField if limit.unit is LimitUnit.PERCENT else models.PositiveIntegerField
     bounds = [MinValueValidator(limit.least)] if limit.least else []
@@ -18,9 +18,9 @@ def _limit(name: str) -> models.PositiveSmallIntegerField[int, int] | models.Pos
 
 
 class LimitSettings(models.Model):
-    """What a plan may change at most, and when somebody who was not found counts as absent."""
+    """Settings of an LDAP server: limits for a plan, and when a missing user counts as absent."""
 
-    # One for each row of the table of limits, which a test compares.
+    # One field for each row of the table of limits; a test compares them.
     limit_deactivations_percent = _limit("deactivations_percent")
     limit_deactivations_count = _limit("deactivations_count")
     limit_org_deactivations_percent = _limit("org_deactivations_percent")
@@ -63,5 +63,5 @@ class LimitSettings(models.Model):
 
     @property
     def limits_off(self) -> list[Limit]:
-        """The limits that hold back nothing, or next to nothing, as they are set."""
+        """The limits that hold back nothing, or almost nothing, with their present numbers."""
         return [limit for limit in LIMITS if limit.is_off(getattr(self, limit.setting))]
