@@ -1,1 +1,1 @@
-"""Everything that runs the administrators' JavaScript."""
+"""Runs the administrators' JavaScript."""

@@ -1,4 +1,4 @@
-"""Hashes everything, beside the entry, that a verdict depends on."""
+"""Computes the evaluation fingerprint: a hash of everything, besides the entry, on which a verdict depends."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from directory.scripts import server_sandbox
 
 
 def evaluation_fingerprint(server: LdapServer) -> str:
-    """Return what names the scripts of a server, the sandbox, and the attributes that are requested: a verdict goes by these."""
+    """Return the fingerprint of a server's scripts, the sandbox, and the requested attributes."""
     fingerprint = f"{server.configuration_digest} {server_sandbox.version()}"
     # Another version of Rollcall may request other attributes.
     return fingerprint if server.attributes is None else f"{fingerprint} {_hash(server.attributes)}"

@@ -1,4 +1,4 @@
-"""What a script may do but probably is not meant to, as sentences for who wrote it; said on the page and the command line."""
+"""Finds probable mistakes in scripts, and describes them in sentences for the page and the command line."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from django.utils.translation import gettext as _
 
 from directory.models import LdapServer
 
-# Attributes that hold the texts TRUE and FALSE in every directory that has them: a text is true, whatever it says.
+# Attributes with the texts TRUE and FALSE in every directory that has them: in JavaScript both texts count as true.
 TEXTS_OF_TRUTH = (
     "nsAccountLock", "loginDisabled", "ds-pwp-account-disabled", "lockedByIntruder", "pwdReset", "pwdLockout",
     "ibm-pwdAccountLocked", "nsAccountInactive", "krbAccountLocked", "zimbraAccountDisabled", "loginAllowed",
     "isDeleted", "isCriticalSystemObject", "msExchHideFromAddressLists",
 )  # fmt: skip
 _SPELLINGS = {name.lower(): name for name in TEXTS_OF_TRUTH}
-# A regular expression literal, after something that can't be a value to divide.
+# A regular expression literal: a slash after something that can't be a value to divide.
 _REGULAR_EXPRESSION = re.compile(
     r"(?:[=(,:;!&|?{}\[]|\breturn)\s*/(?![/*])[^/\n]+/|\bnew\s+RegExp\b|\.match\(|\.replace\(\s*/"
 )
@@ -49,7 +49,7 @@ def _of_groups(source: str, *, resolved: bool) -> Iterator[str]:
 
 
 def hints(source: str) -> Iterator[str]:
-    """Yield what is allowed in a script but probably not meant."""
+    """Yield a sentence for each thing that is allowed in a script but probably not meant."""
     code = _COMMENTS_AND_TEXTS.sub('""', source)
     if _REGULAR_EXPRESSION.search(code):
         yield _("This script uses a regular expression, which takes much longer than indexOf or includes.")
@@ -68,7 +68,7 @@ def hints(source: str) -> Iterator[str]:
 
 
 def _lost_entry(code: str) -> str | None:
-    """Return an attribute that is read from ``entry`` in one place and without it in another (a common slip)."""
+    """Return an attribute that a script reads both with and without ``entry.`` before it, a common mistake."""
     attributes = {name.lower() for name in re.findall(r"\bentry\.(\w+)", code)}
     declared = set(re.findall(r"\b(?:var|let|const|function)\s+(\w+)", code))
     for name in re.findall(r"(?<![\w.$])([A-Za-z_]\w*)\s*(?=[.\[])", code):
@@ -78,9 +78,9 @@ def _lost_entry(code: str) -> str | None:
 
 
 def texts_taken_for_truth(source: str) -> list[str]:
-    """Return the attributes that hold TRUE or FALSE as texts and that a script asks for being there alone.
+    """Return the attributes with the texts TRUE or FALSE that a script uses only as conditions.
 
-    A script that compares such an attribute anywhere is let be: to ask first whether it is there is right then.
+    An attribute that the script also compares is left out: it may test first whether the attribute exists.
     """
     code = _COMMENTS_AND_TEXTS.sub(_without_texts, source)
     uses: dict[str, list[bool]] = {}
@@ -90,13 +90,13 @@ def texts_taken_for_truth(source: str) -> list[str]:
 
 
 def _without_texts(found: re.Match[str]) -> str:
-    """Leave only texts that name an attribute, as in entry["mail"]."""
+    """Return a text that names an attribute, as in entry["mail"], unchanged; other texts empty, and a comment as a blank."""
     is_name = found.string[: found.start()].rstrip().endswith("[")
     return found[0] if is_name else '""' if found[0][0] in "\"'" else " "
 
 
 def _uses(code: str) -> Iterator[tuple[str, int, int]]:
-    """Yield each use of such an attribute, or of a variable that holds it, with where it begins and ends."""
+    """Yield each use of such an attribute, or of a variable with its value: name, begin and end."""
     parameters = {next(filter(None, found.groups())) for found in _PARAMETER.finditer(code)} | {"entry"}
     reading = re.compile(rf"(?<![\w.$])(?:{'|'.join(map(re.escape, sorted(parameters)))}){_ATTRIBUTE}")
     aliases: Mapping[str, str] = {}
@@ -114,7 +114,7 @@ def _uses(code: str) -> Iterator[tuple[str, int, int]]:
 
 
 def _is_condition(before: str, after: str) -> bool:
-    """Return whether the value between ``before`` and ``after`` is used as true or false, whatever it is."""
+    """Return whether the value between ``before`` and ``after`` is used only as a condition."""
     before, after = before.rstrip(), after.lstrip()
     if after.startswith((".", "[", "?.", "(", "==", "!=", "+", "<", ">", "??")):
         return False

@@ -17,12 +17,12 @@ NOT_STORED = "as no script had its name when the entries were read: save the scr
 
 
 def limits() -> SandboxLimits:
-    """Return what scripts may use here."""
+    """Return the limits of scripts on this installation."""
     return SandboxLimits(allow_weak=settings.ALLOW_WEAK_SANDBOX)
 
 
 def version() -> str:
-    """Return what decides, besides a script and an entry, what the script says: another version may say another thing."""
+    """Return the version of engine and sandbox: another version may return another verdict."""
     return engine_version()
 
 
@@ -32,7 +32,7 @@ def sandbox(server: LdapServer) -> Sandbox:
 
 
 def sandbox_for_stored(server: LdapServer, scripts: Scripts, attributes: Sequence[str] | None) -> Sandbox:
-    """Return a sandbox with other scripts for a server's entries, which were stored with these attributes or with all."""
+    """Return a sandbox with these scripts for a server's stored entries, which have only these attributes (None: all)."""
     return _sandbox(server, scripts, attributes, NOT_STORED)
 
 

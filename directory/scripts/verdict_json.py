@@ -1,4 +1,4 @@
-"""Verdicts as JSON, as rows keep them, and back. Pure."""
+"""Converts verdicts to JSON for rows, and back. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from orgs.bulk import Json
 
 
 def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
-    """Return a verdict as a row keeps it."""
+    """Return a verdict in the form for rows."""
     if verdict is None:
         return None
     error = verdict.error
@@ -24,27 +24,27 @@ def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:
 
 @lru_cache(maxsize=4096)
 def verdict_to_text(verdict: Verdict | None) -> Json | None:
-    """Return a verdict as the JSON text that a row keeps: nearly all are the same few."""
+    """Return a verdict as JSON text for a row; cached, because most verdicts are alike."""
     values = verdict_to_json(verdict)
     return None if values is None else Json(json.dumps(values))
 
 
 def verdict_of_row(stored: Mapping[str, Any], *, varies: bool) -> Verdict:
-    """Return the verdict of a stored entry; its row holds in another column whether it varies."""
+    """Return the verdict of a stored row; ``varies`` is stored beside it."""
     return verdict_from_json(stored).varying(varies=varies)
 
 
 @lru_cache(maxsize=4096)
 def verdict_from_text(stored: str | None) -> Verdict:
-    """Return a verdict as it was before it became a row's JSON; raises as ``verdict_from_json`` does."""
+    """Return the verdict in a row's JSON text; raises as ``verdict_from_json`` does."""
     return verdict_from_json(None if stored is None else json.loads(stored))
 
 
 def verdict_from_json(stored: Mapping[str, Any] | None) -> Verdict:
-    """Return a verdict as it was before it became a row; a script that there was not yet has no result in it.
+    """Return the verdict in a row's JSON; scripts that did not exist yet get their ``unset``.
 
     Raises:
-        ValueError: when there is none, or it is none.
+        ValueError: when there is no verdict, or it is invalid.
     """
     if stored is None:
         raise ValueError("an entry that matches a user was stored without a verdict")

@@ -1,7 +1,7 @@
 """Spreads the script evaluation of one run over this worker and others, a bounded number of batches at a time.
 
-The verdicts on a batch do not depend on who evaluates it, or how often. A batch that another worker has not evaluated,
-and does not work on any more, is evaluated here: so a run ends without any other worker, too.
+The verdicts on a batch do not depend on which worker evaluates it, or how often. A batch that another worker took but
+does not work on any more is evaluated here, so a run also ends without other workers.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ from directory.scripts.sandbox.resource_limits import Cost
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.scripts import Verdict
 
-# Batches published per remote worker: one running, two queued. One queued once all entries are known: a published batch
-# can't be cut any more.
+# Batches published per remote worker: one running, two queued. Once all entries are known, only one is queued, because a
+# published batch can't be cut any more.
 PUBLISHED, PUBLISHED_AT_END = 3, 2
-# Batches get smaller at the end, so that all workers end together. Below so many entries, sending takes longer than
+# Batches get smaller at the end, so that all workers end together. For fewer entries, sending takes longer than
 # evaluating.
 SMALLEST = 20
-# Batches that are fetched ahead besides, in the order in which their verdicts are wanted.
+# Batches that are fetched ahead besides the published ones.
 PREFETCHED = 8
-# Other workers are called where scripts take so many milliseconds an entry, known after so many entries.
+# Other workers are called when scripts take at least WORTH_HELP milliseconds per entry; this is known after KNOWN_AFTER
+# entries.
 WORTH_HELP, KNOWN_AFTER = 0.2, 100
-# Seconds between two looks for verdicts, and between two counts and calls of workers. A worker that has come stays while
-# there is anything to do; one that was busy may be free by the next call.
+# Seconds between two looks for verdicts, and between two counts and calls of workers. A worker that has come stays until
+# no batch waits; a worker that was busy may be free at the next call.
 LOOKS_EVERY, COUNTS_EVERY = 0.05, 2.0
 # Seconds of sleep while other workers evaluate the last batches.
 WAITS = 0.02
@@ -38,19 +39,19 @@ OWN = "the run's worker"
 
 @dataclass(frozen=True, slots=True)
 class WorkerPool:
-    """The other workers: ``count`` returns how many could evaluate batches now, ``call`` calls one to a batch, by its id."""
+    """The other workers: ``count`` returns how many can evaluate batches now, ``call`` calls one to a batch by its id."""
 
     count: Callable[[], int] = lambda: 0
     call: Callable[[int], None] = lambda _batch_id: None
 
 
-# Nobody else can help.
+# For runs without other workers.
 NO_WORKERS = WorkerPool()
 
 
 @dataclass(slots=True, eq=False)
 class Batch:
-    """Entries and, once they are evaluated, their verdicts; ``row_id`` is that of the published batch.
+    """Entries and, once evaluated, their verdicts; ``row_id`` is the id of the published batch.
 
     ``last`` is True for the last batch of a page: a page may be cut into several.
     """
@@ -64,9 +65,9 @@ class Batch:
 
 @dataclass(slots=True)
 class EvaluationDispatcher:
-    """Evaluates the entries of one server of one run; ``evaluation_fingerprint`` is that of the server.
+    """Evaluates the entries of one server in one run; ``evaluation_fingerprint`` is the server's.
 
-    ``meanwhile`` is called now and then while others are waited for; what it raises ends the evaluation.
+    ``meanwhile`` is called repeatedly while this worker waits for others; an exception from it ends the evaluation.
     """
 
     sandbox: Sandbox
@@ -88,7 +89,7 @@ class EvaluationDispatcher:
     _counted: float = float("-inf")
 
     def cost(self) -> Cost:
-        """Return what the evaluations have cost so far, here and elsewhere."""
+        """Return the cost of the evaluations so far, here and on other workers."""
         own = self.sandbox.cost()
         return Cost(own.entries + self._helped.entries, own.cpu_seconds + self._helped.cpu_seconds)
 
@@ -105,7 +106,7 @@ class EvaluationDispatcher:
                 self.meanwhile()
                 self._looked = float("-inf")
                 if not self._free():
-                    # Others still work on what is missing.
+                    # Other workers still evaluate the missing batches.
                     time.sleep(WAITS)
                 yield from self._ready()
         finally:
@@ -118,10 +119,10 @@ class EvaluationDispatcher:
             yield batch.entries
 
     def _next(self) -> Batch | None:
-        """Return the batch to evaluate here: one that is not published, else one that no other worker has begun."""
+        """Return the batch to evaluate here: an unpublished one, else one that no other worker has begun; None for none."""
         others = self._other_workers()
         published = PUBLISHED * others
-        # Other workers can begin before more entries are read for later.
+        # Read only the entries needed now, so that other workers can begin before more are read ahead.
         self._fill(len(self._own) + 1 + published)
         own = self._first_free(others)
         if others:
@@ -129,11 +130,11 @@ class EvaluationDispatcher:
             self._fill(PREFETCHED + published)
         if own is not None:
             return own
-        # Only once our own batches are evaluated, so that a worker that was called has time to come.
+        # Take published batches only after our own ones, so that a called worker has time to come.
         return None if self._own else self._not_begun()
 
     def _fill(self, most: int) -> None:
-        """Take entries until there are so many batches."""
+        """Take entries until there are ``most`` batches."""
         while len(self._batches) < most and not self._all_read:
             entries = next(self._source, None)
             if entries is None:
@@ -142,10 +143,10 @@ class EvaluationDispatcher:
                 self._batches.append(Batch(entries))
 
     def _first_free(self, others: int) -> Batch | None:
-        """Return the first batch that is not published, to be evaluated here."""
+        """Return the first unpublished batch, to be evaluated here; None for none."""
         free = self._free()
         size = self._size(free, others)
-        # At the end the sandbox must not have more than that queued either.
+        # At the end the sandbox must not have more entries than this queued either.
         if not free or (self._all_read and others and sum(len(batch.entries) for batch in self._own) >= size):
             return None
         own = self._cut(free[0], size) if len(free[0].entries) > size else free[0]
@@ -156,19 +157,19 @@ class EvaluationDispatcher:
         return [batch for batch in self._batches if batch.row_id is None and not batch.own]
 
     def _size(self, free: Sequence[Batch], others: int) -> int:
-        """Return the size of the next batch: once all entries are known, half of a worker's share of the rest."""
+        """Return the size of the next batch: all free entries; once all are known, half of a worker's share of the rest."""
         left = sum(len(batch.entries) for batch in free)
         return max(SMALLEST, ceil(left / (others + 1) / 2)) if self._all_read and others else left
 
     def _cut(self, batch: Batch, size: int) -> Batch:
-        """Cut so many entries off the beginning of a batch, and return them as a batch of their own."""
+        """Cut ``size`` entries off the beginning of a batch, and return them as a new batch."""
         first = Batch(batch.entries[:size], last=False)
         batch.entries = batch.entries[size:]
         self._batches.insert(self._batches.index(batch), first)
         return first
 
     def _publish(self, others: int) -> None:
-        """Publish the last batches until enough are published; the first ones are evaluated here, as they are wanted first."""
+        """Publish the last batches until enough are published; the first ones are needed first, so they are evaluated here."""
         missing = others * (PUBLISHED_AT_END if self._all_read else PUBLISHED) - len(self._waiting())
         published: list[int] = []
         while len(published) < missing and (free := self._free()):
@@ -187,7 +188,7 @@ class EvaluationDispatcher:
             self.workers.call(row_id)
 
     def _not_begun(self) -> Batch | None:
-        """Return a published batch that no other worker works on."""
+        """Return a published batch that no other worker works on; None for none."""
         self._collect()
         waiting = self._waiting()
         gone = evaluation_batches.gone(waiting) if waiting else ()
@@ -201,12 +202,12 @@ class EvaluationDispatcher:
         )
 
     def _waiting(self) -> dict[int, Batch]:
-        """Return the published batches that are not evaluated yet, by the ids of their rows."""
+        """Return the published batches without verdicts, by the ids of their rows."""
         batches = (batch for batch in self._batches if batch.verdicts is None and not batch.own)
         return {batch.row_id: batch for batch in batches if batch.row_id is not None}
 
     def _other_workers(self) -> int:
-        """Return how many other workers can evaluate batches; 0 where the scripts are too quick to be worth a call."""
+        """Return the number of other workers that can evaluate batches; 0 when the scripts are too quick to be worth a call."""
         cost = self._known_cost()
         if cost.entries < KNOWN_AFTER or cost.milliseconds_per_entry < WORTH_HELP:
             return 0
@@ -216,7 +217,7 @@ class EvaluationDispatcher:
         return self._count
 
     def _known_cost(self) -> Cost:
-        """Return the cost of the evaluations so far; before enough are known, that of the run before."""
+        """Return the cost of the evaluations so far; before enough entries are evaluated, the cost in an earlier run."""
         cost = self.cost()
         if cost.entries >= KNOWN_AFTER:
             return cost
@@ -225,7 +226,7 @@ class EvaluationDispatcher:
         return self._before
 
     def _ready(self) -> Iterator[list[Verdict]]:
-        """Yield the verdicts of the next pages that are complete."""
+        """Yield the verdicts of the next complete pages."""
         if time.monotonic() >= self._looked + LOOKS_EVERY:
             self._looked = time.monotonic()
             self._collect()

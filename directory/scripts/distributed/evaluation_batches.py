@@ -15,7 +15,7 @@ from directory.scripts import verdict_json
 from directory.scripts.sandbox.protocol import EntryText
 from directory.values.scripts import Verdict
 
-# Renewed while a batch is evaluated. A worker that has not renewed its claim for that long is lost.
+# A worker renews its claim while it evaluates; after this time without renewal it counts as lost.
 CLAIM = timedelta(seconds=60)
 
 
@@ -36,7 +36,7 @@ def post(*, run_id: int, server_id: int, fingerprint: str, entries: Iterable[Ent
 
 
 def claim(batch_id: int, *, by: str, refused: bool = False) -> bool:
-    """Claim a batch; False when it has its verdicts, is gone, or somebody else works on it.
+    """Claim a batch; return False when it has verdicts, is gone, or another worker has claimed it.
 
     ``refused`` claims it even if another worker could not evaluate it.
     """
@@ -48,7 +48,7 @@ def claim(batch_id: int, *, by: str, refused: bool = False) -> bool:
 
 
 def claim_another(run_id: int, *, by: str) -> int | None:
-    """Claim the first batch of a run that nobody works on and return its id; None when there is none."""
+    """Claim the first free batch of a run and return its id; None when there is none."""
     waiting = EvaluationBatch.objects.filter(run=run_id, verdicts="", refused=False)
     waiting = waiting.filter(Q(claimed_until=None) | Q(claimed_until__lt=Now())).order_by("pk")
     for pk in waiting.values_list("pk", flat=True)[:5]:
@@ -58,7 +58,7 @@ def claim_another(run_id: int, *, by: str) -> int | None:
 
 
 def renew(batch_id: int, *, by: str) -> bool:
-    """Renew a claim; False when the batch is somebody else's by now, or gone."""
+    """Renew a claim; return False when another worker has the batch now, or it is gone."""
     return bool(EvaluationBatch.objects.filter(pk=batch_id, claimed_by=by).update(claimed_until=Now() + CLAIM))
 
 
@@ -68,7 +68,7 @@ def entries_of(batch: EvaluationBatch) -> list[EntryText]:
 
 
 def answer(batch_id: int, verdicts: Sequence[Verdict], *, cpu_seconds: float, by: str) -> None:
-    """Store the verdicts on a claimed batch; nothing happens when another worker has claimed it meanwhile."""
+    """Store the verdicts on a claimed batch; do nothing when another worker has claimed it meanwhile."""
     payload = json.dumps([[verdict_json.verdict_to_json(verdict), verdict.varies] for verdict in verdicts])
     EvaluationBatch.objects.filter(pk=batch_id, claimed_by=by).update(verdicts=payload, cpu_seconds=cpu_seconds)
 
@@ -79,7 +79,7 @@ def refuse(batch_id: int, *, by: str) -> None:
 
 
 def answers(batch_ids: Collection[int]) -> dict[int, BatchAnswer]:
-    """Return the verdicts of those of these batches that have been evaluated, by id."""
+    """Return the answers of the evaluated ones of these batches, by id."""
     done = EvaluationBatch.objects.filter(pk__among=batch_ids).exclude(verdicts="")
     return {
         pk: BatchAnswer(
@@ -95,6 +95,6 @@ def gone(batch_ids: Collection[int]) -> set[int]:
 
 
 def clear(*, run_id: int, batch_ids: Collection[int] | None = None) -> None:
-    """Delete batches whose verdicts are not needed any more: these, or all of the run."""
+    """Delete batches that are not needed any more: these, or all of the run."""
     batches = EvaluationBatch.objects.filter(run=run_id)
     (batches if batch_ids is None else batches.filter(pk__among=batch_ids)).delete()

@@ -1,4 +1,4 @@
-"""Evaluates batches of a run that another worker carries out, until none waits any more."""
+"""Evaluates batches of a run that another worker carries out, until no batch waits."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from directory.values.scripts import Verdict
 
 log = logging.getLogger("rollcall.sync")
 
-# A claim is renewed between parts of so many entries.
+# A claim is renewed between parts of this many entries.
 PART = 20
 RENEW_EVERY = 5.0
 # Seconds that a worker waits for a further batch of the same run before it takes another task.
@@ -27,16 +27,16 @@ LOOKS_EVERY = 0.05
 
 
 def cost_before(server_id: int, fingerprint: str) -> Cost:
-    """Return what the present scripts of a server cost when they last ran; an empty cost where that is not known."""
+    """Return the cost of a server's present scripts when they last ran; an empty cost when it is unknown."""
     readings = RunServer.objects.filter(server=server_id, configuration_digest=fingerprint.partition(" ")[0])
     counts = readings.filter(counts__scriptEntries__gt=0).order_by("-pk").values_list("counts", flat=True).first()
     return Cost(counts["scriptEntries"], counts["scriptSeconds"]) if counts else Cost()
 
 
 def help_with(batch_id: int, *, go_on: Callable[[], None]) -> int:
-    """Evaluate a batch and further ones of its run, and return how many; ``go_on`` raises when it is time to leave.
+    """Evaluate a batch and further ones of its run, and return the number; ``go_on`` raises when this worker has to stop.
 
-    A batch whose server has other settings by now, or whose scripts can't be run here, is left to the run's own worker.
+    A batch is left to the run's own worker when the server's settings have changed, or its scripts can't run here.
     """
     me = f"{socket.gethostname()}:{os.getpid()}"[:64]
     batch = EvaluationBatch.objects.select_related("server").filter(pk=batch_id).first()
@@ -63,7 +63,7 @@ def _another(run_id: int, me: str, go_on: Callable[[], None]) -> int | None:
 
 
 def _answer(batch_id: int, server: LdapServer, sandbox: Sandbox, me: str) -> int:
-    """Evaluate one claimed batch; return how many were evaluated, 0 or 1."""
+    """Evaluate one claimed batch; return the number of evaluated batches, 0 or 1."""
     batch = EvaluationBatch.objects.filter(pk=batch_id).first()
     if batch is None:
         return 0

@@ -1,4 +1,4 @@
-"""Keeps all children busy with batches of entries, and gives the verdicts in the order of the entries."""
+"""Keeps all child processes busy with batches of entries, and returns the verdicts in the order of the entries."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from directory.values.ldap import Entry
 from directory.values.scripts import Verdict
 
 FIRST_BATCH = 1
-# Parts of the time of one entry: a batch that took more is halved, one that took less may grow.
+# Shares of the time limit of one entry: a batch above the first is halved, a batch below the second may grow.
 SLOW_BATCH = 0.2
 QUICK_BATCH = 0.05
-# Another child is started once so many seconds of work are known, which is about what its start takes.
+# Seconds of known work from which on another child is started; its start takes about as long.
 WORTH_A_CHILD = 0.1
-# What is left at the end is divided among the children, but into nothing that takes less than this.
+# At the end the rest is divided among the children, but into batches of at least this many seconds.
 WORTH_A_BATCH = 0.004
-# A realm can be spoiled before its first entry; the same batch in a second one can't, unless it does that itself.
+# A realm can be spoiled before its first entry. When the same batch gets no answer in a second realm, it is to blame.
 EMPTY_ANSWERS = 2
-# Batches that wait, for each child, until one that is slower and comes before them is done.
+# The most batches for each child that wait for a slower batch before them.
 WAITING = 8
 
 
 class Pace:
-    """What is known of the scripts' speed: how many entries make a batch, and what one of them takes."""
+    """The scripts' speed as measured so far: the number of entries in a batch, and the time of one entry."""
 
     def __init__(self, limits: SandboxLimits) -> None:
         self.batch = FIRST_BATCH
@@ -41,24 +41,24 @@ class Pace:
 
     @property
     def seconds(self) -> float:
-        """What one entry takes; 0 before the first."""
+        """The computing time of one entry in seconds; 0 before the first."""
         return self._cpu_seconds / self._entries if self._entries else 0.0
 
     def learn(self, count: int, cpu_seconds: float) -> None:
-        """Take in what a batch of so many entries has cost."""
+        """Add the cost of a batch of ``count`` entries."""
         self._entries += count
         self._cpu_seconds += cpu_seconds
-        # A batch has the time of one entry, so slow scripts get small batches instead of being stopped.
+        # A whole batch has the time limit of one entry: slow scripts get small batches instead of being stopped.
         part = cpu_seconds / self._limits.cpu_seconds_per_entry
         if part > SLOW_BATCH:
             self.batch = max(1, min(self.batch, count // 2))
         elif part < QUICK_BATCH:
-            # One that was on its way before its successors grew says nothing about more than twice its size.
+            # A small batch, sent before batches grew, proves nothing about batches more than twice its size.
             self.batch = max(self.batch, min(self._limits.batch_size, 2 * self.batch, 2 * count))
 
     def learn_from_search(self, count: int, culprits: int) -> None:
-        """Take in how many entries of a batch that died were to blame."""
-        # Nobody did it alone: together they were too much. All of them did: a batch only costs time.
+        """Add the number of culprits in a batch of ``count`` entries whose child died."""
+        # No culprit: only together the entries were too much. All are culprits: batches only cost time.
         if culprits == 0:
             self.batch = max(1, self.batch // 4)
         elif culprits == count:
@@ -67,7 +67,7 @@ class Pace:
 
 @dataclass(slots=True)
 class EntryBatch:
-    """Entries that are sent together; ``start`` is the number of the first, ``empty`` how often no answer came."""
+    """Entries that are sent together; ``start`` is the first one's number, ``empty`` counts replies without answers."""
 
     start: int
     rows: Sequence[PackedEntry]
@@ -75,9 +75,9 @@ class EntryBatch:
 
 
 class Batches:
-    """One evaluation: what waits to be sent, what is on its way to the children, and what has come back.
+    """One evaluation: the batches that wait to be sent, those sent to the children, and the verdicts.
 
-    ``total`` is how many entries there are, where that is known.
+    ``total`` is the number of entries, None if unknown.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Batches:
         self._careful = True
 
     def verdicts(self) -> Generator[list[Verdict], None, None]:
-        """Yield the verdicts as they come, in the entries' order; raises SandboxBroken."""
+        """Yield the verdicts as they come, in the order of the entries; raises SandboxBroken."""
         try:
             while True:
                 self._send_what_can_be_sent()
@@ -122,7 +122,7 @@ class Batches:
                     self._given += len(verdicts)
                     yield verdicts
         finally:
-            # Whoever asks next must not get the answers to these.
+            # The next evaluation must not get the answers to these batches.
             for worker in self._busy():
                 worker.close()
 
@@ -132,7 +132,7 @@ class Batches:
     # ---- out ----
 
     def _send_what_can_be_sent(self) -> None:
-        # Batches of one are no batches: each goes into a realm of its own.
+        # With batches of one entry, each entry goes into a realm of its own, and not through here.
         while self._pace.batch > 1 and not self._failed:
             worker = self._free_worker()
             batch = self._next_batch(self._share()) if worker else None
@@ -146,7 +146,7 @@ class Batches:
                 self._on_the_way[worker].append(batch)
 
     def _free_worker(self) -> SandboxWorker | None:
-        """Return the running worker with the least to do, else one to start; None when all have enough to do."""
+        """Return the running worker with the fewest batches, else one to start; None when all have enough."""
         running = [worker for worker in self._workers if worker.child]
         free = [worker for worker in running if worker.takes_more]
         if free:
@@ -160,7 +160,7 @@ class Batches:
         return max(expected, self._search.spent) > WORTH_A_CHILD
 
     def _share(self) -> int:
-        """Return how many entries the next batch has: fewer at the end, so that all children end together."""
+        """Return the number of entries of the next batch: fewer at the end, so that all children end together."""
         if self._total is None or not self._pace.seconds:
             return self._pace.batch
         left = self._total - self._taken + sum(len(batch.rows) for batch in self._again)
@@ -168,7 +168,7 @@ class Batches:
         return min(self._pace.batch, max(even, ceil(WORTH_A_BATCH / self._pace.seconds)))
 
     def _next_batch(self, size: int) -> EntryBatch | None:
-        """Return what is to be sent next: what has to be sent again, else the next entries; None when there is nothing."""
+        """Return the next batch: one to send again, else the next entries; None when there is none or too many wait."""
         if not self._again:
             if self._taken - self._given > WAITING * len(self._workers) * self._limits.batch_size:
                 return None
@@ -187,7 +187,7 @@ class Batches:
     # ---- back ----
 
     def _receive(self) -> None:
-        """Take the answer of whichever child has one first."""
+        """Receive the next answer, from the child that has one first."""
         busy = {worker.child: worker for worker in self._busy() if worker.child}
         worker = busy[first_to_answer(list(busy), self._limits.wall_seconds)]
         batch = self._on_the_way[worker].popleft()
@@ -205,11 +205,11 @@ class Batches:
         if answers is None:
             self._again.append(batch)
         elif not answers:
-            # Work left over by an earlier entry had spoiled the realm.
+            # An earlier entry left work behind that spoiled the realm.
             batch.empty += 1
             (self._failed if batch.empty == EMPTY_ANSWERS else self._again).append(batch)
         elif any(answer.limit for answer in answers):
-            # Memory can have run out for an entry that only came after the one that took it.
+            # Memory may have run out for an entry after the one that used it up.
             self._failed.append(batch)
         else:
             self._pace.learn(len(answers), cpu_seconds)
@@ -218,12 +218,12 @@ class Batches:
                 self._again.append(EntryBatch(batch.start + len(answers), rest))
 
     def _send_again(self, worker: SandboxWorker) -> None:
-        """What was on its way to a child that is no more has not been looked at."""
+        """Queue again the batches that were sent to a dead child: it has not begun them."""
         self._again.extend(self._on_the_way[worker])
         self._on_the_way[worker].clear()
 
     def _blame_the_oldest(self, worker: SandboxWorker, batch: EntryBatch) -> None:
-        """The child was gone when this batch was to be sent: of what one before had in it, or of nothing that we know."""
+        """Mark the oldest batch as failed: the child was dead when this batch was sent, and an earlier one may be the cause."""
         waiting = self._on_the_way[worker]
         waiting.append(batch)
         self._failed.append(waiting.popleft())
@@ -232,7 +232,7 @@ class Batches:
     # ---- one by one ----
 
     def _find_culprits(self) -> None:
-        """Evaluate again, one by one, the entries of batches that died; nothing else is on its way meanwhile."""
+        """Evaluate the entries of failed batches again, one by one, while no other batch is with a child."""
         while any(self._on_the_way.values()):
             self._receive()
         failed, self._failed = self._failed, []
@@ -243,7 +243,7 @@ class Batches:
             self._pace.learn(len(batch.rows), self._search.spent - spent)
 
     def _evaluate_isolated(self) -> bool:
-        """Evaluate a few entries without a batch: the first of all, and those of very slow scripts; False if none is left."""
+        """Evaluate a few entries without a batch: the first one, and those of very slow scripts; return False if none is left."""
         batch = self._next_batch(1 if self._careful else ON_THE_WAY * len(self._workers))
         if batch is None:
             return False
@@ -254,6 +254,6 @@ class Batches:
             verdicts = self._search.in_fresh_realms(batch.rows)
         self._done[batch.start] = verdicts
         self._pace.learn(1, (self._search.spent - spent) / len(verdicts))
-        # Whoever dies is asked again, script by script, so there is nothing to be gained where many die.
+        # An entry whose child dies runs again, script by script: when many die, sending several at once gains nothing.
         self._careful = self._search.culprits > before
         return True

@@ -1,4 +1,4 @@
-"""One child process: started, asked within limits of time and size, and ended; how it died is told as ``ChildDied``."""
+"""Starts one child process, exchanges requests and answers within limits of time and size, and ends it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE, SandboxBro
 CHILD = Path(__file__).with_name("child") / "main.py"
 OUT_OF_MEMORY = 77
 STARTS = 3
-# As in child.py: the length of an answer, the computing time in seconds, and the most memory so far in KB.
+# As in child/main.py: the length of an answer, its computing time in seconds, and the peak memory so far in KB.
 HEADER = struct.Struct("<IdI")
-# What a pipe holds, where the system lets us say so: a whole batch, so that the next one waits at the child's door.
+# The size of pipes, if the system allows it: a whole batch fits, so that the next one waits in the pipe.
 PIPE_BYTES = 1 << 20
 
 
 class ChildDied(Exception):
-    """The child ended without an answer; ``certain`` when the request, and nothing outside, is to blame."""
+    """The child ended without an answer; ``certain``: the request itself is the cause, nothing outside."""
 
     def __init__(self, message: str, *, certain: bool = False) -> None:
         super().__init__(message)
@@ -37,7 +37,7 @@ class ChildDied(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer as it came; ``large`` when the child has taken so much memory that another one had better go on."""
+    """One raw answer; ``large``: the child has taken so much memory that it should be replaced."""
 
     body: bytes
     cpu_seconds: float = 0.0
@@ -66,38 +66,38 @@ class Child:
         return self.receive()
 
     def send(self, command: bytes, data: bytes = b"") -> None:
-        """Put one request on its way, without waiting until the child has taken all of it; raises ChildDied."""
+        """Send one request without waiting until the child has read all of it; raises ChildDied."""
         with self._deaths():
             self._outgoing += struct.pack("<I", len(data) + 1) + command + data
             self._push()
 
     def receive(self) -> Reply:
-        """Return the answer to the first request that has none yet; raises ChildDied."""
+        """Return the answer to the first unanswered request; raises ChildDied."""
         with self._deaths():
             return self._receive(time.monotonic() + self._timeout)
 
     def expire(self) -> None:
-        """Let the next answer count as too late, unless it is here."""
+        """Make the next answer count as too late, unless it is here already."""
         self._timeout = 0.0
 
     @property
     def has_begun_to_answer(self) -> bool:
-        """Whether a part of an answer is here that nobody has received."""
+        """Whether a part of an answer is here that was not received yet."""
         return bool(self._incoming)
 
     def register(self, poller: select.poll) -> None:
-        """Have a poller look for answers, and for room for what is on its way."""
+        """Make a poller wait for answers, and for room in the pipe if a request is not written completely."""
         stdin, stdout = self._pipes()
         poller.register(stdout, select.POLLIN)
         if self._outgoing:
             poller.register(stdin, select.POLLOUT)
 
     def take_turn(self) -> bool:
-        """Move what can be moved without waiting; tell whether the child has begun to answer, or has ended."""
+        """Read and write without waiting; return whether the child has begun to answer, or has ended."""
         try:
             self._pull()
         except OSError:
-            # Whoever receives is told how.
+            # The next ``receive`` raises how it ended.
             return True
         return self.has_begun_to_answer
 
@@ -181,7 +181,7 @@ class Child:
         return stdin.fileno(), stdout.fileno()
 
     def _push(self) -> None:
-        """Write what the pipe takes of what is on its way."""
+        """Write as much of the waiting requests as the pipe takes."""
         fd = self._pipes()[0]
         while self._outgoing:
             try:
@@ -200,7 +200,7 @@ class Child:
 
     def _read(self, size: int, deadline: float) -> bytes:
         while len(self._incoming) < size:
-            # Both ways at once, as a child that has much to say takes nothing in meanwhile.
+            # Write and read at once: a child that writes a long answer reads nothing meanwhile.
             if not _wait([self], deadline):
                 raise TimeoutExpired
             self._pull()
@@ -241,13 +241,13 @@ class TimeoutExpired(Exception):
 
 
 class AnswerTooLong(Exception):
-    """The child announced more than an answer may hold."""
+    """The child announced an answer that is longer than allowed."""
 
 
 def first_to_answer(children: Sequence[Child], seconds: float) -> Child:
-    """Return a child that has begun to answer, has ended, or has let us wait for too long.
+    """Return a child that has begun to answer or has ended; after ``seconds``, the first child, whose time is then over.
 
-    What is on its way to all of them goes on meanwhile.
+    Requests to all children are written meanwhile.
     """
     deadline = time.monotonic() + seconds
     while True:
@@ -263,7 +263,7 @@ def first_to_answer(children: Sequence[Child], seconds: float) -> Child:
 
 
 def _wait(children: Sequence[Child], deadline: float) -> bool:
-    """Wait until a child says something or takes something in; tell whether that was in time."""
+    """Wait until a child writes or reads something; return whether this was before the deadline."""
     poller = select.poll()
     for child in children:
         child.register(poller)
@@ -274,5 +274,5 @@ def _widen(fd: int) -> None:
     try:
         fcntl.fcntl(fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
     except (AttributeError, OSError):
-        # Only Linux can, and not for a user whose pipes hold much already: a small pipe takes more turns.
+        # Only Linux can, and not for a user with many large pipes. A small pipe works, too, with more turns.
         return

@@ -1,4 +1,4 @@
-"""Names what runs the scripts: another engine, or another sandbox, may make another verdict of the same entry."""
+"""Hashes the script engine and the sandbox: another version of these may return another verdict for the same entry."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
-# What a script may return is a part of the sandbox.
+# The modules about return values count as a part of the sandbox.
 VALUES = [PROJECT / "directory" / "values" / name for name in ("script_results.py", "scripts.py")]
 
 
@@ -21,11 +21,11 @@ def _sources() -> bytes:
     return digest.digest()
 
 
-# Read once, when the sandbox itself is: an upgrade may replace the files while this process runs.
+# Read once at import, like the sandbox itself: an upgrade may replace the files while this process runs.
 SOURCES = _sources()
 
 
 @cache
 def engine_version() -> str:
-    """Return one hash of the engine's version and of the sandbox that the scripts run in."""
+    """Return one hash of the engine's version and of the sandbox's sources."""
     return hashlib.sha256(version("dukpy").encode() + SOURCES).hexdigest()

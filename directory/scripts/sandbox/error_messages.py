@@ -1,4 +1,4 @@
-"""Turns the engine's words about a script into a sentence and a line that help whoever wrote it."""
+"""Turns the engine's error into a sentence and a line that help the script's author."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from directory.values.script_results import BROKEN
 
 MESSAGE_LENGTH = 500
 
-# The engine's own words, and what helps whoever reads them.
+# Messages of the engine, each with a more helpful one.
 HINTS = {
     "TypeError: not a function": (
         "TypeError: not a function (one value is text, several are an array, and an entry has no functions of its own)"
@@ -23,9 +23,9 @@ _NO_CONSOLE = (
 
 
 def explained(message: str, source: str, line: int | None, absent: str | None) -> tuple[str, int | None]:
-    """Return a script's error with what helps to mend it, and its line in the source, counted from 1.
+    """Return a helpful message for a script's error, and its line in the source, counted from 1.
 
-    ``absent`` is the attribute that the script last looked at though the entry has not got it.
+    ``absent`` is the last attribute that the script read and the entry lacks.
     """
     found = closest_line(source, line, message)
     if unknown := _UNKNOWN_NAME.fullmatch(message):
@@ -33,7 +33,7 @@ def explained(message: str, source: str, line: int | None, absent: str | None) -
             return _NO_CONSOLE, found
         return f"{message}: it is no variable of the script, and the entry has no attribute of this name", found
     if absent and found and (nothing := _OF_NOTHING.fullmatch(message)):
-        # A loop over nothing quotes no name of the source.
+        # The message about a loop over undefined quotes no name from the source.
         near = _line_with(absent, source, found, re.IGNORECASE) if nothing[1] == "Symbol.iterator" else found
         if near and _line_with(absent, _statement(source, near), 1, re.IGNORECASE):
             return f"{message}: the entry has no attribute {absent}", near
@@ -41,7 +41,7 @@ def explained(message: str, source: str, line: int | None, absent: str | None) -
 
 
 def _statement(source: str, line: int) -> str:
-    """Return a line, with those before it that it goes on from (``.trim()`` on a line of its own), as one."""
+    """Return a line joined with the lines that it continues (such as ``.trim()`` on a line of its own)."""
     lines = source.split("\n")
     first = line
     while first > 1 and lines[first - 1].lstrip().startswith((".", "?.")):
@@ -50,7 +50,7 @@ def _statement(source: str, line: int) -> str:
 
 
 def _line_with(word: str, source: str, start: int, flags: re.RegexFlag = re.NOFLAG) -> int | None:
-    """Return the first line from ``start`` on that has a word."""
+    """Return the number of the first line from ``start`` on with this word."""
     whole = re.compile(rf"(?<![\w$]){re.escape(word)}(?![\w$])", flags)
     lines = enumerate(source.split("\n")[start - 1 :], start=start)
     return next((number for number, text in lines if whole.search(text)), None)
@@ -65,8 +65,8 @@ def clean(text: str) -> str:
 def closest_line(source: str, line: int | None, message: str) -> int | None:
     """Correct the line of an error.
 
-    The engine names the last place that it noted, which can be lines before the one that failed; when the message
-    quotes a name, the next line that has it is meant.
+    The engine's line can be some lines before the one that failed. When the message quotes a name, return the next line
+    with this name.
     """
     lines = source.split("\n")
     if line is None or line < 1:

@@ -1,4 +1,4 @@
-"""Evaluates entries one by one, each in a realm of its own: for second opinions, and to find out whom a batch died of."""
+"""Evaluates entries one by one, each in a fresh realm: for second opinions, and to find the culprits of a failed batch."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from directory.values.scripts import Script, ScriptError, Verdict
 from orgs.text import counted
 
 TRIES = 3
-# So many entries before deaths are seen to.
+# Entries that are evaluated before those without an answer are tried again.
 FRESH_SLICE = 16
 
 
 class IsolatedEvaluation:
-    """Asks all workers, none of which may have a batch on its way; counts the entries that had to be stopped."""
+    """Uses all workers, none of which may have a batch; counts the entries that had to be stopped."""
 
     def __init__(
         self, workers: Sequence[SandboxWorker], packer: Packer, scripts: Iterable[Script[Any]], limits: SandboxLimits
@@ -34,7 +34,7 @@ class IsolatedEvaluation:
         verdicts: list[Verdict] = []
         for start in range(0, len(rows), FRESH_SLICE):
             part = rows[start : start + FRESH_SLICE]
-            # All answers first: an entry is only tried again while no other is on its way.
+            # Get all answers first: an entry may only be tried again while no worker has another one.
             for row, answer in zip(part, list(self._fresh_answers(part)), strict=True):
                 verdicts.append(self.alone(row) if answer is None else self._counted(answer))
             self.keep_to_budget()
@@ -66,7 +66,7 @@ class IsolatedEvaluation:
             )
 
     def _fresh_answers(self, rows: Sequence[PackedEntry]) -> Iterator[EntryAnswer | None]:
-        """Yield an answer for each entry, None where there came none; all workers are busy meanwhile."""
+        """Yield an answer for each entry, None for an entry without one; all workers are busy meanwhile."""
         workers = self._workers if len(rows) > ON_THE_WAY else self._workers[:1]
         tickets: list[Child | None] = []
         in_flight = ON_THE_WAY * len(workers)
@@ -92,7 +92,7 @@ class IsolatedEvaluation:
                 return EntryAnswer(Verdict(error=ScriptError(script, reason)), limit=reason == MEMORY_MESSAGE)
             except ChildDied as death:
                 reason = str(death)
-                # Anything but computing time may come from outside, such as a kill, and is tried again.
+                # Other causes than computing time may come from outside, such as a kill: try again.
                 if death.certain:
                     break
         return EntryAnswer(Verdict(error=ScriptError(script, reason)), limit=True)

@@ -1,4 +1,4 @@
-"""Which layers lock the child process, as it tells itself, and whether scripts may run without those that are missing."""
+"""Reads which layers protect the child process, and decides whether scripts may run without the missing ones."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LayerState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer of the sandbox; ``note`` says what it covers here, why it is missing, or why it is not needed."""
+    """One layer of the sandbox; ``note`` is what it covers, why it is missing, or why it is not needed."""
 
     name: str
     state: LayerState
@@ -30,7 +30,7 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class SandboxState:
-    """The layers of a child that was just started, outermost first; ``problem`` says why scripts don't run, if so."""
+    """The layers of a fresh child, outermost first; ``problem`` is why scripts can't run, empty if they can."""
 
     layers: tuple[Layer, ...] = ()
     problem: str = ""
@@ -42,7 +42,7 @@ class SandboxState:
 
 
 def read_layers(greeting: bytes) -> tuple[Layer, ...]:
-    """Return the layers in the greeting of a child that starts; raises ValueError for anything else."""
+    """Return the layers in the first answer of a child; raises ValueError for anything else."""
     try:
         greeted = json.loads(greeting)
     except RecursionError as error:
@@ -75,6 +75,6 @@ def refusal(layers: tuple[Layer, ...]) -> str:
 
 
 def demand(layers: tuple[Layer, ...], *, allow_weak: bool) -> None:
-    """Raise SandboxBroken when a layer is missing, unless that is allowed."""
+    """Raise SandboxBroken when a layer is missing, unless ``allow_weak``."""
     if not allow_weak and (reason := refusal(layers)):
         raise SandboxBroken(reason)

@@ -1,4 +1,4 @@
-"""What travels between parent and child: entries packed small, and answers checked again as they come back."""
+"""Packs requests to a child in a compact form, and checks its answers."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from directory.scripts.sandbox.resource_limits import MEMORY_MESSAGE
 from directory.values.ldap import Entry
 from directory.values.scripts import SCRIPTS, RequestedAttributes, Script, ScriptError, Verdict
 
-# The groups of an entry, which are a list also where there are none.
+# The groups of an entry are a list even when there are none.
 GROUPS = "groups"
 
 
 class BadAnswer(Exception):
-    """The child sent something that the prelude never sends."""
+    """The child sent an answer that the prelude never sends."""
 
 
 @dataclass(frozen=True, slots=True)
 class EntryAnswer:
-    """The verdict of one request about one entry; ``limit`` when a script used up its memory."""
+    """The verdict on one entry in one request; ``limit``: a script used up its memory."""
 
     verdict: Verdict
     limit: bool = False
@@ -30,34 +30,34 @@ class EntryAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """Some entries ready to be sent."""
+    """An encoded request with some entries."""
 
     body: bytes
     count: int
 
 
 class EntryText(NamedTuple):
-    """One entry as a database keeps it: ``attributes`` is a JSON object of lists of texts, as text."""
+    """One entry as stored: ``attributes`` is the text of a JSON object of lists of texts."""
 
     dn: str
     attributes: str
 
 
 class PackedEntry(NamedTuple):
-    """One entry as it is sent, and the names of its attributes."""
+    """One entry in the form for requests, and the names of its attributes."""
 
     names: tuple[str, ...]
     text: str
 
 
 def with_line_feeds(source: str) -> str:
-    """Return a script with the line ends that the engine counts."""
+    """Return a script with line feeds, the line ends that the engine counts."""
     return source.replace("\r\n", "\n").replace("\r", "\n")
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What entries with the same names have in common: which values always are ``lists``, and the row around them all."""
+    """The common form of entries with the same names: the indexes of values that are always ``lists``, and the row's template."""
 
     names: tuple[str, ...]
     lists: tuple[int, ...]
@@ -65,18 +65,18 @@ class _Shape:
 
     @classmethod
     def of(cls, names: tuple[str, ...], always: Sequence[bool]) -> Self:
-        """Return the shape of entries of which no value is a list that needn't be one."""
+        """Return the shape of entries whose only lists are those that always are lists."""
         placeholders = ",".join('["%s"]' if is_list else '"%s"' for is_list in always)
         return cls(names, tuple(index for index, is_list in enumerate(always) if is_list), f"[%s,{placeholders}]")
 
 
 def _shown(name: str, values: Sequence[str]) -> bool:
-    """Return whether an attribute is shown to the scripts: without values only a list that we make ourselves."""
+    """Return whether scripts see an attribute: only the groups, which Rollcall adds itself, are shown without values."""
     return bool(values) or name == GROUPS
 
 
 class Packer:
-    """Turns entries into requests; names are sent once for all entries of a batch that have the same ones."""
+    """Turns entries into requests; names are sent once for all entries of a batch with the same names."""
 
     def __init__(self, always_lists: Collection[str], batch_bytes: int) -> None:
         self._always = frozenset(name.lower() for name in always_lists)
@@ -85,7 +85,7 @@ class Packer:
         self._shapes: dict[tuple[str, ...], _Shape] = {}
 
     def row(self, entry: Entry | EntryText) -> PackedEntry:
-        """Return one entry as it is sent."""
+        """Return one entry in the form for requests."""
         if isinstance(entry, EntryText):
             return self._row_of_text(*entry)
         attributes = entry.attributes
@@ -98,7 +98,7 @@ class Packer:
         return PackedEntry(names, _encoded(row))
 
     def fitting(self, rows: Sequence[PackedEntry]) -> int:
-        """Return how many of the first entries fit into one request, one at least."""
+        """Return how many of the first entries fit into one request, at least one."""
         size = 0
         for count, row in enumerate(rows):
             size += len(row.text)
@@ -107,7 +107,7 @@ class Packer:
         return len(rows)
 
     def request(self, rows: Sequence[PackedEntry], scripts: Collection[Script[Any]] = SCRIPTS) -> Request:
-        """Return the request for all these entries; of these scripts those are run that have a source."""
+        """Return the request for all these entries; those of these scripts that have a source run."""
         shapes: dict[tuple[str, ...], int] = {}
         kinds = [shapes.setdefault(row.names, len(shapes)) for row in rows]
         names = [script.name for script in scripts]
@@ -116,11 +116,11 @@ class Packer:
         return Request(body.encode("utf-8"), len(rows))
 
     def _row_of_text(self, dn: str, text: str) -> PackedEntry:
-        """Return the row of an entry, for which its JSON is only cut: much faster than reading and writing all of it."""
-        # Attributes without values are left out, and quotes in names and values look like those around them.
+        """Return the row of an entry by cutting its JSON text, which is much faster than parsing and encoding it."""
+        # Attributes without values have to be left out, and quotes in names and values can't be told from those around them.
         if "[]" in text or '\\"' in text or not text.startswith('{"'):
             return self._row_of_json(dn, text)
-        # These two stand between a list and the next name, and between a name and its list.
+        # The separators between a list and the next name, and between a name and its list.
         parts = text[2:-3].replace('"], "', '": ["').split('": ["')
         names, values = tuple(parts[::2]), parts[1::2]
         if len(names) != len(values) or ("\\" in text and any("\\" in name for name in names)):
@@ -128,7 +128,7 @@ class Packer:
         shape = self._shapes.get(names)
         if shape is None:
             shape = self._shapes[names] = _Shape.of(names, self._always_lists(names))
-        # This stands between two values. Where there are several only in what always is a list, all is known by its names.
+        # The separator between two values. When only attributes that always are lists have several, the template fits.
         if text.count('", "') == sum([values[index].count('", "') for index in shape.lists]):
             return PackedEntry(shape.names, shape.template % (_quoted(dn), *values))
         shown = [
@@ -153,7 +153,7 @@ _quoted = json.encoder.encode_basestring_ascii
 
 
 def pack_source(script: Script[Any], source: str, requested: RequestedAttributes | None = None) -> bytes:
-    """Return the request that loads one script: what it may return, and which attributes were requested."""
+    """Return the request that loads one script, with what it may return, and which attributes were requested."""
     returns = {"reader": script.returns.reader, "words": dict(script.returns.words), "gate": script.gate}
     payload: dict[str, object] = {"script": script.name, "source": source, **returns, "requested": None}
     if requested is not None:
@@ -162,14 +162,14 @@ def pack_source(script: Script[Any], source: str, requested: RequestedAttributes
 
 
 class Loaded(NamedTuple):
-    """Why a script can't be run, None where it can, and whether it could leave work behind for after its call."""
+    """The result of loading a script: why it can't run (None if it can), and whether it could leave work behind."""
 
     error: ScriptError | None
     leaves_work_behind: bool = False
 
 
 def unpack_load(reply: bytes, script: Script[Any], source: str) -> Loaded:
-    """Return what came of loading a script; raises BadAnswer."""
+    """Return the result of loading a script; raises BadAnswer."""
     match _parse(reply):
         case {"error": None, "behind": bool(behind)}:
             return Loaded(None, behind)
@@ -182,9 +182,9 @@ def unpack_load(reply: bytes, script: Script[Any], source: str) -> Loaded:
 
 
 def unpack_answers(reply: bytes, sources: Mapping[Script[Any], str], expected: int) -> tuple[list[EntryAnswer], bool]:
-    """Return the answers, perhaps to the first entries only, and whether the realm must go; raises BadAnswer.
+    """Return the answers, perhaps only to the first entries, and whether the realm is spoiled; raises BadAnswer.
 
-    ``sources`` are the scripts that the child has.
+    ``sources`` are the scripts that the child has loaded.
     """
     match _parse(reply):
         case {
@@ -204,7 +204,7 @@ def unpack_answers(reply: bytes, sources: Mapping[Script[Any], str], expected: i
 
 
 def _scripts(names: Sequence[object], sources: Mapping[Script[Any], str]) -> list[Script[Any]]:
-    """Return the scripts that ran, each once at most."""
+    """Return the scripts that ran, each at most once; raises BadAnswer for unknown names or another order."""
     found = [script for script in sources if script.name in names]
     if [script.name for script in found] != names:
         raise BadAnswer
@@ -212,13 +212,13 @@ def _scripts(names: Sequence[object], sources: Mapping[Script[Any], str]) -> lis
 
 
 def unpack_failure(reply: bytes) -> str | None:
-    """Return what ended a whole request in the child, such as a promise that failed afterwards; None for an answer."""
+    """Return why a whole request failed in the child, such as by a late promise; None for a request with answers."""
     if not reply.startswith(b'{"failed"'):
         return None
     match _parse(reply):
         case {"failed": str(text)}:
             first = clean(text.partition("\n")[0])
-            # The engine throws null when there is no memory left for an error.
+            # The engine throws null when no memory is left for an error.
             return MEMORY_MESSAGE if first in {"null", "InternalError: out of memory"} else first
         case _:
             raise BadAnswer
@@ -252,7 +252,7 @@ def _answer(answer: object, scripts: Sequence[Script[Any]], sources: Mapping[Scr
 
 
 def _results(results: Sequence[object], scripts: Sequence[Script[Any]]) -> dict[str, Any]:
-    """Return what the scripts returned, checked; the last one where a gate is closed."""
+    """Return the checked results of the scripts; when a gate returned false, its result is the last one."""
     checked: dict[str, Any] = {}
     is_open = True
     for script, result in zip(scripts, results, strict=False):

@@ -1,4 +1,4 @@
-"""What one evaluation may use, and the failure that ends a run."""
+"""The limits of script evaluations, and the failure that ends a run."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ MEMORY_MESSAGE = "used more than the memory allowed"
 
 
 class SandboxBroken(Exception):
-    """The scripts cannot be run any further; the message is for the administrator, and nothing was applied."""
+    """The scripts can't run any further; the message is for the administrator, and nothing was applied."""
 
 
 @dataclass(frozen=True, slots=True)
 class SandboxLimits:
-    """The limits of one child process, and of all that one sandbox does.
+    """The limits of one child process, and of one whole sandbox.
 
-    ``memory_bytes`` is its whole address space, of which the interpreter itself takes about 25 MB; after a batch that
-    took ``large_bytes`` of it, each of its entries is run alone and in a new child.
-    ``cpu_seconds_per_entry`` also bounds a whole batch, which shrinks until slow but honest scripts fit.
+    ``memory_bytes`` is the whole address space of a child, of which the interpreter takes about 25 MB. After a batch that
+    took ``large_bytes`` of it, each entry of the batch runs alone, in a new child.
+    ``cpu_seconds_per_entry`` also limits a whole batch; batches shrink until slow but harmless scripts fit.
     ``cpu_seconds`` is for all entries together. ``wall_seconds`` only ends a child that waits without computing.
     ``allow_weak`` runs scripts even where the system lacks a layer of the sandbox.
     """
@@ -37,12 +37,12 @@ class SandboxLimits:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What the scripts have cost so far, in computing time."""
+    """The cost of the scripts so far: evaluated entries and computing time."""
 
     entries: int = 0
     cpu_seconds: float = 0.0
 
     @property
     def milliseconds_per_entry(self) -> float:
-        """Return the average; 0 before the first entry."""
+        """The average computing time; 0 before the first entry."""
         return 1000 * self.cpu_seconds / self.entries if self.entries else 0.0

@@ -1,4 +1,4 @@
-"""The sandbox as the rest of Rollcall knows it: scripts and entries in, verdicts out."""
+"""The sandbox's interface for the rest of Rollcall: it takes scripts and entries, and returns verdicts."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from directory.scripts.sandbox.worker import SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import RequestedAttributes, Script, ScriptError, Scripts, Verdict
 
-# One child for each core; more than this many, one process could hardly feed.
+# One child for each core, up to this many: one process could hardly feed more.
 WORKERS = 8
 
 
 class Sandbox:
     """Evaluates one server's scripts in locked child processes; use it as a context manager, from one thread.
 
-    A child starts with the first evaluation, further ones where they are worth it, and each is replaced when an entry
-    brings it down. A script that looks at anything but what was ``requested`` for (None: everything) is in error.
+    A child starts with the first evaluation, further ones when there is enough work, and each is replaced when an entry
+    kills it. A script that reads an attribute that was not ``requested`` (None: all were) fails.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Sandbox:
         self._limits = limits
         self._packer = Packer(always_lists, limits.batch_bytes)
         self._sources = {script: with_line_feeds(source) for script, source in scripts.items() if source.strip()}
-        # What asynchronous code leaves behind runs, and holds memory, until a whole batch is done.
+        # True for asynchronous scripts: their leftover work runs, and holds memory, until a whole batch is done.
         self._isolated = False
         self._errors: dict[Script[Any], ScriptError] | None = None
         self._workers = [SandboxWorker(self._sources, limits, requested) for _ in range(min(WORKERS, cores()))]
@@ -51,7 +51,7 @@ class Sandbox:
         self._pace = Pace(limits)
         self._busy = False
         self._cost = Cost()
-        # What all had been spent when the last verdicts were counted.
+        # The computing time of all workers when the last verdicts were counted.
         self._counted = 0.0
 
     def __enter__(self) -> Self:
@@ -68,33 +68,33 @@ class Sandbox:
             worker.close()
 
     def cost(self) -> Cost:
-        """Return what the evaluations have cost so far; second opinions are not among them."""
+        """Return the cost of the evaluations so far, without second opinions."""
         return self._cost
 
     def compile_errors(self) -> dict[Script[Any], ScriptError]:
-        """Return the scripts that cannot be run at all; raises SandboxBroken."""
+        """Return the errors of scripts that can't run at all; raises SandboxBroken."""
         if self._errors is None:
             found = {script: self._load_error(script) for script in self._sources}
             self._errors = {script: error for script, error in found.items() if error}
         return dict(self._errors)
 
     def evaluate(self, entries: Sequence[Entry]) -> list[Verdict]:
-        """Return a verdict for each entry, in their order; raises SandboxBroken, and then none of them counts."""
+        """Return a verdict for each entry, in order; raises SandboxBroken, and then no verdict counts."""
         return [verdict for verdicts in self._pages([entries], total=len(entries)) for verdict in verdicts]
 
     def evaluate_pages(
         self, pages: Iterable[Sequence[Entry | EntryText]], *, total: int | None = None
     ) -> Iterator[list[Verdict]]:
-        """Yield the verdicts page by page, while the children are busy with pages that come after; raises SandboxBroken.
+        """Yield the verdicts page by page, while the children work on later pages; raises SandboxBroken.
 
-        ``total`` is about how many entries there are, where that is known: further children start at once for many.
-        Some pages are taken before the verdicts of the first are given, and nothing else may be asked until the last
-        page is given or the iterator is closed.
+        ``total`` is the approximate number of entries, if known: for many entries further children start at once. Some pages are
+        taken before the verdicts of the first page are yielded. The sandbox does no other evaluation until the last page is
+        yielded or the iterator is closed.
         """
         return self._pages(pages, total=total)
 
     def second_opinions(self, entries: Sequence[Entry]) -> list[Verdict]:
-        """Return the verdict on each entry, each from a realm of its own; raises SandboxBroken."""
+        """Return a verdict for each entry, each from a fresh realm; raises SandboxBroken."""
         with self._alone_at_work():
             verdict = self._without_scripts()
             return self._in_fresh_realms(entries) if verdict is None else [verdict] * len(entries)
@@ -110,7 +110,7 @@ class Sandbox:
             self._busy = False
 
     def _without_scripts(self) -> Verdict | None:
-        """Return the verdict on every entry when no script has to be run for it."""
+        """Return the verdict for every entry when no script has to run: an error, or the empty one; else None."""
         if errors := self.compile_errors():
             return Verdict(error=next(iter(errors.values())))
         return None if self._sources else Verdict()
@@ -121,7 +121,7 @@ class Sandbox:
         with self._alone_at_work():
             coming = iter(pages)
             first = next(coming, None)
-            # Most syncs have no entry to evaluate: no child is started for them.
+            # Most syncs have no entry to evaluate: do not start a child for them.
             if first is None:
                 return
             pages = chain([first], coming)
@@ -138,7 +138,7 @@ class Sandbox:
                 yield verdicts
 
     def _count(self, verdicts: Sequence[Verdict]) -> None:
-        """Count these, with what has been spent since the ones before."""
+        """Add these verdicts, and the computing time since the previous ones, to the cost."""
         spent = self._search.spent
         self._cost = Cost(self._cost.entries + len(verdicts), self._cost.cpu_seconds + spent - self._counted)
         self._counted = spent
@@ -166,7 +166,7 @@ class Sandbox:
                     size = sizes.popleft()
                     page, ready = ready[:size], ready[size:]
                     yield page
-        # Pages without entries at the end.
+        # Empty pages at the end.
         yield from ([] for _ in sizes)
 
     def _load_error(self, script: Script[Any]) -> ScriptError | None:
@@ -187,25 +187,25 @@ class Sandbox:
 
 
 def _one_by_one(pages: Iterable[Sequence[Entry | EntryText]], sizes: deque[int]) -> Iterator[Entry | EntryText]:
-    """Yield the entries of all pages, and note the size of each page as it is begun."""
+    """Yield the entries of all pages, and append each page's size to ``sizes`` before its entries."""
     for page in pages:
         sizes.append(len(page))
         yield from page
 
 
 def cores() -> int:
-    """Return how many cores this process may use: a worker can be given one of several."""
+    """Return the number of cores that this process may use, which can be fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def compile_errors(scripts: Scripts, limits: SandboxLimits = SandboxLimits()) -> dict[Script[Any], ScriptError]:  # noqa: B008
-    """Return the scripts that do not compile or are not exactly one function; raises SandboxBroken."""
+    """Return the errors of scripts that do not compile or are not exactly one function; raises SandboxBroken."""
     with Sandbox(scripts, (), limits) as sandbox:
         return sandbox.compile_errors()
 
 
 def state(limits: SandboxLimits = SandboxLimits()) -> SandboxState:  # noqa: B008
-    """Start a child and return which layers lock it, and why scripts don't run if they don't."""
+    """Start a child and return its layers, and why scripts can't run, if so."""
     try:
         child = Child(replace(limits, allow_weak=True))
     except SandboxBroken as error:

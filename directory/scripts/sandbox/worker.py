@@ -1,4 +1,4 @@
-"""One child with a server's scripts in it: evaluates batches in a realm that lasts, and single entries in fresh ones."""
+"""One child with a server's scripts: evaluates batches in a lasting realm, and single entries in fresh realms."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from directory.values.scripts import RequestedAttributes, Script
 
 CRASHED = "the script engine crashed"
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
-# One is worked on, and the next one waits at the child's door.
+# Requests at a child: one is evaluated, the next one waits in the pipe.
 ON_THE_WAY = 2
-# Of batches more wait, so that a child has something to do while its parent waits for a database.
+# More batches wait, so that a child has work while its parent waits for the database.
 BATCHES_ON_THE_WAY = 4
 
 
 class RequestFailed(Exception):
-    """The engine gave up a whole request; the message is the reason."""
+    """The engine failed on a whole request; the message is the reason."""
 
 
 class SandboxWorker:
-    """Starts its child when it is first needed, replaces it when it dies, and adds up what it costs."""
+    """Starts its child when it is first needed, replaces it when it dies, and adds up its computing time."""
 
     def __init__(
         self,
@@ -45,23 +45,23 @@ class SandboxWorker:
         self._limits = limits
         self._requested = requested
         self._child: Child | None = None
-        # Whether the child knows the sources, and whether its lasting realm is as good as new.
+        # Whether the child has loaded the scripts, and whether its lasting realm is clean.
         self._taught = False
         self._clean = False
         self._on_the_way = 0
 
     @property
     def child(self) -> Child | None:
-        """The child, where one is running."""
+        """The running child; None when none runs."""
         return self._child
 
     @property
     def takes_more(self) -> bool:
-        """Whether another batch may be sent: while one is on its way, only into the realm that it is in."""
+        """Whether another batch may be sent: after an unanswered one only while the realm is clean."""
         return self._on_the_way == 0 or (self._clean and self._on_the_way < BATCHES_ON_THE_WAY)
 
     def close(self) -> None:
-        """End the child; requests that were begun stay without an answer."""
+        """End the child; its open requests get no answer."""
         if self._child is not None:
             self._child.close()
             self._child = None
@@ -69,7 +69,7 @@ class SandboxWorker:
         self._on_the_way = 0
 
     def load(self, script: Script[Any]) -> Loaded:
-        """Return what came of loading a script; raises ChildDied."""
+        """Load a script and return the result; raises ChildDied."""
         self._clean = False
         source = self._sources[script]
         reply = self._exchange(self._open(), LOAD, pack_source(script, source, self._requested))
@@ -79,7 +79,7 @@ class SandboxWorker:
             raise self._crashed() from error
 
     def send(self, request: Request) -> None:
-        """Put a batch on its way; raises ChildDied."""
+        """Send a batch; raises ChildDied."""
         child = self._open()
         if not self._clean:
             self._exchange(child, RESET)
@@ -93,9 +93,9 @@ class SandboxWorker:
         self._on_the_way += 1
 
     def answers(self, count: int) -> list[EntryAnswer] | None:
-        """Return the answers to the first entries of the oldest batch, of so many; raises ChildDied and RequestFailed.
+        """Return the answers to the oldest batch, of ``count`` entries, or to its first ones; raises ChildDied, RequestFailed.
 
-        None when the realm was spoiled before it came to this batch, whose answers would count for nothing.
+        None when the realm was spoiled before this batch, so that its answers do not count.
         """
         child = self._child
         if child is None:

@@ -1,6 +1,6 @@
-"""Loads QuickJS out of dukpy and makes its contexts, with a stack deep enough for scripts that call themselves.
+"""Loads QuickJS from dukpy, and gives its contexts a stack deep enough for recursive scripts.
 
-Imported by ``child.py`` alone, which runs without this package.
+Only ``main.py`` imports it, which runs without this package.
 """
 
 from __future__ import annotations
@@ -11,21 +11,21 @@ import importlib.util
 import resource
 from typing import Any
 
-# dukpy gives a context 1 MB, which is 640 calls of a script's function; this is 20,000, or 6,000 through map or forEach.
+# dukpy's 1 MB allows 640 nested calls of a script's function; this allows 20,000, or 6,000 through map or forEach.
 STACK_BYTES = 32 << 20
-# Python's own frames and the engine's last one come on top.
+# For Python's own frames and the engine's last one.
 MARGIN_BYTES = 8 << 20
 SMALLEST_STACK_BYTES = 1 << 20
 
 
 class _Context(ctypes.Structure):
-    """How dukpy 0.6.0, which requirements.txt pins, begins what its capsules hold (its src/_support.h)."""
+    """The first fields of the struct in a capsule of dukpy 0.6.0 (its src/_support.h), which requirements.txt pins."""
 
     _fields_ = (("runtime", ctypes.c_void_p), ("context", ctypes.c_void_p))
 
 
 def load_engine() -> Any:
-    """Load dukpy's C module alone; the package around it imports compilers and an HTTP client."""
+    """Load only dukpy's C module: the package around it imports compilers and an HTTP client."""
     package = importlib.util.find_spec("dukpy")
     if package is None or not package.submodule_search_locations:
         raise ImportError("dukpy is not installed")
@@ -42,7 +42,7 @@ def load_engine() -> Any:
 
 
 class Stack:
-    """A deeper stack for every context of an engine; made before the process is locked down."""
+    """A deeper stack for every context of an engine; make it before the process is locked down."""
 
     def __init__(self, engine: Any) -> None:
         self._bytes = _grow_the_process_stack()
@@ -55,10 +55,10 @@ class Stack:
         self._pointer.restype, self._pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
 
     def give(self, capsule: Any) -> None:
-        """Let the scripts of one context call as deep as this stack is.
+        """Allow the scripts of one context to use the whole stack.
 
         Raises:
-            RuntimeError: when dukpy keeps its contexts in another way than the version that is pinned.
+            RuntimeError: when dukpy's contexts differ from those of the pinned version.
         """
         pointers = _Context.from_address(self._pointer(capsule, b"DUKPY_CONTEXT_CAPSULE"))
         if self._runtime_of(pointers.context) != pointers.runtime:
@@ -67,7 +67,7 @@ class Stack:
 
 
 def _grow_the_process_stack() -> int:
-    """Raise the limit of this process's stack as far as it may be, and return how much of it scripts may use, in bytes."""
+    """Raise the stack limit of this process as far as allowed, and return the bytes of it that scripts may use."""
     size = STACK_BYTES + MARGIN_BYTES
     try:
         soft, hard = resource.getrlimit(resource.RLIMIT_STACK)
@@ -76,6 +76,6 @@ def _grow_the_process_stack() -> int:
         if soft != resource.RLIM_INFINITY and soft < size:
             resource.setrlimit(resource.RLIMIT_STACK, (size, hard))
     except (OSError, ValueError):
-        # Where limits can't be set, the layer "Resource limits" says so; what dukpy gives fits into every stack.
+        # The layer "Resource limits" reports that limits can't be set; dukpy's own size fits into every stack.
         return SMALLEST_STACK_BYTES
     return max(min(STACK_BYTES, size - MARGIN_BYTES), SMALLEST_STACK_BYTES)

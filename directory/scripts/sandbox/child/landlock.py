@@ -1,6 +1,6 @@
-"""Landlock: takes all rights to files, ports and other processes' sockets and signals from this process for good.
+"""Landlock: gives up, for good, all rights of this process to files, ports, and sockets and signals of other processes.
 
-Imported by ``lockdown.py`` in the child, which runs without this package.
+Only ``lockdown.py`` imports it, in the child, which runs without this package.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import errno
 import os
 import struct
 
-# The same numbers on every architecture.
+# System calls, with the same numbers on every architecture.
 CREATE_RULESET = 444
 RESTRICT_SELF = 446
 GET_VERSION = 1
-# By the ABI that brought them (linux/landlock.h): the rights to files, to ports, and to reach other processes.
+# The number of rights to files, to ports, and to reach other processes, by the ABI that added them (linux/landlock.h).
 FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 5: 16, 9: 17}
 PORT_RIGHTS = {4: 2, 10: 4}
 SCOPES = {6: 2}
@@ -22,7 +22,7 @@ WITH_UDP = 10
 
 
 def give_up_files_and_ports() -> str:
-    """Handle every right that the kernel knows and grant none; return what that covers, or raise OSError."""
+    """Handle every right that the kernel knows and grant none; return what this covers, or raise OSError."""
     abi = _call(CREATE_RULESET, None, 0, GET_VERSION)
     attributes = ruleset_attributes(abi)
     ruleset = _call(CREATE_RULESET, attributes, len(attributes), 0)
@@ -34,15 +34,15 @@ def give_up_files_and_ports() -> str:
 
 
 def covered(abi: int) -> list[str]:
-    """Return what the parts of the structure are about, in their order."""
+    """Return what each part of the structure covers, in order."""
     parts = ["files", "TCP and UDP ports" if abi >= WITH_UDP else "TCP ports", "abstract sockets and signals"]
     return parts[: len(ruleset_attributes(abi)) // 8]
 
 
 def ruleset_attributes(abi: int) -> bytes:
-    """Return the struct landlock_ruleset_attr that handles all rights of this ABI, as long as that ABI has it."""
+    """Return the struct landlock_ruleset_attr that handles all rights of this ABI, in the length of this ABI."""
     masks = [_mask(known, abi) for known in (FILE_RIGHTS, PORT_RIGHTS, SCOPES)]
-    # The kernel refuses a part that it does not know unless it is zero, and older ones know fewer parts.
+    # A kernel refuses parts that it does not know unless they are zero, and older kernels know fewer parts.
     known = [mask for mask in masks if mask]
     return struct.pack(f"<{len(known)}Q", *known)
 

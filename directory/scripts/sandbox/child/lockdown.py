@@ -1,6 +1,6 @@
-"""Takes from the child process what a script that broke out of the engine could use: user, files, processes, memory.
+"""Gives up all rights of the child process that a script could use after breaking out of the engine.
 
-Imported by ``child.py`` alone, which runs without this package.
+These are user, files, processes and memory. Only ``main.py`` imports it, which runs without this package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ NOBODY = 65534
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS = 38
-# What a layer is, as the parent reads it: layers.LayerState.
+# The states of a layer, which the parent reads: protections.LayerState.
 IN_FORCE, MISSING, NOT_NEEDED = "in force", "missing", "not needed"
 NOTHING_OF = (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE, resource.RLIMIT_NPROC, resource.RLIMIT_NOFILE)
 CPU_SECONDS = 3600
@@ -28,11 +28,11 @@ CPU_SECONDS = 3600
 def lock_down(*, memory_bytes: int, parent: int) -> list[tuple[str, str, str]]:
     """Give up every right that evaluating scripts does not need; call it after the last import and file.
 
-    Returns each layer, outermost first: its name, whether it is in force, and what it covers or why it is missing.
+    Return the layers, outermost first: name, state, and what the layer covers or why it is missing.
     """
     layers = [("Own process", IN_FORCE, "started anew, with an empty environment and no files of Rollcall")]
     layers.append(_layer("Rights of nobody", _drop_root) if os.geteuid() == 0 else _already_ordinary())
-    # The kernel forgets the death signal when the user changes, so this follows the step above.
+    # The kernel drops the death signal when the user changes, so this step has to follow the one above.
     layers.append(_layer("Bound to its parent", _bind_to_parent, only_linux=True))
     if os.getppid() != parent:
         sys.exit("the parent is gone")

@@ -1,8 +1,8 @@
 """The child process: locks itself down, then answers the parent's requests over stdin and stdout until stdin ends.
 
 Run as ``python -I child/main.py CPU_SECONDS MEMORY_BYTES PARENT_PID`` with an empty environment. A request is four bytes of
-length, one letter and JSON; an answer is four bytes of length, what it has cost (HEADER), and JSON. The first answer
-comes unasked: the layers in force.
+length, one letter and JSON; an answer is a header with length and cost (HEADER), and JSON. The first answer comes without
+a request: the layers.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ sys.path.remove(str(HERE))
 
 PRELUDE = ("helpers.js", "harden.js", "sources.js", "prelude.js")
 OUT_OF_MEMORY = 77
-# The length of an answer, the computing time in seconds, and the most memory so far in KB.
+# The length of an answer, its computing time in seconds, and the peak memory so far in KB.
 HEADER = struct.Struct("<IdI")
 RESET, LOAD, EVALUATE, ALONE = b"R", b"L", b"E", b"A"
 
 
 class RealmFailed(Exception):
-    """JavaScript outside the scripts' own calls failed, such as a job that a script left behind."""
+    """JavaScript failed outside the calls of scripts, such as a job that a script left behind."""
 
 
 class Realm:
-    """One JavaScript world of its own, hardened by the prelude."""
+    """One JavaScript realm (its own global objects), hardened by the prelude."""
 
     def __init__(self, engine: Any, prelude: str, stack: Stack) -> None:
         # Scripts could call the prelude by its name, so they must not be able to guess it.
@@ -59,7 +59,7 @@ class Realm:
 
 
 class ScriptService:
-    """Answers requests in one realm that lasts, or each in a realm of its own."""
+    """Answers requests in one lasting realm, or each in a fresh realm."""
 
     def __init__(self, engine: Any, prelude: str, stack: Stack) -> None:
         self._engine = engine
@@ -79,7 +79,7 @@ class ScriptService:
                 return self._load(data)
             return (self._loaded_realm() if command == ALONE else self._realm).call("evaluate", data)
         except RealmFailed as error:
-            # Left over jobs and memory that ran out in the prelude itself end here; the parent asks for a new realm.
+            # Failed leftover jobs, and lack of memory in the prelude itself, end here; the parent asks for a new realm.
             return json.dumps({"failed": str(error)[:2000]}).encode()
 
     def _load(self, source: bytes) -> bytes:
@@ -99,13 +99,13 @@ class ScriptService:
 
 
 def answer_requests(service: ScriptService, cpu_seconds: float) -> None:
-    """Serve until the parent closes the pipe. The timer's signal is not handled: the kernel ends the process."""
+    """Serve until the parent closes the pipe. The timer's signal has no handler, so that the kernel ends the process."""
     before = time.process_time()
     while request := _receive(sys.stdin.buffer):
         signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         answer = service.answer(request)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        # While limits are set, this clock only moves at the scheduler's ticks: what it missed comes with the next answer.
+        # While limits are set, this clock only moves at the scheduler's ticks: missed time is counted with the next answer.
         now = time.process_time()
         _send(answer, now - before)
         before = now
@@ -123,7 +123,7 @@ def _send(body: bytes, spent: float) -> None:
 
 
 def main() -> None:
-    """Start, lock down, serve."""
+    """Load the engine, lock down the process, and serve."""
     cpu_seconds, memory_bytes, parent = float(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     engine, prelude = load_engine(), "".join((HERE / name).read_text(encoding="utf-8") for name in PRELUDE)
     stack = Stack(engine)

@@ -1,7 +1,7 @@
-"""Seccomp: a filter that leaves this process the few system calls that evaluating scripts needs.
+"""Seccomp: a filter that allows this process only the few system calls that evaluating scripts needs.
 
-Written out here rather than through libseccomp, as the libraries for it start programs to find their parts, and the
-kernel never changes these numbers. Imported by ``lockdown.py`` in the child, which runs without this package.
+It is written out here without libseccomp, because Python's libraries for that start programs to find their parts, and
+the kernel never changes these numbers. Only ``lockdown.py`` imports it, in the child, which runs without this package.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MODE_FILTER = 2
 KILL = 0x80000000
 REFUSE = 0x00050000 | errno.EPERM
 NO_MEMORY = 0x00050000 | errno.ENOMEM
-# What brk answers instead of an error: that the heap does not end where it was asked to.
+# For brk, which returns no error: error number 0, so the result is not the requested end of the heap.
 NO_HEAP = 0x00050000
 ALLOW = 0x7FFF0000
 
@@ -30,15 +30,15 @@ JUMP_IF_GREATER = 0x25
 JUMP_IF_AT_LEAST = 0x35
 JUMP_IF_ANY_BIT = 0x45
 
-# In struct seccomp_data: the call, the architecture, and six arguments of eight bytes, low half first.
+# Offsets in struct seccomp_data: the call, the architecture, and six arguments of eight bytes, low half first.
 CALL = 0
 ARCHITECTURE = 4
 ARGUMENTS = 16
 PROT_EXEC = 4
-# One piece of memory may be no larger, so that a script is refused the same whatever ran before it.
+# The largest piece of memory, so that a script is refused the same amount whatever ran before it.
 LARGEST_PIECE = 64 * 1024 * 1024
 
-# Each call by its numbers on x86_64 and on aarch64; None where there is no such call.
+# Each call's numbers on x86_64 and on aarch64; None for no such call.
 ALLOWED = {
     "read": (0, 63), "write": (1, 64), "setitimer": (38, 103), "munmap": (11, 215), "madvise": (28, 233),
     "getrusage": (98, 165), "gettimeofday": (96, 169), "clock_gettime": (228, 113), "time": (201, None),
@@ -63,9 +63,9 @@ DEADLY = {
 }  # fmt: skip
 
 
-# dataclasses would take a tenth of the time in which a child starts.
+# No dataclass: importing dataclasses takes a tenth of the child's start.
 class Machine(NamedTuple):
-    """One processor architecture: the kernel's name for it, its place in the tables, and whether x32 calls exist."""
+    """One processor architecture: the kernel's number for it, its column in the tables, and whether x32 calls exist."""
 
     audit: int
     column: int
@@ -76,7 +76,7 @@ MACHINES = {"x86_64": Machine(0xC000003E, 0, x32=True), "aarch64": Machine(0xC00
 
 
 def allow_few_calls() -> str:
-    """Install the filter for good; return what it does, or raise OSError."""
+    """Install the filter for good; return a description of it, or raise OSError."""
     machine = MACHINES.get(platform.machine())
     if machine is None:
         raise OSError(errno.ENOSYS, f"no filter is known for {platform.machine()} processors")
@@ -95,12 +95,12 @@ def install(program: bytes) -> None:
 
 
 def step(code: int, value: int = 0, *, yes: int = 0, no: int = 0) -> bytes:
-    """Return one instruction; ``yes`` and ``no`` are how many of the next ones a test skips."""
+    """Return one instruction; ``yes`` and ``no`` are the numbers of next instructions that a test skips."""
     return struct.pack("<HBBI", code, yes, no, value)
 
 
 def program(machine: Machine, heap_end: int) -> bytes:
-    """Return the filter for a machine, and for a process whose heap ends at this address now."""
+    """Return the filter for a machine, for a process whose heap now ends at this address."""
     return b"".join(_steps(machine, heap_end))
 
 
@@ -118,7 +118,7 @@ def _steps(machine: Machine, heap_end: int) -> Iterator[bytes]:
     yield from _when(PROTECTED["mprotect"][machine.column], [step(RETURN, ALLOW)])
     for piece in PIECES.values():
         yield from _when(piece[machine.column], _at_most(piece[2], LARGEST_PIECE, NO_MEMORY))
-    # The heap grows in one piece, too; the address of its end is measured from where it is now.
+    # The heap may grow by one piece, too, measured from its present end.
     brk = HEAP_END[machine.column]
     yield from _when(brk, _at_most(0, heap_end + LARGEST_PIECE, NO_HEAP))
     for numbers in DEADLY.values():
@@ -131,7 +131,7 @@ def _when(number: int | None, then: list[bytes]) -> list[bytes]:
 
 
 def _at_most(argument: int, most: int, otherwise: int) -> list[bytes]:
-    """Return the steps that allow a call up to a 64-bit number."""
+    """Return the steps that allow a call whose 64-bit argument is at most this number."""
     high, low = divmod(most, 1 << 32)
     return [
         step(LOAD, _low(argument) + 4),
