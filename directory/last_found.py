@@ -12,7 +12,7 @@ from directory.models import Match
 from directory.scope import orgs_in_scope
 from orgs.models import Org
 
-# The reason that many users share, in the words of a run about the server.
+# The reason why such users are not checked; a run shows it with the server's name and the number of users.
 SHARED = "it had them last, and their org does not ask it"
 
 

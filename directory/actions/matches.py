@@ -21,7 +21,7 @@ from orgs.rules.actors import Actor
 
 @transaction.atomic
 def forget(*, user_ids: Collection[int], by: Actor, at: datetime) -> int:
-    """Let the next sync look for these users by username alone; return how many had a match.
+    """Make the next sync search for these users only by username; return how many had a match.
 
     Raises:
         Refused: when a user holds more than ``by``: the person with this username in the directory gets the account.

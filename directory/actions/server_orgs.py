@@ -70,7 +70,7 @@ def _store(org_id: int, servers: Iterable[int]) -> None:
 
 
 def sort_all() -> None:
-    """Put every org's own list into the order of the servers."""
+    """Sort every org's own list by the order of the servers."""
     for org_id, servers in own_lists().items():
         _store(org_id, servers)
 

@@ -1,4 +1,4 @@
-"""Starts the undo of a run: a plan of its own that is shown first and then applied like any other."""
+"""Starts the undo of a run: a new plan, which is shown first and then applied like any other."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def _roles(names: list[str]) -> list[Role]:
 
 
 def as_json(server: LdapServer) -> dict[str, Any]:
-    """Return a server in the same form, without its password and key."""
+    """Return a server in the form that ``apply`` takes, without its password and key."""
     shown: dict[str, Any] = {"name": server.name, "enabled": server.enabled}
     shown["orgs"] = sorted(server.orgs.values_list("name", flat=True))
     for key in servers.SETTINGS:

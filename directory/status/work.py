@@ -24,7 +24,7 @@ def _run(run: Run, at: datetime) -> Line:
     title, about = str(run).capitalize(), ("run", run.pk)
     if run.lease_until is None or run.lease_renewed_at is None:
         return _waiting(run, title, at)
-    # The lease goes by the database's clock, which may be ahead of ours.
+    # The lease uses the database's clock, which may be ahead of ours.
     reported = min(run.lease_renewed_at, at)
     if run.lease_until < at:
         advice = _("Nothing to do: the next worker goes on with it, within a minute.")

@@ -50,7 +50,7 @@ class RunChangeQuerySet(models.QuerySet["RunChange"]):
         return self.select_related("run").only(*shown, *names)
 
     def about(self, user: User) -> RunChangeQuerySet:
-        """The changes that runs planned for one user, and those with warnings, newest first."""
+        """All changes of one user with another outcome than “unchanged”, newest first."""
         return self.filter(user=user).exclude(outcome="unchanged").order_by("-run__created_at", "-pk")
 
 

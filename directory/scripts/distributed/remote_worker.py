@@ -21,7 +21,7 @@ log = logging.getLogger("rollcall.sync")
 # A claim is renewed between parts of this many entries.
 PART = 20
 RENEW_EVERY = 5.0
-# Seconds that a worker waits for a further batch of the same run before it takes another task.
+# Seconds for which a worker waits for a further batch of the same run before it takes another task.
 LINGERS = 1.0
 LOOKS_EVERY = 0.05
 

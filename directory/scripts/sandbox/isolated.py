@@ -41,7 +41,7 @@ class IsolatedEvaluation:
         return verdicts
 
     def alone(self, row: PackedEntry) -> Verdict:
-        """Run the scripts one at a time, so that the script that ends its child is known; raises SandboxBroken."""
+        """Run the scripts one at a time, to find the script that kills its child; raises SandboxBroken."""
         verdict = Verdict()
         for script in self._scripts:
             result = self._counted(self._alone_by(row, script))

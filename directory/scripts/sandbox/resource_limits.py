@@ -19,7 +19,7 @@ class SandboxLimits:
     took ``large_bytes`` of it, each entry of the batch runs alone, in a new child.
     ``cpu_seconds_per_entry`` also limits a whole batch; batches shrink until slow but harmless scripts fit.
     ``cpu_seconds`` is for all entries together. ``wall_seconds`` only ends a child that waits without computing.
-    ``allow_weak`` runs scripts even where the system lacks a layer of the sandbox.
+    ``allow_weak`` runs scripts even if the system lacks a layer of the sandbox.
     """
 
     cpu_seconds_per_entry: float = 1.0
