@@ -1,4 +1,4 @@
-"""How work on a run stops: for a reason to act on, because someone cancelled it, taken over, or put down."""
+"""The exceptions that stop work on a run before its end."""
 
 
 class SyncStopped(Exception):
@@ -10,11 +10,11 @@ class Cancelled(Exception):
 
 
 class TakenOver(Exception):
-    """Another worker holds the run now; this one must not write any more."""
+    """Another worker works on the run now; this one must not write any more."""
 
 
 class Leaving(Exception):
-    """The worker has to stop: the next one goes on with the run."""
+    """The worker has to stop; another one goes on with the run."""
 
 
 class ReadEverything(Exception):

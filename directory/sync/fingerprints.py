@@ -1,7 +1,7 @@
-"""Hashes the source of the rules, so that nothing that an older version of them has made or decided is kept. Pure.
+"""Hashes the source of the rules, so that results of older rules are not used again. Pure.
 
-Whole folders are taken where that can be: a module that is new there counts at once. It costs one run after an upgrade
-that decides about everybody, or asks the scripts about every entry, which it would not have had to.
+Whole folders are hashed where possible, so that a new module counts at once. The price: after an upgrade one run may
+decide about every user, or evaluate every entry, without need.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ SYNC = Path(__file__).parent
 PROJECT = SYNC.parents[1]
 DIRECTORY, ORGS = PROJECT / "directory", PROJECT / "orgs"
 
-# What decides about a user: who was found, and what follows from it.
+# The modules that decide about a user: which entry is found, and what follows from it.
 DECIDING = (
     *SYNC.rglob("*.py"),
     *(DIRECTORY / "values").glob("*.py"),
@@ -25,7 +25,7 @@ DECIDING = (
     *ORGS.glob("*.py"),
     *(ORGS / "rules").glob("*.py"),
 )
-# What decides whose entry one is.
+# The modules that decide which user an entry belongs to.
 MATCHING = (
     *(SYNC / "identify").glob("*.py"),
     *(DIRECTORY / "values").glob("*.py"),
@@ -37,7 +37,7 @@ MATCHING = (
     DIRECTORY / "ldap" / "identity.py",
     ORGS / "text.py",
 )
-# What decides what is stored of an entry, beside the sandbox, which has a version of its own.
+# The modules that decide what is stored of an entry; the sandbox has a version of its own.
 STORING = (
     *(DIRECTORY / "ldap").rglob("*.py"),
     *(DIRECTORY / "values").glob("*.py"),
@@ -51,7 +51,7 @@ STORING = (
 
 
 def of(paths: Iterable[Path]) -> str:
-    """Return one hash of the names and the contents of these files, in whatever order they come."""
+    """Return one hash of the names and the contents of these files, whatever their order."""
     parts = sorted((path.relative_to(PROJECT).as_posix(), path.read_bytes()) for path in set(paths))
     digest = hashlib.sha256()
     for name, content in parts:
@@ -59,7 +59,7 @@ def of(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-# Read once, when the rules themselves are: an upgrade may replace the files while this process runs.
+# Read when the rules are imported: an upgrade may replace the files while this process runs.
 DECISIONS = of(DECIDING)
 MATCHES = of(MATCHING)
 ENTRIES = of(STORING)

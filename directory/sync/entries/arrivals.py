@@ -1,4 +1,4 @@
-"""Which entries of one reading have come: each counts once, whatever repeats it, and who did not come is known exactly."""
+"""Notes which entries have come in one reading: each counts once, however often it comes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ E = TypeVar("E")
 
 
 class Repeat(NamedTuple, Generic[E]):
-    """An entry that has come before; ``before`` is the first copy where that has no row yet."""
+    """An entry that has come before; ``before`` is its first copy, as long as that one has no row."""
 
     entry: E
     entry_key: EntryKey
@@ -27,14 +27,14 @@ class Arrivals(Generic[E]):
 
     def __init__(self, server_id: int) -> None:
         stored = StoredEntry.objects.filter(server=server_id).aggregate(newest=Max("pk"))
-        # Whatever has a higher id was stored by this very reading, so that it has come.
+        # This very reading has stored every row with a higher id, so the entry of such a row has come.
         self._newest = stored["newest"] or 0
         self._rows, self._written = Ids(), Ids()
         self._coming: dict[str, E] = {}
 
     @property
     def left_alone(self) -> int:
-        """How many rows have come that were there before and are as they were."""
+        """How many entries have come whose rows are older than this reading, and stay unchanged."""
         return len(self._rows) - len(self._written)
 
     def __contains__(self, pk: int) -> bool:
@@ -43,7 +43,7 @@ class Arrivals(Generic[E]):
     def take(
         self, page: Sequence[E], entry_keys: Sequence[EntryKey]
     ) -> tuple[list[tuple[E, EntryKey]], list[Repeat[E]]]:
-        """Return what comes for the first time, and what has come before."""
+        """Return the entries that come for the first time, each with its key, and those that have come before."""
         first: list[tuple[E, EntryKey]] = []
         repeats: list[Repeat[E]] = []
         rows, coming, newest = self._rows, self._coming, self._newest
@@ -62,12 +62,12 @@ class Arrivals(Generic[E]):
         return first, repeats
 
     def add(self, stored: Iterable[Stored]) -> None:
-        """Count these rows as come, however often."""
+        """Note that the entries of these rows have come; a second time changes nothing."""
         for each in stored:
             self._rows.add(each.pk)
 
     def kept(self, keys: Iterable[str], written: Iterable[int]) -> None:
-        """Take note that these entries have their rows by now, of which this reading has ``written`` some over."""
+        """Note that the entries with these keys have their rows now; ``written`` are the older rows that were overwritten."""
         for key in keys:
             self._coming.pop(key, None)
         for pk in written:

@@ -1,4 +1,4 @@
-"""Keeps what one run reads from one server: rows of unchanged entries are left alone, with the verdicts in them."""
+"""Stores the entries that one run reads from one server; rows of unchanged entries, with their verdicts, stay."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ from orgs.bulk import Json, insert_rows, update_rows
 MOVED = ("run_id", "user", "ambiguous", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
 COLUMNS = ("server", "dn_key", "dn", *WRITTEN)
-# Where the part of a digest begins that depends on the entry; before it is that of the evaluation fingerprint.
+# A digest begins with this many characters of the evaluation fingerprint; the rest depends on the entry.
 DIGEST_AT = 16
-# Put there in a row whose entry has to be evaluated again, although the server sends the same.
+# Stands at DIGEST_AT in a row whose entry has to be evaluated again, although the server sends the same.
 STALE = "-"
 PAGE = 1000
 
@@ -49,7 +49,7 @@ class EntryStore:
     """Where one run keeps what it reads from one server.
 
     ``fingerprint`` is the evaluation fingerprint of the server: scripts, mapping, settings. ``wrote`` is True once a row
-    was added, removed, or changed in what it says of its entry.
+    was added or removed, or its content was changed.
     """
 
     def __init__(self, *, run_id: int, server_id: int, fingerprint: str) -> None:
@@ -67,11 +67,11 @@ class EntryStore:
         return self._digest_prefix
 
     def begin(self) -> bool:
-        """Mark as unread what an attempt of the same run that died has read; return whether there was one."""
+        """Mark as unread the entries that an earlier, dead attempt of this run has read; return whether there were any."""
         return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
 
     def entry_keys(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
-        """Return the keys of a page's entries; the page is DNs, each with a hash of what the server sent."""
+        """Return the keys of a page's entries; a page is a list of DNs, each with a hash of what the server sent."""
         keys, prefix = [dn_key(dn) for dn, _ in page], self._digest_prefix
         guessed = self._behind_the_last(len(keys))
         missing = [key for key in keys if key not in guessed]
@@ -84,18 +84,18 @@ class EntryStore:
         self._last = last if in_order else None
         return entry_keys
 
-    def _behind_the_last(self, many: int) -> dict[str, Stored]:
-        """Return as many rows, by their keys, as come behind that of the last entry.
+    def _behind_the_last(self, count: int) -> dict[str, Stored]:
+        """Return the next ``count`` rows after the row of the last entry, by their keys.
 
-        A directory mostly sends entries in the order in which it sent them before. That is the order of the rows, and
-        to read on there takes a third of looking each entry up. Without it a sync of 100,000 users with nothing changed
+        A directory mostly sends entries in the same order each time, and the rows are in that order. Reading on there
+        takes a third of the time of looking each entry up. Without it a sync of 100,000 users with nothing changed
         takes 1.22 times as long, one with 1 % changed 1.48 times.
         """
         if self._last is None:
             return {}
         rows = StoredEntry.objects.filter(pk__gt=self._last).order_by("pk").values_list("server_id", "dn_key", *KNOWN)
-        # Without the server in the question, which could be answered by another index, that has no order.
-        return {key: Stored(*row) for server, key, *row in rows[:many] if server == self._server_id}
+        # Do not filter by server in SQL: the database may then use an index that is not in the order of the ids.
+        return {key: Stored(*row) for server, key, *row in rows[:count] if server == self._server_id}
 
     def _by_key(self, keys: Sequence[str]) -> dict[str, Stored]:
         if not keys:
@@ -104,7 +104,7 @@ class EntryStore:
         return {key: Stored(*row) for key, *row in rows}
 
     def decide_again(self, pks: Collection[int]) -> None:
-        """Mark these entries as changed, so that this run, or the next one if it dies, decides about them again."""
+        """Mark these entries as changed: this run decides about them again, or the next one if this one dies."""
         ids = sorted(pks)
         digest = Concat(Left("digest", DIGEST_AT), Value(STALE), Substr("digest", DIGEST_AT + 1))
         for start in range(0, len(ids), PAGE):
@@ -112,14 +112,14 @@ class EntryStore:
             rows.exclude(digest__contains=STALE).update(digest=digest)
 
     def identities(self, dns: Mapping[int, str]) -> dict[int, Identity]:
-        """Return who stored entries are, by the rows' ids; ``dns`` are theirs."""
+        """Return the identities of stored entries by the ids of their rows; ``dns`` maps these ids to DNs."""
         if not dns:
             return {}
         found = StoredEntry.objects.filter(pk__among=dns).values_list("pk", "identity")
         return {pk: serialization.identity_from_json(dns[pk], stored) for pk, stored in found}
 
     def keep(self, page: Sequence[ReadEntry]) -> set[int]:
-        """Store entries over what was stored of the same DNs before; return the users of all rows that it changes."""
+        """Store entries in place of the rows of the same DNs; return the users of all rows that this changes."""
         verdicts = self._stored_verdicts(
             [each.entry_key.same.pk for each in page if each.entry_key.same and each.needs_evaluation]
         )
@@ -172,7 +172,7 @@ class EntryStore:
         return {pk: verdict_json.verdict_from_json(verdict) for pk, verdict in stored} if pks else {}
 
     def has_come(self, pk: int, run_id: int) -> bool:
-        """Return whether a row, written by this run or left alone, is of an entry that this reading has found."""
+        """Return whether this reading has found the entry of a row; ``run_id`` is the run that has written the row."""
         return run_id == self._run_id or pk in self.arrivals
 
     def contents(self) -> Iterator[tuple[str, dict[str, list[str]]]]:
@@ -180,9 +180,9 @@ class EntryStore:
         return StoredEntry.objects.filter(server=self._server_id).values_list("dn", "attributes").iterator(PAGE)
 
     def others(self, *, all_of_them: bool) -> Iterator[list[tuple[EntryKey, str, dict[str, list[str]]]]]:
-        """Yield, in pages, what is stored and has not come: all of it, or what has to be looked at each time or again.
+        """Yield the stored entries that have not come, in pages, each with its key, DN and attributes.
 
-        Each entry comes as its key, its DN and its attributes.
+        Unless ``all_of_them`` is set, these are only the entries that every run looks at, and those marked as changed.
         """
         columns = ("dn_key", "dn", "attributes", *KNOWN)
         rows = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id).order_by("pk")
@@ -223,8 +223,8 @@ class EntryStore:
             last_seen.note_missed(theirs, server_id=self._server_id)
 
     def forget_unseen(self) -> set[int]:
-        """Drop what a complete reading did not find any more; return the users of those entries."""
-        # What this run has written has come. Of the rest those that were left alone have: mostly that is all of it.
+        """Drop the entries that a complete reading did not find any more; return their users."""
+        # Every row that this run has written has come. Mostly all older rows have come as well, and nothing is gone.
         older = StoredEntry.objects.filter(server=self._server_id).exclude(run_id=self._run_id)
         if older.count() == self.arrivals.left_alone:
             return set()
@@ -238,5 +238,5 @@ class EntryStore:
 
 
 def dn_key(dn: str) -> str:
-    """Return the key under which one DN is stored once; letter by letter, as only the server can compare DNs."""
+    """Return the key under which a DN is stored; each spelling has its own, because only the server can compare DNs."""
     return hashlib.sha256(dn.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Entries as a reading has them: those that are stored, those that have just been read, and the key of each."""
+"""The shapes of entries in a reading: stored ones, those that have just been read, and the key of each."""
 
 from __future__ import annotations
 
@@ -11,12 +11,15 @@ from directory.values.plan import Candidate, MatchedBy
 from directory.values.scripts import Verdict
 from orgs.bulk import Json
 
-# What there is to know of a row, as ``Stored`` has it.
+# The columns of ``Stored``, in its order.
 KNOWN = ("pk", "digest", "user_id", "matched_by", "ambiguous", "settled")
 
 
 class Stored(NamedTuple):
-    """The part of a stored entry by which a reading can leave it as it is; ``settled``: its verdict still holds."""
+    """The columns that show whether a reading may leave a stored entry as it is.
+
+    ``settled`` is True where the verdict holds as long as the entry stays the same.
+    """
 
     pk: int
     digest: str
@@ -33,8 +36,8 @@ class Stored(NamedTuple):
     def fits(self, candidate: Candidate | None) -> bool:
         """Return whether the entry is still taken for the same user.
 
-        One that was matched by username may carry the immutable id that has been noted for its user since: whoever asks
-        about the user sees that from the match, so that rows need not be written again for it, unless others claim them.
+        An entry that was matched by username may carry an immutable id that has been noted for its user since. The
+        directory view finds that out from the match, so such a row is not written again, unless others claim the entry.
         """
         user_id, ambiguous, matched_by = matched(candidate)
         alike = self.matched_by == matched_by or (
@@ -44,7 +47,7 @@ class Stored(NamedTuple):
 
 
 class StoredContent(NamedTuple):
-    """A stored entry with its key and what it holds."""
+    """A stored entry with its key, DN and attributes."""
 
     dn_key: str
     dn: str
@@ -53,13 +56,13 @@ class StoredContent(NamedTuple):
 
     @classmethod
     def of(cls, row: Sequence[Any]) -> Self:
-        """Take a row of key, DN and attributes, with the columns of ``KNOWN`` after them."""
+        """Return the entry of a row: key, DN and attributes, then the columns of ``KNOWN``."""
         dn_key, dn, attributes, *known = row
         return cls(dn_key, dn, attributes, Stored(*known))
 
 
 class GoneEntry(NamedTuple):
-    """A stored entry that the directory has no longer."""
+    """A stored entry that is no longer in the directory."""
 
     pk: int
     user_id: int | None
@@ -68,7 +71,7 @@ class GoneEntry(NamedTuple):
 
 
 class EntryKey(NamedTuple):
-    """The key of one DN and a digest of what the entry holds; ``stored`` is the row of that DN, if there is one."""
+    """The key of one DN and a digest of the entry's content; ``stored`` is the row of that DN, if there is one."""
 
     key: str
     digest: str
@@ -76,16 +79,16 @@ class EntryKey(NamedTuple):
 
     @property
     def same(self) -> Stored | None:
-        """The stored row where it still holds all values of the entry."""
+        """The stored row if it still holds all values of the entry, else None."""
         return self.stored if self.stored is not None and self.stored.digest == self.digest else None
 
 
 @dataclass(slots=True)
 class ReadEntry:
-    """One entry that has to be looked at: who it is and may be, and what the scripts say, once they were asked.
+    """One entry that has to be looked at: its identity, the user that it may belong to, and its verdict once there is one.
 
-    ``attributes`` are None where nobody has to look into them: the row holds what they say. ``named`` says which of
-    those that mapping and scripts name are among them.
+    ``attributes`` is None where the stored row still holds. ``named`` notes which of the attributes that mapping and
+    scripts name the entry has.
     """
 
     entry_key: EntryKey
@@ -111,7 +114,7 @@ class Waiting:
 
 
 def matched(candidate: Candidate | None) -> tuple[int | None, bool, str]:
-    """Return as columns whose entry it is taken for, whether others have a claim to it, and by what."""
+    """Return the columns of a match: the user's id, whether others claim the entry too, and what it was matched by."""
     if candidate is None:
         return None, False, ""
     return candidate.user_id, bool(candidate.competing_users), candidate.by.value

@@ -1,4 +1,4 @@
-"""Keeps the groups of a server as they were last read, and finds the entries whose groups a reading has changed."""
+"""Stores the groups of a server as they were last read, and finds the entries whose groups a reading has changed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from directory.values.ldap import Entry
 from orgs.bulk import insert_rows
 
 COLUMNS = ("server", "key", "dn", "digest", "content")
-# The first part of each digest, before that of what the server sent: rows of another version of Rollcall are made anew.
+# Each digest begins with this, so that rows of another version of Rollcall are made anew; a hash of what the server
+# sent follows.
 DIGEST_PREFIX = hashlib.sha256(fingerprints.ENTRIES.encode()).hexdigest()[:16]
 PAGE = 1000
-# So many are named.
+# The most groups that one sentence names.
 NAMED = 5
 
 
 class GroupStore:
-    """The groups of one server; a reading is taken in ``take`` and then written in ``keep``, in one transaction.
+    """The groups of one server: ``take`` takes a reading, ``keep`` then writes it, in one transaction.
 
-    ``count`` is how many groups there are, ``changed`` how many of these, and of those that are gone, are not as they were.
+    ``count`` is how many groups there are, ``changed`` how many have changed or are gone.
     """
 
     def __init__(self, server_id: int, *, depth: int) -> None:
@@ -38,7 +39,7 @@ class GroupStore:
         self._new: dict[str, tuple[str, Group]] = {}
         self._gone: Collection[str] = ()
         self._before: dict[str, Group] = {}
-        # Digests of all rows by key, also of those that another version of Rollcall has made.
+        # Digests of all rows by key, with those that another version of Rollcall has made.
         self._rows: dict[str, str] = {}
         self._left_out: list[str] = []
         self._elsewhere: list[str] = []
@@ -47,20 +48,20 @@ class GroupStore:
 
     @property
     def graph(self) -> GroupGraph:
-        """The graph of all groups; built at its first use, as most runs change nobody's groups.
+        """The graph of all groups; built at its first use, because most runs change nobody's groups.
 
-        Where nearly everybody is looked into, that is done with another one, where the groups are read.
+        Where nearly every entry has to be decoded, the process that reads the directory does that, with its own graph.
         """
         if self._graph is None:
             self._graph = GroupGraph(self._stored(), depth=self._depth, keys=self._keys)
         return self._graph
 
     def is_of_this_version(self) -> bool:
-        """Return whether all groups were stored by this version of Rollcall: others are made anew by the next reading."""
+        """Return whether this version of Rollcall has stored all groups; the next reading makes others anew."""
         return not StoredGroup.objects.filter(server=self._server_id).exclude(digest__startswith=DIGEST_PREFIX).exists()
 
     def known(self) -> dict[str, str]:
-        """Return the digests of what the server sent of each group, by key."""
+        """Return a digest of what the server sent for each group, by key; without rows of other versions."""
         rows = StoredGroup.objects.filter(server=self._server_id).values_list("key", "digest")
         self._rows = dict(rows.iterator(chunk_size=5000))
         return {
@@ -68,7 +69,7 @@ class GroupStore:
         }
 
     def take(self, reading: IsolatedGroupReading, stay: Callable[[], None]) -> None:
-        """Take what has changed; ``stay`` is called for each page.
+        """Take the groups that have changed; ``stay`` is called after each page.
 
         Raises:
             DirectoryUnavailable: not all groups could be read, or a tree with groups can't be read any more.
@@ -76,7 +77,7 @@ class GroupStore:
         for page in reading.changed():
             self._new |= {key: (digest, group) for key, digest, group in page}
             stay()
-        # What another version has stored was not known over there.
+        # The reader did not know the rows of another version: one that it does not send again is gone.
         outdated = [
             key for key, digest in self._rows.items() if not digest.startswith(DIGEST_PREFIX) and key not in self._new
         ]
@@ -109,7 +110,7 @@ class GroupStore:
         return sorted(set(found))
 
     def keep(self) -> None:
-        """Store the groups as they were read; for a transaction in which who is touched is decided about again."""
+        """Store the groups as they were read; call it in the transaction that marks the entries from ``touched``."""
         if not self.changed:
             return
         for keys in _parts(self._replaced()):
@@ -123,15 +124,15 @@ class GroupStore:
         self._new, self._gone, self._before, self._rows = {}, (), {}, {}
 
     def ways(self, entry: Entry) -> list[tuple[str, ...]]:
-        """Return how an entry, as it is stored, is in groups that do not name it: the DNs from each group down to one that does."""
+        """Return how a stored entry is in groups that do not list it: the DNs from each group down to one that does."""
         return self.graph.ways(entry.dn, names_of(entry.attributes))
 
     def note_too_deep(self, groups: Iterable[str]) -> None:
-        """Note the DNs of groups whose own groups were not followed any more where they were resolved elsewhere."""
+        """Note the DNs of groups beyond the last level that the process that reads has followed."""
         self._too_deep.update(groups)
 
     def sentences(self) -> list[str]:
-        """Return sentences about odd groups, once the people have been read."""
+        """Return sentences about groups that were left out; call it once the people have been read."""
         found = [
             f"Groups below {tree} were not read, as the bind DN may not see it: give it read access there, or set “base of groups”."
             for tree in self._left_out
@@ -153,7 +154,7 @@ class GroupStore:
         return found
 
     def _replaced(self) -> list[str]:
-        """Return the keys of stored groups that are gone or others by now."""
+        """Return the keys of stored groups that are gone or have changed."""
         return [*self._gone, *filter(self._rows.__contains__, self._new)]
 
     def _graph_of_what_came(self) -> GroupGraph:
@@ -161,7 +162,7 @@ class GroupStore:
         return GroupGraph(chain(rest, (group for _, group in self._new.values())), depth=self._depth, keys=self._keys)
 
     def _by_dn(self, groups: Mapping[str, Group]) -> dict[str, Group]:
-        """Return groups by what is equal for all spellings of their DNs."""
+        """Return groups by the key of their DN, which is equal for all its spellings."""
         return {self._keys[group.dn]: group for group in groups.values()}
 
     def _stored(self, *, without: Collection[str] = ()) -> Iterator[Group]:

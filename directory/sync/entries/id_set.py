@@ -1,13 +1,13 @@
-"""A set of ids of rows in a bit each: a run may have a million of them."""
+"""A set of row ids that takes one bit for each: a run may have a million of them."""
 
 from __future__ import annotations
 
-# So many ids are neighbours in one block.
+# A block holds 2 to this power of neighbouring ids.
 BLOCK_BITS = 15
 
 
 class Ids:
-    """Ids that are mostly next to each other, as those of rows are."""
+    """A set of ids that are mostly neighbours, like those of rows."""
 
     def __init__(self) -> None:
         self._blocks: dict[int, bytearray] = {}

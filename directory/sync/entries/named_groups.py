@@ -1,7 +1,7 @@
-"""Which groups the stored entries of a server name: one that is deleted gives no other sign than that it is missing.
+"""Stores which groups the entries of a server name: the only sign of a deleted group is that it is missing.
 
-Groups are compared by the keys of their DNs, made anew each time: the stored ones, which another version of Rollcall may
-have made otherwise, only keep two workers from noting a group twice.
+Groups are compared by the keys of their DNs, which are made anew each time. The stored keys may be of another version of
+Rollcall; they only keep two workers from noting a group twice.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from directory.values import distinguished_names
 
 
 class NamedGroups:
-    """The groups that the entries of one server name, and some that they did not long ago."""
+    """The groups that the entries of one server name, and some that they named until recently."""
 
     def __init__(self, server_id: int) -> None:
         self._server_id = server_id
         self._named: set[str] | None = None
 
     def add(self, named: Collection[str]) -> None:
-        """Note these, given by their DNs, inside the caller's transaction."""
+        """Note these groups, given by their DNs, in the caller's transaction."""
         if not named:
             return
         if self._named is None:
@@ -41,14 +41,14 @@ def of(server_id: int) -> list[str]:
 
 
 def forget(groups: Iterable[str], *, server_id: int) -> None:
-    """Forget groups, given by their DNs, that nobody names any more."""
+    """Forget these groups, given by their DNs: no entry names them any more."""
     keys = set(map(distinguished_names.key, groups))
     if not keys:
         return
     named = NamedGroup.objects.filter(server=server_id)
-    nobodys = [pk for pk, dn in named.values_list("pk", "dn") if distinguished_names.key(dn) in keys]
-    for start in range(0, len(nobodys), 500):
-        named.filter(pk__in=nobodys[start : start + 500]).delete()
+    unused = [pk for pk, dn in named.values_list("pk", "dn") if distinguished_names.key(dn) in keys]
+    for start in range(0, len(unused), 500):
+        named.filter(pk__in=unused[start : start + 500]).delete()
 
 
 def _stored_key(key: str) -> str:

@@ -1,4 +1,4 @@
-"""Which stored entries claim a user, by id or by username, and which of these claims are another person's."""
+"""Decides which users claim an entry, by id or by username, and which of these claims are void."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class ClaimingEntry(NamedTuple):
 
     @property
     def who(self) -> Identity:
-        """Who the entry is."""
+        """The identity of the entry."""
         return serialization.identity_from_json(self.dn, self.identity)
 
     @property
@@ -46,16 +46,16 @@ class ClaimingEntry(NamedTuple):
         return {fold(name) for name in self.identity["usernames"]}
 
     def is_of(self, noted: KnownInDirectories) -> bool:
-        """Return whether the entry carries an id that is known of a user, noted since it was matched or before."""
+        """Return whether the entry carries an id of this user, even one that was noted after the entry was matched."""
         return bool(noted.ids) and is_theirs(self.who, self.server_id, noted.ids)
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """Who claims entries of others.
+    """Claims of users to entries that are matched to other users; all keys are a server's id and a user's id.
 
-    ``claimed`` are users with a claim to another user's entry on a server, ``ambiguous`` the users of such entries where
-    it is open whose they are. ``namesakes`` are entries that carry a user's username, but are another person's.
+    ``claimed`` are the users who claim another user's entry. ``ambiguous`` are the users of such entries, as long as it is
+    open whose the entry is. ``namesakes`` are entries that carry a user's username, but are another person's.
     """
 
     claimed: frozenset[Key]
@@ -64,9 +64,10 @@ class Claims:
 
 
 def look(competing_users: Mapping[Key, Collection[int]], complete: Collection[int]) -> Claims:
-    """Decide the claims of a run's readings; ``competing_users`` are, by server and user, who else claims the user's entry.
+    """Decide the claims of a run's readings.
 
-    ``complete`` are the servers that were read to their end.
+    ``competing_users`` maps a server and a user to the other users who claim that user's entry. ``complete`` are the
+    ids of the servers that were read to their end.
     """
     claimed = {(server, competitor) for (server, _), users in competing_users.items() for competitor in users}
     if not claimed:
@@ -92,7 +93,7 @@ def look(competing_users: Mapping[Key, Collection[int]], complete: Collection[in
 def of_others(
     entries: Sequence[ClaimingEntry], noted: KnownInDirectories, person: KnownPerson | None
 ) -> list[ClaimingEntry]:
-    """Return a user's entries where all of them are another person's, by another id and another name."""
+    """Return a user's entries if all of them are another person's, by another id and another name; else none."""
     if person is None or not noted.ids or any(row.matched_by == MatchedBy.ID for row in entries):
         return []
     others = [row for row in entries if row.who.ids and likeness(person, row.who) is Likeness.OTHER]
@@ -112,7 +113,7 @@ def _noted(users: Collection[int]) -> dict[int, KnownInDirectories]:
 def _found_by_id(
     users: Collection[int], noted: Mapping[int, KnownInDirectories], complete: Collection[int]
 ) -> set[int]:
-    """Return who has an entry by immutable id: that one is theirs, whoever else carries their username by now."""
+    """Return the users who have an entry by immutable id: it is theirs, whatever other entry carries their username."""
     return {
         row.user_id
         for row in _entries(users, complete)
@@ -123,10 +124,10 @@ def _found_by_id(
 def _void(
     competing_users: Mapping[Key, Collection[int]], noted: Mapping[int, KnownInDirectories]
 ) -> dict[tuple[int, int, int], Identity]:
-    """Return the claims by username alone of users who are known by other ids: server, owner, competitor, and the entry.
+    """Return the void claims by (server id, owner's id, competitor's id), each with the identity of the entry.
 
-    The name has to tell that it is another person's, also where the entry is its owner's by id: a directory that was
-    restored may have given ids anew.
+    A claim is void if the competitor is known by other ids, and has another name than the entry. The name has to differ
+    even where the entry is its owner's by id: a restored directory may have given new ids to everybody.
     """
     with_ids = {pk for pk, each in noted.items() if each.ids}
     persons = {pk: person for part in _parts(with_ids) for pk, person in people(part).items()}

@@ -1,4 +1,4 @@
-"""Which immutable ids are known of which users: any that was ever noted of one counts."""
+"""Stores which immutable ids belong to which user: every id that was ever noted for a user counts."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from orgs.models import User
 
 PAGE = 1000
 MOST_IDS = 50
-# Which planned matches are noted: the first of a user, and another one where the user is active or was found by an id
-# that is known. A deactivated user keeps what is noted: the username may be another person's by now. An id by which two
-# users of one plan were found, on two servers, is noted of neither.
+# Selects the planned matches to note: the first match of a user, and a later one if the user is active or was found by a
+# known id. A deactivated user keeps the noted match, because another person may have the username by now. If two users of
+# one plan were found by the same id, on two servers, it is noted for neither.
 NOTED = """
     FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
     WHERE p.run_id = %s
@@ -33,12 +33,12 @@ NOTED = """
       AND p.unique_id NOT IN (SELECT d.unique_id FROM {planned} d WHERE d.run_id = %s AND d.unique_id <> ''
                               AND d.unique_id NOT LIKE '%%: %%' GROUP BY d.unique_id HAVING count(*) > 1)
 """
-# A company's own number, which stays with its server.
+# An id that is a company's own number counts only on the server where it was read.
 OWN = "m.unique_id LIKE '%%: %%'"
-# A table that a statement reads and fills at once is looked through anew for each row, as far as it is filled by then,
-# where PostgreSQL has taken it for empty. Sorted by what no index has, all rows are read before the first one is written.
+# These statements read and fill the same table. If PostgreSQL takes it for empty, it scans the growing table again for
+# each row. No index has this order, so the sort makes PostgreSQL read all rows before it writes the first one.
 ALL_READ_FIRST = " ORDER BY p.server_id, p.user_id"
-# The id of a match that is about to have another one, or another server.
+# Keeps the id of a match that is about to get another id or another server.
 KEEP_IDS = (
     "INSERT INTO {known} (user_id, unique_id, server_id, noted_at) "
     f"SELECT m.user_id, m.unique_id, CASE WHEN {OWN} THEN m.server_id END, %s"
@@ -46,7 +46,7 @@ KEEP_IDS = (
     f" AND (p.unique_id NOT IN ('', m.unique_id) OR ({OWN} AND m.server_id <> p.server_id))"
     f"{ALL_READ_FIRST} ON CONFLICT DO NOTHING"
 )
-# An entry without an id leaves the one that is known.
+# If the entry has no id, the match keeps its id.
 UNIQUE_ID = f"CASE WHEN p.unique_id = '' AND NOT ({OWN} AND m.server_id <> p.server_id) THEN m.unique_id END"
 NOTE_MATCHES = (
     "INSERT INTO {match} (user_id, server_id, dn, unique_id, matched_at) "
@@ -57,7 +57,7 @@ NOTE_MATCHES = (
 
 
 class KnownInDirectories(NamedTuple):
-    """What is known of a user in directories: the last match, and all ids, with the servers where they count."""
+    """The last match of a user, and all ids of the user, with the servers where they count."""
 
     server: int | None = None
     dn: str = ""
@@ -66,7 +66,7 @@ class KnownInDirectories(NamedTuple):
 
     @property
     def known_id(self) -> str:
-        """One of the ids, the last match's where it has one; empty where none is known."""
+        """The id of the last match, or another known id; empty if there is none."""
         if self.unique_id or not self.ids:
             return self.unique_id
         return min(one for one, _ in self.ids)
@@ -76,7 +76,7 @@ NOTHING = KnownInDirectories()
 
 
 def of(user_ids: Collection[int]) -> dict[int, KnownInDirectories]:
-    """Return what is known of these users; who is left out has never been matched."""
+    """Return match and ids of these users by user id, without users who were never matched."""
     further: dict[int, set[IdKey]] = {}
     for pk, unique_id, server in KnownId.objects.filter(user__among=user_ids).values_list(
         "user_id", "unique_id", "server_id"
@@ -91,7 +91,7 @@ def of(user_ids: Collection[int]) -> dict[int, KnownInDirectories]:
 
 
 def owners(unique_ids: Collection[str], *, server_id: int) -> Iterator[tuple[str, int, int]]:
-    """Yield of whom these ids, which entries of this server carry, are known: id, user and org."""
+    """Yield (immutable id, user id, org id) for each user who has one of these ids, read on this server."""
     columns = ("unique_id", "server_id", "user_id", "user__org_id")
     for model in (Match, KnownId):
         for unique_id, server, pk, org_id in model.objects.filter(unique_id__among=unique_ids).values_list(*columns):
@@ -100,14 +100,14 @@ def owners(unique_ids: Collection[str], *, server_id: int) -> Iterator[tuple[str
 
 
 def usernames(unique_ids: Collection[str], *, server_id: int) -> dict[str, str]:
-    """Return the usernames of those of whom these ids, which entries of this server carry, are known, by id."""
+    """Return the usernames of the users who have these ids, read on this server, by immutable id."""
     found = {one: pk for one, pk, _ in owners(unique_ids, server_id=server_id)}
     names = dict(User.objects.filter(pk__among=set(found.values())).values_list("pk", "username"))
     return {one: names[pk] for one, pk in found.items()}
 
 
 def note(*, plan_id: int, run_id: int, at: datetime) -> None:
-    """Note by which entries the users of a plan were decided, but those that the run found doubtful, and all their ids."""
+    """Note the entries that decided about the users of a plan, with all their ids; entries in doubt are left out."""
     if PlannedMatch.objects.filter(run=plan_id).exists():
         _note_planned(plan_id=plan_id, run_id=run_id, at=at)
     _note_conflicts(run_id, at=at)
@@ -134,9 +134,9 @@ def _note_planned(*, plan_id: int, run_id: int, at: datetime) -> None:
 
 
 def _note_conflicts(run_id: int, *, at: datetime) -> None:
-    """Store the server of users without a match whose entry is in doubt, but none of the entry's ids.
+    """Store the server of users without a match whose entry is in conflict, but none of the entry's ids.
 
-    So they do not count as gone when their org does not use that server any more.
+    Otherwise they would count as absent once their org does not use that server any more.
     """
     unknown = RunChange.objects.of(run_id).filter(
         outcome=Outcome.CONFLICT, user__active=True, user__match=None, server__isnull=False
@@ -152,15 +152,15 @@ def _note_conflicts(run_id: int, *, at: datetime) -> None:
 
 
 def _forget_the_oldest() -> None:
-    """Keep so many ids of each user: some servers make all their ids anew each time that they are set up."""
-    many = KnownId.objects.order_by().values("user").annotate(Count("pk")).filter(pk__count__gt=MOST_IDS)
-    for user in list(many.values_list("user", flat=True)):
+    """Keep the newest MOST_IDS ids of each user: some servers make all ids anew each time that they are set up."""
+    with_too_many = KnownId.objects.order_by().values("user").annotate(Count("pk")).filter(pk__count__gt=MOST_IDS)
+    for user in list(with_too_many.values_list("user", flat=True)):
         newest = KnownId.objects.filter(user=user).order_by("-noted_at", "-pk").values_list("pk", flat=True)
         KnownId.objects.filter(pk__in=list(newest[MOST_IDS:])).delete()
 
 
 def add(ids: Iterable[tuple[int, int, str]], *, at: datetime) -> None:
-    """Note further ids, each with its user and the server where it was read; what is known already stays as it is."""
+    """Note further ids, given as (user id, server id, immutable id); rows of known ids stay as they are."""
     new = [
         KnownId(user_id=pk, unique_id=unique_id, server_id=id_key(unique_id, server)[1] or None, noted_at=at)
         for pk, server, unique_id in ids

@@ -1,4 +1,4 @@
-"""Keeps where each LDAP server had the entries of users whom it has no more, whichever run read that."""
+"""Stores the last DN of each user whom an LDAP server has no more, whichever run has read that."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from directory.sync.identify import known_ids
 
 
 def dns_of(users: Collection[int], server_id: int) -> dict[int, str]:
-    """Return where this server had these users whom it has no more, by user id."""
+    """Return the last DNs of those of these users whom this server has no more, by user id."""
     rows = LastSeen.objects.filter(server=server_id, user__among=users).values_list("user_id", "dn", "unique_id")
     found = {pk: (dn, unique_id) for pk, dn, unique_id in rows}
     return {pk: found[pk][0] for pk in _theirs(found, server_id)} if found else {}
 
 
 def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:
-    """Return whose entries, given as DN and immutable id, may be theirs: one with none of their ids is another person's."""
+    """Return the users whose entry, given as DN and immutable id, may be theirs: an entry with only other ids is not."""
     ids = {pk: noted.ids for pk, noted in known_ids.of(entries).items() if noted.ids}
     return {
         pk
@@ -29,7 +29,7 @@ def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:
 
 
 def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> None:
-    """Note where a server had users whom it has no more; ``entries`` are DNs and immutable ids, by users."""
+    """Note the last DNs of users whom a server has no more; ``entries`` maps user ids to DN and immutable id."""
     there = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
     gone = {pk: entries[pk] for pk in sorted(entries.keys() - there)}
     theirs = _theirs(gone, server_id)
@@ -47,7 +47,10 @@ def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> No
 
 
 def moved_on(plan_id: int) -> dict[int, int]:
-    """Return whom a plan found on another server than the noted one, which had their entry before, with that server."""
+    """Return the users whose matched server has them no more, and whom a plan found on another one.
+
+    The result maps user ids to the id of the matched server.
+    """
     elsewhere = PlannedMatch.objects.filter(run=plan_id, user=OuterRef("user")).exclude(server=OuterRef("server"))
     noted = Match.objects.filter(user=OuterRef("user"), server=OuterRef("server"))
     found: dict[int, int] = dict(
@@ -57,7 +60,7 @@ def moved_on(plan_id: int) -> dict[int, int]:
 
 
 def forget_where_they_left(left: Mapping[int, int]) -> None:
-    """Forget where servers had users who are noted as found on another one by now; ``left`` is from ``moved_on``."""
+    """Forget the last DNs of users whose match is on another server now; ``left`` is the result of ``moved_on``."""
     now = dict(Match.objects.filter(user__among=left).values_list("user", "server"))
     by_server: dict[int, list[int]] = {}
     for pk, server_id in left.items():

@@ -1,4 +1,4 @@
-"""Whether an entry that carries a user's username, but none of the ids that are known, is the same person's. Pure."""
+"""Compares a user with an entry that has the username but no known id: is it the same person? Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from orgs.text import fold
 
 
 class KnownPerson(NamedTuple):
-    """What is known of a user's person beside the ids."""
+    """A user's names, and whether the user is active."""
 
     first_name: str
     last_name: str
@@ -18,7 +18,7 @@ class KnownPerson(NamedTuple):
 
 
 class Likeness(StrEnum):
-    """The result of comparing names; UNSURE unless both sides have names."""
+    """The result of comparing names; UNSURE where names are missing, or equal but the user is deactivated."""
 
     SAME = "same"
     OTHER = "other"
@@ -28,9 +28,9 @@ class Likeness(StrEnum):
 def likeness(person: KnownPerson, who: Identity) -> Likeness:
     """Compare a user with an entry that has the user's username.
 
-    A username can pass to another person, with the address, who must not get the first one's archives; a directory that
-    was restored or moved gives everybody a new id. So the name decides, whatever the address. A deactivated user may
-    have been hired again, or have a namesake: only a person can tell.
+    A username can pass to another person, together with the address; that person must not get the archives of the
+    first. But a directory that was restored or moved gives everybody a new id. So the name decides, whatever the
+    address. A deactivated user of the same name may have been hired again, or may be a namesake: that is UNSURE.
     """
     first = _compared(person.first_name, who.first_name)
     last = _compared(person.last_name, who.last_name)

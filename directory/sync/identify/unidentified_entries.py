@@ -17,14 +17,14 @@ from orgs.models import User
 from orgs.text import fold
 
 PAGE = 1000
-# So many DNs stand in a warning.
+# The most DNs in a warning.
 NAMED = 5
-# What a reading leaves in the counts of its row.
+# Keys in the counts of a reading's row.
 WITHOUT_USERNAME, LONG_IDS = "withoutUsername", "longIds"
 
 
 def counts(server_id: int) -> dict[str, int]:
-    """Return how many stored entries of a server have no username, and how many an id that is too long, for its row."""
+    """Return the counts for a reading's row: stored entries without a username, and those whose id is too long."""
     both = Trait.NO_USERNAME | Trait.LONG_ID
     stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(both)).order_by()
     found = {Trait(traits): count for traits, count in stored.values_list("traits").annotate(Count("pk"))}
@@ -35,7 +35,7 @@ def counts(server_id: int) -> dict[str, int]:
 
 
 def not_text(server_id: int) -> list[str]:
-    """Return a sentence about stored entries with a name or address that is no text, or nothing."""
+    """Return a sentence about stored entries with a name or address that is no text; empty if there are none."""
     stored = StoredEntry.objects.filter(server=server_id, traits__in=_with(Trait.NOT_TEXT)).order_by("pk")
     if not (count := stored.count()):
         return []
@@ -49,7 +49,7 @@ def not_text(server_id: int) -> list[str]:
 
 
 def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
-    """Yield sentences about a reading with these counts."""
+    """Yield the warnings about a reading with these counts."""
     if nameless := counts.get(WITHOUT_USERNAME, 0):
         entries = "1 entry has" if nameless == 1 else f"{nameless} entries have"
         yield (
@@ -69,13 +69,13 @@ class Unidentified:
         self._found: dict[Trait, str] = {}
 
     def without_username(self) -> str:
-        """Return the DN of an entry without a username whose ids are nobody's; empty where there is none."""
+        """Return the DN of an entry that has no username, and no user's id; empty if there is none."""
         return self._first(Trait.NO_USERNAME)
 
     def without_id(self) -> str:
-        """Return the DN of an entry without an id whose username is nobody's, or not surely its person's; else nothing.
+        """Return the DN of an entry that has no id, and whose user is not certain; empty if there is none.
 
-        A username may have passed on: to be sure, whoever is known by an id has to have the name of the entry, too.
+        A username may have passed to another person: if the user with it is known by an id, the names have to be equal, too.
         """
         return self._first(Trait.NO_ID)
 
@@ -92,7 +92,7 @@ class Unidentified:
             yield [serialization.identity_from_json(dn, identity) for _, dn, identity in page]
 
     def _unknown(self, page: Sequence[Identity]) -> Iterator[Identity]:
-        """Yield the entries that belong to no user, in whichever org."""
+        """Yield the entries that belong to no user of any org."""
         ids = {one for each in page for one in each.ids}
         owned = {one for one, _, _ in known_ids.owners(ids, server_id=self._server_id)}
         keys = {fold(name) for each in page for name in each.usernames}
@@ -103,7 +103,7 @@ class Unidentified:
             named = {by_name[key] for key in map(fold, each.usernames) if key in by_name}
             sure = any(
                 not noted.get(pk, NOTHING).ids
-                # A deactivated user's entry may well have stayed.
+                # Count deactivated users as active here: their entries may well have stayed.
                 or likeness(persons[pk]._replace(active=True), each) is Likeness.SAME
                 for pk in named
             )

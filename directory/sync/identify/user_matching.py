@@ -1,4 +1,4 @@
-"""Identities → users: who of the users in scope an entry may be. Reads, decides nothing."""
+"""Identities → users: finds the users in scope to whom an entry may belong. Reads, decides nothing."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from orgs.text import fold
 
 
 def candidates(identities: Sequence[Identity], *, org_ids: Collection[int], server_id: int) -> list[Candidate | None]:
-    """Return for each entry of a server the user of these orgs it may be, or None: by immutable ids where known, else by username.
+    """Return for each entry of a server the user of these orgs to whom it may belong, or None.
 
-    An entry whose immutable id is known to be that of somebody outside these orgs is not the namesake's: that one has a
-    claim to it as well.
+    Known immutable ids come first, then the username. If an entry's immutable id is known for a user outside these orgs,
+    that user is among the competing users.
     """
     keys = {fold(name) for identity in identities for name in identity.usernames}
     owners = _owners(identities, frozenset(org_ids), server_id)
@@ -29,9 +29,9 @@ def candidates(identities: Sequence[Identity], *, org_ids: Collection[int], serv
 
 @dataclass(frozen=True, slots=True)
 class Owners:
-    """Whose immutable ids the entries carry, by id: users of the orgs in question, and others.
+    """The users who have the entries' immutable ids, by immutable id: those ``inside`` the orgs, and those ``outside``.
 
-    ``numbered`` are the keys of those of whom numbers of the company's own are known.
+    ``numbered`` maps these users to their ids, where some entry has a company's own number as its id; else it is empty.
     """
 
     server_id: int
@@ -40,7 +40,7 @@ class Owners:
     numbered: dict[int, frozenset[IdKey]]
 
     def of(self, identity: Identity) -> tuple[list[int], list[int]]:
-        """Return whose entry one is by its ids: users of the orgs, and others."""
+        """Return the users who have an id of this entry: those of the orgs, and others."""
         return self._of(identity, self.inside), self._of(identity, self.outside)
 
     def _of(self, identity: Identity, owners: dict[str, set[int]]) -> list[int]:
@@ -59,7 +59,7 @@ def _owners(identities: Sequence[Identity], org_ids: frozenset[int], server_id: 
     owners, ids = Owners(server_id, {}, {}, {}), {each for identity in identities for each in identity.ids}
     for unique_id, pk, org_id in known_ids.owners(ids, server_id=server_id):
         (owners.inside if org_id in org_ids else owners.outside).setdefault(unique_id, set()).add(pk)
-    # Only where entries have numbers of the company's own, these count against other ids.
+    # A company's own number can show that an entry is not a user's, although another id is. Few entries have one.
     if any(parts_of_id(each)[0] for each in ids):
         found = {pk for part in (owners.inside, owners.outside) for users in part.values() for pk in users}
         owners.numbered.update({pk: noted.ids for pk, noted in known_ids.of(found).items()})
@@ -76,22 +76,22 @@ def _candidate(identity: Identity, owners: Owners, by_name: dict[str, int]) -> C
 
 
 class UsersInScope:
-    """Who is in scope, by id, and under which name, in a few bytes for each."""
+    """The users in scope, with ids and hashes of usernames, in a few bytes for each."""
 
     def __init__(self, users: Iterable[tuple[int, str]]) -> None:
-        """Take ids with folded usernames, in the order of the ids."""
+        """Take (user id, folded username) in the order of the ids."""
         self._ids, self._names = array("q"), array("q")
         for pk, key in users:
             self._ids.append(pk)
             self._names.append(hash(key))
 
     def was(self, user_id: int, username: str) -> bool:
-        """Return whether a user was among them under this name."""
+        """Return whether a user was in scope with this username."""
         at = bisect_left(self._ids, user_id)
         return self._ids[at : at + 1] == array("q", [user_id]) and self._names[at] == hash(fold(username))
 
 
 def present(org_ids: Collection[int]) -> UsersInScope:
-    """Return who is in scope now: whoever joins later is not looked for in the directory."""
+    """Return the users in scope now; a run does not look for users who join later."""
     users = User.objects.filter(org__in=org_ids).order_by("pk").values_list("pk", "username_key")
     return UsersInScope(users.iterator(chunk_size=5000))
