@@ -1,4 +1,4 @@
-"""Who works on a run: a lease in the run's row, kept alive by its worker, that another worker takes when it runs out."""
+"""Gives a run to one worker: a lease in the run's row, which its worker renews, and another worker takes once it is over."""
 
 from __future__ import annotations
 
@@ -28,30 +28,31 @@ Progress = Callable[[str, int, int | None], None]
 
 log = logging.getLogger("rollcall.sync")
 
-# A run that dies this often without getting any further dies of itself.
+# A run that dies this often without any progress is not tried again: it is the cause itself.
 MAX_ATTEMPTS = 5
 # Pages show the progress of a run, at most half a second old.
 REPORTS_EVERY = 0.5
-# A step that takes so many seconds hangs, and another worker may have the run.
+# After so many seconds a step counts as hanging, and another worker may take the run.
 HANGS_AFTER = 600
 
 
 def ignore_progress(_phase: str, _done: int, _total: int | None) -> None:
-    """Follow a run by its row only."""
+    """Do nothing with the progress of a run; its row shows it anyhow."""
 
 
 @dataclass(slots=True)
 class Lease:
     """The right to work on one run, for as long as it is renewed.
 
-    It is timed by the database's clock, which is one for all workers; ``clock`` dates what is written.
+    The lease is timed by the database's clock, which is the same for all workers; ``clock`` gives the times that are
+    written.
     """
 
     run_id: int
     fence: int
     clock: Clock
     progress: Progress
-    # Until when the present step may take, by the clock that nobody sets.
+    # When the present step counts as hanging, by the monotonic clock, which nobody can set.
     step_ends: float = field(init=False)
     _reported: float = field(init=False, default=0.0)
 
@@ -59,17 +60,17 @@ class Lease:
         self._step()
 
     def renew(self, *, phase: str, done: int, total: int | None = None, extra_timeout: int = 0) -> None:
-        """Keep the lease and store the progress; inside a transaction it also guards everything written there.
+        """Keep the lease and store the progress; in a transaction this also guards all that the transaction writes.
 
         ``extra_timeout`` is how many seconds longer than usual the next step may take.
 
         Raises:
-            TakenOver: when another worker holds the run, or it has ended.
-            Cancelled: when someone asked it to stop.
+            TakenOver: another worker works on the run, or the run has ended.
+            Cancelled: somebody has cancelled the run.
         """
         renewed = {"lease_until": _until(), "phase": phase[:32], "done": done, "total": total}
         if not self._own_run().filter(cancel_requested=False).update(**renewed):
-            # Raises TakenOver where both are true: the run is lost and cancelled.
+            # Raises TakenOver if the run is lost; that counts more than a cancellation.
             self.save(**renewed)
             raise Cancelled
         self._step(extra_timeout)
@@ -77,34 +78,34 @@ class Lease:
         self.progress(phase, done, total)
 
     def stay(self, *, phase: str, done: int, extra_timeout: int = 0) -> None:
-        """Renew where that was a while ago: for steps that write nothing. Raises as ``renew`` does."""
+        """Renew the lease if the last time was a while ago; for steps that write nothing. Raises as ``renew`` does."""
         if time.monotonic() > self._reported + REPORTS_EVERY:
             self.renew(phase=phase, done=done, extra_timeout=extra_timeout)
         self._step(extra_timeout)
         self.progress(phase, done, None)
 
     def save(self, **values: Any) -> None:
-        """Write to the run's row, as the one who is in charge of it.
+        """Write these columns of the run's row, if this worker still has the run.
 
         Raises:
-            TakenOver: when another worker holds the run, or it has ended.
+            TakenOver: another worker works on the run, or the run has ended.
         """
         self._step()
         if not self._own_run().update(**values):
             raise TakenOver(f"run {self.run_id} is worked on elsewhere")
 
     def got_further(self) -> None:
-        """Count attempts anew: a run that gets further each time does not die of itself."""
+        """Count attempts anew: the limit is for runs that die without any progress."""
         self.save(attempts=1)
 
     def beat(self) -> bool:
-        """Stay in charge while a step works; tell whether there is anything left to be in charge of."""
+        """Renew the lease while a step works; return whether this worker still has the run."""
         return bool(self._own_run().update(lease_until=_until()))
 
     def release(self, error: BaseException | None = None, *, counted: bool = True) -> None:
-        """Let the next worker take the run at once; when even that can't be written, as soon as the lease has run out.
+        """Let another worker take the run at once; if that can't be written, it can take the run once the lease is over.
 
-        ``error`` is what ended this attempt; one that is not ``counted`` could have gone on.
+        ``error`` ended this attempt. An attempt that is not ``counted`` could have gone on.
         """
         values: dict[str, Any] = {"lease_until": None, "owner": ""}
         if isinstance(error, Exception):
@@ -112,7 +113,7 @@ class Lease:
         if not counted:
             values["attempts"] = F("attempts") - 1
         try:
-            # The connection may be what broke; inside a transaction it is not ours to close.
+            # The connection itself may be broken. In a transaction it belongs to the caller, so it stays open.
             if not connection.in_atomic_block:
                 connection.close_if_unusable_or_obsolete()
             self._own_run().update(**values)
@@ -126,7 +127,7 @@ class Lease:
         """End the run in this state and free its servers.
 
         Raises:
-            TakenOver: when another worker holds the run.
+            TakenOver: another worker works on the run, or the run has ended.
         """
         self.save(state=state, error=error, phase="", owner="", lease_until=None, finished_at=self.clock())
         RunServer.objects.filter(run=self.run_id).update(live=False)
@@ -140,9 +141,10 @@ class Lease:
 
 @contextmanager
 def redoable() -> Iterator[None]:
-    """A transaction that costs only time when a crash of the database loses it, so it does not wait for the disk.
+    """A transaction whose work can be done again, so that its commit does not wait for the disk.
 
-    PostgreSQL loses such ones from the end: whatever is committed with care afterwards takes all before it along.
+    If PostgreSQL crashes, it loses the last such transactions. A later commit that waits for the disk makes all earlier
+    ones safe as well.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":
@@ -153,9 +155,9 @@ def redoable() -> Iterator[None]:
 
 @contextmanager
 def acquired(run_id: int, *, clock: Clock, progress: Progress) -> Iterator[Lease | None]:
-    """Hold the lease of a run while it is worked on; None when another worker has it, or it has ended.
+    """Hold the lease of a run while this worker works on it; None if another worker has it, or the run has ended.
 
-    Work that another worker has taken over, or that this one is told to leave, ends without an error.
+    The block ends without an error if another worker takes over, or this worker has to stop.
     """
     lease = claim(run_id, clock=clock, progress=progress)
     if lease is None:
@@ -170,19 +172,19 @@ def acquired(run_id: int, *, clock: Clock, progress: Progress) -> Iterator[Lease
             log.info("run %s is left to the next worker", run_id)
             lease.release(counted=False)
         except BaseException as error:
-            # A bug, a broken database, or the worker is ended: the next one goes on from the rows, at once.
+            # A bug, a broken database, or a worker that is stopped: another one goes on from the rows at once.
             lease.release(error)
             raise
 
 
 def claim(run_id: int, *, clock: Clock, progress: Progress) -> Lease | None:
-    """Take a run that waits or whose worker has not been heard of; None when it is held, has ended or died too often."""
+    """Take a run that waits, or whose lease is over; None if another worker has it, or it has ended or died too often."""
     free = Run.objects.abandoned().filter(pk=run_id, attempts__lt=MAX_ATTEMPTS)
     return _take(free, run_id, clock, progress, attempts=F("attempts") + 1)
 
 
 def claim_dead(run_id: int, *, clock: Clock) -> Lease | None:
-    """Take a run to end it, however often it has died; None when somebody was faster."""
+    """Take a run in order to end it, however often it has died; None if another worker was faster."""
     return _take(Run.objects.abandoned().filter(pk=run_id), run_id, clock, lambda *_: None)
 
 
@@ -191,16 +193,16 @@ def _take(free: RunQuerySet, run_id: int, clock: Clock, progress: Progress, **va
     if fence is None:
         return None
     owner = f"{socket.gethostname()}:{os.getpid()}"
-    # With the fence as it was seen: whoever was faster has raised it.
+    # Only with the fence that was read: a faster worker has raised it.
     taken = free.filter(fence=fence).update(fence=fence + 1, owner=owner, lease_until=_until(), **values)
     return Lease(run_id, fence + 1, clock, progress) if taken else None
 
 
 @contextmanager
 def kept_alive(lease: Lease) -> Iterator[None]:
-    """Renew the lease from a thread of its own, so that a step may take longer than the lease lasts."""
+    """Renew the lease in a thread of its own, so that a step may take longer than the lease lasts."""
     if connection.in_atomic_block:
-        # Nobody else sees the lease before the transaction ends.
+        # A thread has a connection of its own, which sees the lease only once this transaction has ended.
         yield
         return
     ended = threading.Event()
@@ -214,7 +216,7 @@ def kept_alive(lease: Lease) -> Iterator[None]:
 
 
 def _beat(lease: Lease, ended: threading.Event) -> None:
-    """Beat until the work has ended, the run is someone else's, or a step hangs: then another worker may have it."""
+    """Renew the lease until the work has ended or another worker has the run; pause while a step hangs."""
     alive = True
     while alive and not ended.wait(settings.RUN_LEASE_SECONDS / 4):
         if time.monotonic() > lease.step_ends:

@@ -1,4 +1,4 @@
-"""Tells people how a run ended: alerts on the console, mails over SMTP that are kept until they are sent."""
+"""Notifies people of the end of a run: alerts on the console, and mails that are stored until an SMTP server takes them."""
 
 from __future__ import annotations
 
@@ -20,40 +20,40 @@ from directory.sync.stored import not_checked
 
 log = logging.getLogger("rollcall.sync")
 
-# A mail that an SMTP server refused is tried again after this long, until it is this old.
+# A mail that could not be sent is tried again after RETRY_AFTER, and given up at the age of GIVE_UP_AFTER.
 RETRY_AFTER = timedelta(minutes=5)
 GIVE_UP_AFTER = timedelta(days=2)
 
 
 def connection_problem(*, reading: RunServer, at: datetime) -> None:
-    """Raise the original's alert that an LDAP server can't be used, with the error of this reading."""
+    """Raise the alert that an LDAP server can't be used, with the error of this reading."""
     message = f"{CONNECTION_PROBLEM}: {reading.server_name}: {reading.error}"
     raise_alert(kind=AlertKind.CONNECTION, message=message, run_id=reading.run_id, server_id=reading.server_id, at=at)
 
 
 def connection_works(server: LdapServer, *, at: datetime) -> None:
-    """End the alerts that an LDAP server can't be used: it has just been."""
+    """Dismiss the alerts that this LDAP server can't be used: it was just read."""
     Alert.objects.open().of_connection(server).update(dismissed_at=at)
 
 
 def raise_alert(
     *, kind: AlertKind, message: str, run_id: int | None, at: datetime, server_id: int | None = None
 ) -> None:
-    """Raise an alert, unless the same one is open already: that one then leads to the newer run."""
+    """Raise an alert; if the same one is open already, it then links to the newer run."""
     if not Alert.objects.open().filter(kind=kind, message=message).update(run_id=run_id):
         Alert.objects.create(kind=kind, message=message, run_id=run_id, server_id=server_id, created_at=at)
 
 
 def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:
-    """Dismiss the alerts of held-back runs that a later one has made void."""
+    """Dismiss the alerts of these held-back runs, which a later run has made void."""
     kinds = [AlertKind.HELD_BACK, AlertKind.APPROVAL]
     Alert.objects.open().filter(kind__in=kinds, run_id__in=runs.values("pk")).update(dismissed_at=at)
 
 
 def alert_incomplete(run: Run, *, at: datetime) -> None:
-    """Raise an alert for each LDAP server of which a real run could not check everybody, and end those of earlier runs.
+    """Raise an alert for each LDAP server whose users a real run could not all check, and dismiss those of earlier runs.
 
-    Alerts of servers that this run has not read stay, as they are.
+    Alerts of servers that this run has not read stay as they are.
     """
     unchecked = not_checked.from_json(run.incomplete)
     messages = [f"Directory sync incomplete: {each.sentence}" for each in unchecked]
@@ -67,12 +67,12 @@ def alert_incomplete(run: Run, *, at: datetime) -> None:
 
 
 def address_of(run: Run) -> str:
-    """Return where a run is shown."""
+    """Return the URL of a run's page."""
     return f"{settings.CONSOLE_ADDRESS}/history/{run.pk}/"
 
 
 def address_of_users() -> str:
-    """Return where administrators find the users of their orgs, each with their history."""
+    """Return the URL of the list of users, where administrators find each user's history."""
     return f"{settings.CONSOLE_ADDRESS}/users/"
 
 
@@ -86,14 +86,15 @@ class Letter:
 
 
 def can_mail() -> bool:
-    """Return whether an SMTP server is set: without one no mail is written."""
+    """Return whether an SMTP server is set; without one no mail is written."""
     return bool(settings.EMAIL_HOST)
 
 
 def write_mails(*, run: Run, kind: MailKind, letters: Iterable[Letter], at: datetime) -> None:
-    """Put a run's mails into the box of mails to send, each once.
+    """Store a run's mails to be sent, one for each kind and address.
 
-    A Message-ID has a random part: a run's number comes again after a backup was restored, and in another installation.
+    A Message-ID has a random part, because another installation, or one restored from a backup, has runs of the same
+    number.
     """
     written = set(Mail.objects.filter(run=run, kind=kind).values_list("recipient", flat=True))
     name, domain = f"run-{run.pk}-{kind.value.replace(' ', '-')}", settings.DEFAULT_FROM_EMAIL.rpartition("@")[2]
@@ -113,10 +114,10 @@ def write_mails(*, run: Run, kind: MailKind, letters: Iterable[Letter], at: date
 
 
 def send_waiting(*, at: datetime) -> list[Mail]:
-    """Send the mails that wait and return those that an SMTP server took."""
+    """Send the waiting mails and return those that an SMTP server took."""
     _give_up(at)
     due = Mail.objects.filter(sent_at=None, given_up_at=None)
-    # Who was tried long after now was tried before the clock was set back.
+    # A mail whose last try lies far in the future was tried before the clock was set back.
     rested = Q(tried_at=None) | Q(tried_at__lt=at - RETRY_AFTER) | Q(tried_at__gt=at + RETRY_AFTER)
     sent_mails = []
     for mail in due.filter(rested).order_by("pk")[:50]:
@@ -125,7 +126,7 @@ def send_waiting(*, at: datetime) -> list[Mail]:
                 _send(mail, at)
             except OSError as error:
                 _not_taken(mail, error)
-                # A server that is away or stuck costs its time-out only once.
+                # Wait only once for the time-out of a server that does not answer.
                 if not isinstance(error, smtplib.SMTPResponseException | smtplib.SMTPRecipientsRefused):
                     break
             except ValueError as error:
@@ -136,7 +137,7 @@ def send_waiting(*, at: datetime) -> list[Mail]:
 
 
 def _give_up(at: datetime) -> None:
-    """Give up mails that have waited too long, and raise an alert for each: nobody has read them."""
+    """Give up mails that have waited too long, and raise an alert for each."""
     for mail in Mail.objects.filter(sent_at=None, given_up_at=None, created_at__lte=at - GIVE_UP_AFTER):
         with transaction.atomic():
             if Mail.objects.filter(pk=mail.pk, sent_at=None, given_up_at=None).update(given_up_at=at):

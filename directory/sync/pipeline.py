@@ -19,9 +19,9 @@ from directory.sync.undo import undo_planning
 def execute(
     run_id: int, *, clock: Clock, progress: Progress = ignore_progress, workers: WorkerPool = NO_WORKERS
 ) -> None:
-    """Carry one run from its present state to its end; does nothing if another worker holds it.
+    """Carry one run from its present state to its end; does nothing if another worker works on it.
 
-    ``workers`` are the other workers that could run scripts for it.
+    ``workers`` are the other workers that can evaluate batches for it.
     """
     with lease.acquired(run_id, clock=clock, progress=progress) as claimed:
         if claimed is None:

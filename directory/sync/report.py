@@ -10,12 +10,12 @@ from directory.values.plan import Account, Action, Change
 from directory.values.run_counts import DEACTIVATED, NOT_CHECKED, ROLES_CHANGED, USERS
 from orgs.text import counted
 
-# The original calls one count by two names.
+# The log lines of the original have two names for one count.
 _IN_SUMMARY = {ROLES_CHANGED.key: "roleChanges"}
 
 
 def safe(text: str) -> str:
-    """Return text with control characters spelled out, so that a value from a directory can't forge a line."""
+    """Return text with control characters escaped, so that a value from a directory can't forge a log line."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode("ascii") for char in text)
@@ -42,7 +42,7 @@ def completed(org_id: int, name: str, counts: Mapping[str, int]) -> str:
 
 
 def summary(org_ids: Sequence[int], counts: Mapping[str, int], *, simulated: bool) -> str:
-    """Return the line that sums a run up."""
+    """Return the line with the summary of a run."""
     return (
         f"DIRSYNC:: Summary for orgIds:, {_ids(org_ids)}, {_numbers(counts, renamed=_IN_SUMMARY)}, "
         f"simulated:{_FLAGS[simulated]}"
@@ -67,12 +67,12 @@ def mail_sent(addresses: Sequence[str], counts: Mapping[str, int], *, simulated:
 
 
 def subject(user_id: int | None, label: str, org_id: int) -> str:
-    """Return how a history line names its author; Rollcall itself has the id 0."""
+    """Return the author of a history line; Rollcall itself has the id 0."""
     return f"Subject[{user_id or 0}/{safe(label)}, orgId:{org_id}]"
 
 
 def history(change: Change, *, author: str, simulated: bool) -> list[str]:
-    """Return the history lines of one change, one for each thing that happens to the user."""
+    """Return the history lines of one change, one for each event."""
     return [f"HISTORY:: {author} DIRSYNC:: {words} simulated:{_FLAGS[simulated]}" for words in _events(change)]
 
 
@@ -116,7 +116,7 @@ def _ids(org_ids: Sequence[int]) -> str:
 
 
 def _numbers(counts: Mapping[str, int], *, renamed: Mapping[str, str] | None = None) -> str:
-    """Return the counts of a log line; ``renamed`` are those that have another name in it."""
+    """Return the counts of a log line; ``renamed`` maps keys of counts to other names in the line."""
     logged = (count.key for count in run_counts.COUNTS if count.in_log)
     return ", ".join(f"{(renamed or {}).get(key, key)}:{counts.get(key, 0)}" for key in logged)
 
@@ -125,7 +125,7 @@ _FLAGS = {True: "true", False: "false"}
 
 
 def name_of(*, simulated: bool, undone: int | None = None) -> str:
-    """Return what a run is called; ``undone`` is the run that it undoes."""
+    """Return the name of a kind of run; ``undone`` is the id of the run that it undoes."""
     if undone is not None:
         return f"{'Simulated undo' if simulated else 'Undo'} of run {undone}"
     return "Simulated directory sync" if simulated else "Directory sync"
@@ -148,7 +148,7 @@ def mail_subject(kind: str, *, simulated: bool, counts: Mapping[str, int], undon
 def mail_body(
     *, opening: str, counts: Mapping[str, int], org_lines: Sequence[str], warnings: Sequence[str], where: str
 ) -> str:
-    """Return a mail's text: what happened, the numbers, the orgs, what to look at, and ``where`` there is more."""
+    """Return a mail's text: what happened, the counts, the orgs, the warnings, and ``where``, the URL of the page."""
     parts = [opening, ""]
     parts += [f"{count.in_mail or count.label}: {counts.get(count.key, 0)}" for count in run_counts.COUNTS]
     if org_lines:

@@ -1,4 +1,4 @@
-"""One run while it is worked on: its row, its lease, and the orgs and servers that it is about."""
+"""The context of one run: its row, its lease, its orgs and servers, and what the stages share."""
 
 from __future__ import annotations
 
@@ -17,14 +17,17 @@ from orgs.rules.actors import Actor
 
 @dataclass(slots=True)
 class RunContext:
-    """What all steps of one run share; ``scope`` holds the orgs that the run looks after, by id.
+    """What all stages of one run share.
 
-    By server id, ``orgs_by_server`` are the ids of the orgs that use it, and ``org_lists_digests`` a hash of their lists;
-    both include orgs outside the run's scope, as the match of an entry does not depend on a run's scope. ``servers`` are those that have been read, by id, as
-    they were set then, and ``entry_stores`` where their entries are kept, and ``groups`` where their groups are. ``users_in_scope`` says who was in scope when the reading
-    began, ``competing_users`` which other users have a claim to the entry of a user (server id, user id). ``surroundings`` is
-    what the plan is made against, as the run's row keeps it. ``notes`` are sentences about what was odd in a reading, by its
-    row's id. ``workers`` are the workers that could run scripts for it.
+    - ``scope``: the orgs that the run decides about, by id.
+    - ``orgs_by_server``, ``org_lists_digests``: by server id, the ids of the orgs that use it, and a hash of their lists.
+      Both include orgs outside the run's scope, because the match of an entry does not depend on it.
+    - ``servers``, ``entry_stores``, ``groups``: by server id, the settings that a reading used, its entries and groups.
+    - ``users_in_scope``: the users in scope when the reading began.
+    - ``competing_users``: the other users who claim a user's entry, by (server id, user id).
+    - ``surroundings``: what the plan is decided against, as JSON for the run's row.
+    - ``notes``: sentences about unusual things in a reading, by the id of its row.
+    - ``workers``: the other workers that can evaluate batches for the run.
     """
 
     run: Run
@@ -45,7 +48,7 @@ class RunContext:
 
     @property
     def actor(self) -> Actor:
-        """Who the run's writes are put down to."""
+        """The actor of the run's writes: who approved it, else who started it."""
         person = self.run.approved_by or self.run.started_by
         label = self.run.approved_by_label or self.run.started_by_label
         if person is None:
@@ -54,14 +57,14 @@ class RunContext:
 
     @property
     def org_ids(self) -> list[int]:
-        """The orgs in scope, by id; an undo is about the orgs of those whom it puts back."""
+        """The ids of the orgs in scope; an undo has the orgs that its plan has counted."""
         if self.run.undo_of_id is not None:
             return sorted(part["id"] for part in self.run.org_counts)
         return sorted(self.scope)
 
 
 def load(run_id: int, lease: Lease, workers: WorkerPool = NO_WORKERS) -> RunContext:
-    """Read what a run is about; orgs whose servers all sit out this run are not in its scope."""
+    """Return the context of a run; an org is in scope if at least one of its servers is among those chosen for the run."""
     run = Run.objects.select_related("started_by", "approved_by", "undo_of").get(pk=run_id)
     readings = list(run.readings.order_by("pk"))
     chosen = {row.server_id for row in readings if row.chosen}

@@ -1,4 +1,4 @@
-"""Measures the seconds of each step of a run, where somebody asks for them; costs nothing otherwise."""
+"""Measures the seconds of each step of a run if a caller asks for them; costs nothing otherwise."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ class Spent:
 
 @dataclass(slots=True)
 class RunTiming:
-    """The timing of one run so far, by step, in the order in which the steps began."""
+    """The timing of one run so far, by step; steps are in the order of their first start."""
 
     by_step: dict[str, Spent] = field(default_factory=dict)
     _inside: list[float] = field(default_factory=list)
 
     @contextmanager
     def during(self, step: str) -> Iterator[None]:
-        """Count what is done here for this step, except for what is counted for steps inside it."""
-        # So that steps stand in the order in which they begin.
+        """Add the time of the block to this step, without the time of steps inside it."""
+        # Add the key now, so that steps are in the order of their starts.
         self.by_step.setdefault(step, Spent())
         self._inside.append(0.0)
         started = time.perf_counter()
@@ -49,7 +49,7 @@ _times: ContextVar[RunTiming | None] = ContextVar("times of the present run", de
 
 @contextmanager
 def measured() -> Iterator[RunTiming]:
-    """Measure all steps that are taken in here."""
+    """Measure all steps in the block."""
     timing = RunTiming()
     token = _times.set(timing)
     try:
@@ -60,7 +60,7 @@ def measured() -> Iterator[RunTiming]:
 
 @contextmanager
 def step(name: str) -> Iterator[None]:
-    """Do something as one step of a run."""
+    """Measure the block as one step of a run, if steps are measured."""
     timing = _times.get()
     if timing is None:
         yield
@@ -70,7 +70,7 @@ def step(name: str) -> Iterator[None]:
 
 
 def each(name: str, items: Iterable[Item]) -> Iterator[Item]:
-    """Yield the items, and count what it takes to get each of them as a step."""
+    """Yield the items; the time to get each one counts as a step of this name."""
     iterator = iter(items)
     while True:
         with step(name):

@@ -1,4 +1,4 @@
-"""Counts absences of each user, and keeps users whose grace is not over from being deactivated."""
+"""Counts the absences of each user, and names the users whose absence grace is not over."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from orgs.text import counted
 def waiting(
     absent: Mapping[int, Collection[int]], servers: Mapping[int, LdapServer], *, at: datetime
 ) -> dict[int, str]:
-    """Return the users whose absence grace is not over, with the reason. ``absent`` maps users to their servers.
+    """Return the users whose absence grace is not over, with the reason; the longest grace of their servers counts.
 
-    Of several servers, the longest grace counts.
+    ``absent`` maps user ids to the ids of the servers of their org.
     """
     before = {row.user_id: row for row in Absence.objects.filter(user__among=absent)}
     reasons = {}
@@ -47,20 +47,20 @@ def remember(run: Run, *, at: datetime) -> None:
     """Count this run's absences once, and forget those of users who were found; safe to call twice."""
     Absence.objects.exclude(user__org__in=orgs_in_scope()).delete()
     if void_plans.overtaken_by(run) is not None:
-        # It says nothing new.
+        # A newer plan was applied, so these absences are out of date.
         return
     readings = RunServer.objects.filter(run=run)
     if readings.exclude(since={}).exists():
-        # Not everybody was looked for; but whoever has an entry is there.
+        # An incremental reading proves no absence, but a user with an entry is present.
         entries = StoredEntry.objects.filter(server__in=readings.values("server"), user__isnull=False)
         Absence.objects.filter(user__in=entries.values("user")).delete()
         return
     changes = run.changes.filter(user__isnull=False)
-    # Whom the plan has decided without an entry is listed; of everybody else in its scope it has found one.
+    # Every user in scope who was decided without an entry has a row in the plan. All others have an entry.
     missed, found = changes.filter(entry__isnull=True), changes.filter(entry__isnull=False)
     planned_for = [part["id"] for part in Run.objects.values_list("org_counts", flat=True).get(pk=run.pk)]
     Absence.objects.filter(user__org__in=planned_for).exclude(user__in=missed.values("user")).delete()
-    # Some of those are somewhere else by now: the plan has moved them.
+    # The plan has moved some of the found users to orgs outside its scope.
     Absence.objects.filter(user__in=found.values("user")).delete()
     gone = changes.filter(outcome=Outcome.APPLIED, cause=Cause.ABSENT)
     Absence.objects.filter(user__in=gone.values("user")).delete()

@@ -1,4 +1,4 @@
-"""Confirms a change that cuts someone off or makes them powerful: runs the scripts again, and searches for who is absent."""
+"""Confirms destructive changes and those that give power: runs the scripts again, and searches again for absent users."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ from directory.values.ldap import Entry, MissingUser
 from directory.values.plan import LookupResult, Presence, StoredUser
 from directory.values.scripts import SCRIPTS, ScriptError, Verdict
 
-# Users in one batch; the lease is renewed between two batches. A script may take its second for each user.
+# Users in one batch. The lease is renewed before each batch, and a script may take a second for each user.
 SLICE = 50
-# Searches of one absence check: below the base with the filter, with its opposite, and without; then one for each tree,
-# of which few directories have more than two. A user who is not found costs up to six reads of single DNs besides; the
-# lease is renewed before them.
+# Searches of one absence check: below the base with the filter, with its opposite, and without; then one for each tree.
+# Few directories have more than two trees. A user who is not found takes up to six reads of single DNs besides; the lease
+# is renewed before them.
 SEARCHES = 7
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
 NOT_CONFIRMED = "asked again, it did not confirm that they are gone"
@@ -32,7 +32,7 @@ ANOTHER_ANSWER = "gave another answer when it was run a second time, for this en
 
 
 class Confirmation:
-    """The second look of one run. Sandboxes and connections are opened when they are first needed."""
+    """The confirmation of one run's changes. Sandboxes and connections are opened at their first use."""
 
     def __init__(self, context: RunContext, directory: directory_view.DirectoryView) -> None:
         self._context = context
@@ -52,7 +52,7 @@ class Confirmation:
     def confirmed(
         self, to_confirm: Mapping[int, StoredUser], results: Mapping[int, LookupResult]
     ) -> dict[int, LookupResult]:
-        """Return the lookup results of these users, with what the second look has found out about each."""
+        """Return the lookup results of these users, each with the result of the second look."""
         found = {pk: results[pk] for pk in to_confirm if results[pk].presence is Presence.FOUND}
         absent = {pk: (user, results[pk]) for pk, user in to_confirm.items() if results[pk].presence is Presence.ABSENT}
         return {**self._opinions(found), **self._absences(absent)}
@@ -83,7 +83,7 @@ class Confirmation:
         return self._sandboxes[server_id]
 
     def _absences(self, absent: Mapping[int, tuple[StoredUser, LookupResult]]) -> dict[int, LookupResult]:
-        """Search every server of each user's org again; an absence that one of them can't confirm is none."""
+        """Search every server of each user's org again; each of them has to confirm the absence."""
         sure = {pk: result for pk, (_, result) in absent.items()}
         by_server: dict[int, list[StoredUser]] = {}
         for user, _ in absent.values():
@@ -131,7 +131,7 @@ class Confirmation:
 
 
 def _extra_timeout(server: LdapServer) -> int:
-    """Return how many seconds one absence check may take: to connect, and a search in each place."""
+    """Return how many seconds one absence check may take: to connect, and for all its searches."""
     return SEARCHES * server.operation_timeout + server.connect_timeout * len(server.urls)
 
 
@@ -142,7 +142,7 @@ def _missing_user(
     unique_ids: tuple[str, ...],
     last: tuple[int | None, str] | None,
 ) -> MissingUser:
-    """Return somebody to be asked for; ``last`` is the server that had them last, and their DN there."""
+    """Return the missing user to search for; ``last`` is the id of the server that had the user last, and the DN there."""
     dn = last[1] if last is not None and last[0] == server_id else ""
     namesakes = (who.dn for who in result.namesakes)
     return MissingUser(user.id, user.account.username, unique_ids, dn, last is None, tuple(namesakes))
@@ -155,7 +155,7 @@ def _compared(result: LookupResult, second: Verdict) -> LookupResult:
 
 
 def _disagreement(first: Verdict | None, second: Verdict) -> ScriptError:
-    """Return the error of an entry for which the scripts said two things; ``first`` is what they said at first."""
+    """Return the error of an entry whose second verdict differs from the ``first``."""
     if second.error is not None:
         return replace(second.error, message=f"failed when it was run a second time: {second.error.message}")
     other = (script for script in SCRIPTS if first is None or first.of(script) != second.of(script))

@@ -1,4 +1,4 @@
-"""Answers what the directory says about each user, and notes by which entry it was decided."""
+"""Looks each user up in the entries of all servers of a run, and notes the entry that decided."""
 
 from __future__ import annotations
 
@@ -30,9 +30,10 @@ from orgs.text import counted, fold
 
 @dataclass(frozen=True, slots=True)
 class ServerReading:
-    """What one run got from one server; ``error`` says why it is not complete, ``unread`` what lies elsewhere.
+    """What one run has read from one server.
 
-    ``extent`` says in words that it is a reading of changes only; empty for one of everything.
+    ``error`` is why the reading is not complete. ``unread`` are URLs of referrals that were not followed, as text.
+    ``extent`` describes an incremental reading in words; it is empty if everything was read.
     """
 
     server_id: int
@@ -46,9 +47,9 @@ class ServerReading:
 
 
 def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
-    """Note by which entry each user was decided in this plan, except for those that the run found doubtful.
+    """Note the entry that decided about each user of this plan, without users whose entry is in doubt.
 
-    What earlier plans would have noted for the servers that were read to their end is of no interest any more: they are void.
+    Earlier plans of the servers that were read to their end are void now, so their planned matches are deleted.
     """
     left = last_seen.moved_on(plan_id)
     known_ids.note(plan_id=plan_id, run_id=run_id, at=at)
@@ -60,9 +61,9 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 def stored_since(
     run_id: int, servers_by_user: Mapping[int, Collection[int]], names: Mapping[int, str]
 ) -> dict[int, list[EntryNow]]:
-    """Return what runs after this one have stored of users (keys) on the servers that they may be found on (values).
+    """Return, by user id, the entries that later runs have stored for these users.
 
-    ``names`` are those of the servers.
+    ``servers_by_user`` maps user ids to the servers of their org, ``names`` server ids to names.
     """
     rows_since = StoredEntry.objects.filter(run_id__gt=run_id, user__among=servers_by_user).order_by("pk")
     columns = ("user_id", "server_id", "dn", "identity", Cast("verdict", TextField()))
@@ -76,12 +77,12 @@ def stored_since(
 
 
 class DirectoryView:
-    """What one run read from all its servers, asked user by user."""
+    """All entries that one run has read from its servers, looked up by user."""
 
     def __init__(
         self, readings: Iterable[ServerReading], competing_users: Mapping[tuple[int, int], Collection[int]]
     ) -> None:
-        """Take the finished readings, and who else has a claim to the entry of a user (server id, user id)."""
+        """Take the finished readings, and the competing users by (server id, user id)."""
         self._readings = {reading.server_id: reading for reading in readings}
         self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
         self._claims = claims.look(competing_users, self._complete)
@@ -89,14 +90,14 @@ class DirectoryView:
         self._duplicate_usernames: dict[int, frozenset[int]] = {}
 
     def lookup_results(self, users: Mapping[int, Sequence[int]]) -> dict[int, LookupResult]:
-        """Return what the directory says about each user; ``users`` maps ids to the servers to ask, in order."""
+        """Return the lookup result of each user; ``users`` maps user ids to the servers to search, in order."""
         noted = known_ids.of(users)
-        # A complete reading has dropped what it did not find, so whatever is stored of its server was found. Of a server
-        # that broke off it only counts that an immutable id was known there.
+        # A complete reading has dropped the entries that it did not find, so all stored entries of its server were found.
+        # The entries of a server that broke off only show that it has an immutable id of a user.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[Key, list[ClaimingEntry]] = {}
         by_name: set[int] = set()
-        # As text, since nearly all are the same few.
+        # As text: nearly all verdicts are equal to one of a few, so each text is parsed once.
         for row in stored.values_list(*COLUMNS, Cast("verdict", TextField())):
             entry = ClaimingEntry(*row)
             if entry.matched_by != MatchedBy.ID:
@@ -114,14 +115,14 @@ class DirectoryView:
     def is_duplicate_username(self, server_id: int, key: str) -> bool:
         """Return whether two entries on one server, which was read to its end, carry this folded username.
 
-        Whoever is renamed to it would be taken for both from then on.
+        A user who is renamed to it would match both entries from then on.
         """
         if server_id not in self._duplicate_usernames:
             self._duplicate_usernames[server_id] = _duplicate_usernames(server_id)
         return hash(key) in self._duplicate_usernames[server_id]
 
     def plan_matches(self, run_id: int, lookup_results: Mapping[int, LookupResult]) -> None:
-        """Store which other entries than those noted users (keys) were decided by, with what is decided of them."""
+        """Store the planned matches of these users (by id) whose entry is another one than the noted match."""
         new = [
             (
                 run_id,
@@ -143,7 +144,7 @@ class DirectoryView:
         return {pk: tuple(sorted(one for one, of in each.ids if of in {0, server_id})) for pk, each in noted.items()}
 
     def entries(self, ids: Mapping[int, int]) -> dict[int, Entry]:
-        """Return entries by user; ``ids`` maps users to the stored entries that they were found by."""
+        """Return entries by user id; ``ids`` maps user ids to the ids of their stored entries."""
         stored = StoredEntry.objects.filter(pk__among=ids.values()).values_list("pk", "dn", "attributes")
         found = {pk: Entry(dn, {name: tuple(v) for name, v in attributes.items()}) for pk, dn, attributes in stored}
         return {user: found[pk] for user, pk in ids.items()}
@@ -156,7 +157,7 @@ class DirectoryView:
         noted: KnownInDirectories,
         person: KnownPerson | None,
     ) -> LookupResult:
-        """Ask the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
+        """Look in the servers in order; an immutable id on a later one counts more than a username on an earlier one."""
         by_id = _first_by_id(user, servers, found) if len(servers) > 1 else None
         known_id, namesakes = noted.known_id, list[Identity]()
         for server in servers:
@@ -187,7 +188,7 @@ class DirectoryView:
     def _absent(
         self, searched: Sequence[ServerReading], noted: KnownInDirectories, namesakes: Sequence[Identity]
     ) -> LookupResult:
-        """Whoever is in none of them counts for the one that had them last: its limits are for what it loses."""
+        """Return the result of a user without an entry; it counts for the server that had the user last, and its limits."""
         last = next((reading for reading in searched if reading.server_id == noted.server), searched[-1])
         presence = Presence.ABSENT
         where = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
@@ -208,7 +209,7 @@ class DirectoryView:
         )
 
     def _doubt(self, reading: ServerReading, noted: KnownInDirectories) -> str:
-        """Return why a reading proves nobody absent who was not found in it; empty where it does."""
+        """Return why a complete reading does not prove this absence; empty if it does."""
         if reading.unread:
             return f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
         unidentified = self._unidentified.setdefault(reading.server_id, Unidentified(reading.server_id))
@@ -217,7 +218,7 @@ class DirectoryView:
                 f"{reading.name} has entries without a username, such as {dn}, and no immutable id of this user is known "
                 "by which they could be told apart"
             )
-        # Where a server gives ids, an entry without one is a person whose id the bind DN may not see.
+        # The match's server gives ids, so an entry without one is a person whose id the bind DN may not see.
         if noted.ids and noted.server == reading.server_id and (dn := unidentified.without_id()):
             return f"{reading.name} has entries without an immutable id, such as {dn}, and this user may be one of them"
         return ""
@@ -237,10 +238,10 @@ def _amount(reading: ServerReading) -> str:
 
 
 def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, ambiguous: bool) -> tuple[str, ClaimingEntry | None]:
-    """Return why the entries of one server conflict, or the one that counts, or neither.
+    """Return why a user's entries on one server conflict, or the entry that counts, or neither.
 
-    ``claimed`` says that another user's entry carries this username, ``ambiguous`` that a user whose own entry was not
-    found has a claim to this one.
+    ``claimed``: another user's entry carries this username. ``ambiguous``: a user whose own entry was not found has a
+    claim to this entry.
     """
     if not entries:
         return ("one entry for two users: another user's entry carries this username" if claimed else ""), None
@@ -248,7 +249,7 @@ def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, ambiguous: bool)
     if len(by_id) > 1:
         return f"two entries carry this user's immutable id: {by_id[0].dn} and {by_id[1].dn}", None
     if by_id:
-        # The immutable id decides; but two entries with one username today are two claims all the same.
+        # The immutable id decides; but another entry with the same username is a conflict all the same.
         names = by_id[0].usernames
         for row in entries:
             if row is not by_id[0] and names & row.usernames:
@@ -264,7 +265,7 @@ def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, ambiguous: bool)
 
 
 def _first_by_id(user: int, servers: Sequence[int], found: Mapping[Key, Sequence[ClaimingEntry]]) -> int | None:
-    """Return the first of these servers that has an entry with an immutable id of this user; None where none has."""
+    """Return the first of these servers that has an entry with an immutable id of this user, or None."""
     return next((pk for pk in servers if any(map(_by_known_id, found.get((pk, user), ())))), None)
 
 
@@ -292,7 +293,7 @@ def _found_result(reading: ServerReading, row: ClaimingEntry, noted: KnownInDire
         matched_by=row.matched_by,
         known_id=noted.known_id,
         entry_id=row.pk,
-        # What somebody else claims as well is noted of nobody.
+        # An entry that another user claims as well is no match to note.
         newly_matched=not row.ambiguous
         and (fresh or noted[:3] != (row.server_id, who.dn, who.unique_id or noted.unique_id)),
     )

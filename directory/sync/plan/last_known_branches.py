@@ -1,4 +1,4 @@
-"""Where a directory had people last, and who of the same branch it still has: what tells the gone from the hidden."""
+"""Finds the last DNs of missing users, and neighbours in the same branch: they show whether the branch is still visible."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from directory.sync.identify import last_seen
 from directory.values import distinguished_names
 from directory.values.ldap import MissingUser
 
-# So many branches are looked into for those whom no directory ever had.
+# The most branches that are searched for users whom no directory ever had.
 MOST_BRANCHES = 20
-# A simulation finds people, too, before anything is noted; older plans tell nothing new.
+# Simulations count as well: they find users before a match is noted. Older plans have nothing new.
 LATEST_PLANS = 3
 WHERE = ("user_id", "server_id", "dn")
 
 
 def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | None, str]]:
-    """Return which server had these users last and their DN there, by user id; whom none ever had is left out.
+    """Return the id of the server that had each user last, and the DN there, by user id; users without one are left out.
 
-    Where this server had an entry that it has no more counts before what is noted. Where nothing is known of somebody,
-    what the latest plans of this server went by counts.
+    An entry that this server has no more counts before the noted match. For a user without both, the planned matches
+    of this server's latest plans count.
     """
     noted = Match.objects.filter(user__among=users).values_list(*WHERE)
     found: dict[int, tuple[int | None, str]] = {pk: (server, dn) for pk, server, dn in noted}
@@ -37,7 +37,7 @@ def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | No
 
 
 def lost(server_id: int) -> list[MissingUser]:
-    """Return active users whom a server had and has no more, one of each branch."""
+    """Return active users whom a server had and has no more, one for each branch, of MOST_BRANCHES at most."""
     there = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
     found: dict[str, MissingUser] = {}
     for model in (LastSeen, Match):
@@ -54,14 +54,14 @@ def lost(server_id: int) -> list[MissingUser]:
 
 
 class Neighbours:
-    """Users' entries of one server by branch, a few of each; they are collected when they are first asked for."""
+    """The DNs of a few users' entries in each branch of one server, collected at the first use."""
 
     def __init__(self, server_id: int) -> None:
         self._server_id = server_id
         self._by_branch: dict[str, list[str]] | None = None
 
     def of(self, branch: str) -> Sequence[str]:
-        """Return the DNs of a few users' entries of a branch."""
+        """Return the DNs of a few users' entries in this branch."""
         if self._by_branch is None:
             self._by_branch = self._collected()
         return self._by_branch.get(distinguished_names.key(branch), ())
@@ -70,7 +70,7 @@ class Neighbours:
         found: dict[str, list[str]] = {}
         stored = StoredEntry.objects.filter(server=self._server_id, user__isnull=False).order_by("pk")
         for dn in stored.values_list("dn", flat=True).iterator(chunk_size=5000):
-            known = found.setdefault(distinguished_names.key(distinguished_names.parent(dn)), [])
-            if len(known) < MOST_NEIGHBOURS:
-                known.append(dn)
+            neighbours = found.setdefault(distinguished_names.key(distinguished_names.parent(dn)), [])
+            if len(neighbours) < MOST_NEIGHBOURS:
+                neighbours.append(dn)
         return found

@@ -1,4 +1,4 @@
-"""Reads what holds as a batch of stored changes is applied, and keeps it so until the batch is committed."""
+"""Reads and locks the orgs, roles and servers that a batch of stored changes relies on, until the batch is committed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from orgs.rules.inheritance import effective_settings
 
 
 def to_note(context: PlanContext, org_servers: Mapping[int, Sequence[int]]) -> dict[str, object]:
-    """Return what a plan is made against, for its run's row; ``org_servers`` are the servers searched, by org in scope."""
+    """Return what a plan is decided against, as JSON for its run's row; ``org_servers`` are the servers by org in scope."""
     return preconditions.to_json(context, org_servers, _roles())
 
 
 def relied_on(context: RunContext) -> Relied:
-    """Return what the plan of a run was made against."""
+    """Return what the plan of a run was decided against."""
     servers = {
         row.server_id: _mark(row.configuration_digest, row.grants_digest)
         for row in context.readings
@@ -34,9 +34,9 @@ def relied_on(context: RunContext) -> Relied:
 
 
 def now(context: RunContext, changes: Collection[RunChange]) -> Now:
-    """Return what holds for these changes now, and lock it, inside the caller's transaction.
+    """Return the present orgs, roles, servers and entries for these changes, and lock them in the caller's transaction.
 
-    What roles allow comes first, then servers and orgs, as where settings are saved; users, whom the caller locks, last.
+    The order of the locks is that of the pages that save settings: roles, servers, orgs. The caller locks users last.
     """
     locks.roles()
     read = sorted({row.server_id for row in context.readings if row.server_id is not None})
@@ -70,7 +70,7 @@ def _locked_servers(ids: Sequence[int]) -> list[LdapServer]:
 
 
 def _lock_orgs(changes: Collection[RunChange]) -> None:
-    """Hold the orgs of these changes, those above them and their lists of servers, so that nobody changes them meanwhile."""
+    """Lock the orgs of these changes, the orgs above them, and their lists of servers, until the transaction ends."""
     ids = {row.org_id for row in changes} | {row.after.get("org_id") for row in changes}
     steplen = Org.steplen
     paths = Org.objects.filter(pk__in=[pk for pk in ids if pk]).values_list("path", flat=True)
@@ -92,7 +92,7 @@ def _waits(
 
 
 def _roles() -> dict[str, str]:
-    """Return every role's name with a mark that changes with what the role is and allows."""
+    """Return every role's name with a mark that changes with the role and its permissions."""
     rows = Role.objects.order_by("pk").values_list("name", "pk", "permissions")
     return {name: _mark(pk, sorted(permissions)) for name, pk, permissions in rows}
 

@@ -1,4 +1,4 @@
-"""A plan while it is made, of a sync or of an undo: keeps the last SYSADMIN, counts, and stores what is decided."""
+"""Makes the plan of a sync or an undo: keeps the last SYSADMIN, counts the decisions and stores them."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from directory.values.plan import DecidedUser, PlanContext
 
 
 class Planner:
-    """Takes decisions page by page; ``also_store`` writes what goes with them, in the transaction that stores them.
+    """Takes decisions page by page; ``also_store`` writes further rows in the transaction that stores the decisions.
 
-    Whoever would be the last SYSADMIN to go is deferred: until the end somebody else may become one.
+    A change that would leave no SYSADMIN is deferred: before the end of the plan another user may become one.
     """
 
     def __init__(
@@ -44,37 +44,37 @@ class Planner:
         also_store: Callable[[Sequence[DecidedUser]], None],
         org_ids: Iterable[int] = (),
     ) -> Self:
-        """Return an empty plan; orgs in ``org_ids`` are counted even where nobody is in them."""
+        """Return an empty plan; orgs in ``org_ids`` are counted even if they have no users."""
         guard = LastSysadmin(users_in_scope.sysadmins(), plan_context.admin_roles)
         counts = PlanCounts.of_nobody(plan_context.admin_roles, org_ids)
         return cls(context, guard=guard, counts=counts, also_store=also_store)
 
     def add(self, page: Iterable[DecidedUser]) -> None:
-        """Store what is decided for these users, but for those who have to wait for the end."""
+        """Store the decisions for these users; those that would leave no SYSADMIN are deferred."""
         certain: list[DecidedUser] = []
         for each in page:
             (certain if self._guard.passes(each.change) else self._deferred).append(each)
         self._store(certain)
 
     def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
-        """Count users for whom there still is nothing to do, by (org id, server id, whether active)."""
+        """Count users whose cached decision holds, by (org id, server id, whether active)."""
         self.counts.add_unchanged(counts)
         self._context.lease.stay(phase="planning", done=self.counts.users)
 
     def add_deleted(self, rows: Collection[RunChange], step: str) -> None:
-        """Count users whom an earlier run has changed and who have been deleted, and store that, with this step."""
+        """Count and store, with this step, that users whom an earlier run has changed are deleted."""
         self.counts.deleted += len(rows)
         plan_rows.gone(run=self._context.run, changes=rows, step=step)
 
     def decide_deferred(self) -> None:
-        """Decide at the end: who would still be the last SYSADMIN to go is kept."""
+        """Decide the deferred changes at the end: one that would still leave no SYSADMIN keeps its user."""
         passes, keep = self._guard.passes, self._guard.keep
         self._store(
             [each if passes(each.change) else each._replace(change=keep(each.change)) for each in self._deferred]
         )
 
     def renew(self) -> None:
-        """Stay in charge of the run, and show how many users are decided about."""
+        """Renew the lease, and show how many users are decided."""
         self._context.lease.renew(phase="planning", done=self.counts.users)
 
     def _store(self, decided: Sequence[DecidedUser]) -> None:

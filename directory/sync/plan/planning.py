@@ -1,4 +1,4 @@
-"""Makes the plan of a sync: decides for every user in scope, page by page, and stores what is decided."""
+"""Makes the plan of a sync: decides about every user in scope, page by page, and stores the decisions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from orgs.bulk import refresh_statistics
 
 
 def make_plan(context: RunContext) -> PlanCounts:
-    """Decide for every user in scope and store what there is to say about each; return the counts."""
+    """Decide about every user in scope, store the plan, and return its counts."""
     with timing.step("beginning to plan"):
         counts = _make_plan(context)
         refresh_statistics(RunChange, RunRepeat, PlannedMatch)
@@ -30,7 +30,7 @@ def make_plan(context: RunContext) -> PlanCounts:
 
 
 def _make_plan(context: RunContext) -> PlanCounts:
-    # All orgs that follow LDAP, as a run of some servers may move users to orgs that it does not look after.
+    # All orgs that follow LDAP: a run of some servers may move users to orgs outside its scope.
     plan_context = users_in_scope.plan_context(orgs_in_scope())
     context.surroundings = to_note(plan_context, {pk: org.servers for pk, org in context.scope.items()})
     context_hash = decision_cache.hash_context(plan_context)
@@ -77,7 +77,7 @@ def _reading(row: RunServer) -> ServerReading:
 
 
 def _has_same_servers(decided: DecidedUser, context: RunContext, plan_context: PlanContext) -> bool:
-    """Tell whether the servers that were asked are those of the user's org by now: its list may have changed."""
+    """Return whether the user's org still has the servers that were searched: its list may have changed."""
     org_id = decided.user.account.org_id
     org = plan_context.by_id.get(org_id)
     return org is not None and org.servers == context.scope[org_id].servers

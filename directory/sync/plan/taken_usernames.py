@@ -1,4 +1,4 @@
-"""Finds which usernames that a plan would give belong to other users, who do not give them up in the same plan."""
+"""Finds planned usernames that belong to other users, who do not give them up in the same plan."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from directory.sync.plan.rules.rename_chains import RenameChains
 
 
 class TakenUsernames:
-    """Compares the usernames of a plan with those that there are; users are ids, usernames folded.
+    """Compares the usernames of a plan with the present ones; users are ids, usernames are folded.
 
-    ``renamed`` returns the username that the plan gives a user instead of the present one, as far as nobody else has it;
+    ``renamed`` returns the username that the plan gives a user in place of the present one, if no conflict forbids it;
     empty for none.
     """
 
@@ -19,7 +19,7 @@ class TakenUsernames:
         self._chains = RenameChains(renamed, users_in_scope.owner_of)
 
     def among(self, usernames: Mapping[int, str]) -> set[int]:
-        """Return the users of these whose username in the plan is another user's and stays so."""
+        """Return the ids of those users whose planned username belongs to another user, who keeps it."""
         others = users_in_scope.usernames_of_others({pk: [name] for pk, name in usernames.items()})
         owners = {pk: names[usernames[pk]] for pk, names in others.items() if names}
         return {pk for pk, owner in owners.items() if not self._chains.gives_up(owner)}

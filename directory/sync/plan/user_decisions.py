@@ -1,4 +1,4 @@
-"""Decides for a page of users what the directory says about them, and confirms what would cut off or empower somebody."""
+"""Decides about a page of users from their lookup results, and confirms changes that cut off or give power."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from directory.sync.run_context import RunContext
 from directory.values.plan import Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.text import fold
 
-# One page of users, and what the directory has of them, by id.
+# One page of users, and their lookup results, by user id.
 LookedUp = tuple[Mapping[int, StoredUser], Mapping[int, LookupResult]]
 
 
 class UserDecisions:
-    """What a sync decides for users, page by page; ``stay`` is called where one user takes questions of their own."""
+    """Makes the decisions of a sync, page by page; ``stay`` renews the lease where single users need queries of their own."""
 
     def __init__(
         self,
@@ -40,12 +40,12 @@ class UserDecisions:
         self._taken_usernames = TakenUsernames(self._renamed)
 
     def looked_up(self, pages: Iterable[Mapping[int, StoredUser]]) -> Iterator[LookedUp]:
-        """Yield each page of users with what the directory has of them; changes nothing here."""
+        """Yield each page of users with their lookup results; has no other effect."""
         for users in pages:
             yield users, self._directory.lookup_results(self._servers(users))
 
     def of(self, users: Mapping[int, StoredUser], found: Mapping[int, LookupResult]) -> list[DecidedUser]:
-        """Return what is decided for one page of users, of whom this was found in the directory."""
+        """Return the decisions about one page of users; ``found`` are their lookup results."""
         with timing.step("who is absent"):
             lookups = self._proven(users, found)
             taken = self._taken(users, lookups)
@@ -70,7 +70,7 @@ class UserDecisions:
         return {pk: self._context.scope[user.account.org_id].servers for pk, user in users.items()}
 
     def _proven(self, users: Mapping[int, StoredUser], found: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
-        """Return what was found, without absences that are not proven, and with what keeps those that are waiting."""
+        """Return the lookup results with only proven absences; those whose absence grace is not over have the reason."""
         lookups = {pk: self._looked_for(users[pk], lookup) for pk, lookup in found.items()}
         absent = {pk: users[pk] for pk, lookup in lookups.items() if lookup.presence is Presence.ABSENT}
         waits = absence_grace.waiting(self._servers(absent), self._context.servers, at=self._context.lease.clock())
@@ -78,7 +78,7 @@ class UserDecisions:
         return lookups | self._elsewhere(absent, lookups)
 
     def _looked_for(self, user: StoredUser, lookup: LookupResult) -> LookupResult:
-        """Whoever came into scope while the directory was being read was not looked for, so is not absent."""
+        """Return the result, but “not checked” for an absent user who came into scope while the directory was being read."""
         in_scope = self._context.users_in_scope
         looked_for = in_scope is not None and in_scope.was(user.id, user.account.username)
         if lookup.presence is not Presence.ABSENT or looked_for:
@@ -89,7 +89,7 @@ class UserDecisions:
     def _elsewhere(
         self, absent: Mapping[int, StoredUser], lookups: Mapping[int, LookupResult]
     ) -> dict[int, LookupResult]:
-        """Return the lookups of those whom their org's servers do not have, but one that it does not ask had."""
+        """Return the lookups of absent users who were last found on a server that their org does not ask."""
         at_risk = {pk: user for pk, user in absent.items() if user.account.active and not user.managed_locally}
         last = last_found.of(self._servers(at_risk))
         return {
@@ -102,7 +102,7 @@ class UserDecisions:
         }
 
     def _taken(self, users: Mapping[int, StoredUser], lookups: Mapping[int, LookupResult]) -> dict[int, frozenset[str]]:
-        """Return each user's username from the directory where it is, or will be, another user's."""
+        """Return for each user the new username if it is another user's, or could become so; else an empty set."""
         new_names = {pk: name for pk, lookup in lookups.items() if (name := _new_name(users[pk], lookup))}
         others = self._taken_usernames.among(new_names)
         taken = dict.fromkeys(users, frozenset[str]())
@@ -112,7 +112,7 @@ class UserDecisions:
         return taken
 
     def _renamed(self, pk: int) -> str:
-        """Return the username that this very plan gives a user, as far as nobody else has it; empty for none."""
+        """Return the folded username that this plan gives a user, if no conflict forbids it; empty for none."""
         self._stay()
         user = users_in_scope.load([pk]).get(pk)
         if user is None or user.account.org_id not in self._context.scope:
@@ -125,7 +125,7 @@ class UserDecisions:
         return name if self._decide(user, lookup, frozenset()).outcome is Outcome.PLANNED else ""
 
     def _with_ways(self, changes: Mapping[int, Change], lookups: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
-        """Return, of those whom the plan changes, who are in groups through other groups, with the ways to these."""
+        """Return the lookups of changed users who are in groups through other groups, with the sentence about these ways."""
         found: dict[int, LookupResult] = {}
         for server_id, store in self._context.groups.items():
             scripts = self._context.servers[server_id].scripts
@@ -142,6 +142,6 @@ class UserDecisions:
 
 
 def _new_name(user: StoredUser, lookup: LookupResult) -> str:
-    """Return the folded username that a user's entry asks for; empty where the present one is among its names."""
+    """Return the folded username that a user gets from the entry; empty if the present one is among the entry's."""
     names = [fold(name) for name in lookup.identity.usernames] if lookup.identity else []
     return "" if not names or fold(user.account.username) in names else names[0]

@@ -1,4 +1,4 @@
-"""Orgs → accounts: the users in scope as values, a page at a time."""
+"""Loads the users in scope, and the orgs and roles that a plan needs, as values."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ORG = COLUMNS.index("org_id")
 
 
 def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, StoredUser]]:
-    """Yield these users by id, a page at a time; whoever has moved out of these orgs meanwhile is not in scope any more."""
+    """Yield these users by id, a page at a time, without those who have moved out of these orgs meanwhile."""
     for start in range(0, len(user_ids), PAGE):
         page = load(user_ids[start : start + PAGE])
         yield {pk: user for pk, user in page.items() if user.account.org_id in org_ids}
@@ -47,7 +47,7 @@ def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[in
 def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUser]:
     """Return these users as values, by id; ``lock`` holds their rows until the transaction ends."""
     if lock:
-        # Locked before anything else is read: roles and holds are looked at as they are from now on.
+        # Lock before anything else is read, so that roles and legal holds are those of the locked users.
         locks.users(user_ids)
     found = list(User.objects.filter(pk__among=user_ids).order_by("pk").values_list(*COLUMNS))
     roles: dict[int, set[str]] = {}
@@ -87,19 +87,19 @@ def _stored_user(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset
 
 
 def usernames_of_others(usernames: Mapping[int, Collection[str]]) -> dict[int, dict[str, int]]:
-    """Return which of the folded ``usernames`` of each user belong to another user, and to whom."""
+    """Return by user id which of the user's folded ``usernames`` belong to other users, with the ids of these."""
     keys = {key for names in usernames.values() for key in names}
     owners = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
     return {pk: {key: owners[key] for key in names if owners.get(key, pk) != pk} for pk, names in usernames.items()}
 
 
 def owner_of(user_id: int, key: str) -> int | None:
-    """Return who has this folded username, other than the user; None where nobody has."""
+    """Return the id of another user who has this folded username, or None."""
     return usernames_of_others({user_id: [key]})[user_id].get(key)
 
 
 def orgs(effective: Mapping[int, Effective], org_servers: Mapping[int, tuple[int, ...]]) -> dict[int, OrgFacts]:
-    """Return the active orgs by id; ``org_servers`` are the servers of each, none where it does not follow LDAP."""
+    """Return the active orgs by id; ``org_servers`` are the servers of each org that follows LDAP."""
     return {
         org.id: OrgFacts(
             id=org.id,
@@ -115,7 +115,7 @@ def orgs(effective: Mapping[int, Effective], org_servers: Mapping[int, tuple[int
 
 
 def plan_context(scope: Mapping[int, OrgScope]) -> PlanContext:
-    """Return the orgs, roles and settings that a plan is made against."""
+    """Return the orgs, roles and settings that a plan is decided against."""
     roles = list(Role.objects.all())
     org_servers = {pk: org.servers for pk, org in scope.items()}
     return PlanContext(
@@ -140,5 +140,5 @@ def holders(org_ids: Collection[int]) -> Counter[tuple[str, int]]:
 
 
 def sysadmins() -> set[int]:
-    """Return the ids of everyone who is an active SYSADMIN now."""
+    """Return the ids of all active SYSADMINs."""
     return set(User.objects.sysadmins().values_list("pk", flat=True))

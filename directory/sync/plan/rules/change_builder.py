@@ -9,7 +9,7 @@ from directory.values.plan import Account, Action, Cause, Change, Outcome, Store
 
 @dataclass(slots=True)
 class ChangeBuilder:
-    """The change of one user, so far."""
+    """The change of one user while it is built."""
 
     user: StoredUser
     after: Account
@@ -25,7 +25,7 @@ class ChangeBuilder:
         self.after = replace(self.after, **difference)  # type: ignore[arg-type]  # names are those of Account
 
     def finished(self, cause: Cause = Cause.NONE) -> Change:
-        """Return the change; its outcome is unchanged where no action was added."""
+        """Return the change; its outcome is “unchanged” if no action was added."""
         return Change(
             user_id=self.user.id,
             outcome=Outcome.PLANNED if self.actions else Outcome.UNCHANGED,

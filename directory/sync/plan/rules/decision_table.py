@@ -1,4 +1,4 @@
-"""Sighting + account → change: the decision table, and nothing else. Pure."""
+"""Lookup result + account → change: the decision table, and nothing else. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OTHER_PERSON = (
 def decide(
     user: StoredUser, lookup_result: LookupResult, context: PlanContext, *, taken: Collection[str] = ()
 ) -> Change:
-    """Return the change for one user by the directory's result; ``taken`` are folded usernames of other users."""
+    """Return the change for one user; ``taken`` are folded usernames that belong to other users."""
     builder = ChangeBuilder(user, user.account)
     change = _decide(builder, lookup_result, context, taken)
     if user.managed_locally and change.actions:
@@ -44,7 +44,7 @@ def decide(
 
 
 def needs_confirmation(change: Change, context: PlanContext) -> bool:
-    """Return whether a change cuts someone off or makes someone powerful, so that it is asked about again."""
+    """Return whether a change cuts a user off or gives power, so that it needs a second look."""
     granted = change.after.roles - change.before.roles
     return change.cause is not Cause.NONE or bool(granted & context.powerful_roles)
 
@@ -96,7 +96,7 @@ def _same_person(account: Account, identity: Identity) -> bool:
 
 
 def _name_others(builder: ChangeBuilder, lookup_result: LookupResult) -> None:
-    """Say who has the username of somebody absent by now."""
+    """Name the other people who have the username of an absent user now."""
     for who in lookup_result.namesakes:
         name = f"{who.first_name} {who.last_name}".strip()
         warning = f"Another person with this username: {who.dn}{f' ({name})' if name else ''}"
@@ -111,7 +111,7 @@ def _sentence(text: str) -> str:
 
 
 def _absent(builder: ChangeBuilder, lookup_result: LookupResult) -> Change:
-    """Deactivate, unless the absence grace is not over, or the last server of the user is none of their org's."""
+    """Deactivate, unless the absence grace is not over, or the user was last found on a server that the org does not ask."""
     steps = list(builder.steps)
     change = _leave(builder, Cause.ABSENT)
     if not change.actions or not (lookup_result.waits or lookup_result.elsewhere):
@@ -152,7 +152,7 @@ def _leave(builder: ChangeBuilder, cause: Cause) -> Change:
 def _stay(
     builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, context: PlanContext, taken: Collection[str]
 ) -> Change:
-    """Found and active: undo what a sync did, leave what a person did, then names, org and roles."""
+    """Found and active: undo the states that a sync set, keep those that a person set, then names, org and roles."""
     identity = lookup_result.identity
     if identity is None:
         raise ValueError("a found user comes with an identity")
@@ -182,7 +182,7 @@ def _rule(user: StoredUser) -> str:
 
 
 def _kept(builder: ChangeBuilder, context: PlanContext) -> Change | None:
-    """A person's deactivation or block stays, unless a setting allows to undo it."""
+    """Return the change that keeps a person's deactivation or block, or None; a setting allows a sync to undo those."""
     user, account = builder.user, builder.user.account
     if context.reactivate_set_by_person:
         return None

@@ -1,4 +1,4 @@
-"""Decides which devices and archives an undo can put back, and names the reasons for those that it can't. Pure."""
+"""Decides which devices and archives an undo can put back, and says why it can't put back the others. Pure."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def put_back_devices_archives(
     archives: Mapping[str, Values],
     at: datetime,
 ) -> dict[str, Any]:
-    """Return which devices and archives that a run changed are put back, and add it to the steps.
+    """Return the changed devices and archives that are put back, and add the steps for them.
 
-    ``devices`` and ``archives`` are the user's as they are now. They are put back only as far as the user is.
+    ``devices`` and ``archives`` are the present ones of the user. They are put back only as far as the user is.
     """
     to_restore = {
         "devices": _devices_to_restore(builder, side_effects["devices"]),
@@ -70,7 +70,7 @@ def _archives_to_restore(builder: ChangeBuilder, changed: Mapping[str, Values]) 
 def still_possible(
     to_restore: Values, *, devices: Mapping[str, Values], archives: Mapping[str, Values], at: datetime, on_hold: bool
 ) -> tuple[dict[str, Any], list[str]]:
-    """Return the part of ``to_restore`` that can be put back now, and why the rest can't."""
+    """Return the part of ``to_restore`` that can be put back now, and the reasons for the rest."""
     kept: dict[str, Any] = {"devices": {}, "archives": {}}
     problems = []
     for key, device in to_restore["devices"].items():

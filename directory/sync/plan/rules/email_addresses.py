@@ -1,7 +1,7 @@
-"""Which values of a directory are email addresses, and which of several is the one that counts. Pure.
+"""Finds the email addresses among the values of an entry, and chooses one. Pure.
 
-An address is what Django and mail servers without SMTPUTF8 take (RFC 5321, 4.1.2): signs of ASCII before the "@", and a domain
-that may have letters of any script after it, as it is looked up in its ASCII form.
+An address is a text that Django and mail servers without SMTPUTF8 take (RFC 5321, 4.1.2). It has ASCII characters before
+the "@". The domain after it may have letters of any script, because it is looked up in its ASCII form.
 """
 
 from __future__ import annotations
@@ -22,22 +22,23 @@ _FIRST = rf"[{_LETTER}](?:[{_LETTER}-]{{0,61}}[{_LETTER}])?"
 _NEXT = rf"(?:\.(?!-)[{_LETTER}-]{{1,63}}(?<!-))*"
 _TOP = r"\.(?!-)(?:[a-z\u00a1-\uffff-]{2,63}|xn--[a-z0-9]{1,59})(?<!-)"
 _DOMAIN = re.compile(_FIRST + _NEXT + _TOP, re.IGNORECASE)
-# proxyAddresses of Active Directory and Exchange: "SMTP:" is the primary address, "smtp:" another one, and others are none.
+# proxyAddresses of Active Directory and Exchange: "SMTP:" marks the primary address, "smtp:" a further one; values with
+# another prefix are no email addresses.
 _TYPED = re.compile(r"(?P<type>[A-Za-z][A-Za-z0-9]*):(?P<value>.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The addresses of an entry in the server's order; ``primary`` goes before all, ``wrong`` are values that are none."""
+    """The addresses of an entry in the server's order; ``primary`` counts before all, ``wrong`` are values that are none."""
 
     primary: str = ""
     others: tuple[str, ...] = ()
     wrong: tuple[str, ...] = ()
 
     def chosen(self, current: str) -> str:
-        """Return the one that counts for somebody who has ``current``, as the directory spells it; empty for none.
+        """Return the address that a user with the address ``current`` gets, as the directory spells it; empty for none.
 
-        Of several without a primary one the one in use stays: a directory keeps values in no order.
+        If there are several and none is primary, the current one stays: a directory keeps values in no order.
         """
         if self.primary or not self.others:
             return self.primary
@@ -58,7 +59,7 @@ def addresses(values: Iterable[str]) -> Addresses:
     for value in values:
         typed = _TYPED.fullmatch(value)
         if typed and typed["type"].lower() != "smtp":
-            # An address of another kind of mail: X500, SIP, EUM.
+            # An address of another kind, such as X500, SIP or EUM.
             continue
         address = typed["value"].strip() if typed else value
         if not is_address(address):
@@ -71,7 +72,7 @@ def addresses(values: Iterable[str]) -> Addresses:
 
 
 def spelled_as(current: str, values: Sequence[str]) -> str:
-    """Return the one of the values that is the current one in any letter case, the same spelling first; empty for none."""
+    """Return the value that equals ``current`` except for letter case, the same spelling first; empty if there is none."""
     if current in values:
         return current
     key = fold(current)

@@ -1,4 +1,4 @@
-"""Says by which groups somebody is in other groups, for the steps of a change: those that the scripts name first. Pure."""
+"""Describes how a user is in groups through other groups, as a step of a change. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from directory.values.distinguished_names import text_of_first
 from directory.values.scripts import Scripts
 
 MOST = 10
-# What stands in a script that looks at groups.
+# A script that contains this text may look at groups.
 GROUPS = "groups"
 
 
@@ -19,15 +19,15 @@ def look_at_groups(scripts: Scripts) -> bool:
 
 
 def sentence(ways: Sequence[Sequence[str]], scripts: Scripts) -> str:
-    """Return the step that names how groups are reached; empty where there are none.
+    """Return the step that describes these ways, with groups that the scripts name first; empty if there are none.
 
-    ``ways`` hold DNs: the group that is reached, and those in between, down to the one that names the person.
+    Each way is a list of DNs: the group that is reached, then those in between, down to the one that lists the user.
     """
     if not ways:
         return ""
     text = _text(scripts)
     named = [list(map(text_of_first, way)) for way in ways]
-    # In their order otherwise.
+    # Groups whose DN stands in a script come first; the sort keeps the order of the others.
     named.sort(key=lambda way: way[0].lower() not in text)
     shown = [plain(" ← ".join(way)) for way in named[:MOST]]
     rest = [f"and {len(named) - MOST} more"] if len(named) > MOST else []

@@ -1,4 +1,4 @@
-"""Keeps the last active SYSADMIN: a plan may not take that role or account away from everyone. Pure."""
+"""Keeps the last active SYSADMIN: no plan takes the role or the account from that user. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from directory.values.plan import Account, Cause, Change, Outcome
 
 @dataclass(slots=True)
 class LastSysadmin:
-    """Counts, over a whole plan, who will still be an active SYSADMIN; ``holders`` are user ids."""
+    """Tracks, over a whole plan, the users who will still be an active SYSADMIN; ``holders`` are user ids."""
 
     holders: set[int]
     admin_roles: frozenset[str]
@@ -25,7 +25,7 @@ class LastSysadmin:
         return True
 
     def keep(self, change: Change) -> Change:
-        """Return the same user kept as they are."""
+        """Return a change that keeps the user as they are, with the step that says why."""
         step = "Kept: the last active user with the SYSADMIN role; a sync takes neither the role nor the account."
         return replace(
             change,

@@ -1,4 +1,4 @@
-"""Compares what a stored change relies on with what holds as it is applied: orgs, servers, roles, entries. Pure."""
+"""Compares orgs, servers, roles and entries of a stored change with the present ones before it is applied. Pure."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ _FOR_THE_ACTIVE = {Action.REACTIVATE, Action.UNBLOCK, Action.CLEAR_PENDING, Acti
 
 @dataclass(frozen=True, slots=True)
 class Relied:
-    """What a plan was made against.
+    """The orgs, roles and servers that a plan was decided against.
 
-    ``orgs`` maps the ids of active orgs to the servers that they asked, in order; ``roles`` maps names to marks that
-    change with the role. Both are None in a plan that was stored without them. ``servers`` maps the ids of the servers
-    that were read to their end to the marks of their settings. An undo relies on no server.
+    ``orgs`` maps the ids of active orgs to the ids of their servers, in order. ``roles`` maps names to marks that change
+    with the role. Both are None in a plan that was stored without them. ``servers`` maps the ids of the servers that were
+    read to their end to the marks of their settings. An undo relies on no server.
     """
 
     orgs: Mapping[int, tuple[int, ...]] | None = None
@@ -43,10 +43,11 @@ class EntryNow:
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What holds now: active orgs by id, roles with their marks, servers with the marks of their settings.
+    """The present state: active orgs by id, roles with their marks, servers with the marks of their settings.
 
-    ``names`` are those of the servers, and those that are not enabled have no mark. ``entries`` are what is stored of
-    users (ids) since the plan was made, ``waits`` why it would be too early to act on somebody's absence.
+    A server that is not enabled has no mark; ``names`` maps the ids of all servers to names. ``entries`` maps user ids to
+    the entries that were stored after the plan was made. ``waits`` maps user ids to the reason why their absence grace is
+    not over.
     """
 
     orgs: Mapping[int, OrgFacts]
@@ -63,13 +64,13 @@ class Now:
 
 
 def to_json(context: PlanContext, org_servers: Mapping[int, Sequence[int]], roles: Mapping[str, str]) -> dict[str, Any]:
-    """Return what a plan is made against as its run keeps it; ``org_servers`` are the servers searched, by org in scope."""
+    """Return what a plan is decided against, as JSON for its run; ``org_servers`` are the servers by org in scope."""
     servers = {org.id: org.servers if org.synchronized else () for org in context.by_id.values()} | dict(org_servers)
     return {"orgs": {str(pk): list(each) for pk, each in servers.items()}, "roles": dict(roles)}
 
 
 def from_json(stored: Mapping[str, Any], *, servers: Mapping[int, str], undo: bool) -> Relied:
-    """Return what a plan was made against, as it was before it became a row."""
+    """Return what a plan was decided against, from the JSON of its run."""
     if not stored:
         return Relied(servers=servers, undo=undo)
     orgs = {int(pk): tuple(each) for pk, each in stored["orgs"].items()}
@@ -77,7 +78,7 @@ def from_json(stored: Mapping[str, Any], *, servers: Mapping[int, str], undo: bo
 
 
 def objection(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
-    """Return why a change must not be made any more, without a full stop; empty where nothing speaks against it."""
+    """Return why a change must not be made any more, without a full stop; empty if it may be made."""
     for check in (_target, _roles) if relied.undo else (_present, _target, _settings, _roles, _entry):
         if reason := check(change, server_id, relied, now):
             return reason
@@ -85,7 +86,7 @@ def objection(change: Change, server_id: int | None, relied: Relied, now: Now) -
 
 
 def _present(change: Change, server_id: int | None, relied: Relied, now: Now) -> str:
-    """The org must still use the server that decided, and an absence must be proven on every server that it uses now."""
+    """Check that the org still has the server that decided; an absence must be proven on every server of the org."""
     servers = now.servers_of(change.before.org_id)
     if server_id not in servers or (change.cause is Cause.ABSENT and not relied.servers.keys() >= set(servers)):
         return _other_servers(change.before.org)
@@ -129,7 +130,7 @@ def _roles(change: Change, _server_id: int | None, relied: Relied, now: Now) -> 
 
 
 def _entry(change: Change, server_id: int | None, _relied: Relied, now: Now) -> str:
-    """Entries of the user that were read since the plan was made must not contradict it."""
+    """Check that no entry of the user that was read after the plan was made contradicts it."""
     if change.cause is Cause.ABSENT and (early := now.waits.get(change.user_id)):
         return f"it is too early by the LDAP server's settings of now: {early}"
     for entry in now.entries.get(change.user_id, ()):
@@ -149,26 +150,27 @@ def _contradiction(change: Change, server_id: int | None, entry: EntryNow, now: 
 
 
 def _comes_later(entry: EntryNow, server_id: int | None, servers: Sequence[int]) -> bool:
-    """Return whether the entry's server comes after the one that decided: the first with an entry decides about names."""
+    """Return whether the entry's server comes after the one that decided, so that it does not decide about names."""
     return server_id in servers and entry.server_id in servers[servers.index(server_id) + 1 :]
 
 
 def _other_names(change: Change, identity: Identity) -> str:
-    """Return which names or addresses that the plan writes the entry does not have, or not any more in place of those of now."""
+    """Return which planned names or addresses the entry contradicts by now, as the end of an objection; else nothing."""
     before, after = change.before, change.after
     from_now, from_planned = profile_org_roles.names(before, identity), profile_org_roles.names(after, identity)
     others = [
         name.replace("_", " ")
         for name, planned in from_planned.items()
         if getattr(before, name) != getattr(after, name)
-        # Of several values the one in use stays: what is planned must not be replaced, what is there now must.
+        # An account keeps its value if the entry still has it. So a sync with this entry has to keep the planned value,
+        # and has to replace the present one.
         and (planned != getattr(after, name) or from_now[name] == getattr(before, name))
     ]
     return f"the directory has another {' and '.join(others)} for them" if others else ""
 
 
 def _other_state(change: Change, verdict: Verdict) -> str:
-    """Return what the scripts say of now that does not go with cutting somebody off, bringing them back or moving them."""
+    """Return how the present verdict contradicts a change that cuts the user off, brings them back or moves them."""
     actions = set(change.actions)
     if verdict.error is not None:
         return f"the {verdict.error.script} script fails for their entry"
@@ -185,7 +187,7 @@ def _other_org_or_roles(change: Change, verdict: Verdict, now: Now) -> str:
     granted = {fold(role) for role in change.after.roles - change.before.roles}
     lost = {fold(role) for role in change.before.roles - change.after.roles}
     roles = _roles_of(verdict, change.after.org_id, now)
-    # Where the script leaves roles alone by now, nobody loses any.
+    # If the script leaves roles alone by now, no loss contradicts it.
     if Action.SET_ROLES in change.actions and (granted - roles or lost & (lost if verdict.roles is None else roles)):
         return "the role name script gives other roles"
     return ""

@@ -1,4 +1,4 @@
-"""How names, org and roles follow the directory, for a user who stays. Pure."""
+"""Adds the changes of names, org and roles that the directory asks for, for a user who stays. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ MAX_NAME = 255
 
 
 def profile(builder: ChangeBuilder, identity: Identity, taken: Collection[str]) -> Change | None:
-    """Names and email follow the directory, letter by letter; an attribute that is absent there changes nothing.
+    """Let names and email follow the directory, letter by letter; an absent attribute changes nothing.
 
-    A username in another letter case is the same one: that is no rename.
+    Returns a conflict if the username belongs to another user, else None. Another letter case of a username is no rename.
     """
     account = builder.user.account
     from_directory = names(account, identity)
@@ -51,7 +51,7 @@ def _clash(builder: ChangeBuilder, username: str, taken: Collection[str]) -> Cha
 
 
 def names(account: Account, identity: Identity) -> dict[str, str]:
-    """Return the username, email and names that an account has once it follows this entry, by the account's fields."""
+    """Return the username, email and names that an account gets from this entry, by the fields of ``Account``."""
     return {
         "username": _username(account.username, identity.usernames),
         "email": _email(account.email, identity),
@@ -61,8 +61,8 @@ def names(account: Account, identity: Identity) -> dict[str, str]:
 
 
 def no_address(current: str, identity: Identity) -> str:
-    """Return what to know where all that the directory has for an address is none, without a full stop; else nothing."""
-    # Nearly everybody has just this one.
+    """Return a warning, without a full stop, if no value of the entry's address is a valid one; else an empty text."""
+    # A short way for nearly all users.
     if identity.emails == (current,) and is_address(current):
         return ""
     found = addresses(identity.emails)
@@ -73,7 +73,7 @@ def no_address(current: str, identity: Identity) -> str:
 
 
 def _username(current: str, values: tuple[str, ...]) -> str:
-    """Of several values the one in use stays, else the first counts; a directory keeps them in no order."""
+    """Return the current username if it is among the values, else the first: a directory keeps values in no order."""
     if not values:
         return current
     return spelled_as(current, values) or values[0][:MAX_NAME]
@@ -86,9 +86,9 @@ def _email(current: str, identity: Identity) -> str:
 
 
 def org(builder: ChangeBuilder, lookup_result: LookupResult, verdict: Verdict, context: PlanContext) -> OrgFacts | None:
-    """Move to the org that the org name script names, where there is one; return where the user ends up.
+    """Move the user to the org that the org name script names, if there is one; return the org after that.
 
-    None when the user's org is not what it was when the plan was begun: nothing may be concluded from it then.
+    None if the user's own org was changed since the plan was begun: then org and roles stay as they are.
     """
     account = builder.user.account
     current = context.by_id.get(account.org_id)
@@ -131,13 +131,13 @@ def _why_not_there(
     verdict: Verdict,
     context: PlanContext,
 ) -> str:
-    """Return why the user is not moved to the org that the script names, without a full stop; empty where nothing is."""
+    """Return why the user may not move to the org that the script names, without a full stop; empty if they may."""
     if target.synchronized and lookup_result.server_id not in target.servers:
-        # There the next sync would not find this user, and deactivate.
+        # In that org the next sync would not find this user, and would deactivate them.
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
     current_roles = builder.user.account.roles
     by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
-    # A move to where a role reaches orgs that it does not reach now is as good as a grant, so it takes the server's leave.
+    # If a role reaches further orgs after a move, the move is a kind of grant, so the server must be allowed to grant the role.
     limited = current_roles & context.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
         return ""
@@ -153,7 +153,7 @@ def _why_not_there(
 def roles(
     builder: ChangeBuilder, lookup_result: LookupResult, target: OrgFacts, verdict: Verdict, context: PlanContext
 ) -> None:
-    """Grant the roles that the role name script names, or the default roles of the org where the user ends up."""
+    """Set the roles that the role name script names, or the default roles of the ``target`` org."""
     current_roles = builder.user.account.roles
     by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
     found = resolve(verdict.roles, current_roles=current_roles, org=target, by=by)

@@ -1,4 +1,4 @@
-"""Follows usernames that are passed on, from one user to the next, to see whether the first of them comes free. Pure."""
+"""Follows usernames that users pass on in one plan, to find out whether a username becomes free. Pure."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class RenameChains:
-    """Who gives a username up in one plan, each user looked at once.
+    """Finds the users who give their username up in one plan; each user is looked at once.
 
-    ``renamed`` returns the folded username that a user is to have instead of the present one, as far as nobody else has
-    it, and an empty text for who keeps the present one. ``owner_of`` returns who has a folded username now, other than
-    the user given first; None where nobody has.
+    ``renamed`` returns the folded username that a user gets in place of the present one, if no conflict forbids it; empty
+    if the user keeps the present one. ``owner_of`` takes a user and a folded username, and returns the other user who has
+    it now, or None.
     """
 
     renamed: Callable[[int], str]
@@ -20,11 +20,11 @@ class RenameChains:
     decided: dict[int, bool] = field(default_factory=dict)
 
     def gives_up(self, owner: int) -> bool:
-        """Return whether the owner of a username is to have another one: it is free, or passed on in its turn."""
+        """Return whether this user gets another username, which is free or is given up by its owner in the same way."""
         path: dict[int, None] = {}
         while (found := self.decided.get(owner)) is None:
             if owner in path:
-                # A ring: everybody in it passes a name on.
+                # A ring: each user in it passes a username on to the next.
                 found = True
                 break
             path[owner] = None

@@ -1,4 +1,4 @@
-"""What role names become: of a role name script, of an org's defaults, chosen by hand; in syncs and for new users. Pure."""
+"""Resolves role names from scripts, an org's defaults or a choice by hand to roles, in syncs and for new users. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ NO_ROLES = frozenset[str]()
 
 
 class Granting(NamedTuple):
-    """Who lets a user have which roles.
+    """The roles that a user may be given.
 
-    ``server`` is the LDAP server that has found the user, empty for none, and ``grantable`` are the roles that it may
-    grant. ``known`` are all roles by folded name. Those in ``admin_roles`` need a server's leave even as default roles.
-    ``withheld`` are the roles that the acting person may not give, each with what this person lacks; a sync is nobody's act.
+    ``server`` is the name of the LDAP server that has found the user, or empty. ``grantable`` are the roles that it may
+    grant, ``known`` all roles by folded name. The roles in ``admin_roles`` must be grantable even as default roles.
+    ``withheld`` maps the roles that the acting person may not give to what this person lacks; it is empty in a sync.
     """
 
     server: str
@@ -35,14 +35,14 @@ class Granting(NamedTuple):
 
     @classmethod
     def of_no_server(cls, plan_context: PlanContext, *, follows_ldap: bool) -> Granting:
-        """Return what may be given where no server has found the user; the org may be one that follows no server."""
+        """Return the roles that may be given if no server has found the user; ``follows_ldap`` is a fact of the org."""
         admin_roles = plan_context.admin_roles if follows_ldap else NO_ROLES
         return cls("", NO_ROLES, plan_context.roles, admin_roles)
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRoles:
-    """The roles that are meant, None to leave roles as they are, with the sentences that say why."""
+    """The resulting roles, or None to leave roles as they are, with the sentences that explain them."""
 
     roles: frozenset[str] | None
     steps: tuple[str, ...] = ()
@@ -52,10 +52,10 @@ class ResolvedRoles:
 def resolve(
     returned: tuple[str, ...] | None, *, current_roles: frozenset[str], org: OrgFacts, by: Granting
 ) -> ResolvedRoles:
-    """Return the roles of a user who holds some already and is, or ends up, in this org.
+    """Return the roles of an existing user who is in this org, or moves to it.
 
-    ``returned`` is the script's result: None leaves roles alone, an empty one stands for the org's default roles. A role
-    that the user holds already may be kept, even where the server may not grant it.
+    ``returned`` is the script's result: None leaves roles alone, an empty tuple stands for the org's default roles. The
+    user may keep a role that the server may not grant.
     """
     if returned is None:
         return ResolvedRoles(None, ("The role name script leaves roles alone.",))
@@ -80,10 +80,10 @@ def resolve(
 def resolve_new_user(
     returned: tuple[str, ...] | None, *, chosen: frozenset[str] | None, org: OrgFacts, by: Granting
 ) -> ResolvedRoles:
-    """Return the roles of a user who is made in this org, never None: where a sync would leave roles alone, the defaults.
+    """Return the roles of a new user in this org, never None: if a sync would leave roles alone, these are the defaults.
 
-    ``chosen`` are roles that somebody chose by hand, None for no choice: they count where the script leaves roles alone,
-    or no server has found the user. What the acting person may not give is left out.
+    ``chosen`` are roles that a person chose by hand, None for no choice. They count if the script leaves roles alone, or
+    no server has found the user. Roles that the acting person may not give are left out.
     """
     if returned is None and chosen is not None:
         found = ResolvedRoles(chosen)
@@ -103,7 +103,7 @@ def resolve_new_user(
 
 
 def _defaults(so_far: ResolvedRoles, current_roles: frozenset[str], org: OrgFacts, by: Granting) -> ResolvedRoles:
-    """An org's default roles are its own setting; only a role that holds admin needs the server's leave as well."""
+    """Return the default roles of an org; a role that holds admin is left out unless the server may grant it."""
     refused = sorted(org.default_roles & (by.admin_roles - by.grantable - current_roles))
     warnings = [
         f"{by.server} may not grant {role}, a default role of {org.name}"
