@@ -1,4 +1,4 @@
-"""Rows → orgs.actions → outcomes: batches, each one transaction, each change checked again before it is made."""
+"""Applies stored changes in batches of one transaction; each change is checked again before it is made."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ Load = Callable[[Collection[int]], Mapping[int, StoredUser]]
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How changes are made: by whom, reading users how, and what their plan was made against.
+    """The terms on which the changes of a run are made: the actor, how users are loaded, what the plan relies on.
 
-    ``load`` returns users as values and keeps their rows locked. An undo puts back what it remembers.
+    ``load`` returns users as values and keeps their rows locked. ``with_devices`` reactivates devices with their users.
     """
 
     by: Actor
@@ -44,13 +44,13 @@ class Terms:
 
     @property
     def undo(self) -> bool:
-        """Whether the plan goes back."""
+        """Whether the run is an undo."""
         return self.relied.undo
 
 
 @dataclass(frozen=True, slots=True)
 class ChangeBatch:
-    """Changes that are made in one transaction, by the ids of their rows, and what holds meanwhile."""
+    """Changes that are made in one transaction, by the ids of their rows, with the locked present state."""
 
     terms: Terms
     now: Now
@@ -59,12 +59,12 @@ class ChangeBatch:
 
 
 def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
-    """Return the next changes of a plan that are still to be made, with those that pass usernames on to them.
+    """Return the next changes of a plan that are still to be made, and those that pass usernames on to them.
 
-    They come in the order of their ids, with those of passed-on usernames at the end. ``after`` is the id up to which
-    all have been made, so that a database need not pass these over once more for each batch.
+    They come in the order of their ids, with those that pass usernames on at the end. All changes up to the id ``after``
+    have been made, so that the database does not read them again for each batch.
     """
-    # What is only for people to read is loaded where something is to be added to it.
+    # Columns that only people read are loaded later, for the rows that get a further step.
     planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order().defer(*FOR_PEOPLE)
     found = {row.pk: row for row in planned.filter(pk__gt=after)[:size]}
     new = list(found.values())
@@ -78,7 +78,7 @@ def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
 
 
 def batch(changes: Sequence[RunChange], *, terms: Terms, now: Now, at: datetime) -> None:
-    """Apply these changes and note the outcome of each, inside the caller's transaction; ``now`` is the present state."""
+    """Apply these changes and note the outcome of each, in the caller's transaction; ``now`` is the present state."""
     stored_users = terms.load([row.user_id for row in changes if row.user_id is not None])
     before = _snapshots([row for row in changes if row.user_id in stored_users])
     batch = ChangeBatch(
@@ -112,12 +112,12 @@ def _note_objections(objections: Mapping[int, str]) -> None:
 
 
 def _snapshots(changes: Sequence[RunChange]) -> dict[int, SideEffectSnapshot]:
-    """Return what the users of these changes have beside their accounts now."""
+    """Return snapshots of what the users of these changes have beside their accounts, by user id."""
     return side_effects.read({row.user_id: row.actions for row in changes if row.user_id is not None})
 
 
 def _side_effects(changes: Sequence[RunChange], before: Mapping[int, SideEffectSnapshot]) -> dict[int, dict[str, Any]]:
-    """Return what each change, by its id, has left beside the account: an undo needs it."""
+    """Return the side effects of each change by its id, for an undo."""
     after = {**before, **_snapshots([row for row in changes if side_effects.has_side_effects(row.actions)])}
     users_by_change = {row.pk: row.user_id or 0 for row in changes}
     return {pk: side_effects.between(before[user], after[user]) for pk, user in users_by_change.items()}
@@ -126,7 +126,7 @@ def _side_effects(changes: Sequence[RunChange], before: Mapping[int, SideEffectS
 def _objection(
     row: RunChange, stored_users: Mapping[int, StoredUser], before: Mapping[int, SideEffectSnapshot], batch: ChangeBatch
 ) -> str:
-    """Return why a change can't be made as it was planned; empty where it can."""
+    """Return why a change can't be made as it was planned; empty if it can."""
     user, change = stored_users.get(row.user_id or 0), batch.changes.get(row.pk)
     if user is None or change is None:
         return "the user has been deleted"
@@ -147,7 +147,7 @@ def _differences(account: Account, planned: Account) -> str:
 
 
 def _leave_out_what_has_changed(row: RunChange, now: SideEffectSnapshot, *, on_hold: bool, at: datetime) -> None:
-    """Take what can't be put back any more out of an undo's change, and say so with it."""
+    """Take devices and archives that can't be put back any more out of an undo's change, and add the reasons to it."""
     possible, problems = devices_archives.still_possible(
         row.put_back, devices=now.devices, archives=now.archives, at=at, on_hold=on_hold
     )
@@ -158,9 +158,9 @@ def _leave_out_what_has_changed(row: RunChange, now: SideEffectSnapshot, *, on_h
 
 
 def _make(changes: Sequence[RunChange], batch: ChangeBatch) -> None:
-    """Make all changes at once; when a rule forbids one of them, make each half apart, and so on, to find which.
+    """Make all changes at once; if a rule forbids one, split them into halves again and again to find it.
 
-    Those who pass usernames on to each other stay together for as long as they can.
+    Users who pass usernames on to each other stay together as long as possible.
     """
     if not changes:
         return
@@ -184,9 +184,9 @@ def _make(changes: Sequence[RunChange], batch: ChangeBatch) -> None:
 
 
 def _halves(changes: Sequence[RunChange]) -> list[list[RunChange]]:
-    """Return the changes in two parts, of which none separates those who pass usernames on to each other.
+    """Return the changes in two parts; users who pass usernames on to each other stay in one part.
 
-    Where all are one such group it is cut: whoever gives a name up comes first.
+    A single such group is cut in two: the user who gives a username up comes before the user who gets it.
     """
     groups = _groups(changes)
     if len(groups) == 1:
@@ -196,13 +196,13 @@ def _halves(changes: Sequence[RunChange]) -> list[list[RunChange]]:
 
 
 def _groups(changes: Sequence[RunChange]) -> list[list[RunChange]]:
-    """Return the changes in groups that pass usernames on to each other."""
+    """Return the changes in groups of users who pass usernames on to each other."""
     owners = {fold(row.before["username"]): row for row in changes if Action.RENAME in row.actions}
     group_of = {row.pk: [row] for row in changes}
     for row in owners.values():
         owner = owners.get(fold(row.after["username"]))
         if owner is not None and group_of[owner.pk] is not group_of[row.pk]:
-            # Whoever gives a name up comes first, for when they are made one by one.
+            # The user who gives the username up comes first, in case the changes are made one by one.
             joined = [*group_of[owner.pk], *group_of[row.pk]]
             group_of.update((each.pk, joined) for each in joined)
     return list({id(group): group for group in group_of.values()}.values())
@@ -227,12 +227,12 @@ def _do(
     signed_out: set[int],
     batch: ChangeBatch,
 ) -> None:
-    """Do one thing to these users; ``signed_out`` are those whose sessions have ended by then, for what follows."""
+    """Do one action for these users; ``signed_out`` collects users whose sessions have ended, for the actions after it."""
     terms, at = batch.terms, batch.at
     ids, by = [change.user_id for change in changes], terms.by
     match action:
         case Action.REACTIVATE:
-            # An undo puts devices back as they were, one by one.
+            # An undo puts devices back one by one, as they were.
             deactivation.reactivate(user_ids=ids, by=by, at=at, with_devices=terms.with_devices and not terms.undo)
         case Action.UNBLOCK:
             blocking.unblock(user_ids=ids, by=by, at=at)

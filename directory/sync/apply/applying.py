@@ -21,14 +21,14 @@ from orgs.models import AuditEntry, RoleGrant
 log = logging.getLogger("rollcall.sync")
 
 BATCH = 500
-# While a transaction is open on SQLite, nobody else can write, and who waits only looks every tenth of a second: so
-# shorter ones there, with a pause after each that lets the others in.
+# On SQLite an open transaction blocks all other writers, and these only look every tenth of a second. So transactions
+# are shorter there, with a pause after each that lets the others write.
 BATCH_SQLITE = 200
 PAUSE_SQLITE = 0.06
 
 
 def copy_plan(context: RunContext) -> None:
-    """Make the plan of another run this run's own, wholly or not at all; does nothing where that has been done."""
+    """Copy the plan of another run into this run, wholly or not at all; does nothing if that was done before."""
     with timing.step("copying the plan"):
         source_id = context.run.plan_from_id
         if source_id is None or context.run.changes.exists():
@@ -36,26 +36,27 @@ def copy_plan(context: RunContext) -> None:
         context.lease.renew(phase="copying the plan", done=0)
         with transaction.atomic():
             copied = plan_rows.copy_plan(source_id=source_id, target_id=context.run.pk)
-            # At the end: who is not in charge of the run any more copies nothing, and the lease can be renewed meanwhile.
+            # Write the run's row last: a worker that has lost the run copies nothing, and its heartbeat is not blocked by
+            # this transaction.
             context.lease.save(total=copied)
 
 
 def apply_plan(context: RunContext) -> None:
-    """Make the stored changes, batch by batch, each in one transaction that this worker must still be in charge of."""
+    """Make the stored changes in batches; each is one transaction, which fails if this worker has lost the run."""
     with timing.step("applying"):
         undone = context.run.undo_of
         if undone is not None:
             log.info(report.undoing(context.run.pk, undone.pk, simulated=False))
         total = context.run.stored_changes.count()
         done = _apply_batches(context, total)
-        # Where users are in the directory is not for an undo to say.
+        # An undo has not read the directory, so it has no matches to note.
         if undone is None:
             _note_matches(context, done=done, total=total)
             refresh_statistics(Match, KnownId, RoleGrant, AuditEntry)
 
 
 def _apply_batches(context: RunContext, total: int) -> int:
-    """Return how many changes were made, or could not be made, by this worker or those before it."""
+    """Return how many changes have an outcome, from this worker or earlier ones."""
     terms = apply_changes.Terms(
         by=context.actor,
         load=lambda ids: users_in_scope.load(ids, lock=True),
@@ -77,7 +78,7 @@ def _apply_batches(context: RunContext, total: int) -> int:
 
 
 def _note_matches(context: RunContext, *, done: int, total: int) -> None:
-    """Note by which entries the users of the plan were found, and who has been absent, in one transaction."""
+    """Note the matches of the plan, and count the absences, in one transaction."""
     with timing.step("noting matches"), transaction.atomic():
         context.lease.renew(phase="noting matches", done=done, total=total)
         at, run_id = context.lease.clock(), context.run.pk

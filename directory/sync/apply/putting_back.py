@@ -1,4 +1,4 @@
-"""Puts back what an undo remembers beside the accounts: who set a state, grants, devices and archives."""
+"""Puts back what a run has changed beside the accounts: who set a state, grants, devices and archives."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orgs.rules.actors import Actor
 
 
 def put_back_beside_accounts(changes: Sequence[RunChange], *, by: Actor, at: datetime) -> None:
-    """Put back what an undo remembers beside the accounts, once these are as they were."""
+    """Put back the states, grants, devices and archives of these changes; call it once the accounts are put back."""
     remembered = {row.user_id: row.put_back for row in changes if row.user_id is not None}
     put_back.states(
         users={pk: side_effects.with_datetimes(each["states"]) for pk, each in remembered.items()}, by=by, at=at

@@ -1,4 +1,4 @@
-"""Who is mailed about a run, and which orgs' part of it each of them may see."""
+"""Decides who gets mail about a run, and the orgs that each recipient may see."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from orgs.permissions import Permission
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One address; ``org_ids`` are the orgs of the run that it may be told about, None for the whole run."""
+    """One address; ``org_ids`` are the orgs of the run that it may see, None for the whole run."""
 
     address: str
     org_ids: frozenset[int] | None = None
 
 
 def readers(org_ids: Collection[int]) -> list[Recipient]:
-    """Return who is mailed about a run of these orgs: each address once, and nobody who may see none of them.
+    """Return the recipients of mail about a run of these orgs, each address once; all of them may see at least one org.
 
-    The addresses of the settings, and server administrators, who may open the run's page, are told everything. An
-    address of several people is told what one of them may see.
+    The addresses of the settings, and server administrators, who may open the run's page, see the whole run. An address
+    of several people sees the orgs that any of them may see.
     """
     found: dict[str, Recipient] = {}
     for reader in _all(org_ids):

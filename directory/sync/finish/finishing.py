@@ -20,7 +20,7 @@ log = logging.getLogger("rollcall.sync")
 
 
 def planned(context: RunContext) -> None:
-    """End a simulation: its plan is stored."""
+    """End a simulation whose plan has been stored."""
     with timing.step("telling"):
         _finish(context, RunState.PLANNED)
 
@@ -33,12 +33,12 @@ def applied(context: RunContext) -> None:
 
 
 def only_the_end_is_missing(run: Run) -> bool:
-    """Return whether a worker was killed at the end of a run that had done everything else."""
+    """Return whether a worker was killed while it ended this run, with all other stages done."""
     return run_log.half_written(run)
 
 
 def resume(context: RunContext) -> None:
-    """Go on with the end of a run whose worker was killed there.
+    """Go on with the end of a run whose worker was killed while it ended the run.
 
     Raises:
         Cancelled: somebody has cancelled the run before all changes were applied.
@@ -52,7 +52,7 @@ def resume(context: RunContext) -> None:
 
 
 def failed(context: RunContext, error: str) -> None:
-    """End a run that cannot go on, for the reason that ``error`` gives."""
+    """End a run that cannot go on; ``error`` is the reason."""
     _stop(context, RunState.FAILED, error)
     run_mails.send(context)
 
@@ -64,9 +64,9 @@ def cancelled(context: RunContext) -> None:
 
 
 def close_dead(run: Run, *, at: datetime) -> bool:
-    """End a run that nobody will take over any more; tell whether it still was there to be ended.
+    """End a run that no worker takes over any more; return False if another worker was faster.
 
-    Its mail waits in the box: whoever closes it may be answering a person.
+    Its mails are stored and sent later: the caller may be answering a request.
     """
     claimed = lease.claim_dead(run.pk, clock=lambda: at)
     if claimed is None:
@@ -95,7 +95,7 @@ def _finish(context: RunContext, state: RunState) -> None:
 
 
 def _stop(context: RunContext, state: RunState, error: str = "") -> None:
-    """End a run before its time; what had been applied by then stays, is counted and is listed."""
+    """End a run before its time; applied changes stay, and are counted and listed."""
     applying = context.run.state == RunState.APPLYING
     simulated = str(context.run.simulated).lower()
     log.error("DIRSYNC:: %s run:%d simulated:%s %s", state.value.title(), context.run.pk, simulated, report.safe(error))

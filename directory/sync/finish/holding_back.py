@@ -1,4 +1,4 @@
-"""Stops a run before its first write: says why on the page, as an alert and by mail, and leaves the plan to a person."""
+"""Holds a run back before its first write: reports the reasons on the page, as an alert and by mail."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ log = logging.getLogger("rollcall.sync")
 
 
 def hold_back(context: RunContext, reasons: ReasonsToStop) -> None:
-    """End the run with its plan stored and nothing written; its sentences go to the log, an alert and mails."""
+    """End the run with its plan stored and nothing written; the reasons go to the log, an alert and mails."""
     passed, waits = reasons.limits, reasons.approval
     sentences = " ".join([*(reason.message for reason in passed), *waits])
     alert, mail = (AlertKind.HELD_BACK, MailKind.HELD_BACK) if passed else (AlertKind.APPROVAL, MailKind.APPROVAL)

@@ -1,4 +1,4 @@
-"""What a run came to, for machines: the summary, and one object for each user with anything to say."""
+"""The result of a run as JSON: the summary, and one object for each change; and the summary as text."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def _reading(reading: RunServer) -> dict[str, Any]:
 
 
 def _not_applied(run: Run) -> int:
-    """Return how many planned changes were not made, because the user had changed or a rule forbade it."""
+    """Return how many planned changes were not made, because the user had changed or a rule forbade them."""
     return run.stored_changes.filter(outcome__in=[Outcome.CHANGED_MEANWHILE, Outcome.REFUSED]).count()
 
 
 def changes(run: Run) -> Iterator[dict[str, Any]]:
-    """Yield one JSON object for each user with anything to say, in the order in which they were decided."""
+    """Yield one JSON object for each stored change, in the order in which they were decided."""
     for row in run.changes.in_order().iterator(chunk_size=1000):
         yield change(row)
 

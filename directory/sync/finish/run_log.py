@@ -1,4 +1,4 @@
-"""Writes the log lines of a run: how it begins, what becomes of each org and user, and the summary."""
+"""Writes the log lines of a run: its beginning, each org, each changed user, and the summary."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ log_of_history = logging.getLogger("rollcall.sync.history")
 
 Values = Mapping[str, Any]
 
-# The last step before a run ends, as its row names it; ``done`` counts the changes that have their lines.
+# The phase in a run's row while its log is written; ``done`` then counts the changes that have their lines.
 WRITING = "writing the log"
 CHUNK = 500
-# At the end of lines that may have been written once before, by a worker that was killed in between.
+# Ends a line that a killed worker may have written before.
 REPEATED = " repeated:true"
 
 
@@ -33,12 +33,12 @@ def write_sync_begins(context: RunContext) -> None:
 
 
 def write_orgs_begin(context: RunContext) -> None:
-    """Write the line that opens each org, as its users are about to be decided about."""
+    """Write the line that opens each org, before its users are decided."""
     _write_orgs({pk: org.org.name for pk, org in context.scope.items()})
 
 
 def write_application_begins(context: RunContext) -> None:
-    """Write the lines that open a sync whose stored plan is about to be applied; an undo has a line of its own."""
+    """Write the lines that open a sync, before its stored plan is applied; an undo has a line of its own."""
     if context.run.undo_of is None:
         log.info(report.submitting([part["id"] for part in context.run.org_counts]))
         _write_orgs({part["id"]: part["name"] for part in context.run.org_counts})
@@ -50,12 +50,12 @@ def _write_orgs(names: Mapping[int, str]) -> None:
 
 
 def half_written(run: Run) -> bool:
-    """Return whether a worker was killed while it wrote the log lines of a run that had done everything else."""
+    """Return whether a worker was killed while it wrote the log lines of this run, with all other stages done."""
     return run.phase == WRITING and (run.simulated or run.state == RunState.APPLYING)
 
 
 def write_log(context: RunContext) -> None:
-    """Write the log lines of a run that is about to end; after a crash this goes on where it stopped."""
+    """Write the log lines of a run before it ends; after a crash, go on where the last worker stopped."""
     run = context.run
     run.refresh_from_db()
     again = half_written(run)
@@ -85,7 +85,7 @@ def write_log(context: RunContext) -> None:
 
 
 def _change(user_id: int, before: Values, after: Values, actions: Iterable[str]) -> Change:
-    """Return as much of a stored change as its log lines tell."""
+    """Return the part of a stored change that its log lines need."""
     return Change(
         user_id=user_id,
         outcome=Outcome.PLANNED,

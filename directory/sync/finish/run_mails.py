@@ -1,4 +1,4 @@
-"""Writes the mails of a run, for each reader what they may see, and sends what waits."""
+"""Writes the mails of a run, each with what its recipient may see, and sends the waiting mails."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Values = Mapping[str, Any]
 
 
 def write_mails(context: RunContext, kind: MailKind, opening: str, detail: str = "") -> None:
-    """Put the run's mails into the box, in the transaction that ends the run: neither comes without the other.
+    """Store the run's mails to be sent, in the transaction that ends the run, so that both happen or neither.
 
-    Whoever may not see the whole run is told the ``opening`` and the counts of their orgs, but no ``detail``, which
-    names other orgs, servers and people.
+    A recipient who may not see the whole run gets the ``opening`` and the counts of their orgs. The ``detail`` names other
+    orgs, servers and people, so it is left out for them.
     """
     context.run.refresh_from_db()
     if not notifications.can_mail():
@@ -63,7 +63,7 @@ def _incomplete(run: Run) -> list[str]:
 
 
 def _part_of_mail(run: Run, kind: MailKind, opening: str, parts: Sequence[Values]) -> tuple[str, str]:
-    """Return subject and text of the mail about these orgs, for somebody who may not open the run's page."""
+    """Return subject and text of the mail about these orgs, for a recipient who may not open the run's page."""
     counts = filled({count.key: sum(part.get(count.key, 0) for part in parts) for count in run_counts.COUNTS})
     if kind == MailKind.INCOMPLETE and not counts[NOT_CHECKED.key]:
         kind = MailKind.SUMMARY
@@ -82,14 +82,14 @@ def _org_lines(parts: Iterable[Values]) -> list[str]:
 
 
 def send(context: RunContext) -> None:
-    """Send what waits in the box and say who was told."""
+    """Send all waiting mails, and log the recipients of this run's mails."""
     send_waiting(at=context.lease.clock())
     if not context.run.mails.filter(sent_at__isnull=False).exists():
         log.info(report.mail_sent([], filled(context.run.counts), simulated=context.run.simulated))
 
 
 def send_waiting(*, at: datetime) -> None:
-    """Send the mails that wait and say who was told of which run."""
+    """Send all waiting mails, and log the recipients for each run."""
     mails_of_runs: dict[int, list[Mail]] = {}
     for mail in notifications.send_waiting(at=at):
         mails_of_runs.setdefault(mail.run_id, []).append(mail)

@@ -21,7 +21,7 @@ LookedUp = tuple[Mapping[int, StoredUser], Mapping[int, LookupResult]]
 
 
 class UserDecisions:
-    """Makes the decisions of a sync, page by page; ``stay`` renews the lease where single users need queries of their own."""
+    """Makes the decisions of a sync, page by page; ``stay`` renews the lease before a user needs queries of their own."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class UserDecisions:
         return lookups | self._elsewhere(absent, lookups)
 
     def _looked_for(self, user: StoredUser, lookup: LookupResult) -> LookupResult:
-        """Return the result, but “not checked” for an absent user who came into scope while the directory was being read."""
+        """Return the result; an absent user who came into scope during the reading is “not checked”."""
         in_scope = self._context.users_in_scope
         looked_for = in_scope is not None and in_scope.was(user.id, user.account.username)
         if lookup.presence is not Presence.ABSENT or looked_for:
@@ -125,7 +125,7 @@ class UserDecisions:
         return name if self._decide(user, lookup, frozenset()).outcome is Outcome.PLANNED else ""
 
     def _with_ways(self, changes: Mapping[int, Change], lookups: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
-        """Return the lookups of changed users who are in groups through other groups, with the sentence about these ways."""
+        """Return the lookups of changed users who are in groups through other groups, with a sentence on these ways."""
         found: dict[int, LookupResult] = {}
         for server_id, store in self._context.groups.items():
             scripts = self._context.servers[server_id].scripts

@@ -1,7 +1,7 @@
-"""Which stored entries claim what an entry that came is taken for, and have not come: one of both may be gone.
+"""Finds stored entries that did not come with the changes, but compete with an entry that did: they may be gone.
 
-An entry that was renamed comes under another DN with the same immutable id; one that was deleted and made anew comes
-with the same username. Nothing in the changes says that the older one is gone.
+A renamed entry comes under another DN with the same immutable id. An entry that was deleted and made anew comes with the
+same username. Nothing in the changes shows that the older one is gone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ PART = 500
 
 
 class Claimant(NamedTuple):
-    """A stored entry."""
+    """A stored entry that competes with one that came."""
 
     pk: int
     user_id: int | None
@@ -28,9 +28,9 @@ class Claimant(NamedTuple):
 
 
 def not_come(entry_store: EntryStore, server_id: int, competing_users: Collection[int]) -> list[Claimant]:
-    """Return these entries; ``competing_users`` are users who claim an entry that came, beside the one that it is taken for.
+    """Return the competing entries that have not come; ``competing_users`` are users with a claim to an entry that came.
 
-    By what is stored, not by what is new: an attempt that died may have stored the new entry before.
+    All stored entries are compared, not only new ones: a dead attempt may have stored the new entry before.
     """
     stored = StoredEntry.objects.filter(server=server_id)
     found: dict[int, Claimant] = {}
@@ -43,14 +43,14 @@ def not_come(entry_store: EntryStore, server_id: int, competing_users: Collectio
         claiming = stored.filter(user__in=users[start : start + PART])
         found |= {row.pk: row for row in _rows(claiming) if not entry_store.has_come(row.pk, row.run_id)}
     if users:
-        # Whose else these are is not kept with them.
+        # The rows do not store which other users claim them, so all ambiguous ones count.
         ambiguous = stored.filter(ambiguous=True)
         found |= {row.pk: row for row in _rows(ambiguous) if not entry_store.has_come(row.pk, row.run_id)}
     return list(found.values())
 
 
 def _beside_what_came(entry_store: EntryStore, entries: QuerySet[StoredEntry], column: str) -> dict[int, Claimant]:
-    """Return which of some entries have not come, although another one has that is alike in this column."""
+    """Return those of these entries that have not come, while another one with the same value in this column has."""
     came, others = set[object](), list[Claimant]()
     for row in _rows(entries):
         if entry_store.has_come(row.pk, row.run_id):

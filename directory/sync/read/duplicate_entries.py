@@ -1,4 +1,4 @@
-"""What it means that entries come twice in one reading: the same again counts once, another thing is a change meanwhile."""
+"""Judges entries that come twice in one reading: with equal content they count once, else the directory has changed."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
 from directory.sync.entries.arrivals import Repeat
 
-# So many of those that came twice are named.
+# The most entries that one sentence names.
 NAMED = 5
 
 
 def same_again(repeats: Iterable[Repeat[RawEntry]], *, resolved: bool = False) -> list[str]:
-    """Return the DNs of entries that came twice with the same content; ``resolved`` leaves groups out of the comparison.
+    """Return the DNs of entries that came twice with equal content; ``resolved`` leaves groups out of the comparison.
 
     Raises:
         DirectoryUnavailable: one of them had another content before.
@@ -79,5 +79,5 @@ def _attributes(raw: RawEntry) -> Mapping[str, Sequence[str]]:
 
 
 def _sorted(attributes: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
-    """Return attributes without what servers may order one way or another."""
+    """Return attributes with their values sorted, because servers send them in any order."""
     return {name.lower(): sorted(values) for name, values in attributes.items()}

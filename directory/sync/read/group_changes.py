@@ -1,4 +1,4 @@
-"""Whose memberships have changed with a group: entries name the groups that they are in, and nothing of a change. Pure."""
+"""Finds the entries whose memberships changed groups alter: an entry does not change itself when a group does. Pure."""
 
 from __future__ import annotations
 
@@ -12,41 +12,45 @@ from orgs.text import fold
 
 Attributes = Mapping[str, Sequence[str]]
 
-# So many of those in doubt are read to find out about all of them.
+# Of entries in doubt so many are read, to find out about all of them.
 SAMPLES = 5
-# So many pairs of a group and somebody in it, also by other groups, are looked at.
+# The most pairs of a group and a member, direct or nested, that are compared.
 MOST_PAIRS = 1_000_000
 
 
 class TooMany(Exception):
-    """Very many people are in the groups that have changed."""
+    """The changed groups have too many members to compare."""
 
 
 @dataclass(slots=True)
 class Doubt:
-    """Entries that all name a group, as they are stored, or all do not: if one of them is otherwise by now, all may be."""
+    """Stored entries that all name a group, or all do not; if one of them differs by now, all may differ."""
 
     group: str
     names_it: bool
     dns: list[str] = field(default_factory=list)
 
     def samples(self) -> list[str]:
-        """Return some of the entries, from as many branches as there are."""
+        """Return the DNs of a few of the entries, from as many branches as possible."""
         by_branch = {distinguished_names.parent(dn): dn for dn in self.dns}
         return list(dict.fromkeys([*by_branch.values(), *self.dns]))[:SAMPLES]
 
     def is_confirmed(self, now: Mapping[str, frozenset[str]]) -> bool:
-        """Return whether the entries have to be read, by the groups that samples name now; those that are gone say nothing."""
+        """Return whether all entries have to be read; ``now`` maps the DNs of samples to the keys of the groups they name.
+
+        Samples that are gone do not count; if all are gone, the entries have to be read.
+        """
         groups_now = [now[dn] for dn in self.samples() if dn in now]
         return not groups_now or any((self.group in groups) != self.names_it for groups in groups_now)
 
 
 @dataclass(slots=True)
 class GroupChanges:
-    """What changed groups mean for entries: ``changed`` have to be read, ``doubts`` have to be looked into.
+    """The effects of changed groups on entries.
 
-    ``joined`` are the DNs of people in groups that the filter asks for, of whom nothing is stored, ``unknown`` usernames
-    that such a group lists, and that no stored entry has. ``named`` are the gone groups that entries still name.
+    ``changed`` are the DNs of entries that have to be read; samples of the ``doubts`` have to be read first. ``joined``
+    are the DNs of people without a stored entry in groups that the filter asks for. ``unknown`` are usernames that such a
+    group lists, and that no stored entry has. ``named`` are the gone groups that entries still name.
     """
 
     changed: list[str] = field(default_factory=list)
@@ -57,14 +61,14 @@ class GroupChanges:
 
 
 def look(around: Surroundings, entries: Iterable[tuple[str, Attributes]], *, username: str = "uid") -> GroupChanges:
-    """Return what groups that have changed, or are gone, mean for these entries, given as DN and attributes.
+    """Return the effects of changed and gone groups on these entries, given as DN and attributes.
 
-    ``username`` is the attribute that holds usernames, beside ``uid``. An entry that names a group which does not list it
-    any more has changed. One that a group lists, and that does not name it, has, if the server has others name that group;
-    where nobody does, it may name none of that kind at all.
+    ``username`` is the attribute that holds usernames, beside ``uid``. An entry has changed if it names a group that does
+    not list it any more. It has also changed if a group lists it, the entry does not name the group, and other members do.
+    If no member names the group, entries may not name groups of this kind at all.
 
     Raises:
-        TooMany: that would take too long.
+        TooMany: the comparison would take too long.
     """
     comparison = _Comparison(around, usernames=frozenset({"uid", username.lower()}))
     for dn, attributes in entries:
@@ -72,12 +76,12 @@ def look(around: Surroundings, entries: Iterable[tuple[str, Attributes]], *, use
     return comparison.result()
 
 
-# No DN begins with it.
+# The prefix of usernames among the keys of DNs; no DN begins with it.
 NAME = "name:"
 
 
 class _Graph:
-    """Who is in which of the changed groups, directly or as a member of a group in it, also where they go in circles."""
+    """The members of the changed groups, direct and nested; groups may contain each other in circles."""
 
     def __init__(self, around: Surroundings) -> None:
         self.changed = {distinguished_names.key(lists.dn) for lists in around.groups}
@@ -101,7 +105,7 @@ class _Graph:
         return {group for each in who for group in self._nested.get(each, ())}
 
     def filter_members(self) -> set[str]:
-        """Return the members of each group that the filter names, if that group, or one in it, has changed."""
+        """Return the members of each group that the filter names, if the group, or one nested in it, has changed."""
         found: set[str] = set()
         for root in self._roots & self._lists.keys():
             family = {root, *self._below(root)}
@@ -118,7 +122,7 @@ class _Graph:
         return found
 
     def _below(self, group: str) -> set[str]:
-        """Return the groups in a group, and those in these, without itself."""
+        """Return all groups nested in a group, without the group itself."""
         found: set[str] = set()
         waiting = [group]
         while waiting:
@@ -140,16 +144,17 @@ class _Graph:
 
 
 class _Comparison:
-    """What groups list, compared with what entries name, one after the other."""
+    """Compares the members that groups list with the groups that entries name, one entry after the other."""
 
     def __init__(self, around: Surroundings, *, usernames: frozenset[str]) -> None:
         self._graph = _Graph(around)
         self._joined = self._graph.filter_members()
         self._usernames = usernames
-        # Many entries name the same few groups.
+        # Keeps the keys of DNs, because many entries name the same few groups.
         self._keys = distinguished_names.Keys()
         self._found = GroupChanges()
-        # By group, and whether it lists them itself: those who do not name it, and whether others of these do.
+        # Both by group, and whether its own list has the member: members that do not name the group, and whether others
+        # do.
         self._missing: dict[tuple[str, bool], Doubt] = {}
         self._certain: set[tuple[str, bool]] = set()
         self._naming = {key: Doubt(key, names_it=True) for key in map(distinguished_names.key, around.gone)}
@@ -172,7 +177,7 @@ class _Comparison:
             found.named.add(group)
 
     def _names(self, dn: str, attributes: Attributes) -> tuple[set[str], set[str]]:
-        """Return the keys of the groups that an entry names, and by what groups may list it."""
+        """Return the keys of the groups that an entry names, and the keys under which groups may list the entry."""
         named, who = set[str](), {distinguished_names.key(dn)}
         for kind, values in attributes.items():
             if group_names.names_groups(kind):

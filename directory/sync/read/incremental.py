@@ -1,4 +1,4 @@
-"""Whether a run may read from a server only what has changed, and since when: a chain of readings that were applied."""
+"""Decides whether a run may read only the changes of a server, and from which cursor on."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from orgs.text import counted
 
 
 def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
-    """Return from where on changes are enough, or None and why everything has to be read.
+    """Return the cursor of an incremental reading, or None and the reason why everything has to be read.
 
-    The words are empty where nobody has asked for less. A position counts once what was read from it has been applied;
-    a reading of everything comes every so many times, since only that one proves who is absent.
+    The reason is empty if no incremental reading was requested. A cursor counts once its reading has been applied. Every
+    so many readings one reads everything, because only a full reading proves absence.
     """
     if not run.incremental or server.full_reading_every <= 1:
         return None, ""
@@ -43,28 +43,28 @@ def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
 
 
 def _computed(server: LdapServer, last: Sequence[RunServer]) -> str:
-    """Return why attributes that are named have to be read of everybody, by what the last full reading found."""
+    """Return why everything has to be read for computed attributes, by those that the last full reading found."""
     return named_computed(server, next((row.computed for row in last if not row.since), ()))
 
 
 def named_computed(server: LdapServer, by_schema: Collection[str]) -> str:
-    """Return why everything has to be read for an attribute that mapping, filter or scripts name; empty where it has not.
+    """Return why an attribute that mapping, filter or scripts name needs a full reading; empty if none does.
 
-    ``by_schema`` are those that the server says it computes.
+    ``by_schema`` are the attributes that the server computes, by its schema.
     """
     named = (*server.named_attributes, *computed_attributes.names_in_filter(server.search_filter))
     return computed_attributes.why_full(named, setting=server.unmarked_attributes, by_schema=by_schema)
 
 
 def _broke_off(run: Run, server: LdapServer) -> bool:
-    """Return whether the last reading, of whichever run, has come to no end: what made it fail may lie in what has changed."""
+    """Return whether the last reading of any run was not complete: a changed entry may have made it fail."""
     begun = RunServer.objects.that_read(server.pk).exclude(run=run).exclude(run__started_at=None)
     complete = begun.values_list("complete", flat=True).first()
     return complete is False
 
 
 def _read_in_full_for_nothing(run: Run, server: LdapServer) -> bool:
-    """Return whether the last complete reading was a full one that nobody has applied: it has forgotten what it did not find."""
+    """Return whether the last complete reading was full and not applied: it has dropped entries that it did not find."""
     last = RunServer.objects.that_read(server.pk).filter(complete=True).exclude(run=run).select_related("run").first()
     if last is None or last.since or last.run.state == RunState.APPLIED:
         return False
@@ -72,24 +72,24 @@ def _read_in_full_for_nothing(run: Run, server: LdapServer) -> bool:
 
 
 def mostly_new(server: LdapServer) -> bool:
-    """Return whether nearly all that comes will have to be looked into: nothing is stored, or it was made otherwise."""
+    """Return whether nearly all entries will have to be decoded: none is stored, or the settings were others."""
     readings = RunServer.objects.that_read(server.pk).filter(complete=True)
     last = readings.values_list("configuration_digest", flat=True).first()
     return last != server.configuration_digest or not server.entries.exists()
 
 
 def to_json(position: SyncCursor | None) -> dict[str, str]:
-    """Return a position as it is stored; an empty object stands for none."""
+    """Return a cursor as JSON; an empty object stands for none."""
     return {"by": position.by.value, "of": position.of, "at": position.at} if position else {}
 
 
 def from_json(stored: Mapping[str, str]) -> SyncCursor | None:
-    """Return a stored position."""
+    """Return the cursor of this JSON, or None."""
     return SyncCursor(CursorKind(stored["by"]), stored["of"], stored["at"]) if stored else None
 
 
 def sentence(position: SyncCursor | None, singles: int) -> str:
-    """Return in words what was read incrementally, with ``singles``, the number of entries that were read one by one."""
+    """Return in words what was read; ``singles`` is the number of entries that were read one by one."""
     if position is None:
         return ""
     words = f"only what has changed since {position.by} {position.at}"
@@ -98,5 +98,5 @@ def sentence(position: SyncCursor | None, singles: int) -> str:
 
 
 def everything(why_full: str) -> str:
-    """Return in words why everything was read where an incremental reading was requested; empty where none was."""
+    """Return in words why everything was read although an incremental reading was requested; empty if none was."""
     return f"everything, because {why_full}" if why_full else ""

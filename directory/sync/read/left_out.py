@@ -1,4 +1,4 @@
-"""What a reading left out as its server is set, as sentences for the run: parts of the tree, and aliases; pure."""
+"""Sentences about what a reading left out by the settings of its server: parts of the tree, and aliases. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ MOST_NAMED = 5
 
 
 def sentences(referrals: Sequence[str], aliases: int) -> list[str]:
-    """Return sentences about referrals that are left out on purpose, by URL, and about so many aliases."""
+    """Return sentences about referrals that are left out on purpose (as URLs), and about this number of aliases."""
     found = []
     if referrals:
         named = ", ".join(referrals[:MOST_NAMED])

@@ -1,4 +1,4 @@
-"""Processes each page of one server: unchanged entries stay, the others are matched, evaluated and stored."""
+"""Processes each page of one server: rows of unchanged entries stay, the others are matched, evaluated and stored."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ from directory.values.named_attributes import NamedAttributes
 from directory.values.scripts import Verdict
 from orgs.bulk import Json
 
-# So many entries go to the scripts at once; each may take its second, and the lease has to last for all.
+# Entries that go to the scripts at once. Each may take a second, and the lease has to last for all of them.
 SLICE = 200
 
 
 @dataclass(slots=True)
 class PageProcessor:
-    """What happens to each page of one server; ``extra_timeout`` is how many seconds the next page may take to come.
+    """Processes the pages of one server; ``extra_timeout`` is how many seconds the next page may take to come.
 
-    ``twice`` are DNs that came more than once. ``matched`` says that stored entries were matched by what still is so, ``incremental`` that only those come that
-    have changed. ``groups`` are those of the server, where scripts get them resolved.
+    ``matched``: the match fingerprint of the stored entries still holds. ``incremental``: only changed entries come.
+    ``twice`` are the DNs that came more than once. ``groups`` is None unless the server resolves groups.
     """
 
     context: RunContext
@@ -63,31 +63,31 @@ class PageProcessor:
         self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
     def match_fingerprint(self) -> str:
-        """Return the match fingerprint as it is now."""
+        """Return the present match fingerprint of the server."""
         return match_fingerprint.present(self.org_ids, at=self.context.lease.clock())
 
     @property
     def connection(self) -> Connection:
-        """How to reach the server now."""
+        """The server's connection at this time."""
         return self.server.connection_at(self.context.lease.clock())
 
     @property
     def request(self) -> ReadingRequest:
-        """The request of every reading of this server's people."""
+        """The request that all readings of this server's people have in common."""
         return ReadingRequest(self.connection, self.row.attributes, self.server.named_attributes)
 
     def read(self, pages: Iterable[list[RawEntry]]) -> None:
-        """Keep all pages: what is as it was stays, and the rest is looked at; scripts run for some while others come."""
+        """Process all pages; scripts run for some entries while others come."""
         self._look_at(self._come(pages))
 
     def read_rest(self, extent: ReadScope, process: ReadingProcess) -> int:
-        """Look at what has not come with the changes, but has changed otherwise; return how many entries were read for it.
+        """Process entries that did not come with the changes, but may differ; return how many were read for their groups.
 
-        These are entries whose groups have changed, and those that scripts are asked about each time or that are
-        matched otherwise by now, as they are stored.
+        Entries whose groups may have changed are read. Stored entries are processed again without being read, if they need
+        an evaluation each time, or if their match may differ.
 
         Raises:
-            ReadEverything: it has to be.
+            ReadEverything: an incremental reading is not enough.
         """
         singles = unsent_changes.look_at(self, extent.around, process)
         self._look_at(map(_as_stored, self.entry_store.others(all_of_them=not self.matched)))
@@ -95,7 +95,7 @@ class PageProcessor:
         return singles
 
     def read_again(self, process: ReadingProcess, dns: Sequence[str]) -> None:
-        """Read these entries as they are now, each once."""
+        """Read these entries again, each once, and process them."""
         if unique := list(dict.fromkeys(dns)):
             with process.open_single(self.request, unique) as reading:
                 self._again = True
@@ -109,7 +109,7 @@ class PageProcessor:
             self.take_verdicts(verdicts)
 
     def _come(self, pages: Iterable[list[RawEntry]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
-        """Yield what has to be looked at of the pages that come."""
+        """Yield the entries of each page that have to be processed."""
         for page in timing.each("reading LDAP", pages):
             with timing.step("looking entries up"):
                 rest = self._changed(page)
@@ -117,7 +117,7 @@ class PageProcessor:
             yield rest
 
     def _entries_to_evaluate(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
-        """Yield the entries for which the scripts have to run, a slice of a page at a time."""
+        """Yield the entries that need an evaluation, a slice at a time."""
         for rest in parts:
             with timing.step("matching"):
                 read = self._matched(rest)
@@ -139,11 +139,11 @@ class PageProcessor:
                 yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
 
     def stay(self) -> None:
-        """Stay in charge of the run while somebody else works for it."""
+        """Renew the lease while other processes or workers evaluate entries."""
         self.context.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout + SLICE)
 
     def take_verdicts(self, verdicts: list[Verdict]) -> None:
-        """Add the verdicts on one slice, and store the page when the slice is the last of it."""
+        """Add the verdicts on one slice, and store the entries once their last slice has come."""
         waiting = self._waiting[0]
         waiting.verdicts += verdicts
         if len(waiting.verdicts) < len(waiting.to_evaluate):
@@ -154,7 +154,7 @@ class PageProcessor:
         self._keep(waiting.read)
 
     def _changed(self, page: list[RawEntry]) -> list[tuple[RawEntry, EntryKey]]:
-        """Leave the rows of entries that are as they were, and return the others."""
+        """Return the entries of a page that have to be processed; the rows of the others stay."""
         row, stays = self.row, self.matched and (self.row.canary_found or not self.server.canary)
         left: list[Stored] = []
         rest: list[tuple[RawEntry, EntryKey]] = []
@@ -171,7 +171,7 @@ class PageProcessor:
         return rest
 
     def _taken(self, page: list[RawEntry], entry_keys: list[EntryKey]) -> list[tuple[RawEntry, EntryKey]]:
-        """Return the entries that come for the first time; an entry that is requested again counts as it is now."""
+        """Return the entries that come for the first time; an entry that is read again on purpose counts each time."""
         if self._again:
             self.entry_store.arrivals.add(entry_key.stored for entry_key in entry_keys if entry_key.stored)
             return list(zip(page, entry_keys, strict=True))
@@ -182,11 +182,11 @@ class PageProcessor:
     def _keep(self, read: list[ReadEntry]) -> None:
         with timing.step("keeping entries"), lease.redoable():
             self.context.lease.renew(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
-            # Cached decisions of users whose entries changed do not hold any more.
+            # The cached decisions of users whose entries have changed do not hold any more.
             decision_cache.drop(self.entry_store.keep(read) | _competing_users(read))
 
     def counts(self) -> dict[str, Any]:
-        """Return what the scripts have cost so far."""
+        """Return the counts for the reading's row: evaluated entries, CPU seconds, verdicts kept, and groups."""
         cost = self.dispatcher.cost()
         seconds = round(cost.cpu_seconds, 3)
         counts = {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
@@ -201,8 +201,8 @@ class PageProcessor:
         return f"reading {self.server.name}"
 
     def _matched(self, raw_entries: list[tuple[RawEntry, EntryKey]]) -> list[ReadEntry]:
-        """Return the identities of the entries, from their rows where these are unchanged, and their candidates."""
-        # What is stored is of the same person as it was, whatever else has changed about it.
+        """Return the entries with identities and candidates; the identity of an unchanged entry comes from its row."""
+        # An entry that comes from its row has no digest; its identity is that of the row in any case.
         stays = {
             entry_key.stored.pk: each.dn
             for each, entry_key in raw_entries
@@ -212,7 +212,7 @@ class PageProcessor:
         with timing.step("decoding"):
             looked_into = [self._looked_into(each, entry_key, identities) for each, entry_key in raw_entries]
         who = [each.identity for each in looked_into]
-        # Before anything is kept of this page.
+        # This check comes before any entry of the page is stored.
         if self.incremental:
             _refuse_nameless(
                 each for each, (_, entry_key) in zip(who, raw_entries, strict=True) if not entry_key.stored
@@ -226,7 +226,7 @@ class PageProcessor:
         ]
 
     def _looked_into(self, raw: RawEntry, entry_key: EntryKey, identities: Mapping[int, Identity]) -> DecodedEntry:
-        """Return a decoded entry; the identity of one that is as it is stored comes from ``identities``."""
+        """Return a decoded entry; ``identities`` has the identity of an unchanged one, by the id of its row."""
         who = identities.get(entry_key.stored.pk) if entry_key.stored else None
         if who is None:
             return self._decoded(raw)
@@ -234,13 +234,13 @@ class PageProcessor:
         return DecodedEntry(who, "") if entry_key.same else self._decoded(raw)._replace(identity=who)
 
     def _decoded(self, raw: RawEntry) -> DecodedEntry:
-        """Decode an entry, unless its reader has done so."""
+        """Return the decoded entry; the process that reads may have decoded it already."""
         if raw.decoded is not None:
             return raw.decoded
         return decode(raw, self.mapping, self.named, self.groups.graph if self.groups is not None else None)
 
     def _note(self, read: list[ReadEntry]) -> None:
-        """Note who has a claim to another one's entry, and the canary."""
+        """Note competing users, and whether the canary was found."""
         for each in read:
             if each.candidate is not None and each.candidate.competing_users:
                 competing_users = self.context.competing_users.setdefault(
@@ -253,9 +253,9 @@ class PageProcessor:
 
 
 def _gathered(parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
-    """Yield entries in parts that are worth their questions: of a page a few may have changed.
+    """Yield entries in larger parts, to save queries: only a few entries of a page may have changed.
 
-    What came before the directory broke off is yielded before that is raised.
+    If the directory breaks off, the entries before that are yielded first, and then the error is raised.
     """
     waiting: list[tuple[RawEntry, EntryKey]] = []
     try:
@@ -273,14 +273,14 @@ def _gathered(parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list
 
 
 def _refuse_nameless(new: Iterable[Identity]) -> None:
-    """Raise ReadEverything where an entry under a new DN has no id by which it could be known under another one."""
+    """Raise ReadEverything if an entry under a new DN has no id: it may be a stored entry under another DN."""
     for who in new:
         if not who.unique_id:
             raise ReadEverything(f"{who.dn} is new and has no immutable id, so that it may have another name only")
 
 
 def _as_stored(page: Iterable[tuple[EntryKey, str, Mapping[str, Sequence[str]]]]) -> list[tuple[RawEntry, EntryKey]]:
-    """Return entries as if they had come as they are stored."""
+    """Return stored entries in the shape of entries that come from the directory."""
     return [
         (RawEntry(dn, b"", {name: tuple(attributes[name]) for name in attributes}), entry_key)
         for entry_key, dn, attributes in page
@@ -288,6 +288,6 @@ def _as_stored(page: Iterable[tuple[EntryKey, str, Mapping[str, Sequence[str]]]]
 
 
 def _competing_users(read: list[ReadEntry]) -> set[int]:
-    """Return who has a claim to an entry that somebody else claims, too: whose it is, others' entries decide."""
+    """Return all users with a claim to an entry that has several: their decisions depend on other entries as well."""
     ambiguous = [each.candidate for each in read if each.candidate and each.candidate.competing_users]
     return {pk for candidate in ambiguous for pk in (candidate.user_id, *candidate.competing_users)}

@@ -1,4 +1,4 @@
-"""Reads every server of a run to its end, or what has changed on it, and leaves in its row what proves that."""
+"""Reads every server of a run, wholly or what has changed, and stores the proof in the reading's row."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from directory.values.named_attributes import NamedAttributes
 from orgs.bulk import refresh_statistics
 
 BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
-# What a reading leaves in its row.
+# The columns of its row that a reading writes.
 READ = (
     "server_name",
     "configuration_digest",
@@ -56,7 +56,11 @@ READ = (
 
 
 def read_servers(context: RunContext) -> None:
-    """Read every server to its end, or note why that failed; when all fail, the run does."""
+    """Read every server to its end, or note why that failed.
+
+    Raises:
+        SyncStopped: no server could be read, or the sandbox is broken.
+    """
     with timing.step("beginning to read"):
         _read_all(context)
         refresh_statistics(StoredEntry)
@@ -86,7 +90,7 @@ def _read_all(context: RunContext) -> None:
 
 
 def _read(context: RunContext, row: RunServer, process: ReadingProcess) -> None:
-    """Read one server page by page, as it is set now."""
+    """Read one server with its present settings."""
     server = LdapServer.objects.enabled().filter(readings=row.pk).first()
     if server is None:
         raise DirectoryUnavailable("it has been disabled or deleted")
@@ -99,8 +103,8 @@ def _read(context: RunContext, row: RunServer, process: ReadingProcess) -> None:
     except ReadEverything as error:
         _read_from(None, str(error), context, row, server, process)
     except DirectoryUnavailable as failure:
-        # What a server does not do for changes it may do for everything. One that was not even reached, or that refused
-        # the bind, gets no second chance: too many of those lock the account.
+        # A full reading may succeed where a search for changes failed. But a server that was not reached, or that refused
+        # the bind, is not tried again: too many failed binds lock the account.
         if since is None or (not row.url and failure.stage in BEFORE_A_SEARCH):
             raise
         why_full = f"what has changed could not be read ({failure})"
@@ -119,7 +123,7 @@ def _read_after(
     server: LdapServer,
     process: ReadingProcess,
 ) -> None:
-    """Read everything after a failure; where that broke the server, say so."""
+    """Read everything after a failed search for changes; if that search broke the server, the error names it."""
     try:
         _read_from(None, why_full, context, row, server, process)
     except DirectoryUnavailable as again:
@@ -139,7 +143,7 @@ def _read_from(
     server: LdapServer,
     process: ReadingProcess,
 ) -> None:
-    """Read what has changed since then, or everything."""
+    """Read the changes after the cursor ``since``, or everything if it is None."""
     _begin_row(context, row, server)
     connection = server.connection
     extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
@@ -147,7 +151,7 @@ def _read_from(
     entry_store = EntryStore(run_id=context.run.pk, server_id=server.pk, fingerprint=evaluation)
     context.entry_stores[server.pk] = entry_store
     tried_before = _begin_entries(context, row, entry_store, extra_timeout=extra_timeout)
-    # Where hardly anything that is stored can stay, the process that reads looks into every entry, too.
+    # If hardly any stored row can stay, the process that reads decodes every entry as well.
     mapping = server.mapping if incremental.mostly_new(server) else None
     groups = _read_groups(context, server, process, entry_store, keep=mapping is not None)
     _note_who_is_in_scope(context)
@@ -161,7 +165,7 @@ def _read_from(
             if since and (computed := incremental.named_computed(server, extent.computed)):
                 raise ReadEverything(computed)
             reader.incremental = extent.since is not None
-            # The first pages come meanwhile.
+            # The first pages come while this fingerprint is computed.
             with timing.step("what entries are matched by"):
                 fingerprint = reader.match_fingerprint()
             reader.matched = not tried_before and fingerprint == match_fingerprint.of_last_reading(row)
@@ -175,12 +179,12 @@ def _read_from(
         if groups is not None:
             context.notes[row.pk] += groups.sentences()
     _note_proof(row, reading)
-    # Whoever was matched while somebody was renamed may be matched otherwise by now.
+    # If users have changed while entries were matched, some matches may be out of date, so no fingerprint is stored.
     row.match_fingerprint = fingerprint if fingerprint == reader.match_fingerprint() else ""
 
 
 def _begin_entries(context: RunContext, row: RunServer, entry_store: EntryStore, *, extra_timeout: int) -> bool:
-    """Begin with the entries of a server; return whether an attempt of this run that died had begun with them."""
+    """Begin with the entries of a server; return whether an earlier, dead attempt of this run has stored some."""
     with transaction.atomic():
         context.lease.renew(phase=f"reading {row.server_name}", done=0, extra_timeout=extra_timeout)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
@@ -189,7 +193,7 @@ def _begin_entries(context: RunContext, row: RunServer, entry_store: EntryStore,
 
 
 def _request(reader: PageProcessor, since: SyncCursor | None, mapping: AttributeMapping | None) -> ReadingRequest:
-    """Return what the server is asked for; with ``mapping`` the process that reads looks into every entry, too."""
+    """Return the request for the people of a server; with ``mapping`` the process that reads decodes every entry."""
     server = reader.server
     return replace(
         reader.request,
@@ -202,7 +206,7 @@ def _request(reader: PageProcessor, since: SyncCursor | None, mapping: Attribute
 
 
 def _note_what_was_odd(reader: PageProcessor, reading: IsolatedReading) -> None:
-    """Note what was left out, came twice or could not be read as text, once all pages have come."""
+    """Note what was left out, came twice or could not be read as text; call it once all pages have come."""
     row, notes = reader.row, reader.context.notes
     row.referrals = list(reading.referrals)
     notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
@@ -212,7 +216,7 @@ def _note_what_was_odd(reader: PageProcessor, reading: IsolatedReading) -> None:
 
 
 def _note_proof(row: RunServer, reading: IsolatedReading) -> None:
-    """Note from where to where the directory was read, and what proves that this is all."""
+    """Note the cursors and the proof of the reading in its row."""
     extent = reading.extent
     row.since, row.cursor = incremental.to_json(extent.since), incremental.to_json(extent.position)
     row.computed = list(extent.computed)
@@ -221,7 +225,7 @@ def _note_proof(row: RunServer, reading: IsolatedReading) -> None:
 
 
 def _begin_row(context: RunContext, row: RunServer, server: LdapServer) -> None:
-    """Reset the row to the server's present settings: what an attempt before wrote may be about other entries."""
+    """Reset the row to the server's present settings: an earlier attempt may have read with others."""
     row.server_name, row.configuration_digest = server.name, server.configuration_digest
     row.org_lists_digest = context.org_lists_digests.get(server.pk, "")
     row.grants_digest, row.url, row.canary_found = server.grants_digest, "", False
@@ -236,7 +240,7 @@ def _begin_row(context: RunContext, row: RunServer, server: LdapServer) -> None:
 
 
 def _note_who_is_in_scope(context: RunContext) -> None:
-    """Note it before any people are read, once for all servers."""
+    """Note the users in scope before any people are read, once for all servers."""
     if context.users_in_scope is None:
         with timing.step("who is in scope"):
             context.users_in_scope = user_matching.present(context.org_ids)
@@ -245,10 +249,10 @@ def _note_who_is_in_scope(context: RunContext) -> None:
 def _read_groups(
     context: RunContext, server: LdapServer, process: ReadingProcess, entry_store: EntryStore, *, keep: bool
 ) -> GroupStore | None:
-    """Read all groups before the people, and have those decided about again whose groups have changed.
+    """Read all groups before the people, and mark the entries whose groups have changed; None without group search.
 
-    Groups are read whole each time: a renamed member does not mark its groups as changed. With ``keep`` the process that
-    reads keeps them for the people. None where the server resolves no groups.
+    All groups are read each time, because a renamed member does not mark its groups as changed. With ``keep`` the process
+    that reads keeps the groups for the people.
     """
     search = server.group_search
     if search is None:
@@ -259,13 +263,14 @@ def _read_groups(
     with timing.step("reading groups"):
         context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
         with process.open_groups(connection, search, store.known(), keep=keep) as reading:
-            # The groups come meanwhile.
+            # The groups come while this query runs.
             _note_who_is_in_scope(context)
             store.take(reading, lambda: context.lease.stay(phase=phase, done=0, extra_timeout=extra_timeout))
     with timing.step("whose groups have changed"):
         touched = store.touched(entry_store.digest_prefix)
         if store.changed:
-            # In one: whoever takes this run over, or comes after it, finds old groups, or those who are decided about again.
+            # One transaction: a worker that takes this run over, and a later run, find either the old groups, or the new
+            # ones with their entries marked.
             with transaction.atomic():
                 context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
                 store.keep()
@@ -288,7 +293,7 @@ def _save_reading(context: RunContext, row: RunServer) -> None:
 
 
 def _named_attributes(context: RunContext, row: RunServer, server: LdapServer) -> dict[str, int]:
-    """Return how many entries have each attribute that mapping and scripts name: as before where no entry has changed."""
+    """Return how many entries have each attribute that mapping and scripts name; counted only if an entry has changed."""
     entry_store = context.entry_stores[server.pk]
     if not entry_store.wrote:
         before = RunServer.objects.that_read(server.pk).exclude(pk=row.pk).first()

@@ -1,4 +1,4 @@
-"""Gives SQLite the hash function of PostgreSQL that statements use, so that each hash is computed in one place."""
+"""Gives SQLite a hash function with the name of PostgreSQL's, so that the same statements run on both."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
-# A sum over eight million rows still is a number of 64 bits, with which SQLite counts.
+# With hashes of five bytes a sum over eight million rows fits into the 64 bits of SQLite's numbers.
 BYTES = 5
 
 
 def register() -> None:
-    """Have each new connection to SQLite know the function."""
+    """Add the function to each new connection to SQLite."""
     connection_created.connect(_add)
 
 
@@ -23,6 +23,6 @@ def _add(connection: BaseDatabaseWrapper, **_: Any) -> None:
 
 
 def _hash(text: str, seed: int) -> int:
-    """Return a hash of a text; another seed, of 64 bits, makes another hash."""
+    """Return a hash of a text with a seed of 64 bits."""
     salt = seed.to_bytes(8, signed=True)
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=BYTES, salt=salt).digest())

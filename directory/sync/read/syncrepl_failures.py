@@ -1,4 +1,4 @@
-"""Keeps which servers break off a search for changes (RFC 4533): they are never sent one again by themselves."""
+"""Notes which servers break off a syncrepl search for changes (RFC 4533): runs do not send them one again."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from orgs.rules.actors import Actor
 
 @transaction.atomic
 def note_failure(*, server: LdapServer, failure: str, by: Actor, at: datetime) -> None:
-    """Note that a server broke off such a search, and how; changes are searched by time stamps from then on."""
+    """Note that a server broke off a syncrepl search, and how; changes are searched by time stamps from then on."""
     server.sync_search_failed_at, server.sync_search_failure = at, failure
     LdapServer.objects.filter(pk=server.pk).update(sync_search_failed_at=at, sync_search_failure=failure)
     fact = Fact("LDAP server", server.pk, server.name, after={"failure": failure})
@@ -22,7 +22,7 @@ def note_failure(*, server: LdapServer, failure: str, by: Actor, at: datetime) -
 
 @transaction.atomic
 def allow_again(*, server: LdapServer, by: Actor, at: datetime) -> bool:
-    """Allow such searches of a server again; return whether they had been off."""
+    """Allow syncrepl searches of a server again; return whether they were off."""
     stored = LdapServer.objects.select_for_update().get(pk=server.pk)
     if stored.sync_search_failed_at is None:
         return False

@@ -1,4 +1,4 @@
-"""What has not come with the changes of a server, but may have changed otherwise: by groups, branches, names, ids."""
+"""Reads entries that did not come with the changes, but may differ because of groups, branches, names or ids."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ from orgs.text import counted
 if TYPE_CHECKING:
     from directory.sync.read.page_processor import PageProcessor
 
-# Single entries are read one by one; where there are more, reading everything is no slower.
+# The most entries that are read one by one; with more, reading everything is no slower.
 MOST_SINGLES = 1000
-# Each is searched for people below it.
+# The most changed entries that are searched for people below them.
 MOST_BRANCHES = 500
 PAGE = 1000
 
 
 def look_at(reader: PageProcessor, around: Surroundings, process: ReadingProcess) -> int:
-    """Read single entries that may have changed although they did not come; return of how many the groups have.
+    """Read single entries that may have changed although they did not come; return how many were read for their groups.
 
     Raises:
-        ReadEverything: it has to be.
+        ReadEverything: an incremental reading is not enough.
     """
     if around.branches:
         _refuse_branches(reader, around.branches, process)
     singles = _whose_groups_changed(reader, around, process) if around.groups or around.gone else []
     if len(singles) > MOST_SINGLES:
         raise ReadEverything(f"the groups of {counted(len(singles), 'entry', 'entries')} have changed")
-    # Whoever may have lost the right to read it learns of no change of it.
+    # If the bind DN has lost the right to read the canary, no change shows that. So it is read each time.
     canary = reader.server.canary
     canaries = reader.entry_store.dns_of(canary) if canary and not reader.row.canary_found else []
     reader.read_again(process, [*singles, *canaries])
@@ -48,7 +48,11 @@ def look_at(reader: PageProcessor, around: Surroundings, process: ReadingProcess
 
 
 def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
-    """Read entries again that claim the same user as one that came, before that is a conflict; forget those that are gone."""
+    """Read stored entries that compete with one that came, to avoid false conflicts; forget those that are gone.
+
+    Raises:
+        ReadEverything: there are too many.
+    """
     reread: set[int] = set()
     while new := [each for each in _claimants(reader) if each.pk not in reread]:
         reread.update(each.pk for each in new)
@@ -70,7 +74,7 @@ def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
 
 
 def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
-    """Raise ReadEverything where one of these entries is a branch with people below it: their DNs may have changed."""
+    """Raise ReadEverything if one of these entries is a branch with people below it: their DNs may have changed."""
     stored: set[str] = set()
     by_key = {distinguished_names.key(dn): (dn, surely) for dn, surely in branches}
     parents: set[str] = set()
@@ -100,7 +104,11 @@ def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]]
 
 
 def _whose_groups_changed(reader: PageProcessor, around: Surroundings, process: ReadingProcess) -> list[str]:
-    """Return the DNs of entries that may name other groups by now, or that the filter may find by now."""
+    """Return the DNs of entries that may name other groups by now, or that the filter may find by now.
+
+    Raises:
+        ReadEverything: the changed groups have too many members, or list people in a way that does not lead to entries.
+    """
     try:
         with timing.step("changed groups"):
             found = group_changes.look(around, reader.entry_store.contents(), username=reader.mapping.username)
@@ -122,7 +130,11 @@ def _whose_groups_changed(reader: PageProcessor, around: Surroundings, process: 
 
 
 def _named_now(reader: PageProcessor, process: ReadingProcess, dns: Sequence[str]) -> Mapping[str, frozenset[str]]:
-    """Return by DN the keys of the groups that these entries name now."""
+    """Return by DN the keys of the groups that these entries name now.
+
+    Raises:
+        ReadEverything: there are too many entries.
+    """
     if len(dns) > MOST_SINGLES:
         raise ReadEverything(f"the groups of more than {MOST_SINGLES} entries may have changed")
     with process.open_single(reader.request, dns) as reading:

@@ -1,1 +1,1 @@
-"""Third stage: hold a plan against limits and approval before the first write."""
+"""Third stage: check a plan against limits and approval before the first write."""

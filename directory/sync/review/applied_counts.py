@@ -10,15 +10,16 @@ from directory.models import Run, RunChange, RunServer
 from directory.sync.stored import plan_counts, serialization
 from directory.values.plan import Action, Cause, Change, Outcome
 
-# A change that ended in any other way, or in one that nobody knows, counts as applied.
+# Changes with any other outcome, even an unknown one, count as applied.
 NOT_APPLIED = (Outcome.PLANNED, Outcome.CHANGED_MEANWHILE, Outcome.REFUSED)
 CHUNK = 2000
 
 
 def of(run: Run) -> dict[int, dict[str, Any]]:
-    """Return the limit counts of a run's readings, by their ids, with what was applied of the plan: its counts less the rest.
+    """Return the limit counts of a run's readings, by their ids, with the counts of the applied changes.
 
-    The rest is read in one query, and is small unless somebody stopped the run.
+    These are the plan's counts less those of changes that were not applied. One query reads these changes; they are few
+    unless the run was stopped.
     """
     counted = run.readings.exclude(limit_counts={}).filter(server__isnull=False)
     readings = {row.server_id or 0: row for row in counted.only("run", "server", "limit_counts")}
@@ -30,14 +31,14 @@ def of(run: Run) -> dict[int, dict[str, Any]]:
 
 
 def store(counts: Mapping[int, Mapping[str, Any]]) -> None:
-    """Store the limit counts of readings, by their ids; belongs into the transaction that ends their run."""
+    """Store the limit counts of readings, by their ids; call it in the transaction that ends their run."""
     for pk, each in counts.items():
         RunServer.objects.filter(pk=pk).update(limit_counts=each)
 
 
 def _skipped(run: Run, counted: Mapping[int, Mapping[str, Any]]) -> dict[int, Counter[str]]:
-    """Return by server what the changes that were not applied had been counted as."""
-    # Roles may have changed since: a grant that was not counted as one of admin must not be taken off either.
+    """Return by server id the counts of the changes that were not applied."""
+    # Take the roles as they were when the plan was counted: only what was counted then may be subtracted.
     admin_roles = {pk: frozenset(each.get("admin_roles", ())) for pk, each in counted.items()}
     skipped: dict[int, Counter[str]] = {pk: Counter() for pk in counted}
     rest = RunChange.objects.filter(run=run, outcome__in=NOT_APPLIED, server__in=counted).order_by()

@@ -1,4 +1,4 @@
-"""Holds a plan against the limits of its servers, with what was done in the last 24 hours, and keeps what was counted."""
+"""Compares a plan, together with the runs of the last 24 hours, with the limits of its servers, and stores the counts."""
 
 from __future__ import annotations
 
@@ -23,15 +23,16 @@ from directory.values.limit_table import Counted, Limits
 from directory.values.plan import Outcome
 from orgs.models import Org
 
-# Many small steps within this time are a large one.
+# The changes of all runs within this time count together, so that many small steps do not get around a limit.
 WINDOW = timedelta(hours=24)
 
 
 @dataclass(slots=True)
 class Earlier:
-    """What the runs of the last 24 hours have done by one server; ``entries`` are the most that one of them read.
+    """What the runs of the last 24 hours have done because of one server.
 
-    ``attributes`` are those that entries had, with how many of how many, at most.
+    ``entries`` and ``groups`` are the most that one of them read. ``attributes`` maps names to the largest number of
+    entries that had the attribute, and the number of all entries of that reading.
     """
 
     sums: Sums = field(default_factory=Sums)
@@ -40,10 +41,10 @@ class Earlier:
     attributes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, reading: RunServer) -> None:
-        """Count a reading of an applied run, the older ones first. What somebody has seen and allowed begins anew."""
+        """Count a reading of an applied run, older ones first; counts that a person has seen and allowed start anew."""
         counted: Mapping[str, Any] = reading.limit_counts
         passed = counted.get("passed", ())
-        # Runs of versions that did not note what was applied count with all that they had planned.
+        # Runs of older versions did not note the applied counts, so they count with the whole plan.
         applied = counted.get("applied", counted.get("counts", {}))
         self.sums.add(applied, counted.get("wholes", {}), without=passed)
         if reading.complete:
@@ -61,7 +62,7 @@ class Earlier:
 
 
 def reasons(context: RunContext, plan_counts: PlanCounts) -> list[Reason]:
-    """Return every reason to hold the plan back, and note on the readings what was counted for that."""
+    """Return every reason to hold the plan back, and store the counts with the readings."""
     rows = [row for row in context.readings if row.complete]
     servers = {row.pk: _server(context, row) for row in rows}
     earlier = _earlier([server.pk for server in servers.values()], run=context.run, at=context.lease.clock())
@@ -95,9 +96,9 @@ def reasons(context: RunContext, plan_counts: PlanCounts) -> list[Reason]:
 
 
 def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
-    """Return what a stored plan passes together with what was applied since it was made.
+    """Return the limits that a stored plan passes together with the changes that were applied after it was made.
 
-    What it was held back for itself is left out: whoever applies it has seen that.
+    The limits that it was held back for are left out: the person who applies it has seen them.
     """
     rows = list(run.readings.filter(complete=True, server__isnull=False).select_related("server").order_by("pk"))
     servers = {row.server_name: row.server for row in rows if row.server is not None}
@@ -118,7 +119,7 @@ def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
 
 
 def _server(context: RunContext, row: RunServer) -> LdapServer:
-    """Return the server of a reading as it was read; raises SyncStopped where it is gone."""
+    """Return the server of a reading, with the settings that were used; raises SyncStopped if it was deleted."""
     server = context.servers[row.server_id or 0]
     if not LdapServer.objects.filter(pk=server.pk).exists():
         raise SyncStopped(f"{row.server_name} has been deleted while the run was under way")
@@ -144,7 +145,7 @@ def _read(context: RunContext, row: RunServer, server: LdapServer, earlier: Earl
 
 
 def _holders(context: RunContext, plan_counts: PlanCounts) -> Mapping[tuple[str, int], int]:
-    """Return how many active users in scope hold each role, by server; nothing where nobody loses one."""
+    """Return how many active users in scope hold each role, by (role, server id); empty if no user loses a role."""
     lost = Counted.ROLE_LOSSES.of("")
     if not any(key.startswith(lost) for own in plan_counts.servers.values() for key in own.counts):
         return Counter()
@@ -152,11 +153,11 @@ def _holders(context: RunContext, plan_counts: PlanCounts) -> Mapping[tuple[str,
 
 
 def _earlier(server_ids: Collection[int], *, run: Run, at: datetime) -> dict[int, Earlier]:
-    """Return what was applied in the last 24 hours, by server; a run of which an undo has left nobody does not count."""
+    """Return what was applied in the last 24 hours, by server; a run does not count if an undo put back all its users."""
     changed = RunChange.objects.filter(run=OuterRef("run"), outcome=Outcome.APPLIED)
     undos = Run.objects.filter(state=RunState.APPLIED)
     taken_back = undos.filter(undo_of=OuterRef("run")).exclude(Exists(undos.filter(undo_of=OuterRef("pk"))))
-    # Whoever had changed since was not put back.
+    # An undo does not put back users who had changed since, so the run still counts for them.
     put_back = RunChange.objects.filter(
         run__undo_of=OuterRef("run"), run__state=RunState.APPLIED, user=OuterRef("user"), outcome=Outcome.APPLIED
     ).exclude(run__in=undos.filter(undo_of__isnull=False).values("undo_of"))

@@ -1,4 +1,4 @@
-"""Tally + readings → reasons to hold a run back before its first write. Pure."""
+"""Plan counts + readings → reasons to hold a run back before its first write. Pure."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOO_MANY = (
     "Directory sync deactivation not executed. Too many users were identified for deactivation. "
     "Check LDAP configuration."
 )
-# What is counted for each org, or each role, and may be decided by several servers together.
+# The counts by org or role, to which several servers can contribute together.
 OF_ORGS = (Counted.ORG_ABSENT, Counted.ORG_INACTIVE)
 SHARED = (*OF_ORGS, Counted.ROLE_LOSSES)
 ENTRIES, GROUPS, ATTRIBUTE = "entries", "groups", "attribute/{}"
@@ -30,10 +30,10 @@ _CAUSES = {
 
 @dataclass(frozen=True, slots=True)
 class ReadingCounts:
-    """What is known about one server's reading; ``last_entries`` is None before the first complete one.
+    """The counts of one server's reading; ``last_entries`` is None if there was no complete reading before.
 
-    ``vanished`` are the attributes that no entry has any more, with how many of how many entries had them at the last
-    complete reading. ``groups`` are those that were resolved.
+    ``vanished`` are the attributes that no entry has any more, each with the number of entries that had it at the last
+    complete reading, and the number of all entries then. ``groups`` is the number of resolved groups.
     """
 
     server: str
@@ -51,7 +51,7 @@ class ReadingCounts:
 class Reason:
     """One limit that was passed, as a sentence with the numbers; ``deactivations`` marks those of the original's alert.
 
-    ``key`` is what was counted; empty for what is not counted.
+    ``key`` is the key of the count; empty if the limit has none.
     """
 
     message: str
@@ -61,15 +61,15 @@ class Reason:
 
 @dataclass(slots=True)
 class Sums:
-    """How many of how many, by the key of what is counted."""
+    """Counts by key, each with the number of users or entries that it is a share of (``wholes``)."""
 
     counts: Counter[str] = field(default_factory=Counter)
     wholes: dict[str, int] = field(default_factory=dict)
 
     def add(self, counts: Mapping[str, int], wholes: Mapping[str, int], *, without: Collection[str] = ()) -> None:
-        """Add what a later run counted; of several wholes the largest is what there was before all of them.
+        """Add the counts of a later run; the largest whole counts, as it is the number before all these runs.
 
-        What a person has seen and allowed, ``without``, is where the counting begins anew.
+        The counts in ``without``, which a person has seen and allowed, start anew.
         """
         for key in without:
             self.counts.pop(key, None)
@@ -80,7 +80,7 @@ class Sums:
 
 
 def sums_of(server_id: int, plan_counts: PlanCounts, holders: Mapping[tuple[str, int], int]) -> Sums:
-    """Return what one server decides, of how many; ``holders`` counts the active ones by role and server."""
+    """Return the counts and wholes of one server; ``holders`` are active users by (role, server id)."""
     own = plan_counts.servers.get(server_id, ServerCounts())
     return Sums(Counter(own.counts), {key: _whole(key, server_id, own, plan_counts, holders) for key in own.counts})
 
@@ -109,9 +109,9 @@ def check(
     earlier: Sums | None = None,
     org_names: Mapping[int, str] | None = None,
 ) -> list[Reason]:
-    """Return every reason to hold back what one server's reading leads to; none when it may go on.
+    """Return every reason to hold the plan back because of one server; none if it may go on.
 
-    ``earlier`` is what the runs of the last 24 hours have done.
+    ``earlier`` are the counts of the runs of the last 24 hours.
     """
     reasons = check_counts(read.server, now, limits, earlier or Sums(), org_names or {})
     return [*_reading(read, limits), *reasons]
@@ -124,9 +124,10 @@ def check_together(
     *,
     passed: Collection[str] = (),
 ) -> list[Reason]:
-    """Return where servers, by name, pass together what each of them keeps: for an org, or a role, that they share.
+    """Return the limits that several servers pass together for an org or a role, although each one keeps its own.
 
-    The largest of their limits counts. What one of them has ``passed`` alone is not said again.
+    ``servers`` and ``earlier`` are by the names of servers. The largest of their limits counts. The keys in ``passed``,
+    which one server passes alone, are left out.
     """
     found: list[Reason] = []
     shared = {key for now, _ in servers.values() for key in now.counts if _parts(key)[0] in SHARED}
@@ -138,7 +139,7 @@ def check_together(
         for name, (now, _) in deciding.items():
             for into, one in ((total, now), (before, earlier.get(name, Sums()))):
                 into.counts[key] += one.counts[key]
-                # They share the users of an org; holders of a role are counted for each server apart.
+                # The servers share the users of an org, but holders of a role are counted for each server.
                 wholes = (into.wholes.get(key, 0), one.wholes.get(key, 0))
                 into.wholes[key] = max(wholes) if is_org else sum(wholes)
         numbers = {limit.name: max(of.of(limit.name) for _, of in deciding.values()) for limit in LIMITS}
@@ -190,7 +191,7 @@ def _vanished(read: ReadingCounts, percent: int) -> Iterator[Reason]:
 def check_counts(
     server: str, now: Sums, limits: Limits, earlier: Sums, org_names: Mapping[int, str]
 ) -> Iterator[Reason]:
-    """Yield what passes a limit, by this plan alone or with what was done before; of several limits for one thing the first."""
+    """Yield the limits that the plan passes, alone or with the earlier runs; for each count only the first such limit."""
     for key in sorted(now.counts):
         kind, subject = _parts(key)
         count, whole = now.counts[key], now.wholes.get(key, 0)
@@ -216,7 +217,7 @@ def check_counts(
 def _passes(limit: Limit, number: int, count: int, whole: int) -> bool:
     if limit.unit is LimitUnit.COUNT:
         return count > number
-    # What is done again and again within a day may be more than there is.
+    # The count may exceed the whole: several runs of a day may change the same users.
     return (
         number < limit.off
         and count >= limit.never_under

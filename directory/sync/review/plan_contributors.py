@@ -1,4 +1,4 @@
-"""Who had a part in a plan, by the audit trail: whoever changed what it was made by since a plan was last applied."""
+"""Finds the people who had a part in a plan: since the last applied plan they changed what it depends on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from directory.values.plan import Outcome
 from orgs.models import AuditEntry, Role
 from orgs.rules.inheritance import effective_settings
 
-# What decides nothing about a plan, by the kind of what was changed.
+# The fields that no plan depends on, by kind of object.
 _HARMLESS = {
     "LDAP server": server_fields.harmless(),
     "org": {"notes"},
@@ -35,7 +35,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class _Scope:
-    """What a plan was made by: servers, orgs with those above them, and roles, by id."""
+    """What a plan depends on: the ids of servers, of orgs with the orgs above them, and of roles."""
 
     servers: set[int]
     orgs: set[int]
@@ -43,7 +43,7 @@ class _Scope:
 
 
 def editors(run: Run) -> dict[int, str]:
-    """Return by user id which part each user has in the run's plan, as the end of a sentence that begins with "you"."""
+    """Return each user's part in the run's plan, by user id, as the end of a sentence that begins with "you"."""
     readings = list(run.readings.filter(server__isnull=False).values_list("server", flat=True))
     requiring = set(LdapServer.objects.requiring_approval().filter(pk__in=readings).values_list("pk", flat=True))
     scope = _scope(run, readings)
@@ -68,10 +68,10 @@ def editors(run: Run) -> dict[int, str]:
 
 
 def needed_entries() -> Q:
-    """Return which audit entries ``editors`` may still need.
+    """Return the condition for the audit entries that ``editors`` may still need.
 
-    Of each server those since its last plan; of orgs, roles, settings and users those since the earliest of these plans.
-    A server that is off makes no plan, so what has become of orgs and users meanwhile is not kept for it.
+    For each server these are the entries after its last plan. For orgs, roles, settings and users they are the entries
+    after the earliest of these plans. A disabled server makes no plan, so it keeps no entries about orgs and users.
     """
     starts = {server: _last_plan(server.pk) for server in LdapServer.objects.only("pk", "enabled")}
     needed = Q(pk__in=[])
@@ -88,9 +88,9 @@ def _scope(run: Run, readings: Collection[int]) -> _Scope:
     effective = effective_settings()
     lists = server_lists(effective)
     orgs = {pk for pk, servers in lists.items() if set(servers) & set(readings)}
-    # Those that asked one of the servers when the plan was made: an org may have been taken from all of them since.
+    # Add the orgs that used the servers when the plan was made: their lists of servers may have changed since.
     orgs |= {part["id"] for part in run.org_counts} & effective.keys()
-    # And those into which it puts people, which may ask no server at all.
+    # Add the orgs to which the plan moves users; these may have no servers.
     planned = run.stored_changes.filter(outcome=Outcome.PLANNED)
     orgs |= set(planned.order_by().values_list("after__org_id", flat=True).distinct()) & effective.keys()
     servers = {*readings, *(server for pk in orgs for server in lists[pk])}
@@ -103,12 +103,12 @@ def _scope(run: Run, readings: Collection[int]) -> _Scope:
 
 
 def _last_plan(server_id: int) -> datetime | None:
-    """Return when the settings were read for the last plan of a server that changed anybody and was applied.
+    """Return when the settings were read for the last applied plan of a server that changed at least one user.
 
-    A run that changed nobody was seen by nobody, so it settles nothing.
+    A plan without changes does not count, because nobody has looked at it.
     """
     applied = RunServer.objects.of_plans_that_changed_somebody().filter(server=server_id).order_by("-pk")
-    # That is before the directory was read: the application of a simulation reads none.
+    # The settings were read when the run that made the plan began: the application of a simulation does not read any.
     return applied.values_list(Coalesce("run__plan_from__started_at", "run__started_at"), flat=True).first()
 
 
@@ -117,5 +117,5 @@ def _since(at: datetime | None) -> Q:
 
 
 def _decides(kind: str, after: Any) -> bool:
-    """Return whether an act can have changed a plan; one whose row says nothing of what it changed can."""
+    """Return whether an action can have changed a plan; one whose audit row names no fields can."""
     return not after or bool(set(after) - _HARMLESS.get(kind, set()))

@@ -1,4 +1,4 @@
-"""Holds a plan against limits and approval, and stores its counts, warnings and what it was made against."""
+"""Checks a plan against limits and approval, and stores its counts, warnings and what it was decided against."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from orgs.text import counted
 
 @dataclass(frozen=True, slots=True)
 class ReasonsToStop:
-    """Why a plan is not applied at once: limits that it passes, and sentences of servers that ask for approval."""
+    """Why a plan is not applied at once: limits that it passes, and sentences about servers that require approval."""
 
     limits: Sequence[Reason]
     approval: Sequence[str]
 
     def __bool__(self) -> bool:
-        """Tell whether there is any."""
+        """Return whether there is any reason."""
         return bool(self.limits or self.approval)
 
 
 def reasons_to_stop(context: RunContext, counts: PlanCounts) -> ReasonsToStop:
-    """Store what the plan comes to, and return why it is not applied at once; a simulation counts and says the same."""
+    """Store the plan's counts, and return why it is not applied at once; a simulation gets the same counts and reasons."""
     with timing.step("limits"):
         passed = check_limits(context, counts)
     waits = approval.reasons(context.run)
@@ -37,7 +37,7 @@ def reasons_to_stop(context: RunContext, counts: PlanCounts) -> ReasonsToStop:
 
 
 def check_limits(context: RunContext, counts: PlanCounts) -> list[Reason]:
-    """Store the plan's counts and the limits that it passes."""
+    """Store the plan's counts and the limits that it passes, and return these limits."""
     reasons = limit_review.reasons(context, counts)
     failed = [(row.server_name, row.error) for row in context.readings if not row.complete]
     context.lease.save(

@@ -1,1 +1,1 @@
-"""What runs store in the database, as rows and back."""
+"""The database rows of runs: plans, counts, side effects, cached decisions."""

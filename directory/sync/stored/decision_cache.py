@@ -1,4 +1,4 @@
-"""Caches decisions of “no change”, so that the next run skips these users while nothing that decided has changed."""
+"""Caches decisions of “no change”: the next run skips these users as long as everything they depend on is the same."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from orgs.bulk import insert_rows
 from orgs.models import SetBy, User
 
 PAGE = 5000
-# Columns of a user that have to be as they were.
+# The columns of a user that have to be unchanged.
 SAME = (
     "username",
     "email",
@@ -32,7 +32,7 @@ SAME = (
     "blocked_by",
     "session_epoch",
 )
-# Columns of their match that have to be as they were, or as they were to be once the plan is applied.
+# The columns of the user's match that have to be unchanged; they are stored as they will be once the plan is applied.
 MATCHED = ("server", "dn", "unique_id")
 COLUMNS = ("user", "context_hash", *MATCHED, *SAME)
 
@@ -49,7 +49,7 @@ class UserSplit:
 
 
 def hash_context(context: PlanContext) -> str:
-    """Return one hash of everything that decisions depend on, beside users and entries, with the source of the rules."""
+    """Return one hash of all that decisions depend on, beside users and entries; it covers the source of the rules."""
     digest_input = [
         fingerprints.DECISIONS,
         sorted(
@@ -76,7 +76,7 @@ def split_users(org_ids: Collection[int], *, context_hash: str, fully_read: Coll
     same &= Q(**columns) & ~Q(pk__in=on_hold)
     same &= Q(**{f"match__{name}": F(f"cached_decision__{name}") for name in MATCHED})
     users = User.objects.filter(org__in=org_ids).order_by()
-    # One statement, so that each user is in it once.
+    # One statement is one snapshot, so that each user is counted once.
     users = users.annotate(undecided=Case(When(same, then=Value(None)), default=F("pk")))
     counted = users.values_list("undecided", "org_id", "cached_decision__server", "active").annotate(Count("pk"))
     unchanged: Counter[tuple[int, int, bool]] = Counter()
@@ -103,8 +103,8 @@ def note(decided: Iterable[DecidedUser], *, context_hash: str) -> None:
 def _can_be_cached(change: Change, user: StoredUser, lookup_result: LookupResult) -> bool:
     """Return whether the next run would decide the same. Users who are not found or on legal hold are decided each time.
 
-    A user whose entry is not the noted match counts, too. The row holds once that entry is noted. Without a warning it
-    is the user's first entry, or one of the same immutable id.
+    A user whose entry is not the noted match counts, too: the row holds once that entry is noted. If there is no warning,
+    the entry is the user's first, or has the same immutable id.
     """
     silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not user.managed_locally
     found = lookup_result.presence is Presence.FOUND
@@ -132,7 +132,7 @@ def _values(user: StoredUser, account: Account) -> tuple[object, ...]:
 
 
 def drop(user_ids: Collection[int]) -> None:
-    """Drop the cached decisions of these users, because their entries have changed: the next run decides again."""
+    """Drop the cached decisions of these users, whose entries have changed: the next run decides again."""
     ids = sorted(user_ids)
     for start in range(0, len(ids), PAGE):
         CachedDecision.objects.filter(user__among=ids[start : start + PAGE]).delete()

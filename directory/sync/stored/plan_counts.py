@@ -1,4 +1,4 @@
-"""Counts what a plan holds, per org and per LDAP server, in the words of the log lines. Pure."""
+"""Counts the changes of a plan, per org and per LDAP server. Pure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from directory.values.plan import Account, Action, Cause, Change, DecidedUser, O
 from directory.values.run_counts import USERS, WARNINGS, counted_as, filled
 from orgs.text import fold
 
-# What counts against limits, beside what has a cause.
+# The actions that count against limits; changes with a cause count besides.
 _OF_ACTIVE_USERS = {
     Action.MOVE: Counted.MOVES,
     Action.SET_ROLES: Counted.ROLE_CHANGES,
@@ -25,14 +25,14 @@ _LEAVING = {
 
 
 def counts_of(outcome: str, actions: Iterable[str], warnings: int, *, undone: bool = False) -> Counter[str]:
-    """Return what one user adds to the counts; ``undone`` changes (skipped while applying) add none of their actions."""
+    """Return what one user adds to the counts; an ``undone`` change was not applied, so its actions do not count."""
     counts = Counter(counted_as(outcome, () if undone else tuple(actions)))
     counts[WARNINGS.key] = warnings
     return counts
 
 
 def _replaces_names(before: Account, after: Account) -> bool:
-    """Return whether a name or an address is another one than before; an empty one that is filled in, or another letter case, is none."""
+    """Return whether a name or an address is replaced; filling an empty one, or another letter case, does not count."""
     pairs = (
         (before.email, after.email),
         (before.first_name, after.first_name),
@@ -42,10 +42,10 @@ def _replaces_names(before: Account, after: Account) -> bool:
 
 
 def counted_for_limits(change: Change, admin_roles: frozenset[str]) -> Iterator[str]:
-    """Yield the keys of all that a change which does something counts as; ``admin_roles`` are the roles that hold admin."""
+    """Yield the keys under which a change with actions counts against limits; ``admin_roles`` hold admin."""
     before, after, actions = change.before, change.after, change.actions
     if before.active:
-        # Shares are of the active users, so whoever comes back does not count among the moved and re-roled.
+        # Limits are shares of the active users, so a user who comes back does not count as moved or re-roled.
         for action in actions:
             if action in _OF_ACTIVE_USERS:
                 yield _OF_ACTIVE_USERS[action]
@@ -66,7 +66,7 @@ def counted_for_limits(change: Change, admin_roles: frozenset[str]) -> Iterator[
 
 @dataclass(slots=True)
 class ServerCounts:
-    """What one LDAP server's users make up, for its limits; ``counts`` are by what is counted, or by its key for a subject."""
+    """The counts of one LDAP server's users, for its limits; their keys are those of ``counted_for_limits``."""
 
     active: int = 0
     evaluated: int = 0
@@ -75,9 +75,9 @@ class ServerCounts:
 
 @dataclass(slots=True)
 class PlanCounts:
-    """The counts of a whole plan, kept while it is made page by page; ``unchecked`` are users by LDAP server and reason.
+    """The counts of a whole plan while it is made; ``unchecked`` are numbers of users by (LDAP server, reason).
 
-    ``deleted`` are users whom an undo can't put back, as they have been deleted; they belong to no org.
+    ``deleted`` is the number of users whom an undo can't put back because they are deleted; they belong to no org.
     """
 
     admin_roles: frozenset[str]
@@ -91,25 +91,25 @@ class PlanCounts:
 
     @classmethod
     def of_nobody(cls, admin_roles: frozenset[str], org_ids: Iterable[int] = ()) -> Self:
-        """Return empty counts, which have these orgs in any case."""
+        """Return empty counts that list these orgs."""
         return cls(admin_roles, orgs={pk: Counter() for pk in org_ids})
 
     @property
     def users(self) -> int:
-        """How many users there are in all."""
+        """The number of all users."""
         return self.deleted + sum(counts["users"] for counts in self.orgs.values())
 
     def add_user(self, decided: DecidedUser) -> None:
-        """Count what is decided for one user, for the server that answers for them."""
+        """Count the decision about one user, for the server of the lookup result."""
         change, lookup = decided.change, decided.lookup
         self.add(change, server=lookup.server_id, evaluated=lookup.verdict is not None, lost_id=lookup.lost_id)
         if change.outcome is Outcome.NOT_CHECKED:
             self.unchecked[lookup.unchecked or (lookup.server, lookup.reason)] += 1
 
     def add(self, change: Change, *, server: int, evaluated: bool, lost_id: bool = False) -> None:
-        """Count one user; ``server`` is the id of the one that answers for them.
+        """Count one user; ``server`` is the id of the server that the decision counts for.
 
-        ``lost_id`` says that their username stands for another immutable id than is known, or for none.
+        ``lost_id``: the entry with the user's username has none of the known immutable ids.
         """
         org_id = change.before.org_id
         counts = self.orgs.setdefault(org_id, Counter())
@@ -127,7 +127,7 @@ class PlanCounts:
         self._add_to_server(server_counts, change, evaluated=evaluated)
 
     def add_unchanged(self, counts: Mapping[tuple[int, int, bool], int]) -> None:
-        """Count users for whom there was nothing to do, by (org id, server id, whether active)."""
+        """Count users whose cached decision holds, by (org id, server id, whether active)."""
         for (org_id, server, active), count in counts.items():
             self.orgs.setdefault(org_id, Counter())[USERS.key] += count
             server_counts = self.servers.setdefault(server, ServerCounts())
@@ -155,5 +155,5 @@ class PlanCounts:
         return filled({**total, "users": self.users})
 
     def by_org(self, names: Mapping[int, str]) -> list[dict[str, Any]]:
-        """Return the counts of each org that has a name here, as a run's row keeps them."""
+        """Return the counts of each org in ``names``, as JSON for a run's row."""
         return [{"id": pk, "name": names[pk], **filled(counts)} for pk, counts in self.orgs.items() if pk in names]

@@ -1,4 +1,4 @@
-"""Change → rows: the plan is stored before anything is applied."""
+"""Stores a plan as rows, before anything of it is applied, and reads its counts."""
 
 from __future__ import annotations
 
@@ -37,17 +37,17 @@ COLUMNS = (
     "put_back",
     "digest",
 )
-# Where a change's values have the stored entry that decided, of which only whether there is one is part of what is said.
+# The index of the stored entry among a change's values; the digest only covers whether there is one.
 ENTRY = COLUMNS.index("entry") - 1
 
 
 def planned(*, run: Run, changes: Iterable[DecidedUser]) -> int:
-    """Store the changes that change or warn of anything, each with what it was decided from.
+    """Store all decisions but those of “no change” without a warning; return their number.
 
-    A change that an earlier run has stored word for word is not stored again: the run refers to it. Returns the number
-    of changes, with those.
+    A change that an earlier run has stored word for word is not stored again, but the run refers to it. The number
+    includes these.
     """
-    # By user and digest of what may have been stored before.
+    # Rows with their keys: user id, and the digest of a change that an earlier run may have stored.
     new: list[tuple[tuple[int, int | None], tuple[Any, ...]]] = []
     alike: set[tuple[int, int]] = set()
     for change, user, lookup_result, put_back in changes:
@@ -88,7 +88,7 @@ def _values(change: Change, user: StoredUser, lookup_result: LookupResult) -> tu
 
 
 def gone(*, run: Run, changes: Iterable[RunChange], step: str) -> None:
-    """Store that users whom an earlier run has changed are deleted, so that nothing of theirs can be put back."""
+    """Store that the users of these changes of an earlier run are deleted, so that nothing can be put back."""
     RunChange.objects.bulk_create(
         RunChange(
             run=run,
@@ -106,7 +106,7 @@ def gone(*, run: Run, changes: Iterable[RunChange], step: str) -> None:
 
 
 def forget(*, run: Run) -> None:
-    """Drop a plan that was left half made, so that it can be made again from the start."""
+    """Drop a plan that a dead attempt has left half made, so that it can be made again."""
     RunChange.objects.filter(run=run).delete()
     RunRepeat.objects.filter(run=run).delete()
     PlannedMatch.objects.filter(run=run).delete()
@@ -114,14 +114,14 @@ def forget(*, run: Run) -> None:
 
 
 def any_to_apply(run: Run) -> bool:
-    """Tell whether the run's plan has a change that is still to be made."""
+    """Return whether the run's plan has a change that is still to be made."""
     return run.stored_changes.filter(outcome=Outcome.PLANNED).exists()
 
 
 def copy_plan(*, source_id: int, target_id: int) -> int:
-    """Store a plan's changes again as those of another run, in the same order; return how many.
+    """Copy a plan's changes to another run, in the same order; return how many were copied.
 
-    What leaves users alone is repeated; the rest is copied in one statement.
+    The run only refers to changes that leave users alone. One statement copies the rest.
     """
     repeated_rows.copy(source_id=source_id, target_id=target_id)
     quote, run = connection.ops.quote_name, "run_id"
@@ -138,12 +138,12 @@ def copy_plan(*, source_id: int, target_id: int) -> int:
 
 
 def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
-    """Return what has been applied of the stored plan, in all and by org; what was not applied counts no more.
+    """Return the counts of the stored plan's applied changes, in all and by org id.
 
-    The number of users is not in it: unchanged users leave no row.
+    The number of users is not among them: unchanged users have no row.
     """
     by_org: dict[int, Counter[str]] = {}
-    # Most changes of a large run are alike.
+    # Group equal rows: most changes of a large run are alike.
     alike = run.changes.order_by().values_list("org_id", "outcome", "actions", "warnings")
     for org_id, outcome, actions, warnings, alike_count in alike.annotate(Count("pk")).iterator(chunk_size=2000):
         one = plan_counts.counts_of(outcome, actions, len(warnings), undone=outcome != Outcome.APPLIED)
@@ -155,7 +155,7 @@ def counts(run: Run) -> tuple[dict[str, int], dict[int, Counter[str]]]:
 
 
 def settle_counts(run: Run) -> None:
-    """Make an applied run's counts say what was done: changes that could not be applied count no more."""
+    """Reduce an applied run's counts to the changes that were applied."""
     stored = Run.objects.get(pk=run.pk)
     total, by_org = counts(run)
     stored.counts = filled({**total, USERS.key: stored.counts.get(USERS.key, 0)})
@@ -171,7 +171,7 @@ def settle_counts(run: Run) -> None:
 
 
 def last_complete_reading(row: RunServer) -> tuple[int, dict[str, int]] | None:
-    """Return how many entries the server had, and how many with each attribute, when an applied run last read it whole."""
+    """Return the number of entries, and of those with each attribute, at the last complete reading of an applied run."""
     return (
         RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
         .exclude(run=row.run_id)
@@ -182,19 +182,19 @@ def last_complete_reading(row: RunServer) -> tuple[int, dict[str, int]] | None:
 
 
 def last_groups(row: RunServer) -> int:
-    """Return how many groups the server had when an applied run last read it whole, and resolved them."""
+    """Return the number of resolved groups at the last complete reading of an applied run."""
     applied = RunServer.objects.filter(server=row.server_id, complete=True, run__state=RunState.APPLIED)
     counts = applied.exclude(run=row.run_id).order_by("-pk").values_list("counts", flat=True).first() or {}
     return int(counts.get("groups", 0))
 
 
 def configuration_seen(row: RunServer) -> bool:
-    """Return whether exactly this configuration, with the orgs that ask the server, was simulated to the end, or applied."""
+    """Return whether a simulation or an applied run had exactly this configuration, and the same orgs for the server."""
     done = RunServer.objects.filter(
         server=row.server_id, complete=True, run__state__in=[RunState.PLANNED, RunState.APPLIED]
     ).exclude(run=row.run_id)
     alike = done.filter(configuration_digest=row.configuration_digest)
     if alike.filter(org_lists_digest=row.org_lists_digest).exists():
         return True
-    # Runs of versions that did not note which orgs asked the server count until the first one that did.
+    # Runs of older versions did not note the orgs of the server; they count until the first run that did.
     return alike.filter(org_lists_digest="").exists() and not done.exclude(org_lists_digest="").exists()

@@ -15,7 +15,7 @@ from directory.models.repeats import Range
 from directory.values.plan import Outcome
 from orgs.bulk import insert_rows
 
-# Outcomes that leave their user alone: nobody writes such a row again once it is stored.
+# Outcomes that leave their user alone: a row with such an outcome is never written again once it is stored.
 REPEATED = frozenset(
     {
         Outcome.UNCHANGED,
@@ -26,7 +26,7 @@ REPEATED = frozenset(
         Outcome.WAITING,
     }
 )
-# PostgreSQL's number of the lock between who refers to rows of old runs and who removes these.
+# The number of PostgreSQL's advisory lock between runs that refer to rows of old runs, and the job that removes these.
 LOCK = 7_420_036
 
 
@@ -38,9 +38,9 @@ def digest(values: Sequence[Any]) -> int:
 
 
 def stored(keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
-    """Return the equal change of an earlier run for those ``keys`` (user id, digest) that have one.
+    """Return the id of an equal change of an earlier run for each of the ``keys`` (user id, digest) that has one.
 
-    Runs under way are left out: they may still make their plan again. Call it in the transaction that stores the
+    Runs under way are left out, because they may make their plan again. Call it in the transaction that stores the
     references.
     """
     if not keys:
@@ -53,12 +53,12 @@ def stored(keys: Collection[tuple[int, int]]) -> dict[tuple[int, int], int]:
 
 
 def store(run_id: int, changes: Iterable[int]) -> None:
-    """Note that a run repeats these changes, by their ids."""
+    """Store that a run repeats the changes with these ids."""
     insert_rows(RunRepeat, ("run", "first", "last"), [(run_id, *ends) for ends in ranges(changes)])
 
 
 def copy(*, source_id: int, target_id: int) -> None:
-    """Let a run repeat another one's changes of users whom that one leaves alone, stored there or repeated."""
+    """Store that a run repeats another run's changes that leave users alone, both own ones and repeated ones."""
     lock(shared=True)
     own = RunChange.objects.filter(run=source_id, digest__isnull=False).order_by("pk").values_list("pk", flat=True)
     repeated = RunRepeat.objects.of(source_id)
@@ -77,9 +77,9 @@ def ranges(ids: Iterable[int]) -> list[Range]:
 
 
 def lock(*, shared: bool) -> None:
-    """Wait until nobody removes old runs (shared), or until nobody refers to them, and keep it so in this transaction.
+    """Lock references to rows of old runs until the transaction ends: ``shared`` to add some, else to remove old runs.
 
-    SQLite has one writer at a time anyhow.
+    SQLite needs no lock, because it has one writer at a time.
     """
     if connection.vendor == "postgresql":
         function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"

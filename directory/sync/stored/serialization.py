@@ -1,4 +1,4 @@
-"""Accounts, changes and identities as rows keep them, and back."""
+"""Converts accounts, changes and identities to the JSON of rows, and back."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from directory.models import RunChange
 from directory.values.ldap import Identity
 from directory.values.plan import Account, Action, Cause, Change, Outcome, StoredUser
 
-# As rows keep them, in this order: what runs repeat is compared as text.
+# The order of the fields in rows: changes that runs repeat are compared as text.
 ACCOUNT = tuple(field.name for field in fields(Account))
 FACTS = ("on_hold", "deactivated_by_sync", "blocked_by_sync", "pending_by_sync")
 
 
 def account_to_json(account: Account) -> dict[str, Any]:
-    """Return an account as a row keeps it."""
+    """Return an account as JSON for a row."""
     return {**_named(account, ACCOUNT), "roles": sorted(account.roles)}
 
 
 def facts_to_json(user: StoredUser) -> dict[str, bool]:
-    """Return what a plan relied on beside the account: who set its states, and the legal hold."""
+    """Return what a plan relies on beside the account: who set its states, and the legal hold."""
     return _named(user, FACTS)
 
 
@@ -30,15 +30,15 @@ def _named(value: object, names: Iterable[str]) -> dict[str, Any]:
 
 
 def account_from_json(stored: Mapping[str, Any]) -> Account:
-    """Return an account as it was before it became a row."""
+    """Return the account of a row's JSON."""
     return Account(**{**stored, "roles": frozenset(stored["roles"])})
 
 
 def change_from_row(row: RunChange) -> Change:
-    """Return as much of a change as it takes to make it, as it was before it became a row; its steps stay there.
+    """Return the change of a row, with all that is needed to apply it; the steps are left out.
 
     Raises:
-        ValueError: when the user has been deleted since.
+        ValueError: the user has been deleted since.
     """
     if row.user_id is None:
         raise ValueError(f"{row.username} has been deleted")
@@ -54,14 +54,14 @@ def change_from_row(row: RunChange) -> Change:
 
 
 def identity_to_json(identity: Identity) -> dict[str, Any]:
-    """Return who an entry is as a row keeps it; the DN has a column of its own."""
+    """Return an identity as JSON for a row; the DN has a column of its own."""
     return {
         "unique_id": identity.unique_id,
         "usernames": identity.usernames,
         "emails": identity.emails,
         "first_name": identity.first_name,
         "last_name": identity.last_name,
-        # Most entries have one id.
+        # Left out where empty, to keep rows small: most entries have one id.
         **({"further_ids": identity.further_ids} if identity.further_ids else {}),
         **({"long_id": True} if identity.long_id else {}),
         **({"not_text": True} if identity.not_text else {}),
@@ -69,7 +69,7 @@ def identity_to_json(identity: Identity) -> dict[str, Any]:
 
 
 def identity_from_json(dn: str, stored: Mapping[str, Any]) -> Identity:
-    """Return who an entry is, as it was before it became a row."""
+    """Return the identity of a row's DN and JSON."""
     return Identity(
         dn=dn,
         unique_id=stored["unique_id"],

@@ -1,4 +1,4 @@
-"""Side effects of an applied change, as rows keep them: who set which state, role grants, devices, archives."""
+"""Reads the side effects of an applied change, as JSON for rows: who set which state, role grants, devices, archives."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ STATES = ("deactivated_by", "deactivated_at", "blocked_by", "blocked_at", "pendi
 DEVICE_STATE = ("active", "deactivated_by", "deactivated_at", "deactivated_with_user")
 DEVICE = (*DEVICE_STATE, "authorized")
 ARCHIVE = ("state", "cold_since", "expires_at", "purge_at")
-# Only these reach devices and archives.
+# The only actions that change devices and archives.
 _REACHES_DEVICES = {Action.REACTIVATE, Action.DEACTIVATE, Action.MOVE}
-# These change the account only.
+# Actions that change nothing beside the account.
 _NO_SIDE_EFFECTS = {Action.RENAME, Action.PROFILE}
 
 
 @dataclass(slots=True)
 class SideEffectSnapshot:
-    """What actions can change of a user beside the account, as JSON; devices and archives by their ids as text."""
+    """The state of a user beside the account, as JSON; devices and archives are by their ids as text."""
 
     states: Values = field(default_factory=dict)
     grants: dict[str, list[str]] = field(default_factory=dict)
@@ -38,9 +38,10 @@ def has_side_effects(actions: Collection[str]) -> bool:
 
 
 def read(changes: Mapping[int, Collection[str]]) -> dict[int, SideEffectSnapshot]:
-    """Return what these users (keys) have now that these actions (values) can change beside the account.
+    """Return snapshots of these users; ``changes`` maps user ids to actions.
 
-    That is who set which state, always; role grants and devices with their archives where an action reaches them.
+    Who set which state is always included. Role grants, and devices with their archives, are included if an action can
+    change them.
     """
     snapshots = {pk: SideEffectSnapshot() for pk in changes}
     for pk, *values in User.objects.filter(pk__among=changes).values_list("pk", *STATES):
@@ -65,7 +66,7 @@ def _read_devices(snapshots: Mapping[int, SideEffectSnapshot], users: Collection
 
 
 def between(before: SideEffectSnapshot, after: SideEffectSnapshot) -> Values:
-    """Return the side effects between two snapshots, as a row keeps them: states always, the rest where it changed."""
+    """Return the side effects between two snapshots, as JSON for a row: all states, and the changes of the rest."""
     return {
         "states": {"before": before.states, "after": after.states},
         "grants": {role: grant for role, grant in before.grants.items() if role not in after.grants},
@@ -85,17 +86,17 @@ def _changed(before: Mapping[str, Values], after: Mapping[str, Values], columns:
 
 
 def only(values: Mapping[str, Any], columns: Collection[str]) -> Values:
-    """Return these of the values."""
+    """Return the values of these columns."""
     return {name: values[name] for name in columns}
 
 
 def time(value: str | None) -> datetime | None:
-    """Return a time as it was before it became JSON."""
+    """Return the time of its text in JSON, or None."""
     return None if value is None else datetime.fromisoformat(value)
 
 
 def with_datetimes(values: Mapping[str, Any]) -> Values:
-    """Return values with their times as they were before they became JSON; those have names in ``_at`` or ``_since``."""
+    """Return values with times instead of their texts in JSON; names of times end in ``_at`` or ``_since``."""
     return {name: time(value) if name.endswith(("_at", "_since")) else value for name, value in values.items()}
 
 

@@ -1,4 +1,4 @@
-"""What a run did to a user + how the user is now → the change that goes back. Pure."""
+"""Change of a run + present user → the inverse change. Pure."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a run did to one user: the account before and after, and what it left beside the account."""
+    """What a run did to one user: the account before and after, and the side effects."""
 
     run_id: int
     actions: tuple[str, ...]
@@ -40,9 +40,9 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class PresentState:
-    """What the world has now: active orgs by id, role names, and for the user in question who owns the old username.
+    """The present state: active orgs by id, role names, and whether another user has the old username.
 
-    ``states``, ``devices`` and ``archives`` are the user's own, as rows keep them.
+    ``states``, ``devices`` and ``archives`` are the user's own, as JSON of a snapshot.
     """
 
     at: datetime
@@ -55,7 +55,7 @@ class PresentState:
 
 
 def decide(user: StoredUser, done: Done, present: PresentState) -> tuple[Change, dict[str, Any]]:
-    """Return the change that puts a user back, and what it puts back beside the account."""
+    """Return the inverse change for a user, and what it puts back beside the account."""
     builder = ChangeBuilder(user, user.account, steps=[f"Run {done.run_id} did this: {', '.join(done.actions)}."])
     if user.managed_locally:
         return builder.untouched(Outcome.KEPT, "Managed locally since: nothing is put back."), {}
@@ -88,7 +88,7 @@ def decide(user: StoredUser, done: Done, present: PresentState) -> tuple[Change,
 
 
 def _differences(left: Account, now: Account, left_states: Mapping[str, Any], states: Mapping[str, Any]) -> list[str]:
-    """Return which field differs, and how; an org that has only been renamed does not count."""
+    """Return the fields that differ, with both values; an org that was only renamed does not count."""
     same_org = left.org_id == now.org_id
     differences = []
     for name in (field.name for field in fields(Account)):
@@ -113,7 +113,7 @@ def _shown(value: Any) -> str:
 
 
 def _states(builder: ChangeBuilder, done: Done, before: Mapping[str, Any]) -> dict[str, Any]:
-    """Active, blocked and pending as before; what the legal hold demands now comes first. Return who set them."""
+    """Put active, blocked and pending back, as far as the present legal hold allows; return who had set them."""
     target, remembered = _as_the_hold_demands(builder, done.before, before)
     now = builder.user.account
     if target.active and not now.active:
@@ -141,7 +141,7 @@ def _by(remembered: Mapping[str, Any], state: str) -> str:
 def _as_the_hold_demands(
     builder: ChangeBuilder, before: Account, states: Mapping[str, Any]
 ) -> tuple[Account, dict[str, Any]]:
-    """Return the states to go back to and who set them: a hold that has come or gone since changes both."""
+    """Return the states to go back to, and who had set them; a legal hold that has begun or ended since changes both."""
     on_hold = builder.user.on_hold
     if not before.active and on_hold and builder.user.account.active:
         builder.steps.append("On legal hold now: blocked instead of deactivated, and the deactivation is pending.")
@@ -159,7 +159,7 @@ def _as_the_hold_demands(
 
 def _profile(builder: ChangeBuilder, done: Done, *, taken: bool) -> None:
     now, before = builder.user.account, done.before
-    # Another letter case is the same username.
+    # The same username in another letter case stays.
     same = fold(before.username) == fold(now.username)
     fields = ("username", *PROFILE) if same else PROFILE
     if not same:
@@ -186,7 +186,7 @@ def _org(builder: ChangeBuilder, done: Done, present: PresentState) -> None:
 
 
 def _roles(builder: ChangeBuilder, done: Done, present: PresentState) -> dict[str, Any]:
-    """Roles as before, without those that are gone; return who had granted those that come back, and when."""
+    """Put roles back, without those that are gone; return who had granted the roles that come back, and when."""
     current_roles, before = builder.user.account.roles, done.before.roles
     if current_roles == before:
         return {}

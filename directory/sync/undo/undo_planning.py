@@ -1,4 +1,4 @@
-"""Makes the plan of an undo: decides anew for every user whom the run has changed, page by page, as they are now."""
+"""Makes the plan of an undo: decides about every user whom the run has changed, page by page."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DELETED = "The user has been deleted since: nothing can be put back."
 
 @dataclass(slots=True)
 class UndoCounts:
-    """What an undo counts beside its plan: names of orgs by id, who is left alone, and who is put back into scope."""
+    """The counts of an undo beside its plan: names of orgs by id, users left alone, and users put back into scope."""
 
     scope: Collection[int]
     org_names: dict[int, str] = field(default_factory=dict)
@@ -48,7 +48,7 @@ class UndoCounts:
 
 
 def make_plan(context: RunContext) -> None:
-    """Decide for every user whom the run has changed, and store the plan with its counts."""
+    """Decide about every user whom the run has changed, and store the plan with its counts."""
     undone = context.run.undo_of
     if undone is None:
         raise ValueError(f"run {context.run.pk} undoes nothing")
@@ -85,7 +85,7 @@ def _pages(run: Run) -> Iterator[list[RunChange]]:
 
 
 class UndoDecisions:
-    """What puts users back whom a run has changed, page by page."""
+    """Makes the decisions of an undo, page by page."""
 
     def __init__(self, context: RunContext, undone: Run, plan_context: PlanContext) -> None:
         self._context = context
@@ -95,7 +95,7 @@ class UndoDecisions:
         self._taken_usernames = TakenUsernames(self._renamed)
 
     def of(self, page: Sequence[RunChange]) -> list[DecidedUser]:
-        """Return what is decided for the users of one page of changes; who has been deleted is left out."""
+        """Return the decisions about the users of one page of changes, without users who are deleted."""
         done = {row.user_id: row for row in page if row.user_id is not None}
         users = users_in_scope.load(list(done))
         former_names = {pk: fold(done[pk].before["username"]) for pk in users if Action.RENAME in done[pk].actions}
@@ -104,7 +104,7 @@ class UndoDecisions:
     def _decided(
         self, users: Mapping[int, StoredUser], done: Mapping[int, RunChange], *, taken: Collection[int]
     ) -> list[DecidedUser]:
-        """Decide for these users; whose former username is ``taken`` does not get it back."""
+        """Decide about these users; the users in ``taken`` do not get their former username back."""
         at = self._context.lease.clock()
         now = side_effects.read({pk: done[pk].actions for pk in users})
         decided = []
@@ -123,7 +123,7 @@ class UndoDecisions:
         return decided
 
     def _renamed(self, pk: int) -> str:
-        """Return the username that this very undo gives a user back, as far as nobody else has it; empty for none."""
+        """Return the folded username that this undo gives a user back, if no conflict forbids it; empty for none."""
         row = RunChange.objects.filter(run=self._undone, outcome=Outcome.APPLIED, user=pk).first()
         if row is None:
             return ""
@@ -148,7 +148,7 @@ def _warnings(undone: Run, back_in_scope: int, left_alone: int) -> list[str]:
 
 
 def _goes_back_before_a_sync(undone: Run) -> bool:
-    """Return whether an undo of this run goes back to before a sync; the undo of an undo puts a sync's work in force."""
+    """Return whether an undo of this run goes back to before a sync; the undo of an undo restores a sync's changes."""
     steps, run = 0, undone
     while run.undo_of is not None:
         steps, run = steps + 1, run.undo_of

@@ -137,7 +137,7 @@ def _why_not_there(
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
     current_roles = builder.user.account.roles
     by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
-    # If a role reaches further orgs after a move, the move is a kind of grant, so the server must be allowed to grant the role.
+    # If a role reaches further orgs after a move, the move is a kind of grant: the server has to be allowed to grant it.
     limited = current_roles & context.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
         return ""
