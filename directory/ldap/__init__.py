@@ -1,1 +1,1 @@
-"""Everything that speaks LDAP. A reading reads everything or raises, never a part."""
+"""Everything that speaks LDAP. A reading is complete or raises; it never ends with a part."""

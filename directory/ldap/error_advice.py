@@ -1,8 +1,8 @@
-"""What a refusal of a directory, of TLS or of the network means, and what to do about it, as one sentence.
+"""Advice for administrators about errors of a directory, of TLS and of the network, as one sentence.
 
-Each function returns a sentence without a full stop, or nothing where there is nothing to add: the server's own words stand
-before it. Result codes are those of RFC 4511, A.2, sub-codes those of Active Directory (MS-ADTS, 3.1.1.5.1 and winerror.h),
-certificates' codes those of OpenSSL (x509_vfy.h).
+Each function returns a sentence without a full stop, or an empty text if there is no advice. The message puts it after
+the server's own words. Result codes are those of RFC 4511, A.2. Sub-codes are those of Active Directory (MS-ADTS,
+3.1.1.5.1 and winerror.h), codes of certificates those of OpenSSL (x509_vfy.h).
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ _SUB_CODES = {
 _ENCRYPT = "use an ldaps:// URL, or turn StartTLS on"
 _READ_RIGHTS = "give the bind account the right to read there, or bind as another one"
 _BY_WORDS = (
-    # Of several servers under several results; the first that stands in what the server says counts.
+    # Words of several servers, under several result codes; the first row whose words are in the server's message
+    # counts.
     (
         "successful bind must be completed",
         "the server lets nobody search anonymously: enter a bind DN and its password",
@@ -97,7 +98,7 @@ _BY_RESULT = {
     53: "the server refuses this of the bind account, by a rule of its own: look into its log for the reason",
     80: "something went wrong in the server itself: look into its log",
 }
-# Where the bind itself is refused.
+# Advice for a refused bind.
 _OF_BIND = {
     10: "the server has not got the bind DN, and refers to another one: enter that one's URL, or another bind DN",
     32: "the directory has no such entry: correct the bind DN",
@@ -126,7 +127,7 @@ _BY_CERTIFICATE = {
     68: "the certificate is signed with a method that is too weak, such as SHA-1: have it signed anew",
     79: "what signed the certificate is no certificate of an authority: have the server's certificate issued by one",
 }
-# By OpenSSL's names of what went wrong. The server's TLS is too old, or there is none.
+# Advice by OpenSSL's names of errors: the server has no TLS, or an old version.
 _NO_TLS = "nothing at this port speaks TLS: use port 636 with ldaps://, or an ldap:// URL with StartTLS"
 _OLD_TLS = "the server knows only versions of TLS that are not safe any more: turn TLS 1.2 on there"
 _NO_COMMON = (
@@ -173,9 +174,9 @@ _SILENT = "a firewall may drop what is sent there: see host and port (389 for ld
 
 
 def of_result(code: int, words: str, *, binding: bool = False) -> str:
-    """Return what a result and the server's words mean; ``binding`` where the sign-in is refused and no search.
+    """Return the advice for a result code and the server's words; ``binding`` is True if the bind was refused.
 
-    A result of libldap's own is negative.
+    Negative codes are libldap's own.
     """
     if (found := _SUB_CODE.search(words)) is not None and (meant := _SUB_CODES.get(found[1].lower())):
         return meant
@@ -186,7 +187,7 @@ def of_result(code: int, words: str, *, binding: bool = False) -> str:
 
 
 def of_base(base: str, matched: str) -> str:
-    """Return what to do where a search base is not there; ``matched`` is how much of the way to it is, as a DN."""
+    """Return the advice for a search base that does not exist; ``matched`` is the lowest DN above it that does."""
     if not base:
         return "enter a search base, such as dc=example,dc=com: only a Global Catalog (port 3268 or 3269) is searched without one"
     there = (
@@ -196,13 +197,13 @@ def of_base(base: str, matched: str) -> str:
 
 
 def of_certificate(code: int) -> str:
-    """Return what to do where a server's certificate is refused with this code of OpenSSL."""
+    """Return the advice for a server's certificate that was refused with this code of OpenSSL."""
     return _BY_CERTIFICATE.get(code, "have the server get a certificate that this machine can check")
 
 
 def of_tls(error: OSError) -> str:
-    """Return what to do where TLS failed."""
-    # Python names only the reasons of the OpenSSL that it was made for.
+    """Return the advice for a failure of TLS."""
+    # Python only knows the error names of the OpenSSL version that it was built with; else the words have to do.
     words = (error.strerror or "").partition(" (_ssl.c")[0].rpartition("] ")[2]
     reason = (isinstance(error, ssl.SSLError) and error.reason) or words.upper().replace(" ", "_")
     closed = isinstance(error, ssl.SSLZeroReturnError | ssl.SSLEOFError | ConnectionResetError)
@@ -210,28 +211,28 @@ def of_tls(error: OSError) -> str:
 
 
 def of_connecting(error: OSError) -> str:
-    """Return what to do where no connection came about."""
+    """Return the advice for a failure to connect."""
     return _SILENT if isinstance(error, TimeoutError) else _BY_ERRNO.get(error.errno or 0, "")
 
 
 def of_name(error: OSError | UnicodeError) -> str:
-    """Return what to do where a host has no address."""
+    """Return the advice for a host name without an address."""
     if isinstance(error, socket.gaierror) and error.errno == socket.EAI_AGAIN:
         return "the name service did not answer: see that this machine can ask it, and try again"
     return "see that the name in the URL is spelled right, and that the name service of this machine knows it"
 
 
 def of_start_tls(result: int) -> str:
-    """Return what to do where the server answers the wish for StartTLS with this result."""
+    """Return the advice for a server that answers StartTLS with this result code."""
     if result in {1, 52, 80}:
         return "the server has no certificate that it could use: see its TLS settings, or look into its log"
     return "the server does not know StartTLS, or does not allow it: use an ldaps:// URL"
 
 
 def with_advice(refused: DirectoryUnavailable, *, paged: bool, untouched: bool) -> DirectoryUnavailable:
-    """Return why the server ended a search, with what to do about that.
+    """Return the failure of a search with advice.
 
-    ``paged`` says that pages were asked for, ``untouched`` that nothing had come yet.
+    ``paged``: pages were requested. ``untouched``: no entry had come yet.
     """
     to_do = ""
     if refused.result_code == ldap.SIZELIMIT_EXCEEDED.errnum:

@@ -1,15 +1,15 @@
-"""What goes wrong with a directory, as one sentence for the administrator."""
+"""The errors of a directory, each with one sentence for the administrator."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 
-# So many characters of a server's own words are passed on: another service at that address can show no more.
+# The most characters of a server's own words that are shown, so that another service at that address can't show more.
 MOST_WORDS = 500
 
 
 class Stage(StrEnum):
-    """How far it got, in the order in which a directory is reached."""
+    """The stages of reaching a directory, in their order."""
 
     NAME = "name"
     CONNECT = "connect"
@@ -22,12 +22,12 @@ class Stage(StrEnum):
 
 
 class DirectoryUnavailable(Exception):
-    """The directory could not be read to its end, so nothing may be concluded from what was read.
+    """The directory could not be read to its end, so nothing may be concluded from the entries so far.
 
-    ``server_message`` is what the server itself said, ``result_code`` its LDAP result (RFC 4511, 4.1.9) where it gave
-    one, and ``matched_dn`` how much of the way to the base is there, as it came. The bind password is in none of them.
-    ``broke_off`` says that the connection was lost, ``broke_off_sync`` that it was on a search for changes (RFC 4533).
-    ``advice`` is what to do about it, a sentence without a full stop; the message ends in it, ``problem`` does not.
+    ``server_message`` is the server's own message, ``result_code`` its LDAP result (RFC 4511, 4.1.9) or None, and
+    ``matched_dn`` the server's matchedDN, unchanged. The bind password is in none of them. ``broke_off``: the
+    connection was lost. ``broke_off_sync``: it was lost during a syncrepl search for changes (RFC 4533). ``advice`` is
+    a sentence without a full stop; the message ends with it, ``problem`` has no advice.
     """
 
     def __init__(
@@ -52,14 +52,14 @@ class DirectoryUnavailable(Exception):
         self.broke_off_sync = broke_off_sync
 
     def as_part_of(self, message: str) -> DirectoryUnavailable:
-        """Return the failure of what this one has made fail."""
+        """Return the failure of a larger task, with this message and the facts of this failure."""
         return DirectoryUnavailable(
             message, stage=self.stage, server_message=self.server_message, result_code=self.result_code
         )
 
 
 class Referred(DirectoryUnavailable):
-    """The server has not got the base, and names ``urls`` where it is."""
+    """The server does not hold the base, and refers to ``urls``."""
 
     def __init__(self, message: str, urls: tuple[str, ...], *, advice: str = "") -> None:
         super().__init__(message, stage=Stage.BASE, result_code=10, advice=advice)
@@ -67,7 +67,7 @@ class Referred(DirectoryUnavailable):
 
 
 def plain(text: str, *, secret: str = "") -> str:
-    """Return a server's words on one line, no more than a few, without control characters and without the secret."""
+    """Return a server's words on one line, shortened, without control characters and without the secret."""
     if secret:
         text = text.replace(secret, "***")
     printable = "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,4 +1,4 @@
-"""Who an entry is, by the attribute mapping of its server, and whether its immutable ids are those known of a user."""
+"""Finds an entry's identity by the attribute mapping of its server, and compares its immutable ids with known ones."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from directory.values.ldap import AttributeMapping, Encoded, Entry, Identity, Id
 from orgs.text import fold
 
 LONGEST_USERNAME = 255
-# A longer id is none: to cut it would make two people one, and a hash of it could not be asked for.
+# A longer value is no id: cut off, two people could have the same id, and a directory can't be searched for a hash.
 LONGEST_ID = 255
-# Spellings of attributes are few, and entries many.
+# Cached, because a few spellings of attributes stand in many entries.
 _lower = lru_cache(maxsize=4096)(str.lower)
-# Identifiers that servers give and never change, the most common first.
+# Attributes with identifiers that servers give and never change, the most common first.
 UNIQUE_IDS = ("entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid")
 _UNIQUE_IDS = tuple(name.lower() for name in UNIQUE_IDS)
-# Between the attribute and the value of a company's own number. No identifier of a server holds it.
+# Separates the attribute and the value of a company's own number. No identifier of a server contains it.
 _OF = ": "
 
 
 class Trait(IntFlag):
-    """What is special about who an entry is; most entries have one id and a username, and none of these."""
+    """What is unusual about an entry's identity; most entries have one id and a username, and no trait."""
 
     NO_USERNAME = 1
     NO_ID = 2
@@ -33,7 +33,7 @@ class Trait(IntFlag):
 
 
 def traits(who: Identity) -> Trait:
-    """Return what is special about who an entry is."""
+    """Return the traits of an identity."""
     found = Trait(0)
     if not who.usernames:
         found |= Trait.NO_USERNAME
@@ -49,44 +49,44 @@ def traits(who: Identity) -> Trait:
 
 
 def called(name: str) -> Callable[[str, Iterable[str]], bool]:
-    """Return what tells by an entry's DN and usernames whether it has this name: a DN, in any spelling, or a username."""
+    """Return a check by DN and usernames of an entry: does it have this name, a DN in any spelling or a username?"""
     username, dn = fold(name), distinguished_names.key(name) if distinguished_names.parsed(name) else ""
     return lambda own, usernames: username in map(fold, usernames) or bool(dn and distinguished_names.key(own) == dn)
 
 
 def own_attribute(mapping: AttributeMapping) -> str:
-    """Return the folded attribute of the company's own numbers, which are unique on one server only; empty for none."""
+    """Return the folded attribute of a company's own numbers, unique on one server only; empty if none is set."""
     chosen = mapping.unique_id.strip().lower()
     return "" if chosen in _UNIQUE_IDS else chosen
 
 
 def id_attributes(mapping: AttributeMapping) -> tuple[str, ...]:
-    """Return the attributes that may hold an immutable id, the chosen one first: all of them count."""
+    """Return all attributes that may hold an immutable id, the mapped one first."""
     chosen = mapping.unique_id.strip()
     return tuple({name.lower(): name for name in (chosen, *UNIQUE_IDS) if name}.values())
 
 
 def parts_of_id(unique_id: str) -> tuple[str, str]:
-    """Return attribute and value of a company's own number, an empty attribute and the value of any other id."""
+    """Return attribute and value of a company's own number; for any other id the attribute is empty."""
     attribute, of, value = unique_id.partition(_OF)
     return (attribute, value) if of else ("", unique_id)
 
 
 def id_key(unique_id: str, server_id: int | None) -> IdKey:
-    """Return an id with the server where it counts: a company's own number on one, any other on all of them."""
+    """Return an id with the server where it counts; a company's own number counts on one, any other id on all (0)."""
     return unique_id, (server_id or 0) if _OF in unique_id else 0
 
 
 def counts_on(server_id: int, unique_id: str, noted_on: int | None) -> bool:
-    """Return whether an id that was noted on one server says something of an entry of this one that carries it too."""
+    """Return whether an id that was noted on one server also counts for an entry of this server."""
     return noted_on == server_id or _OF not in unique_id
 
 
 def is_theirs(who: Identity, server_id: int, known: Collection[IdKey]) -> bool:
-    """Return whether an entry carries an id that is known of a user.
+    """Return whether an entry has one of a user's ``known`` ids.
 
-    Where the company's own number was chosen, an entry with another number is another person's, whatever else it has:
-    some servers make other identifiers anew, or of the DN.
+    If the company's own number is mapped, an entry with another number is another person's, even if another id is
+    equal: some servers make their identifiers anew, or from the DN.
     """
     for unique_id in who.ids:
         key = id_key(unique_id, server_id)
@@ -98,15 +98,15 @@ def is_theirs(who: Identity, server_id: int, known: Collection[IdKey]) -> bool:
 
 
 def _alike(key: IdKey, other: IdKey) -> bool:
-    """Return whether two numbers are of one attribute of one server."""
+    """Return whether two numbers are of the same attribute of the same server."""
     return key[1] == other[1] and parts_of_id(key[0])[0] == parts_of_id(other[0])[0]
 
 
 def identity(entry: Entry, mapping: AttributeMapping) -> Identity:
-    """Return the values of the mapped attributes, trimmed; one that is absent, or no text, is empty."""
+    """Return the trimmed values of the mapped attributes; a value that is absent, or not text, is empty."""
     folded = {_lower(name): values for name, values in entry.attributes.items()}
 
-    # As many as there are values that are no text.
+    # One element for each value that is not text.
     odd: list[str] = []
 
     def given(name: str) -> tuple[str, ...]:
@@ -146,16 +146,16 @@ def _folded_id_attributes(chosen: str) -> tuple[str, ...]:
 
 
 def _ids(folded: Mapping[str, tuple[str, ...]], mapping: AttributeMapping) -> tuple[list[str], bool]:
-    """Return the ids that an entry has, the chosen attribute's first, and whether one was too long to be one.
+    """Return the ids of an entry, that of the mapped attribute first, and whether one was too long.
 
-    A company's own number comes with its attribute: under another attribute it may be another person's.
+    A company's own number includes the name of its attribute: in another attribute it may be another person's.
     """
     found: list[str] = []
     long_id = False
     for name in _folded_id_attributes(mapping.unique_id):
         if name not in folded:
             continue
-        # An immutable id may well be binary.
+        # Unlike other attributes, an immutable id may be binary.
         value = next((value.strip() for value in folded[name] if value.strip()), "")
         text = value if name in _UNIQUE_IDS or not value else f"{name}{_OF}{value}"
         if len(text) > LONGEST_ID:

@@ -1,4 +1,4 @@
-"""The addresses of LDAP servers: one scheme, one host, perhaps a port, and nothing else."""
+"""URLs of LDAP servers: a scheme, a host and perhaps a port, nothing else."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ URL = re.compile(rf"(?P<scheme>[a-z]+)://{HOST}(?::(?P<port>\d{{1,5}}))?/?", re.
 
 @dataclass(frozen=True, slots=True)
 class Url:
-    """One server; ``host`` stands without the brackets of an IPv6 address."""
+    """The URL of one server; ``host`` has no brackets around an IPv6 address."""
 
     scheme: str
     host: str
@@ -26,10 +26,10 @@ class Url:
 
 
 def parse_url(text: str) -> Url:
-    """Return the one server that a URL names.
+    """Return the server of a URL.
 
     Raises:
-        DirectoryUnavailable: it names none or several. libldap would take a list, a socket file and much else.
+        DirectoryUnavailable: the text is not the URL of one server. libldap would accept lists, socket files and more.
     """
     problem = check_url(text)
     found = URL.fullmatch(text)
@@ -40,7 +40,7 @@ def parse_url(text: str) -> Url:
 
 
 def check_url(text: str) -> str | None:
-    """Return what is wrong with an LDAP server's URL, None if nothing is."""
+    """Return what is wrong with an LDAP server's URL, or None."""
     scheme = text.partition("://")[0].lower()
     if any(sign.isspace() for sign in text) or text.count("://") > 1:
         return "one URL only, without spaces"

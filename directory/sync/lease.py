@@ -1,4 +1,4 @@
-"""Gives a run to one worker: a lease in the run's row, which its worker renews, and another worker takes once it is over."""
+"""Gives a run to one worker: the lease in the run's row, which another worker takes if it is not renewed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifies people of the end of a run: alerts on the console, and mails that are stored until an SMTP server takes them."""
+"""Notifies people of the end of a run: alerts on the console, and mails, stored until an SMTP server takes them."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def close_held_back(*, runs: QuerySet[Run], at: datetime) -> None:
 
 
 def alert_incomplete(run: Run, *, at: datetime) -> None:
-    """Raise an alert for each LDAP server whose users a real run could not all check, and dismiss those of earlier runs.
+    """Raise an alert for each LDAP server with users whom a real run could not check, and dismiss those of earlier runs.
 
     Alerts of servers that this run has not read stay as they are.
     """

@@ -20,7 +20,8 @@ class RunContext:
     """What all stages of one run share.
 
     - ``scope``: the orgs that the run decides about, by id.
-    - ``orgs_by_server``, ``org_lists_digests``: by server id, the ids of the orgs that use it, and a hash of their lists.
+    - ``orgs_by_server``, ``org_lists_digests``: by server id, the ids of the orgs that use it, and a hash of their
+    lists.
       Both include orgs outside the run's scope, because the match of an entry does not depend on it.
     - ``servers``, ``entry_stores``, ``groups``: by server id, the settings that a reading used, its entries and groups.
     - ``users_in_scope``: the users in scope when the reading began.

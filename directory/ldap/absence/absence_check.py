@@ -22,7 +22,7 @@ from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connecti
 from directory.values.scripts import ANOTHER_PERSON
 from orgs.text import fold
 
-# So many users are searched at once.
+# The most users in one search.
 AT_ONCE = 50
 OVERLOOKED = "found after all at {}: the directory changed while it was being read"
 UNMATCHED = "still in the directory at {}, but the filter does not match"
@@ -39,9 +39,10 @@ ALIKE = (
 
 @dataclass(frozen=True, slots=True)
 class _SearchStep:
-    """One of the searches for missing users: where, with which further filter, and what a find there means.
+    """One of the searches for missing users: its location and filter, and what it means if an entry is found there.
 
-    ``by_name_too`` looks for usernames even where immutable ids are known, as a reading does.
+    ``absent`` and ``words`` are for the result of a found user. ``by_name_too`` searches for usernames even where
+    immutable ids are known, as a reading does.
     """
 
     base: str
@@ -65,14 +66,14 @@ def _go_on() -> None:
 
 
 class _Unreadable(DirectoryUnavailable):
-    """An entry was found of which the bind DN can't see who it is."""
+    """An entry was found, but the bind DN can't read its username or immutable id."""
 
 
 class AbsenceCheck:
-    """Absence checks on one server; connects at the first one, and searches no more once a search has failed.
+    """Absence checks on one server; the first one connects, and after a failed search no other one is made.
 
-    ``neighbours`` names people whom the last reading found in a branch, and ``lost`` some whom this server had and the
-    reading did not find. ``stay`` is called before each read of a single DN.
+    ``neighbours`` returns people whom the last reading found in a branch. ``lost`` returns people whom this server had,
+    but the last reading did not find. ``stay`` is called before each read of a single DN.
     """
 
     def __init__(
@@ -108,7 +109,8 @@ class AbsenceCheck:
     def look_for(self, missing_users: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
         """Return the result for each user, by user id; an error leaves the absence unconfirmed."""
         results: dict[int, AbsenceCheckResult] = {}
-        # Numbers of an attribute that was chosen before can't be compared with what is read now.
+        # A company's own number of an attribute that was mapped before can't be compared with values of the present
+        # one.
         own = {"", own_attribute(self._mapping)}
         searchable = [
             replace(who, unique_ids=tuple(one for one in who.unique_ids if parts_of_id(one)[0] in own))
@@ -127,7 +129,7 @@ class AbsenceCheck:
         return results
 
     def _check_in_parts(self, batch: Sequence[MissingUser]) -> dict[int, AbsenceCheckResult]:
-        """Search for all at once, and for halves of them where an entry can't be read and may be any user's."""
+        """Search for all users at once; if an entry can't be read and may be any user's, search for each half again."""
         try:
             return self._check(batch)
         except _Unreadable as entry:
@@ -158,7 +160,7 @@ class AbsenceCheck:
         return results
 
     def _gone_or_hidden(self, session: Session, who: MissingUser, trees: Sequence[str]) -> AbsenceCheckResult:
-        """Return whether somebody whom no search finds is gone, by their last known DN."""
+        """Return the result for a user whom no search finds, by a read of the last known DN."""
         finding = Finding()
         if who.dn:
             finding = self._visibility.finding(session, who)
@@ -170,7 +172,7 @@ class AbsenceCheck:
         return AbsenceCheckResult(absent=True, sentence=f"{nobody}, {finding.proof}" if finding.proof else nobody)
 
     def _something_hidden(self, session: Session) -> str:
-        """Return which part of the directory is hidden by now, where a user may be who was never found; searched once."""
+        """Return which part of the directory is hidden by now, where a never found user may be; checked once."""
         if self._hidden is None:
             findings = [self._visibility.finding(session, other) for other in self._lost()]
             doubt = next((finding.doubt for finding in findings if finding.doubt), "")
@@ -181,17 +183,17 @@ class AbsenceCheck:
         base, scope = self._connection.search_base, self._connection.search_scope
         matching = self._connection.search_filter.strip()
         yield _SearchStep(base, scope, matching, absent=False, words=OVERLOOKED, by_name_too=True)
-        # Of what the bind DN may not see, a filter is neither true nor false (RFC 4511, 4.5.1.7).
+        # On attributes that the bind DN may not see, a filter is neither true nor false (RFC 4511, 4.5.1.7).
         yield _SearchStep(base, scope, f"(!{matching})", absent=True, words=UNMATCHED)
         yield _SearchStep(base, scope, "", absent=False, words=UNDECIDED)
-        # The whole directory, with an empty base, has been searched by then.
+        # A tree with an empty name is the whole directory with an empty base; the steps above have searched it.
         for tree in filter(None, trees):
             yield _SearchStep(tree, "subtree", "", absent=True, words=MOVED)
 
     def _find(
         self, session: Session, step: _SearchStep, missing_users: Sequence[MissingUser]
     ) -> tuple[dict[int, list[Entry]], bool]:
-        """Return the entries that are theirs there, by user id, and whether others came that are nobody's for us."""
+        """Return the entries of these users by user id, and whether others came that match no user by our comparison."""
         if not missing_users:
             return {}, False
         anyone = "".join(_condition(who, self._mapping, by_name_too=step.by_name_too) for who in missing_users)
@@ -206,7 +208,7 @@ class AbsenceCheck:
                     for pk in whom:
                         found.setdefault(pk, []).append(entry)
         except DirectoryUnavailable as refused:
-            # Many accounts may see no more than the search base; there, a refusal counts.
+            # Many accounts may only see the search base, so a refusal elsewhere does not count.
             if refused.result_code not in UNSEEN or step.words != MOVED:
                 raise
         return found, loose
@@ -214,9 +216,10 @@ class AbsenceCheck:
     def _taken_for(
         self, session: Session, step: _SearchStep, missing_users: Sequence[MissingUser]
     ) -> dict[int, AbsenceCheckResult]:
-        """Return for whom the directory has an entry under its own matching: Active Directory takes Renée for renee.
+        """Return a conflict for each user with an entry by the directory's own comparison, such as Renée for renee.
 
-        Each is asked about alone, as the answer for many does not say for whom an entry came.
+        Active Directory compares like that. Each user is searched alone: an answer for many does not show which user an
+        entry is for.
         """
         results = {}
         for who in missing_users:
@@ -230,7 +233,7 @@ class AbsenceCheck:
         return results
 
     def _whom(self, entry: Entry, missing_users: Sequence[MissingUser], *, by_name_too: bool) -> list[int]:
-        """Return whom an entry is that matched; a server may compare more loosely than we do."""
+        """Return the ids of the users to whom a found entry belongs; the server may compare more loosely than we do."""
         username = {fold(value) for value in entry.values(self._mapping.username)}
         ids = {fold(one) for one in identity(entry, self._mapping).ids}
         if not ids and not username:
@@ -242,12 +245,12 @@ class AbsenceCheck:
 
 
 def _is_another(entry: Entry, who: MissingUser) -> bool:
-    """Tell whether an entry is known to be that of another person with the same username."""
+    """Return whether an entry is known as that of another person with the same username."""
     return bool(who.namesakes) and distinguished_names.is_among(entry.dn, who.namesakes)
 
 
 def _condition(who: MissingUser, mapping: AttributeMapping, *, by_name_too: bool) -> str:
-    """Return the filter for one user: by immutable ids where some are known, whatever attributes they came from."""
+    """Return the filter for one user: by known immutable ids in all attributes that may hold them, else by username."""
     terms = [
         f"({name}={escape_filter(value)})"
         for attribute, unique_id in map(parts_of_id, who.unique_ids)

@@ -1,12 +1,13 @@
-"""Proves that somebody is gone, not hidden: by what their last known DN says, and who else can be seen around it.
+"""Proves that a user is gone, not hidden: reads the last known DN, and looks for other people around it.
 
-A search says nothing of what an access rule hides from the bind DN. A read of the DN itself does (RFC 4511, 4.1.9): for
-an entry that is not there a server names as matchedDN the last part of the way that is there; for one that is hidden it
-names none, or refuses. Where a server names none at all, on Active Directory, where that is not known to be so, and where
-it may be a proxy that hides servers which are down, another known person of the same branch has to be found.
+A search does not show what an access rule hides from the bind DN, but a read of the DN itself does (RFC 4511, 4.1.9).
+If the entry does not exist, the server returns as matchedDN the lowest DN above it that exists. If the entry is hidden,
+the server returns no matchedDN, or refuses. Another known person of the same branch has to be found in three cases: the
+server never returns a matchedDN; it is Active Directory, where this rule is not sure; it may be a proxy that hides
+servers that are down.
 
-Whoever was moved to where the bind DN has never seen anybody is gone, as far as this directory tells us anything: that is
-how leavers are put away.
+A user who was moved to a branch where the bind DN has never seen anybody is gone: this directory shows nothing else,
+and companies put leavers away like that.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from directory.values import distinguished_names
 from directory.values.ldap import AttributeMapping, Connection, Encoded, Entry, MissingUser
 from orgs.text import fold
 
-# So many other people of a branch are searched, as one of them may just have left.
+# Other people of a branch that are read; several, because one of them may just have left.
 MOST_NEIGHBOURS = 3
 EVERYBODY = "(objectClass=*)"
 # Takes the DN of a branch, and returns the DNs of people in it whom the last reading found.
@@ -36,9 +37,9 @@ Neighbours = Callable[[str], Sequence[str]]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What the last known DN of somebody proves: ``doubt`` is why they may still be there, empty where they are gone.
+    """What a read of a user's last known DN proves; ``doubt`` is why the user may still exist, empty if they are gone.
 
-    ``proof`` is the sentence for the history where they are, without a full stop.
+    ``proof`` is the sentence for the history if they are gone, without a full stop.
     """
 
     doubt: str = ""
@@ -47,7 +48,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a read of one DN brought: the entry, that there is none, with the matchedDN, or ``words`` for anything else.
+    """The result of reading one DN: the ``entry``, or ``missing`` with the matchedDN, or ``words`` for any other result.
 
     ``session`` is the one that answered.
     """
@@ -61,7 +62,7 @@ class _Answer:
 
 @dataclass(slots=True)
 class Visibility:
-    """What a bind DN can see around the last known DNs of people; each branch is searched once."""
+    """Checks what a bind DN can see around the last known DNs of users; each branch is checked once."""
 
     connection: Connection
     mapping: AttributeMapping
@@ -71,13 +72,13 @@ class Visibility:
     _branches: dict[tuple[int, str], str] = field(default_factory=dict)
 
     def close(self) -> None:
-        """Close the connections to other servers, which referrals have led to."""
+        """Close the connections to other servers, to which referrals have led."""
         for session in self._elsewhere.values():
             session.close()
         self._elsewhere.clear()
 
     def finding(self, session: Session, who: MissingUser) -> Finding:
-        """Return the finding at somebody's last known DN; raises DirectoryUnavailable where the server does not answer."""
+        """Return the finding at a user's last known DN; raises DirectoryUnavailable if the server does not answer."""
         self.stay()
         answer, dn = self._read(session, who.dn), plain(who.dn)
         branch = plain(distinguished_names.parent(who.dn))
@@ -92,7 +93,7 @@ class Visibility:
         return self._by_neighbours(answer, who.dn)
 
     def _by_entry(self, entry: Entry, who: MissingUser) -> Finding:
-        """Compare an entry that stands at the DN with the one that stood there."""
+        """Compare the entry at the DN with the missing user."""
         dn, branch = plain(entry.dn), plain(distinguished_names.parent(entry.dn))
         ids, usernames = self._ids(entry), self._usernames(entry)
         known_ids = frozenset(map(fold, who.unique_ids))
@@ -110,7 +111,7 @@ class Visibility:
         return Finding(proof=f"{dn} is another entry by now, with another immutable id")
 
     def _by_matched(self, answer: _Answer, dn: str) -> Finding:
-        """Go by how much of the way to the DN is there; where it ends higher up, the branch has to be gone itself."""
+        """Judge by the matchedDN; if it is not the parent of the DN, the branch below it has to be gone, too."""
         top, gone = plain(answer.matched), distinguished_names.child_on_the_way(answer.matched, dn)
         if not gone:
             return Finding(f"the server says that {plain(dn)} is gone, and names {top}, which is not above it")
@@ -131,10 +132,10 @@ class Visibility:
         return Finding(proof=f"nothing is at {plain(dn)}, and others of {plain(branch)} can be seen")
 
     def _doubt_of_branch(self, session: Session, branch: str) -> str:
-        """Return why a branch may be hidden, or parts of it; empty where known people of it can be seen."""
+        """Return why a branch, or a part of it, may be hidden; empty if known people of it can be seen."""
         named = plain(branch) or "the top"
         if self._goes_by_matched(session):
-            # Nobody has this name: an answer other than for the one in question shows that that one is hidden.
+            # No entry has this name. If it gets a matchedDN although the DN in question got none, that DN is hidden.
             nobody = self._read(session, f"cn={uuid.uuid4()},{branch}")
             if nobody.matched:
                 return f"the bind DN does not see it in {named}, where other DNs are said to be missing"
@@ -151,7 +152,7 @@ class Visibility:
         return f"the bind DN sees {whom} in the branch {named}, which it may not see at all"
 
     def _read(self, session: Session, dn: str) -> _Answer:
-        """Read one entry, whatever the connection's filter is; one referral is followed where referrals are."""
+        """Read one entry without the connection's filter; follow one referral if the connection follows referrals."""
         try:
             answer, urls = self._search_entry(session, dn)
             if urls and self.connection.follow_referrals and session not in self._elsewhere.values():
@@ -198,10 +199,10 @@ class Visibility:
         return _Answer(session, words=words or "the referral leads nowhere")
 
     def _goes_by_matched(self, session: Session) -> bool:
-        """Return whether the matchedDN of a server proves anything: not one of a proxy that has several servers behind it.
+        """Return whether the matchedDN of a server is a proof; that of a proxy with several servers behind it is none.
 
-        OpenLDAP's back-meta leaves a server that is down out of its answers, and calls what is there not there; its
-        searches end in success. It is among those that can't page.
+        If one of its servers is down, OpenLDAP's back-meta answers that the entries of that server do not exist, and
+        its searches end in success. It is one of the servers that can't page.
         """
         return not (session.root.is_active_directory or self.connection.cannot_page)
 

@@ -1,14 +1,14 @@
-"""Which attributes change without marking the entry as changed, so that a reading of changes would not see it. Pure."""
+"""Lists attributes that change without marking the entry as changed: an incremental reading would miss that. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Sequence
 
-# The service that makes them, and where that is documented.
+# Attributes with the reason; each comment says where that is documented.
 TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
-    # MS-ADTS 3.1.1.4.5: constructed attributes. Those that only change with what marks the entry, such as canonicalName,
-    # primaryGroupToken and modifyTimestamp, are left out.
+    # MS-ADTS 3.1.1.4.5: constructed attributes. Some only change together with a change that marks the entry, such as
+    # canonicalName, primaryGroupToken and modifyTimestamp; these are left out.
     (
         "Active Directory computes it when it is read",
         (
@@ -18,13 +18,14 @@ TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
             "msds-memberOfTransitive", "msds-memberTransitive", "msDS-isRODC", "msDS-RevealedListBL",
         ),
     ),
-    # MS-ADA1 to MS-ADA3: FLAG_ATTR_NOT_REPLICATED. Each controller keeps its own, and no uSNChanged moves with them.
+    # MS-ADA1 to MS-ADA3: FLAG_ATTR_NOT_REPLICATED. Each controller keeps its own values, and uSNChanged does not grow
+    # with them.
     (
         "each controller of Active Directory keeps its own",
         ("lastLogon", "lastLogoff", "badPwdCount", "badPasswordTime", "logonCount"),
     ),
     # 389 Directory Server, Administration Guide: roles and classes of service are computed when an entry is read. Its
-    # password policy keeps the rest in the entry, without marking it where passwordIsGlobalPolicy is off.
+    # password policy keeps the others in the entry, and does not mark it if passwordIsGlobalPolicy is off.
     (
         "389 Directory Server computes it, from roles, classes of service or the password policy",
         (
@@ -42,11 +43,12 @@ TABLE: tuple[tuple[str, tuple[str, ...]], ...] = (
     ),
     # Oracle Unified Directory and OpenDJ compute these from the password policy.
     ("the server computes it from its password policy", ("ds-pwp-account-disabled", "ds-pwp-password-expiration-time")),
-    # RFC 3672, and what servers call the like: they speak of the tree below.
+    # RFC 3672, and similar attributes of servers: they depend on the entries below.
     ("the server computes it from what is below", ("hasSubordinates", "numSubordinates", "numAllSubordinates")),
 )  # fmt: skip
 REASONS = {name.lower(): why for why, names in TABLE for name in names}
-# What Active Directory's schema calls constructed, and what marks the entry as changed all the same (MS-ADTS 3.1.1.4.5).
+# Attributes that Active Directory's schema calls constructed, but that only change when the entry is marked as changed
+# (MS-ADTS 3.1.1.4.5).
 MARKING = frozenset(
     name.lower()
     for name in (
@@ -55,26 +57,26 @@ MARKING = frozenset(
         "allowedAttributes", "allowedChildClasses", "memberOf", "msDS-User-Account-Control",
     )
 )  # fmt: skip
-# As pages, runs and documents name it.
+# The words for it on pages, in runs and in documents.
 UNMARKED = "without marking the entry as changed"
 BY_SCHEMA = "the server's schema says that it is computed"
 BY_SETTING = "the server's settings say so"
-# Before the name of one that marks the entry on this server, whatever the table says.
+# Stands in the setting before an attribute that does mark the entry on this server, although the table lists it.
 EXCEPT = "-"
-# Of a part of a filter, such as (nsAccountLock=true) or (userAccountControl:1.2.840.113556.1.4.803:=2).
+# Matches a comparison in a filter, such as (nsAccountLock=true) or (userAccountControl:1.2.840.113556.1.4.803:=2).
 COMPARED = re.compile(r"\(\s*([A-Za-z][A-Za-z0-9-]*)[^=()]*=")
 
 
 def names_in_filter(search_filter: str) -> tuple[str, ...]:
-    """Return the attributes that a filter compares: whom it finds changes with them."""
+    """Return the attributes that a filter compares."""
     return tuple(dict.fromkeys(COMPARED.findall(search_filter)))
 
 
 def why_full(named: Iterable[str], *, setting: Sequence[str], by_schema: Collection[str]) -> str:
-    """Return why entries with these named attributes have to be read in full each time; empty where they have not.
+    """Return why these named attributes need a full reading each time; empty if they do not.
 
-    ``setting`` are names that an administrator adds, or takes out with a ``-`` before them, ``by_schema`` those that the
-    server itself calls computed.
+    ``setting`` are names that an administrator adds, or takes out with a ``-`` before them. ``by_schema`` are the
+    attributes that the server computes, by its own schema.
     """
     given = [name.strip().lower() for name in setting]
     left_out = {name.removeprefix(EXCEPT) for name in given if name.startswith(EXCEPT)}

@@ -1,4 +1,4 @@
-"""Finds the attributes to request from a server: all that mapping and scripts may read."""
+"""Finds the attributes to request from a server: those that mapping and scripts may read."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from directory.ldap.identity import id_attributes
 from directory.values.ldap import AttributeMapping
 from directory.values.scripts import Scripts
 
-# Scripts that name more are long tables of something else, and each entry would be compared with all of it.
+# Scripts with more names are long tables of other data, and each entry would be compared with all of these names.
 MOST = 300
-# What can be the name of an attribute (RFC 4512, 2.5; with "_", as some servers have it), wherever it stands: as an
-# identifier, in a text, in a comment. Most are none, which does no harm: a server leaves out what it does not know
-# (RFC 4511, 4.5.1.8). What is put together from parts, or written with escapes, is for the sandbox to find.
+# A word that can be the name of an attribute (RFC 4512, 2.5; with "_", as some servers have it): an identifier, or a
+# part of a text or comment. Most words are no attributes, which does no harm: a server ignores names that it does not
+# know (RFC 4511, 4.5.1.8). The sandbox finds names that are put together from parts, or written with escapes.
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
-# "memberCount-1" is a difference or a name.
+# "memberCount-1" may be a difference or a name, so it counts as a name as well.
 HYPHENATED = re.compile(r"[A-Za-z][A-Za-z0-9_]*-[A-Za-z0-9_-]*")
-# Where an attribute is looked at: entry.mail, entry?.mail, entry["mail"]. These come first, as of very many names the
-# rest is left out.
+# An attribute that a script reads: entry.mail, entry?.mail, entry["mail"]. These names come first, because the last
+# ones of very many names are left out.
 LOOKED_AT = re.compile(r"""\.\s*([A-Za-z][A-Za-z0-9_]*)|\[\s*["'`]([A-Za-z][A-Za-z0-9_-]*)(?:;[^"'`]*)?["'`]\s*\]""")
 OBJECT_IDENTIFIER = re.compile(r"[0-9]+(?:\.[0-9]+)+")
-# It asks for no attribute at all.
+# The name that requests no attribute at all (RFC 4511, 4.5.1.8).
 NONE_AT_ALL = "1.1"
 
 
 def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | None:
-    """Return the names of the attributes to request; None where there are so many that all are requested.
+    """Return the names of the attributes to request; None if there are so many that all are requested.
 
-    They are without options: whoever asks for ``cn`` gets ``cn;lang-de`` too, as with all attributes.
+    The names have no options: a request for ``cn`` returns ``cn;lang-de`` too, like a request for all attributes.
     """
     mapped, scripted = _names(mapping, scripts)
     return None if len(scripted) > MOST else (*mapped, *scripted)
@@ -38,14 +38,14 @@ def needed(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...] | Non
 def named(mapping: AttributeMapping, scripts: Scripts) -> tuple[str, ...]:
     """Return the names of the attributes whose absence from all entries is reported.
 
-    Of scripts that name very many these are the first ones.
+    If scripts have very many names, these are the first ones.
     """
     mapped, scripted = _names(mapping, scripts)
     return (*mapped, *scripted[:MOST])
 
 
 def _names(mapping: AttributeMapping, scripts: Scripts) -> tuple[list[str], list[str]]:
-    """Return the names that stand in the mapping, and those that stand in the scripts only."""
+    """Return the names in the mapping, and those that are only in the scripts."""
     names: dict[str, str] = {}
     for name in (*_of_mapping(mapping), "objectClass"):
         names.setdefault(name.lower(), name)

@@ -1,1 +1,1 @@
-"""Tries connection settings out before they are saved."""
+"""Tries connection settings before they are saved."""

@@ -1,4 +1,4 @@
-"""What an administrator tries before saving: test the connection, and see the first entries."""
+"""Tests a connection before an administrator saves it, and returns the first entries that it finds."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ PAGES_COUNTED = 10
 
 @dataclass(frozen=True, slots=True)
 class ConnectionStep:
-    """One stage of a test and how it went; ``detail`` is a sentence for the administrator.
+    """One stage of a test and its result; ``detail`` is a sentence for the administrator.
 
-    ``product`` and ``is_domain`` are what the root DSE says, once it has been read: who made the server, and whether it
-    works as a domain controller does.
+    ``product`` is the server's maker, and ``is_domain`` whether it works like a domain controller. Both come from the
+    root DSE, once it has been read.
     """
 
     stage: Stage
@@ -37,7 +37,7 @@ class ConnectionStep:
 
 
 class Steps(list[ConnectionStep]):
-    """The steps so far; each is passed on as it is added."""
+    """The steps so far; each is passed to ``on_step`` when it is added."""
 
     def __init__(self, on_step: Callable[[ConnectionStep], object]) -> None:
         super().__init__()
@@ -53,9 +53,9 @@ def test_connection(
     connection: Connection,
     groups: GroupSearch | None = None,  # noqa: PT028  # no test of ours
 ) -> list[ConnectionStep]:
-    """Try every URL up to the bind, and the search with the first that answers; stop where going on makes no sense.
+    """Try every URL up to the bind, and the search with the first that answers; stop where further steps are useless.
 
-    With ``groups``, the search for groups that are resolved is the last step there.
+    With ``groups``, the last step is the search for the groups to resolve.
     """
     return run_steps(connection, groups, lambda _step: None)
 
@@ -93,7 +93,7 @@ def run_steps(
     return steps
 
 
-# Named for the button that it stands behind; it is no test of ours.
+# The function has the name of its button; pytest must not take it for a test.
 test_connection.__test__ = False  # type: ignore[attr-defined]
 
 
@@ -132,7 +132,7 @@ def _try_base(connection: Connection, session: Session, note: Note) -> None:
     if not connection.search_base:
         return note(Stage.BASE, "the whole directory is searched")
     base = SearchLocation(connection.search_base, "base", "(objectClass=*)")
-    # A base that exists but may not be seen gives no entry and no error.
+    # If a base exists but is hidden, the answer has no entry and no error.
     found = sum(map(len, Search(session, base, ("1.1",), 1).pages()))
     note(
         Stage.BASE, f"{connection.search_base} found" if found else f"{connection.search_base} exists but can't be seen"

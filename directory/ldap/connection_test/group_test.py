@@ -1,4 +1,4 @@
-"""What an administrator tries before saving, where groups are resolved: which groups would be found."""
+"""Tests the search for groups before an administrator saves its settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from directory.values import distinguished_names
 from directory.values.ldap import Connection, Entry, GroupSearch
 from orgs.text import counted
 
-# A test counts no further, over all trees: by names alone, in pages where the server has them.
+# A test stops counting at this number, over all trees. It requests DNs alone, in pages if the server has them.
 MOST = 5_000
 ANY_MEMBER = "(|{})".format("".join(f"({name}=*)" for name in MEMBERS))
 # The settings by their names on the page.
@@ -28,10 +28,10 @@ BASE, FILTER = "“Base of groups”", "“Filter of groups”"
 def try_groups(connection: Connection, search: GroupSearch, session: Session) -> str:
     """Return a sentence on the groups that a run would find: how many, and one of them with its number of members.
 
-    ``session`` has been opened already; each search is made on one of its own, as in a run.
+    ``session`` is open already; each search has a session of its own, as in a run.
 
     Raises:
-        DirectoryUnavailable: with the setting that is wrong.
+        DirectoryUnavailable: a setting is wrong; the message names it.
     """
     if search.search_filter and (problem := check_filter(search.search_filter)):
         raise _wrong(FILTER, problem)
@@ -44,7 +44,7 @@ def try_groups(connection: Connection, search: GroupSearch, session: Session) ->
             count += _count(connection, session.url, SearchLocation(tree, "subtree", search_filter), MOST + 1 - count)
             example = example or _example(connection, session.url, tree, search_filter)
         except DirectoryUnavailable as refused:
-            # Such a tree is left out by a run as well.
+            # A run leaves out a tree that it can't see as well.
             if (
                 search.base
                 or refused.result_code not in UNSEEN
@@ -63,7 +63,7 @@ def _wrong(setting: str, problem: str) -> DirectoryUnavailable:
 
 
 def _where(search: GroupSearch) -> str:
-    """Return the settings that decide what is found, as far as they are filled in."""
+    """Return the names of the settings that decide which groups are found, without empty ones."""
     given = [name for name, value in ((BASE, search.base), (FILTER, search.search_filter)) if value]
     return " and ".join(given or (BASE, FILTER))
 
@@ -86,14 +86,14 @@ def _try_base(connection: Connection, base: str, session: Session) -> None:
         with _session(connection, session.url) as own:
             found = sum(map(len, Search(own, SearchLocation(base, "base", "(objectClass=*)"), ("1.1",), 1).pages()))
     except DirectoryUnavailable as refused:
-        # The advice that goes with a refusal is about the search base.
+        # The advice of this error is about the search base, so it is replaced.
         raise _wrong(BASE, f"{refused.problem.rstrip('.')}. Correct it, or leave it empty") from None
     if not found:
         raise _wrong(BASE, f"{plain(base)} exists, and the bind DN may not see it")
 
 
 def _count(connection: Connection, url: Url, target: SearchLocation, most: int) -> int:
-    """Return how many entries are found, by their names alone, and no more than a page beyond ``most``."""
+    """Return the number of found entries, by their DNs alone; the search ends at most one page after ``most``."""
     with _session(connection, url) as session:
         search = Search(session, target, ("1.1",), min(connection.page_size, most))
         if connection.cannot_page:
@@ -107,17 +107,17 @@ def _count(connection: Connection, url: Url, target: SearchLocation, most: int) 
 
 
 def _example(connection: Connection, url: Url, tree: str, search_filter: str) -> Entry | None:
-    """Return the first group with members, in the server's order; of many members only those that come at once."""
+    """Return the first group with members, in the server's order; if it has many members, with only the first ones."""
     with _session(connection, url) as session:
         search = Search(session, SearchLocation(tree, "subtree", f"(&{search_filter}{ANY_MEMBER})"), MEMBERS, 1)
         return next(iter(search.first(1, complete=False)), None)
 
 
 def described(example: Entry | None) -> str:
-    """Return the words about the group that is shown, without a full stop."""
+    """Return the words about the example group, without a full stop."""
     if example is None:
         return f"none of them lists members ({', '.join(MEMBERS)})"
-    # Of a long list a server sends a part, under a name such as member;range=0-1499.
+    # A server may send only a part of a long list, under a name such as member;range=0-1499.
     more = any((found := RANGED.fullmatch(name)) and found["last"] != "*" for name in example.attributes)
     members = sum(map(len, example.attributes.values()))
     return f"{plain(example.dn)} is one of them, with {'more than ' if more else ''}{counted(members, 'member', 'members')}"

@@ -1,1 +1,1 @@
-"""Reads all groups of a directory, and resolves who is in which."""
+"""Reads all groups of a directory."""

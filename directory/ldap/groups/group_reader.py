@@ -1,4 +1,4 @@
-"""Reads all groups of a directory to the end, and hands on only those that are new or others than known."""
+"""Reads all groups of a directory to the end, and yields only those that are new or changed."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ from directory.values import distinguished_names
 from directory.values.group_graph import Group, GroupGraph, username
 from directory.values.ldap import Connection, GroupSearch
 
-# What has no members in the entry itself, and still is a group of somebody: primary groups of Active Directory, and
-# dynamic groups, whose members come as they are read. Each condition is looked at for each person, too.
+# Classes of groups whose entries need not list members: primary groups of Active Directory, and dynamic groups, whose
+# members are computed when they are read. There are few classes, because a server compares each person with each of
+# them.
 CLASSES = ("group", "groupOfURLs")
 MEMBERS = ("member", "uniqueMember", "memberUid")
 SID = "objectSid"
@@ -32,7 +33,7 @@ KEY_SIZE = 16
 
 
 class ReadGroup(NamedTuple):
-    """One group as it was read: ``key`` is a hash of its DN as it is spelled, ``digest`` one of what the server sent."""
+    """One group as it was read: ``key`` is a hash of its DN as spelled, ``digest`` a hash of what the server sent."""
 
     key: str
     digest: str
@@ -40,10 +41,11 @@ class ReadGroup(NamedTuple):
 
 
 class GroupReading:
-    """One reading of all groups; its figures count for something once ``changed`` has come to its end.
+    """One reading of all groups; its counts and lists are valid once ``changed`` has come to its end.
 
-    ``known`` are digests by key. With ``keep`` all groups are kept for ``graph``. ``gone`` are known keys that have not come, ``left_out`` trees beside the search base that the server does not show us, and
-    ``referrals`` parts that it has not got.
+    ``known`` are digests by key. With ``keep`` all groups are kept for ``graph``. ``gone`` are known keys that have not
+    come. ``left_out`` are trees outside the search base that the bind DN may not see. ``referrals`` are URLs of parts
+    that the server does not hold.
     """
 
     def __init__(
@@ -63,14 +65,14 @@ class GroupReading:
 
     @property
     def gone(self) -> list[str]:
-        """The keys of known groups that are not there any more."""
+        """The keys of known groups that do not exist any more."""
         return [key for key in self._known if key not in self._came]
 
     def graph(self) -> GroupGraph:
-        """Return the graph of all groups, which are not kept any longer.
+        """Return the graph of all groups, and drop the kept groups.
 
         Raises:
-            RuntimeError: they were not to be kept.
+            RuntimeError: the groups were not kept.
         """
         if self._kept is None:
             raise RuntimeError("the groups were not kept")
@@ -78,7 +80,7 @@ class GroupReading:
         return GroupGraph(groups, depth=self._search.depth, keys=self._keys)
 
     def changed(self) -> Iterator[list[ReadGroup]]:
-        """Yield in pages what is new, or not as it is known.
+        """Yield the new and the changed groups in pages.
 
         Raises:
             DirectoryUnavailable: not all groups could be read.
@@ -87,13 +89,13 @@ class GroupReading:
             try:
                 yield from self._changed_below(tree)
             except DirectoryUnavailable as refused:
-                # Many accounts may see no more than where people are searched; there, a refusal counts.
+                # Many accounts may only see the part where people are searched, so a refusal elsewhere does not count.
                 if self._search.base or refused.result_code not in UNSEEN or self._is_searched(tree):
                     raise refused.as_part_of(f"the groups can't be read: {refused}") from None
                 self.left_out.append(tree)
 
     def _changed_below(self, tree: str) -> Iterator[list[ReadGroup]]:
-        # Each tree by a connection of its own, and with all that proves a reading of people.
+        # Each tree has a connection of its own, and the same proof as a reading of people.
         with open_reading(ReadingRequest(replace(self._connection, search_base=tree), (*MEMBERS, SID))) as reading:
             for page in reading.raw_pages():
                 yield list(self._others(page))
@@ -103,7 +105,7 @@ class GroupReading:
     def _others(self, page: Sequence[RawEntry]) -> Iterator[ReadGroup]:
         for raw in page:
             key, digest = row_key(raw.dn), raw.digest.hex()
-            # Trees may lie one in the other.
+            # One tree may be inside another, so a group may come twice.
             if key in self._came:
                 continue
             self._came.add(key)
@@ -132,7 +134,7 @@ class GroupReading:
 
 
 def read_graph(connection: Connection, search: GroupSearch) -> GroupGraph:
-    """Read all groups of a directory, for few entries that are looked up.
+    """Read all groups of a directory, to resolve those of a few entries.
 
     Raises:
         DirectoryUnavailable: not all groups could be read.
@@ -143,15 +145,15 @@ def read_graph(connection: Connection, search: GroupSearch) -> GroupGraph:
 
 
 def row_key(dn: str) -> str:
-    """Return the key under which a DN is kept once, to the letter."""
+    """Return the key under which a group is stored; each spelling of its DN has its own."""
     return blake2b(dn.encode("utf-8", "surrogatepass"), digest_size=KEY_SIZE).hexdigest()
 
 
 def _group(raw: RawEntry, keys: distinguished_names.Keys) -> Group:
-    """Return one group as a graph takes it.
+    """Return one group in the shape for a graph.
 
     Raises:
-        DirectoryUnavailable: it can't be read.
+        DirectoryUnavailable: the group can't be decoded.
     """
     values = _values(raw)
     members = [keys[dn] for dn in values.get("member", ())]
@@ -161,7 +163,7 @@ def _group(raw: RawEntry, keys: distinguished_names.Keys) -> Group:
 
 
 def _values(raw: RawEntry) -> dict[str, Sequence[str]]:
-    """Return the values of all attributes, by lowered names; DNs that are no UTF-8 as those of entries are written."""
+    """Return the values of all attributes, by lowered names; DNs that are not UTF-8 are escaped, as in entries."""
     if not isinstance(raw.content, bytes):
         return {name.lower(): values for name, values in raw.content.items()}
     try:

@@ -1,1 +1,1 @@
-"""Reads only what has changed, where the server can return that."""
+"""Incremental reading: cursors, and the changes that a server can return."""

@@ -1,4 +1,4 @@
-"""Where a directory is in its own history, and what has changed since: by whatever the server offers for that."""
+"""Finds a directory's present cursor, and the filters and cookies that return the changes since an earlier one."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from directory.values.ldap import Connection, CursorKind, Entry, SyncCursor
 
 # RFC 4533, 2.2.
 SYNC_REQUEST = "1.3.6.1.4.1.4203.1.9.1.1"
-# What one replica stamped may reach another one after what that one has stamped itself in the meantime.
+# A change of one replica may reach another one late, with a stamp before those of the other's own changes.
 LATE = timedelta(hours=1)
-# How far back the newest time stamp is looked for, in days, one after the other; None is for ever.
+# The days in which the newest time stamp is searched, one window after the other; None is without limit.
 WINDOWS = (1, 60, 3650, None)
 STAMPS = ("modifyTimestamp", "createTimestamp")
 NUMBER = "uSNChanged"
-# What no entry can have, and what every one has: a server that filters by its stamps finds nobody with the one, and
-# somebody with the other.
+# A time that no entry can reach, and one that all entries have passed: a server that filters by its stamps finds no
+# entry with the first, and some with the second.
 NEVER, EVER = "20990101000000Z", "19700101000000Z"
 NEVER_USED = 10**15
 
 
 def position(session: Session, connection: Connection, now: datetime) -> SyncCursor | None:
-    """Return the directory's present cursor, ``now`` by our clock; None where it offers none.
+    """Return the directory's present cursor, or None if it offers none; ``now`` is the time by our clock.
 
-    Active Directory counts what each domain controller has written (MS-ADTS, 3.1.1.1.9: highestCommittedUSN), OpenLDAP
-    keeps the newest change of each replica (contextCSN) and takes it for a cookie (RFC 4533), and nearly every server
+    Active Directory counts the writes of each domain controller (MS-ADTS, 3.1.1.1.9: highestCommittedUSN). OpenLDAP
+    keeps the newest change of each replica (contextCSN) and accepts it as a cookie (RFC 4533). Nearly every server
     stamps entries with the time of their last change (RFC 4512, 3.4).
     """
     if session.root.is_active_directory and (found := _by_number(session)):
@@ -43,7 +43,7 @@ def position(session: Session, connection: Connection, now: datetime) -> SyncCur
 
 
 def comparable(since: SyncCursor, now: SyncCursor | None) -> str:
-    """Return why changes since then can't be read any more; empty where they can."""
+    """Return why changes since this cursor can't be read any more; empty if they can."""
     if now is None or now.by != since.by:
         return "the server tells changes otherwise than at the last reading"
     if now.of != since.of:
@@ -54,10 +54,10 @@ def comparable(since: SyncCursor, now: SyncCursor | None) -> str:
 
 
 def gone_back(since: SyncCursor, now: SyncCursor | None) -> str:
-    """Return why changes since then can't be read by time stamps; empty where they can.
+    """Return why changes since this cursor can't be read by time stamps; empty if they can.
 
-    ``now`` is not before the newest stamp of all that has changed. Whatever else was changed before a backup was made has
-    older stamps again once that is restored. Who deletes the entry that was changed last has the same said, once.
+    ``now`` is not before the newest stamp of all changed entries. After a backup was restored, that newest stamp is
+    older again. The deletion of the entry with the newest stamp has the same effect, once.
     """
     if now is None or now.by != CursorKind.TIME or since.by != CursorKind.TIME or time_of(now) >= time_of(since):
         return ""
@@ -65,11 +65,12 @@ def gone_back(since: SyncCursor, now: SyncCursor | None) -> str:
 
 
 def changed(since: SyncCursor, search_filter: str, *, late: bool = True) -> str:
-    """Return the filter for what matches and has changed since, by number or by time; an empty one is for all that has.
+    """Return the filter for matching entries that have changed since, by number or by time.
 
-    With ``late``, the filter also matches changes that may have come late from other replicas.
+    An empty ``search_filter`` matches all entries. With ``late``, the filter also matches changes that may have come
+    late from other replicas.
     """
-    # A change has a number above all that were given before it.
+    # Each change gets a higher number than all changes before it.
     by_number = since.by == CursorKind.NUMBER
     stamped = (
         f"({NUMBER}>={int(since.at) + 1})"
@@ -80,27 +81,27 @@ def changed(since: SyncCursor, search_filter: str, *, late: bool = True) -> str:
 
 
 def cookie(since: SyncCursor) -> str | None:
-    """Return the cookie by which the server itself finds changes (RFC 4533); None where a filter finds them."""
+    """Return the cookie with which the server itself finds changes (RFC 4533); None if a filter finds them."""
     return f"rid=000,csn={since.at}" if since.by == CursorKind.COOKIE else None
 
 
 def nothing_since(since: SyncCursor | None, now: SyncCursor | None) -> bool:
-    """Return whether a server that gives cookies says by its own that nothing has changed.
+    """Return whether the server's cookie is the same as before, so that nothing has changed.
 
-    Then it is not asked: some versions of slapd die of such a search (2.5.13 with syncprov before dynlist).
+    Then no search is made: some versions of slapd die of such a search (2.5.13 with syncprov before dynlist).
     """
     return since is not None and since.by == CursorKind.COOKIE and since == now
 
 
 def changes_from(since: SyncCursor) -> datetime:
-    """Return the time from which on changes are requested, where that is not by number."""
+    """Return the time from which on changes are requested, for a cursor that is not a number."""
     return time_of(since) - LATE
 
 
 def doubt(session: Session, connection: Connection, since: SyncCursor) -> str:
-    """Return why a server does not filter by the stamps that it gives, so that changes can't be read; empty where it does.
+    """Return why a server does not filter by its own stamps, so that changes can't be read; empty if it does.
 
-    With a cookie, the server itself keeps track of changes; those of groups are read by their stamps all the same.
+    This holds for cookies, too: changed people are found by the cookie, but changed groups by their stamps.
     """
     search_filter, by = connection.search_filter.strip(), NUMBER if since.by == CursorKind.NUMBER else "modifyTimestamp"
     if since.by == CursorKind.NUMBER:
@@ -129,13 +130,13 @@ def _stamped(stamp: str) -> str:
 
 
 def stamps(entry: Entry) -> list[datetime]:
-    """Return the times that an entry is stamped with."""
+    """Return the time stamps of an entry."""
     times = (_time(value) for name in STAMPS for value in entry.values(name))
     return [stamp for stamp in times if stamp is not None]
 
 
 def not_before(position: SyncCursor | None, stamp: datetime | None) -> SyncCursor | None:
-    """Return a position by time that is not before the stamp of another entry; any other one as it is."""
+    """Return a cursor by time, moved to the stamp of another entry if that is later; other cursors stay as they are."""
     if position is None or position.by != CursorKind.TIME or stamp is None or stamp <= time_of(position):
         return position
     return SyncCursor(CursorKind.TIME, "", _stamp(stamp))
@@ -146,7 +147,7 @@ def _by_number(session: Session) -> SyncCursor | None:
     number, service = root.get("highestcommittedusn", ""), root.get("dsservicename", "")
     if not (number.isascii() and number.isdecimal()) or not service:
         return None
-    # A domain controller that was restored has another one from then on.
+    # A restored domain controller gets a new invocationId, so that its numbers are not compared with the old ones.
     invocation = first_values(session, service, ("invocationId",)).get("invocationid", "")
     return SyncCursor(CursorKind.NUMBER, f"{service} {invocation}".strip(), number)
 
@@ -170,7 +171,7 @@ def _by_cookie(session: Session, connection: Connection) -> SyncCursor | None:
 
 
 def _by_time(session: Session, connection: Connection, now: datetime) -> SyncCursor | None:
-    """Return the newest time stamp of all that is read; our clock only decides which time is searched first."""
+    """Return the newest time stamp of the searched entries; our clock only decides which window is searched first."""
     for days in WINDOWS:
         search_filter = connection.search_filter
         if days is not None:
@@ -185,7 +186,7 @@ def _by_time(session: Session, connection: Connection, now: datetime) -> SyncCur
 
 
 def first_values(session: Session, dn: str, names: Sequence[str]) -> dict[str, str]:
-    """Return the first value of attributes of one entry, by lowered names; empty where we may not see it."""
+    """Return the first value of each of these attributes of one entry, by lowered names; empty if it is hidden."""
     found: list[bytes] = []
     try:
         message = session.search(dn, "base", "(objectClass=*)", names)
@@ -209,7 +210,7 @@ def _text(value: bytes) -> str:
 
 
 def time_of(since: SyncCursor) -> datetime:
-    """Return the time of a position; that of a cookie is the newest of its changes."""
+    """Return the time of a cursor; for a cookie, that of its newest change."""
     found = [stamp for text in since.at.split(";") if (stamp := _time(text)) is not None]
     if not found:
         raise ValueError(f"a position without a time: {since.at}")
@@ -217,7 +218,7 @@ def time_of(since: SyncCursor) -> datetime:
 
 
 def _time(text: str) -> datetime | None:
-    """Return a generalized time in UTC (RFC 4517, 3.3.13) to the second, also at the beginning of a longer text."""
+    """Return the generalized time in UTC (RFC 4517, 3.3.13) at the beginning of a text, to the second, or None."""
     try:
         return datetime.strptime(text[:14], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Decides before a reading whether it may be incremental, by the server's own marks of changes."""
+"""Decides, before a reading, whether the server allows an incremental one."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ from directory.values.ldap import Connection, ReadScope
 
 
 def extent(session: Session, request: ReadingRequest) -> ReadScope:
-    """Return the directory's present cursor, before anything is read, and whether an incremental reading is possible."""
+    """Return the scope of a reading, with the directory's cursor before anything is read.
+
+    Raises:
+        DirectoryUnavailable: the connection is lost.
+    """
     if request.now is None:
         return ReadScope()
     connection, since = request.connection, request.since
@@ -23,7 +27,7 @@ def extent(session: Session, request: ReadingRequest) -> ReadScope:
     try:
         position = cursor.position(session, connection, request.now)
         if since is None and position is not None:
-            # Else a branch that has changed after everybody would have everything read again the next time.
+            # Otherwise a branch that has changed after all people would cause a full reading the next time.
             position = cursor.not_before(position, surrounding_changes.newest(session, connection, position))
     except DirectoryUnavailable as refused:
         if refused.result_code is None:
@@ -40,28 +44,28 @@ def extent(session: Session, request: ReadingRequest) -> ReadScope:
     why_full = why_full or cursor.gone_back(since, position)
     if why_full:
         return ReadScope(position=position, why_full=why_full)
-    # What administrators have made since: a server's schema is as it was at the last full reading.
+    # Administrators may have added a class of service since; the schema is taken from the last full reading.
     return ReadScope(since, position, changed, computed=schema.computed_by_service(session, named))
 
 
 def _never_by_changes(connection: Connection) -> str:
-    """Return why the settings of a server need a full reading each time, empty where they do not."""
+    """Return why the settings of a server need a full reading each time; empty if they do not."""
     reasons = {
-        # Each of those servers has a history of its own.
+        # Each server that a referral leads to has a history of its own.
         "referrals are followed": connection.follow_referrals,
-        # Whom a new alias points to has not changed.
+        # A new alias does not mark the entry that it points to as changed.
         "aliases are dereferenced": connection.dereference_aliases,
-        # Such a proxy puts servers together, each with a clock of its own, and hides those that are down.
+        # A proxy joins several servers, each with a clock of its own, and hides those that are down.
         "the server can't page, and may be several servers in one": connection.cannot_page,
     }
     return next((reason for reason, applies in reasons.items() if applies), "")
 
 
 def branches_with_people(connection: Connection, entries: Sequence[str]) -> list[str]:
-    """Return below which of these entries the connection's filter finds anybody.
+    """Return the DNs of those entries below which the connection's filter finds people.
 
     Raises:
-        DirectoryUnavailable: the server can't tell.
+        DirectoryUnavailable: the server could not be read.
     """
     session = connect(connection)
     try:

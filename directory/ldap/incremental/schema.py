@@ -13,20 +13,20 @@ from directory.ldap.search.search_targets import SearchLocation
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.values.ldap import Entry
 
-# FLAG_ATTR_IS_CONSTRUCTED (MS-ADTS, 2.2.10).
+# Finds attributes with FLAG_ATTR_IS_CONSTRUCTED (MS-ADTS, 2.2.10).
 CONSTRUCTED = "(systemFlags:1.2.840.113556.1.4.803:=4)"
 # A class of service gives entries the value of an attribute (389 Directory Server, Administration Guide, 6.2).
 CLASSES_OF_SERVICE = "(&(objectClass=ldapSubEntry)(cosAttribute=*))"
 WITH_CLASSES_OF_SERVICE = re.compile(r"389|netscape|sun|oracle|red hat|fedora", re.IGNORECASE)
-# Of one server only, never replicated (RFC 4512, 4.1.2).
+# The usage of attributes that belong to one server and are never replicated (RFC 4512, 4.1.2).
 OF_ONE_SERVER = re.compile(r"\bUSAGE\s+dSAOperation\b", re.IGNORECASE)
 NAMES = re.compile(r"\bNAME\s+(?:'(?P<one>[^']+)'|\((?P<several>[^)]*)\))")
-# What can be part of a filter as it is; words of scripts are no more than words.
+# A name that can stand in a filter without escapes; the named attributes include any words of scripts.
 WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 
 
 def computed(session: Session, named: Sequence[str]) -> tuple[str, ...]:
-    """Return which of these attributes the server computes, as far as its schema shows it.
+    """Return the attributes among these that the server computes, as far as its schema shows.
 
     Raises:
         DirectoryUnavailable: the connection is lost.
@@ -35,7 +35,7 @@ def computed(session: Session, named: Sequence[str]) -> tuple[str, ...]:
 
 
 def computed_by_service(session: Session, named: Sequence[str]) -> tuple[str, ...]:
-    """Return which of these attributes a class of service gives, on a server that has those.
+    """Return the attributes among these that a class of service provides, on servers that have such classes.
 
     Raises:
         DirectoryUnavailable: the connection is lost.
@@ -72,7 +72,7 @@ def _has_services(session: Session) -> bool:
 def _by_service(session: Session) -> Iterator[str]:
     for tree in session.root.contexts:
         for entry in _found(session, SearchLocation(tree, "subtree", CLASSES_OF_SERVICE), ("cosAttribute",)):
-            # As in "nsAccountLock operational".
+            # The value may have a qualifier: "nsAccountLock operational".
             yield from (value.split()[0] for value in entry.values("cosAttribute") if value.split())
 
 

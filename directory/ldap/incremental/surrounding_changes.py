@@ -1,8 +1,8 @@
-"""What has changed beside the people: groups, and branches of the tree, which tell of them what their entries do not.
+"""Finds changes around the people: in groups, and in branches of the tree.
 
-Whose group has got another member, or whose branch another name, is changed without marking their own entry as changed. Nothing
-goes by the class of an entry alone: what has members, or is named as a group, is one, and what people lie below is a
-branch.
+A change of a group, or of a branch's name, affects people without marking their own entries as changed. The class of an
+entry does not decide: an entry with members, or one that others name as a group, is a group; an entry with people below
+it is a branch.
 """
 
 from __future__ import annotations
@@ -24,11 +24,12 @@ from orgs.text import counted
 MEMBERS = ("member", "uniqueMember")
 # RFC 2307's groups list usernames.
 NAMES_ONLY = "memberUid"
-# A search in the group decides who is in it.
+# The members of a group with this attribute are the results of a search.
 DYNAMIC = "memberURL"
-# Where the server has these attributes: an entry with nothing below it is no branch.
+# Attributes that show that an entry has nothing below it, so that it is no branch; some servers have them.
 LEAF = (("hasSubordinates", "false"), ("numSubordinates", "0"))
-# Active Directory has no such attribute, but allows nothing with people in it below these (MS-ADSC: possSuperiors).
+# Active Directory has no such attribute, but does not allow entries with people below these classes (MS-ADSC:
+# possSuperiors).
 WITHOUT_BRANCHES = ("person", "group", "contact", "dnsnode")
 REQUESTED = (
     "objectClass", *MEMBERS, NAMES_ONLY, DYNAMIC, *cursor.STAMPS, cursor.NUMBER, *(name for name, _ in LEAF),
@@ -37,15 +38,15 @@ CLASSES = (
     "group", "groupOfNames", "groupOfUniqueNames", "groupOfMembers", "groupOfEntries", "groupOfURLs", "posixGroup",
     "univentionGroup", "ipaUserGroup", "nestedGroup", "organizationalRole",
 )  # fmt: skip
-# All groups that there are, for their DNs. Active Directory has one class for them all.
+# The filters for all groups. Active Directory has one class for all of them.
 OF_ACTIVE_DIRECTORY = "(objectClass=group)"
 ANY_GROUP = f"(|{''.join(f'({name}=*)' for name in (*MEMBERS, NAMES_ONLY))}{''.join(f'(objectClass={name})' for name in CLASSES)})"
-# Trees in which 389 Directory Server and OpenLDAP keep what has been done, with an entry for each change.
+# Trees in which 389 Directory Server and OpenLDAP log operations, with an entry for each change, or keep statistics.
 OF_THE_SERVER = frozenset({"cn=changelog", "cn=accesslog", "cn=log", "cn=monitor"})
 MOST_GROUPS = 500
 MOST_MEMBERS = 500_000
 MOST_BRANCHES = 20_000
-# So many groups that entries name may be out of sight, or of a strange class.
+# The most named groups that are not among the listed ones and are read one by one: hidden ones, or of another class.
 MOST_UNLISTED = 200
 
 
@@ -56,12 +57,12 @@ class TooMuch(Exception):
 def look(
     session: Session, connection: Connection, since: SyncCursor, named: Mapping[str, str]
 ) -> tuple[Surroundings, datetime | None, str]:
-    """Return what has changed since, the newest stamp of that, and why only a full reading will do, empty where changes will.
+    """Return the changed groups and branches, their newest stamp, and why a full reading is needed; empty if it is not.
 
-    ``named`` are the groups that stored entries name, as their keys and DNs.
+    ``named`` are the groups that stored entries name: DNs by their keys.
 
     Raises:
-        DirectoryUnavailable: the server can't tell.
+        DirectoryUnavailable: the server could not be read.
     """
     looking = _Looking(session, connection, since, named)
     try:
@@ -71,7 +72,7 @@ def look(
 
 
 def newest(session: Session, connection: Connection, position: SyncCursor) -> datetime | None:
-    """Return the newest stamp of all that has changed since a position, people or not; None where stamps are not used."""
+    """Return the newest stamp of all entries that have changed since a cursor, people or not; None without stamps."""
     if position.by != CursorKind.TIME:
         return None
     search_filter = cursor.changed(position, "", late=False)
@@ -112,7 +113,7 @@ class _Looking:
         )
 
     def _take(self, entry: Entry) -> None:
-        """Take note of an entry that has changed: of groups, and of what may have people below it."""
+        """Note a changed entry if it is a group, or may have people below it."""
         stamps = cursor.stamps(entry)
         if stamps:
             self.newest = max(stamps) if self.newest is None else max(self.newest, *stamps)
@@ -138,7 +139,7 @@ class _Looking:
             raise TooMuch(f"groups with more than {MOST_MEMBERS} members have changed")
 
     def _refuse_unchanged(self, entry: Entry, stamps: Sequence[datetime]) -> None:
-        """Raise TooMuch for an entry that has not changed, as far as its stamps can be seen."""
+        """Raise TooMuch if the stamps of an entry show that it has not changed."""
         if self.since.by == CursorKind.NUMBER:
             numbers = [int(number) for number in entry.values(cursor.NUMBER) if number.isascii() and number.isdecimal()]
             unchanged = bool(numbers) and max(numbers) <= int(self.since.at)
@@ -148,11 +149,14 @@ class _Looking:
             raise TooMuch(f"the server was asked for what has changed, and sent {entry.dn}, which has not")
 
     def _is_after(self, stamps: Sequence[datetime]) -> bool:
-        """Return whether a branch has changed since then, without regard to what comes late: that would go on for an hour."""
+        """Return whether a branch has surely changed since the cursor.
+
+        The extra hour for late changes does not count here: a changed branch would cause full readings for an hour.
+        """
         return self.since.by == CursorKind.NUMBER or not stamps or max(stamps) > cursor.time_of(self.since)
 
     def _is_around_the_base(self, key: str) -> bool:
-        """Return whether people that are searched for may lie below this entry; what has no name to change is no branch."""
+        """Return whether searched people may be below this entry; the top of a tree is no branch, as its name stays."""
         if key in map(distinguished_names.key, self.session.root.contexts):
             return False
         base = distinguished_names.key(self.connection.search_base)
@@ -160,13 +164,13 @@ class _Looking:
         return below or distinguished_names.key_is_within(base, key)
 
     def _listed(self) -> dict[str, str]:
-        """Return the DNs of all groups that there are, by their keys."""
+        """Return the DNs of all groups, by their keys."""
         search_filter = OF_ACTIVE_DIRECTORY if self.session.root.is_active_directory else ANY_GROUP
         found = _everywhere(self.session, self.connection, search_filter, ("1.1",))
         return {distinguished_names.key(entry.dn): entry.dn for entry in found}
 
     def _gone(self, there: Collection[str]) -> tuple[str, ...]:
-        """Return which groups that entries name are not there; some are only of a strange class."""
+        """Return the DNs of named groups that are gone; those that are only of another class are read one by one."""
         unlisted = [dn for key, dn in self.named.items() if key not in there]
         if len(unlisted) > MOST_UNLISTED:
             raise TooMuch(
@@ -176,7 +180,7 @@ class _Looking:
         return tuple(dn for dn in unlisted if not any(self._single(dn, ("1.1",))))
 
     def _nested(self, there: Mapping[str, str], roots: Sequence[str]) -> dict[str, MemberList]:
-        """Return the members that are groups, of groups that have changed or that the filter names, and the latter."""
+        """Return the member lists of unchanged groups that the filter names, or that are nested in other groups here."""
         found: dict[str, MemberList] = {}
         roots_by_key = {distinguished_names.key(root): root for root in roots if root}
         waiting = [dn for key, dn in roots_by_key.items() if key not in self._groups]
@@ -197,7 +201,7 @@ class _Looking:
         return found
 
     def _single(self, dn: str, attributes: Sequence[str]) -> Iterator[Entry]:
-        """Yield one entry, if it is there and can be seen."""
+        """Yield one entry if it exists and is visible."""
         search = Search(self.session, SearchLocation(dn, "base", "(objectClass=*)"), attributes, 1)
         yield from _visible_entries(search)
 
@@ -205,7 +209,7 @@ class _Looking:
 def _everywhere(
     session: Session, connection: Connection, search_filter: str, attributes: Sequence[str]
 ) -> Iterator[Entry]:
-    """Yield all matching entries of the directory, as far as they are visible, without those about the server itself."""
+    """Yield all visible matching entries of the directory, without those about the server itself."""
     for tree in trees_with_people(session.root.contexts, connection.search_base):
         if distinguished_names.key(tree) in OF_THE_SERVER:
             continue
@@ -241,7 +245,7 @@ def _is_leaf(entry: Entry, session: Session) -> bool:
 
 
 def people_below(session: Session, connection: Connection, dn: str) -> bool:
-    """Return whether the connection's filter finds anybody below an entry."""
+    """Return whether the connection's filter finds people below an entry."""
     search = Search(session, SearchLocation(dn, "subtree", connection.search_filter), ("1.1",), 2)
     try:
         return any(distinguished_names.key(entry.dn) != distinguished_names.key(dn) for entry in search.first(2))

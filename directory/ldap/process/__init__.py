@@ -1,1 +1,1 @@
-"""Reads a directory in a process of its own."""
+"""Reads a directory in a separate process."""

@@ -1,4 +1,4 @@
-"""The process that reads a directory for another one: it gets a connection, writes pages, and ends with its reader."""
+"""The process that reads a directory for a worker: it gets requests, writes pages, and ends with its parent."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from directory.values.group_graph import GroupGraph
 from directory.values.ldap import ReadScope
 from directory.values.named_attributes import NamedAttributes
 
-# Pages that are read ahead of the parent, besides the one that it works on and the one that is coming.
+# Pages that are read ahead, besides the one that the parent works on and the one that is coming.
 QUEUED_PAGES = 2
 GONE = 1
 
 
 class MessageWriter:
-    """Writes messages in a thread, so that the next page is read while this one waits for the reader."""
+    """Writes messages in a thread, so that the next page is read while this one waits for the parent."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -42,7 +42,7 @@ class MessageWriter:
         self._thread.start()
 
     def write(self, kind: str, **content: Any) -> None:
-        """Write a message as soon as the messages before it are gone."""
+        """Queue a message; waits while the queue is full."""
         self._waiting.put({"kind": kind, **content})
 
     def _write_all(self) -> None:
@@ -50,24 +50,24 @@ class MessageWriter:
             while True:
                 send(self._stream, self._waiting.get())
         except OSError:
-            # The reader is gone, and nothing else needs what is read.
+            # The parent is gone, and no other process needs the pages.
             os._exit(GONE)
 
 
 @dataclass(slots=True)
 class Kept:
-    """What one reading leaves for the next: the graph of the groups that have been read for the people who come then."""
+    """The graph of the groups that one request has read, for the people that the next request reads."""
 
     graph: GroupGraph | None = None
 
 
 def main() -> None:
     """Carry out the requests from standard input, one after the other, and write the results to standard output."""
-    # These signals are for the reader; this process ends when the reader ends.
+    # These signals are for the parent; this process ends when the parent ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     settings.configure()
-    # With a buffer of its own: with PYTHONUNBUFFERED, sys.stdout writes a part of a page where a signal comes, and no more.
+    # The stream needs a buffer: with PYTHONUNBUFFERED, sys.stdout writes only a part of a page when a signal comes.
     writer, kept = MessageWriter(open(sys.stdout.fileno(), "wb", closefd=False)), Kept()  # noqa: SIM115 - until the process ends
     while (request := receive(sys.stdin.buffer)) is not None:
         try:
@@ -82,7 +82,7 @@ def main() -> None:
                 result_code=failure.result_code,
                 broke_off_sync=failure.broke_off_sync,
             )
-        except Exception:  # noqa: BLE001 - it ends the run over there, with these words
+        except Exception:  # noqa: BLE001 - the parent raises it, with this text
             writer.write("crashed", crash=traceback.format_exc())
 
 
@@ -102,7 +102,7 @@ def _read_groups(request: dict[str, Any], writer: MessageWriter, kept: Kept) -> 
     figures = {"count": reading.count, "left_out": reading.left_out, "referrals": reading.referrals}
     writer.write("groups ended", gone=reading.gone, **figures)
     if request["keep"]:
-        # While they are stored over there.
+        # The parent stores the groups while this graph is built.
         kept.graph = reading.graph()
 
 
@@ -122,7 +122,7 @@ def _read(request: dict[str, Any], writer: MessageWriter, kept: Kept) -> None:
 
 
 def _write_single(pages: Iterable[list[RawEntry]], writer: MessageWriter) -> None:
-    """Write entries that were read one by one; they prove no absence."""
+    """Write entries that were read one by one, without a proof."""
     writer.write("opened", url="", extent=ReadScope())
     for page in pages:
         writer.write("page", page=[as_tuple(raw) for raw in page])

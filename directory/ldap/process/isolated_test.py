@@ -1,4 +1,4 @@
-"""Tries a connection in a process of its own, which is ended when its time is up or nobody waits for the answer."""
+"""Tries a connection in a separate process, which is ended when its time is up or nobody waits for the answer."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import CHILD, ROOT, SETTINGS, receive, send
 from directory.values.ldap import Connection, Entry, GroupSearch
 
-# In all, with the time that the process takes to start; a page waits so long.
+# The seconds for all steps, with the start of the process; a page waits for them.
 SECONDS = 10
-# For each answer, so that a server that says nothing is named before the time is up.
+# The seconds for each answer, so that a silent server is reported before the time is up.
 ANSWER_SECONDS = 4
 LOOKS_EVERY = 0.2
 
@@ -29,7 +29,7 @@ Waits = Callable[[], bool]
 
 
 class TimeUp(DirectoryUnavailable):
-    """The trial has taken as long as it may."""
+    """The time for the trial is up."""
 
 
 class NobodyWaits(DirectoryUnavailable):
@@ -39,14 +39,14 @@ class NobodyWaits(DirectoryUnavailable):
 def try_connection(
     connection: Connection, waits: Waits = lambda: True, groups: GroupSearch | None = None
 ) -> list[ConnectionStep]:
-    """Return what each step of using the server came to, up to the first that failed or the end of the time.
+    """Return the result of each step, up to the first that failed or the end of the time.
 
-    ``waits`` returns whether anybody still waits for the answer; where nobody does, the process is ended.
-    With ``groups``, the groups that are resolved are searched as well.
+    ``waits`` returns whether anybody still waits for the answer; if not, the process is ended. With ``groups``, the
+    groups to resolve are searched as well.
     """
     steps: list[ConnectionStep] = []
     try:
-        # What came before the time was up stays in the list.
+        # The steps that came before the time was up stay in the list.
         request = {"try": "connection", "connection": _short(connection), "groups": groups}
         steps.extend(message["step"] for message in _messages(request, waits))
     except TimeUp as error:
@@ -60,7 +60,7 @@ def try_search(connection: Connection, *, limit: int, waits: Waits = lambda: Tru
     """Return the first entries that the connection's search finds.
 
     Raises:
-        DirectoryUnavailable: with the server's own words, or when the time is up.
+        DirectoryUnavailable: the server can't be reached or refuses, the time is up, or nobody waits any more.
     """
     found: list[Entry] = []
     for message in _messages({"try": "search", "connection": _short(connection), "limit": limit}, waits):
@@ -77,7 +77,7 @@ def _short(connection: Connection) -> Connection:
 
 
 def _messages(request: dict[str, Any], waits: Waits) -> Iterator[dict[str, Any]]:
-    """Yield the process's messages up to its last one."""
+    """Yield the messages of the process up to its last one."""
     ends = time.monotonic() + SECONDS
     with _process(request) as come:
         while (message := _next(come, ends, waits)) is not None and message["kind"] != "ended":
@@ -102,7 +102,7 @@ def _next(come: queue.Queue[dict[str, Any] | None], ends: float, waits: Waits) -
 
 @contextmanager
 def _process(request: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | None]]:
-    """Start a process that carries out the request, give its messages, None at its end, and end it."""
+    """Start a process for the request, yield the queue of its messages, with None at the end, and end the process."""
     process = subprocess.Popen([sys.executable, "-m", CHILD], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     come: queue.Queue[dict[str, Any] | None] = queue.Queue()
 
@@ -113,7 +113,7 @@ def _process(request: dict[str, Any]) -> Iterator[queue.Queue[dict[str, Any] | N
 
     ear = threading.Thread(target=listen, name="trial of a connection", daemon=True)
     try:
-        # The password goes by this way, which nobody else can look into.
+        # The password is sent through this pipe, which no other process can read.
         send(process.stdin, {**request, "settings": {name: getattr(settings, name) for name in SETTINGS}})
         ear.start()
         yield come

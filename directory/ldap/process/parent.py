@@ -1,4 +1,4 @@
-"""Reads a directory in a process of its own: the next page is received while this process works on the last one."""
+"""Reads a directory in a separate process, which receives the next page while this process works on the last one."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ CHILD = "directory.ldap.process.child"
 # The settings that the process needs.
 SETTINGS = ("LDAP_LOOPBACK", "LDAP_PORTS")
 LENGTH = struct.Struct("<Q")
-# Those that wait for the next run, where the settings have them wait.
+# Processes that wait for the next run, if LDAP_READERS_WAIT is on.
 _WAITING: list[subprocess.Popen[bytes]] = []
 
 
 class ReadingProcess:
-    """A process that reads directories, one after another; it starts at once, so that it is ready for the first request."""
+    """A process that reads directories, one after the other; it starts at once, to be ready for the first request."""
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
@@ -43,14 +43,14 @@ class ReadingProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        # A reading that was not read to its end has ended its process.
+        # The process is None after a reading that did not come to its end, see _request.
         if settings.LDAP_READERS_WAIT and self._process is not None:
             _WAITING.append(self._process)
             self._process = None
         self._end()
 
     def open(self, request: ReadingRequest) -> AbstractContextManager[IsolatedReading]:
-        """Connect, and give the requested reading; it is over at the end.
+        """Connect, and return the requested reading as a context manager.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
@@ -58,15 +58,15 @@ class ReadingProcess:
         return self._request({"reading": request}, IsolatedReading)
 
     def open_single(self, request: ReadingRequest, dns: Sequence[str]) -> AbstractContextManager[IsolatedReading]:
-        """Connect, and give the reading of these entries alone, as ``open`` does; without those that are gone."""
+        """Connect, and return a reading of these entries alone, without those that are gone; raises as ``open`` does."""
         return self._request({"single": request, "dns": tuple(dns)}, IsolatedReading)
 
     def open_groups(
         self, connection: Connection, search: GroupSearch, known: Mapping[str, str], *, keep: bool
     ) -> AbstractContextManager[IsolatedGroupReading]:
-        """Connect, and give the reading of all groups; only those that are not as ``known`` come, digests by key.
+        """Connect, and return a reading of all groups; only new and changed ones come, by the ``known`` digests by key.
 
-        With ``keep`` the process keeps all of them, to resolve those of the people that it looks into next.
+        With ``keep`` the process keeps all groups, to resolve those of the people that it decodes next.
 
         Raises:
             DirectoryUnavailable: the server can't be reached, or refuses.
@@ -76,7 +76,7 @@ class ReadingProcess:
         )
 
     def branches_with_people(self, connection: Connection, dns: Sequence[str]) -> list[str]:
-        """Return below which of these entries the connection's filter finds anybody.
+        """Return the DNs of those entries below which the connection's filter finds people.
 
         Raises:
             DirectoryUnavailable: the server could not be read.
@@ -106,7 +106,7 @@ class ReadingProcess:
     def _end(self) -> None:
         if self._process is not None:
             self._process.kill()
-            # With its pipes.
+            # Closes its pipes as well.
             self._process.communicate()
             self._process = None
 
@@ -128,7 +128,7 @@ def _end_all_that_wait() -> None:
 
 
 class ReadingOutput:
-    """The messages of the process that reads; they count once they are ``complete``."""
+    """The messages of the process that reads; they are valid once they are ``complete``."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
@@ -136,7 +136,7 @@ class ReadingOutput:
 
     @property
     def complete(self) -> bool:
-        """Whether every page has been read and nothing spoke against it."""
+        """Whether the last message has come, after every page."""
         return self._ended
 
     def _next(self, *kinds: str) -> dict[str, Any]:
@@ -155,9 +155,9 @@ R = TypeVar("R", bound=ReadingOutput)
 
 
 class IsolatedGroupReading(ReadingOutput):
-    """A reading of groups: ``gone`` are the keys of known ones that are not there any more.
+    """A reading of groups by the process: ``gone`` are the keys of known groups that do not exist any more.
 
-    ``count`` is how many there are, ``left_out`` are trees that could not be read, and ``referrals`` what lies elsewhere.
+    ``count`` is the number of groups, ``left_out`` are trees that could not be read, ``referrals`` URLs of other parts.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -168,7 +168,7 @@ class IsolatedGroupReading(ReadingOutput):
         self.referrals: list[str] = []
 
     def changed(self) -> Iterator[list[tuple[str, str, Group]]]:
-        """Yield the groups that are new or others than known, with key and digest, in pages.
+        """Yield the new and the changed groups in pages, each with key and digest.
 
         Raises:
             DirectoryUnavailable: not all groups could be read.
@@ -182,10 +182,10 @@ class IsolatedGroupReading(ReadingOutput):
 
 
 class IsolatedReading(ReadingOutput):
-    """A reading whose figures come from the process that reads; they count once it is ``complete``.
+    """A reading of people by the process; its lists and proof are valid once it is ``complete``.
 
-    ``proof`` is None for a reading of single entries, which proves nothing. ``too_deep`` are DNs of groups whose own
-    groups were not followed any more over there.
+    ``proof`` is None for a reading of single entries, which proves nothing. ``too_deep`` are DNs of groups at the last
+    level that the process followed.
     """
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
@@ -215,7 +215,7 @@ class IsolatedReading(ReadingOutput):
 
 
 def as_tuple(raw: RawEntry) -> tuple[Any, ...]:
-    """Return an entry in the form in which it goes from one process to the other: plain tuples are quick."""
+    """Return an entry as a plain tuple, which is quick to send to the other process."""
     if raw.decoded is None:
         return raw[:3]
     who = raw.decoded.identity
@@ -248,13 +248,13 @@ def send(stream: IO[bytes] | None, message: dict[str, Any]) -> None:
 
 
 def receive(stream: IO[bytes] | None) -> dict[str, Any] | None:
-    """Read one message; None when whoever writes has gone, in whatever state."""
+    """Read one message; None if the writer has ended, even in the middle of a message."""
     if stream is None:
         return None
     header = stream.read(LENGTH.size)
     if len(header) < LENGTH.size:
         return None
     body = stream.read(LENGTH.unpack(header)[0])
-    # Both ends are this very program, whatever the directory says.
+    # Unpickling is safe here: both ends are this program, and a directory's values are only data in the message.
     message: dict[str, Any] | None = pickle.loads(body) if len(body) == LENGTH.unpack(header)[0] else None  # noqa: S301
     return message

@@ -1,4 +1,4 @@
-"""A whole reading: it ends when every page has been read and nothing speaks against it, with the proof, or raises."""
+"""Reads a directory to its end: a reading ends with a proof that every page has come, or raises."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from orgs.text import counted
 
 MOST_HOPS = 10
 MOST_ALIASES = 1000
-# Who comes and goes while a large directory is read is no sign of a fault.
+# So many entries may come and go while a large directory is read; more are the sign of a fault.
 USUAL_CHANGES = 5
 USUAL_PERCENT = 1
 
 
 class Reading:
-    """One reading of a directory; its figures count for something once there is a ``proof``.
+    """One reading of a directory; its counts and lists are valid once there is a ``proof``.
 
-    ``referrals`` are URLs of parts of the tree that the server has not got and that were not read, ``left_out`` of those
-    that are left out on purpose; of partitions without people nothing is said. ``twice`` are DNs to which a followed referral
-    led although they had been read: what the server sent first counts. ``escaped`` are DNs that are no UTF-8, as they can be
-    written. ``extent`` says which part of all this is a reading of: everything, or what has changed since a position.
+    ``referrals`` are URLs of parts of the tree that the server does not hold and that were not read. ``left_out`` are
+    URLs of parts that are left out on purpose. Partitions without people are in neither. ``twice`` are DNs that came
+    again by a followed referral; the first copy counts. ``escaped`` are DNs that are not UTF-8, with escapes.
+    ``extent`` is the scope of the reading: everything, or the changes since a cursor.
     """
 
     def __init__(self, connection: Connection, session: Session, attributes: Sequence[str], extent: ReadScope) -> None:
@@ -53,13 +53,14 @@ class Reading:
         self._attributes = attributes
         self.extent = extent
         self._begun = False
-        # By their folded DNs, only where referrals are followed: another server may spell them otherwise.
+        # Hashes of the keys of DNs, because another server may spell them differently. Used only if referrals are
+        # followed.
         self._came: set[int] = set()
         self._visited: set[tuple[str, int, SearchLocation]] = set()
 
     @property
     def complete(self) -> bool:
-        """Whether every page has been read and nothing spoke against it."""
+        """Whether every page has been read and proven."""
         return self.proof is not None
 
     def __iter__(self) -> Iterator[list[Entry]]:
@@ -125,18 +126,18 @@ class Reading:
                 self.referrals.append(plain(urls[0] if urls else ""))
 
     def count_aliases(self) -> int:
-        """Return how many aliases were searched and not followed, counted up to ``MOST_ALIASES``, while it is open."""
+        """Return how many aliases were not followed, up to ``MOST_ALIASES``; call it while the connection is open."""
         if self.extent.since is not None or self._connection.dereference_aliases:
             return 0
         target = SearchLocation(self._connection.search_base, self._connection.search_scope, "(objectClass=alias)")
         try:
             return len(Search(self._session, target, ("1.1",), MOST_ALIASES).first(MOST_ALIASES))
         except DirectoryUnavailable:
-            # Whoever was read was read without them.
+            # The count is only for a note; the people have been read without it.
             return 0
 
     def _fresh(self, page: list[RawEntry], earlier: frozenset[int]) -> list[RawEntry]:
-        """Return a page without what earlier searches have brought."""
+        """Return a page without entries that earlier searches have returned."""
         keys = [hash(distinguished_names.key(raw.dn)) for raw in page]
         self._came.update(keys)
         fresh = [raw for raw, key in zip(page, keys, strict=True) if key not in earlier]
@@ -145,12 +146,13 @@ class Reading:
         return fresh
 
     def _look_again(self, session: Session, target: SearchLocation, search: Search) -> None:
-        """Compare what came with a second search, for DNs only, where nothing in the answer proves that it is complete."""
+        """Compare the entries with a second search, for DNs only, if the first does not prove that it is complete."""
         if not search.unproven:
             return
         again = Search(session, target, ("1.1",), search.page_size)
         try:
-            # What a server keeps of a search by its connection, as OpenLDAP does, is not to decide about this one.
+            # Some servers, such as OpenLDAP, keep the state of a search with its connection, so the second needs a new
+            # one.
             session.renew()
             again.names()
         except DirectoryUnavailable as failure:
@@ -180,7 +182,7 @@ class Reading:
             entries=self.entries,
             paged=all(search.paged for search in searches),
             controls_missing=sum(search.controls_missing for search in searches),
-            # Search.pages ends there only.
+            # Search.raw_pages only ends without an error after an empty cookie.
             last_cookie_empty=True,
             results=dict(sum((search.results for search in searches), Counter())),
             estimate=sum(search.estimate for search in searches),
@@ -189,7 +191,7 @@ class Reading:
         )
 
     def _follow(self, urls: tuple[str, ...], target: SearchLocation, hops: int) -> Iterator[list[RawEntry]]:
-        """Read what a reference leads to; its URLs name the same thing, so that the first that answers will do."""
+        """Read the part that a referral leads to; all its URLs are for that part, so the first that answers is enough."""
         targets = [found for url in urls if (found := parse_referral(url, target))]
         if not targets:
             self.referrals.append(plain(urls[0] if urls else ""))
@@ -208,7 +210,7 @@ class Reading:
     def _open_first(self, targets: list[tuple[Url, SearchLocation]]) -> tuple[Session, SearchLocation]:
         failures = []
         for url, target in targets:
-            # What was encrypted so far stays so: the bind password goes along.
+            # An encrypted connection leads to an encrypted one, because the bind password is sent there, too.
             start_tls = self._connection.start_tls or (self._session.encrypted and url.scheme == "ldap")
             try:
                 return open_session(replace(self._connection, start_tls=start_tls), url), target
@@ -221,7 +223,7 @@ class Reading:
 
 @contextmanager
 def open_reading(request: ReadingRequest) -> Iterator[Reading]:
-    """Connect, and give the requested reading; the connection is closed at the end.
+    """Connect, and yield the requested reading; the connection is closed at the end.
 
     Raises:
         DirectoryUnavailable: the server can't be reached, or refuses.

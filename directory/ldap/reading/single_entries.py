@@ -15,9 +15,9 @@ from directory.ldap.transport.connect import connect
 
 
 def read_single(request: ReadingRequest, dns: Sequence[str]) -> Iterator[list[RawEntry]]:
-    """Yield these entries as they are now, in pages; those that are gone, or that do not match any more, are left out.
+    """Yield these entries in pages, without those that are gone or do not match the filter any more.
 
-    They come with the attributes that ``open_reading`` would request.
+    They have the attributes that ``open_reading`` would request.
 
     Raises:
         DirectoryUnavailable: one of them could not be read.

@@ -1,1 +1,1 @@
-"""Searches, page by page, and the entries that come."""
+"""Searches, page by page, and their entries."""

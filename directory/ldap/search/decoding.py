@@ -1,4 +1,4 @@
-"""Attribute values as text: UTF-8 where they are text, the usual form of GUIDs and SIDs, base64 for everything else."""
+"""Decodes attribute values to text: UTF-8, the usual form of GUIDs and SIDs, and base64 for all other values."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Decoder = Callable[[Sequence[bytes]], tuple[str, ...]]
 MIXED_ENDIAN_GUIDS = frozenset({"objectguid"})
 BIG_ENDIAN_GUIDS = frozenset({"guid"})
 SIDS = frozenset({"objectsid", "sidhistory", "securityidentifier", "tokengroups", "msexchmasteraccountsid"})
-# By name, since a value of 16 bytes may happen to be text and would then change its form from user to user.
+# Listed by name: 16 bytes may happen to be valid text, so the form of the values would differ from user to user.
 BINARY = frozenset(
     {
         "attributecertificate", "audio", "authorityrevocationlist", "cacertificate", "certificaterevocationlist",
@@ -25,7 +25,7 @@ BINARY = frozenset(
         "usersmimecertificate",
     }
 )  # fmt: skip
-# A directory that lets us see these is mistaken, and nobody is to find them in a history or a script's entry.
+# A directory should not show these. If it does, they are dropped, so that no history or script contains them.
 SECRETS = frozenset(
     {
         "dbcspwd", "krbprincipalkey", "lmpwdhistory", "ms-mcs-admpwd", "msds-managedpassword", "mslaps-encryptedpassword",
@@ -38,7 +38,7 @@ CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f]")
 
 
 def decoder(name: str) -> Decoder:
-    """Return the function that turns the values of the attribute of this name into text."""
+    """Return the function that decodes the values of the attribute with this name."""
     bare, *options = name.lower().split(";")
     if bare in SECRETS:
         return _nothing
@@ -54,7 +54,7 @@ def decoder(name: str) -> Decoder:
 
 
 def values_of(name: str, text: str) -> list[str | bytes]:
-    """Return the values from which the attribute's decoder makes this text: some servers keep as text what is binary."""
+    """Return the values that the attribute's decoder turns into this text; some servers store binary ids as text."""
     bare = name.lower().partition(";")[0]
     try:
         if bare in MIXED_ENDIAN_GUIDS:
@@ -69,7 +69,7 @@ def values_of(name: str, text: str) -> list[str | bytes]:
 
 
 def text_of(value: bytes) -> str:
-    """Return a value as text, or as base64 where it is none."""
+    """Return a value as text, or in base64 if it is not text."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -109,7 +109,7 @@ def _nothing(_values: Sequence[bytes]) -> tuple[str, ...]:
 
 
 def _texts(values: Sequence[bytes]) -> tuple[str, ...]:
-    # Nearly every value of nearly every entry comes by here; the plain case has to be quick.
+    # Nearly all values pass through here, so the plain case has to be quick.
     try:
         if len(values) == 1:
             text = values[0].decode()

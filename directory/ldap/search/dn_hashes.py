@@ -1,4 +1,4 @@
-"""Which DNs have come, in eight bytes each: a directory may have a million of them."""
+"""Notes which DNs have come, in eight bytes each: a directory may have a million of them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
-# So many are compared at once: a set of a million takes ten times as much memory as they do here.
+# The most hashes in one set: a set of a million takes ten times as much memory as the array of them.
 AT_ONCE = 250_000
 
 
 class DnHashes:
-    """The hashes of the DNs that have come; nobody outside of this process can foresee them."""
+    """The hashes of the DNs that have come; their seed is secret, so that a directory can't forge equal ones."""
 
     def __init__(self) -> None:
         self._hashes = array("q")
@@ -24,7 +24,7 @@ class DnHashes:
         self._hashes.extend(map(hash, names))
 
     def repeated(self) -> int:
-        """Return how many have come once more than they should."""
+        """Return how many DNs have come beyond the first time."""
         return len(self._hashes) - sum(map(len, self._sets()))
 
     def counts(self, names: Iterable[bytes]) -> dict[bytes, int]:
@@ -34,7 +34,7 @@ class DnHashes:
         return {by_hash[key]: count for key, count in counted.items()}
 
     def same_as(self, other: DnHashes) -> bool:
-        """Return whether these are as many DNs, and the same ones as far as the sum of their hashes says."""
+        """Return whether the number of DNs and the sum of their hashes are equal."""
         return len(self) == len(other) and sum(self._hashes) == sum(other._hashes)
 
     def not_in(self, other: DnHashes) -> int:
@@ -46,7 +46,7 @@ class DnHashes:
         )
 
     def _sets(self) -> Iterator[set[int]]:
-        """Yield all hashes once, in sets: in each those of one remainder."""
+        """Yield all hashes once, in sets: each set has the hashes of one remainder."""
         parts = self._count_parts()
         for rest in range(parts):
             yield {key for key in self._hashes if key % parts == rest} if parts > 1 else set(self._hashes)

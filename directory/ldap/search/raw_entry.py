@@ -1,4 +1,4 @@
-"""Raw entries, as the server sent them; an entry is decoded only when it has changed, which few have."""
+"""Raw entries, as the server sent them; only changed entries are decoded, and these are few."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from directory.values.named_attributes import NamedAttributes
 
 Texts = Mapping[str, tuple[str, ...]]
 GROUPS = "groups"
-# No groups, as JSON.
+# An empty list of groups, as JSON.
 NONE = "[]"
 
 
 class DecodedEntry(NamedTuple):
-    """One entry after decoding: who it is, by the server's mapping, and its attributes as JSON.
+    """One entry after decoding: its identity, by the server's mapping, and its attributes as JSON.
 
-    ``named`` says which attributes it has of those that mapping and scripts name.
+    ``named`` notes which of the attributes that mapping and scripts name the entry has.
     """
 
     identity: Identity
@@ -32,10 +32,10 @@ class DecodedEntry(NamedTuple):
 
 
 class RawEntry(NamedTuple):
-    """One entry; ``content`` is what a SearchResultEntry holds, or the attributes where it took more than one of those.
+    """One entry; ``content`` is that of its SearchResultEntry, or the attributes if they came in several answers.
 
-    ``digest`` is a hash of all that the server sent of the entry. ``decoded`` is set where the reader decoded every
-    entry; ``content`` is empty then.
+    ``digest`` is a hash of all that the server sent of the entry. ``decoded`` is set if the process that reads has
+    decoded the entry; ``content`` is empty then.
     """
 
     dn: str
@@ -50,7 +50,7 @@ def decode(
     """Decode one entry; with a ``graph``, the groups that it is in are added to its attributes.
 
     Raises:
-        DirectoryUnavailable: it can't be read.
+        DirectoryUnavailable: the entry can't be decoded.
     """
     texts = texts_of(raw)
     if graph is None:
@@ -63,7 +63,7 @@ def decode(
 
 
 def without_groups(texts: Texts) -> Texts:
-    """Return attributes without one that the server itself calls ``groups``: scripts find the resolved ones under that name."""
+    """Return attributes without the server's own ``groups``: scripts read the resolved groups under that name."""
     if any(len(name) == len(GROUPS) and name.lower() == GROUPS for name in texts):
         return {name: values for name, values in texts.items() if name.lower() != GROUPS}
     return texts
@@ -84,7 +84,7 @@ def as_entries(page: Iterable[RawEntry]) -> list[Entry]:
     """Return entries as text.
 
     Raises:
-        DirectoryUnavailable: one of them can't be read.
+        DirectoryUnavailable: one of them can't be decoded.
     """
     return [Entry(raw.dn, texts_of(raw), raw.digest) for raw in page]
 
@@ -102,10 +102,10 @@ def texts_of(raw: RawEntry) -> Texts:
 
 
 class Decoders(dict[str, Decoder]):
-    """The decoder of each attribute by the server's spelling."""
+    """The decoder of each attribute, by the server's spelling."""
 
     def __missing__(self, name: str) -> Decoder:
-        # Spellings are few, but nobody has to send only a few.
+        # Servers send few spellings; the limit is for one that does not.
         if len(self) > 10_000:
             self.clear()
         self[name] = decoder(name)

@@ -1,4 +1,4 @@
-"""Which parts of a directory may hold people: those that a server refers to, and the trees that it names itself."""
+"""Decides which parts of a directory may hold people: those that referrals lead to, and the server's own trees."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ def may_hold_people(url: str) -> bool:
 
 
 def dn_of(url: str) -> str:
-    """Return the DN that a URL names (RFC 4516), empty where it names none."""
+    """Return the DN in a URL (RFC 4516), empty if it has none."""
     _, _, rest = url.partition("://")
     _, _, path = rest.partition("/")
     return unquote(path.partition("?")[0])
 
 
 def is_left_out(url: str, contexts: Sequence[str]) -> bool:
-    """Return whether what a URL names is in one of these parts of the tree."""
+    """Return whether the DN in a URL is inside one of these parts of the tree."""
     return any(distinguished_names.is_within(dn_of(url), context) for context in contexts)
 
 
 def holds_people(dn: str) -> bool:
-    """Return whether a tree, named by its top, may hold people; as a directory would, however it is spelled."""
+    """Return whether the tree below this DN, in any spelling, may hold people."""
     parts = distinguished_names.parsed(dn)
     if not parts or len(parts) == 1:
         return True
     top, *above = parts
-    # A tree of that name elsewhere than in a domain is no partition of Active Directory.
+    # A tree with such a name outside a domain is no partition of Active Directory.
     in_domain = all(kind == "dc" or (kind, value) == CONFIGURATION for rdn in above for kind, value in rdn)
     return not (in_domain and WITHOUT_PEOPLE.issuperset(top))
 
 
 def trees_with_people(contexts: Sequence[str], base: str) -> list[str]:
-    """Return the trees of a directory that may hold people; where it names none, the top of the search base.
+    """Return the trees of a directory that may hold people; if it lists none, the domain of the search base.
 
-    With an empty base, as of a Global Catalog, it is searched as one tree: it names those of its own domain only.
+    With an empty base, as for a Global Catalog, the directory is one tree: it only lists the trees of its own domain.
     """
     if not base.strip():
         return [""]
@@ -55,7 +55,7 @@ def trees_with_people(contexts: Sequence[str], base: str) -> list[str]:
 
 
 def _domain(dn: str) -> str:
-    """Return the DN of the domain that an entry is in, as it is spelled there; in none, that of the topmost entry."""
+    """Return the DN of an entry's domain, as spelled there; if it is in none, the DN of the topmost entry."""
     while above := distinguished_names.parent(dn):
         if all(kind == "dc" for rdn in distinguished_names.parsed(dn) or () for kind, _ in rdn):
             return dn

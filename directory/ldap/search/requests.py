@@ -1,4 +1,4 @@
-"""The request for a reading of people: one value for the process that sends it and the one that reads."""
+"""The request for a reading of people: one process sends it, another one reads."""
 
 from __future__ import annotations
 
@@ -11,17 +11,16 @@ from directory.values.ldap import AttributeMapping, Connection, SyncCursor
 
 @dataclass(frozen=True, slots=True)
 class ReadingRequest:
-    """A reading of what the connection's search finds.
+    """The request for a reading of the entries that the connection's search finds.
 
-    It asks for these ``attributes``, or for all, and for those ``named`` by mapping and scripts besides.
+    It requests these ``attributes``, or all if they are None, and those ``named`` by mapping and scripts.
 
-    With ``now``, the time by our clock, the server is asked where it is in its history, and with ``since`` besides it is a
-    reading of what has changed since then, where the server can tell that, else of everything. ``groups_named`` are the DNs
-    of the groups that stored entries name.
+    With ``now``, the time by our clock, the reading finds the directory's cursor. With ``since`` as well, it reads only
+    the changes since that cursor, if the server can return them, else everything. ``groups_named`` are the DNs of the
+    groups that stored entries name.
 
-    With a ``mapping`` every entry is looked into where it is read, which is worth while where most of them are new: it is
-    noted whether an entry has what is named, and with ``for_groups`` the groups that it is in are added, as the same
-    process has read them just before.
+    With a ``mapping`` the process that reads decodes every entry, which pays if most entries are new. With
+    ``for_groups`` it also adds each entry's groups, which the same process has read just before.
     """
 
     connection: Connection

@@ -1,4 +1,4 @@
-"""Runs one search, page by page, and collects what proves that its answers are complete."""
+"""Runs one search, page by page, and collects the proof that its answers are complete."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from directory.values.distinguished_names import texts_of as dn_texts
 from directory.values.ldap import Entry
 from orgs.text import counted
 
-# All user attributes, and by name the operational ones that identify somebody or say that an account is closed.
+# All user attributes, and by name the operational ones that identify a person or show that an account is closed.
 ATTRIBUTES = (
     "*", "entryUUID", "objectGUID", "nsUniqueId", "ipaUniqueID", "GUID", "ibm-entryUuid", "orclGuid", "memberOf",
     "isMemberOf", "nsRole", "nsAccountLock", "pwdAccountLockedTime", "ds-pwp-account-disabled", "loginDisabled",
@@ -30,30 +30,30 @@ MOST_EMPTY_PAGES = 100
 FIRST_LOOK = 1000
 DIGEST_SIZE = 16
 SMALLEST_PAGE = 10
-# More that come twice are the sign of pages that go wrong.
+# So many entries may come twice, in number or in percent; more are the sign of wrong pages.
 USUAL_REPETITIONS, USUAL_PERCENT = 5, 1
-# What an entry with a part of an attribute's values has in it somewhere (MS-ADTS, 3.1.1.3.1.3.3).
+# The bytes of an entry contain this option if it has only a part of an attribute's values (MS-ADTS, 3.1.1.3.1.3.3).
 RANGE_OPTION = b";range="
 RANGED = re.compile(r"(?P<name>[^;]+);range=(?P<first>[0-9]+)-(?P<last>[0-9]+|\*)", re.IGNORECASE)
-# Active Directory counts with 32 bits, and Python makes no number of thousands of digits.
+# Active Directory counts with 32 bits. Python refuses to convert thousands of digits to a number.
 MOST_DIGITS = 10
 
 
 def requested_attributes(attributes: Sequence[str] | None, named: Sequence[str]) -> tuple[str, ...]:
-    """Return the attributes to request: ``attributes``, or all where that is None, and in both cases those ``named``.
+    """Return the attributes to request: ``attributes``, or all if that is None, and in both cases those ``named``.
 
-    "All" are a server's user attributes only (RFC 4511, 4.5.1.8): operational and computed ones have to be named.
+    "All" are only a server's user attributes (RFC 4511, 4.5.1.8): operational and computed ones have to be named.
     """
     names = {name.lower(): name for name in (*(ATTRIBUTES if attributes is None else attributes), *named)}
     return tuple(names.values())
 
 
 class Search:
-    """One search on one session; ``references`` are the servers that it was sent on to.
+    """One search on one session; ``references`` are the URLs of each referral.
 
-    ``dn_hashes`` holds every DN that came, ``repeated`` is how many came once more than they should,
-    ``escaped`` are those that are no UTF-8, and ``results`` counts the answers by their result. With ``changed_since``, a
-    cookie, the server sends what has changed since that was given (RFC 4533), in one page.
+    ``dn_hashes`` holds every DN that came, ``repeated`` is the number of those beyond the first time, ``escaped`` are
+    DNs that are not UTF-8, and ``results`` counts the answers by their result. With the cookie ``changed_since`` the
+    server sends the changes since that cookie (RFC 4533), in one page.
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class Search:
         return map(as_entries, self.raw_pages())
 
     def raw_pages(self) -> Iterator[list[RawEntry]]:
-        """Yield each page; the next one is requested before this one is yielded, so that the server works meanwhile."""
+        """Yield each page, once the next one is requested; raises DirectoryUnavailable if pages may be missing."""
         self.paged = paged = self._may_page()
-        # Some servers support the control and do not list it; those that do not support it ignore it then.
+        # Some servers support the control but do not list it. For these it is not critical, so that others ignore it.
         insist = PAGED_RESULTS in (self._session.root.controls or ())
         if paged:
             self._session.begin_paging()
@@ -118,15 +118,15 @@ class Search:
                 return
 
     def names(self) -> None:
-        """Take the DNs only, page by page, into ``dn_hashes``; raises as ``raw_pages`` does."""
+        """Read all pages, but keep only the DNs, in ``dn_hashes``; raises as ``raw_pages`` does."""
         self._names_only = True
         for _ in self.raw_pages():
             pass
 
     def first(self, limit: int, *, complete: bool = True) -> list[Entry]:
-        """Return no more than the first entries; that there are others is no failure here.
+        """Return the first entries, at most ``limit``; it is no failure if there are more.
 
-        Unless ``complete``, of many values those stay that the server sends at once, under a name with their range.
+        Unless ``complete``, an attribute with many values keeps those that come at once, under a name with their range.
         """
         target = self._target
         message = self._session.search(target.base, target.scope, target.filter, self._attributes, size_limit=limit)
@@ -141,7 +141,7 @@ class Search:
 
     @property
     def unproven(self) -> bool:
-        """Whether a second answer has to confirm it: parts are of different times, or nothing proves that it is complete."""
+        """Whether a second search has to confirm this one: it has several pages, or no proof that it is complete."""
         if self._is_single or self._changed_since is not None:
             return False
         doubts = self.pages_read > 1, self.estimate > len(self.dn_hashes), self.repeated, self.controls_missing
@@ -156,7 +156,7 @@ class Search:
         return self._target.scope == "base"
 
     def _may_page(self) -> bool:
-        """Whether to request pages: not for one entry, as 389 Directory Server sends no control where it is gone."""
+        """Whether to request pages: not for a single entry, as 389 Directory Server sends no control if it is gone."""
         return not (self._is_single or self._changed_since is not None or self._session.cannot_page)
 
     def _send_request(self, cookie: bytes, *, paged: bool, insist: bool) -> int:
@@ -193,7 +193,7 @@ class Search:
         return end.cookie or b""
 
     def _make_sure_of_the_base(self) -> None:
-        """Raise the server's error about the base itself: some send none to a paged search where it is missing."""
+        """Raise the server's error about the base: some servers send none for a paged search if the base is missing."""
         message = self._session.search(self._target.base, "base", "(objectClass=*)", ("1.1",))
         self._session.receive(message, _ignore, _ignore)
 
@@ -203,7 +203,7 @@ class Search:
         self.controls_missing += self.paged and end.cookie is None
 
     def _may_request_less(self, refused: DirectoryUnavailable) -> bool:
-        """Whether the server may only have found the page too large: a refusal at once, before any entry."""
+        """Whether a smaller page may help: the server refused at once because of a limit, before any entry."""
         limit = refused.result_code == ldap.ADMINLIMIT_EXCEEDED.errnum
         return limit and self._untouched and self.page_size > SMALLEST_PAGE
 
@@ -212,13 +212,13 @@ class Search:
 
     def _take(self, contents: Sequence[bytes]) -> None:
         if self._changed_since is not None:
-            # A bare name says that the entry is still there, or has gone (RFC 4533, 3.3.2).
+            # An entry without attributes only shows that it still exists or is gone (RFC 4533, 3.3.2).
             contents = [content for content in contents if attributes_of(content)]
         names = names_of(contents)
         self.dn_hashes.add(names)
         self._last = names
         if len(self.dn_hashes) >= self._looked_at * 2:
-            # Now and then, so that a server that goes round in circles is found out.
+            # Checked from time to time, to notice a server that sends the same pages again and again.
             self._look_for_repetitions()
         if self._names_only:
             return
@@ -227,20 +227,20 @@ class Search:
                 self._ranged.append(index)
         dns, escaped = dn_texts(names)
         self.escaped += escaped
-        # An order of attributes or values other than before makes another digest, which only costs time.
+        # A different order of attributes or values changes the digest, which only costs time.
         self._page += [
             RawEntry(dn, blake2b(content, digest_size=DIGEST_SIZE).digest(), content)
             for dn, content in zip(dns, contents, strict=True)
         ]
 
     def _look_for_repetitions(self) -> None:
-        """Make sure that hardly any entry came twice; those that have come just now can be named.
+        """Raise if more than a few entries came twice; the message can name one of the last page.
 
-        Whoever keeps a few that say the same counts them once, and looks for what should have come instead.
+        A few are allowed: the caller counts equal ones once, and a second search shows whether others are missing.
         """
         self._looked_at = max(len(self.dn_hashes), FIRST_LOOK)
         self.repeated = count = self.dn_hashes.repeated()
-        # Some servers send a person for each alias that leads to them; a second look has to bring just the same then.
+        # Some servers send a person once for each alias of them; a second search has to return the same entries then.
         if self._session.dereferences or count <= max(USUAL_REPETITIONS, len(self.dn_hashes) * USUAL_PERCENT // 100):
             return
         twice = [dn_text(name) for name, came in self.dn_hashes.counts(self._last).items() if came > 1]
@@ -275,7 +275,7 @@ class Search:
             yield from values
 
     def one_range(self, name: str, first: int) -> tuple[tuple[str, ...], str]:
-        """Return the values from ``first`` on that the server sends at once, and the number of the last, or ``*``."""
+        """Return the values from ``first`` on that come at once, and the number of the last one, or ``*`` at the end."""
         message = self._send_request(b"", paged=False, insist=False)
         self._session.receive(message, self._take, self._refer)
         for entry in as_entries(self._page):

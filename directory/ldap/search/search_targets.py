@@ -1,4 +1,4 @@
-"""Search locations: those of the connection, or what a referral changes of them (RFC 4516)."""
+"""Search locations, and how a referral changes them (RFC 4516)."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from directory.ldap.validation.addresses import check_port
 from directory.ldap.validation.filter_syntax import check_filter
 from directory.values import distinguished_names
 
-# RFC 4516, 2; without one the search keeps its own.
+# The scopes in URLs (RFC 4516, 2); without one the search keeps its own.
 URL_SCOPES = {"base": "base", "one": "onelevel", "sub": "subtree"}
 
 
 @dataclass(frozen=True, slots=True)
 class SearchLocation:
-    """What is searched: the part of a search that a referral may change."""
+    """The part of a search that a referral may change: base, scope and filter."""
 
     base: str
     scope: str
@@ -24,12 +24,12 @@ class SearchLocation:
 
 
 def location_key(url: Url, target: SearchLocation) -> tuple[str, int, SearchLocation]:
-    """Return what is equal when two referrals lead to the same search."""
+    """Return a key that is equal for two referrals to the same search."""
     return url.host, url.port, replace(target, base=distinguished_names.key(target.base))
 
 
 def parse_referral(text: str, target: SearchLocation) -> tuple[Url, SearchLocation] | None:
-    """Return where a referral leads, None where it is no server that we may speak to."""
+    """Return the server and the search that a referral leads to, or None if its URL is not allowed."""
     try:
         parts = urlsplit(text, allow_fragments=False)
     except ValueError:

@@ -1,7 +1,7 @@
-"""Decodes LDAP messages: where each begins and ends, and what entries, results and paging controls hold (RFC 4511, 5.1).
+"""Decodes LDAP messages: their borders, and the content of entries, results and paging controls (RFC 4511, 5.1).
 
-libldap takes a third of the time of a whole sync to turn entries into Python's values. Most entries come as they came
-the last time, so that a hash of their bytes is all that has to be known of them.
+libldap would take a third of the time of a whole sync to convert entries to Python's values. Most entries are
+unchanged, so a hash of their bytes is enough.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ SEQUENCE, SET, OCTETS, INTEGER = 0x30, 0x31, 0x04, 0x02
 ENUMERATED = 0x0A
 SEARCH_ENTRY, EXTENDED_RESPONSE = 0x64, 0x78
 NAMED = 2 + 0x80
-# A tag, one octet that says how many follow, and four of those: more than any message may have.
+# A tag, one octet with the number of octets of the length, and four of those: enough for the longest message.
 LONGEST_HEADER = 6
-# An entry with a picture has some MB; whatever announces more is no directory.
+# An entry with a picture has some MB; a longer message does not come from a directory.
 LONGEST_MESSAGE = 1 << 27
 # No number in LDAP has more octets (maxInt, RFC 4511, 4.1.1).
 LONGEST_NUMBER = 4
@@ -29,8 +29,8 @@ class Malformed(ValueError):
 class Taken:
     """The complete messages in the bytes so far; ``rest`` is where the first incomplete message begins.
 
-    ``entries`` are the contents of SearchResultEntry messages with their message ids, ``others`` whole messages.
-    ``message_length`` is the length of the incomplete message, 0 where it is not known yet.
+    ``entries`` are SearchResultEntry messages as message id and content, ``others`` are whole messages.
+    ``message_length`` is the length of the incomplete message, 0 if it is not known yet.
     """
 
     entries: list[tuple[int, bytes]]
@@ -39,11 +39,11 @@ class Taken:
     message_length: int = 0
 
 
-def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, of which all is written out that most entries need
-    """Take all complete messages off the beginning of some bytes.
+def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, inlined to be quick in the common case
+    """Return the complete messages at the beginning of these bytes.
 
     Raises:
-        Malformed: they are no LDAP messages.
+        Malformed: the bytes are no LDAP messages.
     """
     taken, at, have = Taken([], [], 0), 0, len(data)
     entries = taken.entries
@@ -54,7 +54,7 @@ def take(data: bytes) -> Taken:  # noqa: C901, PLR0912 - one loop, of which all 
         if length >= 0x80:
             if have < start + (length & 0x7F):
                 break
-            # Written out for two octets, which most entries have: a reading spends much of its time here.
+            # Inlined for a length of two octets, as most entries have: a reading spends much of its time here.
             if length == 0x82:
                 start, length = at + 4, data[at + 2] << 8 | data[at + 3]
             else:
@@ -95,10 +95,10 @@ def message_id(message: bytes) -> int:
 
 
 def extended_result(message: bytes) -> tuple[int, int, bytes]:
-    """Return message id, result code and the server's words of a whole message with an extended response (RFC 4511, 4.12).
+    """Return message id, result code and the server's words of an extended response (RFC 4511, 4.12).
 
     Raises:
-        Malformed: it is none.
+        Malformed: the message is no extended response.
     """
     start, end = _expected(SEQUENCE, message, 0, len(message))
     first, at = _expected(INTEGER, message, start, end)
@@ -115,7 +115,7 @@ def paging_of(value: bytes) -> tuple[int, bytes]:
     """Return the server's estimate of all entries and its cookie, from the value of a paging control (RFC 2696, 2).
 
     Raises:
-        Malformed: it is none.
+        Malformed: the value is not that of a paging control.
     """
     at, limit = _expected(SEQUENCE, value, 0, len(value))
     first, at = _expected(INTEGER, value, at, limit)
@@ -125,10 +125,10 @@ def paging_of(value: bytes) -> tuple[int, bytes]:
 
 
 def element(data: bytes, at: int, limit: int) -> tuple[int, int]:
-    """Return where the content of the BER element at ``at`` begins and ends; nothing may reach beyond ``limit``.
+    """Return where the content of the BER element at ``at`` begins and ends.
 
     Raises:
-        Malformed: it does.
+        Malformed: the element reaches beyond ``limit``.
     """
     if limit - at < 2:
         raise Malformed("an element is cut off")
@@ -141,7 +141,7 @@ def element(data: bytes, at: int, limit: int) -> tuple[int, int]:
 
 
 def _expected(tag: int, data: bytes, at: int, limit: int) -> tuple[int, int]:
-    """Return what ``element`` does, if the element has this tag."""
+    """Return the result of ``element``; raises Malformed if the element does not have this tag."""
     if at >= limit or data[at] != tag:
         raise Malformed("an element is not what has to be there")
     return element(data, at, limit)
@@ -154,7 +154,7 @@ def _number(octets: bytes) -> int:
 
 
 def _long(data: bytes, start: int, length: int) -> tuple[int, int]:
-    """Return where the content begins and its length, for a length that has octets of its own (RFC 4511, 5.1)."""
+    """Return where the content begins, and its length, for a length in several octets (RFC 4511, 5.1)."""
     octets = length & 0x7F
     if not 0 < octets <= LONGEST_HEADER - 2:
         raise Malformed("an element has no definite length")
@@ -165,9 +165,9 @@ def names_of(entries: Iterable[bytes]) -> list[bytes]:
     """Return the DNs of entries with these contents.
 
     Raises:
-        Malformed: one does not begin with a name.
+        Malformed: an entry does not begin with a name.
     """
-    # An entry that is long enough for its name to end in it, and a name whose length takes one octet.
+    # The short way is for a name with a length of one octet, in an entry that is longer than any such name.
     return [e[2 : 2 + e[1]] if len(e) > NAMED and e[1] < 0x80 and e[0] == OCTETS else _name_of(e) for e in entries]
 
 
@@ -191,7 +191,7 @@ def attributes_of(entry: bytes) -> dict[str, list[bytes]]:
 
 
 def _attributes(entry: bytes, at: int, limit: int) -> dict[str, list[bytes]]:  # noqa: C901 - one loop in another
-    # As in element(), but written out: a first sync spends much of its time here.
+    # The same as element(), but inlined: a first sync spends much of its time here.
     found: dict[str, list[bytes]] = {}
     while at < limit:
         if entry[at] != SEQUENCE:
@@ -205,7 +205,7 @@ def _attributes(entry: bytes, at: int, limit: int) -> dict[str, list[bytes]]:  #
         length, at = entry[at + 1], at + 2
         if length >= 0x80:
             at, length = _long(entry, at, length)
-        # RFC 4512 knows ASCII only; what is no text is nobody's mapping and no script's.
+        # RFC 4512 only allows ASCII; no mapping or script can name an attribute that is not text.
         name = entry[at : at + length].decode(errors="backslashreplace")
         at += length
         if entry[at] != SET:

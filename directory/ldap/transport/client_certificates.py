@@ -1,4 +1,4 @@
-"""Passes the client certificate to TLS, and explains why a server refused it."""
+"""Passes the client certificate to TLS, and gives advice if a server refuses it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# What a server says in TLS (RFC 8446, 6) of the certificate that it got, and what that means; in OpenSSL's words.
+# TLS alerts of servers about our certificate (RFC 8446, 6), in OpenSSL's words, with their meanings.
 REFUSALS = {
     "unknown ca": "it does not know the authority that signed it; intermediate certificates belong below it",
     "certificate expired": "it has expired",
@@ -23,33 +23,33 @@ SILENT_DEMAND = "a server that demands a client certificate may end it so, and n
 SILENT_REFUSAL = (
     "a server that refuses the client certificate may end it so: it may not know the authority that signed it"
 )
-# What an LDAP server may mean that refuses SASL EXTERNAL.
+# The possible reasons of a server that refuses SASL EXTERNAL.
 EXTERNAL_REFUSED = (
     "the server asks its clients for no certificate, or knows nobody by this one: see its settings for TLS and SASL EXTERNAL "
     "(OpenLDAP: TLSVerifyClient, authz-regexp)"
 )
-# How a connection ends without a word.
+# The errors of connections that end without a reason.
 LOST = "connection lost"
 WITHOUT_A_WORD = (LOST, "connection reset by peer", "connection closed", "closed (eof)", "eof occurred", "broken pipe")
 DEMANDS = ("certificate required", "handshake failure", "bad certificate")
 
 
 def present(context: ssl.SSLContext, certificate: str, key: str) -> None:
-    """Let TLS show the certificate to servers that request one; raises OSError where it can't be used."""
+    """Let TLS send the certificate to servers that request one; raises OSError if it can't be used."""
     with _in_memory(f"{certificate}\n{key}\n") as path:
-        # Without a function OpenSSL would ask for a passphrase on the terminal.
+        # Without this function OpenSSL would ask for a passphrase on the terminal.
         context.load_cert_chain(path, password=lambda: "")
 
 
 def is_silent(reason: str) -> bool:
-    """Return whether a connection ended without a word, by what is said of its end."""
+    """Return whether this error shows that a connection ended without a reason."""
     return any(words in reason.lower() for words in WITHOUT_A_WORD)
 
 
 def advice(reason: str, *, shown: bool) -> str:
-    """Return what a refusal in TLS has to do with a client certificate, empty where nothing.
+    """Return the advice for a refusal in TLS that may concern the client certificate; else an empty text.
 
-    ``shown`` says whether there is one.
+    ``shown`` is whether a client certificate is set.
     """
     if is_silent(reason):
         return SILENT_REFUSAL if shown else SILENT_DEMAND
@@ -63,7 +63,7 @@ def advice(reason: str, *, shown: bool) -> str:
 
 @contextmanager
 def _in_memory(text: str) -> Iterator[str]:
-    """Give the path of a file that exists in this process's memory only: Python's TLS reads keys from files."""
+    """Yield the path of a file that exists only in this process's memory: Python's TLS reads keys from files."""
     number = os.memfd_create("client certificate")
     try:
         with os.fdopen(os.dup(number), "wb") as file:

@@ -1,4 +1,4 @@
-"""From a server's settings to a session: by the first of its URLs that can be reached."""
+"""Opens a session with the first of a server's URLs that can be reached."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from directory.ldap.url import Url
 from directory.ldap.validation.connection_settings import check_settings
 from directory.values.ldap import Connection, FailedUrl
 
-# Only here may another of the server's URLs help; a refused password is refused everywhere.
+# The stages after whose failure another URL of the server may help; a refused password is refused everywhere.
 UNREACHABLE = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS})
 
 

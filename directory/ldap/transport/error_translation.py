@@ -1,4 +1,4 @@
-"""What python-ldap raises → one sentence for the administrator: what happened, in the server's own words, and what to do."""
+"""Errors of python-ldap → one sentence for the administrator: what happened, the server's own words, what to do."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def failure_of(
     trouble: str = "",
     after: int | None = None,
 ) -> DirectoryUnavailable:
-    """Return what went wrong at this stage with the server of this URL.
+    """Return the failure at this stage with the server of this URL.
 
-    ``trouble`` is why the way there broke off, where that is known, and ``after`` how many entries a search had brought.
+    ``trouble`` is why the connection broke off, if that is known; ``after`` is how many entries a search had returned.
     """
     details = error.args[0] if error.args and isinstance(error.args[0], dict) else {}
     lost = "" if after is None else f" after {counted(after, 'entry', 'entries')}"
@@ -57,11 +57,11 @@ def _broken_off(
     *,
     encrypted: bool,
 ) -> DirectoryUnavailable:
-    # How libldap calls an answer that is too long to be one.
+    # libldap's error for an answer that is too long.
     garbled = "the answer can't be read" if details.get("errno") == errno.ERANGE else ""
     words = "" if details.get("errno") == errno.EAGAIN else _words(details, "info", connection)
     reason = trouble or garbled or words or client_certificates.LOST
-    # With TLS 1.3 the handshake is over before the server looks at our certificate.
+    # In TLS 1.3 the handshake ends before the server checks our certificate.
     early = stage is Stage.BIND and encrypted
     to_do = client_certificates.advice(reason, shown=bool(connection.client_certificate)) if early else ""
     message = f"{message} ({reason}){lost}"
@@ -76,7 +76,7 @@ def _refused(
     words, matched = _words(details, "info", connection), _words(details, "matched", connection)
     number = details.get("errno")
     if isinstance(number, int) and words == os.strerror(number):
-        # Where the server said nothing, python-ldap puts the system's last trouble there, whatever that was of.
+        # If the server sent no words, python-ldap puts the system's last error there, which may be an unrelated one.
         words = ""
     message += (f": {words}" if words else "") + (f": matched {matched}" if matched else "")
     code, reached = details.get("result"), _stage(error, stage)

@@ -16,9 +16,9 @@ ROOT_ATTRIBUTES = [
 
 @dataclass(frozen=True, slots=True)
 class RootDse:
-    """A server's root DSE; ``controls`` is None where it lists none, ``contexts`` are its trees.
+    """A server's root DSE; ``controls`` is None if it lists none, ``contexts`` are the DNs of its trees.
 
-    ``capabilities`` are Active Directory's, which Samba has too (MS-ADTS, 3.1.1.3.2.19).
+    ``capabilities`` are those of Active Directory, which Samba has, too (MS-ADTS, 3.1.1.3.2.19).
     """
 
     controls: frozenset[str] | None = None
@@ -28,7 +28,7 @@ class RootDse:
 
     @property
     def is_active_directory(self) -> bool:
-        """Whether it works as a domain controller does, whoever has made it."""
+        """Whether the server works like a domain controller of Active Directory; Samba does."""
         return ACTIVE_DIRECTORY in self.capabilities
 
 

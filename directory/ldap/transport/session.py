@@ -1,4 +1,4 @@
-"""One bound connection to one server; no exception and no type of python-ldap leaves it, and values only as bytes."""
+"""One bound connection to one server; python-ldap's exceptions and types stay inside, and values are bytes."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from directory.values import pem_certificates
 from directory.values.ldap import Connection, FailedUrl
 
 PAGED_RESULTS = SimplePagedResultsControl.controlType
-# What a server answers for a tree that it has not got, or that we may not see.
+# The results for a tree that the server does not hold, or that the bind DN may not see.
 UNSEEN = frozenset({ldap.REFERRAL.errnum, ldap.NO_SUCH_OBJECT.errnum, ldap.INSUFFICIENT_ACCESS.errnum})
-# Once the connection is lost, libldap would open a new one by itself: without TLS and anonymous.
+# After a lost connection, libldap would open a new one by itself, without TLS and anonymous. This address fails.
 NOWHERE = "ldap://255.255.255.255:1"
 
-# They are handed the contents of the entries that come, and the URLs of each search reference.
+# Callbacks for the contents of entries, and for the URLs of each search reference.
 TakeEntries = Callable[[Sequence[bytes]], None]
 TakeReference = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
 class PageEnd:
-    """How a search's answer ended; ``cookie`` is None where the paging control was not in it.
+    """The end of a search's answer; ``cookie`` is None if the answer had no paging control.
 
-    ``estimate`` is how many entries the server expects in all, 0 where it does not say (RFC 2696).
+    ``estimate`` is how many entries the server expects in all, 0 if it gives no number (RFC 2696).
     """
 
     cookie: bytes | None
@@ -45,19 +45,20 @@ class PageEnd:
 
 
 class PagingControl(ResponseControl):  # type: ignore[misc]  # python-ldap has no types
-    """The paging control of an answer, decoded here: libldap's own decoder ends the process where the value is empty."""
+    """The paging control of an answer, decoded here: libldap's own decoder ends the process if the value is empty."""
 
     size, cookie = 0, b""
 
     def decodeControlValue(self, encodedControlValue: bytes | None) -> None:  # noqa: N802, N803 - python-ldap's names
-        """Take the value; raises Malformed."""
+        """Store estimate and cookie of the value; raises Malformed."""
         self.size, self.cookie = paging_of(encodedControlValue or b"")
 
 
 class Controls(dict[str, Any]):
-    """How the controls of an answer are decoded: others are left as they are.
+    """The classes that decode the controls of an answer; unknown controls stay undecoded.
 
-    Nor does it matter whether they are critical, which python-ldap asks of those that it has no class for (RFC 4511, 4.1.11).
+    They are also allowed if they are critical: python-ldap would raise, but the field has no meaning in answers (RFC
+    4511, 4.1.11).
     """
 
     def __missing__(self, kind: str) -> Any:
@@ -100,17 +101,17 @@ class Session:
         try:
             self._ldap.unbind_ext_s()
         except ldap.LDAPError:
-            # The server has closed it first.
+            # The server has closed the connection first.
             return
         finally:
             del self._ldap
             self._transport.stream.close()
 
     def renew(self) -> None:
-        """Go on by a fresh connection to the same address, as the same user.
+        """Replace the connection by a new one to the same address, with the same bind.
 
         Raises:
-            DirectoryUnavailable: there is none; the one so far stays.
+            DirectoryUnavailable: there is no new connection; the old one stays.
         """
         transport = open_transport(self._connection, self.url, address=self._transport.address)
         fresh = Session(self._connection, self.url, transport)
@@ -125,22 +126,26 @@ class Session:
         fresh.close()
 
     def begin_paging(self) -> None:
-        """Make ready for a search page by page: the second one on a connection is not to be trusted.
+        """Renew the connection before a second paged search, because such a search is not reliable.
 
-        OpenLDAP begins it where the one before it ended, if that was the end of a branch with a database of its own
-        ("subordinate"): all other entries are left out. Each controller of an Active Directory counts its own changes,
-        so what is asked of one is asked by one connection.
+        OpenLDAP begins the second one where the first ended, if that was the end of a branch with a database of its own
+        ("subordinate"): all other entries are left out. Active Directory keeps its connection, because each of its
+        controllers counts its own changes.
         """
         if self._has_paged and not self.root.is_active_directory:
             self.renew()
 
     def bind(self) -> None:
-        """Sign in with the connection's credentials, and make sure that the server took them as more than anonymous."""
+        """Bind with the connection's credentials.
+
+        Raises:
+            DirectoryUnavailable: the server refuses them, or takes the bind as an anonymous one.
+        """
         dn, external = self._connection.bind_dn, self._connection.sasl_external
         password = self._connection.bind_password if dn else ""
         with self._translated(Stage.BIND), self._transport.stream.carried():
             if external:
-                # With credentials, though empty: without any the server would ask for them first (RFC 4422, 5.1).
+                # Sends empty credentials: without any the server would request them first (RFC 4422, 5.1).
                 self._ldap.sasl_bind_s("", "EXTERNAL", b"")
                 self.bound_as = pem_certificates.subject(self._connection.client_certificate)
             else:
@@ -149,10 +154,10 @@ class Session:
             if not dn and not external:
                 return
             try:
-                # An answer without a name says what an empty one does (RFC 4532, 2.2).
+                # An answer without a name means the same as an empty one: anonymous (RFC 4532, 2.2).
                 identity: str = self._ldap.whoami_s() or ""
             except ldap.PROTOCOL_ERROR:
-                # RFC 4511, 4.12: the result where a server does not support this operation.
+                # RFC 4511, 4.12: the server does not support this operation.
                 return
         self.authorization = plain(identity)
         if not identity.removeprefix("dn:").strip():
@@ -161,7 +166,7 @@ class Session:
             )
 
     def read_root(self) -> None:
-        """Learn what the server supports; some let nobody read it."""
+        """Read the root DSE; some servers do not allow that."""
         found: list[bytes] = []
         try:
             message = self.search("", "base", "(objectClass=*)", ROOT_ATTRIBUTES)
@@ -184,9 +189,9 @@ class Session:
         size_limit: int = 0,
         changed_since: str | None = None,
     ) -> int:
-        """Ask, and return the number under which the answer comes; ``page`` is size, cookie and whether to insist.
+        """Send a search, and return the message id of its answer; ``page`` is size, cookie, and whether it is critical.
 
-        ``changed_since`` is a cookie for what has changed since it was given (RFC 4533).
+        With the cookie ``changed_since`` the server returns the changes since that cookie (RFC 4533).
         """
         controls: list[Any] | None = None
         if changed_since is not None:
@@ -201,13 +206,13 @@ class Session:
             return message
 
     def receive(self, message: int, take: TakeEntries, refer: TakeReference, *, already: int = 0) -> PageEnd:
-        """Hand each entry and reference of an answer on as it arrives.
+        """Pass each entry to ``take`` and each reference to ``refer`` as they arrive; ``already`` entries came before.
 
         Raises:
-            DirectoryUnavailable: the answer did not end in success, or not in the time that one answer may take.
+            DirectoryUnavailable: the answer did not end in success, or took longer than one answer may take.
         """
         entries, result, taken = self._transport.stream.entries, self._ldap.result4, 0
-        # For the whole answer: a server that drips would never reach the time-out of one entry.
+        # The time-out is for the whole answer: a very slow server would never reach one for a single entry.
         ends = time.monotonic() + self._connection.operation_timeout
         kind, controls = 0, list[Any]()
         with self._translated(Stage.SEARCH, after=lambda: already + taken):

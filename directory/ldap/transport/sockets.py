@@ -1,8 +1,8 @@
-"""Opens a socket for libldap from a URL, with TLS where it is required.
+"""Opens a socket for libldap from a URL, with TLS if it is required.
 
-The socket and TLS are Python's, not libldap's. A server that falls silent in the middle of a message or of the TLS
-handshake keeps libldap 2.5 for ever, whatever time-outs it is given; here the kernel ends each wait. TLS settings
-belong to one connection, need no files, and a refused certificate is explained.
+The socket and TLS are Python's, not libldap's. If a server stops in the middle of a message or of the TLS handshake,
+libldap 2.5 waits for ever, despite all its time-outs; here the kernel ends each wait. Also, TLS settings belong to one
+connection and need no files, and errors explain why a certificate was refused.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Note = Callable[[Stage, str], None]
 class Transport:
     """An open connection; ``fileno`` belongs to libldap, which closes it; ``stream`` carries its messages to the server.
 
-    ``address`` is the server's, as one of several that its name may lead to.
+    ``address`` is the server's IP address, one of several that its name may have.
     """
 
     fileno: int
@@ -46,13 +46,13 @@ class Transport:
 
 
 def unnoted(_stage: Stage, _detail: str) -> None:
-    """Take no note of a step."""
+    """Ignore a stage that went well."""
 
 
 def open_transport(connection: Connection, url: Url, note: Note = unnoted, *, address: str = "") -> Transport:
-    """Connect to one server, with TLS as the connection wants it, and ``note`` each stage that went well.
+    """Connect to one server, with TLS by the connection's settings, and pass each stage that went well to ``note``.
 
-    An ``address`` goes before the others that the name leads to.
+    The given ``address`` is tried before the others of the name.
 
     Raises:
         DirectoryUnavailable: the name, the connection or TLS failed; nothing secret has been sent.
@@ -87,7 +87,7 @@ def _connect(connection: Connection, url: Url, note: Note, preferred: str) -> so
             server_message=reason,
             advice=error_advice.of_name(error),
         ) from None
-    # A stable order: the others stay as the name server gave them.
+    # The sort is stable: the other addresses stay in the order of the name server.
     addresses = sorted(allowed(url, addresses), key=lambda each: each[4][0] != preferred)
     note(Stage.NAME, f"{url.host} is {', '.join(dict.fromkeys(str(address[4][0]) for address in addresses))}")
     trouble = to_do = ""
@@ -117,7 +117,7 @@ def _keep_alive(outside: socket.socket) -> None:
 
 
 def _end_waits(end: socket.socket, seconds: int) -> None:
-    # libldap looks at its time-out between two reads only, so that each read has to end by itself.
+    # libldap only checks its time-out between two reads, so each read has to end by itself.
     end.settimeout(None)
     for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         end.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", seconds, 0))
@@ -137,7 +137,7 @@ def _trust(connection: Connection, url: Url) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
-    # So that one server's own certificate, or an intermediate authority's, can be trusted by itself.
+    # Allows to trust a server's own certificate, or an intermediate authority's, without its root.
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     if not connection.ca_certificate.strip():
         context.load_default_certs()
@@ -166,7 +166,7 @@ def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connecti
     except OSError as error:
         reason = why(error, connection.connect_timeout)
         of_certificate = client_certificates.advice(reason, shown=bool(connection.client_certificate))
-        # That it closes the connection has several possible reasons.
+        # A closed connection has several possible reasons, so both kinds of advice are given.
         to_do = (
             "; ".join(filter(None, [error_advice.of_tls(error), of_certificate]))
             if client_certificates.is_silent(reason)
@@ -177,7 +177,7 @@ def _encrypt(outside: socket.socket, trust: ssl.SSLContext, connection: Connecti
 
 
 def _start_tls(outside: socket.socket, url: Url, seconds: int) -> None:
-    """Ask for TLS; the answer has to be there after so many seconds (RFC 4511, 4.14)."""
+    """Request StartTLS; the answer has to come within these ``seconds`` (RFC 4511, 4.14)."""
     outside.sendall(START_TLS)
     message = _message(outside, time.monotonic() + seconds)
     outside.settimeout(seconds)
@@ -198,7 +198,7 @@ def _start_tls(outside: socket.socket, url: Url, seconds: int) -> None:
 
 
 def _message(outside: socket.socket, ends: float) -> bytes:
-    """Read one message and nothing after it: what follows is TLS."""
+    """Read one message and not a byte more, because TLS follows."""
     head = _exactly(outside, 2, ends)
     length, octets = head[1], 0
     if length >= 0x80:
@@ -213,7 +213,7 @@ def _message(outside: socket.socket, ends: float) -> bytes:
 
 
 def _exactly(outside: socket.socket, count: int, ends: float) -> bytes:
-    """Read so many octets, until a time by the monotonic clock: a server that drips would reach no time-out of one wait."""
+    """Read ``count`` octets before ``ends``, by the monotonic clock; a time-out of each read would not stop a slow server."""
     received = b""
     while len(received) < count:
         if (left := ends - time.monotonic()) <= 0:

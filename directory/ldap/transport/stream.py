@@ -1,7 +1,7 @@
-"""Carries LDAP messages between a server and libldap, and takes the entries of searches out on the way.
+"""Carries LDAP messages between a server and libldap, and takes out the entries of searches.
 
-libldap asks and gets to see everything else. What it asks is carried when its answer is waited for: by the one who
-waits for the entries of a search, or by a thread while libldap itself waits.
+libldap sends the requests and reads all other messages. Its requests are carried while a caller waits for the answer:
+by ``entries``, which waits for those of a search, or by a thread while libldap itself waits.
 """
 
 from __future__ import annotations
@@ -20,15 +20,16 @@ from directory.ldap.transport.ber import Malformed
 from orgs.text import counted
 
 CHUNK = 1 << 18
-# What is no entry goes through a pipe that nobody empties meanwhile, so it has to fit in there.
+# A message that is no entry is written to libldap's socket while nobody reads from it, so it has to fit into the
+# buffer.
 LONGEST_OTHER = 1 << 16
-# A server writes entry by entry. To read each as soon as it comes takes twice the processor's time of reading some at once:
-# where little has come, a moment (in seconds) is left for more, as long as the answer has not ended.
+# A server writes entry by entry, and to read each one at once takes twice the CPU time of reading several. So if less
+# than WORTH_READING bytes have come, the stream waits PAUSE seconds for more, unless the answer has ended.
 WORTH_READING, PAUSE = 1 << 15, 0.0003
 
 
 class LdapStream:
-    """Both ends of one connection; ``trouble`` is the reason why it broke off."""
+    """Both ends of one connection; ``trouble`` is why it broke off, empty while it has not."""
 
     def __init__(self, outside: socket.socket, inside: socket.socket) -> None:
         self.trouble = ""
@@ -42,7 +43,7 @@ class LdapStream:
         self._others: deque[bytes] = deque()
         self._ended = False
         outside.settimeout(0)
-        # Whoever waited here for libldap to make room could wait for ever: it reads nothing while we do.
+        # A blocking write to libldap could wait for ever, because libldap reads nothing meanwhile.
         inside.settimeout(0)
         self._ready = selectors.DefaultSelector()
         for end in (outside, inside):
@@ -63,13 +64,13 @@ class LdapStream:
             self._ready.unregister(self._woken)
 
     def entries(self, number: int, deadline: float) -> list[bytes] | None:
-        """Return the contents of the entries of one search's answer that come next.
+        """Return the contents of the next entries of one search's answer; ``number`` is its message id.
 
-        None means that libldap has something to read instead: another part of that answer, or that the connection has
-        been closed. ``deadline`` is by the monotonic clock.
+        None means that libldap has something to read: another part of that answer, or the end of the connection.
+        ``deadline`` is by the monotonic clock.
 
         Raises:
-            TimeoutError: the answer has not ended until then, whatever may still come.
+            TimeoutError: the answer has not ended before the deadline.
         """
         while True:
             entries, self._entries = self._entries, []
@@ -84,16 +85,16 @@ class LdapStream:
             elif (left := deadline - time.monotonic()) > 0:
                 self._carry(left)
             else:
-                # An endless answer would keep us for ever.
+                # The deadline is for the whole answer, because an endless one would never stop.
                 raise TimeoutError
 
     def close(self) -> None:
-        """Carry what libldap has left behind, such as its goodbye, and close all ends but libldap's."""
+        """Carry the last requests of libldap, such as its unbind, and close all ends but libldap's."""
         try:
             while not self._ended:
                 self._carry_request()
         except BlockingIOError:
-            # Whoever waited for an answer has given up.
+            # libldap has no more requests.
             pass
         finally:
             self._ready.close()
@@ -101,7 +102,7 @@ class LdapStream:
                 end.close()
 
     def _carry_all(self) -> None:
-        """Carry until woken up; entries of a search that nobody waits for any more are dropped."""
+        """Carry until woken up, and drop the entries of abandoned searches."""
         while not self._ended:
             while self._others:
                 self._pass_on(self._others.popleft())
@@ -112,12 +113,12 @@ class LdapStream:
             self._pass_on(self._others.popleft())
 
     def _carry(self, seconds: float | None) -> bool:
-        """Carry what has arrived on either side, waiting so long for it; True when woken up.
+        """Carry what has arrived on either side within these ``seconds``; return True if woken up.
 
         Raises:
             TimeoutError: nothing has arrived.
         """
-        # What OpenSSL holds already decrypted never makes the socket readable again.
+        # The socket does not become readable for data that OpenSSL has decrypted already.
         pending = isinstance(self._outside, ssl.SSLSocket) and self._outside.pending() > 0
         readable = {key.fileobj for key, _ in self._ready.select(0 if pending else seconds)}
         if not readable and not pending:
@@ -144,13 +145,13 @@ class LdapStream:
             self._end(why(error))
 
     def _carry_answer(self) -> None:
-        """Receive all that has come: TLS returns no more at once than the server wrote at once."""
+        """Receive all that has come: one read of TLS returns no more than one write of the server."""
         came, over = 0, False
         while came < CHUNK and not over:
             try:
                 part = self._outside.recv(CHUNK)
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
-                # Nothing more, a part of a record, or TLS talking to itself.
+                # No more data, a part of a TLS record, or a message of TLS itself.
                 break
             except OSError as error:
                 over, self.trouble = True, self.trouble or why(error)
@@ -161,13 +162,13 @@ class LdapStream:
         if came and self._have >= self._message_length:
             self._take()
         if over and not came:
-            # Else in the next round: libldap has to see what has come before.
+            # If data have come as well, the next round ends the connection: libldap has to read these first.
             self._end()
         elif came < WORTH_READING and not self._others:
             time.sleep(PAUSE)
 
     def _take(self) -> None:
-        """Take the messages that are complete by now."""
+        """Take all complete messages out of the received bytes."""
         data = b"".join(self._parts)
         try:
             taken = ber.take(data)
@@ -180,35 +181,35 @@ class LdapStream:
         return None
 
     def _pass_on(self, message: bytes) -> bool:
-        """Let libldap read what is no entry; False when that is too long to be an answer."""
+        """Write a message that is no entry to libldap; return False if it is too long."""
         if len(message) > LONGEST_OTHER:
             self._end("the answer can't be read")
             return False
         try:
             self._inside.sendall(message)
         except BlockingIOError:
-            # Of what is no entry, nobody has to say so much.
+            # The buffer is full: a normal answer has few messages that are no entries.
             self._end("the answer can't be read")
         except OSError as error:
             self._end(why(error))
         return True
 
     def _end(self, trouble: str = "") -> None:
-        """Let libldap see that the connection is closed."""
+        """Show libldap the end of the connection."""
         self.trouble = self.trouble or trouble
         self._ended = True
         try:
             self._inside.shutdown(socket.SHUT_WR)
         except OSError:
-            # libldap has closed its end first.
+            # libldap has closed its own end first.
             return
 
 
 def why(error: OSError, seconds: int = 0) -> str:
-    """Return why a socket failed, in a few words; ``seconds`` is how long an answer was waited for."""
+    """Return why a socket failed, in a few words; ``seconds`` is the time-out of the answer."""
     if isinstance(error, TimeoutError):
         return f"no answer within {counted(seconds, 'second', 'seconds')}" if seconds else "no answer"
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
-    # OpenSSL's words end in the line of Python's own source.
+    # Cut off the end of OpenSSL's words, which is a line number of Python's own source.
     return (error.strerror or "connection closed").partition(" (_ssl.c")[0]

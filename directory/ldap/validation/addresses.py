@@ -1,4 +1,4 @@
-"""Which addresses and ports an LDAP server may have, looked at before a setting is saved and again after each name look-up."""
+"""Checks addresses and ports of LDAP servers, before a setting is saved and again after each name look-up."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from django.conf import settings
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.url import Url, check_url, parse_url
 
-# What socket.getaddrinfo returns.
+# One result of socket.getaddrinfo.
 Found = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 LONGEST_HOST = 253
-# Where clouds hand out credentials to whoever asks; most other such addresses are link-local.
+# Addresses at which clouds give credentials to any client; most others of this kind are link-local.
 METADATA = tuple(
     map(
         ip_network,
         ("100.100.100.200/32", "168.63.129.16/32", "192.0.0.192/32", "fd00:ec2::254/128", "fd20:ce::254/128"),
     )
 )
-# An IPv4 address inside an IPv6 one: RFC 6052's well-known prefix, and the deprecated "compatible" form (RFC 4291).
+# Networks whose IPv6 addresses contain an IPv4 address: RFC 6052's prefix, and the old "compatible" form (RFC 4291).
 EMBEDDING = (ip_network("64:ff9b::/96"), ip_network("::/96"))
 BY_NAME = frozenset({"localhost", "localhost.localdomain", "ip6-localhost", "ip6-loopback"})
 
 
 def check_ldap_url(text: str, *, anywhere: bool = False) -> str | None:
-    """Return why a URL may not be that of an LDAP server, None if it may; host names are not looked up here.
+    """Return why a URL is not allowed for an LDAP server, or None; host names are not looked up here.
 
     ``anywhere`` allows any port, and this machine itself.
     """
@@ -47,7 +47,7 @@ def check_ldap_url(text: str, *, anywhere: bool = False) -> str | None:
 
 
 def names_this_machine(text: str) -> bool:
-    """Return whether a URL names the machine that Rollcall runs on, without looking a name up."""
+    """Return whether a URL has an address or name of the machine that Rollcall runs on; names are not looked up."""
     return check_url(text) is None and _names_loopback(parse_url(text))
 
 
@@ -57,7 +57,7 @@ def _names_loopback(url: Url) -> bool:
 
 
 def check_port(url: Url) -> str | None:
-    """Return why a port is not one of an LDAP server's, None if it is."""
+    """Return why a port is not allowed for an LDAP server, or None."""
     if url.port in settings.LDAP_PORTS:
         return None
     ports = ", ".join(_ranges(sorted(settings.LDAP_PORTS)))
@@ -65,7 +65,7 @@ def check_port(url: Url) -> str | None:
 
 
 def _ranges(numbers: Sequence[int]) -> list[str]:
-    """Return sorted numbers as text, those that follow each other as one range."""
+    """Return sorted numbers as texts, with neighbours joined to ranges."""
     found: list[list[int]] = []
     for number in numbers:
         if found and number == found[-1][-1] + 1:
@@ -76,10 +76,10 @@ def _ranges(numbers: Sequence[int]) -> list[str]:
 
 
 def allowed(url: Url, found: Sequence[Found]) -> list[Found]:
-    """Return those of the addresses that a host was found at which may be connected to.
+    """Return the allowed ones among the ``found`` addresses of a host.
 
     Raises:
-        DirectoryUnavailable: when that is none.
+        DirectoryUnavailable: none of them is allowed.
     """
     reasons = {address[4][0]: _refusal(url, str(address[4][0])) for address in found}
     left = [address for address in found if not reasons[address[4][0]]]
@@ -93,7 +93,7 @@ def _refusal(url: Url, address: str) -> str | None:
     numeric = _unwrapped(address)
     subject = url.host if url.host == str(numeric) else f"{url.host} is {numeric}, which"
     if numeric.is_loopback:
-        # Whoever saved a URL that names this machine itself was allowed to; any other name only happens to lead here.
+        # A URL that names this machine was checked when it was saved. Any other name must not lead to this machine.
         return None if settings.LDAP_LOOPBACK or _names_loopback(url) else _no_loopback(subject)
     return _forbidden(numeric, subject)
 
@@ -115,7 +115,7 @@ def _no_loopback(subject: str) -> str:
 
 
 def _numeric(host: str) -> IPv4Address | IPv6Address | None:
-    """Return the address that a host is in any spelling that the system's resolver takes for one, such as 0x7f.1."""
+    """Return the address of a host that is one in any spelling that the system's resolver accepts, such as 0x7f.1."""
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
     except (OSError, UnicodeError):
@@ -124,7 +124,7 @@ def _numeric(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def _unwrapped(text: str) -> IPv4Address | IPv6Address:
-    """Return an address without what it is wrapped in: the zone, or IPv6 around IPv4."""
+    """Return an address without its zone; for IPv4 inside IPv6, the IPv4 address."""
     address = ip_address(text.partition("%")[0])
     if not isinstance(address, IPv6Address):
         return address

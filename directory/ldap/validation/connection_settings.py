@@ -1,4 +1,4 @@
-"""Whether a connection is fit to be tried: what can be found wrong with it before any network."""
+"""Checks the settings of a connection before it is opened."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LARGEST_PAGE = 2**31 - 1
 
 
 def check_settings(connection: Connection) -> list[Url]:
-    """Return the URLs of a connection that is fit to be tried.
+    """Check the settings of a connection, and return its URLs.
 
     Raises:
-        DirectoryUnavailable: a setting is wrong, found before any network.
+        DirectoryUnavailable: a setting is wrong.
     """
     urls = [parse_url(url) for url in connection.urls]
     if not urls:
@@ -26,7 +26,7 @@ def check_settings(connection: Connection) -> list[Url]:
     if connection.bind_dn and not connection.bind_dn.strip():
         raise DirectoryUnavailable("The bind DN consists of spaces", stage=Stage.BIND)
     if connection.bind_dn and not connection.bind_password.strip():
-        # RFC 4513, 5.1.2: servers answer success, and bind anonymously.
+        # RFC 4513, 5.1.2: a server would answer with success, but bind anonymously.
         raise DirectoryUnavailable("The bind DN has no password, which would bind anonymously", stage=Stage.BIND)
     if connection.sasl_external and not connection.client_certificate:
         raise DirectoryUnavailable("SASL EXTERNAL needs a client certificate", stage=Stage.BIND)

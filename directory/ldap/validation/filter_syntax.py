@@ -1,4 +1,4 @@
-"""Checks whether a search filter is well formed (RFC 4515), as it is typed."""
+"""Checks whether a search filter is well formed (RFC 4515), also while it is typed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Mistake(Exception):
 
 
 def check_filter(text: str) -> str | None:
-    """Return what is wrong with a filter and where, None if nothing is; spaces between its parts are fine."""
+    """Return what is wrong with a filter and where, or None; spaces between its parts are allowed."""
     if not text.strip():
         return "The filter is empty; (objectClass=person) finds people"
     if len(text) > LONGEST:

@@ -1,4 +1,4 @@
-"""Whether a DN, an attribute name and a CA certificate are well formed, and text made safe to stand in a filter."""
+"""Checks whether DNs, attribute names and CA certificates are well formed, and escapes values for filters."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import ssl
 from ldap import dn as ldap_dn
 from ldap.filter import escape_filter_chars
 
-# RFC 4512, 2.5: a short name or a numeric OID, then options. Active Directory and others have "_" in names too.
+# RFC 4512, 2.5: a short name or a numeric OID, then options. Active Directory and others also have "_" in names.
 ATTRIBUTE = re.compile(r"(?:[A-Za-z][A-Za-z0-9_-]*|[0-9]+(?:\.[0-9]+)+)(?:;[A-Za-z0-9-]+)*")
 
 
 def check_attribute(text: str) -> str | None:
-    """Return what is wrong with the name of an attribute, None if nothing is."""
+    """Return what is wrong with the name of an attribute, or None."""
     if not ATTRIBUTE.fullmatch(text):
         return f"{text!r} is no name of an attribute, as in givenName"
     return None
 
 
 def check_dn(text: str) -> str | None:
-    """Return what is wrong with a DN (RFC 4514), None if nothing is; the empty DN is the root."""
+    """Return what is wrong with a DN (RFC 4514), or None; the empty DN is the root."""
     if not text.isprintable() or not ldap_dn.is_dn(text):
         return f"{text!r} is no DN, as in ou=people,dc=example,dc=com"
     return None
 
 
 def check_certificate(text: str) -> str | None:
-    """Return what is wrong with PEM text that is to be trusted, None if nothing is."""
+    """Return what is wrong with the PEM text of a CA certificate, or None."""
     if "PRIVATE KEY" in text:
         return "that holds a private key: only the authority's certificate is wanted here"
     try:
@@ -38,7 +38,7 @@ def check_certificate(text: str) -> str | None:
 
 
 def escape_filter(value: str | bytes) -> str:
-    """Return a value as it stands in a filter (RFC 4515): nothing in it counts as syntax."""
+    """Return a value escaped for a filter (RFC 4515), so that nothing in it counts as syntax."""
     if isinstance(value, bytes):
         return "".join(f"\\{octet:02x}" for octet in value)
     return str(escape_filter_chars(value))

@@ -61,8 +61,8 @@ class ChangeBatch:
 def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
     """Return the next changes of a plan that are still to be made, and those that pass usernames on to them.
 
-    They come in the order of their ids, with those that pass usernames on at the end. All changes up to the id ``after``
-    have been made, so that the database does not read them again for each batch.
+    They come in the order of their ids, with those that pass usernames on at the end. All changes up to the id
+    ``after`` have been made, so that the database does not read them again for each batch.
     """
     # Columns that only people read are loaded later, for the rows that get a further step.
     planned = RunChange.objects.filter(run=run_id, outcome=Outcome.PLANNED).in_order().defer(*FOR_PEOPLE)

@@ -36,8 +36,8 @@ def copy_plan(context: RunContext) -> None:
         context.lease.renew(phase="copying the plan", done=0)
         with transaction.atomic():
             copied = plan_rows.copy_plan(source_id=source_id, target_id=context.run.pk)
-            # Write the run's row last: a worker that has lost the run copies nothing, and its heartbeat is not blocked by
-            # this transaction.
+            # Write the run's row last: a worker that has lost the run copies nothing, and its heartbeat is not blocked
+            # by this transaction.
             context.lease.save(total=copied)
 
 

@@ -67,7 +67,7 @@ class Arrivals(Generic[E]):
             self._rows.add(each.pk)
 
     def kept(self, keys: Iterable[str], written: Iterable[int]) -> None:
-        """Note that the entries with these keys have their rows now; ``written`` are the older rows that were overwritten."""
+        """Note that the entries with these keys have rows now; ``written`` are the older rows that were overwritten."""
         for key in keys:
             self._coming.pop(key, None)
         for pk in written:

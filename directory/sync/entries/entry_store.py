@@ -48,8 +48,8 @@ def _prefix(fingerprint: str) -> str:
 class EntryStore:
     """Where one run keeps what it reads from one server.
 
-    ``fingerprint`` is the evaluation fingerprint of the server: scripts, mapping, settings. ``wrote`` is True once a row
-    was added or removed, or its content was changed.
+    ``fingerprint`` is the evaluation fingerprint of the server: scripts, mapping, settings. ``wrote`` is True once a
+    row was added or removed, or its content was changed.
     """
 
     def __init__(self, *, run_id: int, server_id: int, fingerprint: str) -> None:

@@ -85,7 +85,7 @@ class EntryKey(NamedTuple):
 
 @dataclass(slots=True)
 class ReadEntry:
-    """One entry that has to be looked at: its identity, the user that it may belong to, and its verdict once there is one.
+    """One entry that has to be processed: its identity, the user it may belong to, and its verdict once there is one.
 
     ``attributes`` is None where the stored row still holds. ``named`` notes which of the attributes that mapping and
     scripts name the entry has.

@@ -1,7 +1,7 @@
 """Stores which groups the entries of a server name: the only sign of a deleted group is that it is missing.
 
-Groups are compared by the keys of their DNs, which are made anew each time. The stored keys may be of another version of
-Rollcall; they only keep two workers from noting a group twice.
+Groups are compared by the keys of their DNs, which are made anew each time. The stored keys may be of another version
+of Rollcall; they only keep two workers from noting a group twice.
 """
 
 from __future__ import annotations

@@ -23,8 +23,8 @@ Values = Mapping[str, Any]
 def write_mails(context: RunContext, kind: MailKind, opening: str, detail: str = "") -> None:
     """Store the run's mails to be sent, in the transaction that ends the run, so that both happen or neither.
 
-    A recipient who may not see the whole run gets the ``opening`` and the counts of their orgs. The ``detail`` names other
-    orgs, servers and people, so it is left out for them.
+    A recipient who may not see the whole run gets the ``opening`` and the counts of their orgs. The ``detail`` names
+    other orgs, servers and people, so it is left out for them.
     """
     context.run.refresh_from_db()
     if not notifications.can_mail():

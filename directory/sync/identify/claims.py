@@ -54,8 +54,8 @@ class ClaimingEntry(NamedTuple):
 class Claims:
     """Claims of users to entries that are matched to other users; all keys are a server's id and a user's id.
 
-    ``claimed`` are the users who claim another user's entry. ``ambiguous`` are the users of such entries, as long as it is
-    open whose the entry is. ``namesakes`` are entries that carry a user's username, but are another person's.
+    ``claimed`` are the users who claim another user's entry. ``ambiguous`` are the users of such entries, as long as it
+    is open whose the entry is. ``namesakes`` are entries that carry a user's username, but are another person's.
     """
 
     claimed: frozenset[Key]

@@ -18,9 +18,9 @@ from orgs.models import User
 
 PAGE = 1000
 MOST_IDS = 50
-# Selects the planned matches to note: the first match of a user, and a later one if the user is active or was found by a
-# known id. A deactivated user keeps the noted match, because another person may have the username by now. If two users of
-# one plan were found by the same id, on two servers, it is noted for neither.
+# Selects the planned matches to note: the first match of a user, and a later one if the user is active or was found by
+# a known id. A deactivated user keeps the noted match, because another person may have the username by now. If two
+# users of one plan were found by the same id, on two servers, it is noted for neither.
 NOTED = """
     FROM {planned} p JOIN {users} u ON u.id = p.user_id LEFT JOIN {match} m ON m.user_id = p.user_id
     WHERE p.run_id = %s

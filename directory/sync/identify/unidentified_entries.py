@@ -75,7 +75,8 @@ class Unidentified:
     def without_id(self) -> str:
         """Return the DN of an entry that has no id, and whose user is not certain; empty if there is none.
 
-        A username may have passed to another person: if the user with it is known by an id, the names have to be equal, too.
+        A username may have passed to another person: if the user with it is known by an id, the names have to be equal,
+        too.
         """
         return self._first(Trait.NO_ID)
 

@@ -18,8 +18,8 @@ from orgs.text import fold
 def candidates(identities: Sequence[Identity], *, org_ids: Collection[int], server_id: int) -> list[Candidate | None]:
     """Return for each entry of a server the user of these orgs to whom it may belong, or None.
 
-    Known immutable ids come first, then the username. If an entry's immutable id is known for a user outside these orgs,
-    that user is among the competing users.
+    Known immutable ids come first, then the username. If an entry's immutable id is known for a user outside these
+    orgs, that user is among the competing users.
     """
     keys = {fold(name) for identity in identities for name in identity.usernames}
     owners = _owners(identities, frozenset(org_ids), server_id)

@@ -23,8 +23,8 @@ from directory.values.scripts import SCRIPTS, ScriptError, Verdict
 # Users in one batch. The lease is renewed before each batch, and a script may take a second for each user.
 SLICE = 50
 # Searches of one absence check: below the base with the filter, with its opposite, and without; then one for each tree.
-# Few directories have more than two trees. A user who is not found takes up to six reads of single DNs besides; the lease
-# is renewed before them.
+# Few directories have more than two trees. A user who is not found takes up to six reads of single DNs besides; the
+# lease is renewed before them.
 SEARCHES = 7
 CONFIRMED = "Confirmed: the scripts said the same a second time, run for this entry alone."
 NOT_CONFIRMED = "asked again, it did not confirm that they are gone"

@@ -92,8 +92,8 @@ class DirectoryView:
     def lookup_results(self, users: Mapping[int, Sequence[int]]) -> dict[int, LookupResult]:
         """Return the lookup result of each user; ``users`` maps user ids to the servers to search, in order."""
         noted = known_ids.of(users)
-        # A complete reading has dropped the entries that it did not find, so all stored entries of its server were found.
-        # The entries of a server that broke off only show that it has an immutable id of a user.
+        # A complete reading has dropped the entries that it did not find, so all stored entries of its server were
+        # found. The entries of a server that broke off only show that it has an immutable id of a user.
         stored = StoredEntry.objects.filter(server__in=list(self._readings), user__among=users).order_by("pk")
         found: dict[Key, list[ClaimingEntry]] = {}
         by_name: set[int] = set()

@@ -1,4 +1,4 @@
-"""Finds the last DNs of missing users, and neighbours in the same branch: they show whether the branch is still visible."""
+"""Finds the last DNs of missing users, and neighbours in the same branch, which show that it is still visible."""
 
 from __future__ import annotations
 

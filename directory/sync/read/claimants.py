@@ -1,7 +1,7 @@
 """Finds stored entries that did not come with the changes, but compete with an entry that did: they may be gone.
 
-A renamed entry comes under another DN with the same immutable id. An entry that was deleted and made anew comes with the
-same username. Nothing in the changes shows that the older one is gone.
+A renamed entry comes under another DN with the same immutable id. An entry that was deleted and made anew comes with
+the same username. Nothing in the changes shows that the older one is gone.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ class Doubt:
         return list(dict.fromkeys([*by_branch.values(), *self.dns]))[:SAMPLES]
 
     def is_confirmed(self, now: Mapping[str, frozenset[str]]) -> bool:
-        """Return whether all entries have to be read; ``now`` maps the DNs of samples to the keys of the groups they name.
+        """Return whether all entries have to be read; ``now`` maps DNs of samples to the keys of groups that they name.
 
         Samples that are gone do not count; if all are gone, the entries have to be read.
         """
@@ -49,8 +49,8 @@ class GroupChanges:
     """The effects of changed groups on entries.
 
     ``changed`` are the DNs of entries that have to be read; samples of the ``doubts`` have to be read first. ``joined``
-    are the DNs of people without a stored entry in groups that the filter asks for. ``unknown`` are usernames that such a
-    group lists, and that no stored entry has. ``named`` are the gone groups that entries still name.
+    are the DNs of people without a stored entry in groups that the filter asks for. ``unknown`` are usernames that such
+    a group lists, and that no stored entry has. ``named`` are the gone groups that entries still name.
     """
 
     changed: list[str] = field(default_factory=list)
@@ -63,9 +63,9 @@ class GroupChanges:
 def look(around: Surroundings, entries: Iterable[tuple[str, Attributes]], *, username: str = "uid") -> GroupChanges:
     """Return the effects of changed and gone groups on these entries, given as DN and attributes.
 
-    ``username`` is the attribute that holds usernames, beside ``uid``. An entry has changed if it names a group that does
-    not list it any more. It has also changed if a group lists it, the entry does not name the group, and other members do.
-    If no member names the group, entries may not name groups of this kind at all.
+    ``username`` is the attribute that holds usernames, beside ``uid``. An entry has changed if it names a group that
+    does not list it any more. It has also changed if a group lists it, the entry does not name the group, and other
+    members do. If no member names the group, entries may not name groups of this kind at all.
 
     Raises:
         TooMany: the comparison would take too long.

@@ -13,8 +13,8 @@ from orgs.text import counted
 def since(run: Run, server: LdapServer) -> tuple[SyncCursor | None, str]:
     """Return the cursor of an incremental reading, or None and the reason why everything has to be read.
 
-    The reason is empty if no incremental reading was requested. A cursor counts once its reading has been applied. Every
-    so many readings one reads everything, because only a full reading proves absence.
+    The reason is empty if no incremental reading was requested. A cursor counts once its reading has been applied.
+    Every so many readings one reads everything, because only a full reading proves absence.
     """
     if not run.incremental or server.full_reading_every <= 1:
         return None, ""

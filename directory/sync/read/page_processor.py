@@ -83,8 +83,8 @@ class PageProcessor:
     def read_rest(self, extent: ReadScope, process: ReadingProcess) -> int:
         """Process entries that did not come with the changes, but may differ; return how many were read for their groups.
 
-        Entries whose groups may have changed are read. Stored entries are processed again without being read, if they need
-        an evaluation each time, or if their match may differ.
+        Entries whose groups may have changed are read. Stored entries are processed again without being read, if they
+        need an evaluation each time, or if their match may differ.
 
         Raises:
             ReadEverything: an incremental reading is not enough.

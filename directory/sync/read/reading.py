@@ -56,11 +56,7 @@ READ = (
 
 
 def read_servers(context: RunContext) -> None:
-    """Read every server to its end, or note why that failed.
-
-    Raises:
-        SyncStopped: no server could be read, or the sandbox is broken.
-    """
+    """Read every server to its end, or note why that failed; raises SyncStopped if all of them failed."""
     with timing.step("beginning to read"):
         _read_all(context)
         refresh_statistics(StoredEntry)
@@ -103,8 +99,8 @@ def _read(context: RunContext, row: RunServer, process: ReadingProcess) -> None:
     except ReadEverything as error:
         _read_from(None, str(error), context, row, server, process)
     except DirectoryUnavailable as failure:
-        # A full reading may succeed where a search for changes failed. But a server that was not reached, or that refused
-        # the bind, is not tried again: too many failed binds lock the account.
+        # A full reading may succeed where a search for changes failed. But a server that was not reached, or that
+        # refused the bind, is not tried again: too many failed binds lock the account.
         if since is None or (not row.url and failure.stage in BEFORE_A_SEARCH):
             raise
         why_full = f"what has changed could not be read ({failure})"
@@ -251,8 +247,8 @@ def _read_groups(
 ) -> GroupStore | None:
     """Read all groups before the people, and mark the entries whose groups have changed; None without group search.
 
-    All groups are read each time, because a renamed member does not mark its groups as changed. With ``keep`` the process
-    that reads keeps the groups for the people.
+    All groups are read each time, because a renamed member does not mark its groups as changed. With ``keep`` the
+    process that reads keeps the groups for the people.
     """
     search = server.group_search
     if search is None:
@@ -269,8 +265,7 @@ def _read_groups(
     with timing.step("whose groups have changed"):
         touched = store.touched(entry_store.digest_prefix)
         if store.changed:
-            # One transaction: a worker that takes this run over, and a later run, find either the old groups, or the new
-            # ones with their entries marked.
+            # One transaction: another worker, or a later run, finds the old groups, or new ones with marked entries.
             with transaction.atomic():
                 context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
                 store.keep()

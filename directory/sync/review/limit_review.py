@@ -1,4 +1,4 @@
-"""Compares a plan, together with the runs of the last 24 hours, with the limits of its servers, and stores the counts."""
+"""Compares a plan and the runs of the last 24 hours with the limits of the plan's servers, and stores the counts."""
 
 from __future__ import annotations
 

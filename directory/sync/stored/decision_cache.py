@@ -103,8 +103,8 @@ def note(decided: Iterable[DecidedUser], *, context_hash: str) -> None:
 def _can_be_cached(change: Change, user: StoredUser, lookup_result: LookupResult) -> bool:
     """Return whether the next run would decide the same. Users who are not found or on legal hold are decided each time.
 
-    A user whose entry is not the noted match counts, too: the row holds once that entry is noted. If there is no warning,
-    the entry is the user's first, or has the same immutable id.
+    A user whose entry is not the noted match counts, too: the row holds once that entry is noted. If there is no
+    warning, the entry is the user's first, or has the same immutable id.
     """
     silent = change.outcome is Outcome.UNCHANGED and not change.warnings and not user.managed_locally
     found = lookup_result.presence is Presence.FOUND

@@ -28,8 +28,8 @@ class Unchecked(NamedTuple):
 def summed(counted: Mapping[tuple[str, str], int], failed: Iterable[tuple[str, str]]) -> list[Unchecked]:
     """Return the users who could not be checked, the largest number first.
 
-    ``counted`` are numbers of users by (server, reason). ``failed`` are servers that were not read to their end, each with
-    the error: they are listed even without users.
+    ``counted`` are numbers of users by (server, reason). ``failed`` are servers that were not read to their end, each
+    with the error: they are listed even without users.
     """
     found: dict[tuple[str, str], int] = {(name, failure(name, error)): 0 for name, error in failed}
     for key, users in sorted(counted.items(), key=lambda item: (-item[1], item[0])):

@@ -111,7 +111,7 @@ def _sentence(text: str) -> str:
 
 
 def _absent(builder: ChangeBuilder, lookup_result: LookupResult) -> Change:
-    """Deactivate, unless the absence grace is not over, or the user was last found on a server that the org does not ask."""
+    """Deactivate, unless the absence grace is not over, or the user was last found on a server outside the org's list."""
     steps = list(builder.steps)
     change = _leave(builder, Cause.ABSENT)
     if not change.actions or not (lookup_result.waits or lookup_result.elsewhere):

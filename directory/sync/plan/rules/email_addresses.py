@@ -1,7 +1,7 @@
 """Finds the email addresses among the values of an entry, and chooses one. Pure.
 
-An address is a text that Django and mail servers without SMTPUTF8 take (RFC 5321, 4.1.2). It has ASCII characters before
-the "@". The domain after it may have letters of any script, because it is looked up in its ASCII form.
+An address is a text that Django and mail servers without SMTPUTF8 take (RFC 5321, 4.1.2). It has ASCII characters
+before the "@". The domain after it may have letters of any script, because it is looked up in its ASCII form.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _TYPED = re.compile(r"(?P<type>[A-Za-z][A-Za-z0-9]*):(?P<value>.*)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """The addresses of an entry in the server's order; ``primary`` counts before all, ``wrong`` are values that are none."""
+    """The addresses of an entry in the server's order; ``primary`` counts before all, ``wrong`` are other values."""
 
     primary: str = ""
     others: tuple[str, ...] = ()

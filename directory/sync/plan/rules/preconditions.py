@@ -20,9 +20,9 @@ _FOR_THE_ACTIVE = {Action.REACTIVATE, Action.UNBLOCK, Action.CLEAR_PENDING, Acti
 class Relied:
     """The orgs, roles and servers that a plan was decided against.
 
-    ``orgs`` maps the ids of active orgs to the ids of their servers, in order. ``roles`` maps names to marks that change
-    with the role. Both are None in a plan that was stored without them. ``servers`` maps the ids of the servers that were
-    read to their end to the marks of their settings. An undo relies on no server.
+    ``orgs`` maps the ids of active orgs to the ids of their servers, in order. ``roles`` maps names to marks that
+    change with the role. Both are None in a plan that was stored without them. ``servers`` maps the ids of the servers
+    that were read to their end to the marks of their settings. An undo relies on no server.
     """
 
     orgs: Mapping[int, tuple[int, ...]] | None = None
@@ -45,9 +45,9 @@ class EntryNow:
 class Now:
     """The present state: active orgs by id, roles with their marks, servers with the marks of their settings.
 
-    A server that is not enabled has no mark; ``names`` maps the ids of all servers to names. ``entries`` maps user ids to
-    the entries that were stored after the plan was made. ``waits`` maps user ids to the reason why their absence grace is
-    not over.
+    A server that is not enabled has no mark; ``names`` maps the ids of all servers to names. ``entries`` maps user ids
+    to the entries that were stored after the plan was made. ``waits`` maps user ids to the reason why their absence
+    grace is not over.
     """
 
     orgs: Mapping[int, OrgFacts]

@@ -18,7 +18,8 @@ MAX_NAME = 255
 def profile(builder: ChangeBuilder, identity: Identity, taken: Collection[str]) -> Change | None:
     """Let names and email follow the directory, letter by letter; an absent attribute changes nothing.
 
-    Returns a conflict if the username belongs to another user, else None. Another letter case of a username is no rename.
+    Returns a conflict if the username belongs to another user, else None. Another letter case of a username is no
+    rename.
     """
     account = builder.user.account
     from_directory = names(account, identity)
@@ -137,7 +138,8 @@ def _why_not_there(
         return f"{target.name} does not ask {lookup_result.server}, where this user is"
     current_roles = builder.user.account.roles
     by = Granting.of_server(lookup_result.server_id, lookup_result.server, context)
-    # If a role reaches further orgs after a move, the move is a kind of grant: the server has to be allowed to grant it.
+    # If a role reaches further orgs after a move, the move is a kind of grant: the server has to be allowed to grant
+    # it.
     limited = current_roles & context.org_roles - by.grantable
     if not limited or target.path.startswith(current.path):
         return ""

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 class RenameChains:
     """Finds the users who give their username up in one plan; each user is looked at once.
 
-    ``renamed`` returns the folded username that a user gets in place of the present one, if no conflict forbids it; empty
-    if the user keeps the present one. ``owner_of`` takes a user and a folded username, and returns the other user who has
-    it now, or None.
+    ``renamed`` returns the folded username that a user gets in place of the present one, if no conflict forbids it;
+    empty if the user keeps the present one. ``owner_of`` takes a user and a folded username, and returns the other user
+    who has it now, or None.
     """
 
     renamed: Callable[[int], str]

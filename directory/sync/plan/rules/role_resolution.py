@@ -82,8 +82,8 @@ def resolve_new_user(
 ) -> ResolvedRoles:
     """Return the roles of a new user in this org, never None: if a sync would leave roles alone, these are the defaults.
 
-    ``chosen`` are roles that a person chose by hand, None for no choice. They count if the script leaves roles alone, or
-    no server has found the user. Roles that the acting person may not give are left out.
+    ``chosen`` are roles that a person chose by hand, None for no choice. They count if the script leaves roles alone,
+    or no server has found the user. Roles that the acting person may not give are left out.
     """
     if returned is None and chosen is not None:
         found = ResolvedRoles(chosen)
