@@ -70,8 +70,8 @@ def waiting(run_id: int, *, size: int, after: int = 0) -> list[RunChange]:
     new = list(found.values())
     while new:
         names = {fold(row.after["username"]) for row in new if Action.RENAME in row.actions}
-        there = {row.user_id for row in found.values() if row.user_id is not None}
-        owners = User.objects.filter(username_key__in=names).exclude(pk__in=there).values("pk")
+        included = {row.user_id for row in found.values() if row.user_id is not None}
+        owners = User.objects.filter(username_key__in=names).exclude(pk__in=included).values("pk")
         new = list(planned.filter(user__in=owners)) if names else []
         found.update((row.pk, row) for row in new)
     return list(found.values())

@@ -30,8 +30,8 @@ def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:
 
 def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> None:
     """Note the last DNs of users whom a server has no more; ``entries`` maps user ids to DN and immutable id."""
-    there = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
-    gone = {pk: entries[pk] for pk in sorted(entries.keys() - there)}
+    found = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
+    gone = {pk: entries[pk] for pk in sorted(entries.keys() - found)}
     theirs = _theirs(gone, server_id)
     LastSeen.objects.bulk_create(
         [

@@ -24,9 +24,9 @@ def waiting(
     before = {row.user_id: row for row in Absence.objects.filter(user__among=absent)}
     reasons = {}
     for user, server_ids in absent.items():
-        there = [servers[pk] for pk in server_ids if pk in servers]
-        runs = max((server.absence_runs for server in there), default=1)
-        hours = max((server.absence_hours for server in there), default=0)
+        of_org = [servers[pk] for pk in server_ids if pk in servers]
+        runs = max((server.absence_runs for server in of_org), default=1)
+        hours = max((server.absence_hours for server in of_org), default=0)
         absence = before.get(user)
         reason = _too_early(1 + (absence.runs if absence else 0), absence.since if absence else at, runs, hours, at)
         if reason:

@@ -38,12 +38,12 @@ def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | No
 
 def lost(server_id: int) -> list[MissingUser]:
     """Return active users whom a server had and has no more, one for each branch, of MOST_BRANCHES at most."""
-    there = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
+    entries = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
     found: dict[str, MissingUser] = {}
     for model in (LastSeen, Match):
-        had = model.objects.filter(~Exists(there), server=server_id, user__active=True).order_by("pk")
+        missing = model.objects.filter(~Exists(entries), server=server_id, user__active=True).order_by("pk")
         columns = ("user_id", "user__username", "unique_id", "dn")
-        for pk, username, unique_id, dn in had.values_list(*columns).iterator():
+        for pk, username, unique_id, dn in missing.values_list(*columns).iterator():
             if len(found) == MOST_BRANCHES:
                 break
             ids = (unique_id,) if unique_id else ()
