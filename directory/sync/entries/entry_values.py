@@ -18,7 +18,7 @@ KNOWN = ("pk", "digest", "user_id", "matched_by", "ambiguous", "settled")
 class Stored(NamedTuple):
     """The columns that show whether a reading may leave a stored entry as it is.
 
-    ``settled`` is True where the verdict holds as long as the entry stays the same.
+    ``settled`` is True if the verdict holds as long as the entry stays the same.
     """
 
     pk: int
@@ -87,7 +87,7 @@ class EntryKey(NamedTuple):
 class ReadEntry:
     """One entry that has to be processed: its identity, the user it may belong to, and its verdict once there is one.
 
-    ``attributes`` is None where the stored row still holds. ``named`` notes which of the attributes that mapping and
+    ``attributes`` is None if the stored attributes still hold. ``named`` notes which of the attributes that mapping and
     scripts name the entry has.
     """
 

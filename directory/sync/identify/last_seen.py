@@ -1,4 +1,4 @@
-"""Stores the last DN of each user whom an LDAP server has no more, whichever run has read that."""
+"""Stores the last DN of each user whose entry is no longer on an LDAP server."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from directory.sync.identify import known_ids
 
 
 def dns_of(users: Collection[int], server_id: int) -> dict[int, str]:
-    """Return the last DNs of those of these users whom this server has no more, by user id."""
+    """Return the last DNs, by user id, of the users among these whose entry is no longer on this server."""
     rows = LastSeen.objects.filter(server=server_id, user__among=users).values_list("user_id", "dn", "unique_id")
     found = {pk: (dn, unique_id) for pk, dn, unique_id in rows}
     return {pk: found[pk][0] for pk in _theirs(found, server_id)} if found else {}
@@ -29,7 +29,7 @@ def _theirs(entries: Mapping[int, tuple[str, str]], server_id: int) -> set[int]:
 
 
 def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> None:
-    """Note the last DNs of users whom a server has no more; ``entries`` maps user ids to DN and immutable id."""
+    """Note the last DNs of users without an entry on a server now; ``entries`` maps user ids to DN and immutable id."""
     found = set(StoredEntry.objects.filter(server=server_id, user__among=entries).values_list("user", flat=True))
     gone = {pk: entries[pk] for pk in sorted(entries.keys() - found)}
     theirs = _theirs(gone, server_id)
@@ -47,9 +47,9 @@ def note_missed(entries: Mapping[int, tuple[str, str]], *, server_id: int) -> No
 
 
 def moved_on(plan_id: int) -> dict[int, int]:
-    """Return the users whose matched server has them no more, and whom a plan found on another one.
+    """Return the users whose entry is no longer on the server of their match, but was found on another one by a plan.
 
-    The result maps user ids to the id of the matched server.
+    The result maps user ids to the id of the match's server.
     """
     elsewhere = PlannedMatch.objects.filter(run=plan_id, user=OuterRef("user")).exclude(server=OuterRef("server"))
     noted = Match.objects.filter(user=OuterRef("user"), server=OuterRef("server"))

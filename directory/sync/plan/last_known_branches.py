@@ -37,7 +37,7 @@ def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | No
 
 
 def lost(server_id: int) -> list[MissingUser]:
-    """Return active users whom a server had and has no more, one for each branch, of MOST_BRANCHES at most."""
+    """Return active users whose entry is no longer on a server, one for each branch, from MOST_BRANCHES at most."""
     entries = StoredEntry.objects.filter(server=server_id, user=OuterRef("user"))
     found: dict[str, MissingUser] = {}
     for model in (LastSeen, Match):

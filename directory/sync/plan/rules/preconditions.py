@@ -58,7 +58,7 @@ class Now:
     waits: Mapping[int, str] = field(default_factory=dict)
 
     def servers_of(self, org_id: int) -> tuple[int, ...]:
-        """Return the servers that a sync searches for an org; none where it does not follow LDAP."""
+        """Return the ids of the servers that a sync searches for an org; none if it does not follow LDAP."""
         org = self.orgs.get(org_id)
         return org.servers if org is not None and org.synchronized else ()
 
