@@ -21,6 +21,7 @@ from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.resource_limits import Cost
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.plan import directory_view, users_in_scope
+from directory.sync.plan.rules.absence import ServerReading
 from directory.values.plan import StoredUser
 from directory.values.run_counts import filled
 from directory.values.scripts import Script, ScriptError, Scripts, Verdict
@@ -116,7 +117,7 @@ class _EntriesInScope:
         # All readings count as complete: the impact is about scripts, not about what was read.
         servers = LdapServer.objects.filter(Q(enabled=True) | Q(pk=server.pk))
         self._directory = directory_view.DirectoryView(
-            [directory_view.ServerReading(each.pk, each.name, complete=True) for each in servers],
+            [ServerReading(each.pk, each.name, complete=True) for each in servers],
             {},
         )
 

@@ -18,6 +18,7 @@ from directory.sync import fingerprints, pipeline
 from directory.sync.identify import user_matching
 from directory.sync.plan import directory_view
 from directory.sync.plan.rules import decision_table
+from directory.sync.plan.rules.absence import ServerReading
 from directory.sync.read import page_processor
 from directory.values.ldap import Identity
 from directory.values.plan import Candidate, Change, StoredUser
@@ -70,7 +71,7 @@ def found_by(*, noted_on: LdapServer | None = None) -> set[str]:
     in_use, everyone = LdapServer.objects.order_by("pk")[0], User.objects.filter(username__in=NAMES)
     if noted_on is not None:
         Match.objects.update(server=noted_on)
-    reading = directory_view.ServerReading(in_use.pk, in_use.name, complete=True)
+    reading = ServerReading(in_use.pk, in_use.name, complete=True)
     lookup_results = directory_view.DirectoryView([reading], {}).lookup_results(
         {one.pk: [in_use.pk] for one in everyone}
     )

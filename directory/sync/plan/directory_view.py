@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 
@@ -20,30 +19,14 @@ from directory.sync.identify.claims import COLUMNS, ClaimingEntry, Key, of_other
 from directory.sync.identify.known_ids import NOTHING, KnownInDirectories
 from directory.sync.identify.same_person import KnownPerson
 from directory.sync.identify.unidentified_entries import Unidentified
+from directory.sync.plan.rules import absence
+from directory.sync.plan.rules.absence import ServerReading
 from directory.sync.plan.rules.preconditions import EntryNow
 from directory.sync.stored import serialization
 from directory.values.ldap import Entry, Identity
 from directory.values.plan import LookupResult, MatchedBy, Presence
 from orgs.bulk import insert_rows
-from orgs.text import counted, fold
-
-
-@dataclass(frozen=True, slots=True)
-class ServerReading:
-    """What one run has read from one server.
-
-    ``error`` is why the reading is not complete. ``unread`` are URLs of referrals that were not followed, as text.
-    ``extent`` describes an incremental reading in words; it is empty if everything was read.
-    """
-
-    server_id: int
-    name: str
-    pages: int = 0
-    entries: int = 0
-    complete: bool = False
-    error: str = ""
-    unread: str = ""
-    extent: str = ""
+from orgs.text import fold
 
 
 def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
@@ -162,12 +145,8 @@ class DirectoryView:
         known_id, namesakes = noted.known_id, list[Identity]()
         for server in servers:
             reading = self._readings.get(server)
-            if reading is None:
-                reason = "an LDAP server of this org is disabled or took no part in this run"
-                return LookupResult(Presence.NOT_CHECKED, server_id=server, reason=reason, known_id=known_id)
-            if not reading.complete:
-                reason = f"{reading.name} was not read to its end: {reading.error}".rstrip(".")
-                return LookupResult(Presence.NOT_CHECKED, reading.name, server, reason=reason, known_id=known_id)
+            if reading is None or not reading.complete:
+                return absence.unread(server, reading, known_id=known_id)
             if by_id is not None and server != by_id:
                 continue
             key, theirs = (server, user), found.get((server, user), ())
@@ -183,45 +162,16 @@ class DirectoryView:
             if entry is not None:
                 return _found_result(reading, entry, noted)
             namesakes += [*(row.who for row in others), *self._claims.namesakes.get(key, ())]
-        return self._absent([self._readings[server] for server in servers], noted, namesakes)
-
-    def _absent(
-        self, searched: Sequence[ServerReading], noted: KnownInDirectories, namesakes: Sequence[Identity]
-    ) -> LookupResult:
-        """Return the result of a user without an entry; it counts for the server that had the user last, and its limits."""
-        last = next((reading for reading in searched if reading.server_id == noted.server), searched[-1])
-        presence = Presence.ABSENT
-        where = ", ".join(f"{reading.name} ({_amount(reading)})" for reading in searched)
-        whom = "nobody with a known immutable id of this user" if namesakes else "nobody matches"
-        reason = f"{whom} in {where}, searched to the last page"
-        if changes := next((reading for reading in searched if reading.extent), None):
-            presence = Presence.NOT_LOOKED_FOR
-            reason = f"{changes.name} was asked for {changes.extent}, and a full reading tells who is absent"
-        elif doubt := next(filter(None, (self._doubt(reading, noted) for reading in searched)), ""):
-            presence, reason = Presence.NOT_CHECKED, doubt
-        return LookupResult(
-            presence,
-            last.name,
-            last.server_id,
-            known_id=noted.known_id,
-            reason=reason,
-            namesakes=tuple(namesakes) if presence is Presence.ABSENT else (),
+        searched = [self._readings[server] for server in servers]
+        return absence.of_nobody_found(
+            searched,
+            absence.KnownBefore(known_id, noted.server, has_ids=bool(noted.ids)),
+            namesakes,
+            unidentified=self._unidentified_of,
         )
 
-    def _doubt(self, reading: ServerReading, noted: KnownInDirectories) -> str:
-        """Return why a complete reading does not prove this absence; empty if it does."""
-        if reading.unread:
-            return f"{reading.name} refers to {reading.unread}, which was not read, so nobody is proven absent"
-        unidentified = self._unidentified.setdefault(reading.server_id, Unidentified(reading.server_id))
-        if not noted.ids and (dn := unidentified.without_username()):
-            return (
-                f"{reading.name} has entries without a username, such as {dn}, and no immutable id of this user is known "
-                "by which they could be told apart"
-            )
-        # The match's server gives ids, so an entry without one is a person whose id the bind DN may not see.
-        if noted.ids and noted.server == reading.server_id and (dn := unidentified.without_id()):
-            return f"{reading.name} has entries without an immutable id, such as {dn}, and this user may be one of them"
-        return ""
+    def _unidentified_of(self, server_id: int) -> Unidentified:
+        return self._unidentified.setdefault(server_id, Unidentified(server_id))
 
 
 def _duplicate_usernames(server_id: int) -> frozenset[int]:
@@ -231,10 +181,6 @@ def _duplicate_usernames(server_id: int) -> frozenset[int]:
     for (names,) in stored.iterator(chunk_size=5000):
         found.extend({hash(fold(name)) for name in names})
     return frozenset(one for one, other in pairwise(sorted(found)) if one == other)
-
-
-def _amount(reading: ServerReading) -> str:
-    return f"{counted(reading.entries, 'entry', 'entries')} in {counted(reading.pages, 'page', 'pages')}"
 
 
 def _one_of(entries: Sequence[ClaimingEntry], *, claimed: bool, ambiguous: bool) -> tuple[str, ClaimingEntry | None]:

@@ -10,9 +10,10 @@ from directory.scope import orgs_in_scope
 from directory.sync import timing
 from directory.sync.plan import users_in_scope
 from directory.sync.plan.confirmation import Confirmation
-from directory.sync.plan.directory_view import DirectoryView, ServerReading
+from directory.sync.plan.directory_view import DirectoryView
 from directory.sync.plan.plan_context import to_note
 from directory.sync.plan.planner import Planner
+from directory.sync.plan.rules.absence import ServerReading
 from directory.sync.plan.user_decisions import UserDecisions
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache

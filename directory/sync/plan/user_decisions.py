@@ -10,7 +10,7 @@ from directory.sync import timing
 from directory.sync.plan import absence_grace, users_in_scope
 from directory.sync.plan.confirmation import Confirmation
 from directory.sync.plan.directory_view import DirectoryView
-from directory.sync.plan.rules import decision_table, group_paths
+from directory.sync.plan.rules import absence, decision_table, group_paths
 from directory.sync.plan.taken_usernames import TakenUsernames
 from directory.sync.run_context import RunContext
 from directory.values.plan import Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
@@ -83,8 +83,7 @@ class UserDecisions:
         looked_for = in_scope is not None and in_scope.was(user.id, user.account.username)
         if lookup.presence is not Presence.ABSENT or looked_for:
             return lookup
-        reason = "came into the scope of the sync, or was renamed, while the directory was being read"
-        return LookupResult(Presence.NOT_CHECKED, lookup.server, lookup.server_id, reason=reason)
+        return absence.not_looked_for(lookup)
 
     def _elsewhere(
         self, absent: Mapping[int, StoredUser], lookups: Mapping[int, LookupResult]
