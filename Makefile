@@ -1,11 +1,11 @@
-# Start with `make run`; `make help` lists the rest. ARGS is passed on: make test ARGS="-k sandbox"
+# Start with `make run`; `make help` lists all targets. ARGS are passed to the command: make test ARGS="-k sandbox"
 .DEFAULT_GOAL := help
 .PHONY: help setup run test test-postgres check format coverage bench load soak faults attacks directories
 
 PYTHON_IN := .venv/bin/python
 STEP := @.ci/step
 ARGS ?=
-# Modules are compiled once, and not by each of the many processes that tests start, wherever containers say otherwise.
+# Some containers set this variable. Empty it, so that modules are compiled once and not by each process of the tests.
 export PYTHONDONTWRITEBYTECODE :=
 
 help: ## List what make can do here
@@ -22,7 +22,7 @@ test: ## Run all tests
 	@.ci/setup test
 	@$(PYTHON_IN) -m pytest $(ARGS)
 
-test-postgres: ## Run the tests that touch the database on a PostgreSQL server of their own
+test-postgres: ## Run the tests that use the database on a separate PostgreSQL server
 	@.ci/setup test
 	@.ci/with-postgres $(PYTHON_IN) -m pytest --only-db $(ARGS)
 
@@ -40,12 +40,12 @@ check: ## Lint, types, layers, templates, known vulnerabilities, migrations
 	$(STEP) "Django: configuration" $(PYTHON_IN) manage.py check --settings tests.settings --fail-level WARNING
 	$(STEP) "Django: migrations are complete" $(PYTHON_IN) manage.py makemigrations --settings tests.settings --check --dry-run
 
-format: ## Put the code in its layout
+format: ## Format the code
 	@.ci/setup test
 	@$(PYTHON_IN) -m ruff check --fix .
 	@$(PYTHON_IN) -m ruff format .
 
-coverage: ## Run all tests and list the lines and branches that none reaches
+coverage: ## Run all tests and list the lines and branches that no test reaches
 	@.ci/setup test
 	@$(PYTHON_IN) -m pytest --cov --cov-report term-missing:skip-covered --cov-report html $(ARGS)
 
@@ -57,7 +57,7 @@ attacks: ## Try every hostile script, request, upload and setting and write the 
 	@.ci/setup test
 	@.ci/catalogue attacks $(ARGS)
 
-directories: ## Try every act and random histories on Samba AD, 389-ds and OpenLDAP, and write docs/directories.md
+directories: ## Try every change and random histories on Samba AD, 389-ds and OpenLDAP, and write docs/directories.md
 	@.ci/setup test
 	@.ci/directories $(ARGS)
 

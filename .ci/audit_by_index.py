@@ -1,6 +1,6 @@
-"""Asks the package index that pip is configured with what is known against each installed package.
+"""Requests the advisories for all installed packages from pip's package index.
 
-Prints what is found and exits with 1; exits with 3 when the index can't be reached or keeps no advisories.
+Prints new advisories and exits with 1; exits with 3 when the index can't be reached or has no advisories.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from urllib.parse import SplitResult, quote, unquote, urlsplit
 
 TIMEOUT = 10
 NO_ANSWER = 3
-# pip's own default is asked of pip, so that an index that replaces it replaces it here too.
+# Read the default from pip, so that a patched default counts here too.
 _DEFAULT = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)"
 
 
 class NoAnswer(Exception):
-    """The index can't be reached, or it keeps no advisories."""
+    """The index can't be reached, or it has no advisories."""
 
 
 def index_url() -> str:
-    """Return the address of the index from which pip installs, as pip itself would choose it."""
+    """Return the address of the index that pip uses."""
     if chosen := os.environ.get("PIP_INDEX_URL", "").strip():
         return chosen
     found = _pip("-m", "pip", "config", "get", "global.index-url") or _pip(
@@ -45,7 +45,7 @@ def _pip(*arguments: str) -> str:
 
 
 def advisories(index: str, name: str, version: str) -> list[dict[str, object]]:
-    """Return what the index knows against one release.
+    """Return the advisories of the index for one release.
 
     Raises:
         NoAnswer: when it does not answer, or its answer has no list of advisories.
@@ -58,7 +58,7 @@ def advisories(index: str, name: str, version: str) -> list[dict[str, object]]:
             return [each for each in json.load(answer)["vulnerabilities"] if not each.get("withdrawn")]
     except urllib.error.HTTPError as error:
         if error.code == 404:
-            # A release of one's own, or one that was taken back.
+            # An own release, or one that was removed from the index.
             return []
         raise NoAnswer(str(error)) from error
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -75,15 +75,15 @@ def _question(root: SplitResult, name: str, version: str) -> urllib.request.Requ
 
 
 def known(page: Path) -> set[str]:
-    """Return the advisories that are known and lived with, from the page's last section."""
+    """Return the accepted advisories, from the page's last section."""
     return set(re.findall(r"CVE-\d+-\d+", page.read_text("utf-8").partition("\n## Known")[2]))
 
 
 def main(page: Path) -> int:
-    """Print what is known against what is installed, but for what is lived with; return the exit code."""
+    """Print the advisories for installed packages that are not accepted; return the exit code."""
     index, installed = index_url(), sorted({(each.name.lower(), each.version) for each in distributions()})
     try:
-        # One first: without an answer the others need not be asked.
+        # Try one release first: without an answer, the others are not requested.
         if not _has_advisories(index):
             raise NoAnswer("the index keeps no advisories")
         with ThreadPoolExecutor(4) as threads:
@@ -105,7 +105,7 @@ def main(page: Path) -> int:
 
 
 def _has_advisories(index: str) -> bool:
-    """Tell whether the index answers for a release against which something is known for long."""
+    """Return whether the index has advisories for an old release that is known to have some."""
     return bool(advisories(index, "Django", "5.2"))
 
 

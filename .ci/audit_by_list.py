@@ -1,4 +1,4 @@
-"""Compares what is installed with the floors in docs/dependencies.md; fails when anything is older."""
+"""Compares installed packages with the lowest versions in docs/dependencies.md; fails if one is older."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CHECKED = re.compile(r"Checked on \d{4}-\d{2}-\d{2}\.")
 
 
 def main(page: Path) -> int:
-    """Print what is older than its floor, and return how many that are."""
+    """Print the packages that are older than their lowest version; return how many."""
     text = page.read_text("utf-8")
     floors = list(ROW.finditer(text))
     if not floors or not CHECKED.search(text):

@@ -1,9 +1,9 @@
-"""Checks names and folders of the product's modules, which no linter here looks at; prints each problem and exits with 1.
+"""Checks names and folders of the product's modules beyond the linters; prints each problem and exits with 1.
 
-A module opens with one sentence that says its job, and has 300 lines at most, or a line of its docstring that begins with
-"Long because" and says why. A folder has 15 modules at most. A class name stands once, so that it
-means one thing: names that a framework gives are left out. A retired word names nothing: what it stood for has a word of
-the field by now (docs/glossary.md).
+A module begins with one sentence about its job. It has at most 300 lines, or a line of its docstring that begins with
+"Long because" and gives the reason. A folder has at most 15 modules. A class name is used once, so that it means one
+thing; names given by a framework are left out. No name contains a retired word: each has a better word of the field now
+(docs/glossary.md).
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ PRODUCT = ("console", "directory", "orgs")
 MOST_MODULES = 15
 MOST_LINES = 300
 WHY_LONG = "Long because "
-# Django looks for classes of these names.
+# Django requires these class names.
 GIVEN = {"Command", "Meta", "Migration"}
 
-# Retired in every position: as a name, or as a part of one (``rivals``, ``_rivals_of``, ``RivalList``). A plural with an
-# s counts as its singular. Each with the words to use instead.
+# Retired as a name and as a part of one (``rivals``, ``_rivals_of``, ``RivalList``), with the words to use instead. A
+# plural with an s counts as its singular.
 RETIRED_PARTS = {
     "apart": "isolated, or in a process of its own",
     "asked": "requested, or servers",
@@ -64,8 +64,8 @@ RETIRED_PARTS = {
     "whereabouts": "absence check result",
     "wire": "transport",
 }
-# Retired as a whole name only, without the underscores around it: as a part of another name they have a plain meaning. A
-# word with a capital is the name of a class.
+# Retired only as a whole name (without underscores around it): as a part of a name they have a plain meaning. A word
+# with a capital is a class name.
 RETIRED_NAMES = {
     "Directory": "DirectoryView",
     "Extent": "ReadScope",
@@ -91,13 +91,13 @@ RETIRED_NAMES = {
 
 
 def modules(root: Path) -> list[Path]:
-    """Return the paths of the product's modules, from ``root`` on, without migrations."""
+    """Return the paths of the product's modules, relative to ``root``, without migrations."""
     found = (path.relative_to(root) for name in PRODUCT for path in (root / name).rglob("*.py"))
     return sorted(path for path in found if "migrations" not in path.parts)
 
 
 def problems(root: Path) -> Iterator[str]:
-    """Yield what is wrong with the product's modules below ``root``, as sentences."""
+    """Yield the problems of the product's modules below ``root``, as sentences."""
     folders, classes = defaultdict[Path, int](int), defaultdict[str, list[str]](list)
     for path in modules(root):
         if path.name != "__init__.py":
@@ -131,7 +131,7 @@ def _long_modules(root: Path) -> Iterator[str]:
 
 
 def _retired(path: Path, tree: ast.Module) -> Iterator[str]:
-    """Yield each name that a module gives, its own among them, and that is a retired word or holds one."""
+    """Yield a problem for each name in a module, and the module's own name, that contains a retired word."""
     for line, name in sorted({(1, path.stem), *_names(tree)}):
         if (found := retired_word(name)) is not None:
             word, instead = found
@@ -139,7 +139,7 @@ def _retired(path: Path, tree: ast.Module) -> Iterator[str]:
 
 
 def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
-    """Yield the names that a module gives, with their lines; those of others, which it only uses, are not its own."""
+    """Yield the names that a module defines, with their lines; names of other modules are left out."""
     for node in ast.walk(tree):
         match node:
             case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
@@ -147,7 +147,7 @@ def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
             case ast.Name(id=name, ctx=ast.Store()) | ast.Attribute(attr=name, ctx=ast.Store()) | ast.arg(arg=name):
                 yield node.lineno, name
             case ast.keyword(arg=str(name)):
-                # Of functions of our own, or of a column that a query is given.
+                # A keyword argument of our own functions, or a column in a query.
                 yield node.lineno, name
             case ast.alias(asname=str(name)) | ast.ExceptHandler(name=str(name)):
                 yield node.lineno, name
@@ -156,12 +156,12 @@ def _names(tree: ast.Module) -> Iterator[tuple[int, str]]:
 
 
 def retired_word(name: str) -> tuple[str, str] | None:
-    """Return the retired word that a name is or holds, with the words to use instead; None where there is none."""
+    """Return the retired word in a name with the words to use instead; None if there is none."""
     whole = name.strip("_")
     for spelled in (whole, whole.lower(), whole.lower().removesuffix("s")):
         if spelled in RETIRED_NAMES:
             return spelled, RETIRED_NAMES[spelled]
-    # An underscore or a capital begins a part.
+    # Parts of a name begin with an underscore or a capital.
     parts = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", whole).lower().split("_")
     for start in range(len(parts)):
         for end in range(start + 1, len(parts) + 1):

@@ -1,8 +1,9 @@
-"""Checks templates, style sheets and scripts for what no linter here looks at; prints each problem and exits with 1.
+"""Checks templates, style sheets and scripts beyond the linters; prints each problem and exits with 1.
 
-Templates stand in a folder, have 120 lines at most, and nothing inline that the Content Security Policy would refuse. No line
-is over 160 characters. Each style sheet and each script of ours is loaded by a template, and what a template loads is there.
-Scripts are modules and compile; style sheets have their brackets and semicolons, and use only custom properties that are set.
+Each template is in a folder, has at most 120 lines, and nothing inline that the Content Security Policy would refuse.
+No line has more than 160 characters. A template loads each style sheet and script of ours, and every file that it
+loads exists. Scripts are modules and compile. Style sheets have balanced brackets and all semicolons, and use only
+custom properties that are set.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ import dukpy
 
 LINES = 120
 CHARACTERS = 160
-# Runs before the page is drawn, which no module can.
+# The only script that is not a module: it runs before the page is drawn.
 BLOCKING = {"js/theme.js"}
-# Folders of static files that are in this repository; others, such as admin/, come with packages.
+# Folders of static files in this repository; others, such as admin/, belong to packages.
 OURS = ("css/", "js/", "vendor/")
 
 DJANGO = re.compile(r"\{%.*?%\}|\{\{.*?\}\}|\{#.*?#\}", re.DOTALL)
@@ -39,7 +40,7 @@ Problem = tuple[Path, int, str]
 
 
 def problems(root: Path) -> Iterator[Problem]:
-    """Yield what is wrong below ``root``: the file, the line, and what it is."""
+    """Yield the problems below ``root``, each with file and line."""
     templates = sorted((root / "templates").rglob("*.html"))
     static = root / "static"
     files = [path for path in sorted(static.rglob("*")) if path.suffix in {".css", ".js"} and path.is_file()]
@@ -66,7 +67,7 @@ def _of_template(folder: Path, path: Path) -> Iterator[Problem]:
         yield path, 1, "stands outside of the folder of its area"
     if (lines := len(text.splitlines())) > LINES:
         yield path, lines, f"{lines} lines, which is more than {LINES}"
-    # What Django puts in is left out, line by line, so that the numbers stay.
+    # Remove template tags, but keep line breaks, so that line numbers stay.
     html = DJANGO.sub(lambda found: "\n" * found[0].count("\n"), text)
     for found in INLINE.finditer(html):
         group = found.lastindex or 0
@@ -84,7 +85,7 @@ def _of_script_tag(path: Path, line: int, attributes: str, content: str) -> Iter
 
 
 def _loaded(static: Path, templates: list[Path], files: list[Path]) -> Iterator[Problem]:
-    """Compare what templates load, and scripts import, with what is there."""
+    """Compare the files that templates load and scripts import with the existing files."""
     waiting: list[tuple[Path, int, str]] = []
     for path in templates:
         text = path.read_text("utf-8")
@@ -118,14 +119,14 @@ def _imports(static: Path, file: Path) -> list[tuple[Path, int, str]]:
 def _of_script(path: Path) -> Iterator[Problem]:
     body = EXPORT.sub("", IMPORT.sub("", path.read_text("utf-8")))
     try:
-        # It is compiled only: nothing calls the function.
+        # The script is only compiled: nothing calls the function.
         dukpy.evaljs("new Function(dukpy.body); 0", body=f'"use strict";{body}')
     except dukpy.JSRuntimeError as error:
         yield path, 1, f"does not compile: {str(error).strip().splitlines()[0]}"
 
 
 def _bare(css: str) -> str:
-    """Return a style sheet without its comments and the contents of its strings; the numbers of its lines stay."""
+    """Return a style sheet without comments and contents of strings; line numbers stay."""
     css = COMMENT.sub(lambda found: "\n" * found[0].count("\n"), css)
     return STRING.sub('""', css)
 
@@ -154,7 +155,7 @@ def _unpaired(css: str) -> tuple[int, str] | None:
 
 
 def _wrong_declarations(css: str) -> Iterator[tuple[int, str]]:
-    """Yield what stands between the brackets of a rule, or outside of all rules, and is neither a declaration nor a rule."""
+    """Yield each part of a style sheet that is neither a declaration nor a rule."""
     start, depth, within = 0, 0, 0
     for position, sign in enumerate(css):
         within += (sign in "([") - (sign in ")]")
@@ -179,7 +180,7 @@ def _line(text: str, position: int) -> int:
 
 
 def main(root: Path) -> int:
-    """Print what is wrong below ``root``; return the exit code."""
+    """Print all problems below ``root``; return the exit code."""
     found = sorted(problems(root))
     for path, line, what in found:
         print(f"{path.relative_to(root)}:{line}: {what}", file=sys.stderr)

@@ -1,4 +1,4 @@
-// Says on the page what htmx could not do, in a sentence that the page brings along, and takes it away again.
+// Shows a sentence of the page when a request of htmx fails, and hides it again.
 const find = () => document.getElementById("page-error");
 
 const say = (key) => {

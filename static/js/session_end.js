@@ -1,4 +1,4 @@
-// Where the session has ended, htmx is answered with the sign-in page, which has no place inside another one: go there.
+// After the end of a session, a request of htmx gets the sign-in page: open it as a page, not inside the present one.
 document.addEventListener("htmx:beforeSwap", (event) => {
   const signIn = document.body.dataset.signIn;
   const answered = event.detail.xhr.responseURL;

@@ -1,15 +1,15 @@
-// Sets light or dark before the page is drawn: what was chosen here, else what the system prefers.
-// No module, as modules run when the page has been read: a page in the dark would first be seen in light colours.
+// Sets light or dark before the page is drawn: the choice in this browser, else the preference of the system.
+// Not a module: modules run after the page is parsed, and a dark page would flash in light colours first.
 (() => {
   "use strict";
   const prefersDark = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => {
     try {
-      // Data fixes keep a theme of their own under this name, which may be "auto".
+      // Data fixes store their own theme under this name, which may be "auto".
       const kept = localStorage.getItem("theme");
       return kept === "light" || kept === "dark" ? kept : null;
     } catch {
-      return null; // Storage is switched off: the system decides.
+      return null; // Storage is disabled: use the preference of the system.
     }
   };
   const apply = () => {

@@ -1,4 +1,4 @@
-// The two buttons for light and dark. They hide each other, so the focus moves to the one that is left.
+// The buttons for light and dark. Each hides itself and shows the other, so the focus moves to the other.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-theme-choice]");
   if (!button) return;
@@ -6,7 +6,7 @@ document.addEventListener("click", (event) => {
   try {
     localStorage.setItem("theme", button.dataset.themeChoice);
   } catch {
-    // Storage is switched off: the choice holds for this page.
+    // Storage is disabled: the choice is lost with this page.
   }
   document.querySelector(`[data-theme-choice]:not([data-theme-choice="${button.dataset.themeChoice}"])`)?.focus();
 });

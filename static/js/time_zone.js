@@ -1,4 +1,4 @@
-// Tells the server the viewer's time zone, in which it shows times.
+// Stores the viewer's time zone in a cookie; the server shows times in this zone.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 if (zone) {
   const secure = location.protocol === "https:" ? "; secure" : "";

@@ -1,4 +1,4 @@
-// Asks before unsaved changes of a form are left behind.
+// Asks before the user leaves a form with unsaved changes.
 const FILLED_IN = "form[data-unsaved][data-changed], form[data-unsaved] [data-changed]";
 const filledIn = () => document.querySelector(FILLED_IN) !== null;
 let changed = filledIn();
