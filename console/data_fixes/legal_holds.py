@@ -111,13 +111,13 @@ class CustodianAdmin(ActingAdmin):
 
 
 def _released(custodian: Custodian, who: Actor) -> tuple[Custodian, bool]:
-    gone = legal_holds.release(matter=custodian.matter, user_ids=[custodian.user_id], by=who, at=timezone.now())
-    return custodian, bool(gone)
+    deactivated = legal_holds.release(matter=custodian.matter, user_ids=[custodian.user_id], by=who, at=timezone.now())
+    return custodian, bool(deactivated)
 
 
 def _answer_of_release(done: tuple[Custodian, bool]) -> str:
-    custodian, gone = done
+    custodian, deactivated = done
     names = {"user": custodian.user, "matter": custodian.matter}
-    if gone:
+    if deactivated:
         return _("%(user)s is released from %(matter)s, and deactivated, as that was pending.") % names
     return _("%(user)s is released from %(matter)s.") % names

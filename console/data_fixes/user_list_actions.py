@@ -29,8 +29,8 @@ class ListAction:
 
 
 def _reactivate(ids: list[int], who: Actor, at: datetime) -> tuple[tuple[frozenset[int], Restored], int]:
-    theirs = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
-    back = theirs.count() if user_effects.with_devices() else 0
+    devices = Device.objects.filter(user__in=ids, user__active=False, deactivated_with_user=True)
+    back = devices.count() if user_effects.with_devices() else 0
     done = deactivation.reactivate(user_ids=ids, by=who, at=at, with_devices=user_effects.with_devices())
     return done, back
 

@@ -78,7 +78,7 @@ def show_list(
     chosen = filters(request.GET, queryset=rows, request=request) if filters is not None else None
     used = [found for name, found in chosen.filters.items() if request.GET.get(name)] if chosen is not None else []
     shown = table(rows, empty_text=_("Nothing matches these filters.") if used else None)
-    reads = any(getattr(each, "reads_every_row", False) for each in used)
+    reads = any(getattr(used_filter, "reads_every_row", False) for used_filter in used)
     return Listing(
         table=show_table(request, shown, filters=chosen, reads_every_row=reads), filters=chosen, export=export
     )

@@ -133,13 +133,13 @@ class IdsFirst(Paginator):  # type: ignore[type-arg]  # not at run time
         any_value = Q()
         for values, _group_size, _end in touched:
             any_value |= Q(*(_has(field, value) for field, value in zip(fields, values, strict=True)))
-        found = rows.filter(any_value)
+        matching = rows.filter(any_value)
         if len(touched) == 1:
             # All rows have the same values here, so sort by the last column alone.
-            found = found.order_by(rows.query.order_by[-1])
+            matching = matching.order_by(rows.query.order_by[-1])
         _values, group_size, end = touched[0]
         before = end - group_size
-        return found, start - before, stop - before, sum(group_size for _values, group_size, _end in touched)
+        return matching, start - before, stop - before, sum(group_size for _values, group_size, _end in touched)
 
 
 def _has(field: str, value: Any) -> Q:
@@ -154,8 +154,8 @@ def in_full_order(rows: QuerySet[Any]) -> QuerySet[Any]:
     """
     order: Sequence[Any] = rows.query.order_by or rows.model._meta.ordering
     unique = {field.name for field in rows.model._meta.concrete_fields if field.unique and not field.null} | {"pk"}
-    for position, each in enumerate(order, start=1):
-        if isinstance(each, str) and each.removeprefix("-") in unique:
+    for position, column in enumerate(order, start=1):
+        if isinstance(column, str) and column.removeprefix("-") in unique:
             return rows.order_by(*order[:position])
     last = order[-1] if order else "pk"
     descending = last.descending if isinstance(last, OrderBy) else str(last).startswith("-")

@@ -73,15 +73,15 @@ def org_card(org: Org, viewer: User) -> OrgCard:
     """Return the values on the org's page; never name ancestors that the viewer may not see."""
     effective = effective_settings()
     lists = server_lists(effective)
-    mine = effective[org.pk]
+    own_settings = effective[org.pk]
     visible = Org.objects.visible_to(viewer)
-    ancestors = list(visible.filter(pk__in=mine.lineage[1:]))
+    ancestors = list(visible.filter(pk__in=own_settings.lineage[1:]))
     visible_ids = {ancestor.pk for ancestor in ancestors}
-    stored = {found.pk: found for found in Org.objects.filter(pk__in=mine.lineage)}
-    listed = set(LdapServer.orgs.through.objects.filter(org__in=mine.lineage).values_list("org_id", flat=True))
+    stored = {found.pk: found for found in Org.objects.filter(pk__in=own_settings.lineage)}
+    listed = set(LdapServer.orgs.through.objects.filter(org__in=own_settings.lineage).values_list("org_id", flat=True))
 
     def setting(value: str, own: set[int]) -> Setting:
-        source = next((pk for pk in mine.lineage if pk in own), None)
+        source = next((pk for pk in own_settings.lineage if pk in own), None)
         if source is None or source == org.pk:
             return Setting(value, own=source is not None)
         return Setting(value, own=False, source=effective[source], source_visible=source in visible_ids)
@@ -92,13 +92,15 @@ def org_card(org: Org, viewer: User) -> OrgCard:
         ancestors=ancestors,
         children=org_rows(children),
         directory_service=setting(
-            _service(mine.directory_service), {pk for pk, found in stored.items() if found.directory_service}
+            _service(own_settings.directory_service), {pk for pk, found in stored.items() if found.directory_service}
         ),
         default_roles=setting(
-            ", ".join(sorted(mine.default_roles)), {pk for pk, found in stored.items() if found.own_default_roles}
+            ", ".join(sorted(own_settings.default_roles)),
+            {pk for pk, found in stored.items() if found.own_default_roles},
         ),
         retention=setting(
-            str(mine.archive_retention_days), {pk for pk, found in stored.items() if found.archive_retention_days}
+            str(own_settings.archive_retention_days),
+            {pk for pk, found in stored.items() if found.archive_retention_days},
         ),
         servers=[servers[pk] for pk in lists[org.pk] if pk in servers],
         servers_from=setting("", listed),

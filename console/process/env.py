@@ -38,10 +38,10 @@ def text(name: str, *, default: str = "") -> str:
     Raises:
         BadSetting: when the text has a line break or another control character.
     """
-    found = given(name, default=default).strip()
-    if any(not character.isprintable() for character in found):
+    value = given(name, default=default).strip()
+    if any(not character.isprintable() for character in value):
         raise BadSetting(f"{name} must be one line without control characters.")
-    return found
+    return value
 
 
 def flag(name: str, *, default: bool) -> bool:
@@ -50,12 +50,12 @@ def flag(name: str, *, default: bool) -> bool:
     Raises:
         BadSetting: when the variable holds anything else.
     """
-    found = text(name, default="true" if default else "false").lower()
-    if found in {"1", "true"}:
+    value = text(name, default="true" if default else "false").lower()
+    if value in {"1", "true"}:
         return True
-    if found in {"0", "false"}:
+    if value in {"0", "false"}:
         return False
-    raise BadSetting(f"{name} must be true or false, not {found!r}.")
+    raise BadSetting(f"{name} must be true or false, not {value!r}.")
 
 
 def debug(hosts: Collection[str], *, https: bool) -> bool:
@@ -78,12 +78,12 @@ def number(name: str, *, default: int, least: int = 0, most: int = MOST) -> int:
     Raises:
         BadSetting: when the variable is no whole number, or too small or too large.
     """
-    found = text(name, default=str(default))
-    if not re.fullmatch(r"[+-]?[0-9]{1,18}", found):
-        raise BadSetting(f"{name} must be a whole number, not {found[:40]!r}.")
-    if not least <= int(found) <= most:
-        raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {int(found)}.")
-    return int(found)
+    value = text(name, default=str(default))
+    if not re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+        raise BadSetting(f"{name} must be a whole number, not {value[:40]!r}.")
+    if not least <= int(value) <= most:
+        raise BadSetting(f"{name} must be a whole number from {least} to {most}, not {int(value)}.")
+    return int(value)
 
 
 def port(name: str, *, default: int) -> int:
@@ -101,10 +101,10 @@ def one_of(name: str, choices: Collection[str], *, default: str) -> str:
     Raises:
         BadSetting: when the variable is not one of them.
     """
-    found = text(name, default=default).upper()
-    if found not in choices:
-        raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {found[:40]!r}.")
-    return found
+    value = text(name, default=default).upper()
+    if value not in choices:
+        raise BadSetting(f"{name} must be one of {', '.join(choices)}, not {value[:40]!r}.")
+    return value
 
 
 def words(name: str, *, default: list[str]) -> list[str]:
@@ -144,15 +144,15 @@ def web_address(name: str, *, default: str) -> str:
     return _web_address(name, text(name, default=default).rstrip("/"), path=True)
 
 
-def _web_address(name: str, found: str, *, path: bool) -> str:
-    parts = split(name, found)
+def _web_address(name: str, value: str, *, path: bool) -> str:
+    parts = split(name, value)
     # A star stands for all names below a domain.
     host = (parts.hostname or "").removeprefix("*.")
     host = f"[{host}]" if ":" in host else host
     rest = parts.query or parts.fragment or (parts.path.strip("/") and not path)
     if parts.scheme not in {"http", "https"} or not _HOST.fullmatch(host) or parts.username or rest:
-        raise BadSetting(f"{name} must be an address such as https://rollcall.example.com, not {found[:80]!r}.")
-    return found
+        raise BadSetting(f"{name} must be an address such as https://rollcall.example.com, not {value[:80]!r}.")
+    return value
 
 
 def split(name: str, address: str) -> SplitResult:
@@ -212,18 +212,18 @@ def secret(name: str) -> str:
     Raises:
         BadSetting: when the secret is too short, or has too few different characters.
     """
-    found = given(name).strip()
-    if found and not is_strong(found):
+    value = given(name).strip()
+    if value and not is_strong(value):
         raise BadSetting(
             f"{name} must have at least {_SECRET_KEY_LEAST} characters that nobody guesses, such as the output of "
             "“openssl rand -base64 48”."
         )
-    return found
+    return value
 
 
-def is_strong(found: str) -> bool:
+def is_strong(value: str) -> bool:
     """Return whether a secret is long enough and has enough different characters."""
-    return len(found) >= _SECRET_KEY_LEAST and len(set(found)) >= 10
+    return len(value) >= _SECRET_KEY_LEAST and len(set(value)) >= 10
 
 
 def time_zone(name: str, *, default: str) -> str:
@@ -232,11 +232,11 @@ def time_zone(name: str, *, default: str) -> str:
     Raises:
         BadSetting: when no time zone has this name.
     """
-    found = text(name, default=default)
+    value = text(name, default=default)
     try:
-        return ZoneInfo(found).key
+        return ZoneInfo(value).key
     except (KeyError, ValueError, OSError) as error:
-        raise BadSetting(f"{name} must be a time zone such as Europe/Berlin or UTC, not {found[:80]!r}.") from error
+        raise BadSetting(f"{name} must be a time zone such as Europe/Berlin or UTC, not {value[:80]!r}.") from error
 
 
 def mail_address(name: str, *, default: str) -> str:
@@ -245,10 +245,10 @@ def mail_address(name: str, *, default: str) -> str:
     Raises:
         BadSetting: when the variable is not a mail address.
     """
-    found = text(name, default=default)
-    if not _ADDRESS_OF_MAIL.fullmatch(found):
-        raise BadSetting(f"{name} must be an email address such as rollcall@example.com, not {found[:80]!r}.")
-    return found
+    value = text(name, default=default)
+    if not _ADDRESS_OF_MAIL.fullmatch(value):
+        raise BadSetting(f"{name} must be an email address such as rollcall@example.com, not {value[:80]!r}.")
+    return value
 
 
 def host(name: str, *, default: str) -> str:
@@ -257,11 +257,11 @@ def host(name: str, *, default: str) -> str:
     Raises:
         BadSetting: when the variable is not a host, or has a port or a scheme too.
     """
-    found = text(name, default=default)
-    bracketed = f"[{found}]" if found.count(":") > 1 and not found.startswith("[") else found
-    if found and not _HOST.fullmatch(bracketed):
-        raise BadSetting(f"{name} must be a host name or an address, without scheme and port, not {found[:80]!r}.")
-    return found.strip("[]")
+    value = text(name, default=default)
+    bracketed = f"[{value}]" if value.count(":") > 1 and not value.startswith("[") else value
+    if value and not _HOST.fullmatch(bracketed):
+        raise BadSetting(f"{name} must be a host name or an address, without scheme and port, not {value[:80]!r}.")
+    return value.strip("[]")
 
 
 def redis_url(name: str, *, default: str) -> str:
@@ -270,14 +270,14 @@ def redis_url(name: str, *, default: str) -> str:
     Raises:
         BadSetting: when the variable is not such an address.
     """
-    found = text(name, default=default)
-    parts = split(name, found)
+    value = text(name, default=default)
+    parts = split(name, value)
     reachable = parts.path if parts.scheme == "unix" else parts.hostname
     if parts.scheme not in {"redis", "rediss", "unix"} or not reachable:
         raise BadSetting(f"{name} must be an address such as redis://:password@host:6379/0.")
     if parts.scheme != "unix" and not re.fullmatch(r"(/[0-9]{0,4})?", parts.path):
         raise BadSetting(f"{name} must end with the number of a database, such as /0.")
-    return found
+    return value
 
 
 def process_name(arguments: Sequence[str]) -> str:

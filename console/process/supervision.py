@@ -86,9 +86,9 @@ class _Running:
         now = datetime.now(UTC)
         self.status = status
         self.ended = [*(at for at in self.ended if now - at < KEPT), now]
-        often = sum(now - at < COUNTED for at in self.ended)
-        pause = timedelta(seconds=min(2.0 ** (often - 1), LONGEST_PAUSE))
-        self.next_start = now + (COUNTED if often > MOST_ENDS else pause)
+        recent_ends = sum(now - at < COUNTED for at in self.ended)
+        pause = timedelta(seconds=min(2.0 ** (recent_ends - 1), LONGEST_PAUSE))
+        self.next_start = now + (COUNTED if recent_ends > MOST_ENDS else pause)
 
     def signal(self, number: signal.Signals, *, all_of_it: bool = False) -> None:
         """Send a signal to the process, or with ``all_of_it`` to its whole process group."""
@@ -128,8 +128,8 @@ class Supervisor:
         """
         with self._listening():
             try:
-                for each in self._all:
-                    each.start()
+                for running in self._all:
+                    running.start()
                 threading.Thread(target=self._started, daemon=True).start()
                 self._watch()
             finally:
@@ -146,14 +146,14 @@ class Supervisor:
 
     def _watch(self) -> None:
         while not self._signals:
-            ended = [each for each in self._all if each.look()]
+            ended = [running for running in self._all if running.look()]
             if ended and not self._up:
                 first = ended[0]
                 raise ProcessDied(f"{first.service.name} ended (exit status {first.status}): see {first.log.path}")
             now = datetime.now(UTC)
-            due = [each for each in self._all if each.next_start and each.next_start <= now]
-            for each in due:
-                each.start()
+            due = [running for running in self._all if running.next_start and running.next_start <= now]
+            for running in due:
+                running.start()
             self._report(at_once=bool(ended or due))
             self._wake.wait(_LOOK)
 
@@ -163,30 +163,30 @@ class Supervisor:
             # The disk is full: go on without the report.
             with suppress(OSError):
                 supervised.write(
-                    self._logs.parent, Report(datetime.now(UTC), tuple(each.report() for each in self._all))
+                    self._logs.parent, Report(datetime.now(UTC), tuple(running.report() for running in self._all))
                 )
 
     def _stop(self) -> None:
         for last in (False, True):
-            some = [each for each in self._all if each.service.last is last]
-            for each in some:
-                each.signal(signal.SIGTERM)
-            self._wait_for(some)
-            for each in some:
+            stopping = [running for running in self._all if running.service.last is last]
+            for running in stopping:
+                running.signal(signal.SIGTERM)
+            self._wait_for(stopping)
+            for running in stopping:
                 # Kill children of the process too.
-                each.signal(signal.SIGKILL, all_of_it=True)
-                if each.process is not None:
+                running.signal(signal.SIGKILL, all_of_it=True)
+                if running.process is not None:
                     with suppress(subprocess.TimeoutExpired):
-                        each.process.wait(STOP_WITHIN)
-                each.log.close()
+                        running.process.wait(STOP_WITHIN)
+                running.log.close()
         with suppress(OSError):
             supervised.forget(self._logs.parent)
 
-    def _wait_for(self, some: list[_Running]) -> None:
+    def _wait_for(self, stopping: list[_Running]) -> None:
         ends, signals_before = time.monotonic() + STOP_WITHIN, self._signals
         # A second Ctrl-C ends the waiting.
         while time.monotonic() < ends and self._signals <= max(signals_before, 1):
-            if all(each.process is None or each.process.poll() is not None for each in some):
+            if all(running.process is None or running.process.poll() is not None for running in stopping):
                 return
             time.sleep(0.05)
 
@@ -214,21 +214,25 @@ def start_time(pid: int) -> str:
 def end_leftovers(folder: Path) -> list[str]:
     """End processes that a killed supervisor has left running with this data folder; return their names."""
     report = supervised.read(folder)
-    left = [each for each in report.processes if _runs(each)] if report else []
+    leftovers = [process for process in report.processes if _runs(process)] if report else []
     for number, seconds in ((signal.SIGTERM, STOP_WITHIN), (signal.SIGKILL, STOP_WITHIN)):
-        for each in filter(_runs, left):
+        for process in filter(_runs, leftovers):
             with suppress(ProcessLookupError, PermissionError):
-                os.killpg(each.pid, number)
+                os.killpg(process.pid, number)
         ends = time.monotonic() + seconds
-        while any(map(_runs, left)) and time.monotonic() < ends:
+        while any(map(_runs, leftovers)) and time.monotonic() < ends:
             time.sleep(0.05)
     with suppress(OSError):
         supervised.forget(folder)
-    return [each.name for each in left]
+    return [process.name for process in leftovers]
 
 
-def _runs(each: Supervised) -> bool:
-    return bool(each.pid and each.started) and start_time(each.pid) == each.started and not _is_zombie(each.pid)
+def _runs(process: Supervised) -> bool:
+    return (
+        bool(process.pid and process.started)
+        and start_time(process.pid) == process.started
+        and not _is_zombie(process.pid)
+    )
 
 
 def _is_zombie(pid: int) -> bool:

@@ -120,17 +120,19 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         """Accept a connection; if there are too many, close the one that has waited longest."""
         super().handle_accept()
         if len(self.active_channels) > MOST_CONNECTIONS:
-            waiting = [each for each in self.active_channels.values() if not each.requests]
+            waiting = [channel for channel in self.active_channels.values() if not channel.requests]
             if waiting:
-                min(waiting, key=lambda each: each.active_at).handle_close()
+                min(waiting, key=lambda channel: channel.active_at).handle_close()
 
     def buffered(self) -> int:
         """Return the number of bytes of requests and responses in memory."""
-        return sum(each.buffered_bytes + each.total_outbufs_len for each in list(self.active_channels.values()))
+        return sum(
+            channel.buffered_bytes + channel.total_outbufs_len for channel in list(self.active_channels.values())
+        )
 
     def is_busy(self) -> bool:
         """Return whether a browser waits for a response or its rest."""
-        return any(each.requests or each.total_outbufs_len for each in list(self.active_channels.values()))
+        return any(channel.requests or channel.total_outbufs_len for channel in list(self.active_channels.values()))
 
 
 class Worker(GunicornWorker):  # type: ignore[misc]  # gunicorn has no types

@@ -23,8 +23,8 @@ from orgs.permissions import Permission
 @require(Permission.SYSTEM)
 def alert_list(request: ConsoleRequest) -> HttpResponse:
     """Show alerts, open ones first."""
-    found = Alert.objects.visible_to(request.user).select_related("dismissed_by").open_first()
-    listing = show_list(request, found, table=AlertTable, filters=AlertFilter)
+    visible_alerts = Alert.objects.visible_to(request.user).select_related("dismissed_by").open_first()
+    listing = show_list(request, visible_alerts, table=AlertTable, filters=AlertFilter)
     return render_page(request, "alerts/list.html", {"listing": listing}, fragments=("alert-list",))
 
 

@@ -37,11 +37,11 @@ from orgs.permissions import Permission
 @require(Permission.SYSTEM)
 def server_list(request: ConsoleRequest) -> HttpResponse:
     """Show the servers, and the actions on all of them."""
-    found = LdapServer.objects.visible_to(request.user).in_order()
+    visible_servers = LdapServer.objects.visible_to(request.user).in_order()
     context = {
-        "rows": server_rows(found, at=timezone.now()),
-        "unchecked": found.unchecked(),
-        "cautions": cautions(found.enabled(), at=timezone.now()),
+        "rows": server_rows(visible_servers, at=timezone.now()),
+        "unchecked": visible_servers.unchecked(),
+        "cautions": cautions(visible_servers.enabled(), at=timezone.now()),
         "interval": IntervalForm(instance=SyncSettings.load()),
     }
     return render_page(request, "ldap_servers/list.html", context)
@@ -252,10 +252,10 @@ def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
     if problem := _not_ready(form):
         return problem
     try:
-        found = probe.first_entries(connection=form.connection(), mapping=form.mapping(), **_trial(request))
+        entries = probe.first_entries(connection=form.connection(), mapping=form.mapping(), **_trial(request))
     except (DirectoryUnavailable, Refused, Undecryptable) as error:
         return {"problem": str(error)}
-    return {"entries": found}
+    return {"entries": entries}
 
 
 def _not_ready(form: LdapServerForm, besides: Collection[str] = ()) -> dict[str, Any]:

@@ -88,9 +88,9 @@ def preview(request: ConsoleRequest) -> HttpResponse:
 def _rows(request: ConsoleRequest, decisions: list[Decision]) -> dict[str, Any]:
     groups = {
         "all": decisions,
-        "created": [each for each in decisions if not each.refusal],
-        "warned": [each for each in decisions if each.warnings and not each.refusal],
-        "refused": [each for each in decisions if each.refusal],
+        "created": [decision for decision in decisions if not decision.refusal],
+        "warned": [decision for decision in decisions if decision.warnings and not decision.refusal],
+        "refused": [decision for decision in decisions if decision.refusal],
     }
     chosen = request.GET.get("show", "")
     chosen = chosen if chosen in SHOWN else "all"
@@ -99,7 +99,7 @@ def _rows(request: ConsoleRequest, decisions: list[Decision]) -> dict[str, Any]:
         "listing": Listing(table=show_table(request, table)),
         "counts": {name: len(rows) for name, rows in groups.items()},
         "shown": chosen,
-        "new_orgs": [name for each in groups["created"] for name in each.makes],
+        "new_orgs": [name for decision in groups["created"] for name in decision.makes],
     }
 
 

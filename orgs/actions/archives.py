@@ -60,10 +60,10 @@ def out_of_cold_storage(
 
 def expired_last(*, user_ids: Collection[int]) -> dict[int, datetime]:
     """Return when the newest expired archive of each user expired, by user id; purged archives do not count."""
-    gone = Archive.objects.filter(device__user__among=user_ids, state=ArchiveState.EXPIRED, purge_at__isnull=False)
+    expired = Archive.objects.filter(device__user__among=user_ids, state=ArchiveState.EXPIRED, purge_at__isnull=False)
     return {
         pk: purge_at - EXPIRED_FOR
-        for pk, purge_at in gone.values_list("device__user").annotate(Max("purge_at")).order_by()
+        for pk, purge_at in expired.values_list("device__user").annotate(Max("purge_at")).order_by()
     }
 
 
@@ -74,15 +74,15 @@ def age(*, by: Actor, at: datetime) -> tuple[int, int]:
     Returns how many expired, and how many were purged.
     """
     due = Archive.objects.filter(state=ArchiveState.COLD_STORAGE, expires_at__lte=at).exclude(_on_legal_hold())
-    gone = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_on_legal_hold())
+    purgeable = Archive.objects.filter(state=ArchiveState.EXPIRED, purge_at__lte=at).exclude(_on_legal_hold())
     # Lock before reading again: an archive that was just restored or put on hold must not expire.
-    locks.owners_of_archives([*due.values_list("pk", flat=True), *gone.values_list("pk", flat=True)])
+    locks.owners_of_archives([*due.values_list("pk", flat=True), *purgeable.values_list("pk", flat=True)])
     expiring = list(due.values_list("pk", "device__name"))
     Archive.objects.filter(pk__among=[pk for pk, _ in expiring]).update(
         state=ArchiveState.EXPIRED, purge_at=at + EXPIRED_FOR
     )
     note([Fact("archive", pk, name) for pk, name in expiring], action="archive expired", by=by, at=at)
-    purged = list(gone.values_list("pk", "device__name", "size_bytes"))
+    purged = list(purgeable.values_list("pk", "device__name", "size_bytes"))
     note(
         [Fact("archive", pk, name, before={"size_bytes": size}) for pk, name, size in purged],
         action="archive purged",

@@ -41,12 +41,15 @@ def add_custodians(*, matter: Matter, user_ids: Collection[int], by: Actor, at: 
     # Lock the users: a deactivation that runs at the same time either ends first or sees the hold.
     locks.users(user_ids)
     chosen = User.objects.filter(pk__among=user_ids).order_by("pk")
-    found = {pk: (name, gone) for pk, name, gone in chosen.values_list("pk", "username", "deactivated_at")}
-    custodian_ids = set(matter.custodians.filter(user__in=found, released_at=None).values_list("user_id", flat=True))
-    added = {pk: user for pk, user in found.items() if pk not in custodian_ids}
+    users = {
+        pk: (name, deactivated_at)
+        for pk, name, deactivated_at in chosen.values_list("pk", "username", "deactivated_at")
+    }
+    custodian_ids = set(matter.custodians.filter(user__in=users, released_at=None).values_list("user_id", flat=True))
+    added = {pk: user for pk, user in users.items() if pk not in custodian_ids}
     # The hold starts after any deactivation or expiry that happened while this action waited for the lock.
     lost = archives.expired_last(user_ids=added)
-    since = {pk: max(at, gone or at, lost.get(pk, at)) for pk, (_, gone) in added.items()}
+    since = {pk: max(at, deactivated_at or at, lost.get(pk, at)) for pk, (_, deactivated_at) in added.items()}
     Custodian.objects.bulk_create([Custodian(matter=matter, user_id=pk, added_at=since[pk]) for pk in added])
     facts = [Fact("user", pk, name, after={"matter": matter.name}) for pk, (name, _) in added.items()]
     note(facts, action="put on legal hold", by=by, at=at)

@@ -70,8 +70,8 @@ def active_orgs(org_ids: Collection[int]) -> dict[int, str]:
     """
     orgs(org_ids)
     names = dict(Org.objects.active().filter(pk__in=org_ids).values_list("pk", "name"))
-    if gone := set(org_ids) - names.keys():
-        raise Refused(f"org {min(gone)} does not exist or is not active")
+    if missing := set(org_ids) - names.keys():
+        raise Refused(f"org {min(missing)} does not exist or is not active")
     return names
 
 
@@ -85,10 +85,10 @@ def settings_of_orgs(org_ids: Collection[int], *, moves_go_on: bool = False) -> 
     """
     changing = set(org_ids)
     ids = [each.id for each in effective_settings().values() if changing.intersection(each.lineage)]
-    found = Org.objects.filter(pk__in=ids).order_by("pk").values_list("pk")
-    list(found.select_for_update(no_key=True))
+    rows = Org.objects.filter(pk__in=ids).order_by("pk").values_list("pk")
+    list(rows.select_for_update(no_key=True))
     if not moves_go_on:
-        list(found.select_for_update())
+        list(rows.select_for_update())
 
 
 def users(user_ids: Collection[int]) -> None:
@@ -108,20 +108,20 @@ def users(user_ids: Collection[int]) -> None:
 
 def orgs_of_users(user_ids: Collection[int]) -> None:
     """Lock these users, and keep their orgs active or inactive, as they are."""
-    theirs = User.objects.filter(pk__among=user_ids)
-    org_ids = set(theirs.values_list("org_id", flat=True))
+    chosen = User.objects.filter(pk__among=user_ids)
+    org_ids = set(chosen.values_list("org_id", flat=True))
     while True:
         savepoint = transaction.savepoint()
         orgs(org_ids)
         users(user_ids)
-        now = set(theirs.values_list("org_id", flat=True))
-        if now <= org_ids:
+        present_ids = set(chosen.values_list("org_id", flat=True))
+        if present_ids <= org_ids:
             transaction.savepoint_commit(savepoint)
             return
         # A user was moved to another org before the lock. Locking that org now, after users, could deadlock with an
         # action that changes the org and then forgets passwords of users. So release all locks and start again.
         transaction.savepoint_rollback(savepoint)
-        org_ids = now
+        org_ids = present_ids
 
 
 def owners_of_devices(device_ids: Collection[int]) -> None:

@@ -60,8 +60,8 @@ def depends_on_org(permissions: Iterable[str]) -> bool:
 def _covers(holding: Holding, key: str, reach: str) -> bool:
     if holds(holding.permissions, f"admin.all{key.removeprefix('admin.')}"):
         return True
-    mine = (own for own in holding.permissions if holds((own,), key))
-    return any(reach.startswith(_reach(holding, own)) for own in mine)
+    granting = (own for own in holding.permissions if holds((own,), key))
+    return any(reach.startswith(_reach(holding, own)) for own in granting)
 
 
 def _reach(holding: Holding, key: str) -> str:

@@ -42,11 +42,11 @@ def states(*, users: Remembered, by: Actor, at: datetime) -> None:
             pk: {name: row[name] for name in names if name in row} for pk, row in users.items() if row.get(names[0])
         }
         _update(User.objects.all(), changes, **while_in_it)
-    now = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", *columns)}
+    present = {row["pk"]: row for row in User.objects.filter(pk__in=users).values("pk", *columns)}
     facts = [
-        Fact("user", pk, row["username"], before=_as_json(row, changed), after=_as_json(now[pk], changed))
+        Fact("user", pk, row["username"], before=_as_json(row, changed), after=_as_json(present[pk], changed))
         for pk, row in stored.items()
-        if (changed := [name for name in columns if row[name] != now[pk][name]])
+        if (changed := [name for name in columns if row[name] != present[pk][name]])
     ]
     note(facts, action="states put back", by=by, at=at)
 

@@ -40,17 +40,17 @@ def watched(*, user_ids: Collection[int] | None = None, by: Actor, at: datetime)
     if by.run_id is not None:
         yield
     else:
-        mine = _can_sign_in(by.user_id)
+        could_sign_in = _can_sign_in(by.user_id)
         with a_sysadmin_stays(by=by):
             yield
-        if mine and not _can_sign_in(by.user_id):
+        if could_sign_in and not _can_sign_in(by.user_id):
             raise Refused(
                 "you could not sign in any more, as your org would follow LDAP: have yourself marked as managed locally "
                 "first"
             )
     if closed:
-        still = set(with_a_closed_password().filter(pk__among=closed).values_list("pk", flat=True))
-        opened_users = User.objects.filter(pk__among=closed - still)
+        still_closed = set(with_a_closed_password().filter(pk__among=closed).values_list("pk", flat=True))
+        opened_users = User.objects.filter(pk__among=closed - still_closed)
         _forget(opened_users.holding_more_than_personal().values_list("pk", flat=True), by=by, at=at)
 
 
@@ -93,9 +93,9 @@ def a_sysadmin_stays(*, by: Actor) -> Iterator[None]:
     Raises:
         Refused: when none is left.
     """
-    there_was = by.run_id is None and with_a_local_way_in().sysadmins().exists()
+    had_one = by.run_id is None and with_a_local_way_in().sysadmins().exists()
     yield
-    if there_was and not with_a_local_way_in().sysadmins().exists():
+    if had_one and not with_a_local_way_in().sysadmins().exists():
         raise Refused(
             "no SYSADMIN could sign in with a local password any more, and someone has to when LDAP does not answer: "
             "mark a SYSADMIN as managed locally and set their password first"

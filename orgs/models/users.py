@@ -236,8 +236,8 @@ class RoleGrantQuerySet(models.QuerySet["RoleGrant"]):
     def names_of(self, user_ids: Iterable[int]) -> dict[int, list[str]]:
         """Return the names of the roles of these users, sorted, by the user's id."""
         names: dict[int, list[str]] = {}
-        found = self.filter(user__in=user_ids).order_by("role__name").values_list("user_id", "role__name")
-        for user_id, name in found:
+        rows = self.filter(user__in=user_ids).order_by("role__name").values_list("user_id", "role__name")
+        for user_id, name in rows:
             names.setdefault(user_id, []).append(name)
         return names
 

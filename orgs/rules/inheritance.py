@@ -37,11 +37,11 @@ def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, E
     links = Org.default_roles.through.objects.values_list("org_id", "role__name")
     for org_id, name in links:
         own_roles.setdefault(org_id, set()).add(name)
-    found: dict[int, Effective] = {}
+    by_id: dict[int, Effective] = {}
     by_path: dict[str, Effective] = {}
     for org in Org.objects.all():
         parent = by_path.get(org.path[: -org.steplen]) if org.depth > 1 else None
-        found[org.pk] = by_path[org.path] = Effective(
+        by_id[org.pk] = by_path[org.path] = Effective(
             id=org.pk,
             name=org.name,
             path=org.path,
@@ -55,7 +55,7 @@ def effective_settings(services: Mapping[int, str] | None = None) -> dict[int, E
             or (parent.archive_retention_days if parent else DEFAULT_RETENTION_DAYS),
             lineage=(org.pk, *(parent.lineage if parent else ())),
         )
-    return found
+    return by_id
 
 
 def directory_service_of(org: Org) -> str:

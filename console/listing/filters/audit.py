@@ -22,9 +22,9 @@ def _choices(field: str) -> list[tuple[str, str]]:
 
 def _day(label: Any, method: str) -> filters.DateFilter:
     # Bounds inside the calendar: a day earlier or later, in another time zone, must exist.
-    there_are = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
+    bounds = [MinValueValidator(date(1900, 1, 1)), MaxValueValidator(date(9000, 1, 1))]
     widget = forms.DateInput(attrs={"type": "date"})
-    return filters.DateFilter(label=label, method=method, widget=widget, validators=there_are)
+    return filters.DateFilter(label=label, method=method, widget=widget, validators=bounds)
 
 
 class AuditFilter(filters.FilterSet):  # type: ignore[misc]  # django-filter has no types

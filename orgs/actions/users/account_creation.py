@@ -115,10 +115,10 @@ def _refuse_passwords(new_users: Collection[NewUser], orgs: Mapping[int, Org]) -
 
 
 def _role_ids_by_org(new_users: Iterable[NewUser]) -> dict[int, set[int]]:
-    found: dict[int, set[int]] = {}
+    role_ids: dict[int, set[int]] = {}
     for new in new_users:
-        found.setdefault(new.org_id, set()).update(new.roles)
-    return found
+        role_ids.setdefault(new.org_id, set()).update(new.roles)
+    return role_ids
 
 
 def _has_password(new: NewUser) -> bool:
@@ -144,8 +144,8 @@ def _refuse_taken(keys: list[str]) -> None:
 
 def taken(keys: Sequence[str]) -> dict[str, str]:
     """Return the folded usernames that are taken, each with the stored spelling."""
-    found: dict[str, str] = {}
+    spellings: dict[str, str] = {}
     for start in range(0, len(keys), AT_ONCE):
-        theirs = User.objects.filter(username_key__in=keys[start : start + AT_ONCE])
-        found |= dict(theirs.values_list("username_key", "username"))
-    return found
+        users = User.objects.filter(username_key__in=keys[start : start + AT_ONCE])
+        spellings |= dict(users.values_list("username_key", "username"))
+    return spellings

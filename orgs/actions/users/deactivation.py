@@ -52,9 +52,9 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
             pending_at=None,
             session_epoch=F("session_epoch") + 1,
         )
-    theirs = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
+    device_ids = Device.objects.filter(user__in=leaving, active=True).values_list("pk", flat=True)
     with locks.holding(names):
-        devices.deactivate(device_ids=list(theirs), by=by, at=at, with_user=True)
+        devices.deactivate(device_ids=list(device_ids), by=by, at=at, with_user=True)
     # A device may have been deactivated before, with a live archive.
     others = Device.objects.filter(user__among=leaving, active=False).values_list("pk", flat=True)
     archives.to_cold_storage(device_ids=list(others), at=at)
@@ -78,13 +78,13 @@ def reactivate(
     _refuse_in_orgs_out_of_use(changed)
     guard.refuse_above(user_ids=changed, doing="reactivate them", by=by)
     User.objects.filter(pk__among=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
-    theirs = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
+    device_ids = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
     restored = Restored(0, 0)
     if with_devices:
         with locks.holding(changed):
-            restored = devices.reactivate(device_ids=list(theirs), by=by, at=at)
+            restored = devices.reactivate(device_ids=list(device_ids), by=by, at=at)
     else:
-        restored = archives.out_of_cold_storage(device_ids=list(theirs), at=at)
+        restored = archives.out_of_cold_storage(device_ids=list(device_ids), at=at)
     note_all(changed, "user reactivated", by=by, at=at, before={"active": False}, after={"active": True})
     return frozenset(changed), restored
 

@@ -12,8 +12,8 @@ from orgs.rules.actors import Actor
 
 def pick(user_ids: Collection[int], **state: bool) -> dict[int, str]:
     """Lock those of these users that are in this state; return their usernames by id."""
-    found = User.objects.select_for_update().filter(pk__among=user_ids, **state).order_by("pk")
-    return dict(found.values_list("pk", "username"))
+    users = User.objects.select_for_update().filter(pk__among=user_ids, **state).order_by("pk")
+    return dict(users.values_list("pk", "username"))
 
 
 def take_over(user_ids: Collection[int], state: str, *, by: Actor, at: datetime) -> None:
