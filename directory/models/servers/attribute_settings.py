@@ -45,38 +45,27 @@ class AttributeSettings(models.Model):
     needed_attributes_only = models.BooleanField(
         _("ask only for needed attributes"),
         default=False,
-        help_text=_(
-            "Those of the mapping, and those whose names stand in the scripts: less to send and to keep where entries "
-            "are big. To look at any other one is then a script error, which changes nothing for that user."
-        ),
     )
 
     resolve_groups = models.BooleanField(
         _("resolve groups"),
         default=False,
-        help_text=_(
-            "Scripts get entry.groups: the DNs of all groups that the person is in, directly, through other groups, as "
-            "primary group, or by name only (memberUid)."
-        ),
     )
     groups_base = models.CharField(
         _("base of groups"),
         max_length=1024,
         blank=True,
         default="",
-        help_text=_("Empty: everywhere in the directory where people may be."),
     )
     groups_filter = models.TextField(
         _("filter of groups"),
         blank=True,
         default="",
-        help_text=_("Empty: whatever has a member, uniqueMember or memberUid, and the usual classes of groups."),
     )
     groups_depth = models.PositiveSmallIntegerField(
         _("how many levels of groups in groups"),
         default=10,
         validators=[MaxValueValidator(100)],
-        help_text=_("0: only groups that name the person themselves."),
     )
 
     username_attribute = models.CharField(_("username"), max_length=255, default="uid")

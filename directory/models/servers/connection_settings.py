@@ -43,15 +43,11 @@ class ConnectionSettings(models.Model):
     client_certificate = models.TextField(
         _("client certificate"),
         blank=True,
-        help_text=_(
-            "PEM text, with intermediate certificates below it, for servers that ask who connects. Empty: none."
-        ),
     )
     client_key = EncryptedTextField(_("client key"), blank=True, default="")
     sasl_external = models.BooleanField(
         _("sign in with the client certificate (SASL EXTERNAL)"),
         default=False,
-        help_text=_("Instead of a bind DN and a password: the server knows by the certificate who connects."),
     )
     connect_timeout = models.PositiveIntegerField(
         _("connect time-out"), default=10, validators=[MinValueValidator(1), MaxValueValidator(300)]
@@ -65,25 +61,16 @@ class ConnectionSettings(models.Model):
         _("referrals left out"),
         default=list,
         blank=True,
-        help_text=_(
-            "DNs, one a line: of a child domain, say. Referrals to them and to what is below are not followed, and do not keep "
-            "anybody from being taken for absent."
-        ),
     )
     dereference_aliases = models.BooleanField(
         _("dereference aliases"),
         default=False,
-        help_text=_(
-            "Entries of class alias then stand for those that they point to, also outside of the search base. Each sync reads "
-            "everything."
-        ),
     )
 
     search_base = models.CharField(
         _("search base"),
         max_length=1024,
         blank=True,
-        help_text=_("Empty: the whole directory, for a Global Catalog of Active Directory (port 3268 or 3269)."),
     )
     search_scope = models.CharField(_("search scope"), max_length=8, choices=Scope.choices, default=Scope.SUBTREE)
     search_filter = models.TextField(_("search filter"), default=DEFAULT_FILTER)
@@ -93,10 +80,6 @@ class ConnectionSettings(models.Model):
     cannot_page = models.BooleanField(
         _("this server can't page"),
         default=False,
-        help_text=_(
-            "For proxies such as OpenLDAP's back-meta, and where pages are not allowed: everything is asked for at once, and "
-            "counted a second time. The server's size limit has to allow that."
-        ),
     )
 
     class Meta:

@@ -44,7 +44,10 @@ class LdapServerQuerySet(models.QuerySet["LdapServer"]):
 
 
 class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
-    """One LDAP server: connection, search, attribute mapping, scripts, limits and schedule."""
+    """One LDAP server: connection, search, attribute mapping, scripts, limits and schedule.
+
+    The columns have no help texts: ``directory.values.server_fields`` has one for each field.
+    """
 
     id: int
     name = models.CharField(_("name"), max_length=255)
@@ -55,9 +58,6 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
     requires_approval = models.BooleanField(
         _("plans need the approval of a second administrator"),
         default=False,
-        help_text=_(
-            "A sync with anything to change then waits until someone other than who started it applies its plan."
-        ),
     )
 
     sync_interval_hours = models.PositiveIntegerField(
@@ -65,16 +65,11 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
         null=True,
         blank=True,
         validators=[MaxValueValidator(24 * 365)],
-        help_text=_("Empty: the server-wide interval. 0: never."),
     )
     full_reading_every = models.PositiveSmallIntegerField(
         _("full reading every how many syncs"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=_(
-            "1: each sync reads everything. Otherwise scheduled syncs in between ask the server for what has changed, "
-            "and take nobody for absent."
-        ),
     )
     unmarked_attributes: Any = models.JSONField(
         _("attributes that change without marking the entry as changed"), default=list, blank=True

@@ -40,18 +40,14 @@ class LimitSettings(models.Model):
         _("absent in how many syncs in a row"),
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-        help_text=_("1: whoever one complete reading does not find is deactivated by the same sync."),
     )
     absence_hours = models.PositiveIntegerField(
         _("absent for how many hours"),
         default=0,
         validators=[MaxValueValidator(8760)],
-        help_text=_("0: no waiting."),
     )
 
-    canary = models.CharField(
-        _("canary entry"), max_length=255, blank=True, help_text=_("A username that every reading must find.")
-    )
+    canary = models.CharField(_("canary entry"), max_length=255, blank=True)
 
     class Meta:
         abstract = True

@@ -54,6 +54,9 @@ class TestEachField:
         assert isinstance(column, wanted), f"directory/models/servers: {field.name} is no column for {field.kind.value}"
         assert column.null is field.nullable
         assert isinstance(column, EncryptedTextField) is field.secret
+        assert not column.help_text, (
+            f"directory/models/servers: the help of {field.name} belongs into the registry alone"
+        )
 
     @each_field
     def test_is_described_in_the_readme(self, field: ServerField) -> None:
