@@ -281,3 +281,46 @@ class TestAUsernameThatOnlyTheDirectoryTakesForTheSame:
         found = results_of(connection_to(exchange), missing_users, username="telephoneNumber")
 
         assert (found[1].absent, found[1].conflict) == (True, False)
+
+    @pytest.mark.parametrize(
+        "spelling",
+        [
+            "cn=12 345,dc=example,dc=com",
+            "CN=12 345,DC=Example,DC=COM",
+            " cn = 12  345 , dc = example , dc = com ",
+            "cn=12\\20345,dc=ex\\61mple,dc=com",
+            "commonName=12 345,0.9.2342.19200300.100.1.25=example,dc=com",
+        ],
+    )
+    @pytest.mark.parametrize("username", ["12345", "12 345"])
+    def test_is_none_however_the_dn_of_that_person_is_spelled(
+        self, exchange: Directory, username: str, spelling: str
+    ) -> None:
+        missing_users = MissingUser(1, username, (str(uuid.uuid4()),), namesakes=(spelling,))
+
+        found = results_of(connection_to(exchange), missing_users, username="telephoneNumber")
+
+        assert (found[1].absent, found[1].conflict) == (True, False)
+
+    @pytest.mark.parametrize("other", ["cn=12345", "cn=12 3456", "sn=12 345", "cn=12\\2c345", "cn=12 345,dc=example"])
+    def test_keeps_the_user_where_that_person_has_only_a_similar_dn(self, exchange: Directory, other: str) -> None:
+        """The entry could be the user's own: it is not the other person's."""
+        alike = MissingUser(1, "12345", (str(uuid.uuid4()),), namesakes=(f"{other},{BASE}",))
+        exact = MissingUser(2, "99 999", (str(uuid.uuid4()),), namesakes=(f"{other},{BASE}",))
+
+        found = results_of(connection_to(exchange), alike, exact, username="telephoneNumber")
+
+        assert [(found[pk].absent, found[pk].conflict) for pk in (1, 2)] == [(False, True), (False, False)]
+
+    @pytest.mark.parametrize("spelling", ["cn=12 345,dc=example,dc=com", "CN=12\\20345, DC=Example, DC=com"])
+    def test_keeps_the_user_whose_own_id_that_entry_has_by_now(self, exchange: Directory, spelling: str) -> None:
+        to = connection_to(exchange)
+        [own_id] = [
+            entry.values("entryUUID")[0] for [entry] in read_pages(replace(to, search_filter="(telephoneNumber=12345)"))
+        ]
+        missing_users = MissingUser(1, "12345", (own_id,), namesakes=(spelling,))
+
+        found = results_of(to, missing_users, username="telephoneNumber")
+
+        assert not found[1].absent
+        assert "found after all at cn=12 345,dc=example,dc=com" in found[1].sentence
