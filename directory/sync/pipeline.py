@@ -48,10 +48,10 @@ def _carry_out(context: RunContext) -> None:
 
 def _sync(context: RunContext) -> None:
     run_log.write_sync_begins(context)
-    reading.read_servers(context)
+    read = reading.read_servers(context)
     run_log.write_orgs_begin(context)
-    counts = planning.make_plan(context)
-    reasons = reviewing.reasons_to_stop(context, counts)
+    counts = planning.make_plan(context, read)
+    reasons = reviewing.reasons_to_stop(context, read, counts)
     if context.run.simulated:
         return finishing.planned(context)
     if reasons:

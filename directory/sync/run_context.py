@@ -2,50 +2,37 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from directory.models import LdapServer, Run, RunServer, SyncSettings
+from directory.models import Run, RunServer, SyncSettings
 from directory.scope import OrgScope, org_lists_digests, orgs_in_scope
 from directory.scripts.distributed.dispatcher import NO_WORKERS, WorkerPool
-from directory.sync.entries.entry_store import EntryStore
-from directory.sync.entries.group_store import GroupStore
-from directory.sync.identify.user_matching import UsersInScope
 from directory.sync.lease import Lease
 from orgs.rules.actors import Actor
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RunContext:
     """What all stages of one run share.
 
     - ``scope``: the orgs that the run decides about, by id.
     - ``orgs_by_server``, ``org_lists_digests``: by server id, the ids of the orgs that use it, and a hash of their
-    lists.
-      Both include orgs outside the run's scope, because the match of an entry does not depend on it.
-    - ``servers``, ``entry_stores``, ``groups``: by server id, the settings that a reading used, its entries and groups.
-    - ``users_in_scope``: the users in scope when the reading began.
-    - ``competing_users``: the other users who claim a user's entry, by (server id, user id).
-    - ``surroundings``: what the plan is decided against, as JSON for the run's row.
-    - ``notes``: sentences about unusual things in a reading, by the id of its row.
+      lists. Both include orgs outside the run's scope, because the match of an entry does not depend on it.
     - ``workers``: the other workers that can evaluate batches for the run.
+
+    No stage adds to it: a stage returns what it has found. Only the rows ``run`` and ``readings`` change, which keep what
+    the next worker needs if this one dies, and the lease, which is renewed.
     """
 
     run: Run
     lease: Lease
     settings: SyncSettings
-    readings: list[RunServer]
-    scope: dict[int, OrgScope]
-    org_lists_digests: dict[int, str] = field(default_factory=dict)
-    orgs_by_server: dict[int, list[int]] = field(default_factory=dict)
-    users_in_scope: UsersInScope | None = None
-    competing_users: dict[tuple[int, int], set[int]] = field(default_factory=dict)
-    servers: dict[int, LdapServer] = field(default_factory=dict)
-    entry_stores: dict[int, EntryStore] = field(default_factory=dict)
-    groups: dict[int, GroupStore] = field(default_factory=dict)
-    surroundings: dict[str, Any] = field(default_factory=dict)
-    notes: dict[int, list[str]] = field(default_factory=dict)
-    workers: WorkerPool = field(default_factory=WorkerPool)
+    readings: Sequence[RunServer]
+    scope: Mapping[int, OrgScope]
+    org_lists_digests: Mapping[int, str]
+    orgs_by_server: Mapping[int, list[int]]
+    workers: WorkerPool
 
     @property
     def actor(self) -> Actor:
@@ -75,6 +62,4 @@ def load(run_id: int, lease: Lease, workers: WorkerPool = NO_WORKERS) -> RunCont
     for pk, org in everywhere.items():
         for server_id in org.servers:
             orgs_by_server.setdefault(server_id, []).append(pk)
-    return RunContext(
-        run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, workers=workers
-    )
+    return RunContext(run, lease, SyncSettings.load(), readings, scope, org_lists_digests(), orgs_by_server, workers)

@@ -12,6 +12,7 @@ import ldap
 from ldap.controls.simple import RelaxRulesControl
 
 from directory.sync.read import reading
+from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from orgs.text import fold
 from tests.directories import Directory
@@ -67,11 +68,11 @@ class SlapdDirectories(MemoryDirectories):
         """Publish what is in memory before a run reads."""
         read_published = reading.read_servers
 
-        def read_servers(work: RunContext) -> None:
+        def read_servers(work: RunContext) -> ReadResult:
             for server in self.servers.values():
                 assert isinstance(server, SlapdServer)
                 server.publish()
-            read_published(work)
+            return read_published(work)
 
         with mock.patch("directory.sync.read.reading.read_servers", read_servers):
             yield

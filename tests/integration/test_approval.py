@@ -23,6 +23,7 @@ from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
 from directory.sync.plan import planning
 from directory.sync.plan.planning import make_plan
+from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
 from orgs.actions import orgs as org_actions
@@ -195,10 +196,10 @@ class TestNobodyApproves:
         sean = user("sean", last_name="Sean")
         simulate()
 
-        def edited_meanwhile(work: RunContext) -> PlanCounts:
+        def edited_meanwhile(work: RunContext, read: ReadResult) -> PlanCounts:
             script = {"active_script": "function (entry) { return false }"}
             servers.save(server=server, values=script, by=person(bob), at=work.lease.clock())
-            return make_plan(work)
+            return make_plan(work, read)
 
         with monkeypatch.context() as patched:
             patched.setattr(planning, "make_plan", edited_meanwhile)

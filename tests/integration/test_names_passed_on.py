@@ -8,6 +8,7 @@ import pytest
 
 from directory.models import RunState
 from directory.sync.plan import users_in_scope
+from directory.sync.read.read_result import ReadResult
 from directory.sync.review import reviewing
 from directory.sync.review.limits import Reason
 from directory.sync.run_context import RunContext
@@ -93,9 +94,9 @@ class TestUsernamesThatArePassedOn:
         rename(employer, ("odd", "even"))
         check_limits = reviewing.check_limits
 
-        def take_the_name(context: RunContext, plan_counts: PlanCounts) -> list[Reason]:
+        def take_the_name(context: RunContext, read: ReadResult, plan_counts: PlanCounts) -> list[Reason]:
             user("even", org_name="ADMIN")
-            return check_limits(context, plan_counts)
+            return check_limits(context, read, plan_counts)
 
         monkeypatch.setattr(reviewing, "check_limits", take_the_name)
 

@@ -23,6 +23,7 @@ from directory.sync.errors import TakenOver
 from directory.sync.finish import run_mails
 from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
 from directory.sync.plan import planning
+from directory.sync.read.read_result import ReadResult
 from directory.sync.read.reading import read_servers
 from directory.sync.review import reviewing
 from directory.sync.review.limits import Reason
@@ -56,7 +57,7 @@ def expire(run: Run) -> None:
     Run.objects.filter(pk=run.pk).update(lease_until=Now() - timedelta(seconds=1))
 
 
-def die(_work: object) -> PlanCounts:
+def die(_work: object, _read: object) -> PlanCounts:
     raise Killed
 
 
@@ -172,11 +173,11 @@ class TestAWorkerThatIsOvertaken:
         run = queued()
         check_limits = reviewing.check_limits
 
-        def late_check(context: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
+        def late_check(context: run_context.RunContext, read: ReadResult, plan_counts: PlanCounts) -> list[Reason]:
             monkeypatch.setattr(reviewing, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
-            check_limits(context, plan_counts)
+            check_limits(context, read, plan_counts)
             return []
 
         monkeypatch.setattr(reviewing, "check_limits", late_check)
@@ -287,7 +288,7 @@ class TestAnAttemptThatFails:
         assert run.error in mailbox.messages[0].get_content().replace("\n", " ")
 
 
-def locked_out(_work: object) -> PlanCounts:
+def locked_out(_work: object, _read: object) -> PlanCounts:
     raise OperationalError("database is locked")
 
 
@@ -354,9 +355,11 @@ class TestCancelling:
         run = queued()
         check_limits = reviewing.check_limits
 
-        def cancel_meanwhile(context: run_context.RunContext, plan_counts: PlanCounts) -> list[Reason]:
+        def cancel_meanwhile(
+            context: run_context.RunContext, read: ReadResult, plan_counts: PlanCounts
+        ) -> list[Reason]:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
-            return check_limits(context, plan_counts)
+            return check_limits(context, read, plan_counts)
 
         monkeypatch.setattr(reviewing, "check_limits", cancel_meanwhile)
         held_back = carried_out(run).state

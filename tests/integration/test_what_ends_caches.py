@@ -17,6 +17,7 @@ from directory.sync import lease, pipeline
 from directory.sync.lease import Progress
 from directory.sync.plan import planning
 from directory.sync.read import page_processor as reader_stage
+from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
@@ -204,7 +205,7 @@ class TestTheInvariants:
         employer.directory.modify(employer.dn("sean"), {"employeeType": "active"})
         make_plan = planning.make_plan
 
-        def killed(work: RunContext) -> PlanCounts:
+        def killed(work: RunContext, read: ReadResult) -> PlanCounts:
             monkeypatch.setattr(planning, "make_plan", make_plan)
             raise ZeroDivisionError
 

@@ -48,8 +48,7 @@ def _prefix(fingerprint: str) -> str:
 class EntryStore:
     """Where one run keeps what it reads from one server.
 
-    ``fingerprint`` is the evaluation fingerprint of the server: scripts, mapping, settings. ``wrote`` is True once a
-    row was added or removed, or its content was changed.
+    ``fingerprint`` is the evaluation fingerprint of the server: scripts, mapping, settings.
     """
 
     def __init__(self, *, run_id: int, server_id: int, fingerprint: str) -> None:
@@ -57,9 +56,14 @@ class EntryStore:
         self._server_id = server_id
         self._digest_prefix = _prefix(fingerprint)
         self.arrivals: Arrivals[Any] = Arrivals(server_id)
-        self.wrote = False
+        self._wrote = False
         self._named_groups = NamedGroups(server_id)
         self._last: int | None = None
+
+    @property
+    def wrote(self) -> bool:
+        """Whether a row was added or removed, or its content was changed."""
+        return self._wrote
 
     @property
     def digest_prefix(self) -> str:
@@ -68,7 +72,8 @@ class EntryStore:
 
     def begin(self) -> bool:
         """Mark as unread the entries that an earlier, dead attempt of this run has read; return whether there were any."""
-        return bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
+        self._wrote = bool(StoredEntry.objects.filter(server=self._server_id, run_id=self._run_id).update(run_id=0))
+        return self._wrote
 
     def entry_keys(self, page: Sequence[tuple[str, bytes]]) -> list[EntryKey]:
         """Return the keys of a page's entries; a page is a list of DNs, each with a hash of what the server sent."""
@@ -142,7 +147,7 @@ class EntryStore:
             else:
                 new.append((self._server_id, each.entry_key.key, each.identity.dn, *self._values(each)))
             users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
-        self.wrote = self.wrote or bool(new or changed)
+        self._wrote = self._wrote or bool(new or changed)
         self._named_groups.add(groups)
         insert_rows(StoredEntry, COLUMNS, new)
         update_rows(StoredEntry, changed, columns=WRITTEN)
@@ -217,7 +222,7 @@ class EntryStore:
     def forget(self, entries: Sequence[GoneEntry]) -> None:
         """Drop entries, and note where their users were last."""
         StoredEntry.objects.filter(pk__among=[each.pk for each in entries]).delete()
-        self.wrote = self.wrote or bool(entries)
+        self._wrote = self._wrote or bool(entries)
         theirs = {each.user_id: (each.dn, each.unique_id) for each in entries if each.user_id is not None}
         if theirs:
             last_seen.note_missed(theirs, server_id=self._server_id)

@@ -15,6 +15,7 @@ from directory.scripts.sandbox.resource_limits import SandboxBroken
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.sync.errors import SyncStopped
 from directory.sync.plan import directory_view, last_known_branches
+from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from directory.values.ldap import Entry, MissingUser
 from directory.values.plan import LookupResult, Presence, StoredUser
@@ -34,8 +35,9 @@ ANOTHER_ANSWER = "gave another answer when it was run a second time, for this en
 class Confirmation:
     """The confirmation of one run's changes. Sandboxes and connections are opened at their first use."""
 
-    def __init__(self, context: RunContext, directory: directory_view.DirectoryView) -> None:
+    def __init__(self, context: RunContext, read: ReadResult, directory: directory_view.DirectoryView) -> None:
         self._context = context
+        self._servers = read.servers
         self._directory = directory
         self._open = ExitStack()
         self._sandboxes: dict[int, Sandbox] = {}
@@ -73,11 +75,11 @@ class Confirmation:
         try:
             return self._sandbox(server_id).second_opinions(chosen)
         except SandboxBroken as error:
-            raise SyncStopped(f"{self._context.servers[server_id].name}: {error}") from error
+            raise SyncStopped(f"{self._servers[server_id].name}: {error}") from error
 
     def _sandbox(self, server_id: int) -> Sandbox:
         if server_id not in self._sandboxes:
-            server = self._context.servers[server_id]
+            server = self._servers[server_id]
             sandbox = server_sandbox.sandbox(server)
             self._sandboxes[server_id] = self._open.enter_context(sandbox)
         return self._sandboxes[server_id]
@@ -90,7 +92,7 @@ class Confirmation:
             for server_id in self._context.scope[user.account.org_id].servers:
                 by_server.setdefault(server_id, []).append(user)
         for server_id, users in by_server.items():
-            server = self._context.servers[server_id]
+            server = self._servers[server_id]
             user_ids = [user.id for user in users]
             ids = self._directory.known_ids(user_ids, server_id=server.pk)
             last = last_known_branches.last_dns(user_ids, server.pk)

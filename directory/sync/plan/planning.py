@@ -15,27 +15,31 @@ from directory.sync.plan.plan_context import to_note
 from directory.sync.plan.planner import Planner
 from directory.sync.plan.rules.absence import ServerReading
 from directory.sync.plan.user_decisions import UserDecisions
+from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
-from directory.sync.stored import decision_cache
+from directory.sync.stored import decision_cache, plan_rows
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import DecidedUser, PlanContext
 from orgs.bulk import refresh_statistics
 
 
-def make_plan(context: RunContext) -> PlanCounts:
-    """Decide about every user in scope, store the plan, and return its counts."""
+def make_plan(context: RunContext, read: ReadResult) -> PlanCounts:
+    """Decide about every user in scope, store the plan, and return its counts.
+
+    If there is anything to apply, the run's row keeps what the plan is decided against.
+    """
     with timing.step("beginning to plan"):
-        counts = _make_plan(context)
+        counts = _make_plan(context, read)
         refresh_statistics(RunChange, RunRepeat, PlannedMatch)
     return counts
 
 
-def _make_plan(context: RunContext) -> PlanCounts:
+def _make_plan(context: RunContext, read: ReadResult) -> PlanCounts:
     # All orgs that follow LDAP: a run of some servers may move users to orgs outside its scope.
     plan_context = users_in_scope.plan_context(orgs_in_scope())
-    context.surroundings = to_note(plan_context, {pk: org.servers for pk, org in context.scope.items()})
+    surroundings = to_note(plan_context, {pk: org.servers for pk, org in context.scope.items()})
     context_hash = decision_cache.hash_context(plan_context)
-    directory = DirectoryView([_reading(row) for row in context.readings], context.competing_users)
+    directory = DirectoryView([_reading(row) for row in context.readings], read.competing_users)
 
     def store_matches_and_cache(decided: Sequence[DecidedUser]) -> None:
         directory.plan_matches(context.run.pk, {each.user.id: each.lookup for each in decided})
@@ -43,8 +47,8 @@ def _make_plan(context: RunContext) -> PlanCounts:
         decision_cache.note(same, context_hash=context_hash)
 
     planner = Planner.begin(context, plan_context, also_store=store_matches_and_cache, org_ids=context.org_ids)
-    with Confirmation(context, directory) as confirmation:
-        decisions = UserDecisions(context, plan_context, directory, confirmation, stay=planner.renew)
+    with Confirmation(context, read, directory) as confirmation:
+        decisions = UserDecisions(context, read, plan_context, directory, confirmation, stay=planner.renew)
         with timing.step("who has to be decided about"):
             split = decision_cache.split_users(
                 context.org_ids, context_hash=context_hash, fully_read=_fully_read_orgs(context)
@@ -54,6 +58,7 @@ def _make_plan(context: RunContext) -> PlanCounts:
         for page, found in timing.each("looking users up", decisions.looked_up(users)):
             planner.add(decisions.of(page, found))
         planner.decide_deferred()
+    context.lease.save(surroundings=surroundings if plan_rows.any_to_apply(context.run) else {})
     return planner.counts
 
 

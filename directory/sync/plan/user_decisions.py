@@ -12,6 +12,7 @@ from directory.sync.plan.confirmation import Confirmation
 from directory.sync.plan.directory_view import DirectoryView
 from directory.sync.plan.rules import absence, decision_table, group_paths
 from directory.sync.plan.taken_usernames import TakenUsernames
+from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from directory.values.plan import Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
 from orgs.text import fold
@@ -26,6 +27,7 @@ class UserDecisions:
     def __init__(
         self,
         context: RunContext,
+        read: ReadResult,
         plan_context: PlanContext,
         directory: DirectoryView,
         confirmation: Confirmation,
@@ -33,6 +35,7 @@ class UserDecisions:
         stay: Callable[[], None],
     ) -> None:
         self._context = context
+        self._read = read
         self._plan_context = plan_context
         self._directory = directory
         self._confirmation = confirmation
@@ -73,13 +76,13 @@ class UserDecisions:
         """Return the lookup results with only proven absences; those whose absence grace is not over have the reason."""
         lookups = {pk: self._looked_for(users[pk], lookup) for pk, lookup in found.items()}
         absent = {pk: users[pk] for pk, lookup in lookups.items() if lookup.presence is Presence.ABSENT}
-        waits = absence_grace.waiting(self._servers(absent), self._context.servers, at=self._context.lease.clock())
+        waits = absence_grace.waiting(self._servers(absent), self._read.servers, at=self._context.lease.clock())
         lookups |= {pk: replace(lookups[pk], waits=reason) for pk, reason in waits.items()}
         return lookups | self._elsewhere(absent, lookups)
 
     def _looked_for(self, user: StoredUser, lookup: LookupResult) -> LookupResult:
         """Return the result; an absent user who came into scope during the reading is “not checked”."""
-        in_scope = self._context.users_in_scope
+        in_scope = self._read.users_in_scope
         looked_for = in_scope is not None and in_scope.was(user.id, user.account.username)
         if lookup.presence is not Presence.ABSENT or looked_for:
             return lookup
@@ -126,8 +129,8 @@ class UserDecisions:
     def _with_ways(self, changes: Mapping[int, Change], lookups: Mapping[int, LookupResult]) -> dict[int, LookupResult]:
         """Return the lookups of changed users who are in groups through other groups, with a sentence on these ways."""
         found: dict[int, LookupResult] = {}
-        for server_id, store in self._context.groups.items():
-            scripts = self._context.servers[server_id].scripts
+        for server_id, store in self._read.groups.items():
+            scripts = self._read.servers[server_id].scripts
             theirs = {
                 pk: lookups[pk].entry_id
                 for pk, change in changes.items()

@@ -21,7 +21,8 @@ from directory.sync.entries.entry_values import EntryKey, ReadEntry, Stored, Wai
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.errors import ReadEverything
 from directory.sync.identify import user_matching
-from directory.sync.read import duplicate_entries, match_fingerprint, unsent_changes
+from directory.sync.read import duplicate_entries, unsent_changes
+from directory.sync.read.read_result import ReadSoFar
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache
 from directory.values.ldap import AttributeMapping, Connection, Identity, ReadScope
@@ -38,19 +39,21 @@ class PageProcessor:
     """Processes the pages of one server; ``extra_timeout`` is how many seconds the next page may take to come.
 
     ``matched``: the match fingerprint of the stored entries still holds. ``incremental``: only changed entries come.
-    ``twice`` are the DNs that came more than once. ``groups`` is None unless the server resolves groups.
+    ``groups`` is None unless the server resolves groups. ``verdicts_kept``, ``twice`` (the DNs that came more than once),
+    the counts of ``row`` and the contents of ``found`` grow with each page.
     """
 
     context: RunContext
+    found: ReadSoFar
     row: RunServer
     server: LdapServer
     entry_store: EntryStore
+    groups: GroupStore | None
+    dispatcher: EvaluationDispatcher
     extra_timeout: int
-    matched: bool = False
-    incremental: bool = False
+    matched: bool
+    incremental: bool
     verdicts_kept: int = 0
-    groups: GroupStore | None = None
-    dispatcher: EvaluationDispatcher = field(init=False)
     org_ids: list[int] = field(init=False)
     mapping: AttributeMapping = field(init=False)
     named: NamedAttributes = field(init=False)
@@ -62,10 +65,6 @@ class PageProcessor:
         self.org_ids = self.context.orgs_by_server.get(self.server.pk, [])
         self.mapping, self.named = self.server.mapping, NamedAttributes(self.server.named_attributes)
 
-    def match_fingerprint(self) -> str:
-        """Return the present match fingerprint of the server."""
-        return match_fingerprint.present(self.org_ids, at=self.context.lease.clock())
-
     @property
     def connection(self) -> Connection:
         """The server's connection at this time."""
@@ -74,7 +73,7 @@ class PageProcessor:
     @property
     def request(self) -> ReadingRequest:
         """The request that all readings of this server's people have in common."""
-        return ReadingRequest(self.connection, self.row.attributes, self.server.named_attributes)
+        return request_of(self.context, self.row, self.server)
 
     def read(self, pages: Iterable[list[RawEntry]]) -> None:
         """Process all pages; scripts run for some entries while others come."""
@@ -105,7 +104,7 @@ class PageProcessor:
         for verdicts in timing.each(
             "scripts", self.dispatcher.evaluate_pages(self._entries_to_evaluate(_gathered(parts)))
         ):
-            self.stay()
+            stay(self.context, self.row, self.server, self.extra_timeout)
             self.take_verdicts(verdicts)
 
     def _come(self, pages: Iterable[list[RawEntry]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
@@ -113,7 +112,9 @@ class PageProcessor:
         for page in timing.each("reading LDAP", pages):
             with timing.step("looking entries up"):
                 rest = self._changed(page)
-            self.context.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
+            self.context.lease.stay(
+                phase=phase_of(self.server), done=self.row.entries, extra_timeout=self.extra_timeout
+            )
             yield rest
 
     def _entries_to_evaluate(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
@@ -137,10 +138,6 @@ class PageProcessor:
             for start in range(0, len(to_evaluate), SLICE):
                 part = [read[index] for index in to_evaluate[start : start + SLICE]]
                 yield [EntryText(each.identity.dn, each.attributes or "{}") for each in part]
-
-    def stay(self) -> None:
-        """Renew the lease while other processes or workers evaluate entries."""
-        self.context.lease.stay(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout + SLICE)
 
     def take_verdicts(self, verdicts: list[Verdict]) -> None:
         """Add the verdicts on one slice, and store the entries once their last slice has come."""
@@ -181,7 +178,9 @@ class PageProcessor:
 
     def _keep(self, read: list[ReadEntry]) -> None:
         with timing.step("keeping entries"), lease.redoable():
-            self.context.lease.renew(phase=self._phase, done=self.row.entries, extra_timeout=self.extra_timeout)
+            self.context.lease.renew(
+                phase=phase_of(self.server), done=self.row.entries, extra_timeout=self.extra_timeout
+            )
             # The cached decisions of users whose entries have changed do not hold any more.
             decision_cache.drop(self.entry_store.keep(read) | _competing_users(read))
 
@@ -190,15 +189,9 @@ class PageProcessor:
         cost = self.dispatcher.cost()
         seconds = round(cost.cpu_seconds, 3)
         counts = {"scriptEntries": cost.entries, "scriptSeconds": seconds, "verdictsKept": self.verdicts_kept}
-        return (
-            counts
-            if self.groups is None
-            else {**counts, "groups": self.groups.count, "groupsChanged": self.groups.changed}
-        )
-
-    @property
-    def _phase(self) -> str:
-        return f"reading {self.server.name}"
+        if self.groups is None:
+            return counts
+        return {**counts, "groups": self.groups.count, "groupsChanged": self.groups.changed}
 
     def _matched(self, raw_entries: list[tuple[RawEntry, EntryKey]]) -> list[ReadEntry]:
         """Return the entries with identities and candidates; the identity of an unchanged entry comes from its row."""
@@ -243,13 +236,26 @@ class PageProcessor:
         """Note competing users, and whether the canary was found."""
         for each in read:
             if each.candidate is not None and each.candidate.competing_users:
-                competing_users = self.context.competing_users.setdefault(
-                    (self.server.pk, each.candidate.user_id), set()
-                )
-                competing_users.update(each.candidate.competing_users)
+                key = self.server.pk, each.candidate.user_id
+                self.found.competing_users.setdefault(key, set()).update(each.candidate.competing_users)
         if self.server.canary and not self.row.canary_found:
             is_canary = called(self.server.canary)
             self.row.canary_found = any(is_canary(each.identity.dn, each.identity.usernames) for each in read)
+
+
+def phase_of(server: LdapServer) -> str:
+    """Return the name of the step that reads a server, as the run's row shows it."""
+    return f"reading {server.name}"
+
+
+def request_of(context: RunContext, row: RunServer, server: LdapServer) -> ReadingRequest:
+    """Return the request that all readings of a server's people have in common."""
+    return ReadingRequest(server.connection_at(context.lease.clock()), row.attributes, server.named_attributes)
+
+
+def stay(context: RunContext, row: RunServer, server: LdapServer, extra_timeout: int) -> None:
+    """Renew the lease while other processes or workers evaluate a slice; ``extra_timeout`` is that of the next page."""
+    context.lease.stay(phase=phase_of(server), done=row.entries, extra_timeout=extra_timeout + SLICE)
 
 
 def _gathered(parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
+from functools import partial
 
 from django.db import transaction
 
@@ -20,84 +21,71 @@ from directory.sync.entries import named_groups
 from directory.sync.entries.entry_store import EntryStore, entries_are_current
 from directory.sync.entries.group_store import GroupStore
 from directory.sync.errors import ReadEverything, SyncStopped
-from directory.sync.identify import unidentified_entries, user_matching
-from directory.sync.read import duplicate_entries, incremental, left_out, match_fingerprint, syncrepl_failures
+from directory.sync.identify import user_matching
+from directory.sync.read import (
+    duplicate_entries,
+    incremental,
+    left_out,
+    match_fingerprint,
+    page_processor,
+    reading_row,
+    syncrepl_failures,
+)
 from directory.sync.read.page_processor import PageProcessor
+from directory.sync.read.read_result import ReadResult, ReadSoFar
 from directory.sync.run_context import RunContext
-from directory.sync.stored import decision_cache, plan_rows
+from directory.sync.stored import plan_rows
 from directory.values.ldap import AttributeMapping, SyncCursor
-from directory.values.named_attributes import NamedAttributes
 from orgs.bulk import refresh_statistics
 
 BEFORE_A_SEARCH = frozenset({Stage.NAME, Stage.CONNECT, Stage.TLS, Stage.BIND})
-# The columns of its row that a reading writes.
-READ = (
-    "server_name",
-    "configuration_digest",
-    "org_lists_digest",
-    "attributes",
-    "grants_digest",
-    "url",
-    "pages",
-    "entries",
-    "matched",
-    "referrals",
-    "canary_found",
-    "complete",
-    "proof",
-    "match_fingerprint",
-    "since",
-    "cursor",
-    "computed",
-    "read_scope",
-    "counts",
-    "error",
-)
 
 
-def read_servers(context: RunContext) -> None:
+def read_servers(context: RunContext) -> ReadResult:
     """Read every server to its end, or note why that failed; raises SyncStopped if all of them failed."""
     with timing.step("beginning to read"):
-        _read_all(context)
+        result = _read_all(context)
         refresh_statistics(StoredEntry)
+    return result
 
 
-def _read_all(context: RunContext) -> None:
+def _read_all(context: RunContext) -> ReadResult:
+    found = ReadSoFar()
     with ReadingProcess() as process:
         with transaction.atomic():
             context.lease.save(state=RunState.READING, started_at=context.lease.clock())
             plan_rows.forget(run=context.run)
-        context.competing_users, context.servers, context.users_in_scope = {}, {}, None
         for row in context.readings:
             row.complete, row.error = False, ""
             try:
-                _read(context, row, process)
+                _read(context, found, row, process)
             except (DirectoryUnavailable, Undecryptable) as error:
                 row.error = str(error)
                 notifications.connection_problem(reading=row, at=context.lease.clock())
             except SandboxBroken as error:
                 raise SyncStopped(f"{row.server_name}: {error}") from error
             else:
-                notifications.connection_works(context.servers[row.server_id or 0], at=context.lease.clock())
-            _save_reading(context, row)
+                notifications.connection_works(found.servers[row.server_id or 0], at=context.lease.clock())
+            reading_row.save(context, found, row)
     if not any(row.complete for row in context.readings):
         failed = " ".join(f"{row.server_name}: {row.error}" for row in context.readings)
         raise SyncStopped(failed or "no enabled LDAP server is used by any org")
+    return found.result()
 
 
-def _read(context: RunContext, row: RunServer, process: ReadingProcess) -> None:
+def _read(context: RunContext, found: ReadSoFar, row: RunServer, process: ReadingProcess) -> None:
     """Read one server with its present settings."""
     server = LdapServer.objects.enabled().filter(readings=row.pk).first()
     if server is None:
         raise DirectoryUnavailable("it has been disabled or deleted")
-    context.servers[server.pk] = server
+    found.servers[server.pk] = server
     since, why_full = incremental.since(context.run, server)
     if since is not None and not entries_are_current(server.pk, evaluation_fingerprint(server)):
         since, why_full = None, "what is made of its entries has changed"
     try:
-        _read_from(since, why_full, context, row, server, process)
+        _read_from(since, why_full, context, found, row, server, process)
     except ReadEverything as error:
-        _read_from(None, str(error), context, row, server, process)
+        _read_from(None, str(error), context, found, row, server, process)
     except DirectoryUnavailable as failure:
         # A full reading may succeed where a search for changes failed. But a server that was not reached, or that
         # refused the bind, is not tried again: too many failed binds lock the account.
@@ -108,20 +96,21 @@ def _read(context: RunContext, row: RunServer, process: ReadingProcess) -> None:
             at = context.lease.clock()
             syncrepl_failures.note_failure(server=server, failure=str(failure), by=context.actor, at=at)
             why_full = f"the server broke off when it was asked by syncrepl what has changed ({failure})"
-        _read_after(failure, why_full, context, row, server, process)
+        _read_after(failure, why_full, context, found, row, server, process)
 
 
 def _read_after(
     failure: DirectoryUnavailable,
     why_full: str,
     context: RunContext,
+    found: ReadSoFar,
     row: RunServer,
     server: LdapServer,
     process: ReadingProcess,
 ) -> None:
     """Read everything after a failed search for changes; if that search broke the server, the error names it."""
     try:
-        _read_from(None, why_full, context, row, server, process)
+        _read_from(None, why_full, context, found, row, server, process)
     except DirectoryUnavailable as again:
         if not failure.broke_off_sync:
             raise
@@ -135,36 +124,47 @@ def _read_from(
     since: SyncCursor | None,
     why_full: str,
     context: RunContext,
+    found: ReadSoFar,
     row: RunServer,
     server: LdapServer,
     process: ReadingProcess,
 ) -> None:
     """Read the changes after the cursor ``since``, or everything if it is None."""
-    _begin_row(context, row, server)
+    reading_row.begin(context, found, row, server)
     connection = server.connection
     extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
     evaluation = evaluation_fingerprint(server)
     entry_store = EntryStore(run_id=context.run.pk, server_id=server.pk, fingerprint=evaluation)
-    context.entry_stores[server.pk] = entry_store
+    found.entry_stores[server.pk] = entry_store
     tried_before = _begin_entries(context, row, entry_store, extra_timeout=extra_timeout)
     # If hardly any stored row can stay, the process that reads decodes every entry as well.
     mapping = server.mapping if incremental.mostly_new(server) else None
-    groups = _read_groups(context, server, process, entry_store, keep=mapping is not None)
-    _note_who_is_in_scope(context)
-    reader = PageProcessor(context, row, server, entry_store, extra_timeout, groups=groups)
+    groups = _read_groups(context, found, server, process, entry_store, keep=mapping is not None)
+    _note_who_is_in_scope(context, found)
     with server_sandbox.sandbox(server) as sandbox:
+        stay = partial(page_processor.stay, context, row, server, extra_timeout)
         workers, run_id = context.workers, context.run.pk
-        reader.dispatcher = EvaluationDispatcher(sandbox, workers, run_id, server.pk, evaluation, reader.stay)
-        request = _request(reader, since, mapping)
+        dispatcher = EvaluationDispatcher(sandbox, workers, run_id, server.pk, evaluation, stay)
+        request = _request(context, row, server, since, mapping)
         with process.open(request) as reading:
             row.url, extent = reading.url, reading.extent
             if since and (computed := incremental.named_computed(server, extent.computed)):
                 raise ReadEverything(computed)
-            reader.incremental = extent.since is not None
             # The first pages come while this fingerprint is computed.
             with timing.step("what entries are matched by"):
-                fingerprint = reader.match_fingerprint()
-            reader.matched = not tried_before and fingerprint == match_fingerprint.of_last_reading(row)
+                fingerprint = _match_fingerprint(context, server)
+            reader = PageProcessor(
+                context,
+                found,
+                row,
+                server,
+                entry_store,
+                groups,
+                dispatcher,
+                extra_timeout,
+                matched=not tried_before and fingerprint == match_fingerprint.of_last_reading(row),
+                incremental=extent.since is not None,
+            )
             reader.read(reading.raw_pages())
             _note_what_was_odd(reader, reading)
         if reader.incremental:
@@ -173,10 +173,10 @@ def _read_from(
             row.read_scope = incremental.everything(extent.why_full or why_full)
         row.counts = reader.counts()
         if groups is not None:
-            context.notes[row.pk] += groups.sentences()
-    _note_proof(row, reading)
+            found.notes[row.pk] += groups.sentences()
+    reading_row.note_proof(row, reading)
     # If users have changed while entries were matched, some matches may be out of date, so no fingerprint is stored.
-    row.match_fingerprint = fingerprint if fingerprint == reader.match_fingerprint() else ""
+    row.match_fingerprint = fingerprint if fingerprint == _match_fingerprint(context, server) else ""
 
 
 def _begin_entries(context: RunContext, row: RunServer, entry_store: EntryStore, *, extra_timeout: int) -> bool:
@@ -184,26 +184,35 @@ def _begin_entries(context: RunContext, row: RunServer, entry_store: EntryStore,
     with transaction.atomic():
         context.lease.renew(phase=f"reading {row.server_name}", done=0, extra_timeout=extra_timeout)
         RunServer.objects.filter(pk=row.pk).update(attributes=row.attributes)
-        entry_store.wrote = entry_store.begin()
-    return entry_store.wrote
+        return entry_store.begin()
 
 
-def _request(reader: PageProcessor, since: SyncCursor | None, mapping: AttributeMapping | None) -> ReadingRequest:
+def _match_fingerprint(context: RunContext, server: LdapServer) -> str:
+    """Return the present match fingerprint of a server."""
+    return match_fingerprint.present(context.orgs_by_server.get(server.pk, []), at=context.lease.clock())
+
+
+def _request(
+    context: RunContext,
+    row: RunServer,
+    server: LdapServer,
+    since: SyncCursor | None,
+    mapping: AttributeMapping | None,
+) -> ReadingRequest:
     """Return the request for the people of a server; with ``mapping`` the process that reads decodes every entry."""
-    server = reader.server
     return replace(
-        reader.request,
+        page_processor.request_of(context, row, server),
         since=since,
-        now=reader.context.lease.clock() if server.full_reading_every > 1 else None,
+        now=context.lease.clock() if server.full_reading_every > 1 else None,
         groups_named=named_groups.of(server.pk) if since else (),
         mapping=mapping,
-        for_groups=reader.groups is not None,
+        for_groups=server.group_search is not None,
     )
 
 
 def _note_what_was_odd(reader: PageProcessor, reading: IsolatedReading) -> None:
     """Note what was left out, came twice or could not be read as text; call it once all pages have come."""
-    row, notes = reader.row, reader.context.notes
+    row, notes = reader.row, reader.found.notes
     row.referrals = list(reading.referrals)
     notes[row.pk] = duplicate_entries.sentences([*reader.twice, *reading.twice], reading.escaped)
     notes[row.pk] += left_out.sentences(reading.left_out, reading.aliases)
@@ -211,39 +220,21 @@ def _note_what_was_odd(reader: PageProcessor, reading: IsolatedReading) -> None:
         reader.groups.note_too_deep(reading.too_deep)
 
 
-def _note_proof(row: RunServer, reading: IsolatedReading) -> None:
-    """Note the cursors and the proof of the reading in its row."""
-    extent = reading.extent
-    row.since, row.cursor = incremental.to_json(extent.since), incremental.to_json(extent.position)
-    row.computed = list(extent.computed)
-    row.proof = asdict(reading.proof) if reading.proof else {}
-    row.complete = reading.complete
-
-
-def _begin_row(context: RunContext, row: RunServer, server: LdapServer) -> None:
-    """Reset the row to the server's present settings: an earlier attempt may have read with others."""
-    row.server_name, row.configuration_digest = server.name, server.configuration_digest
-    row.org_lists_digest = context.org_lists_digests.get(server.pk, "")
-    row.grants_digest, row.url, row.canary_found = server.grants_digest, "", False
-    row.pages = row.entries = row.matched = 0
-    row.attributes = server.attributes
-    row.proof, row.counts, row.match_fingerprint = {}, {}, ""
-    row.since, row.cursor, row.read_scope, row.computed = {}, {}, "", []
-    context.competing_users = {
-        key: competing_users for key, competing_users in context.competing_users.items() if key[0] != server.pk
-    }
-    context.notes.pop(row.pk, None)
-
-
-def _note_who_is_in_scope(context: RunContext) -> None:
+def _note_who_is_in_scope(context: RunContext, found: ReadSoFar) -> None:
     """Note the users in scope before any people are read, once for all servers."""
-    if context.users_in_scope is None:
+    if found.users_in_scope is None:
         with timing.step("who is in scope"):
-            context.users_in_scope = user_matching.present(context.org_ids)
+            found.users_in_scope = user_matching.present(context.org_ids)
 
 
 def _read_groups(
-    context: RunContext, server: LdapServer, process: ReadingProcess, entry_store: EntryStore, *, keep: bool
+    context: RunContext,
+    found: ReadSoFar,
+    server: LdapServer,
+    process: ReadingProcess,
+    entry_store: EntryStore,
+    *,
+    keep: bool,
 ) -> GroupStore | None:
     """Read all groups before the people, and mark the entries whose groups have changed; None without group search.
 
@@ -255,12 +246,12 @@ def _read_groups(
         return None
     phase, connection = f"reading groups of {server.name}", server.connection_at(context.lease.clock())
     extra_timeout = connection.operation_timeout + connection.connect_timeout * len(connection.urls)
-    store = context.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
+    store = found.groups[server.pk] = GroupStore(server.pk, depth=search.depth)
     with timing.step("reading groups"):
         context.lease.renew(phase=phase, done=0, extra_timeout=extra_timeout)
         with process.open_groups(connection, search, store.known(), keep=keep) as reading:
             # The groups come while this query runs.
-            _note_who_is_in_scope(context)
+            _note_who_is_in_scope(context, found)
             store.take(reading, lambda: context.lease.stay(phase=phase, done=0, extra_timeout=extra_timeout))
     with timing.step("whose groups have changed"):
         touched = store.touched(entry_store.digest_prefix)
@@ -271,30 +262,3 @@ def _read_groups(
                 store.keep()
                 entry_store.decide_again(touched)
     return store
-
-
-def _save_reading(context: RunContext, row: RunServer) -> None:
-    with timing.step("forgetting what is gone"), transaction.atomic():
-        context.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
-        if row.complete and row.server_id is not None:
-            if not row.since:
-                decision_cache.drop(context.entry_stores[row.server_id].forget_unseen())
-            row.counts |= unidentified_entries.counts(row.server_id)
-            context.notes.setdefault(row.pk, []).extend(unidentified_entries.not_text(row.server_id))
-        RunServer.objects.filter(pk=row.pk).update(**{name: getattr(row, name) for name in READ})
-        if row.complete and row.server_id is not None:
-            row.attribute_counts = _named_attributes(context, row, context.servers[row.server_id])
-            RunServer.objects.filter(pk=row.pk).update(attribute_counts=row.attribute_counts)
-
-
-def _named_attributes(context: RunContext, row: RunServer, server: LdapServer) -> dict[str, int]:
-    """Return how many entries have each attribute that mapping and scripts name; counted only if an entry has changed."""
-    entry_store = context.entry_stores[server.pk]
-    if not entry_store.wrote:
-        before = RunServer.objects.that_read(server.pk).exclude(pk=row.pk).first()
-        if before and before.complete and before.configuration_digest == row.configuration_digest:
-            counts: dict[str, int] = before.attribute_counts
-            if counts:
-                return counts
-    with timing.step("counting attributes"):
-        return entry_store.named_attributes(NamedAttributes(server.named_attributes))

@@ -66,8 +66,7 @@ def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
 
 def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
     claims = (
-        (server, {owner, *competing_users})
-        for (server, owner), competing_users in reader.context.competing_users.items()
+        (server, {owner, *competing_users}) for (server, owner), competing_users in reader.found.competing_users.items()
     )
     users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
     return claimants.not_come(reader.entry_store, reader.server.pk, users)

@@ -14,6 +14,7 @@ from directory.models import LdapServer, Run, RunChange, RunServer, RunState
 from directory.sync.errors import SyncStopped
 from directory.sync.identify import unidentified_entries
 from directory.sync.plan import users_in_scope
+from directory.sync.read.read_result import ReadResult
 from directory.sync.review import limits
 from directory.sync.review.limits import Reason, Sums
 from directory.sync.run_context import RunContext
@@ -61,10 +62,10 @@ class Earlier:
                 self.attributes[name] = count, reading.entries
 
 
-def reasons(context: RunContext, plan_counts: PlanCounts) -> list[Reason]:
+def reasons(context: RunContext, read: ReadResult, plan_counts: PlanCounts) -> list[Reason]:
     """Return every reason to hold the plan back, and store the counts with the readings."""
     rows = [row for row in context.readings if row.complete]
-    servers = {row.pk: _server(context, row) for row in rows}
+    servers = {row.pk: _server(read, row) for row in rows}
     earlier = _earlier([server.pk for server in servers.values()], run=context.run, at=context.lease.clock())
     holders = _holders(context, plan_counts)
     org_names = {pk: org.org.name for pk, org in context.scope.items()}
@@ -118,9 +119,9 @@ def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
     return [reason for reason in found if reason.key not in passed_keys]
 
 
-def _server(context: RunContext, row: RunServer) -> LdapServer:
+def _server(read: ReadResult, row: RunServer) -> LdapServer:
     """Return the server of a reading, with the settings that were used; raises SyncStopped if it was deleted."""
-    server = context.servers[row.server_id or 0]
+    server = read.servers[row.server_id or 0]
     if not LdapServer.objects.filter(pk=server.pk).exists():
         raise SyncStopped(f"{row.server_name} has been deleted while the run was under way")
     return server

@@ -1,4 +1,4 @@
-"""Checks a plan against limits and approval, and stores its counts, warnings and what it was decided against."""
+"""Checks a plan against limits and approval, and stores its counts and warnings."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from directory.sync import timing
 from directory.sync.identify import unidentified_entries
+from directory.sync.read.read_result import ReadResult
 from directory.sync.review import approval, limit_review
 from directory.sync.review.limits import Reason
 from directory.sync.run_context import RunContext
-from directory.sync.stored import not_checked, plan_rows
+from directory.sync.stored import not_checked
 from directory.sync.stored.plan_counts import PlanCounts
 from orgs.text import counted
 
@@ -27,33 +28,32 @@ class ReasonsToStop:
         return bool(self.limits or self.approval)
 
 
-def reasons_to_stop(context: RunContext, counts: PlanCounts) -> ReasonsToStop:
+def reasons_to_stop(context: RunContext, read: ReadResult, counts: PlanCounts) -> ReasonsToStop:
     """Store the plan's counts, and return why it is not applied at once; a simulation gets the same counts and reasons."""
     with timing.step("limits"):
-        passed = check_limits(context, counts)
+        passed = check_limits(context, read, counts)
     waits = approval.reasons(context.run)
     context.lease.save(approval=waits)
     return ReasonsToStop(passed, waits)
 
 
-def check_limits(context: RunContext, counts: PlanCounts) -> list[Reason]:
+def check_limits(context: RunContext, read: ReadResult, counts: PlanCounts) -> list[Reason]:
     """Store the plan's counts and the limits that it passes, and return these limits."""
-    reasons = limit_review.reasons(context, counts)
+    reasons = limit_review.reasons(context, read, counts)
     failed = [(row.server_name, row.error) for row in context.readings if not row.complete]
     context.lease.save(
         counts=counts.totals(),
         org_counts=counts.by_org({pk: org.org.name for pk, org in context.scope.items()}),
         unknown_orgs=dict(counts.unknown_orgs),
-        warnings=_warnings(context, counts),
+        warnings=_warnings(context, read, counts),
         incomplete=not_checked.to_json(not_checked.summed(counts.unchecked, failed)),
         held_back=[reason.message for reason in reasons],
-        surroundings=context.surroundings if plan_rows.any_to_apply(context.run) else {},
         planned_at=context.lease.clock(),
     )
     return reasons
 
 
-def _warnings(context: RunContext, counts: PlanCounts) -> list[str]:
+def _warnings(context: RunContext, read: ReadResult, counts: PlanCounts) -> list[str]:
     found = [f"{row.server_name}: {row.error}" for row in context.readings if row.error]
     for row in context.readings:
         if row.referrals:
@@ -63,7 +63,7 @@ def _warnings(context: RunContext, counts: PlanCounts) -> list[str]:
                 f"{parts}. Turn “follow referrals” on to read what is there, or put the DN into “referrals left out” where nobody is"
             )
         found += unidentified_entries.warnings(row.server_name, row.counts)
-        found += [f"{row.server_name}: {note}" for note in context.notes.get(row.pk, ())]
+        found += [f"{row.server_name}: {note}" for note in read.notes.get(row.pk, ())]
     if counts.waiting:
         found.append(
             f"{counts.waiting} absent {'user waits' if counts.waiting == 1 else 'users wait'}: see their steps."
