@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from datetime import datetime
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import transaction
@@ -81,17 +81,25 @@ def _parts(kind: str, rows: QuerySet[Any]) -> Steps:
         yield {kind: len(ids)}
 
 
+class OldEntry(NamedTuple):
+    """An old audit entry, and the object that it is about."""
+
+    pk: int
+    object_type: str
+    object_id: int
+
+
 def _audit_parts(before: datetime) -> Steps:
     """Remove old audit entries; the first entry of an object that is still needed stays, and all after it.
 
     So the trail of each object has no gap.
     """
     entries, needed, last = _old_entries(before), plan_contributors.needed_entries(), 0
-    columns = ("pk", "object_type", "object_id")
-    while page := list(entries.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PART]):
-        last = page[-1][0]
+    columns = OldEntry._fields
+    while page := list(map(OldEntry._make, entries.filter(pk__gt=last).order_by("pk").values_list(*columns)[:PART])):
+        last = page[-1].pk
         first_needed = _first_needed({(kind, object_id) for _, kind, object_id in page}, needed)
-        ids = [pk for pk, *which in page if pk < first_needed.get((which[0], which[1]), pk + 1)]
+        ids = [pk for pk, kind, object_id in page if pk < first_needed.get((kind, object_id), pk + 1)]
         with transaction.atomic():
             entries.filter(pk__among=ids).delete()
         yield {"audit_entries": len(ids)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from directory.models import Run, RunState
 from directory.sync import report
@@ -25,6 +25,16 @@ WRITING = "writing the log"
 CHUNK = 500
 # Ends a line that a killed worker may have written before.
 REPEATED = " repeated:true"
+
+
+class ChangeRow(NamedTuple):
+    """The columns of a stored change that its log lines show."""
+
+    pk: int
+    user_id: int
+    before: Values
+    after: Values
+    actions: Sequence[str]
 
 
 def write_sync_begins(context: RunContext) -> None:
@@ -71,26 +81,26 @@ def write_log(context: RunContext) -> None:
     outcome = Outcome.PLANNED if run.simulated else Outcome.APPLIED
     changes = run.stored_changes.filter(outcome=outcome, user__isnull=False).in_order()
     last = changes.values_list("pk", flat=True)[done - 1] if done else 0
-    columns = ("pk", "user_id", "before", "after", "actions")
-    while page := list(changes.filter(pk__gt=last).values_list(*columns)[:CHUNK]):
+    columns = ChangeRow._fields
+    while page := list(map(ChangeRow._make, changes.filter(pk__gt=last).values_list(*columns)[:CHUNK])):
         lines = [
             f"{line}{mark}"
-            for _, *columns_of_one in page
-            for line in report.history(_change(*columns_of_one), author=author, simulated=run.simulated)
+            for row in page
+            for line in report.history(_change(row), author=author, simulated=run.simulated)
         ]
         if lines:
             log_of_history.info(LogLines(lines))
-        last, done, mark = page[-1][0], done + len(page), ""
+        last, done, mark = page[-1].pk, done + len(page), ""
         context.lease.save(done=done)
 
 
-def _change(user_id: int, before: Values, after: Values, actions: Iterable[str]) -> Change:
+def _change(row: ChangeRow) -> Change:
     """Return the part of a stored change that its log lines need."""
     return Change(
-        user_id=user_id,
+        user_id=row.user_id,
         outcome=Outcome.PLANNED,
-        before=serialization.account_from_json(before),
-        after=serialization.account_from_json(after),
+        before=serialization.account_from_json(row.before),
+        after=serialization.account_from_json(row.after),
         steps=(),
-        actions=tuple(map(Action, actions)),
+        actions=tuple(map(Action, row.actions)),
     )

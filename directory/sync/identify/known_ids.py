@@ -121,7 +121,7 @@ def _note_planned(*, plan_id: int, run_id: int, at: datetime) -> None:
     when: Any = connection.ops.adapt_datetimefield_value(at)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT p.user_id {NOTED} AND p.further_ids <> ''".format(**tables), which)
-        several = [row[0] for row in cursor.fetchall()]
+        several = [pk for (pk,) in cursor.fetchall()]
         cursor.execute(KEEP_IDS.format(**tables), [when, *which])
         kept = cursor.rowcount
         cursor.execute(NOTE_MATCHES.format(**tables), [when, *which])

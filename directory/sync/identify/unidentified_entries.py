@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from django.db.models import Count
 
@@ -61,6 +62,14 @@ def warnings(server: str, counts: Mapping[str, int]) -> Iterator[str]:
         yield f"{server}: {entries} an immutable id of more than {LONGEST_ID} characters, which is not used."
 
 
+class IdentityRow(NamedTuple):
+    """A stored entry with its DN and its identity as JSON."""
+
+    pk: int
+    dn: str
+    identity: dict[str, Any]
+
+
 class Unidentified:
     """The stored entries of one server without a username, or without an id: whose they are is unknown."""
 
@@ -88,8 +97,9 @@ class Unidentified:
     def _pages(self, trait: Trait) -> Iterator[list[Identity]]:
         stored = StoredEntry.objects.filter(server=self._server_id, traits__in=_with(trait)).order_by("pk")
         last = 0
-        while page := list(stored.filter(pk__gt=last).values_list("pk", "dn", "identity")[:PAGE]):
-            last = page[-1][0]
+        columns = IdentityRow._fields
+        while page := list(map(IdentityRow._make, stored.filter(pk__gt=last).values_list(*columns)[:PAGE])):
+            last = page[-1].pk
             yield [serialization.identity_from_json(dn, identity) for _, dn, identity in page]
 
     def _unknown(self, page: Sequence[Identity]) -> Iterator[Identity]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import NamedTuple
 
 from django.db.models import Count
 
@@ -18,23 +18,25 @@ from orgs.rules.inheritance import Effective, effective_settings
 from orgs.text import fold
 
 PAGE = 1000
-COLUMNS = (
-    "pk",
-    "username",
-    "email",
-    "first_name",
-    "last_name",
-    "active",
-    "blocked",
-    "pending",
-    "org_id",
-    "managed_locally",
-    "deactivated_by",
-    "blocked_by",
-    "pending_by",
-    "session_epoch",
-)
-ORG = COLUMNS.index("org_id")
+
+
+class UserRow(NamedTuple):
+    """The columns of a user that decisions depend on."""
+
+    pk: int
+    username: str
+    email: str
+    first_name: str
+    last_name: str
+    active: bool
+    blocked: bool
+    pending: bool
+    org_id: int
+    managed_locally: bool
+    deactivated_by: str
+    blocked_by: str
+    pending_by: str
+    session_epoch: int
 
 
 def pages(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, StoredUser]]:
@@ -49,40 +51,40 @@ def load(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUs
     if lock:
         # Lock before anything else is read, so that roles and legal holds are those of the locked users.
         locks.users(user_ids)
-    found = list(User.objects.filter(pk__among=user_ids).order_by("pk").values_list(*COLUMNS))
+    rows = User.objects.filter(pk__among=user_ids).order_by("pk").values_list(*UserRow._fields)
+    found = list(map(UserRow._make, rows))
     roles: dict[int, set[str]] = {}
     for pk, name in RoleGrant.objects.filter(user__among=user_ids).values_list("user_id", "role__name"):
         roles.setdefault(pk, set()).add(name)
     on_hold = set(User.objects.filter(pk__among=user_ids).on_legal_hold().values_list("pk", flat=True))
-    orgs = dict(Org.objects.filter(pk__among={row[ORG] for row in found}).values_list("pk", "name"))
+    orgs = dict(Org.objects.filter(pk__among={row.org_id for row in found}).values_list("pk", "name"))
     return {
-        row[0]: _stored_user(row, orgs, frozenset(roles.get(row[0], ())), on_hold=row[0] in on_hold) for row in found
+        row.pk: _stored_user(row, orgs[row.org_id], frozenset(roles.get(row.pk, ())), on_hold=row.pk in on_hold)
+        for row in found
     }
 
 
-def _stored_user(row: tuple[Any, ...], orgs: Mapping[int, str], roles: frozenset[str], *, on_hold: bool) -> StoredUser:
-    pk, username, email, first_name, last_name, active, blocked, pending, org_id, local, *rest = row
-    off_by, blocked_by, pending_by, session_epoch = rest
+def _stored_user(row: UserRow, org: str, roles: frozenset[str], *, on_hold: bool) -> StoredUser:
     return StoredUser(
-        id=pk,
+        id=row.pk,
         account=Account(
-            username=username,
-            email=email,
-            first_name=first_name,
-            last_name=last_name,
-            active=active,
-            blocked=blocked,
-            pending=pending,
-            org=orgs[org_id],
-            org_id=org_id,
+            username=row.username,
+            email=row.email,
+            first_name=row.first_name,
+            last_name=row.last_name,
+            active=row.active,
+            blocked=row.blocked,
+            pending=row.pending,
+            org=org,
+            org_id=row.org_id,
             roles=roles,
         ),
         on_hold=on_hold,
-        managed_locally=local,
-        deactivated_by_sync=off_by == SetBy.SYNC,
-        blocked_by_sync=blocked_by == SetBy.SYNC,
-        pending_by_sync=pending_by == SetBy.SYNC,
-        session_epoch=session_epoch,
+        managed_locally=row.managed_locally,
+        deactivated_by_sync=row.deactivated_by == SetBy.SYNC,
+        blocked_by_sync=row.blocked_by == SetBy.SYNC,
+        pending_by_sync=row.pending_by == SetBy.SYNC,
+        session_epoch=row.session_epoch,
     )
 
 

@@ -91,13 +91,13 @@ def split_users(org_ids: Collection[int], *, context_hash: str, fully_read: Coll
 
 def note(decided: Iterable[DecidedUser], *, context_hash: str) -> None:
     """Store the decisions of “no change” without a warning, with the user's columns at that time."""
-    new: list[tuple[Any, ...]] = [
-        (user.id, context_hash, lookup_result.server_id, *_matched(lookup_result), *_values(user, user.account))
-        for change, user, lookup_result, _ in decided
-        if _can_be_cached(change, user, lookup_result)
-    ]
-    drop([row[0] for row in new])
-    insert_rows(CachedDecision, COLUMNS, new)
+    cacheable = [each for each in decided if _can_be_cached(each.change, each.user, each.lookup)]
+    drop([each.user.id for each in cacheable])
+    insert_rows(CachedDecision, COLUMNS, [_row(user, lookup, context_hash) for _, user, lookup, _ in cacheable])
+
+
+def _row(user: StoredUser, lookup: LookupResult, context_hash: str) -> tuple[Any, ...]:
+    return (user.id, context_hash, lookup.server_id, *_matched(lookup), *_values(user, user.account))
 
 
 def _can_be_cached(change: Change, user: StoredUser, lookup_result: LookupResult) -> bool:
