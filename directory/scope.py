@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from directory import digests
 from directory.models import LdapServer, OrgServer
 from orgs.models import DirectoryService, Org
 from orgs.rules.inheritance import Effective, effective_settings
@@ -78,7 +77,7 @@ def org_lists_digests() -> dict[int, str]:
         if lists_of_orgs[org.id] != above:
             for server in {*lists_of_orgs[org.id], *above}:
                 rows.setdefault(server, []).append((org.id, lists_of_orgs[org.id]))
-    return {pk: hashlib.sha256(json.dumps(sorted(each)).encode()).hexdigest() for pk, each in rows.items()}
+    return {pk: digests.of_json(sorted(each)) for pk, each in rows.items()}
 
 
 def servers_to_read(chosen: Collection[int], scope: Iterable[OrgScope]) -> list[LdapServer]:

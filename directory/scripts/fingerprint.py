@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 
+from directory import digests
 from directory.models import LdapServer
 from directory.scripts import server_sandbox
 
@@ -17,4 +17,4 @@ def evaluation_fingerprint(server: LdapServer) -> str:
 
 
 def _hash(names: Sequence[str]) -> str:
-    return hashlib.sha256(" ".join(names).encode()).hexdigest()[:16]
+    return digests.of_text(" ".join(names))[:16]

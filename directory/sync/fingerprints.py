@@ -6,9 +6,9 @@ decide about every user, or evaluate every entry, without need.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable
 from pathlib import Path
+
+from directory import digests
 
 SYNC = Path(__file__).parent
 PROJECT = SYNC.parents[1]
@@ -29,6 +29,7 @@ DECIDING = (
 MATCHING = (
     *(SYNC / "identify").glob("*.py"),
     *(DIRECTORY / "values").glob("*.py"),
+    DIRECTORY / "digests.py",
     SYNC / "entries" / "entry_store.py",
     SYNC / "entries" / "entry_values.py",
     SYNC / "read" / "match_fingerprint.py",
@@ -42,6 +43,7 @@ STORING = (
     *(DIRECTORY / "ldap").rglob("*.py"),
     *(DIRECTORY / "values").glob("*.py"),
     DIRECTORY / "scripts" / "verdict_json.py",
+    DIRECTORY / "digests.py",
     DIRECTORY / "scripts" / "distributed" / "evaluation_batches.py",
     SYNC / "entries" / "entry_store.py",
     SYNC / "entries" / "entry_values.py",
@@ -49,17 +51,7 @@ STORING = (
     ORGS / "text.py",
 )
 
-
-def of(paths: Iterable[Path]) -> str:
-    """Return one hash of the names and the contents of these files, whatever their order."""
-    parts = sorted((path.relative_to(PROJECT).as_posix(), path.read_bytes()) for path in set(paths))
-    digest = hashlib.sha256()
-    for name, content in parts:
-        digest.update(f"{name} {len(content)} ".encode() + content)
-    return digest.hexdigest()
-
-
 # Read when the rules are imported: an upgrade may replace the files while this process runs.
-DECISIONS = of(DECIDING)
-MATCHES = of(MATCHING)
-ENTRIES = of(STORING)
+DECISIONS = digests.of_files(DECIDING, below=PROJECT)
+MATCHES = digests.of_files(MATCHING, below=PROJECT)
+ENTRIES = digests.of_files(STORING, below=PROJECT)

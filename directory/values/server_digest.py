@@ -6,11 +6,10 @@ later is part of the digest only when its value differs from that of a new serve
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from directory import digests
 from directory.values.pem_certificates import holder
 from directory.values.server_field import InDigest
 from directory.values.server_fields import FIELDS
@@ -28,7 +27,7 @@ def configuration_digest(values: Mapping[str, Any], defaults: Mapping[str, Any])
     for field in FIELDS:
         if field.in_digest is InDigest.WHEN_SET and values[field.name] != defaults[field.name]:
             parts.append([field.name, values[field.name]])
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    return digests.of_json(parts)
 
 
 def _earlier(values: Mapping[str, Any]) -> Iterator[Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from typing import Any
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from directory import digests
 from directory.models.servers.attribute_settings import AttributeSettings
 from directory.models.servers.connection_settings import ConnectionSettings
 from directory.models.servers.limit_settings import LimitSettings
@@ -99,7 +98,7 @@ class LdapServer(Keyed, ConnectionSettings, AttributeSettings, LimitSettings):
     def grants_digest(self) -> str:
         """A hash of the roles that this server may grant, with their permissions: a stored plan is valid only for this hash."""
         granted = self.grantable_roles.order_by("pk").values_list("pk", "name", "permissions")
-        return hashlib.sha256(json.dumps(list(granted)).encode()).hexdigest()
+        return digests.of_json(list(granted))
 
     @property
     def configuration_digest(self) -> str:

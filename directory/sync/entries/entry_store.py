@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat, Left, Substr
 
+from directory import digests
 from directory.ldap.identity import called, traits
 from directory.models import StoredEntry
 from directory.scripts import verdict_json
@@ -42,7 +42,7 @@ def entries_are_current(server_id: int, fingerprint: str) -> bool:
 
 
 def _prefix(fingerprint: str) -> str:
-    return hashlib.sha256(f"{fingerprints.ENTRIES} {fingerprint}".encode()).hexdigest()[:DIGEST_AT]
+    return digests.of_text(f"{fingerprints.ENTRIES} {fingerprint}")[:DIGEST_AT]
 
 
 class EntryStore:
@@ -244,4 +244,4 @@ class EntryStore:
 
 def dn_key(dn: str) -> str:
     """Return the key under which a DN is stored; each spelling has its own, because only the server can compare DNs."""
-    return hashlib.sha256(dn.encode("utf-8", "surrogatepass")).hexdigest()
+    return digests.of_text(dn)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from itertools import chain
 
+from directory import digests
 from directory.ldap.errors import DirectoryUnavailable, plain
 from directory.ldap.process.parent import IsolatedGroupReading
 from directory.models import StoredEntry, StoredGroup
@@ -19,7 +19,7 @@ from orgs.bulk import insert_rows
 COLUMNS = ("server", "key", "dn", "digest", "content")
 # Each digest begins with this, so that rows of another version of Rollcall are made anew; a hash of what the server
 # sent follows.
-DIGEST_PREFIX = hashlib.sha256(fingerprints.ENTRIES.encode()).hexdigest()[:16]
+DIGEST_PREFIX = digests.of_text(fingerprints.ENTRIES)[:16]
 PAGE = 1000
 # The most groups that one sentence names.
 NAMED = 5

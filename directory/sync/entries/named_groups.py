@@ -6,9 +6,9 @@ of Rollcall; they only keep two workers from noting a group twice.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable
 
+from directory import digests
 from directory.models import NamedGroup
 from directory.values import distinguished_names
 
@@ -28,7 +28,7 @@ class NamedGroups:
             self._named = set(map(distinguished_names.key, of(self._server_id)))
         new = {key: dn for dn in set(named) if (key := distinguished_names.key(dn)) not in self._named}
         NamedGroup.objects.bulk_create(
-            [NamedGroup(server_id=self._server_id, key=_stored_key(key), dn=dn) for key, dn in new.items()],
+            [NamedGroup(server_id=self._server_id, key=digests.of_text(key), dn=dn) for key, dn in new.items()],
             batch_size=500,
             ignore_conflicts=True,
         )
@@ -49,7 +49,3 @@ def forget(groups: Iterable[str], *, server_id: int) -> None:
     unused = [pk for pk, dn in named.values_list("pk", "dn") if distinguished_names.key(dn) in keys]
     for start in range(0, len(unused), 500):
         named.filter(pk__in=unused[start : start + 500]).delete()
-
-
-def _stored_key(key: str) -> str:
-    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Mapping, Sequence
 
+from directory import digests
 from directory.models import LdapServer, OrgServer, RunChange
 from directory.scope import servers_by_org
 from directory.sync.plan import absence_grace, directory_view, users_in_scope
@@ -98,4 +97,4 @@ def _roles() -> dict[str, str]:
 
 
 def _mark(*parts: object) -> str:
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+    return digests.of_json(parts)[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
+from directory import digests
 from directory.ldap.identity import Trait, own_attribute
 from directory.models import KnownId, LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
 from directory.sync import fingerprints
@@ -148,4 +148,4 @@ def _dated(row: tuple[Any, ...], org_ids: Collection[int], at: datetime) -> str:
         cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
         further = cursor.fetchone()
     content = f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {row} {further}"
-    return hashlib.sha256(content.encode()).hexdigest()
+    return digests.of_text(content)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from array import array
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
@@ -12,6 +10,7 @@ from typing import Any
 
 from django.db.models import Case, Count, F, Q, Value, When
 
+from directory import digests
 from directory.models import CachedDecision
 from directory.sync import fingerprints
 from directory.values.plan import Account, Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
@@ -62,7 +61,7 @@ def hash_context(context: PlanContext) -> str:
         sorted([pk, sorted(names)] for pk, names in context.grantable.items()),
         context.reactivate_set_by_person,
     ]
-    return hashlib.sha256(json.dumps(digest_input).encode()).hexdigest()
+    return digests.of_json(digest_input)
 
 
 def split_users(org_ids: Collection[int], *, context_hash: str, fully_read: Collection[int]) -> UserSplit:
