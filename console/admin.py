@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from django.contrib.admin import ModelAdmin
 
-from console.data_fixes.directory import LdapServerAdmin, MatchAdmin, SyncSettingsAdmin
-from console.data_fixes.legal_holds import CustodianAdmin, MatterAdmin
-from console.data_fixes.orgs import DeviceAdmin, OrgAdmin, RoleAdmin
-from console.data_fixes.site import DataFixes, read_only
-from console.data_fixes.users import UserAdmin
+from console.data_fix_pages.admin_site import DataFixes, read_only
+from console.data_fix_pages.devices import DeviceAdmin
+from console.data_fix_pages.ldap_servers import LdapServerAdmin
+from console.data_fix_pages.legal_holds import CustodianAdmin, MatterAdmin
+from console.data_fix_pages.matches import MatchAdmin
+from console.data_fix_pages.orgs import OrgAdmin
+from console.data_fix_pages.roles import RoleAdmin
+from console.data_fix_pages.sync_settings import SyncSettingsAdmin
+from console.data_fix_pages.users import UserAdmin
 from directory.models import (
     Alert,
     LdapServer,

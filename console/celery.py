@@ -10,7 +10,7 @@ from celery.signals import setup_logging, worker_init, worker_ready
 from django.conf import settings
 from kombu import Exchange, Queue
 
-from console.process.start import end_without_semaphores, load_settings
+from console.process.startup_checks import end_without_semaphores, load_settings
 
 load_settings()
 
@@ -56,7 +56,7 @@ def configuration() -> dict[str, Any]:
         "worker_max_tasks_per_child": 50,
         "worker_send_task_events": False,
         "enable_utc": True,
-        "beat_scheduler": "console.process.beat_schedule:Clock",
+        "beat_scheduler": "console.process.beat_scheduler:Clock",
         "beat_schedule": {
             # A late message is useless: the next one comes soon.
             name: {"task": f"directory.tasks.{name}", "schedule": seconds, "options": {"expires": seconds - 1}}

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from directory.status import database, readiness
+from directory.status import database, sync_readiness
 
 ADDRESS = "/healthz"
 SYNC_ADDRESS = "/healthz/sync"
@@ -40,6 +40,6 @@ def _console() -> tuple[bool, str]:
 
 def _sync() -> tuple[bool, str]:
     """Return whether a sync can run, and one line for each part: its name and a word."""
-    parts = readiness.parts(at=timezone.now())
+    parts = sync_readiness.parts(at=timezone.now())
     words = "".join(f"{name} {word}\n" for name, word in parts.items())
-    return all(word == readiness.OK for word in parts.values()), words
+    return all(word == sync_readiness.OK for word in parts.values()), words

@@ -14,7 +14,7 @@ from typing import TextIO
 
 from console.process.data_folder import full
 from console.process.env import BadSetting
-from orgs.loglines import LogLines
+from orgs.log_lines import LogLines
 
 # Control characters, line separators, and the marks that reverse the direction of text.
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")

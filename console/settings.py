@@ -208,7 +208,7 @@ MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 # Uploaded files stay in memory, up to a maximum size, so that no request fills the disk.
-FILE_UPLOAD_HANDLERS = ["console.http.uploads.LimitedUploadHandler"]
+FILE_UPLOAD_HANDLERS = ["console.http.upload_size_limit.LimitedUploadHandler"]
 DATA_UPLOAD_MAX_NUMBER_FILES = 1
 
 EMAIL_BACKEND = given("EMAIL_BACKEND", default="django.core.mail.backends.smtp.EmailBackend")

@@ -7,7 +7,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from console.process.start import load_settings, sentences
+from console.process.startup_checks import load_settings, sentences
 
 # The time limit for a statement of a page.
 os.environ.setdefault("DATABASE_STATEMENT_SECONDS", "20")

@@ -2,7 +2,7 @@
 
 from django.apps import AppConfig
 
-from directory.sync.read import sqlite_hashes
+from directory.sync.read import sqlite_hash_function
 
 
 class DirectoryConfig(AppConfig):
@@ -13,4 +13,4 @@ class DirectoryConfig(AppConfig):
 
     def ready(self) -> None:
         """Give SQLite the hash functions of PostgreSQL."""
-        sqlite_hashes.register()
+        sqlite_hash_function.register()

@@ -1,66 +1,75 @@
-"""Describes users whom a change of orgs' LDAP servers leaves behind: their last server is not used any more."""
+"""Finds users who were last found on an LDAP server that their org does not use: nothing proves that they are gone."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-from django.db.models import Count
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from directory.models import LdapServer, Match
-from directory.scope import own_lists
+from directory.models import Match
+from directory.org_scope import orgs_in_scope
 from orgs.models import Org
 
-# The LDAP servers that syncs search for the users of each org, by the org's id.
-ServersByOrg = Mapping[int, tuple[int, ...]]
+# The reason why such users are not checked; a run shows it with the server's name and the number of users.
+SHARED = "it had them last, and their org does not ask it"
 
 
-def left_behind(before: ServersByOrg, after: ServersByOrg) -> list[str]:
-    """Return a sentence for each server that orgs would not use any more, but on which active users of them were found.
+@dataclass(frozen=True, slots=True)
+class FoundOnServer:
+    """Active users who were last found on one LDAP server that their orgs do not use; a deleted server has no id."""
 
-    Users are `not checked` from then on when their org uses another server, and out of scope when it uses none.
-    """
-    dropped_servers: dict[tuple[int, bool], list[int]] = {}
-    for org_id, servers in before.items():
-        now = after.get(org_id, ())
-        for server in set(servers) - set(now):
-            dropped_servers.setdefault((server, bool(now)), []).append(org_id)
-    names = dict(LdapServer.objects.values_list("pk", "name"))
-    counted = [(names.get(key[0], ""), key[1], _count_users(key[0], orgs)) for key, orgs in dropped_servers.items()]
-    return [_sentence(name, count, checked=checked) for name, checked, count in sorted(counted) if count]
+    server_id: int | None
+    name: str
+    count: int
+    orgs: tuple[Org, ...]
 
-
-def dropped(before: ServersByOrg) -> list[str]:
-    """Return a sentence for each org whose own list lacks servers that the org used ``before``, inherited or not."""
-    names, own = dict(LdapServer.objects.values_list("pk", "name")), own_lists()
-    sentences = []
-    for org in Org.objects.filter(pk__in=own):
-        servers = own[org.pk]
-        if gone := [names[pk] for pk in before.get(org.pk, ()) if pk not in servers and pk in names]:
-            values = {"org": org.name, "dropped": ", ".join(gone), "servers": ", ".join(names[pk] for pk in servers)}
-            sentences.append(_("%(org)s does not ask %(dropped)s any more, only %(servers)s.") % values)
-    return sentences
+    def matches(self) -> QuerySet[Match]:
+        """Return the matches of these users, by username."""
+        found = _active().filter(user__org__in=[org.pk for org in self.orgs], server=self.server_id)
+        named = found if self.server_id is not None else found.filter(deleted_server=self.name)
+        return named.select_related("user__org", "server").order_by("user__username_key")
 
 
-def _count_users(server_id: int, orgs: list[int]) -> int:
-    counted = Match.objects.filter(server=server_id, user__org__in=orgs, user__active=True).aggregate(users=Count("pk"))
-    return int(counted["users"])
-
-
-def _sentence(server: str, count: int, *, checked: bool) -> str:
-    found = ngettext(
-        "%(count)d active user was found in %(server)s, which their org will not ask any more:",
-        "%(count)d active users were found in %(server)s, which their orgs will not ask any more:",
-        count,
+def groups(only: Org | None = None) -> list[FoundOnServer]:
+    """Return everybody who was last found elsewhere, by LDAP server; with ``only``, users of this org alone."""
+    scope = orgs_in_scope()
+    counted = (
+        _active()
+        .filter(user__org__in=[pk for pk in scope if only is None or pk == only.pk])
+        .values_list("server", Coalesce("server__name", F("deleted_server")), "user__org")
+        .annotate(Count("pk"))
     )
-    if checked:
-        then = ngettext(
-            "syncs will say “not checked” of this user and change nothing, until they are found elsewhere or somebody decides.",
-            "syncs will say “not checked” of these users and change nothing, until they are found elsewhere or somebody "
-            "decides.",
-            count,
+    found: dict[tuple[str, int | None], dict[int, int]] = {}
+    for server_id, name, org_id, count in counted.order_by():
+        if server_id not in scope[org_id].servers:
+            found.setdefault((name, server_id), {})[org_id] = count
+    orgs = {org.pk: org for org in Org.objects.filter(pk__in={pk for each in found.values() for pk in each})}
+    return [
+        FoundOnServer(
+            server_id, name, sum(counts.values()), tuple(sorted((orgs[pk] for pk in counts), key=lambda org: org.name))
         )
-    else:
-        then = _("no sync will look for them, so whoever leaves stays active.")
-    return f"{found} {then}" % {"count": count, "server": server}
+        for (name, server_id), counts in sorted(found.items(), key=lambda item: (item[0][0], item[0][1] or 0))
+    ]
+
+
+def of(servers: Mapping[int, Sequence[int]]) -> dict[int, tuple[str, str]]:
+    """Return, by user id, server name and DN of users who were last found on a server that is not one of theirs.
+
+    ``servers`` are the ids of the servers of each user, by user id.
+    """
+    if not servers:
+        return {}
+    rows = _noted().filter(user__among=servers).values_list("user", "server", "server__name", "deleted_server", "dn")
+    return {pk: (name or deleted, dn) for pk, server, name, deleted, dn in rows if server not in servers[pk]}
+
+
+def _noted() -> QuerySet[Match]:
+    """Return the matches with a server or a deleted server's name: a match that was given up has neither."""
+    return Match.objects.filter(~Q(server=None) | ~Q(deleted_server=""))
+
+
+def _active() -> QuerySet[Match]:
+    """Return the matches of users whom a sync could cut off."""
+    return _noted().filter(user__active=True, user__managed_locally=False)

@@ -11,7 +11,7 @@ from celery.signals import worker_shutting_down
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import retention, schedule, uploads
+from directory.actions import due_runs, old_rows, user_uploads
 from directory.scheduling import heartbeats
 from directory.scripts.distributed import remote_worker
 from directory.scripts.distributed.dispatcher import WorkerPool
@@ -74,13 +74,13 @@ def _call_worker(batch_id: int) -> None:
 @shared_task(ignore_result=True, queue="mail")
 def wake_abandoned() -> None:
     """Call workers to runs that wait or lost their worker."""
-    schedule.wake_abandoned(at=timezone.now())
+    due_runs.wake_abandoned(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")
 def start_due() -> None:
     """Start a run of the servers that are due."""
-    schedule.start_due(at=timezone.now())
+    due_runs.start_due(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")
@@ -98,10 +98,10 @@ def age_archives() -> None:
 @shared_task(ignore_result=True, queue="mail")
 def forget_uploads() -> None:
     """Forget the previews of uploaded files that have expired."""
-    uploads.forget_expired(at=timezone.now())
+    user_uploads.forget_expired(at=timezone.now())
 
 
 @shared_task(ignore_result=True, queue="mail")
 def remove_old() -> None:
     """Remove runs, changes, mails, alerts, sessions and audit entries after their retention time."""
-    retention.remove_old(by=SYSTEM, at=timezone.now())
+    old_rows.remove_old(by=SYSTEM, at=timezone.now())

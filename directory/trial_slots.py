@@ -12,7 +12,7 @@ from typing import IO
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from directory.errors import Refused
+from directory.input_errors import Refused
 
 AT_ONCE = 3
 

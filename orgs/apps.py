@@ -3,8 +3,8 @@
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 
-from orgs import among
-from orgs.standard import make_standard_objects
+from orgs import among_lookup
+from orgs.standard_roles_orgs import make_standard_objects
 
 
 class OrgsConfig(AppConfig):
@@ -15,5 +15,5 @@ class OrgsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the ``among`` filter, and have the standard roles and orgs made after each migration."""
-        among.register()
+        among_lookup.register()
         post_migrate.connect(make_standard_objects, sender=self)

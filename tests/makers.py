@@ -11,8 +11,8 @@ from django.test import Client
 from directory.models import Alert, AlertKind, LdapServer, Run, RunChange, RunServer, RunState, Trigger
 from directory.values.plan import Action, Outcome
 from orgs.actions import legal_holds, orgs, roles
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Matter, Org, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN
@@ -50,7 +50,7 @@ def make_user(
         managed_locally=bool(password),
         password=password,
     )
-    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=at)[0]
+    return user_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=at)[0]
 
 
 def make_users(usernames: Iterable[str], *, roles: Iterable[str] = ()) -> list[User]:
@@ -64,7 +64,7 @@ def make_users(usernames: Iterable[str], *, roles: Iterable[str] = ()) -> list[U
 
 def make_at_once(new: Iterable[NewUser]) -> list[User]:
     """Make users by one action, in this order."""
-    return account_creation.create(users=list(new), created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
+    return user_creation.create(users=list(new), created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
 
 
 def make_sysadmin(username: str = "ada") -> User:

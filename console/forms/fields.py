@@ -10,7 +10,7 @@ from django import forms
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from directory.errors import Invalid
+from directory.input_errors import Invalid
 from orgs.models import Org
 
 

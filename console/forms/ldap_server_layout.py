@@ -10,7 +10,7 @@ from crispy_forms.layout import HTML, Div, Field, Fieldset, Layout
 from django.utils.translation import gettext_lazy as _
 
 from directory.values import server_fields
-from directory.values.server_field import FieldSection, ServerField
+from directory.values.server_field_kinds import FieldSection, ServerField
 
 # Parts before and after the fields of a section.
 _BEFORE = {

@@ -17,17 +17,17 @@ from console.forms.ldap_server_help import HELP
 from console.forms.ldap_server_layout import helper
 from console.forms.stored_secrets import StoredSecrets
 from directory.actions import servers
-from directory.errors import Invalid
+from directory.input_errors import Invalid
 from directory.models import LdapServer
 from directory.models.fields import Sealed, Undecryptable
-from directory.scope import inherited
+from directory.org_scope import inherited
 from directory.servers import setting_powers
 from directory.servers.presets import Preset
 from directory.servers.setting_questions import Confirmed
 from directory.values import pasted_text, server_fields
 from directory.values.ldap import AttributeMapping, Connection, GroupSearch
 from directory.values.scripts import SCRIPTS
-from directory.values.server_field import LISTS, FieldKind, FieldSection
+from directory.values.server_field_kinds import LISTS, FieldKind, FieldSection
 from orgs.models import Org, Role, User
 from orgs.permissions import Permission
 from orgs.rules.actors import person

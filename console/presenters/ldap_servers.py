@@ -10,10 +10,10 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory import found_elsewhere
-from directory.actions import schedule
+from directory import org_server_changes
+from directory.actions import due_runs
 from directory.models import LdapServer, OrgServer, RunServer
-from directory.scope import orgs_in_scope, own_lists, servers_by_org
+from directory.org_scope import orgs_in_scope, own_lists, servers_by_org
 from directory.scripts import script_hints
 from directory.servers import setting_warnings
 from directory.values.scripts import SCRIPTS
@@ -32,7 +32,7 @@ class ServerRow:
 
 def server_rows(servers: Iterable[LdapServer], *, at: datetime) -> list[ServerRow]:
     """Return each server with its last reading and its next run, in a few queries."""
-    due = schedule.next_runs(at=at)
+    due = due_runs.next_runs(at=at)
     newest = RunServer.objects.newest_of_each()
     used = {pk for org in orgs_in_scope().values() for pk in org.servers}
     return [
@@ -95,7 +95,7 @@ def _left_behind_without(server: LdapServer) -> list[str]:
     """Return sentences about users who would be found on no server any more."""
     own = {pk: tuple(each for each in servers if each != server.pk) for pk, servers in own_lists().items()}
     remaining = {pk: servers for pk, servers in own.items() if servers}
-    return found_elsewhere.left_behind(servers_by_org(), servers_by_org(own=remaining))
+    return org_server_changes.left_behind(servers_by_org(), servers_by_org(own=remaining))
 
 
 def warnings(server: LdapServer) -> list[tuple[str, str, list[str]]]:

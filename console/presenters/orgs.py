@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from directory import last_found
-from directory.last_found import FoundOnServer
+from directory import found_elsewhere
+from directory.found_elsewhere import FoundOnServer
 from directory.models import LdapServer
-from directory.scope import server_lists
+from directory.org_scope import server_lists
 from orgs.models import DirectoryService, Org, User
 from orgs.permissions import Permission
 from orgs.rules.inheritance import Effective, effective_settings
@@ -105,5 +105,5 @@ def org_card(org: Org, viewer: User) -> OrgCard:
         servers=[servers[pk] for pk in lists[org.pk] if pk in servers],
         servers_from=setting("", listed),
         servers_visible=viewer.may(Permission.SYSTEM),
-        elsewhere=last_found.groups(org) if viewer.may(Permission.ADMIN) else [],
+        elsewhere=found_elsewhere.groups(org) if viewer.may(Permission.ADMIN) else [],
     )

@@ -18,8 +18,8 @@ from console.listing.listing import Listing, show_list
 from console.listing.tables.runs import ChangeTable
 from console.presenters.undo_effects import undo_effects
 from console.security.access import ConsoleRequest, author
-from directory import last_found
-from directory.actions import approval, stored_plans, undo
+from directory import found_elsewhere
+from directory.actions import plan_approvers, stored_plans, undo
 from directory.models import Run, RunChange, RunState
 from directory.sync.stored import not_checked
 from directory.sync.stored.not_checked import Unchecked
@@ -126,7 +126,7 @@ def run_page(run: Run, request: ConsoleRequest) -> RunPage:
         undos=list(run.undos.filter(simulated=False).order_by("pk")),
         incomplete=not_checked.from_json(run.incomplete),
         may_decide_elsewhere=request.user.may(Permission.ADMIN)
-        and any(part["reason"] == last_found.SHARED for part in run.incomplete),
+        and any(part["reason"] == found_elsewhere.SHARED for part in run.incomplete),
         percent=round(100 * run.done / run.total) if run.total else None,
         listing=None if run.live else _changes(run, request),
     )
@@ -136,10 +136,10 @@ def plan_of(run: Run, request: ConsoleRequest) -> Plan | None:
     """Return the viewer's actions on the run's plan; None if there is no plan to apply."""
     if run.state != RunState.HELD_BACK and not (run.simulated and run.state == RunState.PLANNED):
         return None
-    may_decide = request.user.may(approval.permission(run))
+    may_decide = request.user.may(plan_approvers.permission(run))
     return Plan(
         may_decide=may_decide,
-        needs_approval=approval.needed(run),
+        needs_approval=plan_approvers.needed(run),
         problem=stored_plans.why_not_applicable(run=run, by=author(request), at=timezone.now()) if may_decide else "",
         effects=undo_effects(run) if run.undo_of_id is not None else [],
     )

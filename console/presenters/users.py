@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from console.elements.badges import set_by
 from console.listing.listing import show_table
 from console.listing.tables.runs import UserChangeTable
-from directory.actions import namesakes
+from directory.actions import namesake_usernames
 from directory.models import KnownId, Match, Run, RunChange, RunRepeat
 from orgs.models import Custodian, Device, DirectoryService, Org, RoleGrant, User
 from orgs.permissions import Permission
@@ -40,7 +40,7 @@ class UserCard:
     grants: Iterable[RoleGrant]
     match: Match | None
     further_ids: list[str]
-    doubt: namesakes.NamesakeDoubt
+    doubt: namesake_usernames.NamesakeDoubt
     may_free: bool
     from_ldap: bool
     misleading: str
@@ -98,7 +98,7 @@ def user_card(user: User, viewer: User, request: HttpRequest) -> UserCard:
         grants=user.grants.select_related("role").order_by("role__name", "pk"),
         match=match,
         further_ids=list(KnownId.objects.filter(user=user).values_list("unique_id", flat=True)),
-        doubt=namesakes.doubt(user),
+        doubt=namesake_usernames.doubt(user),
         may_free=may_manage(viewer, user),
         from_ldap=match is not None and service == DirectoryService.LDAP and not user.managed_locally,
         misleading=misleading(user.username),

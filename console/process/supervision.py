@@ -15,8 +15,8 @@ from pathlib import Path
 from types import FrameType
 
 from console.process.process_logs import ProcessLog
-from directory.scheduling import supervised
-from directory.scheduling.supervised import Report, Supervised
+from directory.scheduling import supervised_processes
+from directory.scheduling.supervised_processes import Report, Supervised
 
 # Wait 1 s, 2 s, 4 s ... and at most a minute before a restart; only recent ends count.
 LONGEST_PAUSE = 60.0
@@ -158,11 +158,11 @@ class Supervisor:
             self._wake.wait(_LOOK)
 
     def _report(self, *, at_once: bool) -> None:
-        if at_once or time.monotonic() - self._reported > supervised.EVERY.total_seconds():
+        if at_once or time.monotonic() - self._reported > supervised_processes.EVERY.total_seconds():
             self._reported = time.monotonic()
             # The disk is full: go on without the report.
             with suppress(OSError):
-                supervised.write(
+                supervised_processes.write(
                     self._logs.parent, Report(datetime.now(UTC), tuple(running.report() for running in self._all))
                 )
 
@@ -180,7 +180,7 @@ class Supervisor:
                         running.process.wait(STOP_WITHIN)
                 running.log.close()
         with suppress(OSError):
-            supervised.forget(self._logs.parent)
+            supervised_processes.forget(self._logs.parent)
 
     def _wait_for(self, stopping: list[_Running]) -> None:
         ends, signals_before = time.monotonic() + STOP_WITHIN, self._signals
@@ -213,7 +213,7 @@ def start_time(pid: int) -> str:
 
 def end_leftovers(folder: Path) -> list[str]:
     """End processes that a killed supervisor has left running with this data folder; return their names."""
-    report = supervised.read(folder)
+    report = supervised_processes.read(folder)
     leftovers = [process for process in report.processes if _runs(process)] if report else []
     for number, seconds in ((signal.SIGTERM, STOP_WITHIN), (signal.SIGKILL, STOP_WITHIN)):
         for process in filter(_runs, leftovers):
@@ -223,7 +223,7 @@ def end_leftovers(folder: Path) -> list[str]:
         while any(map(_runs, leftovers)) and time.monotonic() < ends:
             time.sleep(0.05)
     with suppress(OSError):
-        supervised.forget(folder)
+        supervised_processes.forget(folder)
     return [process.name for process in leftovers]
 
 

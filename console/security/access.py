@@ -13,7 +13,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
-from console.http.requests import PageRequest as HtmxRequest
+from console.http.page_requests import PageRequest as HtmxRequest
 from console.security import security_log
 from console.security.sessions import is_confirmed
 from orgs.models import User

@@ -8,18 +8,18 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from console.elements import badges, differences, reading_proofs, times
+from console.elements import badges, differences, server_reading_proofs, time_ago
+from console.elements.alert_buttons import dismiss_button
 from console.elements.badges import Badge
-from console.elements.buttons import dismiss_button
 from console.presenters import status
 from directory.models import Alert
 from orgs.models import Device, User
 
 register = template.Library()
 
-register.simple_tag(times.when)
+register.simple_tag(time_ago.when)
 register.simple_tag(differences.differences)
-register.simple_tag(reading_proofs.proof_lines)
+register.simple_tag(server_reading_proofs.proof_lines)
 register.simple_tag(badges.actions)
 register.simple_tag(badges.archive_state)
 register.simple_tag(badges.run_state)

@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.listing.filters.alerts import AlertFilter
 from console.listing.listing import show_list
 from console.listing.tables.alerts import AlertTable

@@ -10,7 +10,7 @@ from django.http import HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.listing.exports import csv_file
 from console.listing.filters.audit import AuditFilter
 from console.listing.listing import show_list

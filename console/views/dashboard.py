@@ -6,9 +6,9 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.security.access import ConsoleRequest, require
-from directory.actions import schedule
+from directory.actions import due_runs
 from directory.models import Alert, Run
 from orgs.models import User
 from orgs.permissions import Permission
@@ -23,7 +23,7 @@ def dashboard(request: ConsoleRequest) -> HttpResponse:
     context = {
         "alerts": Alert.objects.visible_to(viewer).open()[:5],
         "last_runs": runs[:5],
-        "next_run": min(schedule.next_runs(at=timezone.now()).values(), default=None)
+        "next_run": min(due_runs.next_runs(at=timezone.now()).values(), default=None)
         if viewer.may(Permission.SYSTEM)
         else None,
         "counts": User.objects.visible_to(viewer).counts_by_state() if viewer.may(Permission.USER_READ) else None,

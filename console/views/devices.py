@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.listing.exports import csv_file
 from console.listing.filters.devices import DeviceFilter
 from console.listing.listing import show_list

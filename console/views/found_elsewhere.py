@@ -10,12 +10,12 @@ from django.utils.text import capfirst
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.security.access import ConsoleRequest, author, confirmed, require
-from directory import last_found
-from directory.actions import matches
-from directory.errors import Refused
-from directory.last_found import FoundOnServer
+from directory import found_elsewhere
+from directory.actions import noted_matches
+from directory.found_elsewhere import FoundOnServer
+from directory.input_errors import Refused
 from orgs.permissions import Permission
 
 # The maximum of users listed by name for each server; a decision about all of them needs no list.
@@ -27,7 +27,7 @@ LISTED = 500
 @confirmed
 def people(request: ConsoleRequest) -> HttpResponse:
     """Show these users by server, and store the decision that they are gone."""
-    groups = last_found.groups()
+    groups = found_elsewhere.groups()
     if request.method == "POST":
         _decide(request, groups)
         return redirect("ldap_servers:found-elsewhere")
@@ -48,7 +48,7 @@ def _decide(request: ConsoleRequest, groups: list[FoundOnServer]) -> None:
         # Only users who were on the page: nobody has decided about users who came to be found elsewhere later.
         if chosen is None and request.POST["all"] != str(group.count):
             raise Refused("others were last found there by now: look at them first")
-        count = matches.give_up(server=group, user_ids=chosen, by=author(request), at=timezone.now())
+        count = noted_matches.give_up(server=group, user_ids=chosen, by=author(request), at=timezone.now())
     except Refused as reason:
         messages.error(request, f"{capfirst(str(reason))}.")
         return

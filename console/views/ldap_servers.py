@@ -14,22 +14,22 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.forms.fields import show_errors
-from console.forms.filling_in import fill_in
 from console.forms.ldap_servers import LdapServerForm
-from console.forms.settings import IntervalForm
-from console.http.requests import browser_has_gone, render_page
+from console.forms.preset_filling import fill_in
+from console.forms.sync_settings import IntervalForm
+from console.http.page_requests import browser_has_gone, render_page
 from console.presenters.ldap_servers import Caution, cautions, effects_of_deleting, server_rows, warnings
 from console.security.access import ConsoleRequest, author, require
 from console.security.sessions import is_confirmed
-from directory.actions import alerts, probe, servers, settings
-from directory.actions.probe import DirectoryUnavailable
-from directory.errors import Invalid, Refused, Unanswered
+from directory.actions import alerts, server_trials, servers, sync_settings
+from directory.actions.server_trials import DirectoryUnavailable
+from directory.input_errors import Invalid, Refused, Unanswered
 from directory.models import LdapServer, SyncSettings
 from directory.models.fields import Undecryptable
 from directory.servers import presets, setting_warnings
 from directory.sync.read import syncrepl_failures
 from directory.values import server_fields
-from directory.values.server_field import FieldSection
+from directory.values.server_field_kinds import FieldSection
 from orgs.permissions import Permission
 
 
@@ -63,7 +63,7 @@ def interval(request: ConsoleRequest) -> HttpResponse:
 
 def _save_interval(request: ConsoleRequest, form: IntervalForm) -> bool:
     try:
-        settings.save(values=form.cleaned_data, by=author(request), at=timezone.now())
+        sync_settings.save(values=form.cleaned_data, by=author(request), at=timezone.now())
     except Invalid as invalid:
         show_errors(form, invalid)
         return False
@@ -227,12 +227,12 @@ def _tried(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
         return problem
     try:
         connection = form.connection()
-        steps = probe.test_connection(connection=connection, groups=form.group_search(), **_trial(request))
+        steps = server_trials.test_connection(connection=connection, groups=form.group_search(), **_trial(request))
     except (DirectoryUnavailable, Refused, Undecryptable) as error:
         return {"problem": str(error)}
     if form.server is not None and form.is_stored(connection) and all(step.ok for step in steps):
         alerts.connection_works(server=form.server, at=timezone.now())
-    found = probe.suggested(steps)
+    found = server_trials.suggested(steps)
     return {
         "steps": steps,
         "suggested": found if found and not form.is_like(found) else None,
@@ -252,7 +252,7 @@ def _found(request: ConsoleRequest, form: LdapServerForm) -> dict[str, Any]:
     if problem := _not_ready(form):
         return problem
     try:
-        entries = probe.first_entries(connection=form.connection(), mapping=form.mapping(), **_trial(request))
+        entries = server_trials.first_entries(connection=form.connection(), mapping=form.mapping(), **_trial(request))
     except (DirectoryUnavailable, Refused, Undecryptable) as error:
         return {"problem": str(error)}
     return {"entries": entries}

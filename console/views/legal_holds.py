@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
-from console.listing.filters.names import MatterFilter
+from console.http.page_requests import render_page
+from console.listing.filters.legal_holds import MatterFilter
 from console.listing.listing import show_list
 from console.listing.tables.legal_holds import CustodianTable, MatterTable
 from console.security.access import ConsoleRequest, require

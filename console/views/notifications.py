@@ -10,11 +10,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from console.forms.fields import show_errors
-from console.forms.settings import NotificationForm
-from console.http.requests import render_page
+from console.forms.sync_settings import NotificationForm
+from console.http.page_requests import render_page
 from console.security.access import ConsoleRequest, author, require
-from directory.actions import settings
-from directory.errors import Invalid
+from directory.actions import sync_settings
+from directory.input_errors import Invalid
 from directory.models import Mail, SyncSettings
 from orgs.models import User
 from orgs.permissions import Permission
@@ -37,7 +37,7 @@ def notification_form(request: ConsoleRequest) -> HttpResponse:
 
 def _save(request: ConsoleRequest, form: NotificationForm) -> bool:
     try:
-        settings.save(values=form.values(), by=author(request), at=timezone.now())
+        sync_settings.save(values=form.values(), by=author(request), at=timezone.now())
     except Invalid as invalid:
         show_errors(form, invalid)
         return False

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.presenters.orgs import org_card, org_rows
 from console.security.access import ConsoleRequest, require
 from orgs.models import Org

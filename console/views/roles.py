@@ -6,8 +6,8 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
-from console.listing.filters.names import RoleFilter
+from console.http.page_requests import render_page
+from console.listing.filters.roles import RoleFilter
 from console.listing.listing import show_list
 from console.listing.tables.roles import RoleTable
 from console.presenters.permission_grid import grid

@@ -14,16 +14,16 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.listing.exports import csv_file, json_file
 from console.listing.filters.runs import ChangeFilter, RunFilter
 from console.listing.listing import show_list
 from console.listing.tables.runs import RunTable
 from console.presenters.runs import CHANGE_COLUMNS, change_rows, plan_of, run_page, tiles
 from console.security.access import ConsoleRequest, author, confirmed, require
-from directory.actions import approval, runs, stored_plans
+from directory.actions import plan_approvers, runs, stored_plans
 from directory.actions import undo as undo_actions
-from directory.errors import Refused
+from directory.input_errors import Refused
 from directory.models import LdapServer, Run, Trigger
 from directory.models.runs.run import RunQuerySet
 from directory.sync.finish import json_summary
@@ -111,7 +111,7 @@ def _decides(view: Callable[[ConsoleRequest, int], HttpResponseBase]) -> Callabl
 
     @functools.wraps(view)
     def guarded(request: ConsoleRequest, pk: int) -> HttpResponseBase:
-        if not request.user.may(approval.permission(get_object_or_404(_visible(request), pk=pk))):
+        if not request.user.may(plan_approvers.permission(get_object_or_404(_visible(request), pk=pk))):
             raise PermissionDenied
         return view(request, pk)
 

@@ -14,8 +14,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
 from console.forms.session import ConfirmForm, SignInForm
-from console.http.requests import render_page
-from console.security import security_log, sessions, throttle
+from console.http.page_requests import render_page
+from console.security import security_log, sessions, sign_in_throttle
 from console.security.access import ConsoleRequest, require
 from orgs.models import User
 from orgs.permissions import Permission
@@ -35,7 +35,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             login(request, user)
             sessions.begin(request)
             response = redirect(_next(request))
-            throttle.remember_browser(response, username)
+            sign_in_throttle.remember_browser(response, username)
             return response
     return render(request, "session/sign_in.html", {"form": form, "next": _next_parameter(request)})
 
@@ -56,7 +56,7 @@ def confirm(request: ConsoleRequest) -> HttpResponse:
 
 def _proven(request: HttpRequest, form: Form, username: str, password: str) -> User | None:
     """Return the user with this username and password; without one, show an error in the form and log it."""
-    attempt = throttle.begin(request, username)
+    attempt = sign_in_throttle.begin(request, username)
     if attempt is None:
         security_log.note("sign-in refused, too many attempts", request, user=username)
         form.add_error(None, _("Too many attempts. Wait 15 minutes and try again."))
@@ -67,7 +67,7 @@ def _proven(request: HttpRequest, form: Form, username: str, password: str) -> U
         # The message does not show whether the username, the password or the account is the reason.
         form.add_error(None, _("Username and password do not fit together, or this account may not use the console."))
         return None
-    throttle.forgive(attempt)
+    sign_in_throttle.forgive(attempt)
     return user
 
 

@@ -6,7 +6,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.presenters.status import status_page
 from console.security.access import ConsoleRequest, require
 from orgs.permissions import Permission

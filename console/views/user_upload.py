@@ -13,17 +13,17 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from console.forms.user_upload import UserUploadForm
-from console.http.requests import render_page
-from console.http.uploads import too_large
+from console.http.page_requests import render_page
+from console.http.upload_size_limit import too_large
 from console.listing.listing import Listing, show_table
 from console.listing.tables.user_upload import UploadTable
 from console.security.access import ConsoleRequest, author, require
-from directory.actions import uploads
-from directory.errors import Refused
+from directory.actions import user_uploads
+from directory.input_errors import Refused
 from directory.ldap.errors import DirectoryUnavailable
 from directory.models import Upload
 from directory.provisioning.csv_file import BadCsv
-from directory.provisioning.decisions import Decision
+from directory.provisioning.decision_values import Decision
 from directory.scripts.sandbox.resource_limits import SandboxBroken
 from orgs.models import Org, Role
 from orgs.permissions import Permission
@@ -56,7 +56,7 @@ def upload(request: ConsoleRequest) -> HttpResponse:
 
 def _preview(request: ConsoleRequest, form: UserUploadForm) -> None:
     given = form.cleaned_data
-    uploads.preview(
+    user_uploads.preview(
         file=given["file"],
         file_name=given["file"].name,
         org=given["org"],
@@ -78,7 +78,7 @@ def preview(request: ConsoleRequest) -> HttpResponse:
     context: dict[str, Any] = {"upload": waiting}
     if waiting is not None:
         try:
-            context |= _rows(request, uploads.decisions_of(waiting))
+            context |= _rows(request, user_uploads.decisions_of(waiting))
         except Refused as reason:
             messages.error(request, str(reason))
             context = {"upload": None}
@@ -109,7 +109,7 @@ def create(request: ConsoleRequest) -> HttpResponse:
     """Create the users in the preview."""
     number = request.POST.get("upload", "")
     try:
-        made = uploads.create(
+        made = user_uploads.create(
             user=request.user,
             upload_id=int(number) if number.isdecimal() and len(number) < 19 else 0,
             within=list(Org.objects.with_users_managed_by(request.user)),
@@ -130,6 +130,6 @@ def create(request: ConsoleRequest) -> HttpResponse:
 @require(Permission.USER)
 def discard(request: ConsoleRequest) -> HttpResponse:
     """Discard the waiting upload."""
-    uploads.discard(user=request.user)
+    user_uploads.discard(user=request.user)
     messages.success(request, _("The upload is discarded. Nobody was created."))
     return redirect("users:upload")

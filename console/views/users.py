@@ -15,15 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from console.http.requests import render_page
+from console.http.page_requests import render_page
 from console.listing.exports import csv_file
 from console.listing.filters.users import UserFilter
 from console.listing.listing import show_list
 from console.listing.tables.users import UserTable
 from console.presenters.users import may_manage, user_card
 from console.security.access import ConsoleRequest, author, confirmed, require
-from directory.actions import namesakes
-from directory.errors import Refused
+from directory.actions import namesake_usernames
+from directory.input_errors import Refused
 from orgs.models import RoleGrant, User
 from orgs.models.users import UserQuerySet
 from orgs.permissions import Permission
@@ -87,10 +87,10 @@ def another_person(request: ConsoleRequest, pk: int) -> HttpResponseBase:
     if not may_manage(request.user, user):
         raise Http404
     if request.method != "POST":
-        context = {"subject": user, "doubt": namesakes.doubt(user)}
+        context = {"subject": user, "doubt": namesake_usernames.doubt(user)}
         return render_page(request, "users/another_person.html", context)
     try:
-        name = namesakes.free_username(user_id=user.pk, by=author(request), at=timezone.now())
+        name = namesake_usernames.free_username(user_id=user.pk, by=author(request), at=timezone.now())
     except Refused as reason:
         messages.error(request, str(reason))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from directory.models import Alert, LdapServer
-from directory.sync import notifications
+from directory.sync import alerts_and_mails
 from orgs.models import User
 
 
@@ -16,4 +16,4 @@ def dismiss(*, alert: Alert, by: User, at: datetime) -> None:
 
 def connection_works(*, server: LdapServer, at: datetime) -> None:
     """End the alerts that a server can't be used, after a successful test with its stored settings."""
-    notifications.connection_works(server, at=at)
+    alerts_and_mails.connection_works(server, at=at)

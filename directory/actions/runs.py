@@ -10,10 +10,10 @@ from django.db import transaction
 from django.db.models import Q
 from django.db.models.functions import Coalesce
 
-from directory.errors import Refused
+from directory.input_errors import Refused
 from directory.models import LIVE_STATES, LdapServer, Run, RunServer, RunState, Trigger
-from directory.scope import orgs_in_scope, servers_to_read
-from directory.sync.finish import finishing
+from directory.org_scope import orgs_in_scope, servers_to_read
+from directory.sync.finish import finish_stage
 from directory.sync.lease import MAX_ATTEMPTS
 from orgs.actions.audit import Fact, note
 from orgs.rules.actors import Actor
@@ -161,7 +161,7 @@ def close_dead(*, at: datetime) -> int:
     dead = abandoned.annotate(begins=Coalesce("approved_at", "created_at")).filter(
         Q(attempts__gte=MAX_ATTEMPTS) | foreground
     )
-    closed = sum(finishing.close_dead(run, at=at) for run in dead)
+    closed = sum(finish_stage.close_dead(run, at=at) for run in dead)
     # A run that has ended must hold no server, however it ended.
     RunServer.objects.filter(live=True).exclude(run__state__in=LIVE_STATES).update(live=False)
     return closed

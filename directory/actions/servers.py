@@ -10,10 +10,10 @@ from typing import Any
 from django.db import transaction
 from django.db.models import Max
 
-from directory.actions import matches, server_orgs
-from directory.errors import Invalid, Refused
+from directory.actions import noted_matches, org_servers
+from directory.input_errors import Invalid, Refused
 from directory.models import LdapServer, RunServer, ScriptVersion, StoredGroup
-from directory.scope import own_lists, servers_by_org
+from directory.org_scope import own_lists, servers_by_org
 from directory.servers import setting_powers, setting_questions
 from directory.servers.setting_checks import wrong
 from directory.servers.setting_powers import default_grantable_roles
@@ -75,7 +75,7 @@ def save(
         stored.grantable_roles.set(roles)
     servers_before = servers_by_org() if by.user_id else {}
     if orgs is not None:
-        server_orgs.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
+        org_servers.serve(stored, orgs, keep_inherited=confirmed.keep_inherited, by=by, at=at)
     if problem := setting_powers.wrong_lists(lists, by=by):
         enabling = orgs is None or before.snapshot.get("enabled") != stored.enabled
         raise Invalid({"enabled" if enabling else "orgs": problem})
@@ -206,12 +206,12 @@ def delete(*, server: LdapServer, by: Actor, at: datetime) -> None:
         raise Refused("only a SYSADMIN may delete a server whose plans need approval")
     own, lists, name = own_lists(), setting_powers.lists(), stored.name
     fact = Fact("LDAP server", stored.pk, name, before=_snapshot(stored))
-    matches.keep_name(server=stored)
+    noted_matches.keep_name(server=stored)
     stored.delete()
     if problem := setting_powers.wrong_lists(lists, by=by):
         raise Refused(problem)
     note([fact], action="LDAP server deleted", by=by, at=at)
-    server_orgs.note_changed(own, by=by, at=at, deleted={fact.object_id: name})
+    org_servers.note_changed(own, by=by, at=at, deleted={fact.object_id: name})
 
 
 @transaction.atomic
@@ -228,7 +228,7 @@ def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
     own, lists = own_lists(), setting_powers.lists()
     for position, pk in enumerate(order):
         LdapServer.objects.filter(pk=pk).update(position=position)
-    server_orgs.sort_all()
+    org_servers.sort_all()
     if order == list(servers) and own == own_lists():
         return
     if problem := setting_powers.wrong_lists(lists, by=by):
@@ -236,4 +236,4 @@ def reorder(*, ids: Sequence[int], by: Actor, at: datetime) -> None:
     names = {"before": list(servers), "after": order}
     old, new = ({"order": [servers[pk].name for pk in names[when]]} for when in ("before", "after"))
     note([Fact("LDAP server", 0, "order", before=old, after=new)], action="LDAP servers reordered", by=by, at=at)
-    server_orgs.note_changed(own, by=by, at=at)
+    org_servers.note_changed(own, by=by, at=at)

@@ -8,11 +8,11 @@ from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from directory import void_plans
-from directory.actions import approval, runs
-from directory.errors import Refused
+from directory.actions import plan_approvers, runs
+from directory.input_errors import Refused
 from directory.models import LIVE_STATES, Alert, AlertKind, Run, RunServer, RunState, Trigger
 from directory.models.runs.states import PLAN_LIFETIME
-from directory.scope import org_lists_digests
+from directory.org_scope import org_lists_digests
 from directory.sync.review import limit_review
 from directory.values.plan import Outcome
 from orgs.rules.actors import Actor
@@ -97,7 +97,7 @@ def refuse_unless_applicable(*, run: Run, by: Actor, at: datetime) -> None:
         _refuse_void(run)
         _refuse_another_configuration(run)
         _refuse_beyond_a_limit(run, at)
-    approval.refuse_unless_second(run=run, by=by)
+    plan_approvers.refuse_unless_second(run=run, by=by)
 
 
 def why_not_applicable(*, run: Run, by: Actor, at: datetime) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime
 from django.db import transaction
 
 from directory.actions import runs
-from directory.errors import Refused
+from directory.input_errors import Refused
 from directory.models import Run, RunServer, Trigger
 from directory.values.plan import Outcome
 from orgs.actions.audit import Fact, note

@@ -14,12 +14,12 @@ from directory.demo.people import AGENCIES, BASE_ROLES, SEED, SUFFIX, UNKNOWN_AG
 from directory.models import LdapServer
 from orgs.actions import legal_holds
 from orgs.actions import orgs as org_actions
-from orgs.actions.users import account_creation, blocking, deactivation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import blocking, deactivation, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Org, Role, SetBy, User
 from orgs.rules.actors import SYSTEM
-from orgs.standard import DEFAULT_ORG
+from orgs.standard_roles_orgs import DEFAULT_ORG
 
 SERVER = "Kestrel College"
 GIGABYTE = 10**9
@@ -31,7 +31,7 @@ def build(people: Sequence[DemoPerson], *, url: str, bind_dn: str, bind_password
     orgs = _orgs(at)
     roles = {role.name: role for role in Role.objects.all()}
     existing = [person for person in people if person.story is not Story.NEW]
-    made = account_creation.create(
+    made = user_creation.create(
         users=[_user(person, orgs, roles) for person in existing], created_by=CreatedBy.DEPLOYMENT, by=SYSTEM, at=at
     )
     by_story: dict[Story, list[int]] = {}

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Count, Exists, OuterRef
 
-from directory.invariants.proofs import FROM_THE_DIRECTORY, PLANNED_OR_APPLIED, READER
+from directory.invariants.run_proofs import FROM_THE_DIRECTORY, PLANNED_OR_APPLIED, READER
 from directory.models import KnownId, LdapServer, Match, RunChange, RunServer, StoredEntry
 from directory.sync.entries.group_store import GroupStore
 from directory.values.group_graph import names_of

@@ -9,11 +9,11 @@ from typing import Any
 from django.db import transaction
 
 from directory.actions import servers
-from directory.errors import Invalid, Refused
+from directory.input_errors import Invalid, Refused
 from directory.models import LdapServer
 from directory.servers.setting_questions import Confirmed
 from directory.values import server_fields
-from directory.values.server_field import LISTS, TEXTS, FieldKind
+from directory.values.server_field_kinds import LISTS, TEXTS, FieldKind
 from orgs.actions import locks
 from orgs.actions import orgs as org_actions
 from orgs.models import Org, Role

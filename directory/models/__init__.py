@@ -7,15 +7,15 @@ from directory.models.groups import StoredGroup
 from directory.models.heartbeats import Heartbeat
 from directory.models.known_ids import Absence, KnownId, LastSeen
 from directory.models.mails import Mail, MailKind
-from directory.models.repeats import RunRepeat
 from directory.models.runs.readings import RunServer
 from directory.models.runs.run import Run
 from directory.models.runs.run_changes import RunChange
+from directory.models.runs.run_repeats import RunRepeat
 from directory.models.runs.states import LIVE_STATES, RunState, Trigger
-from directory.models.scripts import ScriptVersion
+from directory.models.script_versions import ScriptVersion
 from directory.models.servers.ldap_server import LdapServer, OrgServer
-from directory.models.settings import SyncSettings
-from directory.models.uploads import Upload
+from directory.models.sync_settings import SyncSettings
+from directory.models.user_uploads import Upload
 
 __all__ = [
     "LIVE_STATES",

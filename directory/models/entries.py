@@ -127,7 +127,7 @@ class StoredEntry(models.Model):
     matched_by = models.CharField(_("matched by"), max_length=16, blank=True)
     verdict: Any = models.JSONField(_("verdict"), null=True)
     settled = models.BooleanField(_("verdict holds while the entry stays"), default=False)
-    # Bits of directory.ldap.identity.Trait.
+    # Bits of directory.ldap.entry_identity.Trait.
     traits = models.PositiveSmallIntegerField(default=0, db_default=0)
 
     class Meta:

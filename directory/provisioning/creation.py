@@ -10,13 +10,13 @@ from django.db import transaction
 from django.db.models import Q
 
 from directory.models import Match
+from directory.provisioning.applicant_decisions import decide
 from directory.provisioning.applicants import Applicant
-from directory.provisioning.deciding import decide
-from directory.provisioning.decisions import Decision
+from directory.provisioning.decision_values import Decision
 from directory.sync.identify import known_ids
 from orgs.actions import orgs as org_actions
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import Actor
 from orgs.text import fold
@@ -84,7 +84,7 @@ def carry_out(decisions: Iterable[Decision], *, created_by: CreatedBy, by: Actor
         )
         matches.append(decision.match)
     made.orgs = orgs.made
-    made.users = account_creation.create(users=new_users, created_by=created_by, by=by, at=at)
+    made.users = user_creation.create(users=new_users, created_by=created_by, by=by, at=at)
     _store_matches([(user, match) for user, match in zip(made.users, matches, strict=True) if match is not None], at=at)
     return made
 

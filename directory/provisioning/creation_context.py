@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from directory.scope import orgs_in_scope
-from directory.sync.plan import users_in_scope
+from directory.org_scope import orgs_in_scope
+from directory.sync.plan.plan_context import load_plan_context
 from directory.values.plan import OrgFacts
-from orgs.actions import guard
+from orgs.actions import escalation_guard
 from orgs.models import DirectoryService, Org, Role
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
@@ -32,10 +32,10 @@ class CreationContext:
     """The active orgs and those that would be made, by folded name; all roles; and what the acting person holds."""
 
     def __init__(self, by: Actor) -> None:
-        self.actor = guard.acting(by)
+        self.actor = escalation_guard.acting(by)
         self._withheld: dict[str, Mapping[str, str]] = {}
         self.scope = orgs_in_scope()
-        self.plan_context = users_in_scope.plan_context(self.scope)
+        self.plan_context = load_plan_context(self.scope)
         self.roles = {role.name: role for role in Role.objects.all()}
         self.orgs = {
             fold(org.name): TargetOrg(
@@ -68,7 +68,9 @@ class CreationContext:
         if self.actor is None:
             return {}
         if target.path not in self._withheld:
-            self._withheld[target.path] = guard.not_grantable(self.actor, self.roles.values(), org_path=target.path)
+            self._withheld[target.path] = escalation_guard.not_grantable(
+                self.actor, self.roles.values(), org_path=target.path
+            )
         return self._withheld[target.path]
 
     def role_ids(self, names: Iterable[str]) -> tuple[int, ...]:

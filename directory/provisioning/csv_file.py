@@ -14,7 +14,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
-from orgs.actions.users import account_creation
+from orgs.actions.users import user_creation
 from orgs.text import counted, fold, misleading
 
 COLUMNS = ("username", "email", "first_name", "last_name", "org", "password", "notes")
@@ -258,7 +258,7 @@ def _problem(name: str, value: str) -> str | None:
 
 def taken(rows: Sequence[Row]) -> Iterator[str]:
     """Yield a problem for each row whose username is taken."""
-    existing = account_creation.taken([fold(row.username) for row in rows])
+    existing = user_creation.taken([fold(row.username) for row in rows])
     for row in rows:
         if (name := existing.get(fold(row.username))) is not None:
             yield f"line {row.line}: the username {name} is taken (letter case does not count)"

@@ -6,14 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from directory.ldap.entry_identity import identity
 from directory.ldap.groups.group_reader import read_graph
-from directory.ldap.identity import identity
-from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.whole_reading import open_reading
 from directory.ldap.search.raw_entry import without_groups
-from directory.ldap.search.requests import ReadingRequest
-from directory.ldap.validation.syntax import escape_filter
+from directory.ldap.search.reading_request import ReadingRequest
+from directory.ldap.validation.dn_and_attribute_syntax import escape_filter
 from directory.models import LdapServer
-from directory.scope import OrgScope
+from directory.org_scope import OrgScope
 from directory.scripts import server_sandbox
 from directory.values.group_graph import GroupGraph, names_of
 from directory.values.ldap import Connection, Entry, Identity

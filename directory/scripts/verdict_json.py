@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from directory.values.scripts import SCRIPTS, ScriptError, Verdict, script_named
-from orgs.bulk import Json
+from orgs.bulk_writes import Json
 
 
 def verdict_to_json(verdict: Verdict | None) -> dict[str, Any] | None:

@@ -8,9 +8,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 
 from directory.ldap.attributes.computed_attributes import EXCEPT
-from directory.ldap.validation.addresses import check_ldap_url
+from directory.ldap.validation.allowed_addresses import check_ldap_url
+from directory.ldap.validation.dn_and_attribute_syntax import check_attribute, check_certificate, check_dn
 from directory.ldap.validation.filter_syntax import check_filter
-from directory.ldap.validation.syntax import check_attribute, check_certificate, check_dn
 from directory.models import LdapServer
 from directory.models.fields import Sealed
 from directory.models.servers.connection_settings import Scope
@@ -20,8 +20,8 @@ from directory.scripts.sandbox.sandbox import compile_errors
 from directory.values import server_fields
 from directory.values.pem_certificates import check_client_certificate
 from directory.values.scripts import SCRIPTS
-from directory.values.server_field import LISTS as LIST_KINDS
-from directory.values.server_field import LONG_TEXTS, OF_ONE_LINE, FieldKind
+from directory.values.server_field_kinds import LISTS as LIST_KINDS
+from directory.values.server_field_kinds import LONG_TEXTS, OF_ONE_LINE, FieldKind
 from orgs.text import counted, fold
 
 BY_COLUMN = {script.column: script for script in SCRIPTS}

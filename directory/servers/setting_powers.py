@@ -6,14 +6,14 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from directory.models import LdapServer
-from directory.scope import orgs_in_scope, server_lists
+from directory.org_scope import orgs_in_scope, server_lists
 from directory.servers.setting_questions import wrong_limits
-from orgs.actions import guard
-from orgs.actions.powers import EVERYWHERE
+from orgs.actions import escalation_guard
 from orgs.models import Org, Role, User
 from orgs.permissions import SERVER_ADMINISTRATOR, SYSADMIN, Permission
 from orgs.rules.actors import Actor
 from orgs.rules.inheritance import effective_settings
+from orgs.rules.power_comparison import EVERYWHERE
 
 # The enabled LDAP servers that each org uses, in order, by the org's id.
 Lists = Mapping[int, tuple[int, ...]]
@@ -30,8 +30,8 @@ def is_sysadmin(by: Actor) -> bool:
 
 def beyond(by: Actor, roles: Iterable[Role]) -> list[str]:
     """Return the names of the roles with a permission that the author does not hold in every org."""
-    actor = guard.acting(by)
-    return [] if actor is None else sorted(guard.not_grantable(actor, roles, org_path=EVERYWHERE))
+    actor = escalation_guard.acting(by)
+    return [] if actor is None else sorted(escalation_guard.not_grantable(actor, roles, org_path=EVERYWHERE))
 
 
 def _out_of_reach(by: Actor, granted: Iterable[Role]) -> list[str]:
@@ -40,13 +40,13 @@ def _out_of_reach(by: Actor, granted: Iterable[Role]) -> list[str]:
     These include the default roles of any org: a script may move anybody there, and give them by an empty list. A default
     role that holds ``admin`` is given only if the server may grant it, like any other role.
     """
-    if (actor := guard.acting(by)) is None:
+    if (actor := escalation_guard.acting(by)) is None:
         return []
     roles = {role.name: role for role in Role.objects.all() if not role.holds_admin}
     found = beyond(by, granted)
     for org in sorted(effective_settings().values(), key=lambda org: org.path):
         usual = [roles[name] for name in org.default_roles if org.active and name in roles]
-        refused = guard.not_grantable(actor, usual, org_path=org.path)
+        refused = escalation_guard.not_grantable(actor, usual, org_path=org.path)
         found += [f"{name} (default role of {org.name})" for name in sorted(refused)]
     return found
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
-from directory import found_elsewhere
-from directory.errors import Unanswered
-from directory.found_elsewhere import ServersByOrg
+from directory import org_server_changes
+from directory.input_errors import Unanswered
 from directory.models import LdapServer
-from directory.scope import inherited, servers_by_org
+from directory.org_scope import inherited, servers_by_org
+from directory.org_server_changes import ServersByOrg
 from orgs.models import Org
 from orgs.text import fold
 
@@ -90,5 +90,5 @@ def ask_about_left_behind(before: ServersByOrg, confirmed: Confirmed) -> None:
     Raises:
         Unanswered: with a sentence for each such server.
     """
-    if not confirmed.left_behind and (found := found_elsewhere.left_behind(before, servers_by_org())):
+    if not confirmed.left_behind and (found := org_server_changes.left_behind(before, servers_by_org())):
         raise Unanswered(LEFT_BEHIND, found)

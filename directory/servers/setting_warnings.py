@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory.ldap.validation.addresses import names_this_machine
+from directory.ldap.validation.allowed_addresses import names_this_machine
 from directory.models import LdapServer, OrgServer
 from directory.values import distinguished_names, pasted_text
 from directory.values.ldap import Connection

@@ -13,7 +13,7 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory.status import upgrades
+from directory.status import applied_migrations
 from directory.status.lines import Line, LineState
 from orgs.models import User
 
@@ -92,23 +92,23 @@ def _sqlite_advice() -> Line:
 
 def _migrations() -> Line:
     title, applied = _("Migrations"), MigrationRecorder(connection).applied_migrations().keys()
-    if reason := upgrades.obstacle(applied):
+    if reason := applied_migrations.obstacle(applied):
         return Line(title, LineState.PROBLEM, reason, _("Stop Rollcall, and make a backup before each of the two."))
-    if missing := upgrades.missing(applied):
+    if missing := applied_migrations.missing(applied):
         return Line(
             title,
             LineState.PROBLEM,
             _("Not applied: %(names)s.") % {"names": _some(missing)},
             _("Stop Rollcall, make a backup, and run manage.py migrate."),
         )
-    if unknown := upgrades.unknown(applied):
+    if unknown := applied_migrations.unknown(applied):
         return Line(
             title,
             LineState.WARNING,
             _("The database is newer than the code: %(names)s.") % {"names": _some(unknown)},
             _("Install the release that the database was last used with, or a newer one."),
         )
-    count = len(upgrades.installed_migrations())
+    count = len(applied_migrations.installed_migrations())
     return Line(
         title,
         LineState.OK,

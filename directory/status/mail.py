@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from directory.models import Mail, SyncSettings
 from directory.status.lines import Line, LineState
-from directory.sync.notifications import GIVE_UP_AFTER
+from directory.sync.alerts_and_mails import GIVE_UP_AFTER
 from orgs.models import User
 
 # How long a mail that was never sent is shown.

@@ -12,9 +12,9 @@ from django.utils.translation import ngettext
 
 from directory.models import Heartbeat
 from directory.models.heartbeats import Part
-from directory.scheduling import queues, supervised
+from directory.scheduling import queues, supervised_processes
 from directory.scheduling.heartbeats import ALIVE
-from directory.scheduling.supervised import Supervised
+from directory.scheduling.supervised_processes import Supervised
 from directory.status.lines import Line, LineState
 
 # About the tasks that the clock sends in five minutes: with more waiting, the workers of a queue don't keep up.
@@ -95,10 +95,10 @@ def _clock(clocks: Sequence[Heartbeat], at: datetime) -> Line:
 
 def _supervised(at: datetime) -> list[Line]:
     """Return the lines of the processes of ``manage.py serve``, if it runs on this machine."""
-    report = supervised.read(settings.VAR)
+    report = supervised_processes.read(settings.VAR)
     if report is None:
         return []
-    if at - report.at > supervised.SILENT:
+    if at - report.at > supervised_processes.SILENT:
         fact = _("manage.py serve is silent: nothing that ends is started again. Heard of")
         advice = _("Start it again. Is its disk full, or was it killed?")
         return [Line(_("Supervisor"), LineState.WARNING, fact, advice, at=report.at)]

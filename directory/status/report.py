@@ -9,7 +9,7 @@ from django.db import Error
 from django.utils.translation import gettext as _
 
 from directory.scheduling import queues
-from directory.status import broker, database, kept, mail, processes, safety, scripts, servers, work
+from directory.status import broker, database, live_runs, mail, old_rows, processes, safety, sandbox, servers
 from directory.status.lines import Line, LineState, Section
 
 
@@ -19,17 +19,17 @@ def sections(*, at: datetime) -> list[Section]:
     stored = database.look()
     found: list[tuple[str, str, Callable[[], list[Line]]]] = [
         ("workers", _("Workers and clock"), lambda: processes.look(at=at, waiting=answer.waiting)),
-        ("runs", _("Runs under way"), lambda: work.look(at=at)),
+        ("runs", _("Runs under way"), lambda: live_runs.look(at=at)),
         ("servers", _("LDAP servers"), lambda: servers.look(at=at)),
         ("mail", _("Mail"), lambda: mail.look(at=at)),
-        ("kept", _("What is kept"), lambda: kept.look(at=at)),
+        ("kept", _("What is kept"), lambda: old_rows.look(at=at)),
     ]
     return [
         Section("database", _("Database"), tuple(stored)),
         Section("redis", _("Redis"), tuple(broker.look(answer))),
         *(Section(key, title, tuple(_if_stored(look))) for key, title, look in found),
-        Section("sandbox", _("Sandbox of the scripts"), tuple(scripts.look())),
-        Section("safety", _("Safety"), (*scripts.dangers(), *safety.look())),
+        Section("sandbox", _("Sandbox of the scripts"), tuple(sandbox.look())),
+        Section("safety", _("Safety"), (*sandbox.dangers(), *safety.look())),
     ]
 
 
@@ -41,7 +41,7 @@ def alarms(*, at: datetime) -> list[Line]:
 
 def dangers() -> list[Line]:
     """Return the warnings about settings that only a trial installation may have."""
-    return [*safety.dangers(), *scripts.dangers()]
+    return [*safety.dangers(), *sandbox.dangers()]
 
 
 def _if_stored(look: Callable[[], list[Line]]) -> list[Line]:

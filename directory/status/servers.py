@@ -7,11 +7,11 @@ from datetime import datetime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from directory.actions.schedule import timetables
+from directory.actions.due_runs import timetables
 from directory.models import LdapServer, RunServer
 from directory.models.fields import Sealed
-from directory.scheduling import due
-from directory.scheduling.due import Timetable
+from directory.scheduling import timetable
+from directory.scheduling.timetable import Timetable
 from directory.servers import setting_warnings
 from directory.status.lines import Line, LineState
 from directory.sync.stored import not_checked
@@ -33,7 +33,7 @@ def look(*, at: datetime) -> list[Line]:
         lines += _unchecked(server, newest.get(server.pk))
         if server.pk in used:
             last = successes.get(server.pk)
-            late = due.late(used[server.pk], last_success=last, since=since, now=at)
+            late = timetable.late(used[server.pk], last_success=last, since=since, now=at)
             lines.append(_success(server, used[server.pk], last, late=late))
         else:
             lines.append(Line(server.name, LineState.OK, _("No org uses it."), about=("server", server.pk)))

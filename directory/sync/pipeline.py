@@ -5,15 +5,15 @@ from __future__ import annotations
 from directory.models import RunState
 from directory.scripts.distributed.dispatcher import NO_WORKERS, WorkerPool
 from directory.sync import lease, run_context
-from directory.sync.apply import applying
+from directory.sync.apply import apply_stage
 from directory.sync.errors import Cancelled, SyncStopped
-from directory.sync.finish import finishing, holding_back, run_log
+from directory.sync.finish import finish_stage, holding_back, run_log
 from directory.sync.lease import Clock, Progress, ignore_progress
-from directory.sync.plan import planning
-from directory.sync.read import reading
-from directory.sync.review import reviewing
+from directory.sync.plan import plan_stage
+from directory.sync.read import read_stage
+from directory.sync.review import review_stage
 from directory.sync.run_context import RunContext
-from directory.sync.undo import undo_planning
+from directory.sync.undo import undo_stage
 
 
 def execute(
@@ -29,31 +29,31 @@ def execute(
         try:
             _carry_out(run_context.load(run_id, claimed, workers))
         except SyncStopped as stopped:
-            finishing.failed(run_context.load(run_id, claimed), str(stopped))
+            finish_stage.failed(run_context.load(run_id, claimed), str(stopped))
         except Cancelled:
-            finishing.cancelled(run_context.load(run_id, claimed))
+            finish_stage.cancelled(run_context.load(run_id, claimed))
 
 
 def _carry_out(context: RunContext) -> None:
-    if finishing.only_the_end_is_missing(context.run):
-        return finishing.resume(context)
+    if finish_stage.only_the_end_is_missing(context.run):
+        return finish_stage.resume(context)
     if context.run.state == RunState.APPLYING:
         run_log.write_application_begins(context)
         return _apply(context)
     if context.run.undo_of is not None:
-        undo_planning.make_plan(context)
-        return finishing.planned(context)
+        undo_stage.make_plan(context)
+        return finish_stage.planned(context)
     return _sync(context)
 
 
 def _sync(context: RunContext) -> None:
     run_log.write_sync_begins(context)
-    read = reading.read_servers(context)
+    read = read_stage.read_servers(context)
     run_log.write_orgs_begin(context)
-    counts = planning.make_plan(context, read)
-    reasons = reviewing.reasons_to_stop(context, read, counts)
+    counts = plan_stage.make_plan(context, read)
+    reasons = review_stage.reasons_to_stop(context, read, counts)
     if context.run.simulated:
-        return finishing.planned(context)
+        return finish_stage.planned(context)
     if reasons:
         return holding_back.hold_back(context, reasons)
     context.lease.save(state=RunState.APPLYING)
@@ -61,6 +61,6 @@ def _sync(context: RunContext) -> None:
 
 
 def _apply(context: RunContext) -> None:
-    applying.copy_plan(context)
-    applying.apply_plan(context)
-    finishing.applied(context)
+    apply_stage.copy_plan(context)
+    apply_stage.apply_plan(context)
+    finish_stage.applied(context)

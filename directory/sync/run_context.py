@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from directory.models import Run, RunServer, SyncSettings
-from directory.scope import OrgScope, org_lists_digests, orgs_in_scope
+from directory.org_scope import OrgScope, org_lists_digests, orgs_in_scope
 from directory.scripts.distributed.dispatcher import NO_WORKERS, WorkerPool
 from directory.sync.lease import Lease
 from orgs.rules.actors import Actor

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from directory.values import server_fields
-from directory.values.server_field import FieldKind
+from directory.values.server_field_kinds import FieldKind
 
 # Text copied from a page or document may have a byte order mark, zero-width blanks and no-break blanks.
 _UNSEEN = "\ufeff\u200b\u2060"

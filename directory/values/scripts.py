@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from directory.values.script_results import Returns, name, names, truth
+from directory.values.script_returns import Returns, name, names, truth
 
 T = TypeVar("T")
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from directory import digests
 from directory.values.pem_certificates import holder
-from directory.values.server_field import InDigest
+from directory.values.server_field_kinds import InDigest
 from directory.values.server_fields import FIELDS
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from directory.values.limit_table import LIMITS
 from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME, SCRIPTS
-from directory.values.server_field import FieldKind, FieldSection, InDigest, ServerField
+from directory.values.server_field_kinds import FieldKind, FieldSection, InDigest, ServerField
 
 ALWAYS, EARLIER, NEVER = InDigest.ALWAYS, InDigest.EARLIER, InDigest.NEVER
 

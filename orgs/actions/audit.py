@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import connection
 
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 from orgs.models.audit import AuditEntry
 from orgs.rules.actors import Actor
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
-from orgs.actions import guard, locks, ways_in
+from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
 from orgs.models import Org, Role, User
@@ -71,7 +71,7 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
         before["default_roles"] = sorted(stored.default_roles.values_list("name", flat=True))
         after["default_roles"] = sorted(role.name for role in default_roles)
     if before != after:
-        with _no_more_default_roles(stored, by=by), ways_in.watched(by=by, at=at):
+        with _no_more_default_roles(stored, by=by), local_password_guard.watched(by=by, at=at):
             stored.save()
             if default_roles is not None:
                 stored.default_roles.set(default_roles)
@@ -82,13 +82,13 @@ def change(*, org: Org, by: Actor, at: datetime, default_roles: Collection[Role]
 @contextmanager
 def _no_more_default_roles(org: Org, *, by: Actor) -> Iterator[None]:
     """Refuse a change in the block that adds default roles with more permissions than the acting person holds."""
-    if guard.acting(by) is None:
+    if escalation_guard.acting(by) is None:
         yield
         return
     before = effective_settings()[org.pk].default_roles
     yield
     new = Role.objects.filter(name__in=effective_settings()[org.pk].default_roles - before)
-    guard.refuse_roles(roles=new, org_path=org.path, where=f"The default roles of {org.name}", by=by)
+    escalation_guard.refuse_roles(roles=new, org_path=org.path, where=f"The default roles of {org.name}", by=by)
 
 
 @transaction.atomic

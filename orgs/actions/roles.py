@@ -8,14 +8,14 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from orgs.actions import guard, locks, ways_in
+from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.actions.powers import EVERYWHERE
 from orgs.models import Role, RoleGrant, User
 from orgs.permissions import Permission
 from orgs.rules.actors import Actor
 from orgs.rules.local_sign_in import whose_password_would_count
+from orgs.rules.power_comparison import EVERYWHERE
 from orgs.text import fold
 
 
@@ -50,7 +50,10 @@ def save(*, role: Role | None, name: str, permissions: Collection[str], by: Acto
     holders = _holders_with_a_local_way(changed)
     locks.administrators(beside=holders)
     had_sysadmin = User.objects.sysadmins().exists()
-    with ways_in.a_sysadmin_stays(by=by), ways_in.promotions_watched(user_ids=holders, by=by, at=at):
+    with (
+        local_password_guard.a_sysadmin_stays(by=by),
+        local_password_guard.promotions_watched(user_ids=holders, by=by, at=at),
+    ):
         changed.save()
     if had_sysadmin and not User.objects.sysadmins().exists():
         raise Refused("nobody active would hold the admin permission, and someone has to")
@@ -69,10 +72,10 @@ def _holders_with_a_local_way(role: Role) -> list[int]:
 
 def _refuse_more(role: Role, permissions: Collection[str], *, by: Actor) -> None:
     """Refuse to give a role more than the acting person holds, and to change or rename a role that holds more."""
-    actor = guard.acting(by)
+    actor = escalation_guard.acting(by)
     if actor is None:
         return
     # Nobody holds a new role yet. An existing role may be held, or named by a script, in any org.
     path = EVERYWHERE if role.pk else actor.org_path
     touched = Role(name=role.name or "This role", permissions=sorted({*permissions, *role.permissions}))
-    guard.refuse_roles(roles=[touched], org_path=path, where="Saving the role", by=by)
+    escalation_guard.refuse_roles(roles=[touched], org_path=path, where="Saving the role", by=by)

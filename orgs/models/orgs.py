@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Count, Q
 from django.utils.translation import gettext_lazy as _
 
-from orgs.models.keys import Keyed
+from orgs.models.name_keys import Keyed
 from orgs.models.roles import Role
 from orgs.permissions import Permission
 from orgs.text import fold, registration_key

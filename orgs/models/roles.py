@@ -9,7 +9,7 @@ from django.db.models import Count, OuterRef, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
-from orgs.models.keys import Keyed
+from orgs.models.name_keys import Keyed
 from orgs.permissions import Permission, holds
 
 

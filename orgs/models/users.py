@@ -12,7 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
-from orgs.models.keys import Keyed
+from orgs.models.name_keys import Keyed
 from orgs.models.orgs import Org
 from orgs.models.roles import Role
 from orgs.permissions import PERSONAL, Permission, holds

@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from directory.actions import matches, namesakes, servers, uploads
+from directory.actions import namesake_usernames, noted_matches, servers, user_uploads
 from directory.models import LdapServer
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
 from directory.servers.setting_questions import Confirmed
 from orgs.actions import orgs, roles
 from orgs.actions.users import (
-    account_creation,
     blocking,
     deactivation,
     local_passwords,
     org_moves,
     role_grants,
+    user_creation,
     user_profiles,
 )
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import Actor
@@ -77,9 +77,11 @@ def _of_users() -> Iterator[Act]:
     yield Act("root is renamed", user_profiles.update_profiles, partial(_rename, "root", "root.old"))
     yield Act("pat takes a directory name", user_profiles.update_profiles, partial(_rename, "pat", "new.sys"))
     for who in ("mary", "pat"):
-        yield Act(f"{who}'s username is freed", namesakes.free_username, partial(_free, who))
+        yield Act(f"{who}'s username is freed", namesake_usernames.free_username, partial(_free, who))
     yield Act(
-        "mary is matched anew", matches.forget, lambda by: matches.forget(user_ids=[user("mary").pk], by=by, at=NOW)
+        "mary is matched anew",
+        noted_matches.forget,
+        lambda by: noted_matches.forget(user_ids=[user("mary").pk], by=by, at=NOW),
     )
 
 
@@ -106,20 +108,20 @@ def _rename(who: str, name: str, by: Actor) -> object:
 
 
 def _free(who: str, by: Actor) -> object:
-    return namesakes.free_username(user_id=user(who).pk, by=by, at=NOW)
+    return namesake_usernames.free_username(user_id=user(who).pk, by=by, at=NOW)
 
 
 def _of_new_users() -> Iterator[Act]:
     for role_name in GIVEN_ROLES:
-        yield Act(f"a new user is {role_name}", account_creation.create, partial(_new_user, role_name))
+        yield Act(f"a new user is {role_name}", user_creation.create, partial(_new_user, role_name))
         yield Act(f"a new user is decided to be {role_name}", creation.create, partial(_decided, role_name))
     for place in ("Left", "Gifts", "Asked"):
-        yield Act(f"an upload to {place}", uploads.create, partial(_upload, place))
+        yield Act(f"an upload to {place}", user_uploads.create, partial(_upload, place))
 
 
 def _new_user(role_name: str, by: Actor) -> object:
     new = NewUser(Profile("new"), org("Left").pk, frozenset({role(role_name).pk}), managed_locally=True, password=MINE)
-    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=by, at=NOW)
+    return user_creation.create(users=[new], created_by=CreatedBy.HAND, by=by, at=NOW)
 
 
 def _decided(role_name: str, by: Actor) -> object:
@@ -133,8 +135,8 @@ def _upload(place: str, by: Actor) -> object:
     me = User.objects.select_related("org").get(pk=by.user_id)
     mine = list(Org.objects.with_users_managed_by(me))
     file = io.BytesIO(f"username,password\nuploaded,{MINE}\n".encode())
-    upload = uploads.preview(file=file, file_name="x.csv", org=org(place), within=mine, user=me, at=NOW)
-    return uploads.create(user=me, upload_id=upload.pk, within=mine, by=by, at=NOW)
+    upload = user_uploads.preview(file=file, file_name="x.csv", org=org(place), within=mine, user=me, at=NOW)
+    return user_uploads.create(user=me, upload_id=upload.pk, within=mine, by=by, at=NOW)
 
 
 def _of_roles() -> Iterator[Act]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from directory.models import LdapServer, Match
-from orgs.actions import guard, orgs
-from orgs.actions.powers import EVERYWHERE, NOTHING, Holding, beyond
-from orgs.actions.users import account_creation, blocking, deactivation, role_grants
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions import escalation_guard, orgs
+from orgs.actions.users import blocking, deactivation, role_grants, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import SYSTEM, Actor
 from orgs.rules.inheritance import effective_settings
 from orgs.rules.local_sign_in import with_a_local_way_in
+from orgs.rules.power_comparison import EVERYWHERE, NOTHING, Holding, beyond
 from tests.makers import NOW, PASSWORD, make_org, make_role, make_server, make_sysadmin, make_user
 
 SYNC = Actor("a sync", run_id=7)
@@ -59,7 +59,7 @@ def _promoted() -> None:
     """Mary was uploaded as a plain person with a password that the uploader knows; a sync has made her SYSADMIN."""
     synchronized = make_org("Asked", parent=org("Left"))
     new = NewUser(Profile("mary"), synchronized.pk, frozenset({role("PROe User").pk}), password=PASSWORD)
-    mary = account_creation.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
+    mary = user_creation.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOW)[0]
     orgs.change(org=synchronized, directory_service="ldap", by=SYSTEM, at=NOW)
     Match.objects.create(user=mary, dn="uid=mary", unique_id="4711", matched_at=NOW)
     role_grants.set_roles(roles={mary.pk: frozenset({role("SYSADMIN").pk})}, by=SYNC, at=NOW)
@@ -86,7 +86,7 @@ class Powers:
         }
         links = LdapServer.grantable_roles.through.objects.values_list("ldapserver_id", "role__name")
         return cls(
-            held=guard.holdings(ids),
+            held=escalation_guard.holdings(ids),
             ways_in=dict(with_a_local_way_in().values_list("pk", "password")),
             by_default=by_default,
             by_servers={(server, name): Holding(permissions[name], EVERYWHERE) for server, name in links},

@@ -14,8 +14,8 @@ from pytest_django import Settings
 
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.ldap.errors import Stage
-from directory.ldap.reading.reader import Reading, open_reading
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import Reading, open_reading
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.models import RunState
 from tests.attacks.bad_settings import TEST
 from tests.attacks.ldap_pages import Ear, on_the_page
@@ -93,9 +93,9 @@ class TestANameThatLeadsElsewhere:
 
         monkeypatch.setattr("socket.getaddrinfo", answer)
         # Another process would ask the machine's own name server.
-        monkeypatch.setattr("directory.sync.read.reading.ReadingProcess", ReadingHere)
+        monkeypatch.setattr("directory.sync.read.read_stage.ReadingProcess", ReadingHere)
         monkeypatch.setattr(
-            "directory.actions.probe.try_connection", lambda request, _waits, _groups: test_connection(request)
+            "directory.actions.server_trials.try_connection", lambda request, _waits, _groups: test_connection(request)
         )
         before = snapshot()
         expected = "no connection is opened; “Test connection” and the run say why"

@@ -15,8 +15,8 @@ from django.utils import timezone
 from directory.invariants import broken
 from directory.models import LdapServer
 from orgs.actions import orgs, roles
-from orgs.actions.users import account_creation, deactivation, local_passwords, org_moves, role_grants
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import deactivation, local_passwords, org_moves, role_grants, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, CreatedBy, Org, Role, User
 from orgs.permissions import Permission
@@ -234,7 +234,7 @@ class TestSomebodyWhoseRoleIsGivenMore:
     def holder(self, left: Org, clerk: Role, eve: User) -> User:
         olga = make_user("olga", org=left, roles=["Org Admin"], password=PASSWORD)
         new = NewUser(Profile("local.one"), left.pk, frozenset({clerk.pk}), password=MINE)
-        made = account_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW)[0]
+        made = user_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(olga), at=NOW)[0]
         assert opens("local.one")
         return made
 

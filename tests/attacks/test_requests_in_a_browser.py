@@ -13,7 +13,7 @@ from django.conf import settings
 from playwright.sync_api import BrowserContext, Dialog, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
-from directory.actions import schedule
+from directory.actions import due_runs
 from directory.models import Alert, SyncSettings
 from orgs.models import User
 from tests.attacks.attempts import attack
@@ -84,7 +84,7 @@ def evil() -> Iterator[Site]:
 def ada() -> User:
     SyncSettings.load()
     # The first look at the schedule notes from when on it counts.
-    schedule.next_runs(at=NOW)
+    due_runs.next_runs(at=NOW)
     return make_sysadmin()
 
 

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
-from console.security import throttle
+from console.security import sign_in_throttle
 from console.security.session_store import SessionStore
 from orgs.actions.users import blocking, deactivation, local_passwords, role_grants
 from orgs.models import Role, User
@@ -157,23 +157,23 @@ class TestGuessing:
         with attack(
             "one password for 100 usernames",
             how="100 usernames, one attempt each, from one address",
-            expected=f"“Too many attempts” after {throttle.ADDRESS_ATTEMPTS}, whoever is asked for",
+            expected=f"“Too many attempts” after {sign_in_throttle.ADDRESS_ATTEMPTS}, whoever is asked for",
         ) as attempt:
             answers = [try_in(f"person{number}", "Spring2026!") for number in range(100)]
             for number, response in enumerate(answers):
-                shows = WRONG if number < throttle.ADDRESS_ATTEMPTS else TOO_MANY
+                shows = WRONG if number < sign_in_throttle.ADDRESS_ATTEMPTS else TOO_MANY
                 attempt.answer(response, 200, shows=shows)
-            attempt.note(f"{throttle.ADDRESS_ATTEMPTS} checked")
+            attempt.note(f"{sign_in_throttle.ADDRESS_ATTEMPTS} checked")
 
     @pytest.mark.whole
     def test_from_many_addresses_ends_too(self, world: World) -> None:
         with attack(
             "one username from 60 addresses",
             how="60 addresses, one wrong password each",
-            expected=f"“Too many attempts” after {throttle.USERNAME_ATTEMPTS}",
+            expected=f"“Too many attempts” after {sign_in_throttle.USERNAME_ATTEMPTS}",
         ) as attempt:
             for number in range(60):
-                shows = WRONG if number < throttle.USERNAME_ATTEMPTS else TOO_MANY
+                shows = WRONG if number < sign_in_throttle.USERNAME_ATTEMPTS else TOO_MANY
                 attempt.answer(try_in("ada", "wrong", REMOTE_ADDR=f"192.0.2.{number}"), 200, shows=shows)
 
     @pytest.mark.whole

@@ -26,7 +26,7 @@ from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from directory.actions import servers
 from directory.invariants import broken
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.reading.whole_reading import pages as read_pages
 from directory.models import LdapServer, Run, RunState
 from directory.sync.finish import run_mails
 from directory.values.ldap import Connection
@@ -170,7 +170,7 @@ class TestSecrets:
             client = signed_in(make_sysadmin())
             client.raise_request_exception = False
             given = filled_in(client, corp)
-            monkeypatch.setattr("directory.actions.probe.test_connection", break_down)
+            monkeypatch.setattr("directory.actions.server_trials.test_connection", break_down)
             response = client.post(
                 reverse("ldap_servers:test-connection", args=[corp.pk]), given | {"bind_password": CANARY}
             )

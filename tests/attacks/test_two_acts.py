@@ -17,9 +17,9 @@ from django.test import Client
 
 import directory.actions
 import orgs.actions
-from directory.errors import Invalid, Refused
+from directory.input_errors import Invalid, Refused
 from directory.ldap.errors import DirectoryUnavailable
-from directory.provisioning import creation, deciding
+from directory.provisioning import applicant_decisions, creation
 from directory.provisioning.csv_file import BadCsv
 from orgs.models import Role, User
 from orgs.permissions import STANDARD_ROLES
@@ -52,7 +52,7 @@ HARMLESS = {
     "orgs.actions.users.role_grants": {"insert_grants"},
     "orgs.actions.users.user_rows": {"take_over", "note_all"},
     # The rule itself.
-    "orgs.actions.guard": {
+    "orgs.actions.escalation_guard": {
         "acting",
         "refuse_moves",
         "refuse_role_sets",
@@ -60,20 +60,20 @@ HARMLESS = {
         "refuse_above",
         "refuse_roles",
     },
-    "orgs.actions.ways_in": {"watched", "promotions_watched", "a_sysadmin_stays"},
+    "orgs.actions.local_password_guard": {"watched", "promotions_watched", "a_sysadmin_stays"},
     # Runs are nobody's act: what they may grant is the servers' list, and who applies which is tested with approval.
-    "directory.actions.approval": {"permission", "refuse_unless_second"},
+    "directory.actions.plan_approvers": {"permission", "refuse_unless_second"},
     "directory.actions.runs": {"start", "cancel", "note_run"},
     "directory.actions.stored_plans": {"apply_plan", "discard", "refuse_unless_applicable", "why_not_applicable"},
     "directory.actions.undo": {"start"},
     "directory.actions.alerts": {"dismiss"},
     # The ids stay, so nobody else is matched.
-    "directory.actions.matches": {"give_up"},
-    "directory.actions.retention": {"remove_old"},
-    "directory.actions.secrets": {"rotate"},
-    "directory.actions.settings": {"save"},
+    "directory.actions.noted_matches": {"give_up"},
+    "directory.actions.old_rows": {"remove_old"},
+    "directory.actions.key_rotation": {"rotate"},
+    "directory.actions.sync_settings": {"save"},
     # Parts of saving a server.
-    "directory.actions.server_orgs": {"serve", "note_changed"},
+    "directory.actions.org_servers": {"serve", "note_changed"},
     "directory.servers.setting_powers": {
         "is_sysadmin",
         "beyond",
@@ -86,7 +86,7 @@ HARMLESS = {
     "directory.actions.servers": {"reorder"},
     # Parts of creating users.
     "directory.provisioning.creation": {"carry_out"},
-    "directory.provisioning.deciding": {"decide"},
+    "directory.provisioning.applicant_decisions": {"decide"},
 }
 # The role whose acts are tried with every push: who administers an org, and may do most without being allowed everything.
 OFTEN = "Org Admin"
@@ -96,7 +96,7 @@ EACH = 5
 
 def acting_functions() -> dict[str, dict[str, Callable[..., object]]]:
     """Return every function that takes who acts, by module and name."""
-    modules = [creation, deciding]
+    modules = [creation, applicant_decisions]
     for package in (orgs.actions, directory.actions):
         modules += [
             importlib.import_module(each.name)

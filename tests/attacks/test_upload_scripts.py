@@ -131,9 +131,9 @@ class TestAnOrgThatFollowsLdap:
             uploaded(olga, left, b"username\nsean\n")
             other = make_user("sean.ryan", org=left)
             unique_id = Upload.objects.get()
-            from directory.actions import uploads
+            from directory.actions import user_uploads
 
-            decision = uploads.decisions_of(unique_id)[0]
+            decision = user_uploads.decisions_of(unique_id)[0]
             assert decision.match is not None
             Match.objects.create(user=other, dn=decision.match[1], unique_id=decision.match[2][0], matched_at=NOW)
             before = snapshot()

@@ -9,9 +9,9 @@ from typing import Any
 from django.db.models import Model
 from django.test import Client
 
-from directory.actions import schedule
+from directory.actions import due_runs
 from directory.models import Mail, Match, RunState, ScriptVersion, StoredEntry, SyncSettings
-from directory.sync.stored.serialization import identity_to_json
+from directory.sync.stored.plan_json import identity_to_json
 from directory.values.ldap import Identity
 from directory.values.plan import Action
 from orgs.actions.users import blocking, deactivation
@@ -88,7 +88,7 @@ def make_world() -> World:
     """Make both companies, what a server has left behind, and one caller of each kind."""
     SyncSettings.load()
     # The first look at the schedule notes from when on it counts.
-    schedule.next_runs(at=NOW)
+    due_runs.next_runs(at=NOW)
     own, foreign = _company("Acme"), _company("Globex")
     return World(own=own, foreign=foreign, objects=_objects(foreign), callers=_callers(own))
 

@@ -51,7 +51,7 @@ def test_a_preset_leaves_what_is_typed_and_the_password(form: Page) -> None:
 
 def test_a_suggested_preset_is_filled_in_and_seen(form: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     found = ConnectionStep(Stage.BASE, True, "found", "ldaps://dc1.example.com", "Samba Team", True)
-    monkeypatch.setattr("directory.actions.probe.try_connection", lambda *_: [found])
+    monkeypatch.setattr("directory.actions.server_trials.try_connection", lambda *_: [found])
     typed = {"URLs": "ldaps://dc1.example.com", "Bind DN": "cn=a", "Bind password": "opensesame", "Search base": "dc=a"}
     for label, value in typed.items():
         form.get_by_label(label).fill(value)
@@ -111,7 +111,7 @@ def test_the_form_is_accessible_with_everything_that_it_can_show(
         ConnectionStep(Stage.FILTER, True, "3 entries found", url, "Samba Team", True),
         ConnectionStep(Stage.GROUPS, False, "“Base of groups”: No such object", url, "Samba Team", True),
     ]
-    monkeypatch.setattr("directory.actions.probe.try_connection", lambda *_: steps)
+    monkeypatch.setattr("directory.actions.server_trials.try_connection", lambda *_: steps)
     form.emulate_media(color_scheme=theme, reduced_motion="reduce")
     form.reload()
     without_violations(form)

@@ -41,25 +41,25 @@ POINTS = {
     "unseen": "directory.sync.entries.entry_store:EntryStore.forget_unseen",
     "plan": "directory.sync.plan.rules.decision_table:decide",
     "record": "directory.sync.stored.plan_rows:planned",
-    "limits": "directory.sync.review.limits:check_together",
-    "waiting": "directory.sync.apply.apply_changes:waiting",
-    "batch": "directory.sync.apply.apply_changes:batch",
+    "limits": "directory.sync.review.limit_checks:check_together",
+    "waiting": "directory.sync.apply.change_batches:waiting",
+    "batch": "directory.sync.apply.change_batches:batch",
     "move": "orgs.actions.users.org_moves:move",
     "block": "orgs.actions.users.blocking:block",
     "deactivate": "orgs.actions.users.deactivation:deactivate",
     "archives": "orgs.actions.archives:to_cold_storage",
     "matches": "directory.sync.plan.directory_view:remember_matches",
     "counts": "directory.sync.stored.plan_rows:settle_counts",
-    "line": "directory.sync.report:history",
+    "line": "directory.sync.run_texts:history",
     "finish": "directory.sync.lease:Lease.finish",
-    "write mail": "directory.sync.notifications:write_mails",
-    "send": "directory.sync.notifications:send_waiting",
-    "claim mail": "directory.sync.notifications:_claim",
-    "send mail": "directory.sync.notifications:_send",
+    "write mail": "directory.sync.alerts_and_mails:write_mails",
+    "send": "directory.sync.alerts_and_mails:send_waiting",
+    "claim mail": "directory.sync.alerts_and_mails:_claim",
+    "send mail": "directory.sync.alerts_and_mails:_send",
     "smtp": "django.core.mail.message:EmailMessage.send",
     "wake": "directory.actions.runs:wake_worker",
     "note run": "directory.actions.runs:note_run",
-    "mail sent": "directory.sync.report:mail_sent",
+    "mail sent": "directory.sync.run_texts:mail_sent",
 }
 
 
@@ -148,7 +148,7 @@ def arm(**_: object) -> None:
     """Wrap all points of this process."""
     fuse = Fuse(Path(os.environ["FUSE"]))
     # Not at the top: Celery loads this module before Django's models.
-    setattr(importlib.import_module("directory.sync.apply.applying"), "BATCH", BATCH)  # noqa: B010  # of any module
+    setattr(importlib.import_module("directory.sync.apply.apply_stage"), "BATCH", BATCH)  # noqa: B010  # of any module
     if "HELPED" in os.environ:
         # However quick the scripts are, others are called; and one that is lost is not waited for as long as in earnest.
         dispatcher, batches = (

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunState
-from orgs.actions.users import account_creation, user_profiles
+from orgs.actions.users import user_creation, user_profiles
 from orgs.models import CreatedBy, User
 from orgs.rules.actors import SYSTEM
 from tests.catalogue import Row, noted
@@ -109,8 +109,8 @@ class World:
         default = org("Default")
         org("Staff")
         names = [f"p{number:03}" for number in range(1, STAFF + 1)]
-        made = account_creation.create(
-            users=[account_creation.NewUser(user_profiles.Profile(name), default.pk, frozenset()) for name in names],
+        made = user_creation.create(
+            users=[user_creation.NewUser(user_profiles.Profile(name), default.pk, frozenset()) for name in names],
             created_by=CreatedBy.HAND,
             by=SYSTEM,
             at=NOON,

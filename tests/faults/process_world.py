@@ -17,13 +17,12 @@ from django.test import override_settings
 from django.utils import timezone
 
 from directory import invariants
-from directory.actions import runs, schedule
-from directory.actions import settings as sync_settings
+from directory.actions import due_runs, runs, sync_settings
 from directory.models import LIVE_STATES, CachedDecision, Mail, Run, RunState, StoredEntry, SyncSettings, Trigger
 from directory.sync.finish import run_log, run_mails
 from orgs.actions import legal_holds
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, User
 from orgs.rules.actors import SYSTEM
@@ -58,7 +57,7 @@ def populate(directory: Directory, count: int) -> None:
         org(f"Team {number}")
     names = [f"u{number:05}" for number in range(1, count + 1)] + [f"gone{number}" for number in range(ABSENT)]
     default = org("Default").pk
-    made = account_creation.create(
+    made = user_creation.create(
         users=[NewUser(Profile(name), default) for name in names], created_by=CreatedBy.CSV, by=SYSTEM, at=NOON
     )
     devices = Device.objects.bulk_create([Device(user=user, name="laptop") for user in made[::3]])
@@ -108,7 +107,7 @@ class Scene:
 
     def ring(self) -> None:
         """Do what the clock's bell does every 10 seconds."""
-        schedule.wake_abandoned(at=timezone.now())
+        due_runs.wake_abandoned(at=timezone.now())
 
     def end(self, run: Run, *states: RunState) -> Run:
         """Ring until the run has ended, as it should; who has died is replaced meanwhile."""

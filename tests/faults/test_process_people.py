@@ -9,7 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from directory.actions import runs, servers
-from directory.errors import Refused
+from directory.input_errors import Refused
 from directory.models import LdapServer, Mail, Run, RunChange, RunState, Trigger
 from directory.values.plan import Outcome
 from orgs.actions import legal_holds

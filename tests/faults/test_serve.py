@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from directory.scheduling import supervised
+from directory.scheduling import supervised_processes
 from tests.server_process import free_port, start_process
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +83,7 @@ class Served:
             return 0
 
     def pids(self) -> dict[str, int]:
-        report = supervised.read(self.folder)
+        report = supervised_processes.read(self.folder)
         return {each.name: each.pid for each in report.processes} if report else {}
 
     def all_of_it(self) -> list[int]:

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.ldap import (
@@ -237,7 +237,7 @@ class MemoryDirectories:
         """Let runs read these directories and decide by the scripts in Python."""
         with ExitStack() as stack:
             for place, stand_in in {
-                "directory.sync.read.reading.ReadingProcess": self.reading_process,
+                "directory.sync.read.read_stage.ReadingProcess": self.reading_process,
                 "directory.scripts.server_sandbox.Sandbox": MemorySandbox,
                 "directory.sync.plan.confirmation.AbsenceCheck": self.absence_check,
                 "directory.provisioning.directory_lookup.open_reading": self.lookup,

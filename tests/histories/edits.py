@@ -10,13 +10,13 @@ from orgs.actions import devices, legal_holds
 from orgs.actions import roles as role_actions
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
-    account_creation,
     blocking,
     deactivation,
     local_passwords,
     org_moves,
     pending_deactivation,
     role_grants,
+    user_creation,
     user_profiles,
 )
 from orgs.models import CreatedBy, Device, Matter, Org, Role, User
@@ -128,8 +128,8 @@ def _edit_roles(world: World, target: User, pick: int) -> None:
 
 def _make_user(world: World, _: User, pick: int) -> None:
     place = Org.objects.named(PLACES[pick % len(PLACES)]).get()
-    new = account_creation.NewUser(user_profiles.Profile(NAMES[pick % len(NAMES)], last_name="Smith"), place.pk)
-    device(account_creation.create(users=[new], created_by=CreatedBy.HAND, by=world.root, at=world.now)[0])
+    new = user_creation.NewUser(user_profiles.Profile(NAMES[pick % len(NAMES)], last_name="Smith"), place.pk)
+    device(user_creation.create(users=[new], created_by=CreatedBy.HAND, by=world.root, at=world.now)[0])
 
 
 EDITS: dict[str, Edit] = {

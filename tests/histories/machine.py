@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from directory.actions import runs, stored_plans, undo
 from directory.actions import servers as server_actions
-from directory.errors import Invalid
+from directory.input_errors import Invalid
 from directory.invariants import RULES, broken
 from directory.models import Run, RunState
 from directory.values.plan import Outcome

@@ -11,7 +11,7 @@ from unittest import mock
 import ldap
 from ldap.controls.simple import RelaxRulesControl
 
-from directory.sync.read import reading
+from directory.sync.read import read_stage
 from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from orgs.text import fold
@@ -66,7 +66,7 @@ class SlapdDirectories(MemoryDirectories):
     @contextmanager
     def patched(self) -> Iterator[None]:
         """Publish what is in memory before a run reads."""
-        read_published = reading.read_servers
+        read_published = read_stage.read_servers
 
         def read_servers(work: RunContext) -> ReadResult:
             for server in self.servers.values():
@@ -74,7 +74,7 @@ class SlapdDirectories(MemoryDirectories):
                 server.publish()
             return read_published(work)
 
-        with mock.patch("directory.sync.read.reading.read_servers", read_servers):
+        with mock.patch("directory.sync.read.read_stage.read_servers", read_servers):
             yield
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from directory.models import CachedDecision, LdapServer, Run, RunServer, RunState, StoredEntry
-from directory.scope import orgs_in_scope
+from directory.org_scope import orgs_in_scope
 from directory.values.plan import Cause, Outcome
 from directory.values.scripts import Verdict
 from orgs.text import fold

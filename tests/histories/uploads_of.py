@@ -6,7 +6,7 @@ import io
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from directory.actions import uploads
+from directory.actions import user_uploads
 from directory.ldap.errors import DirectoryUnavailable
 from directory.provisioning.csv_file import BadCsv
 from orgs.actions.errors import Refused
@@ -27,10 +27,10 @@ def upload(world: World, name: str, place: str, password: str) -> list[User]:
     content = f"username,password\n{name},{password}\n" if password else f"username\n{name}\n"
     made: list[User] = []
     with suppress(BadCsv, Refused, DirectoryUnavailable):
-        shown = uploads.preview(
+        shown = user_uploads.preview(
             file=io.BytesIO(content.encode()), file_name="x.csv", org=org, within=everywhere, user=clerk, at=world.now
         )
-        created = uploads.create(user=clerk, upload_id=shown.pk, within=everywhere, by=person(clerk), at=world.now)
+        created = user_uploads.create(user=clerk, upload_id=shown.pk, within=everywhere, by=person(clerk), at=world.now)
         made = created.users
     held = _permissions(clerk)
     for new in made:

@@ -12,8 +12,7 @@ from unittest import mock
 from django.db import transaction
 from django.db.models.functions import Now
 
-from directory.actions import runs, servers
-from directory.actions import settings as sync_settings
+from directory.actions import runs, servers, sync_settings
 from directory.models import LdapServer, Run, StoredEntry, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import lease, pipeline
@@ -60,9 +59,9 @@ USUAL = {
 LAST_ATTEMPT = 20
 # Where a worker can be killed: at the nth call of one of these.
 CRASHES = (
-    "directory.sync.apply.apply_changes.batch",
-    "directory.sync.read.reading.read_servers",
-    "directory.sync.plan.planning.make_plan",
+    "directory.sync.apply.change_batches.batch",
+    "directory.sync.read.read_stage.read_servers",
+    "directory.sync.plan.plan_stage.make_plan",
     "directory.sync.plan.directory_view.remember_matches",
     "directory.sync.stored.plan_rows.settle_counts",
     "directory.sync.finish.run_log.write_log",

@@ -13,7 +13,7 @@ from io import StringIO
 from typing import Any
 
 from directory.values import scripts
-from directory.values.script_results import name
+from directory.values.script_returns import name
 from directory.values.scripts import Script
 
 NOTE = Script(
@@ -79,7 +79,7 @@ def facts(url: str, base: str) -> dict[str, Any]:
     """Return what every place that has to do with scripts makes of the fourth."""
     from directory.management import servers_json
     from directory.models import LdapServer, RunServer, ScriptVersion, StoredEntry
-    from directory.scripts.fingerprint import evaluation_fingerprint
+    from directory.scripts.evaluation_fingerprint import evaluation_fingerprint
     from directory.servers import presets
     from tests.worlds import NOON, ldap_server, simulate, user
 
@@ -130,7 +130,7 @@ def migration() -> list[str]:
 
 
 def refusal(given: dict[str, object]) -> dict[str, str]:
-    from directory.errors import Invalid
+    from directory.input_errors import Invalid
     from directory.management import servers_json
     from tests.worlds import NOON
 
@@ -143,7 +143,7 @@ def refusal(given: dict[str, object]) -> dict[str, str]:
 
 def impact_of(corp: Any) -> list[int]:
     """Return how many verdicts and how many users another note would change."""
-    from directory.impact.impact import impact
+    from directory.impact.script_impact import impact
 
     sources = {script.key: source for script, source in corp.scripts.items()}
     *_, last = impact(corp, scripts.Scripts(**sources | {"note": "function (entry) { return entry.roomNumber; }"}))

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.reading.reader import open_reading
-from directory.ldap.reading.reader import pages as read_pages
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import open_reading
+from directory.ldap.reading.whole_reading import pages as read_pages
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.values.ldap import Connection, SyncCursor
 from directory.values.plan import Outcome
 from tests.connections import connection_to

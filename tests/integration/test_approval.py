@@ -13,16 +13,16 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from directory.actions import approval, runs, schedule, servers, stored_plans, undo
-from directory.actions import matches as match_actions
-from directory.actions import settings as settings_actions
-from directory.errors import Invalid
+from directory.actions import due_runs, plan_approvers, runs, servers, stored_plans, undo
+from directory.actions import noted_matches as match_actions
+from directory.actions import sync_settings as settings_actions
+from directory.input_errors import Invalid
 from directory.models import Alert, AlertKind, LdapServer, Match, Run, RunState, Trigger
-from directory.scope import orgs_in_scope
+from directory.org_scope import orgs_in_scope
 from directory.servers.setting_questions import Confirmed
 from directory.sync import pipeline
-from directory.sync.plan import planning
-from directory.sync.plan.planning import make_plan
+from directory.sync.plan import plan_stage
+from directory.sync.plan.plan_stage import make_plan
 from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
@@ -123,8 +123,8 @@ class TestARunOfAServerThatWantsApproval:
     def test_by_schedule_is_approved_by_any_administrator(self, sean: User, ada: User, bob: User) -> None:
         simulate()
         servers.save(server=LdapServer.objects.get(), values={"sync_interval_hours": 1}, by=SYSTEM, at=NOON)
-        schedule.start_due(at=NOON)
-        started = schedule.start_due(at=NOON + timedelta(hours=1))
+        due_runs.start_due(at=NOON)
+        started = due_runs.start_due(at=NOON + timedelta(hours=1))
         assert started is not None
 
         run = approved(carried_out(started), bob)
@@ -143,7 +143,7 @@ class TestARunOfAServerThatWantsApproval:
         assert (run.state, len(run.held_back), run.approval) == (RunState.HELD_BACK, 1, [SENTENCE])
         assert Alert.objects.get().kind == AlertKind.HELD_BACK
         assert SENTENCE in Alert.objects.get().message
-        assert approval.permission(run) == Permission.ADMIN
+        assert plan_approvers.permission(run) == Permission.ADMIN
 
 
 class TestNobodyApproves:
@@ -202,7 +202,7 @@ class TestNobodyApproves:
             return make_plan(work, read)
 
         with monkeypatch.context() as patched:
-            patched.setattr(planning, "make_plan", edited_meanwhile)
+            patched.setattr(plan_stage, "make_plan", edited_meanwhile)
             quiet = run_by(SYSTEM)
         hour = NOON + timedelta(hours=1)
         run_by(person(bob), simulated=True, at=hour)
@@ -371,7 +371,7 @@ class TestNobodyApproves:
             approved(plan, ada)
         back = approved(plan, carl)
 
-        assert (plan.approval, approval.permission(plan)) == ([SENTENCE], Permission.ADMIN)
+        assert (plan.approval, plan_approvers.permission(plan)) == ([SENTENCE], Permission.ADMIN)
         assert (back.state, again(sean).active) == (RunState.APPLIED, True)
 
     def test_a_plan_that_moves_people_into_a_local_org_that_they_have_made(

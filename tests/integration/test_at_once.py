@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from django.db import connection, transaction
 
-from directory.sync.plan import users_in_scope
+from directory.sync.plan import stored_users
 from orgs.actions.users import blocking
 from orgs.models import User
 from orgs.rules.actors import SYSTEM
@@ -50,7 +50,7 @@ def block_and_unblock(*people: User) -> None:
 
 @transaction.atomic
 def as_a_run_does(*people: User) -> None:
-    users_in_scope.load([each.pk for each in people], lock=True)
+    stored_users.load([each.pk for each in people], lock=True)
     block_and_unblock(*people)
 
 

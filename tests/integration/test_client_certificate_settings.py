@@ -21,7 +21,7 @@ from pytest_django import Settings
 
 from directory import status
 from directory.actions import servers
-from directory.errors import Invalid
+from directory.input_errors import Invalid
 from directory.invariants import broken
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.models import LdapServer, RunState, ScriptVersion

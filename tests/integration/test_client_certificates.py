@@ -16,9 +16,9 @@ import pytest
 
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.ldap.errors import DirectoryUnavailable, Stage
-from directory.ldap.reading.reader import open_reading
-from directory.ldap.reading.reader import pages as read_pages
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import open_reading
+from directory.ldap.reading.whole_reading import pages as read_pages
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.values.ldap import Connection
 from tests.connections import connection_to
 from tests.directories import Authority, Directory, people

@@ -14,10 +14,10 @@ from django.test import Client
 from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.reading.reader import open_reading
-from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.reading.whole_reading import open_reading
+from directory.ldap.reading.whole_reading import pages as read_pages
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.search.referrals import trees_with_people
-from directory.ldap.search.requests import ReadingRequest
 from directory.models import LdapServer, RunState
 from directory.values.ldap import AttributeMapping, Connection, CursorKind, MissingUser
 from directory.values.plan import Outcome

@@ -99,8 +99,8 @@ class TestAnErrorInAView:
         ("view", "broken"),
         [
             ("edit", "directory.actions.servers.save"),
-            ("test-connection", "directory.actions.probe.test_connection"),
-            ("test-search", "directory.actions.probe.first_entries"),
+            ("test-connection", "directory.actions.server_trials.test_connection"),
+            ("test-search", "directory.actions.server_trials.first_entries"),
             ("edit", "console.forms.ldap_servers.pasted_text.normalized"),
         ],
     )
@@ -152,13 +152,13 @@ class TestAnErrorInAView:
     def test_that_sets_a_password(
         self, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
-        monkeypatch.setattr("console.data_fixes.passwords.local_passwords.set_password", break_down)
+        monkeypatch.setattr("console.data_fix_pages.local_passwords.local_passwords.set_password", break_down)
         with reports() as written:
             answer = client.post(reverse("admin:password_change"), {"new_password1": SECRET, "new_password2": SECRET})
         is_silent(written, caplog, answer.content)
 
     @pytest.mark.parametrize(
-        "broken", ["directory.actions.uploads.preview", "directory.provisioning.csv_file.validate_password"]
+        "broken", ["directory.actions.user_uploads.preview", "directory.provisioning.csv_file.validate_password"]
     )
     def test_that_takes_a_file_with_passwords(
         self, broken: str, client: Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture

@@ -11,7 +11,7 @@ from directory.models import EvaluationBatch, LdapServer, Run, RunServer, Trigge
 from directory.scripts import server_sandbox
 from directory.scripts.distributed import dispatcher, evaluation_batches, remote_worker
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher, WorkerPool
-from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.evaluation_fingerprint import evaluation_fingerprint
 from directory.scripts.sandbox.protocol import EntryText
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.scripts import Verdict

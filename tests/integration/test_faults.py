@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from directory.actions import runs, stored_plans
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import lease, pipeline
-from directory.sync.apply import applying
+from directory.sync.apply import apply_stage
 from directory.sync.errors import TakenOver
 from directory.sync.lease import claim
 from directory.values.plan import Outcome
@@ -216,7 +216,7 @@ class TestOneRunPerServer:
         leavers = [user(f"user{number}") for number in range(5)]
         employer.server()
         simulate()
-        monkeypatch.setattr(applying, "BATCH", 2)
+        monkeypatch.setattr(apply_stage, "BATCH", 2)
         run = runs.start(servers=[], simulated=False, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
 
         class Killed(BaseException):

@@ -10,9 +10,9 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from directory import last_found
-from directory.actions import matches, servers
-from directory.errors import Refused
+from directory import found_elsewhere
+from directory.actions import noted_matches, servers
+from directory.input_errors import Refused
 from directory.models import LastSeen, LdapServer, Match, OrgServer, Run
 from directory.values.plan import Outcome
 from orgs.actions.users import deactivation, org_moves
@@ -71,7 +71,7 @@ class TestPeopleOfAServer:
         step = change_of(run, "user0").steps[-1]
         assert "was last found in Branch (uid=user0,dc=example,dc=com), which Default does not ask" in step
         assert [(part["server"], part["users"]) for part in run.incomplete] == [("Branch", 9)]
-        assert run.incomplete[0]["reason"] == last_found.SHARED
+        assert run.incomplete[0]["reason"] == found_elsewhere.SHARED
 
     def test_that_an_org_does_not_ask_any_more_are_not_checked(self, nine: list[User]) -> None:
         OrgServer.objects.filter(server__name="Branch").delete()
@@ -135,22 +135,22 @@ class TestDecidingThatTheyAreGone:
     def test_lets_the_next_sync_prove_it(self, nine: list[User]) -> None:
         delete_branch()
         simulate_and_sync()
-        [group] = last_found.groups()
+        [group] = found_elsewhere.groups()
 
-        given_up = matches.give_up(server=group, by=ADA, at=NOON)
+        given_up = noted_matches.give_up(server=group, by=ADA, at=NOON)
         run = simulate_and_sync()
 
         assert (group.name, group.count, [each.name for each in group.orgs]) == ("Branch", 9, ["Default"])
         assert given_up == 9
         assert fates(run) == {Outcome.APPLIED}
         assert not User.objects.filter(username__in=NAMES, active=True).exists()
-        assert last_found.groups() == []
+        assert found_elsewhere.groups() == []
 
     def test_is_for_the_named_alone(self, nine: list[User]) -> None:
         delete_branch()
-        [group] = last_found.groups()
+        [group] = found_elsewhere.groups()
 
-        given_up = matches.give_up(server=group, user_ids=[nine[0].pk, nine[1].pk], by=ADA, at=NOON)
+        given_up = noted_matches.give_up(server=group, user_ids=[nine[0].pk, nine[1].pk], by=ADA, at=NOON)
         run = simulate_and_sync()
 
         assert given_up == 2
@@ -160,7 +160,7 @@ class TestDecidingThatTheyAreGone:
     def test_is_in_the_audit_trail_with_where_they_were(self, nine: list[User]) -> None:
         delete_branch()
 
-        matches.give_up(server=last_found.groups()[0], by=ADA, at=NOON)
+        noted_matches.give_up(server=found_elsewhere.groups()[0], by=ADA, at=NOON)
 
         rows = AuditEntry.objects.filter(action="gone from LDAP server").order_by("object_id")
         assert [(row.object_label, row.actor_label) for row in rows] == [(name, "ada") for name in NAMES]
@@ -171,7 +171,7 @@ class TestDecidingThatTheyAreGone:
         before = list(Match.objects.order_by("pk").values_list("user", "unique_id", "dn"))
         delete_branch()
 
-        matches.give_up(server=last_found.groups()[0], by=ADA, at=NOON)
+        noted_matches.give_up(server=found_elsewhere.groups()[0], by=ADA, at=NOON)
 
         assert list(Match.objects.order_by("pk").values_list("user", "unique_id", "dn")) == before
 
@@ -182,26 +182,26 @@ class TestDecidingThatTheyAreGone:
         for server in (branch, corp):
             LastSeen.objects.create(user=nine[0], server=server, dn=f"uid={NAMES[0]},dc=example,dc=com")
 
-        matches.give_up(server=last_found.groups()[0], user_ids=[nine[0].pk], by=ADA, at=NOON)
+        noted_matches.give_up(server=found_elsewhere.groups()[0], user_ids=[nine[0].pk], by=ADA, at=NOON)
 
         assert LastSeen.objects.get().server == corp
 
     def test_does_nothing_for_whoever_is_asked_for_again_meanwhile(self, nine: list[User]) -> None:
         OrgServer.objects.filter(server__name="Branch").delete()
-        [group] = last_found.groups()
+        [group] = found_elsewhere.groups()
         OrgServer.objects.create(org=org("Default"), server=LdapServer.objects.get(name="Branch"), position=1)
 
         with pytest.raises(Refused, match="nobody"):
-            matches.give_up(server=group, by=ADA, at=NOON)
+            noted_matches.give_up(server=group, by=ADA, at=NOON)
 
     def test_counts_only_until_they_are_found_again(self, nine: list[User], branch: Employer) -> None:
         OrgServer.objects.filter(server__name="Branch").delete()
-        matches.give_up(server=last_found.groups()[0], by=ADA, at=NOON)
+        noted_matches.give_up(server=found_elsewhere.groups()[0], by=ADA, at=NOON)
         branch.server(name="Branch", **LIMITS)
         simulate_and_sync()
         delete_branch()
 
-        assert last_found.groups()[0].count == 9
+        assert found_elsewhere.groups()[0].count == 9
         assert fates(simulate_and_sync()) == {Outcome.NOT_CHECKED}
 
 
@@ -253,7 +253,7 @@ class TestThePage:
         assert page in from_run
         assert page in from_org
         assert "2 users count as gone from Branch" in answer.content.decode()
-        assert [group.count for group in last_found.groups()] == [7]
+        assert [group.count for group in found_elsewhere.groups()] == [7]
 
     def test_takes_it_for_all_of_a_server(self, nine: list[User]) -> None:
         delete_branch()
@@ -264,7 +264,7 @@ class TestThePage:
             reverse("ldap_servers:found-elsewhere"), {"name": "Branch", "server": "", "all": "9", "user": [nine[0].pk]}
         )
 
-        assert last_found.groups() == []
+        assert found_elsewhere.groups() == []
 
     def test_takes_no_decision_about_others_than_were_shown(self, nine: list[User]) -> None:
         delete_branch()
@@ -276,7 +276,7 @@ class TestThePage:
         )
 
         assert "look at them first" in answer.content.decode()
-        assert last_found.groups()[0].count == 9
+        assert found_elsewhere.groups()[0].count == 9
 
     def test_says_that_nobody_was_ticked(self, nine: list[User]) -> None:
         delete_branch()
@@ -286,7 +286,7 @@ class TestThePage:
         answer = client.post(reverse("ldap_servers:found-elsewhere"), {"name": "Branch", "server": ""}, follow=True)
 
         assert "Nobody is ticked: tick those who are gone from there first." in answer.content.decode()
-        assert last_found.groups()[0].count == 9
+        assert found_elsewhere.groups()[0].count == 9
 
     def test_is_one_step_from_the_ldap_servers_for_whoever_may_decide(self, nine: list[User]) -> None:
         page, servers = reverse("ldap_servers:found-elsewhere"), reverse("ldap_servers:list")
@@ -321,13 +321,13 @@ class TestTheCommand:
 
         assert "9 users were last found in Branch, which their orgs do not ask (Default):" in output
         assert "user8" in output
-        assert last_found.groups()[0].count == 9
+        assert found_elsewhere.groups()[0].count == 9
 
     def test_decides_about_a_server(self, nine: list[User]) -> None:
         delete_branch()
 
         assert "9 users count as gone from Branch" in self.output("--server", "branch", "--gone")
-        assert last_found.groups() == []
+        assert found_elsewhere.groups() == []
 
     def test_decides_about_users_by_name(self, nine: list[User]) -> None:
         delete_branch()
@@ -349,7 +349,7 @@ class TestTheCommand:
         with pytest.raises(CommandError, match=message):
             self.output(*arguments)
 
-        assert last_found.groups()[0].count == 9
+        assert found_elsewhere.groups()[0].count == 9
 
 
 def confirm(client: Client) -> None:

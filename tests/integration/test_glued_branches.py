@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from directory.ldap.absence.absence_check import AbsenceCheck
-from directory.ldap.reading.reader import open_reading
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import open_reading
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.values.ldap import AttributeMapping, Connection, MissingUser
 from tests.connections import connection_to
 from tests.glued import GluedDirectory

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from console.elements.reading_proofs import proof_lines
-from directory.impact import impact
+from console.elements.server_reading_proofs import proof_lines
+from directory.impact import script_impact
 from directory.models import LdapServer, Run, RunState, StoredEntry, StoredGroup
 from directory.provisioning import creation
 from directory.provisioning.applicants import Applicant
 from directory.sync.entries import group_store
 from directory.sync.entries.entry_store import EntryStore
-from directory.sync.read import reading
+from directory.sync.read import read_stage
 from directory.sync.read.page_processor import PageProcessor
 from directory.values.scripts import Scripts
 from orgs.actions.users.user_profiles import Profile
@@ -230,7 +230,7 @@ class TestGroups:
 
     def test_are_not_read_where_the_setting_is_off(self, company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
         company.group("Support", member=company.dn("ann"))
-        monkeypatch.setattr(reading, "GroupStore", None)
+        monkeypatch.setattr(read_stage, "GroupStore", None)
         server = company.server(org_name_script="", role_name_script="")
         digest = server.configuration_digest
 
@@ -463,7 +463,7 @@ def test_the_impact_of_an_edit_is_told_by_the_groups_that_are_stored(company: Co
 
     edited = Scripts(server.active_script, "", "e => e.groups.length ? ['Desktop User'] : ['Desktop User']")
 
-    *_, last = impact.impact(server, edited)
+    *_, last = script_impact.impact(server, edited)
     assert last.users == 1
 
 

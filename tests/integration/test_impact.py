@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from directory.impact import impact
+from directory.impact import script_impact
 from directory.impact.basis import NEVER_READ
-from directory.impact.impact import Impact
+from directory.impact.script_impact import Impact
 from directory.impact.verdict_diff import Difference
 from directory.models import LdapServer, Run, StoredEntry
 from directory.scripts import server_sandbox
@@ -59,7 +59,7 @@ def server(employer: Employer) -> LdapServer:
 
 def last(server: LdapServer, scripts: Scripts) -> tuple[Impact, dict[str, Difference]]:
     """Return what is known at the end, and all differences by username."""
-    snapshots = list(impact.impact(server, scripts))
+    snapshots = list(script_impact.impact(server, scripts))
     found = [each for snapshot in snapshots for each in snapshot.new]
     assert [snapshot.finished for snapshot in snapshots] == [False] * (len(snapshots) - 1) + [True]
     assert len(found) == snapshots[-1].users
@@ -172,23 +172,23 @@ class TestAnEdit:
 
 class TestTheFirstNumbers:
     def test_come_with_the_total_before_any_script_has_run(self, server: LdapServer) -> None:
-        first = next(iter(impact.impact(server, saved_but(active="e => false"))))
+        first = next(iter(script_impact.impact(server, saved_but(active="e => false"))))
 
         assert (first.basis.total, first.done, first.finished) == (4, 0, False)
 
     def test_come_before_the_last_entry_is_asked_about(
         self, server: LdapServer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(impact, "FIRST_PAGE", 1)
-        monkeypatch.setattr(impact, "PAGE", 1)
+        monkeypatch.setattr(script_impact, "FIRST_PAGE", 1)
+        monkeypatch.setattr(script_impact, "PAGE", 1)
 
-        done = [snapshot.done for snapshot in impact.impact(server, saved_but(active="e => e.uid == 'mia'"))]
+        done = [snapshot.done for snapshot in script_impact.impact(server, saved_but(active="e => e.uid == 'mia'"))]
 
         assert done[:2] == [0, 1]
         assert done[-1] == 4
 
     def test_may_be_all_that_somebody_wants(self, server: LdapServer) -> None:
-        snapshots = impact.impact(server, saved_but(active="e => false"))
+        snapshots = script_impact.impact(server, saved_but(active="e => false"))
         next(snapshots)
         assert isinstance(snapshots, Iterator)
         del snapshots

@@ -14,8 +14,7 @@ from django.test import Client
 from django.urls import reverse
 
 from directory import status
-from directory.actions import settings as sync_settings
-from directory.actions import stored_plans
+from directory.actions import stored_plans, sync_settings
 from directory.models import Alert, AlertKind, LdapServer, MailKind, RunState
 from directory.status import LineState
 from directory.sync import pipeline

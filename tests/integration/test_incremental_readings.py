@@ -262,7 +262,7 @@ def test_everything_is_read_when_something_else_is_made_of_it(
     elif what == "a setting":
         LdapServer.objects.update(last_name_attribute="cn")
     else:
-        monkeypatch.setattr("directory.sync.fingerprints.ENTRIES", "other")
+        monkeypatch.setattr("directory.sync.rule_fingerprints.ENTRIES", "other")
 
     run = changes(simulated=True)
 

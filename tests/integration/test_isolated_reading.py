@@ -14,11 +14,11 @@ from pytest_django import Settings
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.process.parent import ReadingProcess
-from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.whole_reading import open_reading
 from directory.ldap.search.raw_entry import as_entries, decode
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.reading_request import ReadingRequest
+from directory.values.attribute_bits import NamedAttributes
 from directory.values.ldap import AttributeMapping, Connection
-from directory.values.named_attributes import NamedAttributes
 from tests.connections import connection_to
 from tests.directories import Directory
 from tests.fake_ldap import FakeDirectory

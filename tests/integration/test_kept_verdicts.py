@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from directory.actions import matches
-from directory.actions import settings as sync_settings
+from directory.actions import noted_matches, sync_settings
 from directory.models import LdapServer, Match, PlannedMatch, Run, RunState, StoredEntry
 from directory.scripts import server_sandbox
-from directory.sync import fingerprints
+from directory.sync import rule_fingerprints
 from directory.sync.plan.rules import decision_table
 from directory.values.plan import Change, Outcome, StoredUser
 from orgs.actions import orgs as org_actions
@@ -107,7 +106,7 @@ class TestAnEntryThatIsAsItWas:
     def test_is_evaluated_once_what_makes_entries_is_another_one(
         self, staff: Employer, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fingerprints, "ENTRIES", "of other rules")
+        monkeypatch.setattr(rule_fingerprints, "ENTRIES", "of other rules")
 
         assert (evaluated_and_kept(simulate()), evaluated_and_kept(simulate())) == ((2, 0), (0, 2))
 
@@ -193,7 +192,7 @@ class TestAUserForWhomThereWasNothingToDo:
                 user_ids=[sean.pk], managed_locally=True, by=SYSTEM, at=NOON
             ),
             lambda sean: make_matter("Inquiry", sean),
-            lambda sean: matches.forget(user_ids=[sean.pk], by=SYSTEM, at=NOON),
+            lambda sean: noted_matches.forget(user_ids=[sean.pk], by=SYSTEM, at=NOON),
         ],
         ids=["blocked", "re-roled", "moved", "renamed", "managed locally", "on hold", "match forgotten"],
     )
@@ -247,7 +246,7 @@ class TestAUserForWhomThereWasNothingToDo:
     def test_is_decided_about_once_a_rule_is_another_one(
         self, decided: list[str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fingerprints, "DECISIONS", "of other rules")
+        monkeypatch.setattr(rule_fingerprints, "DECISIONS", "of other rules")
 
         simulate()
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import matches, stored_plans
+from directory.actions import noted_matches, stored_plans
 from directory.models import KnownId, LastSeen, Match, Run, RunState
 from directory.sync import pipeline
 from directory.sync.identify import known_ids
@@ -208,7 +208,7 @@ def test_forgetting_a_match_forgets_all_ids(employer: Employer) -> None:
     simulate_and_sync()
     assert len(ids_of("kim")) == 2
 
-    matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
+    noted_matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
 
     assert ids_of("kim") == []
 
@@ -223,7 +223,7 @@ def test_forgetting_a_match_forgets_where_a_server_had_them(employer: Employer) 
     simulate_and_sync()
     assert LastSeen.objects.get(user=kim).dn == employer.dn("kim")
 
-    matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
+    noted_matches.forget(user_ids=[kim.pk], by=SYSTEM, at=NOON)
 
     assert not LastSeen.objects.exists()
 

@@ -10,11 +10,11 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from directory.actions import runs, servers, stored_plans, undo
-from directory.errors import Invalid
+from directory.input_errors import Invalid
 from directory.invariants import broken
 from directory.models import LdapServer, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
-from directory.sync.apply import applying
+from directory.sync.apply import apply_stage
 from directory.sync.lease import MAX_ATTEMPTS, Progress
 from orgs.actions import roles as role_actions
 from orgs.actions.users import deactivation, role_grants
@@ -64,7 +64,7 @@ def apply(run: Run) -> Run:
 
 def begun(monkeypatch: pytest.MonkeyPatch, *, batch: int) -> Run:
     """Start a run that applies so many changes at a time."""
-    monkeypatch.setattr(applying, "BATCH", batch)
+    monkeypatch.setattr(apply_stage, "BATCH", batch)
     return runs.start(servers=[], simulated=False, trigger=Trigger.COMMAND, by=SYSTEM, at=NOON, wake=False)
 
 

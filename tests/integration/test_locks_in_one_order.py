@@ -14,13 +14,13 @@ from django.core.management import call_command
 from django.db import connection, transaction
 from django.db.models import Model, QuerySet
 
-from directory.actions import namesakes, server_orgs, servers
+from directory.actions import namesake_usernames, org_servers, servers
 from directory.management import servers_json
 from directory.models import LdapServer, RunChange
-from directory.sync.plan import plan_context
+from directory.sync.plan import precondition_facts
 from orgs.actions import locks, orgs, roles
-from orgs.actions.users import account_creation, blocking, deactivation, org_moves, role_grants
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import blocking, deactivation, org_moves, role_grants, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import SYSTEM, person
@@ -88,15 +88,15 @@ def between(
 def with_password(username: str, org_: Org, role: str) -> User:
     """Make a user with a local password who is not managed locally."""
     new = NewUser(Profile(username), org_.pk, frozenset({Role.objects.get(name=role).pk}), password=PASSWORD)
-    return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
+    return user_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)[0]
 
 
 def as_a_run_does(*ids: int) -> None:
-    plan_context._lock_orgs([RunChange(org_id=pk) for pk in ids])
+    precondition_facts._lock_orgs([RunChange(org_id=pk) for pk in ids])
 
 
 def read_servers(*ids: int) -> None:
-    plan_context._locked_servers(ids)
+    precondition_facts._locked_servers(ids)
 
 
 def test_an_org_is_brought_back_into_use_while_a_run_changes_users_of_it() -> None:
@@ -130,12 +130,12 @@ def test_servers_are_ordered_while_a_run_applies_what_they_decided() -> None:
 def test_orgs_are_taken_from_a_server_while_a_run_changes_users_of_them() -> None:
     lab, corp = org("Lab"), make_server("Corp")
     with transaction.atomic():
-        server_orgs.serve(corp, [lab], by=SYSTEM, at=NOON)
+        org_servers.serve(corp, [lab], by=SYSTEM, at=NOON)
 
     troubles = behind(
         Org.objects.filter(pk=lab.pk),
         partial(as_a_run_does, lab.pk),
-        partial(server_orgs.serve, corp, [], by=SYSTEM, at=NOON),
+        partial(org_servers.serve, corp, [], by=SYSTEM, at=NOON),
     )
 
     assert troubles == []
@@ -217,11 +217,11 @@ class TestAnOrgThatLeavesLdapBesideSomebodyOfIt:
         one, other, corp = org("One"), org("Other"), make_server("Corp")
         boss = with_password("boss", one, "Org Admin")
         with transaction.atomic():
-            server_orgs.serve(corp, [one, other], by=SYSTEM, at=NOON)
+            org_servers.serve(corp, [one, other], by=SYSTEM, at=NOON)
 
         troubles = between(
             lambda: locks.orgs([other.pk]),
-            partial(server_orgs.serve, corp, [], by=SYSTEM, at=NOON),
+            partial(org_servers.serve, corp, [], by=SYSTEM, at=NOON),
             partial(org_moves.move, moves={boss.pk: other.pk}, by=SYSTEM, at=NOON),
         )
 
@@ -249,7 +249,7 @@ def test_a_username_of_an_administrator_is_freed_while_another_is_blocked() -> N
 
     troubles = behind(
         User.objects.filter(pk=second.pk),
-        partial(namesakes.free_username, user_id=second.pk, by=SYSTEM, at=NOON),
+        partial(namesake_usernames.free_username, user_id=second.pk, by=SYSTEM, at=NOON),
         partial(blocking.block, user_ids=[first.pk], by=SYSTEM, at=NOON),
     )
 
@@ -276,7 +276,7 @@ class TestARoleIsChangedWhileItIsGiven:
     def test_the_local_password_of_who_was_just_given_it_is_forgotten(self) -> None:
         clerk, boss = make_role("Clerk", "admin.computer.read"), make_sysadmin()
         helper = make_user("helper", roles=["All Org Admin"], password=PASSWORD)
-        mia = account_creation.create(
+        mia = user_creation.create(
             users=[NewUser(Profile("mia"), helper.org_id, password=PASSWORD)],
             created_by=CreatedBy.HAND, by=person(helper), at=NOON,
         )[0]  # fmt: skip
@@ -311,7 +311,7 @@ class TestARoleIsChangedWhileItIsGiven:
 
         troubles = between(
             partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=person(boss), at=NOON),
-            partial(account_creation.create, users=[new], created_by=CreatedBy.HAND, by=person(helper), at=NOON),
+            partial(user_creation.create, users=[new], created_by=CreatedBy.HAND, by=person(helper), at=NOON),
         )
 
         assert len(troubles) == 1
@@ -321,11 +321,11 @@ class TestARoleIsChangedWhileItIsGiven:
     def test_a_run_sees_that_it_is_another_one_than_in_the_plan(self) -> None:
         clerk, planned = make_role("Clerk", "admin.computer.read"), make_run(make_server("Corp"))
         work: Any = SimpleNamespace(readings=[], run=planned)
-        before, seen = plan_context._roles(), []
+        before, seen = precondition_facts._roles(), []
 
         troubles = between(
             partial(roles.save, role=clerk, name="Clerk", permissions=["admin"], by=SYSTEM, at=NOON),
-            lambda: seen.append(plan_context.now(work, []).roles),
+            lambda: seen.append(precondition_facts.now(work, []).roles),
         )
 
         assert troubles == []

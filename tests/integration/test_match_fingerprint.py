@@ -14,7 +14,7 @@ from directory.actions import stored_plans
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry, decode
 from directory.models import CachedDecision, LdapServer, Match, Run, RunServer, RunState, StoredEntry
-from directory.sync import fingerprints, pipeline
+from directory.sync import pipeline, rule_fingerprints
 from directory.sync.identify import user_matching
 from directory.sync.plan import directory_view
 from directory.sync.plan.rules import decision_table
@@ -85,7 +85,7 @@ def everybody() -> list[str]:
 def test_everybody_is_matched_again_once_a_rule_of_matching_is_another_one(
     looked_at: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fingerprints, "MATCHES", "of other rules")
+    monkeypatch.setattr(rule_fingerprints, "MATCHES", "of other rules")
 
     simulate()
 

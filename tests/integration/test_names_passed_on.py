@@ -7,10 +7,10 @@ from itertools import pairwise
 import pytest
 
 from directory.models import RunState
-from directory.sync.plan import users_in_scope
+from directory.sync.plan import stored_users
 from directory.sync.read.read_result import ReadResult
-from directory.sync.review import reviewing
-from directory.sync.review.limits import Reason
+from directory.sync.review import review_stage
+from directory.sync.review.limit_checks import Reason
 from directory.sync.run_context import RunContext
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome, StoredUser
@@ -92,13 +92,13 @@ class TestUsernamesThatArePassedOn:
         kim, lee, _ = known_by_id(employer, "kim", "lee", "odd")
         swap(employer, "kim", "lee")
         rename(employer, ("odd", "even"))
-        check_limits = reviewing.check_limits
+        check_limits = review_stage.check_limits
 
         def take_the_name(context: RunContext, read: ReadResult, plan_counts: PlanCounts) -> list[Reason]:
             user("even", org_name="ADMIN")
             return check_limits(context, read, plan_counts)
 
-        monkeypatch.setattr(reviewing, "check_limits", take_the_name)
+        monkeypatch.setattr(review_stage, "check_limits", take_the_name)
 
         run = sync()
 
@@ -122,13 +122,13 @@ class TestUsernamesThatArePassedOn:
 @pytest.fixture
 def loads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The numbers of users that each look at the stored users has loaded so far."""
-    load, sizes = users_in_scope.load, list[int]()
+    load, sizes = stored_users.load, list[int]()
 
     def counted(user_ids: list[int], *, lock: bool = False) -> dict[int, StoredUser]:
         sizes.append(len(user_ids))
         return load(user_ids, lock=lock)
 
-    monkeypatch.setattr(users_in_scope, "load", counted)
+    monkeypatch.setattr(stored_users, "load", counted)
     return sizes
 
 

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 
 import pytest
 
-from directory.impact import impact
+from directory.impact import script_impact
 from directory.models import LdapServer, Run, RunServer, RunState, StoredEntry, Trigger
+from directory.org_scope import orgs_in_scope
 from directory.provisioning import creation, directory_lookup
 from directory.provisioning.applicants import Applicant
-from directory.scope import orgs_in_scope
 from directory.scripts.distributed import evaluation_batches, remote_worker
-from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.evaluation_fingerprint import evaluation_fingerprint
 from directory.scripts.sandbox.protocol import EntryText
 from directory.sync.plan.confirmation import CONFIRMED
 from directory.values.plan import Outcome
@@ -311,7 +311,7 @@ class TestTheImpactOfAnEdit:
 
     def steps(self, server: LdapServer, scripts: Scripts) -> dict[str, str]:
         """Return the last step of everyone about whom the edited scripts say another thing."""
-        snapshots = list(impact.impact(server, scripts))
+        snapshots = list(script_impact.impact(server, scripts))
         return {each.edited.before.username: each.edited.steps[-1] for snapshot in snapshots for each in snapshot.new}
 
     def test_is_unknown_where_it_takes_an_attribute_that_was_not_asked_for(self, staff: Employer) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from directory.impact.impact import impact
+from directory.impact.script_impact import impact
 from directory.models import LdapServer, RunState, StoredEntry
 from directory.values.scripts import Scripts
 from orgs.models import User

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.ldap.reading.reader import pages as read_pages
 from directory.ldap.reading.single_entries import read_single
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import pages as read_pages
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.models import LdapServer, Match, RunState, StoredEntry
 from directory.values import distinguished_names
 from tests.fake_ldap import Attributes, FakeDirectory

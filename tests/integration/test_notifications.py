@@ -9,10 +9,9 @@ from datetime import timedelta
 import pytest
 from pytest_django import Settings
 
-from directory.actions import settings as sync_settings
-from directory.actions import stored_plans
+from directory.actions import stored_plans, sync_settings
 from directory.models import Alert, AlertKind, Mail, MailKind, RunState
-from directory.sync import notifications, pipeline
+from directory.sync import alerts_and_mails, pipeline
 from orgs.rules.actors import SYSTEM
 from tests.conftest import Mailbox
 from tests.integration.employer import Employer
@@ -157,8 +156,8 @@ class TestMail:
         Mail.objects.all().delete()
 
         for _ in range(2):
-            letter = notifications.Letter("it@example.com", "again", "again")
-            notifications.write_mails(run=first, kind=MailKind.SUMMARY, letters=[letter], at=NOON)
+            letter = alerts_and_mails.Letter("it@example.com", "again", "again")
+            alerts_and_mails.write_mails(run=first, kind=MailKind.SUMMARY, letters=[letter], at=NOON)
 
         again = Mail.objects.get()
         assert re.fullmatch(rf"<run-{first.pk}-summary-[0-9a-f]{{16}}@\S+>", again.message_id)
@@ -173,8 +172,8 @@ class TestMail:
         assert "451" in Mail.objects.get().error
         mailbox.refuse = ""
 
-        notifications.send_waiting(at=NOON.replace(hour=13))
-        notifications.send_waiting(at=NOON.replace(hour=14))
+        alerts_and_mails.send_waiting(at=NOON.replace(hour=13))
+        alerts_and_mails.send_waiting(at=NOON.replace(hour=14))
 
         assert len(mailbox.messages) == 1
         assert Mail.objects.get().sent_at == NOON.replace(hour=13)
@@ -189,7 +188,7 @@ class TestMail:
         run = simulate()
 
         for hours in (49, 50):
-            notifications.send_waiting(at=NOON + timedelta(hours=hours))
+            alerts_and_mails.send_waiting(at=NOON + timedelta(hours=hours))
 
         alert = Alert.objects.get(kind=AlertKind.MAIL)
         assert "was never sent: Simulated directory sync" in alert.message

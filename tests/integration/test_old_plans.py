@@ -13,7 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from directory.actions import servers, stored_plans
 from directory.models import Alert, AlertKind, LdapServer, OrgServer, PlannedMatch, Run, RunState
 from directory.sync import pipeline
-from directory.sync.apply import applying
+from directory.sync.apply import apply_stage
 from directory.values.plan import Outcome
 from orgs.actions import orgs as org_actions
 from orgs.actions import roles as role_actions
@@ -524,7 +524,7 @@ class TestInTheMiddleOfApplying:
 
     @pytest.fixture
     def plan(self, employer: Employer, monkeypatch: pytest.MonkeyPatch) -> Run:
-        monkeypatch.setattr(applying, "BATCH", 2)
+        monkeypatch.setattr(apply_stage, "BATCH", 2)
         people = staff(employer, 5)
         employer.server(**EVERYBODY)
         simulate_and_sync()
@@ -566,7 +566,7 @@ class TestInTheMiddleOfApplying:
         assert self.halves(plan, happens) == [APPLIED, APPLIED, CHANGED_MEANWHILE, CHANGED_MEANWHILE]
 
     def test_a_role_that_is_gone_is_given_to_nobody(self, employer: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(applying, "BATCH", 2)
+        monkeypatch.setattr(apply_stage, "BATCH", 2)
         auditor = role_actions.save(role=None, name="Auditor", permissions=[], by=SYSTEM, at=NOON)
         for number in range(4):
             employer.hires(f"user{number}", title="Auditor")
@@ -584,7 +584,7 @@ class TestInTheMiddleOfApplying:
 
 class TestAChangeThatARuleForbids:
     def test_is_found_with_few_savepoints(self, employer: Employer, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(applying, "BATCH", 64)
+        monkeypatch.setattr(apply_stage, "BATCH", 64)
         people = staff(employer, 64)
         employer.server(**EVERYBODY)
         simulate_and_sync()

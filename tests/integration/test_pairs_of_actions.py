@@ -13,22 +13,22 @@ import pytest
 from django.db import connection, transaction
 
 from directory import invariants
-from directory.actions import matches
+from directory.actions import noted_matches
 from directory.models import Match
-from directory.sync.plan import users_in_scope
+from directory.sync.plan import stored_users
 from orgs.actions import archives, devices, legal_holds, orgs, put_back, roles
 from orgs.actions.errors import Refused
 from orgs.actions.users import (
-    account_creation,
     blocking,
     deactivation,
     local_passwords,
     org_moves,
     pending_deactivation,
     role_grants,
+    user_creation,
     user_profiles,
 )
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, ArchiveState, AuditEntry, CreatedBy, Device, Matter, Org, Role, SetBy, User
 from orgs.permissions import Permission
@@ -87,7 +87,7 @@ def as_a_run_does(scene: Scene) -> None:
     """Lock first, as each batch of a run does, then do several things."""
     with transaction.atomic():
         list(Org.objects.select_for_update(no_key=True).filter(pk__in=[scene.here.pk, scene.there.pk]).order_by("pk"))
-        users_in_scope.load([scene.user.pk], lock=True)
+        stored_users.load([scene.user.pk], lock=True)
         ids = [scene.user.pk]
         deactivation.reactivate(user_ids=ids, by=SYNC, at=AT)
         blocking.unblock(user_ids=ids, by=SYNC, at=AT)
@@ -96,7 +96,7 @@ def as_a_run_does(scene: Scene) -> None:
 
 def create(scene: Scene) -> None:
     new = NewUser(Profile(f"new-{scene.user.username}-{threading.get_ident()}"), scene.there.pk)
-    account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=AT)
+    user_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=AT)
 
 
 def put_device_back(scene: Scene) -> None:
@@ -150,7 +150,7 @@ ACTS: dict[str, Callable[[Scene], object]] = {
     "make an org below": lambda scene: orgs.create(
         name=f"Below {scene.there.name} {threading.get_ident()}", parent=scene.there, by=SYSTEM, at=AT
     ),
-    "forget the match": lambda scene: matches.forget(**only(scene)),
+    "forget the match": lambda scene: noted_matches.forget(**only(scene)),
     "a run": as_a_run_does,
 }
 # Those of which each pair meets in each state; any other pair meets in one.

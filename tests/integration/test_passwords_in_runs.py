@@ -7,7 +7,7 @@ import pytest
 from directory.actions import stored_plans, undo
 from directory.sync import pipeline
 from orgs.actions import orgs
-from orgs.actions.users import account_creation, user_profiles
+from orgs.actions.users import user_creation, user_profiles
 from orgs.models import AuditEntry, CreatedBy, User
 from orgs.rules.actors import SYSTEM
 from orgs.rules.local_sign_in import password_counts
@@ -23,8 +23,8 @@ def known_to_others(username: str) -> User:
     """Make a plain person of a local org with a password, as whoever makes users there does."""
     place = org("Default")
     orgs.change(org=place, directory_service="local", by=SYSTEM, at=NOON)
-    new = account_creation.NewUser(user_profiles.Profile(username), place.pk, password="MyOwnPassw0rd")
-    return account_creation.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOON)[0]
+    new = user_creation.NewUser(user_profiles.Profile(username), place.pk, password="MyOwnPassw0rd")
+    return user_creation.create(users=[new], created_by=CreatedBy.CSV, by=SYSTEM, at=NOON)[0]
 
 
 def roles_of(found: User) -> set[str]:

@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, models, transaction
 
 from directory.models import Match, RunChange, RunState, StoredEntry
-from orgs.bulk import refresh_statistics
+from orgs.bulk_writes import refresh_statistics
 from orgs.models import User
 from tests.directories import Directory, people
 from tests.integration.employer import Employer

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Sequence
 import pytest
 
 from directory.models import RunState
-from directory.sync.plan import users_in_scope
+from directory.sync.plan import stored_users
 from directory.values.plan import Outcome, StoredUser
 from orgs.models import Org, User
 from tests.integration.employer import Employer
@@ -31,13 +31,13 @@ class TestWhileAPlanIsMade:
         simulate_and_sync()
         before = roles_of(mia)
         assert before == ["Desktop User", "PROe User"]
-        pages = users_in_scope.pages
+        pages = stored_users.pages
 
         def renamed_meanwhile(user_ids: Sequence[int], org_ids: Collection[int]) -> Iterator[dict[int, StoredUser]]:
             Org.objects.filter(pk=berlin.pk).update(name="Berlin 2", name_key="berlin 2")
             yield from pages(user_ids, org_ids)
 
-        monkeypatch.setattr(users_in_scope, "pages", renamed_meanwhile)
+        monkeypatch.setattr(stored_users, "pages", renamed_meanwhile)
 
         sync()
 
@@ -52,13 +52,13 @@ class TestWhileAPlanIsMade:
         employer.server()
         mia = user("mia")
         user("sean")
-        load = users_in_scope.load
+        load = stored_users.load
 
         def moved_meanwhile(user_ids: Collection[int], *, lock: bool = False) -> dict[int, StoredUser]:
             User.objects.filter(pk=mia.pk).update(org=outside)
             return load(user_ids, lock=lock)
 
-        monkeypatch.setattr(users_in_scope, "load", moved_meanwhile)
+        monkeypatch.setattr(stored_users, "load", moved_meanwhile)
 
         run = simulate()
 

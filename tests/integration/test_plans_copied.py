@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from directory.actions import runs, stored_plans
 from directory.models import Run, RunState
 from directory.sync import pipeline
-from directory.sync.apply import apply_changes
+from directory.sync.apply import change_batches
 from directory.sync.stored import plan_rows
 from directory.values.plan import Outcome
 from orgs.models import User
@@ -71,7 +71,7 @@ def test_a_worker_that_dies_of_it_leaves_all_to_the_next_one(
     plan: Run, monkeypatch: pytest.MonkeyPatch, when: str
 ) -> None:
     run = begun(plan)
-    copy, batch = plan_rows.copy_plan, apply_changes.batch
+    copy, batch = plan_rows.copy_plan, change_batches.batch
 
     def die(*_: object, **known: int) -> int:
         if when == "within":
@@ -79,7 +79,7 @@ def test_a_worker_that_dies_of_it_leaves_all_to_the_next_one(
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr(*((apply_changes, "batch") if when == "after" else (plan_rows, "copy_plan")), die)
+        patched.setattr(*((change_batches, "batch") if when == "after" else (plan_rows, "copy_plan")), die)
         with pytest.raises(Killed):
             carried_out(run)
     left = run.changes.count()
@@ -89,7 +89,7 @@ def test_a_worker_that_dies_of_it_leaves_all_to_the_next_one(
     assert left == (PEOPLE if when == "after" else 0)
     assert run.state == RunState.APPLIED
     assert run.changes.filter(outcome=Outcome.APPLIED).count() == PEOPLE == User.objects.exclude(last_name="").count()
-    assert apply_changes.batch is batch
+    assert change_batches.batch is batch
 
 
 def test_a_worker_that_was_overtaken_meanwhile_copies_nothing(plan: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.reading.reader import open_reading
-from directory.ldap.reading.reader import pages as read_pages
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import open_reading
+from directory.ldap.reading.whole_reading import pages as read_pages
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connection, MissingUser, ReadingProof
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import ACCESS, Directory, people, to_ldif

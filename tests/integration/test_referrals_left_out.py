@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from directory.ldap.reading.reader import Reading, open_reading
+from directory.ldap.reading.whole_reading import Reading, open_reading
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.search.referrals import is_left_out, may_hold_people
-from directory.ldap.search.requests import ReadingRequest
 from directory.values.ldap import Connection
 from directory.values.plan import Outcome
 from tests.directories import Directory

@@ -14,7 +14,7 @@ import pytest
 
 from directory.ldap import error_advice
 from directory.ldap.errors import DirectoryUnavailable, Stage
-from directory.ldap.reading.reader import pages as read_pages
+from directory.ldap.reading.whole_reading import pages as read_pages
 from directory.values.ldap import Connection
 from tests.directories import Authority, Certificate, Directory
 from tests.fake_ldap import FakeDirectory

@@ -15,15 +15,14 @@ from pytest_django import Settings
 
 from directory import invariants, status
 from directory import retention as rules
-from directory.actions import retention, servers, stored_plans, undo
-from directory.actions import settings as sync_settings
+from directory.actions import old_rows, servers, stored_plans, sync_settings, undo
 from directory.models import Alert, AlertKind, LdapServer, Mail, MailKind, Match, Run, RunChange, RunState
 from directory.status import LineState
 from directory.sync import pipeline
 from directory.sync.review import plan_contributors
-from orgs.actions import devices, legal_holds, orgs, roles, ways_in
-from orgs.actions.users import account_creation, blocking, local_passwords, user_profiles
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions import devices, legal_holds, local_password_guard, orgs, roles
+from orgs.actions.users import blocking, local_passwords, user_creation, user_profiles
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import AuditEntry, CreatedBy, Matter, Org, Role, User
 from orgs.permissions import Permission
@@ -61,7 +60,7 @@ def later(at: datetime) -> datetime:
 
 
 def remove(at: datetime) -> dict[str, int]:
-    return dict(retention.remove_old(by=SYSTEM, at=at))
+    return dict(old_rows.remove_old(by=SYSTEM, at=at))
 
 
 def hold(name: str) -> Matter:
@@ -101,18 +100,18 @@ class TestRunsThatAreOld:
         assert RunChange.objects.exists()
 
     def test_go_a_little_at_a_time(self, corp: Directory, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(retention, "PART", 5)
+        monkeypatch.setattr(old_rows, "PART", 5)
         at = later(NOON + YEAR + timedelta(days=2))
         before = Run.objects.count()
 
-        retention.remove_old(by=SYSTEM, at=at, seconds=0)
+        old_rows.remove_old(by=SYSTEM, at=at, seconds=0)
 
         assert Run.objects.count() == before
         assert not invariants.broken(at=at)
         for _ in range(4):
-            retention.remove_old(by=SYSTEM, at=at, seconds=0)
+            old_rows.remove_old(by=SYSTEM, at=at, seconds=0)
             assert not invariants.broken(at=at)
-        retention.remove_old(by=SYSTEM, at=at)
+        old_rows.remove_old(by=SYSTEM, at=at)
         assert Run.objects.count() < before
 
     def test_keep_what_newer_ones_repeat(self, corp: Directory) -> None:
@@ -280,7 +279,7 @@ class TestWhoSetALocalPassword:
         """Make a user with a password, and change them ever after."""
         clerk = Role.objects.filter(name="Clerk").first() or make_role("Clerk", Permission.CONSOLE_LOGIN)
         new = NewUser(Profile(name), Org.objects.get(name="Default").pk, frozenset({clerk.pk}), password=PASSWORD)
-        found = account_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(by), at=NOON)[0]
+        found = user_creation.create(users=[new], created_by=CreatedBy.HAND, by=person(by), at=NOON)[0]
         self.renamed(found, "Early")
         return found
 
@@ -320,7 +319,7 @@ class TestWhoSetALocalPassword:
 
     def test_goes_with_the_password(self, olga: User) -> None:
         gone = self.made("a", olga)
-        User.objects.filter(pk=gone.pk).update(password=ways_in.no_password())
+        User.objects.filter(pk=gone.pk).update(password=local_password_guard.no_password())
 
         remove(self.AT)
 

@@ -14,19 +14,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import Settings
 
-from directory.actions import runs, schedule, servers, stored_plans
-from directory.actions import settings as sync_settings
+from directory.actions import due_runs, runs, servers, stored_plans, sync_settings
 from directory.models import Alert, Run, RunServer, RunState, Trigger
 from directory.sync import lease, pipeline, run_context
-from directory.sync.apply import applying
+from directory.sync.apply import apply_stage
 from directory.sync.errors import TakenOver
 from directory.sync.finish import run_mails
 from directory.sync.lease import MAX_ATTEMPTS, Lease, claim
-from directory.sync.plan import planning
+from directory.sync.plan import plan_stage
 from directory.sync.read.read_result import ReadResult
-from directory.sync.read.reading import read_servers
-from directory.sync.review import reviewing
-from directory.sync.review.limits import Reason
+from directory.sync.read.read_stage import read_servers
+from directory.sync.review import review_stage
+from directory.sync.review.limit_checks import Reason
 from directory.sync.stored.plan_counts import PlanCounts
 from directory.values.plan import Outcome
 from orgs.models import User
@@ -171,16 +170,16 @@ class TestAWorkerThatIsOvertaken:
         employer.server()
         simulate()
         run = queued()
-        check_limits = reviewing.check_limits
+        check_limits = review_stage.check_limits
 
         def late_check(context: run_context.RunContext, read: ReadResult, plan_counts: PlanCounts) -> list[Reason]:
-            monkeypatch.setattr(reviewing, "check_limits", check_limits)
+            monkeypatch.setattr(review_stage, "check_limits", check_limits)
             expire(run)
             pipeline.execute(run.pk, clock=Clock())
             check_limits(context, read, plan_counts)
             return []
 
-        monkeypatch.setattr(reviewing, "check_limits", late_check)
+        monkeypatch.setattr(review_stage, "check_limits", late_check)
 
         carried_out(run)
 
@@ -256,7 +255,7 @@ class TestAnAttemptThatFails:
         employer.server()
         run = queued(simulated=True)
         with monkeypatch.context() as patched:
-            patched.setattr(planning, "make_plan", locked_out)
+            patched.setattr(plan_stage, "make_plan", locked_out)
             with pytest.raises(OperationalError):
                 carried_out(run)
         run.refresh_from_db()
@@ -274,12 +273,12 @@ class TestAnAttemptThatFails:
         employer.hires("mia")
         employer.server()
         run = queued()
-        monkeypatch.setattr(planning, "make_plan", locked_out)
+        monkeypatch.setattr(plan_stage, "make_plan", locked_out)
         for _ in range(MAX_ATTEMPTS):
             with pytest.raises(OperationalError):
                 carried_out(run)
 
-        schedule.wake_abandoned(at=NOON)
+        due_runs.wake_abandoned(at=NOON)
         run_mails.send_waiting(at=NOON)
 
         run.refresh_from_db()
@@ -299,7 +298,7 @@ class TestARunWithoutAWorker:
         employer.hires("mia")
         employer.server()
         dead = queued(simulated=True, trigger=Trigger.COMMAND)
-        monkeypatch.setattr(planning, "make_plan", die)
+        monkeypatch.setattr(plan_stage, "make_plan", die)
         with pytest.raises(Killed):
             carried_out(dead)
 
@@ -319,7 +318,7 @@ class TestARunWithoutAWorker:
         woken: list[int] = []
         monkeypatch.setattr(runs, "wake_worker", woken.append)
 
-        schedule.wake_abandoned(at=NOON + timedelta(hours=1))
+        due_runs.wake_abandoned(at=NOON + timedelta(hours=1))
 
         assert woken == [run.pk]
         assert carried_out(run).state == RunState.APPLIED
@@ -333,7 +332,7 @@ class TestARunWithoutAWorker:
         simulate()
         run = queued()
         with monkeypatch.context() as patched:
-            patched.setattr(planning, "make_plan", die)
+            patched.setattr(plan_stage, "make_plan", die)
             with pytest.raises(Killed):
                 carried_out(run)
         employer.directory.rename(employer.dn("sean"), "uid=sean+cn=sean")
@@ -353,7 +352,7 @@ class TestCancelling:
         employer.server()
         simulate()
         run = queued()
-        check_limits = reviewing.check_limits
+        check_limits = review_stage.check_limits
 
         def cancel_meanwhile(
             context: run_context.RunContext, read: ReadResult, plan_counts: PlanCounts
@@ -361,7 +360,7 @@ class TestCancelling:
             runs.cancel(run=run, by=SYSTEM, at=NOON)
             return check_limits(context, read, plan_counts)
 
-        monkeypatch.setattr(reviewing, "check_limits", cancel_meanwhile)
+        monkeypatch.setattr(review_stage, "check_limits", cancel_meanwhile)
         held_back = carried_out(run).state
 
         carried_out(stored_plans.apply_plan(run=run, by=SYSTEM, at=NOON, wake=False))
@@ -379,7 +378,7 @@ class TestCancelling:
         employer.server()
         simulate()
         run = queued()
-        monkeypatch.setattr(applying, "BATCH", 2)
+        monkeypatch.setattr(apply_stage, "BATCH", 2)
 
         def cancel(phase: str, done: int, _total: int | None) -> None:
             if phase == "applying" and done == 2:
@@ -400,7 +399,7 @@ class TestBatches:
             user(f"user{number}")
         employer.server()
         simulate()
-        monkeypatch.setattr(applying, "BATCH", 2)
+        monkeypatch.setattr(apply_stage, "BATCH", 2)
         return queued()
 
     def test_leave_nobody_out_of_those_who_are_deleted_before_they_come(self, planned: Run) -> None:
@@ -430,12 +429,12 @@ class TestTheSchedule:
     def test_of_a_server_goes_by_its_own_runs_however_often_a_neighbours_run_reads_it(self) -> None:
         corp = ldap_server("ldap://127.0.0.1:1", sync_interval_hours=1)
         branch = ldap_server("ldap://127.0.0.1:1", name="Branch", orgs=["Default", "Staff"], sync_interval_hours=12)
-        schedule.start_due(at=NOON)
+        due_runs.start_due(at=NOON)
         chosen: dict[int, Any] = {}
 
         for hour in range(1, 14):
             at = NOON + timedelta(hours=hour)
-            if (run := schedule.start_due(at=at)) is not None:
+            if (run := due_runs.start_due(at=at)) is not None:
                 chosen[hour] = run.chosen_servers
                 runs.cancel(run=run, by=SYSTEM, at=at)
 
@@ -447,10 +446,10 @@ class TestTheSchedule:
     ) -> None:
         sean = user("sean")
         employer.server(bind_dn=employer.directory.admin_dn, bind_password="secret", sync_interval_hours=1)
-        schedule.start_due(at=NOON)
+        due_runs.start_due(at=NOON)
         settings.SECRET_KEY = "another one than the password was encrypted with"
 
-        run = schedule.start_due(at=NOON + timedelta(hours=1))
+        run = due_runs.start_due(at=NOON + timedelta(hours=1))
 
         assert run is not None
         assert carried_out(run).state == RunState.FAILED

@@ -6,8 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from directory.actions import runs, schedule
-from directory.actions import settings as sync_settings
+from directory.actions import due_runs, runs, sync_settings
 from directory.models import Run, RunState, Trigger
 from orgs.rules.actors import SYSTEM
 from tests.integration.employer import Employer
@@ -29,7 +28,7 @@ class TestStartDue:
         employer.server()
 
         times = [NOON + timedelta(hours=hours) for hours in (0, 11, 12, 13)]
-        started = [schedule.start_due(at=at) for at in times]
+        started = [due_runs.start_due(at=at) for at in times]
 
         assert [run is not None for run in started] == [False, False, True, False]
         run = Run.objects.get()
@@ -39,50 +38,50 @@ class TestStartDue:
         employer.server()
         sync_settings.save(values={"interval_hours": 0}, by=SYSTEM, at=NOON)
 
-        assert schedule.start_due(at=NOON + timedelta(days=400)) is None
-        assert schedule.next_runs(at=NOON) == {}
+        assert due_runs.start_due(at=NOON + timedelta(days=400)) is None
+        assert due_runs.next_runs(at=NOON) == {}
 
     def test_follows_a_servers_own_interval(self, employer: Employer) -> None:
         server = employer.server(sync_interval_hours=1)
-        schedule.start_due(at=NOON)
+        due_runs.start_due(at=NOON)
 
-        assert schedule.next_runs(at=NOON) == {server.pk: NOON + timedelta(hours=1)}
-        assert schedule.start_due(at=NOON + timedelta(hours=1)) is not None
+        assert due_runs.next_runs(at=NOON) == {server.pk: NOON + timedelta(hours=1)}
+        assert due_runs.start_due(at=NOON + timedelta(hours=1)) is not None
 
     def test_follows_a_changed_interval_at_once_from_the_last_run_on(self, employer: Employer) -> None:
         server = employer.server()
-        schedule.start_due(at=NOON)
+        due_runs.start_due(at=NOON)
         six = NOON + timedelta(hours=6)
 
         sync_settings.save(values={"interval_hours": 24}, by=SYSTEM, at=six)
-        longer = schedule.next_runs(at=six)
+        longer = due_runs.next_runs(at=six)
         sync_settings.save(values={"interval_hours": 7}, by=SYSTEM, at=six)
 
         assert longer == {server.pk: NOON + timedelta(hours=24)}
-        assert schedule.start_due(at=NOON + timedelta(hours=6, minutes=59)) is None
-        assert schedule.start_due(at=NOON + timedelta(hours=7)) is not None
+        assert due_runs.start_due(at=NOON + timedelta(hours=6, minutes=59)) is None
+        assert due_runs.start_due(at=NOON + timedelta(hours=7)) is not None
 
     def test_counts_an_interval_from_when_it_was_turned_on(self, employer: Employer) -> None:
         employer.server()
-        schedule.start_due(at=NOON)
+        due_runs.start_due(at=NOON)
         sync_settings.save(values={"interval_hours": 0}, by=SYSTEM, at=NOON)
 
         sync_settings.save(values={"interval_hours": 1}, by=SYSTEM, at=NOON + timedelta(hours=6))
 
-        assert schedule.start_due(at=NOON + timedelta(hours=6, minutes=59)) is None
-        assert schedule.start_due(at=NOON + timedelta(hours=7)) is not None
+        assert due_runs.start_due(at=NOON + timedelta(hours=6, minutes=59)) is None
+        assert due_runs.start_due(at=NOON + timedelta(hours=7)) is not None
 
     def test_waits_while_another_run_holds_the_server(self, employer: Employer) -> None:
         employer.server()
-        schedule.start_due(at=NOON)
+        due_runs.start_due(at=NOON)
         runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON)
 
-        assert schedule.start_due(at=NOON + timedelta(hours=12)) is None
+        assert due_runs.start_due(at=NOON + timedelta(hours=12)) is None
 
     def test_starts_nothing_without_a_server_that_an_org_uses(self) -> None:
         ldap_server("ldap://127.0.0.1:1", orgs=[])
 
-        assert schedule.start_due(at=NOON + timedelta(days=1)) is None
+        assert due_runs.start_due(at=NOON + timedelta(days=1)) is None
 
 
 class TestWakeAbandoned:
@@ -90,7 +89,7 @@ class TestWakeAbandoned:
         employer.server()
         run = runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
 
-        assert schedule.wake_abandoned(at=NOON) == 1
+        assert due_runs.wake_abandoned(at=NOON) == 1
         assert woken == [run.pk]
 
     def test_ends_a_run_that_died_too_often_and_frees_its_server(self, employer: Employer) -> None:
@@ -98,7 +97,7 @@ class TestWakeAbandoned:
         run = runs.start(servers=[], simulated=True, trigger=Trigger.HAND, by=SYSTEM, at=NOON, wake=False)
         Run.objects.filter(pk=run.pk).update(attempts=5)
 
-        schedule.wake_abandoned(at=NOON)
+        due_runs.wake_abandoned(at=NOON)
 
         run.refresh_from_db()
         assert run.state == RunState.FAILED

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from directory.actions import servers
-from directory.errors import Invalid, Refused
+from directory.input_errors import Invalid, Refused
 from directory.models import LdapServer
-from directory.scope import orgs_in_scope
+from directory.org_scope import orgs_in_scope
 from directory.servers import setting_powers
 from directory.servers.setting_questions import Confirmed
 from orgs.actions import orgs

@@ -11,8 +11,8 @@ import pytest
 from directory.ldap.absence.absence_check import AbsenceCheck
 from directory.ldap.connection_test.connection_test import test_connection
 from directory.ldap.errors import DirectoryUnavailable, Stage
-from directory.ldap.reading.reader import Reading, open_reading
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import Reading, open_reading
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.values.ldap import AttributeMapping, Connection, MissingUser
 from tests.connections import connection_to, connection_to_fake
 from tests.directories import Directory, people

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from directory.ldap.connection_test.connection_test import first_entries, test_connection
+from directory.ldap.entry_identity import identity
 from directory.ldap.errors import DirectoryUnavailable, Stage
-from directory.ldap.identity import identity
-from directory.ldap.reading.reader import open_reading
-from directory.ldap.reading.reader import pages as read_pages
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.reading.whole_reading import open_reading
+from directory.ldap.reading.whole_reading import pages as read_pages
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.validation.filter_syntax import check_filter
 from directory.values.ldap import AttributeMapping, Connection, Entry
 from tests.connections import connection_to, connection_to_fake

@@ -17,9 +17,9 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.urls import reverse
 
-from console.http.requests import browser_has_gone
+from console.http.page_requests import browser_has_gone
 from directory import trial_slots
-from directory.actions import probe
+from directory.actions import server_trials
 from directory.ldap.errors import Stage
 from directory.ldap.process import isolated_test
 from directory.ldap.process.isolated_test import NobodyWaits, try_connection, try_search
@@ -58,7 +58,7 @@ class TestATrial:
         assert len(entries) == 2
 
     def test_suggests_the_preset_that_goes_with_the_server(self, company: Directory) -> None:
-        found = probe.suggested(try_connection(to(company.url, search_base=company.base)))
+        found = server_trials.suggested(try_connection(to(company.url, search_base=company.base)))
 
         assert found is BY_KEY["openldap"]
 

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from directory.actions import runs, schedule, servers, stored_plans, undo
+from directory.actions import due_runs, runs, servers, stored_plans, undo
 from directory.models import LdapServer, Match, Run, RunServer, RunState, Trigger
 from directory.sync import pipeline
-from directory.sync.apply import apply_changes, applying
+from directory.sync.apply import apply_stage, change_batches
 from directory.sync.stored import plan_rows
 from directory.values.plan import Outcome
 from orgs.actions import archives, devices, legal_holds
@@ -473,12 +473,12 @@ class TestAnUndoThatIsStopped:
             device(user(f"user{number}"))
         employer.server()
         run = simulate_and_sync()
-        monkeypatch.setattr(applying, "BATCH", 2)
+        monkeypatch.setattr(apply_stage, "BATCH", 2)
         return run
 
     def test_between_two_batches_goes_on_where_it_was(self, many: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         run = stored_plans.apply_plan(run=planned(many), by=ADA, at=LATER, wake=False)
-        batch: Callable[..., None] = apply_changes.batch
+        batch: Callable[..., None] = change_batches.batch
         made: list[int] = []
 
         def fail_at_the_second(changes: list[Any], **terms: Any) -> None:
@@ -488,7 +488,7 @@ class TestAnUndoThatIsStopped:
             batch(changes, **terms)
 
         with monkeypatch.context() as patched:
-            patched.setattr(apply_changes, "batch", fail_at_the_second)
+            patched.setattr(change_batches, "batch", fail_at_the_second)
             with pytest.raises(Killed):
                 pipeline.execute(run.pk, clock=Clock(LATER))
         half = User.objects.filter(active=True).count()
@@ -554,11 +554,11 @@ class TestAnUndoIsNoReading:
     def test_for_the_schedule(self, employer: Employer, left: Run) -> None:
         server = LdapServer.objects.get()
         servers.save(server=server, values={"sync_interval_hours": 6}, by=SYSTEM, at=NOON)
-        before = schedule.next_runs(at=LATER)
+        before = due_runs.next_runs(at=LATER)
 
         undone(left)
 
-        assert schedule.next_runs(at=LATER) == before
+        assert due_runs.next_runs(at=LATER) == before
 
     def test_for_the_limits_and_the_matches(self, left: Run) -> None:
         matches = list(Match.objects.values())

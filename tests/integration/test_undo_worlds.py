@@ -9,8 +9,7 @@ from typing import Any
 
 import pytest
 
-from directory.actions import settings as sync_settings
-from directory.actions import stored_plans, undo
+from directory.actions import stored_plans, sync_settings, undo
 from directory.models import Run, RunState, Trigger
 from directory.sync import pipeline
 from directory.values.plan import Outcome

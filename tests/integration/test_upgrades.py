@@ -21,12 +21,12 @@ from console.management.commands import serve
 from directory.actions import stored_plans, undo
 from directory.models import EvaluationBatch, Heartbeat, Run, RunChange, RunState, StoredEntry
 from directory.models.heartbeats import Part
-from directory.scope import orgs_in_scope
+from directory.org_scope import orgs_in_scope
+from directory.status import applied_migrations
 from directory.status import database as status
-from directory.status import upgrades
 from directory.status.lines import LineState
 from directory.sync import pipeline
-from directory.sync.plan import users_in_scope
+from directory.sync.plan.plan_context import load_plan_context
 from directory.sync.stored import decision_cache
 from directory.values.plan import Outcome
 from orgs.rules.actors import SYSTEM
@@ -97,13 +97,13 @@ def older(template: Database, new: Database) -> Iterator[Database]:
 def _write_down(names: Collection[Key]) -> None:
     """Let these be all migrations of Rollcall's own that have been applied."""
     applied = MigrationRecorder(connection).migration_qs
-    applied.filter(app__in=upgrades.OWN).delete()
+    applied.filter(app__in=applied_migrations.OWN).delete()
     for app, name in names:
         applied.create(app=app, name=name)
 
 
 def _own() -> set[Key]:
-    return {key for key in MigrationRecorder(connection).applied_migrations() if key[0] in upgrades.OWN}
+    return {key for key in MigrationRecorder(connection).applied_migrations() if key[0] in applied_migrations.OWN}
 
 
 def test_the_first_migrations_make_the_tables_that_the_older_version_had(older: Database) -> None:
@@ -113,13 +113,13 @@ def test_the_first_migrations_make_the_tables_that_the_older_version_had(older: 
 
 
 def test_the_first_migrations_stand_for_all_that_the_older_version_had() -> None:
-    stands_for = [key for first in IN_THEIR_PLACE for key in upgrades.installed_migrations()[first]]
+    stands_for = [key for first in IN_THEIR_PLACE for key in applied_migrations.installed_migrations()[first]]
 
     assert sorted(stands_for) == sorted(OLD)
 
 
 def test_no_other_migration_has_the_name_of_an_older_one() -> None:
-    assert not set(OLD) & set(upgrades.installed_migrations())
+    assert not set(OLD) & set(applied_migrations.installed_migrations())
 
 
 class TestADatabaseWithAllOfThem:
@@ -144,9 +144,9 @@ class TestADatabaseWithAllOfThem:
     def test_misses_only_what_came_later(self, older: Database) -> None:
         applied = MigrationRecorder(connection).applied_migrations().keys()
 
-        assert not upgrades.missing(applied) & set(IN_THEIR_PLACE)
-        assert not upgrades.unknown(applied)
-        assert not upgrades.obstacle(applied)
+        assert not applied_migrations.missing(applied) & set(IN_THEIR_PLACE)
+        assert not applied_migrations.unknown(applied)
+        assert not applied_migrations.obstacle(applied)
 
 
 class TestADatabaseWithSomeOfThem:
@@ -303,7 +303,7 @@ class TestADatabaseWithRuns:
             for statement in connection.ops.sequence_reset_sql(no_style(), apps.get_models()):
                 cursor.execute(statement)
         orgs = orgs_in_scope()
-        context = decision_cache.hash_context(users_in_scope.plan_context(orgs))
+        context = decision_cache.hash_context(load_plan_context(orgs))
         waits = Run.objects.get(state=RunState.HELD_BACK)
 
         assert sum(decision_cache.split_users(orgs, context_hash=context, fully_read=orgs).unchanged.values()) == 2

@@ -8,14 +8,14 @@ import pytest
 from django.db.models import Model
 
 from directory.actions import runs, servers
-from directory.invariants import proofs
+from directory.invariants import run_proofs
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
 from directory.models import Absence, CachedDecision, Match, Run, RunState, Trigger
 from directory.servers.setting_questions import Confirmed
 from directory.sync import lease, pipeline
 from directory.sync.lease import Progress
-from directory.sync.plan import planning
+from directory.sync.plan import plan_stage
 from directory.sync.read import page_processor as reader_stage
 from directory.sync.read.read_result import ReadResult
 from directory.sync.run_context import RunContext
@@ -50,7 +50,7 @@ def decided_without_cache() -> list[tuple[str, str, str]]:
 
 
 def alarms() -> list[str]:
-    return [*proofs.stored_entries(NOON), *proofs.cut_off_against_the_entry(NOON)]
+    return [*run_proofs.stored_entries(NOON), *run_proofs.cut_off_against_the_entry(NOON)]
 
 
 def queued() -> Run:
@@ -203,13 +203,13 @@ class TestTheInvariants:
         simulate_and_sync()
         assert not User.objects.get(username="sean").active
         employer.directory.modify(employer.dn("sean"), {"employeeType": "active"})
-        make_plan = planning.make_plan
+        make_plan = plan_stage.make_plan
 
         def killed(work: RunContext, read: ReadResult) -> PlanCounts:
-            monkeypatch.setattr(planning, "make_plan", make_plan)
+            monkeypatch.setattr(plan_stage, "make_plan", make_plan)
             raise ZeroDivisionError
 
-        monkeypatch.setattr(planning, "make_plan", killed)
+        monkeypatch.setattr(plan_stage, "make_plan", killed)
         run = queued()
         with pytest.raises(ZeroDivisionError):
             carry_out(run)

@@ -8,7 +8,7 @@ import pytest
 
 from directory.actions import servers, stored_plans
 from directory.models import LdapServer, Run, RunServer, RunState
-from directory.scope import org_lists_digests
+from directory.org_scope import org_lists_digests
 from orgs.actions import orgs as org_actions
 from orgs.actions.errors import Refused
 from orgs.models import Org, User

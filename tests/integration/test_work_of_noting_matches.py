@@ -12,7 +12,7 @@ from django.db import connection
 
 from directory.models import KnownId, LdapServer, Match, PlannedMatch, Run
 from directory.sync.identify import known_ids
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 from orgs.models import User
 from tests.makers import NOW, make_run, make_server, make_user
 

@@ -18,8 +18,8 @@ from django.utils import timezone
 from console.process import services
 from console.process.supervision import Service
 from directory.models import LdapServer
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device, Org, Role, User
 from orgs.rules.actors import SYSTEM
@@ -62,7 +62,7 @@ def fill(count: int) -> list[User]:
     made: list[User] = []
     for start in range(0, count, PAGE):
         part = new[start : start + PAGE]
-        made += account_creation.create(users=part, created_by=CreatedBy.CSV, by=SYSTEM, at=timezone.now())
+        made += user_creation.create(users=part, created_by=CreatedBy.CSV, by=SYSTEM, at=timezone.now())
     computers = Device.objects.bulk_create(
         [Device(user=user, name=f"{user.username}-laptop", os="Windows 11") for user in made], batch_size=PAGE
     )
@@ -78,7 +78,7 @@ def administrators(count: int) -> list[User]:
         NewUser(Profile(f"admin{number:03}"), top, frozenset({ids[ROLES[number % len(ROLES)]]}))
         for number in range(count)
     ]
-    return account_creation.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=timezone.now())
+    return user_creation.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=timezone.now())
 
 
 def session_of(user: User) -> str:

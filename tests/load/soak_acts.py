@@ -17,13 +17,13 @@ from django.db import Error, connection
 from django.utils import timezone
 from kombu.exceptions import OperationalError
 
-from directory.actions import runs, schedule, stored_plans
-from directory.errors import Refused as RunRefused
+from directory.actions import due_runs, runs, stored_plans
+from directory.input_errors import Refused as RunRefused
 from directory.models import LdapServer, Run, RunState, Trigger
 from orgs.actions import devices, legal_holds, orgs
 from orgs.actions.errors import Refused
-from orgs.actions.users import account_creation, blocking, deactivation, org_moves
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import blocking, deactivation, org_moves, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Device, Matter, Org, User
 from orgs.rules.actors import SYSTEM, Actor
@@ -96,7 +96,7 @@ def _deactivate_org(ids: list[int], chance: random.Random) -> None:
 def _upload(_: list[int], chance: random.Random) -> None:
     home = Org.objects.get(name="Default").pk
     new = [NewUser(Profile(f"upload{chance.randrange(10**12)}"), home) for _ in range(20)]
-    account_creation.create(users=new, created_by=CreatedBy.CSV, by=ADA, at=timezone.now())
+    user_creation.create(users=new, created_by=CreatedBy.CSV, by=ADA, at=timezone.now())
 
 
 def _hold(ids: list[int], _: random.Random) -> None:
@@ -192,7 +192,7 @@ def _ended(run: Run, seconds: float = 240) -> Run:
             if not run.live:
                 return run
             if time.monotonic() - rang > 2:
-                schedule.wake_abandoned(at=timezone.now())
+                due_runs.wake_abandoned(at=timezone.now())
                 rang = time.monotonic()
         except (Error, OperationalError, OSError):
             connection.close()

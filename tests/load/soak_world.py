@@ -11,10 +11,10 @@ from django.core.management import call_command
 from django.test import override_settings
 from django.utils import timezone
 
-from directory.actions import settings as sync_settings
+from directory.actions import sync_settings
 from directory.models import LdapServer, SyncSettings
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, CreatedBy, Device
 from orgs.rules.actors import SYSTEM
@@ -83,7 +83,7 @@ def _fill(place: Place) -> None:
     names = [f"{place.letter}{number:05}" for number in range(1, place.count + 1)]
     for start in range(0, len(names), PAGE):
         new = [NewUser(Profile(name), home.pk) for name in names[start : start + PAGE]]
-        made = account_creation.create(users=new, created_by=CreatedBy.CSV, by=SYSTEM, at=timezone.now())
+        made = user_creation.create(users=new, created_by=CreatedBy.CSV, by=SYSTEM, at=timezone.now())
         devices = Device.objects.bulk_create([Device(user=user, name="laptop") for user in made])
         Archive.objects.bulk_create([Archive(device=device, size_bytes=10**9) for device in devices])
     place.server = ldap_server(

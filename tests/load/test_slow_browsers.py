@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from console import health
-from console.http.uploads import MOST_READ
+from console.http.upload_size_limit import MOST_READ
 from console.process import services, web_worker
 from tests.load.slow import crowd, seconds_of
 from tests.server_process import free_port

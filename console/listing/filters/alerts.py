@@ -5,7 +5,7 @@ from __future__ import annotations
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
-from console.listing.filters.fields import OpenFilter
+from console.listing.filters.shared_filters import OpenFilter
 from directory.models import Alert, AlertKind
 
 

@@ -11,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from console.listing.filters.fields import WordsFilter, search_filter
+from console.listing.filters.shared_filters import WordsFilter, search_filter
 from orgs.models import AuditEntry
 from orgs.models.audit import AuditEntryQuerySet
 

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
-from console.listing.filters.fields import search_filter, subtree
+from console.listing.filters.shared_filters import search_filter, subtree
 from orgs.models import ArchiveState, Device
 from orgs.models.devices import DeviceQuerySet
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext_lazy as _
 
 from console.elements import badges
-from console.listing.filters.fields import ReadingFilter, search_filter, subtree
+from console.listing.filters.shared_filters import ReadingFilter, search_filter, subtree
 from directory.models import Run, RunChange, RunState, Trigger
 from directory.values import run_counts
 from directory.values.plan import Action

@@ -7,7 +7,7 @@ from typing import Any
 import django_filters as filters
 from django.utils.translation import gettext_lazy as _
 
-from console.listing.filters.fields import ReadingFilter, among, search_filter, subtree
+from console.listing.filters.shared_filters import ReadingFilter, among, search_filter, subtree
 from directory.models import Match
 from orgs.models import Role, SetBy, User
 from orgs.models.users import UserQuerySet

@@ -11,9 +11,9 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from console.elements.alert_buttons import dismiss_button
 from console.elements.badges import Badge
-from console.elements.buttons import dismiss_button
-from console.elements.times import when
+from console.elements.time_ago import when
 from console.elements.url_cache import address_of
 from console.listing.tables.columns import TEXT, Table, TimeColumn, link, plain
 from directory.models import Alert, AlertKind

@@ -13,7 +13,7 @@ from django_tables2.columns.base import BoundColumn
 from django_tables2.rows import BoundRow
 from django_tables2.utils import Accessor, signature
 
-from console.elements.times import when
+from console.elements.time_ago import when
 
 
 class _Cell:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from console.elements.badges import Badge
 from console.listing.tables.columns import Table, plain
-from directory.provisioning.decisions import Decision
+from directory.provisioning.decision_values import Decision
 
 CREATED = Badge(_("Will be created"), "user-plus", "good")
 CREATED_BUT = Badge(_("Will be created, with a warning"), "triangle-alert", "warn")

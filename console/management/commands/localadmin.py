@@ -12,13 +12,13 @@ from django.utils import timezone
 
 from orgs.actions import locks
 from orgs.actions.errors import Refused
-from orgs.actions.users import account_creation, blocking, deactivation, local_passwords, role_grants
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import blocking, deactivation, local_passwords, role_grants, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
 from orgs.rules.actors import COMMAND_LINE
-from orgs.standard import TOP_ORG
+from orgs.standard_roles_orgs import TOP_ORG
 
 
 class Command(BaseCommand):
@@ -56,7 +56,7 @@ def _let_in(username: str, password: str) -> str:
             managed_locally=True,
             password=password,
         )
-        return account_creation.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
+        return user_creation.create(users=[new], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=at)[0].username
     ids = [user.pk]
     # The order of locks: roles and orgs before users, for all actions below.
     locks.roles()

@@ -9,7 +9,7 @@ from django.core.management.commands import migrate
 from django.db import connections
 from django.db.migrations.recorder import MigrationRecorder
 
-from directory.status import upgrades
+from directory.status import applied_migrations
 
 
 class Command(migrate.Command):
@@ -22,6 +22,6 @@ class Command(migrate.Command):
             CommandError: when the database has only some of the migrations that this version has merged into one.
         """
         recorder = MigrationRecorder(connections[options["database"]])
-        if reason := upgrades.obstacle(recorder.applied_migrations().keys()):
+        if reason := applied_migrations.obstacle(recorder.applied_migrations().keys()):
             raise CommandError(reason)
         super().handle(*args, **options)

@@ -31,10 +31,10 @@ from console.celery import app
 from console.process import services
 from console.process.demo_directory import DemoDirectory
 from console.process.env import BadSetting, flag, host, port, web_address
-from console.process.start import end_without_semaphores
+from console.process.startup_checks import end_without_semaphores
 from console.process.supervision import ProcessDied, Service, Supervisor, end_leftovers
-from directory.status import upgrades
-from orgs.actions.users import account_creation, user_profiles
+from directory.status import applied_migrations
+from orgs.actions.users import user_creation, user_profiles
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.rules.actors import COMMAND_LINE
 
@@ -114,7 +114,7 @@ def _end_without_tables() -> None:
         CommandError: when migrations are missing, or when another version has to upgrade the database first.
     """
     try:
-        if reason := upgrades.obstacle(MigrationRecorder(connection).applied_migrations().keys()):
+        if reason := applied_migrations.obstacle(MigrationRecorder(connection).applied_migrations().keys()):
             raise CommandError(reason)
         executor = MigrationExecutor(connection)
     except DatabaseUnavailable:
@@ -255,7 +255,7 @@ def _accepts(port: int) -> bool:
 
 def _first_administrator() -> tuple[str, str]:
     password = secrets.token_urlsafe(12)
-    administrator = account_creation.NewUser(
+    administrator = user_creation.NewUser(
         profile=user_profiles.Profile(username="admin"),
         org_id=Org.objects.get(name="ADMIN").pk,
         roles=frozenset({Role.objects.get(name="SYSADMIN").pk}),
@@ -263,5 +263,5 @@ def _first_administrator() -> tuple[str, str]:
         managed_locally=True,
         password=password,
     )
-    account_creation.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())
+    user_creation.create(users=[administrator], created_by=CreatedBy.HAND, by=COMMAND_LINE, at=timezone.now())
     return administrator.profile.username, password

@@ -8,15 +8,15 @@ from types import TracebackType
 from typing import Self
 
 from directory.ldap.absence.visibility import Finding, Neighbours, Visibility
+from directory.ldap.entry_identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
 from directory.ldap.errors import DirectoryUnavailable, plain
-from directory.ldap.identity import UNIQUE_IDS, id_attributes, identity, own_attribute, parts_of_id
 from directory.ldap.search.decoding import values_of
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.connect import connect
 from directory.ldap.transport.session import UNSEEN, Session
-from directory.ldap.validation.syntax import escape_filter
+from directory.ldap.validation.dn_and_attribute_syntax import escape_filter
 from directory.values import distinguished_names
 from directory.values.ldap import AbsenceCheckResult, AttributeMapping, Connection, Entry, MissingUser
 from directory.values.scripts import ANOTHER_PERSON

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field, replace
 
 import ldap
 
+from directory.ldap.entry_identity import id_attributes, identity
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
-from directory.ldap.identity import id_attributes, identity
 from directory.ldap.search.raw_entry import RawEntry, as_entries
-from directory.ldap.search.search_targets import SearchLocation, parse_referral
+from directory.ldap.search.search_locations import SearchLocation, parse_referral
 from directory.ldap.transport.connect import open_session
 from directory.ldap.transport.session import Session
 from directory.values import distinguished_names

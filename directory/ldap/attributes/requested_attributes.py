@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from directory.ldap.identity import id_attributes
+from directory.ldap.entry_identity import id_attributes
 from directory.values.ldap import AttributeMapping
 from directory.values.scripts import Scripts
 

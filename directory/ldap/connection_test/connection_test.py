@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from directory.ldap.connection_test.group_test import try_groups
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.search.search import ATTRIBUTES, Search
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.connect import UNREACHABLE, connect, open_session
 from directory.ldap.transport.root_dse import RootDse
 from directory.ldap.transport.session import Session
 from directory.ldap.transport.sockets import Note
 from directory.ldap.url import Url
-from directory.ldap.validation.connection_settings import check_settings
+from directory.ldap.validation.connection_checks import check_settings
 from directory.values.ldap import Connection, Entry, GroupSearch
 
 PAGES_COUNTED = 10

@@ -9,7 +9,7 @@ from directory.ldap.errors import DirectoryUnavailable, Stage, plain
 from directory.ldap.groups.group_reader import DEFAULT_FILTER, MEMBERS
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import RANGED, Search
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.connect import open_session
 from directory.ldap.transport.session import UNSEEN, Session
 from directory.ldap.url import Url

@@ -8,11 +8,11 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 from directory.ldap.errors import DirectoryUnavailable, plain
-from directory.ldap.reading.reader import open_reading
+from directory.ldap.reading.whole_reading import open_reading
 from directory.ldap.search.decoding import sid_of
 from directory.ldap.search.raw_entry import RawEntry
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.search.referrals import is_left_out, may_hold_people, trees_with_people
-from directory.ldap.search.requests import ReadingRequest
 from directory.ldap.transport.ber import Malformed, attributes_of
 from directory.ldap.transport.connect import connect
 from directory.ldap.transport.session import UNSEEN

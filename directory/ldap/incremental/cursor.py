@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.ber import Malformed, attributes_of
 from directory.ldap.transport.session import Session
 from directory.values import distinguished_names

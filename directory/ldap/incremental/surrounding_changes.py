@@ -15,9 +15,9 @@ from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.incremental import cursor
 from directory.ldap.search.referrals import trees_with_people
 from directory.ldap.search.search import Search
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.session import UNSEEN, Session
-from directory.values import distinguished_names, group_names
+from directory.values import distinguished_names, membership_attributes
 from directory.values.ldap import Connection, CursorKind, Entry, MemberList, Surroundings, SyncCursor
 from orgs.text import counted
 
@@ -95,7 +95,7 @@ class _Looking:
         search_filter = cursor.changed(self.since, "")
         for entry in _everywhere(self.session, self.connection, search_filter, REQUESTED):
             self._take(entry)
-        roots, negated = group_names.in_filter(self.connection.search_filter)
+        roots, negated = membership_attributes.in_filter(self.connection.search_filter)
         matters = bool(self.named or roots)
         there = self._listed() if self.named or (self._groups and matters) else {}
         gone = self._gone(there) if self.named else ()

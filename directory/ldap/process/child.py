@@ -19,13 +19,13 @@ from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.groups.group_reader import GroupReading
 from directory.ldap.incremental.read_scope import branches_with_people
 from directory.ldap.process.parent import as_tuple, receive, send
-from directory.ldap.reading.reader import open_reading
 from directory.ldap.reading.single_entries import read_single
+from directory.ldap.reading.whole_reading import open_reading
 from directory.ldap.search.raw_entry import RawEntry, decoded_pages
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.reading_request import ReadingRequest
+from directory.values.attribute_bits import NamedAttributes
 from directory.values.group_graph import GroupGraph
 from directory.values.ldap import ReadScope
-from directory.values.named_attributes import NamedAttributes
 
 # Pages that are read ahead, besides the one that the parent works on and the one that is coming.
 QUEUED_PAGES = 2

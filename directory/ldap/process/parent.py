@@ -17,7 +17,7 @@ from django.conf import settings
 
 from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, Texts
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.values.group_graph import Group
 from directory.values.ldap import Connection, GroupSearch, Identity, ReadingProof, ReadScope
 

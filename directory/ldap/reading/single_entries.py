@@ -8,9 +8,9 @@ import ldap
 
 from directory.ldap.errors import DirectoryUnavailable
 from directory.ldap.search.raw_entry import RawEntry
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.ldap.search.search import Search, requested_attributes
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.connect import connect
 
 

@@ -6,13 +6,13 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
+from directory.ldap.entry_identity import identity
 from directory.ldap.errors import DirectoryUnavailable, plain
-from directory.ldap.identity import identity
 from directory.ldap.search.decoding import Decoder, decoder
 from directory.ldap.transport.ber import Malformed, attributes_of
+from directory.values.attribute_bits import NamedAttributes
 from directory.values.group_graph import GroupGraph, names_of
 from directory.values.ldap import AttributeMapping, Entry, Identity
-from directory.values.named_attributes import NamedAttributes
 
 Texts = Mapping[str, tuple[str, ...]]
 GROUPS = "groups"

@@ -13,7 +13,7 @@ from directory.ldap.error_advice import CANNOT_PAGE, with_advice
 from directory.ldap.errors import DirectoryUnavailable, Referred, plain
 from directory.ldap.search.dn_hashes import DnHashes
 from directory.ldap.search.raw_entry import RawEntry, Texts, as_entries, texts_of
-from directory.ldap.search.search_targets import SearchLocation
+from directory.ldap.search.search_locations import SearchLocation
 from directory.ldap.transport.ber import attributes_of, names_of
 from directory.ldap.transport.session import PAGED_RESULTS, PageEnd, Session
 from directory.values.distinguished_names import text_of as dn_text

@@ -6,7 +6,7 @@ from directory.ldap.errors import DirectoryUnavailable, Stage
 from directory.ldap.transport.session import Session
 from directory.ldap.transport.sockets import Note, open_transport, unnoted
 from directory.ldap.url import Url
-from directory.ldap.validation.connection_settings import check_settings
+from directory.ldap.validation.connection_checks import check_settings
 from directory.values.ldap import Connection, FailedUrl
 
 # The stages after whose failure another URL of the server may help; a refused password is refused everywhere.

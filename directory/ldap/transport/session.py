@@ -18,7 +18,7 @@ from directory.ldap.transport.error_translation import failure_of
 from directory.ldap.transport.root_dse import ROOT_ATTRIBUTES, RootDse, root_of
 from directory.ldap.transport.sockets import Transport, open_transport
 from directory.ldap.url import Url
-from directory.ldap.validation.connection_settings import SCOPES
+from directory.ldap.validation.connection_checks import SCOPES
 from directory.values import pem_certificates
 from directory.values.ldap import Connection, FailedUrl
 

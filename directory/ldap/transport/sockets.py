@@ -20,7 +20,7 @@ from directory.ldap.transport import ber, client_certificates
 from directory.ldap.transport.ber import Malformed
 from directory.ldap.transport.stream import LdapStream, why
 from directory.ldap.url import Url
-from directory.ldap.validation.addresses import allowed
+from directory.ldap.validation.allowed_addresses import allowed
 from directory.values.ldap import Connection
 
 # RFC 4511, 4.14: message 1, extended request 1.3.6.1.4.1.1466.20037.

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory import last_found
-from directory.actions import matches
-from directory.errors import Refused
-from directory.last_found import FoundOnServer
+from directory import found_elsewhere
+from directory.actions import noted_matches
+from directory.found_elsewhere import FoundOnServer
+from directory.input_errors import Refused
 from orgs.rules.actors import COMMAND_LINE
 from orgs.text import fold
 
@@ -34,7 +34,7 @@ class Command(BaseCommand):
     def handle(self, *_args: Any, **options: Any) -> None:
         """List the users, or decide that they are gone."""
         server = options["server"]
-        found = [group for group in last_found.groups() if server is None or fold(group.name) == fold(server)]
+        found = [group for group in found_elsewhere.groups() if server is None or fold(group.name) == fold(server)]
         if not options["gone"]:
             self._list(found)
             return
@@ -56,7 +56,7 @@ class Command(BaseCommand):
 
     def _give_up(self, group: FoundOnServer, chosen: set[int] | None) -> None:
         try:
-            count = matches.give_up(server=group, user_ids=chosen, by=COMMAND_LINE, at=timezone.now())
+            count = noted_matches.give_up(server=group, user_ids=chosen, by=COMMAND_LINE, at=timezone.now())
         except Refused as reason:
             if chosen is None:
                 raise CommandError(str(reason), returncode=2) from reason

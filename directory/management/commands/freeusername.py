@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory.actions import namesakes
+from directory.actions import namesake_usernames
 from orgs.models import User
 from orgs.rules.actors import COMMAND_LINE
 
@@ -32,5 +32,5 @@ class Command(BaseCommand):
             user = User.objects.get_by_natural_key(username)
         except User.DoesNotExist:
             raise CommandError(f"there is no user {username}") from None
-        name = namesakes.free_username(user_id=user.pk, by=COMMAND_LINE, at=timezone.now())
+        name = namesake_usernames.free_username(user_id=user.pk, by=COMMAND_LINE, at=timezone.now())
         self.stdout.write(f"{user.username} is called {name} from now on; the username is free")

@@ -18,7 +18,7 @@ from orgs.actions.errors import Refused
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, RoleGrant, User
 from orgs.rules.actors import COMMAND_LINE
-from orgs.standard import DEFAULT_ORG
+from orgs.standard_roles_orgs import DEFAULT_ORG
 from orgs.text import counted
 
 

@@ -11,12 +11,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory import found_elsewhere
+from directory import org_server_changes
 from directory.actions import servers
-from directory.errors import Invalid
+from directory.input_errors import Invalid
 from directory.management import servers_json
 from directory.models import LdapServer
-from directory.scope import servers_by_org
+from directory.org_scope import servers_by_org
 from directory.scripts import script_hints
 from directory.servers import setting_warnings
 from directory.servers.presets import BY_KEY, PRESETS
@@ -110,8 +110,8 @@ class Command(BaseCommand):
             if server.pk in requiring and not server.requires_approval:
                 self.stderr.write(f"{server.name}: plans need no approval by a second administrator any more.")
         for warning in [
-            *found_elsewhere.dropped(servers_before),
-            *found_elsewhere.left_behind(servers_before, servers_by_org()),
+            *org_server_changes.dropped(servers_before),
+            *org_server_changes.left_behind(servers_before, servers_by_org()),
         ]:
             self.stderr.write(warning)
         for name in Org.objects.exclude(pk__in=before).values_list("name", flat=True):

@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from directory.actions import runs, stored_plans, undo
-from directory.errors import Refused
+from directory.input_errors import Refused
 from directory.models import LdapServer, Run, RunState, Trigger
-from directory.sync import lease, notifications, pipeline, timing
+from directory.sync import alerts_and_mails, lease, pipeline, run_stopwatch
 from directory.sync.finish import json_summary
 from directory.sync.lease import Progress as OnProgress
 from directory.values.plan import Outcome
@@ -73,7 +73,7 @@ class Command(BaseCommand):
         changes = _open(options["changes"])
         try:
             run = self._start(options)
-            with timing.measured() as spent:
+            with run_stopwatch.measured() as spent:
                 self._carry_out(run)
             run.refresh_from_db()
             if options["profile"]:
@@ -117,7 +117,7 @@ class Command(BaseCommand):
             pipeline.execute(run.pk, clock=timezone.now)
             _die("interrupted: the run is cancelled; what had been applied by then stays and is listed")
 
-    def _write_times(self, spent: timing.RunTiming) -> None:
+    def _write_times(self, spent: run_stopwatch.RunTiming) -> None:
         """Print the time of each step without its inner steps, in order, with its share of the whole."""
         whole = sum(each.seconds for each in spent.by_step.values()) or 1.0
         self.stderr.write(f"{'seconds':>9} {'part':>6} {'times':>7}  step")
@@ -137,7 +137,7 @@ class Command(BaseCommand):
             self.stderr.write(f"run {run.pk} was cancelled")
         elif run.state == RunState.HELD_BACK and run.approval:
             what = "Held back and waits" if run.held_back else "Waits"
-            where = notifications.address_of(run)
+            where = alerts_and_mails.address_of(run)
             self.stderr.write(f"{what} for the approval of a second administrator, nothing was written: {where}")
         elif run.state == RunState.HELD_BACK:
             self.stderr.write(f"Held back, nothing was written. To apply this plan: ldapsync --apply {run.pk}")

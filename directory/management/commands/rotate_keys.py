@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from directory.actions import secrets
+from directory.actions import key_rotation
 from orgs.rules.actors import COMMAND_LINE
 from orgs.text import counted
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         if new_key:
             self.stdout.write(Fernet.generate_key().decode("ascii"))
             return
-        done = secrets.rotate(by=COMMAND_LINE, at=timezone.now())
+        done = key_rotation.rotate(by=COMMAND_LINE, at=timezone.now())
         self.stdout.write(f"{counted(done.count, 'secret is', 'secrets are')} encrypted with the newest key")
         if done.unreadable:
             lines = [

@@ -9,7 +9,7 @@ from django.db.models import Max, Min, Q, Value
 from django.utils.translation import gettext_lazy as _
 
 from directory.models.jsontext import JsonTextField
-from directory.models.repeats import RunRepeat, within
+from directory.models.runs.run_repeats import RunRepeat, within
 from directory.models.servers.ldap_server import LdapServer
 from orgs.models import Org, User
 

@@ -14,7 +14,7 @@ from directory.models.servers.connection_settings import ConnectionSettings
 from directory.models.servers.limit_settings import LimitSettings
 from directory.values.server_digest import configuration_digest, in_digest
 from orgs.models import Org, User
-from orgs.models.keys import Keyed
+from orgs.models.name_keys import Keyed
 from orgs.permissions import Permission
 
 

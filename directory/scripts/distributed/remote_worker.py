@@ -11,7 +11,7 @@ from collections.abc import Callable
 from directory.models import EvaluationBatch, LdapServer, RunServer
 from directory.scripts import server_sandbox
 from directory.scripts.distributed import evaluation_batches
-from directory.scripts.fingerprint import evaluation_fingerprint
+from directory.scripts.evaluation_fingerprint import evaluation_fingerprint
 from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken
 from directory.scripts.sandbox.sandbox import Sandbox
 from directory.values.scripts import Verdict

@@ -9,10 +9,10 @@ from itertools import islice
 from math import ceil
 
 from directory.scripts.sandbox.child_process import ChildDied, first_to_answer
-from directory.scripts.sandbox.isolated import IsolatedEvaluation
+from directory.scripts.sandbox.isolated_evaluation import IsolatedEvaluation
 from directory.scripts.sandbox.protocol import EntryAnswer, EntryText, PackedEntry, Packer
 from directory.scripts.sandbox.resource_limits import SandboxLimits
-from directory.scripts.sandbox.worker import ON_THE_WAY, RequestFailed, SandboxWorker
+from directory.scripts.sandbox.sandbox_worker import ON_THE_WAY, RequestFailed, SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import Verdict
 

@@ -11,7 +11,7 @@ from directory import digests
 HERE = Path(__file__).parent
 PROJECT = HERE.parents[2]
 # The modules about return values count as a part of the sandbox.
-VALUES = [PROJECT / "directory" / "values" / name for name in ("script_results.py", "scripts.py")]
+VALUES = [PROJECT / "directory" / "values" / name for name in ("script_returns.py", "scripts.py")]
 
 
 # Read once at import, like the sandbox itself: an upgrade may replace the files while this process runs.

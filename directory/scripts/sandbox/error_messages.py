@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from directory.values.script_results import BROKEN
+from directory.values.script_returns import BROKEN
 
 MESSAGE_LENGTH = 500
 

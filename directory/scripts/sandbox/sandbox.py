@@ -13,11 +13,11 @@ from typing import Any, Self
 
 from directory.scripts.sandbox.batch_scheduler import Batches, Pace
 from directory.scripts.sandbox.child_process import Child, ChildDied
-from directory.scripts.sandbox.isolated import TRIES, IsolatedEvaluation
+from directory.scripts.sandbox.isolated_evaluation import TRIES, IsolatedEvaluation
 from directory.scripts.sandbox.protections import SandboxState, refusal
 from directory.scripts.sandbox.protocol import EntryText, Packer, with_line_feeds
 from directory.scripts.sandbox.resource_limits import Cost, SandboxBroken, SandboxLimits
-from directory.scripts.sandbox.worker import SandboxWorker
+from directory.scripts.sandbox.sandbox_worker import SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import RequestedAttributes, Script, ScriptError, Scripts, Verdict
 

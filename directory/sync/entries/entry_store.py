@@ -10,20 +10,20 @@ from django.db.models import Count, Q, Value
 from django.db.models.functions import Concat, Left, Substr
 
 from directory import digests
-from directory.ldap.identity import called, traits
+from directory.ldap.entry_identity import called, traits
 from directory.models import StoredEntry
 from directory.scripts import verdict_json
-from directory.sync import fingerprints
-from directory.sync.entries.arrivals import Arrivals
+from directory.sync import rule_fingerprints
 from directory.sync.entries.entry_values import KNOWN, EntryKey, GoneEntry, ReadEntry, Stored, StoredContent, matched
 from directory.sync.entries.named_groups import NamedGroups
-from directory.sync.identify import last_seen
-from directory.sync.stored import serialization
-from directory.values import group_names
+from directory.sync.entries.reading_arrivals import Arrivals
+from directory.sync.identify import last_seen_dns
+from directory.sync.stored import plan_json
+from directory.values import membership_attributes
+from directory.values.attribute_bits import NamedAttributes
 from directory.values.ldap import Identity
-from directory.values.named_attributes import NamedAttributes
 from directory.values.scripts import Verdict
-from orgs.bulk import Json, insert_rows, update_rows
+from orgs.bulk_writes import Json, insert_rows, update_rows
 
 MOVED = ("run_id", "user", "ambiguous", "matched_by")
 WRITTEN = (*MOVED, "digest", "unique_id", "traits", "identity", "attributes", "named", "verdict", "settled")
@@ -42,7 +42,7 @@ def entries_are_current(server_id: int, fingerprint: str) -> bool:
 
 
 def _prefix(fingerprint: str) -> str:
-    return digests.of_text(f"{fingerprints.ENTRIES} {fingerprint}")[:DIGEST_AT]
+    return digests.of_text(f"{rule_fingerprints.ENTRIES} {fingerprint}")[:DIGEST_AT]
 
 
 class EntryStore:
@@ -121,7 +121,7 @@ class EntryStore:
         if not dns:
             return {}
         found = StoredEntry.objects.filter(pk__among=dns).values_list("pk", "identity")
-        return {pk: serialization.identity_from_json(dns[pk], stored) for pk, stored in found}
+        return {pk: plan_json.identity_from_json(dns[pk], stored) for pk, stored in found}
 
     def keep(self, page: Sequence[ReadEntry]) -> set[int]:
         """Store entries in place of the rows of the same DNs; return the users of all rows that this changes."""
@@ -141,7 +141,7 @@ class EntryStore:
                 moved[same.pk] = dict(zip(MOVED, (self._run_id, *matched(each.candidate)), strict=True))
                 users |= {stored.user_id if stored else None, each.candidate.user_id if each.candidate else None}
                 continue
-            groups.update(group_names.named_in(each.attributes or ""))
+            groups.update(membership_attributes.named_in(each.attributes or ""))
             if stored:
                 changed[stored.pk] = dict(zip(WRITTEN, self._values(each), strict=True))
             else:
@@ -164,7 +164,7 @@ class EntryStore:
             read.entry_key.digest,
             read.identity.unique_id,
             int(traits(read.identity)),
-            serialization.identity_to_json(read.identity),
+            plan_json.identity_to_json(read.identity),
             read.attributes or Json("{}"),
             read.named,
             verdict_json.verdict_to_text(verdict),
@@ -225,7 +225,7 @@ class EntryStore:
         self._wrote = self._wrote or bool(entries)
         theirs = {each.user_id: (each.dn, each.unique_id) for each in entries if each.user_id is not None}
         if theirs:
-            last_seen.note_missed(theirs, server_id=self._server_id)
+            last_seen_dns.note_missed(theirs, server_id=self._server_id)
 
     def forget_unseen(self) -> set[int]:
         """Drop the entries that a complete reading did not find any more; return their users."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from directory.values.ldap import Identity
 from directory.values.plan import Candidate, MatchedBy
 from directory.values.scripts import Verdict
-from orgs.bulk import Json
+from orgs.bulk_writes import Json
 
 # The columns of ``Stored``, in its order.
 KNOWN = ("pk", "digest", "user_id", "matched_by", "ambiguous", "settled")

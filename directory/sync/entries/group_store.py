@@ -10,16 +10,16 @@ from directory import digests
 from directory.ldap.errors import DirectoryUnavailable, plain
 from directory.ldap.process.parent import IsolatedGroupReading
 from directory.models import StoredEntry, StoredGroup
-from directory.sync import fingerprints
+from directory.sync import rule_fingerprints
 from directory.values import distinguished_names
 from directory.values.group_graph import Group, GroupGraph, names_of
 from directory.values.ldap import Entry
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 
 COLUMNS = ("server", "key", "dn", "digest", "content")
 # Each digest begins with this, so that rows of another version of Rollcall are made anew; a hash of what the server
 # sent follows.
-DIGEST_PREFIX = digests.of_text(fingerprints.ENTRIES)[:16]
+DIGEST_PREFIX = digests.of_text(rule_fingerprints.ENTRIES)[:16]
 PAGE = 1000
 # The most groups that one sentence names.
 NAMED = 5

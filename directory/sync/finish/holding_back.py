@@ -7,10 +7,10 @@ import logging
 from django.db import transaction
 
 from directory.models import AlertKind, MailKind, RunState
-from directory.sync import notifications, report
+from directory.sync import alerts_and_mails, run_texts
 from directory.sync.finish import run_log, run_mails
-from directory.sync.review import limits
-from directory.sync.review.reviewing import ReasonsToStop
+from directory.sync.review import limit_checks
+from directory.sync.review.review_stage import ReasonsToStop
 from directory.sync.run_context import RunContext
 
 log = logging.getLogger("rollcall.sync")
@@ -23,7 +23,7 @@ def hold_back(context: RunContext, reasons: ReasonsToStop) -> None:
     alert, mail = (AlertKind.HELD_BACK, MailKind.HELD_BACK) if passed else (AlertKind.APPROVAL, MailKind.APPROVAL)
     opening = "Directory sync held back." if passed else "Directory sync waits for approval."
     if any(reason.deactivations for reason in passed):
-        opening = limits.TOO_MANY
+        opening = limit_checks.TOO_MANY
     level, what = (logging.WARNING, "Held back") if passed else (logging.INFO, "Waiting for approval")
     log.log(
         level,
@@ -31,13 +31,13 @@ def hold_back(context: RunContext, reasons: ReasonsToStop) -> None:
         what,
         context.run.pk,
         opening,
-        report.safe(sentences),
+        run_texts.safe(sentences),
     )
     run_log.write_log(context)
     with transaction.atomic():
         at = context.lease.clock()
-        notifications.raise_alert(kind=alert, message=f"{opening} {sentences}", run_id=context.run.pk, at=at)
-        notifications.alert_incomplete(context.run, at=at)
+        alerts_and_mails.raise_alert(kind=alert, message=f"{opening} {sentences}", run_id=context.run.pk, at=at)
+        alerts_and_mails.alert_incomplete(context.run, at=at)
         context.lease.finish(RunState.HELD_BACK)
         run_mails.write_mails(context, mail, f"{opening}\nNothing was written.", sentences)
     run_mails.send(context)

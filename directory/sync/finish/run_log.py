@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from directory.models import Run, RunState
-from directory.sync import report
+from directory.sync import run_texts
 from directory.sync.run_context import RunContext
-from directory.sync.stored import not_checked, serialization
+from directory.sync.stored import not_checked, plan_json
 from directory.values.plan import Action, Change, Outcome
 from directory.values.run_counts import filled
-from orgs.loglines import LogLines
+from orgs.log_lines import LogLines
 
 log = logging.getLogger("rollcall.sync")
 log_of_orgs = logging.getLogger("rollcall.sync.orgs")
@@ -39,7 +39,7 @@ class ChangeRow(NamedTuple):
 
 def write_sync_begins(context: RunContext) -> None:
     """Write the line that opens a sync."""
-    log.info(report.submitting(context.org_ids))
+    log.info(run_texts.submitting(context.org_ids))
 
 
 def write_orgs_begin(context: RunContext) -> None:
@@ -50,13 +50,13 @@ def write_orgs_begin(context: RunContext) -> None:
 def write_application_begins(context: RunContext) -> None:
     """Write the lines that open a sync, before its stored plan is applied; an undo has a line of its own."""
     if context.run.undo_of is None:
-        log.info(report.submitting([part["id"] for part in context.run.org_counts]))
+        log.info(run_texts.submitting([part["id"] for part in context.run.org_counts]))
         _write_orgs({part["id"]: part["name"] for part in context.run.org_counts})
 
 
 def _write_orgs(names: Mapping[int, str]) -> None:
     for pk, name in names.items():
-        log_of_orgs.info(report.running(pk, name))
+        log_of_orgs.info(run_texts.running(pk, name))
 
 
 def half_written(run: Run) -> bool:
@@ -73,11 +73,11 @@ def write_log(context: RunContext) -> None:
     context.lease.save(phase=WRITING, done=done, total=None)
     if not done:
         for part in run.org_counts:
-            log_of_orgs.info("%s%s", report.completed(part["id"], part["name"], part), mark)
+            log_of_orgs.info("%s%s", run_texts.completed(part["id"], part["name"], part), mark)
         for each in not_checked.from_json(run.incomplete):
-            log.warning("%s%s", report.incomplete(each, simulated=run.simulated), mark)
-        log.info("%s%s", report.summary(context.org_ids, filled(run.counts), simulated=run.simulated), mark)
-    author = report.subject(context.actor.user_id, context.actor.label, context.actor.org_id)
+            log.warning("%s%s", run_texts.incomplete(each, simulated=run.simulated), mark)
+        log.info("%s%s", run_texts.summary(context.org_ids, filled(run.counts), simulated=run.simulated), mark)
+    author = run_texts.subject(context.actor.user_id, context.actor.label, context.actor.org_id)
     outcome = Outcome.PLANNED if run.simulated else Outcome.APPLIED
     changes = run.stored_changes.filter(outcome=outcome, user__isnull=False).in_order()
     last = changes.values_list("pk", flat=True)[done - 1] if done else 0
@@ -86,7 +86,7 @@ def write_log(context: RunContext) -> None:
         lines = [
             f"{line}{mark}"
             for row in page
-            for line in report.history(_change(row), author=author, simulated=run.simulated)
+            for line in run_texts.history(_change(row), author=author, simulated=run.simulated)
         ]
         if lines:
             log_of_history.info(LogLines(lines))
@@ -99,8 +99,8 @@ def _change(row: ChangeRow) -> Change:
     return Change(
         user_id=row.user_id,
         outcome=Outcome.PLANNED,
-        before=serialization.account_from_json(row.before),
-        after=serialization.account_from_json(row.after),
+        before=plan_json.account_from_json(row.before),
+        after=plan_json.account_from_json(row.after),
         steps=(),
         actions=tuple(map(Action, row.actions)),
     )

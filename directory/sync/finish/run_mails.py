@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from directory.models import Mail, MailKind, Run
-from directory.sync import notifications, report
-from directory.sync.finish import audience
+from directory.sync import alerts_and_mails, run_texts
+from directory.sync.finish import mail_recipients
 from directory.sync.run_context import RunContext
 from directory.sync.stored import not_checked
 from directory.values import run_counts
@@ -27,12 +27,12 @@ def write_mails(context: RunContext, kind: MailKind, opening: str, detail: str =
     other orgs, servers and people, so it is left out for them.
     """
     context.run.refresh_from_db()
-    if not notifications.can_mail():
+    if not alerts_and_mails.can_mail():
         return
     run, whole = context.run, "\n\n".join(filter(None, (opening, detail)))
     parts = {part["id"]: part for part in run.org_counts}
     letters, texts = [], dict[frozenset[int] | None, tuple[str, str]]()
-    for reader in audience.readers(parts):
+    for reader in mail_recipients.readers(parts):
         if reader.org_ids not in texts:
             visible_parts = [part for pk, part in parts.items() if reader.org_ids is None or pk in reader.org_ids]
             text = (
@@ -41,21 +41,21 @@ def write_mails(context: RunContext, kind: MailKind, opening: str, detail: str =
                 else _part_of_mail(run, kind, opening, visible_parts)
             )
             texts[reader.org_ids] = text
-        letters.append(notifications.Letter(reader.address, *texts[reader.org_ids]))
-    notifications.write_mails(run=run, kind=kind, letters=letters, at=context.lease.clock())
+        letters.append(alerts_and_mails.Letter(reader.address, *texts[reader.org_ids]))
+    alerts_and_mails.write_mails(run=run, kind=kind, letters=letters, at=context.lease.clock())
 
 
 def _whole_mail(run: Run, kind: MailKind, opening: str) -> tuple[str, str]:
     """Return subject and text of the mail about the whole run."""
     counts = filled(run.counts)
-    body = report.mail_body(
+    body = run_texts.mail_body(
         opening=opening,
         counts=counts,
         org_lines=_org_lines(run.org_counts),
         warnings=[*run.held_back, *run.approval, *_incomplete(run), *run.warnings],
-        where=f"Every change with its reasons: {notifications.address_of(run)}",
+        where=f"Every change with its reasons: {alerts_and_mails.address_of(run)}",
     )
-    return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
+    return run_texts.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
 
 
 def _incomplete(run: Run) -> list[str]:
@@ -67,32 +67,32 @@ def _part_of_mail(run: Run, kind: MailKind, opening: str, parts: Sequence[Values
     counts = filled({count.key: sum(part.get(count.key, 0) for part in parts) for count in run_counts.COUNTS})
     if kind == MailKind.INCOMPLETE and not counts[NOT_CHECKED.key]:
         kind = MailKind.SUMMARY
-    body = report.mail_body(
+    body = run_texts.mail_body(
         opening=f"{opening}\nThis mail is about the orgs that you administer.",
         counts=counts,
         org_lines=_org_lines(parts),
         warnings=[],
-        where=f"Your users, each with what syncs have changed: {notifications.address_of_users()}",
+        where=f"Your users, each with what syncs have changed: {alerts_and_mails.address_of_users()}",
     )
-    return report.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
+    return run_texts.mail_subject(kind, simulated=run.simulated, counts=counts, undone=run.undo_of_id), body
 
 
 def _org_lines(parts: Iterable[Values]) -> list[str]:
-    return [report.completed(part["id"], part["name"], part).partition(" for ")[2] for part in parts]
+    return [run_texts.completed(part["id"], part["name"], part).partition(" for ")[2] for part in parts]
 
 
 def send(context: RunContext) -> None:
     """Send all waiting mails, and log the recipients of this run's mails."""
     send_waiting(at=context.lease.clock())
     if not context.run.mails.filter(sent_at__isnull=False).exists():
-        log.info(report.mail_sent([], filled(context.run.counts), simulated=context.run.simulated))
+        log.info(run_texts.mail_sent([], filled(context.run.counts), simulated=context.run.simulated))
 
 
 def send_waiting(*, at: datetime) -> None:
     """Send all waiting mails, and log the recipients for each run."""
     mails_of_runs: dict[int, list[Mail]] = {}
-    for mail in notifications.send_waiting(at=at):
+    for mail in alerts_and_mails.send_waiting(at=at):
         mails_of_runs.setdefault(mail.run_id, []).append(mail)
     for mails in mails_of_runs.values():
         run, addresses = mails[0].run, [mail.recipient for mail in mails]
-        log.info(report.mail_sent(addresses, filled(run.counts), simulated=run.simulated))
+        log.info(run_texts.mail_sent(addresses, filled(run.counts), simulated=run.simulated))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Count
 
-from directory.ldap.identity import counts_on, id_key
+from directory.ldap.entry_identity import counts_on, id_key
 from directory.models import KnownId, Match, PlannedMatch, RunChange, RunRepeat, StoredEntry
 from directory.values.ldap import IdKey
 from directory.values.plan import DOUBTFUL, Outcome

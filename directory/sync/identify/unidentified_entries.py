@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 from django.db.models import Count
 
-from directory.ldap.identity import LONGEST_ID, Trait
+from directory.ldap.entry_identity import LONGEST_ID, Trait
 from directory.models import StoredEntry
-from directory.sync.identify import claims, known_ids
+from directory.sync.identify import entry_claims, known_ids
 from directory.sync.identify.known_ids import NOTHING
 from directory.sync.identify.same_person import Likeness, likeness
-from directory.sync.stored import serialization
+from directory.sync.stored import plan_json
 from directory.values.ldap import Identity
 from orgs.models import User
 from orgs.text import fold
@@ -100,7 +100,7 @@ class Unidentified:
         columns = IdentityRow._fields
         while page := list(map(IdentityRow._make, stored.filter(pk__gt=last).values_list(*columns)[:PAGE])):
             last = page[-1].pk
-            yield [serialization.identity_from_json(dn, identity) for _, dn, identity in page]
+            yield [plan_json.identity_from_json(dn, identity) for _, dn, identity in page]
 
     def _unknown(self, page: Sequence[Identity]) -> Iterator[Identity]:
         """Yield the entries that belong to no user of any org."""
@@ -109,7 +109,7 @@ class Unidentified:
         keys = {fold(name) for each in page for name in each.usernames}
         by_name = dict(User.objects.filter(username_key__among=keys).values_list("username_key", "pk"))
         users = set(by_name.values())
-        noted, persons = known_ids.of(users), claims.people(users)
+        noted, persons = known_ids.of(users), entry_claims.people(users)
         for each in page:
             named = {by_name[key] for key in map(fold, each.usernames) if key in by_name}
             sure = any(

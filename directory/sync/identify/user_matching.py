@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from directory.ldap.identity import is_theirs, parts_of_id
+from directory.ldap.entry_identity import is_theirs, parts_of_id
 from directory.sync.identify import known_ids
 from directory.values.ldap import Identity, IdKey
 from directory.values.plan import Candidate, MatchedBy

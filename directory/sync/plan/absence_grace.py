@@ -9,7 +9,7 @@ from django.db.models import F
 
 from directory import void_plans
 from directory.models import Absence, LdapServer, Run, RunServer, StoredEntry
-from directory.scope import orgs_in_scope
+from directory.org_scope import orgs_in_scope
 from directory.values.plan import Cause, Outcome
 from orgs.text import counted
 

@@ -11,21 +11,21 @@ from itertools import pairwise
 from django.db.models import Q, TextField
 from django.db.models.functions import Cast
 
-from directory.ldap.identity import id_key
+from directory.ldap.entry_identity import id_key
 from directory.models import PlannedMatch, RunServer, StoredEntry
 from directory.scripts import verdict_json
-from directory.sync.identify import claims, known_ids, last_seen
-from directory.sync.identify.claims import COLUMNS, ClaimingEntry, Key, of_others
+from directory.sync.identify import entry_claims, known_ids, last_seen_dns
+from directory.sync.identify.entry_claims import COLUMNS, ClaimingEntry, Key, of_others
 from directory.sync.identify.known_ids import NOTHING, KnownInDirectories
 from directory.sync.identify.same_person import KnownPerson
 from directory.sync.identify.unidentified_entries import Unidentified
 from directory.sync.plan.rules import absence
 from directory.sync.plan.rules.absence import ServerReading
 from directory.sync.plan.rules.preconditions import EntryNow
-from directory.sync.stored import serialization
+from directory.sync.stored import plan_json
 from directory.values.ldap import Entry, Identity
 from directory.values.plan import LookupResult, MatchedBy, Presence
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 from orgs.text import fold
 
 
@@ -34,9 +34,9 @@ def remember_matches(*, plan_id: int, run_id: int, at: datetime) -> None:
 
     Earlier plans of the servers that were read to their end are void now, so their planned matches are deleted.
     """
-    left = last_seen.moved_on(plan_id)
+    left = last_seen_dns.moved_on(plan_id)
     known_ids.note(plan_id=plan_id, run_id=run_id, at=at)
-    last_seen.forget_where_they_left(left)
+    last_seen_dns.forget_where_they_left(left)
     read = RunServer.objects.filter(run=plan_id, server__isnull=False, complete=True).values("server")
     PlannedMatch.objects.filter(Q(run=plan_id) | Q(server__in=read, run__lt=plan_id)).delete()
 
@@ -53,7 +53,7 @@ def stored_since(
     found: dict[int, list[EntryNow]] = {}
     for user, server, dn, identity, verdict in rows_since.values_list(*columns):
         if server in servers_by_user[user] and server in names:
-            who = serialization.identity_from_json(dn, identity)
+            who = plan_json.identity_from_json(dn, identity)
             now = EntryNow(server, names[server], who, verdict_json.verdict_from_text(verdict))
             found.setdefault(user, []).append(now)
     return found
@@ -68,7 +68,7 @@ class DirectoryView:
         """Take the finished readings, and the competing users by (server id, user id)."""
         self._readings = {reading.server_id: reading for reading in readings}
         self._complete = [pk for pk, reading in self._readings.items() if reading.complete]
-        self._claims = claims.look(competing_users, self._complete)
+        self._claims = entry_claims.look(competing_users, self._complete)
         self._unidentified: dict[int, Unidentified] = {}
         self._duplicate_usernames: dict[int, frozenset[int]] = {}
 
@@ -89,7 +89,7 @@ class DirectoryView:
                 else:
                     by_name.add(entry.user_id)
             found.setdefault((entry.server_id, entry.user_id), []).append(entry)
-        persons = claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
+        persons = entry_claims.people([pk for pk in by_name if noted.get(pk, NOTHING).ids])
         return {
             pk: self._lookup_result(pk, servers, found, noted.get(pk, NOTHING), persons.get(pk))
             for pk, servers in users.items()

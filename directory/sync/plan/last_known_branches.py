@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef
 
 from directory.ldap.absence.visibility import MOST_NEIGHBOURS
 from directory.models import LastSeen, Match, PlannedMatch, RunServer, StoredEntry
-from directory.sync.identify import last_seen
+from directory.sync.identify import last_seen_dns
 from directory.values import distinguished_names
 from directory.values.ldap import MissingUser
 
@@ -27,7 +27,7 @@ def last_dns(users: Collection[int], server_id: int) -> dict[int, tuple[int | No
     """
     noted = Match.objects.filter(user__among=users).values_list(*WHERE)
     found: dict[int, tuple[int | None, str]] = {pk: (server, dn) for pk, server, dn in noted}
-    found |= {pk: (server_id, dn) for pk, dn in last_seen.dns_of(users, server_id).items()}
+    found |= {pk: (server_id, dn) for pk, dn in last_seen_dns.dns_of(users, server_id).items()}
     if unknown := [pk for pk in users if pk not in found]:
         latest = RunServer.objects.filter(server=server_id, complete=True).order_by("-pk").values_list("run", flat=True)
         planned = PlannedMatch.objects.filter(run__in=list(latest[:LATEST_PLANS]), user__among=unknown)

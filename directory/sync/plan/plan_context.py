@@ -1,100 +1,47 @@
-"""Reads and locks the orgs, roles and servers that a batch of stored changes relies on, until the batch is committed."""
+"""Loads the orgs, roles and settings that a plan is made against."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 
-from directory import digests
-from directory.models import LdapServer, OrgServer, RunChange
-from directory.scope import servers_by_org
-from directory.sync.plan import absence_grace, directory_view, users_in_scope
-from directory.sync.plan.rules import preconditions
-from directory.sync.plan.rules.preconditions import Now, Relied
-from directory.sync.run_context import RunContext
-from directory.values.plan import Cause, PlanContext
-from orgs.actions import locks
-from orgs.models import Org, Role
-from orgs.rules.inheritance import effective_settings
+from directory.models import LdapServer, SyncSettings
+from directory.org_scope import OrgScope
+from directory.values.plan import OrgFacts, PlanContext
+from orgs.models import Role
+from orgs.rules.inheritance import Effective, effective_settings
+from orgs.rules.power_comparison import depends_on_org
+from orgs.text import fold
 
 
-def to_note(context: PlanContext, org_servers: Mapping[int, Sequence[int]]) -> dict[str, object]:
-    """Return what a plan is decided against, as JSON for its run's row; ``org_servers`` are the servers by org in scope."""
-    return preconditions.to_json(context, org_servers, _roles())
-
-
-def relied_on(context: RunContext) -> Relied:
-    """Return what the plan of a run was decided against."""
-    servers = {
-        row.server_id: _mark(row.configuration_digest, row.grants_digest)
-        for row in context.readings
-        if row.complete and row.server_id is not None
+def org_facts(effective: Mapping[int, Effective], org_servers: Mapping[int, tuple[int, ...]]) -> dict[int, OrgFacts]:
+    """Return the active orgs by id; ``org_servers`` are the servers of each org that follows LDAP."""
+    return {
+        org.id: OrgFacts(
+            id=org.id,
+            name=org.name,
+            default_roles=org.default_roles,
+            synchronized=bool(org_servers.get(org.id)),
+            servers=org_servers.get(org.id, ()),
+            path=org.path,
+        )
+        for org in effective.values()
+        if org.active
     }
-    return preconditions.from_json(context.run.surroundings, servers=servers, undo=context.run.undo_of_id is not None)
 
 
-def now(context: RunContext, changes: Collection[RunChange]) -> Now:
-    """Return the present orgs, roles, servers and entries for these changes, and lock them in the caller's transaction.
-
-    The order of the locks is that of the pages that save settings: roles, servers, orgs. The caller locks users last.
-    """
-    locks.roles()
-    read = sorted({row.server_id for row in context.readings if row.server_id is not None})
-    servers = {row.pk: row for row in _locked_servers(read)}
-    _lock_orgs(changes)
-    effective = effective_settings()
-    org_servers = servers_by_org(effective)
-    orgs = users_in_scope.orgs(effective, org_servers)
-    if context.run.undo_of_id is not None:
-        return Now(orgs, _roles())
-    marks = {pk: _mark(row.configuration_digest, row.grants_digest) for pk, row in servers.items() if row.enabled}
-    names = {pk: row.name for pk, row in servers.items()}
-    servers_by_user = {
-        row.user_id: servers_of_org
-        for row in changes
-        if row.user_id and (servers_of_org := org_servers.get(row.org_id or 0))
-    }
-    since = context.run.plan_from_id or context.run.pk
-    return Now(
-        orgs=orgs,
-        roles=_roles(),
-        servers=marks,
-        names=names,
-        entries=directory_view.stored_since(since, servers_by_user, names),
-        waits=_waits(context, changes, servers_by_user, servers),
+def load_plan_context(scope: Mapping[int, OrgScope]) -> PlanContext:
+    """Return the orgs, roles and settings that a plan is decided against."""
+    roles = list(Role.objects.all())
+    org_servers = {pk: org.servers for pk, org in scope.items()}
+    return PlanContext(
+        orgs={fold(org.name): org for org in org_facts(effective_settings(), org_servers).values()},
+        roles={fold(role.name): role.name for role in roles},
+        admin_roles=frozenset(role.name for role in roles if role.holds_admin),
+        powerful_roles=frozenset(role.name for role in roles if role.reaches_every_org),
+        org_roles=frozenset(role.name for role in roles if depends_on_org(role.permissions)),
+        grantable={
+            server.pk: frozenset(role.name for role in server.grantable_roles.all())
+            for server in LdapServer.objects.prefetch_related("grantable_roles")
+        },
+        reactivate_set_by_person=SyncSettings.objects.filter(reactivate_set_by_person=True).exists(),
     )
-
-
-def _locked_servers(ids: Sequence[int]) -> list[LdapServer]:
-    return list(LdapServer.objects.select_for_update(no_key=True).filter(pk__in=ids).order_by("pk"))
-
-
-def _lock_orgs(changes: Collection[RunChange]) -> None:
-    """Lock the orgs of these changes, the orgs above them, and their lists of servers, until the transaction ends."""
-    ids = {row.org_id for row in changes} | {row.after.get("org_id") for row in changes}
-    steplen = Org.steplen
-    paths = Org.objects.filter(pk__in=[pk for pk in ids if pk]).values_list("path", flat=True)
-    lineage = {path[:end] for path in paths for end in range(steplen, len(path) + 1, steplen)}
-    orgs = Org.objects.select_for_update(no_key=True).filter(path__in=lineage).order_by("pk")
-    org_ids = [org.pk for org in orgs.only("pk")]
-    list(OrgServer.objects.select_for_update(no_key=True).filter(org__in=org_ids).order_by("pk").values_list("pk"))
-
-
-def _waits(
-    context: RunContext,
-    changes: Collection[RunChange],
-    servers_by_user: Mapping[int, Sequence[int]],
-    servers: Mapping[int, LdapServer],
-) -> dict[int, str]:
-    away = {row.user_id for row in changes if row.cause == Cause.ABSENT}
-    absent = {pk: each for pk, each in servers_by_user.items() if pk in away}
-    return absence_grace.waiting(absent, servers, at=context.lease.clock()) if absent else {}
-
-
-def _roles() -> dict[str, str]:
-    """Return every role's name with a mark that changes with the role and its permissions."""
-    rows = Role.objects.order_by("pk").values_list("name", "pk", "permissions")
-    return {name: _mark(pk, sorted(permissions)) for name, pk, permissions in rows}
-
-
-def _mark(*parts: object) -> str:
-    return digests.of_json(parts)[:16]

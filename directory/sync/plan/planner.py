@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Self
 
 from directory.models import RunChange
-from directory.sync import lease, timing
-from directory.sync.plan import users_in_scope
+from directory.sync import lease, run_stopwatch
+from directory.sync.plan import stored_users
 from directory.sync.plan.rules.last_sysadmin import LastSysadmin
 from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows
@@ -45,7 +45,7 @@ class Planner:
         org_ids: Iterable[int] = (),
     ) -> Self:
         """Return an empty plan; orgs in ``org_ids`` are counted even if they have no users."""
-        guard = LastSysadmin(users_in_scope.sysadmins(), plan_context.admin_roles)
+        guard = LastSysadmin(stored_users.sysadmins(), plan_context.admin_roles)
         counts = PlanCounts.of_nobody(plan_context.admin_roles, org_ids)
         return cls(context, guard=guard, counts=counts, also_store=also_store)
 
@@ -80,7 +80,7 @@ class Planner:
     def _store(self, decided: Sequence[DecidedUser]) -> None:
         for each in decided:
             self.counts.add_user(each)
-        with timing.step("storing the plan"), lease.redoable():
+        with run_stopwatch.step("storing the plan"), lease.redoable():
             self.renew()
             plan_rows.planned(run=self._context.run, changes=decided)
             self._also_store(decided)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from directory.sync.plan import users_in_scope
+from directory.sync.plan import stored_users
 from directory.sync.plan.rules.rename_chains import RenameChains
 
 
@@ -16,10 +16,10 @@ class TakenUsernames:
     """
 
     def __init__(self, renamed: Callable[[int], str]) -> None:
-        self._chains = RenameChains(renamed, users_in_scope.owner_of)
+        self._chains = RenameChains(renamed, stored_users.owner_of)
 
     def among(self, usernames: Mapping[int, str]) -> set[int]:
         """Return the ids of those users whose planned username belongs to another user, who keeps it."""
-        others = users_in_scope.usernames_of_others({pk: [name] for pk, name in usernames.items()})
+        others = stored_users.usernames_of_others({pk: [name] for pk, name in usernames.items()})
         owners = {pk: names[usernames[pk]] for pk, names in others.items() if names}
         return {pk for pk, owner in owners.items() if not self._chains.gives_up(owner)}

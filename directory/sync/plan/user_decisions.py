@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from directory import last_found
-from directory.sync import timing
-from directory.sync.plan import absence_grace, users_in_scope
+from directory import found_elsewhere
+from directory.sync import run_stopwatch
+from directory.sync.plan import absence_grace, stored_users
 from directory.sync.plan.confirmation import Confirmation
 from directory.sync.plan.directory_view import DirectoryView
 from directory.sync.plan.rules import absence, decision_table, group_paths
@@ -49,17 +49,17 @@ class UserDecisions:
 
     def of(self, users: Mapping[int, StoredUser], found: Mapping[int, LookupResult]) -> list[DecidedUser]:
         """Return the decisions about one page of users; ``found`` are their lookup results."""
-        with timing.step("who is absent"):
+        with run_stopwatch.step("who is absent"):
             lookups = self._proven(users, found)
             taken = self._taken(users, lookups)
-        with timing.step("deciding"):
+        with run_stopwatch.step("deciding"):
             changes = {pk: self._decide(user, lookups[pk], taken[pk]) for pk, user in users.items()}
         to_confirm = {
             pk: users[pk]
             for pk, change in changes.items()
             if decision_table.needs_confirmation(change, self._plan_context)
         }
-        with timing.step("asking again"):
+        with run_stopwatch.step("asking again"):
             for pk, lookup in self._confirmation.confirmed(to_confirm, lookups).items():
                 lookups[pk], changes[pk] = lookup, self._decide(users[pk], lookup, taken[pk])
         for pk, lookup in self._with_ways(changes, lookups).items():
@@ -93,12 +93,12 @@ class UserDecisions:
     ) -> dict[int, LookupResult]:
         """Return the lookups of absent users who were last found on a server that their org does not ask."""
         at_risk = {pk: user for pk, user in absent.items() if user.account.active and not user.managed_locally}
-        last = last_found.of(self._servers(at_risk))
+        last = found_elsewhere.of(self._servers(at_risk))
         return {
             pk: replace(
                 lookups[pk],
                 elsewhere=f"was last found in {server} ({dn}), which {at_risk[pk].account.org} does not ask",
-                unchecked=(server, last_found.SHARED),
+                unchecked=(server, found_elsewhere.SHARED),
             )
             for pk, (server, dn) in last.items()
         }
@@ -116,7 +116,7 @@ class UserDecisions:
     def _renamed(self, pk: int) -> str:
         """Return the folded username that this plan gives a user, if no conflict forbids it; empty for none."""
         self._stay()
-        user = users_in_scope.load([pk]).get(pk)
+        user = stored_users.load([pk]).get(pk)
         if user is None or user.account.org_id not in self._context.scope:
             return ""
         users = {pk: user}

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from directory.ldap.errors import DirectoryUnavailable, plain
 from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
-from directory.sync.entries.arrivals import Repeat
+from directory.sync.entries.reading_arrivals import Repeat
 
 # The most entries that one sentence names.
 NAMED = 5

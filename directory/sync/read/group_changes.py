@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from directory.values import distinguished_names, group_names
+from directory.values import distinguished_names, membership_attributes
 from directory.values.ldap import MemberList, Surroundings
 from orgs.text import fold
 
@@ -180,7 +180,7 @@ class _Comparison:
         """Return the keys of the groups that an entry names, and the keys under which groups may list the entry."""
         named, who = set[str](), {distinguished_names.key(dn)}
         for kind, values in attributes.items():
-            if group_names.names_groups(kind):
+            if membership_attributes.names_groups(kind):
                 named.update(self._keys[value] for value in values)
             elif kind.lower() in self._usernames:
                 who.update(f"{NAME}{fold(value)}" for value in values)

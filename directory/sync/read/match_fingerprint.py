@@ -11,9 +11,9 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q
 
 from directory import digests
-from directory.ldap.identity import Trait, own_attribute
+from directory.ldap.entry_identity import Trait, own_attribute
 from directory.models import KnownId, LdapServer, Match, PlannedMatch, RunChange, RunServer, StoredEntry
-from directory.sync import fingerprints
+from directory.sync import rule_fingerprints
 from directory.values.plan import DOUBTFUL, MatchedBy
 from orgs.models import User
 
@@ -147,5 +147,5 @@ def _dated(row: tuple[Any, ...], org_ids: Collection[int], at: datetime) -> str:
     with connection.cursor() as cursor:
         cursor.execute(FURTHER_IDS.format(known=connection.ops.quote_name(KnownId._meta.db_table)))
         further = cursor.fetchone()
-    content = f"{fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {row} {further}"
+    content = f"{rule_fingerprints.MATCHES} {at:%Y-%m-%d} {sorted(org_ids)} {row} {further}"
     return digests.of_text(content)

@@ -7,15 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from directory.ldap.entry_identity import called
 from directory.ldap.errors import DirectoryUnavailable
-from directory.ldap.identity import called
 from directory.ldap.process.parent import ReadingProcess
 from directory.ldap.search.raw_entry import DecodedEntry, RawEntry, decode
-from directory.ldap.search.requests import ReadingRequest
+from directory.ldap.search.reading_request import ReadingRequest
 from directory.models import LdapServer, RunServer
 from directory.scripts.distributed.dispatcher import EvaluationDispatcher
 from directory.scripts.sandbox.protocol import EntryText
-from directory.sync import lease, timing
+from directory.sync import lease, run_stopwatch
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.entries.entry_values import EntryKey, ReadEntry, Stored, Waiting
 from directory.sync.entries.group_store import GroupStore
@@ -25,10 +25,10 @@ from directory.sync.read import duplicate_entries, unsent_changes
 from directory.sync.read.read_result import ReadSoFar
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache
+from directory.values.attribute_bits import NamedAttributes
 from directory.values.ldap import AttributeMapping, Connection, Identity, ReadScope
-from directory.values.named_attributes import NamedAttributes
 from directory.values.scripts import Verdict
-from orgs.bulk import Json
+from orgs.bulk_writes import Json
 
 # Entries that go to the scripts at once. Each may take a second, and the lease has to last for all of them.
 SLICE = 200
@@ -101,7 +101,7 @@ class PageProcessor:
                 self.read(reading.raw_pages())
 
     def _look_at(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> None:
-        for verdicts in timing.each(
+        for verdicts in run_stopwatch.each(
             "scripts", self.dispatcher.evaluate_pages(self._entries_to_evaluate(_gathered(parts)))
         ):
             stay(self.context, self.row, self.server, self.extra_timeout)
@@ -109,8 +109,8 @@ class PageProcessor:
 
     def _come(self, pages: Iterable[list[RawEntry]]) -> Iterator[list[tuple[RawEntry, EntryKey]]]:
         """Yield the entries of each page that have to be processed."""
-        for page in timing.each("reading LDAP", pages):
-            with timing.step("looking entries up"):
+        for page in run_stopwatch.each("reading LDAP", pages):
+            with run_stopwatch.step("looking entries up"):
                 rest = self._changed(page)
             self.context.lease.stay(
                 phase=phase_of(self.server), done=self.row.entries, extra_timeout=self.extra_timeout
@@ -120,7 +120,7 @@ class PageProcessor:
     def _entries_to_evaluate(self, parts: Iterable[list[tuple[RawEntry, EntryKey]]]) -> Iterator[list[EntryText]]:
         """Yield the entries that need an evaluation, a slice at a time."""
         for rest in parts:
-            with timing.step("matching"):
+            with run_stopwatch.step("matching"):
                 read = self._matched(rest)
             to_evaluate = [index for index, each in enumerate(read) if each.needs_evaluation]
             for index in to_evaluate:
@@ -177,7 +177,7 @@ class PageProcessor:
         return first
 
     def _keep(self, read: list[ReadEntry]) -> None:
-        with timing.step("keeping entries"), lease.redoable():
+        with run_stopwatch.step("keeping entries"), lease.redoable():
             self.context.lease.renew(
                 phase=phase_of(self.server), done=self.row.entries, extra_timeout=self.extra_timeout
             )
@@ -202,7 +202,7 @@ class PageProcessor:
             if entry_key.stored and (entry_key.same or not each.digest)
         }
         identities = self.entry_store.identities(stays)
-        with timing.step("decoding"):
+        with run_stopwatch.step("decoding"):
             looked_into = [self._looked_into(each, entry_key, identities) for each, entry_key in raw_entries]
         who = [each.identity for each in looked_into]
         # This check comes before any entry of the page is stored.

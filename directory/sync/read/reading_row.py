@@ -8,14 +8,14 @@ from django.db import transaction
 
 from directory.ldap.process.parent import IsolatedReading
 from directory.models import LdapServer, RunServer
-from directory.sync import timing
+from directory.sync import run_stopwatch
 from directory.sync.entries.entry_store import EntryStore
 from directory.sync.identify import unidentified_entries
-from directory.sync.read import incremental
+from directory.sync.read import full_or_incremental
 from directory.sync.read.read_result import ReadSoFar
 from directory.sync.run_context import RunContext
 from directory.sync.stored import decision_cache
-from directory.values.named_attributes import NamedAttributes
+from directory.values.attribute_bits import NamedAttributes
 
 # The columns of its row that a reading writes.
 READ = (
@@ -57,7 +57,7 @@ def begin(context: RunContext, found: ReadSoFar, row: RunServer, server: LdapSer
 def note_proof(row: RunServer, reading: IsolatedReading) -> None:
     """Note the cursors and the proof of the reading in its row."""
     extent = reading.extent
-    row.since, row.cursor = incremental.to_json(extent.since), incremental.to_json(extent.position)
+    row.since, row.cursor = full_or_incremental.to_json(extent.since), full_or_incremental.to_json(extent.position)
     row.computed = list(extent.computed)
     row.proof = asdict(reading.proof) if reading.proof else {}
     row.complete = reading.complete
@@ -65,7 +65,7 @@ def note_proof(row: RunServer, reading: IsolatedReading) -> None:
 
 def save(context: RunContext, found: ReadSoFar, row: RunServer) -> None:
     """Store the row of a reading that has ended; after a complete one, forget the entries that are gone."""
-    with timing.step("forgetting what is gone"), transaction.atomic():
+    with run_stopwatch.step("forgetting what is gone"), transaction.atomic():
         context.lease.renew(phase=f"reading {row.server_name}", done=row.entries)
         if row.complete and row.server_id is not None:
             if not row.since:
@@ -88,5 +88,5 @@ def _named_attributes(row: RunServer, server: LdapServer, entry_store: EntryStor
             counts: dict[str, int] = before.attribute_counts
             if counts:
                 return counts
-    with timing.step("counting attributes"):
+    with run_stopwatch.step("counting attributes"):
         return entry_store.named_attributes(NamedAttributes(server.named_attributes))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from directory.ldap.process.parent import ReadingProcess
 from directory.ldap.search.raw_entry import RawEntry, texts_of
 from directory.models import StoredEntry
-from directory.sync import timing
+from directory.sync import run_stopwatch
 from directory.sync.entries import named_groups
 from directory.sync.entries.entry_values import GoneEntry
 from directory.sync.errors import ReadEverything
-from directory.sync.read import claimants, group_changes
+from directory.sync.read import group_changes, missing_claimants
 from directory.sync.stored import decision_cache
-from directory.values import distinguished_names, group_names
+from directory.values import distinguished_names, membership_attributes
 from directory.values.ldap import Surroundings
 from orgs.text import counted
 
@@ -64,12 +64,12 @@ def _read_claimants(reader: PageProcessor, process: ReadingProcess) -> None:
     decision_cache.drop({each.user_id for each in gone if each.user_id is not None})
 
 
-def _claimants(reader: PageProcessor) -> list[claimants.Claimant]:
+def _claimants(reader: PageProcessor) -> list[missing_claimants.Claimant]:
     claims = (
         (server, {owner, *competing_users}) for (server, owner), competing_users in reader.found.competing_users.items()
     )
     users = {user for server, claiming in claims if server == reader.server.pk for user in claiming}
-    return claimants.not_come(reader.entry_store, reader.server.pk, users)
+    return missing_claimants.not_come(reader.entry_store, reader.server.pk, users)
 
 
 def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]], process: ReadingProcess) -> None:
@@ -77,7 +77,7 @@ def _refuse_branches(reader: PageProcessor, branches: Sequence[tuple[str, bool]]
     stored: set[str] = set()
     by_key = {distinguished_names.key(dn): (dn, surely) for dn, surely in branches}
     parents: set[str] = set()
-    with timing.step("branches"):
+    with run_stopwatch.step("branches"):
         stored_dns = StoredEntry.objects.filter(server=reader.server.pk).values_list("dn", flat=True)
         for dn in stored_dns.iterator(PAGE):
             key = distinguished_names.key(dn)
@@ -109,7 +109,7 @@ def _whose_groups_changed(reader: PageProcessor, around: Surroundings, process: 
         ReadEverything: the changed groups have too many members, or list people in a way that does not lead to entries.
     """
     try:
-        with timing.step("changed groups"):
+        with run_stopwatch.step("changed groups"):
             found = group_changes.look(around, reader.entry_store.contents(), username=reader.mapping.username)
     except group_changes.TooMany:
         raise ReadEverything("very many people are in the groups that have changed") from None
@@ -143,4 +143,4 @@ def _named_now(reader: PageProcessor, process: ReadingProcess, dns: Sequence[str
 
 
 def _groups_of(raw: RawEntry) -> Iterable[str]:
-    return (distinguished_names.key(dn) for dn in group_names.named_by(texts_of(raw)))
+    return (distinguished_names.key(dn) for dn in membership_attributes.named_by(texts_of(raw)))

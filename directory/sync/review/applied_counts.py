@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from directory.models import Run, RunChange, RunServer
-from directory.sync.stored import plan_counts, serialization
+from directory.sync.stored import plan_counts, plan_json
 from directory.values.plan import Action, Cause, Change, Outcome
 
 # Changes with any other outcome, even an unknown one, count as applied.
@@ -54,8 +54,8 @@ def _change(actions: list[str], cause: str, before: Mapping[str, Any], after: Ma
     return Change(
         user_id=0,
         outcome=Outcome.PLANNED,
-        before=serialization.account_from_json(before),
-        after=serialization.account_from_json(after),
+        before=plan_json.account_from_json(before),
+        after=plan_json.account_from_json(after),
         steps=(),
         actions=tuple(map(Action, actions)),
         cause=Cause(cause),

@@ -13,10 +13,10 @@ from django.db.models import Exists, OuterRef, Q
 from directory.models import LdapServer, Run, RunChange, RunServer, RunState
 from directory.sync.errors import SyncStopped
 from directory.sync.identify import unidentified_entries
-from directory.sync.plan import users_in_scope
+from directory.sync.plan import stored_users
 from directory.sync.read.read_result import ReadResult
-from directory.sync.review import limits
-from directory.sync.review.limits import Reason, Sums
+from directory.sync.review import limit_checks
+from directory.sync.review.limit_checks import Reason, Sums
 from directory.sync.run_context import RunContext
 from directory.sync.stored import plan_rows
 from directory.sync.stored.plan_counts import PlanCounts
@@ -49,13 +49,13 @@ class Earlier:
         applied = counted.get("applied", counted.get("counts", {}))
         self.sums.add(applied, counted.get("wholes", {}), without=passed)
         if reading.complete:
-            self.entries = reading.entries if limits.ENTRIES in passed else max(self.entries, reading.entries)
+            self.entries = reading.entries if limit_checks.ENTRIES in passed else max(self.entries, reading.entries)
             groups = reading.counts.get("groups", 0)
-            self.groups = groups if limits.GROUPS in passed else max(self.groups, groups)
+            self.groups = groups if limit_checks.GROUPS in passed else max(self.groups, groups)
             self._add_attributes(reading, passed)
 
     def _add_attributes(self, reading: RunServer, passed: Collection[str]) -> None:
-        for name in [name for name in self.attributes if limits.ATTRIBUTE.format(name) in passed]:
+        for name in [name for name in self.attributes if limit_checks.ATTRIBUTE.format(name) in passed]:
             del self.attributes[name]
         for name, count in reading.attribute_counts.items():
             if count >= self.attributes.get(name, (0, 0))[0]:
@@ -74,15 +74,15 @@ def reasons(context: RunContext, read: ReadResult, plan_counts: PlanCounts) -> l
     passed: dict[int, list[str]] = {}
     for row in rows:
         server = servers[row.pk]
-        now, before = limits.sums_of(server.pk, plan_counts, holders), earlier.get(server.pk, Earlier())
+        now, before = limit_checks.sums_of(server.pk, plan_counts, holders), earlier.get(server.pk, Earlier())
         decided[row.server_name] = now, server.limits
-        own = limits.check(
+        own = limit_checks.check(
             _read(context, row, server, before), now, server.limits, earlier=before.sums, org_names=org_names
         )
         passed[row.pk] = [reason.key for reason in own if reason.key]
         found += own
     sums = {row.server_name: earlier.get(servers[row.pk].pk, Earlier()).sums for row in rows}
-    together = limits.check_together(decided, sums, org_names, passed={reason.key for reason in found})
+    together = limit_checks.check_together(decided, sums, org_names, passed={reason.key for reason in found})
     for row in rows:
         now = decided[row.server_name][0]
         keys = [*passed[row.pk], *(reason.key for reason in together if now.counts[reason.key])]
@@ -114,8 +114,8 @@ def passed_by_now(run: Run, *, at: datetime) -> list[Reason]:
         own = Sums(Counter(counted.get("counts", {})), dict(counted.get("wholes", {}))), servers[name].limits
         decided[name] = own
         passed_keys.update(counted.get("passed", ()))
-        found += limits.check_counts(name, *own, sums[name], org_names)
-    found += limits.check_together(decided, sums, org_names, passed={reason.key for reason in found})
+        found += limit_checks.check_counts(name, *own, sums[name], org_names)
+    found += limit_checks.check_together(decided, sums, org_names, passed={reason.key for reason in found})
     return [reason for reason in found if reason.key not in passed_keys]
 
 
@@ -127,12 +127,12 @@ def _server(read: ReadResult, row: RunServer) -> LdapServer:
     return server
 
 
-def _read(context: RunContext, row: RunServer, server: LdapServer, earlier: Earlier) -> limits.ReadingCounts:
+def _read(context: RunContext, row: RunServer, server: LdapServer, earlier: Earlier) -> limit_checks.ReadingCounts:
     last = plan_rows.last_complete_reading(row)
     entries, counts = last or (0, {})
     had = {name: (count, entries) for name, count in counts.items()} | earlier.attributes
     named = {name.lower(): name for name in server.named_attributes}
-    return limits.ReadingCounts(
+    return limit_checks.ReadingCounts(
         server=row.server_name,
         entries=row.entries,
         last_entries=None if last is None else max(entries, earlier.entries),
@@ -150,7 +150,7 @@ def _holders(context: RunContext, plan_counts: PlanCounts) -> Mapping[tuple[str,
     lost = Counted.ROLE_LOSSES.of("")
     if not any(key.startswith(lost) for own in plan_counts.servers.values() for key in own.counts):
         return Counter()
-    return users_in_scope.holders(context.org_ids)
+    return stored_users.holders(context.org_ids)
 
 
 def _earlier(server_ids: Collection[int], *, run: Run, at: datetime) -> dict[int, Earlier]:

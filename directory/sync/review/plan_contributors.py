@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from directory.models import LdapServer, Run, RunServer
-from directory.scope import server_lists
+from directory.org_scope import server_lists
 from directory.values import server_fields
 from directory.values.plan import Outcome
 from orgs.models import AuditEntry, Role

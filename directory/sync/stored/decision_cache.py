@@ -12,9 +12,9 @@ from django.db.models import Case, Count, F, Q, Value, When
 
 from directory import digests
 from directory.models import CachedDecision
-from directory.sync import fingerprints
+from directory.sync import rule_fingerprints
 from directory.values.plan import Account, Change, DecidedUser, LookupResult, Outcome, PlanContext, Presence, StoredUser
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 from orgs.models import SetBy, User
 
 PAGE = 5000
@@ -50,7 +50,7 @@ class UserSplit:
 def hash_context(context: PlanContext) -> str:
     """Return one hash of all that decisions depend on, beside users and entries; it covers the source of the rules."""
     digest_input = [
-        fingerprints.DECISIONS,
+        rule_fingerprints.DECISIONS,
         sorted(
             [key, o.id, o.name, sorted(o.default_roles), o.synchronized, list(o.servers)]
             for key, o in context.orgs.items()

@@ -11,10 +11,10 @@ from django.db.models import Count
 
 from directory.models import EvaluationBatch, PlannedMatch, Run, RunChange, RunRepeat, RunServer, RunState
 from directory.models.jsontext import as_text
-from directory.sync.stored import plan_counts, repeated_rows, serialization
+from directory.sync.stored import plan_counts, plan_json, repeated_rows
 from directory.values.plan import Change, DecidedUser, LookupResult, Outcome, StoredUser
 from directory.values.run_counts import USERS, filled
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 
 COLUMNS = (
     "run",
@@ -67,7 +67,7 @@ def planned(*, run: Run, changes: Iterable[DecidedUser]) -> int:
 
 
 def _values(change: Change, user: StoredUser, lookup_result: LookupResult) -> tuple[Any, ...]:
-    before = serialization.account_to_json(change.before)
+    before = plan_json.account_to_json(change.before)
     return (
         change.user_id,
         change.before.username,
@@ -77,9 +77,9 @@ def _values(change: Change, user: StoredUser, lookup_result: LookupResult) -> tu
         change.outcome.value,
         change.actions,
         change.cause.value,
-        serialization.facts_to_json(user),
+        plan_json.facts_to_json(user),
         before,
-        serialization.account_to_json(change.after) if change.actions else before,
+        plan_json.account_to_json(change.after) if change.actions else before,
         as_text(change.steps),
         change.warnings,
         change.unknown_org,

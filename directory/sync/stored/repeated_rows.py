@@ -11,9 +11,9 @@ from django.db import connection
 from django.db.models import Min
 
 from directory.models import LIVE_STATES, Run, RunChange, RunRepeat
-from directory.models.repeats import Range
+from directory.models.runs.run_repeats import Range
 from directory.values.plan import Outcome
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 
 # Outcomes that leave their user alone: a row with such an outcome is never written again once it is stored.
 REPEATED = frozenset(

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from directory.sync.plan.rules.change_builder import ChangeBuilder
-from directory.sync.plan.rules.devices_archives import put_back_devices_archives
+from directory.sync.plan.rules.undo_devices_archives import put_back_devices_archives
 from directory.values.plan import Account, Action, Change, Outcome, StoredUser
 from orgs.text import fold
 

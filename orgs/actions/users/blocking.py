@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from orgs.actions import guard, locks, ways_in
+from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.users import pending_deactivation
 from orgs.actions.users.last_sysadmin import refuse_to_lose
 from orgs.actions.users.user_rows import note_all, pick, take_over
@@ -27,7 +27,7 @@ def block(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[in
     take_over(user_ids, "blocked", by=by, at=at)
     changed = pick(user_ids, blocked=False)
     refuse_to_lose(losing=changed)
-    with ways_in.a_sysadmin_stays(by=by):
+    with local_password_guard.a_sysadmin_stays(by=by):
         User.objects.filter(pk__among=changed).update(
             blocked=True, blocked_by=by.set_by, blocked_at=at, session_epoch=F("session_epoch") + 1
         )
@@ -44,7 +44,7 @@ def unblock(*, user_ids: Collection[int], by: Actor, at: datetime) -> frozenset[
     """
     locks.users(user_ids)
     changed = pick(user_ids, blocked=True)
-    guard.refuse_above(user_ids=changed, doing="unblock them", by=by)
+    escalation_guard.refuse_above(user_ids=changed, doing="unblock them", by=by)
     User.objects.filter(pk__among=changed).update(blocked=False, blocked_by=SetBy.NOBODY, blocked_at=None)
     note_all(changed, "user unblocked", by=by, at=at, before={"blocked": True}, after={"blocked": False})
     with locks.holding(changed):

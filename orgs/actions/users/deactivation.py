@@ -9,7 +9,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from orgs.actions import archives, devices, guard, locks, ways_in
+from orgs.actions import archives, devices, escalation_guard, local_password_guard, locks
 from orgs.actions.archives import Restored
 from orgs.actions.errors import Refused
 from orgs.actions.users import blocking, pending_deactivation
@@ -42,7 +42,7 @@ def deactivate(*, user_ids: Collection[int], by: Actor, at: datetime) -> Deactiv
         blocking.block(user_ids=on_hold, by=by, at=at)
         pending_deactivation.set_pending(user_ids=on_hold, by=by, at=at)
     leaving = {pk: name for pk, name in names.items() if pk not in on_hold}
-    with ways_in.a_sysadmin_stays(by=by):
+    with local_password_guard.a_sysadmin_stays(by=by):
         User.objects.filter(pk__among=leaving).update(
             active=False,
             deactivated_by=by.set_by,
@@ -76,7 +76,7 @@ def reactivate(
     locks.orgs_of_users(user_ids)
     changed = pick(user_ids, active=False)
     _refuse_in_orgs_out_of_use(changed)
-    guard.refuse_above(user_ids=changed, doing="reactivate them", by=by)
+    escalation_guard.refuse_above(user_ids=changed, doing="reactivate them", by=by)
     User.objects.filter(pk__among=changed).update(active=True, deactivated_by=SetBy.NOBODY, deactivated_at=None)
     device_ids = Device.objects.filter(user__in=changed, deactivated_with_user=True).values_list("pk", flat=True)
     restored = Restored(0, 0)

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from orgs.actions import guard, locks, ways_in
+from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.errors import Refused
 from orgs.actions.users.user_rows import note_all, pick
 from orgs.models import User
@@ -30,8 +30,8 @@ def set_managed_locally(*, user_ids: Collection[int], managed_locally: bool, by:
     """
     locks.users(user_ids)
     changed = pick(user_ids, managed_locally=not managed_locally)
-    guard.refuse_above(user_ids=changed, doing="mark them as managed locally, or not", by=by)
-    with ways_in.watched(user_ids=changed, by=by, at=at):
+    escalation_guard.refuse_above(user_ids=changed, doing="mark them as managed locally, or not", by=by)
+    with local_password_guard.watched(user_ids=changed, by=by, at=at):
         User.objects.filter(pk__among=changed).update(managed_locally=managed_locally)
     note_all(
         changed,
@@ -53,7 +53,7 @@ def set_password(*, user: User, password: str, by: Actor, at: datetime) -> None:
     """
     locks.users([user.pk])
     stored = User.objects.select_related("org").get(pk=user.pk)
-    guard.refuse_above(user_ids=[stored.pk], doing="set their password", by=by)
+    escalation_guard.refuse_above(user_ids=[stored.pk], doing="set their password", by=by)
     if not password_counts(stored):
         raise Refused(
             f"{stored.org.name} follows LDAP, so a local password would not open {stored.username}'s account: "

@@ -8,7 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F
 
-from orgs.actions import devices, guard, locks, ways_in
+from orgs.actions import devices, escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.models import User
 from orgs.rules.actors import Actor
@@ -41,12 +41,12 @@ def move(
         )
         if moves[pk] != org_id
     }
-    guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
-    having = ways_in.having_passwords(current)
+    escalation_guard.refuse_moves({pk: moves[pk] for pk in current}, by=by)
+    having = local_password_guard.having_passwords(current)
     with (
-        ways_in.watched(user_ids=having, by=by, at=at),
+        local_password_guard.watched(user_ids=having, by=by, at=at),
         # The same roles may reach further from another org.
-        ways_in.promotions_watched(user_ids=having, by=by, at=at),
+        local_password_guard.promotions_watched(user_ids=having, by=by, at=at),
     ):
         _put_into_orgs({pk: moves[pk] for pk in current}, ending_sessions_of)
     with locks.holding(moves):

@@ -8,10 +8,10 @@ from datetime import datetime
 from django.db import connection, transaction
 from django.db.models import F
 
-from orgs.actions import guard, locks, ways_in
+from orgs.actions import escalation_guard, local_password_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.users.last_sysadmin import refuse_to_lose
-from orgs.bulk import insert_rows
+from orgs.bulk_writes import insert_rows
 from orgs.models import Role, RoleGrant, User
 from orgs.rules.actors import Actor
 
@@ -37,12 +37,12 @@ def set_roles(
         losing=[pk for pk in changed if _holds_admin(grants[pk], all_roles) and not _holds_admin(roles[pk], all_roles)],
         gaining=[pk for pk in changed if _holds_admin(roles[pk], all_roles)],
     )
-    guard.refuse_role_sets({pk: roles[pk] for pk in changed}, all_roles, by=by)
+    escalation_guard.refuse_role_sets({pk: roles[pk] for pk in changed}, all_roles, by=by)
     lost = [grant for pk in changed for role, grant in grants[pk].items() if role not in roles[pk]]
     gained = [(pk, role) for pk in changed for role in sorted(roles[pk]) if role not in grants[pk]]
     with (
-        ways_in.a_sysadmin_stays(by=by),
-        ways_in.promotions_watched(user_ids={pk for pk, _ in gained}, by=by, at=at),
+        local_password_guard.a_sysadmin_stays(by=by),
+        local_password_guard.promotions_watched(user_ids={pk for pk, _ in gained}, by=by, at=at),
     ):
         RoleGrant.objects.filter(pk__among=lost).delete()
         insert_grants(gained, by=by, at=at)

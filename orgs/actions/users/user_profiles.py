@@ -8,10 +8,10 @@ from datetime import datetime
 
 from django.db import transaction
 
-from orgs.actions import guard, locks
+from orgs.actions import escalation_guard, locks
 from orgs.actions.audit import Fact, note
 from orgs.actions.errors import Refused
-from orgs.bulk import update_rows
+from orgs.bulk_writes import update_rows
 from orgs.models import User
 from orgs.rules.actors import Actor
 from orgs.text import fold
@@ -40,7 +40,7 @@ def update_profiles(*, profiles: Mapping[int, Profile], by: Actor, at: datetime)
     locks.users(profiles)
     users = [user for user in User.objects.filter(pk__among=profiles) if _profile(user) != profiles[user.pk]]
     _refuse_names_of_others(users, profiles)
-    guard.refuse_above(user_ids=[user.pk for user in users], doing="change their names and address", by=by)
+    escalation_guard.refuse_above(user_ids=[user.pk for user in users], doing="change their names and address", by=by)
     facts = []
     for user in users:
         before, after = _profile(user), profiles[user.pk]

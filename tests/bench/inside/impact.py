@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from directory.impact.impact import Impact, impact
+from directory.impact.script_impact import Impact, impact
 from directory.models import LdapServer, StoredEntry
 from directory.scripts import server_sandbox
 from directory.values.ldap import Entry

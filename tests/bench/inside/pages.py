@@ -11,8 +11,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, Role, User
 from orgs.permissions import SYSADMIN
@@ -51,7 +51,7 @@ def _administrator() -> User:
         Org.objects.get(name="Default").pk,
         frozenset(Role.objects.filter(name=SYSADMIN).values_list("pk", flat=True)),
     )
-    (ada,) = account_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
+    (ada,) = user_creation.create(users=[new], created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
     return ada
 
 

@@ -156,9 +156,9 @@ def test_an_import_against_the_layers_a_circle_and_a_pure_module_that_imports_dj
     for package in ("console", "directory", "orgs"):
         shutil.copytree(ROOT / package, tmp_path / package, ignore=shutil.ignore_patterns("__pycache__"))
     for module, line in (
-        ("orgs/apps.py", "from directory import scope"),
+        ("orgs/apps.py", "from directory import org_scope"),
         ("directory/sync/plan/rules/decision_table.py", "from django.db import models"),
-        ("console/http/requests.py", "from console.presenters import status"),
+        ("console/http/page_requests.py", "from console.presenters import status"),
     ):
         with (tmp_path / module).open("a") as file:
             file.write(f"\n{line}\n")
@@ -175,6 +175,6 @@ def test_an_import_against_the_layers_a_circle_and_a_pure_module_that_imports_dj
         "The folders of orgs go one way",
         "Deciding is pure: values in, values out, no Django",
     }
-    assert "orgs.apps -> directory.scope" in done.stdout
+    assert "orgs.apps -> directory.org_scope" in done.stdout
     assert "No cycles are allowed in console." in done.stdout
     assert "directory.sync.plan.rules.decision_table -> django (" in done.stdout

@@ -11,9 +11,9 @@ from django.test import RequestFactory
 from django.utils import timezone
 from django_htmx.middleware import HtmxDetails
 
-from console.http import requests
+from console.http import page_requests
 from console.http.middleware import TimeZoneMiddleware
-from console.http.requests import PageRequest, render_page
+from console.http.page_requests import PageRequest, render_page
 from console.presenters.navigation import navigation
 
 
@@ -61,7 +61,7 @@ class TestRenderPage:
             names.append(name)
             return HttpResponse()
 
-        monkeypatch.setattr(requests, "render", render)
+        monkeypatch.setattr(page_requests, "render", render)
         return names
 
     @pytest.mark.parametrize(

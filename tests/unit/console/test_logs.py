@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from console.logs import OneLineFormatter, escape
-from orgs.loglines import LogLines
+from orgs.log_lines import LogLines
 
 LINE = re.compile(r"\[\d\d\.\d\d\.\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z ]{7,8}) [^]]+\] (?P<message>.*)")
 

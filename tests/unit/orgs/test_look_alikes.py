@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from orgs.actions.errors import Refused
-from orgs.actions.users import account_creation
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org, User
 from orgs.rules.actors import SYSTEM
@@ -56,7 +56,7 @@ def test_nobody_is_created_under_a_look_alike() -> None:
     with pytest.raises(
         Refused, match="could be taken for another one: it mixes letters that look alike: Cyrillic and Latin"
     ):
-        account_creation.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
+        user_creation.create(users=new, created_by=CreatedBy.HAND, by=SYSTEM, at=NOW)
 
     assert not User.objects.filter(username_key=fold("\u0430dmin")).exists()
 

@@ -10,9 +10,9 @@ from django.core.management.base import CommandError
 from django.test import Client
 from django.urls import reverse
 
-from directory.actions import namesakes
+from directory.actions import namesake_usernames
 from directory.models import KnownId, LdapServer, Match, RunChange, RunRepeat, StoredEntry
-from directory.sync.stored import serialization
+from directory.sync.stored import plan_json
 from directory.values.ldap import Identity
 from directory.values.plan import MatchedBy, Outcome
 from directory.values.scripts import ANOTHER_PERSON
@@ -57,7 +57,7 @@ def stored(user: User, who: Identity, matched_by: MatchedBy = MatchedBy.USERNAME
         dn=who.dn,
         dn_key=who.dn,
         unique_id=who.unique_id,
-        identity=serialization.identity_to_json(who),
+        identity=plan_json.identity_to_json(who),
         user=user,
         matched_by=matched_by,
         run_id=0,
@@ -97,7 +97,7 @@ class TestTheUsersPage:
             case "another conflict":
                 run_noted(john, "Conflict: two entries for one user. Nothing changes.")
             case _:
-                namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
+                namesake_usernames.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
 
         assert address(john) not in signed_in(make_sysadmin()).get(address(john, "detail")).content.decode()
 
@@ -114,25 +114,25 @@ class TestAnotherPerson:
     def test_frees_the_username_and_leaves_all_else_with_the_account(self, john: User) -> None:
         KnownId.objects.create(user=john, unique_id="id-0", noted_at=NOW)
 
-        name = namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
+        name = namesake_usernames.free_username(user_id=john.pk, by=SYSTEM, at=NOW)
 
         john.refresh_from_db()
         assert (john.username, john.last_name, john.active) == (f"john#{john.pk}", "Smith", True)
         assert name == john.username
         assert (Match.objects.get(user=john).unique_id, KnownId.objects.get().unique_id) == ("id-1", "id-0")
         assert AuditEntry.objects.filter(action="username freed", object_id=john.pk).exists()
-        assert not namesakes.doubt(john).exists
+        assert not namesake_usernames.doubt(john).exists
         make_user("John")
 
     def test_finds_a_name_that_nobody_has(self, john: User) -> None:
         make_user(f"JOHN#{john.pk}")
 
-        assert namesakes.free_username(user_id=john.pk, by=SYSTEM, at=NOW) == f"john#{john.pk}.1"
+        assert namesake_usernames.free_username(user_id=john.pk, by=SYSTEM, at=NOW) == f"john#{john.pk}.1"
 
     def test_finds_a_name_that_is_not_too_long(self) -> None:
         long = make_user("ß" * 120)
 
-        name = namesakes.free_username(user_id=long.pk, by=SYSTEM, at=NOW)
+        name = namesake_usernames.free_username(user_id=long.pk, by=SYSTEM, at=NOW)
 
         assert name.endswith(f"#{long.pk}")
 
@@ -181,10 +181,10 @@ def test_a_run_that_repeats_what_an_earlier_one_said_is_the_last_one(john: User)
     first = RunChange.objects.get(user=john)
     RunChange.objects.filter(pk=first.pk).update(digest=1)
     run_noted(john, "Not checked: Headquarters could not be read.")
-    assert not namesakes.doubt(john).exists
+    assert not namesake_usernames.doubt(john).exists
     RunRepeat.objects.create(run=make_run(), first=first.pk, last=first.pk)
 
-    assert namesakes.doubt(john).exists
+    assert namesake_usernames.doubt(john).exists
 
 
 def test_a_run_that_repeats_something_else_ends_the_doubt(john: User) -> None:
@@ -193,7 +193,7 @@ def test_a_run_that_repeats_something_else_ends_the_doubt(john: User) -> None:
     RunChange.objects.exclude(pk=doubtful.pk).update(digest=1)
     other = RunChange.objects.exclude(pk=doubtful.pk).get()
     run_noted(john, f"Another person with this username: {DN}. {ANOTHER_PERSON} frees the username for them.")
-    assert namesakes.doubt(john).exists
+    assert namesake_usernames.doubt(john).exists
     RunRepeat.objects.create(run=make_run(), first=other.pk, last=other.pk)
 
-    assert not namesakes.doubt(john).exists
+    assert not namesake_usernames.doubt(john).exists

@@ -370,8 +370,8 @@ class TestLdapServerForm:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         reached: list[Any] = []
-        monkeypatch.setattr("directory.actions.probe.test_connection", lambda **call: reached.append(call))
-        monkeypatch.setattr("directory.actions.probe.first_entries", lambda **call: reached.append(call))
+        monkeypatch.setattr("directory.actions.server_trials.test_connection", lambda **call: reached.append(call))
+        monkeypatch.setattr("directory.actions.server_trials.first_entries", lambda **call: reached.append(call))
 
         page = reverse(f"ldap_servers:{button}", args=[world["server"].pk])
         text = body(client_of("ada").post(page, given | change))
@@ -388,7 +388,7 @@ class TestLdapServerForm:
             reached.append(connection)
             return []
 
-        monkeypatch.setattr("directory.actions.probe.test_connection", answer)
+        monkeypatch.setattr("directory.actions.server_trials.test_connection", answer)
 
         page = reverse("ldap_servers:test-connection", args=[world["server"].pk])
         client_of("ada").post(page, given | {"search_base": "ou=people,dc=example,dc=com", "name": ""})

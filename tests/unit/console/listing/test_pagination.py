@@ -18,7 +18,7 @@ from console.listing.listing import PAGE_SIZES
 from console.listing.pagination import in_full_order
 from directory.models import Alert, Match, RunChange
 from directory.values.plan import Action
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import Archive, AuditEntry, Device, Org, SetBy, User
 from tests.makers import (

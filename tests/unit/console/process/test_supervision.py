@@ -18,8 +18,8 @@ import pytest
 from console.process import process_logs, supervision
 from console.process.process_logs import ProcessLog
 from console.process.supervision import ProcessDied, Service, Supervisor
-from directory.scheduling import supervised
-from directory.scheduling.supervised import Report, Supervised
+from directory.scheduling import supervised_processes
+from directory.scheduling.supervised_processes import Report, Supervised
 
 SUPERVISE = """
 import os, sys
@@ -59,7 +59,7 @@ def pids(folder: Path) -> list[int]:
 
 
 def state_of(folder: Path, name: str) -> Supervised:
-    report = supervised.read(folder)
+    report = supervised_processes.read(folder)
     assert report is not None
     return next(each for each in report.processes if each.name == name)
 
@@ -152,7 +152,7 @@ class TestTheSupervisor:
         assert state_of(tmp_path, "web").ended == ()
         supervisor.terminate()
         assert supervisor.wait(10) == 0
-        assert supervised.read(tmp_path) is None
+        assert supervised_processes.read(tmp_path) is None
 
     def test_waits_longer_each_time_and_in_the_end_leaves_it_alone(self, tmp_path: Path) -> None:
         each = supervision._Running(Service("mail", ("false",)), os.environ, ProcessLog(tmp_path / "mail.log"))
@@ -178,13 +178,13 @@ class TestTheSupervisor:
         supervisor.wait(10)
         stranger = Supervised("clock", os.getpid(), "1")
         worker = Supervised("worker", left.pid, supervision.start_time(left.pid))
-        supervised.write(tmp_path, Report(datetime.now(UTC), (worker, stranger)))
+        supervised_processes.write(tmp_path, Report(datetime.now(UTC), (worker, stranger)))
 
         with mock.patch.object(supervision, "STOP_WITHIN", 1.0):
             assert supervision.end_leftovers(tmp_path) == ["worker"]
 
         assert left.wait(5) == -signal.SIGKILL
-        assert supervised.read(tmp_path) is None
+        assert supervised_processes.read(tmp_path) is None
 
 
 FULL = "/dev/full"

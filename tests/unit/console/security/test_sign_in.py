@@ -11,7 +11,7 @@ import pytest
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from console.security import throttle
+from console.security import sign_in_throttle
 from console.security.access import LocalBackend
 from orgs.actions.users import blocking
 from orgs.models import User
@@ -137,14 +137,14 @@ class TestTheThrottle:
 
     def test_believes_forwarded_addresses_behind_our_proxy_only(self, rf: RequestFactory, settings: Settings) -> None:
         def left(forwarded: str) -> bool:
-            return throttle.begin(rf.post("/", headers={"X-Forwarded-For": forwarded}), "ada") is not None
+            return sign_in_throttle.begin(rf.post("/", headers={"X-Forwarded-For": forwarded}), "ada") is not None
 
         assert [left(f"192.0.2.{number}") for number in range(6)] == [True] * 5 + [False]
         settings.BEHIND_PROXY = True
         assert [left(f"198.51.100.{number}, 203.0.113.9") for number in range(6)] == [True] * 5 + [False]
 
     def test_gives_back_what_the_right_password_has_taken_and_no_more(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(throttle, "ADDRESS_ATTEMPTS", 4)
+        monkeypatch.setattr(sign_in_throttle, "ADDRESS_ATTEMPTS", 4)
         for name in ("bob", "cyd", "dan"):
             sign_in(name, "wrong")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from directory.ldap.identity import called
+from directory.ldap.entry_identity import called
 from directory.ldap.search.referrals import trees_with_people
 from directory.models import LdapServer
 from directory.servers import setting_warnings
@@ -16,7 +16,7 @@ from directory.values import distinguished_names
 
 PROJECT = Path(__file__).parents[4]
 # It asks the library whether a text is a DN at all, and compares nothing.
-SYNTAX = "directory/ldap/validation/syntax.py"
+SYNTAX = "directory/ldap/validation/dn_and_attribute_syntax.py"
 OTHERWISE = (
     re.compile(r"(?:fold|normcase)\(\s*[\w.]*\b(?:dn|dns|base)\b\s*\)"),
     re.compile(r"\b(?:dn|dns|base)\.(?:lower|casefold|upper|split|rsplit|rpartition)\("),

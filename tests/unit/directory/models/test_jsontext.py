@@ -13,7 +13,7 @@ from django.urls import reverse
 from directory.models import Run, RunChange, StoredEntry
 from directory.sync.stored import plan_rows
 from directory.values.plan import Account, Change, DecidedUser, LookupResult, Outcome, Presence, StoredUser
-from orgs.bulk import Json, insert_rows, update_rows
+from orgs.bulk_writes import Json, insert_rows, update_rows
 from orgs.models import User
 from tests.makers import make_change, make_run, make_server, make_sysadmin, make_user, signed_in
 

@@ -21,7 +21,7 @@ from directory.servers.presets import ALWAYS_LISTS, BY_KEY, PRESETS, Preset, sug
 from directory.values import server_fields
 from directory.values.ldap import Entry
 from directory.values.scripts import Scripts, Verdict
-from directory.values.server_field import FieldSection
+from directory.values.server_field_kinds import FieldSection
 from tests.attacks.forms import as_sent
 from tests.makers import make_server, make_sysadmin, signed_in
 
@@ -246,7 +246,7 @@ def test_a_test_of_the_connection_shows_the_one_that_fits(monkeypatch: pytest.Mo
         ConnectionStep(Stage.BIND, ok=True, detail="signed in", url="ldaps://dc1:636"),
         ConnectionStep(Stage.BASE, True, "found", "ldaps://dc1:636", "Samba Team (https://www.samba.org)", True),
     ]
-    monkeypatch.setattr("directory.actions.probe.try_connection", lambda *_: steps)
+    monkeypatch.setattr("directory.actions.server_trials.try_connection", lambda *_: steps)
     address = reverse("ldap_servers:edit", args=[server.pk])
     given = as_sent(client.get(address).context["form"])
 

@@ -29,11 +29,11 @@ from console.process import heartbeats as pulses
 from console.process.env import encryption_keys
 from directory.models import Heartbeat, Mail, MailKind, Run, RunState, SyncSettings
 from directory.models.heartbeats import Part
-from directory.scheduling import due, heartbeats, supervised
-from directory.scheduling.due import Timetable
+from directory.scheduling import heartbeats, supervised_processes, timetable
+from directory.scheduling.timetable import Timetable
 from directory.scripts.sandbox.protections import Layer, LayerState, SandboxState
 from directory.scripts.sandbox.sandbox import state as sandbox_state
-from directory.status import Line, LineState, broker, database, processes, readiness, safety, scripts, sections
+from directory.status import Line, LineState, broker, database, processes, safety, sandbox, sections, sync_readiness
 from tests.makers import (
     BIND_PASSWORD,
     NOW,
@@ -356,7 +356,7 @@ class TestServers:
     def test_never_synchronized_by_itself_are_never_late(self) -> None:
         never = Timetable(server_id=1, interval_hours=0, last_run=None)
 
-        assert not due.late(never, last_success=None, since=NOW, now=NOW + timedelta(days=999))
+        assert not timetable.late(never, last_success=None, since=NOW, now=NOW + timedelta(days=999))
 
 
 class TestMail:
@@ -439,9 +439,9 @@ class TestSandbox:
     @pytest.fixture(autouse=True)
     def afresh(self) -> Iterator[None]:
         """Ask anew, and leave nothing made up behind."""
-        scripts._sandbox.cache_clear()
+        sandbox._sandbox.cache_clear()
         yield
-        scripts._sandbox.cache_clear()
+        sandbox._sandbox.cache_clear()
 
     def test_tells_of_every_layer_of_a_real_child(self) -> None:
         lines = look("sandbox")
@@ -451,7 +451,7 @@ class TestSandbox:
 
     def test_misses_a_layer(self, monkeypatch: pytest.MonkeyPatch) -> None:
         lacking = SandboxState((Layer("Landlock", LayerState.MISSING, "no kernel support"),), "refuses to start")
-        monkeypatch.setattr(scripts, "state", lambda _: lacking)
+        monkeypatch.setattr(sandbox, "state", lambda _: lacking)
 
         assert states(look("sandbox")) == {"problem: Sandbox", "warning: Landlock"}
 
@@ -606,7 +606,7 @@ class TestHealthOfASync:
 
     @pytest.fixture(autouse=True)
     def looked_at_anew(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(readiness, "KEPT", -1.0)
+        monkeypatch.setattr(sync_readiness, "KEPT", -1.0)
 
     def health_of_sync(self) -> tuple[int, dict[str, str]]:
         answer = Client().get("/healthz/sync", headers={"Host": "10.0.0.7"})
@@ -623,7 +623,7 @@ class TestHealthOfASync:
 
     def test_names_each_part_that_is_not(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
         settings.REDIS_URL = "redis://:hunter2@127.0.0.1:1/0"
-        monkeypatch.setattr(readiness, "LEAST_SPACE", 1 << 62)
+        monkeypatch.setattr(sync_readiness, "LEAST_SPACE", 1 << 62)
         # A worker that died 40 seconds ago, and one that only sends mail.
         gone = timezone.now() - timedelta(seconds=40)
         heartbeats.note(part=Part.WORKER, host="a", pid=1, at=gone, queues=["sync"])
@@ -650,9 +650,9 @@ class TestHealthOfASync:
         assert (status, parts["database"], parts["worker"], parts["clock"]) == (503, "silent", "unknown", "unknown")
 
     def test_looks_only_now_and_then_however_often_it_is_asked(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(readiness, "KEPT", 60.0)
-        monkeypatch.setattr(readiness, "_kept", (float("-inf"), {}))
-        with mock.patch.object(readiness, "look", return_value={"database": "ok"}) as look:
+        monkeypatch.setattr(sync_readiness, "KEPT", 60.0)
+        monkeypatch.setattr(sync_readiness, "_kept", (float("-inf"), {}))
+        with mock.patch.object(sync_readiness, "look", return_value={"database": "ok"}) as look:
             for _ in range(20):
                 assert self.health_of_sync() == (200, {"database": "ok"})
 
@@ -667,9 +667,11 @@ class TestTheSupervisorsReport:
 
     def test_says_which_process_ended_how_often_and_since_when(self, folder: Path) -> None:
         ended = tuple(NOW - timedelta(minutes=minutes) for minutes in (200, 3, 1))
-        up = supervised.Supervised("mail", 17, "1", ended, -9)
-        down = supervised.Supervised("clock", 0, "", ended[2:], 1, NOW + timedelta(seconds=8))
-        supervised.write(folder, supervised.Report(NOW, (up, down, supervised.Supervised("web", 4))))
+        up = supervised_processes.Supervised("mail", 17, "1", ended, -9)
+        down = supervised_processes.Supervised("clock", 0, "", ended[2:], 1, NOW + timedelta(seconds=8))
+        supervised_processes.write(
+            folder, supervised_processes.Report(NOW, (up, down, supervised_processes.Supervised("web", 4)))
+        )
 
         lines = {line.title: line for line in processes.look(at=NOW)}
 
@@ -682,12 +684,12 @@ class TestTheSupervisorsReport:
         assert "Process web" not in lines
 
     def test_says_that_the_supervisor_is_silent(self, folder: Path) -> None:
-        supervised.write(folder, supervised.Report(NOW - timedelta(minutes=10)))
+        supervised_processes.write(folder, supervised_processes.Report(NOW - timedelta(minutes=10)))
 
         assert any(line.title == "Supervisor" and line.state == LineState.WARNING for line in processes.look(at=NOW))
 
     def test_that_can_not_be_read_is_none(self, folder: Path) -> None:
-        (folder / supervised.FILE).write_text('{"at": 1, "processes": [{}]}')
+        (folder / supervised_processes.FILE).write_text('{"at": 1, "processes": [{}]}')
 
-        assert supervised.read(folder) is None
+        assert supervised_processes.read(folder) is None
         assert processes.look(at=NOW)

@@ -10,7 +10,7 @@ from typing import Any
 import django
 
 from directory.values import server_fields
-from directory.values.server_field import FieldKind, FieldSection, ServerField
+from directory.values.server_field_kinds import FieldKind, FieldSection, ServerField
 
 BASE = ServerField("mailboxes_base", FieldKind.DN, help="Where mailboxes are.", section=FieldSection.GROUPS)
 SECRET = ServerField("mailbox_key", FieldKind.PASSWORD, section=FieldSection.CONNECTION, secret=True)
@@ -33,10 +33,10 @@ COLUMNS: dict[str, models.Field[Any, Any]] = {
 for name, column in COLUMNS.items():
     LdapServer.add_to_class(name, column)
 
-from console.data_fixes.directory import LdapServerAdmin  # noqa: E402
+from console.data_fix_pages.ldap_servers import LdapServerAdmin  # noqa: E402
 from console.forms.ldap_servers import LdapServerForm  # noqa: E402
 from directory.actions import servers  # noqa: E402
-from directory.errors import Invalid  # noqa: E402
+from directory.input_errors import Invalid  # noqa: E402
 from directory.invariants import secrets  # noqa: E402
 from directory.management import servers_json  # noqa: E402
 from directory.status import servers as status  # noqa: E402

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, strategies
 
 from directory.actions import servers
+from directory.ldap.validation.dn_and_attribute_syntax import check_dn
 from directory.ldap.validation.filter_syntax import check_filter
-from directory.ldap.validation.syntax import check_dn
 from directory.models import LdapServer
 from directory.values import pasted_text
 from directory.values.distinguished_names import parsed

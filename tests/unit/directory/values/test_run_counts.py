@@ -15,9 +15,9 @@ from django.utils import timezone
 from console.elements import badges
 from console.listing.filters.runs import ChangeFilter
 from console.presenters.runs import tiles
-from directory.invariants import lifecycle
+from directory.invariants import run_lifecycle
 from directory.models import Run, RunState
-from directory.sync import report
+from directory.sync import run_texts
 from directory.sync.finish import json_summary
 from directory.sync.stored.plan_counts import counts_of
 from directory.values import run_counts
@@ -74,15 +74,15 @@ class TestANewCount:
 
     def test_is_in_log_lines_and_mails(self, made_up: RunCount) -> None:
         counts = filled({"users": 9, made_up.key: 3})
-        assert report.completed(2, "Default", counts).endswith(", stillHere:3")
-        assert "stillHere:3, simulated" in report.summary([2], counts, simulated=True)
-        assert report.mail_subject("summary", simulated=False, counts=counts).endswith("9 users, 3 changes")
-        body = report.mail_body(opening="", counts=counts, org_lines=[], warnings=[], where="")
+        assert run_texts.completed(2, "Default", counts).endswith(", stillHere:3")
+        assert "stillHere:3, simulated" in run_texts.summary([2], counts, simulated=True)
+        assert run_texts.mail_subject("summary", simulated=False, counts=counts).endswith("9 users, 3 changes")
+        body = run_texts.mail_body(opening="", counts=counts, org_lines=[], warnings=[], where="")
         assert "\nPending no more: 3\n" in body
 
     def test_may_be_missing_of_orgs_that_were_counted_before_it_was_there(self, made_up: RunCount) -> None:
         before = {key: 1 for key in filled({}) if key != made_up.key}
-        assert report.completed(2, "Default", before).endswith(", stillHere:0")
+        assert run_texts.completed(2, "Default", before).endswith(", stillHere:0")
 
     @pytest.mark.django_db
     def test_is_on_the_command_line_and_in_the_json_of_a_run(self, made_up: RunCount) -> None:
@@ -124,7 +124,7 @@ class TestANewCount:
     @pytest.mark.django_db
     def test_is_compared_with_the_applied_changes(self, made_up: RunCount) -> None:
         run = make_run(state=RunState.APPLIED, simulated=False, counts=filled({made_up.key: 3}))
-        assert list(lifecycle.counts(timezone.now())) == [
+        assert list(run_lifecycle.counts(timezone.now())) == [
             f"run {run.pk} says stillHere: 3, but its applied changes are 0"
         ]
 

@@ -8,7 +8,7 @@ import pytest
 
 from directory.models import LdapServer
 from directory.values.server_digest import in_digest
-from directory.values.server_field import LISTS, FieldKind, InDigest, ServerField
+from directory.values.server_field_kinds import LISTS, FieldKind, InDigest, ServerField
 from directory.values.server_fields import FIELDS
 
 

@@ -20,7 +20,7 @@ from directory.models import LdapServer
 from directory.models.fields import EncryptedTextField
 from directory.values import server_fields
 from directory.values.ldap import Connection
-from directory.values.server_field import LISTS, TEXTS, FieldKind, ServerField
+from directory.values.server_field_kinds import LISTS, TEXTS, FieldKind, ServerField
 from directory.values.server_fields import FIELDS
 from tests.makers import make_server, make_sysadmin
 

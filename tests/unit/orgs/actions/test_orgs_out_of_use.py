@@ -6,8 +6,8 @@ import pytest
 
 from orgs.actions import orgs
 from orgs.actions.errors import Refused
-from orgs.actions.users import account_creation, deactivation, org_moves
-from orgs.actions.users.account_creation import NewUser
+from orgs.actions.users import deactivation, org_moves, user_creation
+from orgs.actions.users.user_creation import NewUser
 from orgs.actions.users.user_profiles import Profile
 from orgs.models import CreatedBy, Org
 from orgs.rules.actors import SYSTEM
@@ -23,9 +23,7 @@ def closed() -> Org:
 
 def test_nobody_is_created_there(closed: Org) -> None:
     with pytest.raises(Refused, match="is not active"):
-        account_creation.create(
-            users=[NewUser(Profile("mia"), closed.pk)], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON
-        )
+        user_creation.create(users=[NewUser(Profile("mia"), closed.pk)], created_by=CreatedBy.HAND, by=SYSTEM, at=NOON)
 
 
 def test_nobody_is_moved_there(closed: Org) -> None:

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from directory.ldap.attributes.requested_attributes import MOST, needed
-from directory.ldap.identity import UNIQUE_IDS
-from directory.ldap.validation.syntax import check_attribute
+from directory.ldap.entry_identity import UNIQUE_IDS
+from directory.ldap.validation.dn_and_attribute_syntax import check_attribute
 from directory.values.ldap import AttributeMapping
 from directory.values.scripts import Scripts
 

@@ -253,7 +253,7 @@ class TestStartTls:
 
 def test_a_range_that_ends_nowhere_is_refused() -> None:
     from directory.ldap.search.search import Search
-    from directory.ldap.search.search_targets import SearchLocation
+    from directory.ldap.search.search_locations import SearchLocation
     from directory.ldap.transport.connect import connect
 
     name = f"member;range=0-{'9' * 5000}"

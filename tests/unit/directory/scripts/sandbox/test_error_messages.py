@@ -7,7 +7,7 @@ import pytest
 from directory.scripts.sandbox.protocol import with_line_feeds
 from directory.scripts.sandbox.resource_limits import SandboxLimits
 from directory.scripts.sandbox.sandbox import Sandbox, compile_errors
-from directory.scripts.sandbox.worker import SandboxWorker
+from directory.scripts.sandbox.sandbox_worker import SandboxWorker
 from directory.values.ldap import Entry
 from directory.values.scripts import ACTIVE, ScriptError, Scripts
 

@@ -1,0 +1,1 @@
+"""Django's admin over every model, as the pages called data fixes."""

@@ -1,0 +1,193 @@
+"""Data fixes of users; every change is an action of ``orgs.actions.users``."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from console.data_fix_pages.admin_site import ActingAdmin, by
+from console.data_fix_pages.local_passwords import password_page
+from console.data_fix_pages.single_user_creation import carry_out, fate_of
+from console.data_fix_pages.user_form import UserForm
+from console.data_fix_pages.user_list_actions import LIST_ACTIONS
+from directory.models import Match
+from directory.org_scope import orgs_in_scope
+from orgs.actions import locks
+from orgs.actions.users import local_passwords, org_moves, role_grants, user_profiles
+from orgs.models import Org, User
+
+
+class UserAdmin(ActingAdmin):
+    """Users: the form has profile, org and roles; actions of the list change states."""
+
+    form = UserForm
+    fields = (
+        "username",
+        "email",
+        "first_name",
+        "last_name",
+        "org",
+        "granted_roles",
+        "managed_locally",
+        "active",
+        "deactivated_by",
+        "deactivated_at",
+        "blocked",
+        "blocked_by",
+        "blocked_at",
+        "pending",
+        "pending_by",
+        "pending_at",
+        "created_by",
+        "created_at",
+        "last_login",
+    )
+    readonly_fields = fields[7:]
+    list_display = ("username", "email", "org", "active", "blocked", "pending", "managed_locally")
+    list_filter = ("active", "blocked", "pending", "managed_locally", "created_by")
+    list_select_related = ("org",)
+    search_fields = ("username", "email", "first_name", "last_name")
+    ordering = ("username_key",)
+    actions = ("block", "unblock", "deactivate", "reactivate", "clear_pending")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+        """Leave out the states of a new user."""
+        return self.fields if obj is not None else self.fields[:7]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:  # noqa: FBT001, FBT002
+        """Pass the decision to the form of a new user."""
+        form: Any = super().get_form(request, obj, change, **options)
+        form.fate = getattr(request, "fate", None)
+        return form
+
+    def get_urls(self) -> list[Any]:
+        """Add the page that sets a user's password."""
+        view: Any = self.admin_site.admin_view(self.password)
+        view.model_admin = self
+        return [path("<int:pk>/password/", view, name="orgs_user_password"), *super().get_urls()]
+
+    def password(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Set a user's local password."""
+        user = get_object_or_404(User.objects.select_related("org"), pk=pk)
+        back = reverse("data-fixes:orgs_user_change", args=[user.pk])
+        return password_page(request, self.admin_site, user, by=by(request), back=back)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Decide about a new user and show the decision of the scripts, before anything is written."""
+        if object_id is None and request.method == "POST" and (page := self._decided(request)) is not None:
+            return page
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def _decided(self, request: HttpRequest) -> HttpResponse | None:
+        """Store the decision about a new user on the request; return the page that shows it, None once it was shown."""
+        form = self.get_form(request)(request.POST)
+        if not form.is_valid():
+            return None
+        fate = fate_of(form.applicant(), by=by(request))
+        request.fate = fate  # type: ignore[attr-defined]  # the form reads it
+        if fate.problem or not fate.by_scripts or request.POST.get("shown") == fate.digest:
+            return None
+        given = [
+            (name, value)
+            for name, values in request.POST.lists()
+            for value in values
+            if name not in {"csrfmiddlewaretoken", "shown"}
+        ]
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Create this user?"),
+            "opts": self.model._meta,
+            "fate": fate.lines(),
+            "given": given,
+            "shown": fate.digest,
+        }
+        return TemplateResponse(request, "admin/confirm_new_user.html", context)
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:  # noqa: FBT001
+        """Create the user as decided, or change the parts that differ, each by its action."""
+        who, at = by(request), timezone.now()
+        if not change:
+            made = carry_out(form.fate, by=who)
+            obj.pk = made.users[0].pk
+            for warning in made.warnings.get(made.users[0].username, ()):
+                messages.warning(request, _("User %(name)s: %(text)s.") % {"name": made.users[0], "text": warning})
+            return
+        pk, org = obj.pk, form.cleaned_data["org"]
+        # The order of locks: roles and orgs before users, for all actions below.
+        locks.roles()
+        locks.orgs([org.pk])
+        had_password = User.objects.get(pk=pk).has_usable_password()
+        user_profiles.update_profiles(profiles={pk: form.profile()}, by=who, at=at)
+        local = form.cleaned_data["managed_locally"]
+        # Set the mark before the move, and remove it after: so the user has a way in all the time.
+        if local:
+            local_passwords.set_managed_locally(user_ids=[pk], managed_locally=True, by=who, at=at)
+        org_moves.move(moves={pk: org.pk}, strangers=_strangers([pk], org), by=who, at=at)
+        if not local:
+            local_passwords.set_managed_locally(user_ids=[pk], managed_locally=False, by=who, at=at)
+        role_grants.set_roles(roles={pk: form.role_ids()}, by=who, at=at)
+        if (local or had_password) and not User.objects.get(pk=pk).has_usable_password():
+            text = _("The user %(name)s has no local password: set one with “Change password”, or they can't sign in.")
+            messages.warning(request, text % {"name": obj})
+
+    def _list_action(self, request: HttpRequest, chosen: QuerySet[User], name: str) -> HttpResponse | None:
+        """Show the effects and ask; then call the action for the chosen users, and show the answer."""
+        action = LIST_ACTIONS[name]
+        if page := self.confirm(request, chosen, action=name, title=action.title, effects=action.effects(chosen)):
+            return page
+        ids = _ids(chosen)
+        self.act(request, lambda: action.do(ids, by(request), timezone.now()), action.answer)
+        return None
+
+    @admin.action(description=gettext_lazy("Block the chosen users"))
+    def block(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Block."""
+        return self._list_action(request, chosen, "block")
+
+    @admin.action(description=gettext_lazy("Unblock the chosen users"))
+    def unblock(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Unblock."""
+        return self._list_action(request, chosen, "unblock")
+
+    @admin.action(description=gettext_lazy("Deactivate the chosen users"))
+    def deactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Deactivate."""
+        return self._list_action(request, chosen, "deactivate")
+
+    @admin.action(description=gettext_lazy("Reactivate the chosen users"))
+    def reactivate(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Reactivate, with devices if the settings say so."""
+        return self._list_action(request, chosen, "reactivate")
+
+    @admin.action(description=gettext_lazy("Clear the pending deactivation of the chosen users"))
+    def clear_pending(self, request: HttpRequest, chosen: QuerySet[User]) -> HttpResponse | None:
+        """Clear pending deactivations."""
+        return self._list_action(request, chosen, "clear_pending")
+
+
+def _ids(chosen: QuerySet[User]) -> list[int]:
+    return list(chosen.values_list("pk", flat=True))
+
+
+def _strangers(user_ids: Collection[int], org: Org) -> list[int]:
+    """Return the ids of users who were last found on an LDAP server that the org does not use."""
+    scope = orgs_in_scope().get(org.pk)
+    servers = scope.servers if scope is not None else ()
+    matched = Match.objects.filter(user__in=user_ids).values_list("user_id", "server_id")
+    return [pk for pk, server in matched if server not in servers]

@@ -1,0 +1,57 @@
+"""Tries out an LDAP server's settings before they are saved; few tests run at once, and each ends soon."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from directory import trial_slots
+from directory.ldap.connection_test.connection_test import ConnectionStep
+from directory.ldap.entry_identity import identity
+from directory.ldap.errors import DirectoryUnavailable
+from directory.ldap.process.isolated_test import try_connection, try_search
+from directory.ldap.url import parse_url
+from directory.servers import presets
+from directory.servers.presets import Preset
+from directory.values.ldap import AttributeMapping, Connection, Entry, GroupSearch, Identity
+
+__all__ = ["ConnectionStep", "DirectoryUnavailable", "first_entries", "suggested", "test_connection"]
+
+
+def test_connection(
+    *, connection: Connection, groups: GroupSearch | None, owner: str, waits: Callable[[], bool], at: datetime
+) -> list[ConnectionStep]:
+    """Return the result of each step of using the server, up to the first failure or the end of 10 seconds.
+
+    ``groups`` is the search for groups that scripts use, None for none. ``owner`` identifies the person, who may run one test at a time; ``waits`` returns whether they still wait for the result.
+
+    Raises:
+        Refused: when the owner's test or too many tests are running.
+        DirectoryUnavailable: when nobody waits for the result any more.
+    """
+    with trial_slots.taken(owner):
+        return try_connection(replace(connection, at=at), waits, groups)
+
+
+def suggested(steps: Iterable[ConnectionStep]) -> Preset | None:
+    """Return the preset for the tested server, chosen by its root DSE; None when none fits."""
+    for step in steps:
+        if step.product or step.is_domain:
+            url = parse_url(step.url)
+            return presets.suggested(step.product, is_domain=step.is_domain, host=url.host, port=url.port)
+    return None
+
+
+def first_entries(
+    *, connection: Connection, mapping: AttributeMapping, owner: str, waits: Callable[[], bool], at: datetime
+) -> list[tuple[Entry, Identity]]:
+    """Return the first ten entries that the search finds, each with its identity by the mapping; ``owner`` as for a test.
+
+    Raises:
+        Refused: when the owner's test or too many tests are running.
+        DirectoryUnavailable: with the server's own message, or after 10 seconds.
+    """
+    with trial_slots.taken(owner):
+        found = try_search(replace(connection, at=at), limit=10, waits=waits)
+    return [(entry, identity(entry, mapping)) for entry in found]
