@@ -56,9 +56,8 @@ class TestAFourthScript:
     def test_has_one_verdict_however_it_is_evaluated_and_stored(self, facts: dict[str, Any]) -> None:
         found = facts["alone"]
 
-        assert found["in batches"][0] == (
-            "Verdict(active=True, org_name='Staff', roles=None, note='in room 12', error=None, varies=False)"
-        )
+        assert found["in batches"][0].startswith("Verdict(active=True, org_name='Staff', roles=None, ")
+        assert found["in batches"][0].endswith(", note='in room 12', error=None, varies=False)")
         assert found["errors"] == [
             "note script: Error: bad luck", "note script: returned a number instead of a note as text"
         ]  # fmt: skip
