@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from directory.values.scripts import ACTIVE, ORG_NAME, ROLE_NAME, SCRIPTS, Script
+from directory.values.scripts import SCRIPTS, Script
 
+ACTIVE, ORG_NAME, ROLE_NAME = SCRIPTS[:3]
 EVERY_SLOT = SCRIPTS
 # Any of the limits; which one is met first depends on the machine.
 STOPPED = r"used more than|the script engine crashed|out of memory|Maximum call stack"

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[2]
 STARTS = """
 import contextlib, io, json, os, sys
 import django.conf, django.core.management, django.contrib.admin, psycopg, environ, cryptography.fernet
-from console.process.start import load_settings, sentences
+from console.process.startup_checks import load_settings, sentences
 for name, value in json.load(sys.stdin):
     reader, writer = os.pipe()
     if not os.fork():
